@@ -1,0 +1,1 @@
+"""jaxnas: a research benchmark suite for neural architecture search in JAX."""

@@ -1,0 +1,78 @@
+"""The names behind spaces, tasks and strategies: one line each. A name can also be `path/to/file.py:NAME`."""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+from jaxnas.spaces.base import unknown_name
+
+SPACES = {
+    "nb201": "jaxnas.spaces.cell:NB201",
+}
+TASKS = {
+    "digits": "jaxnas.tasks.digits:digits",
+    "shifted-digits": "jaxnas.tasks.digits:shifted_digits",
+}
+STRATEGIES = {
+    "random_search": "jaxnas.strategies.random:random_search",
+    "local_search": "jaxnas.strategies.local:local_search",
+    "regularized_evolution": "jaxnas.strategies.evolution:regularized_evolution",
+}
+
+
+def space(name: str):
+    """Returns the search space of a name, or of `file.py:NAME`, a space itself. Raises ValueError on an unknown name."""
+    found = _find("a space", name, SPACES)
+    missing = [method for method in ("decisions", "sample", "mutate", "index", "arch_at") if not hasattr(found, method)]
+    if missing:
+        raise ValueError(f"Expected {name} to be a search space, got {type(found).__name__} without {missing[0]}.")
+    return found
+
+
+def task(name: str):
+    """Returns the `Task` of a name, or of `file.py:NAME`, a Task or a function that returns one. Raises ValueError on an unknown name."""
+    found = _find("a task", name, TASKS)
+    found = found() if callable(found) else found
+    if not all(hasattr(found, attribute) for attribute in ("train", "validation", "test", "num_classes", "sha256")):
+        raise ValueError(f"Expected {name} to be a task, got {type(found).__name__}.")
+    return found
+
+
+def strategy(name: str):
+    """Returns the factory `(space, ...) -> Strategy` of a name, or of `file.py:NAME`. Raises ValueError on an unknown name."""
+    found = _find("a strategy", name, STRATEGIES)
+    if not callable(found) or isinstance(found, tuple):
+        raise ValueError(f"Expected {name} to be a function of a space that returns a Strategy, got {type(found).__name__}.")
+    return found
+
+
+def _find(kind: str, name: str, known: dict[str, str]):
+    if name in known:
+        module, _, attribute = known[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    path, _, attribute = name.rpartition(":")
+    if not path.endswith(".py"):
+        raise unknown_name(kind, name, known)
+    module = _import_file(Path(path))
+    if not hasattr(module, attribute):
+        raise ValueError(f"Expected {kind} named {attribute} in {path}, got a file without it.")
+    return getattr(module, attribute)
+
+
+def _import_file(path: Path):
+    path = path.resolve()
+    if not path.is_file():
+        raise ValueError(f"Expected a Python file, got {path}, which is not there.")
+    module_name = f"jaxnas_user_{abs(hash(str(path))):x}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise ValueError(f"Expected {path} to be importable, got {type(error).__name__}: {error}.") from error
+    return module

@@ -1,0 +1,1 @@
+"""Networks: the architectures of a space as one Flax module."""

@@ -1,0 +1,49 @@
+"""What an operation is: a pure function on the feature map of one edge of a cell, with the arrays that it needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+ZERO = "zero"
+IDENTITY = "identity"
+FUNCTION = "function"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation that an edge of a cell can carry. It keeps the shape of its input.
+
+    Attributes:
+        name: what architecture strings call it.
+        apply: `(x, parameters, statistics, train) -> (y, statistics)`, pure. `x` and `y` are float32[N, H, W, C]; `parameters` and
+            `statistics` are dicts of arrays as `init` makes them; `train` is a Python bool.
+        init: `(key, num_channels) -> (parameters, statistics)`; None where the operation has no arrays.
+        linear: `(x, parameters) -> z`, an expensive first part, of the shape of x; `apply` is then given z for x. Training keeps z for the
+            backward pass, so that this part runs forward once; what `apply` does is run again.
+        num_flops: `(num_channels, height, width) -> int`, multiply-accumulates for one image.
+        role: `"zero"` passes nothing, `"identity"` passes its input on, `"function"` is all else. The graph of a cell is simplified by roles.
+    """
+
+    name: str
+    apply: Callable
+    init: Callable | None = None
+    linear: Callable | None = None
+    num_flops: Callable[[int, int, int], int] = lambda num_channels, height, width: 0
+    role: str = FUNCTION
+
+    def arrays(self, key, num_channels: int) -> tuple[dict, dict]:
+        """Returns the initial parameters and statistics; both empty for an operation without arrays."""
+        return self.init(key, num_channels) if self.init else ({}, {})
+
+    def __call__(self, x, parameters: dict, statistics: dict, train: bool) -> tuple:
+        """Returns the output and the statistics after it: `linear`, where there is one, and then `apply`."""
+        z = self.linear(x, parameters) if self.linear else x
+        return self.apply(z, parameters, statistics, train)
+
+
+def as_operation(value: Operation | Callable) -> Operation:
+    """Returns `value` if it is an operation, else a function `(x, parameters, statistics, train)` as an operation without arrays."""
+    if isinstance(value, Operation):
+        return value
+    if callable(value):
+        return Operation(value.__name__, value)
+    raise ValueError(f"Expected an operation: a name, an Operation or a function, got {value!r}.")

@@ -1,0 +1,87 @@
+"""Random numbers: keys by generator name, and index draws that need one random word each.
+
+Simulations of searches spend much of their time on random numbers, so they use a counter-based hash generator by default; `threefry` (JAX's own)
+can be chosen instead. Training always uses threefry.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax.extend import random as jax_random
+
+PRNGS = ("hash", "threefry")
+
+_GOLDEN = 0x9E3779B9
+_ODD = 0x85EBCA6B
+
+
+def make_key(seed: int, prng: str = "threefry") -> jax.Array:
+    """Returns a typed PRNG key of the generator `prng`, one of `PRNGS`."""
+    return jax.random.key(seed, impl="threefry2x32" if prng == "threefry" else _hash_implementation())
+
+
+def draw_index(key: jax.Array, size: int | jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+    """Returns int32 values uniform in [0, size); a value's probability is off by less than 2**-32 of one.
+
+    One random word a value, where `jax.random.randint` takes two and a division.
+    """
+    return scale_word(jax.random.bits(key, shape, jnp.uint32), size)
+
+
+def scale_word(word: jax.Array, size: int | jax.Array) -> jax.Array:
+    """Returns floor(word * size / 2**32) as int32: the high word of a 32 x 32 bit product, for `size` below 2**31."""
+    high, low = word >> 16, word & 0xFFFF
+    if isinstance(size, int) and size <= 1 << 16:
+        factor = jnp.uint32(size)
+        return ((high * factor + (low * factor >> 16)) >> 16).astype(jnp.int32)
+    size = jnp.asarray(size).astype(jnp.uint32)
+    size_high, size_low = size >> 16, size & 0xFFFF
+    middle = high * size_low + (low * size_low >> 16)
+    carried = low * size_high + (middle & 0xFFFF)
+    return (high * size_high + (middle >> 16) + (carried >> 16)).astype(jnp.int32)
+
+
+def _mix(word: jax.Array) -> jax.Array:
+    """Returns the word mixed by the `lowbias32` finaliser (Ellis, "Hash Prospector", 2018)."""
+    word = (word ^ (word >> 16)) * jnp.uint32(0x7FEB352D)
+    word = (word ^ (word >> 15)) * jnp.uint32(0x846CA68B)
+    return word ^ (word >> 16)
+
+
+def _seed(seed: jax.Array) -> jax.Array:
+    word = jnp.asarray(seed).astype(jnp.uint32)
+    return jnp.stack([_mix(word), _mix(word + jnp.uint32(_GOLDEN))])
+
+
+def _fold_in(key: jax.Array, data: jax.Array) -> jax.Array:
+    mixed = _mix(jnp.asarray(data).astype(jnp.uint32) * jnp.uint32(_GOLDEN) + key[0])
+    return jnp.stack([_mix(mixed ^ key[1]), _mix(mixed + key[1] * jnp.uint32(_ODD) + jnp.uint32(1))])
+
+
+def _split(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    counts = jnp.arange(_size(shape), dtype=jnp.uint32) + jnp.uint32(1 << 31)  # apart from what fold_in is given
+    return jax.vmap(functools.partial(_fold_in, key))(counts).reshape(*shape, 2)
+
+
+def _random_bits(key: jax.Array, bit_width: int, shape: tuple[int, ...]) -> jax.Array:
+    if bit_width == 64:
+        high, low = _random_bits(key, 32, (2, *shape)).astype(jnp.uint64)
+        return (high << 32) | low
+    counts = jax.lax.iota(jnp.uint32, _size(shape)).reshape(shape)
+    words = _mix(_mix(counts * jnp.uint32(_GOLDEN) + key[0]) ^ key[1])
+    return words.astype(jnp.dtype(f"uint{bit_width}"))
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+@functools.cache
+def _hash_implementation():
+    return jax_random.define_prng_impl(
+        key_shape=(2,), seed=_seed, split=_split, random_bits=_random_bits, fold_in=_fold_in, name="jaxnas_hash", tag="hash"
+    )

@@ -1,0 +1,68 @@
+"""What a strategy is: pure functions that say what to evaluate next, and are told the outcome."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+LAST = -1
+
+
+class Query(NamedTuple):
+    """What a strategy asks: an architecture int32[D], and a fidelity int32[], an index into the benchmark's fidelities (-1: the last)."""
+
+    arch: jax.Array
+    fidelity: jax.Array = LAST
+
+
+class Observation(NamedTuple):
+    """What a strategy is told, all scalars: the validation `score` (larger is better, NaN: failed), its `cost`, the stored `seed` that answered.
+
+    `cost` is the price of the query's fidelity. What a run really pays, repeated queries taken into account, is in its `Trials`.
+    """
+
+    score: jax.Array
+    cost: jax.Array
+    seed: jax.Array
+
+
+def no_change(state, t, key):
+    """Returns the state as it is: the `advance` of a strategy that needs none."""
+    return state
+
+
+class Strategy(NamedTuple):
+    """A search strategy: pure functions, made by a factory that closes over its hyperparameters.
+
+    Attributes:
+        name: what reports call it.
+        init: `(key, num_trials) -> state`, any pytree of fixed shapes; `num_trials` is a Python int.
+        ask: `(state, t, key) -> Query`; `t` counts the trials of the run, from 0.
+        tell: `(state, t, query, observation) -> state`.
+        advance: `(state, t, key) -> state`, run before each `ask`: promotions, refits.
+        hyperparameters: pairs (name, value), for reports.
+        jittable: whether the functions can be compiled; otherwise runs loop in Python.
+        parallel: whether several queries may be asked before any is told.
+    """
+
+    name: str
+    init: Callable
+    ask: Callable
+    tell: Callable
+    advance: Callable = no_change
+    hyperparameters: tuple[tuple[str, object], ...] = ()
+    jittable: bool = True
+    parallel: bool = False
+
+
+def failed_as_worst(score: jax.Array) -> jax.Array:
+    """Returns the score with -inf for NaN, so that a failed evaluation never wins a comparison."""
+    return jnp.where(jnp.isnan(score), -jnp.inf, score)
+
+
+def checked_size(name: str, value: int, smallest: int = 1) -> int:
+    """Returns a hyperparameter that is an int of at least `smallest`. Raises ValueError otherwise."""
+    if not isinstance(value, int) or value < smallest:
+        raise ValueError(f"Expected {name} to be an int of at least {smallest}, got {value!r}.")
+    return value

@@ -1,0 +1,50 @@
+"""Regularized evolution."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas import prng
+from jaxnas.strategies.base import Query, Strategy, checked_size, failed_as_worst
+
+
+class EvolutionState(NamedTuple):
+    """The population, a ring whose oldest member is overwritten: architectures int32[P, D] and scores float32[P]."""
+
+    archs: jax.Array
+    scores: jax.Array
+
+
+@functools.cache
+def regularized_evolution(space, *, population_size: int = 100, sample_size: int = 10) -> Strategy:
+    """Returns regularized evolution: a mutation of the best of a random sample joins the population, the oldest member leaves.
+
+    The first `population_size` trials are uniform draws. Samples are drawn with replacement.
+    Real, Aggarwal, Huang and Le, "Regularized Evolution for Image Classifier Architecture Search", AAAI 2019; its defaults are used.
+
+    Args:
+        population_size: members of the population.
+        sample_size: members among which the parent is chosen.
+    """
+    checked_size("population_size", population_size)
+    checked_size("sample_size", sample_size)
+
+    def init(key, num_trials):
+        archs = jnp.zeros((population_size, len(space.decisions)), jnp.int32)
+        return EvolutionState(archs, jnp.full(population_size, -jnp.inf))
+
+    def ask(state, t, key):
+        members = prng.draw_index(key, population_size, (sample_size,))
+        child_key = jax.random.fold_in(key, 1)
+        parent = state.archs[members[jnp.argmax(state.scores[members])]]
+        return Query(jnp.where(t < population_size, space.sample(child_key), space.mutate(child_key, parent)))
+
+    def tell(state, t, query, observation):
+        slot = t % population_size
+        score = failed_as_worst(observation.score)
+        return EvolutionState(state.archs.at[slot].set(query.arch), state.scores.at[slot].set(score))
+
+    hyperparameters = (("population_size", population_size), ("sample_size", sample_size))
+    return Strategy("regularized_evolution", init, ask, tell, hyperparameters=hyperparameters)

@@ -1,0 +1,70 @@
+"""What a task is: a data set with fixed splits, its metric and its card."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+SPLITS = ("train", "validation", "test")
+
+
+class Split(NamedTuple):
+    """One split of a data set.
+
+    `images` is float32[V, n, H, W, C], `labels` int32[n]. The V views of an image are alternatives of it: in training, each epoch draws one
+    for each image; in validation and test, every view counts as an image of its own.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def num_images(self) -> int:
+        """Returns the number of images that an evaluation counts, views included."""
+        return self.images.shape[0] * self.images.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A classification task of images. The metric is the proportion of correctly classified images.
+
+    Attributes:
+        name: how commands and tables call it.
+        train, validation, test: disjoint splits, all normalised by the mean and standard deviation of the training images.
+        num_classes: labels are 0 to num_classes - 1.
+        card: what the data are, where they are from, licence, how they were split and changed.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    num_classes: int
+    card: str
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Returns (height, width, channels)."""
+        return tuple(self.train.images.shape[2:])
+
+    @property
+    def sha256(self) -> str:
+        """Returns the SHA-256 of all arrays: shapes and little-endian values, in the order train, validation, test, images before labels."""
+        digest = hashlib.sha256()
+        for split in SPLITS:
+            for array, dtype in zip(getattr(self, split), ("<f4", "<i4"), strict=True):
+                digest.update(str(array.shape).encode())
+                digest.update(np.ascontiguousarray(array, dtype).tobytes())
+        return digest.hexdigest()
+
+
+def normalized(name: str, splits: dict[str, Split], num_classes: int, card: str) -> Task:
+    """Returns the task of these splits with the training images' mean and standard deviation taken out of all of them."""
+    images = splits["train"].images.astype(np.float64)
+    mean, deviation = images.mean(), images.std()
+
+    def normal(split):
+        return Split(((split.images - mean) / deviation).astype(np.float32), split.labels.astype(np.int32))
+
+    return Task(name, *(normal(splits[split]) for split in SPLITS), num_classes, card)

@@ -1,0 +1,216 @@
+"""Training: one program for a whole search space, compiled once; the architecture is an argument of it."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from jaxnas.network.model import Network, Skeleton, specialize
+from jaxnas.tasks.base import Split, Task
+
+EVALUATION_BATCH = 512
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a network is trained: SGD with Nesterov momentum, a cosine schedule to zero, weight decay, batch normalisation.
+
+    Attributes:
+        num_epochs: epochs of the schedule; a fidelity is one of them.
+        batch_size: images a step; the images left over in an epoch are dropped.
+        learning_rate: at the first step.
+        momentum, weight_decay: of SGD; the decay is on all parameters.
+        skeleton: the network around the cells.
+    """
+
+    num_epochs: int = 10
+    batch_size: int = 64
+    learning_rate: float = 0.2
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    skeleton: Skeleton = field(default_factory=Skeleton)
+
+    def __post_init__(self):
+        for name in ("num_epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Expected {name} of 1 or more, got {getattr(self, name)}.")
+        if not self.learning_rate > 0:
+            raise ValueError(f"Expected a learning_rate above 0, got {self.learning_rate}.")
+
+
+class Curves(NamedTuple):
+    """What trainings measured, with leading axes [A, S] (architectures, seeds), and [E] epochs where it says so.
+
+    `train`, `validation`, `test`: correctly classified images [A, S, E], int32; training images are counted as they are trained on, in
+    training mode. `loss`: mean training loss of the epoch [A, S, E]. `first_loss`, `first_gradient_norm`: of the first step [A, S].
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    loss: np.ndarray
+    first_loss: np.ndarray
+    first_gradient_norm: np.ndarray
+
+
+class Trainee(NamedTuple):
+    """The state of one training: parameters and running statistics of the traced network, and the optimiser's state."""
+
+    parameters: nnx.State
+    statistics: nnx.State
+    optimizer: optax.OptState
+
+
+def training_key(arch: jax.Array, seed: int | jax.Array) -> jax.Array:
+    """Returns the key of one training. It depends on the architecture and the seed number alone, never on what else is trained."""
+    key = jax.random.key(0)
+    for choice in jnp.unstack(jnp.asarray(arch)):
+        key = jax.random.fold_in(key, choice)
+    return jax.random.fold_in(key, seed)
+
+
+def train(space, config: TrainConfig, num_classes: int, arch: jax.Array, key: jax.Array, splits: tuple[Split, Split, Split]):
+    """Returns the `Curves` of one training and the `Trainee` after it; pure, so that it can be jitted and vmapped over keys.
+
+    Args:
+        space, config, num_classes: static.
+        arch: int32[D], traced. Under `jax.vmap` it must not be batched, or every operation would run on every edge.
+        key: determines initial weights, order of images and views.
+        splits: training, validation and test data.
+    """
+    training = splits[0]
+    num_steps = training.images.shape[1] // config.batch_size
+    schedule = optax.cosine_decay_schedule(config.learning_rate, config.num_epochs * num_steps)
+    optimizer = optax.chain(
+        optax.add_decayed_weights(config.weight_decay), optax.sgd(schedule, momentum=config.momentum, nesterov=True)
+    )
+    init_key, order_key = jax.random.split(key)
+    network = Network(space, config.skeleton, training.images.shape[2:], num_classes, arch, key=init_key)
+    definition, parameters, statistics = nnx.split(network, nnx.Param, nnx.BatchStat)
+
+    def step(trainee, batch):
+        return _step(definition, optimizer, arch, trainee, *batch)
+
+    def epoch(trainee, number):
+        indices, views = _order(jax.random.fold_in(order_key, number), training, num_steps, config.batch_size)
+        batches = (training.images[views, indices], training.labels[indices])
+        trainee, (losses, norms, correct) = jax.lax.scan(step, trainee, batches)
+        network = nnx.merge(definition, trainee.parameters, trainee.statistics, copy=True)
+        counts = [_num_correct(network, arch, split) for split in splits[1:]]
+        return trainee, (correct.sum(), *counts, losses.mean(), losses[0], norms[0])
+
+    trainee = Trainee(parameters, statistics, optimizer.init(parameters))
+    trainee, (*curves, first_losses, first_norms) = jax.lax.scan(epoch, trainee, jnp.arange(config.num_epochs))
+    return Curves(*curves, first_losses[0], first_norms[0]), trainee
+
+
+def _order(key: jax.Array, split: Split, num_steps: int, batch_size: int) -> tuple[jax.Array, jax.Array]:
+    """Returns the images of an epoch and the view of each, both int32[num_steps, batch_size]."""
+    shape = (num_steps, batch_size)
+    num_views, num_images = split.images.shape[:2]
+    order_key, view_key = jax.random.split(key)
+    indices = jax.random.permutation(order_key, num_images)[: num_steps * batch_size].reshape(shape)
+    return indices, jax.random.randint(view_key, (num_steps * batch_size,), 0, num_views).reshape(shape)
+
+
+def _step(definition, optimizer, arch, trainee, images, labels):
+    def loss_function(parameters):
+        network = nnx.merge(definition, parameters, trainee.statistics, copy=True)
+        logits = network(images, arch, train=True)
+        loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+        return loss, (nnx.state(network, nnx.BatchStat), (logits.argmax(-1) == labels).sum())
+
+    (loss, (statistics, correct)), gradients = jax.value_and_grad(loss_function, has_aux=True)(trainee.parameters)
+    updates, state = optimizer.update(gradients, trainee.optimizer, trainee.parameters)
+    parameters = optax.apply_updates(trainee.parameters, updates)
+    return Trainee(parameters, statistics, state), (loss, optax.global_norm(gradients), correct)
+
+
+def _num_correct(network: Network, arch: jax.Array, split: Split) -> jax.Array:
+    """Returns how many images of a split, views included, are classified correctly, with running statistics."""
+    images = split.images.reshape(-1, *split.images.shape[2:])
+    labels = jnp.tile(split.labels, split.images.shape[0])
+    num_batches = -(-len(labels) // EVALUATION_BATCH)
+    size = -(-len(labels) // num_batches)
+    padding = num_batches * size - len(labels)
+    images = jnp.pad(images, ((0, padding), (0, 0), (0, 0), (0, 0))).reshape(num_batches, size, *images.shape[1:])
+    labels = jnp.pad(labels, (0, padding), constant_values=-1).reshape(num_batches, size)
+
+    def count(batch):
+        return (network(batch[0], arch).argmax(-1) == batch[1]).sum()
+
+    return jax.lax.map(count, (images, labels)).sum()
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _train_seeds(space, config, num_classes, arch, seeds, splits):
+    """Returns the curves of one architecture for each seed: seeds are batched, the architecture is not, so that branches stay branches."""
+    keys = jax.vmap(training_key, (None, 0))(arch, seeds)
+    return jax.vmap(lambda key: train(space, config, num_classes, arch, key, splits)[0])(keys)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _train_one(space, config, num_classes, arch, seed, splits):
+    return train(space, config, num_classes, arch, training_key(arch, seed), splits)
+
+
+def evaluate(
+    space, archs, task: Task, config: TrainConfig = TrainConfig(), seeds: Sequence[int] = (0,), progress: Callable[[], None] | None = None
+) -> Curves:
+    """Returns the `Curves` of trainings of each architecture with each seed.
+
+    The representative of an architecture's class is trained, once where several of the class are asked for. One compilation serves the whole
+    space. On CPU, architectures are trained in sequence and seeds together.
+
+    Args:
+        archs: int32[A, D] or a sequence of architectures.
+        seeds: seed numbers, 0 or more.
+        progress: called after each architecture.
+
+    Raises:
+        ValueError: where the arguments do not fit together.
+    """
+    archs = np.asarray(archs, np.int32)
+    if archs.ndim != 2 or archs.shape[1] != len(space.decisions) or not len(archs):
+        raise ValueError(f"Expected architectures of shape [A, {len(space.decisions)}], got {list(archs.shape)}.")
+    check_fit(task, config)
+    splits = jax.device_put((task.train, task.validation, task.test))
+    seeds = jnp.asarray(seeds, jnp.int32)
+    found = {}
+    rows = []
+    for arch in archs:
+        arch = np.asarray(space.canonical(arch))
+        rows.append(arch.tobytes())
+        if rows[-1] not in found:
+            curves = _train_seeds(space, config, task.num_classes, jnp.asarray(arch), seeds, splits)
+            found[rows[-1]] = jax.device_get(curves)
+        if progress:
+            progress()
+    return jax.tree.map(lambda *values: np.stack(values), *(found[row] for row in rows))
+
+
+def fit(space, arch, task: Task, config: TrainConfig = TrainConfig(), seed: int = 0) -> tuple[Network, Curves]:
+    """Returns the trained static network of an architecture, an ordinary Flax module, and its curves ([E] and scalars).
+
+    The training is the one that `evaluate` runs for this architecture and seed.
+    """
+    check_fit(task, config)
+    arch = np.asarray(space.canonical(arch))
+    splits = jax.device_put((task.train, task.validation, task.test))
+    curves, trainee = _train_one(space, config, task.num_classes, jnp.asarray(arch), seed, splits)
+    template = Network(space, config.skeleton, task.image_shape, task.num_classes, jnp.asarray(arch), key=jax.random.key(0))
+    nnx.update(template, trainee.parameters, trainee.statistics)
+    return specialize(template, tuple(int(choice) for choice in arch)), jax.device_get(curves)
+
+
+def check_fit(task: Task, config: TrainConfig) -> None:
+    """Raises ValueError where a task has too few training images for one batch."""
+    num_images = task.train.images.shape[1]
+    if config.batch_size > num_images:
+        raise ValueError(f"Expected a batch_size of at most the {num_images} training images of {task.name}, got {config.batch_size}.")
