@@ -214,3 +214,10 @@ def check_fit(task: Task, config: TrainConfig) -> None:
     num_images = task.train.images.shape[1]
     if config.batch_size > num_images:
         raise ValueError(f"Expected a batch_size of at most the {num_images} training images of {task.name}, got {config.batch_size}.")
+
+
+def use_compilation_cache() -> None:
+    """Makes JAX keep compiled programs in the user's cache folder, so that a space is compiled once for all runs."""
+    import platformdirs
+
+    jax.config.update("jax_compilation_cache_dir", str(platformdirs.user_cache_path("jaxnas") / "xla"))
