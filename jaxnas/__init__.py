@@ -1,1 +1,60 @@
-"""jaxnas: a research benchmark suite for neural architecture search in JAX."""
+"""jaxnas: a research benchmark suite for neural architecture search in JAX. Names load on first use; `import jaxnas`
+loads no JAX.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "AskTell": "simulation",
+    "CellSpace": "spaces.cell",
+    "Curves": "train",
+    "Decision": "spaces.base",
+    "FunctionBenchmark": "benchmark",
+    "NB201": "spaces.cell",
+    "Network": "network.model",
+    "Observation": "strategies.base",
+    "Operation": "operations.base",
+    "Query": "strategies.base",
+    "SearchSpace": "spaces.base",
+    "Skeleton": "network.model",
+    "Split": "tasks.base",
+    "Strategy": "strategies.base",
+    "Table": "table",
+    "TableBenchmark": "benchmark",
+    "Task": "tasks.base",
+    "TrainConfig": "train",
+    "TrainingBenchmark": "benchmark",
+    "Trials": "simulation",
+    "compare": "simulation",
+    "evaluate": "train",
+    "fit": "train",
+    "incumbents": "analysis.trajectory",
+    "load": "benchmark",
+    "local_search": "strategies.local",
+    "network_size": "network.size",
+    "random_search": "strategies.random",
+    "regret": "analysis.trajectory",
+    "regularized_evolution": "strategies.evolution",
+    "run": "simulation",
+    "run_key": "simulation",
+    "simulate": "simulation",
+    "space": "catalog",
+    "strategy": "catalog",
+    "summary": "analysis.results",
+    "task": "catalog",
+    "to_frame": "analysis.results",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str):
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(f"jaxnas.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module 'jaxnas' has no attribute {name!r}")
+
+
+def __dir__():
+    return [*__all__, "__version__"]

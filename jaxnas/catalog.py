@@ -22,7 +22,9 @@ STRATEGIES = {
 
 
 def space(name: str):
-    """Returns the search space of a name, or of `file.py:NAME`, a space itself. Raises ValueError on an unknown name."""
+    """Returns the search space of a name, or of `file.py:NAME`, a space itself. Raises ValueError on an unknown
+    name.
+    """
     found = _find("a space", name, SPACES)
     missing = [method for method in ("decisions", "sample", "mutate", "index", "arch_at") if not hasattr(found, method)]
     if missing:
@@ -31,7 +33,9 @@ def space(name: str):
 
 
 def task(name: str):
-    """Returns the `Task` of a name, or of `file.py:NAME`, a Task or a function that returns one. Raises ValueError on an unknown name."""
+    """Returns the `Task` of a name, or of `file.py:NAME`, a Task or a function that returns one. Raises ValueError
+    on an unknown name.
+    """
     found = _find("a task", name, TASKS)
     found = found() if callable(found) else found
     if not all(hasattr(found, attribute) for attribute in ("train", "validation", "test", "num_classes", "sha256")):
@@ -40,10 +44,14 @@ def task(name: str):
 
 
 def strategy(name: str):
-    """Returns the factory `(space, ...) -> Strategy` of a name, or of `file.py:NAME`. Raises ValueError on an unknown name."""
+    """Returns the factory `(space, ...) -> Strategy` of a name, or of `file.py:NAME`. Raises ValueError on an
+    unknown name.
+    """
     found = _find("a strategy", name, STRATEGIES)
     if not callable(found) or isinstance(found, tuple):
-        raise ValueError(f"Expected {name} to be a function of a space that returns a Strategy, got {type(found).__name__}.")
+        raise ValueError(
+            f"Expected {name} to be a function of a space that returns a Strategy, got {type(found).__name__}."
+        )
     return found
 
 

@@ -39,14 +39,19 @@ def live_edges(graph: Graph) -> list[bool]:
 
 def prune(graph: Graph) -> Graph:
     """Returns the graph with its live edges only; no edges where the output is not reached."""
-    return Graph(graph.num_nodes, tuple(edge for edge, live in zip(graph.edges, live_edges(graph), strict=True) if live))
+    return Graph(
+        graph.num_nodes, tuple(edge for edge, live in zip(graph.edges, live_edges(graph), strict=True) if live)
+    )
 
 
 def canonical_form(graph: Graph) -> tuple:
-    """Returns a value that two cells share exactly when they compute the same function of their input and their own parameters.
+    """Returns a value that two cells share exactly when they compute the same function of their input and their own
+    parameters.
 
-    Dead edges and zero terms are dropped, sums are flattened through identities to multisets, and every edge with parameters is a symbol of
-    its own, up to renaming: `c(x) + c(x)` (one convolution, used twice) differs from `c(x) + c'(x)`. No algebra goes beyond that.
+    Dead edges and zero terms are dropped, sums are flattened through identities to multisets, and every edge with
+    parameters is a symbol of
+    its own, up to renaming: `c(x) + c(x)` (one convolution, used twice) differs from `c(x) + c'(x)`. No algebra goes
+        beyond that.
     """
     terms, output = _terms(graph)
     names = {0: "output"}
@@ -63,7 +68,8 @@ def canonical_form(graph: Graph) -> tuple:
 def _terms(graph: Graph) -> tuple[dict[int, tuple[str, Counter]], Counter]:
     """Returns the terms that occur in sums (number -> operation name and its argument) and the sum at the output.
 
-    A sum is a Counter of term numbers; term 1 is the input of the cell. Equal applications of an operation without parameters are one term.
+    A sum is a Counter of term numbers; term 1 is the input of the cell. Equal applications of an operation without
+    parameters are one term.
     """
     terms = {1: ("input", Counter())}
     sums = [Counter({1: 1})] + [Counter() for _ in range(graph.num_nodes - 1)]
@@ -83,8 +89,12 @@ def _terms(graph: Graph) -> tuple[dict[int, tuple[str, Counter]], Counter]:
     return terms, sums[-1]
 
 
-def _smallest_labelling(names: dict[int, str], inputs: dict[int, Counter], colors: dict[int, int] | None = None) -> tuple:
-    """Returns the smallest description of a labelled graph over all orders of its vertices that refinement cannot tell apart."""
+def _smallest_labelling(
+    names: dict[int, str], inputs: dict[int, Counter], colors: dict[int, int] | None = None
+) -> tuple:
+    """Returns the smallest description of a labelled graph over all orders of its vertices that refinement cannot
+    tell apart.
+    """
     colors = _refine(names, inputs, colors or dict.fromkeys(names, 0))
     groups = {}
     for vertex, color in colors.items():
@@ -97,8 +107,12 @@ def _smallest_labelling(names: dict[int, str], inputs: dict[int, Counter], color
 
 
 def _refine(names: dict[int, str], inputs: dict[int, Counter], colors: dict[int, int]) -> dict[int, int]:
-    """Returns colors that tell apart all vertices whose names, colors or neighbourhoods differ (Weisfeiler & Leman, 1968)."""
-    users = {vertex: [(user, counts[vertex]) for user, counts in inputs.items() if vertex in counts] for vertex in names}
+    """Returns colors that tell apart all vertices whose names, colors or neighbourhoods differ (Weisfeiler & Leman,
+    1968).
+    """
+    users = {
+        vertex: [(user, counts[vertex]) for user, counts in inputs.items() if vertex in counts] for vertex in names
+    }
     num_colors = 0
     while True:
         signatures = {
@@ -120,7 +134,8 @@ def _refine(names: dict[int, str], inputs: dict[int, Counter], colors: dict[int,
 def unique_string(graph: Graph) -> str:
     """Returns the string by which NAS-Bench-201 (Dong & Yang, ICLR 2020) groups isomorphic cells.
 
-    It keeps zero terms in sums, does not flatten sums, and takes convolutions with the same argument for the same term.
+    It keeps zero terms in sums, does not flatten sums, and takes convolutions with the same argument for the same
+    term.
     """
     nodes = ["0"] + [""] * (graph.num_nodes - 1)
     for node in range(1, graph.num_nodes):
@@ -142,17 +157,31 @@ def num_flops(graph: Graph, num_channels: int, height: int, width: int) -> int:
     return sum(edge.operation.num_flops(num_channels, height, width) for edge in prune(graph).edges)
 
 
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#999999")  # Okabe & Ito, told apart by the colour-blind
+_COLORS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#e69f00",
+    "#999999",
+)  # Okabe & Ito, told apart by the colour-blind
 _STEP, _HEIGHT, _RADIUS = 170, 260, 16
 
 
 def draw(graph: Graph) -> str:
-    """Returns the cell as an SVG image: nodes in a row, each edge an arc with the name of its operation, dead edges dashed, zeros left out."""
+    """Returns the cell as an SVG image: nodes in a row, each edge an arc with the name of its operation, dead edges
+    dashed, zeros left out.
+    """
     width = _STEP * (graph.num_nodes - 1) + 120
     names = sorted({edge.operation.name for edge in graph.edges if edge.operation.role != ZERO})
     colors = {name: _COLORS[number % len(_COLORS)] for number, name in enumerate(names)}
     live = live_edges(graph)
-    arcs = [_draw_edge(edge, colors, alive) for edge, alive in zip(graph.edges, live, strict=True) if edge.operation.role != ZERO]
+    arcs = [
+        _draw_edge(edge, colors, alive)
+        for edge, alive in zip(graph.edges, live, strict=True)
+        if edge.operation.role != ZERO
+    ]
     nodes = [_draw_node(node, graph.num_nodes) for node in range(graph.num_nodes)]
     marker = (
         '<marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'

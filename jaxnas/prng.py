@@ -1,7 +1,7 @@
 """Random numbers: keys by generator name, and index draws that need one random word each.
 
-Simulations of searches spend much of their time on random numbers, so they use a counter-based hash generator by default; `threefry` (JAX's own)
-can be chosen instead. Training always uses threefry.
+Simulations of searches spend much of their time on random numbers, so they use a counter-based hash generator by
+default; `threefry` (JAX's own) can be chosen instead. Training always uses threefry.
 """
 
 import functools
@@ -83,5 +83,11 @@ def _size(shape: tuple[int, ...]) -> int:
 @functools.cache
 def _hash_implementation():
     return jax_random.define_prng_impl(
-        key_shape=(2,), seed=_seed, split=_split, random_bits=_random_bits, fold_in=_fold_in, name="jaxnas_hash", tag="hash"
+        key_shape=(2,),
+        seed=_seed,
+        split=_split,
+        random_bits=_random_bits,
+        fold_in=_fold_in,
+        name="jaxnas_hash",
+        tag="hash",
     )

@@ -1,6 +1,9 @@
-"""Tables: every score of a search space on a task, as Parquet with a manifest and a card. Needs NumPy and PyArrow only."""
+"""Tables: every score of a search space on a task, as Parquet with a manifest and a card. Needs NumPy and PyArrow
+only.
+"""
 
 import hashlib
+import itertools
 import json
 import os
 import tempfile
@@ -27,8 +30,10 @@ class Table:
         class_of: for each architecture in `index` order the number of its class, int32[A].
         representatives: for each class the row of the architecture that was trained, int32[G], ascending.
         num_parameters, num_flops: of the network of each class, int64[G]; None where not known.
-        validation, test, train: [G, S, F]: integers are counts of correct images, floats are metric values; train may be None.
-        loss: mean training loss, float32[G, S, F], not finite from the epoch on in which a training failed; None where not known.
+        validation, test, train: [G, S, F]: integers are counts of correct images, floats are metric values; train
+            may be None.
+        loss: mean training loss, float32[G, S, F], not finite from the epoch on in which a training failed; None
+            where not known.
         first_loss, first_gradient_norm: of the first step, float32[G, S]; None where not known.
         trained: which classes have been trained, bool[G].
     """
@@ -67,17 +72,20 @@ class Table:
         return list(self.manifest["fidelities"])
 
     def scores(self, split: str) -> np.ndarray:
-        """Returns the metric of a split, float32[G, S, F]: the proportion of correct images for counts; NaN for failed or missing trainings."""
+        """Returns the metric of a split, float32[G, S, F]: the proportion of correct images for counts; NaN for
+        failed or missing trainings.
+        """
         values = getattr(self, split)
         if values is None:
             raise ValueError(f"Expected a split that {self.id} has scores of, got {split!r}.")
         if np.issubdtype(values.dtype, np.integer):
             values = values / np.float32(self.manifest["metric"]["denominators"][split])
-        values = values.astype(np.float32)
-        missing = ~self.trained[:, None, None]
-        if self.loss is not None:
-            missing = missing | ~np.isfinite(self.loss)
-        return np.where(missing, np.float32(np.nan), values)
+        return np.where(self.succeeded(), values.astype(np.float32), np.float32(np.nan))
+
+    def succeeded(self) -> np.ndarray:
+        """Returns where there is a score: the class was trained, and its loss was finite by then. bool[G, S, F]."""
+        succeeded = np.broadcast_to(self.trained[:, None, None], self.validation.shape)
+        return succeeded if self.loss is None else succeeded & np.isfinite(self.loss)
 
     @staticmethod
     def read(source: str | os.PathLike) -> "Table":
@@ -87,7 +95,7 @@ class Table:
             ValueError: where there is no such table, or a file is missing, unreadable or not what the manifest says.
         """
         folder = find(source)
-        manifest = _read_manifest(folder)
+        manifest = read_manifest(folder)
         problems = check_files(folder)
         if problems:
             raise ValueError(problems[0])
@@ -105,7 +113,8 @@ class Table:
         Args:
             space: a search space; its `index` order is that of the scores.
             task: a Task, or a name.
-            validation, test: [A, S, F]; floats are metric values (larger is better), integers are counts of correct images.
+            validation, test: [A, S, F]; floats are metric values (larger is better), integers are counts of correct
+                images.
             fidelities: the epochs of the F columns, ascending.
             num_images: the images behind counts, one number or one for each split, `{"validation": n, "test": m}`.
 
@@ -118,20 +127,42 @@ class Table:
             if values.ndim != 3 or values.shape[0] != size or values.shape[2] != len(fidelities):
                 raise ValueError(f"Expected {split} of shape [{size}, S, {len(fidelities)}], got {list(values.shape)}.")
         if scores["validation"].shape != scores["test"].shape:
-            raise ValueError(f"Expected validation and test of one shape, got {[list(v.shape) for v in scores.values()]}.")
+            raise ValueError(
+                f"Expected validation and test of one shape, got {[list(v.shape) for v in scores.values()]}."
+            )
         _check_ascending(fidelities)
         counts = [np.issubdtype(values.dtype, np.integer) for values in scores.values()]
         if any(counts) and num_images is None:
             raise ValueError("Expected num_images beside counts (integers); pass floats for metric values.")
         images = num_images if isinstance(num_images, dict) else dict.fromkeys(scores, num_images)
-        manifest = base_manifest(space, task, fidelities, range(scores["test"].shape[1]), images if any(counts) else None)
+        manifest = base_manifest(
+            space, task, fidelities, range(scores["test"].shape[1]), images if any(counts) else None
+        )
         rows = np.arange(size, dtype=np.int32)
-        arrays = {split: values if is_count else values.astype(np.float32) for (split, values), is_count in zip(scores.items(), counts, strict=True)}
-        return Table(manifest, rows, rows, None, None, arrays["validation"], arrays["test"], None, None, None, None, np.ones(size, bool))
+        arrays = {
+            split: values if is_count else values.astype(np.float32)
+            for (split, values), is_count in zip(scores.items(), counts, strict=True)
+        }
+        return Table(
+            manifest,
+            rows,
+            rows,
+            None,
+            None,
+            arrays["validation"],
+            arrays["test"],
+            None,
+            None,
+            None,
+            None,
+            np.ones(size, bool),
+        )
 
 
 def base_manifest(space, task, fidelities, seeds, num_images: dict[str, int] | None) -> dict:
-    """Returns the part of a manifest that every table has. `num_images` holds the denominators of counts, None for metric values."""
+    """Returns the part of a manifest that every table has. `num_images` holds the denominators of counts, None for
+    metric values.
+    """
     name = task if isinstance(task, str) else task.name
     return {
         "schema_version": SCHEMA_VERSION,
@@ -151,12 +182,14 @@ def base_manifest(space, task, fidelities, seeds, num_images: dict[str, int] | N
 
 def describe_space(space) -> dict:
     """Returns a space as a manifest holds it: its name and its decisions with the names of their values."""
-    decisions = [{"name": decision.name, "values": [str(value) for value in decision.values]} for decision in space.decisions]
+    decisions = [
+        {"name": decision.name, "values": [str(value) for value in decision.values]} for decision in space.decisions
+    ]
     return {"name": space.name, "num_architectures": space.num_architectures, "decisions": decisions}
 
 
 def _check_ascending(fidelities: Sequence[int]) -> None:
-    if not len(fidelities) or any(later <= earlier for earlier, later in zip(fidelities, fidelities[1:], strict=False)):
+    if not len(fidelities) or any(later <= earlier for earlier, later in itertools.pairwise(fidelities)):
         raise ValueError(f"Expected ascending fidelities, got {list(fidelities)}.")
 
 
@@ -173,7 +206,9 @@ def shipped_ids() -> list[str]:
 
 
 def find(source: str | os.PathLike) -> Path:
-    """Returns the folder of a table: a folder itself, or a shipped identifier. Raises ValueError where there is none."""
+    """Returns the folder of a table: a folder itself, or a shipped identifier. Raises ValueError where there is
+    none.
+    """
     for folder in (Path(source), shipped_folder() / str(source)):
         if (folder / MANIFEST_FILE).is_file():
             return folder
@@ -182,12 +217,16 @@ def find(source: str | os.PathLike) -> Path:
     known = shipped_ids()
     near = difflib.get_close_matches(str(source), known, n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]}?" if near else "."
-    raise ValueError(f"Expected a table of {', '.join(known)}, or a folder with a {MANIFEST_FILE}, got {str(source)!r}{hint}")
+    raise ValueError(
+        f"Expected a table of {', '.join(known)}, or a folder with a {MANIFEST_FILE}, got {str(source)!r}{hint}"
+    )
 
 
 def check_files(folder: Path) -> list[str]:
-    """Returns what is wrong with the files of a table, one line a file that is missing or not what the manifest says."""
-    manifest = _read_manifest(folder)
+    """Returns what is wrong with the files of a table, one line a file that is missing or not what the manifest
+    says.
+    """
+    manifest = read_manifest(folder)
     problems = []
     if (folder / MANIFEST_FILE).read_bytes() != _manifest_bytes(manifest):
         problems.append(f"Expected {folder / MANIFEST_FILE} as it was written, got a file that was changed.")
@@ -195,16 +234,19 @@ def check_files(folder: Path) -> list[str]:
         path = folder / name
         found = _sha256(path.read_bytes()) if path.is_file() else "no file"
         if found != expected:
-            problems.append(f"Expected {path} with SHA-256 {expected[:12]}, got {found[:12]}: changed, truncated or missing.")
+            problems.append(
+                f"Expected {path} with SHA-256 {expected[:12]}, got {found[:12]}: changed, truncated or missing."
+            )
     return problems
 
 
 def write(table: Table, folder: str | os.PathLike, card: str) -> Table:
     """Writes a table with its manifest and card into a folder, and returns it with the manifest completed by hashes.
 
-    The manifest holds: schema_version, id, space, task (name and SHA-256 of its arrays), metric (name, unit, direction, denominators of
-    counts), fidelities, seeds, what a build adds (training configuration, plan, versions, device, commit, licence), content_hash (over the
-    arrays, not over the file), files (SHA-256 of each other file) and manifest_hash.
+    The manifest holds: schema_version, id, space, task (name and SHA-256 of its arrays), metric (name, unit,
+        direction, denominators of
+    counts), fidelities, seeds, what a build adds (training configuration, plan, versions, device, commit, licence),
+    content_hash (over the arrays, not over the file), files (SHA-256 of each other file) and manifest_hash.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -218,7 +260,9 @@ def write(table: Table, folder: str | os.PathLike, card: str) -> Table:
 
 
 def content_hash(table: Table) -> str:
-    """Returns the SHA-256 of a table's arrays in fixed order and byte order; it does not depend on how the file is laid out."""
+    """Returns the SHA-256 of a table's arrays in fixed order and byte order; it does not depend on how the file is
+    laid out.
+    """
     digest = hashlib.sha256()
     for name in ("class_of", "representatives", "trained", "num_parameters", "num_flops", *_CURVES, *_FIRST_STEP):
         array = getattr(table, name)
@@ -235,14 +279,17 @@ def _sha256(data: bytes) -> str:
 
 
 def _manifest_hash(manifest: dict) -> str:
-    return _sha256(json.dumps({key: manifest[key] for key in manifest if key != "manifest_hash"}, sort_keys=True).encode())
+    return _sha256(
+        json.dumps({key: manifest[key] for key in manifest if key != "manifest_hash"}, sort_keys=True).encode()
+    )
 
 
 def _manifest_bytes(manifest: dict) -> bytes:
     return (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _read_manifest(folder: Path) -> dict:
+def read_manifest(folder: Path) -> dict:
+    """Returns the manifest of a table's folder. Raises ValueError where it is missing, unreadable or changed."""
     path = folder / MANIFEST_FILE
     try:
         manifest = json.loads(path.read_bytes())
@@ -252,7 +299,9 @@ def _read_manifest(folder: Path) -> dict:
             raise ValueError(f"schema version {manifest['schema_version']}")
         return manifest
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"Expected {path} to be a manifest of schema version {SCHEMA_VERSION}, got: {error}.") from None
+        raise ValueError(
+            f"Expected {path} to be a manifest of schema version {SCHEMA_VERSION}, got: {error}."
+        ) from None
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -271,7 +320,9 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def _parquet_bytes(table: Table) -> bytes:
-    """One row an architecture; scores stand in the row of the class's representative, lists of S * F values, and are null elsewhere."""
+    """One row an architecture; scores stand in the row of the class's representative, lists of S * F values, and are
+    null elsewhere.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -311,7 +362,9 @@ def _read_columns(folder: Path) -> dict:
     try:
         table = pq.read_table(folder / TABLE_FILE)
     except (OSError, pa.ArrowInvalid) as error:
-        raise ValueError(f"Expected {folder / TABLE_FILE} to be a Parquet file, got: {str(error).splitlines()[0]}") from None
+        raise ValueError(
+            f"Expected {folder / TABLE_FILE} to be a Parquet file, got: {str(error).splitlines()[0]}"
+        ) from None
     return {name: table.column(name).combine_chunks() for name in table.column_names}
 
 

@@ -19,7 +19,8 @@ EVALUATION_BATCH = 512
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a network is trained: SGD with Nesterov momentum, a cosine schedule to zero, weight decay, batch normalisation.
+    """How a network is trained: SGD with Nesterov momentum, a cosine schedule to zero, weight decay, batch
+    normalisation.
 
     Attributes:
         num_epochs: epochs of the schedule; a fidelity is one of them.
@@ -47,8 +48,9 @@ class TrainConfig:
 class Curves(NamedTuple):
     """What trainings measured, with leading axes [A, S] (architectures, seeds), and [E] epochs where it says so.
 
-    `train`, `validation`, `test`: correctly classified images [A, S, E], int32; training images are counted as they are trained on, in
-    training mode. `loss`: mean training loss of the epoch [A, S, E]. `first_loss`, `first_gradient_norm`: of the first step [A, S].
+    `train`, `validation`, `test`: correctly classified images [A, S, E], int32; training images are counted as they
+    are trained on, in training mode. `loss`: mean training loss of the epoch [A, S, E]. `first_loss`,
+    `first_gradient_norm`: of the first step [A, S].
     """
 
     train: np.ndarray
@@ -60,7 +62,9 @@ class Curves(NamedTuple):
 
 
 class Trainee(NamedTuple):
-    """The state of one training: parameters and running statistics of the traced network, and the optimiser's state."""
+    """The state of one training: parameters and running statistics of the traced network, and the optimiser's
+    state.
+    """
 
     parameters: nnx.State
     statistics: nnx.State
@@ -68,15 +72,20 @@ class Trainee(NamedTuple):
 
 
 def training_key(arch: jax.Array, seed: int | jax.Array) -> jax.Array:
-    """Returns the key of one training. It depends on the architecture and the seed number alone, never on what else is trained."""
+    """Returns the key of one training. It depends on the architecture and the seed number alone, never on what else
+    is trained.
+    """
     key = jax.random.key(0)
     for choice in jnp.unstack(jnp.asarray(arch)):
         key = jax.random.fold_in(key, choice)
     return jax.random.fold_in(key, seed)
 
 
-def train(space, config: TrainConfig, num_classes: int, arch: jax.Array, key: jax.Array, splits: tuple[Split, Split, Split]):
-    """Returns the `Curves` of one training and the `Trainee` after it; pure, so that it can be jitted and vmapped over keys.
+def train(
+    space, config: TrainConfig, num_classes: int, arch: jax.Array, key: jax.Array, splits: tuple[Split, Split, Split]
+):
+    """Returns the `Curves` of one training and the `Trainee` after it; pure, so that it can be jitted and vmapped
+    over keys.
 
     Args:
         space, config, num_classes: static.
@@ -150,7 +159,9 @@ def _num_correct(network: Network, arch: jax.Array, split: Split) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _train_seeds(space, config, num_classes, arch, seeds, splits):
-    """Returns the curves of one architecture for each seed: seeds are batched, the architecture is not, so that branches stay branches."""
+    """Returns the curves of one architecture for each seed: seeds are batched, the architecture is not, so that
+    branches stay branches.
+    """
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
     return jax.vmap(lambda key: train(space, config, num_classes, arch, key, splits)[0])(keys)
 
@@ -161,12 +172,17 @@ def _train_one(space, config, num_classes, arch, seed, splits):
 
 
 def evaluate(
-    space, archs, task: Task, config: TrainConfig = TrainConfig(), seeds: Sequence[int] = (0,), progress: Callable[[], None] | None = None
+    space,
+    archs,
+    task: Task,
+    config: TrainConfig = TrainConfig(),
+    seeds: Sequence[int] = (0,),
+    progress: Callable[[], None] | None = None,
 ) -> Curves:
     """Returns the `Curves` of trainings of each architecture with each seed.
 
-    The representative of an architecture's class is trained, once where several of the class are asked for. One compilation serves the whole
-    space. On CPU, architectures are trained in sequence and seeds together.
+    The representative of an architecture's class is trained, once where several of the class are asked for. One
+    compilation serves the whole space. On CPU, architectures are trained in sequence and seeds together.
 
     Args:
         archs: int32[A, D] or a sequence of architectures.
@@ -196,7 +212,8 @@ def evaluate(
 
 
 def fit(space, arch, task: Task, config: TrainConfig = TrainConfig(), seed: int = 0) -> tuple[Network, Curves]:
-    """Returns the trained static network of an architecture, an ordinary Flax module, and its curves ([E] and scalars).
+    """Returns the trained static network of an architecture, an ordinary Flax module, and its curves ([E] and
+    scalars).
 
     The training is the one that `evaluate` runs for this architecture and seed.
     """
@@ -204,7 +221,9 @@ def fit(space, arch, task: Task, config: TrainConfig = TrainConfig(), seed: int 
     arch = np.asarray(space.canonical(arch))
     splits = jax.device_put((task.train, task.validation, task.test))
     curves, trainee = _train_one(space, config, task.num_classes, jnp.asarray(arch), seed, splits)
-    template = Network(space, config.skeleton, task.image_shape, task.num_classes, jnp.asarray(arch), key=jax.random.key(0))
+    template = Network(
+        space, config.skeleton, task.image_shape, task.num_classes, jnp.asarray(arch), key=jax.random.key(0)
+    )
     nnx.update(template, trainee.parameters, trainee.statistics)
     return specialize(template, tuple(int(choice) for choice in arch)), jax.device_get(curves)
 
@@ -213,7 +232,7 @@ def check_fit(task: Task, config: TrainConfig) -> None:
     """Raises ValueError where a task has too few training images for one batch."""
     num_images = task.train.images.shape[1]
     if config.batch_size > num_images:
-        raise ValueError(f"Expected a batch_size of at most the {num_images} training images of {task.name}, got {config.batch_size}.")
+        raise ValueError(f"Expected a batch_size up to the {num_images} training images, got {config.batch_size}.")
 
 
 def use_compilation_cache() -> None:

@@ -1,6 +1,8 @@
-"""One edge of a cell whose operation is traced: every operation of the space in one program, of which only the chosen one runs.
+"""One edge of a cell whose operation is traced: every operation of the space in one program, of which only the
+chosen one runs.
 
-The arrays of an edge lie in two vectors, long enough for any of the operations; each operation reads its own arrays from the front.
+The arrays of an edge lie in two vectors, long enough for any of the operations; each operation reads its own arrays
+from the front.
 """
 
 import functools
@@ -27,11 +29,15 @@ def num_values(shapes: dict) -> int:
 def slot_sizes(operations: tuple[Operation, ...], num_channels: int) -> tuple[int, int]:
     """Returns the lengths of the vectors that hold the parameters and the statistics of any of the operations."""
     shapes = [array_shapes(operation, num_channels) for operation in operations]
-    return max(num_values(parameters) for parameters, _ in shapes), max(num_values(statistics) for _, statistics in shapes)
+    return max(num_values(parameters) for parameters, _ in shapes), max(
+        num_values(statistics) for _, statistics in shapes
+    )
 
 
 def pack(arrays: dict, size: int) -> jax.Array:
-    """Returns the arrays one after another, in order of their names, padded with zeros to a vector of `size` values."""
+    """Returns the arrays one after another, in order of their names, padded with zeros to a vector of `size`
+    values.
+    """
     values = [arrays[name].reshape(-1) for name in sorted(arrays)]
     padding = jnp.zeros(size - sum(value.size for value in values))
     return jnp.concatenate([*values, padding])
@@ -45,8 +51,12 @@ def unpack(vector: jax.Array, shapes: dict) -> dict:
     return {name: part.reshape(shapes[name].shape) for name, part in zip(names, parts, strict=False)}
 
 
-def init_edge(operations: tuple[Operation, ...], num_channels: int, index: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns the initial vectors of an edge that carries operation `index`, the same values as the operation alone would have."""
+def init_edge(
+    operations: tuple[Operation, ...], num_channels: int, index: jax.Array, key: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Returns the initial vectors of an edge that carries operation `index`, the same values as the operation alone
+    would have.
+    """
     sizes = slot_sizes(operations, num_channels)
 
     def packed(operation):
@@ -60,8 +70,9 @@ def init_edge(operations: tuple[Operation, ...], num_channels: int, index: jax.A
 def traced_edge(operations: tuple[Operation, ...], num_channels: int, train: bool) -> Callable:
     """Returns `(index, x, parameters, statistics) -> (y, statistics)` on packed vectors.
 
-    The backward pass keeps the inputs and the result of the operation's `linear` part, and runs the rest again: by itself, differentiation
-    would store the residuals of every operation on every edge. Under `jax.vmap` with an unbatched index, the branches remain branches.
+    The backward pass keeps the inputs and the result of the operation's `linear` part, and runs the rest again: by
+    itself, differentiation would store the residuals of every operation on every edge. Under `jax.vmap` with an
+    unbatched index, the branches remain branches.
     """
     shapes = [array_shapes(operation, num_channels) for operation in operations]
     forwards = [functools.partial(_forward, *pair, train) for pair in zip(operations, shapes, strict=True)]

@@ -1,7 +1,8 @@
-"""The network of a cell space as one Flax module, for one architecture that is fixed or for any architecture that is traced.
+"""The network of a cell space as one Flax module, for one architecture that is fixed or for any architecture that is
+traced.
 
-The macro-skeleton is that of NAS-Bench-201 (Dong & Yang, ICLR 2020), scaled by `Skeleton`: a stem, stages of cells with a residual reduction
-block before all but the first, and a head. Images are float32[N, H, W, C].
+The macro-skeleton is that of NAS-Bench-201 (Dong & Yang, ICLR 2020), scaled by `Skeleton`: a stem, stages of cells
+with a residual reduction block before all but the first, and a head. Images are float32[N, H, W, C].
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from flax import nnx
 from jaxnas import graph
 from jaxnas.network import edges
 from jaxnas.operations import layers
-from jaxnas.operations.base import ZERO
 from jaxnas.spaces.cell import CellSpace
 
 
@@ -86,7 +86,9 @@ class TracedCell(nnx.Module):
             number, choice = edge
             return edges.init_edge(space.operations, num_channels, choice, jax.random.fold_in(key, number))
 
-        parameters, statistics = jax.lax.map(init, (jnp.arange(len(space.edges)), arch))  # one compilation for all edges
+        parameters, statistics = jax.lax.map(
+            init, (jnp.arange(len(space.edges)), arch)
+        )  # one compilation for all edges
         self.space = space
         self.num_channels = num_channels
         self.parameters = nnx.Param(parameters)
@@ -112,11 +114,23 @@ class Network(nnx.Module):
     Attributes:
         space, skeleton: what it is a network of.
         image_shape: (height, width, channels) of the images.
-        arch: the architecture, a tuple of ints, of a static network; None for a traced one, which is called with the architecture.
+        arch: the architecture, a tuple of ints, of a static network; None for a traced one, which is called with the
+            architecture.
     """
 
-    def __init__(self, space: CellSpace, skeleton: Skeleton, image_shape: tuple[int, int, int], num_classes: int, arch, *, key: jax.Array):
-        """Makes a static network where `arch` is a tuple of ints, and a traced one, with the arrays of `arch`, where it is an array."""
+    def __init__(
+        self,
+        space: CellSpace,
+        skeleton: Skeleton,
+        image_shape: tuple[int, int, int],
+        num_classes: int,
+        arch,
+        *,
+        key: jax.Array,
+    ):
+        """Makes a static network where `arch` is a tuple of ints, and a traced one, with the arrays of `arch`, where
+        it is an array.
+        """
         static = isinstance(arch, tuple)
         make_cell = StaticCell if static else TracedCell
         arch = arch if static else space.pruned(arch)
@@ -136,7 +150,9 @@ class Network(nnx.Module):
         self.head = Layer(_head, *_init_head(head_key, channels, num_classes))
 
     def __call__(self, x: jax.Array, arch: jax.Array | None = None, train: bool = False) -> jax.Array:
-        """Returns the logits [N, num_classes] of images [N, H, W, C]; in training, also moves the running statistics."""
+        """Returns the logits [N, num_classes] of images [N, H, W, C]; in training, also moves the running
+        statistics.
+        """
         if self.arch is None:
             arch = self.space.pruned(arch)
         x = self.stem(x, train)
@@ -148,7 +164,9 @@ class Network(nnx.Module):
 
 
 def specialize(network: Network, arch: tuple[int, ...]) -> Network:
-    """Returns the static network of an architecture with the arrays of a traced one: the model to take away after a search."""
+    """Returns the static network of an architecture with the arrays of a traced one: the model to take away after a
+    search.
+    """
     num_classes = network.head.parameters["kernel"].shape[1]
     static = Network(network.space, network.skeleton, network.image_shape, num_classes, arch, key=jax.random.key(0))
     for name in ("stem", "head"):
@@ -184,12 +202,19 @@ def _init_convolution(key, in_channels, out_channels):
 
 
 def _reduction(x, parameters, statistics, train):
-    """Returns the residual block with stride 2: two relu-convolution-norms beside an average pooling and a 1x1 convolution."""
+    """Returns the residual block with stride 2: two relu-convolution-norms beside an average pooling and a 1x1
+    convolution.
+    """
     (first, first_statistics), (second, second_statistics) = (
-        ({name: parameters[f"{block}_{name}"] for name in ("kernel", "scale", "bias")}, _of_block(block, statistics)) for block in ("a", "b")
+        ({name: parameters[f"{block}_{name}"] for name in ("kernel", "scale", "bias")}, _of_block(block, statistics))
+        for block in ("a", "b")
     )
-    y, first_statistics = layers.batch_norm(layers.convolve(jax.nn.relu(x), first["kernel"], stride=2), first, first_statistics, train)
-    y, second_statistics = layers.batch_norm(layers.convolve(jax.nn.relu(y), second["kernel"]), second, second_statistics, train)
+    y, first_statistics = layers.batch_norm(
+        layers.convolve(jax.nn.relu(x), first["kernel"], stride=2), first, first_statistics, train
+    )
+    y, second_statistics = layers.batch_norm(
+        layers.convolve(jax.nn.relu(y), second["kernel"]), second, second_statistics, train
+    )
     shortcut = layers.convolve_pointwise(layers.halve(x), parameters["shortcut"])
     return shortcut + y, _joined(a=first_statistics, b=second_statistics)
 

@@ -1,6 +1,7 @@
 """Parameters and multiply-accumulates of a network, counted from the graph of its cell."""
 
 import functools
+import itertools
 from typing import NamedTuple
 
 import jax
@@ -11,7 +12,9 @@ from jaxnas.network.model import Skeleton
 
 
 class Size(NamedTuple):
-    """Trainable parameters, and multiply-accumulates for one image: those of convolutions and of the last linear map, its bias included, as NAS-Bench-201 counts them."""
+    """Trainable parameters, and multiply-accumulates for one image: those of convolutions and of the last linear
+    map, its bias included, as NAS-Bench-201 counts them.
+    """
 
     num_parameters: int
     num_flops: int
@@ -42,7 +45,7 @@ def _fixed_size(skeleton: Skeleton, image_shape: tuple[int, int, int], num_class
     channels, height, width = stages[0]
     parameters = _num_initialised(model._init_convolution, image_shape[2], channels)
     flops = 9 * height * width * image_shape[2] * channels
-    for (before, _, _), (after, height, width) in zip(stages, stages[1:], strict=False):
+    for (before, _, _), (after, height, width) in itertools.pairwise(stages):
         parameters += _num_initialised(model._init_reduction, before)
         flops += height * width * (9 * before * after + 9 * after * after + before * after)
     channels = stages[-1][0]

@@ -1,4 +1,6 @@
-"""Operations on the edges of a cell: pure functions with the arrays that they need. A new one is one file and one line in `OPERATIONS`."""
+"""Operations on the edges of a cell: pure functions with the arrays that they need. A new one is one file and one
+line in `OPERATIONS`.
+"""
 
 from jaxnas.operations import nasbench
 

@@ -14,13 +14,15 @@ class Operation:
 
     Attributes:
         name: what architecture strings call it.
-        apply: `(x, parameters, statistics, train) -> (y, statistics)`, pure. `x` and `y` are float32[N, H, W, C]; `parameters` and
-            `statistics` are dicts of arrays as `init` makes them; `train` is a Python bool.
+        apply: `(x, parameters, statistics, train) -> (y, statistics)`, pure. `x` and `y` are float32[N, H, W, C];
+            `parameters` and `statistics` are dicts of arrays as `init` makes them; `train` is a Python bool.
         init: `(key, num_channels) -> (parameters, statistics)`; None where the operation has no arrays.
-        linear: `(x, parameters) -> z`, an expensive first part, of the shape of x; `apply` is then given z for x. Training keeps z for the
-            backward pass, so that this part runs forward once; what `apply` does is run again.
+        linear: `(x, parameters) -> z`, an expensive first part, of the shape of x; `apply` is then given z for x.
+            Training keeps z for the backward pass, so that this part runs forward once; what `apply` does is run
+            again.
         num_flops: `(num_channels, height, width) -> int`, multiply-accumulates for one image.
-        role: `"zero"` passes nothing, `"identity"` passes its input on, `"function"` is all else. The graph of a cell is simplified by roles.
+        role: `"zero"` passes nothing, `"identity"` passes its input on, `"function"` is all else. The graph of a
+            cell is simplified by roles.
     """
 
     name: str
@@ -41,7 +43,9 @@ class Operation:
 
 
 def as_operation(value: Operation | Callable) -> Operation:
-    """Returns `value` if it is an operation, else a function `(x, parameters, statistics, train)` as an operation without arrays."""
+    """Returns `value` if it is an operation, else a function `(x, parameters, statistics, train)` as an operation
+    without arrays.
+    """
     if isinstance(value, Operation):
         return value
     if callable(value):

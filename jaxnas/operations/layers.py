@@ -1,7 +1,9 @@
-"""Convolution, batch normalisation and pooling of one network on float32[N, H, W, C], fast on CPU under `jax.vmap` over trainings.
+"""Convolution, batch normalisation and pooling of one network on float32[N, H, W, C], fast on CPU under `jax.vmap`
+over trainings.
 
-`jax.vmap` of a convolution over kernels becomes a grouped convolution, which XLA's CPU back end runs 100 to 200 times slower than the same
-arithmetic as one matrix product. So the convolution of a narrow image is written as a product with a Toeplitz matrix of its kernel.
+`jax.vmap` of a convolution over kernels becomes a grouped convolution, which XLA's CPU back end runs 100 to 200
+times slower than the same arithmetic as one matrix product. So the convolution of a narrow image is written as a
+product with a Toeplitz matrix of its kernel.
 """
 
 import functools
@@ -19,14 +21,18 @@ MAX_ROW_TOEPLITZ_WIDTH = 8
 
 
 def convolution_form(height: int, width: int) -> str:
-    """Returns how a 3x3 convolution of an image of this size is computed: `"full"` or `"row"` Toeplitz product, or `"direct"`."""
+    """Returns how a 3x3 convolution of an image of this size is computed: `"full"` or `"row"` Toeplitz product, or
+    `"direct"`.
+    """
     if height * width <= MAX_FULL_TOEPLITZ_PIXELS:
         return "full"
     return "row" if width <= MAX_ROW_TOEPLITZ_WIDTH else "direct"
 
 
 def convolve(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
-    """Returns the 3x3 convolution of x [N, H, W, C] with kernel [3, 3, C, D] and padding 1: [N, ceil(H / stride), ceil(W / stride), D]."""
+    """Returns the 3x3 convolution of x [N, H, W, C] with kernel [3, 3, C, D] and padding 1: [N, ceil(H / stride),
+    ceil(W / stride), D].
+    """
     form = convolution_form(*x.shape[1:3])
     if form == "full":
         return _convolve_full_toeplitz(x, kernel, stride)
@@ -74,12 +80,16 @@ def _convolve_full_toeplitz(x: jax.Array, kernel: jax.Array, stride: int) -> jax
 
 
 def _lax_convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    return lax.conv_general_dilated(x, kernel, (stride, stride), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return lax.conv_general_dilated(
+        x, kernel, (stride, stride), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _convolve_direct(stride: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`lax.conv_general_dilated`; under `jax.vmap` one call a training instead of a grouped convolution, forward and backward."""
+    """`lax.conv_general_dilated`; under `jax.vmap` one call a training instead of a grouped convolution, forward and
+    backward.
+    """
     return _sequential(functools.partial(_lax_convolution, stride=stride))(x, kernel)
 
 
@@ -102,7 +112,9 @@ def _sequential(function):
 
 
 def _channel_sums(x: jax.Array) -> jax.Array:
-    """Returns the sums over all but the last axis; in two steps, so that the first runs over whole vectors of W * C values."""
+    """Returns the sums over all but the last axis; in two steps, so that the first runs over whole vectors of W * C
+    values.
+    """
     batch, height, width, channels = x.shape
     return x.reshape(batch * height, width * channels).sum(0).reshape(width, channels).sum(0)
 
@@ -116,7 +128,9 @@ def _scale_and_shift(x: jax.Array, scale: jax.Array, shift: jax.Array) -> jax.Ar
 
 @jax.custom_vjp
 def _normalize_batch(x: jax.Array, scale: jax.Array, bias: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Returns x normalised by the statistics of its batch, then scaled and shifted; and the batch's mean and variance."""
+    """Returns x normalised by the statistics of its batch, then scaled and shifted; and the batch's mean and
+    variance.
+    """
     return _normalize_batch_forward(x, scale, bias)[0]
 
 
@@ -141,7 +155,11 @@ def _normalize_batch_backward(residuals, gradients):
     offset = -factor * gradient_bias / count - slope * mean
     width = x.shape[2]
     rows = (x.shape[0] * x.shape[1], width * x.shape[3])
-    gradient_x = gradient.reshape(rows) * jnp.tile(factor, width) + x.reshape(rows) * jnp.tile(slope, width) + jnp.tile(offset, width)
+    gradient_x = (
+        gradient.reshape(rows) * jnp.tile(factor, width)
+        + x.reshape(rows) * jnp.tile(slope, width)
+        + jnp.tile(offset, width)
+    )
     return gradient_x.reshape(x.shape), gradient_scale, gradient_bias
 
 
@@ -151,7 +169,8 @@ _normalize_batch.defvjp(_normalize_batch_forward, _normalize_batch_backward)
 def batch_norm(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
     """Returns batch normalisation (Ioffe & Szegedy, ICML 2015) of x [N, H, W, C] and the running statistics.
 
-    In training, x is normalised by its own batch and the running averages move by 1 - MOMENTUM; otherwise the running averages are used.
+    In training, x is normalised by its own batch and the running averages move by 1 - MOMENTUM; otherwise the
+    running averages are used.
     """
     if train:
         y, mean, variance = _normalize_batch(x, parameters["scale"], parameters["bias"])
@@ -180,7 +199,9 @@ def average_pool(x: jax.Array) -> jax.Array:
 
 
 def halve(x: jax.Array) -> jax.Array:
-    """Returns the mean over 2x2 windows, stride 2: [N, ceil(H / 2), ceil(W / 2), C]; a window over the edge is the mean of the pixels inside."""
+    """Returns the mean over 2x2 windows, stride 2: [N, ceil(H / 2), ceil(W / 2), C]; a window over the edge is the
+    mean of the pixels inside.
+    """
     for axis in (1, 2):
         size = x.shape[axis]
         padding = [(0, size % 2 if position == axis else 0) for position in range(4)]
@@ -197,6 +218,10 @@ def _inverse_counts(size: int) -> np.ndarray:
 
 
 def kaiming_normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Returns normal weights with variance 2 / fan-in (He et al., ICCV 2015); fan-in is the product of all axes but the last."""
-    values = jax.random.normal(key, (int(np.prod(shape)),))  # drawn flat: with four axes, XLA takes eight times as long to compile
+    """Returns normal weights with variance 2 / fan-in (He et al., ICCV 2015); fan-in is the product of all axes but
+    the last.
+    """
+    values = jax.random.normal(
+        key, (int(np.prod(shape)),)
+    )  # drawn flat: with four axes, XLA takes eight times as long to compile
     return values.reshape(shape) * np.sqrt(2 / np.prod(shape[:-1])).astype(np.float32)

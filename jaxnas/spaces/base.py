@@ -1,6 +1,7 @@
 """Search spaces over independent decisions, and the arithmetic on `int32[D]` that every space shares.
 
-A space has a `name` and `decisions`, and the methods of `SearchSpace`. Methods take and return single architectures; `jax.vmap` gives batches.
+A space has a `name` and `decisions`, and the methods of `SearchSpace`. Methods take and return single architectures;
+`jax.vmap` gives batches.
 """
 
 import difflib
@@ -29,7 +30,8 @@ class Decision:
 class SearchSpace:
     """A search space of independent decisions, with no more structure than that.
 
-    For functions of one's own (`FunctionBenchmark`). Spaces with networks, such as `CellSpace`, have the same attributes and methods.
+    For functions of one's own (`FunctionBenchmark`). Spaces with networks, such as `CellSpace`, have the same
+    attributes and methods.
     """
 
     name: str
@@ -53,7 +55,9 @@ class SearchSpace:
         return neighbors(arch, self.decisions)
 
     def index(self, arch: jax.Array) -> jax.Array:
-        """Returns the row of an architecture in the enumeration of the space, int32[]; the first decision varies slowest."""
+        """Returns the row of an architecture in the enumeration of the space, int32[]; the first decision varies
+        slowest.
+        """
         return index(arch, self.decisions)
 
     def arch_at(self, row: jax.Array) -> jax.Array:
@@ -73,7 +77,9 @@ class SearchSpace:
         try:
             choices = [int(part) for part in text.split("-")]
         except ValueError:
-            raise ValueError(f"Expected an architecture such as {self.to_str(self.arch_at(0))!r}, got {text!r}.") from None
+            raise ValueError(
+                f"Expected an architecture such as {self.to_str(self.arch_at(0))!r}, got {text!r}."
+            ) from None
         return jnp.asarray(checked(choices, self.decisions), jnp.int32)
 
     def decode(self, arch: jax.Array) -> dict:
@@ -87,9 +93,13 @@ def num_combinations(decisions: tuple[Decision, ...]) -> int:
 
 
 def radix_weights(decisions: tuple[Decision, ...]) -> np.ndarray:
-    """Returns the weight of each decision in an architecture's row, int64[D]; the last weighs one. Raises ValueError past 2**31 rows."""
+    """Returns the weight of each decision in an architecture's row, int64[D]; the last weighs one. Raises ValueError
+    past 2**31 rows.
+    """
     if num_combinations(decisions) >= 2**31:
-        raise ValueError(f"Expected a space of fewer than 2**31 architectures to number them, got {num_combinations(decisions):,}.")
+        raise ValueError(
+            f"Expected a space of fewer than 2**31 architectures to number them, got {num_combinations(decisions):,}."
+        )
     sizes = [len(decision.values) for decision in decisions]
     return np.asarray([math.prod(sizes[position + 1 :]) for position in range(len(sizes))], np.int64)
 
@@ -146,7 +156,9 @@ def index(arch: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
 
 def arch_at(row: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
     """Returns the architecture with this mixed-radix number, int32[D]."""
-    return (jnp.asarray(row)[..., None] // radix_weights(decisions).astype(np.int32) % cardinalities(decisions)).astype(jnp.int32)
+    return (jnp.asarray(row)[..., None] // radix_weights(decisions).astype(np.int32) % cardinalities(decisions)).astype(
+        jnp.int32
+    )
 
 
 def checked(arch: jax.Array, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
@@ -162,7 +174,10 @@ def checked(arch: jax.Array, decisions: tuple[Decision, ...]) -> tuple[int, ...]
 
 def decode(arch: jax.Array, decisions: tuple[Decision, ...]) -> dict:
     """Returns the values of an architecture by the names of the decisions."""
-    return {decision.name: decision.values[choice] for decision, choice in zip(decisions, checked(arch, decisions), strict=True)}
+    return {
+        decision.name: decision.values[choice]
+        for decision, choice in zip(decisions, checked(arch, decisions), strict=True)
+    }
 
 
 def unknown_name(kind: str, name: str, known) -> ValueError:

@@ -18,13 +18,15 @@ from jaxnas.spaces.enumerated import EnumeratedSpace
 
 @dataclass(frozen=True)
 class CellSpace:
-    """The search space of all cells on a complete graph: nodes 0 to num_nodes - 1, an edge between each pair, from the lower to the higher.
+    """The search space of all cells on a complete graph: nodes 0 to num_nodes - 1, an edge between each pair, from
+    the lower to the higher.
 
     A decision is the operation on one edge, in the order 0-1, 0-2, 1-2, 0-3, ... (by target, then by source).
 
     Attributes:
         num_nodes: nodes of the cell, input and output included; 2 or more.
-        operations: what an edge may carry: names of `OPERATIONS`, `Operation`s, or functions `(x, parameters, statistics, train) -> (y, statistics)`.
+        operations: what an edge may carry: names of `OPERATIONS`, `Operation`s, or functions `(x, parameters,
+            statistics, train) -> (y, statistics)`.
         name: how tables and reports call the space.
 
     Raises:
@@ -72,7 +74,9 @@ class CellSpace:
         return base.neighbors(arch, self.decisions)
 
     def index(self, arch: jax.Array) -> jax.Array:
-        """Returns the row of an architecture in the enumeration of the space, int32[]; the first edge varies slowest."""
+        """Returns the row of an architecture in the enumeration of the space, int32[]; the first edge varies
+        slowest.
+        """
         return base.index(arch, self.decisions)
 
     def arch_at(self, row: jax.Array) -> jax.Array:
@@ -102,14 +106,17 @@ class CellSpace:
         return jnp.where(live, arch, zeros.index(True)).astype(jnp.int32)
 
     def classes(self) -> np.ndarray:
-        """Returns for each row of the enumeration the row of its class's representative, int32[A]: the smallest row of the class.
+        """Returns for each row of the enumeration the row of its class's representative, int32[A]: the smallest row
+        of the class.
 
-        Two architectures are in one class when `graph.canonical_form` is the same. Raises ValueError where the space is too large to enumerate.
+        Two architectures are in one class when `graph.canonical_form` is the same. Raises ValueError where the space
+        is too large to enumerate.
         """
         return _classes(self)
 
     def canonical(self, arch: jax.Array) -> jax.Array:
-        """Returns the representative of an architecture's class, the member with the smallest index; `arch` may be traced.
+        """Returns the representative of an architecture's class, the member with the smallest index; `arch` may be
+        traced.
 
         In a space too large to enumerate, the architecture with its dead edges removed stands for it instead.
         """
@@ -120,7 +127,9 @@ class CellSpace:
     def to_str(self, arch: jax.Array) -> str:
         """Returns an architecture in the format of NAS-Bench-201: `"|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"`."""
         names = iter(base.decode(arch, self.decisions).values())
-        nodes = ["|" + "".join(f"{next(names)}~{source}|" for source in range(target)) for target in range(1, self.num_nodes)]
+        nodes = [
+            "|" + "".join(f"{next(names)}~{source}|" for source in range(target)) for target in range(1, self.num_nodes)
+        ]
         return "+".join(nodes)
 
     def from_str(self, text: str) -> jax.Array:
@@ -166,7 +175,9 @@ def _resolve(operation: Operation | str | Callable) -> Operation:
 @functools.lru_cache(maxsize=8)
 def _classes(space: CellSpace) -> np.ndarray:
     if space.num_architectures > base.MAX_ENUMERABLE:
-        raise ValueError(f"Expected at most {base.MAX_ENUMERABLE:,} architectures to enumerate, got {space.num_architectures:,}.")
+        raise ValueError(
+            f"Expected at most {base.MAX_ENUMERABLE:,} architectures to enumerate, got {space.num_architectures:,}."
+        )
     rows = np.arange(space.num_architectures)
     pruned = np.asarray(jax.jit(jax.vmap(lambda row: space.index(space.pruned(space.arch_at(row)))))(rows))
     archs = np.asarray(space.arch_at(rows))

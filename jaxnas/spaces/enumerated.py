@@ -13,7 +13,8 @@ from jaxnas.spaces.base import MAX_ENUMERABLE, Decision, checked
 
 @dataclass(frozen=True)
 class EnumeratedSpace:
-    """The same space as `space`, where an architecture is int32[1], its row in the enumeration. Neighbours are those of `space`.
+    """The same space as `space`, where an architecture is int32[1], its row in the enumeration. Neighbours are those
+    of `space`.
 
     Raises:
         ValueError: where the space is too large to enumerate.
@@ -23,7 +24,9 @@ class EnumeratedSpace:
 
     def __post_init__(self):
         if self.space.num_architectures > MAX_ENUMERABLE:
-            raise ValueError(f"Expected at most {MAX_ENUMERABLE:,} architectures to enumerate, got {self.space.num_architectures:,}.")
+            raise ValueError(
+                f"Expected at most {MAX_ENUMERABLE:,} architectures to enumerate, got {self.space.num_architectures:,}."
+            )
 
     @property
     def name(self) -> str:
@@ -87,7 +90,9 @@ class EnumeratedSpace:
 
 @functools.lru_cache(maxsize=8)
 def neighbor_table(space) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the rows of each architecture's neighbours, int32[A, K], own rows last, and how many there are, int32[A]."""
+    """Returns the rows of each architecture's neighbours, int32[A, K], own rows last, and how many there are,
+    int32[A].
+    """
     with jax.ensure_compile_time_eval():
         rows = jnp.arange(space.num_architectures, dtype=jnp.int32)
         found = jax.jit(jax.vmap(lambda row: jax.vmap(space.index)(space.neighbors(space.arch_at(row)))))(rows)

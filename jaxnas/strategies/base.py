@@ -10,16 +10,20 @@ LAST = -1
 
 
 class Query(NamedTuple):
-    """What a strategy asks: an architecture int32[D], and a fidelity int32[], an index into the benchmark's fidelities (-1: the last)."""
+    """What a strategy asks: an architecture int32[D], and a fidelity int32[], an index into the benchmark's
+    fidelities (-1: the last).
+    """
 
     arch: jax.Array
     fidelity: jax.Array = LAST
 
 
 class Observation(NamedTuple):
-    """What a strategy is told, all scalars: the validation `score` (larger is better, NaN: failed), its `cost`, the stored `seed` that answered.
+    """What a strategy is told, all scalars: the validation `score` (larger is better, NaN: failed), its `cost`, the
+    stored `seed` that answered.
 
-    `cost` is the price of the query's fidelity. What a run really pays, repeated queries taken into account, is in its `Trials`.
+    `cost` is the price of the query's fidelity. What a run really pays, repeated queries taken into account, is in
+    its `Trials`.
     """
 
     score: jax.Array

@@ -12,8 +12,8 @@ SPLITS = ("train", "validation", "test")
 class Split(NamedTuple):
     """One split of a data set.
 
-    `images` is float32[V, n, H, W, C], `labels` int32[n]. The V views of an image are alternatives of it: in training, each epoch draws one
-    for each image; in validation and test, every view counts as an image of its own.
+    `images` is float32[V, n, H, W, C], `labels` int32[n]. The V views of an image are alternatives of it: in
+    training, each epoch draws one for each image; in validation and test, every view counts as an image of its own.
     """
 
     images: np.ndarray
@@ -31,9 +31,11 @@ class Task:
 
     Attributes:
         name: how commands and tables call it.
-        train, validation, test: disjoint splits, all normalised by the mean and standard deviation of the training images.
+        train, validation, test: disjoint splits, all normalised by the mean and standard deviation of the training
+            images.
         num_classes: labels are 0 to num_classes - 1.
         card: what the data are, where they are from, licence, how they were split and changed.
+        licence: SPDX identifier of the data's licence.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Task:
     test: Split
     num_classes: int
     card: str
+    licence: str = "unspecified"
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -50,7 +53,9 @@ class Task:
 
     @property
     def sha256(self) -> str:
-        """Returns the SHA-256 of all arrays: shapes and little-endian values, in the order train, validation, test, images before labels."""
+        """Returns the SHA-256 of all arrays: shapes and little-endian values, in the order train, validation, test,
+        images before labels.
+        """
         digest = hashlib.sha256()
         for split in SPLITS:
             for array, dtype in zip(getattr(self, split), ("<f4", "<i4"), strict=True):
@@ -59,12 +64,14 @@ class Task:
         return digest.hexdigest()
 
 
-def normalized(name: str, splits: dict[str, Split], num_classes: int, card: str) -> Task:
-    """Returns the task of these splits with the training images' mean and standard deviation taken out of all of them."""
+def normalized(name: str, splits: dict[str, Split], num_classes: int, card: str, licence: str) -> Task:
+    """Returns the task of these splits with the training images' mean and standard deviation taken out of all of
+    them.
+    """
     images = splits["train"].images.astype(np.float64)
     mean, deviation = images.mean(), images.std()
 
     def normal(split):
         return Split(((split.images - mean) / deviation).astype(np.float32), split.labels.astype(np.int32))
 
-    return Task(name, *(normal(splits[split]) for split in SPLITS), num_classes, card)
+    return Task(name, *(normal(splits[split]) for split in SPLITS), num_classes, card, licence)

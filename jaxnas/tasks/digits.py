@@ -12,12 +12,15 @@ NUM_EVALUATION_VIEWS = 4
 
 _CARD = """{title}
 
-Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998 (CC BY 4.0), its test part
-of 1,797 images of 8x8 pixels and 17 grey levels, as scikit-learn distributes it (`sklearn.datasets.load_digits`, BSD-3-Clause).
-Splits: 1,024 training, 386 validation and 387 test images, drawn once at random (seed {seed}). Images of one writer may lie in several splits.
+Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998
+(CC BY 4.0), its test part of 1,797 images of 8x8 pixels and 17 grey levels, as scikit-learn distributes it
+(`sklearn.datasets.load_digits`, BSD-3-Clause).
+Splits: 1,024 training, 386 validation and 387 test images, drawn once at random (seed {seed}). Images of one writer
+may lie in several splits.
 {changes}
 Normalised by the mean and standard deviation of the training images.
 """
+_LICENCE = "CC-BY-4.0"
 _SPLIT_SEED = 20201
 
 
@@ -25,16 +28,22 @@ _SPLIT_SEED = 20201
 def digits() -> Task:
     """Returns scikit-learn's digits, unchanged: easy, so that good architectures are hardly told apart."""
     splits = {name: Split(images[None], labels) for name, (images, labels) in _raw_splits().items()}
-    card = _CARD.format(title="# digits: handwritten digits, 8x8 pixels", seed=_SPLIT_SEED, changes="Images are unchanged.")
-    return normalized("digits", splits, 10, card)
+    card = _CARD.format(
+        title="# digits: handwritten digits, 8x8 pixels", seed=_SPLIT_SEED, changes="Images are unchanged."
+    )
+    return normalized("digits", splits, 10, card, _LICENCE)
 
 
 @functools.cache
 def shifted_digits() -> Task:
-    """Returns the digits with each image moved by up to 2 pixels each way: a shift drawn anew each epoch, 4 fixed ones in evaluation."""
+    """Returns the digits with each image moved by up to 2 pixels each way: a shift drawn anew each epoch, 4 fixed
+    ones in evaluation.
+    """
     raw = _raw_splits()
     steps = range(-MAX_SHIFT, MAX_SHIFT + 1)
-    everywhere = np.stack([_shifted(raw["train"][0], np.full((SIZES["train"], 2), (down, right))) for down in steps for right in steps])
+    everywhere = np.stack(
+        [_shifted(raw["train"][0], np.full((SIZES["train"], 2), (down, right))) for down in steps for right in steps]
+    )
     splits = {"train": Split(everywhere, raw["train"][1])}
     random = np.random.RandomState(_SPLIT_SEED + 1)
     for name in SPLITS[1:]:
@@ -42,11 +51,16 @@ def shifted_digits() -> Task:
         shifts = random.randint(-MAX_SHIFT, MAX_SHIFT + 1, (NUM_EVALUATION_VIEWS, len(images), 2))
         splits[name] = Split(np.stack([_shifted(images, shift) for shift in shifts]), labels)
     changes = (
-        f"Every image is moved by up to {MAX_SHIFT} pixels down or up and right or left, empty pixels black: a training image by a shift drawn\n"
-        f"anew each epoch, a validation or test image by {NUM_EVALUATION_VIEWS} fixed random shifts, each counted as an image."
+        f"Every image is moved by up to {MAX_SHIFT} pixels down or up and right or left, empty pixels black: a training\n"
+        f"image by a shift drawn anew each epoch, a validation or test image by {NUM_EVALUATION_VIEWS} fixed\n"
+        "random shifts, each counted as an image."
     )
-    card = _CARD.format(title="# shifted-digits: handwritten digits, 8x8 pixels, moved by up to 2 pixels", seed=_SPLIT_SEED, changes=changes)
-    return normalized("shifted-digits", splits, 10, card)
+    card = _CARD.format(
+        title="# shifted-digits: handwritten digits, 8x8 pixels, moved by up to 2 pixels",
+        seed=_SPLIT_SEED,
+        changes=changes,
+    )
+    return normalized("shifted-digits", splits, 10, card, _LICENCE)
 
 
 def _raw_splits() -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -65,4 +79,6 @@ def _shifted(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     margin = ((0, 0), (MAX_SHIFT, MAX_SHIFT), (MAX_SHIFT, MAX_SHIFT), (0, 0))
     padded = np.pad(images, margin)
     starts = MAX_SHIFT - shifts
-    return np.stack([image[top : top + height, left : left + width] for image, (top, left) in zip(padded, starts, strict=True)])
+    return np.stack(
+        [image[top : top + height, left : left + width] for image, (top, left) in zip(padded, starts, strict=True)]
+    )

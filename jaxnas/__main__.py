@@ -1,0 +1,8 @@
+"""`python -m jaxnas` is the command `jaxnas`."""
+
+import sys
+
+from jaxnas.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""The results of a comparison as a dictionary (`summary.json`), as a small table, and as a long frame of every
+trial.
+"""
+
+import numpy as np
+
+from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks
+from jaxnas.analysis.trajectory import at_budgets, incumbent_scores, incumbents, regret
+from jaxnas.simulation import Trials
+
+
+def summarize(trials: dict[str, Trials], bench) -> dict:
+    """Returns budgets and, for each strategy, regret curves with 95 % intervals, final scores and mean rank: the
+    numbers of `summary.json`.
+
+    Budgets are in the benchmark's unit of cost (epochs): the price of 1, 2, ..., T trials at the last fidelity.
+    """
+    num_trials = next(iter(trials.values())).observation.score.shape[1]
+    budgets = np.arange(1, num_trials + 1) * float(bench.fidelities[-1])
+    regrets = {name: regret(each, bench) for name, each in trials.items()}
+    ranks = mean_ranks({name: values[:, -1] for name, values in regrets.items()})
+    return {
+        "budget": budgets.tolist(),
+        "strategies": {
+            name: _summarize_one(each, regrets[name], bench, budgets) | {"mean_rank": ranks[name]}
+            for name, each in trials.items()
+        },
+    }
+
+
+def _summarize_one(trials: Trials, regrets: np.ndarray, bench, budgets: np.ndarray) -> dict:
+    low, high = bootstrap_interval(regrets)
+    final_test = bench.optimum - regrets[:, -1]
+    final_validation = incumbent_scores(trials, bench, "validation")[:, -1]
+    return {
+        "regret_mean": regrets.mean(0).tolist(),
+        "regret_ci_low": low.tolist(),
+        "regret_ci_high": high.tolist(),
+        "regret_mean_by_cost": at_budgets(regrets, trials, budgets).mean(0).tolist(),
+        "final_test_mean": float(final_test.mean()),
+        "final_test_std": float(final_test.std()),
+        "final_validation_mean": float(final_validation.mean()),
+    }
+
+
+def summary(trials: dict[str, Trials], bench):
+    """Returns a pandas frame with a row for each strategy, best first, all in percent but the rank.
+
+    Columns: `regret` after the last trial on test (searches saw validation only), `low` and `high`, its 95 %
+        bootstrap interval over runs;
+    `test` and `validation`, the mean scores of the architectures found; `rank`, the mean rank.
+    """
+    import pandas as pd
+
+    results = summarize(trials, bench)["strategies"]
+    rows = {}
+    for name, result in sorted(results.items(), key=lambda item: item[1]["mean_rank"]):
+        ends = {
+            column: result[f"regret_{key}"][-1]
+            for column, key in (("regret", "mean"), ("low", "ci_low"), ("high", "ci_high"))
+        }
+        scores = {"test": result["final_test_mean"], "validation": result["final_validation_mean"]}
+        rows[name] = {column: round(100 * value, 3) for column, value in (ends | scores).items()} | {
+            "rank": round(result["mean_rank"], 2)
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def regret_text(result: dict, position: int) -> str:
+    """Returns the mean regret at a position of a strategy's curve, with its 95 % interval, in percent."""
+    mean, low, high = (100 * result[name][position] for name in ("regret_mean", "regret_ci_low", "regret_ci_high"))
+    return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def to_frame(trials: Trials, bench):
+    """Returns a pandas frame with a row for each trial of each run.
+
+    Columns: run, trial, architecture (string), epochs, validation (the score told), seed, cost, total_cost,
+        incumbent (number of a trial), and
+    on benchmarks with a known optimum test_regret.
+    """
+    import pandas as pd
+
+    archs = np.asarray(trials.query.arch)
+    num_runs, num_trials = archs.shape[:2]
+    distinct, position = np.unique(archs.reshape(-1, archs.shape[-1]), axis=0, return_inverse=True)
+    space = bench.space if archs.shape[-1] == len(bench.space.decisions) else bench.space.enumerated()
+    strings = np.asarray([space.to_str(arch) for arch in distinct], object)
+    cost = np.asarray(trials.observation.cost)
+    columns = {
+        "run": np.repeat(np.arange(num_runs), num_trials),
+        "trial": np.tile(np.arange(num_trials), num_runs),
+        "architecture": strings[position.reshape(-1)],
+        "epochs": np.asarray(bench.fidelities)[np.asarray(trials.query.fidelity)].reshape(-1),
+        "validation": np.asarray(trials.observation.score).reshape(-1),
+        "seed": np.asarray(trials.observation.seed).reshape(-1),
+        "cost": cost.reshape(-1),
+        "total_cost": np.cumsum(cost, axis=1).reshape(-1),
+        "incumbent": incumbents(trials).reshape(-1),
+    }
+    if bench.optimum is not None:
+        columns["test_regret"] = regret(trials, bench).reshape(-1)
+    return pd.DataFrame(columns)

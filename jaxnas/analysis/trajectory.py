@@ -1,0 +1,66 @@
+"""What a run had found after each trial, and how far that is from the best."""
+
+import numpy as np
+
+from jaxnas.simulation import Trials
+
+NONE_YET = -1
+
+
+def incumbents(trials: Trials) -> np.ndarray:
+    """Returns for each trial the number of the trial whose architecture the run would have returned after it:
+    int64[runs, T].
+
+    That is the best validation score among the trials of the highest fidelity reached so far, ties to the earlier;
+    failed trials (NaN) never, and -1 before the first that succeeded. No test score enters.
+    """
+    scores = np.asarray(trials.observation.score)
+    fidelities = np.asarray(trials.query.fidelity)
+    best_score = np.full(len(scores), -np.inf)
+    best_fidelity = np.full(len(scores), -1)
+    best = np.full(len(scores), NONE_YET)
+    found = np.empty(scores.shape, np.int64)
+    for trial in range(scores.shape[1]):
+        score, fidelity = scores[:, trial], fidelities[:, trial]
+        better = (fidelity > best_fidelity) | ((fidelity == best_fidelity) & (score > best_score))
+        better &= ~np.isnan(score)
+        best = np.where(better, trial, best)
+        best_score = np.where(better, score, best_score)
+        best_fidelity = np.where(better, fidelity, best_fidelity)
+        found[:, trial] = best
+    return found
+
+
+def incumbent_scores(trials: Trials, bench, split: str = "test") -> np.ndarray:
+    """Returns the benchmark's score of the incumbent after each trial, the mean over seeds at the last fidelity:
+    float[runs, T].
+
+    Before the first successful trial it is the lowest score of the benchmark. `split` is `"test"` or `"validation"`.
+    """
+    scores = getattr(bench, f"{split}_scores")(np.asarray(trials.query.arch))
+    best = incumbents(trials)
+    chosen = np.take_along_axis(scores, np.maximum(best, 0), axis=1)
+    lowest = getattr(bench, "worst", None)
+    return np.where(best == NONE_YET, np.nan if lowest is None else lowest, chosen)
+
+
+def regret(trials: Trials, bench) -> np.ndarray:
+    """Returns the test regret after each trial, float[runs, T]: the benchmark's optimum less the incumbent's test
+    score.
+
+    Both are means over seeds at the last fidelity. Raises ValueError where the benchmark has no known optimum.
+    """
+    if bench.optimum is None:
+        raise ValueError(f"Expected a benchmark with a known optimum, got {type(bench).__name__} without one.")
+    return bench.optimum - incumbent_scores(trials, bench)
+
+
+def at_budgets(values: np.ndarray, trials: Trials, budgets: np.ndarray) -> np.ndarray:
+    """Returns values [runs, T] after the last trial that each budget pays for, float[runs, B]; NaN where it pays for
+    none.
+
+    Budgets count what trials cost, repeated queries free (see `Trials`).
+    """
+    spent = np.cumsum(np.asarray(trials.observation.cost, np.float64), axis=1)
+    last = np.stack([np.searchsorted(row, budgets * (1 + 1e-9), side="right") - 1 for row in spent])
+    return np.where(last < 0, np.nan, np.take_along_axis(values, np.maximum(last, 0), axis=1))

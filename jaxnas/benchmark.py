@@ -1,0 +1,273 @@
+"""Benchmarks: what a search may ask (`query`), and what only the analysis reads (`test_scores`, `optimum`).
+
+A benchmark has `space`, `fidelities` (epochs, ascending), `query(query, key) -> Observation`, `jittable`,
+`test_scores(archs)` and `optimum`.
+"""
+
+import functools
+import os
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas import catalog, prng
+from jaxnas.spaces.base import Decision, SearchSpace, radix_weights
+from jaxnas.strategies.base import Observation
+from jaxnas.table import Table, describe_space
+from jaxnas.train import TrainConfig, check_fit, evaluate
+
+NOISES = ("seed", "mean")
+
+
+def load(source: str | os.PathLike, *, noise: str = "seed", space=None) -> "TableBenchmark":
+    """Returns the benchmark of a table: an identifier that ships with jaxnas, or a folder. Arguments as of
+    `TableBenchmark`.
+    """
+    return TableBenchmark(Table.read(source), noise=noise, space=space)
+
+
+class TableBenchmark:
+    """A benchmark that looks scores up in a complete table.
+
+    `query` is a pytree, a function with the validation scores as its arrays, and holds nothing of the test split:
+    compiled programs take it as an argument, so that tables of one shape share a compilation. It takes architectures
+    of the space, or rows (int32[1]) of its enumeration.
+
+    Args:
+        table: a complete table.
+        noise: what a query answers: `"seed"`, the score of one stored seed, drawn at random, as a search that trains
+            would see it; `"mean"`, the mean over the seeds.
+        space: the search space of the table; by default the one of its name in the catalog, or else a plain
+            `SearchSpace` of its decisions.
+
+    Raises:
+        ValueError: on a partial table, another space than the table's, or an unknown noise.
+    """
+
+    jittable = True
+
+    def __init__(self, table: Table, *, noise: str = "seed", space=None):
+        if noise not in NOISES:
+            raise ValueError(f"Expected noise of {' or '.join(NOISES)}, got {noise!r}.")
+        if not table.trained.all():
+            done = f"{table.trained.sum():,} of {len(table.trained):,} classes"
+            raise ValueError(f"Expected a complete table, got {done} in {table.id}.")
+        self.table = table
+        self.noise = noise
+        self.space = _space_of(table, space)
+        self.fidelities = table.fidelities
+        validation = table.scores("validation")
+        if noise == "mean":
+            validation = _mean_over_seeds(validation)[:, None]
+        function = _query_table if noise == "seed" else _query_table_mean
+        weights = radix_weights(self.space.decisions).astype(np.int32)
+        prices = np.asarray(self.fidelities, np.float32)
+        self.query = jax.tree_util.Partial(
+            function, weights, jnp.asarray(table.class_of), jnp.asarray(validation), jnp.asarray(prices)
+        )
+
+    def __repr__(self) -> str:
+        return f"TableBenchmark({self.table.id!r}, noise={self.noise!r})"
+
+    def rows(self, archs: np.ndarray) -> np.ndarray:
+        """Returns the rows of architectures [..., D], or of rows [..., 1], in the enumeration: int64[...]."""
+        archs = np.asarray(archs)
+        weights = radix_weights(self.space.decisions)
+        return archs[..., 0].astype(np.int64) if archs.shape[-1] != len(weights) else (archs * weights).sum(-1)
+
+    def test_scores(self, archs: np.ndarray) -> np.ndarray:
+        """Returns the test scores of architectures [..., D] at the last fidelity, the mean over the seeds:
+        float32[...]. For the analysis only.
+        """
+        return _mean_over_seeds(self.table.scores("test"))[self.table.class_of[self.rows(archs)], -1]
+
+    def validation_scores(self, archs: np.ndarray) -> np.ndarray:
+        """Returns the validation scores of architectures [..., D] at the last fidelity, the mean over the seeds:
+        float32[...].
+        """
+        return _mean_over_seeds(self.table.scores("validation"))[self.table.class_of[self.rows(archs)], -1]
+
+    @property
+    def optimum(self) -> float:
+        """Returns the best mean test score of any architecture at the last fidelity. For the analysis only."""
+        return float(np.nanmax(_mean_over_seeds(self.table.scores("test"))[:, -1]))
+
+    @property
+    def worst(self) -> float:
+        """Returns the lowest mean test score of any architecture at the last fidelity. For the analysis only."""
+        return float(np.nanmin(_mean_over_seeds(self.table.scores("test"))[:, -1]))
+
+
+def _mean_over_seeds(scores: np.ndarray) -> np.ndarray:
+    """Returns the means of [G, S, F] over the seeds that did not fail, NaN where all failed."""
+    present = np.isfinite(scores)
+    return np.divide(
+        np.where(present, scores, 0).sum(1),
+        present.sum(1),
+        out=np.full(scores[:, 0].shape, np.nan, np.float32),
+        where=present.any(1),
+    )
+
+
+def _space_of(table: Table, space):
+    described = table.manifest["space"]
+    if space is None and described["name"] in catalog.SPACES:
+        space = catalog.space(described["name"])
+        space = space if describe_space(space) == described else None
+    if space is None:
+        decisions = tuple(Decision(decision["name"], tuple(decision["values"])) for decision in described["decisions"])
+        space = SearchSpace(described["name"], decisions)
+    if describe_space(space)["decisions"] != described["decisions"]:
+        raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
+    return space
+
+
+def _query_table(weights, class_of, validation, prices, query, key) -> Observation:
+    seed = prng.draw_index(key, validation.shape[1])
+    return _look_up(weights, class_of, validation, prices, query, seed)._replace(seed=seed)
+
+
+def _query_table_mean(weights, class_of, validation, prices, query, key) -> Observation:
+    return _look_up(weights, class_of, validation, prices, query, 0)._replace(seed=jnp.int32(-1))
+
+
+def _look_up(weights, class_of, validation, prices, query, seed) -> Observation:
+    arch = query.arch
+    row = arch[0] if arch.shape != weights.shape else (arch * weights).sum()
+    return Observation(validation[class_of[row], seed, query.fidelity], prices[query.fidelity], jnp.int32(0))
+
+
+class FunctionBenchmark:
+    """A benchmark that calls a function, for spaces of any size.
+
+    Args:
+        space: the search space.
+        function: `arch int32[D] -> score`, larger is better, NaN for failed; a JAX function, or with `host=True` any
+            Python function of a NumPy array.
+        test_function: a NumPy function `archs [..., D] -> scores` that the analysis reports by; without it there is
+            no regret.
+        optimum, worst: the best and the lowest test score, for regrets.
+        host: whether `function` runs in Python, called back from compiled code.
+    """
+
+    jittable = True
+    fidelities = (1,)
+
+    def __init__(
+        self,
+        space,
+        function: Callable,
+        *,
+        test_function: Callable | None = None,
+        optimum: float | None = None,
+        worst: float | None = None,
+        host: bool = False,
+    ):
+        self.space = space
+        self.query = jax.tree_util.Partial(_function_query(function, host))
+        self.optimum = optimum
+        self.worst = worst
+        self._test_function = test_function
+
+    def test_scores(self, archs: np.ndarray) -> np.ndarray:
+        """Returns the test scores of architectures [..., D]: float[...]. For the analysis only. Raises ValueError
+        without a test function.
+        """
+        if self._test_function is None:
+            raise ValueError("Expected a FunctionBenchmark with a test_function to report by, got one without.")
+        return np.asarray(self._test_function(archs))
+
+    validation_scores = test_scores
+
+
+@functools.cache
+def _function_query(function: Callable, host: bool) -> Callable:
+    def call(arch):
+        if not host:
+            return function(arch)
+        result = jax.ShapeDtypeStruct((), jnp.float32)
+        return jax.pure_callback(
+            lambda values: np.float32(function(np.asarray(values))), result, arch, vmap_method="sequential"
+        )
+
+    def query_function(query, key) -> Observation:
+        return Observation(jnp.asarray(call(query.arch), jnp.float32), jnp.float32(1), jnp.int32(0))
+
+    return query_function
+
+
+class TrainingBenchmark:
+    """A benchmark that really trains. Asked in the same way, it answers what the table that the same code builds
+    would answer.
+
+    A query draws a seed number below `num_seeds` as `TableBenchmark` does, and trains that seed of the
+    architecture's class; a training is kept, so that it is not run twice. The whole schedule is trained whatever the
+    fidelity.
+
+    Args:
+        space, task, config: what is trained, as in `jaxnas.train.evaluate`.
+        num_seeds: the seeds that queries draw from.
+    """
+
+    jittable = False
+    optimum = None
+
+    def __init__(self, space, task, config: TrainConfig = TrainConfig(), *, num_seeds: int = 1):
+        check_fit(task, config)
+        if num_seeds < 1:
+            raise ValueError(f"Expected num_seeds of 1 or more, got {num_seeds}.")
+        self.space, self.task, self.config, self.num_seeds = space, task, config, num_seeds
+        self.fidelities = list(range(1, config.num_epochs + 1))
+        self._curves = {}
+
+    def curves(self, arch, seed: int):
+        """Returns the `Curves` of one training, with axes [E] or none, training it where that has not been done."""
+        arch = np.asarray(self.space.canonical(arch))
+        name = (arch.tobytes(), int(seed))
+        if name not in self._curves:
+            curves = evaluate(self.space, arch[None], self.task, self.config, [int(seed)])
+            self._curves[name] = jax.tree.map(lambda values: values[0, 0], curves)
+        return self._curves[name]
+
+    def query(self, query, key) -> Observation:
+        """Returns the validation accuracy of a training at the query's fidelity; NaN where the loss was not finite
+        by then.
+        """
+        seed = int(prng.draw_index(key, self.num_seeds))
+        curves = self.curves(query.arch, seed)
+        fidelity = int(query.fidelity)
+        score = np.float32(curves.validation[fidelity]) / np.float32(self.task.validation.num_images)
+        score = score if np.isfinite(curves.loss[fidelity]) else np.float32(np.nan)
+        return Observation(np.float32(score), np.float32(self.fidelities[fidelity]), np.int32(seed))
+
+    def _mean_over_trained(self, archs: np.ndarray, split: str) -> np.ndarray:
+        archs = np.asarray(archs)
+        values = []
+        for arch in archs.reshape(-1, archs.shape[-1]):
+            arch = np.asarray(self.space.canonical(arch)).tobytes()
+            counts = [
+                getattr(self._curves[arch, seed], split)[-1]
+                for seed in range(self.num_seeds)
+                if (arch, seed) in self._curves
+            ]
+            values.append(np.mean(counts) / getattr(self.task, split).num_images if counts else np.nan)
+        return np.asarray(values, np.float32).reshape(archs.shape[:-1])
+
+    def test_scores(self, archs: np.ndarray) -> np.ndarray:
+        """Returns the test scores of architectures [..., D] over the seeds trained so far, NaN where there is none.
+        For the analysis only.
+        """
+        return self._mean_over_trained(archs, "test")
+
+    def validation_scores(self, archs: np.ndarray) -> np.ndarray:
+        """Returns the validation scores of architectures [..., D] over the seeds trained so far, NaN where there is
+        none.
+        """
+        return self._mean_over_trained(archs, "validation")
+
+
+def price_list(bench) -> np.ndarray:
+    """Returns the cost of each fidelity when nothing has been paid yet, float32[F]."""
+    return np.asarray(bench.fidelities, np.float32)

@@ -1,0 +1,1 @@
+"""Building a complete table: plan, chunks, shards, table."""

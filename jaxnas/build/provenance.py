@@ -1,0 +1,49 @@
+"""Where numbers come from: versions, machine, commit."""
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the packages that numbers depend on."""
+    packages = ("jaxnas", "jax", "jaxlib", "flax", "optax", "numpy")
+    return {"python": platform.python_version(), **{package: metadata.version(package) for package in packages}}
+
+
+def machine() -> dict:
+    """Returns what of the machine numbers depend on: platform, device, and the vector features that XLA compiles
+    for.
+    """
+    import jax
+
+    features = []
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        flags = next((line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), "")
+        features = sorted(flag for flag in flags.split() if flag.startswith(("avx", "fma", "sse", "amx")))
+    device = jax.devices()[0]
+    return {
+        "platform": device.platform,
+        "device": device.device_kind,
+        "architecture": platform.machine(),
+        "features": features,
+    }
+
+
+def git_commit() -> str | None:
+    """Returns the commit of the checkout that this package lies in, `+changes` where it has uncommitted ones; None
+    outside a checkout.
+    """
+    here = Path(__file__).resolve().parent
+
+    def git(*arguments):
+        return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + (
+            "+changes" if git("status", "--porcelain", "--untracked-files=no", ".") else ""
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,138 @@
+"""The command line: `jaxnas COMMAND ...`. Commands are in `jaxnas.commands`, which loads only when one runs."""
+
+import argparse
+import importlib
+import sys
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that reports wrong usage in one line."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: {message[0].upper()}{message[1:]} (see {self.prog} --help)\n")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
+    return int(text)
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, got {text!r}")
+    return int(text)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise argparse.ArgumentTypeError(f"expected i/N with i from 1 to N, got {text!r}")
+    return int(number), int(count)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="jaxnas", description="A research benchmark suite for neural architecture search in JAX.")
+    parser.add_argument("--version", action="store_true", help="print the version")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+
+    listing = command("list", "list spaces, tasks, strategies and tables")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+
+    compare = command("compare", "compare strategies on tables; writes a report")
+    compare.add_argument(
+        "--benchmark", metavar="ID,ID,..", help="tables: identifiers or folders (default: the first that ships)"
+    )
+    compare.add_argument(
+        "--strategies", default="all", metavar="a,b,file.py:mine", help="names, functions in files, or all (default)"
+    )
+    compare.add_argument(
+        "--runs", type=_count, default=1000, metavar="N", help="independent runs of each strategy (default 1000)"
+    )
+    compare.add_argument("--trials", type=_count, default=300, metavar="N", help="trials of a run (default 300)")
+    compare.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    compare.add_argument("--out", default="jaxnas-results", metavar="DIR", help="default jaxnas-results")
+
+    search = command("search", "search by really training; goes on when run again")
+    _add_space_and_task(search)
+    search.add_argument("--strategy", required=True, metavar="X", help="a name, or file.py:NAME")
+    search.add_argument("--trials", type=_count, required=True, metavar="N", help="architectures to train")
+    search.add_argument("--epochs", type=_count, metavar="N", help="epochs of a training (default 10)")
+    search.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    search.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
+
+    build = command("build", "train a whole space on a task into a table; goes on when run again")
+    _add_space_and_task(build)
+    build.add_argument(
+        "--limit", type=_count, metavar="N", help="train only a random sample of N classes of architectures"
+    )
+    build.add_argument(
+        "--seeds", type=_count, default=1, metavar="K", help="trainings of each architecture (default 1)"
+    )
+    build.add_argument("--epochs", type=_count, metavar="N", help="epochs of a training (default 10)")
+    build.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one a core)")
+    build.add_argument(
+        "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"
+    )
+    build.add_argument("--out", metavar="DIR", help="default jaxnas-tables/SPACE-TASK-v0")
+
+    verify = command("verify", "check a table against its hashes, and a sample of it by training it again")
+    verify.add_argument("id", metavar="ID", help="an identifier or a folder")
+    verify.add_argument(
+        "--sample", type=_natural, default=0, metavar="N", help="classes to train again (default 0: hashes only)"
+    )
+
+    show = command("show", "describe an architecture and draw its cell")
+    show.add_argument("arch", metavar="ARCH", help="a string as the space writes it, or its row number")
+    show.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
+    show.add_argument(
+        "--task", default="shifted-digits", metavar="T", help="whose images the network is for (default shifted-digits)"
+    )
+    show.add_argument("--out", metavar="FILE.svg", help="where to draw the cell")
+
+    report = command("report", "write the page of a comparison again")
+    report.add_argument("folder", metavar="DIR", help="what `jaxnas compare --out DIR` wrote")
+    return parser
+
+
+def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
+    parser.add_argument("--task", required=True, metavar="T", help="a name, or file.py:NAME")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns the exit code: 0 done, 1 a check or a run failed, 2 wrong usage or unreadable
+    input.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.version:
+        from jaxnas import __version__
+
+        print(f"jaxnas {__version__}")
+        return 0
+    if options.command is None:
+        parser.print_help()
+        return 2
+    commands = importlib.import_module("jaxnas.commands")
+    try:
+        return getattr(commands, options.command.replace("list", "list_all"))(options)
+    except (ValueError, OSError) as error:
+        return _fail(options.command, error, 2)
+    except RuntimeError as error:
+        return _fail(options.command, error, 1)
+    except KeyboardInterrupt:
+        return _fail(options.command, "stopped; the same command goes on from here", 130)
+
+
+def _fail(command: str, error, code: int) -> int:
+    lines = str(error).splitlines() or [type(error).__name__]
+    print(f"jaxnas {command}: {lines[0]}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

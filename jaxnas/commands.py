@@ -1,0 +1,288 @@
+"""What each command of the command line does. Each takes the parsed options and returns the exit code."""
+
+import contextlib
+import json
+import os
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+
+from jaxnas import catalog, table
+
+DEFAULT_BENCHMARK = "nb201-shifted-digits-v0"
+
+
+def list_all(options) -> int:
+    """Lists what there is."""
+    found = {
+        "spaces": {name: f"{catalog.space(name).num_architectures:,} architectures" for name in catalog.SPACES},
+        "tasks": {name: _first_line(catalog.task(name).card) for name in catalog.TASKS},
+        "strategies": {name: _first_line(catalog.strategy(name).__doc__) for name in catalog.STRATEGIES},
+        "tables": {name: _describe_table(table.read_manifest(table.find(name))) for name in table.shipped_ids()},
+    }
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return 0
+    for kind, entries in found.items():
+        print(kind)
+        for name, text in entries.items():
+            print(f"  {name:24} {text}")
+    return 0
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0].removeprefix("# ").removeprefix("Returns ")
+
+
+def _describe_table(manifest: dict) -> str:
+    size = manifest["space"]["num_architectures"]
+    return f"{size:,} architectures, {len(manifest['seeds'])} seed(s), {manifest['fidelities'][-1]} epochs"
+
+
+def compare(options) -> int:
+    """Compares strategies on one or several tables, prints a table and writes a report for each."""
+    from jaxnas import simulation
+    from jaxnas.benchmark import load
+    from jaxnas.build.provenance import versions
+    from jaxnas.train import use_compilation_cache
+
+    use_compilation_cache()
+    names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
+    benches = [load(name) for name in names]
+    factories = _factories(options.strategies)
+    for bench in benches:
+        folder = _writable(Path(options.out) / bench.table.id if len(benches) > 1 else Path(options.out))
+        strategies = {name: factory(bench.space) for name, factory in factories.items()}
+        trials = {}
+        with _progress() as bars:
+            task = bars.add_task(f"searching {bench.table.id}", total=len(strategies))
+            for name, strategy in strategies.items():
+                trials[name] = simulation.run(
+                    strategy, bench, num_trials=options.trials, num_runs=options.runs, seed=options.seed
+                )
+                bars.advance(task)
+        result = _result(options, bench, strategies, trials, versions())
+        _write_and_show(folder, result, trials)
+    return 0
+
+
+def _factories(text: str) -> dict:
+    names = list(catalog.STRATEGIES) if text == "all" else [name for name in text.split(",") if name]
+    if not names:
+        raise ValueError("Expected strategies, got none.")
+    factories = {name.rpartition(":")[2]: catalog.strategy(name) for name in names}
+    if len(factories) < len(names):
+        raise ValueError(f"Expected strategies of different names, got {text}.")
+    return factories
+
+
+def _result(options, bench, strategies: dict, trials: dict, versions: dict) -> dict:
+    from jaxnas.analysis.results import summarize
+
+    numbers = summarize(trials, bench)
+    for name, strategy in strategies.items():
+        numbers["strategies"][name]["hyperparameters"] = dict(strategy.hyperparameters)
+    return {
+        "benchmark": bench.table.id,
+        "content_hash": bench.table.manifest["content_hash"],
+        "num_runs": options.runs,
+        "num_trials": options.trials,
+        "seed": options.seed,
+        "prng": "hash",
+        "versions": versions,
+        "command": shlex.join(["jaxnas", *sys.argv[1:]]),
+        **numbers,
+    }
+
+
+def _write_and_show(folder: Path, result: dict, trials: dict) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from jaxnas.analysis.results import regret_text
+    from jaxnas.report.write import ranked, shown_points, write_comparison
+
+    write_comparison(folder, result, trials)
+    points = shown_points(result)
+    shown = Table(
+        title=f"{result['benchmark']}: {result['num_runs']} runs of {result['num_trials']} trials", title_justify="left"
+    )
+    shown.add_column("strategy")
+    for heading in (*(f"regret@{point}" for point in points), "test", "rank"):
+        shown.add_column(heading, justify="right")
+    for name, numbers in ranked(result):
+        regrets = [regret_text(numbers, point - 1) for point in points]
+        test = f"{100 * numbers['final_test_mean']:.2f} ± {100 * numbers['final_test_std']:.2f}"
+        shown.add_row(name, *regrets, test, f"{numbers['mean_rank']:.2f}")
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(shown)
+    console.print(
+        "Test regret in percentage points with 95 % intervals over runs; searches saw validation only.", style="dim"
+    )
+    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
+
+
+def search(options) -> int:
+    """Searches by training, shows progress, and prints and draws the best cell."""
+    from jaxnas import graph
+    from jaxnas.benchmark import TrainingBenchmark
+    from jaxnas.search import search as search_by_training
+    from jaxnas.train import use_compilation_cache
+
+    use_compilation_cache()
+    space, task = catalog.space(options.space), catalog.task(options.task)
+    strategy = catalog.strategy(options.strategy)(space)
+    bench = TrainingBenchmark(space, task, _config(options))
+    default = f"jaxnas-searches/{space.name}-{task.name}-{strategy.name}-{options.trials}"
+    folder = _writable(Path(options.out or default))
+    with _progress() as bars:
+        bar = bars.add_task("compiling and training", total=options.trials)
+
+        def progress(done: int, best: float) -> None:
+            bars.update(bar, completed=done, description=f"training, best validation {100 * best:.2f} %")
+
+        found = search_by_training(
+            strategy, bench, num_trials=options.trials, folder=folder, seed=options.seed, progress=progress
+        )
+    cell = folder / "best.svg"
+    cell.write_text(graph.draw(space.graph(found.arch)))
+    print(f"architecture  {space.to_str(found.arch)}")
+    print(f"validation    {100 * found.validation:.2f} %")
+    print(f"test          {100 * found.test:.2f} %")
+    print(f"parameters    {found.size.num_parameters:,}")
+    print(f"FLOPs         {found.size.num_flops:,}")
+    print(f"Drawn in {cell}, all trials in {folder / 'journal.jsonl'}")
+    return 0
+
+
+def build(options) -> int:
+    """Trains a space on a task and writes the table."""
+    from jaxnas.build.driver import build as build_table
+
+    space, task = catalog.space(options.space), catalog.task(options.task)
+    folder = _writable(Path(options.out or f"jaxnas-tables/{space.name}-{task.name}-v0"))
+    with _progress() as bars:
+        bar = bars.add_task("compiling and training", total=None)
+
+        def progress(done: int, total: int) -> None:
+            bars.update(bar, completed=done, total=total)
+
+        built = build_table(
+            options.space,
+            options.task,
+            folder,
+            config=_config(options),
+            num_seeds=options.seeds,
+            limit=options.limit,
+            num_processes=options.processes,
+            shard=options.shard,
+            progress=progress,
+        )
+    if built is None:
+        part = "{} of {}".format(*options.shard)
+        print(f"Part {part} is trained; when all are in one folder, run again without --shard.")
+        return 0
+    failed = int((~built.succeeded()[built.trained][:, :, -1]).sum())
+    done = f"{built.trained.sum():,} of {len(built.trained):,} classes"
+    print(f"{done} trained with {built.num_seeds} seed(s), {failed} trainings failed.")
+    print(f"Table: {folder}")
+    return 0
+
+
+def verify(options) -> int:
+    """Checks the files of a table, and retrains a sample of it."""
+    folder = table.find(options.id)
+    problems = table.check_files(folder)
+    for problem in problems:
+        print(f"jaxnas verify: {problem}", file=sys.stderr)
+    if problems:
+        return 1
+    table.Table.read(folder)
+    print(f"{folder.name}: files and arrays are those that the manifest names.")
+    if not options.sample:
+        return 0
+    from jaxnas.build.verification import retrain
+
+    checks = retrain(folder, options.sample)
+    for check in checks:
+        print(f"{'passed' if check.passed else 'FAILED'}: {check.text}")
+    return 0 if all(check.passed for check in checks) else 1
+
+
+def show(options) -> int:
+    """Prints an architecture's decisions, size and class, and draws its cell."""
+    from jaxnas import graph
+    from jaxnas.network.model import Skeleton
+    from jaxnas.network.size import network_size
+    from jaxnas.spaces.base import checked
+
+    space, task = catalog.space(options.space), catalog.task(options.task)
+    if options.arch.isdecimal():
+        if int(options.arch) >= space.num_architectures:
+            raise ValueError(f"Expected a row below {space.num_architectures:,}, got {options.arch}.")
+        arch = space.arch_at(int(options.arch))
+    else:
+        arch = space.from_str(options.arch)
+    if options.out:
+        _writable(Path(options.out).parent)
+        Path(options.out).write_text(graph.draw(space.graph(arch)))
+    size = network_size(space, Skeleton(), task.image_shape, task.num_classes, arch)
+    print(f"architecture  {space.to_str(arch)}")
+    print(f"row           {int(space.index(arch)):,} of {space.num_architectures:,}")
+    for name, value in space.decode(arch).items():
+        print(f"  {name:11} {value}")
+    representative = space.canonical(arch)
+    same = checked(representative, space.decisions) == checked(arch, space.decisions)
+    print(f"class         {space.to_str(representative)}{' (itself)' if same else ''}")
+    print(f"parameters    {size.num_parameters:,} (for {task.name})")
+    print(f"FLOPs         {size.num_flops:,} (for {task.name})")
+    return 0
+
+
+def report(options) -> int:
+    """Writes the page of a comparison again."""
+    from jaxnas.report.write import read_summary, write_page
+
+    read_summary(options.folder)
+    print(f"Report: {write_page(_writable(Path(options.folder)))}")
+    return 0
+
+
+def _config(options):
+    from jaxnas.train import TrainConfig
+
+    return TrainConfig(num_epochs=options.epochs) if options.epochs else TrainConfig()
+
+
+def _writable(folder: Path) -> Path:
+    """Returns the folder, made if need be. Raises ValueError where nothing can be written into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise ValueError(f"Expected a folder to write into, got {folder}: {error.strerror or error}.") from None
+
+
+@contextlib.contextmanager
+def _progress():
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=bool(os.environ.get("JAXNAS_NO_PROGRESS"))) as bars:
+        yield bars

@@ -1,0 +1,1 @@
+"""Reports of a comparison: terminal table, figures, one self-contained page, `summary.json`, `trials.npz`."""

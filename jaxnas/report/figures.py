@@ -1,0 +1,71 @@
+"""Figures of a comparison, in one style, as Matplotlib figures."""
+
+import numpy as np
+
+# Okabe and Ito's colours, told apart by the colour-blind; line styles tell curves apart in grey.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LINES = ("-", "--", "-.", ":")
+_STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "jaxnas",
+    "pdf.fonttype": 42,
+}
+_SIZE = (5.5, 3.4)
+
+
+def regret_by_trials(result: dict):
+    """Returns the figure of mean test regret over trials with its 95 % interval, of a `summary.json` dictionary."""
+    figure, axes = _figure("trials", "test regret (percentage points)")
+    for (name, curves), style in zip(result["strategies"].items(), _styles(), strict=False):
+        trials = np.arange(1, len(curves["regret_mean"]) + 1)
+        low, high = (100 * np.asarray(curves[f"regret_ci_{end}"]) for end in ("low", "high"))
+        axes.plot(trials, 100 * np.asarray(curves["regret_mean"]), label=name, **style)
+        axes.fill_between(trials, low, high, color=style["color"], alpha=0.2, linewidth=0)
+    axes.legend()
+    return figure
+
+
+def regret_by_cost(result: dict):
+    """Returns the figure of mean test regret over epochs paid for, of a `summary.json` dictionary."""
+    figure, axes = _figure("epochs of training paid for", "test regret (percentage points)")
+    for (name, curves), style in zip(result["strategies"].items(), _styles(), strict=False):
+        axes.plot(result["budget"], 100 * np.asarray(curves["regret_mean_by_cost"], float), label=name, **style)
+    axes.legend()
+    return figure
+
+
+def _styles():
+    return (
+        {"color": COLORS[n % len(COLORS)], "linestyle": LINES[n // len(COLORS) % len(LINES)], "linewidth": 1.6}
+        for n in range(99)
+    )
+
+
+def _figure(x_label: str, y_label: str):
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_STYLE):
+        figure = Figure(_SIZE, layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        axes.set_yscale("log")
+        axes.set_xscale("log")
+    return figure, axes
+
+
+def save(figure, path) -> None:
+    """Writes a figure; the format is that of the path's suffix. Equal figures give equal files."""
+    from matplotlib import rc_context
+
+    no_date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}[path.suffix[1:]]
+    with rc_context(_STYLE):
+        figure.savefig(path, metadata=no_date)

@@ -1,0 +1,270 @@
+"""Runs of strategies on benchmarks: compiled and batched where both allow it, in a Python loop otherwise, with the
+same trajectories.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas import prng as random
+from jaxnas.benchmark import price_list
+from jaxnas.strategies.base import Observation, Query, Strategy
+
+MAX_RUNS_AT_ONCE = 1000
+
+
+class Trials(NamedTuple):
+    """Everything that runs asked and were told, with leading axes [runs, T].
+
+    `query.fidelity` is an index, 0 or more. `observation.cost` is what the run paid: repeated queries of one
+    architecture and seed pay for the epochs that were not paid before.
+    """
+
+    query: Query
+    observation: Observation
+
+
+class _Keys(NamedTuple):
+    """The keys of one run; each trial folds its number into them."""
+
+    ask: jax.Array
+    query: jax.Array
+    advance: jax.Array
+
+
+def _run_keys(key: jax.Array) -> tuple[jax.Array, _Keys]:
+    init_key, *keys = jax.random.split(key, 4)
+    return init_key, _Keys(*keys)
+
+
+def _ask(strategy: Strategy, num_fidelities: int, state, t, keys: _Keys):
+    """Returns the state after `advance`, and the query with its fidelity resolved."""
+    state = strategy.advance(state, t, jax.random.fold_in(keys.advance, t))
+    query = strategy.ask(state, t, jax.random.fold_in(keys.ask, t))
+    fidelity = jnp.asarray(query.fidelity, jnp.int32)
+    fidelity = jnp.where(fidelity < 0, fidelity + num_fidelities, fidelity)
+    return state, Query(jnp.asarray(query.arch, jnp.int32), fidelity)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _simulate(
+    strategy: Strategy, num_trials: int, num_fidelities: int, query_function: Callable, keys: jax.Array
+) -> Trials:
+    def run_one(key):
+        init_key, run_keys = _run_keys(key)
+
+        def step(state, t):
+            state, query = _ask(strategy, num_fidelities, state, t, run_keys)
+            observation = query_function(query, jax.random.fold_in(run_keys.query, t))
+            return strategy.tell(state, t, query, observation), Trials(query, observation)
+
+        return jax.lax.scan(step, strategy.init(init_key, num_trials), jnp.arange(num_trials))[1]
+
+    return jax.vmap(run_one)(keys)
+
+
+def simulate(strategy: Strategy, bench, num_trials: int, keys: jax.Array) -> Trials:
+    """Returns the trials of one run for each key, compiled as one program, with the list prices as costs.
+
+    The building block of `run`. The strategy and the benchmark must be jittable.
+    """
+    return _simulate(strategy, num_trials, len(bench.fidelities), bench.query, keys)
+
+
+def run_key(seed: int, number: int, prng: str = "hash") -> jax.Array:
+    """Returns the key of run `number` of an experiment."""
+    return jax.random.fold_in(random.make_key(seed, prng), number)
+
+
+def run(
+    strategy: Strategy,
+    bench,
+    *,
+    num_trials: int = 300,
+    num_runs: int = 1000,
+    seed: int = 0,
+    prng: str = "hash",
+    progress: Callable[[], None] | None = None,
+) -> Trials:
+    """Returns the trials of independent runs of a strategy on a benchmark, as NumPy arrays.
+
+    Run i depends on `seed`, `prng` and i alone, not on how many runs there are.
+
+    Args:
+        prng: `"hash"`, fast, or `"threefry"`.
+        progress: called after each trial where the runs loop in Python.
+
+    Raises:
+        ValueError: on numbers below 1, an unknown prng, or a strategy of another space.
+    """
+    _check(strategy, bench, num_trials=num_trials, num_runs=num_runs)
+    if prng not in random.PRNGS:
+        raise ValueError(f"Expected a prng of {' or '.join(random.PRNGS)}, got {prng!r}.")
+    if strategy.jittable and bench.jittable:
+        trials = _run_compiled(strategy, bench, num_trials, num_runs, seed, prng)
+    else:
+        runs = [
+            _run_loop(strategy, bench, num_trials, run_key(seed, number, prng), progress) for number in range(num_runs)
+        ]
+        trials = jax.tree.map(lambda *values: np.stack(values), *runs)
+    return trials._replace(observation=trials.observation._replace(cost=paid_costs(trials, price_list(bench))))
+
+
+def _check(strategy, bench, **counts: int) -> None:
+    if not isinstance(strategy, Strategy):
+        raise ValueError(f"Expected a Strategy, such as jn.random_search(space), got {type(strategy).__name__}.")
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"Expected {name} of 1 or more, got {count}.")
+
+
+def _run_compiled(strategy, bench, num_trials, num_runs, seed, prng) -> Trials:
+    """Simulates in equal chunks, so that memory is bounded and there is one compilation."""
+    num_chunks = -(-num_runs // MAX_RUNS_AT_ONCE)
+    size = -(-num_runs // num_chunks)
+    root = random.make_key(seed, prng)
+    chunks = []
+    for start in range(0, num_runs, size):
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(start, start + size))
+        chunks.append(jax.device_get(simulate(strategy, bench, num_trials, keys)))
+    return jax.tree.map(lambda *values: np.concatenate(values)[:num_runs], *chunks)
+
+
+def _run_loop(strategy, bench, num_trials, key, progress) -> Trials:
+    loop = AskTell(strategy, num_trials=num_trials, key=key, num_fidelities=len(bench.fidelities))
+    for _ in range(num_trials):
+        query = loop.ask()
+        loop.tell(bench.query(query, loop.query_key()))
+        if progress:
+            progress()
+    return loop.trials()
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _ask_compiled(strategy, num_fidelities, state, t, keys):
+    return _ask(strategy, num_fidelities, state, t, keys)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _tell_compiled(strategy, state, t, query, observation):
+    return strategy.tell(state, t, query, observation)
+
+
+class AskTell:
+    """A strategy in a loop of one's own: `ask`, evaluate, `tell`, in turn.
+
+    The trajectory is that of `run` for the same key (`run_key(seed, number)`) and the same answers. It can be
+    resumed by telling a new loop the answers of the old one again.
+
+    Args:
+        strategy: a Strategy.
+        num_trials: how many trials the strategy is to plan for.
+        key: of the run, as `run_key` makes it.
+        num_fidelities: of the benchmark.
+    """
+
+    def __init__(self, strategy: Strategy, *, num_trials: int, key: jax.Array, num_fidelities: int = 1):
+        _check(strategy, None, num_trials=num_trials)
+        self._strategy, self._num_fidelities = strategy, num_fidelities
+        init_key, self._keys = _run_keys(key)
+        self._state = strategy.init(init_key, num_trials)
+        self._asked = None
+        self._history = []
+
+    @property
+    def num_told(self) -> int:
+        """Returns the number of finished trials."""
+        return len(self._history)
+
+    def ask(self) -> Query:
+        """Returns the next query, as NumPy values; the same one until it is told."""
+        if self._asked is None:
+            ask = _ask_compiled if self._strategy.jittable else _ask
+            self._state, query = ask(self._strategy, self._num_fidelities, self._state, self.num_told, self._keys)
+            self._asked = jax.tree.map(np.asarray, query)
+        return self._asked
+
+    def query_key(self) -> jax.Array:
+        """Returns the key that the benchmark's answer to the current query may use."""
+        return jax.random.fold_in(self._keys.query, self.num_told)
+
+    def tell(self, observation: Observation | float) -> None:
+        """Takes the outcome of the current query: an Observation, or a score (larger is better, NaN: failed). Raises
+        ValueError before `ask`.
+        """
+        if self._asked is None:
+            raise ValueError("Expected ask() before tell(), got tell() first.")
+        if not isinstance(observation, Observation):
+            observation = Observation(observation, 1, 0)
+        score, cost, seed = observation
+        observation = Observation(np.float32(score), np.float32(cost), np.int32(seed))
+        tell = _tell_compiled if self._strategy.jittable else _tell_plain
+        self._state = tell(self._strategy, self._state, self.num_told, self._asked, observation)
+        self._history.append(Trials(self._asked, observation))
+        self._asked = None
+
+    def trials(self) -> Trials:
+        """Returns the finished trials, leading axis [T]. Raises ValueError before the first."""
+        if not self._history:
+            raise ValueError("Expected at least one finished trial, got none.")
+        return jax.tree.map(lambda *values: np.stack(values), *self._history)
+
+
+def _tell_plain(strategy, state, t, query, observation):
+    return strategy.tell(state, t, query, observation)
+
+
+def compare(
+    strategies: dict[str, Strategy],
+    bench,
+    *,
+    num_trials: int = 300,
+    num_runs: int = 1000,
+    seed: int = 0,
+    prng: str = "hash",
+) -> dict[str, Trials]:
+    """Returns the trials of each strategy on one benchmark, by the names given. Arguments as of `run`."""
+    return {
+        name: run(strategy, bench, num_trials=num_trials, num_runs=num_runs, seed=seed, prng=prng)
+        for name, strategy in strategies.items()
+    }
+
+
+def paid_costs(trials: Trials, prices: np.ndarray) -> np.ndarray:
+    """Returns what each trial cost, float32[runs, T]: its price less what its run had paid before for the same
+    architecture and seed.
+
+    Args:
+        prices: of each fidelity, float32[F].
+    """
+    archs, fidelity = np.asarray(trials.query.arch), np.asarray(trials.query.fidelity)
+    num_runs, num_trials = fidelity.shape
+    seed = np.asarray(trials.observation.seed, np.int64)
+    runs = np.broadcast_to(np.arange(num_runs)[:, None], fidelity.shape)
+    columns = [runs, seed - seed.min(), *np.moveaxis(archs.astype(np.int64), -1, 0)]
+    bought = _group_numbers([column.reshape(-1) for column in columns])
+    order = np.argsort(bought, kind="stable")
+    price = np.asarray(prices, np.float64)[fidelity.reshape(-1)[order]]
+    group = bought[order]
+    base = group * (price.max() + 1)
+    paid = np.maximum.accumulate(base + price)
+    before = np.concatenate([[0.0], paid[:-1]]) - base
+    costs = np.empty(price.shape, np.float32)
+    costs[order] = np.maximum(price - np.maximum(before, 0), 0)
+    return costs.reshape(num_runs, num_trials)
+
+
+def _group_numbers(columns: list[np.ndarray]) -> np.ndarray:
+    """Returns a number for each distinct tuple of non-negative values, 0 to the number of them less one."""
+    code, size = np.zeros(len(columns[0]), np.int64), 1
+    for column in columns:
+        width = int(column.max()) + 1
+        if size > 2**62 // width:
+            _, code = np.unique(code, return_inverse=True)
+            size = int(code.max()) + 1
+        code, size = code * width + column, size * width
+    return np.unique(code, return_inverse=True)[1]
