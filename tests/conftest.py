@@ -1,0 +1,49 @@
+"""What tests share: small spaces, a small task, and the lists that contract tests run over."""
+
+import numpy as np
+import pytest
+
+from jaxnas.network.model import Skeleton
+from jaxnas.spaces.base import Decision, SearchSpace
+from jaxnas.spaces.cell import NB201, CellSpace
+from jaxnas.tasks.base import Split, Task, normalized
+from jaxnas.train import TrainConfig
+
+
+def tanh(x, parameters, statistics, train):
+    """An operation of one's own: one pure function."""
+    return np.tanh(1.0) * x / (1 + abs(x)), statistics
+
+
+SMALL = CellSpace(3, ("none", "skip_connect", "nor_conv_3x3", "avg_pool_3x3", tanh), name="small")
+"""A cell space of three edges, with an operation of its own: 125 architectures, quick to compile."""
+
+MIXED = SearchSpace("mixed", (Decision("depth", range(2)), Decision("width", (8, 16, 32)), Decision("act", ("relu", "tanh"))))
+"""A space without networks, whose decisions have different numbers of values."""
+
+SPACES = {"nb201": NB201, "small": SMALL, "mixed": MIXED, "nb201-rows": NB201.enumerated(), "small-rows": SMALL.enumerated()}
+
+TINY = TrainConfig(num_epochs=2, batch_size=16, skeleton=Skeleton(num_channels=2, num_stages=2))
+"""A training that takes milliseconds."""
+
+
+def make_task(name: str = "stripes", shape: tuple[int, int, int] = (6, 5, 1), num_images: int = 96, seed: int = 0) -> Task:
+    """Returns a task of noisy stripes in three directions: learnable, small, of any image shape."""
+    random = np.random.RandomState(seed)
+    height, width, channels = shape
+    labels = random.randint(0, 3, num_images)
+    rows, columns = np.mgrid[:height, :width]
+    patterns = np.stack([rows % 2, columns % 2, (rows + columns) % 2]).astype(np.float32)
+    images = np.repeat(patterns[labels][..., None], channels, axis=-1) + 0.3 * random.randn(num_images, *shape)
+    parts = np.split(np.arange(num_images), [num_images // 2, 3 * num_images // 4])
+    splits = {
+        split: Split(images[part][None].astype(np.float32), labels[part])
+        for split, part in zip(("train", "validation", "test"), parts, strict=True)
+    }
+    return normalized(name, splits, 3, f"# {name}: noisy stripes made by the tests", "CC0-1.0")
+
+
+@pytest.fixture(scope="session")
+def task() -> Task:
+    """Returns a small task."""
+    return make_task()
