@@ -18,16 +18,26 @@ def tanh(x, parameters, statistics, train):
 SMALL = CellSpace(3, ("none", "skip_connect", "nor_conv_3x3", "avg_pool_3x3", tanh), name="small")
 """A cell space of three edges, with an operation of its own: 125 architectures, quick to compile."""
 
-MIXED = SearchSpace("mixed", (Decision("depth", range(2)), Decision("width", (8, 16, 32)), Decision("act", ("relu", "tanh"))))
+MIXED = SearchSpace(
+    "mixed", (Decision("depth", range(2)), Decision("width", (8, 16, 32)), Decision("act", ("relu", "tanh")))
+)
 """A space without networks, whose decisions have different numbers of values."""
 
-SPACES = {"nb201": NB201, "small": SMALL, "mixed": MIXED, "nb201-rows": NB201.enumerated(), "small-rows": SMALL.enumerated()}
+SPACES = {
+    "nb201": NB201,
+    "small": SMALL,
+    "mixed": MIXED,
+    "nb201-rows": NB201.enumerated(),
+    "small-rows": SMALL.enumerated(),
+}
 
 TINY = TrainConfig(num_epochs=2, batch_size=16, skeleton=Skeleton(num_channels=2, num_stages=2))
 """A training that takes milliseconds."""
 
 
-def make_task(name: str = "stripes", shape: tuple[int, int, int] = (6, 5, 1), num_images: int = 96, seed: int = 0) -> Task:
+def make_task(
+    name: str = "stripes", shape: tuple[int, int, int] = (6, 5, 1), num_images: int = 96, seed: int = 0
+) -> Task:
     """Returns a task of noisy stripes in three directions: learnable, small, of any image shape."""
     random = np.random.RandomState(seed)
     height, width, channels = shape
