@@ -166,56 +166,61 @@ _COLORS = (
     "#e69f00",
     "#999999",
 )  # Okabe & Ito, told apart by the colour-blind
-_STEP, _HEIGHT, _RADIUS = 170, 260, 16
+_STEP, _MARGIN, _RADIUS = 170, 60, 16
 
 
 def draw(graph: Graph) -> str:
-    """Returns the cell as an SVG image: nodes in a row, each edge an arc with the name of its operation, dead edges
-    dashed, zeros left out.
+    """Returns the cell as an SVG image: nodes in a row, each edge an arc with the name of its operation.
+
+    Dead edges are dashed, edges with a zero operation are left out.
     """
-    width = _STEP * (graph.num_nodes - 1) + 120
+    width = _STEP * (graph.num_nodes - 1) + 2 * _MARGIN
+    baseline = _arc_height(graph.num_nodes - 1) + 40
     names = sorted({edge.operation.name for edge in graph.edges if edge.operation.role != ZERO})
     colors = {name: _COLORS[number % len(_COLORS)] for number, name in enumerate(names)}
-    live = live_edges(graph)
     arcs = [
-        _draw_edge(edge, colors, alive)
-        for edge, alive in zip(graph.edges, live, strict=True)
+        _draw_edge(edge, colors[edge.operation.name], alive, baseline)
+        for edge, alive in zip(graph.edges, live_edges(graph), strict=True)
         if edge.operation.role != ZERO
     ]
-    nodes = [_draw_node(node, graph.num_nodes) for node in range(graph.num_nodes)]
+    nodes = [_draw_node(node, graph.num_nodes, baseline) for node in range(graph.num_nodes)]
     marker = (
         '<marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#555"/></marker>'
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_HEIGHT}" width="{width}" height="{_HEIGHT}" '
-        f'font-family="sans-serif" font-size="13" role="img" aria-label="cell graph">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {2 * baseline}" width="{width}" '
+        f'height="{2 * baseline}" font-family="sans-serif" font-size="13" role="img" aria-label="cell graph">'
         f"<defs>{marker}</defs>{''.join(arcs)}{''.join(nodes)}</svg>\n"
     )
 
 
-def _draw_edge(edge: Edge, colors: dict[str, str], alive: bool) -> str:
-    start, end = 60 + _STEP * edge.source, 60 + _STEP * edge.target
-    middle, baseline = (start + end) / 2, _HEIGHT / 2
+def _arc_height(span: int) -> int:
+    return 0 if span == 1 else 10 + 35 * span
+
+
+def _draw_edge(edge: Edge, color: str, alive: bool, baseline: int) -> str:
+    start, end = (_MARGIN + _STEP * node for node in (edge.source, edge.target))
     span = edge.target - edge.source
-    side = -1 if (edge.source + edge.target) % 2 or span == 1 else 1
-    height = 0 if span == 1 else side * (45 + 35 * (span - 1))
+    side = -1 if (edge.source + edge.target) % 2 or span == 1 else 1  # arcs above and below the row of nodes
+    height = side * _arc_height(span)
+    middle = (start + end) / 2
     begin = (start + _RADIUS, baseline) if span == 1 else (start, baseline + side * _RADIUS)
     finish = (end - _RADIUS - 3, baseline) if span == 1 else (end, baseline + side * (_RADIUS + 3))
-    color = colors[edge.operation.name]
+    bend = baseline + 2 * height - (side * _RADIUS if height else 0)
     dash = "" if alive else ' stroke-dasharray="5 4" opacity="0.45"'
-    curve = f"M{begin[0]} {begin[1]} Q{middle} {baseline + 2 * height} {finish[0]} {finish[1]}"
-    label_y = baseline + height * 1.08 + (-7 if side < 0 else 16)
+    label = baseline + height + (-7 if side < 0 else 16)
     return (
-        f'<path d="{curve}" fill="none" stroke="{color}" stroke-width="2" marker-end="url(#arrow)"{dash}/>'
-        f'<text x="{middle}" y="{label_y}" text-anchor="middle" fill="{color}">{edge.operation.name}</text>'
+        f'<path d="M{begin[0]} {begin[1]} Q{middle} {bend} {finish[0]} {finish[1]}" '
+        f'fill="none" stroke="{color}" stroke-width="2" marker-end="url(#arrow)"{dash}/>'
+        f'<text x="{middle}" y="{label}" text-anchor="middle" fill="{color}">{edge.operation.name}</text>'
     )
 
 
-def _draw_node(node: int, num_nodes: int) -> str:
+def _draw_node(node: int, num_nodes: int, baseline: int) -> str:
     label = {0: "in", num_nodes - 1: "out"}.get(node, str(node))
-    center = 60 + _STEP * node
+    center = _MARGIN + _STEP * node
     return (
-        f'<circle cx="{center}" cy="{_HEIGHT / 2}" r="{_RADIUS}" fill="#fff" stroke="#333" stroke-width="1.5"/>'
-        f'<text x="{center}" y="{_HEIGHT / 2 + 4.5}" text-anchor="middle">{label}</text>'
+        f'<circle cx="{center}" cy="{baseline}" r="{_RADIUS}" fill="#fff" stroke="#333" stroke-width="1.5"/>'
+        f'<text x="{center}" y="{baseline + 4.5}" text-anchor="middle">{label}</text>'
     )

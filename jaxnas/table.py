@@ -360,7 +360,7 @@ def _read_columns(folder: Path) -> dict:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(folder / TABLE_FILE)
+        table = pq.ParquetFile(folder / TABLE_FILE).read()  # read_table would load pandas
     except (OSError, pa.ArrowInvalid) as error:
         raise ValueError(
             f"Expected {folder / TABLE_FILE} to be a Parquet file, got: {str(error).splitlines()[0]}"
@@ -368,22 +368,27 @@ def _read_columns(folder: Path) -> dict:
     return {name: table.column(name).combine_chunks() for name in table.column_names}
 
 
+def _values(column) -> np.ndarray:
+    """Returns the values of an Arrow array without nulls; its own `to_numpy` would load pandas."""
+    buffer = np.frombuffer(column.buffers()[-1], column.type.to_pandas_dtype())
+    return buffer[column.offset : column.offset + len(column)]
+
+
 def _from_columns(manifest: dict, columns: dict) -> Table:
-    classes = columns["class"].to_numpy()
-    representatives, class_of = np.unique(classes, return_inverse=True)
-    trained = ~np.asarray(columns["validation"].is_null())[representatives]
+    representatives, class_of = np.unique(_values(columns["class"]), return_inverse=True)
+    trained = np.diff(_values(columns["validation"].offsets))[representatives] > 0
     num_seeds, num_fidelities = len(manifest["seeds"]), len(manifest["fidelities"])
 
     def curve(name, *shape):
         if name not in columns:
             return None
-        values = columns[name].flatten().to_numpy()
+        values = _values(columns[name].flatten())
         whole = np.zeros((len(representatives), *shape), values.dtype)
         whole[trained] = values.reshape(-1, *shape)
         return whole
 
     def scalar(name):
-        return columns[name].to_numpy()[representatives] if name in columns else None
+        return _values(columns[name])[representatives] if name in columns else None
 
     return Table(
         manifest,

@@ -12,7 +12,6 @@ _STYLE = {
     "axes.grid": True,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
-    "legend.frameon": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "jaxnas",
     "pdf.fonttype": 42,
@@ -28,7 +27,7 @@ def regret_by_trials(result: dict):
         low, high = (100 * np.asarray(curves[f"regret_ci_{end}"]) for end in ("low", "high"))
         axes.plot(trials, 100 * np.asarray(curves["regret_mean"]), label=name, **style)
         axes.fill_between(trials, low, high, color=style["color"], alpha=0.2, linewidth=0)
-    axes.legend()
+    axes.legend(frameon=False)
     return figure
 
 
@@ -37,7 +36,7 @@ def regret_by_cost(result: dict):
     figure, axes = _figure("epochs of training paid for", "test regret (percentage points)")
     for (name, curves), style in zip(result["strategies"].items(), _styles(), strict=False):
         axes.plot(result["budget"], 100 * np.asarray(curves["regret_mean_by_cost"], float), label=name, **style)
-    axes.legend()
+    axes.legend(frameon=False)
     return figure
 
 
@@ -51,14 +50,17 @@ def _styles():
 def _figure(x_label: str, y_label: str):
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter
 
     with rc_context(_STYLE):
         figure = Figure(_SIZE, layout="constrained")
         axes = figure.add_subplot()
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
-        axes.set_yscale("log")
-        axes.set_xscale("log")
+        for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+            scale("log")
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
     return figure, axes
 
 

@@ -52,8 +52,8 @@ def shifted_digits() -> Task:
         splits[name] = Split(np.stack([_shifted(images, shift) for shift in shifts]), labels)
     changes = (
         f"Every image is moved by up to {MAX_SHIFT} pixels down or up and right or left, empty pixels black:\n"
-        f"a training image by a shift drawn anew each epoch, a validation or test image by {NUM_EVALUATION_VIEWS} fixed\n"
-        "random shifts, each counted as an image."
+        "a training image by a shift drawn anew each epoch, a validation or test image by "
+        f"{NUM_EVALUATION_VIEWS} fixed\nrandom shifts, each counted as an image."
     )
     card = _CARD.format(
         title="# shifted-digits: handwritten digits, 8x8 pixels, moved by up to 2 pixels",

@@ -1,0 +1,61 @@
+"""The README's examples run as printed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
+    return [text for name, text in found if name == language]
+
+
+def test_the_first_example_compares_two_strategies(tmp_path):
+    code = blocks("python")[0]
+    assert len(code.strip().splitlines()) <= 24
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    ).stdout
+    assert "evolution" in output
+    assert "hill_climber" in output
+
+
+def test_the_space_of_one_s_own_is_a_space(tmp_path):
+    from jaxnas import catalog
+
+    path = tmp_path / "mine.py"
+    path.write_text(blocks("python")[1])
+    space = catalog.space(f"{path}:SPACE")
+    assert space.num_architectures == 4**6
+    assert "swish" in space.to_str(space.arch_at(-1 + 4**6))
+
+
+def test_every_command_of_the_readme_is_one():
+    from jaxnas.cli import _parser
+
+    lines = [line for block in blocks("") for line in block.splitlines() if line.startswith("jaxnas ")]
+    lines += re.findall(r"`(jaxnas [a-z]+ [^`]*)`", README.read_text())
+    assert len(lines) > 4
+    import shlex
+
+    for line in lines:
+        _parser().parse_args(shlex.split(line)[1:])
+
+
+@pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES"])
+def test_everything_in_the_catalog_is_in_the_readme(kind):
+    from jaxnas import catalog
+
+    text = README.read_text()
+    assert [name for name in getattr(catalog, kind) if f"| `{name}` |" not in text] == []
+
+
+def test_every_shipped_table_is_in_the_readme():
+    from jaxnas.table import shipped_ids
+
+    assert [name for name in shipped_ids() if f"| `{name}` |" not in README.read_text()] == []
