@@ -138,7 +138,7 @@ def _step(definition, optimizer, arch, trainee, images, labels):
     (loss, (statistics, correct)), gradients = jax.value_and_grad(loss_function, has_aux=True)(trainee.parameters)
     updates, state = optimizer.update(gradients, trainee.optimizer, trainee.parameters)
     parameters = optax.apply_updates(trainee.parameters, updates)
-    return Trainee(parameters, statistics, state), (loss, optax.global_norm(gradients), correct)
+    return Trainee(parameters, statistics, state), (loss, optax.tree.norm(gradients), correct)
 
 
 def _num_correct(network: Network, arch: jax.Array, split: Split) -> jax.Array:

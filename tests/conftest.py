@@ -1,7 +1,12 @@
 """What tests share: small spaces, a small task, and the lists that contract tests run over."""
 
+import os
+import tempfile
+
 import numpy as np
 import pytest
+
+os.environ.setdefault("XDG_CACHE_HOME", tempfile.mkdtemp(prefix="jaxnas-tests-"))  # compiled programs of this run only
 
 from jaxnas.network.model import Skeleton
 from jaxnas.spaces.base import Decision, SearchSpace

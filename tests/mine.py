@@ -1,0 +1,28 @@
+"""What a user may write: a space with an operation of its own, a task and a strategy, for `file.py:NAME`."""
+
+import jax.numpy as jnp
+from conftest import SMALL, make_task
+
+import jaxnas as jn
+
+SPACE = SMALL
+ARRAY = jnp.zeros(3)
+
+
+def task():
+    return make_task(num_images=160)
+
+
+def first_only(space):
+    """Returns a strategy that asks for the first architecture again and again."""
+
+    def init(key, num_trials):
+        return ()
+
+    def ask(state, t, key):
+        return jn.Query(space.arch_at(0))
+
+    def tell(state, t, query, observation):
+        return state
+
+    return jn.Strategy("first_only", init, ask, tell)

@@ -1,0 +1,220 @@
+"""Builds: the table depends on nothing but the plan, whatever is killed, lost, repeated or shared out."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SMALL, TINY
+
+from jaxnas import table as tables
+from jaxnas.build.driver import build
+from jaxnas.build.plan import make_plan, plan_from_json, read_shard, shard_path
+from jaxnas.build.verification import retrain
+from jaxnas.catalog import task as find_task
+from jaxnas.network.size import network_size
+from jaxnas.table import Table
+from jaxnas.train import TrainConfig, evaluate
+
+HERE = Path(__file__).parent
+SPACE, TASK = f"{HERE / 'mine.py'}:SPACE", f"{HERE / 'mine.py'}:task"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers_find_the_tests():
+    """Worker processes import tests/mine.py, which imports conftest."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), *([before] if before else [])])
+    yield
+    os.environ.pop("PYTHONPATH")
+    if before:
+        os.environ["PYTHONPATH"] = before
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> tuple[Path, Table]:
+    """Returns the complete table of the small space, built by two processes, and its folder."""
+    folder = tmp_path_factory.mktemp("built")
+    reports = []
+    table = build(
+        SPACE, TASK, folder, config=TINY, num_seeds=2, num_processes=2, progress=lambda *done: reports.append(done)
+    )
+    assert reports[-1] == (len(table.trained), len(table.trained))
+    return folder, table
+
+
+def copy_shards(source: Path, target: Path) -> list[Path]:
+    shutil.copytree(source / "shards", target / "shards")
+    return sorted((target / "shards").iterdir())
+
+
+def test_the_table_holds_what_evaluate_measures(built):
+    folder, table = built
+    task = find_task(TASK)
+    read = Table.read(folder)
+    assert read.trained.all()
+    assert np.array_equal(read.representatives[read.class_of], SMALL.classes())
+    some = [0, 5, len(read.trained) - 1]
+    curves = evaluate(SMALL, [SMALL.arch_at(read.representatives[number]) for number in some], task, TINY, [0, 1])
+    for name, values in curves._asdict().items():
+        np.testing.assert_array_equal(getattr(read, name)[some], values, err_msg=name)
+    for number in some:
+        arch = SMALL.arch_at(read.representatives[number])
+        size = network_size(SMALL, TINY.skeleton, task.image_shape, task.num_classes, arch)
+        assert (read.num_parameters[number], read.num_flops[number]) == size
+    assert read.manifest["task"]["sha256"] == task.sha256
+    assert read.manifest["metric"]["denominators"] == {"train": 80, "validation": 40, "test": 40}
+    assert table.manifest == read.manifest
+
+
+def test_lost_and_broken_shards_are_trained_again_to_the_same_table(built, tmp_path):
+    folder, table = built
+    shards = copy_shards(folder, tmp_path)
+    shards[0].unlink()
+    shards[1].write_bytes(shards[1].read_bytes()[:200])
+    shards[2].write_bytes(b"")
+    again = build(SPACE, TASK, tmp_path, config=TINY, num_seeds=2, num_processes=1)
+    assert again.manifest["content_hash"] == table.manifest["content_hash"]
+
+
+def test_parts_trained_apart_make_the_same_table(built, tmp_path):
+    folder, table = built
+    plan = make_plan(SPACE, TASK, TINY, 2)
+    parts = [plan.chunks[0::3], plan.chunks[1::3], plan.chunks[2::3]]
+    assert sorted(chunk.name for part in parts for chunk in part) == sorted(chunk.name for chunk in plan.chunks)
+    for number, part in enumerate(parts, start=1):
+        elsewhere = tmp_path / str(number)
+        copy_shards(folder, elsewhere)
+        shard_path(elsewhere, part[0]).unlink()
+        arguments = {"config": TINY, "num_seeds": 2, "num_processes": 1}
+        assert build(SPACE, TASK, elsewhere, shard=(number, 3), **arguments) is None
+        assert read_shard(shard_path(elsewhere, part[0]), len(part[0].rows)) is not None
+        for chunk in part:
+            (tmp_path / "all" / "shards").mkdir(parents=True, exist_ok=True)
+            shutil.copy(shard_path(elsewhere, chunk), tmp_path / "all" / "shards")
+    merged = build(SPACE, TASK, tmp_path / "all", config=TINY, num_seeds=2)
+    assert merged.manifest["content_hash"] == table.manifest["content_hash"]
+
+
+@pytest.mark.slow
+def test_killed_at_any_time_it_goes_on_to_the_same_table(built, tmp_path):
+    code = (
+        "import sys\nfrom jaxnas.build.driver import build\nfrom conftest import TINY\n"
+        f"build({SPACE!r}, {TASK!r}, {str(tmp_path)!r}, config=TINY, num_seeds=2, num_processes=2)\n"
+    )
+    driver = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    while driver.poll() is None and not list((tmp_path / "shards").glob("*.npz")):
+        time.sleep(0.01)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    assert not (tmp_path / tables.MANIFEST_FILE).exists()
+    again = build(SPACE, TASK, tmp_path, config=TINY, num_seeds=2, num_processes=1)
+    assert again.manifest["content_hash"] == built[1].manifest["content_hash"]
+
+
+def test_a_limited_build_is_a_valid_partial_table(built, tmp_path):
+    copy_shards(built[0], tmp_path)
+    table = build(SPACE, TASK, tmp_path, config=TINY, num_seeds=2, limit=16)
+    read = Table.read(tmp_path)
+    assert table.trained.sum() == read.trained.sum() == 16
+    complete = built[1]
+    np.testing.assert_array_equal(read.validation[read.trained], complete.validation[read.trained])
+    assert not read.validation[~read.trained].any()
+    assert "(a partial table)" in (tmp_path / tables.CARD_FILE).read_text()
+
+
+def test_a_failing_worker_is_reported_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAX_PLATFORMS", "nonsense")
+    monkeypatch.setattr("jaxnas.build.driver._processes", lambda *_: ([None], 1))
+    with pytest.raises(RuntimeError, match=r"^Expected every worker to finish, got \d+ chunks missing: .*nonsense"):
+        build(SPACE, TASK, tmp_path, config=TINY)
+
+
+def test_chunks_are_named_by_all_that_their_numbers_depend_on():
+    def names(*arguments):
+        return {chunk.name for chunk in make_plan(*arguments).chunks}
+
+    digits = (SPACE, "digits")
+    different = [
+        names(SPACE, TASK, TINY, 1),
+        names(*digits, TINY, 1),
+        names(*digits, TINY, 2),
+        names(*digits, TrainConfig(num_epochs=3), 1),
+        names("nb201", "digits", TINY, 1),
+    ]
+    assert len(set.union(*different)) == sum(len(each) for each in different)
+    assert names(*digits, TINY, 1) == different[1]
+
+
+def test_a_plan_survives_being_written():
+    plan = make_plan(SPACE, TASK, TINY, 2, limit=20)
+    assert plan_from_json(plan.to_json()) == plan
+    rows = [row for chunk in plan.chunks for row in chunk.rows]
+    assert len(rows) == len(set(rows)) == 20
+
+
+def edited(folder: Path, target: Path, change) -> Path:
+    """Writes the table of a folder again, with something changed and honest hashes."""
+    table = Table.read(folder)
+    manifest = table.manifest | {"space": table.manifest["space"] | {"name": SPACE}}
+    manifest["task"] = manifest["task"] | {"name": TASK}
+    arrays = {name: value.copy() for name, value in vars(table).items() if isinstance(value, np.ndarray)}
+    change(manifest, arrays)
+    tables.write(Table(manifest=manifest, **arrays), target, "a card")
+    return target
+
+
+def nothing(manifest, arrays):
+    pass
+
+
+def moved_counts(manifest, arrays):
+    arrays["validation"][:] = (arrays["validation"] + 1) % 41
+
+
+def other_rate(manifest, arrays):
+    manifest["training"] = manifest["training"] | {"learning_rate": 0.25}
+
+
+def other_first_loss(manifest, arrays):
+    arrays["first_loss"] *= 1.001
+
+
+def other_parameters(manifest, arrays):
+    arrays["num_parameters"] += 1
+
+
+def other_task(manifest, arrays):
+    manifest["task"] = manifest["task"] | {"sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("change", "failing"),
+    [
+        (nothing, None),
+        (moved_counts, "counts"),
+        (other_rate, "counts"),
+        (other_first_loss, "first loss"),
+        (other_parameters, "parameters"),
+        (other_task, "arrays of the task"),
+    ],
+)
+def test_training_a_sample_again_finds_what_was_changed(change, failing, built, tmp_path):
+    checks = retrain(edited(built[0], tmp_path, change), 3, seed=0)
+    failed = [check.text for check in checks if not check.passed]
+    assert (failing is None) == (not failed)
+    assert failing is None or any(failing in text for text in failed)
+
+
+def test_counts_of_another_processor_are_not_compared(built, tmp_path):
+    def other_machine(manifest, arrays):
+        manifest["machine"] = manifest["machine"] | {"features": ["other"]}
+        moved_counts(manifest, arrays)
+
+    checks = retrain(edited(built[0], tmp_path, other_machine), 2, seed=0)
+    assert "not compared" in checks[-1].text

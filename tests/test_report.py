@@ -1,0 +1,132 @@
+"""The report: one page that needs nothing else, with the numbers of summary.json."""
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from conftest import MIXED
+
+import jaxnas as jn
+from jaxnas.cli import main
+
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Checker(HTMLParser):
+    """Collects the tags, and notices those that are not closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Returns the folder of a comparison on a table of one's own."""
+    random = np.random.RandomState(0)
+    scores = random.uniform(0.2, 0.9, (2, MIXED.num_architectures, 3, 2))
+    root = tmp_path_factory.mktemp("report")
+    jn_table = jn.Table.from_arrays(MIXED, "noise", *scores, [2, 4])
+    from jaxnas.table import write
+
+    write(jn_table, root / "table", "a card")
+    out = root / "out"
+    code = main(["compare", "--benchmark", str(root / "table"), "--runs", "30", "--trials", "40", "--out", str(out)])
+    assert code == 0
+    return out
+
+
+def test_summary_json_is_what_the_contract_says(folder):
+    result = json.loads((folder / "summary.json").read_text(), parse_constant=lambda text: pytest.fail(text))
+    keys = {"benchmark", "num_runs", "num_trials", "seed", "prng", "versions", "command", "budget", "strategies"}
+    assert keys <= set(result)
+    assert set(result["strategies"]) == set(jn.__dict__["__all__"]) & set(result["strategies"])
+    for strategy in result["strategies"].values():
+        assert {"hyperparameters", "mean_rank", "final_test_mean", "final_test_std", "final_validation_mean"} <= set(
+            strategy
+        )
+        for curve in ("regret_mean", "regret_ci_low", "regret_ci_high"):
+            assert len(strategy[curve]) == result["num_trials"]
+        assert len(strategy["regret_mean_by_cost"]) == len(result["budget"])
+    evolution = result["strategies"]["regularized_evolution"]
+    assert evolution["hyperparameters"] == {"population_size": 100, "sample_size": 10}
+
+
+def test_the_page_is_well_formed_and_needs_nothing_else(folder):
+    text = (folder / "report.html").read_text()
+    checker = Checker()
+    checker.feed(text)
+    assert checker.open == []
+    assert not [tag for tag, _ in checker.tags if tag in ("script", "link", "iframe", "object", "embed")]
+    for _, attributes in checker.tags:
+        for name in ("src", "href", "xlink:href"):
+            assert attributes.get(name, "#").startswith("#")
+    assert "url(http" not in text
+    assert len(text) < 2_000_000
+    identifiers = [attributes["id"] for _, attributes in checker.tags if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+    references = set(re.findall(r'url\(#([^)]+)\)|xlink:href="#([^"]+)"', text))
+    assert {first or second for first, second in references} <= set(identifiers)
+
+
+def test_the_page_shows_the_numbers_of_the_summary(folder):
+    text = (folder / "report.html").read_text()
+    result = json.loads((folder / "summary.json").read_text())
+    for name, strategy in result["strategies"].items():
+        row = re.search(rf"<td>{name}.*?</tr>", text, re.DOTALL).group()
+        for point in (30, 40):
+            assert f"{100 * strategy['regret_mean'][point - 1]:.3f}" in row
+            assert f"{100 * strategy['regret_ci_low'][point - 1]:.3f} to" in row
+        assert f"<td>{strategy['mean_rank']:.2f}</td>" in row
+        assert f"{100 * strategy['final_test_mean']:.2f}" in row
+    assert result["content_hash"] in text
+
+
+def test_figures_are_files_too(folder):
+    for name in ("regret_by_trials", "regret_by_cost"):
+        ElementTree.parse(folder / f"{name}.svg")
+        assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_trials_are_kept_and_replay(folder):
+    with np.load(folder / "trials.npz") as file:
+        scores, archs = file["random_search/score"], file["random_search/arch"]
+    assert scores.shape == (30, 40)
+    bench = jn.load(folder.parent / "table")
+    stored = bench.table.scores("validation")[bench.rows(archs)][..., -1]
+    assert (stored == scores[..., None]).any(-1).all()
+
+
+def test_the_page_can_be_written_again(folder):
+    before = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    assert main(["report", str(folder)]) == 0
+    assert (folder / "report.html").read_bytes() == before
+
+
+def test_several_benchmarks_have_a_folder_each(folder, tmp_path):
+    from jaxnas.table import Table, write
+
+    table = Table.read(folder.parent / "table")
+    ids = ["one-v0", "two-v0"]
+    for name in ids:
+        write(Table(**vars(table) | {"manifest": table.manifest | {"id": name}}), tmp_path / name, "a card")
+    names = ",".join(str(tmp_path / name) for name in ids)
+    arguments = ["--strategies", "random_search", "--runs", "5", "--trials", "4", "--out", str(tmp_path / "out")]
+    assert main(["compare", "--benchmark", names, *arguments]) == 0
+    for name in ids:
+        assert json.loads((tmp_path / "out" / name / "summary.json").read_text())["benchmark"] == name
