@@ -136,7 +136,14 @@ def _query_table_mean(weights, class_of, validation, prices, query, key) -> Obse
 def _look_up(weights, class_of, validation, prices, query, seed) -> Observation:
     arch = query.arch
     row = arch[0] if arch.shape != weights.shape else (arch * weights).sum()
-    return Observation(validation[class_of[row], seed, query.fidelity], prices[query.fidelity], jnp.int32(0))
+    _, num_seeds, num_fidelities = validation.shape
+    position = (_at(class_of, row) * num_seeds + seed) * num_fidelities + query.fidelity
+    return Observation(_at(validation.reshape(-1), position), _at(prices, query.fidelity), jnp.int32(0))
+
+
+def _at(values: jax.Array, position: jax.Array) -> jax.Array:
+    """Returns values[position] without a check of the bounds."""
+    return values.at[position].get(mode="promise_in_bounds", wrap_negative_indices=False)
 
 
 class FunctionBenchmark:

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import sys
+import zlib
 from pathlib import Path
 
 from jaxnas.spaces.base import unknown_name
@@ -72,7 +73,7 @@ def _import_file(path: Path):
     path = path.resolve()
     if not path.is_file():
         raise ValueError(f"Expected a Python file, got {path}, which is not there.")
-    module_name = f"jaxnas_user_{abs(hash(str(path))):x}"
+    module_name = f"jaxnas_user_file_{zlib.crc32(str(path).encode()):08x}"
     if module_name in sys.modules:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)

@@ -55,8 +55,9 @@ def _seed(seed: jax.Array) -> jax.Array:
 
 
 def _fold_in(key: jax.Array, data: jax.Array) -> jax.Array:
-    mixed = _mix(jnp.asarray(data).astype(jnp.uint32) * jnp.uint32(_GOLDEN) + key[0])
-    return jnp.stack([_mix(mixed ^ key[1]), _mix(mixed + key[1] * jnp.uint32(_ODD) + jnp.uint32(1))])
+    """Returns a key whose first word tells apart what is folded into one key, and whose second word depends on all that was folded before."""
+    first = _mix(jnp.asarray(data).astype(jnp.uint32) * jnp.uint32(_GOLDEN) + key[0])
+    return jnp.stack([first, key[1] * jnp.uint32(_ODD) + first])
 
 
 def _split(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -69,7 +70,7 @@ def _random_bits(key: jax.Array, bit_width: int, shape: tuple[int, ...]) -> jax.
         high, low = _random_bits(key, 32, (2, *shape)).astype(jnp.uint64)
         return (high << 32) | low
     counts = jax.lax.iota(jnp.uint32, _size(shape)).reshape(shape)
-    words = _mix(_mix(counts * jnp.uint32(_GOLDEN) + key[0]) ^ key[1])
+    words = _mix((counts * jnp.uint32(_GOLDEN) + key[0]) ^ key[1])
     return words.astype(jnp.dtype(f"uint{bit_width}"))
 
 

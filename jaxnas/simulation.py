@@ -50,21 +50,23 @@ def _ask(strategy: Strategy, num_fidelities: int, state, t, keys: _Keys):
     return state, Query(jnp.asarray(query.arch, jnp.int32), fidelity)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _simulate(
-    strategy: Strategy, num_trials: int, num_fidelities: int, query_function: Callable, keys: jax.Array
+    strategy: Strategy, num_trials: int, query_function: Callable, prices: jax.Array, keys: jax.Array
 ) -> Trials:
     def run_one(key):
         init_key, run_keys = _run_keys(key)
 
         def step(state, t):
-            state, query = _ask(strategy, num_fidelities, state, t, run_keys)
+            state, query = _ask(strategy, len(prices), state, t, run_keys)
             observation = query_function(query, jax.random.fold_in(run_keys.query, t))
-            return strategy.tell(state, t, query, observation), Trials(query, observation)
+            told = observation._replace(cost=None)  # follows from the fidelity; one array less to write in the loop
+            return strategy.tell(state, t, query, observation), Trials(query, told)
 
         return jax.lax.scan(step, strategy.init(init_key, num_trials), jnp.arange(num_trials))[1]
 
-    return jax.vmap(run_one)(keys)
+    trials = jax.vmap(run_one)(keys)
+    return trials._replace(observation=trials.observation._replace(cost=prices[trials.query.fidelity]))
 
 
 def simulate(strategy: Strategy, bench, num_trials: int, keys: jax.Array) -> Trials:
@@ -72,7 +74,7 @@ def simulate(strategy: Strategy, bench, num_trials: int, keys: jax.Array) -> Tri
 
     The building block of `run`. The strategy and the benchmark must be jittable.
     """
-    return _simulate(strategy, num_trials, len(bench.fidelities), bench.query, keys)
+    return _simulate(strategy, num_trials, bench.query, price_list(bench), keys)
 
 
 def run_key(seed: int, number: int, prng: str = "hash") -> jax.Array:

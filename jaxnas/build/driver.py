@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ def build(
     check_fit(task, config)
     folder = Path(folder)
     plan = make_plan(space_name, task_name, config, num_seeds, limit)
-    part = Plan(plan.space, plan.task, plan.config, plan.seeds, plan.chunks[shard[0] - 1 :: shard[1]])
+    part = replace(plan, chunks=plan.chunks[shard[0] - 1 :: shard[1]])
     (folder / "shards").mkdir(parents=True, exist_ok=True)
     plan_path = folder / ("plan.json" if shard[1] == 1 else f"plan-{shard[0]}-of-{shard[1]}.json")
     plan_path.write_text(part.to_json())

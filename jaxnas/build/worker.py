@@ -35,9 +35,9 @@ def work(plan_path: Path, number: int, count: int) -> None:
     parent = os.getppid()
     plan = plan_from_json(plan_path.read_text())
     folder = plan_path.parent
-    own = list(plan.chunks[number::count])
-    others = [chunk for chunk in reversed(plan.chunks) if chunk not in own]
-    for chunk in own + others:
+    own = plan.chunks[number::count]
+    others = sorted(set(plan.chunks) - set(own), key=plan.chunks.index, reverse=True)
+    for chunk in (*own, *others):
         path = shard_path(folder, chunk)
         if os.getppid() != parent:
             return

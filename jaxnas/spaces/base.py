@@ -25,6 +25,10 @@ class Decision:
     name: str
     values: Sequence
 
+    def __post_init__(self):
+        if not isinstance(self.values, range):
+            object.__setattr__(self, "values", tuple(self.values))  # hashable, so that a space is
+
 
 @dataclass(frozen=True)
 class SearchSpace:
@@ -36,6 +40,9 @@ class SearchSpace:
 
     name: str
     decisions: tuple[Decision, ...]
+
+    def __post_init__(self):
+        object.__setattr__(self, "decisions", tuple(self.decisions))
 
     @property
     def num_architectures(self) -> int:
@@ -78,7 +85,7 @@ class SearchSpace:
             choices = [int(part) for part in text.split("-")]
         except ValueError:
             raise ValueError(
-                f"Expected an architecture such as {self.to_str(self.arch_at(0))!r}, got {text!r}."
+                f"Expected an architecture such as {self.to_str((0,) * len(self.decisions))!r}, got {text!r}."
             ) from None
         return jnp.asarray(checked(choices, self.decisions), jnp.int32)
 

@@ -153,7 +153,9 @@ class CellSpace:
         return jnp.asarray(choices, jnp.int32)
 
     def _malformed(self, text: str) -> ValueError:
-        return ValueError(f"Expected an architecture such as {self.to_str(self.arch_at(0))!r}, got {text!r}.")
+        return ValueError(
+            f"Expected an architecture such as {self.to_str((0,) * len(self.decisions))!r}, got {text!r}."
+        )
 
     def decode(self, arch: jax.Array) -> dict[str, str]:
         """Returns the operation of each edge: `{"0-1": "none", ...}`."""
@@ -179,13 +181,12 @@ def _classes(space: CellSpace) -> np.ndarray:
             f"Expected at most {base.MAX_ENUMERABLE:,} architectures to enumerate, got {space.num_architectures:,}."
         )
     rows = np.arange(space.num_architectures)
-    pruned = np.asarray(jax.jit(jax.vmap(lambda row: space.index(space.pruned(space.arch_at(row)))))(rows))
-    archs = np.asarray(space.arch_at(rows))
-    representatives, of_pruned = {}, {}
-    for row in np.unique(pruned):
-        form = graph.canonical_form(space.graph(archs[row]))
-        of_pruned[row] = representatives.setdefault(form, row)
-    return np.asarray([of_pruned[row] for row in pruned], np.int32)
+    with jax.ensure_compile_time_eval():  # a caller may be traced
+        pruned = np.asarray(jax.jit(jax.vmap(lambda row: space.index(space.pruned(space.arch_at(row)))))(rows))
+        archs = np.asarray(space.arch_at(rows))
+    forms = {row: graph.canonical_form(space.graph(archs[row])) for row in np.unique(pruned)}
+    first = {}
+    return np.asarray([first.setdefault(forms[row], number) for number, row in enumerate(pruned)], np.int32)
 
 
 NB201 = CellSpace(4, ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"), name="nb201")

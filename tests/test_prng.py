@@ -1,0 +1,125 @@
+"""Random numbers: index draws are exact, and the hash generator is uniform and a generator like JAX's own."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from jaxnas import prng
+
+WORDS = st.integers(0, 2**32 - 1)
+KEY = prng.make_key(7, "hash")
+
+
+def data(keys: jax.Array) -> np.ndarray:
+    return np.asarray(jax.random.key_data(keys)).reshape(-1, 2)
+
+
+def assert_uniform(values, num_bins: int):
+    """Chi-square test of whether each of `num_bins` numbers is as frequent as the others."""
+    counts = np.bincount(np.asarray(values).reshape(-1), minlength=num_bins)
+    assert len(counts) == num_bins
+    assert counts.sum() >= 50 * num_bins
+    assert stats.chisquare(counts).pvalue > 1e-3
+
+
+@settings(derandomize=True, deadline=None)
+@given(WORDS, st.one_of(st.integers(1, 2**16), st.integers(2**16 + 1, 2**31 - 1)))
+@example(2**32 - 1, 2**16)
+@example(2**32 - 1, 2**16 + 1)
+@example(2**32 - 1, 2**31 - 1)
+@example(2**32 - 1, 1)
+def test_scale_word_is_the_exact_proportion_for_an_int(word, size):
+    assert int(prng.scale_word(jnp.uint32(word), size)) == word * size // 2**32
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.tuples(WORDS, st.integers(1, 2**31 - 1)), min_size=4, max_size=4))
+def test_scale_word_is_the_exact_proportion_for_an_array(pairs):
+    words, sizes = zip(*pairs, strict=True)
+    found = prng.scale_word(jnp.asarray(words, jnp.uint32), jnp.asarray(sizes, jnp.int32))
+    assert found.tolist() == [word * size // 2**32 for word, size in pairs]
+
+
+@pytest.mark.parametrize("name", prng.PRNGS)
+def test_index_draws_are_uniform(name):
+    key = prng.make_key(0, name)
+    assert_uniform(prng.draw_index(key, 7, (7_000,)), 7)
+    sizes = jnp.asarray([3, 70_001])
+    drawn = prng.draw_index(key, sizes, (7_000, 2))
+    assert_uniform(drawn[:, 0], 3)
+    assert_uniform(drawn[:, 1] * 10 // 70_001, 10)
+
+
+@pytest.mark.parametrize("bits", [range(8), range(24, 32), range(4, 32, 4)])
+def test_hash_words_are_uniform_in_every_group_of_bits(bits):
+    words = np.asarray(jax.random.bits(KEY, (50_000,)))
+    groups = sum((words >> bit & 1).astype(int) << place for place, bit in enumerate(bits))
+    assert_uniform(groups, 2 ** len(bits))
+
+
+def test_hash_words_are_independent_of_their_neighbours():
+    words = np.asarray(jax.random.bits(KEY, (50_001,))) >> 28
+    assert_uniform(words[:-1].astype(int) * 16 + words[1:], 256)
+
+
+def test_first_words_of_derived_hash_keys_are_uniform():
+    # a simulation draws one or two words from each of very many keys, so these matter more than long streams
+    folded = jax.vmap(lambda number: jax.random.fold_in(KEY, number))(jnp.arange(20_000))
+    split = jax.random.split(KEY, 20_000)
+    nested = jax.vmap(lambda key: jax.random.fold_in(key, 3))(folded)
+    seeded = jax.vmap(lambda seed: prng.make_key(seed, "hash"))(jnp.arange(20_000))
+    for keys in (folded, split, nested, seeded):
+        words = np.asarray(jax.vmap(jax.random.bits)(keys))
+        assert_uniform(words >> 24, 256)
+        assert_uniform(words & 255, 256)
+        assert_uniform((words[:-1] >> 28).astype(int) * 16 + (words[1:] >> 28), 256)
+
+
+def test_derived_hash_keys_all_differ():
+    folded = jax.vmap(lambda number: jax.random.fold_in(KEY, number))(jnp.arange(2_000))
+    split = jax.random.split(KEY, 2_000)
+    again = jax.vmap(jax.random.split)(split[:500])
+    rows = np.concatenate([data(keys) for keys in (KEY[None], folded, split, again)])
+    assert len(np.unique(rows, axis=0)) == len(rows) == 5_001
+
+
+def test_streams_of_different_hash_keys_do_not_overlap():
+    keys = jax.random.split(KEY, 8)
+    words = np.asarray(jax.vmap(lambda key: jax.random.bits(key, (1_000,)))(keys)).reshape(-1)
+    assert len(np.unique(words)) >= len(words) - 2  # a word may repeat by chance
+
+
+def test_hash_keys_serve_the_samplers_of_jax():
+    values = np.asarray(jax.random.normal(KEY, (20_000,)))
+    assert stats.kstest(values, "norm").pvalue > 1e-3
+    order = np.asarray(jax.random.permutation(KEY, 1_000))
+    assert sorted(order) == list(range(1_000))
+    assert abs(np.corrcoef(order, np.arange(1_000))[0, 1]) < 0.1
+    assert_uniform(jax.random.bits(KEY, (20_000,), jnp.uint8), 256)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        jax.random.bits,
+        lambda key: jax.random.normal(key, (5,)),
+        lambda key: jax.random.permutation(key, 9),
+        lambda key: prng.draw_index(key, 100, (3,)),
+        lambda key: jax.random.key_data(jax.random.fold_in(key, 5)),
+        lambda key: jax.random.key_data(jax.random.split(key, (2, 3))),
+    ],
+)
+def test_vmap_over_hash_keys_equals_a_loop(function):
+    keys = jax.random.split(KEY, 4)
+    np.testing.assert_array_equal(jax.vmap(function)(keys), np.stack([function(key) for key in keys]))
+
+
+def test_threefry_is_the_generator_of_jax_and_the_hash_is_another():
+    ours, theirs = prng.make_key(5, "threefry"), jax.random.key(5, impl="threefry2x32")
+    np.testing.assert_array_equal(jax.random.bits(ours, (8,)), jax.random.bits(theirs, (8,)))
+    assert prng.make_key(5).dtype == ours.dtype
+    assert not np.array_equal(jax.random.bits(prng.make_key(5, "hash"), (8,)), jax.random.bits(theirs, (8,)))
