@@ -44,6 +44,7 @@ _PUBLIC = {
     "strategy": "catalog",
     "summary": "analysis.results",
     "task": "catalog",
+    "task_from_arrays": "tasks.arrays",
     "to_frame": "analysis.results",
 }
 

@@ -34,9 +34,15 @@ def space(name: str):
 
 
 def task(name: str):
-    """Returns the `Task` of a name, or of `file.py:NAME`, a Task or a function that returns one. Raises ValueError
-    on an unknown name.
+    """Returns the `Task` of a name, of `file.py:NAME` (a Task or a function that returns one), or of `file.npz`.
+
+    An `.npz` file holds arrays `X`, `y` and optionally `split` (see `jaxnas.tasks.arrays`). Raises ValueError on an
+    unknown name.
     """
+    if name.endswith(".npz"):
+        from jaxnas.tasks.arrays import task_from_npz
+
+        return task_from_npz(name)
     found = _find("a task", name, TASKS)
     found = found() if callable(found) else found
     if not all(hasattr(found, attribute) for attribute in ("train", "validation", "test", "num_classes", "sha256")):

@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
-    parser.add_argument("--task", required=True, metavar="T", help="a name, or file.py:NAME")
+    parser.add_argument("--task", required=True, metavar="T", help="a name, file.py:NAME, or file.npz with X, y")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from jaxnas import catalog, table
@@ -133,7 +134,7 @@ def search(options) -> int:
     use_compilation_cache()
     space, task = catalog.space(options.space), catalog.task(options.task)
     strategy = catalog.strategy(options.strategy)(space)
-    bench = TrainingBenchmark(space, task, _config(options))
+    bench = TrainingBenchmark(space, task, _config(options, task))
     default = f"jaxnas-searches/{space.name}-{task.name}-{strategy.name}-{options.trials}"
     folder = _writable(Path(options.out or default))
     with _progress() as bars:
@@ -172,7 +173,7 @@ def build(options) -> int:
             options.space,
             options.task,
             folder,
-            config=_config(options),
+            config=_config(options, task),
             num_seeds=options.seeds,
             limit=options.limit,
             num_processes=options.processes,
@@ -249,10 +250,13 @@ def report(options) -> int:
     return 0
 
 
-def _config(options):
+def _config(options, task):
+    """Returns the default training with the epochs asked for, and smaller batches where there are too few images."""
     from jaxnas.train import TrainConfig
 
-    return TrainConfig(num_epochs=options.epochs) if options.epochs else TrainConfig()
+    default = TrainConfig()
+    batch_size = min(default.batch_size, task.train.images.shape[1])
+    return replace(default, num_epochs=options.epochs or default.num_epochs, batch_size=batch_size)
 
 
 def _writable(folder: Path) -> Path:

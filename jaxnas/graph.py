@@ -5,6 +5,7 @@ Node 0 is the input of the cell and the last node its output; a node is the sum 
 
 from collections import Counter
 from dataclasses import dataclass
+from html import escape
 from typing import NamedTuple
 
 from jaxnas.operations.base import IDENTITY, ZERO, Operation
@@ -213,7 +214,7 @@ def _draw_edge(edge: Edge, color: str, alive: bool, baseline: int) -> str:
     return (
         f'<path d="M{begin[0]} {begin[1]} Q{middle} {bend} {finish[0]} {finish[1]}" '
         f'fill="none" stroke="{color}" stroke-width="2" marker-end="url(#arrow)"{dash}/>'
-        f'<text x="{middle}" y="{label}" text-anchor="middle" fill="{color}">{edge.operation.name}</text>'
+        f'<text x="{middle}" y="{label}" text-anchor="middle" fill="{color}">{escape(edge.operation.name)}</text>'
     )
 
 

@@ -55,7 +55,7 @@ def _seed(seed: jax.Array) -> jax.Array:
 
 
 def _fold_in(key: jax.Array, data: jax.Array) -> jax.Array:
-    """Returns a key whose first word tells apart what is folded into one key, and whose second word depends on all that was folded before."""
+    """Returns a key whose first word differs for all data folded into one key; the second hangs on all folded before."""
     first = _mix(jnp.asarray(data).astype(jnp.uint32) * jnp.uint32(_GOLDEN) + key[0])
     return jnp.stack([first, key[1] * jnp.uint32(_ODD) + first])
 

@@ -23,7 +23,7 @@ def local_search(space) -> Strategy:
     """Returns first-improvement local search with random restarts.
 
     The neighbours of the centre are tried in random order; the first with a better score becomes the centre; when
-    none is better, the search restarts at a uniform draw. White, Nolen and Savani, "Exploring the Loss Landscape in
+    none is better, the search restarts at a uniform draw, again where that fails. White, Nolen and Savani, "Exploring the Loss Landscape in
     Neural Architecture Search", UAI 2021.
     """
     arch = jax.ShapeDtypeStruct((len(space.decisions),), jnp.int32)
@@ -41,7 +41,7 @@ def local_search(space) -> Strategy:
 
     def tell(state, t, query, observation):
         score = failed_as_worst(observation.score)
-        moves = state.tried.all() | (score > state.score)
+        moves = (state.tried.all() | (score > state.score)) & ~jnp.isnan(observation.score)
         tried = state.tried | _equal_rows(space.neighbors(state.center), query.arch)
         fresh = _equal_rows(space.neighbors(query.arch), query.arch)  # rows beyond the architecture's own degree
         return LocalSearchState(

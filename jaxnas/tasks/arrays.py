@@ -1,0 +1,103 @@
+"""Tasks of one's own arrays."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from jaxnas.tasks.base import SPLITS, Split, Task, normalized
+
+SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
+SPLIT_SEED = 20202
+MIN_IMAGES = 10
+
+
+def task_from_npz(path: str | os.PathLike) -> Task:
+    """Returns the task of an `.npz` file with arrays `X`, `y` and optionally `split`, as `task_from_arrays` takes them.
+
+    Raises ValueError where the file cannot be read or its arrays are no task.
+    """
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"Expected {path} to be an .npz file of arrays, got: {error}.") from None
+    if not {"X", "y"} <= set(arrays):
+        raise ValueError(f"Expected arrays X and y in {path}, got {', '.join(arrays) or 'none'}.")
+    return task_from_arrays(arrays["X"], arrays["y"], arrays.get("split"), name=path.stem)
+
+
+def task_from_arrays(images, labels, split=None, *, name: str = "mine", card: str = "") -> Task:
+    """Returns the task of images and labels.
+
+    Args:
+        images: numbers, [n, H, W] or [n, H, W, C]; height and width need not be equal.
+        labels: [n], integers or strings; classes are their sorted distinct values.
+        split: [n], `"train"`, `"validation"` or `"test"` for each image; by default 60, 20 and 20 % of each class,
+            drawn at random but always the same.
+        name: how commands and tables call the task.
+        card: what the data are, where they are from, their licence.
+
+    Raises:
+        ValueError: on shapes that do not match, values that are no finite numbers, one class only, or splits that are
+            too small.
+    """
+    images, labels = _checked_images(images), np.asarray(labels)
+    if labels.shape != images.shape[:1]:
+        raise ValueError(
+            f"Expected one label for each of {len(images)} images, got labels of shape {list(labels.shape)}."
+        )
+    classes, labels = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"Expected labels of two or more classes, got {len(classes)}.")
+    split = _random_split(labels) if split is None else _checked_split(split, len(images))
+    parts = {part: Split(images[split == part][None], labels[split == part]) for part in SPLITS}
+    for part, (_, part_labels) in parts.items():
+        if len(part_labels) < MIN_IMAGES:
+            raise ValueError(f"Expected {MIN_IMAGES} or more {part} images, got {len(part_labels)}.")
+    if not set(labels) <= set(parts["train"].labels):
+        raise ValueError("Expected training images of every class, got classes without any.")
+    if parts["train"].images.std() == 0:
+        raise ValueError("Expected training images that differ, got constant ones.")
+    sizes = ", ".join(f"{len(part_labels):,} {part}" for part, (_, part_labels) in parts.items())
+    text = f"# {name}: images of one's own, {' x '.join(map(str, images.shape[1:]))}\n\n{card or 'No source given.'}\n"
+    text += f"{len(classes)} classes; {sizes} images.\n"
+    text += "Normalised by the mean and standard deviation of the training images.\n"
+    return normalized(name, parts, len(classes), text, "unspecified")
+
+
+def _checked_images(images) -> np.ndarray:
+    images = np.asarray(images)
+    if images.dtype.kind not in "biuf":
+        raise ValueError(f"Expected images of numbers, got {images.dtype}.")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(f"Expected images of shape [n, H, W] or [n, H, W, C], got {list(images.shape)}.")
+    images = images.astype(np.float32)
+    if not np.isfinite(images).all():
+        raise ValueError("Expected finite images, got NaN or infinite values; replace or drop those images.")
+    return images
+
+
+def _checked_split(split, num_images: int) -> np.ndarray:
+    split = np.asarray(split).astype(str)
+    unknown = sorted(set(split.reshape(-1)) - set(SPLITS))
+    if split.shape != (num_images,) or unknown:
+        found = repr(str(unknown[0])) if unknown else f"shape {list(split.shape)}"
+        raise ValueError(f"Expected a split of {', '.join(SPLITS)} for each of {num_images} images, got {found}.")
+    return split
+
+
+def _random_split(labels: np.ndarray) -> np.ndarray:
+    """Returns the split of each image, in the same shares for each class."""
+    split = np.empty(len(labels), object)
+    random = np.random.RandomState(SPLIT_SEED)
+    for label in np.unique(labels):
+        members = random.permutation(np.flatnonzero(labels == label))
+        ends = np.round(np.cumsum(list(SHARES.values())) * len(members)).astype(int)
+        for part, chosen in zip(SHARES, np.split(members, ends[:-1]), strict=True):
+            split[chosen] = part
+    return split.astype(str)

@@ -1,0 +1,96 @@
+"""Tasks of one's own arrays: what comes out, and what is said of wrong data."""
+
+import numpy as np
+import pytest
+from conftest import SMALL, TINY
+
+import jaxnas as jn
+from jaxnas.tasks.arrays import task_from_arrays, task_from_npz
+from jaxnas.train import evaluate
+
+
+def arrays(shape=(9, 7, 3), num_images=100, num_classes=4):
+    random = np.random.RandomState(0)
+    return random.uniform(0, 255, (num_images, *shape)), np.arange(num_images) % num_classes
+
+
+def test_the_splits_are_disjoint_complete_and_have_all_classes_alike():
+    images, labels = arrays()
+    task = task_from_arrays(images, labels)
+    assert [len(split.labels) for split in (task.train, task.validation, task.test)] == [60, 20, 20]
+    for split in (task.train, task.validation, task.test):
+        assert len(set(np.bincount(split.labels))) == 1
+    seen = np.concatenate([split.images[0] for split in (task.train, task.validation, task.test)])
+    assert len(np.unique(seen.reshape(100, -1), axis=0)) == 100
+    assert abs(task.train.images.mean()) < 1e-5
+    assert abs(task.train.images.std() - 1) < 1e-5
+    assert task.sha256 == task_from_arrays(images, labels).sha256
+
+
+def test_a_split_of_one_s_own_and_string_labels_are_kept():
+    images, labels = arrays()
+    split = np.repeat(["train", "validation", "test"], [40, 30, 30])
+    task = task_from_arrays(images, np.asarray(["d", "b", "c", "a"])[labels], split)
+    assert [len(part.labels) for part in (task.train, task.validation, task.test)] == [40, 30, 30]
+    np.testing.assert_array_equal(task.train.labels[:4], [3, 1, 2, 0])
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (9, 5, 3)])
+def test_images_of_any_shape_are_trained_on(shape):
+    images, labels = arrays(shape)
+    task = task_from_arrays(images, labels)
+    curves = evaluate(SMALL, [SMALL.from_str("|nor_conv_3x3~0|+|avg_pool_3x3~0|skip_connect~1|")], task, TINY)
+    assert np.isfinite(curves.loss).all()
+    assert (curves.test >= 0).all()
+    assert (curves.test <= 20).all()
+
+
+def test_an_npz_file_is_a_task_by_its_path(tmp_path):
+    images, labels = arrays((8, 8))
+    np.savez(tmp_path / "mine.npz", X=images, y=labels)
+    task = jn.task(str(tmp_path / "mine.npz"))
+    assert task.name == "mine"
+    assert task.sha256 == task_from_arrays(images, labels).sha256
+
+
+def changed(**change):
+    images, labels = arrays()
+    return {"images": images, "labels": labels} | change
+
+
+def with_nan():
+    images, _ = arrays()
+    images[3, 2, 1] = np.nan
+    return images
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (changed(images=np.zeros((100, 5))), r"of shape \[n, H, W\]"),
+        (changed(images=np.full((100, 4, 4), "a")), "images of numbers"),
+        (changed(images=with_nan()), "NaN or infinite"),
+        (changed(images=np.ones((100, 4, 4))), "that differ"),
+        (changed(labels=np.zeros(100, int)), "two or more classes, got 1"),
+        (changed(labels=np.zeros(99, int)), "one label for each of 100 images"),
+        (changed(split=np.full(100, "train")), "10 or more validation images, got 0"),
+        (changed(split=np.full(100, "dev")), "got 'dev'"),
+        (
+            changed(split=np.repeat(["validation", "test", "train"], [40, 40, 20]), labels=np.arange(100)),
+            "of every class",
+        ),
+    ],
+)
+def test_wrong_data_is_answered_with_what_to_do(arguments, message):
+    with pytest.raises(ValueError, match=f"^Expected .*{message}"):
+        task_from_arrays(**arguments)
+
+
+def test_a_file_without_images_or_no_file_is_refused(tmp_path):
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    with pytest.raises(ValueError, match="Expected arrays X and y"):
+        task_from_npz(tmp_path / "other.npz")
+    (tmp_path / "broken.npz").write_bytes(b"PK nothing")
+    for name in ("broken.npz", "missing.npz"):
+        with pytest.raises(ValueError, match=f"Expected .*{name} to be an .npz file"):
+            task_from_npz(tmp_path / name)
