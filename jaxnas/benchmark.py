@@ -134,11 +134,14 @@ def _query_table_mean(weights, class_of, validation, prices, query, key) -> Obse
 
 
 def _look_up(weights, class_of, validation, prices, query, seed) -> Observation:
-    arch = query.arch
+    arch = jnp.asarray(query.arch)
+    if arch.shape not in ((1,), weights.shape):
+        raise ValueError(f"Expected an architecture of the benchmark's space or a row, got shape {list(arch.shape)}.")
     row = arch[0] if arch.shape != weights.shape else (arch * weights).sum()
     _, num_seeds, num_fidelities = validation.shape
-    position = (_at(class_of, row) * num_seeds + seed) * num_fidelities + query.fidelity
-    return Observation(_at(validation.reshape(-1), position), _at(prices, query.fidelity), jnp.int32(0))
+    fidelity = jnp.where(query.fidelity < 0, query.fidelity + num_fidelities, query.fidelity)
+    position = (_at(class_of, row) * num_seeds + seed) * num_fidelities + fidelity
+    return Observation(_at(validation.reshape(-1), position), _at(prices, fidelity), jnp.int32(0))
 
 
 def _at(values: jax.Array, position: jax.Array) -> jax.Array:

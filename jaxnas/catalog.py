@@ -14,6 +14,7 @@ SPACES = {
 TASKS = {
     "digits": "jaxnas.tasks.digits:digits",
     "shifted-digits": "jaxnas.tasks.digits:shifted_digits",
+    "mnist5k": "jaxnas.tasks.mnist5k:mnist5k",
 }
 STRATEGIES = {
     "random_search": "jaxnas.strategies.random:random_search",
@@ -62,10 +63,15 @@ def strategy(name: str):
     return found
 
 
+def find(name: str, known: dict[str, str]):
+    """Returns the object behind a name of one of the dicts above."""
+    module, _, attribute = known[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 def _find(kind: str, name: str, known: dict[str, str]):
     if name in known:
-        module, _, attribute = known[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        return find(name, known)
     path, _, attribute = name.rpartition(":")
     if not path.endswith(".py"):
         raise unknown_name(kind, name, known)

@@ -18,7 +18,7 @@ def list_all(options) -> int:
     """Lists what there is."""
     found = {
         "spaces": {name: f"{catalog.space(name).num_architectures:,} architectures" for name in catalog.SPACES},
-        "tasks": {name: _first_line(catalog.task(name).card) for name in catalog.TASKS},
+        "tasks": {name: _first_line(catalog.find(name, catalog.TASKS).__doc__) for name in catalog.TASKS},
         "strategies": {name: _first_line(catalog.strategy(name).__doc__) for name in catalog.STRATEGIES},
         "tables": {name: _describe_table(table.read_manifest(table.find(name))) for name in table.shipped_ids()},
     }
@@ -33,7 +33,7 @@ def list_all(options) -> int:
 
 
 def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0].removeprefix("# ").removeprefix("Returns ")
+    return text.strip().splitlines()[0].removeprefix("Returns ")
 
 
 def _describe_table(manifest: dict) -> str:

@@ -55,7 +55,7 @@ def _seed(seed: jax.Array) -> jax.Array:
 
 
 def _fold_in(key: jax.Array, data: jax.Array) -> jax.Array:
-    """Returns a key whose first word differs for all data folded into one key; the second hangs on all folded before."""
+    """Returns a key whose first word differs for each data of one key; the second depends on all that was folded in."""
     first = _mix(jnp.asarray(data).astype(jnp.uint32) * jnp.uint32(_GOLDEN) + key[0])
     return jnp.stack([first, key[1] * jnp.uint32(_ODD) + first])
 
@@ -70,7 +70,7 @@ def _random_bits(key: jax.Array, bit_width: int, shape: tuple[int, ...]) -> jax.
         high, low = _random_bits(key, 32, (2, *shape)).astype(jnp.uint64)
         return (high << 32) | low
     counts = jax.lax.iota(jnp.uint32, _size(shape)).reshape(shape)
-    words = _mix((counts * jnp.uint32(_GOLDEN) + key[0]) ^ key[1])
+    words = _mix(_mix(counts * jnp.uint32(_GOLDEN) + key[0]) ^ key[1])  # once would leave x ^ (x + c) of a folded key
     return words.astype(jnp.dtype(f"uint{bit_width}"))
 
 

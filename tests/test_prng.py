@@ -23,7 +23,7 @@ def assert_uniform(values, num_bins: int):
     counts = np.bincount(np.asarray(values).reshape(-1), minlength=num_bins)
     assert len(counts) == num_bins
     assert counts.sum() >= 50 * num_bins
-    assert stats.chisquare(counts).pvalue > 1e-3
+    assert stats.chisquare(counts).pvalue > 1e-6  # of hundreds of such tests some are below 1e-3 by chance
 
 
 @settings(derandomize=True, deadline=None)
@@ -73,10 +73,13 @@ def test_first_words_of_derived_hash_keys_are_uniform():
     nested = jax.vmap(lambda key: jax.random.fold_in(key, 3))(folded)
     seeded = jax.vmap(lambda seed: prng.make_key(seed, "hash"))(jnp.arange(20_000))
     for keys in (folded, split, nested, seeded):
-        words = np.asarray(jax.vmap(jax.random.bits)(keys))
-        assert_uniform(words >> 24, 256)
-        assert_uniform(words & 255, 256)
-        assert_uniform((words[:-1] >> 28).astype(int) * 16 + (words[1:] >> 28), 256)
+        words = np.asarray(jax.vmap(lambda key: jax.random.bits(key, (2,)))(keys)).astype(int)
+        first, second = words.T
+        assert_uniform(first >> 24, 256)
+        assert_uniform(first & 255, 256)
+        assert_uniform((first[:-1] >> 28) * 16 + (first[1:] >> 28), 256)
+        assert_uniform((first >> 28) * 16 + (second >> 28), 256)
+        assert len(np.unique(first)) >= len(first) - 2
 
 
 def test_derived_hash_keys_all_differ():
@@ -95,7 +98,7 @@ def test_streams_of_different_hash_keys_do_not_overlap():
 
 def test_hash_keys_serve_the_samplers_of_jax():
     values = np.asarray(jax.random.normal(KEY, (20_000,)))
-    assert stats.kstest(values, "norm").pvalue > 1e-3
+    assert stats.kstest(values, "norm").pvalue > 1e-6
     order = np.asarray(jax.random.permutation(KEY, 1_000))
     assert sorted(order) == list(range(1_000))
     assert abs(np.corrcoef(order, np.arange(1_000))[0, 1]) < 0.1

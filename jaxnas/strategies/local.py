@@ -23,8 +23,8 @@ def local_search(space) -> Strategy:
     """Returns first-improvement local search with random restarts.
 
     The neighbours of the centre are tried in random order; the first with a better score becomes the centre; when
-    none is better, the search restarts at a uniform draw, again where that fails. White, Nolen and Savani, "Exploring the Loss Landscape in
-    Neural Architecture Search", UAI 2021.
+    none is better, the search restarts at a uniform draw, and again where that one fails. White, Nolen and Savani,
+    "Exploring the Loss Landscape in Neural Architecture Search", UAI 2021.
     """
     arch = jax.ShapeDtypeStruct((len(space.decisions),), jnp.int32)
     num_neighbors = jax.eval_shape(space.neighbors, arch).shape[0]

@@ -1,0 +1,220 @@
+"""Contract of operations, and the fast layers against plain formulas."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import SMALL
+from jax import lax
+from jax.test_util import check_grads
+
+from jaxnas.network import edges
+from jaxnas.operations import OPERATIONS, layers
+from jaxnas.operations.base import IDENTITY, ZERO, Operation, as_operation
+
+CONTRACT = {**OPERATIONS, "tanh": SMALL.operations[-1]}
+SHAPE = (3, 5, 4, 2)
+
+over_operations = pytest.mark.parametrize("operation", CONTRACT.values(), ids=CONTRACT)
+
+
+def normal(seed: int, shape) -> jax.Array:
+    return jax.random.normal(jax.random.key(seed), shape)
+
+
+def arrays(operation: Operation, seed: int = 1) -> tuple[dict, dict]:
+    """Returns arrays as after some training: initial ones have scales of 1 and shifts of 0, which hides errors."""
+    random = np.random.RandomState(seed)
+    made = operation.arrays(jax.random.key(seed), SHAPE[-1])
+    return jax.tree.map(lambda value: value + random.uniform(0.1, 0.5, value.shape).astype(value.dtype), made)
+
+
+@over_operations
+@pytest.mark.parametrize("train", [False, True])
+def test_operations_keep_shapes_and_compile_to_the_same(operation, train):
+    x, (parameters, statistics) = normal(0, SHAPE), arrays(operation)
+    y, changed = operation(x, parameters, statistics, train)
+    assert (y.shape, y.dtype) == (x.shape, x.dtype)
+    assert jax.tree.map(jnp.shape, changed) == jax.tree.map(jnp.shape, statistics)
+    compiled = jax.jit(operation, static_argnums=3)(x, parameters, statistics, train)
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, atol=1e-5), (y, changed), compiled)
+
+
+@over_operations
+def test_only_training_changes_statistics(operation):
+    x, (parameters, statistics) = normal(0, SHAPE), arrays(operation)
+    evaluated = operation(x, parameters, statistics, False)[1]
+    jax.tree.map(np.testing.assert_array_equal, evaluated, statistics)
+    trained = operation(x, parameters, statistics, True)[1]
+    assert all(not np.allclose(trained[name], statistics[name]) for name in statistics)
+
+
+@over_operations
+@pytest.mark.parametrize("train", [False, True])
+def test_gradients_of_operations_are_finite_differences(operation, train):
+    with jax.enable_x64(True):
+        x, (parameters, statistics) = normal(0, SHAPE), arrays(operation)
+        assert x.dtype == jnp.float64
+
+        def apply(x, parameters):
+            return operation(x, parameters, statistics, train)[0]
+
+        gradients = jax.grad(lambda *inputs: (apply(*inputs) ** 2).sum(), (0, 1))(x, parameters)
+        assert all(np.isfinite(gradient).all() for gradient in jax.tree.leaves(gradients))
+        check_grads(apply, (x, parameters), order=1, modes=["rev"], eps=1e-6, rtol=1e-6, atol=1e-6)
+
+
+@over_operations
+def test_parameters_fit_an_edge_and_come_back(operation):
+    parameters, statistics = arrays(operation)
+    shapes = edges.array_shapes(operation, SHAPE[-1])
+    sizes = edges.slot_sizes(tuple(CONTRACT.values()), SHAPE[-1])
+    for values, shape, size in zip((parameters, statistics), shapes, sizes, strict=True):
+        vector = edges.pack(values, size)
+        assert vector.shape == (size,)
+        jax.tree.map(np.testing.assert_array_equal, edges.unpack(vector, shape), values)
+
+
+def test_roles_are_what_operations_do():
+    x = normal(0, SHAPE)
+    for operation in CONTRACT.values():
+        y = operation(x, *arrays(operation), False)[0]
+        assert (operation.role == ZERO) == bool((y == 0).all())
+        assert (operation.role == IDENTITY) == bool((y == x).all())
+
+
+def test_a_function_is_an_operation_without_arrays():
+    def double(x, parameters, statistics, train):
+        return 2 * x, statistics
+
+    operation = as_operation(double)
+    assert operation.name == "double"
+    assert operation.arrays(jax.random.key(0), 4) == ({}, {})
+    assert operation.num_flops(4, 8, 8) == 0
+    assert as_operation(operation) is operation
+    with pytest.raises(ValueError, match="^Expected an operation: a name, an Operation or a function, got 'double'"):
+        as_operation("double")
+
+
+def reference_convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    padding = ((kernel.shape[0] // 2,) * 2, (kernel.shape[1] // 2,) * 2)
+    return lax.conv_general_dilated(x, kernel, (stride,) * 2, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def assert_close(found, expected):
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4), found, expected)
+
+
+def value_and_gradients(function, x, kernel):
+    y, pullback = jax.vjp(function, x, kernel)
+    return y, pullback(jnp.cos(3 * y))
+
+
+SIZES = [(1, 1), (1, 4), (2, 2), (3, 3), (4, 4), (5, 2), (6, 7), (9, 8)]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("form", ["full", "row", "direct"])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_every_form_of_convolution_is_the_convolution(size, form, stride, monkeypatch):
+    monkeypatch.setattr(layers, "convolution_form", lambda height, width: form)
+    x, kernel = normal(0, (2, *size, 3)), normal(1, (3, 3, 3, 5))
+
+    @jax.jit
+    def both(x, kernel):
+        return [
+            value_and_gradients(lambda x, kernel: function(x, kernel, stride), x, kernel)
+            for function in (layers.convolve, reference_convolution)
+        ]
+
+    found, expected = both(x, kernel)
+    assert_close(found, expected)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("form", ["full", "row", "direct"])
+def test_vmap_over_kernels_is_a_loop_without_grouped_convolutions(form, stride, monkeypatch):
+    monkeypatch.setattr(layers, "convolution_form", lambda height, width: form)
+    xs, kernels = normal(0, (3, 2, 5, 4, 3)), normal(1, (3, 3, 3, 3, 4))
+
+    def ours(x, kernel):
+        return value_and_gradients(lambda x, kernel: layers.convolve(x, kernel, stride), x, kernel)
+
+    def reference(x, kernel):
+        return value_and_gradients(lambda x, kernel: reference_convolution(x, kernel, stride), x, kernel)
+
+    expected = [reference(x, kernel) for x, kernel in zip(xs, kernels, strict=True)]
+    assert_close(jax.jit(jax.vmap(ours))(xs, kernels), jax.tree.map(lambda *values: jnp.stack(values), *expected))
+    shared = jax.jit(jax.vmap(lambda kernel: layers.convolve(xs[0], kernel, stride)))(kernels)
+    assert_close(shared, jnp.stack([reference_convolution(xs[0], kernel, stride) for kernel in kernels]))
+    # XLA's CPU back end runs grouped convolutions a hundred times slower
+    program, naive = (str(jax.make_jaxpr(jax.vmap(function))(xs, kernels)) for function in (ours, reference))
+    assert "feature_group_count=3" in naive
+    assert program.count("feature_group_count") == program.count("feature_group_count=1")
+
+
+def test_the_form_of_convolution_goes_by_the_size():
+    forms = [layers.convolution_form(*size) for size in [(2, 2), (3, 3), (4, 4), (32, 8), (8, 9), (32, 32)]]
+    assert forms == ["full", "full", "row", "row", "direct", "direct"]
+
+
+def test_pointwise_convolution_is_the_convolution():
+    x, kernel = normal(0, (2, 4, 3, 3)), normal(1, (3, 5))
+    assert_close(layers.convolve_pointwise(x, kernel), reference_convolution(x, kernel[None, None], 1))
+
+
+def naive_batch_norm(x, scale, bias):
+    mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+    return scale * (x - mean) / jnp.sqrt(variance + layers.EPSILON) + bias
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 5, 2), (6, 1, 1, 3), (1, 2, 2, 1)])
+def test_batch_norm_is_the_plain_formula_with_its_gradients(shape):
+    x, scale, bias = 1 + 2 * normal(0, shape), normal(1, shape[-1:]), normal(2, shape[-1:])
+    statistics = {"mean": normal(3, shape[-1:]), "variance": jnp.exp(normal(4, shape[-1:]))}
+
+    def ours(x, scale, bias):
+        return layers.batch_norm(x, {"scale": scale, "bias": bias}, statistics, True)[0]
+
+    found, expected = (jax.vjp(function, x, scale, bias) for function in (ours, naive_batch_norm))
+    assert_close(found[0], expected[0])
+    assert_close(found[1](jnp.cos(x)), expected[1](jnp.cos(x)))
+
+
+def test_running_statistics_move_by_a_tenth_and_normalise_in_evaluation():
+    x = 1 + 2 * normal(0, SHAPE)
+    parameters = {"scale": normal(1, SHAPE[-1:]), "bias": normal(2, SHAPE[-1:])}
+    statistics = {"mean": normal(3, SHAPE[-1:]), "variance": jnp.exp(normal(4, SHAPE[-1:]))}
+    moved = layers.batch_norm(x, parameters, statistics, True)[1]
+    assert_close(moved["mean"], 0.9 * statistics["mean"] + 0.1 * x.mean((0, 1, 2)))
+    assert_close(moved["variance"], 0.9 * statistics["variance"] + 0.1 * x.var((0, 1, 2)))
+    evaluated = layers.batch_norm(x, parameters, statistics, False)[0]
+    normal_x = (x - statistics["mean"]) / jnp.sqrt(statistics["variance"] + layers.EPSILON)
+    assert_close(evaluated, normal_x * parameters["scale"] + parameters["bias"])
+
+
+def window_means(x: jax.Array, size: int, stride: int, padding) -> jax.Array:
+    """Returns means over windows, of the pixels inside the image."""
+
+    def total(values):
+        padded = ((0, 0), *padding, (0, 0))
+        return lax.reduce_window(values, 0.0, lax.add, (1, size, size, 1), (1, stride, stride, 1), padded)
+
+    return total(x) / total(jnp.ones_like(x))
+
+
+@pytest.mark.parametrize("size", itertools.product([1, 2, 3, 6], [1, 2, 5]), ids=str)
+def test_pools_are_means_over_the_pixels_inside(size):
+    x = normal(0, (2, *size, 3))
+    assert_close(layers.average_pool(x), window_means(x, 3, 1, ((1, 1), (1, 1))))
+    odd = [(0, length % 2) for length in size]
+    assert_close(layers.halve(x), window_means(x, 2, 2, odd))
+
+
+def test_initial_weights_have_the_variance_of_kaiming():
+    weights = layers.kaiming_normal(jax.random.key(0), (3, 3, 40, 50))
+    assert weights.shape == (3, 3, 40, 50)
+    assert abs(float(weights.mean())) < 1e-3
+    np.testing.assert_allclose(weights.var(), 2 / (9 * 40), rtol=0.03)

@@ -1,0 +1,283 @@
+"""Contract of search spaces, over all spaces, and what cell spaces add."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import MIXED, NB201, SMALL, SPACES, tanh
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import jaxnas as jn
+from jaxnas import graph, prng
+from jaxnas.operations.base import Operation
+from jaxnas.spaces import base
+from jaxnas.spaces.base import Decision, SearchSpace
+from jaxnas.spaces.cell import CellSpace
+from jaxnas.spaces.enumerated import EnumeratedSpace
+
+LATE_ZERO = CellSpace(4, ("skip_connect", "none", "nor_conv_1x1"), name="late-zero")  # the zero operation is not first
+CELLS = [
+    NB201,
+    SMALL,
+    LATE_ZERO,
+    CellSpace(3, ("skip_connect", "nor_conv_1x1"), name="no-zero"),
+    CellSpace(2, ("none", tanh)),
+]
+LARGE = CellSpace(5, NB201.operations, name="large")  # 5**10 architectures
+HUGE = CellSpace(7, NB201.operations, name="huge")  # more than int32 can number
+
+over_spaces = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+over_cells = pytest.mark.parametrize("space", CELLS, ids=lambda space: space.name)
+
+
+def behind(space):
+    """Returns the space whose decisions count: the one behind the rows of an enumerated space."""
+    return getattr(space, "space", space)
+
+
+def choices(space, archs) -> np.ndarray:
+    """Returns architectures as choices of the space behind."""
+    return np.asarray(behind(space).arch_at(jax.vmap(space.index)(jnp.asarray(archs))))
+
+
+def sizes(space) -> list[int]:
+    return [len(decision.values) for decision in behind(space).decisions]
+
+
+def all_archs(space) -> jax.Array:
+    return jax.vmap(space.arch_at)(jnp.arange(space.num_architectures))
+
+
+def some_archs(space, number: int) -> list[jax.Array]:
+    return list(jax.vmap(space.sample)(jax.random.split(jax.random.key(number), number)))
+
+
+@over_spaces
+def test_architectures_are_numbered_by_mixed_radix(space):
+    archs = all_archs(space)
+    assert archs.shape == (space.num_architectures, len(space.decisions))
+    assert archs.dtype == jnp.int32
+    np.testing.assert_array_equal(choices(space, archs), list(itertools.product(*map(range, sizes(space)))))
+    np.testing.assert_array_equal(jax.vmap(space.index)(archs), np.arange(space.num_architectures))
+
+
+@over_spaces
+@pytest.mark.parametrize("generator", prng.PRNGS)
+def test_samples_are_uniform(space, generator):
+    number = 50 * min(space.num_architectures, 625)
+    archs = jax.vmap(space.sample)(jax.random.split(prng.make_key(1, generator), number))
+    assert archs.shape == (number, len(space.decisions))
+    assert archs.dtype == jnp.int32
+    rows = np.asarray(jax.vmap(space.index)(archs))
+    assert rows.min() >= 0
+    assert rows.max() < space.num_architectures
+    few = rows * min(space.num_architectures, 625) // space.num_architectures  # bins of 25 rows where there are many
+    assert stats.chisquare(np.bincount(few)).pvalue > 1e-6
+    for column, size in zip(choices(space, archs).T, sizes(space), strict=True):
+        assert stats.chisquare(np.bincount(column, minlength=size)).pvalue > 1e-6
+
+
+@over_spaces
+def test_neighbours_are_all_that_differ_in_one_decision(space):
+    for arch in some_archs(space, 3):
+        found = space.neighbors(arch)
+        assert found.shape == (sum(sizes(space)) - len(sizes(space)), len(space.decisions))
+        changes = choices(space, found) != choices(space, arch[None])
+        assert (changes.sum(axis=1) == 1).all()
+        assert len(np.unique(np.asarray(found), axis=0)) == len(found)
+
+
+def test_an_architecture_of_nb201_has_24_neighbours():
+    assert NB201.neighbors(NB201.arch_at(0)).shape == (24, 6)
+
+
+@over_spaces
+@pytest.mark.parametrize("generator", prng.PRNGS)
+def test_mutations_are_uniform_over_the_neighbours(space, generator):
+    for arch in some_archs(space, 2):
+        neighbors = np.asarray(space.neighbors(arch))
+        keys = jax.random.split(prng.make_key(2, generator), 100 * len(neighbors))
+        mutated = np.asarray(jax.vmap(lambda key, arch=arch: space.mutate(key, arch))(keys))
+        equal = (mutated[:, None] == neighbors[None]).all(-1)
+        assert (equal.sum(1) == 1).all()
+        assert stats.chisquare(equal.sum(0)).pvalue > 1e-6
+
+
+@over_spaces
+def test_strings_name_architectures(space):
+    @settings(derandomize=True, deadline=None, max_examples=30)
+    @given(st.integers(0, space.num_architectures - 1))
+    def check(row):
+        text = space.to_str(space.arch_at(row))
+        arch = space.from_str(text)
+        assert arch.dtype == jnp.int32
+        assert int(space.index(arch)) == row
+        assert text == behind(space).to_str(behind(space).arch_at(row))
+
+    check()
+
+
+@over_spaces
+def test_decoded_architectures_name_the_values_of_the_decisions(space):
+    decisions = behind(space).decisions
+    for arch in some_archs(space, 3):
+        chosen = choices(space, arch[None])[0]
+        expected = {decision.name: decision.values[choice] for decision, choice in zip(decisions, chosen, strict=True)}
+        assert space.decode(arch) == expected
+
+
+@over_spaces
+def test_the_representative_is_the_first_of_a_class(space):
+    archs = all_archs(space)
+    found = jax.vmap(space.canonical)(archs)
+    assert found.dtype == jnp.int32
+    rows = np.asarray(jax.vmap(space.index)(found))
+    assert (rows <= np.arange(len(rows))).all()
+    np.testing.assert_array_equal(rows[rows], rows)
+    np.testing.assert_array_equal(jax.jit(jax.vmap(space.canonical))(archs), found)
+    np.testing.assert_array_equal(space.canonical(archs[-1]), found[-1])
+
+
+def test_enumerated_spaces_have_the_classes_of_the_space_behind():
+    rows = jnp.arange(125)
+    space = SPACES["small-rows"]
+    assert isinstance(space, EnumeratedSpace)
+    np.testing.assert_array_equal(jax.vmap(space.canonical)(rows[:, None])[:, 0], SMALL.classes())
+    assert space.enumerated() is space
+
+
+def test_every_architecture_of_a_space_without_structure_is_its_own_class():
+    archs = all_archs(MIXED)
+    np.testing.assert_array_equal(jax.vmap(MIXED.canonical)(archs), archs)
+
+
+@over_spaces
+def test_spaces_made_equally_are_equal(space):
+    same = {
+        "nb201": CellSpace(4, [operation.name for operation in NB201.operations], name="nb201"),
+        "small": CellSpace(3, ("none", "skip_connect", "nor_conv_3x3", "avg_pool_3x3", tanh), name="small"),
+        "mixed": SearchSpace(
+            "mixed", [Decision("depth", range(2)), Decision("width", [8, 16, 32]), Decision("act", ["relu", "tanh"])]
+        ),
+    }[space.name]
+    same = same.enumerated() if isinstance(space, EnumeratedSpace) else same
+    assert same == space
+    assert hash(same) == hash(space)
+    assert len({*SPACES.values(), same}) == len(SPACES)
+
+
+@over_cells
+def test_classes_of_cell_spaces_start_with_their_first_member(space):
+    first = {}
+    for row, arch in enumerate(np.asarray(all_archs(space))):
+        first.setdefault(graph.canonical_form(space.graph(arch)), []).append(row)
+    expected = np.empty(space.num_architectures, int)
+    for rows in first.values():
+        expected[rows] = min(rows)
+    np.testing.assert_array_equal(space.classes(), expected)
+
+
+def test_classes_can_be_asked_for_first_inside_a_traced_function():
+    space = CellSpace(3, ("none", "skip_connect"), name="never seen before")
+    np.testing.assert_array_equal(jax.jit(space.canonical)(jnp.asarray([1, 0, 0])), [0, 0, 0])
+
+
+@over_cells
+def test_traced_pruning_is_that_of_the_graph(space):
+    archs = all_archs(space)
+    found = np.asarray(jax.jit(jax.vmap(space.pruned))(archs))
+    for arch, pruned in list(zip(np.asarray(archs), found, strict=True))[:: 1 + len(archs) // 500]:
+        whole = space.graph(arch)
+        assert [edge[:2] for edge in whole.edges] == list(space.edges)
+        assert {f"{edge.source}-{edge.target}": edge.operation.name for edge in whole.edges} == space.decode(arch)
+        kept = [edge for edge in space.graph(pruned).edges if edge.operation.role != "zero"]
+        assert tuple(kept) == graph.prune(whole).edges
+
+
+def test_spaces_that_are_too_large_are_not_enumerated():
+    for call in (LARGE.enumerated, LARGE.classes):
+        with pytest.raises(ValueError, match=r"Expected at most 2,000,000 architectures to enumerate, got 9,765,625"):
+            call()
+    with pytest.raises(ValueError, match=r"Expected a space of fewer than 2\*\*31 architectures"):
+        HUGE.index(HUGE.sample(jax.random.key(0)))
+
+
+@pytest.mark.parametrize("space", [LARGE, HUGE], ids=lambda space: space.name)
+def test_pruned_architectures_stand_for_classes_in_large_spaces(space):
+    arch = space.sample(jax.random.key(0)).at[jnp.asarray([0, 1])].set(0)  # nothing reaches node 1
+    expected = space.pruned(arch)
+    assert not np.array_equal(expected, arch)
+    np.testing.assert_array_equal(space.canonical(arch), expected)
+    np.testing.assert_array_equal(space.canonical(expected), expected)
+    np.testing.assert_array_equal(space.from_str(space.to_str(arch)), arch)
+    assert ((space.mutate(jax.random.key(1), arch) != arch).sum()) == 1
+
+
+@pytest.mark.parametrize(
+    ("space", "text", "message"),
+    [
+        (SMALL, "", r"an architecture such as '\|none~0\|\+\|none~0\|none~1\|', got ''"),
+        (SMALL, "|none~0|", "an architecture such as"),
+        (SMALL, "|none~0|+|none~0|", "an architecture such as"),
+        (SMALL, "|none~0|+|none~0|none~0|", "an architecture such as"),
+        (SMALL, "none~0|+|none~0|none~1|", "an architecture such as"),
+        (SMALL, "|none|+|none~0|none~1|", "an architecture such as"),
+        (SMALL, "|none~0|+|none~0|conv_3x3~1|", "an operation of .*, got 'conv_3x3'; did you mean nor_conv_3x3"),
+        (SPACES["small-rows"], "|none~0|", "an architecture such as"),
+        (HUGE, "|none~0|", "an architecture such as"),
+        (MIXED, "", "an architecture such as '0-0-0', got ''"),
+        (MIXED, "1-a-0", "an architecture such as '0-0-0', got '1-a-0'"),
+        (MIXED, "1-0", "an architecture of 3 choices, got 2"),
+        (MIXED, "1-3-0", "a choice of 0 to 2 for width, got 3"),
+    ],
+)
+def test_malformed_strings_are_refused(space, text, message):
+    with pytest.raises(ValueError, match=f"^Expected {message}"):
+        space.from_str(text)
+
+
+@over_spaces
+def test_choices_out_of_range_are_refused(space):
+    arch = np.zeros(len(space.decisions), int)
+    size = len(space.decisions[0].values)
+    for wrong in (size, -1):
+        arch[0] = wrong
+        for call in (space.to_str, space.decode):
+            with pytest.raises(ValueError, match=f"^Expected a choice of 0 to {size - 1} for .*, got {wrong}"):
+                call(arch)
+    with pytest.raises(ValueError, match=f"^Expected an architecture of {len(arch)} choices, got {len(arch) + 1}"):
+        space.to_str([0, *arch])
+
+
+@pytest.mark.parametrize(
+    ("num_nodes", "operations", "message"),
+    [
+        (1, ("none", "skip_connect"), "Expected at least 2 nodes, got 1"),
+        (3, ("none",), r"Expected two or more operations with different names, got \['none'\]"),
+        (3, ("none", "none"), "Expected two or more operations with different names"),
+        (3, (tanh, Operation("tanh", None)), "Expected two or more operations with different names"),
+        (3, ("none", "nor_conv_3x4"), "Expected an operation of .*, got 'nor_conv_3x4'; did you mean nor_conv_3x3"),
+        (3, ("none", Operation("a+b", None)), r"Expected operation names without any of \|~\+"),
+        (3, ("none", 3), "Expected an operation: a name, an Operation or a function, got 3"),
+    ],
+)
+def test_wrong_cell_spaces_are_refused(num_nodes, operations, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        CellSpace(num_nodes, operations)
+
+
+def test_functions_become_operations_of_their_name():
+    assert SMALL.operations[-1] == Operation("tanh", tanh)
+    assert jn.CellSpace is CellSpace
+
+
+def test_row_numbers_reach_the_largest_that_int32_holds():
+    decisions = (Decision("a", range(2**16)), Decision("b", range(2**15 - 1)))
+    arch = jnp.asarray([2**16 - 1, 2**15 - 2])
+    row = base.index(arch, decisions)
+    assert int(row) == 2**16 * (2**15 - 1) - 1
+    np.testing.assert_array_equal(base.arch_at(row, decisions), arch)
