@@ -111,7 +111,7 @@ class _Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lines = self._read()
         if lines and lines[0] != header:
-            changed = next(key for key in header if lines[0].get(key) != header[key])
+            changed = next(key for key in (*header, *lines[0]) if lines[0].get(key) != header.get(key))
             raise ValueError(f"Expected the journal of this search, got one with another {changed} in {self.path}.")
         self._trials = lines[1:]
         with open(self.path, "w") as file:  # without a last line that was cut off

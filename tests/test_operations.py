@@ -1,5 +1,6 @@
 """Contract of operations, and the fast layers against plain formulas."""
 
+import functools
 import itertools
 
 import jax
@@ -21,7 +22,7 @@ over_operations = pytest.mark.parametrize("operation", CONTRACT.values(), ids=CO
 
 
 def normal(seed: int, shape) -> jax.Array:
-    return jax.random.normal(jax.random.key(seed), shape)
+    return jnp.asarray(np.random.RandomState(seed).standard_normal(shape))
 
 
 def arrays(operation: Operation, seed: int = 1) -> tuple[dict, dict]:
@@ -94,7 +95,7 @@ def test_a_function_is_an_operation_without_arrays():
     assert operation.arrays(jax.random.key(0), 4) == ({}, {})
     assert operation.num_flops(4, 8, 8) == 0
     assert as_operation(operation) is operation
-    with pytest.raises(ValueError, match="^Expected an operation: a name, an Operation or a function, got 'double'"):
+    with pytest.raises(ValueError, match=r"^Expected an operation: .*, got 'double'"):
         as_operation("double")
 
 
@@ -107,9 +108,12 @@ def assert_close(found, expected):
     jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4), found, expected)
 
 
-def value_and_gradients(function, x, kernel):
-    y, pullback = jax.vjp(function, x, kernel)
-    return y, pullback(jnp.cos(3 * y))
+def value_and_gradients(function, stride: int):
+    def call(x, kernel):
+        y, pullback = jax.vjp(lambda x, kernel: function(x, kernel, stride), x, kernel)
+        return y, pullback(jnp.cos(3 * y))
+
+    return jax.jit(call)
 
 
 SIZES = [(1, 1), (1, 4), (2, 2), (3, 3), (4, 4), (5, 2), (6, 7), (9, 8)]
@@ -122,14 +126,9 @@ def test_every_form_of_convolution_is_the_convolution(size, form, stride, monkey
     monkeypatch.setattr(layers, "convolution_form", lambda height, width: form)
     x, kernel = normal(0, (2, *size, 3)), normal(1, (3, 3, 3, 5))
 
-    @jax.jit
-    def both(x, kernel):
-        return [
-            value_and_gradients(lambda x, kernel: function(x, kernel, stride), x, kernel)
-            for function in (layers.convolve, reference_convolution)
-        ]
-
-    found, expected = both(x, kernel)
+    found, expected = (
+        value_and_gradients(function, stride)(x, kernel) for function in (layers.convolve, reference_convolution)
+    )
     assert_close(found, expected)
 
 
@@ -139,12 +138,7 @@ def test_vmap_over_kernels_is_a_loop_without_grouped_convolutions(form, stride, 
     monkeypatch.setattr(layers, "convolution_form", lambda height, width: form)
     xs, kernels = normal(0, (3, 2, 5, 4, 3)), normal(1, (3, 3, 3, 3, 4))
 
-    def ours(x, kernel):
-        return value_and_gradients(lambda x, kernel: layers.convolve(x, kernel, stride), x, kernel)
-
-    def reference(x, kernel):
-        return value_and_gradients(lambda x, kernel: reference_convolution(x, kernel, stride), x, kernel)
-
+    ours, reference = (value_and_gradients(function, stride) for function in (layers.convolve, reference_convolution))
     expected = [reference(x, kernel) for x, kernel in zip(xs, kernels, strict=True)]
     assert_close(jax.jit(jax.vmap(ours))(xs, kernels), jax.tree.map(lambda *values: jnp.stack(values), *expected))
     shared = jax.jit(jax.vmap(lambda kernel: layers.convolve(xs[0], kernel, stride)))(kernels)
@@ -178,9 +172,13 @@ def test_batch_norm_is_the_plain_formula_with_its_gradients(shape):
     def ours(x, scale, bias):
         return layers.batch_norm(x, {"scale": scale, "bias": bias}, statistics, True)[0]
 
-    found, expected = (jax.vjp(function, x, scale, bias) for function in (ours, naive_batch_norm))
-    assert_close(found[0], expected[0])
-    assert_close(found[1](jnp.cos(x)), expected[1](jnp.cos(x)))
+    @functools.partial(jax.jit, static_argnums=0)
+    def value_and_gradients(function, *inputs):
+        y, pullback = jax.vjp(function, *inputs)
+        return y, pullback(jnp.cos(x))
+
+    found, expected = (value_and_gradients(function, x, scale, bias) for function in (ours, naive_batch_norm))
+    assert_close(found, expected)
 
 
 def test_running_statistics_move_by_a_tenth_and_normalise_in_evaluation():
@@ -205,12 +203,17 @@ def window_means(x: jax.Array, size: int, stride: int, padding) -> jax.Array:
     return total(x) / total(jnp.ones_like(x))
 
 
-@pytest.mark.parametrize("size", itertools.product([1, 2, 3, 6], [1, 2, 5]), ids=str)
+@pytest.mark.parametrize("size", list(itertools.product([1, 2, 3, 6], [1, 2, 5])), ids=str)
 def test_pools_are_means_over_the_pixels_inside(size):
     x = normal(0, (2, *size, 3))
-    assert_close(layers.average_pool(x), window_means(x, 3, 1, ((1, 1), (1, 1))))
     odd = [(0, length % 2) for length in size]
-    assert_close(layers.halve(x), window_means(x, 2, 2, odd))
+
+    @jax.jit
+    def pools(x):
+        found = layers.average_pool(x), layers.halve(x)
+        return found, (window_means(x, 3, 1, ((1, 1), (1, 1))), window_means(x, 2, 2, odd))
+
+    assert_close(*pools(x))
 
 
 def test_initial_weights_have_the_variance_of_kaiming():

@@ -207,7 +207,7 @@ def test_telling_before_asking_is_refused():
 def test_trials_before_the_first_are_refused():
     loop = jn.AskTell(EVOLUTION, num_trials=5, key=jn.run_key(0, 0))
     loop.ask()
-    with pytest.raises(ValueError, match="^Expected at least one finished trial, got none"):
+    with pytest.raises(ValueError, match=r"^Expected at least one finished trial, got none"):
         loop.trials()
 
 
@@ -248,7 +248,7 @@ def test_a_space_too_large_to_number_can_be_searched():
     for strategy in (jn.random_search(space), jn.local_search(space), jn.regularized_evolution(space)):
         trials = jn.run(strategy, bench, num_trials=120, num_runs=2)
         np.testing.assert_allclose(trials.observation.score, (trials.query.arch == 0).mean(-1), rtol=1e-6)
-        assert (trials.observation.cost == 1).all()
+        np.testing.assert_array_equal(trials.observation.cost, slow_costs(trials, [1.0]))
 
 
 # Costs
@@ -321,7 +321,7 @@ def test_wrong_arguments_are_refused(change, message):
 
 
 def test_a_loop_refuses_wrong_arguments():
-    with pytest.raises(ValueError, match="^Expected num_trials of 1 or more, got 0"):
+    with pytest.raises(ValueError, match=r"^Expected num_trials of 1 or more, got 0"):
         jn.AskTell(EVOLUTION, num_trials=0, key=jn.run_key(0, 0))
-    with pytest.raises(ValueError, match="^Expected a Strategy, such as"):
+    with pytest.raises(ValueError, match=r"^Expected a Strategy, such as"):
         jn.AskTell(jn.random_search, num_trials=1, key=jn.run_key(0, 0))

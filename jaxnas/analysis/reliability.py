@@ -1,4 +1,4 @@
-"""How far a table's scores tell architectures apart: noise of seeds, rank correlations between seeds and between epochs."""
+"""How far scores tell architectures apart: noise of seeds, rank correlations between seeds and between epochs."""
 
 import itertools
 
@@ -16,7 +16,7 @@ def variance_components(scores: np.ndarray) -> tuple[float, float]:
 
 
 def reliability(scores: np.ndarray, num_seeds: int = 1) -> float:
-    """Returns the share of the variance of a mean over `num_seeds` seeds that is due to the architectures, of scores [G, S].
+    """Returns the share of the variance of a mean over `num_seeds` seeds that architectures make up, of scores [G, S].
 
     With one seed this is the intraclass correlation (Shrout and Fleiss, Psychological Bulletin, 1979, their case 1).
     """
@@ -28,8 +28,8 @@ def seed_correlation(scores: np.ndarray, top_share: float = 1.0) -> float:
     """Returns the mean Spearman correlation between two seeds, over all pairs of seeds, of scores [G, S].
 
     Args:
-        top_share: keep only this share of the architectures, those with the best mean over the *other* seeds, so that the
-            choice does not depend on the scores that are correlated. Needs three seeds where it is below 1.
+        top_share: keep only this share of the architectures, those with the best mean over the *other* seeds, so that
+            the choice does not depend on the scores that are correlated. Needs three seeds where it is below 1.
     """
     seeds = range(scores.shape[1])
     values = []
@@ -41,7 +41,7 @@ def seed_correlation(scores: np.ndarray, top_share: float = 1.0) -> float:
 
 
 def epoch_correlations(scores: np.ndarray, top_share: float = 1.0) -> np.ndarray:
-    """Returns for each epoch the mean Spearman correlation of one seed's scores then with the other seeds' final mean: float[F].
+    """Returns for each epoch the mean Spearman correlation of one seed with the others' final mean, float[F].
 
     Args:
         scores: [G, S, F], two seeds or more.

@@ -7,6 +7,7 @@ import numpy as np
 from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks
 from jaxnas.analysis.trajectory import at_budgets, incumbent_scores, incumbents, regret
 from jaxnas.simulation import Trials
+from jaxnas.spaces.enumerated import EnumeratedSpace
 
 
 def summarize(trials: dict[str, Trials], bench) -> dict:
@@ -84,7 +85,7 @@ def to_frame(trials: Trials, bench):
     archs = np.asarray(trials.query.arch)
     num_runs, num_trials = archs.shape[:2]
     distinct, position = np.unique(archs.reshape(-1, archs.shape[-1]), axis=0, return_inverse=True)
-    space = bench.space if archs.shape[-1] == len(bench.space.decisions) else bench.space.enumerated()
+    space = bench.space if archs.shape[-1] == len(bench.space.decisions) else EnumeratedSpace(bench.space)
     strings = np.asarray([space.to_str(arch) for arch in distinct], object)
     cost = np.asarray(trials.observation.cost)
     columns = {

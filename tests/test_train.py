@@ -1,0 +1,230 @@
+"""Training: a training depends on its class, its seed and its configuration, and on nothing else."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from conftest import SMALL, TINY
+from flax import nnx
+
+from jaxnas import train as training
+from jaxnas.network.model import Network, Skeleton
+from jaxnas.tasks.base import Split
+from jaxnas.train import Curves, TrainConfig, evaluate, fit
+
+CONFIG = TrainConfig(num_epochs=12, batch_size=11, learning_rate=0.2, skeleton=Skeleton(2, num_stages=1))
+SEEDS = (0, 1, 2)
+CONVOLUTIONS = "|nor_conv_3x3~0|+|avg_pool_3x3~0|nor_conv_3x3~1|"
+TEXTS = (
+    CONVOLUTIONS,
+    "|tanh~0|+|skip_connect~0|avg_pool_3x3~1|",
+    "|none~0|+|nor_conv_3x3~0|tanh~1|",  # one class with the next two
+    "|skip_connect~0|+|nor_conv_3x3~0|none~1|",
+    "|nor_conv_3x3~0|+|none~0|skip_connect~1|",
+    "|none~0|+|none~0|skip_connect~1|",  # the output is not reached
+)
+ARCHS = [SMALL.from_str(text) for text in TEXTS]
+
+
+@pytest.fixture(scope="module")
+def curves(task) -> Curves:
+    return evaluate(SMALL, ARCHS, task, CONFIG, SEEDS)
+
+
+def assert_equal(found: Curves, expected: Curves):
+    """Compares counts exactly, and losses up to the order of sums, which the compiler may choose for each program."""
+    for name in ("train", "validation", "test"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    for name in ("loss", "first_loss", "first_gradient_norm"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-4, err_msg=name)
+
+
+def test_curves_have_axes_of_architectures_seeds_and_epochs(curves, task):
+    shape = (len(ARCHS), len(SEEDS), CONFIG.num_epochs)
+    for name in ("train", "validation", "test", "loss"):
+        assert getattr(curves, name).shape == shape
+    assert curves.first_loss.shape == curves.first_gradient_norm.shape == shape[:2]
+    for name in ("train", "validation", "test"):
+        counts = getattr(curves, name)
+        assert counts.dtype == np.int32
+        assert counts.min() >= 0
+        assert counts.max() <= getattr(task, name).num_images
+
+
+def test_seeds_trained_alone_equal_seeds_trained_together(curves, task):
+    for position in (0, 2):
+        alone = evaluate(SMALL, ARCHS[:2], task, CONFIG, SEEDS[position : position + 1])
+        assert_equal(alone, jax.tree.map(lambda values, p=position: values[:2, p : p + 1], curves))
+
+
+def test_order_and_number_of_architectures_do_not_matter(curves, task):
+    order = [5, 0, 1, 0]
+    found = evaluate(SMALL, [ARCHS[number] for number in order], task, CONFIG, SEEDS)
+    jax.tree.map(lambda one, other: np.testing.assert_array_equal(one, other[order]), found, curves)
+
+
+def test_members_of_a_class_share_their_curves(curves):
+    classes = SMALL.classes()[[int(SMALL.index(arch)) for arch in ARCHS]]
+    assert classes[2] == classes[3] == classes[4]
+    jax.tree.map(lambda values: np.testing.assert_array_equal(values[2:4], values[3:5]), curves)
+
+
+def test_seeds_and_classes_have_trainings_of_their_own(curves):
+    losses = curves.first_loss[:3]
+    assert len(np.unique(losses)) == losses.size
+
+
+def test_one_compilation_serves_all_architectures(curves, task):
+    before = training._train_seeds._cache_size()
+    assert before > 0
+    evaluate(SMALL, [SMALL.arch_at(row) for row in (7, 31, 100)], task, CONFIG, SEEDS)
+    assert training._train_seeds._cache_size() == before
+
+
+def test_training_learns(curves, task):
+    assert (curves.loss[0, :, -1] < curves.loss[0, :, 0] / 2).all()
+    assert (curves.validation[0, :, -1] > 0.8 * task.validation.num_images).all()  # a third by chance
+    assert (curves.train[0, :, -1] > curves.train[0, :, 0]).all()
+
+
+def test_training_without_a_path_to_the_output_guesses_one_label(curves, task):
+    for name in ("validation", "test"):
+        assert set(getattr(curves, name)[-1].flat) <= set(np.bincount(getattr(task, name).labels))
+
+
+def test_fit_is_the_training_of_evaluate_and_returns_its_network(curves, task):
+    classify = nnx.jit(lambda network, images: network(images).argmax(-1))
+    for number in (0, 4):
+        network, found = fit(SMALL, ARCHS[number], task, CONFIG, seed=1)
+        assert_equal(found, jax.tree.map(lambda values, n=number: values[n, 1], curves))
+        assert network.arch == tuple(SMALL.canonical(ARCHS[number]).tolist())
+        for name in ("validation", "test"):
+            images, labels = getattr(task, name)
+            assert int((classify(network, images[0]) == labels).sum()) == getattr(found, name)[-1]
+
+
+def test_training_is_a_plain_loop_over_a_static_network(curves, task):
+    # SGD with Nesterov momentum and weight decay as in the papers, step by step, for the first two epochs
+    arch = tuple(SMALL.canonical(ARCHS[0]).tolist())
+    init_key, order_key = jax.random.split(training.training_key(jnp.asarray(arch), 2))
+    network = Network(SMALL, CONFIG.skeleton, task.image_shape, task.num_classes, arch, key=init_key)
+    num_steps = len(task.train.labels) // CONFIG.batch_size
+    total = CONFIG.num_epochs * num_steps
+
+    classify = nnx.jit(lambda network, images: network(images).argmax(-1))
+
+    @nnx.jit
+    def gradients_of(network, images, labels):
+        def loss(network):
+            logits = network(images, train=True)
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+            return losses.mean(), (logits.argmax(-1) == labels).sum()
+
+        return nnx.value_and_grad(loss, has_aux=True)(network)
+
+    momentum, step = None, 0
+    for epoch in range(2):
+        order, _ = training._order(jax.random.fold_in(order_key, epoch), task.train, num_steps, CONFIG.batch_size)
+        losses, counts = [], []
+        for indices in np.asarray(order):
+            (loss, count), gradients = gradients_of(network, task.train.images[0, indices], task.train.labels[indices])
+            if step == 0:
+                np.testing.assert_allclose(curves.first_loss[0, 2], loss, rtol=1e-4)
+                norm = np.sqrt(sum((leaf**2).sum() for leaf in jax.tree.leaves(gradients)))
+                np.testing.assert_allclose(curves.first_gradient_norm[0, 2], norm, rtol=1e-4)
+            rate = 0.5 * CONFIG.learning_rate * (1 + np.cos(np.pi * step / total))
+            parameters = nnx.state(network, nnx.Param)
+            decayed = jax.tree.map(lambda g, p: g + CONFIG.weight_decay * p, gradients, parameters)
+            momentum = decayed if momentum is None else jax.tree.map(lambda m, d: 0.9 * m + d, momentum, decayed)
+            nnx.update(
+                network, jax.tree.map(lambda p, m, d, r=rate: p - r * (0.9 * m + d), parameters, momentum, decayed)
+            )
+            losses.append(float(loss))
+            counts.append(int(count))
+            step += 1
+        np.testing.assert_allclose(curves.loss[0, 2, epoch], np.mean(losses), rtol=1e-3)
+        assert curves.train[0, 2, epoch] == sum(counts)
+        correct = (classify(network, task.validation.images[0]) == task.validation.labels).sum()
+        assert curves.validation[0, 2, epoch] == int(correct)
+
+
+def test_an_epoch_shows_each_image_at_most_once_in_views_of_equal_chance():
+    split = Split(np.zeros((3, 103, 1, 1, 1), np.float32), np.zeros(103, np.int32))
+    seen = []
+    for number in range(20):
+        indices, views = training._order(jax.random.key(number), split, 10, 10)
+        assert indices.shape == views.shape == (10, 10)
+        assert len(np.unique(indices)) == 100
+        assert 0 <= indices.min() <= indices.max() < 103
+        seen.append(np.asarray(views))
+    counts = np.bincount(np.ravel(seen), minlength=3)
+    assert len(counts) == 3
+    assert (abs(counts - 2_000 / 3) < 90).all()  # more than four standard deviations
+
+
+@pytest.mark.parametrize("num_images", [1, 171, 256, 257, 700])
+def test_every_view_of_every_image_is_counted_once(num_images):
+    labels = np.random.RandomState(0).randint(0, 3, num_images)
+    wrong = np.random.RandomState(1).rand(2, num_images) < 0.4
+    images = np.where(wrong, (labels + 1) % 3, labels).astype(np.float32)[..., None, None, None]
+
+    def network(images, arch):  # reads the label from the image
+        return jax.nn.one_hot(images[:, 0, 0, 0].astype(int), 3)
+
+    count = training._num_correct(network, None, Split(jnp.asarray(images), jnp.asarray(labels)))
+    assert int(count) == (~wrong).sum()
+
+
+def test_training_keys_depend_on_architecture_and_seed():
+    keys = [
+        jax.random.key_data(training.training_key(arch, seed)).tolist()
+        for arch in ([0, 0, 1], [0, 1, 0], [1, 0, 0], [1, 1, 1])
+        for seed in (0, 1)
+    ]
+    assert len({tuple(key) for key in keys}) == 8
+    again = jax.jit(training.training_key)(jnp.asarray([1, 1, 1]), 1)
+    assert jax.random.key_data(again).tolist() == keys[-1]
+
+
+def test_a_diverged_training_is_kept(task):
+    config = dataclasses.replace(CONFIG, learning_rate=1e30)
+    found = evaluate(SMALL, ARCHS[:2], task, config, (0,))
+    assert not np.isfinite(found.loss[:, :, -1]).any()
+    assert np.isfinite(found.first_loss).all()
+    assert found.test.shape == (2, 1, CONFIG.num_epochs)
+
+
+def test_progress_is_told_after_each_architecture(curves, task):
+    told = []
+    evaluate(SMALL, ARCHS[:3], task, CONFIG, SEEDS, progress=lambda: told.append(1))
+    assert len(told) == 3
+
+
+@pytest.mark.parametrize("archs", [[], [[0, 1]], [0, 1, 2], np.zeros((2, 4), int), np.zeros((1, 2, 3), int)], ids=str)
+def test_architectures_of_a_wrong_shape_are_refused(archs, task):
+    with pytest.raises(ValueError, match=r"^Expected architectures of shape \[A, 3\], got \["):
+        evaluate(SMALL, archs, task, TINY)
+
+
+def test_a_batch_larger_than_the_data_is_refused(task):
+    config = dataclasses.replace(TINY, batch_size=49)
+    for call in (lambda: evaluate(SMALL, ARCHS, task, config), lambda: fit(SMALL, ARCHS[0], task, config)):
+        with pytest.raises(ValueError, match=r"^Expected a batch_size up to the 48 training images, got 49"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_epochs": 0}, "Expected num_epochs of 1 or more, got 0"),
+        ({"batch_size": 0}, "Expected batch_size of 1 or more, got 0"),
+        ({"learning_rate": 0.0}, "Expected a learning_rate above 0, got 0.0"),
+        ({"learning_rate": float("nan")}, "Expected a learning_rate above 0, got nan"),
+    ],
+)
+def test_impossible_configurations_are_refused(change, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        TrainConfig(**change)
