@@ -71,7 +71,7 @@ def figures(table, half: np.ndarray) -> dict:
 
 
 def _top_reliability(final: np.ndarray, num_seeds: int = 5) -> float:
-    """Returns the reliability of a mean over seeds within the top half, chosen by one seed and measured on the others."""
+    """Returns the reliability of a mean over seeds in the top half, chosen by one seed and measured on the others."""
     values = []
     for seed in range(final.shape[1]):
         top = np.argsort(-final[:, seed], kind="stable")[: len(final) // 2]

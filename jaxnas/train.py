@@ -15,12 +15,14 @@ from jaxnas.network.model import Network, Skeleton, specialize
 from jaxnas.tasks.base import Split, Task
 
 EVALUATION_BATCH = 512
+STATISTICS_BATCHES = 4
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a network is trained: SGD with Nesterov momentum, a cosine schedule to zero, weight decay, batch
-    normalisation.
+    """How a network is trained: SGD with Nesterov momentum, a cosine schedule to zero, weight decay, batch norm.
+
+    It is evaluated with batch statistics that are estimated anew after each epoch, on its first training batches.
 
     Attributes:
         num_epochs: epochs of the schedule; a fidelity is one of them.
@@ -62,9 +64,7 @@ class Curves(NamedTuple):
 
 
 class Trainee(NamedTuple):
-    """The state of one training: parameters and running statistics of the traced network, and the optimiser's
-    state.
-    """
+    """The state of one training: the traced network's parameters, its statistics as the last epoch ended, optimiser."""
 
     parameters: nnx.State
     statistics: nnx.State
@@ -110,7 +110,9 @@ def train(
         indices, views = _order(jax.random.fold_in(order_key, number), training, num_steps, config.batch_size)
         batches = (training.images[views, indices], training.labels[indices])
         trainee, (losses, norms, correct) = jax.lax.scan(step, trainee, batches)
-        network = nnx.merge(definition, trainee.parameters, trainee.statistics, copy=True)
+        statistics = _estimate_statistics(definition, trainee, arch, batches[0][:STATISTICS_BATCHES])
+        trainee = trainee._replace(statistics=statistics)
+        network = nnx.merge(definition, trainee.parameters, statistics, copy=True)
         counts = [_num_correct(network, arch, split) for split in splits[1:]]
         return trainee, (correct.sum(), *counts, losses.mean(), losses[0], norms[0])
 
@@ -133,12 +135,28 @@ def _step(definition, optimizer, arch, trainee, images, labels):
         network = nnx.merge(definition, parameters, trainee.statistics, copy=True)
         logits = network(images, arch, train=True)
         loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-        return loss, (nnx.state(network, nnx.BatchStat), (logits.argmax(-1) == labels).sum())
+        return loss, (logits.argmax(-1) == labels).sum()
 
-    (loss, (statistics, correct)), gradients = jax.value_and_grad(loss_function, has_aux=True)(trainee.parameters)
+    (loss, correct), gradients = jax.value_and_grad(loss_function, has_aux=True)(trainee.parameters)
     updates, state = optimizer.update(gradients, trainee.optimizer, trainee.parameters)
     parameters = optax.apply_updates(trainee.parameters, updates)
-    return Trainee(parameters, statistics, state), (loss, optax.tree.norm(gradients), correct)
+    return Trainee(parameters, trainee.statistics, state), (loss, optax.tree.norm(gradients), correct)
+
+
+def _estimate_statistics(definition, trainee: Trainee, arch: jax.Array, batches: jax.Array) -> nnx.State:
+    """Returns the mean over batches [K, B, H, W, C] of their statistics under the present parameters.
+
+    Running averages lag behind parameters that still change fast, so that early epochs would rank architectures badly.
+    Wu and Johnson, "Rethinking Batch in BatchNorm", 2021.
+    """
+
+    def add(statistics, numbered):
+        number, images = numbered
+        network = nnx.merge(definition, trainee.parameters, statistics, copy=True)
+        network(images, arch, train=True, momentum=number / (number + 1))
+        return nnx.state(network, nnx.BatchStat), None
+
+    return jax.lax.scan(add, trainee.statistics, (jnp.arange(len(batches)), batches))[0]
 
 
 def _num_correct(network: Network, arch: jax.Array, split: Split) -> jax.Array:

@@ -253,6 +253,20 @@ def test_sizes_are_the_published_ones(text):
     assert (size.num_parameters / 1e6, size.num_flops / 1e6) == PUBLISHED[text]
 
 
+def test_running_statistics_move_by_one_less_the_momentum():
+    images, _ = images_of((6, 5, 1))
+    moved = {}
+    for momentum in (0.0, 0.9):
+        network = Network(SMALL, SKELETON, (6, 5, 1), NUM_CLASSES, choices(SMALL, ARCHS[0]), key=jax.random.key(0))
+        network(images, train=True, momentum=momentum)
+        moved[momentum] = network.stem.statistics["mean"][...]
+    batch = layers.convolve(images, network.stem.parameters["kernel"][...]).mean((0, 1, 2))
+    np.testing.assert_allclose(moved[0.0], batch, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(moved[0.9], 0.1 * batch, rtol=1e-4, atol=1e-6)  # they were zero
+    network(images)
+    np.testing.assert_array_equal(network.stem.statistics["mean"][...], moved[0.9])
+
+
 @pytest.mark.parametrize("name", ["num_channels", "num_stages", "cells_per_stage"])
 def test_empty_skeletons_are_refused(name):
     with pytest.raises(ValueError, match=f"^Expected {name} of 1 or more, got 0"):

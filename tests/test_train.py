@@ -125,6 +125,10 @@ def test_training_is_a_plain_loop_over_a_static_network(curves, task):
 
         return nnx.value_and_grad(loss, has_aux=True)(network)
 
+    @nnx.jit
+    def add_statistics(network, images, momentum):
+        network(images, train=True, momentum=momentum)
+
     momentum, step = None, 0
     for epoch in range(2):
         order, _ = training._order(jax.random.fold_in(order_key, epoch), task.train, num_steps, CONFIG.batch_size)
@@ -147,6 +151,8 @@ def test_training_is_a_plain_loop_over_a_static_network(curves, task):
             step += 1
         np.testing.assert_allclose(curves.loss[0, 2, epoch], np.mean(losses), rtol=1e-3)
         assert curves.train[0, 2, epoch] == sum(counts)
+        for number, indices in enumerate(np.asarray(order)[: training.STATISTICS_BATCHES]):
+            add_statistics(network, task.train.images[0, indices], number / (number + 1))
         correct = (classify(network, task.validation.images[0]) == task.validation.labels).sum()
         assert curves.validation[0, 2, epoch] == int(correct)
 

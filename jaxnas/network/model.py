@@ -17,6 +17,8 @@ from jaxnas.network import edges
 from jaxnas.operations import layers
 from jaxnas.spaces.cell import CellSpace
 
+MOMENTUM = 0.9
+
 
 @dataclass(frozen=True)
 class Skeleton:
@@ -46,13 +48,13 @@ class Layer(nnx.Module):
         self.parameters = nnx.Dict({name: nnx.Param(value) for name, value in parameters.items()})
         self.statistics = nnx.Dict({name: nnx.BatchStat(value) for name, value in statistics.items()})
 
-    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool, momentum) -> jax.Array:
         parameters = {name: variable[...] for name, variable in self.parameters.items()}
         statistics = {name: variable[...] for name, variable in self.statistics.items()}
         y, changed = self.apply(x, parameters, statistics, train)
         if train:
             for name, value in changed.items():
-                self.statistics[name].set_value(value)
+                self.statistics[name].set_value(momentum * statistics[name] + (1 - momentum) * value)
         return y
 
 
@@ -69,11 +71,11 @@ class StaticCell(nnx.Module):
             arrays = edge.operation.arrays(edge_key, num_channels)
             self.edges[f"{edge.source}-{edge.target}"] = Layer(edge.operation, *arrays)
 
-    def __call__(self, x: jax.Array, arch: None, train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, arch: None, train: bool, momentum) -> jax.Array:
         nodes = [x] + [None] * (self.num_nodes - 1)
         for name, layer in self.edges.items():
             source, target = (int(node) for node in name.split("-"))
-            y = layer(nodes[source], train)
+            y = layer(nodes[source], train, momentum)
             nodes[target] = y if nodes[target] is None else nodes[target] + y
         return jnp.zeros_like(x) if nodes[-1] is None else nodes[-1]
 
@@ -94,7 +96,7 @@ class TracedCell(nnx.Module):
         self.parameters = nnx.Param(parameters)
         self.statistics = nnx.BatchStat(statistics)
 
-    def __call__(self, x: jax.Array, arch: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, arch: jax.Array, train: bool, momentum) -> jax.Array:
         edge = edges.traced_edge(self.space.operations, self.num_channels, train)
         parameters, statistics = jnp.unstack(self.parameters[...]), jnp.unstack(self.statistics[...])
         changed = []
@@ -104,7 +106,7 @@ class TracedCell(nnx.Module):
             nodes[target] = y if nodes[target] is None else nodes[target] + y
             changed.append(new)
         if train:
-            self.statistics.set_value(jnp.stack(changed))
+            self.statistics.set_value(momentum * self.statistics[...] + (1 - momentum) * jnp.stack(changed))
         return nodes[-1]
 
 
@@ -149,18 +151,22 @@ class Network(nnx.Module):
                 self.cells.append(make_cell(space, arch, channels, jax.random.fold_in(stage_key, number)))
         self.head = Layer(_head, *_init_head(head_key, channels, num_classes))
 
-    def __call__(self, x: jax.Array, arch: jax.Array | None = None, train: bool = False) -> jax.Array:
-        """Returns the logits [N, num_classes] of images [N, H, W, C]; in training, also moves the running
-        statistics.
+    def __call__(
+        self, x: jax.Array, arch: jax.Array | None = None, train: bool = False, momentum: float | jax.Array = MOMENTUM
+    ) -> jax.Array:
+        """Returns the logits [N, num_classes] of images [N, H, W, C].
+
+        In training, batches are normalised by their own statistics, and the running averages move towards them by
+        1 - momentum; otherwise the running averages are used.
         """
         if self.arch is None:
             arch = self.space.pruned(arch)
-        x = self.stem(x, train)
+        x = self.stem(x, train, momentum)
         for number, cell in enumerate(self.cells):
             if number and number % self.skeleton.cells_per_stage == 0:
-                x = self.reductions[number // self.skeleton.cells_per_stage - 1](x, train)
-            x = cell(x, arch, train)
-        return self.head(x, train)
+                x = self.reductions[number // self.skeleton.cells_per_stage - 1](x, train, momentum)
+            x = cell(x, arch, train, momentum)
+        return self.head(x, train, momentum)
 
 
 def specialize(network: Network, arch: tuple[int, ...]) -> Network:

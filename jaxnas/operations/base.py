@@ -15,7 +15,8 @@ class Operation:
     Attributes:
         name: what architecture strings call it.
         apply: `(x, parameters, statistics, train) -> (y, statistics)`, pure. `x` and `y` are float32[N, H, W, C];
-            `parameters` and `statistics` are dicts of arrays as `init` makes them; `train` is a Python bool.
+            `parameters` and `statistics` are dicts of arrays as `init` makes them; `train` is a Python bool. In
+            training, the statistics returned are those of the batch, which the network averages.
         init: `(key, num_channels) -> (parameters, statistics)`; None where the operation has no arrays.
         linear: `(x, parameters) -> z`, an expensive first part, of the shape of x; `apply` is then given z for x.
             Training keeps z for the backward pass, so that this part runs forward once; what `apply` does is run

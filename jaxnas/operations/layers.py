@@ -14,7 +14,6 @@ import numpy as np
 from jax import lax
 
 EPSILON = 1e-5
-MOMENTUM = 0.9
 
 MAX_FULL_TOEPLITZ_PIXELS = 9
 MAX_ROW_TOEPLITZ_WIDTH = 8
@@ -167,15 +166,13 @@ _normalize_batch.defvjp(_normalize_batch_forward, _normalize_batch_backward)
 
 
 def batch_norm(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
-    """Returns batch normalisation (Ioffe & Szegedy, ICML 2015) of x [N, H, W, C] and the running statistics.
+    """Returns batch normalisation (Ioffe & Szegedy, ICML 2015) of x [N, H, W, C], and the statistics it used.
 
-    In training, x is normalised by its own batch and the running averages move by 1 - MOMENTUM; otherwise the
-    running averages are used.
+    In training, x is normalised by the mean and variance of its own batch, otherwise by the given ones.
     """
     if train:
         y, mean, variance = _normalize_batch(x, parameters["scale"], parameters["bias"])
-        moved = {"mean": mean, "variance": variance}
-        return y, {name: MOMENTUM * statistics[name] + (1 - MOMENTUM) * moved[name] for name in moved}
+        return y, {"mean": mean, "variance": variance}
     factor = parameters["scale"] * lax.rsqrt(statistics["variance"] + EPSILON)
     return _scale_and_shift(x, factor, parameters["bias"] - statistics["mean"] * factor), statistics
 
