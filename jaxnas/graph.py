@@ -50,9 +50,8 @@ def canonical_form(graph: Graph) -> tuple:
     parameters.
 
     Dead edges and zero terms are dropped, sums are flattened through identities to multisets, and every edge with
-    parameters is a symbol of
-    its own, up to renaming: `c(x) + c(x)` (one convolution, used twice) differs from `c(x) + c'(x)`. No algebra goes
-        beyond that.
+    parameters is a symbol of its own, up to renaming: `c(x) + c(x)` (one convolution, used twice) differs from
+    `c(x) + c'(x)`. No algebra goes beyond that.
     """
     terms, output = _terms(graph)
     names = {0: "output"}

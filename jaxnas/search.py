@@ -15,6 +15,7 @@ from jaxnas.benchmark import TrainingBenchmark, price_list
 from jaxnas.network.size import Size, network_size
 from jaxnas.simulation import AskTell, Trials, paid_costs, run_key
 from jaxnas.strategies.base import Observation, Strategy
+from jaxnas.table import replace_file
 
 JOURNAL_FILE = "journal.jsonl"
 
@@ -114,8 +115,8 @@ class _Journal:
             changed = next(key for key in (*header, *lines[0]) if lines[0].get(key) != header.get(key))
             raise ValueError(f"Expected the journal of this search, got one with another {changed} in {self.path}.")
         self._trials = lines[1:]
-        with open(self.path, "w") as file:  # without a last line that was cut off
-            file.writelines(json.dumps(line) + "\n" for line in lines or [header])
+        text = "".join(json.dumps(line) + "\n" for line in lines or [header])
+        replace_file(self.path, text.encode())  # without a last line that was cut off
 
     def _read(self) -> list[dict]:
         if not self.path.exists():

@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxnas import prng as random
 from jaxnas.benchmark import price_list
+from jaxnas.spaces.base import cardinalities
 from jaxnas.strategies.base import Observation, Query, Strategy
 
 MAX_RUNS_AT_ONCE = 1000
@@ -113,6 +114,7 @@ def run(
             _run_loop(strategy, bench, num_trials, run_key(seed, number, prng), progress) for number in range(num_runs)
         ]
         trials = jax.tree.map(lambda *values: np.stack(values), *runs)
+    _check_archs(trials.query.arch, strategy, bench.space)
     return trials._replace(observation=trials.observation._replace(cost=paid_costs(trials, price_list(bench))))
 
 
@@ -122,6 +124,16 @@ def _check(strategy, bench, **counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
             raise ValueError(f"Expected {name} of 1 or more, got {count}.")
+
+
+def _check_archs(archs: np.ndarray, strategy: Strategy, space) -> None:
+    """Raises ValueError where queries were no architectures, or rows, of the space; compiled code does not check."""
+    sizes = cardinalities(space.decisions)
+    sizes = sizes if archs.shape[-1] == len(sizes) else np.asarray([space.num_architectures])
+    if (archs < 0).any() or (archs >= sizes).any():
+        raise ValueError(
+            f"Expected architectures of {space.name}, got others from {strategy.name}: made for another space?"
+        )
 
 
 def _run_compiled(strategy, bench, num_trials, num_runs, seed, prng) -> Trials:

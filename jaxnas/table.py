@@ -244,18 +244,18 @@ def write(table: Table, folder: str | os.PathLike, card: str) -> Table:
     """Writes a table with its manifest and card into a folder, and returns it with the manifest completed by hashes.
 
     The manifest holds: schema_version, id, space, task (name and SHA-256 of its arrays), metric (name, unit,
-        direction, denominators of
-    counts), fidelities, seeds, what a build adds (training configuration, plan, versions, device, commit, licence),
-    content_hash (over the arrays, not over the file), files (SHA-256 of each other file) and manifest_hash.
+    direction, denominators of counts), fidelities, seeds, what a build adds (training configuration, plan, versions,
+    machine, commit, licence), content_hash (over the arrays, not over the file), files (SHA-256 of each other file)
+    and manifest_hash.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / TABLE_FILE, _parquet_bytes(table))
-    _replace(folder / CARD_FILE, card.encode())
+    replace_file(folder / TABLE_FILE, _parquet_bytes(table))
+    replace_file(folder / CARD_FILE, card.encode())
     files = {name: _sha256((folder / name).read_bytes()) for name in (TABLE_FILE, CARD_FILE)}
     manifest = {**table.manifest, "content_hash": content_hash(table), "files": files}
     manifest["manifest_hash"] = _manifest_hash(manifest)
-    _replace(folder / MANIFEST_FILE, _manifest_bytes(manifest))
+    replace_file(folder / MANIFEST_FILE, _manifest_bytes(manifest))
     return Table(**{**vars(table), "manifest": manifest})
 
 
@@ -304,7 +304,7 @@ def read_manifest(folder: Path) -> dict:
         ) from None
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Writes a file so that it is either the old one or the new one, whatever happens."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -17,7 +17,11 @@ from jaxnas.table import Table, write
 from jaxnas.train import TrainConfig, evaluate
 
 SEEDS, FIDELITIES = 3, [2, 5, 9]
-HYPERPARAMETERS = {"regularized_evolution": {"population_size": 6}}  # so that short runs reach all phases
+HYPERPARAMETERS = {  # small ones, so that short runs reach all phases
+    "regularized_evolution": {"population_size": 6},
+    "genetic_algorithm": {"population_size": 6},
+    "cross_entropy": {"batch_size": 8},
+}
 
 
 def make_table(space=MIXED, counts: bool = False) -> Table:

@@ -146,6 +146,23 @@ def test_exchanging_two_nodes_without_an_edge_between_them_keeps_the_class(lette
     assert graph.canonical_form(left) == graph.canonical_form(right)
 
 
+def two_layers(arguments: list[tuple[int, int]]) -> Graph:
+    """Returns the sum of 1x1 convolutions, each of the sum of two of four 3x3 convolutions of the input."""
+    found = [Edge(0, 1 + node, OPERATIONS["nor_conv_3x3"]) for node in range(4)]
+    skip, pointwise = OPERATIONS["skip_connect"], OPERATIONS["nor_conv_1x1"]
+    for node, pair in enumerate(arguments):
+        found += [Edge(1 + source, 5 + node, skip) for source in pair]
+    found += [Edge(5 + node, 9, pointwise) for node in range(len(arguments))]
+    return Graph(10, tuple(found))
+
+
+def test_cells_that_only_cycles_tell_apart_are_different_classes():
+    # every node has the same neighbourhood here, so refinement by neighbourhoods does not suffice
+    ring = graph.canonical_form(two_layers([(0, 1), (1, 2), (2, 3), (0, 3)]))
+    assert ring == graph.canonical_form(two_layers([(0, 2), (1, 3), (0, 1), (2, 3)]))
+    assert ring != graph.canonical_form(two_layers([(0, 1), (0, 1), (2, 3), (2, 3)]))
+
+
 def test_classes_of_nb201_are_the_functions_up_to_the_names_of_convolutions(choices, graphs):
     functions = [function_of(dict(zip(pairs(4), names, strict=True)), 4) for names in choices]
     forms = [graph.canonical_form(one) for one in graphs]

@@ -275,11 +275,11 @@ def histories(draw) -> tuple[jn.Trials, list[float]]:
     """
     num_runs, num_trials, num_fidelities = (draw(st.integers(1, bound)) for bound in (3, 25, 4))
     random = np.random.RandomState(draw(st.integers(0, 2**32 - 1)))
-    num_decisions = draw(st.sampled_from([1, 3, 40]))
-    choices = draw(st.sampled_from([2, 1000]))
+    num_decisions = draw(st.sampled_from([1, 3, 70]))
+    choices = draw(st.sampled_from([2, 1000]))  # of 2 ** 70, a number that overflows keeps the last decisions only
     few = random.randint(0, choices, (4, num_decisions)).astype(np.int32)
     few[1] = few[0]
-    few[1, -1] += 1  # nearly the same architecture
+    few[1, 0] ^= 1  # nearly the same architecture
     shape = (num_runs, num_trials)
     smallest_seed = draw(st.sampled_from([-1, 0]))  # -1 where scores are means over seeds
     query = jn.Query(few[random.randint(0, 4, shape)], random.randint(0, num_fidelities, shape))

@@ -7,7 +7,6 @@ import numpy as np
 from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks
 from jaxnas.analysis.trajectory import at_budgets, incumbent_scores, incumbents, regret
 from jaxnas.simulation import Trials
-from jaxnas.spaces.enumerated import EnumeratedSpace
 
 
 def summarize(trials: dict[str, Trials], bench) -> dict:
@@ -31,8 +30,8 @@ def summarize(trials: dict[str, Trials], bench) -> dict:
 
 def _summarize_one(trials: Trials, regrets: np.ndarray, bench, budgets: np.ndarray) -> dict:
     low, high = bootstrap_interval(regrets)
-    final_test = bench.optimum - regrets[:, -1]
-    final_validation = incumbent_scores(trials, bench, "validation")[:, -1]
+    final_test = incumbent_scores(trials, bench)[:, -1].astype(np.float64)
+    final_validation = incumbent_scores(trials, bench, "validation")[:, -1].astype(np.float64)
     return {
         "regret_mean": regrets.mean(0).tolist(),
         "regret_ci_low": low.tolist(),
@@ -48,8 +47,8 @@ def summary(trials: dict[str, Trials], bench):
     """Returns a pandas frame with a row for each strategy, best first, all in percent but the rank.
 
     Columns: `regret` after the last trial on test (searches saw validation only), `low` and `high`, its 95 %
-        bootstrap interval over runs;
-    `test` and `validation`, the mean scores of the architectures found; `rank`, the mean rank.
+    bootstrap interval over runs; `test` and `validation`, the mean scores of the architectures found; `rank`, the mean
+    rank.
     """
     import pandas as pd
 
@@ -61,9 +60,8 @@ def summary(trials: dict[str, Trials], bench):
             for column, key in (("regret", "mean"), ("low", "ci_low"), ("high", "ci_high"))
         }
         scores = {"test": result["final_test_mean"], "validation": result["final_validation_mean"]}
-        rows[name] = {column: round(100 * value, 3) for column, value in (ends | scores).items()} | {
-            "rank": round(result["mean_rank"], 2)
-        }
+        rows[name] = {column: round(100 * value, 3) for column, value in (ends | scores).items()}
+        rows[name]["rank"] = round(result["mean_rank"], 2)
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -76,16 +74,15 @@ def regret_text(result: dict, position: int) -> str:
 def to_frame(trials: Trials, bench):
     """Returns a pandas frame with a row for each trial of each run.
 
-    Columns: run, trial, architecture (string), epochs, validation (the score told), seed, cost, total_cost,
-        incumbent (number of a trial), and
-    on benchmarks with a known optimum test_regret.
+    Columns: run, trial, architecture (string), epochs, validation (the score told), seed, cost, total_cost, incumbent
+    (number of a trial), and on benchmarks with a known optimum test_regret.
     """
     import pandas as pd
 
     archs = np.asarray(trials.query.arch)
     num_runs, num_trials = archs.shape[:2]
     distinct, position = np.unique(archs.reshape(-1, archs.shape[-1]), axis=0, return_inverse=True)
-    space = bench.space if archs.shape[-1] == len(bench.space.decisions) else EnumeratedSpace(bench.space)
+    space = bench.space if archs.shape[-1] == len(bench.space.decisions) else bench.space.enumerated()
     strings = np.asarray([space.to_str(arch) for arch in distinct], object)
     cost = np.asarray(trials.observation.cost)
     columns = {

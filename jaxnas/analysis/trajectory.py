@@ -35,13 +35,14 @@ def incumbent_scores(trials: Trials, bench, split: str = "test") -> np.ndarray:
     """Returns the benchmark's score of the incumbent after each trial, the mean over seeds at the last fidelity:
     float[runs, T].
 
-    Before the first successful trial it is the lowest score of the benchmark. `split` is `"test"` or `"validation"`.
+    Before the first successful trial, and where every seed of the incumbent failed by the last fidelity, it is the
+    lowest score of the benchmark. `split` is `"test"` or `"validation"`.
     """
     scores = getattr(bench, f"{split}_scores")(np.asarray(trials.query.arch))
     best = incumbents(trials)
     chosen = np.take_along_axis(scores, np.maximum(best, 0), axis=1)
     lowest = getattr(bench, "worst", None)
-    return np.where(best == NONE_YET, np.nan if lowest is None else lowest, chosen)
+    return np.where((best == NONE_YET) | np.isnan(chosen), np.nan if lowest is None else lowest, chosen)
 
 
 def regret(trials: Trials, bench) -> np.ndarray:
@@ -62,5 +63,5 @@ def at_budgets(values: np.ndarray, trials: Trials, budgets: np.ndarray) -> np.nd
     Budgets count what trials cost, repeated queries free (see `Trials`).
     """
     spent = np.cumsum(np.asarray(trials.observation.cost, np.float64), axis=1)
-    last = np.stack([np.searchsorted(row, budgets * (1 + 1e-9), side="right") - 1 for row in spent])
+    last = np.stack([np.searchsorted(row, np.asarray(budgets) * (1 + 1e-9), side="right") - 1 for row in spent])
     return np.where(last < 0, np.nan, np.take_along_axis(values, np.maximum(last, 0), axis=1))

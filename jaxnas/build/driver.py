@@ -16,7 +16,7 @@ from jaxnas.build.card import table_card
 from jaxnas.build.plan import PLAN_NAME, Plan, make_plan, read_shard, shard_path
 from jaxnas.build.provenance import git_commit, machine, versions
 from jaxnas.network.size import network_size
-from jaxnas.table import SPLITS, Table, base_manifest, write
+from jaxnas.table import SPLITS, Table, base_manifest, replace_file, write
 from jaxnas.train import Curves, TrainConfig, check_fit
 
 POLL_SECONDS = 0.5
@@ -61,7 +61,7 @@ def build(
     part = replace(plan, chunks=plan.chunks[shard[0] - 1 :: shard[1]])
     (folder / "shards").mkdir(parents=True, exist_ok=True)
     plan_path = folder / ("plan.json" if shard[1] == 1 else f"plan-{shard[0]}-of-{shard[1]}.json")
-    plan_path.write_text(part.to_json())
+    replace_file(plan_path, part.to_json().encode())
     _discard_unreadable(folder, part)
     if _missing(folder, part):
         _run_workers(plan_path, part, num_processes, progress)
@@ -90,14 +90,8 @@ def _run_workers(plan_path: Path, plan: Plan, num_processes: int | None, progres
     with contextlib.ExitStack() as stack:
         workers = []
         for number, core in enumerate(cores):
-            command = [
-                sys.executable,
-                "-m",
-                "jaxnas.build.worker",
-                str(plan_path),
-                "--worker",
-                f"{number}/{num_processes}",
-            ]
+            command = [sys.executable, "-m", "jaxnas.build.worker", str(plan_path)]
+            command += ["--worker", f"{number}/{num_processes}"]
             command += [] if core is None else ["--core", str(core)]
             log = stack.enter_context(open(logs[number], "w"))
             environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
@@ -121,16 +115,16 @@ def _report(folder: Path, plan: Plan, progress) -> None:
 
 
 def _processes(num_processes: int | None, num_chunks: int) -> tuple[list[int | None], int]:
-    """Returns the core of each worker, None for no core of its own, and the number of workers."""
+    """Returns the core that each worker keeps to, None for none, and the number of workers."""
     import jax
 
     available = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     on_cpu = jax.default_backend() == "cpu"
     if num_processes is None:
         num_processes = min(max(len(available), 1), num_chunks) if on_cpu else 1
-    if on_cpu and num_processes <= len(available):
-        return available[:num_processes], num_processes
-    return [None] * num_processes, num_processes
+    if not (on_cpu and available):
+        return [None] * num_processes, num_processes
+    return [available[number % len(available)] for number in range(num_processes)], num_processes
 
 
 def _collect(folder: Path, plan: Plan, space, task, table_id: str | None) -> Table:

@@ -27,8 +27,7 @@ def retrain(source: str | os.PathLike, num_classes: int, *, seed: int | None = N
     """Returns the checks of a table against trainings, done now, of a random sample of its classes.
 
     On any machine: the task's arrays, parameters and FLOPs exactly, loss and gradient norm of the first step within
-        1e-4 relative. With the same
-    jaxlib, processor features and plan also the counts, bitwise.
+    1e-4 relative. With the same jaxlib, processor features and plan also the counts, bitwise.
 
     Args:
         num_classes: how many classes to train again.

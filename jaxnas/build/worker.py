@@ -7,8 +7,8 @@ is whole or not there.
 """
 
 import argparse
+import io
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -57,16 +57,11 @@ def _train_chunk(plan, chunk) -> dict:
 def _write_shard(path: Path, arrays: dict) -> None:
     import numpy as np
 
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    from jaxnas.table import replace_file
+
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    replace_file(path, buffer.getvalue())
 
 
 if __name__ == "__main__":

@@ -93,6 +93,12 @@ class SearchSpace:
         """Returns the values of an architecture by the names of the decisions."""
         return decode(arch, self.decisions)
 
+    def enumerated(self):
+        """Returns the same space over the rows of its enumeration. Raises ValueError where it is too large."""
+        from jaxnas.spaces.enumerated import EnumeratedSpace
+
+        return EnumeratedSpace(self)
+
 
 def num_combinations(decisions: tuple[Decision, ...]) -> int:
     """Returns the number of combinations of the decisions' values."""

@@ -9,8 +9,8 @@ from jaxnas.strategies.base import Query, Strategy
 def random_search(space) -> Strategy:
     """Returns random search: every trial is a uniform draw from the space, with replacement.
 
-    The baseline of NAS: Li and Talwalkar, "Random Search and Reproducibility for Neural Architecture Search", UAI
-        2019.
+    The baseline of NAS: Li and Talwalkar, "Random Search and Reproducibility for Neural Architecture Search",
+    UAI 2019.
     """
 
     def init(key, num_trials):
