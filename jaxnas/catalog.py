@@ -20,6 +20,11 @@ STRATEGIES = {
     "random_search": "jaxnas.strategies.random:random_search",
     "local_search": "jaxnas.strategies.local:local_search",
     "regularized_evolution": "jaxnas.strategies.evolution:regularized_evolution",
+    "genetic_algorithm": "jaxnas.strategies.genetic:genetic_algorithm",
+    "simulated_annealing": "jaxnas.strategies.annealing:simulated_annealing",
+    "cross_entropy": "jaxnas.strategies.distribution:cross_entropy",
+    "reinforce": "jaxnas.strategies.policy:reinforce",
+    "reward_weighted_sampling": "jaxnas.strategies.sampling:reward_weighted_sampling",
 }
 
 

@@ -1,5 +1,6 @@
 """What a strategy is: pure functions that say what to evaluate next, and are told the outcome."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -69,4 +70,16 @@ def checked_size(name: str, value: int, smallest: int = 1) -> int:
     """Returns a hyperparameter that is an int of at least `smallest`. Raises ValueError otherwise."""
     if not isinstance(value, int) or value < smallest:
         raise ValueError(f"Expected {name} to be an int of at least {smallest}, got {value!r}.")
+    return value
+
+
+def checked_number(
+    name: str, value: float, *, above: float = -math.inf, at_least: float = -math.inf, at_most: float = math.inf
+) -> float:
+    """Returns a hyperparameter that is a finite number within bounds. Raises ValueError otherwise."""
+    number = isinstance(value, int | float) and math.isfinite(value)
+    if not number or not (above < value <= at_most and at_least <= value):
+        bounds = {"above": above, "of at least": at_least, "of at most": at_most}
+        text = " and ".join(f"{word} {bound}" for word, bound in bounds.items() if math.isfinite(bound))
+        raise ValueError(f"Expected {name} to be a number {text}, got {value!r}.")
     return value

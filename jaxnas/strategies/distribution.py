@@ -1,0 +1,89 @@
+"""Estimation of distribution: the cross-entropy method."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.spaces.base import cardinalities
+from jaxnas.strategies.base import Query, Strategy, checked_number, checked_size, failed_as_worst
+
+
+class CrossEntropyState(NamedTuple):
+    """The marginals float32[D, V], a row a decision; and the current batch: architectures int32[B, D] and scores
+    float32[B].
+    """
+
+    marginals: jax.Array
+    archs: jax.Array
+    scores: jax.Array
+
+
+@functools.cache
+def cross_entropy(space, *, batch_size: int = 50, elite_share: float = 0.1, smoothing: float = 0.7) -> Strategy:
+    """Returns the cross-entropy method: decisions are drawn independently, from marginals that are refitted to the
+    best of each batch.
+
+    The marginals start uniform. The elite's frequencies are mixed with the old marginals; failed trials are never
+    elite, and a batch without a success changes nothing. Rubinstein, "The Cross-Entropy Method for Combinatorial and
+    Continuous Optimization", Methodology and Computing in Applied Probability 1999; the smoothing is that of De Boer,
+    Kroese, Mannor and Rubinstein, "A Tutorial on the Cross-Entropy Method", Annals of Operations Research 2005, with
+    its usual elite share and smoothing, in smaller batches.
+
+    Args:
+        batch_size: trials between two refits.
+        elite_share: the share of a batch that is refitted to, at least one trial.
+        smoothing: weight of the elite's frequencies against the old marginals; 1 forgets those.
+    """
+    checked_size("batch_size", batch_size)
+    checked_number("elite_share", elite_share, above=0, at_most=1)
+    checked_number("smoothing", smoothing, above=0, at_most=1)
+    elite_size = max(1, round(batch_size * elite_share))
+    num_decisions = len(space.decisions)
+
+    def init(key, num_trials):
+        archs = jnp.zeros((batch_size, num_decisions), jnp.int32)
+        return CrossEntropyState(uniform_marginals(space), archs, jnp.full(batch_size, -jnp.inf))
+
+    def refitted(state):
+        scores, elite = jax.lax.top_k(state.scores, elite_size)
+        values = np.arange(state.marginals.shape[1])
+        counts = ((state.archs[elite][..., None] == values) & (scores > -jnp.inf)[:, None, None]).sum(0)
+        frequencies = counts / jnp.maximum(counts.sum(1, keepdims=True), 1)
+        mixed = state.marginals + smoothing * (frequencies - state.marginals)
+        return jnp.where(counts.sum() > 0, mixed, state.marginals)
+
+    def advance(state, t, key):
+        ends_batch = (t > 0) & (t % batch_size == 0)
+        return state._replace(marginals=jax.lax.cond(ends_batch, refitted, lambda state: state.marginals, state))
+
+    def ask(state, t, key):
+        return Query(draw_choices(key, state.marginals, space))
+
+    def tell(state, t, query, observation):
+        slot, score = t % batch_size, failed_as_worst(observation.score)
+        archs = state.archs.at[slot].set(query.arch)
+        return CrossEntropyState(state.marginals, archs, state.scores.at[slot].set(score))
+
+    hyperparameters = (("batch_size", batch_size), ("elite_share", elite_share), ("smoothing", smoothing))
+    return Strategy("cross_entropy", init, ask, tell, advance, hyperparameters)
+
+
+def uniform_marginals(space) -> jax.Array:
+    """Returns the same probability for all values of each decision, float32[D, V], 0 beyond a decision's own."""
+    sizes = cardinalities(space.decisions)[:, None]
+    return jnp.asarray((np.arange(sizes.max()) < sizes) / sizes, jnp.float32)
+
+
+def draw_choices(key: jax.Array, marginals: jax.Array, space) -> jax.Array:
+    """Returns an architecture int32[D] whose decisions are drawn independently, with one random word each.
+
+    Args:
+        marginals: the probabilities of each decision's values up to a factor, float32[D, V], 0 beyond its own.
+    """
+    cumulative = jnp.cumsum(marginals, axis=1)
+    thresholds = jax.random.uniform(key, (len(marginals),)) * cumulative[:, -1]
+    choices = (cumulative <= thresholds[:, None]).sum(1, dtype=jnp.int32)
+    return jnp.minimum(choices, cardinalities(space.decisions) - 1)  # against rounding
