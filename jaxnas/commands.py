@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import shlex
 import sys
 import tempfile
@@ -288,5 +287,5 @@ def _progress():
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=bool(os.environ.get("JAXNAS_NO_PROGRESS"))) as bars:
+    with Progress(*columns, console=Console(stderr=True)) as bars:
         yield bars

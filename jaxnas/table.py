@@ -95,10 +95,10 @@ class Table:
             ValueError: where there is no such table, or a file is missing, unreadable or not what the manifest says.
         """
         folder = find(source)
-        manifest = read_manifest(folder)
         problems = check_files(folder)
         if problems:
             raise ValueError(problems[0])
+        manifest = read_manifest(folder)
         table = _from_columns(manifest, _read_columns(folder))
         if content_hash(table) != manifest["content_hash"]:
             raise ValueError(f"Expected the arrays of {folder} to have the content_hash of its manifest, got others.")
@@ -223,10 +223,11 @@ def find(source: str | os.PathLike) -> Path:
 
 
 def check_files(folder: Path) -> list[str]:
-    """Returns what is wrong with the files of a table, one line a file that is missing or not what the manifest
-    says.
-    """
-    manifest = read_manifest(folder)
+    """Returns what is wrong with the files of a table: a line for each that is missing, or not what the manifest says."""
+    try:
+        manifest = read_manifest(folder)
+    except ValueError as error:
+        return [str(error)]
     problems = []
     if (folder / MANIFEST_FILE).read_bytes() != _manifest_bytes(manifest):
         problems.append(f"Expected {folder / MANIFEST_FILE} as it was written, got a file that was changed.")

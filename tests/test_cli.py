@@ -112,7 +112,7 @@ def test_build_writes_a_partial_table(capsys, tmp_path, monkeypatch):
 def test_verify_passes_and_after_one_changed_bit_names_the_file(copy, capsys):
     assert run(["verify", TABLE, "--sample", 0]) == 0
     assert run(["verify", copy, "--sample", 0]) == 0
-    for name in (table.TABLE_FILE, table.CARD_FILE):
+    for name in (table.TABLE_FILE, table.CARD_FILE, table.MANIFEST_FILE):
         path = copy / name
         data = path.read_bytes()
         path.write_bytes(data[:1000] + bytes([data[1000] ^ 4]) + data[1001:])
