@@ -22,8 +22,9 @@ NOISES = ("seed", "mean")
 
 
 def load(source: str | os.PathLike, *, noise: str = "seed", space=None) -> "TableBenchmark":
-    """Returns the benchmark of a table: an identifier that ships with jaxnas, or a folder. Arguments as of
-    `TableBenchmark`.
+    """Returns the benchmark of a table, given by an identifier that ships with jaxnas or by a folder.
+
+    Arguments are those of `TableBenchmark`.
     """
     return TableBenchmark(Table.read(source), noise=noise, space=space)
 
@@ -78,14 +79,16 @@ class TableBenchmark:
         return archs[..., 0].astype(np.int64) if archs.shape[-1] != len(weights) else (archs * weights).sum(-1)
 
     def test_scores(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the test scores of architectures [..., D] at the last fidelity, the mean over the seeds:
-        float32[...]. For the analysis only.
+        """Returns the test scores of architectures [..., D] at the last fidelity, float32[...].
+
+        They are means over the seeds, for the analysis only.
         """
         return _mean_over_seeds(self.table.scores("test"))[self.table.class_of[self.rows(archs)], -1]
 
     def validation_scores(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the validation scores of architectures [..., D] at the last fidelity, the mean over the seeds:
-        float32[...].
+        """Returns the validation scores of architectures [..., D] at the last fidelity, float32[...].
+
+        They are means over the seeds.
         """
         return _mean_over_seeds(self.table.scores("validation"))[self.table.class_of[self.rows(archs)], -1]
 
@@ -182,8 +185,9 @@ class FunctionBenchmark:
         self._test_function = test_function
 
     def test_scores(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the test scores of architectures [..., D]: float[...]. For the analysis only. Raises ValueError
-        without a test function.
+        """Returns the test scores of architectures [..., D], float[...].
+
+        For the analysis only. Raises ValueError without a test function.
         """
         if self._test_function is None:
             raise ValueError("Expected a FunctionBenchmark with a test_function to report by, got one without.")
@@ -209,12 +213,11 @@ def _function_query(function: Callable, host: bool) -> Callable:
 
 
 class TrainingBenchmark:
-    """A benchmark that really trains. Asked in the same way, it answers what the table that the same code builds
-    would answer.
+    """A benchmark that really trains; its answers are those of the table that the same code would build.
 
-    A query draws a seed number below `num_seeds` as `TableBenchmark` does, and trains that seed of the
-    architecture's class; a training is kept, so that it is not run twice. The whole schedule is trained whatever the
-    fidelity.
+    The answers are the same where both are asked in the same way. A query draws a seed number below `num_seeds` as
+    `TableBenchmark` does, and trains that seed of the architecture's class; a training is kept, so that it is not run
+    twice. The whole schedule is trained whatever the fidelity.
 
     Args:
         space, task, config: what is trained, as in `jaxnas.train.evaluate`.
@@ -242,8 +245,9 @@ class TrainingBenchmark:
         return self._curves[name]
 
     def query(self, query, key) -> Observation:
-        """Returns the validation accuracy of a training at the query's fidelity; NaN where the loss was not finite
-        by then.
+        """Returns the validation accuracy of a training at the query's fidelity.
+
+        It is NaN where the loss was not finite by then.
         """
         seed = int(prng.draw_index(key, self.num_seeds))
         curves = self.curves(query.arch, seed)
@@ -267,14 +271,13 @@ class TrainingBenchmark:
 
     def test_scores(self, archs: np.ndarray) -> np.ndarray:
         """Returns the test scores of architectures [..., D] over the seeds trained so far, NaN where there is none.
+
         For the analysis only.
         """
         return self._mean_over_trained(archs, "test")
 
     def validation_scores(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the validation scores of architectures [..., D] over the seeds trained so far, NaN where there is
-        none.
-        """
+        """Returns the validation scores of architectures [..., D] over the seeds trained so far, NaN without any."""
         return self._mean_over_trained(archs, "validation")
 
 

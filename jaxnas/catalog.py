@@ -29,8 +29,9 @@ STRATEGIES = {
 
 
 def space(name: str):
-    """Returns the search space of a name, or of `file.py:NAME`, a space itself. Raises ValueError on an unknown
-    name.
+    """Returns the search space of a name, or of `file.py:NAME`, a space itself.
+
+    Raises ValueError on an unknown name.
     """
     found = _find("a space", name, SPACES)
     missing = [method for method in ("decisions", "sample", "mutate", "index", "arch_at") if not hasattr(found, method)]
@@ -57,8 +58,9 @@ def task(name: str):
 
 
 def strategy(name: str):
-    """Returns the factory `(space, ...) -> Strategy` of a name, or of `file.py:NAME`. Raises ValueError on an
-    unknown name.
+    """Returns the factory `(space, ...) -> Strategy` of a name, or of `file.py:NAME`.
+
+    Raises ValueError on an unknown name.
     """
     found = _find("a strategy", name, STRATEGIES)
     if not callable(found) or isinstance(found, tuple):

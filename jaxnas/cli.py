@@ -104,8 +104,9 @@ def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command and returns the exit code: 0 done, 1 a check or a run failed, 2 wrong usage or unreadable
-    input.
+    """Runs a command and returns the exit code.
+
+    0: done; 1: a check or a run failed; 2: wrong usage or unreadable input.
     """
     parser = _parser()
     options = parser.parse_args(arguments)

@@ -46,12 +46,11 @@ def prune(graph: Graph) -> Graph:
 
 
 def canonical_form(graph: Graph) -> tuple:
-    """Returns a value that two cells share exactly when they compute the same function of their input and their own
-    parameters.
+    """Returns a value that two cells share exactly when they compute the same function.
 
-    Dead edges and zero terms are dropped, sums are flattened through identities to multisets, and every edge with
-    parameters is a symbol of its own, up to renaming: `c(x) + c(x)` (one convolution, used twice) differs from
-    `c(x) + c'(x)`. No algebra goes beyond that.
+    The function is one of their input and their own parameters. Dead edges and zero terms are dropped, sums are
+    flattened through identities to multisets, and every edge with parameters is a symbol of its own, up to renaming:
+    `c(x) + c(x)` (one convolution, used twice) differs from `c(x) + c'(x)`. No algebra goes beyond that.
     """
     terms, output = _terms(graph)
     names = {0: "output"}
@@ -92,8 +91,9 @@ def _terms(graph: Graph) -> tuple[dict[int, tuple[str, Counter]], Counter]:
 def _smallest_labelling(
     names: dict[int, str], inputs: dict[int, Counter], colors: dict[int, int] | None = None
 ) -> tuple:
-    """Returns the smallest description of a labelled graph over all orders of its vertices that refinement cannot
-    tell apart.
+    """Returns the smallest description of a labelled graph over the orders of its vertices.
+
+    The orders are all those that refinement cannot tell apart.
     """
     colors = _refine(names, inputs, colors or dict.fromkeys(names, 0))
     groups = {}
@@ -107,8 +107,9 @@ def _smallest_labelling(
 
 
 def _refine(names: dict[int, str], inputs: dict[int, Counter], colors: dict[int, int]) -> dict[int, int]:
-    """Returns colors that tell apart all vertices whose names, colors or neighbourhoods differ (Weisfeiler & Leman,
-    1968).
+    """Returns colors that tell apart all vertices whose names, colors or neighbourhoods differ.
+
+    Weisfeiler & Leman, 1968.
     """
     users = {
         vertex: [(user, counts[vertex]) for user, counts in inputs.items() if vertex in counts] for vertex in names

@@ -55,7 +55,10 @@ def _seed(seed: jax.Array) -> jax.Array:
 
 
 def _fold_in(key: jax.Array, data: jax.Array) -> jax.Array:
-    """Returns a key whose first word differs for each data of one key; the second depends on all that was folded in."""
+    """Returns a key whose first word differs for each data of one key.
+
+    The second word depends on all that was folded in.
+    """
     first = _mix(jnp.asarray(data).astype(jnp.uint32) * jnp.uint32(_GOLDEN) + key[0])
     return jnp.stack([first, key[1] * jnp.uint32(_ODD) + first])
 

@@ -21,8 +21,9 @@ JOURNAL_FILE = "journal.jsonl"
 
 
 class Found(NamedTuple):
-    """What a search ends with: the incumbent, its accuracies (test is read once, here), its size, and all trials
-    ([1, T]).
+    """What a search ends with: the incumbent, its accuracies, its size, and all trials ([1, T]).
+
+    The test accuracy is read once, here.
     """
 
     arch: np.ndarray
@@ -42,8 +43,9 @@ def search(
     prng: str = "hash",
     progress: Callable[[int, float], None] | None = None,
 ) -> Found:
-    """Returns what one run of a strategy found by training; its trials are those of `run` with `num_runs=1` and the
-    same arguments.
+    """Returns what one run of a strategy found by training.
+
+    Its trials are those of `run` with `num_runs=1` and the same arguments.
 
     Args:
         folder: where the journal lies; a search of the same arguments goes on from it. None: no journal.
@@ -103,8 +105,9 @@ def _describe(strategy: Strategy, bench: TrainingBenchmark, num_trials: int, see
 
 
 class _Journal:
-    """A file with a line for what the search is and a line for each trial, written and flushed when the trial has
-    ended.
+    """A file with a line for what the search is and a line for each trial.
+
+    The line of a trial is written and flushed when the trial has ended.
     """
 
     def __init__(self, folder: str | os.PathLike, header: dict):
@@ -130,8 +133,9 @@ class _Journal:
         return lines
 
     def recorded(self, number: int, query) -> Observation | None:
-        """Returns the outcome of a trial that the journal has, or None. Raises ValueError where its query was
-        another one.
+        """Returns the outcome of a trial that the journal has, or None.
+
+        Raises ValueError where its query was another one.
         """
         if number >= len(self._trials):
             return None

@@ -207,8 +207,9 @@ class AskTell:
         return jax.random.fold_in(self._keys.query, self.num_told)
 
     def tell(self, observation: Observation | float) -> None:
-        """Takes the outcome of the current query: an Observation, or a score (larger is better, NaN: failed). Raises
-        ValueError before `ask`.
+        """Takes the outcome of the current query: an Observation, or a score (larger is better, NaN: failed).
+
+        Raises ValueError before `ask`.
         """
         if self._asked is None:
             raise ValueError("Expected ask() before tell(), got tell() first.")
@@ -249,8 +250,9 @@ def compare(
 
 
 def paid_costs(trials: Trials, prices: np.ndarray) -> np.ndarray:
-    """Returns what each trial cost, float32[runs, T]: its price less what its run had paid before for the same
-    architecture and seed.
+    """Returns what each trial cost, float32[runs, T].
+
+    That is its price less what its run had paid before for the same architecture and seed.
 
     Args:
         prices: of each fidelity, float32[F].

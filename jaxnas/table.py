@@ -72,8 +72,9 @@ class Table:
         return list(self.manifest["fidelities"])
 
     def scores(self, split: str) -> np.ndarray:
-        """Returns the metric of a split, float32[G, S, F]: the proportion of correct images for counts; NaN for
-        failed or missing trainings.
+        """Returns the metric of a split, float32[G, S, F]: the proportion of correct images for counts.
+
+        NaN for failed or missing trainings.
         """
         values = getattr(self, split)
         if values is None:
@@ -160,8 +161,9 @@ class Table:
 
 
 def base_manifest(space, task, fidelities, seeds, num_images: dict[str, int] | None) -> dict:
-    """Returns the part of a manifest that every table has. `num_images` holds the denominators of counts, None for
-    metric values.
+    """Returns the part of a manifest that every table has.
+
+    `num_images` holds the denominators of counts, None for metric values.
     """
     name = task if isinstance(task, str) else task.name
     return {
@@ -206,8 +208,9 @@ def shipped_ids() -> list[str]:
 
 
 def find(source: str | os.PathLike) -> Path:
-    """Returns the folder of a table: a folder itself, or a shipped identifier. Raises ValueError where there is
-    none.
+    """Returns the folder of a table, given by the folder itself or by a shipped identifier.
+
+    Raises ValueError where there is none.
     """
     for folder in (Path(source), shipped_folder() / str(source)):
         if (folder / MANIFEST_FILE).is_file():
@@ -223,7 +226,7 @@ def find(source: str | os.PathLike) -> Path:
 
 
 def check_files(folder: Path) -> list[str]:
-    """Returns what is wrong with the files of a table: a line for each that is missing, or not what the manifest says."""
+    """Returns what is wrong with a table's files: a line for each that is missing or not what the manifest says."""
     try:
         manifest = read_manifest(folder)
     except ValueError as error:
@@ -261,8 +264,9 @@ def write(table: Table, folder: str | os.PathLike, card: str) -> Table:
 
 
 def content_hash(table: Table) -> str:
-    """Returns the SHA-256 of a table's arrays in fixed order and byte order; it does not depend on how the file is
-    laid out.
+    """Returns the SHA-256 of a table's arrays in fixed order and byte order.
+
+    It does not depend on how the file is laid out.
     """
     digest = hashlib.sha256()
     for name in ("class_of", "representatives", "trained", "num_parameters", "num_flops", *_CURVES, *_FIRST_STEP):
@@ -321,8 +325,9 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def _parquet_bytes(table: Table) -> bytes:
-    """One row an architecture; scores stand in the row of the class's representative, lists of S * F values, and are
-    null elsewhere.
+    """Returns the table as a Parquet file, one row an architecture.
+
+    Scores stand in the row of the class's representative, lists of S * F values, and are null elsewhere.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -64,7 +64,10 @@ class Curves(NamedTuple):
 
 
 class Trainee(NamedTuple):
-    """The state of one training: the traced network's parameters, its statistics as the last epoch ended, optimiser."""
+    """The state of one training: the traced network's parameters, its statistics, and the optimiser.
+
+    Statistics are as the last epoch ended.
+    """
 
     parameters: nnx.State
     statistics: nnx.State
@@ -72,8 +75,9 @@ class Trainee(NamedTuple):
 
 
 def training_key(arch: jax.Array, seed: int | jax.Array) -> jax.Array:
-    """Returns the key of one training. It depends on the architecture and the seed number alone, never on what else
-    is trained.
+    """Returns the key of one training.
+
+    It depends on the architecture and the seed number alone, never on what else is trained.
     """
     key = jax.random.key(0)
     for choice in jnp.unstack(jnp.asarray(arch)):
@@ -84,8 +88,9 @@ def training_key(arch: jax.Array, seed: int | jax.Array) -> jax.Array:
 def train(
     space, config: TrainConfig, num_classes: int, arch: jax.Array, key: jax.Array, splits: tuple[Split, Split, Split]
 ):
-    """Returns the `Curves` of one training and the `Trainee` after it; pure, so that it can be jitted and vmapped
-    over keys.
+    """Returns the `Curves` of one training and the `Trainee` after it.
+
+    Pure, so that it can be jitted and vmapped over keys.
 
     Args:
         space, config, num_classes: static.
@@ -177,8 +182,9 @@ def _num_correct(network: Network, arch: jax.Array, split: Split) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _train_seeds(space, config, num_classes, arch, seeds, splits):
-    """Returns the curves of one architecture for each seed: seeds are batched, the architecture is not, so that
-    branches stay branches.
+    """Returns the curves of one architecture for each seed.
+
+    Seeds are batched, the architecture is not, so that branches stay branches.
     """
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
     return jax.vmap(lambda key: train(space, config, num_classes, arch, key, splits)[0])(keys)
@@ -230,10 +236,10 @@ def evaluate(
 
 
 def fit(space, arch, task: Task, config: TrainConfig = TrainConfig(), seed: int = 0) -> tuple[Network, Curves]:
-    """Returns the trained static network of an architecture, an ordinary Flax module, and its curves ([E] and
-    scalars).
+    """Returns the trained static network of an architecture, and its curves ([E] and scalars).
 
-    The training is the one that `evaluate` runs for this architecture and seed.
+    The network is an ordinary Flax module. The training is the one that `evaluate` runs for this architecture and
+    seed.
     """
     check_fit(task, config)
     arch = np.asarray(space.canonical(arch))

@@ -16,7 +16,7 @@ def variance_components(scores: np.ndarray) -> tuple[float, float]:
 
 
 def reliability(scores: np.ndarray, num_seeds: int = 1) -> float:
-    """Returns the share of the variance of a mean over `num_seeds` seeds that architectures make up, of scores [G, S].
+    """Returns the share of architectures in the variance of a mean over `num_seeds` seeds, of scores [G, S].
 
     With one seed this is the intraclass correlation (Shrout and Fleiss, Psychological Bulletin, 1979, their case 1).
     """
@@ -57,7 +57,10 @@ def epoch_correlations(scores: np.ndarray, top_share: float = 1.0) -> np.ndarray
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns Spearman's rank correlation (Spearman, 1904); ties have their mean rank. 0 where one side is constant."""
+    """Returns Spearman's rank correlation (Spearman, 1904).
+
+    Ties have their mean rank; it is 0 where one side is constant.
+    """
     from scipy.stats import rankdata
 
     ranks = np.stack([rankdata(first), rankdata(second)])

@@ -10,10 +10,10 @@ from jaxnas.simulation import Trials
 
 
 def summarize(trials: dict[str, Trials], bench) -> dict:
-    """Returns budgets and, for each strategy, regret curves with 95 % intervals, final scores and mean rank: the
-    numbers of `summary.json`.
+    """Returns the numbers of `summary.json`: budgets, and what each strategy reached.
 
-    Budgets are in the benchmark's unit of cost (epochs): the price of 1, 2, ..., T trials at the last fidelity.
+    For each strategy these are regret curves with 95 % intervals, final scores and mean rank. Budgets are in the
+    benchmark's unit of cost (epochs): the price of 1, 2, ..., T trials at the last fidelity.
     """
     num_trials = next(iter(trials.values())).observation.score.shape[1]
     budgets = np.arange(1, num_trials + 1) * float(bench.fidelities[-1])

@@ -21,8 +21,9 @@ def bootstrap_interval(
 
 
 def mean_ranks(regrets: dict[str, np.ndarray]) -> dict[str, float]:
-    """Returns the expected rank of each strategy (1 is best) when one run of each is drawn at random; ties share
-    their ranks.
+    """Returns the expected rank of each strategy (1 is best) when one run of each is drawn at random.
+
+    Ties share their ranks.
 
     Args:
         regrets: the final regrets of the runs of each strategy, float[runs]. Runs are not paired.

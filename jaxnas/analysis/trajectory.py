@@ -8,11 +8,11 @@ NONE_YET = -1
 
 
 def incumbents(trials: Trials) -> np.ndarray:
-    """Returns for each trial the number of the trial whose architecture the run would have returned after it:
-    int64[runs, T].
+    """Returns the number of the trial that holds the incumbent after each trial, int64[runs, T].
 
-    That is the best validation score among the trials of the highest fidelity reached so far, ties to the earlier;
-    failed trials (NaN) never, and -1 before the first that succeeded. No test score enters.
+    The incumbent is the architecture that the run would have returned then: that of the best validation score among
+    the trials of the highest fidelity reached so far, ties to the earlier. Failed trials (NaN) never hold it, and the
+    number is -1 before the first that succeeded. No test score enters.
     """
     scores = np.asarray(trials.observation.score)
     fidelities = np.asarray(trials.query.fidelity)
@@ -32,11 +32,11 @@ def incumbents(trials: Trials) -> np.ndarray:
 
 
 def incumbent_scores(trials: Trials, bench, split: str = "test") -> np.ndarray:
-    """Returns the benchmark's score of the incumbent after each trial, the mean over seeds at the last fidelity:
-    float[runs, T].
+    """Returns the benchmark's score of the incumbent after each trial, float[runs, T].
 
-    Before the first successful trial, and where every seed of the incumbent failed by the last fidelity, it is the
-    lowest score of the benchmark. `split` is `"test"` or `"validation"`.
+    It is the mean over seeds at the last fidelity. Before the first successful trial, and where every seed of the
+    incumbent failed by the last fidelity, it is the lowest score of the benchmark. `split` is `"test"` or
+    `"validation"`.
     """
     scores = getattr(bench, f"{split}_scores")(np.asarray(trials.query.arch))
     best = incumbents(trials)
@@ -46,8 +46,7 @@ def incumbent_scores(trials: Trials, bench, split: str = "test") -> np.ndarray:
 
 
 def regret(trials: Trials, bench) -> np.ndarray:
-    """Returns the test regret after each trial, float[runs, T]: the benchmark's optimum less the incumbent's test
-    score.
+    """Returns the regret after each trial, float[runs, T]: the benchmark's optimum less the incumbent's test score.
 
     Both are means over seeds at the last fidelity. Raises ValueError where the benchmark has no known optimum.
     """
@@ -57,10 +56,9 @@ def regret(trials: Trials, bench) -> np.ndarray:
 
 
 def at_budgets(values: np.ndarray, trials: Trials, budgets: np.ndarray) -> np.ndarray:
-    """Returns values [runs, T] after the last trial that each budget pays for, float[runs, B]; NaN where it pays for
-    none.
+    """Returns values [runs, T] after the last trial that each budget pays for, float[runs, B].
 
-    Budgets count what trials cost, repeated queries free (see `Trials`).
+    NaN where a budget pays for no trial. Budgets count what trials cost, repeated queries free (see `Trials`).
     """
     spent = np.cumsum(np.asarray(trials.observation.cost, np.float64), axis=1)
     last = np.stack([np.searchsorted(row, np.asarray(budgets) * (1 + 1e-9), side="right") - 1 for row in spent])

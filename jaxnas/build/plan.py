@@ -28,8 +28,9 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Plan:
-    """A build: names of the space and the task as `jaxnas.catalog` knows them, training configuration, seeds,
-    chunks.
+    """A build: names of the space and the task, training configuration, seeds, chunks.
+
+    The names are as `jaxnas.catalog` knows them.
     """
 
     space: str

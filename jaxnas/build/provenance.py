@@ -13,8 +13,9 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict:
-    """Returns what of the machine numbers depend on: platform, device, and the vector features that XLA compiles
-    for.
+    """Returns what of the machine numbers depend on: platform, device, and vector features.
+
+    The vector features are those that XLA compiles for.
     """
     import jax
 
@@ -33,8 +34,9 @@ def machine() -> dict:
 
 
 def git_commit() -> str | None:
-    """Returns the commit of the checkout that this package lies in, `+changes` where it has uncommitted ones; None
-    outside a checkout.
+    """Returns the commit of the checkout that this package lies in; None outside a checkout.
+
+    It ends in `+changes` where the checkout has uncommitted ones.
     """
     here = Path(__file__).resolve().parent
 

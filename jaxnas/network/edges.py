@@ -35,9 +35,7 @@ def slot_sizes(operations: tuple[Operation, ...], num_channels: int) -> tuple[in
 
 
 def pack(arrays: dict, size: int) -> jax.Array:
-    """Returns the arrays one after another, in order of their names, padded with zeros to a vector of `size`
-    values.
-    """
+    """Returns the arrays one after another, in order of their names, padded with zeros to `size` values."""
     values = [arrays[name].reshape(-1) for name in sorted(arrays)]
     padding = jnp.zeros(size - sum(value.size for value in values))
     return jnp.concatenate([*values, padding])
@@ -54,8 +52,9 @@ def unpack(vector: jax.Array, shapes: dict) -> dict:
 def init_edge(
     operations: tuple[Operation, ...], num_channels: int, index: jax.Array, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns the initial vectors of an edge that carries operation `index`, the same values as the operation alone
-    would have.
+    """Returns the initial vectors of an edge that carries operation `index`.
+
+    Their values are the same as the operation alone would have.
     """
     sizes = slot_sizes(operations, num_channels)
 

@@ -130,8 +130,9 @@ class Network(nnx.Module):
         *,
         key: jax.Array,
     ):
-        """Makes a static network where `arch` is a tuple of ints, and a traced one, with the arrays of `arch`, where
-        it is an array.
+        """Makes a static network where `arch` is a tuple of ints, and a traced one where it is an array.
+
+        The traced network has the arrays of `arch`.
         """
         static = isinstance(arch, tuple)
         make_cell = StaticCell if static else TracedCell
@@ -170,8 +171,9 @@ class Network(nnx.Module):
 
 
 def specialize(network: Network, arch: tuple[int, ...]) -> Network:
-    """Returns the static network of an architecture with the arrays of a traced one: the model to take away after a
-    search.
+    """Returns the static network of an architecture with the arrays of a traced one.
+
+    It is the model to take away after a search.
     """
     num_classes = network.head.parameters["kernel"].shape[1]
     static = Network(network.space, network.skeleton, network.image_shape, num_classes, arch, key=jax.random.key(0))
@@ -208,8 +210,9 @@ def _init_convolution(key, in_channels, out_channels):
 
 
 def _reduction(x, parameters, statistics, train):
-    """Returns the residual block with stride 2: two relu-convolution-norms beside an average pooling and a 1x1
-    convolution.
+    """Returns the residual block with stride 2.
+
+    It is two relu-convolution-norms beside an average pooling and a 1x1 convolution.
     """
     (first, first_statistics), (second, second_statistics) = (
         ({name: parameters[f"{block}_{name}"] for name in ("kernel", "scale", "bias")}, _of_block(block, statistics))

@@ -12,8 +12,10 @@ from jaxnas.network.model import Skeleton
 
 
 class Size(NamedTuple):
-    """Trainable parameters, and multiply-accumulates for one image: those of convolutions and of the last linear
-    map, its bias included, as NAS-Bench-201 counts them.
+    """The size of a network: trainable parameters, and multiply-accumulates for one image.
+
+    Multiply-accumulates are those of convolutions and of the last linear map, its bias included, as NAS-Bench-201
+    counts them.
     """
 
     num_parameters: int

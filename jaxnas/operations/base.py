@@ -44,8 +44,9 @@ class Operation:
 
 
 def as_operation(value: Operation | Callable) -> Operation:
-    """Returns `value` if it is an operation, else a function `(x, parameters, statistics, train)` as an operation
-    without arrays.
+    """Returns `value` if it is an operation, else a function as an operation without arrays.
+
+    The function takes `(x, parameters, statistics, train)`.
     """
     if isinstance(value, Operation):
         return value

@@ -20,8 +20,9 @@ MAX_ROW_TOEPLITZ_WIDTH = 8
 
 
 def convolution_form(height: int, width: int) -> str:
-    """Returns how a 3x3 convolution of an image of this size is computed: `"full"` or `"row"` Toeplitz product, or
-    `"direct"`.
+    """Returns how a 3x3 convolution of an image of this size is computed.
+
+    `"full"` and `"row"` are Toeplitz products, the other form is `"direct"`.
     """
     if height * width <= MAX_FULL_TOEPLITZ_PIXELS:
         return "full"
@@ -29,8 +30,9 @@ def convolution_form(height: int, width: int) -> str:
 
 
 def convolve(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
-    """Returns the 3x3 convolution of x [N, H, W, C] with kernel [3, 3, C, D] and padding 1: [N, ceil(H / stride),
-    ceil(W / stride), D].
+    """Returns the 3x3 convolution of x [N, H, W, C] with kernel [3, 3, C, D] and padding 1.
+
+    The result is [N, ceil(H / stride), ceil(W / stride), D].
     """
     form = convolution_form(*x.shape[1:3])
     if form == "full":
@@ -86,8 +88,9 @@ def _lax_convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _convolve_direct(stride: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`lax.conv_general_dilated`; under `jax.vmap` one call a training instead of a grouped convolution, forward and
-    backward.
+    """Returns the convolution of `lax.conv_general_dilated`.
+
+    Under `jax.vmap` it is one call a training instead of a grouped convolution, forward and backward.
     """
     return _sequential(functools.partial(_lax_convolution, stride=stride))(x, kernel)
 
@@ -111,8 +114,9 @@ def _sequential(function):
 
 
 def _channel_sums(x: jax.Array) -> jax.Array:
-    """Returns the sums over all but the last axis; in two steps, so that the first runs over whole vectors of W * C
-    values.
+    """Returns the sums over all but the last axis.
+
+    They are taken in two steps, so that the first runs over whole vectors of W * C values.
     """
     batch, height, width, channels = x.shape
     return x.reshape(batch * height, width * channels).sum(0).reshape(width, channels).sum(0)
@@ -127,9 +131,7 @@ def _scale_and_shift(x: jax.Array, scale: jax.Array, shift: jax.Array) -> jax.Ar
 
 @jax.custom_vjp
 def _normalize_batch(x: jax.Array, scale: jax.Array, bias: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Returns x normalised by the statistics of its batch, then scaled and shifted; and the batch's mean and
-    variance.
-    """
+    """Returns x normalised by its batch's statistics, scaled and shifted; and the batch's mean and variance."""
     return _normalize_batch_forward(x, scale, bias)[0]
 
 
@@ -196,8 +198,9 @@ def average_pool(x: jax.Array) -> jax.Array:
 
 
 def halve(x: jax.Array) -> jax.Array:
-    """Returns the mean over 2x2 windows, stride 2: [N, ceil(H / 2), ceil(W / 2), C]; a window over the edge is the
-    mean of the pixels inside.
+    """Returns the mean over 2x2 windows with stride 2, [N, ceil(H / 2), ceil(W / 2), C].
+
+    A window over the edge is the mean of the pixels inside.
     """
     for axis in (1, 2):
         size = x.shape[axis]
@@ -215,8 +218,9 @@ def _inverse_counts(size: int) -> np.ndarray:
 
 
 def kaiming_normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Returns normal weights with variance 2 / fan-in (He et al., ICCV 2015); fan-in is the product of all axes but
-    the last.
+    """Returns normal weights with variance 2 / fan-in (He et al., ICCV 2015).
+
+    Fan-in is the product of all axes but the last.
     """
     values = jax.random.normal(
         key, (int(np.prod(shape)),)

@@ -80,8 +80,9 @@ def _template():
 
 
 def read_summary(folder: str | os.PathLike) -> dict:
-    """Returns the dictionary of the summary.json in a folder. Raises ValueError where there is none or it is not one
-    of ours.
+    """Returns the dictionary of the summary.json in a folder.
+
+    Raises ValueError where there is none or it is not one of ours.
     """
     path = Path(folder) / SUMMARY_FILE
     try:

@@ -62,8 +62,9 @@ class SearchSpace:
         return neighbors(arch, self.decisions)
 
     def index(self, arch: jax.Array) -> jax.Array:
-        """Returns the row of an architecture in the enumeration of the space, int32[]; the first decision varies
-        slowest.
+        """Returns the row of an architecture in the enumeration of the space, int32[].
+
+        The first decision varies slowest.
         """
         return index(arch, self.decisions)
 
@@ -106,8 +107,9 @@ def num_combinations(decisions: tuple[Decision, ...]) -> int:
 
 
 def radix_weights(decisions: tuple[Decision, ...]) -> np.ndarray:
-    """Returns the weight of each decision in an architecture's row, int64[D]; the last weighs one. Raises ValueError
-    past 2**31 rows.
+    """Returns the weight of each decision in an architecture's row, int64[D]; the last weighs one.
+
+    Raises ValueError past 2**31 rows.
     """
     if num_combinations(decisions) >= 2**31:
         raise ValueError(

@@ -18,10 +18,10 @@ from jaxnas.spaces.enumerated import EnumeratedSpace
 
 @dataclass(frozen=True)
 class CellSpace:
-    """The search space of all cells on a complete graph: nodes 0 to num_nodes - 1, an edge between each pair, from
-    the lower to the higher.
+    """The search space of all cells on a complete graph of `num_nodes` nodes.
 
-    A decision is the operation on one edge, in the order 0-1, 0-2, 1-2, 0-3, ... (by target, then by source).
+    Nodes are 0 to num_nodes - 1, with an edge between each pair, from the lower to the higher. A decision is the
+    operation on one edge, in the order 0-1, 0-2, 1-2, 0-3, ... (by target, then by source).
 
     Attributes:
         num_nodes: nodes of the cell, input and output included; 2 or more.
@@ -74,8 +74,9 @@ class CellSpace:
         return base.neighbors(arch, self.decisions)
 
     def index(self, arch: jax.Array) -> jax.Array:
-        """Returns the row of an architecture in the enumeration of the space, int32[]; the first edge varies
-        slowest.
+        """Returns the row of an architecture in the enumeration of the space, int32[].
+
+        The first edge varies slowest.
         """
         return base.index(arch, self.decisions)
 
@@ -106,19 +107,18 @@ class CellSpace:
         return jnp.where(live, arch, zeros.index(True)).astype(jnp.int32)
 
     def classes(self) -> np.ndarray:
-        """Returns for each row of the enumeration the row of its class's representative, int32[A]: the smallest row
-        of the class.
+        """Returns for each row of the enumeration the row of its class's representative, int32[A].
 
-        Two architectures are in one class when `graph.canonical_form` is the same. Raises ValueError where the space
-        is too large to enumerate.
+        The representative is the smallest row of the class. Two architectures are in one class when
+        `graph.canonical_form` is the same. Raises ValueError where the space is too large to enumerate.
         """
         return _classes(self)
 
     def canonical(self, arch: jax.Array) -> jax.Array:
-        """Returns the representative of an architecture's class, the member with the smallest index; `arch` may be
-        traced.
+        """Returns the representative of an architecture's class, the member with the smallest index.
 
-        In a space too large to enumerate, the architecture with its dead edges removed stands for it instead.
+        `arch` may be traced. In a space too large to enumerate, the architecture with its dead edges removed stands
+        for the class instead.
         """
         if self.num_architectures > base.MAX_ENUMERABLE:
             return self.pruned(arch)

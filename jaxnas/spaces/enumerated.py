@@ -13,8 +13,9 @@ from jaxnas.spaces.base import MAX_ENUMERABLE, Decision, checked
 
 @dataclass(frozen=True)
 class EnumeratedSpace:
-    """The same space as `space`, where an architecture is int32[1], its row in the enumeration. Neighbours are those
-    of `space`.
+    """The same space as `space`, where an architecture is int32[1], its row in the enumeration.
+
+    Neighbours are those of `space`.
 
     Raises:
         ValueError: where the space is too large to enumerate.
@@ -90,8 +91,9 @@ class EnumeratedSpace:
 
 @functools.lru_cache(maxsize=8)
 def neighbor_table(space) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the rows of each architecture's neighbours, int32[A, K], own rows last, and how many there are,
-    int32[A].
+    """Returns the rows of each architecture's neighbours, int32[A, K], and how many there are, int32[A].
+
+    An architecture's own rows come last and do not count.
     """
     with jax.ensure_compile_time_eval():
         rows = jnp.arange(space.num_architectures, dtype=jnp.int32)

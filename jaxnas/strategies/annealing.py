@@ -11,8 +11,10 @@ from jaxnas.strategies.base import Query, Strategy, checked_number
 
 
 class AnnealingState(NamedTuple):
-    """The current architecture int32[D] and its score float32[] (-inf before the first success); by how much the next
-    score may be lower, float32[]; and the logarithm of the temperatures' ratio from trial to trial, float32[].
+    """The current architecture int32[D], its score, the allowed loss and the cooling, each float32[].
+
+    The score is -inf before the first success. The allowed loss is by how much the next score may be lower, and the
+    cooling is the logarithm of the temperatures' ratio from trial to trial.
     """
 
     arch: jax.Array
@@ -23,12 +25,13 @@ class AnnealingState(NamedTuple):
 
 @functools.cache
 def simulated_annealing(space, *, initial_temperature: float = 0.1, final_temperature: float = 0.01) -> Strategy:
-    """Returns simulated annealing: a uniform neighbour of the current architecture takes its place if it is better,
-    and with probability exp(-loss / temperature) if it is worse.
+    """Returns simulated annealing: better neighbours are accepted, worse ones with a falling probability.
 
-    The temperature falls geometrically over the trials of the run. Trials are uniform draws until one succeeds.
-    Kirkpatrick, Gelatt and Vecchi, "Optimization by Simulated Annealing", Science 1983. It has no temperatures for
-    scores that are proportions; the defaults are for those, the last about the noise of a seed.
+    A uniform neighbour of the current architecture takes its place if it is better, and with probability
+    exp(-loss / temperature) if it is worse. The temperature falls geometrically over the trials of the run. Trials
+    are uniform draws until one succeeds. Kirkpatrick, Gelatt and Vecchi, "Optimization by Simulated Annealing",
+    Science 1983. It has no temperatures for scores that are proportions; the defaults are for those, the last about
+    the noise of a seed.
 
     Args:
         initial_temperature: of the first trial, in units of the score.

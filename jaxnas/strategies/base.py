@@ -11,8 +11,9 @@ LAST = -1
 
 
 class Query(NamedTuple):
-    """What a strategy asks: an architecture int32[D], and a fidelity int32[], an index into the benchmark's
-    fidelities (-1: the last).
+    """What a strategy asks: an architecture int32[D] and a fidelity int32[].
+
+    The fidelity is an index into the benchmark's fidelities (-1: the last).
     """
 
     arch: jax.Array
@@ -20,11 +21,10 @@ class Query(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What a strategy is told, all scalars: the validation `score` (larger is better, NaN: failed), its `cost`, the
-    stored `seed` that answered.
+    """What a strategy is told, all scalars: the validation `score`, its `cost`, the stored `seed` that answered.
 
-    `cost` is the price of the query's fidelity. What a run really pays, repeated queries taken into account, is in
-    its `Trials`.
+    A larger score is better, NaN means failed. `cost` is the price of the query's fidelity. What a run really pays,
+    repeated queries taken into account, is in its `Trials`.
     """
 
     score: jax.Array

@@ -12,8 +12,9 @@ from jaxnas.strategies.base import Query, Strategy, checked_number, checked_size
 
 
 class CrossEntropyState(NamedTuple):
-    """The marginals float32[D, V], a row a decision; and the current batch: architectures int32[B, D] and scores
-    float32[B].
+    """The marginals float32[D, V], a row a decision, and the current batch.
+
+    The batch is architectures int32[B, D] and scores float32[B].
     """
 
     marginals: jax.Array
@@ -23,14 +24,14 @@ class CrossEntropyState(NamedTuple):
 
 @functools.cache
 def cross_entropy(space, *, batch_size: int = 50, elite_share: float = 0.1, smoothing: float = 0.7) -> Strategy:
-    """Returns the cross-entropy method: decisions are drawn independently, from marginals that are refitted to the
-    best of each batch.
+    """Returns the cross-entropy method: draws from marginals that are refitted to the best of each batch.
 
-    The marginals start uniform. The elite's frequencies are mixed with the old marginals; failed trials are never
-    elite, and a batch without a success changes nothing. Rubinstein, "The Cross-Entropy Method for Combinatorial and
-    Continuous Optimization", Methodology and Computing in Applied Probability 1999; the smoothing is that of De Boer,
-    Kroese, Mannor and Rubinstein, "A Tutorial on the Cross-Entropy Method", Annals of Operations Research 2005, with
-    its usual elite share and smoothing, in smaller batches.
+    Decisions are drawn independently. The marginals start uniform. The elite's frequencies are mixed with the old
+    marginals; failed trials are never elite, and a batch without a success changes nothing. Rubinstein, "The
+    Cross-Entropy Method for Combinatorial and Continuous Optimization", Methodology and Computing in Applied
+    Probability 1999; the smoothing is that of De Boer, Kroese, Mannor and Rubinstein, "A Tutorial on the
+    Cross-Entropy Method", Annals of Operations Research 2005, with its usual elite share and smoothing, in smaller
+    batches.
 
     Args:
         batch_size: trials between two refits.

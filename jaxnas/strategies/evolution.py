@@ -19,12 +19,10 @@ class EvolutionState(NamedTuple):
 
 @functools.cache
 def regularized_evolution(space, *, population_size: int = 100, sample_size: int = 10) -> Strategy:
-    """Returns regularized evolution: a mutation of the best of a random sample joins the population, the oldest
-    member leaves.
+    """Returns regularized evolution: a mutation of the best of a random sample replaces the oldest member.
 
-    The first `population_size` trials are uniform draws. Samples are drawn with replacement.
-    Real, Aggarwal, Huang and Le, "Regularized Evolution for Image Classifier Architecture Search", AAAI 2019; its
-    defaults are used.
+    The first `population_size` trials are uniform draws. Samples are drawn with replacement. Real, Aggarwal, Huang
+    and Le, "Regularized Evolution for Image Classifier Architecture Search", AAAI 2019; its defaults are used.
 
     Args:
         population_size: members of the population.

@@ -13,8 +13,9 @@ from jaxnas.strategies.distribution import draw_choices, uniform_marginals
 
 
 class ReinforceState(NamedTuple):
-    """The policy's logits float32[D, V], -inf beyond a decision's own values; Adam's state; and the moving average of
-    the scores, float32[], NaN before the first success.
+    """The policy's logits float32[D, V]; Adam's state; and the moving average of the scores, float32[].
+
+    Logits are -inf beyond a decision's own values; the average is NaN before the first success.
     """
 
     logits: jax.Array
@@ -24,14 +25,13 @@ class ReinforceState(NamedTuple):
 
 @functools.cache
 def reinforce(space, *, learning_rate: float = 0.01, baseline_decay: float = 0.9) -> Strategy:
-    """Returns REINFORCE: decisions are drawn independently from a policy, which follows the gradient of the expected
-    score.
+    """Returns REINFORCE: draws from a policy that follows the gradient of the expected score.
 
-    The policy starts uniform. A trial moves it by one step of Adam, weighted by how far its score is above a moving
-    average of the scores before; a failed trial changes nothing. Williams, "Simple Statistical Gradient-Following
-    Algorithms for Connectionist Reinforcement Learning", Machine Learning 1992; for NAS, Zoph and Le, "Neural
-    Architecture Search with Reinforcement Learning", ICLR 2017. Without their recurrent controller, and with the
-    defaults of Dong and Yang, "NAS-Bench-201", ICLR 2020.
+    Decisions are drawn independently. The policy starts uniform. A trial moves it by one step of Adam, weighted by
+    how far its score is above a moving average of the scores before; a failed trial changes nothing. Williams,
+    "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning", Machine Learning
+    1992; for NAS, Zoph and Le, "Neural Architecture Search with Reinforcement Learning", ICLR 2017. Without their
+    recurrent controller, and with the defaults of Dong and Yang, "NAS-Bench-201", ICLR 2020.
 
     Args:
         learning_rate: of Adam.

@@ -14,9 +14,11 @@ BLOCK_SIZE = 16
 
 
 class SamplingState(NamedTuple):
-    """All trials of the run: architectures int32[T, D] and scores float32[T], NaN where failed or still to come, with T
-    rounded up to whole blocks; their prior probabilities over those of a uniform draw float32[T], None where that is
-    the prior; and the lowest score, float32[].
+    """All trials of the run, their prior probabilities, and the lowest score, float32[].
+
+    Trials are architectures int32[T, D] and scores float32[T], NaN where failed or still to come, with T rounded up
+    to whole blocks. Prior probabilities are divided by those of a uniform draw, float32[T]; None where that is the
+    prior.
     """
 
     archs: jax.Array
@@ -29,13 +31,13 @@ class SamplingState(NamedTuple):
 def reward_weighted_sampling(
     space, *, num_initial: int = 10, marginals: tuple[tuple[float, ...], ...] | None = None
 ) -> Strategy:
-    """Returns reward-weighted sampling: the parent of each mutation is drawn from all architectures evaluated so far,
-    with probability in proportion to its prior times its score above the lowest.
+    """Returns reward-weighted sampling: parents are drawn by score from all architectures evaluated so far.
 
-    The first `num_initial` trials are uniform draws, and so is a trial for which all weights are 0. Failed trials have
-    weight 0. This is Holland's fitness-proportionate selection without a death; scores are counted from the lowest as
-    in Grefenstette, "Optimization of Control Parameters for Genetic Algorithms", IEEE Transactions on Systems, Man and
-    Cybernetics 1986.
+    The parent of each mutation is drawn with probability in proportion to its prior times its score above the lowest.
+    The first `num_initial` trials are uniform draws, and so is a trial for which all weights are 0. Failed trials
+    have weight 0. This is Holland's fitness-proportionate selection without a death; scores are counted from the
+    lowest as in Grefenstette, "Optimization of Control Parameters for Genetic Algorithms", IEEE Transactions on
+    Systems, Man and Cybernetics 1986.
 
     Args:
         num_initial: uniform draws at the start.
@@ -70,8 +72,9 @@ def reward_weighted_sampling(
 
 
 def _draw(key: jax.Array, weights: jax.Array) -> jax.Array:
-    """Returns an index drawn in proportion to the weights [T], any where all are 0: a block, then a member of it, so
-    that no sum runs over all of them.
+    """Returns an index drawn in proportion to the weights [T], any where all are 0.
+
+    A block is drawn, then a member of it, so that no sum runs over all of them.
     """
     blocks = weights.reshape(-1, BLOCK_SIZE)
     first, second = jax.random.uniform(key, (2,))

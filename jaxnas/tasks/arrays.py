@@ -14,9 +14,10 @@ MIN_IMAGES = 10
 
 
 def task_from_npz(path: str | os.PathLike) -> Task:
-    """Returns the task of an `.npz` file with arrays `X`, `y` and optionally `split`, as `task_from_arrays` takes them.
+    """Returns the task of an `.npz` file with arrays `X`, `y` and optionally `split`.
 
-    Raises ValueError where the file cannot be read or its arrays are no task.
+    The arrays are as `task_from_arrays` takes them. Raises ValueError where the file cannot be read or its arrays are
+    no task.
     """
     path = Path(path)
     try:

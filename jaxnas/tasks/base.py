@@ -53,8 +53,9 @@ class Task:
 
     @property
     def sha256(self) -> str:
-        """Returns the SHA-256 of all arrays: shapes and little-endian values, in the order train, validation, test,
-        images before labels.
+        """Returns the SHA-256 of all arrays: shapes and little-endian values.
+
+        The order is train, validation, test, images before labels.
         """
         digest = hashlib.sha256()
         for split in SPLITS:
@@ -65,9 +66,7 @@ class Task:
 
 
 def normalized(name: str, splits: dict[str, Split], num_classes: int, card: str, licence: str) -> Task:
-    """Returns the task of these splits with the training images' mean and standard deviation taken out of all of
-    them.
-    """
+    """Returns the task of these splits, normalised by the training images' mean and standard deviation."""
     images = splits["train"].images.astype(np.float64)
     # Rounded, so that the order in which a version of NumPy sums does not show in the arrays and their hash.
     mean, deviation = (float(f"{value:.6g}") for value in (images.mean(), images.std()))

@@ -36,8 +36,9 @@ def digits() -> Task:
 
 @functools.cache
 def shifted_digits() -> Task:
-    """Returns the digits with each image moved by up to 2 pixels each way: a shift drawn anew each epoch, 4 fixed
-    ones in evaluation.
+    """Returns the digits with each image moved by up to 2 pixels each way.
+
+    In training a shift is drawn anew each epoch, in evaluation there are 4 fixed ones.
     """
     raw = _raw_splits()
     steps = range(-MAX_SHIFT, MAX_SHIFT + 1)
