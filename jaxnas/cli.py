@@ -35,72 +35,91 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="jaxnas", description="A research benchmark suite for neural architecture search in JAX.")
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for name, (text, add_options) in _COMMANDS.items():
+        add_options(commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}."))
+    return parser
 
-    def command(name: str, text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
 
-    listing = command("list", "list spaces, tasks, strategies and tables")
-    listing.add_argument("--json", action="store_true", help="as JSON")
+def _add_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON")
 
-    compare = command("compare", "compare strategies on tables; writes a report")
-    compare.add_argument(
-        "--benchmark", metavar="ID,ID,..", help="tables: identifiers or folders (default: the first that ships)"
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--benchmark",
+        metavar="ID,ID,..",
+        help="tables: identifiers or folders (default: the most informative that ships)",
     )
-    compare.add_argument(
+    parser.add_argument(
         "--strategies", default="all", metavar="a,b,file.py:mine", help="names, functions in files, or all (default)"
     )
-    compare.add_argument(
+    parser.add_argument(
         "--runs", type=_count, default=1000, metavar="N", help="independent runs of each strategy (default 1000)"
     )
-    compare.add_argument("--trials", type=_count, default=300, metavar="N", help="trials of a run (default 300)")
-    compare.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
-    compare.add_argument("--out", default="jaxnas-results", metavar="DIR", help="default jaxnas-results")
+    parser.add_argument("--trials", type=_count, default=300, metavar="N", help="trials of a run (default 300)")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    parser.add_argument("--out", default="jaxnas-results", metavar="DIR", help="default jaxnas-results")
 
-    search = command("search", "search by really training; goes on when run again")
-    _add_space_and_task(search)
-    search.add_argument("--strategy", required=True, metavar="X", help="a name, or file.py:NAME")
-    search.add_argument("--trials", type=_count, required=True, metavar="N", help="architectures to train")
-    search.add_argument("--epochs", type=_count, metavar="N", help="epochs of a training (default 10)")
-    search.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
-    search.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
 
-    build = command("build", "train a whole space on a task into a table; goes on when run again")
-    _add_space_and_task(build)
-    build.add_argument(
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    _add_space_and_task(parser)
+    parser.add_argument("--strategy", required=True, metavar="X", help="a name, or file.py:NAME")
+    parser.add_argument("--trials", type=_count, required=True, metavar="N", help="architectures to train")
+    parser.add_argument("--epochs", type=_count, metavar="N", help="epochs of a training (default 10)")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
+
+
+def _add_build(parser: argparse.ArgumentParser) -> None:
+    _add_space_and_task(parser)
+    parser.add_argument(
         "--limit", type=_count, metavar="N", help="train only a random sample of N classes of architectures"
     )
-    build.add_argument(
+    parser.add_argument(
         "--seeds", type=_count, default=1, metavar="K", help="trainings of each architecture (default 1)"
     )
-    build.add_argument("--epochs", type=_count, metavar="N", help="epochs of a training (default 10)")
-    build.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one a core)")
-    build.add_argument(
+    parser.add_argument("--epochs", type=_count, metavar="N", help="epochs of a training (default 10)")
+    parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one a core)")
+    parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"
     )
-    build.add_argument("--out", metavar="DIR", help="default jaxnas-tables/SPACE-TASK-v0")
+    parser.add_argument("--out", metavar="DIR", help="default jaxnas-tables/SPACE-TASK-v0")
 
-    verify = command("verify", "check a table against its hashes, and a sample of it by training it again")
-    verify.add_argument("id", metavar="ID", help="an identifier or a folder")
-    verify.add_argument(
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="an identifier or a folder")
+    parser.add_argument(
         "--sample", type=_natural, default=0, metavar="N", help="classes to train again (default 0: hashes only)"
     )
 
-    show = command("show", "describe an architecture and draw its cell")
-    show.add_argument("arch", metavar="ARCH", help="a string as the space writes it, or its row number")
-    show.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
-    show.add_argument(
+
+def _add_show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("arch", metavar="ARCH", help="a string as the space writes it, or its row number")
+    parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
+    parser.add_argument(
         "--task", default="shifted-digits", metavar="T", help="whose images the network is for (default shifted-digits)"
     )
-    show.add_argument("--out", metavar="FILE.svg", help="where to draw the cell")
+    parser.add_argument("--out", metavar="FILE.svg", help="where to draw the cell")
 
-    report = command("report", "write the page of a comparison again")
-    report.add_argument("folder", metavar="DIR", help="what `jaxnas compare --out DIR` wrote")
-    return parser
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="what `jaxnas compare --out DIR` wrote")
 
 
 def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
     parser.add_argument("--task", required=True, metavar="T", help="a name, file.py:NAME, or file.npz with X, y")
+
+
+_COMMANDS = {
+    "list": ("list spaces, tasks, strategies and tables", _add_list),
+    "compare": ("compare strategies on tables; writes a report", _add_compare),
+    "search": ("search by really training; goes on when run again", _add_search),
+    "build": ("train a whole space on a task into a table; goes on when run again", _add_build),
+    "verify": ("check a table against its hashes, and a sample of it by training it again", _add_verify),
+    "show": ("describe an architecture and draw its cell", _add_show),
+    "report": ("write the page of a comparison again", _add_report),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -119,8 +138,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     commands = importlib.import_module("jaxnas.commands")
+    run = getattr(commands, "list_all" if options.command == "list" else options.command)
     try:
-        return getattr(commands, options.command.replace("list", "list_all"))(options)
+        return run(options)
     except (ValueError, OSError) as error:
         return _fail(options.command, error, 2)
     except RuntimeError as error:

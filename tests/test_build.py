@@ -22,6 +22,7 @@ from jaxnas.table import Table
 from jaxnas.train import TrainConfig, evaluate
 
 HERE = Path(__file__).parent
+pytestmark = pytest.mark.slow
 SPACE, TASK = f"{HERE / 'mine.py'}:SPACE", f"{HERE / 'mine.py'}:task"
 
 
@@ -101,7 +102,6 @@ def test_parts_trained_apart_make_the_same_table(built, tmp_path):
     assert merged.manifest["content_hash"] == table.manifest["content_hash"]
 
 
-@pytest.mark.slow
 def test_killed_at_any_time_it_goes_on_to_the_same_table(built, tmp_path):
     code = (
         "import sys\nfrom jaxnas.build.driver import build\nfrom conftest import TINY\n"

@@ -157,6 +157,27 @@ def test_training_is_a_plain_loop_over_a_static_network(curves, task):
         assert curves.validation[0, 2, epoch] == int(correct)
 
 
+def test_the_final_statistics_are_means_over_the_first_batches_of_the_last_epoch(task):
+    network, _ = fit(SMALL, ARCHS[0], task, CONFIG, seed=1)
+    _, order_key = jax.random.split(training.training_key(jnp.asarray(network.arch), 1))
+    last_key = jax.random.fold_in(order_key, CONFIG.num_epochs - 1)
+    order, _ = training._order(last_key, task.train, len(task.train.labels) // CONFIG.batch_size, CONFIG.batch_size)
+
+    @nnx.jit
+    def statistics_of(network, images):
+        network = nnx.clone(network)
+        network(images, train=True, momentum=0.0)
+        return nnx.state(network, nnx.BatchStat)
+
+    batches = [statistics_of(network, task.train.images[0, indices]) for indices in np.asarray(order)[:4]]
+    expected = jax.tree.map(lambda *values: np.mean(values, axis=0), *batches)
+    jax.tree.map(
+        lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5),
+        nnx.state(network, nnx.BatchStat),
+        expected,
+    )
+
+
 def test_an_epoch_shows_each_image_at_most_once_in_views_of_equal_chance():
     split = Split(np.zeros((3, 103, 1, 1, 1), np.float32), np.zeros(103, np.int32))
     seen = []
