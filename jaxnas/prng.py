@@ -17,7 +17,9 @@ _ODD = 0x85EBCA6B
 
 
 def make_key(seed: int, prng: str = "threefry") -> jax.Array:
-    """Returns a typed PRNG key of the generator `prng`, one of `PRNGS`."""
+    """Returns a typed PRNG key of the generator `prng`, one of `PRNGS`. Raises ValueError on another name."""
+    if prng not in PRNGS:
+        raise ValueError(f"Expected a prng of {' or '.join(PRNGS)}, got {prng!r}.")
     return jax.random.key(seed, impl="threefry2x32" if prng == "threefry" else _hash_implementation())
 
 

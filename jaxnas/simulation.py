@@ -105,8 +105,6 @@ def run(
         ValueError: on numbers below 1, an unknown prng, or a strategy of another space.
     """
     _check(strategy, bench, num_trials=num_trials, num_runs=num_runs)
-    if prng not in random.PRNGS:
-        raise ValueError(f"Expected a prng of {' or '.join(random.PRNGS)}, got {prng!r}.")
     if strategy.jittable and bench.jittable:
         trials = _run_compiled(strategy, bench, num_trials, num_runs, seed, prng)
     else:

@@ -219,6 +219,9 @@ def evaluate(
     archs = np.asarray(archs, np.int32)
     if archs.ndim != 2 or archs.shape[1] != len(space.decisions) or not len(archs):
         raise ValueError(f"Expected architectures of shape [A, {len(space.decisions)}], got {list(archs.shape)}.")
+    if not len(seeds) or min(seeds) < 0:
+        raise ValueError(f"Expected one or more seeds of 0 or more, got {list(seeds)}.")
+    _check_trainable(space)
     check_fit(task, config)
     splits = jax.device_put((task.train, task.validation, task.test))
     seeds = jnp.asarray(seeds, jnp.int32)
@@ -241,6 +244,7 @@ def fit(space, arch, task: Task, config: TrainConfig = TrainConfig(), seed: int 
     The network is an ordinary Flax module. The training is the one that `evaluate` runs for this architecture and
     seed.
     """
+    _check_trainable(space)
     check_fit(task, config)
     arch = np.asarray(space.canonical(arch))
     splits = jax.device_put((task.train, task.validation, task.test))
@@ -250,6 +254,11 @@ def fit(space, arch, task: Task, config: TrainConfig = TrainConfig(), seed: int 
     )
     nnx.update(template, trainee.parameters, trainee.statistics)
     return specialize(template, tuple(int(choice) for choice in arch)), jax.device_get(curves)
+
+
+def _check_trainable(space) -> None:
+    if not hasattr(space, "operations"):
+        raise ValueError(f"Expected a space with networks, such as a CellSpace, got a {type(space).__name__}.")
 
 
 def check_fit(task: Task, config: TrainConfig) -> None:

@@ -126,3 +126,8 @@ def test_threefry_is_the_generator_of_jax_and_the_hash_is_another():
     np.testing.assert_array_equal(jax.random.bits(ours, (8,)), jax.random.bits(theirs, (8,)))
     assert prng.make_key(5).dtype == ours.dtype
     assert not np.array_equal(jax.random.bits(prng.make_key(5, "hash"), (8,)), jax.random.bits(theirs, (8,)))
+
+
+def test_an_unknown_generator_is_refused():
+    with pytest.raises(ValueError, match="Expected a prng of hash or threefry, got 'mersenne'"):
+        prng.make_key(0, "mersenne")

@@ -255,3 +255,17 @@ def test_a_batch_larger_than_the_data_is_refused(task):
 def test_impossible_configurations_are_refused(change, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         TrainConfig(**change)
+
+
+@pytest.mark.parametrize("seeds", [(), (0, -1)])
+def test_no_seeds_and_negative_seeds_are_refused(seeds, task):
+    with pytest.raises(ValueError, match="Expected one or more seeds of 0 or more"):
+        evaluate(SMALL, ARCHS[:1], task, CONFIG, seeds)
+
+
+def test_a_space_without_networks_is_refused(task):
+    space = SMALL.enumerated()
+    with pytest.raises(ValueError, match="Expected a space with networks"):
+        evaluate(space, [[0]], task, CONFIG)
+    with pytest.raises(ValueError, match="Expected a space with networks"):
+        fit(space, [0], task, CONFIG)
