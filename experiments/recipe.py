@@ -1,7 +1,7 @@
 """Measures how well recipes for tables tell architectures apart.
 
-Claim: with these recipes architectures differ by more than the noise of their seeds, and early epochs rank them about as
-well as the last one does.
+Claim: with these recipes architectures differ by more than the noise of their seeds, and early epochs rank them about
+as well as the last one does.
 Command: python experiments/recipe.py (goes on when run again; `--only NAME` for one recipe)
 Run time: about 10 minutes a recipe on two cores.
 Output: for each recipe the figures on the half of the sample that choices are made on and on the other half; the
