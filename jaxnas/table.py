@@ -375,8 +375,9 @@ def _read_columns(folder: Path) -> dict:
 
 
 def _values(column) -> np.ndarray:
-    """Returns the values of an Arrow array without nulls; its own `to_numpy` would load pandas."""
-    buffer = np.frombuffer(column.buffers()[-1], column.type.to_pandas_dtype())
+    """Returns the values of an Arrow array without nulls; Arrow's own ways would load pandas."""
+    name = str(column.type)
+    buffer = np.frombuffer(column.buffers()[-1], "float32" if name == "float" else name)
     return buffer[column.offset : column.offset + len(column)]
 
 
