@@ -1,4 +1,4 @@
-"""Compares search strategies on a table: the same as `jaxnas compare`, as a script to copy and change.
+"""Compares search strategies on a table: the runs of `jaxnas compare` without its page, a script to copy and change.
 
 Claim: on a complete table, a thousand runs of each strategy take seconds, compilation included.
 Command: python experiments/compare_strategies.py
@@ -30,13 +30,16 @@ CONFIG = Config()
 def main(config: Config = CONFIG) -> None:
     """Runs the comparison and writes its trials."""
     bench = jn.load(config.benchmark)
+    space = bench.space
     strategies = {
-        "random_search": jn.random_search(bench.space),
-        "local_search": jn.local_search(bench.space),
-        "regularized_evolution": jn.regularized_evolution(bench.space),
-        "regularized_evolution, population 20": jn.regularized_evolution(
-            bench.space, population_size=20, sample_size=5
-        ),
+        "random_search": jn.random_search(space),
+        "local_search": jn.local_search(space),
+        "regularized_evolution": jn.regularized_evolution(space, population_size=100, sample_size=10),
+        "genetic_algorithm": jn.genetic_algorithm(space, population_size=30),
+        "simulated_annealing": jn.simulated_annealing(space, initial_temperature=0.1, final_temperature=0.01),
+        "cross_entropy": jn.cross_entropy(space, batch_size=50, elite_share=0.1),
+        "reinforce": jn.reinforce(space, learning_rate=0.01),
+        "reward_weighted_sampling": jn.reward_weighted_sampling(space, num_initial=10),
     }
     started = time.perf_counter()
     trials = jn.compare(strategies, bench, num_trials=config.num_trials, num_runs=config.num_runs, seed=config.seed)

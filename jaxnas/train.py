@@ -165,7 +165,7 @@ def _estimate_statistics(definition, trainee: Trainee, arch: jax.Array, batches:
 
 
 def _num_correct(network: Network, arch: jax.Array, split: Split) -> jax.Array:
-    """Returns how many images of a split, views included, are classified correctly, with running statistics."""
+    """Returns how many images of a split, views included, are classified correctly."""
     images = split.images.reshape(-1, *split.images.shape[2:])
     labels = jnp.tile(split.labels, split.images.shape[0])
     num_batches = -(-len(labels) // EVALUATION_BATCH)
