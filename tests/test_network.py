@@ -260,7 +260,7 @@ def test_running_statistics_move_by_one_less_the_momentum():
         network = Network(SMALL, SKELETON, (6, 5, 1), NUM_CLASSES, choices(SMALL, ARCHS[0]), key=jax.random.key(0))
         network(images, train=True, momentum=momentum)
         moved[momentum] = network.stem.statistics["mean"][...]
-    batch = layers.convolve(images, network.stem.parameters["kernel"][...]).mean((0, 1, 2))
+    batch = layers.convolve(jnp.transpose(images, (3, 1, 2, 0)), network.stem.parameters["kernel"][...]).mean((1, 2, 3))
     np.testing.assert_allclose(moved[0.0], batch, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(moved[0.9], 0.1 * batch, rtol=1e-4, atol=1e-6)  # they were zero
     network(images)

@@ -16,7 +16,7 @@ from jaxnas.operations import OPERATIONS, layers
 from jaxnas.operations.base import IDENTITY, ZERO, Operation, as_operation
 
 CONTRACT = {**OPERATIONS, "tanh": SMALL.operations[-1]}
-SHAPE = (3, 5, 4, 2)
+SHAPE = (2, 5, 4, 3)  # channels, height, width, images
 
 over_operations = pytest.mark.parametrize("operation", CONTRACT.values(), ids=CONTRACT)
 
@@ -28,7 +28,7 @@ def normal(seed: int, shape) -> jax.Array:
 def arrays(operation: Operation, seed: int = 1) -> tuple[dict, dict]:
     """Returns arrays as after some training: initial ones have scales of 1 and shifts of 0, which hides errors."""
     random = np.random.RandomState(seed)
-    made = operation.arrays(jax.random.key(seed), SHAPE[-1])
+    made = operation.arrays(jax.random.key(seed), SHAPE[0])
     return jax.tree.map(lambda value: value + random.uniform(0.1, 0.5, value.shape).astype(value.dtype), made)
 
 
@@ -70,8 +70,8 @@ def test_gradients_of_operations_are_finite_differences(operation, train):
 @over_operations
 def test_parameters_fit_an_edge_and_come_back(operation):
     parameters, statistics = arrays(operation)
-    shapes = edges.array_shapes(operation, SHAPE[-1])
-    sizes = edges.slot_sizes(tuple(CONTRACT.values()), SHAPE[-1])
+    shapes = edges.array_shapes(operation, SHAPE[0])
+    sizes = edges.slot_sizes(tuple(CONTRACT.values()), SHAPE[0])
     for values, shape, size in zip((parameters, statistics), shapes, sizes, strict=True):
         vector = edges.pack(values, size)
         assert vector.shape == (size,)
@@ -99,9 +99,19 @@ def test_a_function_is_an_operation_without_arrays():
         as_operation("double")
 
 
+def test_a_function_is_given_images_first():
+    def first_image(x, parameters, statistics, train):
+        return jnp.broadcast_to(x[:1], x.shape), statistics
+
+    x = normal(0, SHAPE)
+    y, _ = as_operation(first_image)(x, {}, {}, False)
+    np.testing.assert_array_equal(y, jnp.broadcast_to(x[..., :1], SHAPE))
+    assert as_operation(first_image) == as_operation(first_image)
+
+
 def reference_convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     padding = ((kernel.shape[0] // 2,) * 2, (kernel.shape[1] // 2,) * 2)
-    return lax.conv_general_dilated(x, kernel, (stride,) * 2, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return lax.conv_general_dilated(x, kernel, (stride,) * 2, padding, dimension_numbers=("CHWN", "HWIO", "CHWN"))
 
 
 def assert_close(found, expected):
@@ -124,7 +134,7 @@ SIZES = [(1, 1), (1, 4), (2, 2), (3, 3), (4, 4), (5, 2), (6, 7), (9, 8)]
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_every_form_of_convolution_is_the_convolution(size, form, stride, monkeypatch):
     monkeypatch.setattr(layers, "convolution_form", lambda height, width: form)
-    x, kernel = normal(0, (2, *size, 3)), normal(1, (3, 3, 3, 5))
+    x, kernel = normal(0, (3, *size, 2)), normal(1, (3, 3, 3, 5))
 
     found, expected = (
         value_and_gradients(function, stride)(x, kernel) for function in (layers.convolve, reference_convolution)
@@ -136,7 +146,7 @@ def test_every_form_of_convolution_is_the_convolution(size, form, stride, monkey
 @pytest.mark.parametrize("form", ["full", "row", "direct"])
 def test_vmap_over_kernels_is_a_loop_without_grouped_convolutions(form, stride, monkeypatch):
     monkeypatch.setattr(layers, "convolution_form", lambda height, width: form)
-    xs, kernels = normal(0, (3, 2, 5, 4, 3)), normal(1, (3, 3, 3, 3, 4))
+    xs, kernels = normal(0, (3, 3, 5, 4, 2)), normal(1, (3, 3, 3, 3, 4))
 
     ours, reference = (value_and_gradients(function, stride) for function in (layers.convolve, reference_convolution))
     expected = [reference(x, kernel) for x, kernel in zip(xs, kernels, strict=True)]
@@ -155,19 +165,20 @@ def test_the_form_of_convolution_goes_by_the_size():
 
 
 def test_pointwise_convolution_is_the_convolution():
-    x, kernel = normal(0, (2, 4, 3, 3)), normal(1, (3, 5))
+    x, kernel = normal(0, (3, 4, 3, 2)), normal(1, (3, 5))
     assert_close(layers.convolve_pointwise(x, kernel), reference_convolution(x, kernel[None, None], 1))
 
 
 def naive_batch_norm(x, scale, bias):
+    x = jnp.moveaxis(x, 0, -1)
     mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
-    return scale * (x - mean) / jnp.sqrt(variance + layers.EPSILON) + bias
+    return jnp.moveaxis(scale * (x - mean) / jnp.sqrt(variance + layers.EPSILON) + bias, -1, 0)
 
 
-@pytest.mark.parametrize("shape", [(4, 3, 5, 2), (6, 1, 1, 3), (1, 2, 2, 1)])
+@pytest.mark.parametrize("shape", [(2, 3, 5, 4), (3, 1, 1, 6), (1, 2, 2, 1)])
 def test_batch_norm_is_the_plain_formula_with_its_gradients(shape):
-    x, scale, bias = 1 + 2 * normal(0, shape), normal(1, shape[-1:]), normal(2, shape[-1:])
-    statistics = {"mean": normal(3, shape[-1:]), "variance": jnp.exp(normal(4, shape[-1:]))}
+    x, scale, bias = 1 + 2 * normal(0, shape), normal(1, shape[:1]), normal(2, shape[:1])
+    statistics = {"mean": normal(3, shape[:1]), "variance": jnp.exp(normal(4, shape[:1]))}
 
     def ours(x, scale, bias):
         return layers.batch_norm(x, {"scale": scale, "bias": bias}, statistics, True)[0]
@@ -183,15 +194,15 @@ def test_batch_norm_is_the_plain_formula_with_its_gradients(shape):
 
 def test_training_returns_the_statistics_of_the_batch_and_evaluation_uses_the_given_ones():
     x = 1 + 2 * normal(0, SHAPE)
-    parameters = {"scale": normal(1, SHAPE[-1:]), "bias": normal(2, SHAPE[-1:])}
-    statistics = {"mean": normal(3, SHAPE[-1:]), "variance": jnp.exp(normal(4, SHAPE[-1:]))}
+    parameters = {"scale": normal(1, SHAPE[:1]), "bias": normal(2, SHAPE[:1])}
+    statistics = {"mean": normal(3, SHAPE[:1]), "variance": jnp.exp(normal(4, SHAPE[:1]))}
     of_batch = layers.batch_norm(x, parameters, statistics, True)[1]
-    assert_close(of_batch["mean"], x.mean((0, 1, 2)))
-    assert_close(of_batch["variance"], x.var((0, 1, 2)))
+    assert_close(of_batch["mean"], x.mean((1, 2, 3)))
+    assert_close(of_batch["variance"], x.var((1, 2, 3)))
     evaluated, unchanged = layers.batch_norm(x, parameters, statistics, False)
     assert unchanged is statistics
-    normal_x = (x - statistics["mean"]) / jnp.sqrt(statistics["variance"] + layers.EPSILON)
-    assert_close(evaluated, normal_x * parameters["scale"] + parameters["bias"])
+    normal_x = (jnp.moveaxis(x, 0, -1) - statistics["mean"]) / jnp.sqrt(statistics["variance"] + layers.EPSILON)
+    assert_close(jnp.moveaxis(evaluated, 0, -1), normal_x * parameters["scale"] + parameters["bias"])
 
 
 def window_means(x: jax.Array, size: int, stride: int, padding) -> jax.Array:

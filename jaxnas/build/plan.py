@@ -14,7 +14,7 @@ from jaxnas.table import describe_space
 from jaxnas.train import TrainConfig
 
 CHUNK_SIZE = 16
-PLAN_NAME = "switch-sequential-2"  # how trainings are compiled and batched; it changes when that changes their numbers
+PLAN_NAME = "switch-sequential-3"  # how trainings are compiled and batched; it changes when that changes their numbers
 _ORDER_SEED = 0
 
 

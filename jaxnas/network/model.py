@@ -162,7 +162,7 @@ class Network(nnx.Module):
         """
         if self.arch is None:
             arch = self.space.pruned(arch)
-        x = self.stem(x, train, momentum)
+        x = self.stem(jnp.transpose(x, (3, 1, 2, 0)), train, momentum)
         for number, cell in enumerate(self.cells):
             if number and number % self.skeleton.cells_per_stage == 0:
                 x = self.reductions[number // self.skeleton.cells_per_stage - 1](x, train, momentum)
@@ -248,7 +248,7 @@ def _init_reduction(key, in_channels):
 def _head(x, parameters, statistics, train):
     normal, statistics = layers.batch_norm(x, parameters, statistics, train)
     features = jax.nn.relu(normal).mean((1, 2))
-    return features @ parameters["kernel"] + parameters["offset"], statistics
+    return features.T @ parameters["kernel"] + parameters["offset"], statistics
 
 
 def _init_head(key, num_channels, num_classes):

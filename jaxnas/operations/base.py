@@ -1,7 +1,10 @@
 """What an operation is: a pure function on the feature map of one edge of a cell, with the arrays that it needs."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import jax.numpy as jnp
 
 ZERO = "zero"
 IDENTITY = "identity"
@@ -14,9 +17,10 @@ class Operation:
 
     Attributes:
         name: what architecture strings call it.
-        apply: `(x, parameters, statistics, train) -> (y, statistics)`, pure. `x` and `y` are float32[N, H, W, C];
-            `parameters` and `statistics` are dicts of arrays as `init` makes them; `train` is a Python bool. In
-            training, the statistics returned are those of the batch, which the network averages.
+        apply: `(x, parameters, statistics, train) -> (y, statistics)`, pure. `x` and `y` are float32[C, H, W, N]: the
+            images of a batch last, the fast order on CPU. `parameters` and `statistics` are dicts of arrays as `init`
+            makes them; `train` is a Python bool. In training, the statistics returned are those of the batch, which
+            the network averages.
         init: `(key, num_channels) -> (parameters, statistics)`; None where the operation has no arrays.
         linear: `(x, parameters) -> z`, an expensive first part, of the shape of x; `apply` is then given z for x.
             Training keeps z for the backward pass, so that this part runs forward once; what `apply` does is run
@@ -46,10 +50,21 @@ class Operation:
 def as_operation(value: Operation | Callable) -> Operation:
     """Returns `value` if it is an operation, else a function as an operation without arrays.
 
-    The function takes `(x, parameters, statistics, train)`.
+    The function takes `(x, parameters, statistics, train)` with x as float32[N, H, W, C], as Flax modules do.
     """
     if isinstance(value, Operation):
         return value
     if callable(value):
-        return Operation(value.__name__, value)
+        return Operation(value.__name__, _images_last(value))
     raise ValueError(f"Expected an operation: a name, an Operation or a function, got {value!r}.")
+
+
+@functools.cache
+def _images_last(function: Callable) -> Callable:
+    """Returns a function on [N, H, W, C] as one on [C, H, W, N]."""
+
+    def apply(x, parameters, statistics, train):
+        y, statistics = function(jnp.transpose(x, (3, 1, 2, 0)), parameters, statistics, train)
+        return jnp.transpose(y, (3, 1, 2, 0)), statistics
+
+    return apply
