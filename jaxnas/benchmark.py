@@ -14,11 +14,12 @@ import numpy as np
 
 from jaxnas import catalog, prng
 from jaxnas.spaces.base import Decision, SearchSpace, radix_weights
-from jaxnas.strategies.base import Observation
+from jaxnas.strategies.base import Observation, checked_number
 from jaxnas.table import Table, describe_space
 from jaxnas.train import TrainConfig, check_fit, evaluate
 
 NOISES = ("seed", "mean")
+SIZES = ("parameters", "flops")
 
 
 def load(source: str | os.PathLike, *, noise: str = "seed", space=None) -> "TableBenchmark":
@@ -72,6 +73,20 @@ class TableBenchmark:
     def __repr__(self) -> str:
         return f"TableBenchmark({self.table.id!r}, noise={self.noise!r})"
 
+    def size(self, name: str) -> Callable:
+        """Returns the function `arch int32[D] -> float32` of an architecture's size, for strategies.
+
+        `name` is `"parameters"` or `"flops"`; FLOPs are multiply-accumulates for one image. It is the same function
+        each time. Raises ValueError on another name.
+        """
+        return _table_size(self, name)
+
+    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+        """Returns the sizes of architectures [..., D], int64[...]; `name` as in `size`."""
+        if name not in SIZES:
+            raise ValueError(f"Expected a size of {' or '.join(SIZES)}, got {name!r}.")
+        return getattr(self.table, f"num_{name}")[self.table.class_of[self.rows(archs)]]
+
     def rows(self, archs: np.ndarray) -> np.ndarray:
         """Returns the rows of architectures [..., D], or of rows [..., 1], in the enumeration: int64[...]."""
         archs = np.asarray(archs)
@@ -101,6 +116,13 @@ class TableBenchmark:
     def worst(self) -> float:
         """Returns the lowest mean test score of any architecture at the last fidelity. For the analysis only."""
         return float(np.nanmin(_mean_over_seeds(self.table.scores("test"))[:, -1]))
+
+
+@functools.cache
+def _table_size(bench: TableBenchmark, name: str) -> Callable:
+    values = bench.sizes(name, np.arange(bench.space.num_architectures)[:, None]).astype(np.float32)
+    weights = radix_weights(bench.space.decisions).astype(np.int32)
+    return lambda arch: _at(jnp.asarray(values), _row(weights, arch))
 
 
 def _mean_over_seeds(scores: np.ndarray) -> np.ndarray:
@@ -137,19 +159,74 @@ def _query_table_mean(weights, class_of, validation, prices, query, key) -> Obse
 
 
 def _look_up(weights, class_of, validation, prices, query, seed) -> Observation:
-    arch = jnp.asarray(query.arch)
-    if arch.shape not in ((1,), weights.shape):
-        raise ValueError(f"Expected an architecture of the benchmark's space or a row, got shape {list(arch.shape)}.")
-    row = arch[0] if arch.shape != weights.shape else (arch * weights).sum()
+    row = _row(weights, query.arch)
     _, num_seeds, num_fidelities = validation.shape
     fidelity = jnp.where(query.fidelity < 0, query.fidelity + num_fidelities, query.fidelity)
     position = (_at(class_of, row) * num_seeds + seed) * num_fidelities + fidelity
     return Observation(_at(validation.reshape(-1), position), _at(prices, fidelity), jnp.int32(0))
 
 
+def _row(weights, arch) -> jax.Array:
+    arch = jnp.asarray(arch)
+    if arch.shape not in ((1,), weights.shape):
+        raise ValueError(f"Expected an architecture of the benchmark's space or a row, got shape {list(arch.shape)}.")
+    return arch[0] if arch.shape != weights.shape else (arch * weights).sum()
+
+
 def _at(values: jax.Array, position: jax.Array) -> jax.Array:
     """Returns values[position] without a check of the bounds."""
     return values.at[position].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+
+class ObjectiveBenchmark:
+    """A benchmark whose score is that of another one, less a weight times the size of the architecture.
+
+    For every strategy with one objective. Test scores and the optimum are taken less the same.
+
+    Args:
+        bench: a `TableBenchmark`.
+        weight: how much score a unit of size costs, 0 or more: 1e-6 takes a point of accuracy for 10,000 parameters.
+        size: `"parameters"` or `"flops"`.
+
+    Raises:
+        ValueError: on a negative weight or an unknown size.
+    """
+
+    jittable = True
+
+    def __init__(self, bench: TableBenchmark, *, weight: float, size: str = "parameters"):
+        checked_number("weight", weight, at_least=0)
+        self.bench, self.weight, self.size_name = bench, weight, size
+        self.table, self.space, self.fidelities = bench.table, bench.space, bench.fidelities
+        everything = np.arange(bench.space.num_architectures)[:, None]
+        penalties = jnp.asarray(weight * bench.sizes(size, everything), jnp.float32)
+        weights = radix_weights(bench.space.decisions).astype(np.int32)
+        self.query = jax.tree_util.Partial(_query_less, weights, penalties, bench.query)
+        self.optimum, self.worst = (float(choose(self.test_scores(everything))) for choose in (np.nanmax, np.nanmin))
+
+    def __repr__(self) -> str:
+        return f"ObjectiveBenchmark({self.bench!r}, weight={self.weight!r}, size={self.size_name!r})"
+
+    def size(self, name: str) -> Callable:
+        """Returns the function of an architecture's size, as `TableBenchmark.size`."""
+        return self.bench.size(name)
+
+    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+        """Returns the sizes of architectures, as `TableBenchmark.sizes`."""
+        return self.bench.sizes(name, archs)
+
+    def test_scores(self, archs: np.ndarray) -> np.ndarray:
+        """Returns the test scores of architectures [..., D] less the weighted sizes. For the analysis only."""
+        return self.bench.test_scores(archs) - self.weight * self.bench.sizes(self.size_name, archs)
+
+    def validation_scores(self, archs: np.ndarray) -> np.ndarray:
+        """Returns the validation scores of architectures [..., D] less the weighted sizes."""
+        return self.bench.validation_scores(archs) - self.weight * self.bench.sizes(self.size_name, archs)
+
+
+def _query_less(weights, penalties, query_function, query, key) -> Observation:
+    observation = query_function(query, key)
+    return observation._replace(score=observation.score - _at(penalties, _row(weights, query.arch)))
 
 
 class FunctionBenchmark:

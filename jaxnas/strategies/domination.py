@@ -1,0 +1,57 @@
+"""Ranks of solutions by two objectives: a score that is to be large and a size that is to be small."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.strategies.base import failed_as_worst
+
+
+def as_objectives(score: jax.Array, size: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns the score and the size, (-inf, inf) where the score is NaN, so that a failure is dominated by all."""
+    return failed_as_worst(score), jnp.where(jnp.isnan(score), jnp.inf, size)
+
+
+def domination_ranks(scores: jax.Array, sizes: jax.Array) -> jax.Array:
+    """Returns the number of the front that each solution lies on, int32[n]; 0 is the best, that of no dominators.
+
+    A solution dominates another one where it is no worse in both objectives and better in one. Deb, Pratap, Agarwal
+    and Meyarivan, "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", IEEE Transactions on Evolutionary
+    Computation, 2002.
+    """
+    no_worse = (scores[:, None] >= scores) & (sizes[:, None] <= sizes)
+    dominates = no_worse & ~no_worse.T
+
+    def peel(carry):
+        ranks, left, number = carry
+        front = left & ~(dominates & left[:, None]).any(0)
+        return jnp.where(front, number, ranks), left & ~front, number + 1
+
+    start = (jnp.zeros(scores.shape, jnp.int32), jnp.ones(scores.shape, bool), jnp.int32(0))
+    return jax.lax.while_loop(lambda carry: carry[1].any(), peel, start)[0]
+
+
+def crowding_distances(scores: jax.Array, sizes: jax.Array, ranks: jax.Array) -> jax.Array:
+    """Returns how far the neighbours of each solution on its front lie apart, float32[n], inf at a front's ends.
+
+    Each objective is measured in its range over all solutions. Deb et al. (see `domination_ranks`).
+    """
+    total = jnp.zeros(scores.shape)
+    for values in (scores, sizes):
+        order = jnp.lexsort((values, ranks))
+        ordered, front = values[order], ranks[order]
+        gap = ordered[2:] - ordered[:-2]
+        inside = (front[2:] == front[1:-1]) & (front[:-2] == front[1:-1])
+        gaps = jnp.full(scores.shape, jnp.inf).at[1:-1].set(jnp.where(inside, gap / _finite_range(values), jnp.inf))
+        total = total.at[order].add(jnp.nan_to_num(gaps, nan=0.0, posinf=jnp.inf))
+    return total
+
+
+def _finite_range(values: jax.Array) -> jax.Array:
+    finite = jnp.isfinite(values)
+    span = jnp.max(values, where=finite, initial=-jnp.inf) - jnp.min(values, where=finite, initial=jnp.inf)
+    return jnp.where(span > 0, span, 1)
+
+
+def preference(ranks: jax.Array, distances: jax.Array) -> jax.Array:
+    """Returns the solutions' numbers, int32[n], best first: by front, on a front the least crowded first."""
+    return jnp.lexsort((-distances, ranks))
