@@ -19,7 +19,7 @@ from jaxnas.build.verification import retrain
 from jaxnas.catalog import task as find_task
 from jaxnas.network.size import network_size
 from jaxnas.table import Table
-from jaxnas.train import TrainConfig, evaluate
+from jaxnas.train import Curves, TrainConfig, evaluate
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.slow
@@ -181,6 +181,15 @@ def other_rate(manifest, arrays):
     manifest["training"] = manifest["training"] | {"learning_rate": 0.25}
 
 
+def slow_rate(manifest, arrays):
+    manifest["training"] = manifest["training"] | {"learning_rate": 0.001}
+
+
+def two_percent_moved(manifest, arrays):
+    moved = np.random.RandomState(0).rand(*arrays["validation"].shape) < 0.02
+    arrays["validation"][moved] = (arrays["validation"][moved] + 5) % 41
+
+
 def other_first_loss(manifest, arrays):
     arrays["first_loss"] *= 1.001
 
@@ -198,6 +207,7 @@ def other_task(manifest, arrays):
     [
         (nothing, None),
         (moved_counts, "counts"),
+        (two_percent_moved, "counts"),
         (other_rate, "counts"),
         (other_first_loss, "first loss"),
         (other_parameters, "parameters"),
@@ -205,16 +215,34 @@ def other_task(manifest, arrays):
     ],
 )
 def test_training_a_sample_again_finds_what_was_changed(change, failing, built, tmp_path):
-    checks = retrain(edited(built[0], tmp_path, change), 3, seed=0)
+    checks = retrain(edited(built[0], tmp_path, change), 40, seed=0)
     failed = [check.text for check in checks if not check.passed]
     assert (failing is None) == (not failed)
     assert failing is None or any(failing in text for text in failed)
 
 
-def test_counts_of_another_processor_are_not_compared(built, tmp_path):
-    def other_machine(manifest, arrays):
+def on_another_processor(change):
+    def changed(manifest, arrays):
         manifest["machine"] = manifest["machine"] | {"features": ["other"]}
-        moved_counts(manifest, arrays)
+        change(manifest, arrays)
 
-    checks = retrain(edited(built[0], tmp_path, other_machine), 2, seed=0)
-    assert "not compared" in checks[-1].text
+    return changed
+
+
+def single_seed(manifest, arrays):
+    manifest["seeds"] = [0]
+    for name in Curves._fields:
+        arrays[name] = arrays[name][:, :1]
+    moved_counts(manifest, arrays)
+
+
+def test_counts_of_a_single_seed_from_another_processor_are_not_compared(built, tmp_path):
+    checks = retrain(edited(built[0], tmp_path, on_another_processor(single_seed)), 2, seed=0)
+    assert checks[-1].passed and "not compared" in checks[-1].text
+
+
+@pytest.mark.parametrize(("change", "passes"), [(nothing, True), (slow_rate, False)])
+def test_counts_from_another_processor_are_compared_by_their_mean(change, passes, built, tmp_path):
+    checks = retrain(edited(built[0], tmp_path, on_another_processor(change)), 20, seed=0)
+    assert "standard errors" in checks[-1].text
+    assert checks[-1].passed == passes
