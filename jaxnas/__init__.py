@@ -32,6 +32,7 @@ _PUBLIC = {
     "constrained": "strategies.constraint",
     "cross_entropy": "strategies.distribution",
     "evaluate": "train",
+    "exhaustive_search": "strategies.random",
     "fit": "train",
     "genetic_algorithm": "strategies.genetic",
     "incumbents": "analysis.trajectory",

@@ -18,6 +18,7 @@ TASKS = {
 }
 STRATEGIES = {
     "random_search": "jaxnas.strategies.random:random_search",
+    "exhaustive_search": "jaxnas.strategies.random:exhaustive_search",
     "local_search": "jaxnas.strategies.local:local_search",
     "regularized_evolution": "jaxnas.strategies.evolution:regularized_evolution",
     "genetic_algorithm": "jaxnas.strategies.genetic:genetic_algorithm",

@@ -15,6 +15,7 @@ from scipy.stats import chisquare
 
 import jaxnas as jn
 from jaxnas import catalog
+from jaxnas.strategies import visited
 
 HYPERPARAMETERS = {  # small ones, so that short runs reach all phases
     "regularized_evolution": {"population_size": 8, "sample_size": 3},
@@ -194,6 +195,34 @@ def test_random_search_is_uniform_and_its_draws_are_independent(space_name):
     assert chisquare(np.bincount(pairs.ravel(), minlength=size**2)).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("space_name", ["small", "small-rows", "mixed", "nb201"])
+def test_random_search_without_replacement_is_a_random_order(space_name):
+    space, bench = SPACES[space_name], make_bench(space_name)
+    size = space.num_architectures
+    strategy = jn.random_search(space, replacement=False)
+    trials = jn.run(strategy, bench, num_trials=min(size, 500), num_runs=200)
+    rows = rows_of(trials.query.arch, space)
+    assert all(len(set(run.tolist())) == rows.shape[1] for run in rows)
+    expected = 200 * np.bincount(np.arange(size) % 5) / size
+    for place in (0, 7):
+        assert chisquare(np.bincount(rows[:, place] % 5, minlength=5), expected).pvalue > 1e-3
+    assert 70 < (rows[:, 0] < rows[:, 1]).sum() < 130
+
+
+def test_an_exhausted_order_begins_anew():
+    trials = jn.run(jn.random_search(SMALL, replacement=False), make_bench("small"), num_trials=250, num_runs=2)
+    rows = rows_of(trials.query.arch, SMALL)
+    np.testing.assert_array_equal(rows[:, :125], rows[:, 125:])
+
+
+@pytest.mark.parametrize("space_name", ["small", "small-rows", "mixed"])
+def test_exhaustive_search_goes_through_the_rows(space_name):
+    space = SPACES[space_name]
+    trials = jn.run(jn.exhaustive_search(space), make_bench(space_name), num_trials=130, num_runs=2)
+    expected = np.arange(130) % space.num_architectures
+    np.testing.assert_array_equal(rows_of(trials.query.arch, space), np.stack([expected, expected]))
+
+
 # Regularized evolution
 
 CORNERS = np.repeat(np.arange(5, dtype=np.int32)[:, None], 6, axis=1)
@@ -272,45 +301,66 @@ def neighbors(arch: tuple[int, ...], space) -> set[tuple[int, ...]]:
     }
 
 
-def local_steps(archs: np.ndarray, scores: np.ndarray, space) -> tuple[int, list[tuple[int, ...]]]:
+def local_steps(archs: np.ndarray, scores: np.ndarray, space, improvement: str) -> tuple[int, list[tuple[int, ...]]]:
     """Follows one run of local search by its rules. Returns the number of moves and the centres it ended at.
 
     Raises AssertionError where a query is no untried neighbour of the centre, though there is one.
     """
-    center, best, untried = None, -np.inf, set()
-    moves, ends = 0, []
+    center, best, untried, visited = None, -np.inf, set(), set()
+    tried, moves, ends = {}, 0, []
     for arch, score in zip(map(tuple, archs.tolist()), scores, strict=True):
         restarts = not untried
-        if restarts and center is not None:
-            ends.append(center)
-            center, best = None, -np.inf
+        if restarts:
+            ends += [center] if center is not None else []
+            center, best, tried = None, -np.inf, {}
         assert restarts or arch in untried
         untried.discard(arch)
-        if score > best:
+        visited.add(arch)
+        tried[arch] = -np.inf if np.isnan(score) else score
+        winner = max(tried, key=tried.get)
+        if (restarts or improvement == "first" or not untried) and tried[winner] > best:
             moves += not restarts
-            center, best, untried = arch, score, neighbors(arch, space)
+            center, best, tried, untried = winner, tried[winner], {}, neighbors(winner, space) - visited
     return moves, ends
 
 
+@pytest.mark.parametrize("improvement", ["first", "best"])
 @pytest.mark.parametrize("failed", [0.0, 0.4])
 @pytest.mark.parametrize("noise", ["mean", "seed"])
 @pytest.mark.parametrize("space_name", ["small", "small-rows", "mixed"])
-def test_local_search_tries_each_neighbor_of_its_centre_once_then_restarts(space_name, noise, failed):
+def test_local_search_tries_each_neighbor_of_its_centre_once_then_restarts(space_name, noise, failed, improvement):
     space, bench = SPACES[space_name], make_bench(space_name, noise, failed)
     plain = getattr(space, "space", space)
-    trials = jn.run(jn.local_search(space), bench, num_trials=200, num_runs=10)
+    num_trials = space.num_architectures * 9 // 10
+    trials = jn.run(jn.local_search(space, improvement=improvement), bench, num_trials=num_trials, num_runs=10)
     archs = trials.query.arch
     if plain is not space:
         archs = np.stack(np.unravel_index(archs[..., 0], [len(decision.values) for decision in plain.decisions]), -1)
     mean = np.nanmean(bench.table.scores("validation")[..., -1], axis=1) if failed == 0 else None
+    all_moves = all_ends = 0
     for run in range(10):
-        moves, ends = local_steps(archs[run], trials.observation.score[run], plain)
-        assert moves > 3
-        assert len(ends) > 3
-        if noise == "mean" and failed == 0:
-            for end in ends:  # local optima
-                around = np.array(list(neighbors(end, plain)))
-                assert mean[rows_of(np.array(end), plain)] > mean[rows_of(around, plain)].max()
+        moves, ends = local_steps(archs[run], trials.observation.score[run], plain, improvement)
+        all_moves, all_ends = all_moves + moves, all_ends + len(ends)
+        if noise == "mean" and failed == 0 and ends:  # later climbs may end beside what was tried before
+            around = np.array(list(neighbors(ends[0], plain)))
+            assert mean[rows_of(np.array(ends[0]), plain)] > mean[rows_of(around, plain)].max()
+    assert min(all_moves, all_ends) >= 5
+
+
+@pytest.mark.parametrize("space_name", ["nb201", "nb201-rows"])
+def test_local_search_asks_for_no_architecture_twice(space_name):
+    trials = jn.run(jn.local_search(SPACES[space_name]), make_bench(space_name), num_trials=300, num_runs=20)
+    rows = rows_of(trials.query.arch, SPACES[space_name])
+    assert all(len(set(run.tolist())) == 300 for run in rows)
+
+
+def test_the_record_of_a_large_space_is_a_list_and_acts_alike(monkeypatch):
+    strategy = jn.local_search.__wrapped__(SMALL)
+    bench = make_bench("small")
+    expected = jn.run(strategy, bench, num_trials=60, num_runs=3)
+    monkeypatch.setattr(visited, "MAX_BITS", 10)
+    assert visited.nothing_visited(SMALL, 60).shape == (60, len(SMALL.decisions))
+    assert_equal_trials(jn.run(jn.local_search.__wrapped__(SMALL), bench, num_trials=60, num_runs=3), expected)
 
 
 @pytest.mark.parametrize("space_name", ["small", "small-rows", "mixed"])
@@ -335,4 +385,6 @@ def test_local_search_never_settles_on_a_failed_start():
     state = strategy.tell(state, 0, start, jn.Observation(jnp.float32(np.nan), 1, 0))
     keys = jax.random.split(jax.random.key(1), 5000)
     asked = jax.jit(jax.vmap(lambda key: SMALL.index(strategy.ask(state, 1, key).arch)))(keys)
-    assert chisquare(np.bincount(asked, minlength=125)).pvalue > 1e-3  # a fresh uniform draw
+    others = np.delete(np.bincount(asked, minlength=125), 7)
+    assert chisquare(others).pvalue > 1e-3  # a fresh uniform draw
+    assert others.sum() > 4990
