@@ -2,6 +2,7 @@
 only.
 """
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -16,6 +17,7 @@ import numpy as np
 SCHEMA_VERSION = 1
 SPLITS = ("train", "validation", "test")
 TABLE_FILE, MANIFEST_FILE, CARD_FILE = "table.parquet", "manifest.json", "README.md"
+TEMPORARY_SUFFIX = ".tmp"
 
 _CURVES = (*SPLITS, "loss")
 _FIRST_STEP = ("first_loss", "first_gradient_norm")
@@ -311,7 +313,7 @@ def read_manifest(folder: Path) -> dict:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Writes a file so that it is either the old one or the new one, whatever happens."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY_SUFFIX)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -319,9 +321,24 @@ def replace_file(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+    except FileNotFoundError:
+        if not path.exists():  # else another process wrote the file since, and removed what it took for a leftover
+            raise
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files that a killed process left in a folder.
+
+    They are known by the file itself having been written since, so that no file being written now is lost.
+    """
+    for temporary in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+        path = folder / temporary.name.removeprefix(".").removesuffix(TEMPORARY_SUFFIX).rpartition(".")[0]
+        with contextlib.suppress(FileNotFoundError):
+            if path != folder and path.stat().st_mtime_ns > temporary.stat().st_mtime_ns:
+                temporary.unlink()
 
 
 def _parquet_bytes(table: Table) -> bytes:

@@ -1,11 +1,14 @@
 """Building a table: workers train the chunks of a plan, and their shards become a table."""
 
+import collections
 import contextlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,13 +16,16 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.build.card import table_card
-from jaxnas.build.plan import PLAN_NAME, Plan, make_plan, read_shard, shard_path
+from jaxnas.build.plan import PLAN_NAMES, Chunk, Plan, make_plan
 from jaxnas.build.provenance import git_commit, machine, versions
+from jaxnas.build.worker import finished_arrays
 from jaxnas.network.size import network_size
-from jaxnas.table import SPLITS, Table, base_manifest, replace_file, write
+from jaxnas.table import SPLITS, Table, base_manifest, remove_leftovers, replace_file, write
 from jaxnas.train import Curves, TrainConfig, check_fit
 
 POLL_SECONDS = 0.5
+LOG_LINES = 1000  # of a worker that failed
+_GOES_ON = "run again, the build goes on from there"
 
 
 def build(
@@ -37,7 +43,8 @@ def build(
 ) -> Table | None:
     """Returns the table of a space on a task, after training every class; run again, it goes on where it stopped.
 
-    The folder holds the plan and a shard for each finished chunk of trainings, and at the end the table.
+    The folder holds the plan and a shard for each finished chunk of trainings, and at the end the table. Nothing is
+    locked: whatever is killed, the next call goes on, and several may run at once.
 
     Args:
         space_name, task_name: as `jaxnas.catalog` knows them.
@@ -50,7 +57,7 @@ def build(
 
     Raises:
         ValueError: on wrong arguments.
-        RuntimeError: where a worker failed.
+        RuntimeError: where a worker failed, or the folder cannot be written to.
     """
     space, task = catalog.space(space_name), catalog.task(task_name)
     if not hasattr(space, "classes"):
@@ -59,59 +66,95 @@ def build(
     folder = Path(folder)
     plan = make_plan(space_name, task_name, config, num_seeds, limit)
     part = replace(plan, chunks=plan.chunks[shard[0] - 1 :: shard[1]])
-    (folder / "shards").mkdir(parents=True, exist_ok=True)
     plan_path = folder / ("plan.json" if shard[1] == 1 else f"plan-{shard[0]}-of-{shard[1]}.json")
-    replace_file(plan_path, part.to_json().encode())
-    _discard_unreadable(folder, part)
-    if _missing(folder, part):
-        _run_workers(plan_path, part, num_processes, progress)
-    if shard[1] > 1:
-        return None
-    table = _collect(folder, plan, space, task, table_id)
-    return write(table, folder, table_card(table, task, space_name, task_name, limit))
+    with _writing(folder):
+        (folder / "shards").mkdir(parents=True, exist_ok=True)
+        replace_file(plan_path, part.to_json().encode())
+    _train_missing(plan_path, part, num_processes, progress)
+    table = _collect(folder, plan, space, task, table_id) if shard[1] == 1 else None
+    with _writing(folder):
+        if table:
+            table = write(table, folder, table_card(table, task, space_name, task_name, limit))
+        for written in (folder, folder / "shards"):
+            remove_leftovers(written)
+    return table
 
 
-def _missing(folder: Path, plan: Plan) -> list:
-    return [chunk for chunk in plan.chunks if not shard_path(folder, chunk).exists()]
+@contextlib.contextmanager
+def _writing(folder: Path):
+    """Turns what prevents writing into a RuntimeError of one line."""
+    try:
+        yield
+    except OSError as error:
+        raise RuntimeError(f"Expected to write into {folder}, got: {error.strerror or error}; {_GOES_ON}.") from error
 
 
-def _discard_unreadable(folder: Path, plan: Plan) -> None:
-    for chunk in plan.chunks:
-        path = shard_path(folder, chunk)
-        if path.exists() and read_shard(path, len(chunk.rows)) is None:
-            path.unlink()
+def _missing(folder: Path, chunks: Sequence[Chunk]) -> list[Chunk]:
+    return [chunk for chunk in chunks if finished_arrays(folder, chunk) is None]
 
 
-def _run_workers(plan_path: Path, plan: Plan, num_processes: int | None, progress) -> None:
-    """Starts the workers and waits until all have ended. Raises RuntimeError where chunks are missing then."""
-    folder = plan_path.parent
-    cores, num_processes = _processes(num_processes, len(_missing(folder, plan)))
-    logs = [folder / f"worker-{number}.log" for number in range(num_processes)]
+def _train_missing(plan_path: Path, plan: Plan, num_processes: int | None, progress) -> None:
+    """Starts workers and waits until all have ended. Raises RuntimeError where chunks are missing then."""
+    total = sum(len(chunk.rows) for chunk in plan.chunks)
+    missing = plan.chunks
+
+    def look() -> None:
+        nonlocal missing
+        missing = _missing(plan_path.parent, missing)
+        if progress:
+            progress(total - sum(len(chunk.rows) for chunk in missing), total)
+
+    look()
+    if not missing:
+        return
+    cores, num_processes = _processes(num_processes, len(missing))
     with contextlib.ExitStack() as stack:
-        workers = []
-        for number, core in enumerate(cores):
-            command = [sys.executable, "-m", "jaxnas.build.worker", str(plan_path)]
-            command += ["--worker", f"{number}/{num_processes}"]
-            command += [] if core is None else ["--core", str(core)]
-            log = stack.enter_context(open(logs[number], "w"))
-            environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-            workers.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment))
-            stack.callback(workers[-1].terminate)
-        while any(worker.poll() is None for worker in workers):
-            _report(folder, plan, progress)
+        workers = [
+            _start_worker(stack, [str(plan_path), "--worker", f"{number}/{num_processes}"], core)
+            for number, core in enumerate(cores)
+        ]
+        while any(worker.poll() is None for worker, _ in workers):
             time.sleep(POLL_SECONDS)
-    _report(folder, plan, progress)
-    if _missing(folder, plan):
-        lines = [log.read_text().strip().splitlines() for log in logs]
-        last = next((text[-1] for text in lines if text), "no output")
-        raise RuntimeError(f"Expected every worker to finish, got {len(_missing(folder, plan))} chunks missing: {last}")
+            look()
+    look()
+    if missing:
+        reason = _failure(plan_path.parent, workers)
+        raise RuntimeError(f"Expected every worker to finish, got {len(missing)} chunks missing: {reason}; {_GOES_ON}.")
 
 
-def _report(folder: Path, plan: Plan, progress) -> None:
-    if progress:
-        missing = sum(len(chunk.rows) for chunk in _missing(folder, plan))
-        total = sum(len(chunk.rows) for chunk in plan.chunks)
-        progress(total - missing, total)
+def _start_worker(stack: contextlib.ExitStack, options: list[str], core: int | None):
+    """Returns a worker and its last lines of output, as they come; leaving the stack ends it.
+
+    The output goes through a pipe, since a full disk could not take it.
+    """
+    command = [sys.executable, "-m", "jaxnas.build.worker", *options]
+    command += ["--parent", str(os.getpid())] if os.name == "posix" else []  # elsewhere a launcher is between the two
+    command += [] if core is None else ["--core", str(core)]
+    environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    worker = stack.enter_context(subprocess.Popen(command, env=environment, **output))
+    lines = collections.deque(maxlen=LOG_LINES)
+    reader = threading.Thread(target=lines.extend, args=(worker.stdout,), daemon=True)
+    reader.start()
+    stack.callback(reader.join)
+    stack.callback(worker.terminate)
+    return worker, lines
+
+
+def _failure(folder: Path, workers: list) -> str:
+    """Returns what ended the first worker that failed, and writes what such workers printed to worker-<number>.log."""
+    reasons = []
+    for number, (worker, lines) in enumerate(workers):
+        text = "".join(lines).strip()
+        if worker.returncode:
+            with contextlib.suppress(OSError):
+                replace_file(folder / f"worker-{number}.log", text.encode())
+        if worker.returncode < 0:
+            name = signal.strsignal(-worker.returncode)
+            reasons.append(f"a worker was ended by signal {-worker.returncode} ({name})")
+        elif worker.returncode:
+            reasons.append(text.splitlines()[-1] if text else f"a worker ended with exit code {worker.returncode}")
+    return reasons[0] if reasons else "no worker failed, but shards or plan were changed meanwhile"
 
 
 def _processes(num_processes: int | None, num_chunks: int) -> tuple[list[int | None], int]:
@@ -121,7 +164,8 @@ def _processes(num_processes: int | None, num_chunks: int) -> tuple[list[int | N
     available = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     on_cpu = jax.default_backend() == "cpu"
     if num_processes is None:
-        num_processes = min(max(len(available), 1), num_chunks) if on_cpu else 1
+        num_processes = max(len(available), 1) if on_cpu else 1
+    num_processes = min(num_processes, num_chunks)
     if not (on_cpu and available):
         return [None] * num_processes, num_processes
     return [available[number % len(available)] for number in range(num_processes)], num_processes
@@ -133,7 +177,9 @@ def _collect(folder: Path, plan: Plan, space, task, table_id: str | None) -> Tab
     trained = np.zeros(len(representatives), bool)
     curves = dict.fromkeys(Curves._fields)
     for chunk in plan.chunks:
-        arrays = read_shard(shard_path(folder, chunk), len(chunk.rows))
+        arrays = finished_arrays(folder, chunk)
+        if arrays is None:
+            raise RuntimeError(f"Expected the shard {chunk.name} in {folder}, got none or a damaged one; {_GOES_ON}.")
         classes = np.searchsorted(representatives, chunk.rows)
         trained[classes] = True
         for name, values in arrays.items():
@@ -164,7 +210,7 @@ def _manifest(plan: Plan, space, task, table_id: str | None) -> dict:
         **manifest,
         "id": table_id or f"{space.name}-{task.name}-v0",
         "training": asdict(plan.config),
-        "plan": PLAN_NAME,
+        "plan": PLAN_NAMES[plan.training_plan],
         "versions": versions(),
         "machine": machine(),
         "git_commit": git_commit(),

@@ -3,55 +3,85 @@ missing.
 
 Workers share nothing but the folder. Worker i begins with chunks i, i + N, ... and then takes what is still missing,
 from the end; two may at worst train the same chunk, to the same numbers. A shard appears by one rename, so that it
-is whole or not there.
+is whole or not there; one that was damaged since counts as missing.
 """
 
 import argparse
 import io
 import os
+import sys
+import traceback
 from pathlib import Path
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs a worker; with `--core` it keeps to that core and to one thread."""
+    """Runs a worker; with `--core` it keeps to that core and to one thread.
+
+    What stops it is the last line of its standard error.
+    """
     parser = argparse.ArgumentParser(prog="python -m jaxnas.build.worker", description=__doc__)
     parser.add_argument("plan", type=Path, help="plan.json of a build")
     parser.add_argument("--worker", required=True, help="i/N, from 0/N")
     parser.add_argument("--core", type=int, help="the core to keep to")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="the process without which it stops")
     options = parser.parse_args(arguments)
     if options.core is not None:  # before JAX starts its threads
         os.sched_setaffinity(0, {options.core})
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
     number, count = (int(part) for part in options.worker.split("/"))
-    work(options.plan, number, count)
+    try:
+        work(options.plan, number, count, options.parent)
+    except Exception as error:
+        traceback.print_exc()  # which may end in lines that say little
+        lines = str(error).splitlines() or ["no message"]
+        sys.exit(f"{type(error).__name__}: {lines[0]}")
 
 
-def work(plan_path: Path, number: int, count: int) -> None:
-    """Trains the missing chunks of a plan as worker `number` of `count`; stops when its parent process has gone."""
+def work(plan_path: Path, number: int, count: int, parent: int) -> None:
+    """Trains the missing chunks of a plan as worker `number` of `count`.
+
+    It stops after the training during which the process `parent` has gone, also where that was killed.
+    """
     from jaxnas.build.plan import plan_from_json, shard_path
     from jaxnas.train import use_compilation_cache
 
+    def stop_without_parent() -> None:
+        if os.getppid() != parent:
+            sys.exit("The process that started this worker has gone.")
+
     use_compilation_cache()
-    parent = os.getppid()
     plan = plan_from_json(plan_path.read_text())
     folder = plan_path.parent
     own = plan.chunks[number::count]
     others = sorted(set(plan.chunks) - set(own), key=plan.chunks.index, reverse=True)
     for chunk in (*own, *others):
-        path = shard_path(folder, chunk)
-        if os.getppid() != parent:
-            return
-        if not path.exists():
-            _write_shard(path, _train_chunk(plan, chunk))
+        stop_without_parent()
+        if finished_arrays(folder, chunk) is None:
+            arrays = _train_chunk(plan, chunk, stop_without_parent)
+            if finished_arrays(folder, chunk) is None:  # no other worker was faster
+                _write_shard(shard_path(folder, chunk), arrays)
 
 
-def _train_chunk(plan, chunk) -> dict:
+def finished_arrays(folder: Path, chunk) -> dict | None:
+    """Returns the arrays of a chunk's shard, None where it is missing or damaged and must be trained (again)."""
+    from jaxnas.build.plan import read_shard, shard_path
+    from jaxnas.train import Curves
+
+    try:
+        arrays = read_shard(shard_path(folder, chunk), len(chunk.rows))
+    except (NotImplementedError, RuntimeError):  # zipfile on changed bits: "not supported", "encrypted"
+        return None
+    return arrays if arrays is not None and set(arrays) == set(Curves._fields) else None
+
+
+def _train_chunk(plan, chunk, progress) -> dict:
     from jaxnas import catalog
     from jaxnas.train import evaluate
 
     space = catalog.space(plan.space)
     archs = [space.arch_at(row) for row in chunk.rows]
-    return evaluate(space, archs, catalog.task(plan.task), plan.config, plan.seeds)._asdict()
+    task = catalog.task(plan.task)
+    return evaluate(space, archs, task, plan.config, plan.seeds, progress, plan=plan.training_plan)._asdict()
 
 
 def _write_shard(path: Path, arrays: dict) -> None:

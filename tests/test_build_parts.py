@@ -1,0 +1,123 @@
+"""What builds stand on: damaged shards, leftovers of killed writers, reasons of failures, the time left."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from jaxnas import commands
+from jaxnas import table as tables
+from jaxnas.build import driver, plan, worker
+from jaxnas.train import Curves
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory) -> tuple[Path, plan.Chunk, dict]:
+    """Returns the folder, the chunk and the arrays of one shard."""
+    folder = tmp_path_factory.mktemp("shard")
+    (folder / "shards").mkdir()
+    chunk = plan.Chunk("chunk", (3, 1, 4))
+    random = np.random.RandomState(0)
+    arrays = {name: random.randint(0, 40, (3, 2, 2)).astype(np.float32) for name in Curves._fields}
+    worker._write_shard(plan.shard_path(folder, chunk), arrays)
+    return folder, chunk, arrays
+
+
+def changed_bit(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data, place: data[:place],
+        lambda data, place: data[:place] + bytes(len(data) - place),
+        changed_bit,
+        lambda data, place: changed_bit(changed_bit(data, place), (place + 701) % len(data)),
+    ],
+    ids=["cut off", "ends in zeros", "changed bit", "two changed bits"],
+)
+def test_a_damaged_shard_counts_as_missing(damage, shard):
+    folder, chunk, arrays = shard
+    path = plan.shard_path(folder, chunk)
+    data = path.read_bytes()
+    detected = 0
+    places = range(0, len(data), 5)
+    for place in places:
+        path.write_bytes(damage(data, place))
+        found = worker.finished_arrays(folder, chunk)
+        detected += found is None
+        if found is not None:  # what was changed is no part of the arrays, such as a time of writing
+            for name, values in arrays.items():
+                np.testing.assert_array_equal(found[name], values, strict=True)
+    path.write_bytes(data)
+    assert detected > len(places) / 2
+    assert worker.finished_arrays(folder, chunk) is not None
+
+
+def test_leftovers_are_removed_once_their_file_was_written_since(tmp_path):
+    for name in (".a.12345678.tmp", ".b.12345678.tmp", ".note.tmp"):
+        (tmp_path / name).write_bytes(b"half")
+    os.utime(tmp_path / ".a.12345678.tmp", (1, 1))
+    (tmp_path / "b").write_bytes(b"older")
+    os.utime(tmp_path / "b", (1, 1))
+    tables.replace_file(tmp_path / "a", b"whole")
+    tables.remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.12345678.tmp", ".note.tmp", "a", "b"]
+
+
+def test_a_writer_whose_temporary_file_was_removed_accepts_the_others_file(tmp_path, monkeypatch):
+    def other_is_faster(handle):
+        monkeypatch.undo()
+        (mine,) = tmp_path.glob(".*.tmp")
+        os.utime(mine, (1, 1))
+        tables.replace_file(tmp_path / "a", b"whole")
+        tables.remove_leftovers(tmp_path)
+        assert not list(tmp_path.glob(".*.tmp"))
+
+    monkeypatch.setattr(os, "fsync", other_is_faster)
+    tables.replace_file(tmp_path / "a", b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"whole"
+
+
+def test_a_workers_last_line_is_its_error(tmp_path, monkeypatch, capsys):
+    def work(*_):
+        error = ValueError("shapes differ\nand much more")
+        error.add_note("a note that would come last")
+        raise error
+
+    monkeypatch.setattr(worker, "work", work)
+    with pytest.raises(SystemExit) as stopped:
+        worker.main([str(tmp_path / "plan.json"), "--worker", "0/1"])
+    assert stopped.value.code == "ValueError: shapes differ"
+    assert "a note that would come last" in capsys.readouterr().err
+
+
+def test_the_reason_is_that_of_a_worker_that_failed(tmp_path):
+    fine = (SimpleNamespace(returncode=0), ["a harmless warning\n"])
+    failed = (SimpleNamespace(returncode=1), ["Traceback\n", "ValueError: shapes differ\n"])
+    silent = (SimpleNamespace(returncode=3), [])
+    ended = (SimpleNamespace(returncode=-9), ["a harmless warning\n"])
+    assert driver._failure(tmp_path, [fine, failed]) == "ValueError: shapes differ"
+    assert driver._failure(tmp_path, [fine, silent]) == "a worker ended with exit code 3"
+    assert driver._failure(tmp_path, [ended, failed]) == "a worker was ended by signal 9 (Killed)"
+    assert driver._failure(tmp_path, [fine]) == "no worker failed, but shards or plan were changed meanwhile"
+
+
+def test_time_left_is_known_after_the_first_chunk_of_this_run():
+    times = {"now": 0.0}
+    left = commands._time_left(lambda: times["now"])
+    assert left(100, 400) == ""  # 100 were there before
+    times["now"] = 50
+    assert left(100, 400) == ""
+    times["now"] = 100
+    assert left(110, 400) == "0:48:20 left"
+    times["now"] = 160
+    assert left(110, 400) == "0:47:20 left"
+    times["now"] = 200
+    assert left(130, 400) == "0:30:00 left"
+    times["now"] = 9999
+    assert left(400, 400) == "0:00:00 left"

@@ -1,0 +1,350 @@
+"""Builds under kill -9, beside another builder, on a full disk: always the undisturbed table."""
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import TINY
+
+from jaxnas import commands
+from jaxnas import table as tables
+from jaxnas.build import driver, plan, worker
+from jaxnas.build.driver import build
+from jaxnas.build.plan import make_plan, shard_path
+from jaxnas.cli import main
+from jaxnas.table import Table
+
+HERE = Path(__file__).parent
+pytestmark = pytest.mark.slow
+PATIENCE = 900  # seconds until a test gives up: nothing here depends on how fast the machine is
+CHUNK_SIZE = 3
+
+# The command line on the smallest networks, in small chunks, with files of no more than FILE_SIZE bytes.
+COMMAND = f"""
+import os
+import resource
+import sys
+from conftest import TINY
+from jaxnas import cli, commands
+from jaxnas.build import plan
+commands._config, plan.CHUNK_SIZE = (lambda *_: TINY), {CHUNK_SIZE}
+size = int(os.environ.get("FILE_SIZE", resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+# A task that makes workers slow (PAUSE), lets none go on once there are HOLD shards, or kills them while they write
+# (CRASH).
+PACED = """
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from mine import SPACE
+from mine import task as quick
+
+PARENT = os.getppid()
+
+
+def crash(source, target):
+    if str(target).endswith(".npz"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.rename(source, target)
+
+
+if "CRASH" in os.environ:
+    os.replace = crash
+
+
+def task():
+    if sys.argv[0].endswith("worker.py"):
+        shards = Path(sys.argv[1]).parent / "shards"
+        time.sleep(float(os.environ.get("PAUSE", 0)))
+        hold = int(os.environ.get("HOLD", 10**6))
+        while len(list(shards.glob("*.npz"))) >= hold and os.getppid() == PARENT:
+            time.sleep(0.01)
+    return quick()
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_chunks_and_importable_tests():
+    """Worker processes import tests/mine.py; here and there a chunk holds few classes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "CHUNK_SIZE", CHUNK_SIZE)
+        patch.setattr(commands, "_config", lambda *_: TINY)
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
+        yield
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory) -> tuple[str, str]:
+    """Returns the names of the space and of the task."""
+    path = tmp_path_factory.mktemp("paced") / "paced.py"
+    path.write_text(PACED)
+    return f"{path}:SPACE", f"{path}:task"
+
+
+@pytest.fixture(scope="module")
+def built(names, tmp_path_factory) -> tuple[Path, Table]:
+    """Returns the folder and the table of an undisturbed build by two processes."""
+    folder = tmp_path_factory.mktemp("built")
+    return folder, build(*names, folder, config=TINY, num_seeds=2, num_processes=2)
+
+
+@pytest.fixture
+def start():
+    """Returns a function that starts a builder in a process group of its own; what is left of each is killed after."""
+    groups = []
+
+    def started(names, folder, *options, **environment) -> subprocess.Popen:
+        command = [sys.executable, "-c", COMMAND, "build", "--space", names[0], "--task", names[1], "--seeds", "2"]
+        command += ["--out", str(folder), *options]
+        builder = subprocess.Popen(
+            command,
+            env={**os.environ, **{name: str(value) for name, value in environment.items()}},
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        groups.append(builder.pid)
+        return builder
+
+    yield started
+    for group in groups:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
+@pytest.fixture
+def complete(built, tmp_path) -> Path:
+    """Returns a folder with all shards, for a build that trains nothing."""
+    shutil.copytree(built[0] / "shards", tmp_path / "complete" / "shards")
+    return tmp_path / "complete"
+
+
+def go_on(names, folder: Path, **options) -> Table:
+    """Returns the table after the build has gone on in this process, and checks that it left nothing else behind."""
+    table = build(*names, folder, config=TINY, num_seeds=2, num_processes=2, **options)
+    assert Table.read(folder).manifest == table.manifest
+    assert not leftovers(folder)
+    return table
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.tmp"))
+
+
+def num_shards(folder: Path) -> int:
+    return len(list((folder / "shards").glob("*.npz")))
+
+
+def wait_until(condition) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+def parents() -> dict[int, int]:
+    """Returns the parent of each living process."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found[int(path.parent.name)] = int(parent)
+    return found
+
+
+def workers_of(builder: subprocess.Popen) -> list[int]:
+    return sorted(child for child, parent in parents().items() if parent == builder.pid)
+
+
+def kill(number: int, whole_group: bool = False) -> int:
+    """Kills a living process, or its group, and returns 1."""
+    (os.killpg if whole_group else os.kill)(number, signal.SIGKILL)
+    return 1
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers in /proc")
+
+
+@needs_proc
+def test_killed_ten_times_it_goes_on_to_the_same_table(names, built, start, tmp_path):
+    random = np.random.RandomState(0)
+    total = len(make_plan(*names, TINY, 2).chunks)
+    hold = total - 2  # two workers then leave a chunk or two, however late a kill comes
+    kills = 0
+
+    def run(**environment):
+        builder = start(names, tmp_path, "--processes", "2", **environment)
+        wait_until(lambda: len(workers_of(builder)) == 2)
+        return builder, workers_of(builder)
+
+    def gone(*processes):
+        wait_until(lambda: not set(processes) & set(parents()))
+
+    # before the first chunk: the builder alone, while its workers start; they end by themselves
+    builder, workers = run(HOLD=0)
+    kills += kill(builder.pid)
+    gone(*workers)
+    builder.wait()
+    assert not num_shards(tmp_path)
+
+    # both workers, as each writes its first shard: the builder says so, and their temporary files stay for now
+    builder, workers = run(CRASH=1)
+    kills += len(workers)
+    message = builder.communicate(timeout=PATIENCE)[1].splitlines()[-1]
+    assert builder.returncode == 1
+    assert f"got {total} chunks missing: a worker was ended by signal 9" in message
+    assert len(leftovers(tmp_path / "shards")) == 2
+
+    # at random moments between chunks: a worker, then the builder or the whole group
+    for whole_group in (False, True, False):
+        before = num_shards(tmp_path)
+        builder, workers = run(HOLD=hold, PAUSE=0.1)
+        wait_until(lambda before=before: num_shards(tmp_path) > before)
+        time.sleep(random.uniform(0, 0.3))
+        kills += kill(random.choice(workers))
+        time.sleep(random.uniform(0, 0.3))
+        kills += kill(builder.pid, whole_group)
+        gone(*workers)
+        builder.wait()
+
+    # before the last chunk
+    builder, workers = run(HOLD=hold)
+    wait_until(lambda: num_shards(tmp_path) >= hold)
+    kills += kill(builder.pid)
+    gone(*workers)
+    builder.wait()
+
+    assert kills >= 10
+    assert 0 < total - num_shards(tmp_path) <= 2
+    assert not (tmp_path / tables.MANIFEST_FILE).exists()
+    assert go_on(names, tmp_path).manifest["content_hash"] == built[1].manifest["content_hash"]
+
+
+def test_two_builders_at_once_make_the_same_table(names, built, start, tmp_path):
+    builders = [start(names, tmp_path, "--processes", "1") for _ in range(2)]
+    messages = [builder.communicate(timeout=PATIENCE)[1] for builder in builders]
+    assert [builder.returncode for builder in builders] == [0, 0], messages
+    assert Table.read(tmp_path).manifest["content_hash"] == built[1].manifest["content_hash"]
+    assert not leftovers(tmp_path)
+
+
+def killed(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("write", range(4), ids=["plan", "table", "card", "manifest"])
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_a_builder_killed_while_it_writes_a_file_leaves_no_wrong_table(write, rebuilt, names, built, complete):
+    if rebuilt:
+        go_on(names, complete, limit=9)
+    replacing = os.replace
+    written = iter([replacing] * write + [killed])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", lambda *paths: next(written)(*paths))
+        patch.setattr(os, "unlink", lambda path: None)  # a killed process tidies nothing
+        with pytest.raises(KeyboardInterrupt):
+            build(*names, complete, config=TINY, num_seeds=2)
+    assert len(leftovers(complete)) == 1
+    if rebuilt and write < 2:  # the old table is whole
+        assert Table.read(complete).trained.sum() == 9
+    else:
+        with pytest.raises(ValueError, match="Expected "):
+            Table.read(complete)
+    assert go_on(names, complete).manifest["content_hash"] == built[1].manifest["content_hash"]
+
+
+@pytest.mark.parametrize("write", range(4), ids=["plan", "table", "card", "manifest"])
+def test_a_full_disk_is_reported_in_one_line(write, names, built, complete, capsys):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    written = iter([os.fsync] * write + [full])
+    command = ["build", "--space", names[0], "--task", names[1], "--seeds", "2", "--out", str(complete)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: next(written)(handle))
+        assert main(command) == 1
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith(f"jaxnas build: Expected to write into {complete}, got: No space left on device; run ")
+    assert not leftovers(complete)
+    assert main(command) == 0
+    assert Table.read(complete).manifest["content_hash"] == built[1].manifest["content_hash"]
+
+
+def test_a_worker_that_cannot_write_is_reported_in_one_line(names, built, start, complete, tmp_path):
+    folder = tmp_path / "small"
+    builder = start(names, folder, "--processes", "1", "--limit", str(CHUNK_SIZE), FILE_SIZE=1000)
+    message = builder.communicate(timeout=PATIENCE)[1].splitlines()[-1]
+    assert builder.returncode == 1
+    expected = "jaxnas build: Expected every worker to finish, got 1 chunks missing: OSError: [Errno 27] File too large"
+    assert message.startswith(expected)
+    assert "Traceback" in (folder / "worker-0.log").read_text()
+    assert not num_shards(folder)
+    assert not leftovers(folder)
+    undisturbed = go_on(names, complete, limit=CHUNK_SIZE)
+    assert go_on(names, folder, limit=CHUNK_SIZE).manifest["content_hash"] == undisturbed.manifest["content_hash"]
+
+
+def test_a_folder_that_cannot_be_made_is_wrong_input(names, tmp_path, capsys):
+    (tmp_path / "file").write_text("not a folder")
+    command = ["build", "--space", names[0], "--task", names[1], "--out", str(tmp_path / "file" / "table")]
+    assert main(command) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("jaxnas build: Expected a folder to write into, got ")
+    (tmp_path / "shards").write_text("not a folder")
+    with pytest.raises(RuntimeError, match=r"^Expected to write into .*, got: File exists; run again"):
+        build(*names, tmp_path, config=TINY)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind root")
+def test_a_folder_without_permission_is_wrong_input(names, tmp_path, capsys):
+    tmp_path.chmod(0o500)
+    assert main(["build", "--space", names[0], "--task", names[1], "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.endswith("Permission denied.\n")
+
+
+def test_a_complete_build_trains_nothing_again(names, built, complete, monkeypatch):
+    monkeypatch.setattr(driver, "_start_worker", killed)
+    reports = []
+    table = go_on(names, complete, progress=lambda *numbers: reports.append(numbers))
+    assert go_on(names, complete).manifest == table.manifest
+    assert table.manifest["content_hash"] == built[1].manifest["content_hash"]
+    assert set(reports) == {(60, 60)}
+    assert build(*names, complete, config=TINY, num_seeds=2, shard=(90, 99)) is None  # a part without chunks
+
+
+def test_a_shard_lost_at_the_last_moment_is_reported(names, complete, monkeypatch):
+    monkeypatch.setattr(driver, "_train_missing", lambda *_: None)
+    next((complete / "shards").iterdir()).unlink()
+    with pytest.raises(RuntimeError, match=r"^Expected the shard .*; run again, the build goes on"):
+        build(*names, complete, config=TINY, num_seeds=2)
+
+
+def test_failed_trainings_stay_as_rows_and_are_counted(names, complete, capsys):
+    chunk = make_plan(*names, TINY, 2).chunks[0]
+    arrays = worker.finished_arrays(complete, chunk)
+    arrays["loss"][0, 1, 1:] = np.nan
+    arrays["loss"][2] = np.nan
+    worker._write_shard(shard_path(complete, chunk), arrays)
+    assert main(["build", "--space", names[0], "--task", names[1], "--seeds", "2", "--out", str(complete)]) == 0
+    assert "60 of 60 classes trained with 2 seed(s), 3 trainings failed." in capsys.readouterr().out
+    table = Table.read(complete)
+    failed = np.isnan(table.scores("test"))
+    assert table.trained.all()
+    assert failed.sum() == 1 + 4
+    assert failed[np.searchsorted(table.representatives, chunk.rows[0])].tolist() == [[False, False], [False, True]]
