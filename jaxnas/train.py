@@ -1,7 +1,8 @@
 """Training: one program for a whole search space, compiled once; the architecture is an argument of it."""
 
 import functools
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,11 +12,14 @@ import numpy as np
 import optax
 from flax import nnx
 
+from jaxnas.network import packed
 from jaxnas.network.model import Network, Skeleton, specialize
 from jaxnas.tasks.base import Split, Task
 
 EVALUATION_BATCH = 512
 STATISTICS_BATCHES = 4
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -100,26 +104,76 @@ def train(
     """
     training = splits[0]
     num_steps = training.images.shape[1] // config.batch_size
+    init_key, order_key = jax.random.split(key)
+    network = Network(space, config.skeleton, training.images.shape[2:], num_classes, arch, key=init_key)
+
+    def batches(number):
+        indices, views = _order(jax.random.fold_in(order_key, number), training, num_steps, config.batch_size)
+        return training.images[views, indices], training.labels[indices]
+
+    return _run(network, arch, batches, lambda images: images, config, splits)
+
+
+def train_packed(
+    space, config: TrainConfig, num_classes: int, capacities, archs: jax.Array, keys: jax.Array, placement, splits
+):
+    """Returns what `train` does, for B trainings that are packed by operation, with the axis B first in the `Curves`.
+
+    Pure, so that it can be jitted. The trainings are those of `train`: initial weights, images and steps are the same,
+    and results differ only by the order of sums.
+
+    Args:
+        space, config, num_classes, capacities: static; see `jaxnas.network.packed`.
+        archs, keys: int32[B, D] and [B].
+        placement: of these architectures in the capacities.
+        splits: training, validation and test data.
+    """
+    training = splits[0]
+    num_steps = training.images.shape[1] // config.batch_size
+    init_keys, order_keys = jnp.unstack(jax.vmap(jax.random.split)(keys), axis=1)
+    shape = training.images.shape[2:]
+    network = packed.PackedNetwork(space, config.skeleton, shape, num_classes, archs, capacities, keys=init_keys)
+
+    def batches(number):
+        epoch_keys = jax.vmap(jax.random.fold_in, (0, None))(order_keys, number)
+        order = functools.partial(_order, split=training, num_steps=num_steps, batch_size=config.batch_size)
+        indices, views = jax.vmap(order, out_axes=1)(epoch_keys)
+        return (views, indices), training.labels[indices]
+
+    curves, trainee = _run(network, placement, batches, lambda numbers: training.images[numbers], config, splits)
+    return Curves(*(values.T for values in curves)), trainee
+
+
+def _run(network, arch, batches: Callable, read: Callable, config: TrainConfig, splits):
+    """Returns `Curves` with the axis of epochs first, and the `Trainee`, of one training or of several.
+
+    Several have a leading axis B on the arrays of the network, on images and on labels; so have their results, after
+    the axis of epochs.
+
+    Args:
+        network, arch: a traced network and what it is called with.
+        batches: from the number of an epoch to its (inputs, labels), the axis of steps first.
+        read: from the inputs of a step to images.
+        config, splits: as in `train`.
+    """
+    num_steps = splits[0].images.shape[1] // config.batch_size
     schedule = optax.cosine_decay_schedule(config.learning_rate, config.num_epochs * num_steps)
     optimizer = optax.chain(
         optax.add_decayed_weights(config.weight_decay), optax.sgd(schedule, momentum=config.momentum, nesterov=True)
     )
-    init_key, order_key = jax.random.split(key)
-    network = Network(space, config.skeleton, training.images.shape[2:], num_classes, arch, key=init_key)
     definition, parameters, statistics = nnx.split(network, nnx.Param, nnx.BatchStat)
 
     def step(trainee, batch):
-        return _step(definition, optimizer, arch, trainee, *batch)
+        return _step(definition, optimizer, arch, trainee, read(batch[0]), batch[1])
 
     def epoch(trainee, number):
-        indices, views = _order(jax.random.fold_in(order_key, number), training, num_steps, config.batch_size)
-        batches = (training.images[views, indices], training.labels[indices])
-        trainee, (losses, norms, correct) = jax.lax.scan(step, trainee, batches)
-        statistics = _estimate_statistics(definition, trainee, arch, batches[0][:STATISTICS_BATCHES])
-        trainee = trainee._replace(statistics=statistics)
-        network = nnx.merge(definition, trainee.parameters, statistics, copy=True)
+        inputs, labels = batches(number)
+        trainee, (losses, norms, correct) = jax.lax.scan(step, trainee, (inputs, labels))
+        first = jax.tree.map(lambda values: values[:STATISTICS_BATCHES], inputs)
+        trainee = trainee._replace(statistics=_estimate_statistics(definition, trainee, arch, first, read))
+        network = nnx.merge(definition, trainee.parameters, trainee.statistics, copy=True)
         counts = [_num_correct(network, arch, split) for split in splits[1:]]
-        return trainee, (correct.sum(), *counts, losses.mean(), losses[0], norms[0])
+        return trainee, (correct.sum(0), *counts, losses.mean(0), losses[0], norms[0])
 
     trainee = Trainee(parameters, statistics, optimizer.init(parameters))
     trainee, (*curves, first_losses, first_norms) = jax.lax.scan(epoch, trainee, jnp.arange(config.num_epochs))
@@ -139,29 +193,32 @@ def _step(definition, optimizer, arch, trainee, images, labels):
     def loss_function(parameters):
         network = nnx.merge(definition, parameters, trainee.statistics, copy=True)
         logits = network(images, arch, train=True)
-        loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-        return loss, (logits.argmax(-1) == labels).sum()
+        loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean(-1)
+        # several trainings share no parameters: the gradient of the sum is that of each
+        return loss.sum(), (loss, (logits.argmax(-1) == labels).sum(-1))
 
-    (loss, correct), gradients = jax.value_and_grad(loss_function, has_aux=True)(trainee.parameters)
+    (_, (loss, correct)), gradients = jax.value_and_grad(loss_function, has_aux=True)(trainee.parameters)
     updates, state = optimizer.update(gradients, trainee.optimizer, trainee.parameters)
     parameters = optax.apply_updates(trainee.parameters, updates)
-    return Trainee(parameters, trainee.statistics, state), (loss, optax.tree.norm(gradients), correct)
+    norm = jax.vmap(optax.tree.norm) if loss.ndim else optax.tree.norm
+    return Trainee(parameters, trainee.statistics, state), (loss, norm(gradients), correct)
 
 
-def _estimate_statistics(definition, trainee: Trainee, arch: jax.Array, batches: jax.Array) -> nnx.State:
-    """Returns the mean over batches [K, B, H, W, C] of their statistics under the present parameters.
+def _estimate_statistics(definition, trainee: Trainee, arch, inputs, read: Callable) -> nnx.State:
+    """Returns the mean over the inputs of K steps of their batches' statistics under the present parameters.
 
     Running averages lag behind parameters that still change fast, so that early epochs would rank architectures badly.
     Wu and Johnson, "Rethinking Batch in BatchNorm", 2021.
     """
 
     def add(statistics, numbered):
-        number, images = numbered
+        number, batch = numbered
         network = nnx.merge(definition, trainee.parameters, statistics, copy=True)
-        network(images, arch, train=True, momentum=number / (number + 1))
+        network(read(batch), arch, train=True, momentum=number / (number + 1))
         return nnx.state(network, nnx.BatchStat), None
 
-    return jax.lax.scan(add, trainee.statistics, (jnp.arange(len(batches)), batches))[0]
+    numbers = jnp.arange(len(jax.tree.leaves(inputs)[0]))
+    return jax.lax.scan(add, trainee.statistics, (numbers, inputs))[0]
 
 
 def _num_correct(network: Network, arch: jax.Array, split: Split) -> jax.Array:
@@ -175,9 +232,9 @@ def _num_correct(network: Network, arch: jax.Array, split: Split) -> jax.Array:
     labels = jnp.pad(labels, (0, padding), constant_values=-1).reshape(num_batches, size)
 
     def count(batch):
-        return (network(batch[0], arch).argmax(-1) == batch[1]).sum()
+        return (network(batch[0], arch).argmax(-1) == batch[1]).sum(-1)
 
-    return jax.lax.map(count, (images, labels)).sum()
+    return jax.lax.map(count, (images, labels)).sum(0)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -195,6 +252,50 @@ def _train_one(space, config, num_classes, arch, seed, splits):
     return train(space, config, num_classes, arch, training_key(arch, seed), splits)
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _train_pack(space, config, num_classes, capacities, archs, seeds, placement, splits):
+    """Returns the curves of each architecture with each seed, with one leading axis, architectures first."""
+    archs, seeds = jnp.repeat(archs, len(seeds), axis=0), jnp.tile(seeds, len(archs))
+    keys = jax.vmap(training_key)(archs, seeds)
+    with jax.default_matmul_precision("float32"):  # some accelerators would round products to ten bits
+        return train_packed(space, config, num_classes, capacities, archs, keys, placement, splits)[0]
+
+
+def _in_sequence(space, config, num_classes, archs, seeds, splits) -> Iterator[dict[bytes, Curves]]:
+    """Yields the curves [S, ...] of one architecture of int32[A, D] after another, under its bytes."""
+    for arch in archs:
+        curves = _train_seeds(space, config, num_classes, jnp.asarray(arch), seeds, splits)
+        yield {arch.tobytes(): jax.device_get(curves)}
+
+
+def _in_packs(space, config, num_classes, archs, seeds, splits) -> Iterator[dict[bytes, Curves]]:
+    """Yields the curves [S, ...] of the architectures of int32[A, D] that are trained together, under their bytes."""
+    pruned = packed.pruned(space, archs)
+    places = packed.num_places(len(archs), len(seeds))
+    capacities = packed.capacities(space, places, len(seeds))
+    batches = packed.batches(space, pruned, places)
+    waste = packed.waste(space, pruned, places)
+    _log.info("%d classes in %d batches: %.2f slots computed for each used", len(archs), len(batches), waste)
+    for batch in batches:
+        candidates = np.repeat(pruned[batch], len(seeds), axis=0)
+        placement = packed.place(space, candidates, capacities, places * len(seeds))
+        filled = archs[np.resize(batch, places)]  # an architecture in a place to spare has no slots
+        curves = _train_pack(space, config, num_classes, capacities, filled, seeds, placement, splits)
+        curves = [values.reshape(places, len(seeds), *values.shape[1:]) for values in jax.device_get(curves)]
+        yield {
+            archs[number].tobytes(): Curves(*(values[position] for values in curves))
+            for position, number in enumerate(batch)
+        }
+
+
+PLANS = {"sequential": _in_sequence, "packed": _in_packs}
+
+
+def default_plan() -> str:
+    """Returns the name of the plan that `evaluate` follows on this back end."""
+    return "sequential" if jax.default_backend() == "cpu" else "packed"
+
+
 def evaluate(
     space,
     archs,
@@ -202,16 +303,24 @@ def evaluate(
     config: TrainConfig = TrainConfig(),
     seeds: Sequence[int] = (0,),
     progress: Callable[[], None] | None = None,
+    plan: str | None = None,
 ) -> Curves:
     """Returns the `Curves` of trainings of each architecture with each seed.
 
     The representative of an architecture's class is trained, once where several of the class are asked for. One
-    compilation serves the whole space. On CPU, architectures are trained in sequence and seeds together.
+    compilation serves the whole space.
+
+    Two plans give the same trainings up to the order of sums, which training amplifies: the first step agrees, final
+    counts differ. In the plan `"sequential"`, for CPU, architectures are trained in sequence and seeds together; a
+    training's numbers do not depend on what else is trained. In the plan `"packed"`, for accelerators, many
+    architectures are trained together, packed by operation (`jaxnas.network.packed`). It has been run on CPU only; no
+    accelerator was at hand.
 
     Args:
         archs: int32[A, D] or a sequence of architectures.
         seeds: seed numbers, 0 or more.
         progress: called after each architecture.
+        plan: `"sequential"` or `"packed"`; by default the one for this back end.
 
     Raises:
         ValueError: where the arguments do not fit together.
@@ -223,16 +332,18 @@ def evaluate(
         raise ValueError(f"Expected one or more seeds of 0 or more, got {list(seeds)}.")
     _check_trainable(space)
     check_fit(task, config)
+    plan = default_plan() if plan is None else plan
+    if plan not in PLANS:
+        raise ValueError(f"Expected a plan of {', '.join(PLANS)}, got {plan!r}.")
     splits = jax.device_put((task.train, task.validation, task.test))
-    seeds = jnp.asarray(seeds, jnp.int32)
+    archs = np.stack([np.asarray(space.canonical(arch)) for arch in archs])
+    rows = [arch.tobytes() for arch in archs]
+    first = np.sort(np.unique(archs, axis=0, return_index=True)[1])
+    parts = PLANS[plan](space, config, task.num_classes, archs[first], jnp.asarray(seeds, jnp.int32), splits)
     found = {}
-    rows = []
-    for arch in archs:
-        arch = np.asarray(space.canonical(arch))
-        rows.append(arch.tobytes())
-        if rows[-1] not in found:
-            curves = _train_seeds(space, config, task.num_classes, jnp.asarray(arch), seeds, splits)
-            found[rows[-1]] = jax.device_get(curves)
+    for row in rows:
+        while row not in found:
+            found |= next(parts)
         if progress:
             progress()
     return jax.tree.map(lambda *values: np.stack(values), *(found[row] for row in rows))
@@ -242,7 +353,7 @@ def fit(space, arch, task: Task, config: TrainConfig = TrainConfig(), seed: int 
     """Returns the trained static network of an architecture, and its curves ([E] and scalars).
 
     The network is an ordinary Flax module. The training is the one that `evaluate` runs for this architecture and
-    seed.
+    seed with the plan `"sequential"`.
     """
     _check_trainable(space)
     check_fit(task, config)

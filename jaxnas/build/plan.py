@@ -9,12 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from jaxnas import catalog
+from jaxnas.network import packed
 from jaxnas.network.model import Skeleton
 from jaxnas.table import describe_space
-from jaxnas.train import TrainConfig
+from jaxnas.train import TrainConfig, default_plan
 
 CHUNK_SIZE = 16
-PLAN_NAME = "switch-sequential-3"  # how trainings are compiled and batched; it changes when that changes their numbers
+PLAN_NAMES = {"sequential": "switch-sequential-3", "packed": "packed-1"}
+"""What a manifest calls each plan of `evaluate`; a name changes when how trainings are compiled and batched changes
+their numbers."""
+PLAN_NAME = PLAN_NAMES["sequential"]  # the one whose trainings do not depend on their neighbours, bit by bit
 _ORDER_SEED = 0
 
 
@@ -28,7 +32,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Plan:
-    """A build: names of the space and the task, training configuration, seeds, chunks.
+    """A build: names of the space and the task, training configuration, seeds, chunks, plan of `evaluate`.
 
     The names are as `jaxnas.catalog` knows them.
     """
@@ -38,6 +42,7 @@ class Plan:
     config: TrainConfig
     seeds: tuple[int, ...]
     chunks: tuple[Chunk, ...]
+    training_plan: str
 
     def to_json(self) -> str:
         """Returns the plan as text, which `plan_from_json` reads."""
@@ -50,15 +55,27 @@ def plan_from_json(text: str) -> Plan:
     chunks = tuple(Chunk(chunk["name"], tuple(chunk["rows"])) for chunk in fields.pop("chunks"))
     config = fields.pop("config")
     config = TrainConfig(**{**config, "skeleton": Skeleton(**config["skeleton"])})
-    return Plan(fields["space"], fields["task"], config, tuple(fields["seeds"]), chunks)
+    return Plan(fields["space"], fields["task"], config, tuple(fields["seeds"]), chunks, fields["training_plan"])
 
 
-def make_plan(space_name: str, task_name: str, config: TrainConfig, num_seeds: int, limit: int | None = None) -> Plan:
+def make_plan(
+    space_name: str,
+    task_name: str,
+    config: TrainConfig,
+    num_seeds: int,
+    limit: int | None = None,
+    training_plan: str | None = None,
+) -> Plan:
     """Returns the plan of a build: a representative of each class, in an order that is random but always the same.
+
+    A chunk is what a worker trains with one call of `evaluate`: in the plan `"packed"` one batch, of as many classes
+    as fit into its slots.
 
     Args:
         limit: train only that many classes, a random sample of the space; None for all.
+        training_plan: of `evaluate`; None for the one of this back end.
     """
+    training_plan = training_plan or default_plan()
     space = catalog.space(space_name)
     task = catalog.task(task_name)
     rows = np.random.RandomState(_ORDER_SEED).permutation(np.unique(space.classes()))[:limit]
@@ -68,14 +85,23 @@ def make_plan(space_name: str, task_name: str, config: TrainConfig, num_seeds: i
         "task": task.sha256,
         "config": asdict(config),
         "seeds": seeds,
-        "plan": PLAN_NAME,
+        "plan": PLAN_NAMES[training_plan],
     }
     chunks = []
-    for start in range(0, len(rows), CHUNK_SIZE):
-        part = tuple(int(row) for row in rows[start : start + CHUNK_SIZE])
+    for part in _parts(space, rows, num_seeds, training_plan):
         text = json.dumps({**recipe, "rows": part}, sort_keys=True)
         chunks.append(Chunk(hashlib.sha256(text.encode()).hexdigest()[:32], part))
-    return Plan(space_name, task_name, config, seeds, tuple(chunks))
+    return Plan(space_name, task_name, config, seeds, tuple(chunks), training_plan)
+
+
+def _parts(space, rows: np.ndarray, num_seeds: int, training_plan: str) -> list[tuple[int, ...]]:
+    """Returns the rows of each chunk."""
+    if training_plan == "packed":
+        archs = packed.pruned(space, space.arch_at(rows))
+        numbers = packed.batches(space, archs, packed.num_places(len(rows), num_seeds))
+    else:
+        numbers = [range(start, min(start + CHUNK_SIZE, len(rows))) for start in range(0, len(rows), CHUNK_SIZE)]
+    return [tuple(int(rows[number]) for number in part) for part in numbers]
 
 
 def shard_path(folder: Path, chunk: Chunk) -> Path:
