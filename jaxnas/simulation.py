@@ -37,12 +37,13 @@ class _Keys(NamedTuple):
     advance: jax.Array
 
 
-def _run_keys(key: jax.Array) -> tuple[jax.Array, _Keys]:
+def split_run_key(key: jax.Array) -> tuple[jax.Array, _Keys]:
+    """Returns the key of `init`, and the keys of one run's trials."""
     init_key, *keys = jax.random.split(key, 4)
     return init_key, _Keys(*keys)
 
 
-def _ask(strategy: Strategy, num_fidelities: int, state, t, keys: _Keys):
+def ask_next(strategy: Strategy, num_fidelities: int, state, t, keys: _Keys):
     """Returns the state after `advance`, and the query with its fidelity resolved."""
     state = strategy.advance(state, t, jax.random.fold_in(keys.advance, t))
     query = strategy.ask(state, t, jax.random.fold_in(keys.ask, t))
@@ -56,17 +57,17 @@ def _simulate(
     strategy: Strategy, num_trials: int, query_function: Callable, prices: jax.Array, keys: jax.Array
 ) -> Trials:
     def run_one(key):
-        init_key, run_keys = _run_keys(key)
+        init_key, run_keys = split_run_key(key)
 
         def step(state, t):
-            state, query = _ask(strategy, len(prices), state, t, run_keys)
+            state, query = ask_next(strategy, len(prices), state, t, run_keys)
             observation = query_function(query, jax.random.fold_in(run_keys.query, t))
             told = observation._replace(cost=None)  # follows from the fidelity; one array less to write in the loop
             return strategy.tell(state, t, query, observation), Trials(query, told)
 
         return jax.lax.scan(step, strategy.init(init_key, num_trials), jnp.arange(num_trials))[1]
 
-    trials = jax.vmap(run_one)(keys)
+    trials = jax.vmap(run_one)(keys) if strategy.batched else jax.lax.map(run_one, keys)
     return trials._replace(observation=trials.observation._replace(cost=prices[trials.query.fidelity]))
 
 
@@ -104,19 +105,20 @@ def run(
     Raises:
         ValueError: on numbers below 1, an unknown prng, or a strategy of another space.
     """
-    _check(strategy, bench, num_trials=num_trials, num_runs=num_runs)
+    check_arguments(strategy, num_trials=num_trials, num_runs=num_runs)
     if strategy.jittable and bench.jittable:
-        trials = _run_compiled(strategy, bench, num_trials, num_runs, seed, prng)
+        trials = run_in_chunks(functools.partial(simulate, strategy, bench, num_trials), num_runs, seed, prng)
     else:
         runs = [
             _run_loop(strategy, bench, num_trials, run_key(seed, number, prng), progress) for number in range(num_runs)
         ]
         trials = jax.tree.map(lambda *values: np.stack(values), *runs)
-    _check_archs(trials.query.arch, strategy, bench.space)
+    check_queries(trials.query, strategy, bench)
     return trials._replace(observation=trials.observation._replace(cost=paid_costs(trials, price_list(bench))))
 
 
-def _check(strategy, bench, **counts: int) -> None:
+def check_arguments(strategy, **counts: int) -> None:
+    """Raises ValueError where there is no Strategy, or a count is below 1."""
     if not isinstance(strategy, Strategy):
         raise ValueError(f"Expected a Strategy, such as jn.random_search(space), got {type(strategy).__name__}.")
     for name, count in counts.items():
@@ -124,25 +126,35 @@ def _check(strategy, bench, **counts: int) -> None:
             raise ValueError(f"Expected {name} of 1 or more, got {count}.")
 
 
-def _check_archs(archs: np.ndarray, strategy: Strategy, space) -> None:
-    """Raises ValueError where queries were no architectures, or rows, of the space; compiled code does not check."""
+def check_queries(query: Query, strategy: Strategy, bench) -> None:
+    """Raises ValueError where queries [runs, T] were of no architectures, or rows, of the benchmark's space, or of no
+    fidelities of it; compiled code does not check.
+    """
+    archs, space, num_fidelities = query.arch, bench.space, len(bench.fidelities)
     sizes = cardinalities(space.decisions)
     sizes = sizes if archs.shape[-1] == len(sizes) else np.asarray([space.num_architectures])
     if (archs < 0).any() or (archs >= sizes).any():
         raise ValueError(
             f"Expected architectures of {space.name}, got others from {strategy.name}: made for another space?"
         )
+    if (query.fidelity < 0).any() or (query.fidelity >= num_fidelities).any():
+        raise ValueError(
+            f"Expected one of {num_fidelities} fidelities, got another from {strategy.name}: made for others?"
+        )
 
 
-def _run_compiled(strategy, bench, num_trials, num_runs, seed, prng) -> Trials:
-    """Simulates in equal chunks, so that memory is bounded and there is one compilation."""
+def run_in_chunks(simulate_keys: Callable, num_runs: int, seed: int, prng: str):
+    """Returns what `simulate_keys` returns for the keys of runs, NumPy arrays [runs, ...].
+
+    It is called for equal chunks of them, so that memory is bounded and there is one compilation.
+    """
     num_chunks = -(-num_runs // MAX_RUNS_AT_ONCE)
     size = -(-num_runs // num_chunks)
     root = random.make_key(seed, prng)
     chunks = []
     for start in range(0, num_runs, size):
         keys = jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(start, start + size))
-        chunks.append(jax.device_get(simulate(strategy, bench, num_trials, keys)))
+        chunks.append(jax.device_get(simulate_keys(keys)))
     return jax.tree.map(lambda *values: np.concatenate(values)[:num_runs], *chunks)
 
 
@@ -158,7 +170,7 @@ def _run_loop(strategy, bench, num_trials, key, progress) -> Trials:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _ask_compiled(strategy, num_fidelities, state, t, keys):
-    return _ask(strategy, num_fidelities, state, t, keys)
+    return ask_next(strategy, num_fidelities, state, t, keys)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -180,9 +192,9 @@ class AskTell:
     """
 
     def __init__(self, strategy: Strategy, *, num_trials: int, key: jax.Array, num_fidelities: int = 1):
-        _check(strategy, None, num_trials=num_trials)
+        check_arguments(strategy, num_trials=num_trials)
         self._strategy, self._num_fidelities = strategy, num_fidelities
-        init_key, self._keys = _run_keys(key)
+        init_key, self._keys = split_run_key(key)
         self._state = strategy.init(init_key, num_trials)
         self._asked = None
         self._history = []
@@ -195,7 +207,7 @@ class AskTell:
     def ask(self) -> Query:
         """Returns the next query, as NumPy values; the same one until it is told."""
         if self._asked is None:
-            ask = _ask_compiled if self._strategy.jittable else _ask
+            ask = _ask_compiled if self._strategy.jittable else ask_next
             self._state, query = ask(self._strategy, self._num_fidelities, self._state, self.num_told, self._keys)
             self._asked = jax.tree.map(np.asarray, query)
         return self._asked

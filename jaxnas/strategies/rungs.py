@@ -1,0 +1,144 @@
+"""Brackets of successive halving: which fidelities are its rungs, and what each trial of a run is for."""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.strategies.base import Query, Strategy, failed_as_worst
+
+Brackets = tuple[tuple[int, ...], ...]
+"""For each bracket the number of trials on each of its rungs; its last rung is the last of all."""
+
+
+class Plan(NamedTuple):
+    """What each trial of a run is for, NumPy arrays [T]; it depends on no score.
+
+    Attributes:
+        rung: its rung, 0 the lowest.
+        place: its place on that rung, 0 the first.
+        source: how many trials the bracket had on the rung before; 0 on its first rung, whose trials are new.
+    """
+
+    rung: np.ndarray
+    place: np.ndarray
+    source: np.ndarray
+
+
+class BracketState(NamedTuple):
+    """All trials of the run, and which of them were promoted to the current rung.
+
+    Trials are architectures int32[T, D] and scores float32[T], -inf where failed; the promoted, best first, are
+    numbers of trials int32[K].
+    """
+
+    archs: jax.Array
+    scores: jax.Array
+    promoted: jax.Array
+
+
+def checked_fidelities(fidelities) -> tuple[float, ...]:
+    """Returns the fidelities of a benchmark, ascending positive numbers. Raises ValueError on anything else."""
+    try:
+        values = tuple(fidelities)
+        fits = len(values) > 0 and all(0 < value < math.inf for value in values)
+        fits = fits and all(value < later for value, later in itertools.pairwise(values))
+    except TypeError:
+        fits = False
+    if not fits:
+        raise ValueError(f"Expected fidelities of ascending positive numbers, such as (1, 3, 9), got {fidelities!r}.")
+    return values
+
+
+def choose_rungs(fidelities: tuple[float, ...], reduction: int) -> tuple[int, ...]:
+    """Returns the fidelities that are rungs, as indices, ascending, the last fidelity among them.
+
+    The rung below another is the largest fidelity of at most 1 / `reduction` of it: of 6 epochs with reduction 3 those
+    of 2 and 6, of 10 epochs those of 1, 3 and 10.
+    """
+    rungs = [len(fidelities) - 1]
+    while smaller := [index for index in range(rungs[0]) if fidelities[index] * reduction <= fidelities[rungs[0]]]:
+        rungs.insert(0, smaller[-1])
+    return tuple(rungs)
+
+
+def halved(size: int, num_rungs: int, reduction: int) -> tuple[int, ...]:
+    """Returns the numbers of trials on the rungs of a bracket that starts with `size`, at least one on each."""
+    return tuple(max(1, size // reduction**number) for number in range(num_rungs))
+
+
+def hyperband_brackets(num_rungs: int, reduction: int) -> Brackets:
+    """Returns Hyperband's brackets, the one with the most rungs first."""
+    return tuple(
+        halved(-(-num_rungs * reduction ** (length - 1) // length), length, reduction)
+        for length in range(num_rungs, 0, -1)
+    )
+
+
+@functools.cache
+def plan_trials(brackets: Brackets, num_trials: int) -> Plan:
+    """Returns the plan of a run that goes through the brackets again and again."""
+    num_rungs = max(len(sizes) for sizes in brackets)
+    cycle = [
+        (num_rungs - len(sizes) + number, place, sizes[number - 1] if number else 0)
+        for sizes in brackets
+        for number, size in enumerate(sizes)
+        for place in range(size)
+    ]
+    rows = np.asarray(list(itertools.islice(itertools.cycle(cycle), num_trials)), np.int32)
+    return Plan(*rows.T)
+
+
+def synchronous_strategy(
+    name: str, space, rungs: tuple[int, ...], brackets: Brackets, draw: Callable, hyperparameters: tuple
+) -> Strategy:
+    """Returns a strategy that goes through brackets: each rung's best go on to the next when all of it is told.
+
+    Failed trials go on only where fewer succeeded than are to go on; of equal scores the earlier goes on.
+
+    Args:
+        rungs: the fidelity of each rung, an index.
+        draw: `(state, t, key) -> int32[D]`, the architecture of a new trial.
+    """
+    largest_source = max(max(sizes) for sizes in brackets)
+    num_promoted = max((size for sizes in brackets for size in sizes[1:]), default=1)
+
+    def init(key, num_trials):
+        archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
+        return BracketState(archs, jnp.full(num_trials, -jnp.inf), jnp.zeros(num_promoted, jnp.int32))
+
+    def plan_at(state, t):
+        return Plan(*(jnp.asarray(column)[t] for column in plan_trials(brackets, len(state.scores))))
+
+    def advance(state, t, key):
+        _, place, source = plan_at(state, t)
+
+        def promote(state):
+            places = np.arange(largest_source)
+            scores = state.scores.at[t - source + places].get(mode="fill", fill_value=-jnp.inf)
+            best = jax.lax.top_k(jnp.where(places < source, scores, -jnp.inf), num_promoted)[1]
+            return t - source + best.astype(jnp.int32)
+
+        promoted = jax.lax.cond((place == 0) & (source > 0), promote, lambda state: state.promoted, state)
+        return state._replace(promoted=promoted)
+
+    def ask(state, t, key):
+        rung, place, source = plan_at(state, t)
+        arch = jax.lax.cond(
+            source == 0,
+            lambda state: draw(state, t, key),
+            lambda state: state.archs[state.promoted[jnp.minimum(place, num_promoted - 1)]],
+            state,
+        )
+        return Query(arch, jnp.asarray(rungs, jnp.int32)[rung])
+
+    def tell(state, t, query, observation):
+        score = failed_as_worst(observation.score)
+        return state._replace(archs=state.archs.at[t].set(query.arch), scores=state.scores.at[t].set(score))
+
+    return Strategy(name, init, ask, tell, advance, hyperparameters)

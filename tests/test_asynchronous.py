@@ -1,0 +1,124 @@
+"""Runs with several workers: the order of asking and telling on the virtual clock."""
+
+import heapq
+
+import jax
+import numpy as np
+import pytest
+from test_halving import FIDELITIES, SPACE, make_bench
+
+import jaxnas as jn
+
+HALVING = jn.asynchronous_halving(SPACE, fidelities=FIDELITIES)
+STRATEGIES = {
+    "asynchronous_halving": HALVING,
+    "random_search": jn.random_search(SPACE),
+    "reward_weighted_sampling": jn.reward_weighted_sampling(SPACE),
+}
+
+
+@pytest.fixture(params=STRATEGIES)
+def strategy(request) -> jn.Strategy:
+    return STRATEGIES[request.param]
+
+
+def assert_equal(one, other) -> None:
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def test_one_worker_is_the_run(strategy):
+    options = {"num_trials": 40, "num_runs": 3, "seed": 2}
+    found = jn.run_asynchronous(strategy, make_bench(num_seeds=2), num_workers=1, **options)
+    trials = jn.run(strategy, make_bench(num_seeds=2), **options)
+    assert_equal(found.trials, trials)
+    np.testing.assert_array_equal(found.number, np.tile(np.arange(40), (3, 1)))
+    np.testing.assert_array_equal(found.finish, np.cumsum(trials.observation.cost, axis=1))
+    np.testing.assert_array_equal(found.start, found.finish - trials.observation.cost)
+
+
+def slow_run(strategy: jn.Strategy, bench, num_workers: int, num_trials: int, key: jax.Array) -> list[tuple]:
+    """Returns (finish, number, start, query, observation) of each trial, by a heap of events in plain Python.
+
+    The keys of asking and answering are those of `AskTell`, which only takes results in turn.
+    """
+    loop = jn.AskTell(strategy, num_trials=num_trials, key=key, num_fidelities=len(bench.fidelities))
+    state, keys = loop._state, loop._keys
+    running, finished, paid, now = [], [], {}, 0.0
+    for t in range(num_trials):
+        if len(running) == num_workers:
+            event = heapq.heappop(running)
+            now, number, _, query, observation = event
+            state = strategy.tell(state, number, query, observation)
+            training = (query.arch.tobytes(), int(observation.seed))
+            paid[training] = max(paid.get(training, 0), FIDELITIES[int(query.fidelity)])
+            finished.append(event)
+        state = strategy.advance(state, t, jax.random.fold_in(keys.advance, t))
+        query = strategy.ask(state, t, jax.random.fold_in(keys.ask, t))
+        query = jn.Query(np.asarray(query.arch), np.asarray(query.fidelity) % len(FIDELITIES))
+        observation = bench.query(query, jax.random.fold_in(keys.query, t))
+        price = FIDELITIES[int(query.fidelity)]
+        cost = max(price - paid.get((query.arch.tobytes(), int(observation.seed)), 0), 0)
+        heapq.heappush(running, (now + cost, t, now, query, observation))
+    return finished + [heapq.heappop(running) for _ in range(len(running))]
+
+
+@pytest.mark.parametrize("num_workers", [3, 50])
+def test_several_workers_are_a_heap_of_events(strategy, num_workers):
+    found = jn.run_asynchronous(strategy, make_bench(0.2), num_workers=num_workers, num_trials=24, num_runs=2, seed=5)
+    finish, number, start, query, observation = zip(
+        *slow_run(strategy, make_bench(0.2), num_workers, 24, jn.run_key(5, 1)), strict=True
+    )
+    assert found.finish[1].tolist() == list(finish)
+    assert found.number[1].tolist() == list(number)
+    assert found.start[1].tolist() == list(start)
+    np.testing.assert_array_equal(found.trials.query.arch[1], np.stack([each.arch for each in query]))
+    np.testing.assert_array_equal(found.trials.query.fidelity[1], np.stack([each.fidelity for each in query]))
+    np.testing.assert_array_equal(found.trials.observation.score[1], np.stack([each.score for each in observation]))
+    np.testing.assert_array_equal(found.trials.observation.cost[1], np.subtract(finish, start))
+
+
+def test_queries_are_asked_before_earlier_ones_are_told_and_workers_are_never_idle():
+    found = jn.run_asynchronous(HALVING, make_bench(), num_workers=4, num_trials=80, num_runs=3)
+    again = jn.run_asynchronous(HALVING, make_bench(), num_workers=4, num_trials=80, num_runs=3)
+    assert_equal(found, again)
+    assert (np.diff(found.finish, axis=1) >= 0).all()
+    for run in range(3):
+        start, finish = (values[run][np.argsort(found.number[run])] for values in (found.start, found.finish))
+        overtaken = [t for t in range(1, 80) if (finish[:t] > start[t]).any()]
+        assert len(overtaken) > 60
+        for time in np.unique(start):
+            assert ((start <= time) & (finish > time)).sum() <= 4
+            at_work = ((start <= time) & (finish >= time)).sum()
+            assert at_work >= 4
+
+
+def test_more_workers_finish_earlier():
+    times = [
+        jn.run_asynchronous(HALVING, make_bench(), num_workers=number, num_trials=60, num_runs=4).finish[:, -1].mean()
+        for number in (1, 4)
+    ]
+    assert times[1] < times[0] / 2
+
+
+def test_a_strategy_that_is_not_jittable_runs_the_same():
+    options = {"num_workers": 3, "num_trials": 20, "num_runs": 1}
+    plain = jn.run_asynchronous(HALVING._replace(jittable=False), make_bench(), **options)
+    assert_equal(plain, jn.run_asynchronous(HALVING, make_bench(), **options))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"strategy": jn.hyperband(SPACE, fidelities=FIDELITIES)}, "^Expected a strategy with parallel=True, such as"),
+        ({"strategy": jn.random_search}, "^Expected a Strategy, such as"),
+        ({"num_workers": 0}, "^Expected num_workers of 1 or more, got 0"),
+        ({"num_trials": 0}, "^Expected num_trials of 1 or more, got 0"),
+        ({"num_runs": 0}, "^Expected num_runs of 1 or more, got 0"),
+        ({"strategy": jn.random_search(jn.NB201)}, "^Expected an architecture of the benchmark's space"),
+    ],
+)
+def test_wrong_arguments_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        jn.run_asynchronous(
+            **{"strategy": HALVING, "bench": make_bench(), "num_workers": 2, "num_trials": 3, "num_runs": 2} | change
+        )
