@@ -1,0 +1,95 @@
+"""BANANAS: networks that learn, batches of new mutants of the best, and better results than random search."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from conftest import MIXED, SMALL
+from test_gaussian import smooth_bench
+
+import jaxnas as jn
+from jaxnas.spaces import encodings
+from jaxnas.strategies import ensemble
+
+QUICK = {"num_networks": 3, "num_steps": 60, "num_candidates": 60}
+
+
+def test_a_network_learns_sums_over_decisions_and_skips_failed_trials():
+    archs = np.random.RandomState(0).randint(0, 5, (160, 6)).astype(np.int32)
+    scores = 50 + np.sin(archs * [1, 2, 3, 4, 5, 6]).sum(1).astype(np.float32)
+    told = np.where(np.arange(160) % 5 == 0, -np.inf, scores).astype(np.float32)
+    features = jax.vmap(encodings.one_hot(jn.NB201))(archs)
+    fit = jax.jit(functools.partial(ensemble.fitted, optax.adam(0.01), 600, 20))
+    network = fit(jax.random.key(0), features, told, 120)
+    predictions = np.asarray(ensemble.predicted(network, features))
+    assert np.corrcoef(predictions[120:], scores[120:])[0, 1] > 0.8
+    assert abs(predictions[120:].mean()) < 0.5  # standardised, not near 50
+
+
+def test_scores_are_standardised_over_the_successful_trials():
+    scores = jnp.array([3.0, -jnp.inf, 5.0, 7.0])
+    found = ensemble.standardised(scores, scores > -jnp.inf)
+    np.testing.assert_allclose(found, np.array([-1, 0, 0, 1]) * 1.5**0.5, rtol=1e-6)
+    np.testing.assert_array_equal(ensemble.standardised(jnp.ones(3), jnp.ones(3, bool)), 0)
+    np.testing.assert_array_equal(ensemble.standardised(scores, jnp.zeros(4, bool)), 0)
+
+
+def test_mutants_are_one_or_two_edits_away_from_the_best():
+    archs = np.repeat(np.arange(5, dtype=np.int32)[:, None], 6, axis=1)
+    scores = jnp.array([0.1, 0.9, -jnp.inf, 0.8, 0.2])
+    make = jax.jit(lambda key, scores: ensemble.mutants(key, jn.NB201, archs, scores, 400, 2))
+    made = np.asarray(make(jax.random.key(0), scores))
+    distances = (made[:, None] != archs[[1, 3]]).sum(-1).min(1)
+    assert set(distances) == {0, 1, 2}  # the second edit may undo the first
+    assert 0.45 < (distances == 1).mean() < 0.7
+    made = np.asarray(make(jax.random.key(0), jnp.where(jnp.arange(5) == 4, scores, -jnp.inf)))
+    assert ((made != 4).sum(1) <= 2).all()  # a single success is the only parent
+    made = np.asarray(make(jax.random.key(0), jnp.full(5, -jnp.inf)))
+    assert len(np.unique(made, axis=0)) > 300
+
+
+def test_seen_are_those_asked_before_and_repeats():
+    asked = jnp.array([[0, 0], [1, 1], [2, 2]])
+    archs = jnp.array([[1, 1], [2, 2], [3, 3], [3, 3], [0, 1]])
+    assert ensemble.seen(archs, asked, 2).tolist() == [True, False, False, True, False]
+
+
+def test_none_is_asked_twice_while_the_space_is_large():
+    strategy = jn.bananas(jn.NB201, **QUICK)
+    trials = jn.run(strategy, smooth_bench(jn.NB201, 0.2), num_trials=60, num_runs=3)
+    for archs in trials.query.arch:
+        assert len(np.unique(archs[10:], axis=0)) == 50
+
+
+@pytest.mark.parametrize("space", [jn.NB201, MIXED], ids=["nb201", "mixed"])
+def test_a_run_is_the_run_asked_and_told(space):
+    bench, strategy = smooth_bench(space, 0.2), jn.bananas(space, **QUICK)
+    trials = jn.run(strategy, bench, num_trials=45, num_runs=2)
+    loop = jn.AskTell(strategy, num_trials=45, key=jn.run_key(0, 1))
+    for _ in range(45):
+        loop.tell(bench.query(loop.ask(), loop.query_key()))
+    np.testing.assert_array_equal(loop.trials().query.arch, trials.query.arch[1])
+
+
+def test_the_encoding_is_that_of_paths_in_cell_spaces_and_one_hot_elsewhere():
+    for space in (SMALL, SMALL.enumerated()):
+        assert ensemble._default_encoding(space) is encodings.path(space)
+    for space in (MIXED, MIXED.enumerated()):
+        assert ensemble._default_encoding(space) is encodings.one_hot(space)
+
+
+def test_it_beats_random_search_on_a_smooth_table():
+    bench = smooth_bench()
+    found, drawn = (
+        jn.regret(jn.run(strategy, bench, num_trials=60, num_runs=30), bench)[:, -1].mean()
+        for strategy in (jn.bananas(jn.NB201, **QUICK), jn.random_search(jn.NB201))
+    )
+    assert found < 0.6 * drawn
+
+
+def test_fewer_candidates_than_a_batch_are_refused():
+    with pytest.raises(ValueError, match=r"^Expected num_candidates to be an int of at least 10, got 9"):
+        jn.bananas(SMALL, num_candidates=9)
