@@ -17,7 +17,7 @@ import jaxnas as jn
 class Config:
     """What is compared."""
 
-    benchmark: str = "nb201-shifted-digits-v0"
+    benchmark: str = "nb201-mnist5k-v1"
     num_trials: int = 300
     num_runs: int = 1000
     seed: int = 0

@@ -5,6 +5,7 @@ A benchmark has `space`, `fidelities` (epochs, ascending), `query(query, key) ->
 """
 
 import functools
+import inspect
 import os
 from collections.abc import Callable
 
@@ -13,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import catalog, prng
+from jaxnas.network.size import network_size
 from jaxnas.spaces.base import Decision, SearchSpace, radix_weights
-from jaxnas.strategies.base import Observation, checked_number
+from jaxnas.strategies.base import Observation, look_up
 from jaxnas.table import Table, describe_space
 from jaxnas.train import TrainConfig, check_fit, evaluate
 
@@ -28,6 +30,21 @@ def load(source: str | os.PathLike, *, noise: str = "seed", space=None) -> "Tabl
     Arguments are those of `TableBenchmark`.
     """
     return TableBenchmark(Table.read(source), noise=noise, space=space)
+
+
+def asks_for(factory: Callable, name: str) -> bool:
+    """Returns whether a factory of strategies has an argument of that name."""
+    return name in inspect.signature(factory).parameters
+
+
+def strategy_for(factory: Callable, bench, size: str = "parameters"):
+    """Returns the strategy that a factory makes for a benchmark, given what its arguments ask for.
+
+    Every factory is given the space. One with an argument `fidelities` is given those of the benchmark, a tuple, and
+    one with `size` the function `bench.size(size)`.
+    """
+    offered = {"fidelities": lambda: bench.fidelities, "size": lambda: bench.size(size)}
+    return factory(bench.space, **{name: offer() for name, offer in offered.items() if asks_for(factory, name)})
 
 
 class TableBenchmark:
@@ -59,7 +76,7 @@ class TableBenchmark:
         self.table = table
         self.noise = noise
         self.space = _space_of(table, space)
-        self.fidelities = table.fidelities
+        self.fidelities = tuple(table.fidelities)
         validation = table.scores("validation")
         if noise == "mean":
             validation = _mean_over_seeds(validation)[:, None]
@@ -82,10 +99,16 @@ class TableBenchmark:
         return _table_size(self, name)
 
     def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
-        """Returns the sizes of architectures [..., D], int64[...]; `name` as in `size`."""
+        """Returns the sizes of architectures [..., D], int64[...]; `name` as in `size`.
+
+        Raises ValueError where the table holds none.
+        """
         if name not in SIZES:
             raise ValueError(f"Expected a size of {' or '.join(SIZES)}, got {name!r}.")
-        return getattr(self.table, f"num_{name}")[self.table.class_of[self.rows(archs)]]
+        sizes = getattr(self.table, f"num_{name}")
+        if sizes is None:
+            raise ValueError(f"Expected a table with {name} of its architectures, got {self.table.id} without.")
+        return sizes[self.table.class_of[self.rows(archs)]]
 
     def rows(self, archs: np.ndarray) -> np.ndarray:
         """Returns the rows of architectures [..., D], or of rows [..., 1], in the enumeration: int64[...]."""
@@ -122,7 +145,7 @@ class TableBenchmark:
 def _table_size(bench: TableBenchmark, name: str) -> Callable:
     values = bench.sizes(name, np.arange(bench.space.num_architectures)[:, None]).astype(np.float32)
     weights = radix_weights(bench.space.decisions).astype(np.int32)
-    return lambda arch: _at(jnp.asarray(values), _row(weights, arch))
+    return lambda arch: look_up(jnp.asarray(values), row_of(weights, arch))
 
 
 def _mean_over_seeds(scores: np.ndarray) -> np.ndarray:
@@ -159,74 +182,19 @@ def _query_table_mean(weights, class_of, validation, prices, query, key) -> Obse
 
 
 def _look_up(weights, class_of, validation, prices, query, seed) -> Observation:
-    row = _row(weights, query.arch)
+    row = row_of(weights, query.arch)
     _, num_seeds, num_fidelities = validation.shape
     fidelity = jnp.where(query.fidelity < 0, query.fidelity + num_fidelities, query.fidelity)
-    position = (_at(class_of, row) * num_seeds + seed) * num_fidelities + fidelity
-    return Observation(_at(validation.reshape(-1), position), _at(prices, fidelity), jnp.int32(0))
+    position = (look_up(class_of, row) * num_seeds + seed) * num_fidelities + fidelity
+    return Observation(look_up(validation.reshape(-1), position), look_up(prices, fidelity), jnp.int32(0))
 
 
-def _row(weights, arch) -> jax.Array:
+def row_of(weights: np.ndarray, arch: jax.Array) -> jax.Array:
+    """Returns the row of an architecture int32[D], or of a row int32[1], by the weights of its decisions, int32[]."""
     arch = jnp.asarray(arch)
     if arch.shape not in ((1,), weights.shape):
         raise ValueError(f"Expected an architecture of the benchmark's space or a row, got shape {list(arch.shape)}.")
     return arch[0] if arch.shape != weights.shape else (arch * weights).sum()
-
-
-def _at(values: jax.Array, position: jax.Array) -> jax.Array:
-    """Returns values[position] without a check of the bounds."""
-    return values.at[position].get(mode="promise_in_bounds", wrap_negative_indices=False)
-
-
-class ObjectiveBenchmark:
-    """A benchmark whose score is that of another one, less a weight times the size of the architecture.
-
-    For every strategy with one objective. Test scores and the optimum are taken less the same.
-
-    Args:
-        bench: a `TableBenchmark`.
-        weight: how much score a unit of size costs, 0 or more: 1e-6 takes a point of accuracy for 10,000 parameters.
-        size: `"parameters"` or `"flops"`.
-
-    Raises:
-        ValueError: on a negative weight or an unknown size.
-    """
-
-    jittable = True
-
-    def __init__(self, bench: TableBenchmark, *, weight: float, size: str = "parameters"):
-        checked_number("weight", weight, at_least=0)
-        self.bench, self.weight, self.size_name = bench, weight, size
-        self.table, self.space, self.fidelities = bench.table, bench.space, bench.fidelities
-        everything = np.arange(bench.space.num_architectures)[:, None]
-        penalties = jnp.asarray(weight * bench.sizes(size, everything), jnp.float32)
-        weights = radix_weights(bench.space.decisions).astype(np.int32)
-        self.query = jax.tree_util.Partial(_query_less, weights, penalties, bench.query)
-        self.optimum, self.worst = (float(choose(self.test_scores(everything))) for choose in (np.nanmax, np.nanmin))
-
-    def __repr__(self) -> str:
-        return f"ObjectiveBenchmark({self.bench!r}, weight={self.weight!r}, size={self.size_name!r})"
-
-    def size(self, name: str) -> Callable:
-        """Returns the function of an architecture's size, as `TableBenchmark.size`."""
-        return self.bench.size(name)
-
-    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
-        """Returns the sizes of architectures, as `TableBenchmark.sizes`."""
-        return self.bench.sizes(name, archs)
-
-    def test_scores(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the test scores of architectures [..., D] less the weighted sizes. For the analysis only."""
-        return self.bench.test_scores(archs) - self.weight * self.bench.sizes(self.size_name, archs)
-
-    def validation_scores(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the validation scores of architectures [..., D] less the weighted sizes."""
-        return self.bench.validation_scores(archs) - self.weight * self.bench.sizes(self.size_name, archs)
-
-
-def _query_less(weights, penalties, query_function, query, key) -> Observation:
-    observation = query_function(query, key)
-    return observation._replace(score=observation.score - _at(penalties, _row(weights, query.arch)))
 
 
 class FunctionBenchmark:
@@ -309,7 +277,7 @@ class TrainingBenchmark:
         if num_seeds < 1:
             raise ValueError(f"Expected num_seeds of 1 or more, got {num_seeds}.")
         self.space, self.task, self.config, self.num_seeds = space, task, config, num_seeds
-        self.fidelities = list(range(1, config.num_epochs + 1))
+        self.fidelities = tuple(range(1, config.num_epochs + 1))
         self._curves = {}
 
     def curves(self, arch, seed: int):
@@ -332,6 +300,13 @@ class TrainingBenchmark:
         score = np.float32(curves.validation[fidelity]) / np.float32(self.task.validation.num_images)
         score = score if np.isfinite(curves.loss[fidelity]) else np.float32(np.nan)
         return Observation(np.float32(score), np.float32(self.fidelities[fidelity]), np.int32(seed))
+
+    def size(self, name: str) -> Callable:
+        """Returns the function `arch int32[D] -> float32` of an architecture's size, `"parameters"` or `"flops"`.
+
+        Raises ValueError on another name.
+        """
+        return _network_size_function(self, name)
 
     def _mean_over_trained(self, archs: np.ndarray, split: str) -> np.ndarray:
         archs = np.asarray(archs)
@@ -356,6 +331,21 @@ class TrainingBenchmark:
     def validation_scores(self, archs: np.ndarray) -> np.ndarray:
         """Returns the validation scores of architectures [..., D] over the seeds trained so far, NaN without any."""
         return self._mean_over_trained(archs, "validation")
+
+
+@functools.cache
+def _network_size_function(bench: TrainingBenchmark, name: str) -> Callable:
+    if name not in SIZES:
+        raise ValueError(f"Expected a size of {' or '.join(SIZES)}, got {name!r}.")
+    task, skeleton = bench.task, bench.config.skeleton
+
+    def on_host(arch):
+        arch = np.asarray(bench.space.canonical(arch))
+        size = network_size(bench.space, skeleton, task.image_shape, task.num_classes, arch)
+        return np.float32(getattr(size, f"num_{name}"))
+
+    result = jax.ShapeDtypeStruct((), jnp.float32)
+    return lambda arch: jax.pure_callback(on_host, result, arch, vmap_method="sequential")
 
 
 def price_list(bench) -> np.ndarray:

@@ -26,6 +26,16 @@ STRATEGIES = {
     "cross_entropy": "jaxnas.strategies.distribution:cross_entropy",
     "reinforce": "jaxnas.strategies.policy:reinforce",
     "reward_weighted_sampling": "jaxnas.strategies.sampling:reward_weighted_sampling",
+    "tree_parzen_estimator": "jaxnas.strategies.parzen:tree_parzen_estimator",
+    "gaussian_process": "jaxnas.strategies.gaussian:gaussian_process",
+    "bananas": "jaxnas.strategies.ensemble:bananas",
+    "predictor_guided": "jaxnas.strategies.predictor:predictor_guided",
+    "multi_objective_evolution": "jaxnas.strategies.pareto:multi_objective_evolution",
+    "nsga2": "jaxnas.strategies.nsga:nsga2",
+    "successive_halving": "jaxnas.strategies.halving:successive_halving",
+    "hyperband": "jaxnas.strategies.brackets:hyperband",
+    "asynchronous_halving": "jaxnas.strategies.promotion:asynchronous_halving",
+    "bohb": "jaxnas.strategies.density:bohb",
 }
 
 

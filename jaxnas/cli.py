@@ -51,7 +51,15 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         help="tables: identifiers or folders (default: the most informative that ships)",
     )
     parser.add_argument(
-        "--strategies", default="all", metavar="a,b,file.py:mine", help="names, functions in files, or all (default)"
+        "--strategies",
+        metavar="a,b,file.py:mine",
+        help="names, functions in files, or all (default: the fast ones for the objective)",
+    )
+    parser.add_argument(
+        "--objective",
+        default="accuracy",
+        metavar="O",
+        help="accuracy (default); accuracy,flops or accuracy,parameters: two objectives; accuracy-1e-6*flops",
     )
     parser.add_argument(
         "--runs", type=_count, default=1000, metavar="N", help="independent runs of each strategy (default 1000)"

@@ -2,15 +2,16 @@
 
 import contextlib
 import json
-import shlex
 import sys
 import tempfile
+import time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from jaxnas import catalog, table
 
-DEFAULT_BENCHMARK = "nb201-shifted-digits-v0"
+DEFAULT_BENCHMARK = "nb201-mnist5k-v1"
 
 
 def list_all(options) -> int:
@@ -42,72 +43,67 @@ def _describe_table(manifest: dict) -> str:
 
 def compare(options) -> int:
     """Compares strategies on one or several tables, prints a table and writes a report for each."""
-    from jaxnas import simulation
-    from jaxnas.benchmark import load
-    from jaxnas.build.provenance import versions
+    from jaxnas import comparison, simulation
+    from jaxnas.benchmark import strategy_for
     from jaxnas.train import use_compilation_cache
 
     use_compilation_cache()
+    objective = comparison.objective_of(options.objective)
     names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
-    benches = [load(name) for name in names]
-    factories = _factories(options.strategies)
+    benches = [comparison.bench_of(name, objective) for name in names]
+    factories = comparison.factories_of(options.strategies, objective)
     for bench in benches:
         folder = _writable(Path(options.out) / bench.table.id if len(benches) > 1 else Path(options.out))
-        strategies = {name: factory(bench.space) for name, factory in factories.items()}
+        size = objective.size or "parameters"
+        strategies = {name: strategy_for(factory, bench, size) for name, factory in factories.items()}
         trials = {}
         with _progress() as bars:
-            task = bars.add_task(f"searching {bench.table.id}", total=len(strategies))
+            task = bars.add_task("", total=len(strategies))
             for name, strategy in strategies.items():
+                bars.update(task, description=f"{bench.table.id}: {name}")
+                num_runs = comparison.num_runs_of(name, options.runs)
                 trials[name] = simulation.run(
-                    strategy, bench, num_trials=options.trials, num_runs=options.runs, seed=options.seed
+                    strategy, bench, num_trials=options.trials, num_runs=num_runs, seed=options.seed
                 )
                 bars.advance(task)
-        result = _result(options, bench, strategies, trials, versions())
+        result = comparison.result_of(options, objective, bench, strategies, trials)
         _write_and_show(folder, result, trials)
     return 0
 
 
-def _factories(text: str) -> dict:
-    names = list(catalog.STRATEGIES) if text == "all" else [name for name in text.split(",") if name]
-    if not names:
-        raise ValueError("Expected strategies, got none.")
-    factories = {name.rpartition(":")[2]: catalog.strategy(name) for name in names}
-    if len(factories) < len(names):
-        raise ValueError(f"Expected strategies of different names, got {text}.")
-    return factories
-
-
-def _result(options, bench, strategies: dict, trials: dict, versions: dict) -> dict:
-    from jaxnas.analysis.results import summarize
-
-    numbers = summarize(trials, bench)
-    for name, strategy in strategies.items():
-        numbers["strategies"][name]["hyperparameters"] = dict(strategy.hyperparameters)
-    return {
-        "benchmark": bench.table.id,
-        "content_hash": bench.table.manifest["content_hash"],
-        "num_runs": options.runs,
-        "num_trials": options.trials,
-        "seed": options.seed,
-        "prng": "hash",
-        "versions": versions,
-        "command": shlex.join(["jaxnas", *sys.argv[1:]]),
-        **numbers,
-    }
-
-
 def _write_and_show(folder: Path, result: dict, trials: dict) -> None:
     from rich.console import Console
+
+    from jaxnas.report.write import write_comparison
+
+    write_comparison(folder, result, trials)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(_regret_table(result))
+    console.print(
+        "Test regret in percentage points with 95 % intervals over runs; searches saw validation only.", style="dim"
+    )
+    if "fronts" in result:
+        console.print(_front_table(result["fronts"]))
+    fewer = [f"{name} {each['num_runs']}" for name, each in result["strategies"].items() if _has_fewer(each, result)]
+    if fewer:
+        console.print(f"Fewer runs of the slow ones: {', '.join(fewer)}.", style="dim")
+    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
+
+
+def _has_fewer(numbers: dict, result: dict) -> bool:
+    return numbers["num_runs"] < result["num_runs"]
+
+
+def _regret_table(result: dict):
     from rich.table import Table
 
     from jaxnas.analysis.results import regret_text
-    from jaxnas.report.write import ranked, shown_points, write_comparison
+    from jaxnas.report.write import ranked, shown_points
 
-    write_comparison(folder, result, trials)
     points = shown_points(result)
-    shown = Table(
-        title=f"{result['benchmark']}: {result['num_runs']} runs of {result['num_trials']} trials", title_justify="left"
-    )
+    of_what = "" if result["objective"] == "accuracy" else f", by {result['objective']}"
+    title = f"{result['benchmark']}: {result['num_runs']} runs of {result['num_trials']} trials{of_what}"
+    shown = Table(title=title, title_justify="left")
     shown.add_column("strategy")
     for heading in (*(f"regret@{point}" for point in points), "test", "rank"):
         shown.add_column(heading, justify="right")
@@ -115,25 +111,33 @@ def _write_and_show(folder: Path, result: dict, trials: dict) -> None:
         regrets = [regret_text(numbers, point - 1) for point in points]
         test = f"{100 * numbers['final_test_mean']:.2f} ± {100 * numbers['final_test_std']:.2f}"
         shown.add_row(name, *regrets, test, f"{numbers['mean_rank']:.2f}")
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(shown)
-    console.print(
-        "Test regret in percentage points with 95 % intervals over runs; searches saw validation only.", style="dim"
-    )
-    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
+    return shown
+
+
+def _front_table(fronts: dict):
+    from rich.table import Table
+
+    shown = Table(title=f"Fronts of test accuracy and {fronts['size']} after the last trial", title_justify="left")
+    shown.add_column("strategy")
+    shown.add_column("hypervolume (% of the true front's)", justify="right")
+    shown.add_column("IGD+", justify="right")
+    for name, numbers in sorted(fronts["strategies"].items(), key=lambda item: -item[1]["hypervolume_mean"][-1]):
+        mean, low, high = (100 * numbers[f"hypervolume_{key}"][-1] for key in ("mean", "ci_low", "ci_high"))
+        shown.add_row(name, f"{mean:.2f} [{low:.2f}, {high:.2f}]", f"{numbers['distance_mean'][-1]:.4f}")
+    return shown
 
 
 def search(options) -> int:
     """Searches by training, shows progress, and prints and draws the best cell."""
     from jaxnas import graph
-    from jaxnas.benchmark import TrainingBenchmark
+    from jaxnas.benchmark import TrainingBenchmark, strategy_for
     from jaxnas.search import search as search_by_training
     from jaxnas.train import use_compilation_cache
 
     use_compilation_cache()
     space, task = catalog.space(options.space), catalog.task(options.task)
-    strategy = catalog.strategy(options.strategy)(space)
     bench = TrainingBenchmark(space, task, _config(options, task))
+    strategy = strategy_for(catalog.strategy(options.strategy), bench)
     default = f"jaxnas-searches/{space.name}-{task.name}-{strategy.name}-{options.trials}"
     folder = _writable(Path(options.out or default))
     with _progress() as bars:
@@ -162,11 +166,12 @@ def build(options) -> int:
 
     space, task = catalog.space(options.space), catalog.task(options.task)
     folder = _writable(Path(options.out or f"jaxnas-tables/{space.name}-{task.name}-v0"))
-    with _progress() as bars:
-        bar = bars.add_task("compiling and training", total=None)
+    time_left = _time_left()
+    with _progress("{task.fields[left]}") as bars:
+        bar = bars.add_task("compiling and training", total=None, left="")
 
         def progress(done: int, total: int) -> None:
-            bars.update(bar, completed=done, total=total)
+            bars.update(bar, completed=done, total=total, left=time_left(done, total))
 
         built = build_table(
             options.space,
@@ -268,8 +273,27 @@ def _writable(folder: Path) -> Path:
         raise ValueError(f"Expected a folder to write into, got {folder}: {error.strerror or error}.") from None
 
 
+def _time_left(clock=time.monotonic):
+    """Returns a function from the numbers of finished and of all classes to text: the time left at this run's rate.
+
+    Rich's own estimate looks at the last seconds only, and classes are finished by whole chunks of minutes.
+    """
+    started, before, latest, end = clock(), None, None, None
+
+    def left(done: int, total: int) -> str:
+        nonlocal before, latest, end
+        before = done if before is None else before
+        if done != latest and done > before:
+            end = clock() + (clock() - started) * (total - done) / (done - before)
+        latest = done
+        return "" if end is None else f"{timedelta(seconds=max(round(end - clock()), 0))} left"
+
+    return left
+
+
 @contextlib.contextmanager
-def _progress():
+def _progress(remaining: str | None = None):
+    """Gives bars of progress. `remaining`: the text of the last column, by default Rich's estimate of the time left."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -285,7 +309,7 @@ def _progress():
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn(remaining, style="progress.remaining") if remaining else TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bars:
         yield bars

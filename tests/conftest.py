@@ -3,14 +3,19 @@
 import os
 import tempfile
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 os.environ.setdefault("XDG_CACHE_HOME", tempfile.mkdtemp(prefix="jaxnas-tests-"))  # compiled programs of this run only
 
+from jaxnas import catalog
+from jaxnas.benchmark import asks_for
 from jaxnas.network.model import Skeleton
 from jaxnas.spaces.base import Decision, SearchSpace
 from jaxnas.spaces.cell import NB201, CellSpace
+from jaxnas.strategies.base import Strategy
 from jaxnas.tasks.base import Split, Task, normalized
 from jaxnas.train import TrainConfig
 
@@ -62,3 +67,19 @@ def make_task(
 def task() -> Task:
     """Returns a small task."""
     return make_task()
+
+
+def total(arch) -> jax.Array:
+    """Returns a size for strategies with two objectives."""
+    return arch.sum().astype(jnp.float32)
+
+
+OFFERED = {"size": total, "fidelities": (1, 3)}
+"""What a benchmark offers to factories whose arguments ask for it."""
+
+
+def make_strategy(name: str, space, **hyperparameters) -> Strategy:
+    """Returns the strategy of a name in the catalog, given what its factory asks for."""
+    factory = catalog.strategy(name)
+    asked = {argument: value for argument, value in OFFERED.items() if asks_for(factory, argument)}
+    return factory(space, **{**asked, **hyperparameters})

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL, TINY
+from conftest import MIXED, SMALL, TINY, make_strategy
 from scipy.stats import chisquare
 
 import jaxnas as jn
@@ -256,7 +256,7 @@ def test_queries_hold_validation_scores_and_no_test_scores(counts, noise):
 def test_strategies_hold_no_scores_before_and_after_a_run(name):
     table = make_table(SMALL)
     bench = jn.TableBenchmark(table, space=SMALL)
-    strategy = catalog.strategy(name)(SMALL)
+    strategy = make_strategy(name, SMALL)
     for _ in range(2):
         for each in (strategy, *strategy):
             assert not holds(each, table, "test")
@@ -326,7 +326,7 @@ def trained(task) -> Table:
 
 @pytest.mark.parametrize("name", catalog.STRATEGIES)
 def test_a_search_that_trains_is_the_search_on_the_table_of_its_trainings(name, task, trained):
-    strategy = catalog.strategy(name)(SMALL, **HYPERPARAMETERS.get(name, {}))
+    strategy = make_strategy(name, SMALL, **HYPERPARAMETERS.get(name, {}))
     training = jn.TrainingBenchmark(SMALL, task, TINY, num_seeds=2)
     trials = jn.run(strategy, training, num_trials=25, num_runs=1, seed=3)
     table = jn.TableBenchmark(trained, space=SMALL)

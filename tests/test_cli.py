@@ -146,6 +146,7 @@ def wrong_usages() -> list[list]:
         ["compare", "--trials", -1],
         ["compare", "--trials", "many"],
         ["compare", "--seed", 1.5],
+        ["compare", "--objective", "flops"],
         ["compare", "--out", "FILE"],
         changed(search, "--space", "nb202"),
         changed(search, "--task", "digit"),

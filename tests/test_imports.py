@@ -72,7 +72,8 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_imports_go_one_way():
     order = [
         "prng", "operations", "graph", "spaces", "network", "tasks", "strategies", "catalog", "train", "table", "build",
-        "benchmark", "simulation", "analysis", "report", "search", "commands", "cli",
+        "benchmark", "objective", "simulation", "asynchronous", "analysis", "report", "search", "comparison",
+        "commands", "cli",
     ]  # fmt: skip
     rank = {name: number for number, name in enumerate(order)}
     wrong = []

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 import jaxnas as jn
 from jaxnas.analysis import pareto
-from jaxnas.benchmark import ObjectiveBenchmark
+from jaxnas.objective import ObjectiveBenchmark
 from jaxnas.strategies.constraint import constrained
 from jaxnas.strategies.domination import crowding_distances, domination_ranks
 

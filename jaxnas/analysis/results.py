@@ -4,9 +4,12 @@ trial.
 
 import numpy as np
 
+from jaxnas.analysis import pareto
 from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks
 from jaxnas.analysis.trajectory import at_budgets, incumbent_scores, incumbents, regret
 from jaxnas.simulation import Trials
+
+NUM_FRONTS = 24
 
 
 def summarize(trials: dict[str, Trials], bench) -> dict:
@@ -41,6 +44,40 @@ def _summarize_one(trials: Trials, regrets: np.ndarray, bench, budgets: np.ndarr
         "final_test_std": float(final_test.std()),
         "final_validation_mean": float(final_validation.mean()),
     }
+
+
+def summarize_fronts(trials: dict[str, Trials], bench, size: str) -> dict:
+    """Returns the numbers of a comparison by two objectives, score and size, for `summary.json`.
+
+    `points`: numbers of trials after which fronts were measured. `true`: the front of the benchmark, pairs (size, mean
+    test score). For each strategy: `hypervolume_mean` relative to the true front's with its 95 % interval, and
+    `distance_mean`, the IGD+, at the points; `front`: that of the run with the median hypervolume.
+    """
+    num_trials = next(iter(trials.values())).observation.score.shape[1]
+    points = np.unique(np.geomspace(1, num_trials, NUM_FRONTS).round().astype(int))
+    true = pareto.true_front(bench, size)[:, None]
+    found = {}
+    for name, each in trials.items():
+        volumes, distances = pareto.front_quality(each, bench, size, points)
+        low, high = bootstrap_interval(volumes)
+        median = np.argsort(volumes[:, -1])[len(volumes) // 2]
+        found[name] = {
+            "hypervolume_mean": volumes.mean(0).tolist(),
+            "hypervolume_ci_low": low.tolist(),
+            "hypervolume_ci_high": high.tolist(),
+            "distance_mean": distances.mean(0).tolist(),
+            "front": _front_of_run(each, median, bench, size),
+        }
+    true_pairs = np.stack([bench.sizes(size, true), bench.test_scores(true)], axis=1)
+    return {"size": size, "points": points.tolist(), "true": true_pairs.tolist(), "strategies": found}
+
+
+def _front_of_run(trials: Trials, run: int, bench, size: str) -> list:
+    archs, scores = np.asarray(trials.query.arch)[run], np.asarray(trials.observation.score)[run]
+    sizes, test = bench.sizes(size, archs), bench.test_scores(archs)
+    chosen = np.flatnonzero(pareto.on_front(scores, sizes))
+    chosen = chosen[np.argsort(sizes[chosen])]
+    return np.stack([sizes[chosen], test[chosen]], axis=1).tolist()
 
 
 def summary(trials: dict[str, Trials], bench):

@@ -40,6 +40,32 @@ def regret_by_cost(result: dict):
     return figure
 
 
+def hypervolume_by_trials(result: dict):
+    """Returns the figure of the hypervolume found over trials with its 95 % interval."""
+    figure, axes = _figure("trials", "hypervolume (% of the true front's)", scales=("log", "linear"))
+    fronts = result["fronts"]
+    for (name, curves), style in zip(fronts["strategies"].items(), _styles(), strict=False):
+        mean, low, high = (100 * np.asarray(curves[f"hypervolume_{key}"]) for key in ("mean", "ci_low", "ci_high"))
+        axes.plot(fronts["points"], mean, label=name, **style)
+        axes.fill_between(fronts["points"], low, high, color=style["color"], alpha=0.2, linewidth=0)
+    axes.legend(frameon=False)
+    return figure
+
+
+def fronts(result: dict):
+    """Returns the figure of the true front and of the front of each strategy's median run."""
+    found = result["fronts"]
+    label = {"parameters": "parameters", "flops": "multiply-accumulates for one image"}[found["size"]]
+    figure, axes = _figure(label, "test accuracy (%)", scales=("log", "linear"))
+    sizes, scores = np.asarray(found["true"]).T
+    axes.step(sizes, 100 * scores, where="post", color="#999999", linewidth=3, label="true front")
+    for (name, curves), style in zip(found["strategies"].items(), _styles(), strict=False):
+        sizes, scores = np.asarray(curves["front"]).T
+        axes.plot(sizes, 100 * scores, marker="o", markersize=3, label=name, **style)
+    axes.legend(frameon=False)
+    return figure
+
+
 def _styles():
     return (
         {"color": COLORS[n % len(COLORS)], "linestyle": LINES[n // len(COLORS) % len(LINES)], "linewidth": 1.6}
@@ -47,7 +73,7 @@ def _styles():
     )
 
 
-def _figure(x_label: str, y_label: str):
+def _figure(x_label: str, y_label: str, scales: tuple[str, str] = ("log", "log")):
     from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogFormatter
@@ -57,10 +83,13 @@ def _figure(x_label: str, y_label: str):
         axes = figure.add_subplot()
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
-        for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
-            scale("log")
+        for axis, set_scale, scale in zip(
+            (axes.xaxis, axes.yaxis), (axes.set_xscale, axes.set_yscale), scales, strict=True
+        ):
+            set_scale(scale)
             axis.set_major_formatter("{x:g}")
-            axis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+            if scale == "log":
+                axis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
     return figure, axes
 
 

@@ -26,6 +26,21 @@ _FIGURES = {
     ),
 }
 
+_FRONT_FIGURES = {
+    "hypervolume": (
+        "Hypervolume over trials",
+        "Mean area dominated by what a run had found (chosen by validation, valued by test), relative to the true "
+        "front's; bands are 95 % bootstrap intervals over runs.",
+        figures.hypervolume_by_trials,
+    ),
+    "fronts": (
+        "Fronts",
+        "Test accuracy and size of what the run with the median hypervolume found on its front by validation, beside "
+        "the benchmark's true front.",
+        figures.fronts,
+    ),
+}
+
 
 def write_comparison(folder: str | os.PathLike, result: dict, trials: dict) -> None:
     """Writes summary.json, trials.npz, the figures as SVG and PDF, and report.html.
@@ -53,7 +68,7 @@ def write_page(folder: str | os.PathLike) -> Path:
     folder = Path(folder)
     result = read_summary(folder)
     shown = []
-    for name, (title, caption, draw) in _FIGURES.items():
+    for name, (title, caption, draw) in (_FIGURES | (_FRONT_FIGURES if "fronts" in result else {})).items():
         figure = draw(result)
         for suffix in (".svg", ".pdf"):
             figures.save(figure, folder / f"{name}{suffix}")

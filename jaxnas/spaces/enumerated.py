@@ -52,7 +52,9 @@ class EnumeratedSpace:
         """Returns a uniformly drawn neighbour of an architecture, int32[1]."""
         table, degrees = neighbor_table(self.space)
         if (degrees == table.shape[1]).all():
-            return jnp.asarray(table)[arch, prng.draw_index(key, table.shape[1], (1,))]
+            number = prng.draw_index(key, table.shape[1], (1,))
+            flat = jnp.asarray(table.reshape(-1))
+            return flat.at[arch * table.shape[1] + number].get(mode="promise_in_bounds", wrap_negative_indices=False)
         return jnp.asarray(table)[arch, prng.draw_index(key, jnp.asarray(degrees)[arch])]
 
     def neighbors(self, arch: jax.Array) -> jax.Array:

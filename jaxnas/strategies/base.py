@@ -49,6 +49,8 @@ class Strategy(NamedTuple):
         hyperparameters: pairs (name, value), for reports.
         jittable: whether the functions can be compiled; otherwise runs loop in Python.
         parallel: whether several queries may be asked before any is told.
+        batched: whether many compiled runs go side by side, in arrays with one more axis, rather than one after
+            another, which suits large states and refits.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Strategy(NamedTuple):
     hyperparameters: tuple[tuple[str, object], ...] = ()
     jittable: bool = True
     parallel: bool = False
+    batched: bool = True
 
 
 def failed_as_worst(score: jax.Array) -> jax.Array:
@@ -66,10 +69,27 @@ def failed_as_worst(score: jax.Array) -> jax.Array:
     return jnp.where(jnp.isnan(score), -jnp.inf, score)
 
 
+def look_up(values: jax.Array, position: jax.Array) -> jax.Array:
+    """Returns values[position] without a check of the bounds, which would cost more than the look-up."""
+    return values.at[position].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+
+def best_of(scores: jax.Array, members: jax.Array) -> jax.Array:
+    """Returns the member, one of int32[S], with the largest of the scores float32[P]; the first of equals."""
+    return look_up(members, jnp.argmax(look_up(scores, members)))
+
+
 def checked_size(name: str, value: int, smallest: int = 1) -> int:
     """Returns a hyperparameter that is an int of at least `smallest`. Raises ValueError otherwise."""
     if not isinstance(value, int) or value < smallest:
         raise ValueError(f"Expected {name} to be an int of at least {smallest}, got {value!r}.")
+    return value
+
+
+def checked_function(name: str, value: Callable) -> Callable:
+    """Returns a hyperparameter that is a function. Raises ValueError otherwise."""
+    if not callable(value):
+        raise ValueError(f"Expected {name} to be a function, got {value!r}.")
     return value
 
 

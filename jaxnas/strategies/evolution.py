@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas import prng
-from jaxnas.strategies.base import Query, Strategy, checked_size, failed_as_worst
+from jaxnas.strategies.base import Query, Strategy, best_of, checked_size, failed_as_worst, look_up
 
 
 class EvolutionState(NamedTuple):
@@ -38,7 +38,7 @@ def regularized_evolution(space, *, population_size: int = 100, sample_size: int
     def ask(state, t, key):
         members = prng.draw_index(key, population_size, (sample_size,))
         child_key = jax.random.fold_in(key, 1)
-        parent = state.archs[members[jnp.argmax(state.scores[members])]]
+        parent = look_up(state.archs, best_of(state.scores, members))
         return Query(jnp.where(t < population_size, space.sample(child_key), space.mutate(child_key, parent)))
 
     def tell(state, t, query, observation):

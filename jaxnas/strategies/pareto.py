@@ -25,9 +25,9 @@ def multi_objective_evolution(space, *, size: Callable, population_size: int = 1
     """Returns regularized evolution by score and size: the parent is the best of a sample by non-domination.
 
     Best is the first front of the sample, and on it the least crowded place; a mutation of the parent replaces the
-    oldest member. Real, Aggarwal, Huang and Le, AAAI 2019, whose defaults are used, with the order of Deb, Pratap,
-    Agarwal and Meyarivan, IEEE Transactions on Evolutionary Computation, 2002; a baseline as in Guerrero-Viu et al.,
-    "Bag of Baselines for Multi-objective Joint Neural Architecture Search and Hyperparameter Optimization", 2021.
+    oldest member. Real, Aggarwal, Huang and Le, "Regularized Evolution for Image Classifier Architecture Search", AAAI
+    2019, whose defaults are used, with the order of Deb, Pratap, Agarwal and Meyarivan, "A Fast and Elitist
+    Multiobjective Genetic Algorithm: NSGA-II", IEEE Transactions on Evolutionary Computation, 2002.
 
     Args:
         size: `arch int32[D] -> float32`, the second objective, such as `bench.size("parameters")`.

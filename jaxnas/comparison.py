@@ -1,0 +1,111 @@
+"""What `jaxnas compare` runs: strategies, numbers of runs, objectives; and the dictionary of results."""
+
+import re
+import shlex
+import sys
+from typing import NamedTuple
+
+from jaxnas import catalog
+
+SINGLE_OBJECTIVE = (
+    "random_search",
+    "local_search",
+    "regularized_evolution",
+    "genetic_algorithm",
+    "simulated_annealing",
+    "cross_entropy",
+    "reinforce",
+    "reward_weighted_sampling",
+)
+TWO_OBJECTIVES = ("random_search", "regularized_evolution", "multi_objective_evolution", "nsga2")
+MOST_RUNS = {"gaussian_process": 100, "bananas": 30, "predictor_guided": 3, "bohb": 100, "tree_parzen_estimator": 300}
+"""Most runs of the strategies that are too slow for a thousand in seconds."""
+
+
+class Objective(NamedTuple):
+    """What a comparison is by: accuracy; with a `size` also that, as a second objective or at a `weight`."""
+
+    text: str
+    size: str | None = None
+    weight: float | None = None
+
+
+def objective_of(text: str) -> Objective:
+    """Returns the objective of `accuracy`, `accuracy,flops` or `accuracy-1e-6*flops` (or `parameters`).
+
+    Raises ValueError on any other text.
+    """
+    bare = text.replace(" ", "")
+    two = re.fullmatch(r"accuracy,(parameters|flops)", bare)
+    weighted = re.fullmatch(r"accuracy-([0-9.]+(?:e[-+]?[0-9]+)?)\*(parameters|flops)", bare)
+    if two:
+        return Objective(bare, two[1])
+    if weighted:
+        return Objective(bare, weighted[2], float(weighted[1]))
+    if bare == "accuracy":
+        return Objective(bare)
+    raise ValueError(f"Expected an objective such as accuracy, accuracy,flops or accuracy-1e-6*flops, got {text!r}.")
+
+
+def factories_of(text: str | None, objective: Objective) -> dict:
+    """Returns the factories of a list of names, by name; of None, the default ones for an objective; of `all`, all.
+
+    `all` leaves out strategies with two objectives where there is one. Raises ValueError on unknown or equal names.
+    """
+    from jaxnas.benchmark import asks_for
+
+    two = objective.size is not None and objective.weight is None
+    if text == "all":
+        every = {name: catalog.strategy(name) for name in catalog.STRATEGIES}
+        return {name: factory for name, factory in every.items() if two or not asks_for(factory, "size")}
+    names = list(TWO_OBJECTIVES if two else SINGLE_OBJECTIVE)
+    if text is not None:
+        names = [name for name in text.split(",") if name]
+    if not names:
+        raise ValueError("Expected strategies, got none.")
+    factories = {name.rpartition(":")[2]: catalog.strategy(name) for name in names}
+    if len(factories) < len(names):
+        raise ValueError(f"Expected strategies of different names, got {text}.")
+    return factories
+
+
+def bench_of(source: str, objective: Objective):
+    """Returns the benchmark of a table, its scores less the weighted size where the objective has a weight."""
+    from jaxnas.benchmark import load
+    from jaxnas.objective import ObjectiveBenchmark
+
+    bench = load(source)
+    if objective.weight is None:
+        return bench
+    return ObjectiveBenchmark(bench, weight=objective.weight, size=objective.size)
+
+
+def num_runs_of(name: str, num_runs: int) -> int:
+    """Returns how many runs a strategy gets where `num_runs` are asked for."""
+    return min(num_runs, MOST_RUNS.get(name, num_runs))
+
+
+def result_of(options, objective: Objective, bench, strategies: dict, trials: dict) -> dict:
+    """Returns the dictionary of `summary.json`."""
+    from jaxnas.analysis.results import summarize, summarize_fronts
+    from jaxnas.build.provenance import versions
+
+    numbers = summarize(trials, bench)
+    for name, strategy in strategies.items():
+        numbers["strategies"][name]["hyperparameters"] = dict(strategy.hyperparameters)
+        numbers["strategies"][name]["num_runs"] = len(trials[name].observation.score)
+    result = {
+        "benchmark": bench.table.id,
+        "content_hash": bench.table.manifest["content_hash"],
+        "objective": objective.text,
+        "num_runs": options.runs,
+        "num_trials": options.trials,
+        "seed": options.seed,
+        "prng": "hash",
+        "versions": versions(),
+        "command": shlex.join(["jaxnas", *sys.argv[1:]]),
+        **numbers,
+    }
+    if objective.size is not None and objective.weight is None:
+        result["fronts"] = summarize_fronts(trials, bench, objective.size)
+    return result

@@ -1,0 +1,94 @@
+"""What `jaxnas compare` runs, and comparisons by two objectives and by a weighted one, to the page."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import MIXED
+
+import jaxnas as jn
+from jaxnas import catalog, comparison
+from jaxnas.benchmark import asks_for
+from jaxnas.cli import main
+from jaxnas.commands import DEFAULT_BENCHMARK
+
+
+def test_objectives_are_read():
+    assert comparison.objective_of("accuracy") == comparison.Objective("accuracy")
+    assert comparison.objective_of("accuracy, flops") == comparison.Objective("accuracy,flops", "flops")
+    weighted = comparison.objective_of("accuracy - 1e-6 * parameters")
+    assert weighted == comparison.Objective("accuracy-1e-6*parameters", "parameters", 1e-6)
+    for text in ("", "flops", "accuracy,latency", "accuracy+1*flops", "accuracy-x*flops"):
+        with pytest.raises(ValueError, match=r"^Expected an objective such as"):
+            comparison.objective_of(text)
+
+
+def test_default_strategies_are_in_the_catalog_and_fit_the_objective():
+    one, two = comparison.objective_of("accuracy"), comparison.objective_of("accuracy,flops")
+    assert list(comparison.factories_of(None, one)) == list(comparison.SINGLE_OBJECTIVE)
+    assert list(comparison.factories_of(None, two)) == list(comparison.TWO_OBJECTIVES)
+    assert list(comparison.factories_of("all", two)) == list(catalog.STRATEGIES)
+    assert not any(asks_for(factory, "size") for factory in comparison.factories_of("all", one).values())
+    assert set(comparison.MOST_RUNS) <= set(catalog.STRATEGIES)
+    with pytest.raises(ValueError, match=r"^Expected strategies of different names"):
+        comparison.factories_of("nsga2,nsga2", two)
+
+
+def test_slow_strategies_get_fewer_runs(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(comparison.MOST_RUNS, "local_search", 7)
+    names = "local_search,random_search"
+    assert main(["compare", "--strategies", names, "--runs", "9", "--trials", "5", "--out", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "summary.json").read_text())["strategies"]
+    assert {name: each["num_runs"] for name, each in result.items()} == {"local_search": 7, "random_search": 9}
+    assert "local_search 7" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def by_two(tmp_path_factory):
+    """Returns the folder of a comparison by accuracy and FLOPs."""
+    out = tmp_path_factory.mktemp("two")
+    assert main(["compare", "--objective", "accuracy,flops", "--runs", "10", "--trials", "60", "--out", str(out)]) == 0
+    return out
+
+
+def test_two_objectives_are_compared_by_hypervolume_and_drawn(by_two):
+    result = json.loads((by_two / "summary.json").read_text())
+    fronts = result["fronts"]
+    assert result["objective"] == "accuracy,flops"
+    assert set(fronts["strategies"]) == set(comparison.TWO_OBJECTIVES)
+    assert fronts["points"][-1] == 60
+    bench = jn.load(DEFAULT_BENCHMARK)
+    sizes, scores = np.asarray(fronts["true"]).T
+    everything = np.arange(bench.space.num_architectures)[:, None]
+    assert scores[-1] == pytest.approx(bench.optimum)
+    assert sizes[0] == bench.sizes("flops", everything).min()
+    assert (np.diff(sizes) > 0).all()
+    assert (np.diff(scores) > 0).all()
+    page = (by_two / "report.html").read_text()
+    for each in fronts["strategies"].values():
+        low, mean, high = (each[f"hypervolume_{key}"][-1] for key in ("ci_low", "mean", "ci_high"))
+        assert 0 < low <= mean <= high <= 1
+        assert f"<td>{100 * mean:.2f}<br>" in page
+    for name in ("hypervolume", "fronts"):
+        assert (by_two / f"{name}.svg").stat().st_size > 1000
+        assert (by_two / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_weighted_objective_moves_the_optimum(tmp_path):
+    arguments = ["--strategies", "random_search", "--runs", "5", "--trials", "20", "--out", str(tmp_path)]
+    assert main(["compare", "--objective", "accuracy-1e-5*parameters", *arguments]) == 0
+    result = json.loads((tmp_path / "summary.json").read_text())
+    assert result["objective"] == "accuracy-1e-5*parameters"
+    bench = jn.ObjectiveBenchmark(jn.load(DEFAULT_BENCHMARK), weight=1e-5, size="parameters")
+    numbers = result["strategies"]["random_search"]
+    assert numbers["regret_mean"][-1] == pytest.approx(bench.optimum - numbers["final_test_mean"], abs=1e-6)
+    assert "fronts" not in result
+
+
+def test_a_table_without_sizes_is_not_compared_by_them(tmp_path, capsys):
+    from jaxnas.table import write
+
+    scores = np.random.RandomState(0).uniform(size=(2, MIXED.num_architectures, 1, 1))
+    write(jn.Table.from_arrays(MIXED, "noise", *scores, [1]), tmp_path / "table", "a card")
+    assert main(["compare", "--objective", "accuracy,flops", "--benchmark", str(tmp_path / "table")]) == 2
+    assert "Expected a table with flops" in capsys.readouterr().err
