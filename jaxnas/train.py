@@ -19,6 +19,9 @@ from jaxnas.tasks.base import Split, Task
 EVALUATION_BATCH = 512
 STATISTICS_BATCHES = 4
 
+# Sums over several threads have another order: a training's numbers would depend on where it runs.
+_ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
+
 _log = logging.getLogger(__name__)
 
 
@@ -237,7 +240,7 @@ def _num_correct(network: Network, arch: jax.Array, split: Split) -> jax.Array:
     return jax.lax.map(count, (images, labels)).sum(0)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=_ONE_THREAD)
 def _train_seeds(space, config, num_classes, arch, seeds, splits):
     """Returns the curves of one architecture for each seed.
 
@@ -247,7 +250,7 @@ def _train_seeds(space, config, num_classes, arch, seeds, splits):
     return jax.vmap(lambda key: train(space, config, num_classes, arch, key, splits)[0])(keys)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=_ONE_THREAD)
 def _train_one(space, config, num_classes, arch, seed, splits):
     return train(space, config, num_classes, arch, training_key(arch, seed), splits)
 

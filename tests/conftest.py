@@ -83,3 +83,10 @@ def make_strategy(name: str, space, **hyperparameters) -> Strategy:
     factory = catalog.strategy(name)
     asked = {argument: value for argument, value in OFFERED.items() if asks_for(factory, argument)}
     return factory(space, **{**asked, **hyperparameters})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs_are_dropped():
+    """A process can map only so many pieces of memory, and each compiled program takes some."""
+    yield
+    jax.clear_caches()

@@ -40,7 +40,7 @@ def test_scores_are_standardised_over_the_successful_trials():
 def test_mutants_are_one_or_two_edits_away_from_the_best():
     archs = np.repeat(np.arange(5, dtype=np.int32)[:, None], 6, axis=1)
     scores = jnp.array([0.1, 0.9, -jnp.inf, 0.8, 0.2])
-    make = jax.jit(lambda key, scores: ensemble.mutants(key, jn.NB201, archs, scores, 400, 2))
+    make = jax.jit(lambda key, scores: ensemble.mutants(key, jn.NB201, jnp.asarray(archs), scores, 400, 2))
     made = np.asarray(make(jax.random.key(0), scores))
     distances = (made[:, None] != archs[[1, 3]]).sum(-1).min(1)
     assert set(distances) == {0, 1, 2}  # the second edit may undo the first

@@ -264,7 +264,7 @@ def test_bohb_without_a_model_or_a_success_is_uniform():
     [
         ("successive_halving", {"reduction": 2}),
         ("successive_halving", {"num_initial": 20}),
-        ("successive_halving", {"fidelities": (1, 2, 3, 5, 9, 10)}),
+        ("successive_halving", {"fidelities": (1, 2, 4, 5, 9, 10)}),
         ("hyperband", {"reduction": 2}),
         ("asynchronous_halving", {"reduction": 2}),
         ("bohb", {"reduction": 2}),
