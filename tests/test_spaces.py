@@ -13,7 +13,7 @@ from scipy import stats
 
 import jaxnas as jn
 from jaxnas import graph, prng
-from jaxnas.operations.base import Operation
+from jaxnas.operations.base import Operation, as_operation
 from jaxnas.spaces import base
 from jaxnas.spaces.base import Decision, SearchSpace
 from jaxnas.spaces.cell import CellSpace
@@ -271,7 +271,8 @@ def test_wrong_cell_spaces_are_refused(num_nodes, operations, message):
 
 
 def test_functions_become_operations_of_their_name():
-    assert SMALL.operations[-1] == Operation("tanh", tanh)
+    assert SMALL.operations[-1] == as_operation(tanh)
+    assert SMALL.operations[-1].name == "tanh"
     assert jn.CellSpace is CellSpace
 
 
