@@ -18,7 +18,7 @@ SINGLE_OBJECTIVE = (
     "reward_weighted_sampling",
 )
 TWO_OBJECTIVES = ("random_search", "regularized_evolution", "multi_objective_evolution", "nsga2")
-MOST_RUNS = {"gaussian_process": 100, "bananas": 30, "predictor_guided": 3, "bohb": 100, "tree_parzen_estimator": 300}
+MOST_RUNS = {"gaussian_process": 300, "bananas": 100, "predictor_guided": 10, "bohb": 100, "tree_parzen_estimator": 300}
 """Most runs of the strategies that are too slow for a thousand in seconds."""
 
 
