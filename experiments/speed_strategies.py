@@ -3,7 +3,7 @@
 Claim: one definition of a strategy, compiled and run for many repetitions at once on one core, makes more queries a
 second than the same strategy in a Python loop, in NumPy over all repetitions at once, and in Optuna.
 Command: python experiments/speed_strategies.py (needs `pip install -e '.[optuna]'`)
-Run time: about 5 minutes on one core.
+Run time: about 2 minutes on one core.
 Output: rates without compilation, the whole history returned and replayed against the table; compile times; ratios
 by round; how many repetitions pay for a compilation. Last line: a JSON object with the figures.
 """
@@ -41,7 +41,6 @@ class Config:
         ("local_search", 1000, 300),
         ("successive_halving", 1000, 300),
         ("hyperband", 1000, 300),
-        ("reinforce", 1000, 300),
     )
     vectors: tuple = (
         ("regularized_evolution", 1000, 300),
