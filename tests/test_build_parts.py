@@ -47,14 +47,14 @@ def test_a_damaged_shard_counts_as_missing(damage, shard):
     places = range(0, len(data), 5)
     for place in places:
         path.write_bytes(damage(data, place))
-        found = worker.finished_arrays(folder, chunk)
+        found = plan.read_shard(folder, chunk)
         detected += found is None
         if found is not None:  # what was changed is no part of the arrays, such as a time of writing
             for name, values in arrays.items():
                 np.testing.assert_array_equal(found[name], values, strict=True)
     path.write_bytes(data)
     assert detected > len(places) / 2
-    assert worker.finished_arrays(folder, chunk) is not None
+    assert plan.read_shard(folder, chunk) is not None
 
 
 def test_leftovers_are_removed_once_their_file_was_written_since(tmp_path):

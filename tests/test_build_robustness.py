@@ -18,7 +18,7 @@ from jaxnas import commands
 from jaxnas import table as tables
 from jaxnas.build import driver, plan, worker
 from jaxnas.build.driver import build
-from jaxnas.build.plan import make_plan, shard_path
+from jaxnas.build.plan import make_plan, read_shard, shard_path
 from jaxnas.cli import main
 from jaxnas.table import Table
 
@@ -337,7 +337,7 @@ def test_a_shard_lost_at_the_last_moment_is_reported(names, complete, monkeypatc
 
 def test_failed_trainings_stay_as_rows_and_are_counted(names, complete, capsys):
     chunk = make_plan(*names, TINY, 2).chunks[0]
-    arrays = worker.finished_arrays(complete, chunk)
+    arrays = read_shard(complete, chunk)
     arrays["loss"][0, 1, 1:] = np.nan
     arrays["loss"][2] = np.nan
     worker._write_shard(shard_path(complete, chunk), arrays)

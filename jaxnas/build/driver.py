@@ -16,9 +16,8 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.build.card import table_card
-from jaxnas.build.plan import PLAN_NAMES, Chunk, Plan, make_plan
+from jaxnas.build.plan import PLAN_NAMES, Chunk, Plan, make_plan, read_shard
 from jaxnas.build.provenance import git_commit, machine, versions
-from jaxnas.build.worker import finished_arrays
 from jaxnas.network.size import network_size
 from jaxnas.table import SPLITS, Table, base_manifest, remove_leftovers, replace_file, write
 from jaxnas.train import Curves, TrainConfig, check_fit
@@ -90,7 +89,7 @@ def _writing(folder: Path):
 
 
 def _missing(folder: Path, chunks: Sequence[Chunk]) -> list[Chunk]:
-    return [chunk for chunk in chunks if finished_arrays(folder, chunk) is None]
+    return [chunk for chunk in chunks if read_shard(folder, chunk) is None]
 
 
 def _train_missing(plan_path: Path, plan: Plan, num_processes: int | None, progress) -> None:
@@ -177,7 +176,7 @@ def _collect(folder: Path, plan: Plan, space, task, table_id: str | None) -> Tab
     trained = np.zeros(len(representatives), bool)
     curves = dict.fromkeys(Curves._fields)
     for chunk in plan.chunks:
-        arrays = finished_arrays(folder, chunk)
+        arrays = read_shard(folder, chunk)
         if arrays is None:
             raise RuntimeError(f"Expected the shard {chunk.name} in {folder}, got none or a damaged one; {_GOES_ON}.")
         classes = np.searchsorted(representatives, chunk.rows)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from jaxnas import catalog
 from jaxnas.network import packed
 from jaxnas.network.model import Skeleton
 from jaxnas.table import describe_space
-from jaxnas.train import TrainConfig, default_plan
+from jaxnas.train import Curves, TrainConfig, default_plan
 
 CHUNK_SIZE = 16
 PLAN_NAMES = {"sequential": "switch-sequential-3", "packed": "packed-1"}
@@ -20,6 +21,17 @@ PLAN_NAMES = {"sequential": "switch-sequential-3", "packed": "packed-1"}
 their numbers."""
 PLAN_NAME = PLAN_NAMES["sequential"]  # the one whose trainings do not depend on their neighbours, bit by bit
 _ORDER_SEED = 0
+# What NumPy and zipfile raise on missing files and changed bits; the last two are "encrypted" and "not supported".
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+    NotImplementedError,
+)
 
 
 @dataclass(frozen=True)
@@ -109,11 +121,12 @@ def shard_path(folder: Path, chunk: Chunk) -> Path:
     return folder / "shards" / f"{chunk.name}.npz"
 
 
-def read_shard(path: Path, num_rows: int) -> dict[str, np.ndarray] | None:
-    """Returns the arrays of a shard, or None where it is missing or unreadable, and must be trained (again)."""
+def read_shard(folder: Path, chunk: Chunk) -> dict[str, np.ndarray] | None:
+    """Returns the arrays of a chunk's shard, or None where it is missing or damaged, and must be trained (again)."""
     try:
-        with np.load(path) as file:
+        with np.load(shard_path(folder, chunk)) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except _UNREADABLE:
         return None
-    return arrays if all(len(array) == num_rows for array in arrays.values()) else None
+    whole = set(arrays) == set(Curves._fields) and all(len(array) == len(chunk.rows) for array in arrays.values())
+    return arrays if whole else None

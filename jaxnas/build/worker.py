@@ -42,7 +42,7 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
 
     It stops after the training during which the process `parent` has gone, also where that was killed.
     """
-    from jaxnas.build.plan import plan_from_json, shard_path
+    from jaxnas.build.plan import plan_from_json, read_shard, shard_path
     from jaxnas.train import use_compilation_cache
 
     def stop_without_parent() -> None:
@@ -56,22 +56,10 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
     others = sorted(set(plan.chunks) - set(own), key=plan.chunks.index, reverse=True)
     for chunk in (*own, *others):
         stop_without_parent()
-        if finished_arrays(folder, chunk) is None:
+        if read_shard(folder, chunk) is None:
             arrays = _train_chunk(plan, chunk, stop_without_parent)
-            if finished_arrays(folder, chunk) is None:  # no other worker was faster
+            if read_shard(folder, chunk) is None:  # no other worker was faster
                 _write_shard(shard_path(folder, chunk), arrays)
-
-
-def finished_arrays(folder: Path, chunk) -> dict | None:
-    """Returns the arrays of a chunk's shard, None where it is missing or damaged and must be trained (again)."""
-    from jaxnas.build.plan import read_shard, shard_path
-    from jaxnas.train import Curves
-
-    try:
-        arrays = read_shard(shard_path(folder, chunk), len(chunk.rows))
-    except (NotImplementedError, RuntimeError):  # zipfile on changed bits: "not supported", "encrypted"
-        return None
-    return arrays if arrays is not None and set(arrays) == set(Curves._fields) else None
 
 
 def _train_chunk(plan, chunk, progress) -> dict:
