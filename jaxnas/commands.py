@@ -98,7 +98,7 @@ def _regret_table(result: dict):
     from rich.table import Table
 
     from jaxnas.analysis.results import regret_text
-    from jaxnas.report.write import ranked, shown_points
+    from jaxnas.report.page import ranked, shown_points
 
     points = shown_points(result)
     of_what = "" if result["objective"] == "accuracy" else f", by {result['objective']}"

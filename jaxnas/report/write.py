@@ -3,14 +3,12 @@
 import json
 import os
 import re
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from jaxnas.report import figures
+from jaxnas.report import figures, page
 
-CHECKPOINTS = (30, 100)
 SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.html"
 
 _FIGURES = {
@@ -73,25 +71,10 @@ def write_page(folder: str | os.PathLike) -> Path:
         for suffix in (".svg", ".pdf"):
             figures.save(figure, folder / f"{name}{suffix}")
         svg = re.sub(r"^.*?(?=<svg)", "", (folder / f"{name}.svg").read_text(), flags=re.DOTALL)
-        shown.append({"title": title, "caption": caption, "svg": _labelled(svg, title, prefix=name)})
-    page = folder / PAGE_FILE
-    page.write_text(
-        _template().render(result=result, figures=shown, ranked=ranked(result), points=shown_points(result))
-    )
-    return page
-
-
-def _labelled(svg: str, title: str, prefix: str) -> str:
-    """Returns the image with a name for screen readers, and with identifiers that no other image of the page has."""
-    svg = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{prefix}-", svg)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
-
-
-def _template():
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(resources.files("jaxnas.report").joinpath("page.html").read_text())
+        shown.append({"title": title, "caption": caption, "svg": page.labelled(svg, title, prefix=name)})
+    file = folder / PAGE_FILE
+    file.write_text(page.page_text(result, shown))
+    return file
 
 
 def read_summary(folder: str | os.PathLike) -> dict:
@@ -108,13 +91,3 @@ def read_summary(folder: str | os.PathLike) -> dict:
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"Expected {path} as `jaxnas compare` writes it, got: {error}.") from None
     return result
-
-
-def ranked(result: dict) -> list[tuple[str, dict]]:
-    """Returns the strategies of a result with their numbers, best mean rank first."""
-    return sorted(result["strategies"].items(), key=lambda item: item[1]["mean_rank"])
-
-
-def shown_points(result: dict) -> list[int]:
-    """Returns the numbers of trials that tables show the regret after."""
-    return sorted({point for point in CHECKPOINTS if point < result["num_trials"]} | {result["num_trials"]})
