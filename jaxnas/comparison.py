@@ -20,6 +20,11 @@ SINGLE_OBJECTIVE = (
 TWO_OBJECTIVES = ("random_search", "regularized_evolution", "multi_objective_evolution", "nsga2")
 MOST_RUNS = {"gaussian_process": 300, "bananas": 100, "predictor_guided": 10, "bohb": 100, "tree_parzen_estimator": 300}
 """Most runs of the strategies that are too slow for a thousand in seconds."""
+PROTOCOL = (
+    "Strategies were told validation scores only, and the architecture of a run was chosen by them. "
+    "It is reported by its test score, the mean over seeds after the last epoch, which no search was told."
+)
+"""By which split what was chosen and reported."""
 
 
 class Objective(NamedTuple):
@@ -98,6 +103,7 @@ def result_of(options, objective: Objective, bench, strategies: dict, trials: di
         "benchmark": bench.table.id,
         "content_hash": bench.table.manifest["content_hash"],
         "objective": objective.text,
+        "protocol": PROTOCOL,
         "num_runs": options.runs,
         "num_trials": options.trials,
         "seed": options.seed,

@@ -47,6 +47,12 @@ def write_comparison(folder: str | os.PathLike, result: dict, trials: dict) -> N
         result: the dictionary of `summary.json`.
         trials: the `Trials` of each strategy.
     """
+    write_trials(folder, trials)
+    write_result(folder, result)
+
+
+def write_trials(folder: str | os.PathLike, trials: dict) -> None:
+    """Writes trials.npz, the `Trials` of each strategy."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {}
@@ -54,6 +60,12 @@ def write_comparison(folder: str | os.PathLike, result: dict, trials: dict) -> N
         for part, values in {**each.query._asdict(), **each.observation._asdict()}.items():
             arrays[f"{name}/{part}"] = values
     np.savez_compressed(folder / TRIALS_FILE, **arrays)
+
+
+def write_result(folder: str | os.PathLike, result: dict) -> None:
+    """Writes summary.json, the figures and report.html."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / SUMMARY_FILE).write_text(json.dumps(result, indent=1) + "\n")
     write_page(folder)
 
