@@ -87,6 +87,7 @@ def num_runs_of(name: str, num_runs: int) -> int:
 
 def result_of(options, objective: Objective, bench, strategies: dict, trials: dict) -> dict:
     """Returns the dictionary of `summary.json`."""
+    from jaxnas.analysis.landscape import landscape
     from jaxnas.analysis.results import summarize, summarize_fronts
     from jaxnas.build.provenance import versions
 
@@ -108,4 +109,6 @@ def result_of(options, objective: Objective, bench, strategies: dict, trials: di
     }
     if objective.size is not None and objective.weight is None:
         result["fronts"] = summarize_fronts(trials, bench, objective.size)
+    else:
+        result["landscape"] = landscape(bench)
     return result
