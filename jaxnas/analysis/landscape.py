@@ -19,7 +19,7 @@ from jaxnas.spaces.base import cardinalities, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.table import Table
 
-NUM_BINS = 50
+NUM_BINS = 100
 NUM_LAGS = 20
 MOST_SHOWN = 20
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

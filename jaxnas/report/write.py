@@ -8,42 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas.report import figures
+from jaxnas.report import gallery
+from jaxnas.report.tables import write_tables
 
 CHECKPOINTS = (30, 100)
 SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.html"
 
-_FIGURES = {
-    "regret_by_trials": (
-        "Regret over trials",
-        "Mean test regret after each trial; bands are 95 % bootstrap intervals over runs.",
-        figures.regret_by_trials,
-    ),
-    "regret_by_cost": (
-        "Regret over cost",
-        "Mean test regret over the epochs of training paid for; repeated evaluations are free.",
-        figures.regret_by_cost,
-    ),
-}
-
-_FRONT_FIGURES = {
-    "hypervolume": (
-        "Hypervolume over trials",
-        "Mean area dominated by what a run had found (chosen by validation, valued by test), relative to the true "
-        "front's; bands are 95 % bootstrap intervals over runs.",
-        figures.hypervolume_by_trials,
-    ),
-    "fronts": (
-        "Fronts",
-        "Test accuracy and size of what the run with the median hypervolume found on its front by validation, beside "
-        "the benchmark's true front.",
-        figures.fronts,
-    ),
-}
-
 
 def write_comparison(folder: str | os.PathLike, result: dict, trials: dict) -> None:
-    """Writes summary.json, trials.npz, the figures as SVG and PDF, and report.html.
+    """Writes summary.json, trials.npz, the figures as SVG and PDF, tables as LaTeX and CSV, and report.html.
 
     Args:
         result: the dictionary of `summary.json`.
@@ -61,22 +34,22 @@ def write_comparison(folder: str | os.PathLike, result: dict, trials: dict) -> N
 
 
 def write_page(folder: str | os.PathLike) -> Path:
-    """Writes the figures and report.html from the summary.json of a folder, and returns the page's path.
+    """Writes figures, tables and report.html from the summary.json of a folder, and returns the page's path.
 
     Raises ValueError where there is no summary.json or it is not one of ours.
     """
     folder = Path(folder)
     result = read_summary(folder)
-    shown = []
-    for name, (title, caption, draw) in (_FIGURES | (_FRONT_FIGURES if "fronts" in result else {})).items():
-        figure = draw(result)
-        for suffix in (".svg", ".pdf"):
-            figures.save(figure, folder / f"{name}{suffix}")
+    shown = gallery.figures_of(result)
+    gallery.write_figures(folder, result, shown)
+    write_tables(folder, result, shown_points(result))
+    drawn = []
+    for name, (title, caption, _) in shown.items():
         svg = re.sub(r"^.*?(?=<svg)", "", (folder / f"{name}.svg").read_text(), flags=re.DOTALL)
-        shown.append({"title": title, "caption": caption, "svg": _labelled(svg, title, prefix=name)})
+        drawn.append({"title": title, "caption": caption, "svg": _labelled(svg, title, prefix=name)})
     page = folder / PAGE_FILE
     page.write_text(
-        _template().render(result=result, figures=shown, ranked=ranked(result), points=shown_points(result))
+        _template().render(result=result, figures=drawn, ranked=ranked(result), points=shown_points(result))
     )
     return page
 
