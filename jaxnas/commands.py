@@ -46,7 +46,7 @@ def compare(options) -> int:
     from jaxnas import comparison, simulation
     from jaxnas.analysis.several import overall
     from jaxnas.benchmark import strategy_for
-    from jaxnas.report.write import write_result, write_trials
+    from jaxnas.report.write import write_index, write_result, write_trials
     from jaxnas.train import use_compilation_cache
 
     use_compilation_cache()
@@ -75,6 +75,8 @@ def compare(options) -> int:
     for folder, result in results.items():
         write_result(folder, result | over_all)
         _show(folder, result)
+    if len(results) > 1:
+        print(f"Over all tables: {write_index(options.out)}")
     return 0
 
 
@@ -254,10 +256,10 @@ def show(options) -> int:
 
 def report(options) -> int:
     """Writes the page of a comparison again."""
-    from jaxnas.report.write import read_summary, write_page
+    from jaxnas.report.write import write_again
 
-    read_summary(options.folder)
-    print(f"Report: {write_page(_writable(Path(options.folder)))}")
+    folder = Path(options.folder)
+    print(f"Report: {write_again(_writable(folder) if folder.is_dir() else folder)}")
     return 0
 
 

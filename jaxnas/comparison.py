@@ -92,6 +92,8 @@ def num_runs_of(name: str, num_runs: int) -> int:
 
 def result_of(options, objective: Objective, bench, strategies: dict, trials: dict) -> dict:
     """Returns the dictionary of `summary.json`."""
+    from jaxnas.analysis.cells import best_cells
+    from jaxnas.analysis.landscape import landscape
     from jaxnas.analysis.results import summarize, summarize_fronts
     from jaxnas.build.provenance import versions
 
@@ -102,6 +104,7 @@ def result_of(options, objective: Objective, bench, strategies: dict, trials: di
     result = {
         "benchmark": bench.table.id,
         "content_hash": bench.table.manifest["content_hash"],
+        "space": bench.space.name,
         "objective": objective.text,
         "protocol": PROTOCOL,
         "num_runs": options.runs,
@@ -114,4 +117,8 @@ def result_of(options, objective: Objective, bench, strategies: dict, trials: di
     }
     if objective.size is not None and objective.weight is None:
         result["fronts"] = summarize_fronts(trials, bench, objective.size)
+    else:
+        result["landscape"] = landscape(bench)
+    if hasattr(bench.space, "graph"):
+        result["cells"] = best_cells(trials, bench)
     return result

@@ -272,7 +272,7 @@ const charts = (() => {
   }
 
   /* Lines with bands. options: label (for screen readers); series: [{ name, color, dash, x, y, low, high, step,
-     markers }]; x and y: { title, kind: "linear" or "log", format, from, to }; bands, labels: whether to draw them;
+     markers }]; x and y: { title, kind: "linear" or "log", format, from, to, reverse }; bands, labels: whether to draw them;
      stopTitle(x): heading of the readout; text(series, n): what it says of a series' n-th point; height;
      ascending: whether the readout starts with the smallest value. */
   function lineChart(container, options) {
@@ -289,7 +289,7 @@ const charts = (() => {
       const xs = series.flatMap((each) => each.x);
       const ys = series.flatMap((each) => (bands && each.low ? [...each.y, ...each.low, ...each.high] : each.y));
       const toX = scale(x.kind, domain(xs, x.kind, x), [area.left, area.right], area.right / 80);
-      const toY = scale(y.kind, padded(domain(ys, y.kind, y), y.kind), [area.bottom, area.top], 6);
+      const toY = scale(y.kind, padded(domain(ys, y.kind, y), y.kind), y.reverse ? [area.top, area.bottom] : [area.bottom, area.top], 6);
       const titles = { xTitle: x.title, yTitle: y.title, xFormat: x.format, yFormat: y.format };
       const cursor = svg("line", { class: "cursor", y1: area.top, y2: area.bottom, visibility: "hidden" });
       const drawing = canvas(width, height,

@@ -55,7 +55,7 @@
       label: "Mean rank",
       series: shown(data.strategies).map(([name, numbers]) => ({ ...looks[name], x: data.trials, y: numbers.mean_rank_over_trials })),
       x: { title: "trials", kind: chosen("across") },
-      y: { title: "mean rank (1 is best)", kind: "linear" },
+      y: { title: "mean rank (1 is best)", kind: "linear", reverse: true },
       height: 320,
       stopTitle: (x) => `after trial ${x}`,
       text: fixed(2),

@@ -1,4 +1,4 @@
-"""The pages of a comparison: one for each table, and one over several. Each is a single file that needs nothing else."""
+"""The pages of a comparison, one for each table and one over several: single files that need nothing else."""
 
 import json
 import re
@@ -16,12 +16,12 @@ MAX_POINTS = 300
 _CURVES = ("regret_mean", "regret_ci_low", "regret_ci_high", "mean_rank_over_trials")
 
 
-def page_text(result: dict, figures: list[dict], index: str | None = None) -> str:
+def page_text(result: dict, figures: dict[str, dict], index: str | None = None) -> str:
     """Returns the page of a `summary.json` dictionary as HTML.
 
     Args:
         result: the dictionary.
-        figures: what readers without JavaScript see: dictionaries with `title`, `caption` and `svg`.
+        figures: what readers without JavaScript see, by name: dictionaries with `caption` and `svg`.
         index: where the page over all tables lies, from this page.
     """
     return _render(

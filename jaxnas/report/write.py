@@ -7,41 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas.report import figures, page
+from jaxnas.report import gallery, page
+from jaxnas.report.tables import write_tables
 
 SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.html"
-
-_FIGURES = {
-    "regret_by_trials": (
-        "Regret over trials",
-        "Mean test regret after each trial; bands are 95 % bootstrap intervals over runs.",
-        figures.regret_by_trials,
-    ),
-    "regret_by_cost": (
-        "Regret over cost",
-        "Mean test regret over the epochs of training paid for; repeated evaluations are free.",
-        figures.regret_by_cost,
-    ),
-}
-
-_FRONT_FIGURES = {
-    "hypervolume": (
-        "Hypervolume over trials",
-        "Mean area dominated by what a run had found (chosen by validation, valued by test), relative to the true "
-        "front's; bands are 95 % bootstrap intervals over runs.",
-        figures.hypervolume_by_trials,
-    ),
-    "fronts": (
-        "Fronts",
-        "Test accuracy and size of what the run with the median hypervolume found on its front by validation, beside "
-        "the benchmark's true front.",
-        figures.fronts,
-    ),
-}
+INDEX_LINK = f"../{PAGE_FILE}"
 
 
 def write_comparison(folder: str | os.PathLike, result: dict, trials: dict) -> None:
-    """Writes summary.json, trials.npz, the figures as SVG and PDF, and report.html.
+    """Writes summary.json, trials.npz, the figures as SVG and PDF, tables as LaTeX and CSV, and report.html.
 
     Args:
         result: the dictionary of `summary.json`.
@@ -71,22 +45,59 @@ def write_result(folder: str | os.PathLike, result: dict) -> None:
 
 
 def write_page(folder: str | os.PathLike) -> Path:
-    """Writes the figures and report.html from the summary.json of a folder, and returns the page's path.
+    """Writes figures, tables and report.html from the summary.json of a folder, and returns the page's path.
 
     Raises ValueError where there is no summary.json or it is not one of ours.
     """
     folder = Path(folder)
     result = read_summary(folder)
-    shown = []
-    for name, (title, caption, draw) in (_FIGURES | (_FRONT_FIGURES if "fronts" in result else {})).items():
-        figure = draw(result)
-        for suffix in (".svg", ".pdf"):
-            figures.save(figure, folder / f"{name}{suffix}")
-        svg = re.sub(r"^.*?(?=<svg)", "", (folder / f"{name}.svg").read_text(), flags=re.DOTALL)
-        shown.append({"title": title, "caption": caption, "svg": page.labelled(svg, title, prefix=name)})
+    shown = gallery.figures_of(result)
+    gallery.write_figures(folder, result, shown)
+    write_tables(folder, result, page.shown_points(result))
+    images = {name: _image(folder / f"{name}.svg", each.title) for name, each in shown.items()}
+    drawn = {name: {"caption": each.caption, "svg": images[name]} for name, each in shown.items()}
     file = folder / PAGE_FILE
-    file.write_text(page.page_text(result, shown))
+    file.write_text(page.page_text(result, drawn, INDEX_LINK if "overall" in result else None))
     return file
+
+
+def write_index(folder: str | os.PathLike) -> Path:
+    """Writes report.html over the last comparison on several tables in a folder, and returns its path.
+
+    Raises ValueError where there is no such comparison.
+    """
+    folder = Path(folder)
+    results = {path.name: read_summary(path) for path in _compared_last(folder)}
+    file = folder / PAGE_FILE
+    file.write_text(page.index_text(results))
+    return file
+
+
+def write_again(folder: str | os.PathLike) -> Path:
+    """Writes the page of a comparison again, with those of its tables where it was on several, and returns its path.
+
+    Raises ValueError where the folder holds no comparison.
+    """
+    folder = Path(folder)
+    if (folder / SUMMARY_FILE).exists() or not list(folder.glob(f"*/{SUMMARY_FILE}")):
+        return write_page(folder)
+    for part in _compared_last(folder):
+        write_page(part)
+    return write_index(folder)
+
+
+def _compared_last(folder: Path) -> list[Path]:
+    """Returns the folders of the tables of the last comparison on several of them in a folder, in its order."""
+    parts = sorted(folder.glob(f"*/{SUMMARY_FILE}"), key=lambda path: path.stat().st_mtime_ns)
+    over_all = read_summary(parts[-1].parent).get("overall") if parts else None
+    if over_all is None:
+        raise ValueError(f"Expected {folder} as `jaxnas compare` on several tables writes it, got a folder without.")
+    return [folder / name for name in over_all["benchmarks"]]
+
+
+def _image(file: Path, title: str) -> str:
+    svg = re.sub(r"^.*?(?=<svg)", "", file.read_text(), flags=re.DOTALL)
+    return page.labelled(svg, title, prefix=file.stem)
 
 
 def read_summary(folder: str | os.PathLike) -> dict:
