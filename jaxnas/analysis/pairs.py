@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from jaxnas.analysis.power import num_runs_for_power
+from jaxnas.analysis.planning import num_runs_for_power
 from jaxnas.analysis.statistics import share_below
 
 

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+LEVEL = 0.05
+"""The error rate of tests."""
+
 
 def bootstrap_interval(
     values: np.ndarray, *, num_resamples: int = 1000, level: float = 0.95, seed: int = 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxnas.report import figures
+from jaxnas.report.critical import critical_difference
 
 CHECKPOINTS = (30, 100)
 SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.html"
@@ -38,6 +39,14 @@ _FRONT_FIGURES = {
         "Test accuracy and size of what the run with the median hypervolume found on its front by validation, beside "
         "the benchmark's true front.",
         figures.fronts,
+    ),
+}
+
+_OVERALL_FIGURES = {
+    "critical_difference": (
+        "Ranks over tables",
+        "Average rank over tables, 1 is best; a thick line joins strategies that are not separated.",
+        critical_difference,
     ),
 }
 
@@ -80,7 +89,10 @@ def write_page(folder: str | os.PathLike) -> Path:
     folder = Path(folder)
     result = read_summary(folder)
     shown = []
-    for name, (title, caption, draw) in (_FIGURES | (_FRONT_FIGURES if "fronts" in result else {})).items():
+    drawn = (
+        _FIGURES | (_FRONT_FIGURES if "fronts" in result else {}) | (_OVERALL_FIGURES if "overall" in result else {})
+    )
+    for name, (title, caption, draw) in drawn.items():
         figure = draw(result)
         for suffix in (".svg", ".pdf"):
             figures.save(figure, folder / f"{name}{suffix}")
