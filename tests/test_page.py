@@ -115,8 +115,7 @@ def test_switches_follow_the_mouse(visit, folder, results):
     assert title(page, "regret-chart") == "trials"
     page.get_by_role("radio", name="cost").click()
     assert title(page, "regret-chart") == "epochs of training paid for"
-    box = page.locator("#rank-chart .plot").bounding_box()
-    page.mouse.move(box["x"] + 50, box["y"] + 100)
+    page.locator("#rank-chart .plot").hover(position={"x": 50, "y": 200})
     readout = page.locator("#rank-chart .readout")
     assert readout.is_visible()
     first = results["one"]["strategies"]["random_search"]["mean_rank_over_trials"][0]
