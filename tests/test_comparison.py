@@ -93,6 +93,7 @@ def test_two_objectives_are_compared_by_hypervolume_and_drawn(by_two):
     assert result["objective"] == "accuracy,flops"
     assert set(fronts["strategies"]) == set(comparison.TWO_OBJECTIVES)
     assert fronts["points"][-1] == 60
+    assert "landscape" not in result
     bench = jn.load(DEFAULT_BENCHMARK)
     sizes, scores = np.asarray(fronts["true"]).T
     everything = np.arange(bench.space.num_architectures)[:, None]
@@ -119,6 +120,9 @@ def test_a_weighted_objective_moves_the_optimum(tmp_path):
     numbers = result["strategies"]["random_search"]
     assert numbers["regret_mean"][-1] == pytest.approx(bench.optimum - numbers["final_test_mean"], abs=1e-6)
     assert "fronts" not in result
+    best = result["landscape"]["optima"]["best"][0]
+    everything = np.arange(bench.space.num_architectures)[:, None]
+    assert best["validation"] == pytest.approx(bench.validation_scores(everything).max(), abs=1e-6)
 
 
 def test_a_table_without_sizes_is_not_compared_by_them(tmp_path, capsys):

@@ -99,9 +99,14 @@ def test_the_page_shows_the_numbers_of_the_summary(folder):
 
 
 def test_figures_are_files_too(folder):
-    for name in ("regret_by_trials", "regret_by_cost"):
+    for name in ("regret_by_trials", "regret_by_cost", "score_distribution", "decision_effects"):
         ElementTree.parse(folder / f"{name}.svg")
         assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_tables_are_files_too(folder):
+    assert r"\begin{tabular}{lrrrrr}" in (folder / "table.tex").read_text()
+    assert len((folder / "table.csv").read_text().splitlines()) == 9
 
 
 def test_trials_are_kept_and_replay(folder):
