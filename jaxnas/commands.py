@@ -87,7 +87,8 @@ def _show(folder: Path, result: dict) -> None:
     console.print(
         "Test regret in percentage points with 95 % intervals over runs; searches saw validation only.", style="dim"
     )
-    console.print(separation_text(result), style="dim")
+    if result["pairwise"]:
+        console.print(separation_text(result), style="dim")
     if "sequential" in result:
         for line in comparison.decision_texts(result):
             console.print(line, style="dim")

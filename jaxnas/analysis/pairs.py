@@ -17,7 +17,8 @@ def pairwise(regrets: dict[str, np.ndarray], *, paired: bool = False) -> list[di
 
     Args:
         paired: whether run i of each strategy belongs together, so that Wilcoxon's test takes the place of Mann and
-            Whitney's. The runs of `compare` do not.
+            Whitney's. The runs of `compare` do not, though runs of one number have one key: strategies that begin alike
+            are alike in part, and what is said here of their difference is then on the safe side.
     """
     pairs = [
         _pair(first, second, regrets[first], regrets[second], paired)
