@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from jaxnas.analysis.planning import num_runs_for_power
-from jaxnas.analysis.statistics import share_below
+from jaxnas.analysis.statistics import checked_runs, share_below
 
 
 def pairwise(regrets: dict[str, np.ndarray], *, paired: bool = False) -> list[dict]:
@@ -29,7 +29,7 @@ def pairwise(regrets: dict[str, np.ndarray], *, paired: bool = False) -> list[di
 
 
 def _pair(first_name: str, second_name: str, first: np.ndarray, second: np.ndarray, paired: bool) -> dict:
-    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    first, second = checked_runs(first), checked_runs(second)
     test = wilcoxon if paired else mann_whitney
     p_value = float(test(first, second))
     low, high = difference_interval(first, second, paired=paired)
