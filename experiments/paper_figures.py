@@ -2,13 +2,15 @@
 
 Claim: every figure and table of a comparison, and of the landscapes of the tables, comes from one command.
 Command: python experiments/paper_figures.py (`--runs 50` for a quick look, `--out FOLDER`)
-Run time: about RUNTIME on two cores.
+Run time: 2 minutes on two cores that others shared, 48 s of processor time, for the two tables of NAS-Bench-201 cells.
 Output: in results/paper_figures a folder for each table with the comparison of strategies with one objective and the
-landscape, and `two-objectives` in it; figures as PDF and SVG, tables as LaTeX (booktabs) and CSV; the rank correlations
-between tables of one space; `index.md`, which says what each file shows and how its numbers were made.
+landscape, and `two-objectives` in it; figures as PDF and SVG, tables as LaTeX (booktabs) and CSV. Beside them the
+landscapes of all tables side by side, the rank correlations between tables of one space, and `index.md`, which says
+what each file shows and what its numbers were made of.
 """
 
 import argparse
+import itertools
 import json
 import time
 from dataclasses import dataclass, replace
@@ -35,6 +37,7 @@ class Config:
 
 
 CONFIG = Config()
+HEADING = ("| file | what it shows |", "|---|---|")
 
 
 def compare(config: Config, source: str, objective: comparison.Objective) -> dict:
@@ -65,39 +68,46 @@ def write(folder: Path, result: dict) -> list[str]:
     return [*lines, f"| {SUMMARY_FILE} | All numbers that the figures and tables show. |"]
 
 
-def write_correlations(config: Config) -> list[str]:
-    """Writes the rank correlations between tables of one space, and returns the lines of the index."""
-    read = [Table.read(source) for source in config.benchmarks]
-    rows = [
+def write_overview(out: Path, results: list[dict]) -> list[str]:
+    """Writes the landscapes of all tables side by side and the rank correlations, and returns lines of the index."""
+    (out / "landscapes.tex").write_text(tables.landscape_latex(results))
+    (out / "landscapes.csv").write_text(tables.csv_text(tables.landscape_rows(results)))
+    lines = ["| landscapes.tex, .csv | The landscapes of all tables side by side. |"]
+    rows = correlations([Table.read(result["benchmark"]) for result in results])
+    if rows:
+        (out / "table_correlations.csv").write_text(tables.csv_text(rows))
+        what = (
+            "Spearman's correlation between tables of one space, over architectures, of mean scores at the last epoch"
+        )
+        lines += [f"| table_correlations.csv | {what}. |"]
+    return ["## all tables", "", *HEADING, *lines, ""]
+
+
+def correlations(read: list[Table]) -> list[dict]:
+    """Returns the rank correlations, on validation and test, of each pair of tables that are of one space."""
+    return [
         {"first": first.id, "second": second.id}
         | {split: table_correlation(first, second, split) for split in ("validation", "test")}
-        for number, first in enumerate(read)
-        for second in read[number + 1 :]
+        for first, second in itertools.combinations(read, 2)
         if first.manifest["space"] == second.manifest["space"]
     ]
-    if not rows:
-        return []
-    (config.out / "table_correlations.csv").write_text(tables.csv_text(rows))
-    caption = (
-        "Spearman's correlation between tables of one space, over architectures, of mean scores at the last epoch."
-    )
-    return ["| file | what it shows |", "|---|---|", f"| table_correlations.csv | {caption} |", ""]
 
 
 def main(config: Config = CONFIG) -> None:
     """Writes all figures and tables, and the index."""
     started = time.perf_counter()
     config.out.mkdir(parents=True, exist_ok=True)
-    index = ["# Figures and tables", ""]
+    index, landscapes = ["# Figures and tables", ""], []
     for source in config.benchmarks:
         for text, part in (("accuracy", ""), (f"accuracy,{config.second_objective}", "two-objectives")):
             result = compare(config, source, comparison.objective_of(text))
+            landscapes += [result] if "landscape" in result else []
             folder = Path(result["benchmark"], part)
             index += [f"## {folder}", f"{result['num_runs']} runs of {result['num_trials']} trials, by {text},"]
             index += [f"seed {result['seed']}; content hash {result['content_hash']}.", ""]
-            index += ["| file | what it shows |", "|---|---|", *write(config.out / folder, result), ""]
+            index += [*HEADING, *write(config.out / folder, result), ""]
             print(f"{folder}: {time.perf_counter() - started:.0f} s")
-    index += write_correlations(config)
+    index += write_overview(config.out, landscapes)
     (config.out / "index.md").write_text("\n".join(index))
     print(f"{config.out / 'index.md'}: {time.perf_counter() - started:.0f} s in all")
 
