@@ -20,7 +20,7 @@ from jaxnas import comparison, simulation
 from jaxnas.analysis.landscape import table_correlation
 from jaxnas.benchmark import strategy_for
 from jaxnas.report import gallery, tables
-from jaxnas.report.write import SUMMARY_FILE, shown_points
+from jaxnas.report.write import SUMMARY_FILE
 from jaxnas.table import Table, shipped_ids
 
 
@@ -37,6 +37,8 @@ class Config:
 
 
 CONFIG = Config()
+POINTS = (30, 100)
+"""Numbers of trials that tables show the regret after, besides the last."""
 HEADING = ("| file | what it shows |", "|---|---|")
 
 
@@ -60,7 +62,8 @@ def write(folder: Path, result: dict) -> list[str]:
     (folder / SUMMARY_FILE).write_text(json.dumps(result, indent=1) + "\n")
     shown = gallery.figures_of(result)
     gallery.write_figures(folder, result, shown)
-    tables.write_tables(folder, result, shown_points(result))
+    points = [point for point in POINTS if point < result["num_trials"]]
+    tables.write_tables(folder, result, [*points, result["num_trials"]])
     lines = [f"| {name}.pdf, .svg | {each.title}. {each.caption} |" for name, each in shown.items()]
     lines += ["| table.tex, .csv | Regret with its 95 % interval, test and validation score, and mean rank. |"]
     if "fronts" in result:
@@ -76,10 +79,7 @@ def write_overview(out: Path, results: list[dict]) -> list[str]:
     rows = correlations([Table.read(result["benchmark"]) for result in results])
     if rows:
         (out / "table_correlations.csv").write_text(tables.csv_text(rows))
-        what = (
-            "Spearman's correlation between tables of one space, over architectures, of mean scores at the last epoch"
-        )
-        lines += [f"| table_correlations.csv | {what}. |"]
+        lines += ["| table_correlations.csv | Spearman's correlation of mean scores between tables of one space. |"]
     return ["## all tables", "", *HEADING, *lines, ""]
 
 
