@@ -4,9 +4,9 @@ Claim: every figure and table of a comparison, and of the landscapes of the tabl
 Command: python experiments/paper_figures.py (`--runs 50` for a quick look, `--out FOLDER`)
 Run time: 2 minutes on two cores that others shared, 48 s of processor time, for the two tables of NAS-Bench-201 cells.
 Output: in results/paper_figures a folder for each table with the comparison of strategies with one objective and the
-landscape, and `two-objectives` in it; figures as PDF and SVG, tables as LaTeX (booktabs) and CSV. Beside them the
-landscapes of all tables side by side, the rank correlations between tables of one space, and `index.md`, which says
-what each file shows and what its numbers were made of.
+landscape, and `two-objectives` in it; figures as PDF and SVG, tables as LaTeX (booktabs) and CSV. Beside them ranks
+over all tables, their landscapes side by side, the rank correlations between tables of one space, and `index.md`,
+which says what each file shows and what its numbers were made of.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from jaxnas import comparison, simulation
 from jaxnas.analysis.landscape import table_correlation
+from jaxnas.analysis.several import overall
 from jaxnas.benchmark import strategy_for
 from jaxnas.report import gallery, tables
 from jaxnas.report.write import SUMMARY_FILE
@@ -64,23 +65,34 @@ def write(folder: Path, result: dict) -> list[str]:
     gallery.write_figures(folder, result, shown)
     points = [point for point in POINTS if point < result["num_trials"]]
     tables.write_tables(folder, result, [*points, result["num_trials"]])
-    lines = [f"| {name}.pdf, .svg | {each.title}. {each.caption} |" for name, each in shown.items()]
-    lines += ["| table.tex, .csv | Regret with its 95 % interval, test and validation score, and mean rank. |"]
+    lines = ["| table.tex, .csv | Regret with its 95 % interval, test and validation score, and mean rank. |"]
     if "fronts" in result:
         lines += ["| fronts.tex, .csv | Hypervolume with its 95 % interval, and IGD+. |"]
-    return [*lines, f"| {SUMMARY_FILE} | All numbers that the figures and tables show. |"]
+    return [*_index_of(shown), *lines, f"| {SUMMARY_FILE} | All numbers that the figures and tables show. |"]
 
 
 def write_overview(out: Path, results: list[dict]) -> list[str]:
-    """Writes the landscapes of all tables side by side and the rank correlations, and returns lines of the index."""
+    """Writes what is over all tables: ranks of strategies, landscapes side by side, rank correlations of tables.
+
+    Returns lines of the index.
+    """
+    lines = ["| landscapes.tex, .csv | The landscapes of all tables side by side. |"]
     (out / "landscapes.tex").write_text(tables.landscape_latex(results))
     (out / "landscapes.csv").write_text(tables.csv_text(tables.landscape_rows(results)))
-    lines = ["| landscapes.tex, .csv | The landscapes of all tables side by side. |"]
+    if len(results) > 1:
+        over_all = {"overall": overall(results)}
+        shown = gallery.overall_figures_of(over_all)
+        gallery.write_figures(out, over_all, shown)
+        lines += _index_of(shown)
     rows = correlations([Table.read(result["benchmark"]) for result in results])
     if rows:
         (out / "table_correlations.csv").write_text(tables.csv_text(rows))
         lines += ["| table_correlations.csv | Spearman's correlation of mean scores between tables of one space. |"]
     return ["## all tables", "", *HEADING, *lines, ""]
+
+
+def _index_of(shown: dict) -> list[str]:
+    return [f"| {name}.pdf, .svg | {each.title}. {each.caption} |" for name, each in shown.items()]
 
 
 def correlations(read: list[Table]) -> list[dict]:
