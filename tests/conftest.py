@@ -10,6 +10,8 @@ import pytest
 
 os.environ.setdefault("XDG_CACHE_HOME", tempfile.mkdtemp(prefix="jaxnas-tests-"))  # compiled programs of this run only
 
+from browsing import axe_violations, browser, visit  # noqa: F401
+
 from jaxnas import catalog
 from jaxnas.benchmark import asks_for
 from jaxnas.network.model import Skeleton

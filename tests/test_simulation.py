@@ -76,6 +76,14 @@ def test_runs_in_chunks_are_the_runs_at_once(monkeypatch):
     assert_equal(jn.run(EVOLUTION, BENCH, num_trials=20, num_runs=20), at_once)  # three chunks of 7: one run too many
 
 
+@pytest.mark.parametrize("jittable", [True, False])
+def test_further_runs_of_an_experiment_are_those_that_more_runs_would_have_had(jittable):
+    strategy = EVOLUTION._replace(jittable=jittable)
+    whole = jn.run(strategy, BENCH, num_trials=12, num_runs=7)
+    parts = [jn.run(strategy, BENCH, num_trials=12, num_runs=size, first_run=first) for first, size in ((0, 4), (4, 3))]
+    assert_equal(jax.tree.map(lambda *values: np.concatenate(values), *parts), whole)
+
+
 def test_a_loop_of_asking_and_telling_is_the_run(strategy):
     trials = jn.run(strategy, BENCH, num_trials=25, num_runs=3, seed=4)
     for number in (0, 2):
@@ -309,6 +317,7 @@ def test_a_run_pays_for_each_epoch_of_a_training_once(strategy):
     [
         ({"num_trials": 0}, "^Expected num_trials of 1 or more, got 0"),
         ({"num_runs": -1}, "^Expected num_runs of 1 or more, got -1"),
+        ({"first_run": -1}, "^Expected first_run of 0 or more, got -1"),
         ({"prng": "mersenne"}, "^Expected a prng of hash or threefry, got 'mersenne'"),
         ({"strategy": jn.random_search}, "^Expected a Strategy, such as"),
         ({"strategy": "random_search"}, "^Expected a Strategy, such as"),
