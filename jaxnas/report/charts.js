@@ -413,5 +413,5 @@ const charts = (() => {
     }
   }
 
-  return { style, html, svg, format, swatch, mount, canvas, spread, lineChart, scatterChart, histogram, NARROW, TEXT_WIDTH };
+  return { style, html, svg, format, swatch, mount, canvas, spread, scale, domain, padded, frame, areaOf, lineChart, scatterChart, histogram, NARROW, TEXT_WIDTH };
 })();
