@@ -89,7 +89,7 @@ function axesOf(arrays, scores) {
 function firstRow(space, scores) {
   const asked = location.hash.slice(1);
   if (/^\d+$/.test(asked) && Number(asked) < facts.num_architectures) return Number(asked);
-  return space.representatives[bestFirst(scores.mean.validation)[0] ?? 0];
+  return space.representatives[scores.order.validation[0] ?? 0];
 }
 
 // Returns the row that is wanted, a number or a text that is an architecture's name or within it, and what to say.

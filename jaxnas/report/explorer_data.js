@@ -54,25 +54,45 @@ function makeSpace(arrays) {
   return { choice, text, decoded, neighbors, classOf, members, representatives: arrays.representatives ?? rows };
 }
 
-// The scores of classes: of each seed and epoch, their means, and the ranks of the means (equal ones share the best).
+// The scores of classes: of each seed and epoch, their means, the classes in the
+// order of these, best first, and their ranks (equal means share the best).
 function makeScores(arrays) {
   const kinds = Object.fromEntries(facts.arrays.map(({ name, type }) => [name, type]));
   const numEpochs = { validation: facts.fidelities.length, test: 1 };
 
-  function value(split, number, seed, epoch) {
+  const isCount = (split) => kinds[split] in MISSING;
+  const scale = { validation: 1, test: 1 };
+  for (const split of Object.keys(scale)) if (isCount(split)) scale[split] = facts.denominators[split];
+
+  function stored(split, number, seed, epoch) {
     const found = arrays[split][(number * facts.seeds.length + seed) * numEpochs[split] + epoch];
-    if (!(kinds[split] in MISSING)) return found;
-    return found === MISSING[kinds[split]] ? NaN : found / facts.denominators[split];
+    return isCount(split) && found === MISSING[kinds[split]] ? NaN : found;
   }
+
+  const value = (split, number, seed, epoch) => stored(split, number, seed, epoch) / scale[split];
 
   function ofSeeds(split, number, epoch = numEpochs[split] - 1) {
     return facts.seeds.map((_, seed) => value(split, number, seed, epoch)).filter(Number.isFinite);
   }
 
-  const means = (split, epoch) =>
-    Float64Array.from({ length: facts.num_classes }, (_, number) => average(ofSeeds(split, number, epoch)));
+  // Counts are summed before they are divided, so that equal sums are equal means.
+  function means(split, epoch = numEpochs[split] - 1) {
+    const found = new Float64Array(facts.num_classes);
+    for (let number = 0; number < found.length; number++) {
+      let sum = 0, count = 0;
+      for (let seed = 0; seed < facts.seeds.length; seed++) {
+        const each = stored(split, number, seed, epoch);
+        if (Number.isFinite(each)) [sum, count] = [sum + each, count + 1];
+      }
+      found[number] = count ? sum / count / scale[split] : NaN;
+    }
+    return found;
+  }
+
   const mean = { validation: means("validation"), test: means("test"), first: means("validation", 0) };
-  return { value, ofSeeds, mean, rank: { validation: ranks(mean.validation), test: ranks(mean.test) } };
+  const order = { validation: bestFirst(mean.validation), test: bestFirst(mean.test) };
+  const rank = { validation: ranks(mean.validation, order.validation), test: ranks(mean.test, order.test) };
+  return { value, ofSeeds, mean, order, rank };
 }
 
 function average(values) {
@@ -81,6 +101,7 @@ function average(values) {
 
 // The standard deviation over a sample, NaN of fewer than two.
 function deviation(values) {
+  if (values.length < 2) return NaN;
   const middle = average(values);
   return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
 }
@@ -91,10 +112,10 @@ function bestFirst(values) {
   return numbers.sort((a, b) => values[b] - values[a] || a - b);
 }
 
-function ranks(values) {
+function ranks(values, order) {
   const found = new Float64Array(values.length).fill(NaN);
   let previous = -1;
-  bestFirst(values).forEach((number, position) => {
+  order.forEach((number, position) => {
     found[number] = values[previous] === values[number] ? found[previous] : position + 1;
     previous = number;
   });

@@ -52,7 +52,7 @@ function makeFilter(allowed, changed) {
       boxes.forEach((label, position) => (label.firstChild.checked = allowed[number][position]));
       const on = allowed[number].every(Boolean);
       toggle.textContent = on ? "clear" : "all";
-      toggle.setAttribute("aria-label", `${name}: switch ${on ? "none" : "all"} on`);
+      toggle.setAttribute("aria-label", `${on ? "clear" : "all of"} ${name}`);
     };
     refresh();
     return { refresh, fieldset: charts.html("fieldset", { class: "chips" }, charts.html("legend", {}, name), ...boxes, toggle) };
@@ -83,7 +83,7 @@ function makePlot({ arrays, space, scores, axes }, state, select) {
   function draw(width) {
     const height = Math.round(Math.min(560, Math.max(320, width * 0.66)));
     const axis = axes[state.against], xs = axis.of(state.split), ys = scores.mean[state.split];
-    const ranked = bestFirst(ys), visible = ranked.slice(0, Math.max(2, Math.ceil(ranked.length * state.zoom)));
+    const ranked = scores.order[state.split], visible = ranked.slice(0, Math.max(2, Math.ceil(ranked.length * state.zoom)));
     const area = charts.areaOf(width, height);
     const range = charts.domain(visible.map((number) => xs[number]), "linear");
     const kind = range[0] > 0 && range[1] / range[0] > 30 && state.against !== "rank" ? "log" : "linear";
@@ -366,7 +366,7 @@ function makeList({ arrays, space, scores }, state, select) {
 
   function restart() {
     const values = sorted.column.values(), side = sorted.ascending ? 1 : -1;
-    order = bestFirst(scores.mean[state.split]).filter((number) => state.matches[number]);
+    order = scores.order[state.split].filter((number) => state.matches[number]);
     order.sort((a, b) => side * (values[a] - values[b]));
     headings.forEach((heading, position) =>
       heading.setAttribute("aria-sort", columns[position] !== sorted.column ? "none" : sorted.ascending ? "ascending" : "descending"));
