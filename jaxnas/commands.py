@@ -44,7 +44,9 @@ def _describe_table(manifest: dict) -> str:
 def compare(options) -> int:
     """Compares strategies on one or several tables, prints a table and writes a report for each."""
     from jaxnas import comparison, simulation
+    from jaxnas.analysis.several import overall
     from jaxnas.benchmark import strategy_for
+    from jaxnas.report.write import write_index, write_result, write_trials
     from jaxnas.train import use_compilation_cache
 
     use_compilation_cache()
@@ -52,6 +54,7 @@ def compare(options) -> int:
     names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
     benches = [comparison.bench_of(name, objective) for name in names]
     factories = comparison.factories_of(options.strategies, objective)
+    results = {}
     for bench in benches:
         folder = _writable(Path(options.out) / bench.table.id if len(benches) > 1 else Path(options.out))
         size = objective.size or "parameters"
@@ -66,22 +69,28 @@ def compare(options) -> int:
                     strategy, bench, num_trials=options.trials, num_runs=num_runs, seed=options.seed
                 )
                 bars.advance(task)
-        result = comparison.result_of(options, objective, bench, strategies, trials)
-        _write_and_show(folder, result, trials)
+        write_trials(folder, trials)
+        results[folder] = comparison.result_of(options, objective, bench, strategies, trials)
+    over_all = {"overall": overall(list(results.values()))} if len(results) > 1 else {}
+    for folder, result in results.items():
+        write_result(folder, result | over_all)
+        _show(folder, result)
+    if len(results) > 1:
+        print(f"Over all tables: {write_index(options.out)}")
     return 0
 
 
-def _write_and_show(folder: Path, result: dict, trials: dict) -> None:
+def _show(folder: Path, result: dict) -> None:
     from rich.console import Console
 
-    from jaxnas.report.write import write_comparison
+    from jaxnas.analysis.results import separation_text
 
-    write_comparison(folder, result, trials)
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(_regret_table(result))
     console.print(
         "Test regret in percentage points with 95 % intervals over runs; searches saw validation only.", style="dim"
     )
+    console.print(separation_text(result), style="dim")
     if "fronts" in result:
         console.print(_front_table(result["fronts"]))
     fewer = [f"{name} {each['num_runs']}" for name, each in result["strategies"].items() if _has_fewer(each, result)]
@@ -98,7 +107,7 @@ def _regret_table(result: dict):
     from rich.table import Table
 
     from jaxnas.analysis.results import regret_text
-    from jaxnas.report.write import ranked, shown_points
+    from jaxnas.report.page import ranked, shown_points
 
     points = shown_points(result)
     of_what = "" if result["objective"] == "accuracy" else f", by {result['objective']}"
@@ -261,10 +270,10 @@ def explore(options) -> int:
 
 def report(options) -> int:
     """Writes the page of a comparison again."""
-    from jaxnas.report.write import read_summary, write_page
+    from jaxnas.report.write import write_again
 
-    read_summary(options.folder)
-    print(f"Report: {write_page(_writable(Path(options.folder)))}")
+    folder = Path(options.folder)
+    print(f"Report: {write_again(_writable(folder) if folder.is_dir() else folder)}")
     return 0
 
 

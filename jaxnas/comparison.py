@@ -20,6 +20,11 @@ SINGLE_OBJECTIVE = (
 TWO_OBJECTIVES = ("random_search", "regularized_evolution", "multi_objective_evolution", "nsga2")
 MOST_RUNS = {"gaussian_process": 300, "bananas": 100, "predictor_guided": 10, "bohb": 100, "tree_parzen_estimator": 300}
 """Most runs of the strategies that are too slow for a thousand in seconds."""
+PROTOCOL = (
+    "Strategies were told validation scores only, and the architecture of a run was chosen by them. "
+    "It is reported by its test score, the mean over seeds after the last epoch, which no search was told."
+)
+"""By which split what was chosen and reported."""
 
 
 class Objective(NamedTuple):
@@ -87,6 +92,8 @@ def num_runs_of(name: str, num_runs: int) -> int:
 
 def result_of(options, objective: Objective, bench, strategies: dict, trials: dict) -> dict:
     """Returns the dictionary of `summary.json`."""
+    from jaxnas.analysis.cells import best_cells
+    from jaxnas.analysis.landscape import landscape
     from jaxnas.analysis.results import summarize, summarize_fronts
     from jaxnas.build.provenance import versions
 
@@ -97,7 +104,9 @@ def result_of(options, objective: Objective, bench, strategies: dict, trials: di
     result = {
         "benchmark": bench.table.id,
         "content_hash": bench.table.manifest["content_hash"],
+        "space": bench.space.name,
         "objective": objective.text,
+        "protocol": PROTOCOL,
         "num_runs": options.runs,
         "num_trials": options.trials,
         "seed": options.seed,
@@ -108,4 +117,8 @@ def result_of(options, objective: Objective, bench, strategies: dict, trials: di
     }
     if objective.size is not None and objective.weight is None:
         result["fronts"] = summarize_fronts(trials, bench, objective.size)
+    else:
+        result["landscape"] = landscape(bench)
+    if hasattr(bench.space, "graph"):
+        result["cells"] = best_cells(trials, bench)
     return result

@@ -167,7 +167,7 @@ _COLORS = (
     "#e69f00",
     "#999999",
 )  # Okabe & Ito, told apart by the colour-blind
-_STEP, _MARGIN, _RADIUS = 170, 60, 16
+_STEP, _MARGIN, _RADIUS = 130, 26, 16
 
 
 def draw(graph: Graph) -> str:
@@ -176,7 +176,9 @@ def draw(graph: Graph) -> str:
     Dead edges are dashed, edges with a zero operation are left out.
     """
     width = _STEP * (graph.num_nodes - 1) + 2 * _MARGIN
-    baseline = _arc_height(graph.num_nodes - 1) + 40
+    heights = [_arc_height(edge) for edge in graph.edges]
+    baseline = 30 - min(0, *heights)
+    height = baseline + max(_RADIUS, *heights) + 24
     names = sorted({edge.operation.name for edge in graph.edges if edge.operation.role != ZERO})
     colors = {name: _COLORS[number % len(_COLORS)] for number, name in enumerate(names)}
     arcs = [
@@ -190,31 +192,34 @@ def draw(graph: Graph) -> str:
         '<path d="M0 0 8 4 0 8z" fill="#555"/></marker>'
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {2 * baseline}" width="{width}" '
-        f'height="{2 * baseline}" font-family="sans-serif" font-size="13" role="img" aria-label="cell graph">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" font-family="sans-serif" font-size="13" role="img" aria-label="cell graph">'
         f"<defs>{marker}</defs>{''.join(arcs)}{''.join(nodes)}</svg>\n"
     )
 
 
-def _arc_height(span: int) -> int:
-    return 0 if span == 1 else 10 + 35 * span
+def _arc_height(edge: Edge) -> int:
+    """Returns how far below the row of nodes an edge's arc goes; above it where negative."""
+    span = edge.target - edge.source
+    if span == 1:
+        return 0
+    return (10 + 35 * span) * (-1 if (edge.source + edge.target) % 2 else 1)
 
 
 def _draw_edge(edge: Edge, color: str, alive: bool, baseline: int) -> str:
     start, end = (_MARGIN + _STEP * node for node in (edge.source, edge.target))
-    span = edge.target - edge.source
-    side = -1 if (edge.source + edge.target) % 2 or span == 1 else 1  # arcs above and below the row of nodes
-    height = side * _arc_height(span)
+    height = _arc_height(edge)
+    side = 1 if height > 0 else -1
     middle = (start + end) / 2
-    begin = (start + _RADIUS, baseline) if span == 1 else (start, baseline + side * _RADIUS)
-    finish = (end - _RADIUS - 3, baseline) if span == 1 else (end, baseline + side * (_RADIUS + 3))
+    begin = (start + _RADIUS, baseline) if height == 0 else (start, baseline + side * _RADIUS)
+    finish = (end - _RADIUS - 3, baseline) if height == 0 else (end, baseline + side * (_RADIUS + 3))
     bend = baseline + 2 * height - (side * _RADIUS if height else 0)
     dash = "" if alive else ' stroke-dasharray="5 4" opacity="0.45"'
     label = baseline + height + (-7 if side < 0 else 16)
     return (
         f'<path d="M{begin[0]} {begin[1]} Q{middle} {bend} {finish[0]} {finish[1]}" '
         f'fill="none" stroke="{color}" stroke-width="2" marker-end="url(#arrow)"{dash}/>'
-        f'<text x="{middle}" y="{label}" text-anchor="middle" fill="{color}">{escape(edge.operation.name)}</text>'
+        f'<text x="{middle}" y="{label}" text-anchor="middle" fill="#222">{escape(edge.operation.name)}</text>'
     )
 
 

@@ -5,7 +5,8 @@ trial.
 import numpy as np
 
 from jaxnas.analysis import pareto
-from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks
+from jaxnas.analysis.pairs import pairwise
+from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks, probability_best
 from jaxnas.analysis.trajectory import at_budgets, incumbent_scores, incumbents, regret
 from jaxnas.simulation import Trials
 
@@ -15,30 +16,38 @@ NUM_FRONTS = 24
 def summarize(trials: dict[str, Trials], bench) -> dict:
     """Returns the numbers of `summary.json`: budgets, and what each strategy reached.
 
-    For each strategy these are regret curves with 95 % intervals, final scores and mean rank. Budgets are in the
-    benchmark's unit of cost (epochs): the price of 1, 2, ..., T trials at the last fidelity.
+    For each strategy these are regret curves with 95 % intervals, the area under them (the mean regret over trials),
+    final scores, mean rank and chance to be the best; for each pair the tests of their final regrets (see `pairwise`).
+    Budgets are in the benchmark's unit of cost (epochs): the price of 1, 2, ..., T trials at the last fidelity.
     """
     num_trials = next(iter(trials.values())).observation.score.shape[1]
     budgets = np.arange(1, num_trials + 1) * float(bench.fidelities[-1])
     regrets = {name: regret(each, bench) for name, each in trials.items()}
-    ranks = mean_ranks({name: values[:, -1] for name, values in regrets.items()})
-    return {
-        "budget": budgets.tolist(),
-        "strategies": {
-            name: _summarize_one(each, regrets[name], bench, budgets) | {"mean_rank": ranks[name]}
-            for name, each in trials.items()
-        },
-    }
+    final = {name: values[:, -1] for name, values in regrets.items()}
+    ranks, chances = mean_ranks(regrets), probability_best(final)
+    strategies = {}
+    for name, each in trials.items():
+        strategies[name] = _summarize_one(each, regrets[name], bench, budgets) | {
+            "mean_rank": float(ranks[name][-1]),
+            "mean_rank_over_trials": ranks[name].tolist(),
+            "probability_best": chances[name],
+        }
+    return {"budget": budgets.tolist(), "strategies": strategies, "pairwise": pairwise(final)}
 
 
 def _summarize_one(trials: Trials, regrets: np.ndarray, bench, budgets: np.ndarray) -> dict:
     low, high = bootstrap_interval(regrets)
+    areas = regrets.mean(1, dtype=np.float64)
+    area_low, area_high = bootstrap_interval(areas[:, None])
     final_test = incumbent_scores(trials, bench)[:, -1].astype(np.float64)
     final_validation = incumbent_scores(trials, bench, "validation")[:, -1].astype(np.float64)
     return {
         "regret_mean": regrets.mean(0).tolist(),
         "regret_ci_low": low.tolist(),
         "regret_ci_high": high.tolist(),
+        "regret_area_mean": float(areas.mean()),
+        "regret_area_ci_low": float(area_low[0]),
+        "regret_area_ci_high": float(area_high[0]),
         "regret_mean_by_cost": at_budgets(regrets, trials, budgets).mean(0).tolist(),
         "final_test_mean": float(final_test.mean()),
         "final_test_std": float(final_test.std()),
@@ -106,6 +115,17 @@ def regret_text(result: dict, position: int) -> str:
     """Returns the mean regret at a position of a strategy's curve, with its 95 % interval, in percent."""
     mean, low, high = (100 * result[name][position] for name in ("regret_mean", "regret_ci_low", "regret_ci_high"))
     return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def separation_text(result: dict, level: float = 0.05) -> str:
+    """Returns one line: which strategies are not separated from the best one, of the dictionary of `summary.json`."""
+    best = min(result["strategies"], key=lambda name: result["strategies"][name]["mean_rank"])
+    near = [
+        pair["second"] if pair["first"] == best else pair["first"]
+        for pair in result["pairwise"]
+        if best in (pair["first"], pair["second"]) and pair["p_holm"] > level
+    ]
+    return f"Not separated from the best, {best}, at {100 * level:g} % (Holm): {', '.join(near) or 'none'}."
 
 
 def to_frame(trials: Trials, bench):

@@ -1,4 +1,4 @@
-"""Intervals and ranks over runs."""
+"""Intervals, ranks and chances over runs."""
 
 import numpy as np
 
@@ -20,22 +20,69 @@ def bootstrap_interval(
     return low, high
 
 
-def mean_ranks(regrets: dict[str, np.ndarray]) -> dict[str, float]:
-    """Returns the expected rank of each strategy (1 is best) when one run of each is drawn at random.
+def mean_ranks(regrets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the expected rank of each strategy (1 is best) when one run of each is drawn at random, float[...].
 
-    Ties share their ranks.
+    Ties share their ranks; NaN is worst.
 
     Args:
-        regrets: the final regrets of the runs of each strategy, float[runs]. Runs are not paired.
+        regrets: of the runs of each strategy, float[runs, ...], such as [runs, T]. Runs are not paired.
     """
-    ordered = {name: np.sort(np.asarray(values, np.float64)) for name, values in regrets.items()}
-    ranks = {}
-    for name, own in ordered.items():
-        rank = 1.0
-        for other, values in ordered.items():
-            if other != name:
-                below = np.searchsorted(values, own, side="left")
-                equal = np.searchsorted(values, own, side="right") - below
-                rank += float((below + equal / 2).mean() / len(values))
-        ranks[name] = rank
-    return ranks
+    samples = [_nan_as_worst(values) for values in regrets.values()]
+    weights = np.concatenate([np.full(len(values), 1 / len(values)) for values in samples])
+    pooled = np.ascontiguousarray(np.moveaxis(np.concatenate(samples), 0, -1))
+    order = np.argsort(pooled, axis=-1)
+    share_below = _mean_share_below(np.take_along_axis(pooled, order, -1), weights[order])
+    placed = np.empty_like(share_below)
+    np.put_along_axis(placed, order, share_below, -1)
+    ends = np.cumsum([len(values) for values in samples])
+    # An own run is below another own one half the time, which is the half that is lacking to 1.
+    return {
+        name: 0.5 + placed[..., end - len(values) : end].mean(-1)
+        for name, values, end in zip(regrets, samples, ends, strict=True)
+    }
+
+
+def _mean_share_below(ordered: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Returns the weight below each of ascending values [..., N], and half of that of its equals."""
+    upto = np.cumsum(weights, -1)
+    before = upto - weights
+    new = np.diff(ordered, axis=-1, prepend=-np.inf) != 0
+    last = np.concatenate([new[..., 1:], np.ones_like(new[..., :1])], -1)
+    starts = np.maximum.accumulate(np.where(new, before, 0), -1)
+    ends = np.minimum.accumulate(np.where(last, upto, np.inf)[..., ::-1], -1)[..., ::-1]
+    return (starts + ends) / 2
+
+
+def probability_best(regrets: dict[str, np.ndarray]) -> dict[str, float]:
+    """Returns the chance of each strategy to be the best when one run of each is drawn at random.
+
+    It is exact for the runs given; k strategies that are equally good share the place, 1 / k each.
+
+    Args:
+        regrets: of the runs of each strategy, float[runs]. Runs are not paired; NaN is worst.
+    """
+    samples = [np.sort(_nan_as_worst(values)) for values in regrets.values()]
+    values = np.unique(np.concatenate(samples))
+    below = np.stack([np.searchsorted(own, values, "left") / len(own) for own in samples])
+    upto = np.stack([np.searchsorted(own, values, "right") / len(own) for own in samples])
+    equal, above = upto - below, 1 - upto
+    # The integral of z^k over 0..1 is 1 / (k + 1), the share of one of k + 1 equals; this rule is exact for its degree.
+    points, weights = np.polynomial.legendre.leggauss(len(samples) // 2 + 1)
+    others = above[:, None] + equal[:, None] * ((points + 1) / 2)[:, None]  # [S, points, V]
+    chances = {}
+    for number, name in enumerate(regrets):
+        rest = np.delete(others, number, axis=0).prod(0)
+        chances[name] = float(equal[number] @ (weights / 2 @ rest))
+    return chances
+
+
+def share_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns for each of values [n] the share of others [m] below it and half the share of its equals, float[n]."""
+    ordered = np.sort(others)
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(ordered))
+
+
+def _nan_as_worst(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values)
+    return np.where(np.isnan(values), np.inf, values)

@@ -3,7 +3,7 @@
 "use strict";
 
 const CELL_COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#999999"];
-const STEP = 170, MARGIN = 60, RADIUS = 16;
+const STEP = 130, MARGIN = 26, RADIUS = 16;
 
 // Returns for each edge whether it lies on a path from the input to the output that no edge without passage cuts.
 function liveEdges(edges, passes, numNodes) {
@@ -22,9 +22,10 @@ function drawCell({ num_nodes: numNodes, edges, zero }, operations) {
   const passes = operations.map((name) => !zero.includes(name));
   const live = liveEdges(edges, passes, numNodes);
   const names = [...new Set(operations.filter((_, number) => passes[number]))].sort();
-  const width = STEP * (numNodes - 1) + 2 * MARGIN, baseline = arcHeight(numNodes - 1) + 40;
+  const width = STEP * (numNodes - 1) + 2 * MARGIN, heights = edges.map(arcHeight);
+  const baseline = 30 - Math.min(0, ...heights), height = baseline + Math.max(RADIUS, ...heights) + 24;
   const drawing = charts.svg("svg", {
-    viewBox: `0 0 ${width} ${2 * baseline}`, "font-family": "sans-serif", "font-size": 13, role: "img",
+    viewBox: `0 0 ${width} ${height}`, "font-family": "sans-serif", "font-size": 13, role: "img",
     "aria-label": `Cell: ${edges.filter((_, number) => live[number]).length} of ${edges.length} edges are in use`,
   });
   const marker = charts.svg("marker", {
@@ -46,20 +47,21 @@ function drawCell({ num_nodes: numNodes, edges, zero }, operations) {
   return drawing;
 }
 
-function arcHeight(span) {
-  return span === 1 ? 0 : 10 + 35 * span;
+// How far below the row of nodes an edge's arc goes; above it where negative.
+function arcHeight([source, target]) {
+  const span = target - source;
+  return span === 1 ? 0 : (10 + 35 * span) * ((source + target) % 2 ? -1 : 1);
 }
 
-function drawEdge([source, target], name, color, alive, baseline) {
-  const start = MARGIN + STEP * source, end = MARGIN + STEP * target, middle = (start + end) / 2;
-  const span = target - source, side = (source + target) % 2 || span === 1 ? -1 : 1;
-  const height = side * arcHeight(span);
-  const begin = span === 1 ? [start + RADIUS, baseline] : [start, baseline + side * RADIUS];
-  const finish = span === 1 ? [end - RADIUS - 3, baseline] : [end, baseline + side * (RADIUS + 3)];
+function drawEdge(edge, name, color, alive, baseline) {
+  const [start, end] = edge.map((node) => MARGIN + STEP * node), middle = (start + end) / 2;
+  const height = arcHeight(edge), side = height > 0 ? 1 : -1;
+  const begin = height ? [start, baseline + side * RADIUS] : [start + RADIUS, baseline];
+  const finish = height ? [end, baseline + side * (RADIUS + 3)] : [end - RADIUS - 3, baseline];
   const bend = baseline + 2 * height - (height ? side * RADIUS : 0);
   const dashes = alive ? {} : { "stroke-dasharray": "5 4", opacity: 0.45 };
   const path = `M${begin.join(" ")} Q${middle} ${bend} ${finish.join(" ")}`;
-  const label = { x: middle, y: baseline + height + (side < 0 ? -7 : 16), "text-anchor": "middle", fill: color };
+  const label = { x: middle, y: baseline + height + (side < 0 ? -7 : 16), "text-anchor": "middle", fill: "#222" };
   return [
     charts.svg("path", { d: path, fill: "none", stroke: color, "stroke-width": 2, "marker-end": "url(#arrow)", ...dashes }),
     charts.svg("text", label, name),

@@ -7,7 +7,7 @@ const charts = (() => {
   const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
   const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
   const NARROW = 560;
-  const TEXT_WIDTH = 6.7; // of a character of 12 px, about
+  const ruler = document.createElement("canvas").getContext("2d");
 
   const style = (number) => ({
     color: COLORS[number % COLORS.length],
@@ -22,6 +22,11 @@ const charts = (() => {
   const html = (name, attributes = {}, ...children) => fill(document.createElement(name), attributes, children);
   const svg = (name, attributes = {}, ...children) =>
     fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
+
+  function textWidth(text) {
+    ruler.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    return ruler.measureText(text).width;
+  }
 
   function format(value) {
     if (value === 0) return "0";
@@ -197,34 +202,40 @@ const charts = (() => {
     fill(holder, { role: "slider", tabindex: 0, "aria-label": `${label}: values`, "aria-valuemin": 0 }, []);
     let position = null;
 
+    function announce(stop) {
+      const { stops, tell } = view();
+      const { title, rows } = tell(stops[stop]);
+      const text = `${title}: ${rows.map((row) => `${row.name} ${row.text}`).join(", ")}`;
+      fill(holder, { "aria-valuemax": stops.length - 1, "aria-valuenow": stop, "aria-valuetext": text }, []);
+    }
+
     function show(next) {
       const { stops, tell, x, area, width, cursor } = view();
       position = Math.min(Math.max(next, 0), stops.length - 1);
       const { title, rows } = tell(stops[position]);
-      fill(holder, {
-        "aria-valuemax": stops.length - 1, "aria-valuenow": position,
-        "aria-valuetext": `${title}: ${rows.map((row) => `${row.name} ${row.text}`).join(", ")}`,
-      }, []);
+      announce(position);
       const lines = rows.map((row) =>
         html("li", {}, swatch(row.look), html("span", {}, row.name), html("span", { class: "value" }, row.text)));
       box.replaceChildren(html("b", {}, title), html("ol", {}, ...lines));
-      place(x(stops[position]), width, area);
+      place(x(stops[position]), width, area, isBelow(width, rows));
       fill(cursor, { x1: x(stops[position]), x2: x(stops[position]), visibility: "visible" }, []);
     }
 
-    function place(pixel, width, area) {
-      const floating = width >= NARROW;
-      box.classList.toggle("floating", floating);
+    // On a phone a long readout stands below the chart, always, and serves as its legend.
+    const isBelow = (width, rows) => width < NARROW && rows.length > 2;
+
+    function place(pixel, width, area, below) {
+      box.classList.toggle("floating", !below);
       box.hidden = false;
-      if (!floating) return box.removeAttribute("style");
+      if (below) return box.removeAttribute("style");
       box.style.top = `${area.top}px`;
       const right = pixel + 14 + box.offsetWidth <= width;
       box.style.left = `${right ? pixel + 14 : Math.max(0, pixel - 14 - box.offsetWidth)}px`;
     }
 
     function hide() {
-      const { stops, width, cursor } = view();
-      if (width < NARROW) return show(stops.length - 1);
+      const { stops, tell, width, cursor } = view();
+      if (isBelow(width, tell(stops.at(-1)).rows)) return show(stops.length - 1);
       box.hidden = true;
       cursor.setAttribute("visibility", "hidden");
     }
@@ -250,19 +261,18 @@ const charts = (() => {
       event.preventDefault();
       show((position ?? view().stops.length - 1) + MOVES[event.key]);
     });
-    return { refresh: () => (view().width < NARROW || !box.hidden ? show(position ?? Infinity) : announce()) };
 
-    function announce() {
-      const { stops } = view();
-      position = Math.min(position ?? Infinity, stops.length - 1);
-      const { title, rows } = view().tell(stops[position]);
-      const text = `${title}: ${rows.map((row) => `${row.name} ${row.text}`).join(", ")}`;
-      fill(holder, { "aria-valuemax": stops.length - 1, "aria-valuenow": position, "aria-valuetext": text }, []);
+    function refresh() {
+      const { stops, tell, width } = view();
+      if (isBelow(width, tell(stops.at(-1)).rows) || !box.hidden) return show(position ?? Infinity);
+      announce(Math.min(position ?? Infinity, stops.length - 1));
     }
+
+    return { refresh };
   }
 
   /* Lines with bands. options: label (for screen readers); series: [{ name, color, dash, x, y, low, high, step,
-     markers }]; x and y: { title, kind: "linear" or "log", format, from, to }; bands, labels: whether to draw them;
+     markers }]; x and y: { title, kind: "linear" or "log", format, from, to, reverse }; bands, labels: whether to draw them;
      stopTitle(x): heading of the readout; text(series, n): what it says of a series' n-th point; height;
      ascending: whether the readout starts with the smallest value. */
   function lineChart(container, options) {
@@ -273,19 +283,19 @@ const charts = (() => {
 
     function draw(width) {
       const { series, x, y, bands, labels = true, height = 380 } = options;
-      const longest = Math.max(0, ...series.map((each) => each.name.length));
+      const longest = Math.max(0, ...series.map((each) => textWidth(each.name)));
       const named = labels && width >= 720 && series.length > 0 && series.length <= 20;
-      const area = areaOf(width, height, named ? Math.min(longest * TEXT_WIDTH + 34, width * 0.35) : 0);
+      const area = areaOf(width, height, named ? Math.min(longest + 32, width * 0.35) : 0);
       const xs = series.flatMap((each) => each.x);
       const ys = series.flatMap((each) => (bands && each.low ? [...each.y, ...each.low, ...each.high] : each.y));
       const toX = scale(x.kind, domain(xs, x.kind, x), [area.left, area.right], area.right / 80);
-      const toY = scale(y.kind, padded(domain(ys, y.kind, y), y.kind), [area.bottom, area.top], 6);
+      const toY = scale(y.kind, padded(domain(ys, y.kind, y), y.kind), y.reverse ? [area.top, area.bottom] : [area.bottom, area.top], 6);
       const titles = { xTitle: x.title, yTitle: y.title, xFormat: x.format, yFormat: y.format };
       const cursor = svg("line", { class: "cursor", y1: area.top, y2: area.bottom, visibility: "hidden" });
       const drawing = canvas(width, height,
         frame(area, width, height, toX, toY, titles),
         ...series.filter((each) => bands && each.low).map((each) =>
-          svg("path", { class: "band", d: band(each, toX, toY), fill: each.color, "fill-opacity": 0.13 })),
+          svg("path", { class: "band", d: band(each, toX, toY), fill: each.color, "fill-opacity": 0.11 })),
         ...series.map((each) => line(each, toX, toY)),
         ...(named ? endLabels(series, toX, toY, area) : []), cursor);
       const stops = [...new Set(xs)].sort((a, b) => a - b);
@@ -312,85 +322,6 @@ const charts = (() => {
     }
   }
 
-  /* Points. options: label; groups: [{ name, color, opacity, radius, points: [{ x, y, ... }] }]; x and y as above;
-     title(point), rows(point): what the readout says, rows of { name, text }; select(point): on click or Enter. */
-  function scatterChart(container, options) {
-    let state = null;
-    const { holder, redraw } = mount(container, draw);
-    const box = html("div", { class: "readout screen-only", "aria-hidden": "true", hidden: "" });
-    container.append(box);
-    fill(holder, { role: "slider", tabindex: 0, "aria-label": `${options.label}: points`, "aria-valuemin": 0, "aria-valuenow": 0 }, []);
-    holder.addEventListener("pointermove", (event) => show(nearest(event)));
-    holder.addEventListener("pointerleave", hide);
-    holder.addEventListener("blur", hide);
-    holder.addEventListener("click", (event) => choose(nearest(event)));
-    holder.addEventListener("keydown", press);
-    return { update: (changes) => ((options = { ...options, ...changes }), redraw()), show: (point) => show(state.points.indexOf(point)) };
-
-    function draw(width) {
-      const { groups, x, y, height = 420 } = options;
-      const points = groups.flatMap((group) => group.points).sort((a, b) => a.x - b.x || a.y - b.y);
-      const area = areaOf(width, height);
-      const toX = scale(x.kind, padded(domain(points.map((p) => p.x), x.kind, x), x.kind, 0.02), [area.left, area.right], area.right / 80);
-      const toY = scale(y.kind, padded(domain(points.map((p) => p.y), y.kind, y), y.kind), [area.bottom, area.top], 6);
-      const mark = svg("circle", { r: 7, fill: "none", stroke: "#1c2127", "stroke-width": 2, visibility: "hidden" });
-      state = { points, x: toX, y: toY, width, mark, position: Math.min(state?.position ?? 0, points.length - 1) };
-      fill(holder, { "aria-valuemax": Math.max(0, points.length - 1), "aria-valuetext": points.length ? text(points[Math.max(0, state.position)]) : "no points" }, []);
-      const titles = { xTitle: x.title, yTitle: y.title, xFormat: x.format, yFormat: y.format };
-      return canvas(width, height, frame(area, width, height, toX, toY, titles), ...groups.map((group) =>
-        svg("g", { fill: group.color, "fill-opacity": group.opacity ?? 0.55, "data-name": group.name }, ...group.points.map((point) =>
-          svg("circle", { cx: toX(point.x).toFixed(1), cy: toY(point.y).toFixed(1), r: group.radius ?? 3 })))), mark);
-    }
-
-    function text(point) {
-      return `${options.title(point)}: ${options.rows(point).map((row) => `${row.name} ${row.text}`).join(", ")}`;
-    }
-
-    function nearest(event) {
-      const bounds = holder.getBoundingClientRect();
-      const factor = state.width / bounds.width;
-      const [px, py] = [(event.clientX - bounds.left) * factor, (event.clientY - bounds.top) * factor];
-      let best = -1, closest = 30 ** 2;
-      state.points.forEach((point, n) => {
-        const distance = (state.x(point.x) - px) ** 2 + (state.y(point.y) - py) ** 2;
-        if (distance < closest) [best, closest] = [n, distance];
-      });
-      return best;
-    }
-
-    function show(n) {
-      if (n < 0 || n >= state.points.length) return hide();
-      const point = state.points[n];
-      state.position = n;
-      fill(state.mark, { cx: state.x(point.x), cy: state.y(point.y), visibility: "visible" }, []);
-      fill(holder, { "aria-valuenow": n, "aria-valuetext": text(point) }, []);
-      const lines = options.rows(point).map((row) => html("li", {}, html("span", {}, row.name), html("span", { class: "value" }, row.text)));
-      box.replaceChildren(html("b", {}, options.title(point)), html("ol", {}, ...lines));
-      box.hidden = false;
-      box.classList.toggle("floating", state.width >= NARROW);
-      const right = state.x(point.x) + 16 + box.offsetWidth <= state.width;
-      box.style.left = `${right ? state.x(point.x) + 16 : state.x(point.x) - 16 - box.offsetWidth}px`;
-      box.style.top = `${Math.max(0, state.y(point.y) - 20)}px`;
-    }
-
-    function hide() {
-      box.hidden = true;
-      state.mark.setAttribute("visibility", "hidden");
-    }
-
-    function choose(n) {
-      if (n >= 0 && options.select) options.select(state.points[n]);
-    }
-
-    function press(event) {
-      if (event.key === "Escape") return hide();
-      if (event.key === "Enter" || event.key === " ") choose(state.position);
-      else if (event.key in MOVES) show(Math.min(Math.max(state.position + MOVES[event.key], 0), state.points.length - 1));
-      else return;
-      event.preventDefault();
-    }
-  }
-
   /* Bars between edges. options: label; series: [{ name, color, edges, counts }]; x and y: titles and formats; height. */
   function histogram(container, options) {
     const { holder, redraw } = mount(container, draw);
@@ -404,8 +335,17 @@ const charts = (() => {
       const top = domain(series.flatMap((each) => each.counts), "linear", { from: 0 });
       const toY = scale("linear", [0, top[1] * 1.05], [area.bottom, area.top], 4);
       const titles = { xTitle: x.title, yTitle: y.title, xFormat: x.format, yFormat: y.format };
-      return canvas(width, height, frame(area, width, height, toX, toY, titles), ...series.map((each) =>
+      return canvas(width, height, frame(area, width, height, toX, toY, titles), ...legend(series, area.right), ...series.map((each) =>
         svg("path", { d: steps(each, toX, toY, area.bottom), fill: each.color, "fill-opacity": 0.22, stroke: each.color, "stroke-width": 1.5, "stroke-dasharray": each.dash || undefined })));
+    }
+
+    function legend(shown, right) {
+      let x = right;
+      return [...shown].reverse().flatMap(({ name, color, dash }) => {
+        x -= textWidth(name) + 46;
+        const line = svg("line", { x1: x + 12, x2: x + 36, y1: 8, y2: 8, ...stroke({ color, dash, width: 2.4 }) });
+        return [line, svg("text", { class: "label", x: x + 42, y: 12 }, name)];
+      });
     }
 
     function steps({ edges, counts }, x, y, bottom) {
@@ -413,5 +353,5 @@ const charts = (() => {
     }
   }
 
-  return { style, html, svg, format, swatch, mount, canvas, spread, scale, domain, padded, frame, areaOf, lineChart, scatterChart, histogram, NARROW, TEXT_WIDTH };
+  return { style, html, svg, format, swatch, mount, canvas, scale, domain, padded, frame, areaOf, lineChart, histogram, textWidth };
 })();

@@ -1,102 +1,180 @@
-"""Figures of a comparison, in one style, as Matplotlib figures."""
+"""Figures of a comparison, in one style, as Matplotlib figures that fit the columns of a paper.
+
+Every function takes the dictionary of `summary.json`. No figure has a title: its caption says what it shows.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 
-# Okabe and Ito's colours, told apart by the colour-blind; line styles tell curves apart in grey.
+COLUMN, PAGE = 3.3, 6.9
+"""Widths in inches, of one column and of a page of two."""
+
+# Okabe and Ito's colours, told apart by the colour-blind; line styles and markers tell curves apart in grey.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":")
-_STYLE = {
-    "font.size": 9,
+MARKERS = ("o", "s", "^", "D", "v")
+_PARTS = ("mean", "ci_low", "ci_high")
+STYLE = {
+    "font.size": 8,
+    "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
+    "grid.linewidth": 0.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "legend.handlelength": 2.3,
+    "legend.columnspacing": 1.2,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.2,
     "svg.fonttype": "none",
     "svg.hashsalt": "jaxnas",
-    "pdf.fonttype": 42,
+    "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
 }
-_SIZE = (5.5, 3.4)
 
 
+def styled(draw: Callable) -> Callable:
+    """Returns the function with everything that it draws in the style, whatever the user's own settings are."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments):
+        from matplotlib import style
+
+        with style.context(STYLE, after_reset=True):
+            return draw(*arguments)
+
+    return drawn
+
+
+@styled
 def regret_by_trials(result: dict):
-    """Returns the figure of mean test regret over trials with its 95 % interval, of a `summary.json` dictionary."""
-    figure, axes = _figure("trials", "test regret (percentage points)")
-    for (name, curves), style in zip(result["strategies"].items(), _styles(), strict=False):
+    """Returns the figure of mean test regret over trials with its 95 % interval."""
+    figure, axes = new_figure("trials", "test regret (percentage points)")
+    for name, style in strategy_styles(result["strategies"]).items():
+        curves = result["strategies"][name]
         trials = np.arange(1, len(curves["regret_mean"]) + 1)
-        low, high = (100 * np.asarray(curves[f"regret_ci_{end}"]) for end in ("low", "high"))
-        axes.plot(trials, 100 * np.asarray(curves["regret_mean"]), label=name, **style)
-        axes.fill_between(trials, low, high, color=style["color"], alpha=0.2, linewidth=0)
-    axes.legend(frameon=False)
+        _band(axes, trials, curves, "regret", name, style)
+    legend_below(figure, axes)
     return figure
 
 
+@styled
 def regret_by_cost(result: dict):
-    """Returns the figure of mean test regret over epochs paid for, of a `summary.json` dictionary."""
-    figure, axes = _figure("epochs of training paid for", "test regret (percentage points)")
-    for (name, curves), style in zip(result["strategies"].items(), _styles(), strict=False):
-        axes.plot(result["budget"], 100 * np.asarray(curves["regret_mean_by_cost"], float), label=name, **style)
-    axes.legend(frameon=False)
+    """Returns the figure of mean test regret over epochs paid for."""
+    figure, axes = new_figure("epochs of training paid for", "test regret (percentage points)")
+    for name, style in strategy_styles(result["strategies"]).items():
+        regrets = np.asarray(result["strategies"][name]["regret_mean_by_cost"], float)
+        axes.plot(result["budget"], 100 * regrets, label=name, **style)
+    legend_below(figure, axes)
     return figure
 
 
+@styled
+def ranks_by_trials(result: dict):
+    """Returns the figure of the mean rank of each strategy over trials; 1 is the best."""
+    figure, axes = new_figure("trials", "mean rank", scales=("log", "linear"))
+    for name, style in strategy_styles(result["strategies"]).items():
+        ranks = result["strategies"][name]["mean_rank_over_trials"]
+        axes.plot(np.arange(1, len(ranks) + 1), ranks, label=name, **style)
+    axes.invert_yaxis()
+    legend_below(figure, axes)
+    return figure
+
+
+@styled
 def hypervolume_by_trials(result: dict):
-    """Returns the figure of the hypervolume found over trials with its 95 % interval."""
-    figure, axes = _figure("trials", "hypervolume (% of the true front's)", scales=("log", "linear"))
-    fronts = result["fronts"]
-    for (name, curves), style in zip(fronts["strategies"].items(), _styles(), strict=False):
-        mean, low, high = (100 * np.asarray(curves[f"hypervolume_{key}"]) for key in ("mean", "ci_low", "ci_high"))
-        axes.plot(fronts["points"], mean, label=name, **style)
-        axes.fill_between(fronts["points"], low, high, color=style["color"], alpha=0.2, linewidth=0)
-    axes.legend(frameon=False)
+    """Returns the figure of the share of the true front's hypervolume still missing over trials, with its interval."""
+    figure, axes = new_figure("trials", "missing hypervolume (%)")
+    found = result["fronts"]
+    for name, style in strategy_styles(found["strategies"]).items():
+        curves = found["strategies"][name]
+        missing = {f"hypervolume_{part}": 1 - np.asarray(curves[f"hypervolume_{part}"]) for part in _PARTS}
+        _band(axes, found["points"], missing, "hypervolume", name, style)
+    legend_below(figure, axes)
     return figure
 
 
+@styled
 def fronts(result: dict):
     """Returns the figure of the true front and of the front of each strategy's median run."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
     found = result["fronts"]
     label = {"parameters": "parameters", "flops": "multiply-accumulates for one image"}[found["size"]]
-    figure, axes = _figure(label, "test accuracy (%)", scales=("log", "linear"))
+    figure, axes = new_figure(label, "test accuracy (%)", scales=("log", "linear"))
     sizes, scores = np.asarray(found["true"]).T
-    axes.step(sizes, 100 * scores, where="post", color="#999999", linewidth=3, label="true front")
-    for (name, curves), style in zip(found["strategies"].items(), _styles(), strict=False):
-        sizes, scores = np.asarray(curves["front"]).T
-        axes.plot(sizes, 100 * scores, marker="o", markersize=3, label=name, **style)
-    axes.legend(frameon=False)
+    axes.step(sizes, 100 * scores, where="post", color="#bbbbbb", linewidth=3, label="true front")
+    for name, style in strategy_styles(found["strategies"]).items():
+        sizes, scores = np.asarray(found["strategies"][name]["front"]).T
+        axes.plot(sizes, 100 * scores, label=name, **style | {"markevery": 1, "linewidth": 0.7})
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    legend_below(figure, axes)
     return figure
 
 
-def _styles():
-    return (
-        {"color": COLORS[n % len(COLORS)], "linestyle": LINES[n // len(COLORS) % len(LINES)], "linewidth": 1.6}
-        for n in range(99)
-    )
+def _band(axes, points, curves: dict, key: str, name: str, style: dict) -> None:
+    mean, low, high = (100 * np.asarray(curves[f"{key}_{part}"], float) for part in _PARTS)
+    axes.plot(points, mean, label=name, **style)
+    axes.fill_between(points, low, high, color=style["color"], alpha=0.15, linewidth=0)
 
 
-def _figure(x_label: str, y_label: str, scales: tuple[str, str] = ("log", "log")):
-    from matplotlib import rc_context
+def strategy_styles(names: Iterable[str]) -> dict[str, dict]:
+    """Returns the keywords of `axes.plot` for each strategy: no two share colour, line and marker."""
+    names = list(names)
+    return {
+        name: {
+            "color": COLORS[number % len(COLORS)],
+            "linestyle": LINES[number % len(LINES)],
+            "marker": MARKERS[number % len(MARKERS)],
+            "markevery": (0.2 * number / len(names), 0.2),  # shares of the axes' diagonal, so that markers keep apart
+        }
+        for number, name in enumerate(names)
+    }
+
+
+def new_figure(
+    x_label: str, y_label: str, scales: tuple[str, str] = ("log", "log"), size: tuple[float, float] = (COLUMN, 2.3)
+):
+    """Returns a figure with one set of axes, and the axes. To be called from a `styled` function."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogFormatter
 
-    with rc_context(_STYLE):
-        figure = Figure(_SIZE, layout="constrained")
-        axes = figure.add_subplot()
-        axes.set_xlabel(x_label)
-        axes.set_ylabel(y_label)
-        for axis, set_scale, scale in zip(
-            (axes.xaxis, axes.yaxis), (axes.set_xscale, axes.set_yscale), scales, strict=True
-        ):
-            set_scale(scale)
-            axis.set_major_formatter("{x:g}")
-            if scale == "log":
-                axis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+    figure = Figure(size, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    setters = (axes.set_xscale, axes.set_yscale)
+    for axis, set_scale, scale in zip((axes.xaxis, axes.yaxis), setters, scales, strict=True):
+        set_scale(scale)
+        axis.set_major_formatter("{x:g}")
+        if scale == "log":
+            axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     return figure, axes
 
 
-def save(figure, path) -> None:
-    """Writes a figure; the format is that of the path's suffix. Equal figures give equal files."""
-    from matplotlib import rc_context
+def legend_below(figure, axes) -> None:
+    """Puts the legend below the axes, in two columns, and makes the figure that much higher."""
+    handles, labels = axes.get_legend_handles_labels()
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.14 * -(-len(labels) // 2))
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(labels)))
 
-    no_date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}[path.suffix[1:]]
-    with rc_context(_STYLE):
-        figure.savefig(path, metadata=no_date)
+
+def save(figure, path: str | os.PathLike) -> None:
+    """Writes a figure; the format is that of the path's suffix, PDF, SVG or PNG. Equal figures give equal files."""
+    from matplotlib import style
+
+    path = Path(path)
+    no_date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
+    with style.context(STYLE, after_reset=True):
+        figure.savefig(path, metadata=no_date, dpi=200)

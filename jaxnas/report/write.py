@@ -3,52 +3,30 @@
 import json
 import os
 import re
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from jaxnas.report import figures
+from jaxnas.report import gallery, page
+from jaxnas.report.tables import write_tables
 
-CHECKPOINTS = (30, 100)
 SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.html"
-
-_FIGURES = {
-    "regret_by_trials": (
-        "Regret over trials",
-        "Mean test regret after each trial; bands are 95 % bootstrap intervals over runs.",
-        figures.regret_by_trials,
-    ),
-    "regret_by_cost": (
-        "Regret over cost",
-        "Mean test regret over the epochs of training paid for; repeated evaluations are free.",
-        figures.regret_by_cost,
-    ),
-}
-
-_FRONT_FIGURES = {
-    "hypervolume": (
-        "Hypervolume over trials",
-        "Mean area dominated by what a run had found (chosen by validation, valued by test), relative to the true "
-        "front's; bands are 95 % bootstrap intervals over runs.",
-        figures.hypervolume_by_trials,
-    ),
-    "fronts": (
-        "Fronts",
-        "Test accuracy and size of what the run with the median hypervolume found on its front by validation, beside "
-        "the benchmark's true front.",
-        figures.fronts,
-    ),
-}
+INDEX_LINK = f"../{PAGE_FILE}"
 
 
 def write_comparison(folder: str | os.PathLike, result: dict, trials: dict) -> None:
-    """Writes summary.json, trials.npz, the figures as SVG and PDF, and report.html.
+    """Writes summary.json, trials.npz, the figures as SVG and PDF, tables as LaTeX and CSV, and report.html.
 
     Args:
         result: the dictionary of `summary.json`.
         trials: the `Trials` of each strategy.
     """
+    write_trials(folder, trials)
+    write_result(folder, result)
+
+
+def write_trials(folder: str | os.PathLike, trials: dict) -> None:
+    """Writes trials.npz, the `Trials` of each strategy."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {}
@@ -56,42 +34,70 @@ def write_comparison(folder: str | os.PathLike, result: dict, trials: dict) -> N
         for part, values in {**each.query._asdict(), **each.observation._asdict()}.items():
             arrays[f"{name}/{part}"] = values
     np.savez_compressed(folder / TRIALS_FILE, **arrays)
+
+
+def write_result(folder: str | os.PathLike, result: dict) -> None:
+    """Writes summary.json, the figures and report.html."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / SUMMARY_FILE).write_text(json.dumps(result, indent=1) + "\n")
     write_page(folder)
 
 
 def write_page(folder: str | os.PathLike) -> Path:
-    """Writes the figures and report.html from the summary.json of a folder, and returns the page's path.
+    """Writes figures, tables and report.html from the summary.json of a folder, and returns the page's path.
 
     Raises ValueError where there is no summary.json or it is not one of ours.
     """
     folder = Path(folder)
     result = read_summary(folder)
-    shown = []
-    for name, (title, caption, draw) in (_FIGURES | (_FRONT_FIGURES if "fronts" in result else {})).items():
-        figure = draw(result)
-        for suffix in (".svg", ".pdf"):
-            figures.save(figure, folder / f"{name}{suffix}")
-        svg = re.sub(r"^.*?(?=<svg)", "", (folder / f"{name}.svg").read_text(), flags=re.DOTALL)
-        shown.append({"title": title, "caption": caption, "svg": _labelled(svg, title, prefix=name)})
-    page = folder / PAGE_FILE
-    page.write_text(
-        _template().render(result=result, figures=shown, ranked=ranked(result), points=shown_points(result))
-    )
-    return page
+    shown = gallery.figures_of(result)
+    gallery.write_figures(folder, result, shown)
+    write_tables(folder, result, page.shown_points(result))
+    images = {name: _image(folder / f"{name}.svg", each.title) for name, each in shown.items()}
+    drawn = {name: {"caption": each.caption, "svg": images[name]} for name, each in shown.items()}
+    file = folder / PAGE_FILE
+    file.write_text(page.page_text(result, drawn, INDEX_LINK if "overall" in result else None))
+    return file
 
 
-def _labelled(svg: str, title: str, prefix: str) -> str:
-    """Returns the image with a name for screen readers, and with identifiers that no other image of the page has."""
-    svg = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{prefix}-", svg)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
+def write_index(folder: str | os.PathLike) -> Path:
+    """Writes report.html over the last comparison on several tables in a folder, and returns its path.
+
+    Raises ValueError where there is no such comparison.
+    """
+    folder = Path(folder)
+    results = {path.name: read_summary(path) for path in _compared_last(folder)}
+    file = folder / PAGE_FILE
+    file.write_text(page.index_text(results))
+    return file
 
 
-def _template():
-    import jinja2
+def write_again(folder: str | os.PathLike) -> Path:
+    """Writes the page of a comparison again, with those of its tables where it was on several, and returns its path.
 
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(resources.files("jaxnas.report").joinpath("page.html").read_text())
+    Raises ValueError where the folder holds no comparison.
+    """
+    folder = Path(folder)
+    if (folder / SUMMARY_FILE).exists() or not list(folder.glob(f"*/{SUMMARY_FILE}")):
+        return write_page(folder)
+    for part in _compared_last(folder):
+        write_page(part)
+    return write_index(folder)
+
+
+def _compared_last(folder: Path) -> list[Path]:
+    """Returns the folders of the tables of the last comparison on several of them in a folder, in its order."""
+    parts = sorted(folder.glob(f"*/{SUMMARY_FILE}"), key=lambda path: path.stat().st_mtime_ns)
+    over_all = read_summary(parts[-1].parent).get("overall") if parts else None
+    if over_all is None:
+        raise ValueError(f"Expected {folder} as `jaxnas compare` on several tables writes it, got a folder without.")
+    return [folder / name for name in over_all["benchmarks"]]
+
+
+def _image(file: Path, title: str) -> str:
+    svg = re.sub(r"^.*?(?=<svg)", "", file.read_text(), flags=re.DOTALL)
+    return page.labelled(svg, title, prefix=file.stem)
 
 
 def read_summary(folder: str | os.PathLike) -> dict:
@@ -108,13 +114,3 @@ def read_summary(folder: str | os.PathLike) -> dict:
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"Expected {path} as `jaxnas compare` writes it, got: {error}.") from None
     return result
-
-
-def ranked(result: dict) -> list[tuple[str, dict]]:
-    """Returns the strategies of a result with their numbers, best mean rank first."""
-    return sorted(result["strategies"].items(), key=lambda item: item[1]["mean_rank"])
-
-
-def shown_points(result: dict) -> list[int]:
-    """Returns the numbers of trials that tables show the regret after."""
-    return sorted({point for point in CHECKPOINTS if point < result["num_trials"]} | {result["num_trials"]})

@@ -1,0 +1,354 @@
+"""The landscape of a complete table, exactly: optima and their basins, distances, walks, effects of decisions, noise.
+
+The landscape is that of architectures (not of classes) under mean validation score at the last fidelity, with the
+neighbourhood of the space, taken to be symmetric. Members of one class have equal scores, so there are plateaus: a
+plateau is a set of equal architectures that neighbours connect, and a local optimum is a plateau that no neighbour of
+any member is better than (Verel, Ochoa and Tomassini, "Local Optima Networks of NK Landscapes With Neutrality", IEEE
+Transactions on Evolutionary Computation, 2011; on architectures: Ochoa and Veerapen, "Neural Architecture Search: A
+Visual Analysis", PPSN 2022). Where no neighbours tie, this is the usual count.
+"""
+
+import itertools
+import math
+
+import numpy as np
+
+from jaxnas.analysis import reliability
+from jaxnas.benchmark import TableBenchmark
+from jaxnas.spaces.base import cardinalities, num_combinations, radix_weights
+from jaxnas.spaces.enumerated import neighbor_table
+from jaxnas.table import Table
+
+NUM_BINS = 100
+NUM_LAGS = 20
+MOST_SHOWN = 20
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def landscape(source) -> dict:
+    """Returns the landscape of a complete table as a dictionary of JSON values, the key `landscape` of `summary.json`.
+
+    An architecture of which every seed failed has the lowest score of all. Parts that a table does not allow are
+    None (no noise with one seed, no correlation with a constant) or missing (`effects` where not every combination of
+    decisions is an architecture).
+
+    Args:
+        source: a `Table` of a space in the catalog, a `TableBenchmark`, or an `ObjectiveBenchmark`, whose scores are
+            less the weighted size.
+
+    Keys: `num_architectures`, `num_classes`, `split`, `fidelity`; `scores`: distribution on validation and test;
+    `optima`: see `summits`; `fitness_distance`: Pearson's correlation of score and distance to the nearest global
+    optimum (Jones and Forrest, ICGA 1995) and the mean score at each distance; `autocorrelation`: see
+    `walk_autocorrelation`; `neutrality`: shares of the pairs of neighbours; `effects`: see `variance_shares`;
+    `noise`: standard deviations of seeds and of classes, and the intraclass correlation of one seed; `fidelities`,
+    `sizes`: rank correlations (Spearman) over architectures with the mean score.
+
+    Raises ValueError where the table is not complete.
+    """
+    bench = TableBenchmark(source) if isinstance(source, Table) else source
+    table = bench.table
+    scores = {split: mean_scores(bench, split)[table.class_of] for split in ("validation", "test")}
+    final = {split: values[:, -1] for split, values in scores.items()}
+    neighbors, degrees = _neighbors(bench.space)
+    noise, standard_error = _noise(bench)
+    found = {
+        "num_architectures": table.num_architectures,
+        "num_classes": len(table.representatives),
+        "split": "validation",
+        "fidelity": table.fidelities[-1],
+        "scores": {split: _distribution(values) for split, values in final.items()},
+        "optima": _optima(bench.space, final, neighbors),
+        "fitness_distance": _fitness_distance(final["validation"], neighbors),
+        "autocorrelation": _autocorrelation(final["validation"], neighbors, degrees),
+        "neutrality": _neutrality(table.class_of, final["validation"], neighbors, degrees, standard_error),
+        "noise": noise,
+        "fidelities": {
+            "values": table.fidelities,
+            "spearman_with_last": [_spearman(values, final["validation"]) for values in scores["validation"].T],
+        },
+        "sizes": _sizes(table, final["validation"]),
+    }
+    if num_combinations(bench.space.decisions) == table.num_architectures:
+        found["effects"] = _effects(bench.space, final["validation"])
+    return found
+
+
+def table_correlation(first: Table, second: Table, split: str = "validation") -> float | None:
+    """Returns Spearman's rank correlation between two tables of one space, over architectures.
+
+    Scores are seed means at the last fidelity. Raises ValueError where the tables are of different spaces.
+    """
+    spaces = [table.manifest["space"] for table in (first, second)]
+    if spaces[0]["decisions"] != spaces[1]["decisions"]:
+        names = " and ".join(space["name"] for space in spaces)
+        raise ValueError(f"Expected two tables of one space, got {first.id} and {second.id}, of {names}.")
+    values = [_table_means(table, split)[table.class_of, -1] for table in (first, second)]
+    return _spearman(*values)
+
+
+def mean_scores(bench, split: str) -> np.ndarray:
+    """Returns the mean score of each class at each fidelity, float64[G, F], over the seeds that did not fail.
+
+    Where all failed it is the lowest of the fidelity. Classes with equal counts have equal means.
+    """
+    means = _table_means(bench.table, split) - _penalties(bench)[:, None]
+    if np.isnan(means).all(axis=0).any():
+        raise ValueError(f"Expected trainings of {bench.table.id} that did not fail at every fidelity, got none.")
+    return np.where(np.isnan(means), np.nanmin(means, axis=0), means)
+
+
+def _table_means(table: Table, split: str) -> np.ndarray:
+    present = table.succeeded() & ~np.isnan(getattr(table, split))
+    values = np.where(present, getattr(table, split), 0).sum(axis=1, dtype=np.float64)
+    denominators = table.manifest["metric"]["denominators"]
+    is_count = np.issubdtype(getattr(table, split).dtype, np.integer)
+    divisor = present.sum(axis=1) * (denominators[split] if is_count else 1)
+    return np.divide(values, divisor, out=np.full(values.shape, np.nan), where=divisor > 0)
+
+
+def _penalties(bench) -> np.ndarray:
+    """Returns what a weighted size takes from the score of each class, float64[G]."""
+    table = bench.table
+    if isinstance(bench, TableBenchmark):
+        return np.zeros(len(table.representatives))
+    return bench.weight * getattr(table, f"num_{bench.size_name}").astype(np.float64)
+
+
+def _neighbors(space) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the rows of each architecture's neighbours and then its own, [A, K + 1], and its number of neighbours."""
+    table, degrees = neighbor_table(space)
+    return np.concatenate([table, np.arange(len(table))[:, None]], axis=1), degrees
+
+
+def summits(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
+    """Returns the local optimum that ascent ends in from each architecture, int64[A], by its smallest row.
+
+    Ascent moves to the best neighbour (the first of equal ones) where that is better, or else by the best way out of
+    the plateau that the architecture is on.
+
+    Args:
+        scores: float[A].
+        neighbors: rows of neighbours, [A, K]; an architecture's own row may be among them.
+    """
+    best = np.take_along_axis(neighbors, scores[neighbors].argmax(axis=1)[:, None], axis=1)[:, 0]
+    plateaus = _plateaus(scores, neighbors)
+    _, smallest = np.unique(plateaus, return_index=True)
+    order = np.lexsort((-scores[best], plateaus))
+    way_out = best[order[np.unique(plateaus[order], return_index=True)[1]]]
+    beyond = np.where(scores[way_out] > scores[smallest], way_out, smallest)
+    ends = np.where(scores[best] > scores, best, beyond[plateaus])
+    while (ends[ends] != ends).any():
+        ends = ends[ends]
+    return ends
+
+
+def _plateaus(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
+    """Returns the number of the plateau that each architecture is on, int[A]."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    rows, columns = np.nonzero(scores[neighbors] == scores[:, None])
+    ties = coo_array((np.ones(len(rows), np.int8), (rows, neighbors[rows, columns])), shape=(len(scores),) * 2)
+    return connected_components(ties, directed=False)[1]
+
+
+def distances(neighbors: np.ndarray, goals: np.ndarray) -> np.ndarray:
+    """Returns the number of moves between each architecture and the nearest goal, int[A], -1 where there is no way.
+
+    `goals` are rows.
+    """
+    found = np.full(len(neighbors), -1)
+    frontier, distance = np.asarray(goals), 0
+    while len(frontier):
+        found[frontier] = distance
+        distance += 1
+        reached = np.unique(neighbors[frontier])
+        frontier = reached[found[reached] < 0]
+    return found
+
+
+def walk_autocorrelation(scores: np.ndarray, neighbors: np.ndarray, degrees: np.ndarray, num_lags: int) -> np.ndarray:
+    """Returns the autocorrelation of scores along random walks at lags 0 to `num_lags`, NaN for constant scores.
+
+    It is exact, the expectation over all walks that start in the stationary distribution, in which an architecture
+    weighs as many as it has neighbours. Weinberger, "Correlated and Uncorrelated Fitness Landscapes and How to Tell
+    the Difference", Biological Cybernetics, 1990.
+
+    Args:
+        scores: float[A].
+        neighbors: [A, K]; the first `degrees` [A] of a row are neighbours.
+    """
+    from scipy.sparse import csr_array
+
+    if not degrees.any():
+        return np.full(num_lags + 1, np.nan)
+    size, width = neighbors.shape
+    weights = _is_neighbor(neighbors, degrees) / np.maximum(degrees, 1)[:, None]
+    step = csr_array((weights.reshape(-1), neighbors.reshape(-1), np.arange(size + 1) * width), shape=(size, size))
+    stationary = degrees / degrees.sum()
+    start = scores - stationary @ scores
+    ahead, covariances = start, []
+    for _ in range(num_lags + 1):
+        covariances.append(stationary @ (start * ahead))
+        ahead = step @ ahead
+    with np.errstate(invalid="ignore"):
+        return np.asarray(covariances) / covariances[0]
+
+
+def _is_neighbor(neighbors: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+    return np.arange(neighbors.shape[1]) < degrees[:, None]
+
+
+def variance_shares(grid: np.ndarray) -> tuple[list[np.ndarray], dict[tuple[int, int], np.ndarray]]:
+    """Returns the main effect of each axis and the interaction of each pair of axes, as deviations from the mean.
+
+    The share of an effect in the variance is its mean square over the variance of the grid. Functional analysis of
+    variance, exact because the grid holds every combination: Hutter, Hoos and Leyton-Brown, "An Efficient Approach for
+    Assessing Hyperparameter Importance", ICML 2014; Sobol, 1993.
+
+    Args:
+        grid: scores, one axis a decision.
+    """
+    axes = range(grid.ndim)
+    mean = grid.mean()
+
+    def mean_over_others(*kept):
+        return grid.mean(axis=tuple(axis for axis in axes if axis not in kept))
+
+    main = [mean_over_others(axis) - mean for axis in axes]
+    pairs = {
+        (first, second): mean_over_others(first, second) - main[first][:, None] - main[second] - mean
+        for first, second in itertools.combinations(axes, 2)
+    }
+    return main, pairs
+
+
+def _distribution(scores: np.ndarray) -> dict:
+    counts, edges = np.histogram(scores, NUM_BINS)
+    quantiles = {str(share): float(np.quantile(scores, share)) for share in QUANTILES}
+    return {"edges": edges.tolist(), "counts": counts.tolist(), "quantiles": quantiles}
+
+
+def _optima(space, final: dict, neighbors: np.ndarray) -> dict:
+    validation = final["validation"]
+    ends = summits(validation, neighbors)
+    without_better = (validation[neighbors] <= validation[:, None]).all(axis=1)
+    optima, sizes = np.unique(ends, return_counts=True)
+    order = np.argsort(-validation[optima], kind="stable")
+    best = [
+        {
+            "architecture": space.to_str(space.arch_at(row)),
+            "row": int(row),
+            "validation": float(validation[row]),
+            "test": float(final["test"][row]),
+            "basin_share": float(size / len(ends)),
+        }
+        for row, size in zip(optima[order][:MOST_SHOWN], sizes[order], strict=False)
+    ]
+    in_global = validation[ends] == validation.max()
+    return {
+        "num_local": len(optima),
+        "num_without_better_neighbor": int(without_better.sum()),
+        "num_global_found_by": float(in_global.mean()),
+        "best": best,
+    }
+
+
+def _fitness_distance(scores: np.ndarray, neighbors: np.ndarray) -> dict:
+    found = distances(neighbors, np.flatnonzero(scores == scores.max()))
+    reached = found >= 0
+    counts = np.bincount(found[reached])
+    means = np.bincount(found[reached], weights=scores[reached]) / counts
+    varies = len(counts) > 1 and np.ptp(scores[reached]) > 0
+    return {
+        "correlation": float(np.corrcoef(found[reached], scores[reached])[0, 1]) if varies else None,
+        "distances": list(range(len(counts))),
+        "means": means.tolist(),
+        "counts": counts.tolist(),
+    }
+
+
+def _autocorrelation(scores: np.ndarray, neighbors: np.ndarray, degrees: np.ndarray) -> dict:
+    values = [_number(value) for value in walk_autocorrelation(scores, neighbors, degrees, NUM_LAGS)]
+    first = values[1]
+    length = -1 / math.log(first) if first is not None and 0 < first < 1 else None
+    return {"lags": list(range(len(values))), "values": values, "correlation_length": length}
+
+
+def _neutrality(class_of, scores, neighbors, degrees, standard_error: float | None) -> dict:
+    pairs = _is_neighbor(neighbors, degrees)
+    equal = class_of[neighbors] == class_of[:, None]
+    near = None if standard_error is None else np.abs(scores[neighbors] - scores[:, None]) <= standard_error
+    shares = {"share_equal_class": equal, "share_within_noise": near}
+    if not pairs.any():
+        return dict.fromkeys(shares)
+    return {name: None if where is None else float(where[pairs].mean()) for name, where in shares.items()}
+
+
+def _effects(space, scores: np.ndarray) -> dict:
+    import jax
+
+    archs = np.asarray(jax.vmap(space.arch_at)(np.arange(len(scores))))
+    grid = np.empty(len(scores))
+    grid[archs @ radix_weights(space.decisions)] = scores
+    main, pairs = variance_shares(grid.reshape(cardinalities(space.decisions)))
+    variance = scores.var()
+
+    def share(effect):
+        return float(np.square(effect).mean() / variance) if variance else 0.0
+
+    names = [decision.name for decision in space.decisions]
+    decisions = [
+        {
+            "name": decision.name,
+            "share": share(effect),
+            "values": [
+                {"value": str(value), "mean": float(mean)} for value, mean in zip(decision.values, effect, strict=True)
+            ],
+        }
+        for decision, effect in zip(space.decisions, main, strict=True)
+    ]
+    interactions = [
+        {"first": names[first], "second": names[second], "share": share(effect)}
+        for (first, second), effect in pairs.items()
+    ]
+    explained = sum(each["share"] for each in (*decisions, *interactions))
+    return {
+        "decisions": decisions,
+        "interactions": sorted(interactions, key=lambda each: -each["share"]),
+        "higher_order_share": max(1 - explained, 0.0) if variance else 0.0,
+    }
+
+
+def _noise(bench) -> tuple[dict | None, float | None]:
+    """Returns the part `noise`, and the standard error of a mean over the seeds; None with one seed."""
+    scores = bench.table.scores("validation")[:, :, -1].astype(np.float64) - _penalties(bench)[:, None]
+    scores = scores[np.isfinite(scores).all(axis=1)]
+    if scores.shape[1] < 2 or len(scores) < 2:
+        return None, None
+    between, within = reliability.variance_components(scores)
+    noise = {
+        "seed_std": math.sqrt(within),
+        "architecture_std": math.sqrt(between),
+        "intraclass_correlation": reliability.reliability(scores),
+    }
+    return noise, math.sqrt(within / scores.shape[1])
+
+
+def _sizes(table: Table, scores: np.ndarray) -> dict:
+    sizes = {"parameters": table.num_parameters, "flops": table.num_flops}
+    return {
+        name: None if values is None else _spearman(values[table.class_of], scores) for name, values in sizes.items()
+    }
+
+
+def _spearman(first: np.ndarray, second: np.ndarray) -> float | None:
+    present = np.isfinite(first) & np.isfinite(second)
+    first, second = first[present], second[present]
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    return reliability.rank_correlation(first, second)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,125 @@
+"""Strategies two at a time: tests, corrected for their number, effect sizes, and differences with intervals."""
+
+import itertools
+
+import numpy as np
+
+from jaxnas.analysis.power import num_runs_for_power
+from jaxnas.analysis.statistics import share_below
+
+
+def pairwise(regrets: dict[str, np.ndarray], *, paired: bool = False) -> list[dict]:
+    """Returns for each pair of strategies how far their regrets [runs] differ, as `summary.json` holds it.
+
+    `p_value` of the test, `p_holm` corrected for all pairs, `effect_size` (see `effect_size`), `difference_mean` (first
+    less second) with its 95 % interval, null with one run, and `num_runs_for_power_80`, null for more than 100,000 runs
+    and where runs are paired.
+
+    Args:
+        paired: whether run i of each strategy belongs together, so that Wilcoxon's test takes the place of Mann and
+            Whitney's. The runs of `compare` do not.
+    """
+    pairs = [
+        _pair(first, second, regrets[first], regrets[second], paired)
+        for first, second in itertools.combinations(regrets, 2)
+    ]
+    corrected = holm(np.asarray([pair["p_value"] for pair in pairs]))
+    return [pair | {"p_holm": float(value)} for pair, value in zip(pairs, corrected, strict=True)]
+
+
+def _pair(first_name: str, second_name: str, first: np.ndarray, second: np.ndarray, paired: bool) -> dict:
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    test = wilcoxon if paired else mann_whitney
+    low, high = difference_interval(first, second, paired=paired)
+    return {
+        "first": first_name,
+        "second": second_name,
+        "test": test.__name__,
+        "p_value": float(test(first, second)),
+        "effect_size": effect_size(first, second),
+        "difference_mean": _number(first.mean() - second.mean()),
+        "difference_ci_low": _number(low),
+        "difference_ci_high": _number(high),
+        "num_runs_for_power_80": None if paired else num_runs_for_power(first, second),
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def mann_whitney(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Returns the two-sided p value of the test that independent runs [..., n] and [..., m] are of one distribution.
+
+    1 where all are equal; NaN counts as the largest value. Mann and Whitney, Annals of Mathematical Statistics, 1947,
+    with the correction for ties.
+    """
+    from scipy.stats import mannwhitneyu
+
+    first, second = (np.where(np.isnan(values), np.inf, values) for values in (first, second))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = mannwhitneyu(first, second, axis=-1).pvalue
+    return np.where(np.isnan(found), 1.0, found)
+
+
+def wilcoxon(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Returns the two-sided p value of the signed-rank test of paired runs, both [..., n].
+
+    Equal pairs are ranked, and then left out; 1 where all are equal. Wilcoxon, Biometrics Bulletin, 1945; Pratt,
+    Journal of the American Statistical Association, 1959. Raises ValueError on unequal numbers of runs.
+    """
+    from scipy.stats import wilcoxon as signed_rank
+
+    first, second = np.asarray(first), np.asarray(second)
+    if first.shape != second.shape:
+        raise ValueError(f"Expected as many runs in each of a pair, got {first.shape[-1]} and {second.shape[-1]}.")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = signed_rank(first - second, axis=-1, zero_method="pratt").pvalue
+    return np.where(np.isnan(found), 1.0, found)
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Returns p values [..., m] corrected for their number.
+
+    Those at or below a level together err at that rate at most. Holm, "A Simple Sequentially Rejective Multiple Test
+    Procedure", Scandinavian Journal of Statistics, 1979.
+    """
+    p_values = np.asarray(p_values, np.float64)
+    order = np.argsort(p_values, axis=-1)
+    factors = np.arange(p_values.shape[-1], 0, -1)
+    ordered = np.maximum.accumulate(np.take_along_axis(p_values, order, -1) * factors, -1)
+    corrected = np.empty_like(p_values)
+    np.put_along_axis(corrected, order, np.minimum(ordered, 1), -1)
+    return corrected
+
+
+def effect_size(first: np.ndarray, second: np.ndarray) -> float:
+    """Returns A12: the probability that a run of the first has the smaller regret, ties counted half.
+
+    Vargha and Delaney, "A Critique and Improvement of the CL Common Language Effect Size Statistics of McGraw and
+    Wong", Journal of Educational and Behavioral Statistics, 2000.
+    """
+    return 1 - float(share_below(first, second).mean())
+
+
+def difference_interval(
+    first: np.ndarray, second: np.ndarray, *, paired: bool = False, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the ends of the interval of the difference of two means, of runs [..., n] and [..., m]: two float[...].
+
+    NaN where there is one run. Welch, "The Generalization of 'Student's' Problem when Several Different Population
+    Variances are Involved", Biometrika, 1947; of paired runs, Student's.
+    """
+    from scipy.stats import t
+
+    samples = [np.asarray(first) - np.asarray(second)] if paired else [np.asarray(first), np.asarray(second)]
+    sizes = np.asarray([values.shape[-1] for values in samples])
+    if sizes.min() < 2:
+        return np.nan, np.nan
+    squares = [values.var(-1, ddof=1) / size for values, size in zip(samples, sizes, strict=True)]
+    variance = sum(squares)
+    freedom = sum(square**2 / (size - 1) for square, size in zip(squares, sizes, strict=True))
+    freedom = np.divide(variance**2, freedom, out=np.ones_like(variance), where=freedom > 0)
+    half = t.ppf((1 + level) / 2, freedom) * np.sqrt(variance)
+    middle = np.mean(first, -1) - np.mean(second, -1)
+    return middle - half, middle + half

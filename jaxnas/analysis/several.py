@@ -1,0 +1,85 @@
+"""Strategies over several benchmarks: average ranks, Friedman's test and Nemenyi's critical difference."""
+
+import itertools
+
+import numpy as np
+
+LEVEL = 0.05
+FEWEST_BENCHMARKS = 3
+
+
+def overall(results: list[dict]) -> dict:
+    """Returns how strategies rank over several benchmarks, as `summary.json` holds it, of the dictionaries of each.
+
+    `mean_ranks` [B][S]: ranks of the mean final regrets on a benchmark, ties shared; `average_rank` [S]. `groups`: the
+    largest sets of strategies whose average ranks differ by less than `critical_difference`, that is, which are not
+    separated. With fewer than 3 benchmarks there is no test, and `note` says so.
+    """
+    from scipy.stats import rankdata
+
+    names = list(results[0]["strategies"])
+    regrets = [[result["strategies"][name]["regret_mean"][-1] for name in names] for result in results]
+    ranks = rankdata(regrets, axis=1)
+    average = ranks.mean(0)
+    numbers = {
+        "benchmarks": [result["benchmark"] for result in results],
+        "strategies": names,
+        "mean_ranks": ranks.tolist(),
+        "average_rank": average.tolist(),
+        "level": LEVEL,
+    }
+    if len(ranks) < FEWEST_BENCHMARKS or len(names) < 2:
+        note = f"No test over benchmarks: it takes {FEWEST_BENCHMARKS} of them, and two strategies."
+        nothing = dict.fromkeys(("friedman_statistic", "friedman_p_value", "critical_difference"))
+        return numbers | nothing | {"groups": [], "note": note}
+    statistic, p_value = friedman(ranks)
+    difference = critical_difference(*ranks.shape)
+    return numbers | {
+        "friedman_statistic": statistic,
+        "friedman_p_value": p_value,
+        "critical_difference": difference,
+        "groups": [[names[index] for index in group] for group in not_separated(average, difference)],
+    }
+
+
+def friedman(ranks: np.ndarray) -> tuple[float, float]:
+    """Returns the statistic and the p value of the test that strategies rank equally, of ranks [B, S].
+
+    Chi-squared with the correction for ties; 0 and 1 where all are tied. Friedman, Journal of the American Statistical
+    Association, 1937.
+    """
+    from scipy.stats import chi2
+
+    num_benchmarks, num_strategies = ranks.shape
+    middle = (num_strategies + 1) / 2
+    spread = ((ranks - middle) ** 2).sum()
+    if not spread:
+        return 0.0, 1.0
+    between = ((ranks.sum(0) - num_benchmarks * middle) ** 2).sum()
+    statistic = float((num_strategies - 1) * between / spread)
+    return statistic, float(chi2.sf(statistic, num_strategies - 1))
+
+
+def critical_difference(num_benchmarks: int, num_strategies: int, level: float = LEVEL) -> float:
+    """Returns the least difference of two average ranks that separates strategies.
+
+    Nemenyi, "Distribution-free Multiple Comparisons", 1963; Demsar, "Statistical Comparisons of Classifiers over
+    Multiple Data Sets", Journal of Machine Learning Research, 2006.
+    """
+    from scipy.stats import studentized_range
+
+    quantile = studentized_range.ppf(1 - level, num_strategies, np.inf) / np.sqrt(2)
+    return float(quantile * np.sqrt(num_strategies * (num_strategies + 1) / (6 * num_benchmarks)))
+
+
+def not_separated(average_ranks: np.ndarray, difference: float) -> list[list[int]]:
+    """Returns the largest groups of two or more, by number, best first, whose ranks differ by less than that."""
+    order = np.argsort(average_ranks, kind="stable")
+    ordered = np.asarray(average_ranks)[order]
+    ends = np.searchsorted(ordered, ordered + difference, "left")
+    ends_before = itertools.chain([0], ends)
+    return [
+        order[start:end].tolist()
+        for start, (end, before) in enumerate(zip(ends, ends_before, strict=False))
+        if end > before and end - start > 1
+    ]

@@ -1,0 +1,134 @@
+"""Tables of a comparison for papers: LaTeX (package booktabs) and CSV.
+
+Every function takes the dictionary of `summary.json`. CSV holds fractions as there, LaTeX percent.
+"""
+
+import csv
+import io
+import os
+from pathlib import Path
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+
+
+def headline(result: dict, points: list[int]) -> list[dict]:
+    """Returns a row for each strategy, best mean rank first: what the headline table holds, fractions.
+
+    Keys: `strategy`, `runs`; `regret_after_<point>` for each of the numbers of trials `points`, with its 95 % interval
+    `..._low` and `..._high`; `test` and its standard deviation over runs `test_std`, `validation`, `mean_rank`.
+    """
+    rows = []
+    for name, numbers in sorted(result["strategies"].items(), key=lambda item: item[1]["mean_rank"]):
+        row = {"strategy": name, "runs": numbers.get("num_runs", result["num_runs"])}
+        for point in points:
+            for suffix, key in (("", "mean"), ("_low", "ci_low"), ("_high", "ci_high")):
+                row[f"regret_after_{point}{suffix}"] = numbers[f"regret_{key}"][point - 1]
+        row["test"], row["test_std"] = numbers["final_test_mean"], numbers["final_test_std"]
+        rows.append(row | {"validation": numbers["final_validation_mean"], "mean_rank": numbers["mean_rank"]})
+    return rows
+
+
+def headline_latex(result: dict, points: list[int]) -> str:
+    """Returns the headline table as LaTeX: regrets with their 95 % intervals, test, validation, mean rank.
+
+    Names are escaped. The lowest mean regret of each column is bold; where the result has tests of pairs, the last
+    regrets that they do not separate from it at 5 % (Holm) are bold too.
+    """
+    rows = headline(result, points)
+    bold = {point: {min(rows, key=lambda row: row[f"regret_after_{point}"])["strategy"]} for point in points}
+    bold[points[-1]] |= _not_separated(result, *bold[points[-1]])
+    lines = []
+    for row in rows:
+        cells = [latex_escaped(row["strategy"])]
+        cells += [_interval(row, f"regret_after_{point}", row["strategy"] in bold[point], 3) for point in points]
+        cells.append(rf"{100 * row['test']:.2f} $\pm$ {100 * row['test_std']:.2f}")
+        cells += [f"{100 * row['validation']:.2f}", f"{row['mean_rank']:.2f}"]
+        lines.append(cells)
+    headings = ["strategy", *(f"regret after {point}" for point in points), r"test (\%)", r"validation (\%)", "rank"]
+    note = "test regret in percentage points, with 95 % bootstrap intervals over runs"
+    return _latex(result, note, headings, lines)
+
+
+def front_rows(result: dict) -> list[dict]:
+    """Returns a row for each strategy of a comparison by two objectives, most hypervolume first.
+
+    Keys: `strategy`; `hypervolume` relative to the true front's after the last trial, with its 95 % interval
+    `hypervolume_low` and `hypervolume_high`; `igd_plus`.
+    """
+    rows = []
+    for name, numbers in result["fronts"]["strategies"].items():
+        low, mean, high = (numbers[f"hypervolume_{key}"][-1] for key in ("ci_low", "mean", "ci_high"))
+        volume = {"hypervolume": mean, "hypervolume_low": low, "hypervolume_high": high}
+        rows.append({"strategy": name, **volume, "igd_plus": numbers["distance_mean"][-1]})
+    return sorted(rows, key=lambda row: -row["hypervolume"])
+
+
+def front_latex(result: dict) -> str:
+    """Returns the table of fronts as LaTeX: hypervolume with its 95 % interval, and IGD+."""
+    lines = [
+        [latex_escaped(row["strategy"]), _interval(row, "hypervolume", number == 0, 2), f"{row['igd_plus']:.4f}"]
+        for number, row in enumerate(front_rows(result))
+    ]
+    note = f"test accuracy and {result['fronts']['size']}; hypervolume in percent of the true front's"
+    return _latex(result, note, ["strategy", r"hypervolume (\%)", "IGD+"], lines)
+
+
+def csv_text(rows: list[dict]) -> str:
+    """Returns rows of equal keys as CSV with a heading."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_tables(folder: str | os.PathLike, result: dict, points: list[int]) -> None:
+    """Writes table.tex and table.csv into a folder, and with two objectives fronts.tex and fronts.csv.
+
+    `points` are the numbers of trials that regret is shown after.
+    """
+    texts = {"table.tex": headline_latex(result, points), "table.csv": csv_text(headline(result, points))}
+    if "fronts" in result:
+        texts |= {"fronts.tex": front_latex(result), "fronts.csv": csv_text(front_rows(result))}
+    for name, text in texts.items():
+        (Path(folder) / name).write_text(text)
+
+
+def latex_escaped(text: str) -> str:
+    """Returns a text with what LaTeX would take for commands escaped."""
+    return "".join(_ESCAPES.get(character, character) for character in text)
+
+
+def _not_separated(result: dict, best: str) -> set[str]:
+    pairs = [{pair["first"], pair["second"]} for pair in result.get("pairwise", ()) if pair["p_holm"] >= 0.05]
+    return {name for pair in pairs if best in pair for name in pair}
+
+
+def _interval(row: dict, key: str, is_bold: bool, decimals: int) -> str:
+    mean, low, high = (f"{100 * row[key + part]:.{decimals}f}" for part in ("", "_low", "_high"))
+    mean = rf"\textbf{{{mean}}}" if is_bold else mean
+    return rf"{mean} {{\scriptsize [{low}, {high}]}}"
+
+
+def _latex(result: dict, note: str, headings: list[str], lines: list[list[str]]) -> str:
+    rows = [" & ".join(cells) + r" \\" for cells in (headings, *lines)]
+    source = f"{result['benchmark']}, {result['num_runs']} runs of {result['num_trials']} trials, seed {result['seed']}"
+    return "\n".join(
+        [
+            f"% {source}; content hash {result.get('content_hash', 'unknown')}",
+            f"% {note}; needs \\usepackage{{booktabs}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}",
+            r"\toprule",
+            rows[0],
+            r"\midrule",
+            *rows[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
