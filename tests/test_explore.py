@@ -337,7 +337,8 @@ def test_cells_are_drawn_as_graph_draw_draws_them(page):
 
     def strokes(svg) -> list:
         return [
-            (re.sub(r"\.0\b", "", path.get("d")), path.get("stroke"), path.get("stroke-dasharray")) for path in svg.findall(f"{SVG}path")
+            (re.sub(r"\.0\b", "", path.get("d")), path.get("stroke"), path.get("stroke-dasharray"))
+            for path in svg.findall(f"{SVG}path")
         ] + [text.text for text in svg.findall(f"{SVG}text")]
 
     for row in (0, 11_743, 6_000, 1_234, 15_624):

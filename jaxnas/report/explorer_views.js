@@ -152,9 +152,11 @@ function makePlot({ arrays, space, scores, axes }, state, select) {
       const [x, y] = view.places.get(number);
       return charts.svg("rect", { class: "neighbor", x: x - 4, y: y - 4, width: 8, height: 8, "data-class": number });
     });
-    const [x, y] = view.places.get(own) ?? [];
-    const diamond = charts.svg("path", { class: "selected", d: `M${x} ${y - 9}l9 9l-9 9l-9 -9z`, "data-class": own, "data-x": x, "data-y": y });
-    view.marks.replaceChildren(...squares, ...(x === undefined ? [] : [diamond]));
+    view.marks.replaceChildren(...squares, ...(view.places.has(own) ? [diamond(own, ...view.places.get(own))] : []));
+  }
+
+  function diamond(number, x, y) {
+    return charts.svg("path", { class: "selected", d: `M${x} ${y - 9}l9 9l-9 9l-9 -9z`, "data-class": number, "data-x": x, "data-y": y });
   }
 
   // The class whose point is nearest to the pointer, one that matches before another; -1 where none is near.
