@@ -117,6 +117,10 @@ def percent(values) -> str:
     return f"{100 * values.mean():.2f} ± {100 * values.std(ddof=1):.2f} %"
 
 
+def box(page, decision: int, value: int):
+    return page.locator(f'#decisions input[data-decision="{decision}"][data-value="{value}"]')
+
+
 def selected_place(page) -> tuple[float, float]:
     mark = page.locator("#plot .selected")
     return float(mark.get_attribute("data-x")), float(mark.get_attribute("data-y"))
@@ -238,10 +242,9 @@ def test_the_filter_counts_and_colours_by_mouse_and_keyboard(page, table):
 
     whole = blue()
     assert counted(page) == [15_625, 15_625, 5_260, 5_260]
-    box = page.locator("#decisions fieldset:nth-of-type(4) input").first
-    box.click()
+    box(page, 3, 0).click()
     assert counted(page) == expected_counts(table, jn.NB201, {3: [1, 2, 3, 4]})
-    page.locator("#decisions fieldset:nth-of-type(6) input").nth(4).focus()
+    box(page, 5, 4).focus()
     page.keyboard.press("Space")
     assert counted(page) == expected_counts(table, jn.NB201, {3: [1, 2, 3, 4], 5: [0, 1, 2, 3]})
     assert 0 < blue() < whole
@@ -249,9 +252,14 @@ def test_the_filter_counts_and_colours_by_mouse_and_keyboard(page, table):
     assert counted(page) == [0, 15_625, 0, 5_260]
     assert blue() == 0
     assert page.locator("#list tbody tr").count() == 0
-    page.locator("#decisions fieldset:nth-of-type(1) input").nth(3).check()
+    box(page, 0, 3).check()
     allowed = {0: [3], 3: [1, 2, 3, 4], 5: [0, 1, 2, 3]}
     assert counted(page) == expected_counts(table, jn.NB201, allowed)
+    page.get_by_role("button", name="all skip_connect").click()
+    assert counted(page) == expected_counts(table, jn.NB201, allowed | {0: [1, 3]})
+    page.get_by_role("button", name="clear skip_connect").click()
+    without = {0: [3], 1: [0, 2, 3, 4], 2: [0, 2, 3, 4], 3: [2, 3, 4], 4: [0, 2, 3, 4], 5: [0, 2, 3]}
+    assert counted(page) == expected_counts(table, jn.NB201, without)
     page.locator("#reset").focus()
     page.keyboard.press("Enter")
     assert counted(page) == [15_625, 15_625, 5_260, 5_260]
@@ -262,7 +270,7 @@ def test_the_filter_counts_and_colours_by_mouse_and_keyboard(page, table):
 def test_arrow_keys_walk_over_the_classes_that_match(page, table):
     means = mean_scores(table)
     archs = np.asarray(jn.NB201.arch_at(np.arange(15_625)))
-    page.locator("#decisions fieldset:nth-of-type(4) input").nth(1).uncheck()
+    box(page, 3, 1).uncheck()
     matching = np.isin(np.arange(5_260), table.class_of[archs[:, 3] != 1])
     order = [number for number in np.lexsort((np.arange(5_260), -means)) if matching[number]]
     page.locator("#plot").focus()

@@ -104,7 +104,7 @@ def arrays_of(table: Table, space) -> dict[str, np.ndarray]:
     if text_pieces(space) is None:
         arrays["texts"] = _lines(space.to_str(arch) for arch in _all_archs(space))
     if not _decodes_plainly(space):
-        arrays["decoded"] = _lines(json.dumps(space.decode(arch), default=str) for arch in _all_archs(space))
+        arrays["decoded"] = _lines(json.dumps(_readable(space.decode(arch))) for arch in _all_archs(space))
     return arrays
 
 
@@ -151,6 +151,13 @@ def _smallest(values: np.ndarray) -> np.ndarray:
 
 def _lines(texts) -> np.ndarray:
     return np.frombuffer("\n".join(texts).encode(), np.uint8)
+
+
+def _readable(value):
+    """Returns a decoded value with texts for numbers, as Python writes them."""
+    if isinstance(value, dict):
+        return {str(name): _readable(each) for name, each in value.items()}
+    return [str(each) for each in value] if isinstance(value, list | tuple) else str(value)
 
 
 def _all_archs(space) -> np.ndarray:

@@ -21,7 +21,7 @@ function differenceText(value) {
 }
 
 function button(text, press, attributes = {}) {
-  const made = charts.html("button", { type: "button", ...attributes }, text);
+  const made = charts.html("button", { type: "button", ...attributes }, ...[text].flat());
   made.addEventListener("click", press);
   return made;
 }
@@ -31,38 +31,84 @@ function spoken({ space, scores }, { split }, row) {
   return `Row ${whole(row)}, ${split} ${scoreText(scores.mean[split][number])}, rank ${whole(scores.rank[split][number])}: ${space.text(row)}`;
 }
 
-// A check box for each value of each decision, and a button that switches all of a decision off or on.
+// Text that may be broken after some marks, by default those between the parts of an architecture's name.
+function breakable(text, after = /(?<=[|+/])/) {
+  return text.split(after).flatMap((part) => [part, charts.html("wbr")]);
+}
+
+// A check box for each value of each decision: neighbouring decisions with the same values as the rows of a table,
+// any other as a line of its own.
 function makeFilter(allowed, changed) {
-  const fieldsets = facts.decisions.map(({ name, values }, number) => {
-    const boxes = values.map((value, position) => {
-      const box = charts.html("input", { type: "checkbox", checked: "", "data-decision": number, "data-value": position });
-      box.addEventListener("change", () => {
-        allowed[number][position] = box.checked;
-        refresh();
-        changed();
-      });
-      return charts.html("label", {}, box, value);
-    });
-    const toggle = button("clear", () => {
-      allowed[number].fill(!allowed[number].every(Boolean));
-      refresh();
-      changed();
-    });
-    const refresh = () => {
-      boxes.forEach((label, position) => (label.firstChild.checked = allowed[number][position]));
-      const on = allowed[number].every(Boolean);
-      toggle.textContent = on ? "clear" : "all";
-      toggle.setAttribute("aria-label", `${on ? "clear" : "all of"} ${name}`);
-    };
+  const boxes = facts.decisions.map((decision, number) => decision.values.map((value, position) => {
+    const box = charts.html("input", { type: "checkbox", "data-decision": number, "data-value": position });
+    box.addEventListener("change", () => change([[number, position]], box.checked));
+    return box;
+  }));
+  const toggles = [];
+
+  function change(places, on) {
+    for (const [number, position] of places) allowed[number][position] = on;
     refresh();
-    return { refresh, fieldset: charts.html("fieldset", { class: "chips" }, charts.html("legend", {}, name), ...boxes, toggle) };
-  });
-  byId("decisions").append(...fieldsets.map(({ fieldset }) => fieldset));
-  byId("reset").addEventListener("click", () => {
-    allowed.forEach((values) => values.fill(true));
-    fieldsets.forEach(({ refresh }) => refresh());
     changed();
+  }
+
+  function refresh() {
+    boxes.forEach((row, number) => row.forEach((box, position) => (box.checked = allowed[number][position])));
+    toggles.forEach((each) => each());
+  }
+
+  // A button that switches its places off where all are on, and on otherwise; without a text of its own it says so.
+  function toggle(places, name, text) {
+    const areOn = () => places.every(([number, position]) => allowed[number][position]);
+    const made = button("", () => change(places, !areOn()));
+    toggles.push(() => {
+      const does = areOn() ? "clear" : "all";
+      made.replaceChildren(...breakable(text ?? does, /(?<=_)/));
+      made.setAttribute("aria-label", `${does} ${name}`);
+    });
+    return made;
+  }
+
+  const placesOf = (number) => facts.decisions[number].values.map((_, position) => [number, position]);
+
+  function line(number) {
+    const { name, values } = facts.decisions[number];
+    const labels = values.map((value, position) => charts.html("label", {}, boxes[number][position], value));
+    const clear = toggle(placesOf(number), name);
+    return charts.html("fieldset", { class: "chips" }, charts.html("legend", {}, name), ...labels, clear);
+  }
+
+  function table(numbers) {
+    const { values } = facts.decisions[numbers[0]];
+    const headings = values.map((value, position) => {
+      const places = numbers.map((number) => [number, position]);
+      return charts.html("th", { scope: "col" }, toggle(places, value, value));
+    });
+    const rows = numbers.map((number) => {
+      const { name } = facts.decisions[number];
+      boxes[number].forEach((box, position) => box.setAttribute("aria-label", `${name}: ${values[position]}`));
+      const cells = boxes[number].map((box) => charts.html("td", {}, charts.html("label", {}, box)));
+      const clear = charts.html("td", {}, toggle(placesOf(number), name));
+      return charts.html("tr", {}, charts.html("th", { scope: "row" }, name), ...cells, clear);
+    });
+    const head = charts.html("tr", {}, charts.html("th", { scope: "col" }, "decision"), ...headings, charts.html("td"));
+    return charts.html("table", { class: "switches" }, charts.html("thead", {}, head), charts.html("tbody", {}, ...rows));
+  }
+
+  byId("decisions").append(...decisionGroups().map((numbers) => (numbers.length > 1 ? table(numbers) : line(numbers[0]))));
+  byId("reset").addEventListener("click", () => change([...boxes.keys()].flatMap(placesOf), true));
+  refresh();
+}
+
+// The numbers of the decisions, those together that follow each other and have the same few values.
+function decisionGroups() {
+  const groups = [];
+  facts.decisions.forEach(({ values }, number) => {
+    const before = number > 0 && facts.decisions[number - 1].values;
+    if (before && values.length <= 8 && String(values) === String(before)) groups.at(-1).push(number);
+    else groups.push([number]);
   });
+  return groups;
 }
 
 // The plot: points on a canvas, everything else in SVG above it.
@@ -254,7 +300,7 @@ function makeDetail({ arrays, space, scores }, state, select) {
     const { row } = state, number = space.classOf[row], focused = document.activeElement;
     const walking = byId("neighbors").contains(focused), within = byId("numbers").contains(focused);
     byId("detail-title").textContent = `Architecture ${whole(row)}`;
-    byId("text").textContent = space.text(row);
+    byId("text").replaceChildren(...breakable(space.text(row)));
     byId("numbers").replaceChildren(...pairs(numbersOf(row, number)));
     byId("cell").replaceChildren(...(facts.cell ? [drawCell(facts.cell, [...space.decoded(row).values()])] : []));
     byId("choices").replaceChildren(...pairs([...space.decoded(row)]));
@@ -389,7 +435,7 @@ function makeList({ arrays, space, scores }, state, select) {
   function line(number) {
     const row = space.representatives[number];
     const cells = columns.map(({ text, values }) =>
-      charts.html("td", {}, text ? text(values()[number]) : button(space.text(row), () => go(row))));
+      charts.html("td", {}, text ? text(values()[number]) : button(breakable(space.text(row)), () => go(row))));
     return charts.html("tr", { "data-class": number }, ...cells);
   }
 
