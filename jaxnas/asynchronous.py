@@ -75,7 +75,7 @@ def run_asynchronous(
         )
     arguments = (strategy, num_workers, num_trials, bench.query, price_list(bench))
     if strategy.jittable and bench.jittable:
-        clock = run_in_chunks(functools.partial(_simulate, *arguments), num_runs, seed, prng)
+        clock = run_in_chunks(functools.partial(_simulate, *arguments), range(num_runs), seed, prng)
     else:
         clocks = [_run_one(_for_loop, *arguments, run_key(seed, number, prng)) for number in range(num_runs)]
         clock = jax.tree.map(lambda *values: np.stack(values), *clocks)

@@ -7,6 +7,8 @@ A benchmark has `space`, `fidelities` (epochs, ascending), `query(query, key) ->
 import functools
 import inspect
 import os
+import sys
+import warnings
 from collections.abc import Callable
 
 import jax
@@ -22,6 +24,7 @@ from jaxnas.train import TrainConfig, check_fit, evaluate
 
 NOISES = ("seed", "mean")
 SIZES = ("parameters", "flops")
+READERS_OF_TEST_SCORES = ("jaxnas.analysis", "jaxnas.report", "jaxnas.benchmark", "jaxnas.objective")
 
 
 def load(source: str | os.PathLike, *, noise: str = "seed", space=None) -> "TableBenchmark":
@@ -45,6 +48,21 @@ def strategy_for(factory: Callable, bench, size: str = "parameters"):
     """
     offered = {"fidelities": lambda: bench.fidelities, "size": lambda: bench.size(size)}
     return factory(bench.space, **{name: offer() for name, offer in offered.items() if asks_for(factory, name)})
+
+
+def warn_outside_analysis() -> None:
+    """Warns, once in a process, where the caller's caller is not a part of jaxnas that reports by test scores."""
+    if not sys._getframe(2).f_globals.get("__name__", "").startswith(READERS_OF_TEST_SCORES):
+        _warn_of_test_scores()
+
+
+@functools.cache
+def _warn_of_test_scores() -> None:
+    warnings.warn(
+        "Test scores are there to report by: a search or a choice that has seen them promises more than it holds. "
+        "Choose by what queries answer; report by jn.regret, jn.summary or jn.to_frame, which read them for you.",
+        stacklevel=4,
+    )
 
 
 class TableBenchmark:
@@ -119,8 +137,9 @@ class TableBenchmark:
     def test_scores(self, archs: np.ndarray) -> np.ndarray:
         """Returns the test scores of architectures [..., D] at the last fidelity, float32[...].
 
-        They are means over the seeds, for the analysis only.
+        They are means over the seeds, for the analysis only; read elsewhere, they warn once.
         """
+        warn_outside_analysis()
         return _mean_over_seeds(self.table.scores("test"))[self.table.class_of[self.rows(archs)], -1]
 
     def validation_scores(self, archs: np.ndarray) -> np.ndarray:
@@ -236,8 +255,9 @@ class FunctionBenchmark:
     def test_scores(self, archs: np.ndarray) -> np.ndarray:
         """Returns the test scores of architectures [..., D], float[...].
 
-        For the analysis only. Raises ValueError without a test function.
+        For the analysis only; read elsewhere, they warn once. Raises ValueError without a test function.
         """
+        warn_outside_analysis()
         if self._test_function is None:
             raise ValueError("Expected a FunctionBenchmark with a test_function to report by, got one without.")
         return np.asarray(self._test_function(archs))
@@ -328,8 +348,9 @@ class TrainingBenchmark:
     def test_scores(self, archs: np.ndarray) -> np.ndarray:
         """Returns the test scores of architectures [..., D] over the seeds trained so far, NaN where there is none.
 
-        For the analysis only.
+        For the analysis only; read elsewhere, they warn once.
         """
+        warn_outside_analysis()
         return self._mean_over_trained(archs, "test")
 
     def validation_scores(self, archs: np.ndarray) -> np.ndarray:

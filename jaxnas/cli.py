@@ -65,6 +65,11 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         "--runs", type=_count, default=1000, metavar="N", help="independent runs of each strategy (default 1000)"
     )
     parser.add_argument("--trials", type=_count, default=300, metavar="N", help="trials of a run (default 300)")
+    parser.add_argument(
+        "--until-decided",
+        action="store_true",
+        help="of each strategy only as many runs, --runs at most, as separate it from all others",
+    )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--out", default="jaxnas-results", metavar="DIR", help="default jaxnas-results")
 

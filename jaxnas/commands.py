@@ -43,7 +43,7 @@ def _describe_table(manifest: dict) -> str:
 
 def compare(options) -> int:
     """Compares strategies on one or several tables, prints a table and writes a report for each."""
-    from jaxnas import comparison, simulation
+    from jaxnas import comparison
     from jaxnas.analysis.several import overall
     from jaxnas.benchmark import strategy_for
     from jaxnas.report.write import write_index, write_result, write_trials
@@ -59,18 +59,11 @@ def compare(options) -> int:
         folder = _writable(Path(options.out) / bench.table.id if len(benches) > 1 else Path(options.out))
         size = objective.size or "parameters"
         strategies = {name: strategy_for(factory, bench, size) for name, factory in factories.items()}
-        trials = {}
         with _progress() as bars:
-            task = bars.add_task("", total=len(strategies))
-            for name, strategy in strategies.items():
-                bars.update(task, description=f"{bench.table.id}: {name}")
-                num_runs = comparison.num_runs_of(name, options.runs)
-                trials[name] = simulation.run(
-                    strategy, bench, num_trials=options.trials, num_runs=num_runs, seed=options.seed
-                )
-                bars.advance(task)
+            bar = bars.add_task("", total=sum(comparison.num_runs_of(name, options.runs) for name in strategies))
+            trials, decisions = comparison.run_all(options, bench, strategies, _progress_of(bars, bar, bench.table.id))
         write_trials(folder, trials)
-        results[folder] = comparison.result_of(options, objective, bench, strategies, trials)
+        results[folder] = comparison.result_of(options, objective, bench, strategies, trials, decisions)
     over_all = {"overall": overall(list(results.values()))} if len(results) > 1 else {}
     for folder, result in results.items():
         write_result(folder, result | over_all)
@@ -80,9 +73,15 @@ def compare(options) -> int:
     return 0
 
 
+def _progress_of(bars, bar, what: str):
+    """Returns the function that shows a strategy's finished runs on a bar."""
+    return lambda name, num_runs: bars.update(bar, description=f"{what}: {name}", advance=num_runs)
+
+
 def _show(folder: Path, result: dict) -> None:
     from rich.console import Console
 
+    from jaxnas import comparison
     from jaxnas.analysis.results import separation_text
 
     console = Console(width=None if sys.stdout.isatty() else 120)
@@ -91,11 +90,14 @@ def _show(folder: Path, result: dict) -> None:
         "Test regret in percentage points with 95 % intervals over runs; searches saw validation only.", style="dim"
     )
     console.print(separation_text(result), style="dim")
+    if "sequential" in result:
+        for line in comparison.decision_texts(result):
+            console.print(line, style="dim")
     if "fronts" in result:
         console.print(_front_table(result["fronts"]))
     fewer = [f"{name} {each['num_runs']}" for name, each in result["strategies"].items() if _has_fewer(each, result)]
     if fewer:
-        console.print(f"Fewer runs of the slow ones: {', '.join(fewer)}.", style="dim")
+        console.print(f"Fewer runs: {', '.join(fewer)}.", style="dim")
     console.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
 
 

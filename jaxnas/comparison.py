@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 from jaxnas import catalog
@@ -90,11 +91,79 @@ def num_runs_of(name: str, num_runs: int) -> int:
     return min(num_runs, MOST_RUNS.get(name, num_runs))
 
 
-def result_of(options, objective: Objective, bench, strategies: dict, trials: dict) -> dict:
+def run_all(options, bench, strategies: dict, progress: Callable[[str, int], None]) -> tuple[dict, dict | None]:
+    """Returns the `Trials` of each strategy, and what was decided of each pair, None without `--until-decided`.
+
+    `progress` is called with a strategy and the number of runs just finished, with 0 before the first of them.
+    """
+    from jaxnas import simulation
+
+    def run(name: str, start: int, stop: int):
+        progress(name, 0)
+        found = simulation.run(
+            strategies[name],
+            bench,
+            num_trials=options.trials,
+            num_runs=stop - start,
+            first_run=start,
+            seed=options.seed,
+        )
+        progress(name, stop - start)
+        return found
+
+    if options.until_decided:
+        return _run_until_decided(options, bench, strategies, run)
+    return {name: run(name, 0, num_runs_of(name, options.runs)) for name in strategies}, None
+
+
+def _run_until_decided(options, bench, strategies: dict, run: Callable) -> tuple[dict, dict]:
+    import jax
+    import numpy as np
+
+    from jaxnas.analysis.sequential import FIRST_LOOK, until_decided
+    from jaxnas.analysis.trajectory import regret
+
+    parts = {name: [] for name in strategies}
+
+    def more_runs(name: str, start: int, stop: int) -> np.ndarray:
+        stop = min(stop, num_runs_of(name, options.runs))
+        # Parts of one size, so that each strategy is compiled once.
+        new = [run(name, first, min(first + FIRST_LOOK, stop)) for first in range(start, stop, FIRST_LOOK)]
+        parts[name] += new
+        return np.concatenate([np.empty(0), *(regret(part, bench)[:, -1] for part in new)])
+
+    decisions = until_decided(more_runs, list(strategies), num_runs=options.runs)
+    return {
+        name: jax.tree.map(lambda *values: np.concatenate(values), *each) for name, each in parts.items()
+    }, decisions
+
+
+def _with_decisions(pairs: list[dict], decisions: dict) -> list[dict]:
+    """Returns the pairs with p values that hold although runs were added until they were small."""
+    return [pair | decisions[pair["first"], pair["second"]]._asdict() for pair in pairs]
+
+
+def decision_texts(result: dict) -> list[str]:
+    """Returns lines that say after how many runs each pair was decided, of a dictionary of `summary.json`."""
+    level, groups = result["sequential"]["level"], {}
+    for pair in result["pairwise"]:
+        heading = (pair["p_holm"] > level, pair["num_runs"])
+        groups.setdefault(heading, []).append(f"{pair['first']} - {pair['second']}")
+    return [
+        f"{'Not separated' if open_still else 'Separated'} after {num_runs} runs: {', '.join(pairs)}."
+        for (open_still, num_runs), pairs in sorted(groups.items())
+    ]
+
+
+def result_of(
+    options, objective: Objective, bench, strategies: dict, trials: dict, decisions: dict | None = None
+) -> dict:
     """Returns the dictionary of `summary.json`."""
     from jaxnas.analysis.cells import best_cells
     from jaxnas.analysis.landscape import landscape
     from jaxnas.analysis.results import summarize, summarize_fronts
+    from jaxnas.analysis.sequential import look_numbers
+    from jaxnas.analysis.statistics import LEVEL
     from jaxnas.build.provenance import versions
 
     numbers = summarize(trials, bench)
@@ -115,6 +184,9 @@ def result_of(options, objective: Objective, bench, strategies: dict, trials: di
         "command": shlex.join(["jaxnas", *sys.argv[1:]]),
         **numbers,
     }
+    if decisions is not None:
+        result["pairwise"] = _with_decisions(result["pairwise"], decisions)
+        result["sequential"] = {"level": LEVEL, "looks": look_numbers(options.runs)}
     if objective.size is not None and objective.weight is None:
         result["fronts"] = summarize_fronts(trials, bench, objective.size)
     else:

@@ -4,6 +4,7 @@ Node 0 is the input of the cell and the last node its output; a node is the sum 
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple
@@ -170,16 +171,20 @@ _COLORS = (
 _STEP, _MARGIN, _RADIUS = 130, 26, 16
 
 
-def draw(graph: Graph) -> str:
+def draw(graph: Graph, names: Sequence[str] = ()) -> str:
     """Returns the cell as an SVG image: nodes in a row, each edge an arc with the name of its operation.
 
     Dead edges are dashed, edges with a zero operation are left out.
+
+    Args:
+        names: operations in the order of their colours, so that several cells share them; by default those of the
+            cell.
     """
     width = _STEP * (graph.num_nodes - 1) + 2 * _MARGIN
     heights = [_arc_height(edge) for edge in graph.edges]
     baseline = 30 - min(0, *heights)
     height = baseline + max(_RADIUS, *heights) + 24
-    names = sorted({edge.operation.name for edge in graph.edges if edge.operation.role != ZERO})
+    names = names or sorted({edge.operation.name for edge in graph.edges if edge.operation.role != ZERO})
     colors = {name: _COLORS[number % len(_COLORS)] for number, name in enumerate(names)}
     arcs = [
         _draw_edge(edge, colors[edge.operation.name], alive, baseline)

@@ -90,6 +90,7 @@ def run(
     *,
     num_trials: int = 300,
     num_runs: int = 1000,
+    first_run: int = 0,
     seed: int = 0,
     prng: str = "hash",
     progress: Callable[[], None] | None = None,
@@ -99,6 +100,7 @@ def run(
     Run i depends on `seed`, `prng` and i alone, not on how many runs there are.
 
     Args:
+        first_run: the number of the first run; further runs of an experiment have the numbers after those made before.
         prng: `"hash"`, fast, or `"threefry"`.
         progress: called after each trial where the runs loop in Python.
 
@@ -106,12 +108,11 @@ def run(
         ValueError: on numbers below 1, an unknown prng, or a strategy of another space.
     """
     check_arguments(strategy, num_trials=num_trials, num_runs=num_runs)
+    numbers = range(first_run, first_run + num_runs)
     if strategy.jittable and bench.jittable:
-        trials = run_in_chunks(functools.partial(simulate, strategy, bench, num_trials), num_runs, seed, prng)
+        trials = run_in_chunks(functools.partial(simulate, strategy, bench, num_trials), numbers, seed, prng)
     else:
-        runs = [
-            _run_loop(strategy, bench, num_trials, run_key(seed, number, prng), progress) for number in range(num_runs)
-        ]
+        runs = [_run_loop(strategy, bench, num_trials, run_key(seed, number, prng), progress) for number in numbers]
         trials = jax.tree.map(lambda *values: np.stack(values), *runs)
     check_queries(trials.query, strategy, bench)
     return trials._replace(observation=trials.observation._replace(cost=paid_costs(trials, price_list(bench))))
@@ -143,19 +144,19 @@ def check_queries(query: Query, strategy: Strategy, bench) -> None:
         )
 
 
-def run_in_chunks(simulate_keys: Callable, num_runs: int, seed: int, prng: str):
-    """Returns what `simulate_keys` returns for the keys of runs, NumPy arrays [runs, ...].
+def run_in_chunks(simulate_keys: Callable, numbers: range, seed: int, prng: str):
+    """Returns what `simulate_keys` returns for the keys of runs of these numbers, NumPy arrays [runs, ...].
 
     It is called for equal chunks of them, so that memory is bounded and there is one compilation.
     """
-    num_chunks = -(-num_runs // MAX_RUNS_AT_ONCE)
-    size = -(-num_runs // num_chunks)
+    num_chunks = -(-len(numbers) // MAX_RUNS_AT_ONCE)
+    size = -(-len(numbers) // num_chunks)
     root = random.make_key(seed, prng)
     chunks = []
-    for start in range(0, num_runs, size):
+    for start in numbers[::size]:
         keys = jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(start, start + size))
         chunks.append(jax.device_get(simulate_keys(keys)))
-    return jax.tree.map(lambda *values: np.concatenate(values)[:num_runs], *chunks)
+    return jax.tree.map(lambda *values: np.concatenate(values)[: len(numbers)], *chunks)
 
 
 def _run_loop(strategy, bench, num_trials, key, progress) -> Trials:

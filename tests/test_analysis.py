@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, rankdata
 
 import jaxnas as jn
-from jaxnas.analysis.results import summarize
+from jaxnas.analysis.pairs import pairwise
+from jaxnas.analysis.results import separation_text, summarize
 from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks
 from jaxnas.analysis.trajectory import at_budgets, incumbent_scores, incumbents, regret
 from jaxnas.spaces.enumerated import EnumeratedSpace
@@ -218,7 +219,26 @@ def test_a_summary_as_a_dictionary_agrees_with_regrets(compared):
         scores = incumbent_scores(trials[name], bench)[:, -1]
         assert each["final_test_mean"] == pytest.approx(scores.mean(), rel=1e-5)
         assert each["final_test_std"] == pytest.approx(scores.std(), abs=1e-6)
+        areas = regrets.mean(1)
+        assert each["regret_area_mean"] == pytest.approx(areas.mean(), rel=1e-5)
+        ends = bootstrap_interval(areas[:, None])
+        assert [each["regret_area_ci_low"], each["regret_area_ci_high"]] == pytest.approx(np.ravel(ends), rel=1e-5)
+        assert len(each["mean_rank_over_trials"]) == 30
+        assert each["mean_rank_over_trials"][-1] == each["mean_rank"]
     assert sum(each["mean_rank"] for each in result["strategies"].values()) == pytest.approx(6)
+    assert sum(each["probability_best"] for each in result["strategies"].values()) == pytest.approx(1)
+    final = {name: regret(each, bench)[:, -1] for name, each in trials.items()}
+    assert result["pairwise"] == pairwise(final)
+
+
+def test_a_line_says_which_strategies_are_not_separated_from_the_best():
+    strategies = {"a": {"mean_rank": 2.0}, "b": {"mean_rank": 1.5}, "c": {"mean_rank": 2.5}}
+    p_values = {("a", "b"): 0.06, ("a", "c"): 0.5, ("b", "c"): 0.04}
+    pairs = [{"first": first, "second": second, "p_holm": value} for (first, second), value in p_values.items()]
+    text = separation_text({"strategies": strategies, "pairwise": pairs})
+    assert text == "Not separated from the best, b, at 5 % (Holm): a."
+    strategies["c"]["mean_rank"] = 1.0
+    assert separation_text({"strategies": strategies, "pairwise": pairs[2:]}).endswith("c, at 5 % (Holm): none.")
 
 
 def test_repeated_trainings_are_free_by_cost(compared):

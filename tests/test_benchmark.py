@@ -2,6 +2,7 @@
 
 import functools
 import types
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from scipy.stats import chisquare
 
 import jaxnas as jn
 from jaxnas import benchmark, catalog
+from jaxnas.analysis.pareto import true_front
 from jaxnas.spaces.enumerated import EnumeratedSpace
 from jaxnas.table import Table, write
 from jaxnas.train import TrainConfig, evaluate
@@ -262,6 +264,48 @@ def test_strategies_hold_no_scores_before_and_after_a_run(name):
             assert not holds(each, table, "test")
             assert not holds(each, table, "validation")
         jn.run(strategy, bench, num_trials=10, num_runs=2)
+
+
+def benches_of_all_kinds(task) -> list:
+    table = make_table()
+    sizes = np.arange(len(table.representatives))
+    bench = jn.TableBenchmark(Table(**vars(table) | {"num_parameters": sizes}))
+    return [
+        bench,
+        jn.ObjectiveBenchmark(bench, weight=1e-3),
+        jn.FunctionBenchmark(MIXED, lambda arch: arch.sum(), test_function=lambda archs: archs.sum(-1), optimum=4),
+        jn.TrainingBenchmark(SMALL, task, TINY),
+    ]
+
+
+@pytest.mark.parametrize("kind", range(4))
+def test_test_scores_warn_once_where_they_are_read_outside_the_analysis(task, kind):
+    bench = benches_of_all_kinds(task)[kind]
+    archs = np.zeros((1, len(bench.space.decisions)), np.int32)
+    message = r"^Test scores are there to report by: .* jn\.regret"
+    benchmark._warn_of_test_scores.cache_clear()
+    with pytest.warns(UserWarning, match=message) as caught:
+        bench.test_scores(archs)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bench.test_scores(archs)
+    benchmark._warn_of_test_scores.cache_clear()
+    names = {"bench": bench, "archs": archs, "__name__": "jaxnas.strategies.mine"}
+    with pytest.warns(UserWarning, match=message):  # a strategy of ours has no leave either
+        exec("bench.test_scores(archs)", names)
+
+
+def test_the_analysis_does_not_warn(task):
+    benchmark._warn_of_test_scores.cache_clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for bench in benches_of_all_kinds(task)[:3]:
+            trials = jn.compare({"random": jn.random_search(MIXED)}, bench, num_trials=3, num_runs=2)
+            jn.regret(trials["random"], bench)
+            jn.to_frame(trials["random"], bench)
+        true_front(benches_of_all_kinds(task)[0], "parameters")
+    assert benchmark._warn_of_test_scores.cache_info().currsize == 0
 
 
 class Holder:

@@ -1,6 +1,7 @@
 """What `jaxnas compare` runs, and comparisons by two objectives and by a weighted one, to the page."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from jaxnas import catalog, comparison
 from jaxnas.benchmark import asks_for
 from jaxnas.cli import main
 from jaxnas.commands import DEFAULT_BENCHMARK
+
+MINE = Path(__file__).with_name("mine.py")
 
 
 def test_objectives_are_read():
@@ -43,6 +46,39 @@ def test_slow_strategies_get_fewer_runs(monkeypatch, tmp_path, capsys):
     assert "local_search 7" in capsys.readouterr().out
 
 
+def test_runs_are_added_until_pairs_are_decided(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(comparison.MOST_RUNS, "local_search", 30)
+    names = ["random_search", "exhaustive_search", f"{MINE}:first_only", "local_search"]
+    options = ["--runs", "60", "--trials", "8", "--out", str(tmp_path)]
+    assert main(["compare", "--until-decided", "--strategies", ",".join(names), *options]) == 0
+    result = json.loads((tmp_path / "summary.json").read_text())
+    assert result["sequential"] == {"level": 0.05, "looks": [25, 50, 60]}
+    pairs = {(pair["first"], pair["second"]): pair for pair in result["pairwise"]}
+    assert pairs["random_search", "first_only"]["num_runs"] == 25
+    assert pairs["random_search", "first_only"]["p_holm"] <= 0.05
+    num_runs = {name: each["num_runs"] for name, each in result["strategies"].items()}
+    assert num_runs["first_only"] == max(
+        pair["num_runs"] for pair in result["pairwise"] if "first_only" in pair.values()
+    )
+    assert num_runs["local_search"] <= 30
+    trials = np.load(tmp_path / "trials.npz")
+    bench = jn.load(DEFAULT_BENCHMARK)
+    for name, number in num_runs.items():
+        assert trials[f"{name}/score"].shape == (number, 8)
+    whole = jn.run(jn.random_search(bench.space), bench, num_trials=8, num_runs=num_runs["random_search"])
+    np.testing.assert_array_equal(trials["random_search/arch"], whole.query.arch)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Separated after 25 runs: random_search - first_only" in text
+    for line in comparison.decision_texts(result):
+        assert line in text
+
+
+def test_the_result_says_by_which_split_it_is(by_two):
+    protocol = json.loads((by_two / "summary.json").read_text())["protocol"]
+    assert "validation" in protocol
+    assert "test score" in protocol
+
+
 @pytest.fixture(scope="module")
 def by_two(tmp_path_factory):
     """Returns the folder of a comparison by accuracy and FLOPs."""
@@ -57,6 +93,7 @@ def test_two_objectives_are_compared_by_hypervolume_and_drawn(by_two):
     assert result["objective"] == "accuracy,flops"
     assert set(fronts["strategies"]) == set(comparison.TWO_OBJECTIVES)
     assert fronts["points"][-1] == 60
+    assert "landscape" not in result
     bench = jn.load(DEFAULT_BENCHMARK)
     sizes, scores = np.asarray(fronts["true"]).T
     everything = np.arange(bench.space.num_architectures)[:, None]
@@ -83,6 +120,9 @@ def test_a_weighted_objective_moves_the_optimum(tmp_path):
     numbers = result["strategies"]["random_search"]
     assert numbers["regret_mean"][-1] == pytest.approx(bench.optimum - numbers["final_test_mean"], abs=1e-6)
     assert "fronts" not in result
+    best = result["landscape"]["optima"]["best"][0]
+    everything = np.arange(bench.space.num_architectures)[:, None]
+    assert best["validation"] == pytest.approx(bench.validation_scores(everything).max(), abs=1e-6)
 
 
 def test_a_table_without_sizes_is_not_compared_by_them(tmp_path, capsys):

@@ -8,9 +8,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from conftest import MIXED
+from scipy.stats import rankdata
 
 import jaxnas as jn
 from jaxnas.cli import main
+from jaxnas.report.critical import critical_difference
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -97,9 +99,14 @@ def test_the_page_shows_the_numbers_of_the_summary(folder):
 
 
 def test_figures_are_files_too(folder):
-    for name in ("regret_by_trials", "regret_by_cost"):
+    for name in ("regret_by_trials", "regret_by_cost", "score_distribution", "decision_effects"):
         ElementTree.parse(folder / f"{name}.svg")
         assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_tables_are_files_too(folder):
+    assert r"\begin{tabular}{lrrrrr}" in (folder / "table.tex").read_text()
+    assert len((folder / "table.csv").read_text().splitlines()) == 9
 
 
 def test_trials_are_kept_and_replay(folder):
@@ -118,15 +125,46 @@ def test_the_page_can_be_written_again(folder):
     assert (folder / "report.html").read_bytes() == before
 
 
-def test_several_benchmarks_have_a_folder_each(folder, tmp_path):
+def test_several_benchmarks_have_a_folder_each_and_ranks_over_all(folder, tmp_path):
     from jaxnas.table import Table, write
 
     table = Table.read(folder.parent / "table")
-    ids = ["one-v0", "two-v0"]
+    ids = ["one-v0", "two-v0", "three-v0"]
     for name in ids:
         write(Table(**vars(table) | {"manifest": table.manifest | {"id": name}}), tmp_path / name, "a card")
     names = ",".join(str(tmp_path / name) for name in ids)
-    arguments = ["--strategies", "random_search", "--runs", "5", "--trials", "4", "--out", str(tmp_path / "out")]
+    strategies = ["random_search", "exhaustive_search"]
+    arguments = ["--strategies", ",".join(strategies), "--runs", "5", "--trials", "4", "--out", str(tmp_path / "out")]
     assert main(["compare", "--benchmark", names, *arguments]) == 0
     for name in ids:
-        assert json.loads((tmp_path / "out" / name / "summary.json").read_text())["benchmark"] == name
+        result = json.loads((tmp_path / "out" / name / "summary.json").read_text())
+        assert result["benchmark"] == name
+        regrets = [result["strategies"][strategy]["regret_mean"][-1] for strategy in strategies]
+        overall = result["overall"]
+        assert overall["benchmarks"] == ids
+        assert overall["strategies"] == strategies
+        assert overall["mean_ranks"] == [rankdata(regrets).tolist()] * 3  # the tables are the same
+        assert overall["friedman_statistic"] == 3
+        ElementTree.parse(tmp_path / "out" / name / "critical_difference.svg")
+
+
+def texts_of(figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_the_critical_difference_diagram_has_every_rank_and_group():
+    names, ranks = ["a", "b", "c", "d", "e"], [3.0, 1.5, 1.75, 4.0, 4.75]
+    groups = [["b", "c", "a"], ["a", "d", "e"]]
+    overall = {"strategies": names, "average_rank": ranks, "critical_difference": 2.0, "groups": groups}
+    figure = critical_difference({"overall": overall})
+    texts = texts_of(figure)
+    assert {"1", "5", "critical difference 2.00", "b (1.50)", "e (4.75)"} <= set(texts)
+    assert [text for text in texts if "(" in text] == ["b (1.50)", "c (1.75)", "a (3.00)", "d (4.00)", "e (4.75)"]
+    bars = [line.get_xdata() for line in figure.axes[0].lines if line.get_linewidth() == 3]
+    np.testing.assert_allclose(bars, [[1.45, 3.05], [2.95, 4.8]])
+    figure.draw_without_rendering()
+    width = figure.bbox.width
+    for text in figure.axes[0].texts:
+        assert 0 <= text.get_window_extent().x0 < text.get_window_extent().x1 <= width
+    without = critical_difference({"overall": overall | {"critical_difference": None, "groups": []}})
+    assert not [text for text in texts_of(without) if "critical" in text]

@@ -76,6 +76,14 @@ def test_runs_in_chunks_are_the_runs_at_once(monkeypatch):
     assert_equal(jn.run(EVOLUTION, BENCH, num_trials=20, num_runs=20), at_once)  # three chunks of 7: one run too many
 
 
+@pytest.mark.parametrize("jittable", [True, False])
+def test_further_runs_of_an_experiment_are_those_that_more_runs_would_have_had(jittable):
+    strategy = EVOLUTION._replace(jittable=jittable)
+    whole = jn.run(strategy, BENCH, num_trials=12, num_runs=7)
+    parts = [jn.run(strategy, BENCH, num_trials=12, num_runs=size, first_run=first) for first, size in ((0, 4), (4, 3))]
+    assert_equal(jax.tree.map(lambda *values: np.concatenate(values), *parts), whole)
+
+
 def test_a_loop_of_asking_and_telling_is_the_run(strategy):
     trials = jn.run(strategy, BENCH, num_trials=25, num_runs=3, seed=4)
     for number in (0, 2):

@@ -50,5 +50,5 @@ def _describe(bench, number: int, validation: float) -> dict:
         "validation": validation,
         "test": float(bench.test_scores(np.asarray([[row]]))[0]),
         **{name: int(values[number]) for name, values in sizes.items() if values is not None},
-        "drawing": graph.draw(space.graph(arch)),
+        "drawing": graph.draw(space.graph(arch), [operation.name for operation in space.operations]),
     }

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from jaxnas.analysis.power import num_runs_for_power
+from jaxnas.analysis.planning import num_runs_for_power
 from jaxnas.analysis.statistics import share_below
 
 
@@ -30,12 +30,13 @@ def pairwise(regrets: dict[str, np.ndarray], *, paired: bool = False) -> list[di
 def _pair(first_name: str, second_name: str, first: np.ndarray, second: np.ndarray, paired: bool) -> dict:
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     test = wilcoxon if paired else mann_whitney
+    p_value = float(test(first, second))
     low, high = difference_interval(first, second, paired=paired)
     return {
         "first": first_name,
         "second": second_name,
         "test": test.__name__,
-        "p_value": float(test(first, second)),
+        "p_value": p_value,
         "effect_size": effect_size(first, second),
         "difference_mean": _number(first.mean() - second.mean()),
         "difference_ci_low": _number(low),

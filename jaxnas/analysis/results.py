@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxnas.analysis import pareto
 from jaxnas.analysis.pairs import pairwise
-from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks, probability_best
+from jaxnas.analysis.statistics import LEVEL, bootstrap_interval, mean_ranks, probability_best
 from jaxnas.analysis.trajectory import at_budgets, incumbent_scores, incumbents, regret
 from jaxnas.simulation import Trials
 
@@ -117,7 +117,7 @@ def regret_text(result: dict, position: int) -> str:
     return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def separation_text(result: dict, level: float = 0.05) -> str:
+def separation_text(result: dict, level: float = LEVEL) -> str:
     """Returns one line: which strategies are not separated from the best one, of the dictionary of `summary.json`."""
     best = min(result["strategies"], key=lambda name: result["strategies"][name]["mean_rank"])
     near = [

@@ -4,7 +4,8 @@ import itertools
 
 import numpy as np
 
-LEVEL = 0.05
+from jaxnas.analysis.statistics import LEVEL
+
 FEWEST_BENCHMARKS = 3
 
 

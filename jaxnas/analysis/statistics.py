@@ -2,6 +2,9 @@
 
 import numpy as np
 
+LEVEL = 0.05
+"""The error rate of tests."""
+
 
 def bootstrap_interval(
     values: np.ndarray, *, num_resamples: int = 1000, level: float = 0.95, seed: int = 0
@@ -47,9 +50,9 @@ def _mean_share_below(ordered: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Returns the weight below each of ascending values [..., N], and half of that of its equals."""
     upto = np.cumsum(weights, -1)
     before = upto - weights
-    new = np.diff(ordered, axis=-1, prepend=-np.inf) != 0
-    last = np.concatenate([new[..., 1:], np.ones_like(new[..., :1])], -1)
-    starts = np.maximum.accumulate(np.where(new, before, 0), -1)
+    unequal, end = ordered[..., 1:] != ordered[..., :-1], np.ones_like(ordered[..., :1], bool)
+    first, last = np.concatenate([end, unequal], -1), np.concatenate([unequal, end], -1)
+    starts = np.maximum.accumulate(np.where(first, before, 0), -1)
     ends = np.minimum.accumulate(np.where(last, upto, np.inf)[..., ::-1], -1)[..., ::-1]
     return (starts + ends) / 2
 

@@ -105,7 +105,7 @@ def hypervolume_by_trials(result: dict):
 @styled
 def fronts(result: dict):
     """Returns the figure of the true front and of the front of each strategy's median run."""
-    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import EngFormatter, LogLocator
 
     found = result["fronts"]
     label = {"parameters": "parameters", "flops": "multiply-accumulates for one image"}[found["size"]]
@@ -117,7 +117,6 @@ def fronts(result: dict):
         axes.plot(sizes, 100 * scores, label=name, **style | {"markevery": 1, "linewidth": 0.7})
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.xaxis.set_minor_formatter(NullFormatter())
     legend_below(figure, axes)
     return figure
 
@@ -147,18 +146,16 @@ def new_figure(
 ):
     """Returns a figure with one set of axes, and the axes. To be called from a `styled` function."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogFormatter
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(size, layout="constrained")
     axes = figure.add_subplot()
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
-    setters = (axes.set_xscale, axes.set_yscale)
-    for axis, set_scale, scale in zip((axes.xaxis, axes.yaxis), setters, scales, strict=True):
-        set_scale(scale)
+    axes.set(xlabel=x_label, ylabel=y_label, xscale=scales[0], yscale=scales[1])
+    for axis, scale, labelled in ((axes.xaxis, scales[0], ()), (axes.yaxis, scales[1], (2, 5))):
         axis.set_major_formatter("{x:g}")
         if scale == "log":
-            axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+            axis.set_minor_locator(LogLocator(subs=labelled or range(2, 10)))
+            axis.set_minor_formatter("{x:g}" if labelled else "")
     return figure, axes
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxnas.report import figures, landscape_figures
+from jaxnas.report import critical, figures, landscape_figures
 
 _BANDS = "bands are 95 % bootstrap intervals over runs"
 
@@ -48,6 +48,13 @@ _FRONTS = {
         "the benchmark's true front.",
         figures.fronts,
     ),
+}
+_OVERALL = {
+    "critical_difference": Shown(
+        "Ranks over tables",
+        "Average rank over tables, 1 is best; a thick line joins strategies that are not separated.",
+        critical.critical_difference,
+    )
 }
 _LANDSCAPE = {
     "score_distribution": Shown(
@@ -93,6 +100,7 @@ def figures_of(result: dict) -> dict[str, Shown]:
     """Returns the figures of a `summary.json` dictionary by their file names."""
     has_ranks = all("mean_rank_over_trials" in numbers for numbers in result["strategies"].values())
     found = _REGRET | (_RANKS if has_ranks else {}) | (_FRONTS if "fronts" in result else {})
+    found |= _OVERALL if "overall" in result else {}
     return found | landscape_figures_of(result)
 
 

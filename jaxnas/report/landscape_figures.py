@@ -75,10 +75,6 @@ def decision_effects(result: dict):
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     _draw_values(left, effects["decisions"])
     _draw_shares(right, effects)
-    for axes in (left, right):
-        axes.grid(False)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0)
     return figure
 
 
@@ -87,18 +83,16 @@ def _draw_values(axes, decisions: list) -> None:
     means = np.full((len(decisions), width), np.nan)
     for row, each in enumerate(decisions):
         means[row, : len(each["values"])] = [100 * value["mean"] for value in each["values"]]
-    reach = np.nanmax(np.abs(means)) or 1
-    image = axes.imshow(means, cmap="PuOr_r", vmin=-reach, vmax=reach, aspect="auto")
     names = [[value["value"] for value in each["values"]] for each in decisions]
     shared = all(each == names[0] for each in names)
+    reach = np.nanmax(np.abs(means)) or 1
+    texts = {}
     for row, column in zip(*np.nonzero(np.isfinite(means)), strict=True):
         text = f"{means[row, column].round(1) + 0.0:+.1f}"  # no minus before a zero
-        color = "white" if abs(means[row, column]) > 0.6 * reach else "black"
-        text = text if shared else f"{names[row][column]}\n{text}"
-        axes.text(column, row, text, ha="center", va="center", fontsize=7 if shared else 5, color=color)
-    axes.set_yticks(range(len(decisions)), [each["name"] for each in decisions])
-    axes.set_xticks(range(width), names[0] if shared else [""] * width, rotation=20, ha="right", rotation_mode="anchor")
-    axes.figure.colorbar(image, ax=axes, label="mean score, less that of all\n(percentage points)", shrink=0.9)
+        texts[row, column] = text if shared else f"{names[row][column]}\n{text}"
+    _draw_cells(axes, means, texts, cmap="PuOr_r", vmin=-reach, vmax=reach)
+    _name_ticks(axes, names[0] if shared else [], [each["name"] for each in decisions])
+    axes.set_xlabel("mean score, less that of all (percentage points)")
 
 
 def _draw_shares(axes, effects: dict) -> None:
@@ -108,15 +102,31 @@ def _draw_shares(axes, effects: dict) -> None:
     for each in effects["interactions"]:
         first, second = sorted((names.index(each["first"]), names.index(each["second"])))
         shares[second, first] = 100 * each["share"]
-    image = axes.imshow(shares, cmap="Blues", vmin=0, aspect="auto")
-    for row, column in zip(*np.nonzero(np.isfinite(shares)), strict=True):
-        color = "white" if shares[row, column] > 0.6 * np.nanmax(shares) else "black"
-        axes.text(column, row, f"{shares[row, column]:.1f}", ha="center", va="center", fontsize=6, color=color)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_xticks(range(len(names)), names, rotation=20, ha="right", rotation_mode="anchor")
-    axes.figure.colorbar(image, ax=axes, label="share of the variance (%)", shrink=0.9)
-    left = 100 * effects["higher_order_share"]
-    axes.text(0.98, 0.98, f"three and more\ndecisions: {left:.1f}", ha="right", va="top", transform=axes.transAxes)
+    texts = {cell: f"{shares[cell]:.1f}" for cell in zip(*np.nonzero(np.isfinite(shares)), strict=True)}
+    _draw_cells(axes, shares, texts, cmap="Blues", vmin=0, vmax=np.nanmax(shares) or 1)
+    _name_ticks(axes, names, names)
+    axes.set_xlabel("share of the variance (%)")
+    higher = f"three and more\ndecisions: {100 * effects['higher_order_share']:.1f}"
+    axes.text(0.98, 0.98, higher, ha="right", va="top", transform=axes.transAxes)
+
+
+def _draw_cells(axes, values: np.ndarray, texts: dict, **colors) -> None:
+    """Draws a matrix of colours with texts in its cells, as vectors; NaN stays blank."""
+    axes.pcolormesh(values, edgecolors="white", linewidth=0.5, **colors)
+    axes.invert_yaxis()
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    dark = 0.6 * colors["vmax"]
+    for (row, column), text in texts.items():
+        color = "white" if abs(values[row, column]) > dark else "black"
+        size = 6 if "\n" not in text else 5
+        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size, color=color)
+
+
+def _name_ticks(axes, below: list[str], left: list[str]) -> None:
+    axes.set_xticks(np.arange(len(below)) + 0.5, below, rotation=20, ha="right", rotation_mode="anchor")
+    axes.set_yticks(np.arange(len(left)) + 0.5, left)
 
 
 def _score(result: dict) -> str:

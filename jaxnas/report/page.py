@@ -32,6 +32,7 @@ def page_text(result: dict, figures: dict[str, dict], index: str | None = None) 
         verdicts=verdicts(result),
         finding=finding(result),
         matrix=_matrix(result),
+        fronts=_ranked_fronts(result),
         overall=result.get("overall"),
         landscape=result.get("landscape"),
         effects=_effects(result.get("landscape") or {}),
@@ -107,6 +108,12 @@ def finding(result: dict) -> str:
 def p_text(value: float) -> str:
     """Returns a p-value as a text."""
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _ranked_fronts(result: dict) -> list[tuple[str, dict]]:
+    """Returns the strategies of a comparison by two objectives with their numbers, most hypervolume first."""
+    found = result.get("fronts", {}).get("strategies", {})
+    return sorted(found.items(), key=lambda item: -item[1]["hypervolume_mean"][-1])
 
 
 def _matrix(result: dict) -> list[dict]:

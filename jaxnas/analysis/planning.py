@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnas.analysis.statistics import share_below
+from jaxnas.analysis.statistics import LEVEL, share_below
 
 MOST_RUNS = 100_000
 
@@ -19,7 +19,7 @@ class _Pair(NamedTuple):
     of_one: float  # variance of the outcome of one run against one other
 
 
-def power(first: np.ndarray, second: np.ndarray, num_runs: int, *, level: float = 0.05) -> float:
+def power(first: np.ndarray, second: np.ndarray, num_runs: int, *, level: float = LEVEL) -> float:
     """Returns the predicted chance that the test separates two strategies with `num_runs` runs of each.
 
     The normal approximation, with the variances under equality and under the difference both of the runs given, ties
@@ -33,7 +33,9 @@ def power(first: np.ndarray, second: np.ndarray, num_runs: int, *, level: float 
     return _power(_describe(first, second), num_runs, level)
 
 
-def num_runs_for_power(first: np.ndarray, second: np.ndarray, *, power: float = 0.8, level: float = 0.05) -> int | None:
+def num_runs_for_power(
+    first: np.ndarray, second: np.ndarray, *, power: float = 0.8, level: float = LEVEL
+) -> int | None:
     """Returns the smallest number of runs of each strategy with the predicted `power`, None above 100,000.
 
     Other arguments as of `power`.

@@ -1,0 +1,205 @@
+"""The pages in a real browser: they open from disk, follow switches and keys, and show the numbers of summary.json."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import SMALL
+
+import jaxnas as jn
+from jaxnas import comparison
+from jaxnas.analysis.several import overall
+from jaxnas.report import page as pages
+from jaxnas.simulation import Trials
+from jaxnas.strategies.base import Observation, Query
+
+NAMES = ("random_search", "local_search", "regularized_evolution", "exhaustive_search")
+NUM_RUNS, NUM_TRIALS = 20, 40
+DRAWN = {"regret_by_trials": {"caption": "Curves", "svg": '<svg id="drawn" viewBox="0 0 9 9"><path d="M0 0h9"/></svg>'}}
+
+
+def make_bench(seed: int):
+    """Returns a benchmark of cells whose scores grow with their size, with noise."""
+    random = np.random.RandomState(seed)
+    sizes = random.randint(100, 5000, SMALL.num_architectures)
+    scores = 0.4 + 0.1 * np.log10(sizes)[:, None, None] + 0.02 * random.randn(2, len(sizes), 3, 2)
+    table = jn.Table.from_arrays(SMALL, f"task{seed}", *scores, [2, 4])
+    manifest = table.manifest | {"content_hash": f"{seed:064x}"}
+    return jn.TableBenchmark(replace(table, manifest=manifest, num_parameters=sizes, num_flops=9 * sizes), space=SMALL)
+
+
+def make_trials(bench, lowest: int, seed: int) -> Trials:
+    """Returns trials of random rows from `lowest` on, in ascending order of their scores; none is a true search."""
+    random = np.random.RandomState(seed)
+    rows = np.argsort(bench.validation_scores(np.arange(SMALL.num_architectures)[:, None]))
+    archs = rows[random.randint(lowest, len(rows), (NUM_RUNS, NUM_TRIALS, 1))].astype(np.int32)
+    fidelity = np.ones((NUM_RUNS, NUM_TRIALS), np.int32)
+    cost = np.full(fidelity.shape, 4, np.float32)
+    return Trials(Query(archs, fidelity), Observation(bench.validation_scores(archs), cost, np.zeros_like(fidelity)))
+
+
+def make_result(seed: int, objective: str = "accuracy") -> dict:
+    """Returns the dictionary of summary.json of a comparison of made-up trials."""
+    bench = make_bench(seed)
+    trials = {name: make_trials(bench, 15 * number, number) for number, name in enumerate(NAMES)}
+    strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in NAMES}
+    options = SimpleNamespace(runs=NUM_RUNS, trials=NUM_TRIALS, seed=seed)
+    result = comparison.result_of(options, comparison.objective_of(objective), bench, strategies, trials)
+    return json.loads(json.dumps(result))
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, dict]:
+    """Returns three results by name: of two tables, and of two objectives."""
+    one, two = make_result(1), make_result(2)
+    one["overall"] = two["overall"] = overall([one, two])
+    return {"one": one, "two": two, "fronts": make_result(1, "accuracy,parameters")}
+
+
+@pytest.fixture(scope="module")
+def folder(results, tmp_path_factory):
+    """Returns a folder with the page of each result, and the page over two tables."""
+    out = tmp_path_factory.mktemp("pages")
+    for name, result in results.items():
+        (out / name).mkdir()
+        (out / name / "report.html").write_text(pages.page_text(result, DRAWN, "../report.html"))
+    (out / "report.html").write_text(pages.index_text({name: results[name] for name in ("one", "two")}))
+    return out
+
+
+def lines(page, chart: str) -> list[str]:
+    """Returns the names of the curves that a chart shows."""
+    return page.eval_on_selector_all(f"#{chart} g[data-name]", "all => all.map(one => one.dataset.name)")
+
+
+def title(page, chart: str) -> str:
+    return page.locator(f"#{chart} .axis-title").last.text_content()
+
+
+def test_the_page_shows_the_numbers_of_the_summary(visit, folder, results):
+    page, result = visit(folder / "one" / "report.html"), results["one"]
+    rows = {row.get_attribute("data-name"): row.inner_text() for row in page.locator("#result tbody tr").all()}
+    assert set(rows) == set(NAMES)
+    for name, numbers in result["strategies"].items():
+        for point in (30, NUM_TRIALS):
+            for end in ("mean", "ci_low", "ci_high"):
+                assert f"{100 * numbers[f'regret_{end}'][point - 1]:.3f}" in rows[name]
+        for value in (100 * numbers["final_test_mean"], 100 * numbers["final_validation_mean"], numbers["mean_rank"]):
+            assert f"{value:.2f}" in rows[name]
+        assert f"{100 * numbers['probability_best']:.1f} %" in rows[name]
+    embedded = page.evaluate("JSON.parse(document.getElementById('data').textContent)")
+    assert embedded["strategies"] == result["strategies"]
+    assert embedded["pairwise"] == result["pairwise"]
+    text = page.locator("body").inner_text()
+    for shown in (result["content_hash"], result["protocol"], result["command"], "@inproceedings{white2021exploring"):
+        assert shown in text
+    assert f"{result['landscape']['optima']['num_local']}" in page.locator("#landscape dl").inner_text()
+    assert page.locator("#cells svg").count() == len(result["cells"]) == 6
+    for number, cell in enumerate(result["cells"]):
+        assert f"validation {100 * cell['validation']:.2f} %" in page.locator("#cells li").nth(number).inner_text()
+
+
+def test_switches_follow_the_mouse(visit, folder, results):
+    page = visit(folder / "one" / "report.html")
+    assert set(lines(page, "regret-chart")) == set(lines(page, "rank-chart")) == set(NAMES)
+    page.locator(".chips label", has_text="local_search").click()
+    assert set(lines(page, "regret-chart")) == set(lines(page, "rank-chart")) == set(NAMES) - {"local_search"}
+    page.get_by_role("button", name="None").click()
+    assert lines(page, "regret-chart") == []
+    page.get_by_role("button", name="All").click()
+    assert page.locator("#regret-chart .band").count() == 4
+    page.get_by_text("95 % intervals").click()
+    assert page.locator("#regret-chart .band").count() == 0
+    assert title(page, "regret-chart") == "trials"
+    page.get_by_role("radio", name="cost").click()
+    assert title(page, "regret-chart") == "epochs of training paid for"
+    page.locator("#rank-chart .plot").hover(position={"x": 50, "y": 200})
+    readout = page.locator("#rank-chart .readout")
+    assert readout.is_visible()
+    first = results["one"]["strategies"]["random_search"]["mean_rank_over_trials"][0]
+    assert "after trial 1" in readout.inner_text()
+    assert f"{first:.2f}" in readout.inner_text()
+
+
+def test_switches_and_curves_follow_the_keyboard(visit, folder, results):
+    page = visit(folder / "one" / "report.html")
+    box = page.get_by_role("checkbox", name="random_search")
+    box.focus()
+    page.keyboard.press("Space")
+    assert "random_search" not in lines(page, "regret-chart")
+    page.keyboard.press("Space")
+    before = page.locator("#regret-chart .line").first.get_attribute("d")
+    for group in ("across", "up"):
+        page.locator(f'input[name="{group}"]:checked').focus()
+        page.keyboard.press("ArrowRight")
+        after = page.locator("#regret-chart .line").first.get_attribute("d")
+        assert page.locator(f'input[name="{group}"]:checked').input_value() == "linear"
+        assert after != before
+        before = after
+    plot = page.get_by_role("slider", name="Test regret: values")
+    page.locator('input[name="bands"]').focus()
+    page.keyboard.press("Tab")
+    assert plot.evaluate("node => node === document.activeElement")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    assert plot.get_attribute("aria-valuenow") == "1"
+    said = plot.get_attribute("aria-valuetext")
+    assert said.startswith("after trial 2: ")
+    for name, numbers in results["one"]["strategies"].items():
+        assert f"{name} {100 * numbers['regret_mean'][1]:.3f} [" in said
+    page.keyboard.press("Escape")
+    assert page.locator("#regret-chart .readout").is_hidden()
+
+
+def test_two_objectives_are_shown(visit, folder, results):
+    page, fronts = visit(folder / "fronts" / "report.html"), results["fronts"]["fronts"]
+    table = page.locator("#fronts table").inner_text()
+    for numbers in fronts["strategies"].values():
+        assert f"{100 * numbers['hypervolume_mean'][-1]:.2f}" in table
+    assert set(lines(page, "front-chart")) == {"true front", *NAMES}
+    assert set(lines(page, "hypervolume-chart")) == set(NAMES)
+    page.locator(".chips label", has_text="local_search").click()
+    assert "local_search" not in lines(page, "front-chart")
+    assert page.locator("#landscape").count() == 0
+
+
+def test_the_page_over_tables_leads_to_each(visit, folder, results):
+    page = visit(folder / "report.html")
+    average = results["one"]["overall"]["average_rank"]
+    rows = page.locator("#overall tbody tr").all_inner_texts()
+    assert all(f"{average[NAMES.index(row.split()[0])]:.2f}" in row for row in rows)
+    assert len(rows) == len(NAMES)
+    chart = page.locator("#overall-chart [role=img]").get_attribute("aria-label")
+    assert all(f"{name} {rank:.2f}" in chart for name, rank in zip(NAMES, average, strict=True))
+    links = page.eval_on_selector_all("#tables a", "all => all.map(one => one.getAttribute('href'))")
+    assert [(folder / link).exists() for link in links] == [True, True]
+
+
+@pytest.mark.parametrize("name", ["one/report.html", "fronts/report.html", "report.html"])
+def test_pages_are_accessible_and_fit_a_phone(visit, folder, axe_violations, name):
+    page = visit(folder / name, width=360, height=640)
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert axe_violations(page) == []
+
+
+def test_print_shows_everything(visit, folder):
+    page = visit(folder / "one" / "report.html")
+    page.emulate_media(media="print")
+    assert page.locator(".controls").is_hidden()
+    for part in page.locator("details > *:not(summary)").all():
+        assert part.bounding_box()["height"] > 20
+    for chart in ("regret-chart", "rank-chart", "overall-chart", "scores-chart"):
+        assert page.locator(f"#{chart} svg").first.is_visible()
+    assert page.locator("#bibtex").evaluate("node => node.scrollHeight - node.clientHeight") <= 0
+
+
+def test_the_page_speaks_without_javascript(visit, folder, results):
+    page = visit(folder / "one" / "report.html", java_script_enabled=False)
+    assert page.locator("#drawn").is_visible()
+    assert page.locator(".controls").is_hidden()
+    assert page.locator("#switches").is_hidden()
+    assert page.locator("#result tbody tr").count() == len(NAMES)
+    assert pages.finding(results["one"]) in page.locator(".masthead").inner_text()
