@@ -266,7 +266,8 @@ def explore(options) -> int:
     _writable(path.parent)
     if path.is_dir():
         raise ValueError(f"Expected a file to write, got the folder {path}.")
-    print(f"Explorer: {write_explorer(explored, space_of(explored), path)}")
+    command = f"jaxnas explore {options.id}"
+    print(f"Explorer: {write_explorer(explored, space_of(explored), path, command)}")
     return 0
 
 

@@ -395,6 +395,17 @@ def test_layers_may_be_absent_and_trainings_fail(visit, depths, tmp_path, axe_vi
     assert axe_violations(page) == []
 
 
+def test_a_table_needs_no_sizes_seeds_epochs_or_differences(visit, tmp_path):
+    table = jn.Table.from_arrays(MIXED, "noise", *np.full((2, 12, 1, 1), 0.5), [3])
+    page = opened(visit, write_explorer(table, MIXED, tmp_path / "page.html"), width=360)
+    assert page.locator("#against option").all_inner_texts() == ["rank"]
+    assert facts(page) == {"validation": "50.00 %", "test": "50.00 %", "rank by validation": "1 of 12"}
+    assert page.locator("#list tbody tr").count() == 12
+    assert page.locator("#neighbors button").count() == 4
+    assert counted(page) == [12, 12]
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
 @pytest.mark.parametrize("space", [jn.NB201, SMALL, MIXED, MIXED.enumerated()], ids=lambda space: space.name)
 def test_architectures_are_written_by_pieces(space):
     pieces = text_pieces(space)

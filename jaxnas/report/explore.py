@@ -5,12 +5,14 @@ import gzip
 import itertools
 import json
 import os
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
+from jaxnas import __version__
 from jaxnas.operations.base import ZERO
+from jaxnas.report.bibliography import bibtex
+from jaxnas.report.page import embedded, render
 from jaxnas.spaces.base import arch_at, radix_weights
 from jaxnas.spaces.cell import CellSpace
 from jaxnas.spaces.enumerated import neighbor_table
@@ -20,8 +22,6 @@ MAX_CURVE_VALUES = 1_000_000
 """Longer curves are thinned to fewer epochs, so that the page stays small."""
 
 _NUM_CHECKED = 500
-_STYLES = ("style.css", "explorer.css")
-_SCRIPTS = ("charts.js", "cell.js", "explorer_data.js", "explorer_views.js", "explorer.js")
 
 
 def write_explorer(table: Table, space, path: str | os.PathLike, command: str = "") -> Path:
@@ -31,31 +31,27 @@ def write_explorer(table: Table, space, path: str | os.PathLike, command: str = 
         table: a table, complete or not; classes that were not trained are not drawn.
         space: its search space.
         path: the page, one HTML file.
-        command: the command line that made it, for the page's last section.
+        command: the command line that made it, for the page's section on its numbers.
     """
-    import jinja2
-
     arrays = arrays_of(table, space)
     layout, data = packed(arrays)
     facts = {**facts_of(table, space), "arrays": layout}
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    html = environment.from_string(_file("explorer.html")).render(
+    cited = {"benchmark": table.id, "space": space.name, "strategies": (), "versions": {"jaxnas": __version__}}
+    cited |= {"content_hash": table.manifest.get("content_hash")}
+    html = render(
+        "explorer.html",
         facts=facts,
-        facts_json=json.dumps(facts, separators=(",", ":")).replace("<", "\\u003c"),
+        embedded_facts=embedded(facts),
         data=data,
-        styles=[_file(name) for name in _STYLES],
-        scripts=[_file(name) for name in _SCRIPTS],
         manifest=table.manifest,
         sizes=[name for name in ("parameters", "flops") if name in arrays],
         command=command,
+        version=__version__,
+        bibtex=bibtex([cited]),
     )
     path = Path(path)
     path.write_text(html)
     return path
-
-
-def _file(name: str) -> str:
-    return resources.files("jaxnas.report").joinpath(name).read_text()
 
 
 def facts_of(table: Table, space) -> dict:

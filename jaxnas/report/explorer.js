@@ -1,5 +1,5 @@
 // The explorer of a table: state, filter, search, and the drawing of plot, details and list by the functions of
-// explorer_views.js.
+// the other files.
 "use strict";
 
 async function explore() {
@@ -72,6 +72,13 @@ async function explore() {
   showSplit();
 }
 
+// What a screen reader says of a row that was selected.
+function spoken({ space, scores }, { split }, row) {
+  const number = space.classOf[row], value = scores.mean[split][number];
+  const rank = Number.isFinite(value) ? `, rank ${whole(scores.rank[split][number])}` : "";
+  return `Row ${whole(row)}, ${split} ${scoreText(value)}${rank}: ${space.text(row)}`;
+}
+
 // What points can be drawn against: title of the axis, label of the switch, values of the classes, text of a value.
 function axesOf(arrays, scores) {
   const axes = {};
@@ -80,7 +87,7 @@ function axesOf(arrays, scores) {
   axes.rank = { title: "rank, 1 is best", label: "rank", of: (split) => scores.rank[split], text: whole };
   if (facts.fidelities.length > 1) {
     const label = `validation after epoch ${facts.fidelities[0]}`;
-    axes.first = { title: label, label, of: () => scores.mean.first, text: shortScore };
+    axes.first = { title: label, label, of: () => scores.mean.first, text: tickText };
   }
   return axes;
 }

@@ -24,7 +24,7 @@ def page_text(result: dict, figures: dict[str, dict], index: str | None = None) 
         figures: what readers without JavaScript see, by name: dictionaries with `caption` and `svg`.
         index: where the page over all tables lies, from this page.
     """
-    return _render(
+    return render(
         "page.html",
         result=result,
         ranked=ranked(result),
@@ -39,7 +39,7 @@ def page_text(result: dict, figures: dict[str, dict], index: str | None = None) 
         cells=_cells(result),
         figures=figures,
         index=index,
-        data=_embedded({**_thinned(result), "cells": None}),
+        data=embedded({**_thinned(result), "cells": None}),
         bibtex=bibtex([result]),
     )
 
@@ -48,13 +48,13 @@ def index_text(results: dict[str, dict]) -> str:
     """Returns the page over several tables as HTML, of `summary.json` dictionaries by the folder they lie in."""
     first = next(iter(results.values()))
     overall = first.get("overall")
-    return _render(
+    return render(
         "index.html",
         result=first,
         results=results,
         overall=overall,
         findings={folder: finding(result) for folder, result in results.items()},
-        data=_embedded({"overall": overall, "strategies": {}}),
+        data=embedded({"overall": overall, "strategies": {}}),
         bibtex=bibtex(list(results.values())),
     )
 
@@ -188,12 +188,13 @@ def _thinned(result: dict) -> dict:
     return {**result, "strategies": strategies, "budget": budget, "trials": kept.tolist()}
 
 
-def _embedded(data: dict) -> str:
+def embedded(data: dict) -> str:
     """Returns data as JSON that can stand in a script element."""
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _render(name: str, **values) -> str:
+def render(name: str, **values) -> str:
+    """Returns a template of this package with its values filled in; `file(name)` in it is another file's text."""
     import jinja2
 
     environment = jinja2.Environment(
