@@ -415,10 +415,10 @@ def test_architectures_are_written_by_pieces(space):
     assert text_pieces(DepthSpace()) is None
 
 
-def test_large_tables_make_small_pages(table, tmp_path, monkeypatch):
+def test_long_curves_are_thinned(monkeypatch):
     counts = np.random.RandomState(0).randint(0, 1_000, (2, 125, 3, 40))
     tall = jn.Table.from_arrays(SMALL, "noise", *counts, range(1, 41), 1_000)
-    monkeypatch.setattr(explore, "MAX_CURVE_VALUES", 125 * 3 * 10)
+    monkeypatch.setattr(explore, "MAX_CURVE_BYTES", 125 * 3 * 10 * 2)
     arrays = explore.arrays_of(tall, SMALL)
     shown = explore.facts_of(tall, SMALL)["fidelities"]
     assert len(shown) == 10

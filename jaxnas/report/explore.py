@@ -18,8 +18,8 @@ from jaxnas.spaces.cell import CellSpace
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.table import Table
 
-MAX_CURVE_VALUES = 1_000_000
-"""Longer curves are thinned to fewer epochs, so that the page stays small."""
+MAX_CURVE_BYTES = 2_000_000
+"""Curves of more bytes than this are thinned to fewer epochs, so that the page stays small."""
 
 _NUM_CHECKED = 500
 
@@ -122,7 +122,8 @@ def packed(arrays: dict[str, np.ndarray]) -> tuple[list[dict], str]:
 def _shown_fidelities(table: Table) -> list[int]:
     """Returns the positions of the epochs whose scores go into the page: all, or evenly spaced ones with the last."""
     num_classes, num_seeds, num_fidelities = table.validation.shape
-    num_shown = max(2, min(num_fidelities, MAX_CURVE_VALUES // (num_classes * num_seeds)))
+    bytes_of_epoch = num_classes * num_seeds * (2 if np.issubdtype(table.validation.dtype, np.integer) else 4)
+    num_shown = max(2, min(num_fidelities, MAX_CURVE_BYTES // bytes_of_epoch))
     return np.unique(np.linspace(0, num_fidelities - 1, num_shown).round().astype(int)).tolist()
 
 
