@@ -30,24 +30,26 @@ def make_bench(seed: int):
     return jn.TableBenchmark(replace(table, manifest=manifest, num_parameters=sizes, num_flops=9 * sizes), space=SMALL)
 
 
-def make_trials(bench, lowest: int, seed: int) -> Trials:
-    """Returns trials of random rows from `lowest` on, in ascending order of their scores; none is a true search."""
+def make_trials(bench, lowest: int, seed: int, shape: tuple[int, int]) -> Trials:
+    """Returns trials [runs, T] of random rows from `lowest` on, in ascending order of their scores; no true search."""
     random = np.random.RandomState(seed)
     rows = np.argsort(bench.validation_scores(np.arange(SMALL.num_architectures)[:, None]))
-    archs = rows[random.randint(lowest, len(rows), (NUM_RUNS, NUM_TRIALS, 1))].astype(np.int32)
-    fidelity = np.ones((NUM_RUNS, NUM_TRIALS), np.int32)
-    cost = np.full(fidelity.shape, 4, np.float32)
-    return Trials(Query(archs, fidelity), Observation(bench.validation_scores(archs), cost, np.zeros_like(fidelity)))
+    archs = rows[random.randint(lowest, len(rows), (*shape, 1))].astype(np.int32)
+    zeros = np.zeros(shape, np.int32)
+    scores = bench.validation_scores(archs)
+    return Trials(Query(archs, zeros + 1), Observation(scores, np.full_like(scores, 4), zeros))
 
 
-def make_result(seed: int, objective: str = "accuracy") -> dict:
+def make_result(
+    seed: int, objective: str = "accuracy", names: tuple = NAMES, shape: tuple[int, int] = (NUM_RUNS, NUM_TRIALS)
+) -> dict:
     """Returns the dictionary of summary.json of a comparison of made-up trials."""
     bench = make_bench(seed)
-    trials = {name: make_trials(bench, 15 * number, number) for number, name in enumerate(NAMES)}
-    strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in NAMES}
-    options = SimpleNamespace(runs=NUM_RUNS, trials=NUM_TRIALS, seed=seed)
+    trials = {name: make_trials(bench, 15 * number, number, shape) for number, name in enumerate(names)}
+    strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in names}
+    options = SimpleNamespace(runs=shape[0], trials=shape[1], seed=seed)
     result = comparison.result_of(options, comparison.objective_of(objective), bench, strategies, trials)
-    return json.loads(json.dumps(result))
+    return json.loads(json.dumps(result), parse_constant=lambda text: pytest.fail(text))
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +177,34 @@ def test_the_page_over_tables_leads_to_each(visit, folder, results):
     assert all(f"{name} {rank:.2f}" in chart for name, rank in zip(NAMES, average, strict=True))
     links = page.eval_on_selector_all("#tables a", "all => all.map(one => one.getAttribute('href'))")
     assert [(folder / link).exists() for link in links] == [True, True]
+
+
+@pytest.mark.parametrize("names", [NAMES[:1], NAMES[:2]])
+def test_the_smallest_comparison_has_a_page(visit, tmp_path, names):
+    result = make_result(3, names=names, shape=(1, 1))
+    (tmp_path / "report.html").write_text(pages.page_text(result, {}))
+    page = visit(tmp_path / "report.html")
+    assert set(lines(page, "regret-chart")) == set(names)
+    assert page.locator("#regret-chart .tick").count() > 2
+
+
+def test_long_curves_are_thinned_and_end_exactly(results):
+    result = results["one"]
+    numbers = {"regret_mean": np.linspace(0.2, 0.01, 5000).tolist(), "regret_mean_by_cost": [0.1] * 4999 + [0.2]}
+    long = {**result, "num_trials": 5000, "budget": list(range(5000)), "strategies": {"random_search": numbers}}
+    thinned = pages._thinned(long)
+    curve = thinned["strategies"]["random_search"]["regret_mean"]
+    assert len(curve) == len(thinned["trials"]) <= pages.MAX_POINTS
+    assert curve == [numbers["regret_mean"][trial - 1] for trial in thinned["trials"]]
+    assert {1, 30, 100, 5000} <= set(thinned["trials"])
+    assert thinned["strategies"]["random_search"]["regret_mean_by_cost"][-1] == 0.2
+
+
+def test_pages_stay_small(results):
+    figures = {name: {"caption": name, "svg": f"<svg>{'x' * 400_000}</svg>"} for name in ("regret_by_trials", "fronts")}
+    text = pages.page_text(results["one"], figures)
+    assert text.count("xxxx</svg>") == 1
+    assert len(text) < 1_000_000
 
 
 @pytest.mark.parametrize("name", ["one/report.html", "fronts/report.html", "report.html"])

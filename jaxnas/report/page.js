@@ -63,14 +63,15 @@
   }
 
   function hypervolumeOptions() {
-    const series = shown(data.fronts.strategies).map(([name, numbers]) => {
-      const [y, low, high] = ["mean", "ci_low", "ci_high"].map((end) => percent(numbers[`hypervolume_${end}`]));
-      return { ...looks[name], x: data.fronts.points, y, low, high };
-    });
+    const missing = (values) => values.map((value) => 100 * (1 - value));
+    const series = shown(data.fronts.strategies).map(([name, numbers]) => ({
+      ...looks[name], x: data.fronts.points, y: missing(numbers.hypervolume_mean),
+      low: missing(numbers.hypervolume_ci_high), high: missing(numbers.hypervolume_ci_low),
+    }));
     return {
-      label: "Hypervolume", series, bands: Boolean(chosen("bands")), ascending: false,
+      label: "Missing hypervolume", series, bands: Boolean(chosen("bands")),
       x: { title: "trials", kind: chosen("across") },
-      y: { title: "hypervolume (% of the true front's)", kind: "linear" },
+      y: { title: "missing hypervolume (% of the true front's)", kind: chosen("up"), from: chosen("up") === "linear" ? 0 : undefined },
       stopTitle: (x) => `after trial ${x}`, text: withInterval,
     };
   }

@@ -13,6 +13,9 @@ LEVEL = 0.05
 MAX_POINTS = 300
 """Points of a curve that a page holds, the last one among them."""
 
+MAX_FIGURES = 700_000
+"""Characters of figures that a page holds for readers without JavaScript; they are files beside it, too."""
+
 _CURVES = ("regret_mean", "regret_ci_low", "regret_ci_high", "mean_rank_over_trials")
 
 
@@ -37,7 +40,7 @@ def page_text(result: dict, figures: dict[str, dict], index: str | None = None) 
         landscape=result.get("landscape"),
         effects=_effects(result.get("landscape") or {}),
         cells=_cells(result),
-        figures=figures,
+        figures=_fitting(figures),
         index=index,
         data=embedded({**_thinned(result), "cells": None}),
         bibtex=bibtex([result]),
@@ -74,7 +77,7 @@ def verdicts(result: dict) -> dict[str, dict]:
 
     A verdict is `text` ("best", "not separated" or "worse"), `p` (a text) and `separated`; empty without tests.
     """
-    if "pairwise" not in result:
+    if not result.get("pairwise"):
         return {}
     best = ranked(result)[0][0]
     found = {best: {"text": "best", "p": "", "separated": False}}
@@ -108,6 +111,16 @@ def finding(result: dict) -> str:
 def p_text(value: float) -> str:
     """Returns a p-value as a text."""
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _fitting(figures: dict[str, dict]) -> dict[str, dict]:
+    """Returns the first figures, as many as a page holds."""
+    kept, room = {}, MAX_FIGURES
+    for name, figure in figures.items():
+        room -= len(figure["svg"])
+        if room >= 0:
+            kept[name] = figure
+    return kept
 
 
 def _ranked_fronts(result: dict) -> list[tuple[str, dict]]:

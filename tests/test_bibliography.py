@@ -1,0 +1,71 @@
+"""What pages ask to cite: an entry for every strategy and space, and this software as CITATION.cff names it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from jaxnas import catalog
+from jaxnas.report import bibliography
+
+ROOT = Path(__file__).parent.parent
+FIELDS = {
+    "article": {"title", "author", "journal", "volume", "year"},
+    "inproceedings": {"title", "author", "booktitle", "year"},
+    "book": {"title", "author", "publisher", "year"},
+}
+
+
+def test_every_strategy_and_space_of_the_catalog_has_references_or_explicitly_none():
+    assert set(bibliography.STRATEGIES) == set(catalog.STRATEGIES)
+    assert set(bibliography.SPACES) == set(catalog.SPACES)
+    assert [name for name, keys in bibliography.STRATEGIES.items() if not keys] == ["exhaustive_search"]
+    used = {key for keys in (bibliography.STRATEGIES | bibliography.SPACES).values() for key in keys}
+    assert used == set(bibliography.references())
+
+
+@pytest.mark.parametrize("key", bibliography.references())
+def test_entries_are_complete(key):
+    entry = bibliography.references()[key]
+    kind = re.match(r"@(\w+)\{", entry)[1]
+    fields = dict(re.findall(r"^  (\w+) = \{(.+)\},?$", entry, re.MULTILINE))
+    assert set(fields) >= FIELDS[kind]
+    assert entry.count("{") == entry.count("}")
+    assert fields["year"] in key
+    first_author = re.sub(r"[^a-z]", "", fields["author"].split(",")[0].lower())
+    assert key.startswith(first_author)
+
+
+def test_years_agree_with_the_readme():
+    rows = re.findall(r"^\| `(\w+)` \| [\w\s-]+ \|([^|]+)\|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    named = {name: set(re.findall(r"\b(?:19|20)\d\d\b", papers)) for name, papers in rows if name in catalog.STRATEGIES}
+    assert set(named) == set(catalog.STRATEGIES)
+    for name, years in named.items():
+        assert {
+            key[-4:] if key[-4:].isdigit() else re.search(r"\d{4}", key)[0] for key in bibliography.STRATEGIES[name]
+        } == years
+
+
+def test_bibtex_names_software_tables_and_each_paper_once():
+    results = [
+        {
+            "benchmark": f"nb201-task{number}-v1",
+            "content_hash": f"{number:064x}",
+            "space": "nb201",
+            "versions": {"jaxnas": "9.9"},
+            "strategies": {"nsga2": {}, "multi_objective_evolution": {}, "mine": {}},
+        }
+        for number in (1, 2)
+    ]
+    keys = re.findall(r"^@\w+\{([^,]+),", bibliography.bibtex(results), re.MULTILINE)
+    tables = ["nb201-task1-v1", "nb201-task2-v1"]
+    assert keys == ["jaxnas", *tables, "dong2020nasbench201", "deb2002fast", "lu2019nsganet", "real2019regularized"]
+    text = bibliography.bibtex(results)
+    assert f"{2:064x}" in text
+    assert "Version 9.9" in text
+
+
+def test_the_software_is_cited_as_in_citation_cff():
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f'title: "{bibliography.TITLE}"' in citation
+    assert f'name: "{bibliography.AUTHOR}"' in citation
