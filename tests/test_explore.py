@@ -389,6 +389,7 @@ def test_layers_may_be_absent_and_trainings_fail(visit, depths, tmp_path, axe_vi
         select(page, depths.representatives[number])
         expected = "none" if number == 5 else f"{depths.validation[number, 0, -1]:.5g}"
         assert facts(page)["validation"] == expected
+    assert "optimum" not in page.inner_text("#neighbors-note")
     assert page.locator("#cell svg").count() == 0
     assert page.locator("#list tbody tr").count() == 13
     assert counted(page) == [24, 24, 14, 14]

@@ -41,7 +41,8 @@ function makeDetail({ arrays, space, scores }, state, select) {
     const first = space.representatives[number], count = space.members[number];
     if (count === 1) return "this architecture alone";
     const text = `${whole(count)} architectures compute the same`;
-    return row === first ? `${text}; this one was trained` : charts.html("span", {}, `${text}; trained was `, button(whole(first), () => select(first), { class: "link" }));
+    if (row === first) return `${text}; this one was trained`;
+    return charts.html("span", {}, `${text}; trained was `, button(whole(first), () => select(first), { class: "link" }));
   }
 
   function showCurves(number) {
@@ -71,8 +72,11 @@ function makeDetail({ arrays, space, scores }, state, select) {
     others.sort((a, b) => height(b.value) - height(a.value) || a.row - b.row);
     const better = others.filter(({ value }) => value > own).length;
     const same = others.filter((other) => space.classOf[other.row] === number).length;
-    byId("neighbors-note").textContent = `${whole(others.length)} neighbours, each with one decision changed: ` +
-      `${better ? whole(better) : "none"} better by ${state.split}${better ? "" : ", a local optimum"}${same ? `; ${whole(same)} of the same class` : ""}.`;
+    const found = better ? `${whole(better)} better` : "none better";
+    const optimum = !better && Number.isFinite(own) ? ", a local optimum" : "";
+    const equal = same ? `; ${whole(same)} of the same class` : "";
+    byId("neighbors-note").textContent =
+      `${whole(others.length)} neighbours, each with one decision changed: ${found} by ${state.split}${optimum}${equal}.`;
     const lines = others.map(({ row: other, value }) => {
       const direction = value > own ? "up" : value < own ? "down" : "";
       return charts.html("tr", {},

@@ -20,13 +20,14 @@ function makePlot({ arrays, space, scores, axes }, state, select) {
   function draw(width) {
     const height = Math.round(Math.min(560, Math.max(320, width * 0.66)));
     const axis = axes[state.against], xs = axis.of(state.split), ys = scores.mean[state.split];
-    const ranked = scores.order[state.split], visible = ranked.slice(0, Math.max(2, Math.ceil(ranked.length * state.zoom)));
+    const ranked = scores.order[state.split], numShown = Math.max(2, Math.ceil(ranked.length * state.zoom));
+    const visible = ranked.slice(0, numShown).filter((number) => Number.isFinite(xs[number]));
     const area = charts.areaOf(width, height);
     const range = charts.domain(visible.map((number) => xs[number]), "linear");
     const kind = range[0] > 0 && range[1] / range[0] > 30 && state.against !== "rank" ? "log" : "linear";
     const toX = charts.scale(kind, charts.padded(range, kind), [area.left, area.right], area.right / 110);
     const low = footOf(visible.map((number) => ys[number]));
-    const toY = charts.scale("linear", charts.padded(charts.domain([low, ys[ranked[0]]], "linear"), "linear"), [area.bottom, area.top], 6);
+    const toY = charts.scale("linear", charts.padded(charts.domain([low, ys[visible[0]]], "linear"), "linear"), [area.bottom, area.top], 6);
     const spread = spreadOf(visible.map((number) => xs[number]), toX);
     const placeOf = (number) => [toX(xs[number]) + spread * shift(number), toY(Math.max(ys[number], low))];
     const places = new Map(visible.map((number) => [number, placeOf(number)]));
