@@ -2,13 +2,15 @@
 
 Claim: every figure and table of a comparison, and of the landscapes of the tables, comes from one command.
 Command: python experiments/paper_figures.py (`--runs 50` for a quick look, `--out FOLDER`)
-Run time: about RUNTIME on two cores.
+Run time: 2 minutes on two cores that others shared, 48 s of processor time, for the two tables of NAS-Bench-201 cells.
 Output: in results/paper_figures a folder for each table with the comparison of strategies with one objective and the
-landscape, and `two-objectives` in it; figures as PDF and SVG, tables as LaTeX (booktabs) and CSV; the rank correlations
-between tables of one space; `index.md`, which says what each file shows and how its numbers were made.
+landscape, and `two-objectives` in it; figures as PDF and SVG, tables as LaTeX (booktabs) and CSV. Beside them ranks
+over all tables, their landscapes side by side, the rank correlations between tables of one space, and `index.md`,
+which says what each file shows and what its numbers were made of.
 """
 
 import argparse
+import itertools
 import json
 import time
 from dataclasses import dataclass, replace
@@ -16,9 +18,10 @@ from pathlib import Path
 
 from jaxnas import comparison, simulation
 from jaxnas.analysis.landscape import table_correlation
+from jaxnas.analysis.several import overall
 from jaxnas.benchmark import strategy_for
 from jaxnas.report import gallery, tables
-from jaxnas.report.write import SUMMARY_FILE, shown_points
+from jaxnas.report.write import SUMMARY_FILE
 from jaxnas.table import Table, shipped_ids
 
 
@@ -35,6 +38,9 @@ class Config:
 
 
 CONFIG = Config()
+POINTS = (30, 100)
+"""Numbers of trials that tables show the regret after, besides the last."""
+HEADING = ("| file | what it shows |", "|---|---|")
 
 
 def compare(config: Config, source: str, objective: comparison.Objective) -> dict:
@@ -57,47 +63,63 @@ def write(folder: Path, result: dict) -> list[str]:
     (folder / SUMMARY_FILE).write_text(json.dumps(result, indent=1) + "\n")
     shown = gallery.figures_of(result)
     gallery.write_figures(folder, result, shown)
-    tables.write_tables(folder, result, shown_points(result))
-    lines = [f"| {name}.pdf, .svg | {each.title}. {each.caption} |" for name, each in shown.items()]
-    lines += ["| table.tex, .csv | Regret with its 95 % interval, test and validation score, and mean rank. |"]
+    points = [point for point in POINTS if point < result["num_trials"]]
+    tables.write_tables(folder, result, [*points, result["num_trials"]])
+    lines = ["| table.tex, .csv | Regret with its 95 % interval, test and validation score, and mean rank. |"]
     if "fronts" in result:
         lines += ["| fronts.tex, .csv | Hypervolume with its 95 % interval, and IGD+. |"]
-    return [*lines, f"| {SUMMARY_FILE} | All numbers that the figures and tables show. |"]
+    return [*_index_of(shown), *lines, f"| {SUMMARY_FILE} | All numbers that the figures and tables show. |"]
 
 
-def write_correlations(config: Config) -> list[str]:
-    """Writes the rank correlations between tables of one space, and returns the lines of the index."""
-    read = [Table.read(source) for source in config.benchmarks]
-    rows = [
+def write_overview(out: Path, results: list[dict]) -> list[str]:
+    """Writes what is over all tables: ranks of strategies, landscapes side by side, rank correlations of tables.
+
+    Returns lines of the index.
+    """
+    lines = ["| landscapes.tex, .csv | The landscapes of all tables side by side. |"]
+    (out / "landscapes.tex").write_text(tables.landscape_latex(results))
+    (out / "landscapes.csv").write_text(tables.csv_text(tables.landscape_rows(results)))
+    if len(results) > 1:
+        over_all = {"overall": overall(results)}
+        shown = gallery.overall_figures_of(over_all)
+        gallery.write_figures(out, over_all, shown)
+        lines += _index_of(shown)
+    rows = correlations([Table.read(result["benchmark"]) for result in results])
+    if rows:
+        (out / "table_correlations.csv").write_text(tables.csv_text(rows))
+        lines += ["| table_correlations.csv | Spearman's correlation of mean scores between tables of one space. |"]
+    return ["## all tables", "", *HEADING, *lines, ""]
+
+
+def _index_of(shown: dict) -> list[str]:
+    return [f"| {name}.pdf, .svg | {each.title}. {each.caption} |" for name, each in shown.items()]
+
+
+def correlations(read: list[Table]) -> list[dict]:
+    """Returns the rank correlations, on validation and test, of each pair of tables that are of one space."""
+    return [
         {"first": first.id, "second": second.id}
         | {split: table_correlation(first, second, split) for split in ("validation", "test")}
-        for number, first in enumerate(read)
-        for second in read[number + 1 :]
+        for first, second in itertools.combinations(read, 2)
         if first.manifest["space"] == second.manifest["space"]
     ]
-    if not rows:
-        return []
-    (config.out / "table_correlations.csv").write_text(tables.csv_text(rows))
-    caption = (
-        "Spearman's correlation between tables of one space, over architectures, of mean scores at the last epoch."
-    )
-    return ["| file | what it shows |", "|---|---|", f"| table_correlations.csv | {caption} |", ""]
 
 
 def main(config: Config = CONFIG) -> None:
     """Writes all figures and tables, and the index."""
     started = time.perf_counter()
     config.out.mkdir(parents=True, exist_ok=True)
-    index = ["# Figures and tables", ""]
+    index, landscapes = ["# Figures and tables", ""], []
     for source in config.benchmarks:
         for text, part in (("accuracy", ""), (f"accuracy,{config.second_objective}", "two-objectives")):
             result = compare(config, source, comparison.objective_of(text))
+            landscapes += [result] if "landscape" in result else []
             folder = Path(result["benchmark"], part)
             index += [f"## {folder}", f"{result['num_runs']} runs of {result['num_trials']} trials, by {text},"]
             index += [f"seed {result['seed']}; content hash {result['content_hash']}.", ""]
-            index += ["| file | what it shows |", "|---|---|", *write(config.out / folder, result), ""]
+            index += [*HEADING, *write(config.out / folder, result), ""]
             print(f"{folder}: {time.perf_counter() - started:.0f} s")
-    index += write_correlations(config)
+    index += write_overview(config.out, landscapes)
     (config.out / "index.md").write_text("\n".join(index))
     print(f"{config.out / 'index.md'}: {time.perf_counter() - started:.0f} s in all")
 

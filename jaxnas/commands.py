@@ -54,6 +54,8 @@ def compare(options) -> int:
     names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
     benches = [comparison.bench_of(name, objective) for name in names]
     factories = comparison.factories_of(options.strategies, objective)
+    if options.until_decided and len(factories) < 2:
+        raise ValueError(f"Expected two strategies or more with --until-decided, got {', '.join(factories)}.")
     results = {}
     for bench in benches:
         folder = _writable(Path(options.out) / bench.table.id if len(benches) > 1 else Path(options.out))
@@ -64,9 +66,9 @@ def compare(options) -> int:
             trials, decisions = comparison.run_all(options, bench, strategies, _progress_of(bars, bar, bench.table.id))
         write_trials(folder, trials)
         results[folder] = comparison.result_of(options, objective, bench, strategies, trials, decisions)
-    over_all = {"overall": overall(list(results.values()))} if len(results) > 1 else {}
+    shared = {"overall": overall(list(results.values()))} if len(results) > 1 else {}
     for folder, result in results.items():
-        write_result(folder, result | over_all)
+        write_result(folder, result | shared)
         _show(folder, result)
     if len(results) > 1:
         print(f"Over all tables: {write_index(options.out)}")
@@ -89,7 +91,8 @@ def _show(folder: Path, result: dict) -> None:
     console.print(
         "Test regret in percentage points with 95 % intervals over runs; searches saw validation only.", style="dim"
     )
-    console.print(separation_text(result), style="dim")
+    if result["pairwise"]:
+        console.print(separation_text(result), style="dim")
     if "sequential" in result:
         for line in comparison.decision_texts(result):
             console.print(line, style="dim")

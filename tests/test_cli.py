@@ -148,6 +148,7 @@ def wrong_usages() -> list[list]:
         ["compare", "--seed", 1.5],
         ["compare", "--objective", "flops"],
         ["compare", "--out", "FILE"],
+        ["compare", "--until-decided", "--strategies", "random_search"],
         changed(search, "--space", "nb202"),
         changed(search, "--task", "digit"),
         changed(search, "--strategy", "evolution"),

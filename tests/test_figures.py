@@ -184,3 +184,19 @@ def test_csv_holds_the_numbers_as_they_are(tmp_path):
     volumes = [float(row["hypervolume"]) for row in rows]
     assert volumes == sorted(volumes, reverse=True)
     assert {row["strategy"] for row in rows} == set(NAMES)
+
+
+def test_landscapes_stand_side_by_side():
+    constant = jn.Table.from_arrays(MIXED, "constant", *np.full((2, MIXED.num_architectures, 1, 1), 0.5), [1])
+    results = [RESULT, {"benchmark": "mixed_constant", "landscape": landscape(constant)}]
+    first, second = tables.landscape_rows(results)
+    assert first["local_optima"] == RESULT["landscape"]["optima"]["num_local"]
+    assert first["intraclass_correlation"] == RESULT["landscape"]["noise"]["intraclass_correlation"]
+    assert second["distance_correlation"] is second["intraclass_correlation"] is None
+    rows = cells_of(tables.landscape_latex(results))
+    assert {len(row) for row in rows} == {len(first)}
+    assert rows[1][:3] == ["mixed-noise", "12", "12"]
+    assert rows[1][5] == f"{first['distance_correlation']:.2f}"
+    assert rows[2][0] == r"mixed\_constant"
+    assert rows[2][5] == "--"
+    assert len(tables.csv_text([first, second]).splitlines()) == 3

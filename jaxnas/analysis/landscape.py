@@ -4,8 +4,9 @@ The landscape is that of architectures (not of classes) under mean validation sc
 neighbourhood of the space, taken to be symmetric. Members of one class have equal scores, so there are plateaus: a
 plateau is a set of equal architectures that neighbours connect, and a local optimum is a plateau that no neighbour of
 any member is better than (Verel, Ochoa and Tomassini, "Local Optima Networks of NK Landscapes With Neutrality", IEEE
-Transactions on Evolutionary Computation, 2011; on architectures: Ochoa and Veerapen, "Neural Architecture Search: A
-Visual Analysis", PPSN 2022). Where no neighbours tie, this is the usual count.
+Transactions on Evolutionary Computation, 2011). On landscapes of architectures see Ochoa and Veerapen, "Neural
+Architecture Search: A Visual Analysis", PPSN 2022, and Tao and Bang, "Fitness Landscape Analysis of a Cell-Based Neural
+Architecture Search Space", SciTePress, 2024.
 """
 
 import itertools
@@ -37,11 +38,14 @@ def landscape(source) -> dict:
             less the weighted size.
 
     Keys: `num_architectures`, `num_classes`, `split`, `fidelity`; `scores`: distribution on validation and test;
-    `optima`: see `summits`; `fitness_distance`: Pearson's correlation of score and distance to the nearest global
-    optimum (Jones and Forrest, ICGA 1995) and the mean score at each distance; `autocorrelation`: see
-    `walk_autocorrelation`; `neutrality`: shares of the pairs of neighbours; `effects`: see `variance_shares`;
-    `noise`: standard deviations of seeds and of classes, and the intraclass correlation of one seed; `fidelities`,
-    `sizes`: rank correlations (Spearman) over architectures with the mean score.
+    `optima`: see `summits`, the best of them with the share of architectures whose ascent ends there, and
+    `num_without_better_neighbor`, the number of architectures without one; `fitness_distance`: the mean score at each
+    distance to the nearest global optimum, and Pearson's correlation of the two, -1 where distance alone leads there
+    (Jones and Forrest, ICGA 1995); `autocorrelation`: see `walk_autocorrelation`, the length is that of Weinberger;
+    `neutrality`: shares of the pairs of neighbours that are of one class, and whose means differ by no more than a
+    standard error of a mean over the seeds; `effects`: see `variance_shares`; `noise`: standard deviations of seeds
+    and of classes, and the intraclass correlation of one seed; `fidelities`, `sizes`: rank correlations (Spearman)
+    over architectures with the mean score.
 
     Raises ValueError where the table is not complete.
     """

@@ -111,9 +111,11 @@ def fronts(result: dict):
     label = {"parameters": "parameters", "flops": "multiply-accumulates for one image"}[found["size"]]
     figure, axes = new_figure(label, "test accuracy (%)", scales=("log", "linear"))
     sizes, scores = np.asarray(found["true"]).T
+    largest = max([sizes[-1], *(size for curves in found["strategies"].values() for size, _ in curves["front"])])
+    sizes, scores = np.append(sizes, largest), np.append(scores, scores[-1])  # it dominates what is larger
     axes.step(sizes, 100 * scores, where="post", color="#bbbbbb", linewidth=3, label="true front")
     for name, style in strategy_styles(found["strategies"]).items():
-        sizes, scores = np.asarray(found["strategies"][name]["front"]).T
+        sizes, scores = np.reshape(found["strategies"][name]["front"], (-1, 2)).T
         axes.plot(sizes, 100 * scores, label=name, **style | {"markevery": 1, "linewidth": 0.7})
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))

@@ -96,12 +96,16 @@ def landscape_figures_of(result: dict) -> dict[str, Shown]:
     return _LANDSCAPE | (_EFFECTS if "effects" in result["landscape"] else {})
 
 
+def overall_figures_of(result: dict) -> dict[str, Shown]:
+    """Returns the figures over several tables of a `summary.json` dictionary by their file names, none without."""
+    return _OVERALL if "overall" in result else {}
+
+
 def figures_of(result: dict) -> dict[str, Shown]:
     """Returns the figures of a `summary.json` dictionary by their file names."""
     has_ranks = all("mean_rank_over_trials" in numbers for numbers in result["strategies"].values())
     found = _REGRET | (_RANKS if has_ranks else {}) | (_FRONTS if "fronts" in result else {})
-    found |= _OVERALL if "overall" in result else {}
-    return found | landscape_figures_of(result)
+    return found | overall_figures_of(result) | landscape_figures_of(result)
 
 
 def write_figures(folder: str | os.PathLike, result: dict, shown: dict[str, Shown]) -> None:

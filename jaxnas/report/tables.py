@@ -51,7 +51,7 @@ def headline_latex(result: dict, points: list[int]) -> str:
         lines.append(cells)
     headings = ["strategy", *(f"regret after {point}" for point in points), r"test (\%)", r"validation (\%)", "rank"]
     note = "test regret in percentage points, with 95 % bootstrap intervals over runs"
-    return _latex(result, note, headings, lines)
+    return _latex([_source(result), note], headings, lines)
 
 
 def front_rows(result: dict) -> list[dict]:
@@ -75,7 +75,38 @@ def front_latex(result: dict) -> str:
         for number, row in enumerate(front_rows(result))
     ]
     note = f"test accuracy and {result['fronts']['size']}; hypervolume in percent of the true front's"
-    return _latex(result, note, ["strategy", r"hypervolume (\%)", "IGD+"], lines)
+    return _latex([_source(result), note], ["strategy", r"hypervolume (\%)", "IGD+"], lines)
+
+
+def landscape_rows(results: list[dict]) -> list[dict]:
+    """Returns a row for the landscape of each result, of numbers as they stand under its key `landscape`.
+
+    Keys: `benchmark`, `architectures`, `classes`, `local_optima`, `global_basin`, `distance_correlation`,
+    `correlation_length`, `equal_neighbors`, `neighbors_within_noise`, `intraclass_correlation`.
+    """
+    rows = []
+    for result in results:
+        found = result["landscape"]
+        row = {"benchmark": result["benchmark"], "architectures": found["num_architectures"]}
+        row |= {"classes": found["num_classes"], "local_optima": found["optima"]["num_local"]}
+        row |= {"global_basin": found["optima"]["num_global_found_by"]}
+        row |= {"distance_correlation": found["fitness_distance"]["correlation"]}
+        row |= {"correlation_length": found["autocorrelation"]["correlation_length"]}
+        row |= {"equal_neighbors": found["neutrality"]["share_equal_class"]}
+        row |= {"neighbors_within_noise": found["neutrality"]["share_within_noise"]}
+        rows.append(row | {"intraclass_correlation": (found["noise"] or {}).get("intraclass_correlation")})
+    return rows
+
+
+def landscape_latex(results: list[dict]) -> str:
+    """Returns the table of the landscapes of results as LaTeX, those of `landscape_rows`; no value is a dash."""
+    lines = [
+        [latex_escaped(_text(value)) if key == "benchmark" else _text(value) for key, value in row.items()]
+        for row in landscape_rows(results)
+    ]
+    headings = ["benchmark", "architectures", "classes", "local optima", "global basin", "distance corr."]
+    headings += ["corr. length", "equal neighbours", "within noise", "intraclass corr."]
+    return _latex([f"landscapes of {len(results)} tables, by mean validation score"], headings, lines)
 
 
 def csv_text(rows: list[dict]) -> str:
@@ -115,20 +146,21 @@ def _interval(row: dict, key: str, is_bold: bool, decimals: int) -> str:
     return rf"{mean} {{\scriptsize [{low}, {high}]}}"
 
 
-def _latex(result: dict, note: str, headings: list[str], lines: list[list[str]]) -> str:
-    rows = [" & ".join(cells) + r" \\" for cells in (headings, *lines)]
-    source = f"{result['benchmark']}, {result['num_runs']} runs of {result['num_trials']} trials, seed {result['seed']}"
-    return "\n".join(
-        [
-            f"% {source}; content hash {result.get('content_hash', 'unknown')}",
-            f"% {note}; needs \\usepackage{{booktabs}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}",
-            r"\toprule",
-            rows[0],
-            r"\midrule",
-            *rows[1:],
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    )
+def _text(value) -> str:
+    """Returns a value as a cell shows it."""
+    if value is None:
+        return "--"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _source(result: dict) -> str:
+    runs = f"{result['num_runs']} runs of {result['num_trials']} trials, seed {result['seed']}"
+    return f"{result['benchmark']}, {runs}; content hash {result.get('content_hash', 'unknown')}"
+
+
+def _latex(notes: list[str], headings: list[str], lines: list[list[str]]) -> str:
+    heading, *rows = (" & ".join(cells) + r" \\" for cells in (headings, *lines))
+    comments = [f"% {note}" for note in (*notes, r"needs \usepackage{booktabs}")]
+    begin = rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}"
+    parts = (*comments, begin, r"\toprule", heading, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}")
+    return "\n".join(parts) + "\n"
