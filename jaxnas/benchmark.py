@@ -93,7 +93,7 @@ class TableBenchmark:
             raise ValueError(f"Expected a complete table, got {done} in {table.id}.")
         self.table = table
         self.noise = noise
-        self.space = _space_of(table, space)
+        self.space = space_of(table, space)
         self.fidelities = tuple(table.fidelities)
         validation = table.scores("validation")
         if noise == "mean":
@@ -178,7 +178,11 @@ def _mean_over_seeds(scores: np.ndarray) -> np.ndarray:
     )
 
 
-def _space_of(table: Table, space):
+def space_of(table: Table, space=None):
+    """Returns the search space of a table: the one of its name in the catalog, or else a plain one of its decisions.
+
+    A `space` given is returned itself. Raises ValueError where it has other decisions than the table's.
+    """
     described = table.manifest["space"]
     if space is None and described["name"] in catalog.SPACES:
         space = catalog.space(described["name"])

@@ -125,6 +125,11 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE.svg", help="where to draw the cell")
 
 
+def _add_explore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="an identifier or a folder")
+    parser.add_argument("--out", metavar="FILE.html", help="default ID.html")
+
+
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="what `jaxnas compare --out DIR` wrote")
 
@@ -141,6 +146,7 @@ _COMMANDS = {
     "build": ("train a whole space on a task into a table; goes on when run again", _add_build),
     "verify": ("check a table against its hashes, and a sample of it by training it again", _add_verify),
     "show": ("describe an architecture and draw its cell", _add_show),
+    "explore": ("write a page to explore a table with", _add_explore),
     "report": ("write the page of a comparison again", _add_report),
 }
 

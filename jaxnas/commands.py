@@ -261,6 +261,21 @@ def show(options) -> int:
     return 0
 
 
+def explore(options) -> int:
+    """Writes the page of a whole table."""
+    from jaxnas.benchmark import space_of
+    from jaxnas.report.explore import write_explorer
+
+    explored = table.Table.read(options.id)
+    path = Path(options.out or f"{explored.id}.html")
+    _writable(path.parent)
+    if path.is_dir():
+        raise ValueError(f"Expected a file to write, got the folder {path}.")
+    command = f"jaxnas explore {options.id}"
+    print(f"Explorer: {write_explorer(explored, space_of(explored), path, command)}")
+    return 0
+
+
 def report(options) -> int:
     """Writes the page of a comparison again."""
     from jaxnas.report.write import write_again

@@ -47,7 +47,7 @@ def visit(browser):
     yield open_page
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 @pytest.fixture

@@ -1,0 +1,123 @@
+// What the explorer of a table knows: the space and the scores. Classes are numbered as in the table; architectures are
+// rows of the space's enumeration, so that every step to a neighbour changes what it says it changes.
+"use strict";
+
+const facts = JSON.parse(document.getElementById("facts").textContent);
+const KINDS = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array, float64: Float64Array };
+const MISSING = { uint16: 0xffff, uint32: 0xffffffff };
+
+// Returns the arrays of the page by name.
+async function unpackedArrays() {
+  const text = document.getElementById("data").textContent.trim();
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const buffer = await new Response(stream).arrayBuffer();
+  return Object.fromEntries(
+    facts.arrays.map(({ name, type, offset, length }) => [name, new KINDS[type](buffer, offset, length)]));
+}
+
+// The space: what a row is made of, how it is written, its class and its neighbours (rows).
+function makeSpace(arrays) {
+  const { decisions, weights, text_pieces: pieces } = facts;
+  const lines = (name) => arrays[name] && new TextDecoder().decode(arrays[name]).split("\n");
+  const texts = lines("texts"), decodedLines = lines("decoded");
+  const rows = Uint32Array.from({ length: facts.num_architectures }, (_, row) => row);
+  const classOf = arrays.class_of ?? rows;
+  const members = new Uint32Array(facts.num_classes);
+  for (const number of classOf) members[number]++;
+
+  const choice = (row, number) => Math.floor(row / weights[number]) % decisions[number].values.length;
+
+  function text(row) {
+    if (texts) return texts[row];
+    const parts = decisions.map((_, number) => pieces.between[number] + pieces.choices[number][choice(row, number)]);
+    return parts.join("") + pieces.between.at(-1);
+  }
+
+  function decoded(row) {
+    if (!decodedLines) return new Map(decisions.map(({ name, values }, number) => [name, values[choice(row, number)]]));
+    const readable = (value) => (Array.isArray(value) ? value.join(", ") : String(value));
+    return new Map(Object.entries(JSON.parse(decodedLines[row])).map(([name, value]) => [name, readable(value)]));
+  }
+
+  function neighbors(row) {
+    if (arrays.neighbors) {
+      const width = arrays.neighbors.length / facts.num_architectures;
+      return [...new Set(arrays.neighbors.subarray(row * width, row * width + arrays.degrees[row]))];
+    }
+    const withValue = (number, value) => row + (value - choice(row, number)) * weights[number];
+    return decisions
+      .flatMap(({ values }, number) => values.map((_, value) => withValue(number, value)))
+      .filter((other) => other !== row);
+  }
+
+  return { choice, text, decoded, neighbors, classOf, members, representatives: arrays.representatives ?? rows };
+}
+
+// The scores of classes: of each seed and epoch, their means, the classes in the
+// order of these, best first, and their ranks (equal means share the best).
+function makeScores(arrays) {
+  const kinds = Object.fromEntries(facts.arrays.map(({ name, type }) => [name, type]));
+  const numEpochs = { validation: facts.fidelities.length, test: 1 };
+
+  const isCount = (split) => kinds[split] in MISSING;
+  const scale = { validation: 1, test: 1 };
+  for (const split of Object.keys(scale)) if (isCount(split)) scale[split] = facts.denominators[split];
+
+  function stored(split, number, seed, epoch) {
+    const found = arrays[split][(number * facts.seeds.length + seed) * numEpochs[split] + epoch];
+    return isCount(split) && found === MISSING[kinds[split]] ? NaN : found;
+  }
+
+  const value = (split, number, seed, epoch) => stored(split, number, seed, epoch) / scale[split];
+
+  function ofSeeds(split, number, epoch = numEpochs[split] - 1) {
+    return facts.seeds.map((_, seed) => value(split, number, seed, epoch)).filter(Number.isFinite);
+  }
+
+  // Counts are summed before they are divided, so that equal sums are equal means.
+  function means(split, epoch = numEpochs[split] - 1) {
+    const found = new Float64Array(facts.num_classes);
+    for (let number = 0; number < found.length; number++) {
+      let sum = 0, count = 0;
+      for (let seed = 0; seed < facts.seeds.length; seed++) {
+        const each = stored(split, number, seed, epoch);
+        if (Number.isFinite(each)) [sum, count] = [sum + each, count + 1];
+      }
+      found[number] = count ? sum / count / scale[split] : NaN;
+    }
+    return found;
+  }
+
+  const mean = { validation: means("validation"), test: means("test"), first: means("validation", 0) };
+  const order = { validation: bestFirst(mean.validation), test: bestFirst(mean.test) };
+  const rank = { validation: ranks(mean.validation, order.validation), test: ranks(mean.test, order.test) };
+  return { value, ofSeeds, mean, order, rank };
+}
+
+function average(values) {
+  return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : NaN;
+}
+
+// The standard deviation over a sample, NaN of fewer than two.
+function deviation(values) {
+  if (values.length < 2) return NaN;
+  const middle = average(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
+}
+
+// The classes with a score, best first, ties by number.
+function bestFirst(values) {
+  const numbers = Array.from(values.keys()).filter((number) => Number.isFinite(values[number]));
+  return numbers.sort((a, b) => values[b] - values[a] || a - b);
+}
+
+function ranks(values, order) {
+  const found = new Float64Array(values.length).fill(NaN);
+  let previous = -1;
+  order.forEach((number, position) => {
+    found[number] = values[previous] === values[number] ? found[previous] : position + 1;
+    previous = number;
+  });
+  return found;
+}
