@@ -46,7 +46,10 @@ _PUBLIC = {
     "multi_objective_evolution": "strategies.pareto",
     "network_size": "network.size",
     "nsga2": "strategies.nsga",
+    "num_runs_for_power": "analysis.planning",
     "optuna_strategy": "strategies.optuna_sampler",
+    "pairwise": "analysis.pairs",
+    "power": "analysis.planning",
     "predictor_guided": "strategies.predictor",
     "random_search": "strategies.random",
     "regret": "analysis.trajectory",
@@ -67,6 +70,7 @@ _PUBLIC = {
     "to_frame": "analysis.results",
     "to_optuna_study": "strategies.optuna_sampler",
     "tree_parzen_estimator": "strategies.parzen",
+    "until_decided": "analysis.sequential",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -54,6 +54,8 @@ def compare(options) -> int:
     names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
     benches = [comparison.bench_of(name, objective) for name in names]
     factories = comparison.factories_of(options.strategies, objective)
+    if options.until_decided and len(factories) < 2:
+        raise ValueError(f"Expected two strategies or more with --until-decided, got {', '.join(factories)}.")
     results = {}
     for bench in benches:
         folder = _writable(Path(options.out) / bench.table.id if len(benches) > 1 else Path(options.out))
@@ -64,9 +66,9 @@ def compare(options) -> int:
             trials, decisions = comparison.run_all(options, bench, strategies, _progress_of(bars, bar, bench.table.id))
         write_trials(folder, trials)
         results[folder] = comparison.result_of(options, objective, bench, strategies, trials, decisions)
-    over_all = {"overall": overall(list(results.values()))} if len(results) > 1 else {}
+    shared = {"overall": overall(list(results.values()))} if len(results) > 1 else {}
     for folder, result in results.items():
-        write_result(folder, result | over_all)
+        write_result(folder, result | shared)
         _show(folder, result)
     if len(results) > 1:
         print(f"Over all tables: {write_index(options.out)}")
@@ -89,7 +91,8 @@ def _show(folder: Path, result: dict) -> None:
     console.print(
         "Test regret in percentage points with 95 % intervals over runs; searches saw validation only.", style="dim"
     )
-    console.print(separation_text(result), style="dim")
+    if result["pairwise"]:
+        console.print(separation_text(result), style="dim")
     if "sequential" in result:
         for line in comparison.decision_texts(result):
             console.print(line, style="dim")
@@ -176,7 +179,8 @@ def build(options) -> int:
     from jaxnas.build.driver import build as build_table
 
     space, task = catalog.space(options.space), catalog.task(options.task)
-    folder = _writable(Path(options.out or f"jaxnas-tables/{space.name}-{task.name}-v0"))
+    table_id = options.id or f"{space.name}-{task.name}-v0"
+    folder = _writable(Path(options.out or f"jaxnas-tables/{table_id}"))
     time_left = _time_left()
     with _progress("{task.fields[left]}") as bars:
         bar = bars.add_task("compiling and training", total=None, left="")
@@ -193,6 +197,7 @@ def build(options) -> int:
             limit=options.limit,
             num_processes=options.processes,
             shard=options.shard,
+            table_id=table_id,
             progress=progress,
         )
     if built is None:

@@ -48,6 +48,10 @@ class ObjectiveBenchmark:
         """Returns the sizes of architectures, as `TableBenchmark.sizes`."""
         return self.bench.sizes(name, archs)
 
+    def rows(self, archs: np.ndarray) -> np.ndarray:
+        """Returns the rows of architectures, as `TableBenchmark.rows`."""
+        return self.bench.rows(archs)
+
     def test_scores(self, archs: np.ndarray) -> np.ndarray:
         """Returns the test scores of architectures [..., D] less the weighted sizes.
 

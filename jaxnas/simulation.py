@@ -105,9 +105,11 @@ def run(
         progress: called after each trial where the runs loop in Python.
 
     Raises:
-        ValueError: on numbers below 1, an unknown prng, or a strategy of another space.
+        ValueError: on numbers out of range, an unknown prng, or a strategy of another space.
     """
     check_arguments(strategy, num_trials=num_trials, num_runs=num_runs)
+    if first_run < 0:
+        raise ValueError(f"Expected first_run of 0 or more, got {first_run}.")
     numbers = range(first_run, first_run + num_runs)
     if strategy.jittable and bench.jittable:
         trials = run_in_chunks(functools.partial(simulate, strategy, bench, num_trials), numbers, seed, prng)

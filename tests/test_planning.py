@@ -1,13 +1,14 @@
 """How many runs it takes: predicted power against simulated power, and comparisons that stop when they are decided."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 from test_statistics import NUM_SIMULATIONS, skewed, tied
 
-from jaxnas.analysis.pairs import holm, mann_whitney
+from jaxnas.analysis.pairs import holm, mann_whitney, pairwise
 from jaxnas.analysis.planning import num_runs_for_power, power
 from jaxnas.analysis.sequential import look_numbers, until_decided
 
@@ -64,6 +65,21 @@ def test_no_number_of_runs_separates_what_is_equal():
     assert num_runs_for_power(np.zeros(9), np.ones(9)) <= 5
 
 
+def test_wrong_arguments_are_refused():
+    values = np.arange(5.0)
+    with pytest.raises(ValueError, match=r"^Expected num_runs of 1 or more, got 0\.$"):
+        power(values, values, 0)
+    with pytest.raises(ValueError, match=r"^Expected a power between 0 and 1, got 80\.$"):
+        num_runs_for_power(values, values, power=80)
+    for wrong, shape in ((np.zeros((3, 2)), "[3, 2]"), (np.zeros(0), "[0]")):
+        with pytest.raises(
+            ValueError, match=rf"^Expected regrets at one trial, such as .* got shape {re.escape(shape)}"
+        ):
+            power(values, wrong, 10)
+        with pytest.raises(ValueError, match=r"^Expected regrets at one trial"):
+            pairwise({"a": wrong, "b": values})
+
+
 # Until decided
 
 
@@ -96,7 +112,9 @@ def test_runs_are_added_until_a_strategy_is_decided():
     looks = itertools.pairwise(look_numbers(400))
     assert asked[3:] == [(name, start, stop) for start, stop in looks for name in ("good", "same")]
     assert until_decided(runs_from(samples), list(samples), num_runs=400) == decisions
-    assert until_decided(runs_from(samples), ["bad"], num_runs=400) == {}
+    for names, num_runs in ((["bad"], 400), (["bad", "good"], 0)):
+        with pytest.raises(ValueError, match=r"^Expected two strategies or more and num_runs of 1 or more"):
+            until_decided(runs_from(samples), names, num_runs=num_runs)
 
 
 def test_strategies_with_fewer_runs_are_compared_with_what_there_is():

@@ -220,6 +220,14 @@ def test_friedman_errs_as_often_as_the_level_says():
     assert friedman(np.full((5, 3), 2.0)) == (0, 1)
 
 
+def test_the_critical_difference_bounds_the_chance_of_any_error():
+    random = np.random.default_rng(10)
+    average = rankdata(skewed(random, NUM_SIMULATIONS, 20, 6), axis=-1).mean(1)
+    wrong = np.ptp(average, axis=-1) >= critical_difference(20, 6)
+    assert binomtest(int(wrong.sum()), NUM_SIMULATIONS, 0.05, alternative="greater").pvalue > 1e-3
+    assert wrong.mean() > 0.03
+
+
 def test_few_benchmarks_are_ranked_without_a_test():
     found = overall(results_of(np.array([[0.1, 0.2, 0.3], [0.1, 0.1, 0.0]])))
     assert found["mean_ranks"] == [[1, 2, 3], [2.5, 2.5, 1]]

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from jaxnas.analysis.planning import num_runs_for_power
-from jaxnas.analysis.statistics import share_below
+from jaxnas.analysis.statistics import checked_runs, share_below
 
 
 def pairwise(regrets: dict[str, np.ndarray], *, paired: bool = False) -> list[dict]:
@@ -17,7 +17,8 @@ def pairwise(regrets: dict[str, np.ndarray], *, paired: bool = False) -> list[di
 
     Args:
         paired: whether run i of each strategy belongs together, so that Wilcoxon's test takes the place of Mann and
-            Whitney's. The runs of `compare` do not.
+            Whitney's. The runs of `compare` do not, though runs of one number have one key: strategies that begin alike
+            are alike in part, and what is said here of their difference is then on the safe side.
     """
     pairs = [
         _pair(first, second, regrets[first], regrets[second], paired)
@@ -28,7 +29,7 @@ def pairwise(regrets: dict[str, np.ndarray], *, paired: bool = False) -> list[di
 
 
 def _pair(first_name: str, second_name: str, first: np.ndarray, second: np.ndarray, paired: bool) -> dict:
-    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    first, second = checked_runs(first), checked_runs(second)
     test = wilcoxon if paired else mann_whitney
     p_value = float(test(first, second))
     low, high = difference_interval(first, second, paired=paired)

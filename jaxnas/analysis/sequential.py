@@ -45,7 +45,13 @@ def until_decided(
         more_runs: `(name, start, stop) -> regrets float[stop - start]` of the runs of these numbers, independent of
             those before; fewer where there are no more.
         num_runs: the most runs of a strategy.
+
+    Raises:
+        ValueError: on fewer than two strategies, or a number of runs below 1.
     """
+    if len(names) < 2 or num_runs < 1:
+        text = f"{len(names)} and {num_runs}"
+        raise ValueError(f"Expected two strategies or more and num_runs of 1 or more to decide by, got {text}.")
     looks = look_numbers(num_runs)
     regrets = {name: np.empty(0) for name in names}
     decisions = {pair: Decision(1.0, 1.0, 0) for pair in itertools.combinations(names, 2)}

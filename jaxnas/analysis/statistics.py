@@ -39,7 +39,7 @@ def mean_ranks(regrets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     placed = np.empty_like(share_below)
     np.put_along_axis(placed, order, share_below, -1)
     ends = np.cumsum([len(values) for values in samples])
-    # An own run is below another own one half the time, which is the half that is lacking to 1.
+    # The shares below are of all strategies, its own among them, which is 1/2 in the mean: 1 + (mean - 1/2).
     return {
         name: 0.5 + placed[..., end - len(values) : end].mean(-1)
         for name, values, end in zip(regrets, samples, ends, strict=True)
@@ -84,6 +84,15 @@ def share_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Returns for each of values [n] the share of others [m] below it and half the share of its equals, float[n]."""
     ordered = np.sort(others)
     return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(ordered))
+
+
+def checked_runs(values: np.ndarray) -> np.ndarray:
+    """Returns the regrets of runs at one trial as float64[runs]; raises ValueError on anything else."""
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1 or not len(values):
+        shape = list(values.shape)
+        raise ValueError(f"Expected regrets at one trial, such as jn.regret(trials, bench)[:, -1], got shape {shape}.")
+    return values
 
 
 def _nan_as_worst(values: np.ndarray) -> np.ndarray:

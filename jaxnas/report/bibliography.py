@@ -35,7 +35,7 @@ SPACES = {"nb201": ("dong2020nasbench201",)}
 
 def references() -> dict[str, str]:
     """Returns the entries of `references.bib` by their keys."""
-    text = resources.files("jaxnas.report").joinpath("references.bib").read_text()
+    text = resources.files("jaxnas.report").joinpath("references.bib").read_text(encoding="utf-8")
     return {entry[2]: entry[1] for entry in re.finditer(r"^(@\w+\{(\w+),\n.*?^\})", text, re.DOTALL | re.MULTILINE)}
 
 

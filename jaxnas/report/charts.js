@@ -100,11 +100,13 @@ const charts = (() => {
     const parts = [];
     for (const tick of y.ticks) {
       parts.push(svg("line", { class: "grid", x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }));
-      parts.push(svg("text", { class: "tick", x: area.left - 8, y: y(tick) + 4, "text-anchor": "end" }, yFormat(tick)));
+      const place = { class: "tick", x: area.left - 8, y: y(tick) + 4, "text-anchor": "end" };
+      parts.push(svg("text", place, yFormat(tick)));
     }
     for (const tick of x.ticks) {
       parts.push(svg("line", { class: "axis", x1: x(tick), x2: x(tick), y1: area.bottom, y2: area.bottom + 5 }));
-      parts.push(svg("text", { class: "tick", x: x(tick), y: area.bottom + 18, "text-anchor": "middle" }, xFormat(tick)));
+      const place = { class: "tick", x: x(tick), y: area.bottom + 18, "text-anchor": "middle" };
+      parts.push(svg("text", place, xFormat(tick)));
     }
     parts.push(svg("line", { class: "axis", x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom }));
     parts.push(svg("text", { class: "axis-title", x: 0, y: 12 }, yTitle));
@@ -135,7 +137,11 @@ const charts = (() => {
   }
 
   const stroke = ({ color, dash, width = 1.8 }) => ({
-    fill: "none", stroke: color, "stroke-width": width, "stroke-dasharray": dash || undefined, "stroke-linejoin": "round",
+    fill: "none",
+    stroke: color,
+    "stroke-width": width,
+    "stroke-dasharray": dash || undefined,
+    "stroke-linejoin": "round",
   });
 
   function swatch(look) {
@@ -157,16 +163,17 @@ const charts = (() => {
     return moved;
   }
 
-  function endLabels(shown, x, y, area) {
-    const last = shown.map((series) => series.y.findLastIndex((value) => value !== null));
-    const ends = shown.map((series, n) => y(series.y[last[n]]));
+  function endLabels(series, x, y, area) {
+    const shown = series.filter((each) => each.y.some((value) => value !== null));
+    const last = shown.map((each) => each.y.findLastIndex((value) => value !== null));
+    const ends = shown.map((each, n) => y(each.y[last[n]]));
     const places = spread(ends, 15, area.top, area.bottom);
-    return shown.map((series, n) => {
-      const start = x(series.x[last[n]]) + 3;
+    return shown.map((each, n) => {
+      const start = x(each.x[last[n]]) + 3;
       const leader = `M${start} ${ends[n]}L${area.right + 14} ${places[n]}H${area.right + 22}`;
       return svg("g", {},
-        svg("path", { d: leader, ...stroke({ color: series.color, width: 1.2 }) }),
-        svg("text", { class: "label", x: area.right + 26, y: places[n] + 4 }, series.name));
+        svg("path", { d: leader, ...stroke({ color: each.color, width: 1.2 }) }),
+        svg("text", { class: "label", x: area.right + 26, y: places[n] + 4 }, each.name));
     });
   }
 
@@ -194,7 +201,10 @@ const charts = (() => {
   // Reading: a cursor over `stops` (x values), moved by pointer, touch and keys. `tell(stop)` returns the title and
   // rows [{ look, name, text }] of what is there; the same goes to screen readers as the value of a slider.
 
-  const MOVES = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity };
+  const MOVES = {
+    ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1,
+    PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity,
+  };
 
   function reader(container, holder, label, view) {
     const box = html("div", { class: "readout screen-only", "aria-hidden": "true", hidden: "" });
@@ -253,7 +263,9 @@ const charts = (() => {
     holder.addEventListener("pointermove", follow);
     holder.addEventListener("pointerdown", follow);
     holder.addEventListener("pointerleave", () => holder.matches(":focus-visible") || hide());
-    holder.addEventListener("focus", () => holder.matches(":focus-visible") && show(position ?? view().stops.length - 1));
+    holder.addEventListener("focus", () => {
+      if (holder.matches(":focus-visible")) show(position ?? view().stops.length - 1);
+    });
     holder.addEventListener("blur", hide);
     holder.addEventListener("keydown", (event) => {
       if (event.key === "Escape") return hide();
@@ -271,10 +283,12 @@ const charts = (() => {
     return { refresh };
   }
 
-  /* Lines with bands. options: label (for screen readers); series: [{ name, color, dash, x, y, low, high, step,
-     markers }]; x and y: { title, kind: "linear" or "log", format, from, to, reverse }; bands, labels: whether to draw them;
-     stopTitle(x): heading of the readout; text(series, n): what it says of a series' n-th point; height;
-     ascending: whether the readout starts with the smallest value. */
+  /* Lines with bands. Options:
+     label: for screen readers; height; bands, labels: whether to draw them;
+     series: [{ name, color, dash, x, y, low, high, step, markers }]; null in y is a gap;
+     x, y: { title, kind: "linear" or "log", format, from, to, reverse };
+     stopTitle(x): the heading of the readout; text(series, n): what it says of a series' n-th point;
+     ascending: whether the readout starts with the smallest value (true without it). */
   function lineChart(container, options) {
     let state = null;
     const { holder, redraw } = mount(container, draw);
@@ -289,7 +303,8 @@ const charts = (() => {
       const xs = series.flatMap((each) => each.x);
       const ys = series.flatMap((each) => (bands && each.low ? [...each.y, ...each.low, ...each.high] : each.y));
       const toX = scale(x.kind, domain(xs, x.kind, x), [area.left, area.right], area.right / 80);
-      const toY = scale(y.kind, padded(domain(ys, y.kind, y), y.kind), y.reverse ? [area.top, area.bottom] : [area.bottom, area.top], 6);
+      const upward = y.reverse ? [area.top, area.bottom] : [area.bottom, area.top];
+      const toY = scale(y.kind, padded(domain(ys, y.kind, y), y.kind), upward, 6);
       const titles = { xTitle: x.title, yTitle: y.title, xFormat: x.format, yFormat: y.format };
       const cursor = svg("line", { class: "cursor", y1: area.top, y2: area.bottom, visibility: "hidden" });
       const drawing = canvas(width, height,
@@ -315,14 +330,16 @@ const charts = (() => {
       const rows = [];
       for (const each of options.series) {
         const n = each.x.findLastIndex((value) => value <= stop);
-        if (n >= 0 && each.y[n] !== null) rows.push({ look: each, name: each.name, value: each.y[n], text: options.text(each, n) });
+        if (n < 0 || each.y[n] === null) continue;
+        rows.push({ look: each, name: each.name, value: each.y[n], text: options.text(each, n) });
       }
       rows.sort((a, b) => (options.ascending === false ? b.value - a.value : a.value - b.value));
       return { title: options.stopTitle(stop), rows };
     }
   }
 
-  /* Bars between edges. options: label; series: [{ name, color, edges, counts }]; x and y: titles and formats; height. */
+  /* Bars between edges. Options: label, height; series: [{ name, color, dash, edges, counts }];
+     x, y: { title, format }. */
   function histogram(container, options) {
     const { holder, redraw } = mount(container, draw);
     fill(holder, { role: "img", "aria-label": options.label }, []);
@@ -331,12 +348,15 @@ const charts = (() => {
     function draw(width) {
       const { series, x, y, height = 260 } = options;
       const area = areaOf(width, height);
-      const toX = scale("linear", domain(series.flatMap((each) => each.edges), "linear", x), [area.left, area.right], area.right / 80);
-      const top = domain(series.flatMap((each) => each.counts), "linear", { from: 0 });
-      const toY = scale("linear", [0, top[1] * 1.05], [area.bottom, area.top], 4);
+      const reach = domain(series.flatMap((each) => each.edges), "linear", x);
+      const [, most] = domain(series.flatMap((each) => each.counts), "linear", { from: 0 });
+      const toX = scale("linear", reach, [area.left, area.right], area.right / 80);
+      const toY = scale("linear", [0, most * 1.05], [area.bottom, area.top], 4);
       const titles = { xTitle: x.title, yTitle: y.title, xFormat: x.format, yFormat: y.format };
-      return canvas(width, height, frame(area, width, height, toX, toY, titles), ...legend(series, area.right), ...series.map((each) =>
-        svg("path", { d: steps(each, toX, toY, area.bottom), fill: each.color, "fill-opacity": 0.22, stroke: each.color, "stroke-width": 1.5, "stroke-dasharray": each.dash || undefined })));
+      return canvas(width, height,
+        frame(area, width, height, toX, toY, titles),
+        ...legend(series, area.right),
+        ...series.map((each) => bars(each, toX, toY, area.bottom)));
     }
 
     function legend(shown, right) {
@@ -348,10 +368,15 @@ const charts = (() => {
       });
     }
 
-    function steps({ edges, counts }, x, y, bottom) {
-      return `M${x(edges[0])} ${bottom}` + counts.map((count, n) => `V${y(count)}H${x(edges[n + 1])}`).join("") + `V${bottom}Z`;
+    function bars({ edges, counts, color, dash }, x, y, bottom) {
+      const steps = counts.map((count, n) => `V${y(count)}H${x(edges[n + 1])}`).join("");
+      const outline = `M${x(edges[0])} ${bottom}${steps}V${bottom}Z`;
+      return svg("path", { d: outline, ...stroke({ color, dash, width: 1.5 }), fill: color, "fill-opacity": 0.22 });
     }
   }
 
-  return { style, html, svg, format, swatch, mount, canvas, scale, domain, padded, frame, areaOf, lineChart, histogram, textWidth };
+  return {
+    style, html, svg, format, swatch, textWidth, mount, canvas, scale, domain, padded, frame, areaOf,
+    lineChart, histogram,
+  };
 })();

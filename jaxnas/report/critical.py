@@ -4,7 +4,7 @@ import numpy as np
 
 from jaxnas.report.figures import styled
 
-_INCHES_PER_LINE = 0.19
+_WIDTH, _LINE_HEIGHT = 5.5, 0.19  # inches
 _GAP = 4  # points between a line and its label
 
 
@@ -22,7 +22,7 @@ def critical_difference(result: dict):
     order = np.argsort(ranks, kind="stable")
     num_left = -(-len(order) // 2)
     first_label = 1 + len(found["groups"])
-    figure = Figure((5.5, _INCHES_PER_LINE * (first_label + num_left + 4)), layout="constrained")
+    figure = Figure((_WIDTH, _LINE_HEIGHT * (first_label + num_left + 4)), layout="constrained")
     axes = figure.add_subplot()
     _draw_axis(axes, len(ranks), found["critical_difference"])
     for place, index in enumerate(order):

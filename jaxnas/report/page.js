@@ -6,6 +6,7 @@
   const looks = Object.fromEntries(Object.keys(data.strategies).map((name, n) => [name, { name, ...charts.style(n) }]));
   const find = (name) => document.getElementById(name);
   const all = (selector) => [...document.querySelectorAll(selector)];
+  const { svg } = charts;
   const chosen = (name) => document.querySelector(`input[name="${name}"]:checked`)?.value;
   const percent = (values) => values.map((value) => (value === null ? null : 100 * value));
   const fixed = (digits) => (series, n) => series.y[n].toFixed(digits);
@@ -37,13 +38,15 @@
     return { ...looks[name], x: data.budget, y: percent(numbers.regret_mean_by_cost) };
   }
 
+  const upward = () => (chosen("up") === "linear" ? { kind: "linear", from: 0 } : { kind: "log" });
+
   function regretOptions() {
     const byCost = chosen("over") === "cost";
     return {
       label: "Test regret",
       series: shown(data.strategies).map(byCost ? regretByCost : regretByTrials),
       x: { title: byCost ? "epochs of training paid for" : "trials", kind: chosen("across") },
-      y: { title: "test regret (percentage points)", kind: chosen("up"), from: chosen("up") === "linear" ? 0 : undefined },
+      y: { title: "test regret (percentage points)", ...upward() },
       bands: !byCost && Boolean(chosen("bands")),
       stopTitle: (x) => (byCost ? `after ${charts.format(x)} epochs` : `after trial ${x}`),
       text: withInterval,
@@ -53,7 +56,8 @@
   function rankOptions() {
     return {
       label: "Mean rank",
-      series: shown(data.strategies).map(([name, numbers]) => ({ ...looks[name], x: data.trials, y: numbers.mean_rank_over_trials })),
+      series: shown(data.strategies).map(([name, numbers]) => (
+        { ...looks[name], x: data.trials, y: numbers.mean_rank_over_trials })),
       x: { title: "trials", kind: chosen("across") },
       y: { title: "mean rank (1 is best)", kind: "linear", reverse: true },
       height: 320,
@@ -71,21 +75,27 @@
     return {
       label: "Missing hypervolume", series, bands: Boolean(chosen("bands")),
       x: { title: "trials", kind: chosen("across") },
-      y: { title: "missing hypervolume (% of the true front's)", kind: chosen("up"), from: chosen("up") === "linear" ? 0 : undefined },
+      y: { title: "missing hypervolume (% of the true front's)", ...upward() },
       stopTitle: (x) => `after trial ${x}`, text: withInterval,
     };
   }
 
+  const SIZES = { parameters: "parameters", flops: "multiply-accumulates for one image" };
+
+  function front(points) {
+    return { x: points.map(([size]) => size), y: points.map(([, score]) => 100 * score), step: true };
+  }
+
   function frontOptions() {
-    const pairs = (points) => ({ x: points.map(([size]) => size), y: points.map(([, score]) => 100 * score), step: true, markers: true });
-    const truth = { name: "true front", color: "#8a949f", width: 4, ...pairs(data.fronts.true), markers: false };
-    const size = { parameters: "parameters", flops: "multiply-accumulates for one image" }[data.fronts.size];
+    const { size, true: best, strategies } = data.fronts;
+    const truth = { name: "true front", color: "#8a949f", width: 4, ...front(best) };
+    const found = shown(strategies).map(([name, numbers]) => (
+      { ...looks[name], ...front(numbers.front), markers: true }));
     return {
-      label: "Fronts", ascending: false,
-      series: [truth, ...shown(data.fronts.strategies).map(([name, numbers]) => ({ ...looks[name], ...pairs(numbers.front) }))],
-      x: { title: size, kind: data.fronts.true.every(([value]) => value > 0) ? "log" : "linear" },
+      label: "Fronts", ascending: false, series: [truth, ...found],
+      x: { title: SIZES[size], kind: best.every(([value]) => value > 0) ? "log" : "linear" },
       y: { title: "test accuracy (%)", kind: "linear" },
-      stopTitle: (x) => `within ${charts.format(x)} ${data.fronts.size}`,
+      stopTitle: (x) => `within ${charts.format(x)} ${size}`,
       text: (series, n) => `${series.y[n].toFixed(2)} %`,
     };
   }
@@ -101,67 +111,91 @@
     });
   }
 
+  function drawScores(scores) {
+    const series = ["validation", "test"].filter((split) => scores[split]).map((split, n) => ({
+      name: split, color: charts.style(n).color, dash: n ? "5 3" : "",
+      edges: percent(scores[split].edges), counts: scores[split].counts,
+    }));
+    charts.histogram(find("scores-chart"), {
+      label: "Distribution of scores", series, x: { title: "mean score (%)" }, y: { title: "architectures" },
+    });
+  }
+
   function drawLandscape({ scores, fitness_distance: distance, autocorrelation: walk, fidelities }) {
-    if (find("scores-chart")) {
-      const series = ["validation", "test"].filter((split) => scores[split]).map((split, n) => ({
-        name: split, ...charts.style(n), dash: n ? "5 3" : "", edges: percent(scores[split].edges), counts: scores[split].counts,
-      }));
-      charts.histogram(find("scores-chart"), { label: "Distribution of scores", series, x: { title: "mean score (%)" }, y: { title: "architectures" } });
+    if (scores) drawScores(scores);
+    if (distance) {
+      oneLine("distance-chart", "mean score",
+        { title: "decisions that differ from the best", values: distance.distances },
+        { title: "mean validation score (%)", values: percent(distance.means) },
+        (x) => `distance ${x}`,
+        (series, n) => `${series.y[n].toFixed(2)} %, ${charts.format(distance.counts[n])} architectures`);
     }
-    if (distance) oneLine("distance-chart", "mean score", { title: "decisions that differ from the best", values: distance.distances },
-      { title: "mean validation score (%)", values: percent(distance.means) }, (x) => `distance ${x}`,
-      (series, n) => `${series.y[n].toFixed(2)} %, ${charts.format(distance.counts[n])} architectures`);
-    if (walk) oneLine("walk-chart", "autocorrelation", { title: "steps", values: walk.lags }, { title: "autocorrelation", values: walk.values }, (x) => `${x} steps`);
-    if (fidelities) oneLine("fidelity-chart", "rank correlation", { title: "fidelity (epochs)", values: fidelities.values },
-      { title: "rank correlation with the last", values: fidelities.spearman_with_last }, (x) => `fidelity ${x}`);
+    if (walk) {
+      oneLine("walk-chart", "autocorrelation",
+        { title: "steps", values: walk.lags }, { title: "autocorrelation", values: walk.values },
+        (x) => `${x} steps`);
+    }
+    if (fidelities) {
+      oneLine("fidelity-chart", "rank correlation",
+        { title: "fidelity (epochs)", values: fidelities.values },
+        { title: "rank correlation with the last", values: fidelities.spearman_with_last },
+        (x) => `fidelity ${x}`);
+    }
   }
 
   // Average ranks over tables: a dot a strategy on a line of its own; brackets join those that are not separated.
 
   function drawOverall(overall) {
-    const order = overall.average_rank.map((rank, n) => n).sort((a, b) => overall.average_rank[a] - overall.average_rank[b]);
-    const names = order.map((n) => overall.strategies[n]);
-    const ranks = order.map((n) => overall.average_rank[n]);
-    const { svg } = charts;
+    const strategies = overall.strategies
+      .map((name, n) => ({ name, rank: overall.average_rank[n] }))
+      .sort((a, b) => a.rank - b.rank);
     const groups = (overall.groups ?? []).filter((group) => group.length > 1);
     const { holder } = charts.mount(find("overall-chart"), (width) => {
-      const left = Math.max(...names.map(charts.textWidth)) + 16;
+      const left = Math.max(...strategies.map(({ name }) => charts.textWidth(name))) + 16;
       const right = width - 20 - 12 * groups.length;
-      const x = (rank) => left + ((rank - 1) / Math.max(1, names.length - 1)) * (right - left);
+      const x = charts.scale("linear", [1, Math.max(2, strategies.length)], [left, right], 1);
+      const every = Math.ceil((24 * strategies.length) / (right - left));
+      const ranks = strategies.map((_, n) => n + 1).filter((rank) => (rank - 1) % every === 0);
       const y = (n) => 52 + 24 * n;
-      const bottom = y(names.length - 1) + 16;
-      const line = (attributes) => svg("line", attributes);
-      const every = Math.ceil((names.length * 24) / (right - left));
-      const ticks = names.map((_, n) => n + 1).filter((rank) => (rank - 1) % every === 0);
+      const bottom = y(strategies.length - 1) + 16;
       return charts.canvas(width, bottom + 6,
-        ...ticks.flatMap((rank) => [
-          line({ class: "grid", x1: x(rank), x2: x(rank), y1: 36, y2: bottom }),
-          svg("text", { class: "tick", x: x(rank), y: 30, "text-anchor": "middle" }, String(rank)),
-        ]),
         svg("text", { class: "axis-title", x: 0, y: 30 }, "average rank"),
-        ...names.flatMap((name, n) => [
-          svg("text", { class: "label", x: left - 14, y: y(n) + 4, "text-anchor": "end" }, name),
-          line({ class: "grid", x1: left, x2: x(ranks[n]), y1: y(n), y2: y(n) }),
-          svg("circle", { cx: x(ranks[n]), cy: y(n), r: 5, fill: charts.style(0).color }),
-          svg("text", { class: "tick", x: x(ranks[n]) + 9, y: y(n) + 4 }, ranks[n].toFixed(2)),
-        ]),
-        ...groups.map((group, k) => {
-          const rows = group.map((name) => names.indexOf(name));
-          const [top, end, at] = [y(Math.min(...rows)) - 6, y(Math.max(...rows)) + 6, right + 24 + 12 * k];
-          return svg("path", { d: `M${at - 5} ${top}H${at}V${end}H${at - 5}`, fill: "none", stroke: "#1c2127", "stroke-width": 2 });
-        }),
+        ...ranks.flatMap((rank) => rankTick(x(rank), rank, bottom)),
+        ...strategies.flatMap((strategy, n) => rankRow(strategy, x, y(n), left)),
+        ...groups.map((group, k) => bracket(group, strategies, y, right + 24 + 12 * k)),
         ...scaleBar(overall.critical_difference, x));
     });
     holder.setAttribute("role", "img");
-    holder.setAttribute("aria-label", `Average ranks: ${names.map((name, n) => `${name} ${ranks[n].toFixed(2)}`).join(", ")}`);
+    const said = strategies.map(({ name, rank }) => `${name} ${rank.toFixed(2)}`);
+    holder.setAttribute("aria-label", `Average ranks: ${said.join(", ")}`);
+  }
+
+  const rankTick = (x, rank, bottom) => [
+    svg("line", { class: "grid", x1: x, x2: x, y1: 36, y2: bottom }),
+    svg("text", { class: "tick", x, y: 30, "text-anchor": "middle" }, String(rank)),
+  ];
+
+  const rankRow = ({ name, rank }, x, y, left) => [
+    svg("text", { class: "label", x: left - 14, y: y + 4, "text-anchor": "end" }, name),
+    svg("line", { class: "grid", x1: left, x2: x(rank), y1: y, y2: y }),
+    svg("circle", { cx: x(rank), cy: y, r: 5, fill: charts.style(0).color }),
+    svg("text", { class: "tick", x: x(rank) + 9, y: y + 4 }, rank.toFixed(2)),
+  ];
+
+  const outline = { fill: "none", stroke: "#1c2127", "stroke-width": 1.8 };
+
+  function bracket(group, strategies, y, x) {
+    const rows = group.map((name) => strategies.findIndex((strategy) => strategy.name === name));
+    const [top, bottom] = [y(Math.min(...rows)) - 6, y(Math.max(...rows)) + 6];
+    return svg("path", { d: `M${x - 5} ${top}H${x}V${bottom}H${x - 5}`, ...outline });
   }
 
   function scaleBar(difference, x) {
     if (!difference) return [];
     const [start, end] = [x(1), x(1 + difference)];
     return [
-      charts.svg("path", { d: `M${start} 6v6m0-3H${end}m0-3v6`, fill: "none", stroke: "#1c2127", "stroke-width": 1.5 }),
-      charts.svg("text", { class: "label", x: end + 6, y: 13 }, `critical difference ${difference.toFixed(2)}`),
+      svg("path", { d: `M${start} 6v6m0-3H${end}m0-3v6`, ...outline }),
+      svg("text", { class: "label", x: end + 6, y: 13 }, `critical difference ${difference.toFixed(2)}`),
     ];
   }
 

@@ -27,7 +27,7 @@ def page_text(result: dict, figures: dict[str, dict], index: str | None = None) 
         figures: what readers without JavaScript see, by name: dictionaries with `caption` and `svg`.
         index: where the page over all tables lies, from this page.
     """
-    return _render(
+    return render(
         "page.html",
         result=result,
         ranked=ranked(result),
@@ -42,7 +42,7 @@ def page_text(result: dict, figures: dict[str, dict], index: str | None = None) 
         cells=_cells(result),
         figures=_fitting(figures),
         index=index,
-        data=_embedded({**_thinned(result), "cells": None}),
+        data=embedded({**_thinned(result), "cells": None}),
         bibtex=bibtex([result]),
     )
 
@@ -51,13 +51,13 @@ def index_text(results: dict[str, dict]) -> str:
     """Returns the page over several tables as HTML, of `summary.json` dictionaries by the folder they lie in."""
     first = next(iter(results.values()))
     overall = first.get("overall")
-    return _render(
+    return render(
         "index.html",
         result=first,
         results=results,
         overall=overall,
         findings={folder: finding(result) for folder, result in results.items()},
-        data=_embedded({"overall": overall, "strategies": {}}),
+        data=embedded({"overall": overall, "strategies": {}}),
         bibtex=bibtex(list(results.values())),
     )
 
@@ -75,7 +75,8 @@ def shown_points(result: dict) -> list[int]:
 def verdicts(result: dict) -> dict[str, dict]:
     """Returns for each strategy how it stands against the one of the best mean rank, by the tests of `pairwise`.
 
-    A verdict is `text` ("best", "not separated" or "worse"), `p` (a text) and `separated`; empty without tests.
+    A verdict is `text` ("best", "not separated", "worse" or "better"), `p` (a text) and `separated`. Without tests
+    there is none.
     """
     if not result.get("pairwise"):
         return {}
@@ -110,16 +111,20 @@ def finding(result: dict) -> str:
 
 def p_text(value: float) -> str:
     """Returns a p-value as a text."""
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    return f"p {_p_number(value)}" if value < 0.001 else f"p = {_p_number(value)}"
+
+
+def _p_number(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _fitting(figures: dict[str, dict]) -> dict[str, dict]:
     """Returns the first figures, as many as a page holds."""
     kept, room = {}, MAX_FIGURES
     for name, figure in figures.items():
-        room -= len(figure["svg"])
-        if room >= 0:
+        if len(figure["svg"]) <= room:
             kept[name] = figure
+            room -= len(figure["svg"])
     return kept
 
 
@@ -131,7 +136,7 @@ def _ranked_fronts(result: dict) -> list[tuple[str, dict]]:
 
 def _matrix(result: dict) -> list[dict]:
     """Returns the rows of the table of pairs, best strategy first: A12 of the row's strategy against each column's."""
-    if len(result.get("pairwise", ())) < 1:
+    if not result.get("pairwise"):
         return []
     cells = {}
     for pair in result["pairwise"]:
@@ -140,7 +145,7 @@ def _matrix(result: dict) -> list[dict]:
             ((pair["first"], pair["second"]), pair["effect_size"]),
             ((pair["second"], pair["first"]), 1 - pair["effect_size"]),
         ):
-            cells[names] = {"value": value, "separated": separated, "p": p_text(pair["p_holm"])}
+            cells[names] = {"value": value, "separated": separated}
     names = [name for name, _ in ranked(result)]
     return [{"name": row, "cells": [cells.get((row, column)) for column in names]} for row in names]
 
@@ -201,12 +206,13 @@ def _thinned(result: dict) -> dict:
     return {**result, "strategies": strategies, "budget": budget, "trials": kept.tolist()}
 
 
-def _embedded(data: dict) -> str:
+def embedded(data: dict) -> str:
     """Returns data as JSON that can stand in a script element."""
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _render(name: str, **values) -> str:
+def render(name: str, **values) -> str:
+    """Returns a template of this package with its values filled in; `file(name)` in it is another file's text."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -220,6 +226,7 @@ def _render(name: str, **values) -> str:
     environment.filters["percent"] = lambda value, digits=2: "" if value is None else f"{100 * value:.{digits}f}"
     environment.filters["fixed"] = lambda value, digits=2: "" if value is None else f"{value:.{digits}f}"
     environment.filters["p"] = p_text
+    environment.filters["p_number"] = _p_number
     environment.filters["heat"] = _heat
     environment.filters["breakable"] = _breakable
     environment.filters["positions"] = lambda values: np.argsort(values).tolist()
@@ -240,4 +247,4 @@ def _breakable(name: str):
 
 
 def _text(name: str) -> str:
-    return resources.files("jaxnas.report").joinpath(name).read_text()
+    return resources.files("jaxnas.report").joinpath(name).read_text(encoding="utf-8")

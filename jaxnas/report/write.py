@@ -57,7 +57,7 @@ def write_page(folder: str | os.PathLike) -> Path:
     images = {name: _image(folder / f"{name}.svg", each.title) for name, each in shown.items()}
     drawn = {name: {"caption": each.caption, "svg": images[name]} for name, each in shown.items()}
     file = folder / PAGE_FILE
-    file.write_text(page.page_text(result, drawn, INDEX_LINK if "overall" in result else None))
+    file.write_text(page.page_text(result, drawn, INDEX_LINK if "overall" in result else None), encoding="utf-8")
     return file
 
 
@@ -69,7 +69,7 @@ def write_index(folder: str | os.PathLike) -> Path:
     folder = Path(folder)
     results = {path.name: read_summary(path) for path in _compared_last(folder)}
     file = folder / PAGE_FILE
-    file.write_text(page.index_text(results))
+    file.write_text(page.index_text(results), encoding="utf-8")
     return file
 
 
