@@ -97,8 +97,8 @@ def landscape_figures_of(result: dict) -> dict[str, Shown]:
 
 
 def overall_figures_of(result: dict) -> dict[str, Shown]:
-    """Returns the figures over several tables of a `summary.json` dictionary by their file names, none without."""
-    return _OVERALL if "overall" in result else {}
+    """Returns the figures of the ranks over several tables by their file names, none without or for one strategy."""
+    return _OVERALL if len(result.get("overall", {}).get("strategies", ())) > 1 else {}
 
 
 def figures_of(result: dict) -> dict[str, Shown]:
