@@ -66,7 +66,7 @@ def task_from_arrays(images, labels, split=None, *, name: str = "mine", card: st
     text = f"# {name}: images of one's own, {' x '.join(map(str, images.shape[1:]))}\n\n{card or 'No source given.'}\n"
     text += f"{len(classes)} classes; {sizes} images.\n"
     text += "Normalised by the mean and standard deviation of the training images.\n"
-    return normalized(name, parts, len(classes), text, "unspecified")
+    return normalized(name, parts, len(classes), text, "unspecified", tuple(classes.tolist()))
 
 
 def _checked_images(images) -> np.ndarray:

@@ -36,6 +36,9 @@ class Task:
         num_classes: labels are 0 to num_classes - 1.
         card: what the data are, where they are from, licence, how they were split and changed.
         licence: SPDX identifier of the data's licence.
+        mean, deviation: what the images were normalised by, so that others can be: numbers, or arrays that broadcast
+            against an image.
+        classes: what the labels stand for, in their order; by default the numbers themselves.
     """
 
     name: str
@@ -45,6 +48,9 @@ class Task:
     num_classes: int
     card: str
     licence: str = "unspecified"
+    mean: float | np.ndarray = 0.0
+    deviation: float | np.ndarray = 1.0
+    classes: tuple = ()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -65,7 +71,9 @@ class Task:
         return digest.hexdigest()
 
 
-def normalized(name: str, splits: dict[str, Split], num_classes: int, card: str, licence: str) -> Task:
+def normalized(
+    name: str, splits: dict[str, Split], num_classes: int, card: str, licence: str, classes: tuple = ()
+) -> Task:
     """Returns the task of these splits, normalised by the training images' mean and standard deviation."""
     images = splits["train"].images.astype(np.float64)
     # Rounded, so that the order in which a version of NumPy sums does not show in the arrays and their hash.
@@ -74,4 +82,5 @@ def normalized(name: str, splits: dict[str, Split], num_classes: int, card: str,
     def normal(split):
         return Split(((split.images - mean) / deviation).astype(np.float32), split.labels.astype(np.int32))
 
-    return Task(name, *(normal(splits[split]) for split in SPLITS), num_classes, card, licence)
+    parts = (normal(splits[split]) for split in SPLITS)
+    return Task(name, *parts, num_classes, card, licence, mean, deviation, classes)
