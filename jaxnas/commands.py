@@ -1,6 +1,5 @@
 """What each command of the command line does. Each takes the parsed options and returns the exit code."""
 
-import contextlib
 import json
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from jaxnas import catalog, table
+from jaxnas.report.progress import progress_bars
 
 DEFAULT_BENCHMARK = "nb201-mnist5k-v1"
 
@@ -57,7 +57,7 @@ def compare(options) -> int:
         size = objective.size or "parameters"
         strategies = {name: strategy_for(factory, bench, size) for name, factory in factories.items()}
         trials = {}
-        with _progress() as bars:
+        with progress_bars() as bars:
             task = bars.add_task("", total=len(strategies))
             for name, strategy in strategies.items():
                 bars.update(task, description=f"{bench.table.id}: {name}")
@@ -128,35 +128,33 @@ def _front_table(fronts: dict):
 
 
 def search(options) -> int:
-    """Searches by training, shows progress, and prints and draws the best cell."""
+    """Searches by training, shows progress, and prints, trains, saves and draws the best architecture."""
     from jaxnas import graph
-    from jaxnas.benchmark import TrainingBenchmark, strategy_for
-    from jaxnas.search import search as search_by_training
+    from jaxnas.report.figures import save
+    from jaxnas.search import NAS
+    from jaxnas.tasks.base import SPLITS
     from jaxnas.train import use_compilation_cache
 
     use_compilation_cache()
     space, task = catalog.space(options.space), catalog.task(options.task)
-    bench = TrainingBenchmark(space, task, _config(options, task))
-    strategy = strategy_for(catalog.strategy(options.strategy), bench)
-    default = f"jaxnas-searches/{space.name}-{task.name}-{strategy.name}-{options.trials}"
+    strategy, config = catalog.strategy(options.strategy), _config(options, task)
+    default = f"jaxnas-searches/{space.name}-{task.name}-{options.strategy.rpartition(':')[2]}-{options.trials}"
     folder = _writable(Path(options.out or default))
-    with _progress() as bars:
-        bar = bars.add_task("compiling and training", total=options.trials)
-
-        def progress(done: int, best: float) -> None:
-            bars.update(bar, completed=done, description=f"training, best validation {100 * best:.2f} %")
-
-        found = search_by_training(
-            strategy, bench, num_trials=options.trials, folder=folder, seed=options.seed, progress=progress
-        )
-    cell = folder / "best.svg"
-    cell.write_text(graph.draw(space.graph(found.arch)))
-    print(f"architecture  {space.to_str(found.arch)}")
-    print(f"validation    {100 * found.validation:.2f} %")
-    print(f"test          {100 * found.test:.2f} %")
-    print(f"parameters    {found.size.num_parameters:,}")
-    print(f"FLOPs         {found.size.num_flops:,}")
-    print(f"Drawn in {cell}, all trials in {folder / 'journal.jsonl'}")
+    nas = NAS(
+        space, task, strategy=strategy, objective=options.objective, config=config, seed=options.seed, folder=folder
+    )
+    result = nas.search(options.trials)
+    print(result)
+    if result.stopped:
+        raise KeyboardInterrupt
+    model = result.train()
+    print(f"accuracies: {', '.join(f'{split} {100 * model.score(split):.2f} %' for split in SPLITS)}")
+    model.save(folder / "model")
+    save(result.plot(), folder / "search.svg")
+    result.history.to_csv(folder / "history.csv")
+    if hasattr(space, "graph"):
+        (folder / "best.svg").write_text(graph.draw(space.graph(result.arch)))
+    print(f"Journal, history.csv, search.svg and the trained model are in {folder}")
     return 0
 
 
@@ -167,7 +165,7 @@ def build(options) -> int:
     space, task = catalog.space(options.space), catalog.task(options.task)
     folder = _writable(Path(options.out or f"jaxnas-tables/{space.name}-{task.name}-v0"))
     time_left = _time_left()
-    with _progress("{task.fields[left]}") as bars:
+    with progress_bars("{task.fields[left]}") as bars:
         bar = bars.add_task("compiling and training", total=None, left="")
 
         def progress(done: int, total: int) -> None:
@@ -289,27 +287,3 @@ def _time_left(clock=time.monotonic):
         return "" if end is None else f"{timedelta(seconds=max(round(end - clock()), 0))} left"
 
     return left
-
-
-@contextlib.contextmanager
-def _progress(remaining: str | None = None):
-    """Gives bars of progress. `remaining`: the text of the last column, by default Rich's estimate of the time left."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn(remaining, style="progress.remaining") if remaining else TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        yield bars

@@ -17,6 +17,7 @@ _STYLE = {
     "pdf.fonttype": 42,
 }
 _SIZE = (5.5, 3.4)
+SIZE_LABELS = {"parameters": "parameters", "flops": "multiply-accumulates for one image"}
 
 
 def regret_by_trials(result: dict):
@@ -55,14 +56,42 @@ def hypervolume_by_trials(result: dict):
 def fronts(result: dict):
     """Returns the figure of the true front and of the front of each strategy's median run."""
     found = result["fronts"]
-    label = {"parameters": "parameters", "flops": "multiply-accumulates for one image"}[found["size"]]
-    figure, axes = _figure(label, "test accuracy (%)", scales=("log", "linear"))
+    figure, axes = _figure(SIZE_LABELS[found["size"]], "test accuracy (%)", scales=("log", "linear"))
     sizes, scores = np.asarray(found["true"]).T
     axes.step(sizes, 100 * scores, where="post", color="#999999", linewidth=3, label="true front")
     for (name, curves), style in zip(found["strategies"].items(), _styles(), strict=False):
         sizes, scores = np.asarray(curves["front"]).T
         axes.plot(sizes, 100 * scores, marker="o", markersize=3, label=name, **style)
     axes.legend(frameon=False)
+    return figure
+
+
+def tried(history, best: int, size: str | None, measure: str):
+    """Returns the figure of what a search tried: scores over trials; with a size, accuracy against size beside them.
+
+    Args:
+        history: the frame of a `SearchResult`.
+        best: the number of the best trial.
+        size: `"parameters"`, `"flops"` or None.
+        measure: the column that was measured: `"accuracy"` or `"score"`.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    columns = [("index", "trial", "score", "score on validation data", "linear")]
+    if size is not None:
+        columns.append((size, SIZE_LABELS[size], measure, f"validation {measure}", "log"))
+    points = history.reset_index(names="index")
+    with rc_context(_STYLE):
+        figure = Figure((_SIZE[0] * len(columns), _SIZE[1]), layout="constrained")
+        panels = figure.subplots(1, len(columns), squeeze=False)[0]
+        for axes, (x, x_label, y, y_label, scale) in zip(panels, columns, strict=True):
+            _label(axes, x_label, y_label, (scale, "linear"))
+            axes.plot(points[x], points[y], "o", color="#999999", markersize=3, label="tried")
+            axes.plot(points[x][best], points[y][best], "*", color=COLORS[1], markersize=10, label="best")
+        so_far = np.fmax.accumulate(points["score"].to_numpy())
+        panels[0].plot(points["index"], so_far, color=COLORS[0], drawstyle="steps-post", label="best so far")
+        panels[0].legend(frameon=False)
     return figure
 
 
@@ -76,21 +105,26 @@ def _styles():
 def _figure(x_label: str, y_label: str, scales: tuple[str, str] = ("log", "log")):
     from matplotlib import rc_context
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogFormatter
 
     with rc_context(_STYLE):
         figure = Figure(_SIZE, layout="constrained")
         axes = figure.add_subplot()
-        axes.set_xlabel(x_label)
-        axes.set_ylabel(y_label)
-        for axis, set_scale, scale in zip(
-            (axes.xaxis, axes.yaxis), (axes.set_xscale, axes.set_yscale), scales, strict=True
-        ):
-            set_scale(scale)
-            axis.set_major_formatter("{x:g}")
-            if scale == "log":
-                axis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+        _label(axes, x_label, y_label, scales)
     return figure, axes
+
+
+def _label(axes, x_label: str, y_label: str, scales: tuple[str, str]) -> None:
+    from matplotlib.ticker import LogFormatter
+
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    for axis, set_scale, scale in zip(
+        (axes.xaxis, axes.yaxis), (axes.set_xscale, axes.set_yscale), scales, strict=True
+    ):
+        set_scale(scale)
+        axis.set_major_formatter("{x:g}")
+        if scale == "log":
+            axis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
 
 
 def save(figure, path) -> None:
