@@ -12,6 +12,7 @@ _PUBLIC = {
     "Curves": "train",
     "Decision": "spaces.base",
     "FunctionBenchmark": "benchmark",
+    "MLPSpace": "spaces.mlp",
     "NB201": "spaces.cell",
     "Network": "network.model",
     "ObjectiveBenchmark": "objective",
