@@ -375,7 +375,7 @@ def test_malformed_perceptrons_are_refused(text, message):
         ({"activations": ("relu", "swihs")}, "activations of .*, got 'swihs'"),
         ({"initializers": ()}, r"one or more different initializers, got \[\]"),
         ({"regularizers": ("l1", "l1")}, "one or more different regularizers"),
-        ({"dropout_rates": (0.5, 1)}, "dropout_rates from 0 to below 1"),
+        ({"dropout_rates": (0.5, 1)}, "one or more different dropout_rates from 0 to below 1"),
     ],
 )
 def test_wrong_spaces_of_perceptrons_are_refused(arguments, message):
