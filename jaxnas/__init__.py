@@ -14,6 +14,7 @@ _PUBLIC = {
     "FittedModel": "fitted",
     "FunctionBenchmark": "benchmark",
     "NAS": "search",
+    "MLPSpace": "spaces.mlp",
     "NB201": "spaces.cell",
     "Network": "network.model",
     "ObjectiveBenchmark": "objective",

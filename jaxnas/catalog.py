@@ -10,6 +10,7 @@ from jaxnas.spaces.base import unknown_name
 
 SPACES = {
     "nb201": "jaxnas.spaces.cell:NB201",
+    "mlp": "jaxnas.spaces.mlp:MLP",
 }
 TASKS = {
     "digits": "jaxnas.tasks.digits:digits",
