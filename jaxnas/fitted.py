@@ -32,6 +32,13 @@ class Inputs(NamedTuple):
     classes: np.ndarray
 
 
+class TaskName(NamedTuple):
+    """What a saved model keeps of its task."""
+
+    name: str
+    sha256: str
+
+
 class FittedModel:
     """A trained network of one architecture: `fit_model` and `load` make it.
 
@@ -39,7 +46,7 @@ class FittedModel:
         network: the Flax module, from normalised examples to logits.
         space, arch, config: what was trained, and how.
         inputs: what the data are.
-        task: whose splits `score` knows; None where they are not at hand.
+        task: whose splits `score` knows, a Task or its name; None where they are not at hand.
     """
 
     def __init__(self, network: nnx.Module, space, arch: tuple[int, ...], config: TrainConfig, inputs: Inputs, task):
@@ -50,9 +57,11 @@ class FittedModel:
     def __repr__(self) -> str:
         return f"FittedModel({self.space.to_str(self.arch)!r})"
 
-    def __getstate__(self) -> dict:
-        """Returns what is pickled: compiled programs are left out."""
-        return {name: value for name, value in self.__dict__.items() if name != "_logits"}
+    def __reduce__(self):
+        """Returns what is pickled: what `save` writes."""
+        description = self._description()
+        space = self.space if description["space_fields"] is None else None
+        return _restored, (description, space, jax.device_get(_arrays(self.network)))
 
     @property
     def architecture(self) -> dict:
@@ -99,11 +108,12 @@ class FittedModel:
     def _score_of_split(self, name: str) -> float:
         if name not in SPLITS:
             raise ValueError(f"Expected a split of {', '.join(SPLITS)}, got {name!r}.")
-        if self.task is None:
+        task = _task_of(self.task) if isinstance(self.task, TaskName) else self.task
+        if task is None:
             raise ValueError(f"Expected a model with its task to score {name}, got one without; give X and y instead.")
-        split = getattr(self.task, name)
+        split = getattr(task, name)
         if not split.num_images:
-            raise ValueError(f"Expected a task with a {name} split, got {self.task.name} without.")
+            raise ValueError(f"Expected a task with a {name} split, got {task.name} without.")
         views = [self._probabilities(view).argmax(-1) for view in split.images]
         return float((np.stack(views) == split.labels).mean())
 
@@ -130,20 +140,23 @@ class FittedModel:
         folder.mkdir(parents=True, exist_ok=True)
         with orbax.checkpoint.StandardCheckpointer() as checkpointer:
             checkpointer.save(folder / ARRAYS_FOLDER, _arrays(self.network), force=True)
-        description = {
+        (folder / MODEL_FILE).write_text(json.dumps(self._description(), indent=1))
+        return folder
+
+    def _description(self) -> dict:
+        """Returns all but the arrays, as JSON values."""
+        return {
             "jaxnas": jaxnas.__version__,
             "space": self.space.name,
             "space_fields": _fields(self.space),
-            "arch": self.arch,
+            "arch": list(self.arch),
             "config": dataclasses.asdict(self.config),
-            "shape": self.inputs.shape,
+            "shape": list(self.inputs.shape),
             "mean": np.asarray(self.inputs.mean).tolist(),
             "deviation": np.asarray(self.inputs.deviation).tolist(),
             "classes": self.inputs.classes.tolist(),
             "task": None if self.task is None else [self.task.name, self.task.sha256],
         }
-        (folder / MODEL_FILE).write_text(json.dumps(description, indent=1))
-        return folder
 
     @classmethod
     def load(cls, folder: str | os.PathLike, space=None) -> "FittedModel":
@@ -162,16 +175,10 @@ class FittedModel:
             found = json.loads((folder / MODEL_FILE).read_text())
         except (OSError, json.JSONDecodeError):
             raise ValueError(f"Expected a folder that FittedModel.save wrote, got {folder}.") from None
-        space = _space_of(found, space)
-        skeleton = Skeleton(**found["config"].pop("skeleton"))
-        config = TrainConfig(**found["config"], skeleton=skeleton)
-        arrays = (np.asarray(found[name]) for name in ("mean", "deviation", "classes"))
-        inputs = Inputs(tuple(found["shape"]), *arrays)
-        arch = tuple(found["arch"])
-        network = network_of(space, config, inputs.shape, len(inputs.classes), arch)
+        model = _untrained(found, space)
         with orbax.checkpoint.StandardCheckpointer() as checkpointer:
-            nnx.update(network, checkpointer.restore(folder / ARRAYS_FOLDER, _arrays(network)))
-        return cls(network, space, arch, config, inputs, _task_of(found["task"]))
+            nnx.update(model.network, checkpointer.restore(folder / ARRAYS_FOLDER, _arrays(model.network)))
+        return model
 
 
 def fit_model(space, arch, task: Task, config: TrainConfig, seed: int = 0) -> FittedModel:
@@ -180,6 +187,24 @@ def fit_model(space, arch, task: Task, config: TrainConfig, seed: int = 0) -> Fi
     arch = tuple(int(choice) for choice in np.asarray(space.canonical(arch)))
     classes = np.asarray(task.classes if len(task.classes) else range(task.num_classes))
     return FittedModel(network, space, arch, config, Inputs(task.image_shape, task.mean, task.deviation, classes), task)
+
+
+def _untrained(description: dict, space) -> FittedModel:
+    """Returns the model of a description, with arrays that are yet to be replaced."""
+    space = _space_of(description, space)
+    config = TrainConfig(**description["config"] | {"skeleton": Skeleton(**description["config"]["skeleton"])})
+    arrays = (np.asarray(description[name]) for name in ("mean", "deviation", "classes"))
+    inputs = Inputs(tuple(description["shape"]), *arrays)
+    arch = tuple(description["arch"])
+    network = network_of(space, config, inputs.shape, len(inputs.classes), arch)
+    task = None if description["task"] is None else TaskName(*description["task"])
+    return FittedModel(network, space, arch, config, inputs, task)
+
+
+def _restored(description: dict, space, arrays: dict) -> FittedModel:
+    model = _untrained(description, space)
+    nnx.update(model.network, arrays)
+    return model
 
 
 def network_of(space, config: TrainConfig, shape: tuple[int, ...], num_classes: int, arch: tuple[int, ...]):
@@ -234,9 +259,9 @@ def _space_of(found: dict, space):
     return made
 
 
-def _task_of(named: list | None) -> Task | None:
+def _task_of(named: TaskName) -> Task | None:
     """Returns the task of a name in the catalog and a hash, or None where it is not there."""
-    if named is None or named[0] not in catalog.TASKS:
+    if named.name not in catalog.TASKS:
         return None
-    task = catalog.task(named[0])
-    return task if task.sha256 == named[1] else None
+    task = catalog.task(named.name)
+    return task if task.sha256 == named.sha256 else None

@@ -183,9 +183,8 @@ class SearchResult:
             return lines
         rival = max(others, key=lambda each: each.mean - each.penalty)
         lead = best.mean - best.penalty - (rival.mean - rival.penalty)
-        noise = _noise([best, *others], len(best.fresh))
-        lines.append(_lead_text(lead, noise, rival.trial, self._difference))
-        return lines
+        noise = _noise(self.finalists, len(best.fresh))
+        return [*lines, f"the runner-up, trial {rival.trial}, {_lead_text(lead, noise, self._difference)}"]
 
 
 def _optimism_text(optimism: float, difference: str) -> str:
@@ -194,26 +193,24 @@ def _optimism_text(optimism: float, difference: str) -> str:
     return f"so the search was optimistic by {difference}: a maximum over many trials is lucky, too"
 
 
-def _lead_text(lead: float, noise: float, trial: int, text: Callable) -> str:
+def _lead_text(lead: float, noise: float, text: Callable) -> str:
+    if lead == 0:
+        return "is as good"
     if abs(lead) <= noise:
-        return (
-            f"the runner-up, trial {trial}, is within noise: {text(abs(lead))} apart, where {text(noise)} can be chance"
-        )
+        return f"is within noise: {text(abs(lead))} apart, where up to {text(noise)} can be chance"
+    chance = f"more than the {text(noise)} that can be chance" if noise else "and the scores are without noise"
     if lead > 0:
-        return f"the runner-up, trial {trial}, is worse by {text(lead)}, more than the {text(noise)} that can be chance"
-    return (
-        f"the runner-up, trial {trial}, is better by {text(-lead)} when evaluated anew, "
-        f"more than the {text(noise)} that can be chance: prefer it"
-    )
+        return f"is worse by {text(lead)}, {chance}"
+    return f"is better by {text(-lead)}, {chance}: prefer it"
 
 
-def _noise(finalists: list[Finalist], num_fresh: int) -> float:
+def _noise(finalists: tuple[Finalist, ...], num_fresh: int) -> float:
     """Returns how far two finalists' means can be apart by chance: the half-width of Student's 95 % interval.
 
     The variance of one evaluation is pooled over the finalists. Infinite with too few evaluations.
     """
     variances = [np.nanvar(each.fresh, ddof=1) for each in finalists if np.isfinite(each.fresh).sum() > 1]
-    freedom = sum(np.isfinite(each.fresh).sum() - 1 for each in finalists)
+    freedom = sum(max(np.isfinite(each.fresh).sum() - 1, 0) for each in finalists)
     if not variances:
         return np.inf
     quantile = stats.t.ppf((1 + LEVEL) / 2, freedom)

@@ -212,10 +212,11 @@ def task_of(task) -> Task:
     )
 
 
-def config_for(task: Task) -> TrainConfig:
+def config_for(task: Task, num_epochs: int | None = None) -> TrainConfig:
     """Returns the default training, with smaller batches where there are too few images."""
     default = TrainConfig()
-    return replace(default, batch_size=min(default.batch_size, task.train.images.shape[1]))
+    batch_size = min(default.batch_size, task.train.images.shape[1])
+    return replace(default, num_epochs=num_epochs or default.num_epochs, batch_size=batch_size)
 
 
 def _scorer_of_evaluator(space, evaluator, objective: Objective, config) -> Scorer:

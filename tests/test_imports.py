@@ -73,7 +73,7 @@ def test_imports_go_one_way():
     order = [
         "prng", "operations", "graph", "spaces", "network", "tasks", "strategies", "catalog", "train", "table", "build",
         "benchmark", "objective", "simulation", "asynchronous", "analysis", "report", "comparison", "fitted", "journal",
-        "scorer", "result", "search", "commands", "cli",
+        "scorer", "result", "search", "sklearn", "commands", "cli",
     ]  # fmt: skip
     rank = {name: number for number, name in enumerate(order)}
     wrong = []
