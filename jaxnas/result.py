@@ -154,6 +154,7 @@ class SearchResult:
         lines = [f"best of {num_trials} trials{failed}: {self._text(self.accuracy)} in trial {self.best_trial}"]
         if self.objective.weight is not None:
             lines.append(f"{self.objective.text}: {self.score:.4f}")
+        lines.append(f"architecture {self.space.to_str(self.arch)}")
         lines += [f"  {name:13} {value}" for name, value in self.architecture.items()]
         if self.size is not None:
             lines.append(f"parameters {self.size.num_parameters:,}, FLOPs {self.size.num_flops:,}")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -163,7 +164,7 @@ def test_a_finished_search_trains_nothing_more(task, whole, tmp_path, trained):
 def test_time_runs_out_between_trials_and_the_search_goes_on(task, whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         seconds = iter(range(100))
-        patch.setattr("time.monotonic", lambda: next(seconds))
+        patch.setattr("jaxnas.search.time", SimpleNamespace(monotonic=lambda: next(seconds)))
         result = make_nas(task, tmp_path).search(NUM_TRIALS, max_seconds=4)
     assert len(result.scores) == 4
     assert result.stopped == "4 seconds were over"
