@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,14 +30,19 @@ class Journal:
     A line is on disk when the call that appends it returns, so that killing the process loses one evaluation at most.
 
     Args:
-        folder: where the file lies; it is made if need be.
+        folder: where the file lies; it is made if need be. None: nothing is written.
         header: what the trajectory of the search depends on, as JSON values.
 
     Raises:
         ValueError: where the file is of another search.
     """
 
-    def __init__(self, folder: str | os.PathLike, header: dict):
+    def __init__(self, folder: str | os.PathLike | None, header: dict):
+        self.path, self._trials, self._fresh = None, [], {}
+        if folder is not None:
+            self._open(folder, header)
+
+    def _open(self, folder: str | os.PathLike, header: dict) -> None:
         header = json.loads(json.dumps(header))
         self.path = Path(folder) / JOURNAL_FILE
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,49 +66,56 @@ class Journal:
                 break
         return lines
 
-    def trial(self, number: int, query: Query) -> Outcome | None:
-        """Returns the outcome of a trial that the journal has, or None.
+    def trial(self, number: int, query: Query, evaluate: Callable[[], Outcome]) -> Outcome:
+        """Returns the outcome of a trial: the one that the journal has, or else what `evaluate` returns.
 
-        Raises ValueError where its query was another one.
+        Raises ValueError where the journal's query was another one.
         """
         if number >= len(self._trials):
-            return None
+            outcome = evaluate()
+            self._append(_line_of(number, query, outcome))
+            return outcome
         line = self._trials[number]
         if line["arch"] != query.arch.tolist() or line["fidelity"] != int(query.fidelity):
             asked = query.arch.tolist()
             raise ValueError(f"Expected trial {number} of {self.path} to ask {asked}, got {line['arch']}.")
-        observation = Observation(_score(line), np.float32(line["cost"]), np.int32(line["seed"]))
+        observation = Observation(_from_json(line["score"]), np.float32(line["cost"]), np.int32(line["seed"]))
         return Outcome(observation, line["failure"])
 
-    def append_trial(self, number: int, query: Query, outcome: Outcome) -> None:
-        """Writes a finished trial."""
-        score, cost, seed = (value.item() for value in map(np.asarray, outcome.observation))
-        line = {
-            "trial": number,
-            "arch": query.arch.tolist(),
-            "fidelity": int(query.fidelity),
-            "score": None if np.isnan(score) else score,
-            "cost": cost,
-            "seed": seed,
-            "failure": outcome.failure,
-        }
-        self._append(line)
-
-    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32 | None:
-        """Returns the score of an architecture's evaluation `number` after the search, or None where it has none."""
+    def fresh_score(self, arch: np.ndarray, number: int, evaluate: Callable[[], np.float32]) -> np.float32:
+        """Returns the score of evaluation `number` of a finalist: the journal's, or else what `evaluate` returns."""
         name = (*arch.tolist(), number)
-        return _score({"score": self._fresh[name]}) if name in self._fresh else None
-
-    def append_fresh_score(self, arch: np.ndarray, number: int, score: np.float32) -> None:
-        """Writes the score of an architecture's evaluation `number` after the search."""
-        self._append({"fresh": number, "arch": arch.tolist(), "score": None if np.isnan(score) else float(score)})
+        if name in self._fresh:
+            return _from_json(self._fresh[name])
+        score = evaluate()
+        self._append({"fresh": number, "arch": arch.tolist(), "score": _to_json(score)})
+        return score
 
     def _append(self, line: dict) -> None:
+        if self.path is None:
+            return
         with open(self.path, "a") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
 
-def _score(line: dict) -> np.float32:
-    return np.float32(np.nan if line["score"] is None else line["score"])
+def _line_of(number: int, query: Query, outcome: Outcome) -> dict:
+    score, cost, seed = outcome.observation
+    return {
+        "trial": number,
+        "arch": query.arch.tolist(),
+        "fidelity": int(query.fidelity),
+        "score": _to_json(score),
+        "cost": float(cost),
+        "seed": int(seed),
+        "failure": outcome.failure,
+    }
+
+
+def _to_json(score: np.float32) -> float | None:
+    return None if np.isnan(score) else float(score)
+
+
+def _from_json(score: float | None) -> np.float32:
+    return np.float32(np.nan if score is None else score)

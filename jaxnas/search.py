@@ -1,5 +1,7 @@
 """The front door: a space, and data or a function of one's own, to the best network that a search finds."""
 
+import functools
+import numbers
 import os
 import time
 from collections.abc import Callable
@@ -17,9 +19,9 @@ from jaxnas.journal import Journal, Outcome
 from jaxnas.report.progress import progress_bars
 from jaxnas.result import Finalist, SearchResult
 from jaxnas.scorer import Scorer, evaluator_scorer, training_scorer
-from jaxnas.simulation import AskTell, Trials, check_arguments, paid_costs, run_key
+from jaxnas.simulation import AskTell, Trials, paid_costs, run_key
 from jaxnas.spaces.base import checked
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.strategies.base import Query, Strategy, checked_number
 from jaxnas.table import describe_space
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
@@ -67,10 +69,12 @@ class NAS:
         progress: bool = True,
     ):
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
-        self.objective = objective_of(objective)
+        self.objective = objective_of(str(objective))
         if (task is None) == (evaluator is None):
             raise ValueError(f"Expected a task or an evaluator, got {'neither' if task is None else 'both'}.")
         self.task = None if task is None else task_of(task)
+        if not isinstance(config, TrainConfig | None):
+            raise ValueError(f"Expected a TrainConfig, got {type(config).__name__}.")
         self.config = config
         if task is None:
             self._scorer = _scorer_of_evaluator(self.space, evaluator, self.objective, config)
@@ -95,12 +99,10 @@ class NAS:
             ValueError: on wrong numbers, or where the folder holds the journal of another search.
             RuntimeError: where all trials failed.
         """
-        check_arguments(self.strategy, num_trials=num_trials)
-        if num_finalists < 0:
-            raise ValueError(f"Expected num_finalists of 0 or more, got {num_finalists}.")
-        if max_seconds is not None and not max_seconds > 0:
-            raise ValueError(f"Expected max_seconds above 0, got {max_seconds}.")
-        journal = None if self.folder is None else Journal(self.folder, self._description(num_trials))
+        num_trials, num_finalists = _count("num_trials", num_trials, 1), _count("num_finalists", num_finalists, 0)
+        if max_seconds is not None:
+            checked_number("max_seconds", max_seconds, above=0)
+        journal = Journal(self.folder, self._description(num_trials))
         finalists = ()
         with progress_bars() if self.progress else nullcontext() as bars:
             trials, outcomes, stopped = self._trials(num_trials, max_seconds, journal, bars)
@@ -161,13 +163,9 @@ class NAS:
         cost = paid_costs(trials, price_list(self._scorer))
         return trials._replace(observation=trials.observation._replace(cost=cost)), outcomes, stopped
 
-    def _outcome(self, query: Query, key: jax.Array, number: int, journal: Journal | None) -> Outcome:
+    def _outcome(self, query: Query, key: jax.Array, number: int, journal: Journal) -> Outcome:
         checked(query.arch, self.space.decisions)
-        recorded = None if journal is None else journal.trial(number, query)
-        outcome = recorded or self._scorer.outcome(query, key)
-        if journal is not None and recorded is None:
-            journal.append_trial(number, query, outcome)
-        return outcome
+        return journal.trial(number, query, lambda: self._scorer.outcome(query, key))
 
     def _penalty(self, arch: np.ndarray) -> np.float32:
         """Returns the weighted size that the objective takes off a score."""
@@ -178,25 +176,19 @@ class NAS:
         )
 
     def _finalists(self, trials: Trials, outcomes, num_finalists: int, journal, bars) -> tuple[Finalist, ...]:
-        numbers = _best_trials(self.space, trials, num_finalists)
-        show = _bar(bars, "evaluating the best again", len(numbers) * NUM_FRESH)
+        best = _best_trials(self.space, trials, num_finalists)
+        show = _bar(bars, "evaluating the best again", len(best) * NUM_FRESH)
         finalists = []
-        for number in numbers:
+        for number in best:
             arch = trials.query.arch[0, number]
             fresh = []
             for count in range(NUM_FRESH):
-                fresh.append(self._fresh_score(arch, count, journal))
+                evaluate = functools.partial(self._scorer.fresh_score, arch, count)
+                fresh.append(journal.fresh_score(arch, count, evaluate))
                 show(len(finalists) * NUM_FRESH + len(fresh), "")
             score = float(outcomes[number].observation.score)
             finalists.append(Finalist(number, arch, score, float(self._penalty(arch)), np.asarray(fresh, np.float64)))
         return tuple(finalists)
-
-    def _fresh_score(self, arch: np.ndarray, number: int, journal: Journal | None) -> np.float32:
-        recorded = None if journal is None else journal.fresh_score(arch, number)
-        score = self._scorer.fresh_score(arch, number) if recorded is None else recorded
-        if journal is not None and recorded is None:
-            journal.append_fresh_score(arch, number, score)
-        return score
 
 
 def task_of(task) -> Task:
@@ -217,6 +209,12 @@ def config_for(task: Task, num_epochs: int | None = None) -> TrainConfig:
     default = TrainConfig()
     batch_size = min(default.batch_size, task.train.images.shape[1])
     return replace(default, num_epochs=num_epochs or default.num_epochs, batch_size=batch_size)
+
+
+def _count(name: str, value, smallest: int) -> int:
+    if not isinstance(value, numbers.Integral) or value < smallest:
+        raise ValueError(f"Expected {name} of {smallest} or more, got {value!r}.")
+    return int(value)
 
 
 def _scorer_of_evaluator(space, evaluator, objective: Objective, config) -> Scorer:

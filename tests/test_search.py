@@ -391,6 +391,7 @@ def test_a_strategy_with_two_objectives_is_given_sizes(task):
         ({"strategy": "evolution"}, "Expected a strategy of .* got 'evolution'; did you mean"),
         ({"strategy": 3}, "Expected a strategy: a name, a factory or a Strategy, got int"),
         ({"objective": "flops"}, "Expected an objective such as .* got 'flops'"),
+        ({"config": {"num_epochs": 3}}, "Expected a TrainConfig, got dict"),
         ({"config": replace(TINY, batch_size=1000)}, "Expected a batch_size up to the 48 training images, got 1000"),
     ],
     ids=str,
@@ -405,7 +406,8 @@ def test_wrong_arguments_say_what_was_expected(changes, message):
     ("arguments", "message"),
     [
         ({"num_trials": 0}, "Expected num_trials of 1 or more, got 0"),
-        ({"num_trials": 1, "max_seconds": 0}, "Expected max_seconds above 0, got 0"),
+        ({"num_trials": 1, "max_seconds": 0}, "Expected max_seconds to be a number above 0, got 0"),
+        ({"num_trials": "ten"}, "Expected num_trials of 1 or more, got 'ten'"),
         ({"num_trials": 1, "num_finalists": -1}, "Expected num_finalists of 0 or more, got -1"),
     ],
 )
