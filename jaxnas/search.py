@@ -23,7 +23,7 @@ JOURNAL_FILE = "journal.jsonl"
 class Found(NamedTuple):
     """What a search ends with: the incumbent, its accuracies, its size, and all trials ([1, T]).
 
-    The test accuracy is read once, here.
+    The test accuracy is read once, here; it is NaN where the task has no test images.
     """
 
     arch: np.ndarray
@@ -82,7 +82,8 @@ def _found(trials: Trials, bench: TrainingBenchmark) -> Found:
     task, config = bench.task, bench.config
     size = network_size(bench.space, config.skeleton, task.image_shape, task.num_classes, arch)
     accuracies = (
-        float(getattr(curves, split)[-1] / getattr(task, split).num_images) for split in ("validation", "test")
+        float(getattr(curves, split)[-1] / (getattr(task, split).num_images or np.nan))
+        for split in ("validation", "test")
     )
     return Found(arch, *accuracies, size, trials)
 
