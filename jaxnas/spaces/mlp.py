@@ -14,8 +14,9 @@ from jaxnas.spaces.base import Decision
 from jaxnas.spaces.enumerated import EnumeratedSpace
 
 SMALLEST_WIDTH = 8
-FIRST_WIDTH = 5
-"""The number of the decision on the width of the first layer: those before it are on the whole network."""
+NUM_LAYERS, ACTIVATION, INITIALIZER, REGULARIZER, DROPOUT, FIRST_WIDTH = range(6)
+"""The numbers of the decisions; the widths of all layers are the last ones."""
+_TRUNCATED = 0.87962566  # standard deviation of a normal distribution that is cut off at -2 and 2
 
 ACTIVATIONS: dict[str, Callable] = {
     "relu": jax.nn.relu,
@@ -24,13 +25,30 @@ ACTIVATIONS: dict[str, Callable] = {
     "gelu": jax.nn.gelu,
     "silu": jax.nn.silu,
 }
+
+
+def _random_normal(num_values, key, fan_in, fan_out):
+    return 0.05 * jax.random.normal(key, (num_values,))
+
+
+def _lecun_normal(num_values, key, fan_in, fan_out):
+    return jax.random.truncated_normal(key, -2, 2, (num_values,)) / (_TRUNCATED * jnp.sqrt(fan_in))
+
+
+def _glorot_uniform(num_values, key, fan_in, fan_out):
+    return jax.random.uniform(key, (num_values,), minval=-1, maxval=1) * jnp.sqrt(6 / (fan_in + fan_out))
+
+
 INITIALIZERS: dict[str, Callable] = {
-    "random_normal": jax.nn.initializers.normal(0.05),
-    "lecun_normal": jax.nn.initializers.lecun_normal(),
-    "glorot_uniform": jax.nn.initializers.glorot_uniform(),
-    "he_normal": jax.nn.initializers.he_normal(),
+    "random_normal": _random_normal,
+    "lecun_normal": _lecun_normal,
+    "glorot_uniform": _glorot_uniform,
 }
-"""Functions `(key, shape) -> array` of initial kernels; biases start at zero."""
+"""Functions `(num_values, key, fan_in, fan_out) -> float32[num_values]` of initial kernels; biases start at zero.
+
+`random_normal` has a standard deviation of 0.05; `lecun_normal` (LeCun, Bottou, Orr and Mueller, "Efficient BackProp",
+1998) and `glorot_uniform` (Glorot and Bengio, AISTATS 2010) are those of Flax. The fans may be traced.
+"""
 REGULARIZERS = ("none", "l1", "l2")
 STRENGTH = 1e-4
 """A regulariser adds this times the sum of absolute (l1) or squared (l2) kernels to the loss."""
@@ -117,7 +135,7 @@ class MLPSpace:
 
     def _num_present(self, arch: jax.Array) -> jax.Array:
         """Returns how many decisions count, those before the width of the first absent layer."""
-        return FIRST_WIDTH + 1 + jnp.asarray(arch)[0]
+        return FIRST_WIDTH + 1 + jnp.asarray(arch)[NUM_LAYERS]
 
     def index(self, arch: jax.Array) -> jax.Array:
         """Returns the row of an architecture in the enumeration of the space, int32[].
