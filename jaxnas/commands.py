@@ -4,6 +4,7 @@ import json
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -130,13 +131,13 @@ def search(options) -> int:
     """Searches by training, shows progress, and prints, trains, saves and draws the best architecture."""
     from jaxnas import graph
     from jaxnas.report.figures import save
-    from jaxnas.search import NAS, config_for
+    from jaxnas.search import NAS
     from jaxnas.tasks.base import SPLITS
     from jaxnas.train import use_compilation_cache
 
     use_compilation_cache()
     space, task = catalog.space(options.space), catalog.task(options.task)
-    strategy, config = catalog.strategy(options.strategy), config_for(task, options.epochs)
+    strategy, config = catalog.strategy(options.strategy), _config(options, space, task)
     default = f"jaxnas-searches/{space.name}-{task.name}-{options.strategy.rpartition(':')[2]}-{options.trials}"
     folder = _writable(Path(options.out or default))
     nas = NAS(
@@ -160,7 +161,6 @@ def search(options) -> int:
 def build(options) -> int:
     """Trains a space on a task and writes the table."""
     from jaxnas.build.driver import build as build_table
-    from jaxnas.search import config_for
 
     space, task = catalog.space(options.space), catalog.task(options.task)
     folder = _writable(Path(options.out or f"jaxnas-tables/{space.name}-{task.name}-v0"))
@@ -175,7 +175,7 @@ def build(options) -> int:
             options.space,
             options.task,
             folder,
-            config=config_for(task, options.epochs),
+            config=_config(options, space, task),
             num_seeds=options.seeds,
             limit=options.limit,
             num_processes=options.processes,
@@ -250,6 +250,14 @@ def report(options) -> int:
     read_summary(options.folder)
     print(f"Report: {write_page(_writable(Path(options.folder)))}")
     return 0
+
+
+def _config(options, space, task):
+    """Returns the default training with the epochs asked for."""
+    from jaxnas.train import default_config
+
+    default = default_config(space, task)
+    return replace(default, num_epochs=options.epochs or default.num_epochs)
 
 
 def _writable(folder: Path) -> Path:

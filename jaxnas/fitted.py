@@ -13,7 +13,10 @@ from flax import nnx
 
 import jaxnas
 from jaxnas import catalog
-from jaxnas.network.model import Network, Skeleton
+from jaxnas.network.mlp import Perceptron
+from jaxnas.network.model import Network
+from jaxnas.recipe import config_from_dict
+from jaxnas.spaces.mlp import MLPSpace
 from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.train import TrainConfig, fit
 
@@ -192,7 +195,7 @@ def fit_model(space, arch, task: Task, config: TrainConfig, seed: int = 0) -> Fi
 def _untrained(description: dict, space) -> FittedModel:
     """Returns the model of a description, with arrays that are yet to be replaced."""
     space = _space_of(description, space)
-    config = TrainConfig(**description["config"] | {"skeleton": Skeleton(**description["config"]["skeleton"])})
+    config = config_from_dict(description["config"])
     arrays = (np.asarray(description[name]) for name in ("mean", "deviation", "classes"))
     inputs = Inputs(tuple(description["shape"]), *arrays)
     arch = tuple(description["arch"])
@@ -209,6 +212,8 @@ def _restored(description: dict, space, arrays: dict) -> FittedModel:
 
 def network_of(space, config: TrainConfig, shape: tuple[int, ...], num_classes: int, arch: tuple[int, ...]):
     """Returns the untrained network of an architecture, a Flax module that takes examples of a shape."""
+    if isinstance(space, MLPSpace):
+        return Perceptron(space, shape, num_classes, arch, key=None)
     return Network(space, config.skeleton, shape, num_classes, arch, key=jax.random.key(0))
 
 

@@ -194,6 +194,6 @@ def fit(space: MLPSpace, arch: np.ndarray, task: Task, config: TrainConfig, seed
     splits = jax.device_put((task.train, task.validation, task.test))
     seeds = jnp.asarray([seed], jnp.int32)
     curves, arrays = _train_seeds(space, config, task.num_classes, jnp.asarray(arch), seeds, splits)
-    network = mlp.Perceptron(space, task.image_shape, task.num_classes, arch, key=jax.random.key(0))
+    network = mlp.Perceptron(space, task.image_shape, task.num_classes, arch, key=None)
     network.assign(jax.tree.map(lambda values: values[0], arrays))
     return network, jax.tree.map(lambda values: values[0], jax.device_get(curves))

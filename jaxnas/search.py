@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 
 import jax
 import numpy as np
@@ -25,7 +24,7 @@ from jaxnas.strategies.base import Query, Strategy, checked_number
 from jaxnas.table import describe_space
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
-from jaxnas.train import TrainConfig
+from jaxnas.train import TrainConfig, default_config
 
 NUM_FRESH = 3
 """How often each finalist is evaluated after the search."""
@@ -79,7 +78,7 @@ class NAS:
         if task is None:
             self._scorer = _scorer_of_evaluator(self.space, evaluator, self.objective, config)
         else:
-            self.config = config or config_for(self.task)
+            self.config = config or default_config(self.space, self.task)
             self._scorer = training_scorer(TrainingBenchmark(self.space, self.task, self.config))
         self.strategy = _strategy_of(strategy, self._scorer, self.objective)
         self.seed, self.folder, self.progress = seed, folder, progress
@@ -202,13 +201,6 @@ def task_of(task) -> Task:
     raise ValueError(
         f"Expected a task: a Task, a name, a path of an .npz file, or arrays (X, y), got {type(task).__name__}."
     )
-
-
-def config_for(task: Task, num_epochs: int | None = None) -> TrainConfig:
-    """Returns the default training, with smaller batches where there are too few images."""
-    default = TrainConfig()
-    batch_size = min(default.batch_size, task.train.images.shape[1])
-    return replace(default, num_epochs=num_epochs or default.num_epochs, batch_size=batch_size)
 
 
 def _count(name: str, value, smallest: int) -> int:

@@ -1,14 +1,18 @@
 """Neural architecture search as a classifier of scikit-learn."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from jaxnas.search import NAS, config_for
+from jaxnas import catalog
+from jaxnas.search import NAS
 from jaxnas.spaces.mlp import MLPSpace
 from jaxnas.tasks.base import Split, normalized
+from jaxnas.train import default_config
 
 VALIDATION_SHARE = 0.2
 
@@ -57,11 +61,12 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
         random = check_random_state(self.random_state)
         task = _task_of(X, labels, _validation_members(labels, random))
         space = MLPSpace(max_layers=3, max_units=64) if self.space is None else self.space
+        space = catalog.space(space) if isinstance(space, str) else space
         nas = NAS(
             space,
             task,
             strategy=self.strategy,
-            config=config_for(task, self.num_epochs),
+            config=replace(default_config(space, task), num_epochs=self.num_epochs),
             seed=int(random.randint(2**31 - 1)),
             progress=False,
         )

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -11,10 +12,11 @@ from sklearn.datasets import load_digits
 
 import jaxnas as jn
 from jaxnas.fitted import MODEL_FILE, PREDICTION_BATCH, FittedModel, fit_model
+from jaxnas.train import default_config
 
 SPACE = jn.MLPSpace(max_layers=2, max_units=16)
 ARCH = SPACE.arch_at(5)
-CONFIG = jn.TrainConfig(num_epochs=8)
+CONFIG = replace(default_config(SPACE), num_epochs=8)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ def test_labels_may_be_strings():
     names = np.repeat(["night", "day"], 60)
     values = np.where(names == "day", 9.0, 3.0)[:, None, None] + random.randn(120, 4, 4)
     task = jn.task_from_arrays(values, names)
-    model = fit_model(SPACE, ARCH, task, jn.TrainConfig(num_epochs=8, batch_size=16))
+    model = fit_model(SPACE, ARCH, task, replace(CONFIG, batch_size=16))
     assert model.inputs.classes.tolist() == ["day", "night"]
     assert model.score(values, names) > 0.95
 

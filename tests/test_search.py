@@ -425,8 +425,10 @@ def test_a_strategy_of_another_space_is_refused(task):
 
 SCRIPT = """
 import os, signal, sys
+from dataclasses import replace
 import jaxnas as jn
 from jaxnas import benchmark
+from jaxnas.train import default_config
 
 kind, folder, num_calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
@@ -446,7 +448,8 @@ if kind == "evaluator":
     nas = jn.NAS(space, evaluator=counted(lambda arch: sum(map(ord, repr(arch))) % 101), **arguments)
 else:
     benchmark.evaluate = counted(benchmark.evaluate)
-    nas = jn.NAS(space, "digits", config=jn.TrainConfig(num_epochs=1), **arguments)
+    config = replace(default_config(space), num_epochs=1)
+    nas = jn.NAS(space, "digits", config=config, **arguments)
 result = nas.search(6)
 print(result.history.to_csv(), result, sep="")
 """

@@ -286,15 +286,16 @@ class Perceptron(nnx.Module):
         dropout: the share of units that are dropped after each hidden layer in training.
     """
 
-    def __init__(self, space: MLPSpace, image_shape: tuple[int, ...], num_classes: int, arch, *, key: jax.Array):
-        """Makes the network with the initial parameters that a training with this key starts from."""
+    def __init__(self, space: MLPSpace, image_shape: tuple[int, ...], num_classes: int, arch, *, key: jax.Array | None):
+        """Makes the network with the initial parameters that a training with this key starts from; None: with zeros."""
         shapes = Shapes(space, math.prod(image_shape), num_classes)
         values = space.decode(arch)
         self.activation, self.dropout = values["activation"], values["dropout"]
         sizes = (shapes.num_features, *values["layers"], num_classes)
-        rngs = nnx.Rngs(0)
-        self.layers = nnx.List([nnx.Linear(*pair, rngs=rngs) for pair in itertools.pairwise(sizes)])
-        self.assign(make_arrays(shapes, jnp.asarray(arch), key))
+        zeros, rngs = nnx.initializers.zeros_init(), nnx.Rngs(0)
+        self.layers = nnx.List([nnx.Linear(*pair, kernel_init=zeros, rngs=rngs) for pair in itertools.pairwise(sizes)])
+        if key is not None:
+            self.assign(make_arrays(shapes, jnp.asarray(arch), key))
 
     def assign(self, arrays: Arrays) -> None:
         """Takes over the parameters of a training of this architecture, without the axis S."""
