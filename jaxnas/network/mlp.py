@@ -154,13 +154,15 @@ def train_logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, 
     layout = make_layout(shapes, arch)
     functions = [functools.partial(_with_slope, ACTIVATIONS[name]) for name in shapes.space.activations]
     first, hidden, last = _branches(shapes, _multiply)
+    draw_scales = functools.partial(_draw_scales, (*x.shape[:2], shapes.width))
     keep = 1 - jnp.asarray(shapes.space.dropout_rates, jnp.float32)[arch[DROPOUT]]
 
     def layer(number, x, scratch, choice, branches):
         x = jax.lax.switch(choice, branches, x, arrays.kernels, layout.offsets[number])
         y, slope = jax.lax.switch(arch[ACTIVATION], functions, x + _bias(arrays, number))
         if any(shapes.space.dropout_rates):
-            y, slope = jax.lax.cond(keep < 1, _drop, lambda values, *others: values, (y, slope), keep, keys, number)
+            scale = jax.lax.cond(keep < 1, draw_scales, lambda *others: jnp.ones_like(y), keep, keys, number)
+            y, slope = y * scale, slope * scale
         at = (number, 0, 0, 0)
         outputs = jax.lax.dynamic_update_slice(scratch.outputs, y[None], at)
         return y, scratch._replace(
@@ -255,13 +257,13 @@ def _multiply(width: int, fan_in: int, fan_out: int, x, kernels, start) -> jax.A
 
 def _outer(width: int, fan_in: int, fan_out: int, x, g, kernels, start) -> tuple[jax.Array, jax.Array]:
     """Returns the gradient of a kernel, padded to that of the largest width, and `g` itself."""
-    kernel = jnp.swapaxes(x[..., :fan_in], 1, 2) @ g[..., :fan_out]
+    kernel = jnp.einsum("sni,snj->sij", x[..., :fan_in], g[..., :fan_out])
     return _padded(kernel.reshape(len(kernels), -1), max(fan_in, width) * width), g
 
 
 def _multiply_back(width: int, fan_in: int, fan_out: int, x, g, kernels, start) -> tuple[jax.Array, jax.Array]:
     """Returns the gradient of a kernel, padded to the largest, and that of the inputs."""
-    before = g[..., :fan_out] @ jnp.swapaxes(_kernel(kernels, start, fan_in, fan_out), 1, 2)
+    before = jnp.einsum("snj,sij->sni", g[..., :fan_out], _kernel(kernels, start, fan_in, fan_out))
     return _outer(width, fan_in, fan_out, x, g, kernels, start)[0], _padded(before, width)
 
 
@@ -269,12 +271,10 @@ def _with_slope(function: Callable, x: jax.Array) -> tuple[jax.Array, jax.Array]
     return jax.jvp(function, (x,), (jnp.ones_like(x),))
 
 
-def _drop(values: tuple[jax.Array, jax.Array], keep, keys, number) -> tuple[jax.Array, jax.Array]:
-    """Returns the outputs and slopes of a layer, those of dropped units zero and the others' scaled up."""
-    shape = values[0].shape[1:]
-    bits = jax.vmap(lambda key: jax.random.bits(jax.random.fold_in(key, number), shape, jnp.uint32))(keys)
-    scale = jnp.where((bits >> 8).astype(jnp.float32) < keep * 2**24, 1 / keep, 0)
-    return values[0] * scale, values[1] * scale
+def _draw_scales(shape: tuple[int, ...], keep, keys, number) -> jax.Array:
+    """Returns what a layer's units are multiplied by, float32[S, N, W]: 0 where dropped, 1 / keep otherwise."""
+    bits = jax.vmap(lambda key: jax.random.bits(jax.random.fold_in(key, number), shape[1:], jnp.uint32))(keys)
+    return jnp.where((bits >> 8).astype(jnp.float32) < keep * 2**24, 1 / keep, 0)
 
 
 class Perceptron(nnx.Module):
