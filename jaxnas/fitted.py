@@ -81,7 +81,8 @@ class FittedModel:
             ValueError: on another shape, or values that are no finite numbers.
         """
         examples = _checked_examples(X, self.inputs.shape)
-        return self._probabilities((examples - self.inputs.mean) / self.inputs.deviation)
+        mean, deviation = (np.asarray(value, np.float32) for value in (self.inputs.mean, self.inputs.deviation))
+        return self._probabilities((examples - mean) / deviation)
 
     def predict(self, X) -> np.ndarray:  # noqa: N803
         """Returns the most probable class of each example, [n]. Arguments as of `predict_proba`."""
@@ -123,7 +124,7 @@ class FittedModel:
     def _probabilities(self, examples: np.ndarray) -> np.ndarray:
         logits = np.zeros((len(examples), len(self.inputs.classes)))
         for start in range(0, len(examples), PREDICTION_BATCH):
-            batch = np.asarray(examples[start : start + PREDICTION_BATCH], np.float32)
+            batch = examples[start : start + PREDICTION_BATCH]
             padding = [(0, PREDICTION_BATCH - len(batch))] + [(0, 0)] * (batch.ndim - 1)
             logits[start : start + PREDICTION_BATCH] = self._logits(np.pad(batch, padding))[: len(batch)]
         exponentials = np.exp(logits - logits.max(-1, keepdims=True))
@@ -231,7 +232,7 @@ def _checked_examples(examples, shape: tuple[int, ...]) -> np.ndarray:
         raise ValueError(f"Expected examples of shape [n, {', '.join(map(str, shape))}], got {list(examples.shape)}.")
     if not np.isfinite(examples).all():
         raise ValueError("Expected finite examples, got NaN or infinite values; replace or drop those examples.")
-    return examples
+    return examples.astype(np.float32)
 
 
 def _fields(space) -> dict | None:
