@@ -128,7 +128,7 @@ def _front_table(fronts: dict):
 
 
 def search(options) -> int:
-    """Searches by training, shows progress, and prints and draws the best cell."""
+    """Searches by training, shows progress, and prints the best architecture; a cell is drawn."""
     from jaxnas import graph
     from jaxnas.benchmark import TrainingBenchmark, strategy_for
     from jaxnas.search import search as search_by_training
@@ -136,7 +136,7 @@ def search(options) -> int:
 
     use_compilation_cache()
     space, task = catalog.space(options.space), catalog.task(options.task)
-    bench = TrainingBenchmark(space, task, _config(options, task))
+    bench = TrainingBenchmark(space, task, _config(options, space, task))
     strategy = strategy_for(catalog.strategy(options.strategy), bench)
     default = f"jaxnas-searches/{space.name}-{task.name}-{strategy.name}-{options.trials}"
     folder = _writable(Path(options.out or default))
@@ -149,14 +149,16 @@ def search(options) -> int:
         found = search_by_training(
             strategy, bench, num_trials=options.trials, folder=folder, seed=options.seed, progress=progress
         )
-    cell = folder / "best.svg"
-    cell.write_text(graph.draw(space.graph(found.arch)))
+    drawn = ""
+    if hasattr(space, "graph"):
+        (folder / "best.svg").write_text(graph.draw(space.graph(found.arch)))
+        drawn = f"Drawn in {folder / 'best.svg'}, all"
     print(f"architecture  {space.to_str(found.arch)}")
     print(f"validation    {100 * found.validation:.2f} %")
     print(f"test          {100 * found.test:.2f} %")
     print(f"parameters    {found.size.num_parameters:,}")
     print(f"FLOPs         {found.size.num_flops:,}")
-    print(f"Drawn in {cell}, all trials in {folder / 'journal.jsonl'}")
+    print(f"{drawn or 'All'} trials in {folder / 'journal.jsonl'}")
     return 0
 
 
@@ -177,7 +179,7 @@ def build(options) -> int:
             options.space,
             options.task,
             folder,
-            config=_config(options, task),
+            config=_config(options, space, task),
             num_seeds=options.seeds,
             limit=options.limit,
             num_processes=options.processes,
@@ -218,9 +220,9 @@ def verify(options) -> int:
 def show(options) -> int:
     """Prints an architecture's decisions, size and class, and draws its cell."""
     from jaxnas import graph
-    from jaxnas.network.model import Skeleton
     from jaxnas.network.size import network_size
-    from jaxnas.spaces.base import checked
+    from jaxnas.spaces.base import MAX_ROWS, checked
+    from jaxnas.train import default_config
 
     space, task = catalog.space(options.space), catalog.task(options.task)
     if options.arch.isdecimal():
@@ -229,12 +231,15 @@ def show(options) -> int:
         arch = space.arch_at(int(options.arch))
     else:
         arch = space.from_str(options.arch)
+    if options.out and not hasattr(space, "graph"):
+        raise ValueError(f"Expected a space of cells to draw one, got {space.name}.")
     if options.out:
         _writable(Path(options.out).parent)
         Path(options.out).write_text(graph.draw(space.graph(arch)))
-    size = network_size(space, Skeleton(), task.image_shape, task.num_classes, arch)
+    size = network_size(space, default_config(space).skeleton, task.image_shape, task.num_classes, arch)
     print(f"architecture  {space.to_str(arch)}")
-    print(f"row           {int(space.index(arch)):,} of {space.num_architectures:,}")
+    if space.num_architectures < MAX_ROWS:
+        print(f"row           {int(space.index(arch)):,} of {space.num_architectures:,}")
     for name, value in space.decode(arch).items():
         print(f"  {name:11} {value}")
     representative = space.canonical(arch)
@@ -254,13 +259,12 @@ def report(options) -> int:
     return 0
 
 
-def _config(options, task):
-    """Returns the default training with the epochs asked for, and smaller batches where there are too few images."""
-    from jaxnas.train import TrainConfig
+def _config(options, space, task):
+    """Returns the default training with the epochs asked for."""
+    from jaxnas.train import default_config
 
-    default = TrainConfig()
-    batch_size = min(default.batch_size, task.train.images.shape[1])
-    return replace(default, num_epochs=options.epochs or default.num_epochs, batch_size=batch_size)
+    default = default_config(space, task)
+    return replace(default, num_epochs=options.epochs or default.num_epochs)
 
 
 def _writable(folder: Path) -> Path:
