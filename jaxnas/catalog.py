@@ -11,6 +11,7 @@ from jaxnas.spaces.base import unknown_name
 SPACES = {
     "nb201": "jaxnas.spaces.cell:NB201",
     "mlp": "jaxnas.spaces.mlp:MLP",
+    "mlp-small": "jaxnas.spaces.mlp:SMALL_MLP",
 }
 TASKS = {
     "digits": "jaxnas.tasks.digits:digits",

@@ -148,7 +148,8 @@ def search(options) -> int:
     if result.stopped:
         raise KeyboardInterrupt
     model = result.train()
-    print(f"accuracies: {', '.join(f'{split} {100 * model.score(split):.2f} %' for split in SPLITS)}")
+    splits = (split for split in SPLITS if getattr(task, split).num_images)
+    print(f"accuracies: {', '.join(f'{split} {100 * model.score(split):.2f} %' for split in splits)}")
     model.save(folder / "model")
     save(result.plot(), folder / "search.svg")
     result.history.to_csv(folder / "history.csv")
@@ -216,9 +217,9 @@ def verify(options) -> int:
 def show(options) -> int:
     """Prints an architecture's decisions, size and class, and draws its cell."""
     from jaxnas import graph
-    from jaxnas.network.model import Skeleton
     from jaxnas.network.size import network_size
-    from jaxnas.spaces.base import checked
+    from jaxnas.spaces.base import MAX_ROWS, checked
+    from jaxnas.train import default_config
 
     space, task = catalog.space(options.space), catalog.task(options.task)
     if options.arch.isdecimal():
@@ -227,12 +228,15 @@ def show(options) -> int:
         arch = space.arch_at(int(options.arch))
     else:
         arch = space.from_str(options.arch)
+    if options.out and not hasattr(space, "graph"):
+        raise ValueError(f"Expected a space of cells to draw one, got {space.name}.")
     if options.out:
         _writable(Path(options.out).parent)
         Path(options.out).write_text(graph.draw(space.graph(arch)))
-    size = network_size(space, Skeleton(), task.image_shape, task.num_classes, arch)
+    size = network_size(space, default_config(space).skeleton, task.image_shape, task.num_classes, arch)
     print(f"architecture  {space.to_str(arch)}")
-    print(f"row           {int(space.index(arch)):,} of {space.num_architectures:,}")
+    if space.num_architectures < MAX_ROWS:
+        print(f"row           {int(space.index(arch)):,} of {space.num_architectures:,}")
     for name, value in space.decode(arch).items():
         print(f"  {name:11} {value}")
     representative = space.canonical(arch)

@@ -81,8 +81,7 @@ class FittedModel:
             ValueError: on another shape, or values that are no finite numbers.
         """
         examples = _checked_examples(X, self.inputs.shape)
-        mean, deviation = (np.asarray(value, np.float32) for value in (self.inputs.mean, self.inputs.deviation))
-        return self._probabilities((examples - mean) / deviation)
+        return self._probabilities((examples - self.inputs.mean) / self.inputs.deviation)
 
     def predict(self, X) -> np.ndarray:  # noqa: N803
         """Returns the most probable class of each example, [n]. Arguments as of `predict_proba`."""
@@ -124,7 +123,7 @@ class FittedModel:
     def _probabilities(self, examples: np.ndarray) -> np.ndarray:
         logits = np.zeros((len(examples), len(self.inputs.classes)))
         for start in range(0, len(examples), PREDICTION_BATCH):
-            batch = examples[start : start + PREDICTION_BATCH]
+            batch = examples[start : start + PREDICTION_BATCH].astype(np.float32)
             padding = [(0, PREDICTION_BATCH - len(batch))] + [(0, 0)] * (batch.ndim - 1)
             logits[start : start + PREDICTION_BATCH] = self._logits(np.pad(batch, padding))[: len(batch)]
         exponentials = np.exp(logits - logits.max(-1, keepdims=True))
@@ -197,12 +196,17 @@ def _untrained(description: dict, space) -> FittedModel:
     """Returns the model of a description, with arrays that are yet to be replaced."""
     space = _space_of(description, space)
     config = config_from_dict(description["config"])
-    arrays = (np.asarray(description[name]) for name in ("mean", "deviation", "classes"))
-    inputs = Inputs(tuple(description["shape"]), *arrays)
+    mean, deviation = (_number_or_array(description[name]) for name in ("mean", "deviation"))
+    inputs = Inputs(tuple(description["shape"]), mean, deviation, np.asarray(description["classes"]))
     arch = tuple(description["arch"])
     network = network_of(space, config, inputs.shape, len(inputs.classes), arch)
     task = None if description["task"] is None else TaskName(*description["task"])
     return FittedModel(network, space, arch, config, inputs, task)
+
+
+def _number_or_array(value: float | list) -> float | np.ndarray:
+    """Returns what images were normalised by: a Python number, which keeps their float32, or an array."""
+    return np.asarray(value) if isinstance(value, list) else value
 
 
 def _restored(description: dict, space, arrays: dict) -> FittedModel:

@@ -23,7 +23,7 @@ from jaxnas.spaces.mlp import REGULARIZER, STRENGTH, MLPSpace
 from jaxnas.tasks.base import Split, Task
 
 DEFAULT_CONFIG = TrainConfig(
-    num_epochs=50, batch_size=32, learning_rate=0.05, momentum=0.9, weight_decay=0.0, skeleton=None
+    num_epochs=30, batch_size=32, learning_rate=0.1, momentum=0.9, weight_decay=0.0, skeleton=None
 )
 """Regularisation is the architecture's, so that there is no weight decay besides."""
 

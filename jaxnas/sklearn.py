@@ -86,7 +86,8 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):  # noqa: N803
         """Returns the most probable class of each sample, [n]."""
-        return self.classes_[self.predict_proba(X).argmax(-1)]
+        best = self.predict_proba(X).argmax(-1)
+        return self.classes_[best]
 
 
 def _validation_members(labels: np.ndarray, random: np.random.RandomState) -> np.ndarray:

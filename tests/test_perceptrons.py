@@ -7,17 +7,14 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
-from conftest import SMALL, SMALL_MLP, TINY, make_task
 from flax import nnx
 
 import jaxnas as jn
 from jaxnas import perceptrons
 from jaxnas.network import mlp
 from jaxnas.network.mlp import Arrays, Perceptron, Shapes
-from jaxnas.spaces.mlp import INITIALIZERS, MLPSpace
-from jaxnas.train import default_config, default_plan, evaluate, fit
+from jaxnas.spaces.mlp import MLPSpace
 
 SPACE = MLPSpace(
     3,

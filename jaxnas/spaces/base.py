@@ -16,6 +16,8 @@ import numpy as np
 from jaxnas import prng
 
 MAX_ENUMERABLE = 2_000_000
+MAX_ROWS = 2**31
+"""Architectures of a space of fewer have row numbers."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def radix_weights(decisions: tuple[Decision, ...]) -> np.ndarray:
 
     Raises ValueError past 2**31 rows.
     """
-    if num_combinations(decisions) >= 2**31:
+    if num_combinations(decisions) >= MAX_ROWS:
         raise ValueError(
             f"Expected a space of fewer than 2**31 architectures to number them, got {num_combinations(decisions):,}."
         )
