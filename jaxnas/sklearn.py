@@ -11,10 +11,22 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from jaxnas import catalog
 from jaxnas.search import NAS
 from jaxnas.spaces.mlp import MLPSpace
-from jaxnas.tasks.base import Split, normalized
-from jaxnas.train import default_config
+from jaxnas.tasks.base import Split, Task, normalized
+from jaxnas.train import TrainConfig, default_config
 
 VALIDATION_SHARE = 0.2
+DEFAULT_SPACE = MLPSpace(
+    max_layers=2,
+    max_units=64,
+    activations=("relu", "tanh"),
+    initializers=("lecun_normal", "glorot_uniform"),
+    regularizers=("none", "l2"),
+    dropout_rates=(0.0, 0.25),
+)
+"""Shallow networks, all of which a few samples can train."""
+MIN_STEPS = 32
+"""Steps of an epoch that batches are made smaller for, down to `MIN_BATCH` samples."""
+MIN_BATCH = 4
 
 
 class NASClassifier(ClassifierMixin, BaseEstimator):
@@ -24,7 +36,7 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
     trained on the rest. Features are normalised by its means and standard deviations.
 
     Args:
-        space: a search space or its name; by default multilayer perceptrons of up to three layers of 64 units.
+        space: a search space or its name; by default multilayer perceptrons of one or two layers of up to 64 units.
         num_trials: how many architectures are trained.
         num_epochs: epochs of a training.
         strategy: as of `jaxnas.NAS`.
@@ -60,13 +72,13 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"Expected two or more classes, got {len(self.classes_)} class.")
         random = check_random_state(self.random_state)
         task = _task_of(X, labels, _validation_members(labels, random))
-        space = MLPSpace(max_layers=3, max_units=64) if self.space is None else self.space
+        space = DEFAULT_SPACE if self.space is None else self.space
         space = catalog.space(space) if isinstance(space, str) else space
         nas = NAS(
             space,
             task,
             strategy=self.strategy,
-            config=replace(default_config(space, task), num_epochs=self.num_epochs),
+            config=_config_of(space, task, self.num_epochs),
             seed=int(random.randint(2**31 - 1)),
             progress=False,
         )
@@ -105,7 +117,13 @@ def _validation_members(labels: np.ndarray, random: np.random.RandomState) -> np
     return chosen
 
 
-def _task_of(samples: np.ndarray, labels: np.ndarray, chosen: np.ndarray):
+def _config_of(space, task: Task, num_epochs: int) -> TrainConfig:
+    default, num_samples = default_config(space, task), len(task.train.labels)
+    batch_size = min(default.batch_size, max(num_samples // MIN_STEPS, MIN_BATCH), num_samples)
+    return replace(default, num_epochs=num_epochs, batch_size=batch_size)
+
+
+def _task_of(samples: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> Task:
     parts = {
         split: Split(samples[members][None], labels[members])
         for split, members in (("train", ~chosen), ("validation", chosen), ("test", np.zeros(len(labels), bool)))

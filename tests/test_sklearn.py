@@ -11,7 +11,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-import jaxnas as jn
 from jaxnas.sklearn import NASClassifier, _validation_members
 
 X, Y = load_iris(return_X_y=True)
@@ -20,7 +19,7 @@ NAMES = np.asarray(["setosa", "versicolor", "virginica"])[Y]
 
 @pytest.fixture(scope="module")
 def fitted() -> NASClassifier:
-    return NASClassifier(num_trials=3, num_epochs=30, random_state=0).fit(X, NAMES)
+    return NASClassifier(num_trials=3, num_epochs=20, random_state=0).fit(X, NAMES)
 
 
 @pytest.mark.slow
@@ -45,7 +44,7 @@ def test_a_pickled_one_and_an_equal_one_predict_the_same(fitted):
 
 
 def test_it_is_part_of_a_pipeline_and_of_cross_validation():
-    classifier = NASClassifier(jn.MLPSpace(max_layers=1, max_units=16), num_trials=2, num_epochs=30, random_state=0)
+    classifier = NASClassifier(num_trials=2, num_epochs=20, random_state=0)
     scores = cross_val_score(make_pipeline(StandardScaler(), classifier), X, Y, cv=2)
     assert scores.mean() > 0.8
 
