@@ -403,6 +403,32 @@ def test_wrong_arguments_say_what_was_expected(changes, message):
         jn.NAS(**arguments | changes).search(1)
 
 
+def data(shape, num_samples=100, **changes) -> dict:
+    values = np.random.RandomState(0).randn(num_samples, *shape)
+    return {"X": values, "y": np.arange(num_samples) % 2} | changes
+
+
+@pytest.mark.parametrize("shape", [(5,), (6, 6)], ids=["vectors", "images"])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"X": np.nan}, "Expected finite images, got NaN or infinite values; replace or drop"),
+        ({"X": "word"}, "Expected images of numbers, got .*; turn words into numbers"),
+        ({"y": np.zeros(100)}, "Expected labels of two or more classes, got 1; add examples"),
+        ({"y": np.arange(99)}, r"Expected one label for each of 100 images, got labels of shape \[99\]"),
+        ({"y": np.full(100, np.nan)}, "Expected labels that are classes, .* got NaN or fractions; drop or bin"),
+        ({"num_samples": 30}, "Expected 10 or more validation images, got 6; add data, or split"),
+    ],
+    ids=["nan", "strings", "one class", "shapes", "nan labels", "too few"],
+)
+def test_wrong_data_say_what_to_do(changes, message, shape):
+    if isinstance(changes.get("X"), str | float):
+        changes = {"X": np.full((100, *shape), changes["X"])}
+    given = data(shape, **changes)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        jn.NAS(jn.MLPSpace(), (given["X"], given["y"]))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

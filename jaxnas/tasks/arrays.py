@@ -51,14 +51,20 @@ def task_from_arrays(images, labels, split=None, *, name: str = "mine", card: st
         raise ValueError(
             f"Expected one label for each of {len(images)} images, got labels of shape {list(labels.shape)}."
         )
+    if labels.dtype.kind == "f" and not (labels == np.round(labels)).all():
+        raise ValueError(
+            "Expected labels that are classes, integers or strings, got NaN or fractions; drop or bin them."
+        )
     classes, labels = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"Expected labels of two or more classes, got {len(classes)}.")
+        raise ValueError(f"Expected labels of two or more classes, got {len(classes)}; add examples of another class.")
     split = _random_split(labels) if split is None else _checked_split(split, len(images))
     parts = {part: Split(images[split == part][None], labels[split == part]) for part in SPLITS}
     for part, (_, part_labels) in parts.items():
         if len(part_labels) < MIN_IMAGES:
-            raise ValueError(f"Expected {MIN_IMAGES} or more {part} images, got {len(part_labels)}.")
+            raise ValueError(
+                f"Expected {MIN_IMAGES} or more {part} images, got {len(part_labels)}; add data, or split otherwise."
+            )
     if not set(labels) <= set(parts["train"].labels):
         raise ValueError("Expected training images of every class, got classes without any.")
     if parts["train"].images.std() == 0:
@@ -75,7 +81,9 @@ def task_from_arrays(images, labels, split=None, *, name: str = "mine", card: st
 def _checked_images(images) -> np.ndarray:
     images = np.asarray(images)
     if images.dtype.kind not in "biuf":
-        raise ValueError(f"Expected images of numbers, got {images.dtype}.")
+        raise ValueError(
+            f"Expected images of numbers, got {images.dtype}; turn words into numbers, say one-hot, first."
+        )
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim not in (2, 4) or 0 in images.shape:
