@@ -20,7 +20,7 @@ from jaxnas.network.size import network_size
 from jaxnas.spaces.base import Decision, SearchSpace, radix_weights
 from jaxnas.strategies.base import Observation, look_up
 from jaxnas.table import Table, describe_space
-from jaxnas.train import TrainConfig, check_fit, evaluate
+from jaxnas.train import TrainConfig, check_trainable, default_config, evaluate
 
 NOISES = ("seed", "mean")
 SIZES = ("parameters", "flops")
@@ -296,8 +296,9 @@ class TrainingBenchmark:
     jittable = False
     optimum = None
 
-    def __init__(self, space, task, config: TrainConfig = TrainConfig(), *, num_seeds: int = 1):
-        check_fit(task, config)
+    def __init__(self, space, task, config: TrainConfig | None = None, *, num_seeds: int = 1):
+        config = config or default_config(space, task)
+        check_trainable(space, task, config)
         if num_seeds < 1:
             raise ValueError(f"Expected num_seeds of 1 or more, got {num_seeds}.")
         self.space, self.task, self.config, self.num_seeds = space, task, config, num_seeds
@@ -342,7 +343,7 @@ class TrainingBenchmark:
                 for seed in range(self.num_seeds)
                 if (arch, seed) in self._curves
             ]
-            values.append(np.mean(counts) / getattr(self.task, split).num_images if counts else np.nan)
+            values.append(np.mean(counts) / (getattr(self.task, split).num_images or np.nan) if counts else np.nan)
         return np.asarray(values, np.float32).reshape(archs.shape[:-1])
 
     def test_scores(self, archs: np.ndarray) -> np.ndarray:

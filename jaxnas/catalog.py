@@ -10,6 +10,8 @@ from jaxnas.spaces.base import unknown_name
 
 SPACES = {
     "nb201": "jaxnas.spaces.cell:NB201",
+    "mlp": "jaxnas.spaces.mlp:MLP",
+    "mlp-small": "jaxnas.spaces.mlp:SMALL_MLP",
 }
 TASKS = {
     "digits": "jaxnas.tasks.digits:digits",
@@ -44,7 +46,11 @@ def space(name: str):
 
     Raises ValueError on an unknown name.
     """
-    found = _find("a space", name, SPACES)
+    return checked_space(_find("a space", name, SPACES), name)
+
+
+def checked_space(found, name: str = "space"):
+    """Returns what was found under a name. Raises ValueError where it is no search space."""
     missing = [method for method in ("decisions", "sample", "mutate", "index", "arch_at") if not hasattr(found, method)]
     if missing:
         raise ValueError(f"Expected {name} to be a search space, got {type(found).__name__} without {missing[0]}.")

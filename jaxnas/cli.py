@@ -85,6 +85,12 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     _add_space_and_task(parser)
     parser.add_argument("--strategy", required=True, metavar="X", help="a name, or file.py:NAME")
     parser.add_argument("--trials", type=_count, required=True, metavar="N", help="architectures to train")
+    parser.add_argument(
+        "--objective",
+        default="accuracy",
+        metavar="O",
+        help="accuracy (default); accuracy-1e-6*parameters or accuracy-1e-6*flops: less a weighted size",
+    )
     parser.add_argument("--epochs", type=_count, metavar="N", help="epochs of a training (default 10)")
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")

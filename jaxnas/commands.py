@@ -1,6 +1,5 @@
 """What each command of the command line does. Each takes the parsed options and returns the exit code."""
 
-import contextlib
 import json
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from jaxnas import catalog, table
+from jaxnas.report.progress import progress_bars
 
 DEFAULT_BENCHMARK = "nb201-mnist5k-v1"
 
@@ -61,7 +61,7 @@ def compare(options) -> int:
         folder = _writable(Path(options.out) / bench.table.id if len(benches) > 1 else Path(options.out))
         size = objective.size or "parameters"
         strategies = {name: strategy_for(factory, bench, size) for name, factory in factories.items()}
-        with _progress() as bars:
+        with progress_bars() as bars:
             bar = bars.add_task("", total=sum(comparison.num_runs_of(name, options.runs) for name in strategies))
             trials, decisions = comparison.run_all(options, bench, strategies, _progress_of(bars, bar, bench.table.id))
         write_trials(folder, trials)
@@ -142,35 +142,34 @@ def _front_table(fronts: dict):
 
 
 def search(options) -> int:
-    """Searches by training, shows progress, and prints and draws the best cell."""
+    """Searches by training, shows progress, and prints, trains, saves and draws the best architecture."""
     from jaxnas import graph
-    from jaxnas.benchmark import TrainingBenchmark, strategy_for
-    from jaxnas.search import search as search_by_training
+    from jaxnas.report.figures import save
+    from jaxnas.search import NAS
+    from jaxnas.tasks.base import SPLITS
     from jaxnas.train import use_compilation_cache
 
     use_compilation_cache()
     space, task = catalog.space(options.space), catalog.task(options.task)
-    bench = TrainingBenchmark(space, task, _config(options, task))
-    strategy = strategy_for(catalog.strategy(options.strategy), bench)
-    default = f"jaxnas-searches/{space.name}-{task.name}-{strategy.name}-{options.trials}"
+    strategy, config = catalog.strategy(options.strategy), _config(options, space, task)
+    default = f"jaxnas-searches/{space.name}-{task.name}-{options.strategy.rpartition(':')[2]}-{options.trials}"
     folder = _writable(Path(options.out or default))
-    with _progress() as bars:
-        bar = bars.add_task("compiling and training", total=options.trials)
-
-        def progress(done: int, best: float) -> None:
-            bars.update(bar, completed=done, description=f"training, best validation {100 * best:.2f} %")
-
-        found = search_by_training(
-            strategy, bench, num_trials=options.trials, folder=folder, seed=options.seed, progress=progress
-        )
-    cell = folder / "best.svg"
-    cell.write_text(graph.draw(space.graph(found.arch)))
-    print(f"architecture  {space.to_str(found.arch)}")
-    print(f"validation    {100 * found.validation:.2f} %")
-    print(f"test          {100 * found.test:.2f} %")
-    print(f"parameters    {found.size.num_parameters:,}")
-    print(f"FLOPs         {found.size.num_flops:,}")
-    print(f"Drawn in {cell}, all trials in {folder / 'journal.jsonl'}")
+    nas = NAS(
+        space, task, strategy=strategy, objective=options.objective, config=config, seed=options.seed, folder=folder
+    )
+    result = nas.search(options.trials)
+    print(result)
+    if result.stopped:
+        raise KeyboardInterrupt
+    model = result.train()
+    splits = (split for split in SPLITS if getattr(task, split).num_images)
+    print(f"accuracies: {', '.join(f'{split} {100 * model.score(split):.2f} %' for split in splits)}")
+    model.save(folder / "model")
+    save(result.plot(), folder / "search.svg")
+    result.history.to_csv(folder / "history.csv")
+    if hasattr(space, "graph"):
+        (folder / "best.svg").write_text(graph.draw(space.graph(result.arch)))
+    print(f"Journal, history.csv, search.svg and the trained model are in {folder}")
     return 0
 
 
@@ -182,7 +181,7 @@ def build(options) -> int:
     table_id = options.id or f"{space.name}-{task.name}-v0"
     folder = _writable(Path(options.out or f"jaxnas-tables/{table_id}"))
     time_left = _time_left()
-    with _progress("{task.fields[left]}") as bars:
+    with progress_bars("{task.fields[left]}") as bars:
         bar = bars.add_task("compiling and training", total=None, left="")
 
         def progress(done: int, total: int) -> None:
@@ -192,7 +191,7 @@ def build(options) -> int:
             options.space,
             options.task,
             folder,
-            config=_config(options, task),
+            config=_config(options, space, task),
             num_seeds=options.seeds,
             limit=options.limit,
             num_processes=options.processes,
@@ -234,9 +233,9 @@ def verify(options) -> int:
 def show(options) -> int:
     """Prints an architecture's decisions, size and class, and draws its cell."""
     from jaxnas import graph
-    from jaxnas.network.model import Skeleton
     from jaxnas.network.size import network_size
-    from jaxnas.spaces.base import checked
+    from jaxnas.spaces.base import MAX_ROWS, checked
+    from jaxnas.train import default_config
 
     space, task = catalog.space(options.space), catalog.task(options.task)
     if options.arch.isdecimal():
@@ -245,12 +244,15 @@ def show(options) -> int:
         arch = space.arch_at(int(options.arch))
     else:
         arch = space.from_str(options.arch)
+    if options.out and not hasattr(space, "graph"):
+        raise ValueError(f"Expected a space of cells to draw one, got {space.name}.")
     if options.out:
         _writable(Path(options.out).parent)
         Path(options.out).write_text(graph.draw(space.graph(arch)))
-    size = network_size(space, Skeleton(), task.image_shape, task.num_classes, arch)
+    size = network_size(space, default_config(space).skeleton, task.image_shape, task.num_classes, arch)
     print(f"architecture  {space.to_str(arch)}")
-    print(f"row           {int(space.index(arch)):,} of {space.num_architectures:,}")
+    if space.num_architectures < MAX_ROWS:
+        print(f"row           {int(space.index(arch)):,} of {space.num_architectures:,}")
     for name, value in space.decode(arch).items():
         print(f"  {name:11} {value}")
     representative = space.canonical(arch)
@@ -285,13 +287,12 @@ def report(options) -> int:
     return 0
 
 
-def _config(options, task):
-    """Returns the default training with the epochs asked for, and smaller batches where there are too few images."""
-    from jaxnas.train import TrainConfig
+def _config(options, space, task):
+    """Returns the default training with the epochs asked for."""
+    from jaxnas.train import default_config
 
-    default = TrainConfig()
-    batch_size = min(default.batch_size, task.train.images.shape[1])
-    return replace(default, num_epochs=options.epochs or default.num_epochs, batch_size=batch_size)
+    default = default_config(space, task)
+    return replace(default, num_epochs=options.epochs or default.num_epochs)
 
 
 def _writable(folder: Path) -> Path:
@@ -320,27 +321,3 @@ def _time_left(clock=time.monotonic):
         return "" if end is None else f"{timedelta(seconds=max(round(end - clock()), 0))} left"
 
     return left
-
-
-@contextlib.contextmanager
-def _progress(remaining: str | None = None):
-    """Gives bars of progress. `remaining`: the text of the last column, by default Rich's estimate of the time left."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn(remaining, style="progress.remaining") if remaining else TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        yield bars

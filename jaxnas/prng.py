@@ -1,7 +1,7 @@
 """Random numbers: keys by generator name, and index draws that need one random word each.
 
 Simulations of searches spend much of their time on random numbers, so they use a counter-based hash generator by
-default; `threefry` (JAX's own) can be chosen instead. Training always uses threefry.
+default; `threefry` (JAX's own) can be chosen instead. Training uses threefry, but for dropout.
 """
 
 import functools
@@ -20,7 +20,7 @@ def make_key(seed: int, prng: str = "threefry") -> jax.Array:
     """Returns a typed PRNG key of the generator `prng`, one of `PRNGS`. Raises ValueError on another name."""
     if prng not in PRNGS:
         raise ValueError(f"Expected a prng of {' or '.join(PRNGS)}, got {prng!r}.")
-    return jax.random.key(seed, impl="threefry2x32" if prng == "threefry" else _hash_implementation())
+    return jax.random.key(seed, impl="threefry2x32" if prng == "threefry" else hash_implementation())
 
 
 def draw_index(key: jax.Array, size: int | jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
@@ -87,7 +87,8 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 @functools.cache
-def _hash_implementation():
+def hash_implementation():
+    """Returns the counter-based hash generator, as JAX takes it for `impl`."""
     return jax_random.define_prng_impl(
         key_shape=(2,),
         seed=_seed,

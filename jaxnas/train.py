@@ -3,7 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -12,62 +12,17 @@ import numpy as np
 import optax
 from flax import nnx
 
+from jaxnas import perceptrons
 from jaxnas.network import packed
-from jaxnas.network.model import Network, Skeleton, specialize
+from jaxnas.network.model import Network, specialize
+from jaxnas.recipe import EVALUATION_BATCH, ONE_THREAD, Curves, TrainConfig, check_fit, epoch_order, training_key
+from jaxnas.spaces.cell import CellSpace
+from jaxnas.spaces.mlp import MLPSpace
 from jaxnas.tasks.base import Split, Task
 
-EVALUATION_BATCH = 512
 STATISTICS_BATCHES = 4
 
-# Sums over several threads have another order: a training's numbers would depend on where it runs.
-_ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a network is trained: SGD with Nesterov momentum, a cosine schedule to zero, weight decay, batch norm.
-
-    It is evaluated with batch statistics that are estimated anew after each epoch, on its first training batches.
-
-    Attributes:
-        num_epochs: epochs of the schedule; a fidelity is one of them.
-        batch_size: images a step; the images left over in an epoch are dropped.
-        learning_rate: at the first step.
-        momentum, weight_decay: of SGD; the decay is on all parameters.
-        skeleton: the network around the cells.
-    """
-
-    num_epochs: int = 10
-    batch_size: int = 64
-    learning_rate: float = 0.2
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    skeleton: Skeleton = field(default_factory=Skeleton)
-
-    def __post_init__(self):
-        for name in ("num_epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Expected {name} of 1 or more, got {getattr(self, name)}.")
-        if not self.learning_rate > 0:
-            raise ValueError(f"Expected a learning_rate above 0, got {self.learning_rate}.")
-
-
-class Curves(NamedTuple):
-    """What trainings measured, with leading axes [A, S] (architectures, seeds), and [E] epochs where it says so.
-
-    `train`, `validation`, `test`: correctly classified images [A, S, E], int32; training images are counted as they
-    are trained on, in training mode. `loss`: mean training loss of the epoch [A, S, E]. `first_loss`,
-    `first_gradient_norm`: of the first step [A, S].
-    """
-
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-    loss: np.ndarray
-    first_loss: np.ndarray
-    first_gradient_norm: np.ndarray
 
 
 class Trainee(NamedTuple):
@@ -79,17 +34,6 @@ class Trainee(NamedTuple):
     parameters: nnx.State
     statistics: nnx.State
     optimizer: optax.OptState
-
-
-def training_key(arch: jax.Array, seed: int | jax.Array) -> jax.Array:
-    """Returns the key of one training.
-
-    It depends on the architecture and the seed number alone, never on what else is trained.
-    """
-    key = jax.random.key(0)
-    for choice in jnp.unstack(jnp.asarray(arch)):
-        key = jax.random.fold_in(key, choice)
-    return jax.random.fold_in(key, seed)
 
 
 def train(
@@ -111,7 +55,7 @@ def train(
     network = Network(space, config.skeleton, training.images.shape[2:], num_classes, arch, key=init_key)
 
     def batches(number):
-        indices, views = _order(jax.random.fold_in(order_key, number), training, num_steps, config.batch_size)
+        indices, views = epoch_order(jax.random.fold_in(order_key, number), training, num_steps, config.batch_size)
         return training.images[views, indices], training.labels[indices]
 
     return _run(network, arch, batches, lambda images: images, config, splits)
@@ -139,7 +83,7 @@ def train_packed(
 
     def batches(number):
         epoch_keys = jax.vmap(jax.random.fold_in, (0, None))(order_keys, number)
-        order = functools.partial(_order, split=training, num_steps=num_steps, batch_size=config.batch_size)
+        order = functools.partial(epoch_order, split=training, num_steps=num_steps, batch_size=config.batch_size)
         indices, views = jax.vmap(order, out_axes=1)(epoch_keys)
         return (views, indices), training.labels[indices]
 
@@ -183,15 +127,6 @@ def _run(network, arch, batches: Callable, read: Callable, config: TrainConfig, 
     return Curves(*curves, first_losses[0], first_norms[0]), trainee
 
 
-def _order(key: jax.Array, split: Split, num_steps: int, batch_size: int) -> tuple[jax.Array, jax.Array]:
-    """Returns the images of an epoch and the view of each, both int32[num_steps, batch_size]."""
-    shape = (num_steps, batch_size)
-    num_views, num_images = split.images.shape[:2]
-    order_key, view_key = jax.random.split(key)
-    indices = jax.random.permutation(order_key, num_images)[: num_steps * batch_size].reshape(shape)
-    return indices, jax.random.randint(view_key, (num_steps * batch_size,), 0, num_views).reshape(shape)
-
-
 def _step(definition, optimizer, arch, trainee, images, labels):
     def loss_function(parameters):
         network = nnx.merge(definition, parameters, trainee.statistics, copy=True)
@@ -228,8 +163,8 @@ def _num_correct(network: Network, arch: jax.Array, split: Split) -> jax.Array:
     """Returns how many images of a split, views included, are classified correctly."""
     images = split.images.reshape(-1, *split.images.shape[2:])
     labels = jnp.tile(split.labels, split.images.shape[0])
-    num_batches = -(-len(labels) // EVALUATION_BATCH)
-    size = -(-len(labels) // num_batches)
+    num_batches = max(-(-len(labels) // EVALUATION_BATCH), 1)  # of padding alone where the split is empty
+    size = max(-(-len(labels) // num_batches), 1)
     padding = num_batches * size - len(labels)
     images = jnp.pad(images, ((0, padding), (0, 0), (0, 0), (0, 0))).reshape(num_batches, size, *images.shape[1:])
     labels = jnp.pad(labels, (0, padding), constant_values=-1).reshape(num_batches, size)
@@ -240,7 +175,7 @@ def _num_correct(network: Network, arch: jax.Array, split: Split) -> jax.Array:
     return jax.lax.map(count, (images, labels)).sum(0)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=_ONE_THREAD)
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=ONE_THREAD)
 def _train_seeds(space, config, num_classes, arch, seeds, splits):
     """Returns the curves of one architecture for each seed.
 
@@ -250,7 +185,7 @@ def _train_seeds(space, config, num_classes, arch, seeds, splits):
     return jax.vmap(lambda key: train(space, config, num_classes, arch, key, splits)[0])(keys)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=_ONE_THREAD)
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=ONE_THREAD)
 def _train_one(space, config, num_classes, arch, seed, splits):
     return train(space, config, num_classes, arch, training_key(arch, seed), splits)
 
@@ -291,19 +226,66 @@ def _in_packs(space, config, num_classes, archs, seeds, splits) -> Iterator[dict
         }
 
 
-PLANS = {"sequential": _in_sequence, "packed": _in_packs}
+def _fit_cell_network(space: CellSpace, arch: np.ndarray, task: Task, config: TrainConfig, seed: int):
+    """Returns the trained static `Network` of an architecture, and its curves ([E] and scalars)."""
+    splits = jax.device_put((task.train, task.validation, task.test))
+    curves, trainee = _train_one(space, config, task.num_classes, jnp.asarray(arch), seed, splits)
+    template = Network(
+        space, config.skeleton, task.image_shape, task.num_classes, jnp.asarray(arch), key=jax.random.key(0)
+    )
+    nnx.update(template, trainee.parameters, trainee.statistics)
+    return specialize(template, tuple(int(choice) for choice in arch)), jax.device_get(curves)
 
 
-def default_plan() -> str:
-    """Returns the name of the plan that `evaluate` follows on this back end."""
-    return "sequential" if jax.default_backend() == "cpu" else "packed"
+class Family(NamedTuple):
+    """How the networks of a kind of space are trained.
+
+    Attributes:
+        config: the training by default.
+        plans: of `evaluate`, by name: `(space, config, num_classes, archs, seeds, splits)` -> iterator over parts.
+        fit: `(space, arch, task, config, seed) -> (network, Curves)`.
+        num_axes: how many axes an image may have: 3 for height, width and channels, 1 for a vector of features.
+    """
+
+    config: TrainConfig
+    plans: dict[str, Callable]
+    fit: Callable
+    num_axes: tuple[int, ...]
+
+
+FAMILIES = {
+    CellSpace: Family(TrainConfig(), {"sequential": _in_sequence, "packed": _in_packs}, _fit_cell_network, (3,)),
+    MLPSpace: Family(
+        perceptrons.DEFAULT_CONFIG, {"sequential": perceptrons.in_sequence}, perceptrons.fit, num_axes=(1, 3)
+    ),
+}
+
+
+def family_of(space) -> Family:
+    """Returns how the networks of a space are trained. Raises ValueError where it has none."""
+    if type(space) not in FAMILIES:
+        raise ValueError(f"Expected a space with networks, such as a CellSpace, got a {type(space).__name__}.")
+    return FAMILIES[type(space)]
+
+
+def default_config(space, task: Task | None = None) -> TrainConfig:
+    """Returns the training of a space's networks by default, with smaller batches where a task has too few images."""
+    config = family_of(space).config
+    num_images = config.batch_size if task is None else task.train.images.shape[1]
+    return replace(config, batch_size=min(config.batch_size, num_images))
+
+
+def default_plan(space) -> str:
+    """Returns the name of the plan that `evaluate` follows for a space on this back end."""
+    plans = family_of(space).plans
+    return "packed" if jax.default_backend() != "cpu" and "packed" in plans else "sequential"
 
 
 def evaluate(
     space,
     archs,
     task: Task,
-    config: TrainConfig = TrainConfig(),
+    config: TrainConfig | None = None,
     seeds: Sequence[int] = (0,),
     progress: Callable[[], None] | None = None,
     plan: str | None = None,
@@ -321,9 +303,10 @@ def evaluate(
 
     Args:
         archs: int32[A, D] or a sequence of architectures.
+        config: by default that of `default_config`.
         seeds: seed numbers, 0 or more.
         progress: called after each architecture.
-        plan: `"sequential"` or `"packed"`; by default the one for this back end.
+        plan: `"sequential"`, or for cell spaces `"packed"`; by default the one for this back end.
 
     Raises:
         ValueError: where the arguments do not fit together.
@@ -333,16 +316,17 @@ def evaluate(
         raise ValueError(f"Expected architectures of shape [A, {len(space.decisions)}], got {list(archs.shape)}.")
     if not len(seeds) or min(seeds) < 0:
         raise ValueError(f"Expected one or more seeds of 0 or more, got {list(seeds)}.")
-    _check_trainable(space)
-    check_fit(task, config)
-    plan = default_plan() if plan is None else plan
-    if plan not in PLANS:
-        raise ValueError(f"Expected a plan of {', '.join(PLANS)}, got {plan!r}.")
+    plans = family_of(space).plans
+    config = config or default_config(space, task)
+    check_trainable(space, task, config)
+    plan = default_plan(space) if plan is None else plan
+    if plan not in plans:
+        raise ValueError(f"Expected a plan of {', '.join(plans)}, got {plan!r}.")
     splits = jax.device_put((task.train, task.validation, task.test))
     archs = np.stack([np.asarray(space.canonical(arch)) for arch in archs])
     rows = [arch.tobytes() for arch in archs]
     first = np.sort(np.unique(archs, axis=0, return_index=True)[1])
-    parts = PLANS[plan](space, config, task.num_classes, archs[first], jnp.asarray(seeds, jnp.int32), splits)
+    parts = plans[plan](space, config, task.num_classes, archs[first], jnp.asarray(seeds, jnp.int32), splits)
     found = {}
     for row in rows:
         while row not in found:
@@ -352,34 +336,26 @@ def evaluate(
     return jax.tree.map(lambda *values: np.stack(values), *(found[row] for row in rows))
 
 
-def fit(space, arch, task: Task, config: TrainConfig = TrainConfig(), seed: int = 0) -> tuple[Network, Curves]:
+def fit(space, arch, task: Task, config: TrainConfig | None = None, seed: int = 0) -> tuple[nnx.Module, Curves]:
     """Returns the trained static network of an architecture, and its curves ([E] and scalars).
 
     The network is an ordinary Flax module. The training is the one that `evaluate` runs for this architecture and
     seed with the plan `"sequential"`.
     """
-    _check_trainable(space)
+    config = config or default_config(space, task)
+    check_trainable(space, task, config)
+    return family_of(space).fit(space, np.asarray(space.canonical(arch)), task, config, seed)
+
+
+def check_trainable(space, task: Task, config: TrainConfig) -> None:
+    """Raises ValueError where the networks of a space cannot be trained on a task in this way."""
+    num_axes = family_of(space).num_axes
+    if len(task.image_shape) not in num_axes:
+        raise ValueError(
+            f"Expected images of height, width and channels for a {type(space).__name__}, got samples of shape"
+            f" {list(task.image_shape)}; vectors are for an MLPSpace."
+        )
     check_fit(task, config)
-    arch = np.asarray(space.canonical(arch))
-    splits = jax.device_put((task.train, task.validation, task.test))
-    curves, trainee = _train_one(space, config, task.num_classes, jnp.asarray(arch), seed, splits)
-    template = Network(
-        space, config.skeleton, task.image_shape, task.num_classes, jnp.asarray(arch), key=jax.random.key(0)
-    )
-    nnx.update(template, trainee.parameters, trainee.statistics)
-    return specialize(template, tuple(int(choice) for choice in arch)), jax.device_get(curves)
-
-
-def _check_trainable(space) -> None:
-    if not hasattr(space, "operations"):
-        raise ValueError(f"Expected a space with networks, such as a CellSpace, got a {type(space).__name__}.")
-
-
-def check_fit(task: Task, config: TrainConfig) -> None:
-    """Raises ValueError where a task has too few training images for one batch."""
-    num_images = task.train.images.shape[1]
-    if config.batch_size > num_images:
-        raise ValueError(f"Expected a batch_size up to the {num_images} training images, got {config.batch_size}.")
 
 
 def use_compilation_cache() -> None:

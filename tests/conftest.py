@@ -17,6 +17,7 @@ from jaxnas.benchmark import asks_for
 from jaxnas.network.model import Skeleton
 from jaxnas.spaces.base import Decision, SearchSpace
 from jaxnas.spaces.cell import NB201, CellSpace
+from jaxnas.spaces.mlp import MLPSpace
 from jaxnas.strategies.base import Strategy
 from jaxnas.tasks.base import Split, Task, normalized
 from jaxnas.train import TrainConfig
@@ -35,12 +36,17 @@ MIXED = SearchSpace(
 )
 """A space without networks, whose decisions have different numbers of values."""
 
+SMALL_MLP = MLPSpace(2, 32, regularizers=("none", "l2"), dropout_rates=(0, 0.25), name="small-mlp")
+"""A space of perceptrons: 288 architectures in 192 classes."""
+
 SPACES = {
     "nb201": NB201,
     "small": SMALL,
     "mixed": MIXED,
+    "small-mlp": SMALL_MLP,
     "nb201-rows": NB201.enumerated(),
     "small-rows": SMALL.enumerated(),
+    "small-mlp-rows": SMALL_MLP.enumerated(),
 }
 
 TINY = TrainConfig(num_epochs=2, batch_size=16, skeleton=Skeleton(num_channels=2, num_stages=2))

@@ -88,7 +88,10 @@ def test_search_trains_and_goes_on_when_run_again(capsys, tmp_path):
     first = capsys.readouterr().out
     assert all(word in first for word in ("architecture", "validation", "test", "parameters", "FLOPs"))
     journal = (tmp_path / "journal.jsonl").read_text()
-    assert len(journal.splitlines()) == 4
+    assert sum('"trial"' in line for line in journal.splitlines()) == 3
+    assert {"journal.jsonl", "history.csv", "search.svg", "best.svg", "model"} <= {
+        each.name for each in tmp_path.iterdir()
+    }
     assert run(command) == 0
     assert capsys.readouterr().out == first
     assert (tmp_path / "journal.jsonl").read_text() == journal
@@ -157,6 +160,7 @@ def wrong_usages() -> list[list]:
         changed(search, "--strategy", "evolution"),
         changed(search, "--trials", 0),
         [*search, "--epochs", 0],
+        [*search, "--objective", "flops"],
         [*search, "--out", "FILE"],
         search[:-2],
         changed(build, "--space", f"{MINE}:ARRAY"),

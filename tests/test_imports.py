@@ -71,9 +71,9 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_imports_go_one_way():
     order = [
-        "prng", "operations", "graph", "spaces", "network", "tasks", "strategies", "catalog", "train", "table", "build",
-        "benchmark", "objective", "simulation", "asynchronous", "analysis", "report", "search", "comparison",
-        "commands", "cli",
+        "prng", "operations", "graph", "spaces", "network", "tasks", "recipe", "perceptrons", "strategies", "catalog",
+        "train", "table", "build", "benchmark", "objective", "simulation", "asynchronous", "analysis", "report",
+        "comparison", "fitted", "journal", "scorer", "result", "search", "sklearn", "commands", "cli",
     ]  # fmt: skip
     rank = {name: number for number, name in enumerate(order)}
     wrong = []

@@ -1,37 +1,51 @@
-"""Searches that train: the same as runs, whatever interrupts them, and with a journal that is of this search only."""
+"""Searches: the same as runs, whatever interrupts them; what is said of noise; and what is wrong said in one line."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
-from conftest import SMALL, TINY, make_task
+from conftest import MIXED, SMALL, TINY, make_task
+from scipy import stats
 
 import jaxnas as jn
 from jaxnas import benchmark
-from jaxnas.search import JOURNAL_FILE, Found, search
+from jaxnas.journal import JOURNAL_FILE
+from jaxnas.result import SearchResult
+from jaxnas.search import NUM_FRESH
 from jaxnas.train import evaluate
 
 STRATEGY = jn.regularized_evolution(SMALL, population_size=4, sample_size=2)
 NUM_TRIALS = 12
 
 
-def make_bench(task, config=TINY, num_seeds: int = 2) -> jn.TrainingBenchmark:
-    return jn.TrainingBenchmark(SMALL, task, config, num_seeds=num_seeds)
+def make_nas(task, folder=None, **changes) -> jn.NAS:
+    arguments = {"strategy": STRATEGY, "config": TINY, "seed": 3, "folder": folder, "progress": False}
+    return jn.NAS(SMALL, task, **arguments | changes)
 
 
-def start(task, folder=None, **changes) -> Found:
-    arguments = {"strategy": STRATEGY, "bench": make_bench(task), "num_trials": NUM_TRIALS, "folder": folder, "seed": 3}
-    return search(**arguments | changes)
+def start(task, folder=None, num_trials=NUM_TRIALS, **changes) -> SearchResult:
+    return make_nas(task, folder, **changes).search(num_trials)
 
 
-def assert_equal(one: Found, other: Found) -> None:
-    jax.tree.map(np.testing.assert_array_equal, one, other)
+def assert_equal(one: SearchResult, other: SearchResult) -> None:
+    jax.tree.map(np.testing.assert_array_equal, one.trials, other.trials)
+    assert one.history.equals(other.history)
+    assert repr(one) == repr(other)
+
+
+def lines_of(folder) -> list[dict]:
+    return [json.loads(line) for line in (folder / JOURNAL_FILE).read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
-def whole(task, tmp_path_factory) -> tuple[Found, str]:
+def whole(task, tmp_path_factory) -> tuple[SearchResult, str]:
     """Returns what a search without interruption found, and its journal."""
     folder = tmp_path_factory.mktemp("whole")
     return start(task, folder), (folder / JOURNAL_FILE).read_text()
@@ -51,55 +65,90 @@ def trained(monkeypatch) -> list:
 
 
 def test_a_search_is_the_run(task, whole):
-    run = jn.run(STRATEGY, make_bench(task), num_trials=NUM_TRIALS, num_runs=1, seed=3)
+    bench = jn.TrainingBenchmark(SMALL, task, TINY)
+    run = jn.run(STRATEGY, bench, num_trials=NUM_TRIALS, num_runs=1, seed=3)
     jax.tree.map(np.testing.assert_array_equal, whole[0].trials, run)
-    assert set(run.observation.seed[0]) == {0, 1}
+    assert_equal(start(task), whole[0])  # without a journal
 
 
-def test_a_search_without_a_folder_and_with_threefry_is_the_run(task):
-    run = jn.run(STRATEGY, make_bench(task), num_trials=5, num_runs=1, prng="threefry")
-    found = start(task, num_trials=5, seed=0, prng="threefry")
-    jax.tree.map(np.testing.assert_array_equal, found.trials, run)
+def test_the_result_is_the_incumbent_and_its_network(task, whole):
+    result, _ = whole
+    best = jn.incumbents(result.trials)[0, -1]
+    assert result.best_trial == best
+    assert result.architecture == SMALL.decode(result.trials.query.arch[0, best])
+    assert result.score == pytest.approx(result.accuracy)
+    curves = evaluate(SMALL, result.arch[None], task, TINY, [0])
+    assert result.accuracy == pytest.approx(curves.validation[0, 0, -1] / task.validation.num_images)
+    model = result.train()
+    assert model.score("validation") == pytest.approx(result.accuracy)
+    assert model.score("test") == curves.test[0, 0, -1] / task.test.num_images
+    assert result.size == jn.network_size(SMALL, TINY.skeleton, task.image_shape, task.num_classes, result.arch)
 
 
-def test_found_are_the_incumbent_and_the_curves_of_its_training(task, whole):
-    found, _ = whole
-    best = jn.incumbents(found.trials)[0, -1]
-    np.testing.assert_array_equal(found.arch, found.trials.query.arch[0, best])
-    curves = evaluate(SMALL, found.arch[None], task, TINY, [found.trials.observation.seed[0, best]])
-    assert found.validation == pytest.approx(found.trials.observation.score[0, best], rel=1e-6)
-    assert found.validation == curves.validation[0, 0, -1] / task.validation.num_images
-    assert found.test == curves.test[0, 0, -1] / task.test.num_images
-    assert found.size == jn.network_size(SMALL, TINY.skeleton, task.image_shape, task.num_classes, found.arch)
+def test_the_history_is_the_trials(whole):
+    history = whole[0].history
+    assert list(history.columns) == [
+        *("score", "accuracy", "epochs", "seed", "parameters", "flops", "failure"),
+        *(decision.name for decision in SMALL.decisions),
+    ]
+    np.testing.assert_array_equal(history["score"], whole[0].trials.observation.score[0])
+    assert history.loc[4, "0-1"] == SMALL.decode(whole[0].trials.query.arch[0, 4])["0-1"]
+    assert set(history["failure"]) == {""}
 
 
-def test_progress_tells_the_finished_trials_and_the_best_score(task, whole, tmp_path):
-    told = []
-    start(task, progress=lambda *values: told.append(values))
-    scores = whole[0].trials.observation.score[0]
-    assert told == [(number + 1, best) for number, best in enumerate(np.maximum.accumulate(scores).tolist())]
+def test_a_decision_may_have_a_column_s_name():
+    space = jn.SearchSpace("named", (jn.Decision("score", (1, 2)), jn.Decision("trial", (1, 2))))
+    result = jn.NAS(space, evaluator=lambda arch: arch["score"], strategy="random_search", progress=False).search(5)
+    assert list(result.history.columns) == ["score", "failure", "decision score", "trial"]
+    assert len(result.plot().axes) == 1
+
+
+def test_a_bar_shows_progress(task, capsys):
+    start(task, num_trials=2, progress=True)
+    assert "2/2" in capsys.readouterr().err
 
 
 # Interruptions
 
 
-@pytest.mark.parametrize("num_finished", [1, 5, NUM_TRIALS - 1, NUM_TRIALS])
-def test_an_interrupted_search_goes_on_to_the_same_end(num_finished, task, whole, tmp_path, trained):
-    def interrupt(number, best):
-        if number == num_finished:
-            raise KeyboardInterrupt
+def interrupting(monkeypatch, num_trained: int) -> None:
+    """Makes the training after the given number of them end in Ctrl-C."""
+    counted = []
 
-    with pytest.raises(KeyboardInterrupt):
-        start(task, tmp_path, progress=interrupt)
-    assert len((tmp_path / JOURNAL_FILE).read_text().splitlines()) == 1 + num_finished
-    trained.clear()
+    def counting(*arguments):
+        if len(counted) == num_trained:
+            raise KeyboardInterrupt
+        counted.append(1)
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(benchmark, "evaluate", counting)
+
+
+@pytest.mark.parametrize("num_trained", [1, 4, NUM_TRIALS - 1, NUM_TRIALS + 1])
+def test_an_interrupted_search_keeps_the_best_and_goes_on_to_the_same_end(
+    num_trained, task, whole, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        interrupting(patch, num_trained)
+        result = start(task, tmp_path)
+    assert result.stopped == "interrupted"
+    assert result.finalists == ()
+    assert "interrupted" in str(result)
+    num_trials = len(result.scores)
+    assert result.accuracy == np.nanmax(whole[0].scores[:num_trials])
+    assert sum("trial" in line for line in lines_of(tmp_path)) == num_trials
     assert_equal(start(task, tmp_path), whole[0])
     assert (tmp_path / JOURNAL_FILE).read_text() == whole[1]
-    assert len(trained) <= NUM_TRIALS - num_finished + 1  # of the recorded ones the incumbent at most
+
+
+def test_a_search_interrupted_before_its_first_trial_has_nothing_to_keep(task, monkeypatch):
+    interrupting(monkeypatch, 0)
+    with pytest.raises(KeyboardInterrupt):
+        start(task)
 
 
 @pytest.mark.parametrize("num_lost", [1, 2, 30])
-@pytest.mark.parametrize("num_lines", [1, 7, NUM_TRIALS + 1])
+@pytest.mark.parametrize("num_lines", [1, 7, NUM_TRIALS + 1, NUM_TRIALS + 3])
 def test_a_journal_with_a_cut_off_last_line_goes_on(num_lines, num_lost, task, whole, tmp_path):
     kept = "".join(whole[1].splitlines(keepends=True)[:num_lines])[:-num_lost]
     (tmp_path / JOURNAL_FILE).write_text(kept)
@@ -107,10 +156,25 @@ def test_a_journal_with_a_cut_off_last_line_goes_on(num_lines, num_lost, task, w
     assert (tmp_path / JOURNAL_FILE).read_text() == whole[1]
 
 
-def test_a_finished_search_trains_only_what_it_found_once_more(task, whole, tmp_path, trained):
+def test_a_finished_search_trains_nothing_more(task, whole, tmp_path, trained):
     (tmp_path / JOURNAL_FILE).write_text(whole[1])
     assert_equal(start(task, tmp_path), whole[0])
-    assert trained == [np.asarray(SMALL.canonical(whole[0].arch)).tolist()]
+    assert trained == []
+
+
+def test_time_runs_out_between_trials_and_the_search_goes_on(task, whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        seconds = iter(range(100))
+        patch.setattr("jaxnas.search.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+        result = make_nas(task, tmp_path).search(NUM_TRIALS, max_seconds=4)
+    assert len(result.scores) == 4
+    assert result.stopped == "4 seconds were over"
+    assert result.finalists
+    assert_equal(start(task, tmp_path), whole[0])
+
+
+def test_however_little_time_there_is_one_trial_runs(task):
+    assert len(make_nas(task).search(NUM_TRIALS, max_seconds=1e-9).scores) == 1
 
 
 # Journals of other searches
@@ -121,19 +185,18 @@ def test_a_finished_search_trains_only_what_it_found_once_more(task, whole, tmp_
     [
         ({"seed": 4}, "seed"),
         ({"num_trials": NUM_TRIALS + 1}, "num_trials"),
-        ({"prng": "threefry"}, "prng"),
         ({"strategy": jn.random_search(SMALL)}, "strategy"),
         ({"strategy": jn.regularized_evolution(SMALL, population_size=4, sample_size=3)}, "hyperparameters"),
-        ({"bench": make_bench(make_task(), num_seeds=1)}, "num_seeds"),
-        ({"bench": make_bench(make_task(), replace(TINY, learning_rate=0.3))}, "config"),
-        ({"bench": make_bench(make_task(seed=1))}, "task"),
+        ({"config": replace(TINY, learning_rate=0.3)}, "config"),
+        ({"objective": "accuracy-1e-6*flops"}, "objective"),
+        ({"task": make_task(seed=1)}, "task"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_the_journal_of_another_search_is_refused_and_kept(changes, named, task, whole, tmp_path):
     (tmp_path / JOURNAL_FILE).write_text(whole[1])
     with pytest.raises(ValueError, match=rf"^Expected the journal of this search, got one with another {named} in"):
-        start(task, tmp_path, **changes)
+        start(**{"task": task, "folder": tmp_path} | changes)
     assert (tmp_path / JOURNAL_FILE).read_text() == whole[1]
 
 
@@ -157,14 +220,15 @@ def test_a_journal_with_another_trajectory_is_refused(task, whole, tmp_path):
 
 
 def test_a_search_in_which_all_trainings_diverge_ends_in_one_line(task, tmp_path, trained):
-    bench = make_bench(task, replace(TINY, learning_rate=1e30))
+    config = replace(TINY, learning_rate=1e30)
     for _ in range(2):  # the second time from the journal
-        with pytest.raises(RuntimeError, match=r"^Expected a trial that succeeds") as raised:
-            start(task, tmp_path, bench=bench, num_trials=3)
-        assert "\n" not in str(raised.value)
+        with pytest.raises(
+            RuntimeError, match=r"^Expected a trial that succeeds, got 3 that failed, .* not finite"
+        ) as e:
+            start(task, tmp_path, config=config, num_trials=3)
+        assert "\n" not in str(e.value)
         assert len(trained) <= 3
-    lines = [json.loads(line) for line in (tmp_path / JOURNAL_FILE).read_text().splitlines()[1:]]
-    assert [line["score"] for line in lines] == [None] * 3
+    assert [line["score"] for line in lines_of(tmp_path)[1:]] == [None] * 3
 
 
 def test_a_search_goes_on_after_failed_trainings_and_interruptions(task, tmp_path, monkeypatch):
@@ -173,16 +237,265 @@ def test_a_search_goes_on_after_failed_trainings_and_interruptions(task, tmp_pat
         return curves._replace(loss=np.where(archs[0, 0] % 2, np.inf, curves.loss))
 
     monkeypatch.setattr(benchmark, "evaluate", some_diverge)
-    run = jn.run(STRATEGY, make_bench(task), num_trials=NUM_TRIALS, num_runs=1, seed=3)
-    failed = np.isnan(run.observation.score[0])
+    result = start(task, tmp_path)
+    failed = np.isnan(result.scores)
     assert 0 < failed.sum() < NUM_TRIALS
+    np.testing.assert_array_equal(result.history["failure"] != "", failed)
+    assert f"{failed.sum()} of them failed" in str(result)
+    lines = (tmp_path / JOURNAL_FILE).read_text().splitlines(keepends=True)
+    (tmp_path / JOURNAL_FILE).write_text("".join(lines[:8]))
+    assert_equal(start(task, tmp_path), result)
 
-    def interrupt(number, best):
-        if number == 8:
-            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        start(task, tmp_path, progress=interrupt)
-    found = start(task, tmp_path)
-    jax.tree.map(np.testing.assert_array_equal, found.trials, run)
-    assert found.validation == pytest.approx(np.nanmax(run.observation.score), rel=1e-6)
+def moody(architecture: dict):
+    """Returns a score, or fails in one of several ways."""
+    if architecture["depth"]:
+        return float(architecture["width"])
+    if architecture["width"] == 8:
+        raise ZeroDivisionError("no width of 8")
+    return {("relu", 16): np.nan, ("relu", 32): "high", ("tanh", 16): None, ("tanh", 32): np.inf}[
+        architecture["act"], architecture["width"]
+    ]
+
+
+def test_an_evaluator_that_fails_fails_the_trial_and_the_search_goes_on(tmp_path):
+    nas = jn.NAS(MIXED, evaluator=moody, strategy="exhaustive_search", folder=tmp_path, progress=False)
+    result = nas.search(12)
+    assert result.architecture == {"depth": 1, "width": 32, "act": "relu"}
+    assert result.score == 32
+    failures = result.history["failure"].tolist()
+    assert failures == [line["failure"] for line in lines_of(tmp_path) if "trial" in line]
+    assert failures[:6] == [
+        "ZeroDivisionError: no width of 8",
+        "ZeroDivisionError: no width of 8",
+        "Expected the evaluator to return a finite number, got nan.",
+        "Expected the evaluator to return a number, got NoneType.",
+        "Expected the evaluator to return a number, got str.",
+        "Expected the evaluator to return a finite number, got inf.",
+    ]
+    assert failures[6:] == [""] * 6
+    assert result.optimism == 0
+    assert "is as good" in str(result)
+    with pytest.raises(ValueError, match=r"^Expected a search on a task to train on"):
+        result.train()
+
+
+def test_scores_of_any_kind_of_number_are_taken():
+    for number in (1, np.float64(1), np.int32(1), np.asarray(1.0), jax.numpy.float32(1)):
+        nas = jn.NAS(MIXED, evaluator=lambda arch, number=number: number, progress=False)
+        assert nas.search(1).score == 1
+
+
+# Noise
+
+
+def test_finalists_are_the_best_classes_trained_with_new_seeds(task, whole):
+    result, _ = whole
+    scores = result.trials.observation.score[0]
+    classes = [tuple(np.asarray(SMALL.canonical(each.arch)).tolist()) for each in result.finalists]
+    assert len(set(classes)) == 3
+    assert result.finalists[0].trial == result.best_trial
+    others = [s for s, a in zip(scores, result.trials.query.arch[0], strict=True)
+              if tuple(np.asarray(SMALL.canonical(a)).tolist()) not in classes]  # fmt: skip
+    assert min(each.score for each in result.finalists) >= max(others)
+    for each in result.finalists:
+        for seed, score in enumerate(each.fresh, start=1):
+            curves = evaluate(SMALL, each.arch[None], task, TINY, [seed])
+            assert score == pytest.approx(curves.validation[0, 0, -1] / task.validation.num_images)
+        assert len(each.fresh) == NUM_FRESH
+    assert result.optimism == pytest.approx(result.accuracy - result.finalists[0].fresh.mean())
+
+
+@pytest.mark.parametrize(
+    ("spread", "words"), [(0.0, "is worse by 0.3, and"), (0.01, "is worse by 0.3, more"), (1.0, "is within noise: 0.3")]
+)
+def test_the_lead_is_compared_with_noise(spread, words):
+    calls = []
+
+    def evaluator(
+        architecture,
+    ):  # after twelve trials, each finalist's evaluations are mean - spread, mean, mean + spread
+        calls.append(1)
+        shift = (len(calls) % 3 - 1) * spread if len(calls) > 12 else 0.5
+        return {8: 0.1, 16: 0.2, 32: 0.5}[architecture["width"]] + shift
+
+    space = jn.SearchSpace("widths", MIXED.decisions[1:2])
+    nas = jn.NAS(space, evaluator=evaluator, strategy="random_search", progress=False)
+    result = nas.search(12)
+    assert result.optimism == pytest.approx(0.5)
+    assert "optimistic by 0.5" in str(result)
+    assert words in str(result)
+    if spread == 1:  # two means of three, of a pooled variance with six degrees of freedom
+        chance = stats.t.ppf(0.975, 6) * np.sqrt(2 / 3)
+        assert f"up to {chance:.4g} can be chance" in str(result)
+
+
+def test_a_runner_up_that_is_better_when_evaluated_again_is_named():
+    calls = []
+
+    def evaluator(architecture):
+        calls.append(1)
+        return architecture["width"] * (-1 if len(calls) > 12 else 1)
+
+    result = jn.NAS(MIXED, evaluator=evaluator, strategy="exhaustive_search", progress=False).search(
+        12, num_finalists=5
+    )
+    assert "is better by 16, and the scores are without noise: prefer it" in str(result)
+
+
+def test_without_finalists_nothing_is_said_of_noise(task):
+    result = make_nas(task).search(2, num_finalists=0)
+    assert np.isnan(result.optimism)
+    assert "how much of the score is luck is not known" in str(result)
+
+
+# Objectives
+
+
+@pytest.mark.parametrize("size", ["parameters", "flops"])
+def test_a_weighted_size_is_taken_off(size, task):
+    result = start(task, objective=f"accuracy-1e-4*{size}")
+    history = result.history
+    np.testing.assert_allclose(history["score"], history["accuracy"] - 1e-4 * history[size], rtol=1e-5)
+    assert result.score == pytest.approx(history["score"].max())
+    assert result.accuracy == history["accuracy"][result.best_trial]
+    assert result.optimism == pytest.approx(result.accuracy - result.finalists[0].fresh.mean())
+    sizes, accuracies = result.plot().axes[1].lines[0].get_data()
+    np.testing.assert_array_equal(sizes, history[size])
+    np.testing.assert_array_equal(accuracies, history["accuracy"])
+
+
+def test_a_strategy_with_two_objectives_is_given_sizes(task):
+    result = start(task, strategy="nsga2", objective="accuracy,flops")
+    assert result.score == pytest.approx(result.history["accuracy"].max())
+    assert len(result.plot().axes) == 2
+
+
+# Wrong arguments
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"space": "nb202"}, "Expected a space of .* got 'nb202'; did you mean"),
+        ({"space": 3}, "Expected space to be a search space, got int"),
+        ({"space": MIXED}, "Expected a space with networks"),
+        ({"task": "digit"}, "Expected a task of .* got 'digit'; did you mean digits"),
+        ({"task": "missing.npz"}, "Expected missing.npz to be an .npz file"),
+        ({"task": 3}, "Expected a task: a Task, a name, .* got int"),
+        ({"task": None}, "Expected a task or an evaluator, got neither"),
+        ({"evaluator": moody}, "Expected a task or an evaluator, got both"),
+        ({"task": None, "evaluator": "moody"}, "Expected an evaluator that is a function, got str"),
+        ({"task": None, "evaluator": moody, "config": TINY}, "Expected no config with an evaluator"),
+        ({"task": None, "evaluator": moody, "objective": "accuracy-1*flops"}, "Expected the objective accuracy with"),
+        ({"task": None, "evaluator": moody, "strategy": "nsga2"}, "Expected a task for a strategy that asks for sizes"),
+        ({"strategy": "evolution"}, "Expected a strategy of .* got 'evolution'; did you mean"),
+        ({"strategy": 3}, "Expected a strategy: a name, a factory or a Strategy, got int"),
+        ({"objective": "flops"}, "Expected an objective such as .* got 'flops'"),
+        ({"config": {"num_epochs": 3}}, "Expected a TrainConfig, got dict"),
+        ({"config": replace(TINY, batch_size=1000)}, "Expected a batch_size up to the 48 training images, got 1000"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_say_what_was_expected(changes, message):
+    arguments = {"space": SMALL, "task": make_task(), "strategy": "random_search", "progress": False}
+    with pytest.raises(ValueError, match=f"^{message}"):
+        jn.NAS(**arguments | changes).search(1)
+
+
+def data(shape, num_samples=100, **changes) -> dict:
+    values = np.random.RandomState(0).randn(num_samples, *shape)
+    return {"X": values, "y": np.arange(num_samples) % 2} | changes
+
+
+@pytest.mark.parametrize("shape", [(5,), (6, 6)], ids=["vectors", "images"])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"X": np.nan}, "Expected finite images, got NaN or infinite values; replace or drop"),
+        ({"X": "word"}, "Expected images of numbers, got .*; turn words into numbers"),
+        ({"y": np.zeros(100)}, "Expected labels of two or more classes, got 1; add examples"),
+        ({"y": np.arange(99)}, r"Expected one label for each of 100 images, got labels of shape \[99\]"),
+        ({"y": np.full(100, np.nan)}, "Expected labels that are classes, .* got NaN or fractions; drop or bin"),
+        ({"num_samples": 30}, "Expected 10 or more validation images, got 6; add data, or split"),
+    ],
+    ids=["nan", "strings", "one class", "shapes", "nan labels", "too few"],
+)
+def test_wrong_data_say_what_to_do(changes, message, shape):
+    if isinstance(changes.get("X"), str | float):
+        changes = {"X": np.full((100, *shape), changes["X"])}
+    given = data(shape, **changes)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        jn.NAS(jn.MLPSpace(), (given["X"], given["y"]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_trials": 0}, "Expected num_trials of 1 or more, got 0"),
+        ({"num_trials": 1, "max_seconds": 0}, "Expected max_seconds to be a number above 0, got 0"),
+        ({"num_trials": "ten"}, "Expected num_trials of 1 or more, got 'ten'"),
+        ({"num_trials": 1, "num_finalists": -1}, "Expected num_finalists of 0 or more, got -1"),
+    ],
+)
+def test_wrong_numbers_say_what_was_expected(arguments, message, task):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        make_nas(task).search(**arguments)
+
+
+def test_a_strategy_of_another_space_is_refused(task):
+    with pytest.raises(ValueError, match=r"^Expected an architecture of 3 choices, got 6"):
+        start(task, strategy=jn.random_search(jn.NB201))
+
+
+# Killed processes
+
+SCRIPT = """
+import os, signal, sys
+from dataclasses import replace
+import jaxnas as jn
+from jaxnas import benchmark
+from jaxnas.train import default_config
+
+kind, folder, num_calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+
+def counted(function, calls=[0]):
+    def call(*arguments):
+        if calls[0] == num_calls:
+            os.kill(os.getpid(), signal.SIGKILL)
+        calls[0] += 1
+        return function(*arguments)
+    return call
+
+
+space = jn.MLPSpace(max_layers=2, max_units=16)
+arguments = {"strategy": "random_search", "seed": 1, "folder": folder, "progress": False}
+if kind == "evaluator":
+    nas = jn.NAS(space, evaluator=counted(lambda arch: sum(map(ord, repr(arch))) % 101), **arguments)
+else:
+    benchmark.evaluate = counted(benchmark.evaluate)
+    config = replace(default_config(space), num_epochs=1)
+    nas = jn.NAS(space, "digits", config=config, **arguments)
+result = nas.search(6)
+print(result.history.to_csv(), result, sep="")
+"""
+
+
+def run_script(kind: str, folder, num_calls: int) -> subprocess.CompletedProcess:
+    programs = {"JAX_COMPILATION_CACHE_DIR": str(folder.parent), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    command = [sys.executable, "-c", SCRIPT, kind, str(folder), str(num_calls)]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **programs})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["evaluator", "training"])
+def test_a_search_that_is_killed_again_and_again_ends_as_one_that_is_not(kind, tmp_path):
+    whole = run_script(kind, tmp_path / "whole", 1000)
+    assert whole.returncode == 0, whole.stderr
+    killed = 0
+    while (last := run_script(kind, tmp_path / "killed", 5)).returncode == -signal.SIGKILL:
+        killed += 1
+    assert killed == 2  # six trials and nine evaluations more, five before each kill
+    assert last.stdout == whole.stdout
+    assert lines_of(tmp_path / "killed") == lines_of(tmp_path / "whole")

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, NB201, SMALL, SPACES, tanh
+from conftest import MIXED, NB201, SMALL, SMALL_MLP, SPACES, tanh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -18,6 +18,7 @@ from jaxnas.spaces import base
 from jaxnas.spaces.base import Decision, SearchSpace
 from jaxnas.spaces.cell import CellSpace
 from jaxnas.spaces.enumerated import EnumeratedSpace
+from jaxnas.spaces.mlp import MLP, MLPSpace
 
 LATE_ZERO = CellSpace(4, ("skip_connect", "none", "nor_conv_1x1"), name="late-zero")  # the zero operation is not first
 CELLS = [
@@ -46,6 +47,15 @@ def choices(space, archs) -> np.ndarray:
 
 def sizes(space) -> list[int]:
     return [len(decision.values) for decision in behind(space).decisions]
+
+
+def degree(space, arch) -> int:
+    """Returns the number of an architecture's neighbours."""
+    everything = sum(sizes(space)) - len(sizes(space))
+    if not isinstance(behind(space), MLPSpace):
+        return everything
+    absent = behind(space).max_layers - 1 - choices(space, arch[None])[0, 0]
+    return int(everything - absent * (len(behind(space).widths) - 1))
 
 
 def all_archs(space) -> jax.Array:
@@ -86,9 +96,11 @@ def test_neighbours_are_all_that_differ_in_one_decision(space):
     for arch in some_archs(space, 3):
         found = space.neighbors(arch)
         assert found.shape == (sum(sizes(space)) - len(sizes(space)), len(space.decisions))
+        found = found[: degree(space, arch)]
         changes = choices(space, found) != choices(space, arch[None])
         assert (changes.sum(axis=1) == 1).all()
         assert len(np.unique(np.asarray(found), axis=0)) == len(found)
+        assert (space.neighbors(arch)[len(found) :] == arch).all()
 
 
 def test_an_architecture_of_nb201_has_24_neighbours():
@@ -99,7 +111,7 @@ def test_an_architecture_of_nb201_has_24_neighbours():
 @pytest.mark.parametrize("generator", prng.PRNGS)
 def test_mutations_are_uniform_over_the_neighbours(space, generator):
     for arch in some_archs(space, 2):
-        neighbors = np.asarray(space.neighbors(arch))
+        neighbors = np.asarray(space.neighbors(arch))[: degree(space, arch)]
         keys = jax.random.split(prng.make_key(2, generator), 100 * len(neighbors))
         mutated = np.asarray(jax.vmap(lambda key, arch=arch: space.mutate(key, arch))(keys))
         equal = (mutated[:, None] == neighbors[None]).all(-1)
@@ -123,6 +135,8 @@ def test_strings_name_architectures(space):
 
 @over_spaces
 def test_decoded_architectures_name_the_values_of_the_decisions(space):
+    if isinstance(behind(space), MLPSpace):
+        pytest.skip("lists the widths of present layers, see below")
     decisions = behind(space).decisions
     for arch in some_archs(space, 3):
         chosen = choices(space, arch[None])[0]
@@ -163,6 +177,7 @@ def test_spaces_made_equally_are_equal(space):
         "mixed": SearchSpace(
             "mixed", [Decision("depth", range(2)), Decision("width", [8, 16, 32]), Decision("act", ["relu", "tanh"])]
         ),
+        "small-mlp": MLPSpace(2, 32, regularizers=["none", "l2"], dropout_rates=[0.0, 0.25], name="small-mlp"),
     }[space.name]
     same = same.enumerated() if isinstance(space, EnumeratedSpace) else same
     assert same == space
@@ -282,3 +297,87 @@ def test_row_numbers_reach_the_largest_that_int32_holds():
     row = base.index(arch, decisions)
     assert int(row) == 2**16 * (2**15 - 1) - 1
     np.testing.assert_array_equal(base.arch_at(row, decisions), arch)
+
+
+def mlp_arch(layers, activation=0, initializer=0, regularizer=0, dropout=0, space=SMALL_MLP):
+    """Returns an architecture of a space of perceptrons, absent layers of the smallest width."""
+    widths = [space.widths.index(width) for width in layers] + [0] * (space.max_layers - len(layers))
+    return jnp.asarray([len(layers) - 1, activation, initializer, regularizer, dropout, *widths])
+
+
+def test_perceptrons_have_widths_of_powers_of_two_and_the_largest():
+    assert MLP.widths == (8, 16, 32, 64, 128)
+    assert MLPSpace(max_units=100).widths == (8, 16, 32, 64, 100)
+    assert MLPSpace(max_units=8).widths == (8,)
+    assert MLPSpace(max_units=5).widths == (5,)
+    assert MLP.num_architectures == 10 * 2 * 2 * 3 * 4 * 5**10
+    assert len(np.unique(SMALL_MLP.classes())) == (3 + 9) * 16
+
+
+def test_only_absent_layers_do_not_count():
+    for arch in np.asarray(all_archs(SMALL_MLP))[::7]:
+        members = [other for other in SMALL_MLP.neighbors(jnp.asarray(arch)) if not np.array_equal(other, arch)]
+        assert all(not np.array_equal(SMALL_MLP.canonical(arch), SMALL_MLP.canonical(other)) for other in members)
+        absent = np.arange(len(arch)) >= len(arch) - (SMALL_MLP.max_layers - 1 - arch[0])
+        np.testing.assert_array_equal(SMALL_MLP.canonical(arch), np.where(absent, 0, arch))
+    rows = jax.vmap(lambda arch: SMALL_MLP.index(SMALL_MLP.canonical(arch)))(all_archs(SMALL_MLP))
+    np.testing.assert_array_equal(SMALL_MLP.classes(), rows)
+
+
+def test_decoded_perceptrons_have_the_widths_of_their_layers():
+    arch = mlp_arch([32], activation=1, regularizer=1, dropout=1)
+    expected = {
+        "layers": [32],
+        "activation": "sigmoid",
+        "initializer": "random_normal",
+        "regularizer": "l2",
+        "dropout": 0.25,
+    }
+    for absent in (0, 2):
+        assert SMALL_MLP.decode(arch.at[-1].set(absent)) == expected
+        assert list(SMALL_MLP.decode(arch)) == list(expected)
+    assert SMALL_MLP.to_str(arch) == "32/sigmoid/random_normal/l2/0.25"
+    assert SMALL_MLP.to_str(arch.at[-1].set(2)) == "32+32/sigmoid/random_normal/l2/0.25"
+
+
+def test_the_full_space_of_perceptrons_has_all_but_numbers():
+    arch = MLP.sample(jax.random.key(3))
+    np.testing.assert_array_equal(MLP.from_str(MLP.to_str(arch)), arch)
+    np.testing.assert_array_equal(MLP.canonical(MLP.canonical(arch)), MLP.canonical(arch))
+    for call in (MLP.enumerated, MLP.classes):
+        with pytest.raises(ValueError, match="Expected at most 2,000,000 architectures to enumerate"):
+            call()
+    with pytest.raises(ValueError, match=r"Expected a space of fewer than 2\*\*31 architectures"):
+        MLP.index(arch)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "an architecture such as '8/relu/random_normal/none/0.0' of up to 2 layers, got ''"),
+        ("8-8-8/relu/random_normal/none/0.0", "an architecture such as .* of up to 2 layers"),
+        ("8/relu/random_normal/none", "an architecture such as"),
+        ("9/relu/random_normal/none/0.0", "width_1 of 16, 32, 8, got '9'"),
+        ("8/rleu/random_normal/none/0.0", "activation of relu, sigmoid, got 'rleu'; did you mean relu"),
+        ("8/relu/random_normal/none/0.3", "dropout of 0.0, 0.25, got '0.3'"),
+    ],
+)
+def test_malformed_perceptrons_are_refused(text, message):
+    with pytest.raises(ValueError, match=f"^Expected {message}"):
+        SMALL_MLP.from_str(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_layers": 0}, "max_layers to be an int of 1 or more, got 0"),
+        ({"max_units": 1.5}, "max_units to be an int of 1 or more, got 1.5"),
+        ({"activations": ("relu", "swihs")}, "activations of .*, got 'swihs'"),
+        ({"initializers": ()}, r"one or more different initializers, got \[\]"),
+        ({"regularizers": ("l1", "l1")}, "one or more different regularizers"),
+        ({"dropout_rates": (0.5, 1)}, "one or more different dropout_rates from 0 to below 1"),
+    ],
+)
+def test_wrong_spaces_of_perceptrons_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=f"^Expected {message}"):
+        MLPSpace(**arguments)

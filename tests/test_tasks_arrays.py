@@ -68,7 +68,7 @@ def with_nan():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (changed(images=np.zeros((100, 5))), r"of shape \[n, H, W\]"),
+        (changed(images=np.zeros(100)), r"of shape \[n, H, W\] .* or vectors of shape \[n, F\], got \[100\]"),
         (changed(images=np.full((100, 4, 4), "a")), "images of numbers"),
         (changed(images=with_nan()), "NaN or infinite"),
         (changed(images=np.ones((100, 4, 4))), "that differ"),
@@ -95,3 +95,26 @@ def test_a_file_without_images_or_no_file_is_refused(tmp_path):
     for name in ("broken.npz", "missing.npz"):
         with pytest.raises(ValueError, match=f"Expected .*{name} to be an .npz file"):
             task_from_npz(tmp_path / name)
+
+
+def test_vectors_are_normalised_by_feature_and_constant_features_are_zero():
+    random = np.random.RandomState(0)
+    features = random.randn(100, 4) * [1, 100, 0, 0.01] + [0, 5, 7, 3]
+    features[60:, 2] = 8
+    labels = np.arange(100) % 4
+    task = task_from_arrays(features, labels, np.repeat(["train", "validation", "test"], [60, 20, 20]))
+    assert task.image_shape == (4,)
+    assert task.train.images.shape == (1, 60, 4)
+    np.testing.assert_allclose(task.train.images[0].mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(task.train.images[0].std(0), [1, 1, 0, 1], atol=1e-4)
+    expected = (features[60:80] - features[:60].mean(0)) / np.where(np.arange(4) == 2, np.inf, features[:60].std(0))
+    np.testing.assert_allclose(task.validation.images[0], expected, atol=1e-3)
+    assert "vectors of one's own, 4" in task.card
+
+
+def test_cells_refuse_vectors():
+    features = np.random.RandomState(0).randn(100, 5)
+    task = task_from_arrays(features, np.arange(100) % 4)
+    for call in (lambda: evaluate(SMALL, [np.zeros(3, int)], task, TINY), lambda: jn.TrainingBenchmark(SMALL, task)):
+        with pytest.raises(ValueError, match=r"^Expected images of .* for a CellSpace, got samples of shape \[5\]"):
+            call()

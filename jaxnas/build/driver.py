@@ -20,7 +20,7 @@ from jaxnas.build.plan import PLAN_NAMES, Chunk, Plan, make_plan, read_shard
 from jaxnas.build.provenance import git_commit, machine, versions
 from jaxnas.network.size import network_size
 from jaxnas.table import SPLITS, Table, base_manifest, remove_leftovers, replace_file, write
-from jaxnas.train import Curves, TrainConfig, check_fit
+from jaxnas.train import Curves, TrainConfig, check_trainable, default_config
 
 POLL_SECONDS = 0.5
 LOG_LINES = 1000  # of a worker that failed
@@ -32,7 +32,7 @@ def build(
     task_name: str,
     folder: str | os.PathLike,
     *,
-    config: TrainConfig = TrainConfig(),
+    config: TrainConfig | None = None,
     num_seeds: int = 1,
     limit: int | None = None,
     num_processes: int | None = None,
@@ -47,6 +47,7 @@ def build(
 
     Args:
         space_name, task_name: as `jaxnas.catalog` knows them.
+        config: by default that of `jaxnas.train.default_config`.
         num_seeds: trainings of each class.
         limit: train only a sample of that many classes; the table is then a partial one.
         num_processes: worker processes; by default one for each available core, and one on an accelerator.
@@ -61,7 +62,8 @@ def build(
     space, task = catalog.space(space_name), catalog.task(task_name)
     if not hasattr(space, "classes"):
         raise ValueError(f"Expected a space with networks, such as a CellSpace, got {space.name}.")
-    check_fit(task, config)
+    config = config or default_config(space, task)
+    check_trainable(space, task, config)
     folder = Path(folder)
     plan = make_plan(space_name, task_name, config, num_seeds, limit)
     part = replace(plan, chunks=plan.chunks[shard[0] - 1 :: shard[1]])

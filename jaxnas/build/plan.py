@@ -11,9 +11,9 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.network import packed
-from jaxnas.network.model import Skeleton
+from jaxnas.recipe import Curves, TrainConfig, config_from_dict
 from jaxnas.table import describe_space
-from jaxnas.train import Curves, TrainConfig, default_plan
+from jaxnas.train import default_plan
 
 CHUNK_SIZE = 16
 PLAN_NAMES = {"sequential": "switch-sequential-3", "packed": "packed-1"}
@@ -65,8 +65,7 @@ def plan_from_json(text: str) -> Plan:
     """Returns the plan of a text that `Plan.to_json` made."""
     fields = json.loads(text)
     chunks = tuple(Chunk(chunk["name"], tuple(chunk["rows"])) for chunk in fields.pop("chunks"))
-    config = fields.pop("config")
-    config = TrainConfig(**{**config, "skeleton": Skeleton(**config["skeleton"])})
+    config = config_from_dict(fields.pop("config"))
     return Plan(fields["space"], fields["task"], config, tuple(fields["seeds"]), chunks, fields["training_plan"])
 
 
@@ -87,8 +86,8 @@ def make_plan(
         limit: train only that many classes, a random sample of the space; None for all.
         training_plan: of `evaluate`; None for the one of this back end.
     """
-    training_plan = training_plan or default_plan()
     space = catalog.space(space_name)
+    training_plan = training_plan or default_plan(space)
     task = catalog.task(task_name)
     rows = np.random.RandomState(_ORDER_SEED).permutation(np.unique(space.classes()))[:limit]
     seeds = tuple(range(num_seeds))

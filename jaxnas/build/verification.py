@@ -8,10 +8,10 @@ import numpy as np
 from jaxnas import catalog
 from jaxnas.build.plan import PLAN_NAME
 from jaxnas.build.provenance import machine, versions
-from jaxnas.network.model import Skeleton
 from jaxnas.network.size import network_size
+from jaxnas.recipe import Curves, config_from_dict
 from jaxnas.table import SPLITS, Table
-from jaxnas.train import Curves, TrainConfig, evaluate
+from jaxnas.train import evaluate
 
 FIRST_STEP_TOLERANCE = 1e-4
 MAX_STANDARD_ERRORS = 4.0
@@ -39,8 +39,7 @@ def retrain(source: str | os.PathLike, num_classes: int, *, seed: int | None = N
     table = Table.read(source)
     manifest = table.manifest
     space, task = catalog.space(manifest["space"]["name"]), catalog.task(manifest["task"]["name"])
-    training = manifest["training"]
-    config = TrainConfig(**{**training, "skeleton": Skeleton(**training["skeleton"])})
+    config = config_from_dict(manifest["training"])
     known = np.flatnonzero(table.trained)
     classes = np.random.default_rng(seed).choice(known, min(num_classes, len(known)), replace=False)
     archs = [np.asarray(space.arch_at(table.representatives[number])) for number in classes]

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 from typing import NamedTuple
 
 import jax
@@ -9,21 +10,30 @@ import jax
 from jaxnas import graph
 from jaxnas.network import edges, model
 from jaxnas.network.model import Skeleton
+from jaxnas.spaces.cell import CellSpace
+from jaxnas.spaces.mlp import MLPSpace
 
 
 class Size(NamedTuple):
     """The size of a network: trainable parameters, and multiply-accumulates for one image.
 
-    Multiply-accumulates are those of convolutions and of the last linear map, its bias included, as NAS-Bench-201
-    counts them.
+    Multiply-accumulates are those of convolutions and of linear maps, their bias included, as NAS-Bench-201 counts
+    them; so a multilayer perceptron has as many as parameters.
     """
 
     num_parameters: int
     num_flops: int
 
 
-def network_size(space, skeleton: Skeleton, image_shape: tuple[int, int, int], num_classes: int, arch) -> Size:
-    """Returns the `Size` of the network of an architecture: what is left when its dead edges are removed."""
+def network_size(space, skeleton: Skeleton | None, image_shape: tuple[int, ...], num_classes: int, arch) -> Size:
+    """Returns the `Size` of the network of an architecture: what is left when its dead edges are removed.
+
+    `skeleton` is that of a cell space, None for other spaces.
+    """
+    return _SIZES[type(space)](space, skeleton, image_shape, num_classes, arch)
+
+
+def _cell_network_size(space: CellSpace, skeleton: Skeleton, image_shape, num_classes: int, arch) -> Size:
     cell = graph.prune(space.graph(arch))
     parameters, flops = _fixed_size(skeleton, image_shape, num_classes)
     for channels, height, width in _stages(skeleton, image_shape):
@@ -31,6 +41,15 @@ def network_size(space, skeleton: Skeleton, image_shape: tuple[int, int, int], n
             parameters += skeleton.cells_per_stage * edges.num_values(edges.array_shapes(edge.operation, channels)[0])
         flops += skeleton.cells_per_stage * graph.num_flops(cell, channels, height, width)
     return Size(parameters, flops)
+
+
+def _perceptron_size(space: MLPSpace, skeleton, image_shape, num_classes: int, arch) -> Size:
+    units = (math.prod(image_shape), *space.decode(arch)["layers"], num_classes)
+    parameters = sum((before + 1) * after for before, after in itertools.pairwise(units))
+    return Size(parameters, parameters)
+
+
+_SIZES = {CellSpace: _cell_network_size, MLPSpace: _perceptron_size}
 
 
 def _stages(skeleton: Skeleton, image_shape: tuple[int, int, int]) -> list[tuple[int, int, int]]:

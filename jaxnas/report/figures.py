@@ -17,6 +17,7 @@ COLUMN, PAGE = 3.3, 6.9
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v")
+SIZE_LABELS = {"parameters": "parameters", "flops": "multiply-accumulates for one image"}
 _PARTS = ("mean", "ci_low", "ci_high")
 STYLE = {
     "font.size": 8,
@@ -108,8 +109,7 @@ def fronts(result: dict):
     from matplotlib.ticker import EngFormatter, LogLocator
 
     found = result["fronts"]
-    label = {"parameters": "parameters", "flops": "multiply-accumulates for one image"}[found["size"]]
-    figure, axes = new_figure(label, "test accuracy (%)", scales=("log", "linear"))
+    figure, axes = new_figure(SIZE_LABELS[found["size"]], "test accuracy (%)", scales=("log", "linear"))
     sizes, scores = np.asarray(found["true"]).T
     largest = max([sizes[-1], *(size for curves in found["strategies"].values() for size, _ in curves["front"])])
     sizes, scores = np.append(sizes, largest), np.append(scores, scores[-1])  # it dominates what is larger
@@ -120,6 +120,34 @@ def fronts(result: dict):
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     legend_below(figure, axes)
+    return figure
+
+
+@styled
+def tried(history, best: int, size: str | None, measure: str):
+    """Returns the figure of what a search tried: scores over trials; with a size, accuracy against size beside them.
+
+    Args:
+        history: the frame of a `SearchResult`.
+        best: the number of the best trial.
+        size: `"parameters"`, `"flops"` or None.
+        measure: the column that was measured: `"accuracy"` or `"score"`.
+    """
+    from matplotlib.figure import Figure
+
+    columns = [("index", "trial", "score", "score on validation data", "linear")]
+    if size is not None:
+        columns.append((size, SIZE_LABELS[size], measure, f"validation {measure}", "log"))
+    points = history.reset_index(names="index")
+    figure = Figure((PAGE if size else COLUMN, 2.3), layout="constrained")
+    panels = figure.subplots(1, len(columns), squeeze=False)[0]
+    for axes, (x, x_label, y, y_label, scale) in zip(panels, columns, strict=True):
+        label_axes(axes, x_label, y_label, (scale, "linear"))
+        axes.plot(points[x], points[y], "o", color="#999999", label="tried")
+        axes.plot(points[x][best], points[y][best], "*", color=COLORS[1], markersize=8, label="best")
+    so_far = np.fmax.accumulate(points["score"].to_numpy())
+    panels[0].plot(points["index"], so_far, color=COLORS[0], drawstyle="steps-post", label="best so far")
+    panels[0].legend()
     return figure
 
 
@@ -148,17 +176,23 @@ def new_figure(
 ):
     """Returns a figure with one set of axes, and the axes. To be called from a `styled` function."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator
 
     figure = Figure(size, layout="constrained")
     axes = figure.add_subplot()
+    label_axes(axes, x_label, y_label, scales)
+    return figure, axes
+
+
+def label_axes(axes, x_label: str, y_label: str, scales: tuple[str, str]) -> None:
+    """Sets the labels and the scales of axes, with plain numbers on them."""
+    from matplotlib.ticker import LogLocator
+
     axes.set(xlabel=x_label, ylabel=y_label, xscale=scales[0], yscale=scales[1])
     for axis, scale, labelled in ((axes.xaxis, scales[0], ()), (axes.yaxis, scales[1], (2, 5))):
         axis.set_major_formatter("{x:g}")
         if scale == "log":
             axis.set_minor_locator(LogLocator(subs=labelled or range(2, 10)))
             axis.set_minor_formatter("{x:g}" if labelled else "")
-    return figure, axes
 
 
 def legend_below(figure, axes) -> None:

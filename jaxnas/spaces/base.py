@@ -16,6 +16,8 @@ import numpy as np
 from jaxnas import prng
 
 MAX_ENUMERABLE = 2_000_000
+MAX_ROWS = 2**31
+"""Architectures of a space of fewer have row numbers."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def radix_weights(decisions: tuple[Decision, ...]) -> np.ndarray:
 
     Raises ValueError past 2**31 rows.
     """
-    if num_combinations(decisions) >= 2**31:
+    if num_combinations(decisions) >= MAX_ROWS:
         raise ValueError(
             f"Expected a space of fewer than 2**31 architectures to number them, got {num_combinations(decisions):,}."
         )
@@ -145,22 +147,34 @@ def _move(arch: jax.Array, position: jax.Array, step: jax.Array, decisions: tupl
     return jnp.where(np.arange(len(sizes)) == position, moved, arch).astype(jnp.int32)
 
 
-def mutate(key: jax.Array, arch: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
-    """Returns the architecture with one decision changed, uniform over all such changes."""
+def mutate(
+    key: jax.Array, arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax.Array | None = None
+) -> jax.Array:
+    """Returns the architecture with one decision changed, uniform over all such changes.
+
+    Args:
+        num_present: how many decisions count, the first ones, which alone change; None for all.
+    """
     sizes = cardinalities(decisions)
-    if (sizes == sizes[0]).all():  # no tables needed: draw the decision and the step apart
+    if num_present is None and (sizes == sizes[0]).all():  # no tables needed: draw the decision and the step apart
         words = jax.random.bits(key, (2,), jnp.uint32)
         position = prng.scale_word(words[0], len(sizes))
         step = 1 + prng.scale_word(words[1], int(sizes[0]) - 1)
         return _move(arch, position, step, decisions)
     changed, steps = _moves(decisions)
-    number = prng.draw_index(key, len(changed))
+    count = len(changed) if num_present is None else (changed < num_present).sum()
+    number = prng.draw_index(key, count)
     return _move(arch, jnp.asarray(changed)[number], jnp.asarray(steps)[number], decisions)
 
 
-def neighbors(arch: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
-    """Returns the architectures that differ in one decision, int32[K, D]."""
+def neighbors(arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax.Array | None = None) -> jax.Array:
+    """Returns the architectures that differ in one decision, int32[K, D].
+
+    Of decisions beyond the first `num_present`, which do not count, rows repeat the architecture.
+    """
     changed, steps = _moves(decisions)
+    if num_present is not None:
+        steps = jnp.where(changed < num_present, steps, 0)
     return jax.vmap(lambda position, step: _move(jnp.asarray(arch), position, step, decisions))(changed, steps)
 
 

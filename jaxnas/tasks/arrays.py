@@ -31,10 +31,11 @@ def task_from_npz(path: str | os.PathLike) -> Task:
 
 
 def task_from_arrays(images, labels, split=None, *, name: str = "mine", card: str = "") -> Task:
-    """Returns the task of images and labels.
+    """Returns the task of images, or vectors of features, and labels.
 
     Args:
-        images: numbers, [n, H, W] or [n, H, W, C]; height and width need not be equal.
+        images: numbers, [n, H, W] or [n, H, W, C], height and width need not be equal; or [n, F], vectors of features,
+            each of which is normalised by its own mean and deviation.
         labels: [n], integers or strings; classes are their sorted distinct values.
         split: [n], `"train"`, `"validation"` or `"test"` for each image; by default 60, 20 and 20 % of each class,
             drawn at random but always the same.
@@ -50,33 +51,44 @@ def task_from_arrays(images, labels, split=None, *, name: str = "mine", card: st
         raise ValueError(
             f"Expected one label for each of {len(images)} images, got labels of shape {list(labels.shape)}."
         )
+    if labels.dtype.kind == "f" and not (labels == np.round(labels)).all():
+        raise ValueError(
+            "Expected labels that are classes, integers or strings, got NaN or fractions; drop or bin them."
+        )
     classes, labels = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"Expected labels of two or more classes, got {len(classes)}.")
+        raise ValueError(f"Expected labels of two or more classes, got {len(classes)}; add examples of another class.")
     split = _random_split(labels) if split is None else _checked_split(split, len(images))
     parts = {part: Split(images[split == part][None], labels[split == part]) for part in SPLITS}
     for part, (_, part_labels) in parts.items():
         if len(part_labels) < MIN_IMAGES:
-            raise ValueError(f"Expected {MIN_IMAGES} or more {part} images, got {len(part_labels)}.")
+            raise ValueError(
+                f"Expected {MIN_IMAGES} or more {part} images, got {len(part_labels)}; add data, or split otherwise."
+            )
     if not set(labels) <= set(parts["train"].labels):
         raise ValueError("Expected training images of every class, got classes without any.")
     if parts["train"].images.std() == 0:
         raise ValueError("Expected training images that differ, got constant ones.")
     sizes = ", ".join(f"{len(part_labels):,} {part}" for part, (_, part_labels) in parts.items())
-    text = f"# {name}: images of one's own, {' x '.join(map(str, images.shape[1:]))}\n\n{card or 'No source given.'}\n"
+    kind = "vectors" if images.ndim == 2 else "images"
+    text = f"# {name}: {kind} of one's own, {' x '.join(map(str, images.shape[1:]))}\n\n{card or 'No source given.'}\n"
     text += f"{len(classes)} classes; {sizes} images.\n"
-    text += "Normalised by the mean and standard deviation of the training images.\n"
-    return normalized(name, parts, len(classes), text, "unspecified")
+    of_what = "each feature in training" if images.ndim == 2 else "the training images"
+    text += f"Normalised by the mean and standard deviation of {of_what}.\n"
+    return normalized(name, parts, len(classes), text, "unspecified", tuple(classes.tolist()))
 
 
 def _checked_images(images) -> np.ndarray:
     images = np.asarray(images)
     if images.dtype.kind not in "biuf":
-        raise ValueError(f"Expected images of numbers, got {images.dtype}.")
+        raise ValueError(
+            f"Expected images of numbers, got {images.dtype}; turn words into numbers, say one-hot, first."
+        )
     if images.ndim == 3:
         images = images[..., None]
-    if images.ndim != 4 or 0 in images.shape:
-        raise ValueError(f"Expected images of shape [n, H, W] or [n, H, W, C], got {list(images.shape)}.")
+    if images.ndim not in (2, 4) or 0 in images.shape:
+        expected = "images of shape [n, H, W] or [n, H, W, C], or vectors of shape [n, F]"
+        raise ValueError(f"Expected {expected}, got {list(images.shape)}.")
     images = images.astype(np.float32)
     if not np.isfinite(images).all():
         raise ValueError("Expected finite images, got NaN or infinite values; replace or drop those images.")

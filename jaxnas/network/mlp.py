@@ -1,0 +1,322 @@
+"""Multilayer perceptrons: the Flax module of one architecture, and functions that compute any architecture of a space.
+
+The functions take a traced architecture and the arrays of S trainings of it, with a leading axis [S]. Layers are a
+loop over those that are present, and a layer is a branch for each pair of widths (`lax.switch`), so that a small
+network costs what it needs. The kernels of an architecture lie behind one another in one vector, the last layer first,
+so that a step reads and writes as many numbers as the architecture has. The axis is written out and gradients are
+written by hand because `jax.vmap` and `jax.grad` would turn each write of a part into a write of the whole.
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jaxnas.spaces.mlp import (
+    ACTIVATION,
+    ACTIVATIONS,
+    DROPOUT,
+    FIRST_WIDTH,
+    INITIALIZER,
+    INITIALIZERS,
+    MLPSpace,
+)
+
+CHUNK = 4096  # numbers that an update of the kernels takes at a time
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What the shapes of all arrays follow from: the space, the number of features and of classes."""
+
+    space: MLPSpace
+    num_features: int
+    num_classes: int
+
+    @property
+    def width(self) -> int:
+        """Returns the units of a layer's arrays: enough for any layer and for the output."""
+        return max(self.space.widths[-1], self.num_classes)
+
+    @property
+    def slot(self) -> int:
+        """Returns the numbers in the largest kernel."""
+        return self.width * max(self.width, self.num_features)
+
+    @property
+    def num_kernels(self) -> int:
+        """Returns the length of a vector of kernels: those of the largest network, and a slot to spare for writes."""
+        needed = self.num_features * self.width + self.space.max_layers * self.width**2 + self.slot
+        return -(-needed // CHUNK) * CHUNK
+
+
+class Arrays(NamedTuple):
+    """The parameters of S trainings of one architecture, or something that each of them has.
+
+    `kernels` [S, P]: the kernels [inputs, outputs] of the last layer, the one before it, ... and the first, then
+    zeros. `biases` [S, L + 1, W]: row l is of hidden layer l, the last row of the output.
+    """
+
+    kernels: jax.Array
+    biases: jax.Array
+
+
+class Layout(NamedTuple):
+    """An architecture and where its kernels lie.
+
+    `depth`: number of hidden layers. `widths` int32[L]: the choice of width of each. `offsets` int32[L]: the start of
+    each layer's kernel; that of the output starts at 0. `size`: where the kernels end.
+    """
+
+    depth: jax.Array
+    widths: jax.Array
+    offsets: jax.Array
+    size: jax.Array
+
+
+class Scratch(NamedTuple):
+    """What a gradient needs room for, kept between steps so that nothing is made anew.
+
+    `outputs`, `slopes` [L, S, N, W]: of each layer, its outputs and their derivatives with respect to its inputs, after
+    dropout. `gradients`: of the loss.
+    """
+
+    outputs: jax.Array
+    slopes: jax.Array
+    gradients: Arrays
+
+
+def make_layout(shapes: Shapes, arch: jax.Array) -> Layout:
+    """Returns the layout of an architecture, int32[D]."""
+    depth, widths = arch[0] + 1, arch[FIRST_WIDTH:]
+    outputs = jnp.asarray(shapes.space.widths)[widths]
+    inputs = jnp.concatenate([jnp.asarray([shapes.num_features]), outputs[:-1]])
+    sizes = jnp.where(jnp.arange(len(widths)) < depth, inputs * outputs, 0)
+    ends = outputs[depth - 1] * shapes.num_classes + jnp.cumsum(sizes[::-1])[::-1]
+    return Layout(depth, widths, ends - sizes, ends[0])
+
+
+def make_arrays(shapes: Shapes, arch: jax.Array, key: jax.Array) -> Arrays:
+    """Returns the initial parameters of one training, without the axis S."""
+    layout = make_layout(shapes, arch)
+    widths = jnp.asarray(shapes.space.widths)[layout.widths]
+    functions = [functools.partial(INITIALIZERS[name], shapes.slot) for name in shapes.space.initializers]
+
+    def write(count, kernels):
+        layer = layout.depth - count  # the output first: each layer overwrites what the one before wrote too much
+        fan_in = jnp.where(layer == 0, shapes.num_features, widths[layer - 1])
+        fan_out = jnp.where(count == 0, shapes.num_classes, widths[layer])  # out of bounds is not chosen
+        values = jax.lax.switch(arch[INITIALIZER], functions, jax.random.fold_in(key, layer), fan_in, fan_out)
+        start = jnp.where(count == 0, 0, layout.offsets[layer])
+        return jax.lax.dynamic_update_slice(kernels, values, (start,))
+
+    kernels = jax.lax.fori_loop(0, layout.depth + 1, write, jnp.zeros(shapes.num_kernels))
+    kernels = jnp.where(jnp.arange(shapes.num_kernels) < layout.size, kernels, 0)
+    return Arrays(kernels, jnp.zeros((shapes.space.max_layers + 1, shapes.width)))
+
+
+def make_scratch(shapes: Shapes, num_trainings: int, batch_size: int) -> Scratch:
+    """Returns room for the gradients of S trainings on N samples."""
+    layers = jnp.zeros((shapes.space.max_layers, num_trainings, batch_size, shapes.width))
+    biases = jnp.zeros((num_trainings, shapes.space.max_layers + 1, shapes.width))
+    return Scratch(layers, layers, Arrays(jnp.zeros((num_trainings, shapes.num_kernels)), biases))
+
+
+def logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array) -> jax.Array:
+    """Returns the logits [S, N, num_classes] of samples [N, num_features], without dropout."""
+    layout = make_layout(shapes, arch)
+    functions = [ACTIVATIONS[name] for name in shapes.space.activations]
+    first, hidden, last = _branches(shapes, _multiply)
+
+    def layer(number, x, choice, branches):
+        x = jax.lax.switch(choice, branches, x, arrays.kernels, layout.offsets[number])
+        return jax.lax.switch(arch[ACTIVATION], functions, x + _bias(arrays, number))
+
+    def hidden_layer(number, x):
+        return layer(number, x, _pair(shapes, layout, number), hidden)
+
+    x = jax.lax.fori_loop(1, layout.depth, hidden_layer, layer(0, x[None], layout.widths[0], first))
+    x = jax.lax.switch(layout.widths[layout.depth - 1], last, x, arrays.kernels, 0)
+    return (x + arrays.biases[:, -1:])[..., : shapes.num_classes]
+
+
+def train_logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, keys: jax.Array, scratch: Scratch):
+    """Returns the logits [S, N, num_classes] of samples [S, N, num_features] with dropout, and the `Scratch`.
+
+    `keys` [S] decide which units are dropped.
+    """
+    layout = make_layout(shapes, arch)
+    functions = [functools.partial(_with_slope, ACTIVATIONS[name]) for name in shapes.space.activations]
+    first, hidden, last = _branches(shapes, _multiply)
+    draw_scales = functools.partial(_draw_scales, (*x.shape[:2], shapes.width))
+    keep = 1 - jnp.asarray(shapes.space.dropout_rates, jnp.float32)[arch[DROPOUT]]
+
+    def layer(number, x, scratch, choice, branches):
+        x = jax.lax.switch(choice, branches, x, arrays.kernels, layout.offsets[number])
+        y, slope = jax.lax.switch(arch[ACTIVATION], functions, x + _bias(arrays, number))
+        if any(shapes.space.dropout_rates):
+            scale = jax.lax.cond(keep < 1, draw_scales, lambda *others: jnp.ones_like(y), keep, keys, number)
+            y, slope = y * scale, slope * scale
+        at = (number, 0, 0, 0)
+        outputs = jax.lax.dynamic_update_slice(scratch.outputs, y[None], at)
+        return y, scratch._replace(
+            outputs=outputs, slopes=jax.lax.dynamic_update_slice(scratch.slopes, slope[None], at)
+        )
+
+    def hidden_layer(number, state):
+        return layer(number, *state, _pair(shapes, layout, number), hidden)
+
+    state = layer(0, x, scratch, layout.widths[0], first)
+    x, scratch = jax.lax.fori_loop(1, layout.depth, hidden_layer, state)
+    x = jax.lax.switch(layout.widths[layout.depth - 1], last, x, arrays.kernels, 0)
+    return (x + arrays.biases[:, -1:])[..., : shapes.num_classes], scratch
+
+
+def gradients(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, g: jax.Array, scratch: Scratch) -> Scratch:
+    """Returns the `Scratch` with the gradients of the parameters.
+
+    Args:
+        x: the samples that `train_logits` was given.
+        g: the gradient of the loss with respect to the logits that it returned, [S, N, num_classes].
+        scratch: what it returned.
+    """
+    layout = make_layout(shapes, arch)
+    (first, _, _), (_, hidden, last) = _branches(shapes, _outer), _branches(shapes, _multiply_back)
+
+    def layer(written, g, number, start, choice, branches, inputs):
+        biases = jax.lax.dynamic_update_slice(written.biases, g.sum(1)[:, None], (0, number, 0))
+        kernel, g = jax.lax.switch(choice, branches, inputs, g, arrays.kernels, start)
+        return Arrays(jax.lax.dynamic_update_slice(written.kernels, kernel, (0, start)), biases), g
+
+    def hidden_layer(count, state):
+        number = layout.depth - 1 - count
+        g = state[1] * _at(scratch.slopes, number)
+        choice, inputs = _pair(shapes, layout, number), _at(scratch.outputs, number - 1)
+        return layer(state[0], g, number, layout.offsets[number], choice, hidden, inputs)
+
+    g = jnp.pad(g, ((0, 0), (0, 0), (0, shapes.width - shapes.num_classes)))
+    choice, inputs = layout.widths[layout.depth - 1], _at(scratch.outputs, layout.depth - 1)
+    state = layer(scratch.gradients, g, shapes.space.max_layers, jnp.int32(0), choice, last, inputs)
+    written, g = jax.lax.fori_loop(0, layout.depth - 1, hidden_layer, state)
+    written, _ = layer(written, g * scratch.slopes[0], 0, layout.offsets[0], layout.widths[0], first, x)
+    return scratch._replace(gradients=written)
+
+
+def update(function: Callable, target: jax.Array, layout: Layout, *others: jax.Array) -> jax.Array:
+    """Returns `target` [S, P] with the elementwise `function(target, *others)` where the layout's kernels are.
+
+    It goes by chunks. A loop that writes one vector does so in place; one that wrote two would copy them.
+    """
+
+    def body(number, target):
+        at = (0, number * CHUNK)
+        parts = (jax.lax.dynamic_slice(values, at, (len(values), CHUNK)) for values in (target, *others))
+        return jax.lax.dynamic_update_slice(target, function(*parts), at)
+
+    return jax.lax.fori_loop(0, (layout.size + CHUNK - 1) // CHUNK, body, target)
+
+
+def _branches(shapes: Shapes, function: Callable):
+    """Returns what multiplies in the first layer, for each width; in others, for each pair; in the output likewise."""
+    widths, features, classes = shapes.space.widths, shapes.num_features, shapes.num_classes
+    make = functools.partial(functools.partial, function, shapes.width)
+    hidden = [make(before, after) for before in widths for after in widths]
+    return [make(features, after) for after in widths], hidden, [make(before, classes) for before in widths]
+
+
+def _pair(shapes: Shapes, layout: Layout, number) -> jax.Array:
+    return layout.widths[number - 1] * len(shapes.space.widths) + layout.widths[number]
+
+
+def _at(layers: jax.Array, number) -> jax.Array:
+    return jax.lax.dynamic_index_in_dim(layers, number, keepdims=False)
+
+
+def _bias(arrays: Arrays, number) -> jax.Array:
+    return jax.lax.dynamic_slice_in_dim(arrays.biases, number, 1, axis=1)
+
+
+def _kernel(kernels: jax.Array, start, fan_in: int, fan_out: int) -> jax.Array:
+    values = jax.lax.dynamic_slice_in_dim(kernels, start, fan_in * fan_out, axis=1)
+    return values.reshape(len(kernels), fan_in, fan_out)
+
+
+def _padded(x: jax.Array, length: int) -> jax.Array:
+    return jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, length - x.shape[-1])])
+
+
+def _multiply(width: int, fan_in: int, fan_out: int, x, kernels, start) -> jax.Array:
+    return _padded(x[..., :fan_in] @ _kernel(kernels, start, fan_in, fan_out), width)
+
+
+def _outer(width: int, fan_in: int, fan_out: int, x, g, kernels, start) -> tuple[jax.Array, jax.Array]:
+    """Returns the gradient of a kernel, padded to that of the largest width, and `g` itself."""
+    kernel = jnp.einsum("sni,snj->sij", x[..., :fan_in], g[..., :fan_out])
+    return _padded(kernel.reshape(len(kernels), -1), max(fan_in, width) * width), g
+
+
+def _multiply_back(width: int, fan_in: int, fan_out: int, x, g, kernels, start) -> tuple[jax.Array, jax.Array]:
+    """Returns the gradient of a kernel, padded to the largest, and that of the inputs."""
+    before = jnp.einsum("snj,sij->sni", g[..., :fan_out], _kernel(kernels, start, fan_in, fan_out))
+    return _outer(width, fan_in, fan_out, x, g, kernels, start)[0], _padded(before, width)
+
+
+def _with_slope(function: Callable, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return jax.jvp(function, (x,), (jnp.ones_like(x),))
+
+
+def _draw_scales(shape: tuple[int, ...], keep, keys, number) -> jax.Array:
+    """Returns what a layer's units are multiplied by, float32[S, N, W]: 0 where dropped, 1 / keep otherwise."""
+    bits = jax.vmap(lambda key: jax.random.bits(jax.random.fold_in(key, number), shape[1:], jnp.uint32))(keys)
+    return jnp.where((bits >> 8).astype(jnp.float32) < keep * 2**24, 1 / keep, 0)
+
+
+class Perceptron(nnx.Module):
+    """The multilayer perceptron of one architecture: `network(images, train=False) -> logits`.
+
+    Attributes:
+        layers: an `nnx.Linear` for each hidden layer and for the output.
+        activation: the name of the function after each hidden layer.
+        dropout: the share of units that are dropped after each hidden layer in training.
+    """
+
+    def __init__(self, space: MLPSpace, image_shape: tuple[int, ...], num_classes: int, arch, *, key: jax.Array | None):
+        """Makes the network with the initial parameters that a training with this key starts from; None: with zeros."""
+        shapes = Shapes(space, math.prod(image_shape), num_classes)
+        values = space.decode(arch)
+        self.activation, self.dropout = values["activation"], values["dropout"]
+        sizes = (shapes.num_features, *values["layers"], num_classes)
+        zeros, rngs = nnx.initializers.zeros_init(), nnx.Rngs(0)
+        self.layers = nnx.List([nnx.Linear(*pair, kernel_init=zeros, rngs=rngs) for pair in itertools.pairwise(sizes)])
+        if key is not None:
+            self.assign(make_arrays(shapes, jnp.asarray(arch), key))
+
+    def assign(self, arrays: Arrays) -> None:
+        """Takes over the parameters of a training of this architecture, without the axis S."""
+        start = 0
+        for number, layer in reversed(list(enumerate(self.layers))):
+            shape = layer.kernel.shape
+            row = number if number < len(self.layers) - 1 else -1
+            layer.kernel.set_value(arrays.kernels[start : start + math.prod(shape)].reshape(shape))
+            layer.bias.set_value(arrays.biases[row, : shape[1]])
+            start += math.prod(shape)
+
+    def __call__(self, x: jax.Array, train: bool = False, *, key: jax.Array | None = None) -> jax.Array:
+        """Returns the logits [N, num_classes] of samples [N, ...], which are flattened.
+
+        Args:
+            key: decides which units are dropped in training; not needed without dropout.
+        """
+        x = x.reshape(len(x), -1)
+        for number, layer in enumerate(self.layers[:-1]):
+            x = ACTIVATIONS[self.activation](layer(x))
+            if train and self.dropout:
+                kept = jax.random.bernoulli(jax.random.fold_in(key, number), 1 - self.dropout, x.shape)
+                x = jnp.where(kept, x / (1 - self.dropout), 0)
+        return self.layers[-1](x)

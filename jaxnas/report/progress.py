@@ -1,0 +1,27 @@
+"""Bars of progress on standard error."""
+
+import contextlib
+
+
+@contextlib.contextmanager
+def progress_bars(remaining: str | None = None):
+    """Gives bars of progress. `remaining`: the text of the last column, by default Rich's estimate of the time left."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn(remaining, style="progress.remaining") if remaining else TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        yield bars

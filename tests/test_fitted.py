@@ -1,0 +1,123 @@
+"""Fitted models take data as they are, and are the same after a journey through a file."""
+
+import json
+import pickle
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+from conftest import SMALL, TINY, make_task
+from sklearn.datasets import load_digits
+
+import jaxnas as jn
+from jaxnas.fitted import MODEL_FILE, PREDICTION_BATCH, FittedModel, fit_model
+from jaxnas.train import default_config
+
+SPACE = jn.MLPSpace(max_layers=2, max_units=16)
+ARCH = SPACE.arch_at(5)
+CONFIG = replace(default_config(SPACE), num_epochs=8)
+
+
+@pytest.fixture(scope="module")
+def model() -> FittedModel:
+    return fit_model(SPACE, ARCH, jn.task("digits"), CONFIG)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return load_digits().images
+
+
+def test_scores_are_those_of_the_training(model):
+    curves = jn.fit(SPACE, ARCH, jn.task("digits"), CONFIG)[1]
+    assert model.score("test") == pytest.approx(curves.test[-1] / 387)
+    assert model.score("validation") == pytest.approx(curves.validation[-1] / 386)
+    assert model.score("train") > 0.5
+
+
+def test_images_are_taken_as_they_are(model, images):
+    labels = load_digits().target
+    task = jn.task("digits")
+    whole = np.mean([model.score(split) * getattr(task, split).num_images for split in ("train", "validation", "test")])
+    assert model.score(images, labels) == pytest.approx(3 * whole / len(images))
+    np.testing.assert_array_equal(model.predict(images[..., None]), model.predict(images))
+
+
+def test_what_a_row_gives_depends_on_it_alone(model, images):
+    probabilities = model.predict_proba(images[: 2 * PREDICTION_BATCH + 3])
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+    for rows in (slice(0, 1), slice(5, 50), slice(250, 259)):
+        np.testing.assert_array_equal(model.predict_proba(images[rows]), probabilities[rows])
+    assert model.predict_proba(images[:0]).shape == (0, 10)
+
+
+def test_a_saved_model_and_a_pickled_one_predict_the_same(model, images, tmp_path):
+    expected = model.predict_proba(images[:50])
+    model.save(tmp_path / "model")
+    model.save(tmp_path / "model")  # over the first
+    for copy in (FittedModel.load(tmp_path / "model"), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(copy.predict_proba(images[:50]), expected)
+        assert copy.architecture == model.architecture
+        assert copy.config == CONFIG
+        assert copy.score("test") == model.score("test")  # the task is in the catalog
+
+
+def test_a_model_with_functions_of_one_s_own_is_loaded_with_its_space(tmp_path):
+    task = make_task()
+    model = fit_model(SMALL, SMALL.arch_at(-1 + 5**3), task, TINY)
+    model.save(tmp_path)
+    with pytest.raises(ValueError, match=r"^Expected the space small of this model"):
+        FittedModel.load(tmp_path)
+    with pytest.raises(ValueError, match=r"^Expected the space small that this model was saved with, got nb201"):
+        FittedModel.load(tmp_path, space=jn.NB201)
+    copy = FittedModel.load(tmp_path, space=SMALL)
+    examples = np.random.RandomState(0).randn(7, 6, 5, 1)
+    np.testing.assert_array_equal(copy.predict_proba(examples), model.predict_proba(examples))
+    with pytest.raises(ValueError, match=r"^Expected a model with its task to score test, got one without"):
+        copy.score("test")
+    assert isinstance(jax.tree.leaves(copy.network)[0], jax.Array)
+
+
+def test_labels_may_be_strings():
+    random = np.random.RandomState(0)
+    names = np.repeat(["night", "day"], 60)
+    values = np.where(names == "day", 9.0, 3.0)[:, None, None] + random.randn(120, 4, 4)
+    task = jn.task_from_arrays(values, names)
+    model = fit_model(SPACE, ARCH, task, replace(CONFIG, batch_size=16))
+    assert model.inputs.classes.tolist() == ["day", "night"]
+    assert model.score(values, names) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.zeros((3, 9, 9)),), r"Expected examples of shape \[n, 8, 8, 1\], got \[3, 9, 9\]"),
+        ((np.full((3, 8, 8), np.nan),), "Expected finite examples, got NaN or infinite values"),
+        ((np.full((3, 8, 8), "dark"),), "Expected examples of numbers, got <U4"),
+    ],
+    ids=["shape", "nan", "strings"],
+)
+def test_wrong_examples_say_what_was_expected(arguments, message, model):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        model.predict(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("tests",), "Expected a split of train, validation, test, got 'tests'"),
+        ((np.zeros((3, 8, 8)),), "Expected classes y beside X, got none"),
+        ((np.zeros((3, 8, 8)), [1, 2]), r"Expected a class for each of 3 examples, got shape \[2\]"),
+    ],
+)
+def test_wrong_scores_say_what_was_expected(arguments, message, model):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        model.score(*arguments)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    (tmp_path / MODEL_FILE).write_text(json.dumps({})[:1])
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(ValueError, match=r"^Expected a folder that FittedModel.save wrote, got"):
+            FittedModel.load(folder)

@@ -1,0 +1,74 @@
+"""The classifier is one of scikit-learn's."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from jaxnas.sklearn import NASClassifier, _validation_members
+
+X, Y = load_iris(return_X_y=True)
+NAMES = np.asarray(["setosa", "versicolor", "virginica"])[Y]
+
+
+@pytest.fixture(scope="module")
+def fitted() -> NASClassifier:
+    return NASClassifier(num_trials=3, num_epochs=20, random_state=0).fit(X, NAMES)
+
+
+@pytest.mark.slow
+def test_scikit_learn_s_checks_pass():
+    check_estimator(NASClassifier(num_trials=2, num_epochs=1))
+
+
+def test_it_learns_and_predicts_the_classes_it_was_given(fitted):
+    assert fitted.score(X, NAMES) > 0.9
+    assert set(fitted.predict(X)) == set(NAMES)
+    probabilities = fitted.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+    np.testing.assert_array_equal(fitted.classes_[probabilities.argmax(1)], fitted.predict(X))
+    assert len(fitted.history_) == 3
+    assert fitted.validation_score_ == fitted.history_["accuracy"].max()
+
+
+def test_a_pickled_one_and_an_equal_one_predict_the_same(fitted):
+    expected = fitted.predict_proba(X)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict_proba(X), expected)
+    np.testing.assert_array_equal(clone(fitted).fit(X, NAMES).predict_proba(X), expected)
+
+
+def test_it_is_part_of_a_pipeline_and_of_cross_validation():
+    classifier = NASClassifier(num_trials=2, num_epochs=20, random_state=0)
+    scores = cross_val_score(make_pipeline(StandardScaler(), classifier), X, Y, cv=2)
+    assert scores.mean() > 0.8
+
+
+@pytest.mark.parametrize("counts", [(2, 1), (2, 2), (5, 6), (40, 7, 1)])
+def test_validation_data_are_of_every_class_that_has_two(counts):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    chosen = _validation_members(labels, np.random.RandomState(0))
+    for label, count in enumerate(counts):
+        num_chosen = chosen[labels == label].sum()
+        assert num_chosen == (0 if count == 1 else max(1, round(count / 5)))
+
+
+@pytest.mark.parametrize(
+    ("samples", "classes", "message"),
+    [
+        (np.where(X > 7, np.nan, X), Y, "contains NaN"),
+        (X, np.zeros(150, int), "Expected two or more classes, got 1 class"),
+        (X[[0, 60, 120]], Y[[0, 60, 120]], "Expected two or more samples of a class"),
+        (X, Y[:-1], "inconsistent numbers of samples"),
+        (NAMES[:, None], Y, "could not convert string to float"),
+    ],
+    ids=["nan", "one class", "one of each", "shapes", "strings"],
+)
+def test_wrong_data_say_what_is_wrong(samples, classes, message):
+    with pytest.raises(ValueError, match=message):
+        NASClassifier(num_trials=2, num_epochs=1).fit(samples, classes)
