@@ -15,8 +15,10 @@ NUM_FRONTS = 24
 def summarize(trials: dict[str, Trials], bench) -> dict:
     """Returns the numbers of `summary.json`: budgets, and what each strategy reached.
 
-    For each strategy these are regret curves with 95 % intervals, final scores and mean rank. Budgets are in the
-    benchmark's unit of cost (epochs): the price of 1, 2, ..., T trials at the last fidelity.
+    For each strategy these are regret curves with 95 % intervals, by trials and by cost, final scores and mean rank.
+    Budgets are in the benchmark's unit of cost (epochs): the price of 1, 2, ..., T trials at the last fidelity.
+    `equal_cost` is how many of those the strategies are to be compared after that also ask for lower fidelities: the
+    most that every run of theirs paid for, None without such strategies. Past it their curves by cost only go on flat.
     """
     num_trials = next(iter(trials.values())).observation.score.shape[1]
     budgets = np.arange(1, num_trials + 1) * float(bench.fidelities[-1])
@@ -24,6 +26,7 @@ def summarize(trials: dict[str, Trials], bench) -> dict:
     ranks = mean_ranks({name: values[:, -1] for name, values in regrets.items()})
     return {
         "budget": budgets.tolist(),
+        "equal_cost": _equal_cost(trials, bench),
         "strategies": {
             name: _summarize_one(each, regrets[name], bench, budgets) | {"mean_rank": ranks[name]}
             for name, each in trials.items()
@@ -31,15 +34,25 @@ def summarize(trials: dict[str, Trials], bench) -> dict:
     }
 
 
+def _equal_cost(trials: dict[str, Trials], bench) -> int | None:
+    last = len(bench.fidelities) - 1
+    paid = [each.observation.cost.sum(1).min() for each in trials.values() if (each.query.fidelity < last).any()]
+    return int(min(paid) / bench.fidelities[-1]) or None if paid else None
+
+
 def _summarize_one(trials: Trials, regrets: np.ndarray, bench, budgets: np.ndarray) -> dict:
     low, high = bootstrap_interval(regrets)
+    by_cost = at_budgets(regrets, trials, budgets)
+    low_by_cost, high_by_cost = bootstrap_interval(by_cost)
     final_test = incumbent_scores(trials, bench)[:, -1].astype(np.float64)
     final_validation = incumbent_scores(trials, bench, "validation")[:, -1].astype(np.float64)
     return {
         "regret_mean": regrets.mean(0).tolist(),
         "regret_ci_low": low.tolist(),
         "regret_ci_high": high.tolist(),
-        "regret_mean_by_cost": at_budgets(regrets, trials, budgets).mean(0).tolist(),
+        "regret_mean_by_cost": by_cost.mean(0).tolist(),
+        "regret_ci_low_by_cost": low_by_cost.tolist(),
+        "regret_ci_high_by_cost": high_by_cost.tolist(),
         "final_test_mean": float(final_test.mean()),
         "final_test_std": float(final_test.std()),
         "final_validation_mean": float(final_validation.mean()),
@@ -102,9 +115,12 @@ def summary(trials: dict[str, Trials], bench):
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def regret_text(result: dict, position: int) -> str:
-    """Returns the mean regret at a position of a strategy's curve, with its 95 % interval, in percent."""
-    mean, low, high = (100 * result[name][position] for name in ("regret_mean", "regret_ci_low", "regret_ci_high"))
+def regret_text(result: dict, position: int, by: str = "") -> str:
+    """Returns the mean regret at a position of a strategy's curve, with its 95 % interval, in percent.
+
+    The curve is over trials; with `by="_by_cost"`, over budgets.
+    """
+    mean, low, high = (100 * result[f"regret_{name}{by}"][position] for name in ("mean", "ci_low", "ci_high"))
     return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
 
 
