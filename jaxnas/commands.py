@@ -84,7 +84,7 @@ def _write_and_show(folder: Path, result: dict, trials: dict) -> None:
     )
     if result["equal_cost"]:
         number = result["equal_cost"]
-        console.print(f"@cost {number}: when the epochs of {number} full trainings were paid for.", style="dim")
+        console.print(f"@cost {number}: after paying for as many epochs as {number} full trainings have.", style="dim")
     if "fronts" in result:
         console.print(_front_table(result["fronts"]))
     fewer = [f"{name} {each['num_runs']}" for name, each in result["strategies"].items() if _has_fewer(each, result)]

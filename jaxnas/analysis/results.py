@@ -17,8 +17,8 @@ def summarize(trials: dict[str, Trials], bench) -> dict:
 
     For each strategy these are regret curves with 95 % intervals, by trials and by cost, final scores and mean rank.
     Budgets are in the benchmark's unit of cost (epochs): the price of 1, 2, ..., T trials at the last fidelity.
-    `equal_cost` is how many of those the strategies are to be compared after that also ask for lower fidelities: the
-    most that every run of theirs paid for, None without such strategies. Past it their curves by cost only go on flat.
+    `equal_cost` is the number of trials at the last fidelity whose price every run of the strategies paid that ask for
+    lower fidelities too; curves by cost can be compared up to there. None without such strategies.
     """
     num_trials = next(iter(trials.values())).observation.score.shape[1]
     budgets = np.arange(1, num_trials + 1) * float(bench.fidelities[-1])
@@ -37,7 +37,9 @@ def summarize(trials: dict[str, Trials], bench) -> dict:
 def _equal_cost(trials: dict[str, Trials], bench) -> int | None:
     last = len(bench.fidelities) - 1
     paid = [each.observation.cost.sum(1).min() for each in trials.values() if (each.query.fidelity < last).any()]
-    return int(min(paid) / bench.fidelities[-1]) or None if paid else None
+    if not paid or min(paid) < bench.fidelities[-1]:
+        return None
+    return int(min(paid) / bench.fidelities[-1])
 
 
 def _summarize_one(trials: Trials, regrets: np.ndarray, bench, budgets: np.ndarray) -> dict:
