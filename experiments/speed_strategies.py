@@ -5,12 +5,16 @@ second than the same strategy in a Python loop, in NumPy over all repetitions at
 Command: python experiments/speed_strategies.py (needs `pip install -e '.[optuna]'`)
 Run time: about 2 minutes on one core.
 Output: rates without compilation, the whole history returned and replayed against the table; compile times; ratios
-by round; how many repetitions pay for a compilation. Last line: a JSON object with the figures.
+by round; how many repetitions pay for a compilation; the seconds of one call of `run` in a new process, imports
+aside, with an empty folder of compiled programs and with a filled one. Last line: a JSON object with the figures.
 """
 
 import json
 import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from random import Random
@@ -27,6 +31,7 @@ import jaxnas as jn
 from jaxnas import catalog, prng, simulation
 from jaxnas.benchmark import asks_for
 from jaxnas.spaces.enumerated import neighbor_table
+from jaxnas.train import use_compilation_cache
 
 
 @dataclass(frozen=True)
@@ -207,6 +212,35 @@ def break_even(rates: dict, first: dict, one: str, other: str, shape: tuple[int,
     return compiling / saved if saved > 0 else float("inf")
 
 
+def seconds_of_one_run(config: Config, folder: str) -> float:
+    """Returns the seconds from a table on disk to the trials of one experiment, compiled programs kept in a folder."""
+    import pyarrow.parquet  # noqa: F401  imports are not counted
+
+    use_compilation_cache()
+    jax.config.update("jax_compilation_cache_dir", folder)
+    started = time.perf_counter()
+    bench = jn.load(config.benchmark)
+    strategy = jn.regularized_evolution(bench.space.enumerated())
+    trials = jn.run(strategy, bench, num_trials=config.num_trials, num_runs=config.numpy_runs)
+    seconds = time.perf_counter() - started
+    fidelities = np.asarray(trials.query.fidelity)
+    rows, told = bench.rows(trials.query.arch), trials.observation
+    assert replays(bench, rows, told.seed, fidelities, told.score), "one run does not replay"
+    return seconds
+
+
+def end_to_end(rounds: int) -> tuple[float, float]:
+    """Returns the median seconds of one run in a new process, with nothing compiled before, and with all of it."""
+    cold, warm = [], []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, __file__, "--one-run", folder]
+            first, second = (float(subprocess.check_output(command, text=True)) for _ in range(2))
+        cold.append(first)
+        warm.append(second)
+    return statistics.median(cold), statistics.median(warm)
+
+
 def main(config: Config = CONFIG) -> None:
     """Times all sides in turn and prints their rates and ratios."""
     bench = jn.load(config.benchmark)
@@ -221,6 +255,8 @@ def main(config: Config = CONFIG) -> None:
     for other in ("evolution in NumPy", "evolution in Python"):
         repetitions = break_even(rates, first, evolution, other, (1000, config.num_trials))
         print(f"repetitions of {config.num_trials} trials that pay for compiling, against {other}: {repetitions:,.0f}")
+    cold, warm = end_to_end(config.rounds)
+    print(f"one run in a new process, imports aside: {cold:.2f} s, and {warm:.2f} s with compiled programs on disk")
     figures = {
         f"{name.replace(', rows', '').replace(', ', '_')}_per_second": statistics.median(values)
         for name, values in rates.items()
@@ -234,10 +270,15 @@ def main(config: Config = CONFIG) -> None:
                 "tpe_vs_optuna": against_optuna,
                 "regularized_evolution_vs_numpy": against_numpy,
                 "regularized_evolution_vs_python": against_python,
+                "cold_seconds": cold,
+                "warm_seconds": warm,
             }
         )
     )
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--one-run"]:
+        print(seconds_of_one_run(CONFIG, sys.argv[2]))
+    else:
+        main()

@@ -86,7 +86,7 @@ def _show(folder: Path, result: dict) -> None:
     from jaxnas import comparison
     from jaxnas.analysis.results import separation_text
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(_regret_table(result))
     console.print(
         "Test regret in percentage points with 95 % intervals over runs; searches saw validation only.", style="dim"
@@ -96,6 +96,9 @@ def _show(folder: Path, result: dict) -> None:
     if "sequential" in result:
         for line in comparison.decision_texts(result):
             console.print(line, style="dim")
+    if result["equal_cost"]:
+        number = result["equal_cost"]
+        console.print(f"@cost {number}: after paying for as many epochs as {number} full trainings have.", style="dim")
     if "fronts" in result:
         console.print(_front_table(result["fronts"]))
     fewer = [f"{name} {each['num_runs']}" for name, each in result["strategies"].items() if _has_fewer(each, result)]
@@ -119,10 +122,13 @@ def _regret_table(result: dict):
     title = f"{result['benchmark']}: {result['num_runs']} runs of {result['num_trials']} trials{of_what}"
     shown = Table(title=title, title_justify="left")
     shown.add_column("strategy")
-    for heading in (*(f"regret@{point}" for point in points), "test", "rank"):
+    cost = [result["equal_cost"]] if result["equal_cost"] else []
+    headings = [f"regret@{point}" for point in points] + [f"@cost {number}" for number in cost]
+    for heading in (*headings, "test", "rank"):
         shown.add_column(heading, justify="right")
     for name, numbers in ranked(result):
         regrets = [regret_text(numbers, point - 1) for point in points]
+        regrets += [regret_text(numbers, number - 1, by="_by_cost") for number in cost]
         test = f"{100 * numbers['final_test_mean']:.2f} ± {100 * numbers['final_test_std']:.2f}"
         shown.add_row(name, *regrets, test, f"{numbers['mean_rank']:.2f}")
     return shown

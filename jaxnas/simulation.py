@@ -154,11 +154,13 @@ def run_in_chunks(simulate_keys: Callable, numbers: range, seed: int, prng: str)
     num_chunks = -(-len(numbers) // MAX_RUNS_AT_ONCE)
     size = -(-len(numbers) // num_chunks)
     root = random.make_key(seed, prng)
-    chunks = []
-    for start in numbers[::size]:
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(start, start + size))
-        chunks.append(jax.device_get(simulate_keys(keys)))
+    chunks = [jax.device_get(simulate_keys(_run_keys(root, start, size))) for start in numbers[::size]]
     return jax.tree.map(lambda *values: np.concatenate(values)[: len(numbers)], *chunks)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _run_keys(root, start, size):
+    return jax.vmap(jax.random.fold_in, (None, 0))(root, start + jnp.arange(size))
 
 
 def _run_loop(strategy, bench, num_trials, key, progress) -> Trials:
@@ -275,10 +277,10 @@ def paid_costs(trials: Trials, prices: np.ndarray) -> np.ndarray:
     seed = np.asarray(trials.observation.seed, np.int64)
     runs = np.broadcast_to(np.arange(num_runs)[:, None], fidelity.shape)
     columns = [runs, seed - seed.min(), *np.moveaxis(archs.astype(np.int64), -1, 0)]
-    bought = _group_numbers([column.reshape(-1) for column in columns])
+    bought = _numbers_of([column.reshape(-1) for column in columns])
     order = np.argsort(bought, kind="stable")
     price = np.asarray(prices, np.float64)[fidelity.reshape(-1)[order]]
-    group = bought[order]
+    group = np.cumsum(np.diff(bought[order], prepend=0) != 0)
     base = group * (price.max() + 1)
     paid = np.maximum.accumulate(base + price)
     before = np.concatenate([[0.0], paid[:-1]]) - base
@@ -287,8 +289,8 @@ def paid_costs(trials: Trials, prices: np.ndarray) -> np.ndarray:
     return costs.reshape(num_runs, num_trials)
 
 
-def _group_numbers(columns: list[np.ndarray]) -> np.ndarray:
-    """Returns a number for each distinct tuple of non-negative values, 0 to the number of them less one."""
+def _numbers_of(columns: list[np.ndarray]) -> np.ndarray:
+    """Returns a number for each tuple of non-negative values, int64, equal where the tuples are."""
     code, size = np.zeros(len(columns[0]), np.int64), 1
     for column in columns:
         width = int(column.max()) + 1
@@ -296,4 +298,4 @@ def _group_numbers(columns: list[np.ndarray]) -> np.ndarray:
             _, code = np.unique(code, return_inverse=True)
             size = int(code.max()) + 1
         code, size = code * width + column, size * width
-    return np.unique(code, return_inverse=True)[1]
+    return code

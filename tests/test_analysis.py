@@ -13,7 +13,7 @@ from scipy.stats import binomtest, rankdata
 
 import jaxnas as jn
 from jaxnas.analysis.pairs import pairwise
-from jaxnas.analysis.results import separation_text, summarize
+from jaxnas.analysis.results import regret_text, separation_text, summarize
 from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks
 from jaxnas.analysis.trajectory import at_budgets, incumbent_scores, incumbents, regret
 from jaxnas.spaces.enumerated import EnumeratedSpace
@@ -246,6 +246,23 @@ def test_repeated_trainings_are_free_by_cost(compared):
     result = summarize({"worst_only": trials["worst_only"]}, bench)["strategies"]["worst_only"]
     assert trials["worst_only"].observation.cost.sum(1).tolist() == [12] * 20  # three seeds of four epochs
     np.testing.assert_allclose(result["regret_mean_by_cost"][2:], result["regret_mean"][-1], rtol=1e-6)
+
+
+def test_strategies_that_train_briefly_too_are_compared_at_equal_cost(compared):
+    trials, bench = compared
+    assert summarize(trials, bench)["equal_cost"] is None
+    halving = jn.run(jn.successive_halving(SMALL, fidelities=bench.fidelities), bench, num_trials=30, num_runs=20)
+    result = summarize({**trials, "halving": halving}, bench)
+    number = result["equal_cost"]
+    paid = halving.observation.cost.sum(1).min() / bench.fidelities[-1]
+    assert paid - 1 < number <= paid < 30
+    assert result["budget"][number - 1] == number * bench.fidelities[-1]
+    regrets = regret(halving, bench)
+    spent = halving.observation.cost.cumsum(1) <= result["budget"][number - 1]
+    found = np.take_along_axis(regrets, spent.sum(1)[:, None] - 1, 1)
+    low, high = bootstrap_interval(found)
+    expected = f"{100 * found.mean():.3f} [{100 * low[0]:.3f}, {100 * high[0]:.3f}]"
+    assert regret_text(result["strategies"]["halving"], number - 1, by="_by_cost") == expected
 
 
 @pytest.mark.parametrize("space", [SMALL, SMALL.enumerated()], ids=["architectures", "rows"])

@@ -1,5 +1,8 @@
 """Random numbers: index draws are exact, and the hash generator is uniform and a generator like JAX's own."""
 
+import functools
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from jaxnas import prng
+import jaxnas as jn
+from jaxnas import prng, simulation
+from jaxnas.spaces.cell import NB201
 
 WORDS = st.integers(0, 2**32 - 1)
 KEY = prng.make_key(7, "hash")
@@ -131,3 +136,86 @@ def test_threefry_is_the_generator_of_jax_and_the_hash_is_another():
 def test_an_unknown_generator_is_refused():
     with pytest.raises(ValueError, match="Expected a prng of hash or threefry, got 'mersenne'"):
         prng.make_key(0, "mersenne")
+
+
+def serial_correlations(values: np.ndarray, num_lags: int) -> np.ndarray:
+    """Returns the correlations of uniform values [N, M] along the first axis at lags 1 to `num_lags`, [lags, M].
+
+    They are in units of their standard error, so that they are standard normal where there is none.
+    """
+    centered = (values - values.mean(0)) / values.std(0)
+    length = len(values)
+    products = [(centered[:-lag] * centered[lag:]).sum(0) / np.sqrt(length - lag) for lag in range(1, num_lags + 1)]
+    return np.stack(products)
+
+
+def assert_standard_normal(values):
+    """Tests that many values are standard normal: their squares' sum, and the largest of them."""
+    values = np.asarray(values).reshape(-1)
+    assert 1e-6 < stats.chi2.cdf((values**2).sum(), len(values)) < 1 - 1e-6
+    assert stats.norm.sf(abs(values).max()) * 2 * len(values) > 1e-6
+
+
+@functools.cache
+def sampled_as_in_a_run() -> np.ndarray:
+    """Returns what `sample` draws with the keys that random search has, [500 runs, 300 trials, 6 decisions]."""
+    runs = jax.vmap(lambda number: simulation.split_run_key(simulation.run_key(0, number))[1].ask)(jnp.arange(500))
+
+    def sample_at(key, t):
+        return NB201.sample(jax.random.fold_in(key, t))
+
+    return np.asarray(jax.jit(jax.vmap(jax.vmap(sample_at, (None, 0)), (0, None)))(runs, jnp.arange(300)))
+
+
+@pytest.mark.parametrize("lag", ["same trial", "next trial", "next run"])
+def test_sampled_decisions_and_pairs_of_them_are_uniform(lag):
+    archs = sampled_as_in_a_run()
+    later = {"same trial": archs, "next trial": archs[:, 1:], "next run": archs[1:]}[lag]
+    former = {"same trial": archs, "next trial": archs[:, :-1], "next run": archs[:-1]}[lag]
+    for first, second in itertools.product(range(6), repeat=2):
+        if lag == "same trial" and first >= second:
+            continue
+        assert_uniform(former[..., first] * 5 + later[..., second], 25)
+
+
+def test_sampled_architectures_are_uniform():
+    archs = sampled_as_in_a_run().reshape(-1, 6)
+    assert_uniform(archs, 5)
+    assert_uniform(archs[:, :3] @ [25, 5, 1], 125)
+    assert_uniform(archs[:, 3:] @ [25, 5, 1], 125)
+    assert_uniform(archs[:, :4] @ [125, 25, 5, 1], 625)
+
+
+@pytest.mark.parametrize("along", ["trials", "runs", "seeds"])
+def test_words_do_not_depend_on_those_of_neighbouring_keys(along):
+    def word(seed, run, t):
+        keys = simulation.split_run_key(jax.random.fold_in(prng.make_key(seed, "hash"), run))[1]
+        return jax.random.bits(jax.random.fold_in(keys.ask, t), (3,))
+
+    many, few = jnp.arange(20_000), jnp.arange(10)
+    over_many = {"trials": (None, None, 0), "runs": (None, 0, None), "seeds": (0, None, None)}[along]
+    over_few = {"trials": (None, 0, None), "runs": (None, None, 0), "seeds": (None, 0, None)}[along]
+    arguments = [jnp.int32(3)] * 3
+    arguments[over_many.index(0)], arguments[over_few.index(0)] = many, few
+    words = np.asarray(jax.jit(jax.vmap(jax.vmap(word, over_few), over_many))(*arguments))
+    words = words.reshape(len(many), -1)
+    assert_standard_normal(serial_correlations(words / 2**32, 20))
+    for shift in (0, 8, 16, 24):  # of each byte apart
+        assert_standard_normal(serial_correlations((words >> shift & 255).astype(float), 5))
+    between = np.corrcoef(words.T)[np.triu_indices(words.shape[1], 1)] * np.sqrt(len(words))
+    assert_standard_normal(between)
+
+
+@pytest.mark.parametrize("factory", [jn.random_search, jn.regularized_evolution])
+def test_searches_end_where_they_do_with_threefry(factory):
+    bench = jn.load("nb201-mnist5k-v1")
+    space = bench.space.enumerated()
+    ends = []
+    for name in prng.PRNGS:
+        trials = jn.run(factory(space), bench, num_trials=200, num_runs=4000, prng=name)
+        ends.append(jn.regret(trials, bench)[:, -1])
+    difference = ends[0].mean() - ends[1].mean()
+    error = np.sqrt(sum(values.var() / len(values) for values in ends))
+    assert abs(difference) < 4 * error
+    assert error < 0.0005  # of a regret of 0.01 to 0.02: the test could tell
+    assert stats.ks_2samp(*ends).pvalue > 1e-4

@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 import jaxnas as jn
 from jaxnas.cli import main
 from jaxnas.report.critical import critical_difference
+from jaxnas.report.write import write_page
 
 VOID = {"meta", "br", "link", "img", "input", "hr", "wbr"}
 
@@ -97,6 +98,18 @@ def test_the_page_shows_the_numbers_of_the_summary(folder):
         assert f"<td>{strategy['mean_rank']:.2f}</td>" in row
         assert f"{100 * strategy['final_test_mean']:.2f}" in row
     assert result["content_hash"] in text
+
+
+def test_the_page_shows_regret_at_equal_cost_where_there_is_one(folder, tmp_path):
+    result = json.loads((folder / "summary.json").read_text())
+    assert result["equal_cost"] is None
+    (tmp_path / "summary.json").write_text(json.dumps(result | {"equal_cost": 7}))
+    text = write_page(tmp_path).read_text()
+    assert "at the cost of 7 full trainings" in text
+    for strategy in result["strategies"].values():
+        mean, low, high = (100 * strategy[f"regret_{name}_by_cost"][6] for name in ("mean", "ci_low", "ci_high"))
+        assert f"<td>{mean:.3f}<small>{low:.3f} to {high:.3f}</small></td>" in text
+    assert "at the cost of" not in (folder / "report.html").read_text()
 
 
 def test_figures_are_files_too(folder):

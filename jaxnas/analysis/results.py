@@ -19,6 +19,8 @@ def summarize(trials: dict[str, Trials], bench) -> dict:
     For each strategy these are regret curves with 95 % intervals, the area under them (the mean regret over trials),
     final scores, mean rank and chance to be the best; for each pair the tests of their final regrets (see `pairwise`).
     Budgets are in the benchmark's unit of cost (epochs): the price of 1, 2, ..., T trials at the last fidelity.
+    `equal_cost` is the number of trials at the last fidelity whose price every run of the strategies paid that ask for
+    lower fidelities too; curves by cost can be compared up to there. None without such strategies.
     """
     num_trials = next(iter(trials.values())).observation.score.shape[1]
     budgets = np.arange(1, num_trials + 1) * float(bench.fidelities[-1])
@@ -32,13 +34,28 @@ def summarize(trials: dict[str, Trials], bench) -> dict:
             "mean_rank_over_trials": ranks[name].tolist(),
             "probability_best": chances[name],
         }
-    return {"budget": budgets.tolist(), "strategies": strategies, "pairwise": pairwise(final)}
+    return {
+        "budget": budgets.tolist(),
+        "equal_cost": _equal_cost(trials, bench),
+        "strategies": strategies,
+        "pairwise": pairwise(final),
+    }
+
+
+def _equal_cost(trials: dict[str, Trials], bench) -> int | None:
+    last = len(bench.fidelities) - 1
+    paid = [each.observation.cost.sum(1).min() for each in trials.values() if (each.query.fidelity < last).any()]
+    if not paid or min(paid) < bench.fidelities[-1]:
+        return None
+    return int(min(paid) / bench.fidelities[-1])
 
 
 def _summarize_one(trials: Trials, regrets: np.ndarray, bench, budgets: np.ndarray) -> dict:
     low, high = bootstrap_interval(regrets)
     areas = regrets.mean(1, dtype=np.float64)
     area_low, area_high = bootstrap_interval(areas[:, None])
+    by_cost = at_budgets(regrets, trials, budgets)
+    low_by_cost, high_by_cost = bootstrap_interval(by_cost)
     final_test = incumbent_scores(trials, bench)[:, -1].astype(np.float64)
     final_validation = incumbent_scores(trials, bench, "validation")[:, -1].astype(np.float64)
     return {
@@ -48,7 +65,9 @@ def _summarize_one(trials: Trials, regrets: np.ndarray, bench, budgets: np.ndarr
         "regret_area_mean": float(areas.mean()),
         "regret_area_ci_low": float(area_low[0]),
         "regret_area_ci_high": float(area_high[0]),
-        "regret_mean_by_cost": at_budgets(regrets, trials, budgets).mean(0).tolist(),
+        "regret_mean_by_cost": by_cost.mean(0).tolist(),
+        "regret_ci_low_by_cost": low_by_cost.tolist(),
+        "regret_ci_high_by_cost": high_by_cost.tolist(),
         "final_test_mean": float(final_test.mean()),
         "final_test_std": float(final_test.std()),
         "final_validation_mean": float(final_validation.mean()),
@@ -111,9 +130,12 @@ def summary(trials: dict[str, Trials], bench):
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def regret_text(result: dict, position: int) -> str:
-    """Returns the mean regret at a position of a strategy's curve, with its 95 % interval, in percent."""
-    mean, low, high = (100 * result[name][position] for name in ("regret_mean", "regret_ci_low", "regret_ci_high"))
+def regret_text(result: dict, position: int, by: str = "") -> str:
+    """Returns the mean regret at a position of a strategy's curve, with its 95 % interval, in percent.
+
+    The curve is over trials; with `by="_by_cost"`, over budgets.
+    """
+    mean, low, high = (100 * result[f"regret_{name}{by}"][position] for name in ("mean", "ci_low", "ci_high"))
     return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
 
 

@@ -36,10 +36,14 @@ def regularized_evolution(space, *, population_size: int = 100, sample_size: int
         return EvolutionState(archs, jnp.full(population_size, -jnp.inf))
 
     def ask(state, t, key):
-        members = prng.draw_index(key, population_size, (sample_size,))
         child_key = jax.random.fold_in(key, 1)
-        parent = look_up(state.archs, best_of(state.scores, members))
-        return Query(jnp.where(t < population_size, space.sample(child_key), space.mutate(child_key, parent)))
+
+        def child():
+            members = prng.draw_index(key, population_size, (sample_size,))
+            return space.mutate(child_key, look_up(state.archs, best_of(state.scores, members)))
+
+        # t is the same in all runs, so that only one side is computed
+        return Query(jax.lax.cond(t < population_size, lambda: space.sample(child_key), child))
 
     def tell(state, t, query, observation):
         slot = t % population_size
