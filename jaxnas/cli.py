@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import re
 import sys
 
 
@@ -29,6 +30,12 @@ def _shard(text: str) -> tuple[int, int]:
     if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise argparse.ArgumentTypeError(f"expected i/N with i from 1 to N, got {text!r}")
     return int(number), int(count)
+
+
+def _table_id(text: str) -> str:
+    if not re.fullmatch(r"\w[\w.-]*", text):
+        raise argparse.ArgumentTypeError(f"expected an identifier of letters, digits, dots and dashes, got {text!r}")
+    return text
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,7 +104,10 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"
     )
-    parser.add_argument("--out", metavar="DIR", help="default jaxnas-tables/SPACE-TASK-v0")
+    parser.add_argument(
+        "--id", type=_table_id, metavar="ID", help="how the table is called (default SPACE-TASK-v0, a preview)"
+    )
+    parser.add_argument("--out", metavar="DIR", help="default jaxnas-tables/ID")
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:

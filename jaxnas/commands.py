@@ -164,7 +164,8 @@ def build(options) -> int:
     from jaxnas.build.driver import build as build_table
 
     space, task = catalog.space(options.space), catalog.task(options.task)
-    folder = _writable(Path(options.out or f"jaxnas-tables/{space.name}-{task.name}-v0"))
+    table_id = options.id or f"{space.name}-{task.name}-v0"
+    folder = _writable(Path(options.out or f"jaxnas-tables/{table_id}"))
     time_left = _time_left()
     with progress_bars("{task.fields[left]}") as bars:
         bar = bars.add_task("compiling and training", total=None, left="")
@@ -181,6 +182,7 @@ def build(options) -> int:
             limit=options.limit,
             num_processes=options.processes,
             shard=options.shard,
+            table_id=table_id,
             progress=progress,
         )
     if built is None:

@@ -104,9 +104,12 @@ def test_search_trains_and_goes_on_when_run_again(capsys, tmp_path):
 def test_build_writes_a_partial_table(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(MINE.parent))
     command = ["build", "--space", f"{MINE}:SPACE", "--task", f"{MINE}:task", "--limit", 5, "--epochs", 1]
-    assert run([*command, "--processes", 1, "--out", tmp_path]) == 0
+    assert run([*command, "--processes", 1, "--id", "few-v3", "--out", tmp_path]) == 0
     assert "5 of" in capsys.readouterr().out
-    assert table.Table.read(tmp_path).trained.sum() == 5
+    built = table.Table.read(tmp_path)
+    assert built.id == "few-v3"
+    assert built.trained.sum() == 5
+    assert "--limit 5 --id few-v3`" in (tmp_path / table.CARD_FILE).read_text()
     assert run(["verify", tmp_path]) == 0
     assert run(["compare", "--benchmark", tmp_path]) == 2
     assert "Expected a complete table, got 5 of" in capsys.readouterr().err
@@ -167,6 +170,7 @@ def wrong_usages() -> list[list]:
         [*build, "--shard", "5/3"],
         [*build, "--shard", "0/3"],
         [*build, "--shard", "half"],
+        [*build, "--id", "a/b"],
         [*build, "--out", "FILE"],
         ["verify", "nothing-v1"],
         ["verify", TABLE, "--sample", -1],

@@ -13,6 +13,7 @@ def table_card(table: Table, task, space_name: str, task_name: str, limit: int |
     command = f"jaxnas build --space {space_name} --task {task_name}"
     command += f" --seeds {table.num_seeds} --epochs {training['num_epochs']}"
     command += f" --limit {limit}" if limit else ""
+    command += f" --id {table.id}"
     environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(resources.files("jaxnas.build").joinpath("card.md").read_text())
     return template.render(

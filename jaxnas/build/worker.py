@@ -7,6 +7,7 @@ is whole or not there; one that was damaged since counts as missing.
 """
 
 import argparse
+import ctypes
 import io
 import os
 import sys
@@ -45,9 +46,10 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
     from jaxnas.build.plan import plan_from_json, read_shard, shard_path
     from jaxnas.train import use_compilation_cache
 
-    def stop_without_parent() -> None:
+    def after_each() -> None:
         if os.getppid() != parent:
             sys.exit("The process that started this worker has gone.")
+        _release_unused_memory()
 
     use_compilation_cache()
     plan = plan_from_json(plan_path.read_text())
@@ -55,9 +57,9 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
     own = plan.chunks[number::count]
     others = sorted(set(plan.chunks) - set(own), key=plan.chunks.index, reverse=True)
     for chunk in (*own, *others):
-        stop_without_parent()
+        after_each()
         if read_shard(folder, chunk) is None:
-            arrays = _train_chunk(plan, chunk, stop_without_parent)
+            arrays = _train_chunk(plan, chunk, after_each)
             if read_shard(folder, chunk) is None:  # no other worker was faster
                 _write_shard(shard_path(folder, chunk), arrays)
 
@@ -70,6 +72,13 @@ def _train_chunk(plan, chunk, progress) -> dict:
     archs = [space.arch_at(row) for row in chunk.rows]
     task = catalog.task(plan.task)
     return evaluate(space, archs, task, plan.config, plan.seeds, progress, plan=plan.training_plan)._asdict()
+
+
+def _release_unused_memory() -> None:
+    """Gives freed memory back to the system where the C library can: compiling needs twice what training does."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim:
+        trim(0)
 
 
 def _write_shard(path: Path, arrays: dict) -> None:
