@@ -18,12 +18,15 @@ from jaxnas.network.model import Network
 from jaxnas.recipe import config_from_dict
 from jaxnas.spaces.mlp import MLPSpace
 from jaxnas.tasks.base import SPLITS, Task
-from jaxnas.train import TrainConfig, fit
+from jaxnas.train import FAMILIES, TrainConfig, fit
 
 MODEL_FILE = "model.json"
 ARRAYS_FOLDER = "arrays"
 PREDICTION_BATCH = 128
 """Rows of a prediction are computed so many at a time, the last ones padded: what a row gives depends on it alone."""
+
+SPACES = {space.__name__: space for space in FAMILIES}
+"""What a saved model may say that its space is made by."""
 
 
 class Inputs(NamedTuple):
@@ -249,13 +252,13 @@ def _fields(space) -> dict | None:
     try:
         fields = {"type": type(space).__name__, **json.loads(json.dumps(fields))}
         return fields if _made_of(fields) == space else None
-    except (TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError):
         return None
 
 
 def _made_of(fields: dict):
     arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    return getattr(jaxnas, arguments.pop("type"))(**arguments)
+    return SPACES[arguments.pop("type")](**arguments)
 
 
 def _space_of(found: dict, space):
