@@ -173,6 +173,12 @@ def test_equal_calls_and_tables_of_one_shape_share_a_compilation():
 # AskTell
 
 
+def test_evolution_of_many_runs_draws_or_mutates_but_not_both():
+    keys = jax.random.split(jax.random.key(0), 4)
+    states = jax.vmap(lambda key: EVOLUTION.init(key, 9))(keys)
+    assert "cond[" in str(jax.make_jaxpr(jax.vmap(EVOLUTION.ask, (0, None, 0)))(states, 3, keys))
+
+
 def test_asking_again_gives_the_same_query_until_it_is_told():
     loop = jn.AskTell(EVOLUTION, num_trials=5, key=jn.run_key(0, 0))
     query = loop.ask()
