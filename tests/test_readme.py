@@ -15,8 +15,13 @@ def blocks(language: str) -> list[str]:
     return [text for name, text in found if name == language]
 
 
+def block_with(word: str) -> str:
+    (block,) = [block for block in blocks("python") if word in block]
+    return block
+
+
 def test_the_first_example_compares_two_strategies(tmp_path):
-    code = blocks("python")[0]
+    code = block_with("hill_climber")
     assert len(code.strip().splitlines()) <= 24
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
@@ -29,7 +34,7 @@ def test_the_space_of_one_s_own_is_a_space(tmp_path):
     from jaxnas import catalog
 
     path = tmp_path / "mine.py"
-    path.write_text(blocks("python")[1])
+    path.write_text(block_with("swish"))
     space = catalog.space(f"{path}:SPACE")
     assert space.num_architectures == 4**6
     assert "swish" in space.to_str(space.arch_at(-1 + 4**6))
