@@ -71,7 +71,8 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_imports_go_one_way():
     order = [
-        "prng", "operations", "graph", "spaces", "network", "tasks", "strategies", "catalog", "train", "table", "build",
+        "prng", "operations", "graph", "spaces", "network", "tasks", "strategies", "catalog", "recipe",
+        "perceptrons", "train", "table", "build",
         "benchmark", "objective", "simulation", "asynchronous", "analysis", "report", "search", "comparison",
         "commands", "cli",
     ]  # fmt: skip
