@@ -203,7 +203,7 @@ def _start(network: Network, task: Task, config: TrainConfig, arch, seed: int) -
     order_key = jax.random.split(training_key(jnp.asarray(arch), seed))[1]
     steps = task.train.images.shape[1] // config.batch_size
     keys = [jax.random.fold_in(order_key, number) for number in range(config.num_epochs)]
-    epochs = [jax.device_get(train._order(key, task.train, steps, config.batch_size)) for key in keys]
+    epochs = [jax.device_get(train.epoch_order(key, task.train, steps, config.batch_size)) for key in keys]
     return Start(network, np.stack(logits), np.asarray(epochs))
 
 

@@ -258,9 +258,9 @@ def test_candidates_beyond_a_capacity_are_refused():
 
 
 def test_the_back_end_chooses_the_plan(monkeypatch):
-    assert training.default_plan() == "sequential"
+    assert training.default_plan(SMALL) == "sequential"
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert training.default_plan() == "packed"
+    assert training.default_plan(SMALL) == "packed"
 
 
 @pytest.mark.parametrize("plan", ["", "parallel"])

@@ -131,7 +131,7 @@ def test_training_is_a_plain_loop_over_a_static_network(curves, task):
 
     momentum, step = None, 0
     for epoch in range(4):
-        order, _ = training._order(jax.random.fold_in(order_key, epoch), task.train, num_steps, CONFIG.batch_size)
+        order, _ = training.epoch_order(jax.random.fold_in(order_key, epoch), task.train, num_steps, CONFIG.batch_size)
         losses, counts = [], []
         for indices in np.asarray(order):
             (loss, count), gradients = gradients_of(network, task.train.images[0, indices], task.train.labels[indices])
@@ -161,7 +161,9 @@ def test_the_final_statistics_are_means_over_the_first_batches_of_the_last_epoch
     network, _ = fit(SMALL, ARCHS[0], task, CONFIG, seed=1)
     _, order_key = jax.random.split(training.training_key(jnp.asarray(network.arch), 1))
     last_key = jax.random.fold_in(order_key, CONFIG.num_epochs - 1)
-    order, _ = training._order(last_key, task.train, len(task.train.labels) // CONFIG.batch_size, CONFIG.batch_size)
+    order, _ = training.epoch_order(
+        last_key, task.train, len(task.train.labels) // CONFIG.batch_size, CONFIG.batch_size
+    )
 
     @nnx.jit
     def statistics_of(network, images):
@@ -182,7 +184,7 @@ def test_an_epoch_shows_each_image_at_most_once_in_views_of_equal_chance():
     split = Split(np.zeros((3, 103, 1, 1, 1), np.float32), np.zeros(103, np.int32))
     seen = []
     for number in range(20):
-        indices, views = training._order(jax.random.key(number), split, 10, 10)
+        indices, views = training.epoch_order(jax.random.key(number), split, 10, 10)
         assert indices.shape == views.shape == (10, 10)
         assert len(np.unique(indices)) == 100
         assert 0 <= indices.min() <= indices.max() < 103

@@ -219,6 +219,8 @@ def update(function: Callable, target: jax.Array, layout: Layout, *others: jax.A
         parts = (jax.lax.dynamic_slice(values, at, (len(values), CHUNK)) for values in (target, *others))
         return jax.lax.dynamic_update_slice(target, function(*parts), at)
 
+    if target.shape[1] == CHUNK:  # XLA does not finish to compile a loop that writes all there is
+        return function(target, *others)
     return jax.lax.fori_loop(0, (layout.size + CHUNK - 1) // CHUNK, body, target)
 
 
@@ -313,7 +315,7 @@ class Perceptron(nnx.Module):
         Args:
             key: decides which units are dropped in training; not needed without dropout.
         """
-        x = x.reshape(len(x), -1)
+        x = x.reshape(len(x), math.prod(x.shape[1:]))
         for number, layer in enumerate(self.layers[:-1]):
             x = ACTIVATIONS[self.activation](layer(x))
             if train and self.dropout:
