@@ -91,7 +91,9 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         metavar="O",
         help="accuracy (default); accuracy-1e-6*parameters or accuracy-1e-6*flops: less a weighted size",
     )
-    parser.add_argument("--epochs", type=_count, metavar="N", help="epochs of a training (default 10)")
+    parser.add_argument(
+        "--epochs", type=_count, metavar="N", help="epochs of a training (default 10, of perceptrons 30)"
+    )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
 
@@ -104,7 +106,9 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=_count, default=1, metavar="K", help="trainings of each architecture (default 1)"
     )
-    parser.add_argument("--epochs", type=_count, metavar="N", help="epochs of a training (default 10)")
+    parser.add_argument(
+        "--epochs", type=_count, metavar="N", help="epochs of a training (default 10, of perceptrons 30)"
+    )
     parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one a core)")
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"

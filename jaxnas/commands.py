@@ -157,11 +157,17 @@ def search(options) -> int:
 
     use_compilation_cache()
     space, task = catalog.space(options.space), catalog.task(options.task)
-    strategy, config = catalog.strategy(options.strategy), _config(options, space, task)
+    strategy = catalog.strategy(options.strategy)
     default = f"jaxnas-searches/{space.name}-{task.name}-{options.strategy.rpartition(':')[2]}-{options.trials}"
     folder = _writable(Path(options.out or default))
     nas = NAS(
-        space, task, strategy=strategy, objective=options.objective, config=config, seed=options.seed, folder=folder
+        space,
+        task,
+        strategy=strategy,
+        objective=options.objective,
+        num_epochs=options.epochs,
+        seed=options.seed,
+        folder=folder,
     )
     result = nas.search(options.trials)
     print(result)

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -45,7 +46,8 @@ class NAS:
         strategy: a name, a factory such as `jn.random_search`, or a Strategy of the space.
         objective: `"accuracy"`, or less a weighted size, `"accuracy-1e-6*parameters"` or `"accuracy-1e-6*flops"`;
             for strategies with two objectives also `"accuracy,parameters"` or `"accuracy,flops"`.
-        config: how networks are trained.
+        config: how networks are trained; by default the recipe of the kind of space.
+        num_epochs: epochs of a training, instead of those of `config`.
         seed: of the search.
         folder: where a journal lies, from which the same search goes on after an interruption. None: no journal.
         progress: whether a bar on standard error shows the progress.
@@ -63,6 +65,7 @@ class NAS:
         strategy="regularized_evolution",
         objective: str = "accuracy",
         config: TrainConfig | None = None,
+        num_epochs: int | None = None,
         seed: int = 0,
         folder: str | os.PathLike | None = None,
         progress: bool = True,
@@ -74,11 +77,13 @@ class NAS:
         self.task = None if task is None else task_of(task)
         if not isinstance(config, TrainConfig | None):
             raise ValueError(f"Expected a TrainConfig, got {type(config).__name__}.")
-        self.config = config
+        self.config = None
         if task is None:
-            self._scorer = _scorer_of_evaluator(self.space, evaluator, self.objective, config)
+            self._scorer = _scorer_of_evaluator(self.space, evaluator, self.objective, config or num_epochs)
         else:
-            self.config = config or default_config(self.space, self.task)
+            config = config or default_config(self.space, self.task)
+            num_epochs = config.num_epochs if num_epochs is None else _count("num_epochs", num_epochs, 1)
+            self.config = replace(config, num_epochs=num_epochs)
             self._scorer = training_scorer(TrainingBenchmark(self.space, self.task, self.config))
         self.strategy = _strategy_of(strategy, self._scorer, self.objective)
         self.seed, self.folder, self.progress = seed, folder, progress
@@ -209,7 +214,7 @@ def _count(name: str, value, smallest: int) -> int:
     return int(value)
 
 
-def _scorer_of_evaluator(space, evaluator, objective: Objective, config) -> Scorer:
+def _scorer_of_evaluator(space, evaluator, objective: Objective, training) -> Scorer:
     if not callable(evaluator):
         raise ValueError(f"Expected an evaluator that is a function, got {type(evaluator).__name__}.")
     if objective.size is not None:
@@ -217,8 +222,8 @@ def _scorer_of_evaluator(space, evaluator, objective: Objective, config) -> Scor
             f"Expected the objective accuracy with an evaluator, which can take off a size itself, "
             f"got {objective.text}."
         )
-    if config is not None:
-        raise ValueError("Expected no config with an evaluator, which trains as it likes, got one.")
+    if training is not None:
+        raise ValueError("Expected no config or num_epochs with an evaluator, which trains as it likes, got one.")
     return evaluator_scorer(space, evaluator)
 
 

@@ -42,10 +42,8 @@ def test_the_space_of_one_s_own_is_a_space(tmp_path):
 
 @pytest.mark.slow
 def test_the_example_of_a_search_prints_what_it_found(tmp_path):
-    in_file = (Path(__file__).parent / "example_search.py").read_text()
-    code = next((block for block in blocks("python") if "MLPSpace" in block), in_file)
     output = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+        [sys.executable, "-c", block_with("MLPSpace")], capture_output=True, text=True, check=True, cwd=tmp_path
     ).stdout
     assert "best of 100 trials" in output
     accuracies = re.search(r"train ([0-9.]+), test ([0-9.]+)", output)
