@@ -19,7 +19,7 @@ from jaxnas import benchmark
 from jaxnas.journal import JOURNAL_FILE
 from jaxnas.result import SearchResult
 from jaxnas.search import NUM_FRESH
-from jaxnas.train import evaluate
+from jaxnas.train import default_config, evaluate
 
 STRATEGY = jn.regularized_evolution(SMALL, population_size=4, sample_size=2)
 NUM_TRIALS = 12
@@ -386,7 +386,9 @@ def test_a_strategy_with_two_objectives_is_given_sizes(task):
         ({"task": None}, "Expected a task or an evaluator, got neither"),
         ({"evaluator": moody}, "Expected a task or an evaluator, got both"),
         ({"task": None, "evaluator": "moody"}, "Expected an evaluator that is a function, got str"),
-        ({"task": None, "evaluator": moody, "config": TINY}, "Expected no config with an evaluator"),
+        ({"task": None, "evaluator": moody, "config": TINY}, "Expected no config or num_epochs with"),
+        ({"task": None, "evaluator": moody, "num_epochs": 3}, "Expected no config or num_epochs with an evaluator"),
+        ({"num_epochs": 0}, "Expected num_epochs"),
         ({"task": None, "evaluator": moody, "objective": "accuracy-1*flops"}, "Expected the objective accuracy with"),
         ({"task": None, "evaluator": moody, "strategy": "nsga2"}, "Expected a task for a strategy that asks for sizes"),
         ({"strategy": "evolution"}, "Expected a strategy of .* got 'evolution'; did you mean"),
@@ -401,6 +403,11 @@ def test_wrong_arguments_say_what_was_expected(changes, message):
     arguments = {"space": SMALL, "task": make_task(), "strategy": "random_search", "progress": False}
     with pytest.raises(ValueError, match=f"^{message}"):
         jn.NAS(**arguments | changes).search(1)
+
+
+def test_epochs_are_set_beside_the_rest_of_the_recipe():
+    assert jn.NAS(SMALL, make_task(), config=TINY, num_epochs=7).config == replace(TINY, num_epochs=7)
+    assert jn.NAS("mlp", "digits", num_epochs=7).config == replace(default_config(jn.space("mlp")), num_epochs=7)
 
 
 def data(shape, num_samples=100, **changes) -> dict:
