@@ -10,7 +10,7 @@ from jaxnas.build.plan import PLAN_NAME
 from jaxnas.build.provenance import machine, versions
 from jaxnas.network.size import network_size
 from jaxnas.recipe import Curves, config_from_dict
-from jaxnas.table import SPLITS, Table
+from jaxnas.table import SPLITS, Table, describe_space
 from jaxnas.train import evaluate
 
 FIRST_STEP_TOLERANCE = 1e-4
@@ -39,6 +39,8 @@ def retrain(source: str | os.PathLike, num_classes: int, *, seed: int | None = N
     table = Table.read(source)
     manifest = table.manifest
     space, task = catalog.space(manifest["space"]["name"]), catalog.task(manifest["task"]["name"])
+    if describe_space(space) != manifest["space"]:
+        raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
     config = config_from_dict(manifest["training"])
     known = np.flatnonzero(table.trained)
     classes = np.random.default_rng(seed).choice(known, min(num_classes, len(known)), replace=False)
