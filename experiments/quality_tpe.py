@@ -28,7 +28,7 @@ import jaxnas as jn
 class Config:
     """What is compared: searches on the mean over the seeds, without noise, so that the best score is known."""
 
-    benchmark: str = "nb201-shifted-digits-v0"
+    benchmark: str = "nb201-shifted-digits-v1"
     checkpoints: tuple[int, ...] = (30, 100, 300)
     num_runs: int = 4000
     num_optuna_runs: int = 1600
