@@ -397,7 +397,6 @@ def test_a_strategy_with_two_objectives_is_given_sizes(task):
         ({"config": {"num_epochs": 3}}, "Expected a TrainConfig, got dict"),
         ({"config": replace(TINY, batch_size=1000)}, "Expected a batch_size up to the 48 training images, got 1000"),
     ],
-    ids=str,
 )
 def test_wrong_arguments_say_what_was_expected(changes, message):
     arguments = {"space": SMALL, "task": make_task(), "strategy": "random_search", "progress": False}
