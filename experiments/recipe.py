@@ -81,6 +81,8 @@ def figures(table: Table, classes: np.ndarray, num_seeds: int) -> dict:
 
 def _connected(table: Table, classes: np.ndarray) -> np.ndarray:
     space = catalog.space(table.manifest["space"]["name"])
+    if not hasattr(space, "graph"):  # every network of it is connected
+        return classes
     archs = [space.arch_at(row) for row in table.representatives[classes]]
     return classes[[bool(graph.prune(space.graph(arch)).edges) for arch in archs]]
 
