@@ -29,8 +29,8 @@ STRATEGIES = {
 }
 """The entries of `references.bib` that each strategy of the catalog is cited by; `exhaustive_search` has no paper."""
 
-SPACES = {"nb201": ("dong2020nasbench201",)}
-"""The same for each search space."""
+SPACES = {"nb201": ("dong2020nasbench201",), "mlp": (), "mlp-small": ()}
+"""The same for each search space; those of perceptrons are jaxnas's own."""
 
 
 def references() -> dict[str, str]:
