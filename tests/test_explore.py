@@ -18,6 +18,8 @@ from jaxnas.spaces import base
 from jaxnas.spaces.base import Decision
 from jaxnas.spaces.enumerated import neighbor_table
 
+pytestmark = pytest.mark.slow
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 

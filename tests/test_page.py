@@ -15,6 +15,8 @@ from jaxnas.report import page as pages
 from jaxnas.simulation import Trials
 from jaxnas.strategies.base import Observation, Query
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("random_search", "local_search", "regularized_evolution", "exhaustive_search")
 NUM_RUNS, NUM_TRIALS = 20, 40
 DRAWN = {"regret_by_trials": {"caption": "Curves", "svg": '<svg id="drawn" viewBox="0 0 9 9"><path d="M0 0h9"/></svg>'}}

@@ -9,6 +9,8 @@ import pytest
 
 from jaxnas import comparison
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[1] / "experiments" / "paper_figures.py"
 
 

@@ -12,6 +12,8 @@ from jaxnas.analysis.pairs import holm, mann_whitney, pairwise
 from jaxnas.analysis.planning import num_runs_for_power, power
 from jaxnas.analysis.sequential import look_numbers, until_decided
 
+pytestmark = pytest.mark.slow
+
 NUM_PILOT_RUNS = 20_000
 
 

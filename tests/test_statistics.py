@@ -11,6 +11,8 @@ from jaxnas.analysis.pairs import difference_interval, effect_size, holm, mann_w
 from jaxnas.analysis.several import critical_difference, friedman, not_separated, overall
 from jaxnas.analysis.statistics import mean_ranks, probability_best
 
+pytestmark = pytest.mark.slow
+
 NUM_SIMULATIONS = 2000
 
 
