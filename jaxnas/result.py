@@ -154,7 +154,7 @@ class SearchResult:
         lines = [f"best of {num_trials} trials{failed}: {self._text(self.accuracy)} in trial {self.best_trial}"]
         if self.objective.weight is not None:
             lines.append(f"{self.objective.text}: {self.score:.4f}")
-        lines.append(f"architecture {self.space.to_str(self.arch)}")
+        lines.append(f"architecture {self.space.to_str(_without_absent(self.space, self.arch))}")
         lines += [f"  {name:13} {value}" for name, value in self.architecture.items()]
         if self.size is not None:
             lines.append(f"parameters {self.size.num_parameters:,}, FLOPs {self.size.num_flops:,}")
@@ -186,6 +186,12 @@ class SearchResult:
         lead = best.mean - best.penalty - (rival.mean - rival.penalty)
         noise = _noise(self.finalists, len(best.fresh))
         return [*lines, f"the runner-up, trial {rival.trial}, {_lead_text(lead, noise, self._difference)}"]
+
+
+def _without_absent(space, arch: np.ndarray) -> np.ndarray:
+    """Returns the representative of an architecture's class where it reads the same: no widths of absent layers."""
+    representative = np.asarray(space.canonical(arch))
+    return representative if space.decode(representative) == space.decode(arch) else arch
 
 
 def _optimism_text(optimism: float, difference: str) -> str:

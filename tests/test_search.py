@@ -409,6 +409,15 @@ def test_epochs_are_set_beside_the_rest_of_the_recipe():
     assert jn.NAS("mlp", "digits", num_epochs=7).config == replace(default_config(jn.space("mlp")), num_epochs=7)
 
 
+def test_widths_of_absent_layers_are_not_printed():
+    nas = jn.NAS("mlp", evaluator=lambda values: -len(values["layers"]), strategy="random_search", progress=False)
+    result = nas.search(30, num_finalists=0)
+    assert result.architecture["layers"] == result.architecture["layers"][:1]
+    (line,) = [line for line in str(result).splitlines() if line.startswith("architecture ")]
+    assert line == f"architecture {nas.space.to_str(nas.space.canonical(result.arch))}"
+    assert "+" not in line
+
+
 def data(shape, num_samples=100, **changes) -> dict:
     values = np.random.RandomState(0).randn(num_samples, *shape)
     return {"X": values, "y": np.arange(num_samples) % 2} | changes
