@@ -1,8 +1,8 @@
 """Measures 100 trainings of multilayer perceptrons beside a loop over scikit-learn's MLPClassifier in two processes.
 
 Claim: jaxnas trains 100 random perceptrons of up to 10 layers of up to 128 units faster than the loop, compilation
-included. Measured on two cores of an Intel Xeon, 2026-11-25: 21.3 s against 47.5 s (2.2 times; 2.5 compiled before), mean
-test accuracy 67.2 % against 64.3 %.
+included. Measured on two cores of an Intel Xeon, 2026-11-25: 21.3 s against 47.5 s (2.2 times; 2.5 compiled before),
+mean test accuracy 67.2 % against 64.3 %.
 Command: python experiments/speed_mlp.py [--num-archs 10] [--num-epochs 100]
 Run time: about 2 minutes on two quiet cores.
 Output: the figures of both sides. Last line: a JSON object with `ratio` (time of the loop divided by time of jaxnas,
