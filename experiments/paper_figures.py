@@ -1,7 +1,8 @@
 """Makes a complete set of figures and tables for a paper from the tables that ship.
 
 Claim: every figure and table of a comparison, and of the landscapes of the tables, comes from one command.
-Command: python experiments/paper_figures.py (`--runs 50` for a quick look, `--out FOLDER`)
+Command: python experiments/paper_figures.py (`--runs 50` for a quick look, `--strategies all` for all with one
+objective, `--out FOLDER`)
 Run time: 52 s of processor time for the two tables of NAS-Bench-201 cells, 3 minutes on two cores that others used too.
 Output: in results/paper_figures a folder for each table with the comparison of strategies with one objective and the
 landscape, and `two-objectives` in it; figures as PDF and SVG, tables as LaTeX (booktabs) and CSV. Beside them ranks
@@ -21,15 +22,20 @@ from jaxnas.analysis.landscape import table_correlation
 from jaxnas.analysis.several import overall
 from jaxnas.benchmark import strategy_for
 from jaxnas.report import gallery, tables
+from jaxnas.report.page import shown_points
 from jaxnas.report.write import SUMMARY_FILE
 from jaxnas.table import Table, shipped_ids
 
 
 @dataclass(frozen=True)
 class Config:
-    """What is compared, on which tables; the second objective of the comparisons by two."""
+    """What is compared, on which tables; the second objective of the comparisons by two.
+
+    `strategies` are those with one objective, as of `jaxnas compare`; None for its default ones.
+    """
 
     benchmarks: tuple[str, ...] = tuple(shipped_ids())
+    strategies: str | None = None
     second_objective: str = "flops"
     runs: int = 1000
     trials: int = 300
@@ -38,19 +44,23 @@ class Config:
 
 
 CONFIG = Config()
-POINTS = (30, 100)
-"""Numbers of trials that tables show the regret after, besides the last."""
 HEADING = ("| file | what it shows |", "|---|---|")
 
 
 def compare(config: Config, source: str, objective: comparison.Objective) -> dict:
-    """Returns the dictionary of `summary.json` of the default strategies for an objective."""
+    """Returns the dictionary of `summary.json` of a comparison."""
     bench = comparison.bench_of(source, objective)
-    factories = comparison.factories_of(None, objective)
+    factories = comparison.factories_of(config.strategies if objective.size is None else None, objective)
     size = objective.size or "parameters"
     strategies = {name: strategy_for(factory, bench, size) for name, factory in factories.items()}
     trials = {
-        name: simulation.run(strategy, bench, num_trials=config.trials, num_runs=config.runs, seed=config.seed)
+        name: simulation.run(
+            strategy,
+            bench,
+            num_trials=config.trials,
+            num_runs=comparison.num_runs_of(name, config.runs),
+            seed=config.seed,
+        )
         for name, strategy in strategies.items()
     }
     result = comparison.result_of(config, objective, bench, strategies, trials)
@@ -63,8 +73,7 @@ def write(folder: Path, result: dict) -> list[str]:
     (folder / SUMMARY_FILE).write_text(json.dumps(result, indent=1) + "\n")
     shown = gallery.figures_of(result)
     gallery.write_figures(folder, result, shown)
-    points = [point for point in POINTS if point < result["num_trials"]]
-    tables.write_tables(folder, result, [*points, result["num_trials"]])
+    tables.write_tables(folder, result, shown_points(result))
     lines = ["| table.tex, .csv | Regret with its 95 % interval, test and validation score, and mean rank. |"]
     if "fronts" in result:
         lines += ["| fronts.tex, .csv | Hypervolume with its 95 % interval, and IGD+. |"]
@@ -127,6 +136,7 @@ def main(config: Config = CONFIG) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=CONFIG.runs)
+    parser.add_argument("--strategies", help="of the comparisons with one objective, as of jaxnas compare")
     parser.add_argument("--out", type=Path, default=CONFIG.out)
     options = parser.parse_args()
-    main(replace(CONFIG, runs=options.runs, out=options.out))
+    main(replace(CONFIG, runs=options.runs, strategies=options.strategies, out=options.out))

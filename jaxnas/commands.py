@@ -86,7 +86,7 @@ def _show(folder: Path, result: dict) -> None:
     from jaxnas import comparison
     from jaxnas.analysis.results import separation_text
 
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(_regret_table(result))
     console.print(
         "Test regret in percentage points with 95 % intervals over runs; searches saw validation only.", style="dim"

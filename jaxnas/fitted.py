@@ -13,12 +13,9 @@ from flax import nnx
 
 import jaxnas
 from jaxnas import catalog
-from jaxnas.network.mlp import Perceptron
-from jaxnas.network.model import Network
 from jaxnas.recipe import config_from_dict
-from jaxnas.spaces.mlp import MLPSpace
 from jaxnas.tasks.base import SPLITS, Task
-from jaxnas.train import FAMILIES, TrainConfig, fit
+from jaxnas.train import FAMILIES, TrainConfig, family_of, fit
 
 MODEL_FILE = "model.json"
 ARRAYS_FOLDER = "arrays"
@@ -202,7 +199,7 @@ def _untrained(description: dict, space) -> FittedModel:
     mean, deviation = (_number_or_array(description[name]) for name in ("mean", "deviation"))
     inputs = Inputs(tuple(description["shape"]), mean, deviation, np.asarray(description["classes"]))
     arch = tuple(description["arch"])
-    network = network_of(space, config, inputs.shape, len(inputs.classes), arch)
+    network = family_of(space).network(space, config, inputs.shape, len(inputs.classes), arch)
     task = None if description["task"] is None else TaskName(*description["task"])
     return FittedModel(network, space, arch, config, inputs, task)
 
@@ -216,13 +213,6 @@ def _restored(description: dict, space, arrays: dict) -> FittedModel:
     model = _untrained(description, space)
     nnx.update(model.network, arrays)
     return model
-
-
-def network_of(space, config: TrainConfig, shape: tuple[int, ...], num_classes: int, arch: tuple[int, ...]):
-    """Returns the untrained network of an architecture, a Flax module that takes examples of a shape."""
-    if isinstance(space, MLPSpace):
-        return Perceptron(space, shape, num_classes, arch, key=None)
-    return Network(space, config.skeleton, shape, num_classes, arch, key=jax.random.key(0))
 
 
 def _arrays(network: nnx.Module) -> dict:

@@ -189,11 +189,16 @@ def _num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def network(space: MLPSpace, config: TrainConfig, image_shape, num_classes: int, arch) -> mlp.Perceptron:
+    """Returns the untrained network of an architecture, with zeros for parameters."""
+    return mlp.Perceptron(space, image_shape, num_classes, arch, key=None)
+
+
 def fit(space: MLPSpace, arch: np.ndarray, task: Task, config: TrainConfig, seed: int):
     """Returns the trained `mlp.Perceptron` of an architecture, and its curves ([E] and scalars)."""
     splits = jax.device_put((task.train, task.validation, task.test))
     seeds = jnp.asarray([seed], jnp.int32)
     curves, arrays = _train_seeds(space, config, task.num_classes, jnp.asarray(arch), seeds, splits)
-    network = mlp.Perceptron(space, task.image_shape, task.num_classes, arch, key=None)
-    network.assign(jax.tree.map(lambda values: values[0], arrays))
-    return network, jax.tree.map(lambda values: values[0], jax.device_get(curves))
+    fitted = network(space, config, task.image_shape, task.num_classes, arch)
+    fitted.assign(jax.tree.map(lambda values: values[0], arrays))
+    return fitted, jax.tree.map(lambda values: values[0], jax.device_get(curves))

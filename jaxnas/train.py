@@ -237,6 +237,10 @@ def _fit_cell_network(space: CellSpace, arch: np.ndarray, task: Task, config: Tr
     return specialize(template, tuple(int(choice) for choice in arch)), jax.device_get(curves)
 
 
+def _cell_network(space: CellSpace, config: TrainConfig, image_shape, num_classes: int, arch: tuple[int, ...]):
+    return Network(space, config.skeleton, image_shape, num_classes, arch, key=jax.random.key(0))
+
+
 class Family(NamedTuple):
     """How the networks of a kind of space are trained.
 
@@ -244,19 +248,31 @@ class Family(NamedTuple):
         config: the training by default.
         plans: of `evaluate`, by name: `(space, config, num_classes, archs, seeds, splits)` -> iterator over parts.
         fit: `(space, arch, task, config, seed) -> (network, Curves)`.
+        network: `(space, config, image_shape, num_classes, arch)` -> the static network, untrained; arch is a tuple.
         num_axes: how many axes an image may have: 3 for height, width and channels, 1 for a vector of features.
     """
 
     config: TrainConfig
     plans: dict[str, Callable]
     fit: Callable
+    network: Callable
     num_axes: tuple[int, ...]
 
 
 FAMILIES = {
-    CellSpace: Family(TrainConfig(), {"sequential": _in_sequence, "packed": _in_packs}, _fit_cell_network, (3,)),
+    CellSpace: Family(
+        TrainConfig(),
+        {"sequential": _in_sequence, "packed": _in_packs},
+        fit=_fit_cell_network,
+        network=_cell_network,
+        num_axes=(3,),
+    ),
     MLPSpace: Family(
-        perceptrons.DEFAULT_CONFIG, {"sequential": perceptrons.in_sequence}, perceptrons.fit, num_axes=(1, 3)
+        perceptrons.DEFAULT_CONFIG,
+        {"sequential": perceptrons.in_sequence},
+        fit=perceptrons.fit,
+        network=perceptrons.network,
+        num_axes=(1, 3),
     ),
 }
 

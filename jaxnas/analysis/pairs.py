@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from jaxnas.analysis.planning import num_runs_for_power
-from jaxnas.analysis.statistics import checked_runs, share_below
+from jaxnas.analysis.statistics import LEVEL, checked_runs, share_below
 
 
 def pairwise(regrets: dict[str, np.ndarray], *, paired: bool = False) -> list[dict]:
@@ -48,6 +48,15 @@ def _pair(first_name: str, second_name: str, first: np.ndarray, second: np.ndarr
 
 def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+def not_separated_from(name: str, pairs: list[dict]) -> list[str]:
+    """Returns the strategies that the pairs of `pairwise` do not separate from one, at 5 % (Holm)."""
+    return [
+        pair["second"] if pair["first"] == name else pair["first"]
+        for pair in pairs
+        if name in (pair["first"], pair["second"]) and pair["p_holm"] > LEVEL
+    ]
 
 
 def mann_whitney(first: np.ndarray, second: np.ndarray) -> np.ndarray:

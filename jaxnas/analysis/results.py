@@ -5,7 +5,7 @@ trial.
 import numpy as np
 
 from jaxnas.analysis import pareto
-from jaxnas.analysis.pairs import pairwise
+from jaxnas.analysis.pairs import not_separated_from, pairwise
 from jaxnas.analysis.statistics import LEVEL, bootstrap_interval, mean_ranks, probability_best
 from jaxnas.analysis.trajectory import at_budgets, incumbent_scores, incumbents, regret
 from jaxnas.simulation import Trials
@@ -139,15 +139,11 @@ def regret_text(result: dict, position: int, by: str = "") -> str:
     return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def separation_text(result: dict, level: float = LEVEL) -> str:
+def separation_text(result: dict) -> str:
     """Returns one line: which strategies are not separated from the best one, of the dictionary of `summary.json`."""
     best = min(result["strategies"], key=lambda name: result["strategies"][name]["mean_rank"])
-    near = [
-        pair["second"] if pair["first"] == best else pair["first"]
-        for pair in result["pairwise"]
-        if best in (pair["first"], pair["second"]) and pair["p_holm"] > level
-    ]
-    return f"Not separated from the best, {best}, at {100 * level:g} % (Holm): {', '.join(near) or 'none'}."
+    near = not_separated_from(best, result["pairwise"])
+    return f"Not separated from the best, {best}, at {100 * LEVEL:g} % (Holm): {', '.join(near) or 'none'}."
 
 
 def to_frame(trials: Trials, bench):

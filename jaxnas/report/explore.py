@@ -50,7 +50,7 @@ def write_explorer(table: Table, space, path: str | os.PathLike, command: str = 
         bibtex=bibtex([cited]),
     )
     path = Path(path)
-    path.write_text(html)
+    path.write_text(html, encoding="utf-8")
     return path
 
 

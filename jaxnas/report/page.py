@@ -6,10 +6,11 @@ from importlib import resources
 
 import numpy as np
 
+from jaxnas.analysis.pairs import not_separated_from
+from jaxnas.analysis.statistics import LEVEL
 from jaxnas.report.bibliography import bibtex
 
 CHECKPOINTS = (30, 100)
-LEVEL = 0.05
 MAX_POINTS = 300
 """Points of a curve that a page holds, the last one among them."""
 
@@ -100,11 +101,10 @@ def finding(result: dict) -> str:
         f"After {result['num_trials']} trials {best} has the best mean rank, with a test regret of {mean:.3f} "
         f"percentage points (95 % interval {low:.3f} to {high:.3f})."
     )
-    found = verdicts(result)
-    near = [name for name, verdict in found.items() if verdict["text"] == "not separated"]
+    near = not_separated_from(best, result.get("pairwise") or [])
     if near:
         text += f" Not separated from it at {100 * LEVEL:g} % (Holm): {', '.join(near)}."
-    elif len(found) > 1:
+    elif result.get("pairwise"):
         text += f" It is separated from every other strategy at {100 * LEVEL:g} % (Holm)."
     return text
 

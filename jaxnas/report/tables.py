@@ -8,6 +8,8 @@ import io
 import os
 from pathlib import Path
 
+from jaxnas.analysis.pairs import not_separated_from
+
 _ESCAPES = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -41,7 +43,7 @@ def headline_latex(result: dict, points: list[int]) -> str:
     """
     rows = headline(result, points)
     bold = {point: {min(rows, key=lambda row: row[f"regret_after_{point}"])["strategy"]} for point in points}
-    bold[points[-1]] |= _not_separated(result, *bold[points[-1]])
+    bold[points[-1]] |= {*not_separated_from(*bold[points[-1]], result.get("pairwise", []))}
     lines = []
     for row in rows:
         cells = [latex_escaped(row["strategy"])]
@@ -133,11 +135,6 @@ def write_tables(folder: str | os.PathLike, result: dict, points: list[int]) -> 
 def latex_escaped(text: str) -> str:
     """Returns a text with what LaTeX would take for commands escaped."""
     return "".join(_ESCAPES.get(character, character) for character in text)
-
-
-def _not_separated(result: dict, best: str) -> set[str]:
-    pairs = [{pair["first"], pair["second"]} for pair in result.get("pairwise", ()) if pair["p_holm"] >= 0.05]
-    return {name for pair in pairs if best in pair for name in pair}
 
 
 def _interval(row: dict, key: str, is_bold: bool, decimals: int) -> str:

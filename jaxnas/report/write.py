@@ -14,17 +14,6 @@ SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.htm
 INDEX_LINK = f"../{PAGE_FILE}"
 
 
-def write_comparison(folder: str | os.PathLike, result: dict, trials: dict) -> None:
-    """Writes summary.json, trials.npz, the figures as SVG and PDF, tables as LaTeX and CSV, and report.html.
-
-    Args:
-        result: the dictionary of `summary.json`.
-        trials: the `Trials` of each strategy.
-    """
-    write_trials(folder, trials)
-    write_result(folder, result)
-
-
 def write_trials(folder: str | os.PathLike, trials: dict) -> None:
     """Writes trials.npz, the `Trials` of each strategy."""
     folder = Path(folder)

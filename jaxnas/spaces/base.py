@@ -103,6 +103,14 @@ class SearchSpace:
         return EnumeratedSpace(self)
 
 
+def check_enumerable(space) -> None:
+    """Raises ValueError where a space is too large to enumerate."""
+    if space.num_architectures > MAX_ENUMERABLE:
+        raise ValueError(
+            f"Expected at most {MAX_ENUMERABLE:,} architectures to enumerate, got {space.num_architectures:,}."
+        )
+
+
 def num_combinations(decisions: tuple[Decision, ...]) -> int:
     """Returns the number of combinations of the decisions' values."""
     return math.prod(len(decision.values) for decision in decisions)

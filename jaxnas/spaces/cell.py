@@ -176,10 +176,7 @@ def _resolve(operation: Operation | str | Callable) -> Operation:
 
 @functools.lru_cache(maxsize=8)
 def _classes(space: CellSpace) -> np.ndarray:
-    if space.num_architectures > base.MAX_ENUMERABLE:
-        raise ValueError(
-            f"Expected at most {base.MAX_ENUMERABLE:,} architectures to enumerate, got {space.num_architectures:,}."
-        )
+    base.check_enumerable(space)
     rows = np.arange(space.num_architectures)
     with jax.ensure_compile_time_eval():  # a caller may be traced
         pruned = np.asarray(jax.jit(jax.vmap(lambda row: space.index(space.pruned(space.arch_at(row)))))(rows))

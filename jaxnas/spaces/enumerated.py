@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng
-from jaxnas.spaces.base import MAX_ENUMERABLE, Decision, checked
+from jaxnas.spaces.base import Decision, check_enumerable, checked
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,7 @@ class EnumeratedSpace:
     space: object
 
     def __post_init__(self):
-        if self.space.num_architectures > MAX_ENUMERABLE:
-            raise ValueError(
-                f"Expected at most {MAX_ENUMERABLE:,} architectures to enumerate, got {self.space.num_architectures:,}."
-            )
+        check_enumerable(self.space)
 
     @property
     def name(self) -> str:
