@@ -174,8 +174,9 @@ def search(options) -> int:
     if result.stopped:
         raise KeyboardInterrupt
     model = result.train()
-    splits = (split for split in SPLITS if getattr(task, split).num_images)
-    print(f"accuracies: {', '.join(f'{split} {100 * model.score(split):.2f} %' for split in splits)}")
+    splits = (split for split in SPLITS if getattr(model.task, split).num_images)
+    accuracies = ", ".join(f"{split} {100 * model.score(split):.2f} %" for split in splits)
+    print(f"trained on training and validation data: accuracies {accuracies}")
     model.save(folder / "model")
     save(result.plot(), folder / "search.svg")
     result.history.to_csv(folder / "history.csv")

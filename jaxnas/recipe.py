@@ -10,7 +10,7 @@ import numpy as np
 from jaxnas.network.model import Skeleton
 from jaxnas.tasks.base import Split, Task
 
-EVALUATION_BATCH = 512
+EVALUATION_BATCH = 128
 
 # Sums over several threads have another order: a training's numbers would depend on where it runs.
 ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}

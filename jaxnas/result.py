@@ -129,12 +129,15 @@ class SearchResult:
 
         return tried(self.history, self.best_trial, self.objective.size, "accuracy" if self.task else "score")
 
-    def train(self, *, num_epochs: int | None = None, seed: int | None = None) -> FittedModel:
-        """Returns the best architecture, trained on the training data of the task.
+    def train(
+        self, *, num_epochs: int | None = None, seed: int | None = None, with_validation: bool = True
+    ) -> FittedModel:
+        """Returns the best architecture, trained on the task's training and validation data, which have done their part.
 
         Args:
             num_epochs: by default those of the search.
-            seed: by default that of the search, which gives the very network that was found.
+            seed: by default that of the search.
+            with_validation: False trains on the training data alone, by default the very network that was found.
 
         Raises:
             ValueError: where a function of one's own gave the scores, so that there is nothing to train on.
@@ -143,7 +146,8 @@ class SearchResult:
             raise ValueError("Expected a search on a task to train on, got one with an evaluator.")
         config = self.config if num_epochs is None else replace(self.config, num_epochs=num_epochs)
         seed = int(self.trials.observation.seed[0, self.best_trial]) if seed is None else seed
-        return fit_model(self.space, self.arch, self.task, config, seed)
+        task = self.task.without_validation() if with_validation else self.task
+        return fit_model(self.space, self.arch, task, config, seed)
 
     def __repr__(self) -> str:
         return "\n".join([*self._found_lines(), *self._noise_lines()])

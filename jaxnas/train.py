@@ -22,6 +22,9 @@ from jaxnas.tasks.base import Split, Task
 
 STATISTICS_BATCHES = 4
 
+CACHE_SIZE = 2**19
+"""Bytes of a feature map of the first stage, of all trainings side by side. Larger ones take longer a training."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -182,7 +185,23 @@ def _train_seeds(space, config, num_classes, arch, seeds, splits):
     Seeds are batched, the architecture is not, so that branches stay branches.
     """
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
-    return jax.vmap(lambda key: train(space, config, num_classes, arch, key, splits)[0])(keys)
+    together = _num_seeds_together(config, splits[0].images.shape[2:], len(seeds))
+
+    def train_seed(key):
+        return train(space, config, num_classes, arch, key, splits)[0]
+
+    if together == len(seeds):
+        return jax.vmap(train_seed)(keys)
+    return jax.lax.map(train_seed, keys, batch_size=together)
+
+
+def _num_seeds_together(config: TrainConfig, image_shape: tuple[int, ...], num_seeds: int) -> int:
+    """Returns how many seeds of an architecture are trained side by side: of the numbers that divide theirs, so that
+    one program serves all, the largest whose feature maps fit in the processor's cache, or 1.
+    """
+    size = 4 * config.batch_size * config.skeleton.num_channels * image_shape[0] * image_shape[1]
+    fitting = [count for count in range(1, num_seeds + 1) if num_seeds % count == 0 and count * size <= CACHE_SIZE]
+    return max(fitting, default=1)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=ONE_THREAD)

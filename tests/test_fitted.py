@@ -63,6 +63,13 @@ def test_a_saved_model_and_a_pickled_one_predict_the_same(model, images, tmp_pat
         assert copy.score("test") == model.score("test")  # the task is in the catalog
 
 
+def test_a_model_knows_its_task_again_when_it_was_trained_on_validation_data_too(tmp_path):
+    model = fit_model(SPACE, ARCH, jn.task("digits").without_validation(), replace(CONFIG, num_epochs=1))
+    model.save(tmp_path)
+    copy = FittedModel.load(tmp_path)
+    assert [copy.score(split) for split in ("train", "test")] == [model.score(split) for split in ("train", "test")]
+
+
 def test_a_model_with_functions_of_one_s_own_is_loaded_with_its_space(tmp_path):
     task = make_task()
     model = fit_model(SMALL, SMALL.arch_at(-1 + 5**3), task, TINY)

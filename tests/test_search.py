@@ -79,10 +79,21 @@ def test_the_result_is_the_incumbent_and_its_network(task, whole):
     assert result.score == pytest.approx(result.accuracy)
     curves = evaluate(SMALL, result.arch[None], task, TINY, [0])
     assert result.accuracy == pytest.approx(curves.validation[0, 0, -1] / task.validation.num_images)
-    model = result.train()
+    model = result.train(with_validation=False)
     assert model.score("validation") == pytest.approx(result.accuracy)
     assert model.score("test") == curves.test[0, 0, -1] / task.test.num_images
     assert result.size == jn.network_size(SMALL, TINY.skeleton, task.image_shape, task.num_classes, result.arch)
+
+
+def test_the_best_architecture_is_trained_on_the_validation_data_too(task, whole):
+    result, _ = whole
+    model = result.train()
+    joined = task.without_validation()
+    curves = evaluate(SMALL, result.arch[None], joined, TINY, [0])
+    assert model.score("test") == curves.test[0, 0, -1] / task.test.num_images
+    assert model.task.sha256 == joined.sha256
+    with pytest.raises(ValueError, match=r"^Expected a task with a validation split"):
+        model.score("validation")
 
 
 def test_the_history_is_the_trials(whole):

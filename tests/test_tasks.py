@@ -76,6 +76,17 @@ def test_the_hash_depends_on_every_array(found):
     assert len(hashes) == 8
 
 
+def test_a_task_without_validation_trains_on_those_images_too(found):
+    joined, num_train = found.without_validation(), len(found.train.labels)
+    assert joined.validation.num_images == 0
+    assert joined.test is found.test
+    assert pictures(joined.train) == pictures(found.train) | pictures(found.validation)
+    np.testing.assert_array_equal(joined.train.labels, np.concatenate([found.train.labels, found.validation.labels]))
+    for split, members in ((found.train, slice(num_train)), (found.validation, slice(num_train, None))):
+        for view, images in enumerate(joined.train.images[:, members]):
+            np.testing.assert_array_equal(images, split.images[view % len(split.images)])
+
+
 def test_cards_name_source_licence_and_splits(found):
     assert found.card.startswith(f"# {found.name}: ")
     assert re.search(r"^Source: .{20}", found.card, re.MULTILINE)

@@ -1,7 +1,7 @@
 """What a task is: a data set with fixed splits, its metric and its card."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +57,17 @@ class Task:
     def image_shape(self) -> tuple[int, ...]:
         """Returns (height, width, channels), or (features,) of vectors."""
         return tuple(self.train.images.shape[2:])
+
+    def without_validation(self) -> "Task":
+        """Returns the task that trains on the validation images too, and has none to validate by.
+
+        Where one of the splits has fewer views than the other, they repeat.
+        """
+        parts = (self.train, self.validation)
+        views = np.arange(max(len(split.images) for split in parts))
+        images = np.concatenate([split.images[views % len(split.images)] for split in parts], axis=1)
+        train = Split(images, np.concatenate([split.labels for split in parts]))
+        return replace(self, train=train, validation=Split(images[:1, :0], train.labels[:0]))
 
     @property
     def sha256(self) -> str:
