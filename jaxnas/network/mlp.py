@@ -189,22 +189,25 @@ def gradients(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, g: 
     layout = make_layout(shapes, arch)
     (first, _, _), (_, hidden, last) = _branches(shapes, _outer), _branches(shapes, _multiply_back)
 
-    def layer(written, g, number, start, choice, branches, inputs):
+    def layer(written, g, number, start, choice, branches, inputs, size):
         biases = jax.lax.dynamic_update_slice(written.biases, g.sum(1)[:, None], (0, number, 0))
-        kernel, g = jax.lax.switch(choice, branches, inputs, g, arrays.kernels, start)
-        return Arrays(jax.lax.dynamic_update_slice(written.kernels, kernel, (0, start)), biases), g
+        part = jax.lax.dynamic_slice_in_dim(written.kernels, start, size, axis=1)
+        part, g = jax.lax.switch(choice, branches, inputs, g, arrays.kernels, start, part)
+        return Arrays(jax.lax.dynamic_update_slice(written.kernels, part, (0, start)), biases), g
 
     def hidden_layer(count, state):
         number = layout.depth - 1 - count
         g = state[1] * _at(scratch.slopes, number)
         choice, inputs = _pair(shapes, layout, number), _at(scratch.outputs, number - 1)
-        return layer(state[0], g, number, layout.offsets[number], choice, hidden, inputs)
+        return layer(state[0], g, number, layout.offsets[number], choice, hidden, inputs, shapes.width**2)
 
     g = jnp.pad(g, ((0, 0), (0, 0), (0, shapes.width - shapes.num_classes)))
     choice, inputs = layout.widths[layout.depth - 1], _at(scratch.outputs, layout.depth - 1)
-    state = layer(scratch.gradients, g, shapes.space.max_layers, jnp.int32(0), choice, last, inputs)
+    size = shapes.width * shapes.num_classes
+    state = layer(scratch.gradients, g, shapes.space.max_layers, jnp.int32(0), choice, last, inputs, size)
     written, g = jax.lax.fori_loop(0, layout.depth - 1, hidden_layer, state)
-    written, _ = layer(written, g * scratch.slopes[0], 0, layout.offsets[0], layout.widths[0], first, x)
+    size = shapes.width * shapes.num_features
+    written, _ = layer(written, g * scratch.slopes[0], 0, layout.offsets[0], layout.widths[0], first, x, size)
     return scratch._replace(gradients=written)
 
 
@@ -257,16 +260,16 @@ def _multiply(width: int, fan_in: int, fan_out: int, x, kernels, start) -> jax.A
     return _padded(x[..., :fan_in] @ _kernel(kernels, start, fan_in, fan_out), width)
 
 
-def _outer(width: int, fan_in: int, fan_out: int, x, g, kernels, start) -> tuple[jax.Array, jax.Array]:
-    """Returns the gradient of a kernel, padded to that of the largest width, and `g` itself."""
+def _outer(width: int, fan_in: int, fan_out: int, x, g, kernels, start, part) -> tuple[jax.Array, jax.Array]:
+    """Returns `part` of the gradients of all kernels with that of this one in its place, and `g` itself."""
     kernel = jnp.einsum("sni,snj->sij", x[..., :fan_in], g[..., :fan_out])
-    return _padded(kernel.reshape(len(kernels), -1), max(fan_in, width) * width), g
+    return jax.lax.dynamic_update_slice(part, kernel.reshape(len(part), -1), (0, 0)), g
 
 
-def _multiply_back(width: int, fan_in: int, fan_out: int, x, g, kernels, start) -> tuple[jax.Array, jax.Array]:
-    """Returns the gradient of a kernel, padded to the largest, and that of the inputs."""
+def _multiply_back(width: int, fan_in: int, fan_out: int, x, g, kernels, start, part) -> tuple[jax.Array, jax.Array]:
+    """Returns `part` with the gradient of this kernel in its place, and the gradient of the inputs."""
     before = jnp.einsum("snj,sij->sni", g[..., :fan_out], _kernel(kernels, start, fan_in, fan_out))
-    return _outer(width, fan_in, fan_out, x, g, kernels, start)[0], _padded(before, width)
+    return _outer(width, fan_in, fan_out, x, g, kernels, start, part)[0], _padded(before, width)
 
 
 def _with_slope(function: Callable, x: jax.Array) -> tuple[jax.Array, jax.Array]:
