@@ -90,6 +90,7 @@ class Scratch(NamedTuple):
     outputs: jax.Array
     slopes: jax.Array
     gradients: Arrays
+    blank: jax.Array
 
 
 def make_layout(shapes: Shapes, arch: jax.Array) -> Layout:
@@ -125,18 +126,19 @@ def make_scratch(shapes: Shapes, num_trainings: int, batch_size: int) -> Scratch
     """Returns room for the gradients of S trainings on N samples."""
     layers = jnp.zeros((shapes.space.max_layers, num_trainings, batch_size, shapes.width))
     biases = jnp.zeros((num_trainings, shapes.space.max_layers + 1, shapes.width))
-    return Scratch(layers, layers, Arrays(jnp.zeros((num_trainings, shapes.num_kernels)), biases))
+    blank = jax.lax.optimization_barrier(jnp.zeros((num_trainings, shapes.slot)))
+    return Scratch(layers, layers, Arrays(jnp.zeros((num_trainings, shapes.num_kernels)), biases), blank)
 
 
 def logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array) -> jax.Array:
     """Returns the logits [S, N, num_classes] of samples [N, num_features], without dropout."""
     layout = make_layout(shapes, arch)
-    functions = [ACTIVATIONS[name] for name in shapes.space.activations]
+    functions = [functools.partial(_activated, ACTIVATIONS[name]) for name in shapes.space.activations]
     first, hidden, last = _branches(shapes, _multiply)
 
     def layer(number, x, choice, branches):
         x = jax.lax.switch(choice, branches, x, arrays.kernels, layout.offsets[number])
-        return jax.lax.switch(arch[ACTIVATION], functions, x + _bias(arrays, number))
+        return jax.lax.switch(arch[ACTIVATION], functions, x, _bias(arrays, number))
 
     def hidden_layer(number, x):
         return layer(number, x, _pair(shapes, layout, number), hidden)
@@ -159,7 +161,7 @@ def train_logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, 
 
     def layer(number, x, scratch, choice, branches):
         x = jax.lax.switch(choice, branches, x, arrays.kernels, layout.offsets[number])
-        y, slope = jax.lax.switch(arch[ACTIVATION], functions, x + _bias(arrays, number))
+        y, slope = jax.lax.switch(arch[ACTIVATION], functions, x, _bias(arrays, number))
         if any(shapes.space.dropout_rates):
             scale = jax.lax.cond(keep < 1, draw_scales, lambda *others: jnp.ones_like(y), keep, keys, number)
             y, slope = y * scale, slope * scale
@@ -189,25 +191,24 @@ def gradients(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, g: 
     layout = make_layout(shapes, arch)
     (first, _, _), (_, hidden, last) = _branches(shapes, _outer), _branches(shapes, _multiply_back)
 
-    def layer(written, g, number, start, choice, branches, inputs, size):
+    def layer(written, g, number, start, end, choice, branches, *inputs):
         biases = jax.lax.dynamic_update_slice(written.biases, g.sum(1)[:, None], (0, number, 0))
-        part = jax.lax.dynamic_slice_in_dim(written.kernels, start, size, axis=1)
-        part, g = jax.lax.switch(choice, branches, inputs, g, arrays.kernels, start, part)
-        return Arrays(jax.lax.dynamic_update_slice(written.kernels, part, (0, start)), biases), g
+        kernel, g = jax.lax.switch(choice, branches, *inputs, g, arrays.kernels, start, scratch.blank)
+        return Arrays(_written(written.kernels, kernel, start, end), biases), g
 
     def hidden_layer(count, state):
         number = layout.depth - 1 - count
-        g = state[1] * _at(scratch.slopes, number)
-        choice, inputs = _pair(shapes, layout, number), _at(scratch.outputs, number - 1)
-        return layer(state[0], g, number, layout.offsets[number], choice, hidden, inputs, shapes.width**2)
+        g, choice = state[1] * _at(scratch.slopes, number), _pair(shapes, layout, number)
+        start, end = layout.offsets[number], layout.offsets[number - 1]
+        return layer(state[0], g, number, start, end, choice, hidden, scratch.outputs, number - 1)
 
-    g = jnp.pad(g, ((0, 0), (0, 0), (0, shapes.width - shapes.num_classes)))
-    choice, inputs = layout.widths[layout.depth - 1], _at(scratch.outputs, layout.depth - 1)
-    size = shapes.width * shapes.num_classes
-    state = layer(scratch.gradients, g, shapes.space.max_layers, jnp.int32(0), choice, last, inputs, size)
-    written, g = jax.lax.fori_loop(0, layout.depth - 1, hidden_layer, state)
-    size = shapes.width * shapes.num_features
-    written, _ = layer(written, g * scratch.slopes[0], 0, layout.offsets[0], layout.widths[0], first, x, size)
+    number = layout.depth - 1
+    choice, start, end = layout.widths[number], jnp.int32(0), layout.offsets[number]
+    output = shapes.space.max_layers
+    state = layer(scratch.gradients, g, output, start, end, choice, last, scratch.outputs, number)
+    written, g = jax.lax.fori_loop(0, number, hidden_layer, state)
+    start, end, choice = layout.offsets[0], layout.size, layout.widths[0]
+    written, _ = layer(written, g * scratch.slopes[0], 0, start, end, choice, first, x[None], 0)
     return scratch._replace(gradients=written)
 
 
@@ -225,6 +226,16 @@ def update(function: Callable, target: jax.Array, layout: Layout, *others: jax.A
     if target.shape[1] == CHUNK:  # XLA does not finish to compile a loop that writes all there is
         return function(target, *others)
     return jax.lax.fori_loop(0, (layout.size + CHUNK - 1) // CHUNK, body, target)
+
+
+def _written(kernels: jax.Array, kernel: jax.Array, start, end) -> jax.Array:
+    """Returns `kernels` with the first numbers of `kernel` from `start` to `end`, and some after it."""
+
+    def body(number, kernels):
+        part = jax.lax.dynamic_slice_in_dim(kernel, number * CHUNK, CHUNK, axis=1)
+        return jax.lax.dynamic_update_slice(kernels, part, (0, start + number * CHUNK))
+
+    return jax.lax.fori_loop(0, (end - start + CHUNK - 1) // CHUNK, body, kernels)
 
 
 def _branches(shapes: Shapes, function: Callable):
@@ -260,20 +271,25 @@ def _multiply(width: int, fan_in: int, fan_out: int, x, kernels, start) -> jax.A
     return _padded(x[..., :fan_in] @ _kernel(kernels, start, fan_in, fan_out), width)
 
 
-def _outer(width: int, fan_in: int, fan_out: int, x, g, kernels, start, part) -> tuple[jax.Array, jax.Array]:
-    """Returns `part` of the gradients of all kernels with that of this one in its place, and `g` itself."""
-    kernel = jnp.einsum("sni,snj->sij", x[..., :fan_in], g[..., :fan_out])
-    return jax.lax.dynamic_update_slice(part, kernel.reshape(len(part), -1), (0, 0)), g
+def _outer(width: int, fan_in: int, fan_out: int, layers, number, g, kernels, start, blank):
+    """Returns the gradient of a kernel, in the place of the first numbers of `blank`, and `g` itself."""
+    transposed = jnp.swapaxes(_at(layers, number)[..., :fan_in], 1, 2)
+    kernel = jax.lax.optimization_barrier(transposed) @ g[..., :fan_out]
+    return jax.lax.dynamic_update_slice(blank, kernel.reshape(len(blank), -1), (0, 0)), g
 
 
-def _multiply_back(width: int, fan_in: int, fan_out: int, x, g, kernels, start, part) -> tuple[jax.Array, jax.Array]:
-    """Returns `part` with the gradient of this kernel in its place, and the gradient of the inputs."""
+def _multiply_back(width: int, fan_in: int, fan_out: int, layers, number, g, kernels, start, blank):
+    """Returns the gradient of a kernel, in the place of the first numbers of `blank`, and that of the inputs."""
     before = jnp.einsum("snj,sij->sni", g[..., :fan_out], _kernel(kernels, start, fan_in, fan_out))
-    return _outer(width, fan_in, fan_out, x, g, kernels, start, part)[0], _padded(before, width)
+    return _outer(width, fan_in, fan_out, layers, number, g, kernels, start, blank)[0], _padded(before, width)
 
 
-def _with_slope(function: Callable, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return jax.jvp(function, (x,), (jnp.ones_like(x),))
+def _activated(function: Callable, x: jax.Array, bias: jax.Array) -> jax.Array:
+    return function(x + bias)
+
+
+def _with_slope(function: Callable, x: jax.Array, bias: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return jax.jvp(function, (x + bias,), (jnp.ones_like(x),))
 
 
 def _draw_scales(shape: tuple[int, ...], keep, keys, number) -> jax.Array:
