@@ -263,7 +263,7 @@ def _space_of(found: dict, space):
 
 
 def _task_of(named: TaskName) -> Task | None:
-    """Returns the task of a name in the catalog and a hash, with or without validation data; None where it is not there."""
+    """Returns the task of a name and a hash, with or without validation data; None where the catalog has none."""
     if named.name not in catalog.TASKS:
         return None
     task = catalog.task(named.name)

@@ -113,23 +113,31 @@ def _norm(gradients: Arrays) -> jax.Array:
 
 
 def _descend(constants: Constants, arrays: Arrays, momentum: Arrays, gradients: Arrays, rate) -> tuple[Arrays, Arrays]:
-    """Returns the parameters and the momentum after a step of SGD with Nesterov momentum."""
+    """Returns the parameters and the momentum after a step of SGD with Nesterov momentum.
+
+    Kernels go by chunks, as many as the architecture has.
+    """
     beta, decay = constants.config.momentum, constants.config.weight_decay
 
     def slope(gradient, kernel):
         penalised = gradient + constants.l2 * kernel
         return penalised + constants.l1 * jnp.sign(kernel) if "l1" in constants.shapes.space.regularizers else penalised
 
-    def accumulate(velocity, gradient, kernel):
-        return beta * velocity + slope(gradient, kernel)
+    def descend(number, state):
+        def part(values):
+            return mlp.read(values, number * mlp.CHUNK, mlp.CHUNK)
 
-    def descend(kernel, velocity, gradient):
-        return kernel - rate * (slope(gradient, kernel) + beta * velocity)
+        velocities, kernels = state
+        gradient = slope(part(gradients.kernels), part(kernels))
+        velocities = mlp.write(velocities, beta * part(velocities) + gradient, 0, number * mlp.CHUNK)
+        # read again: velocities that live on after they are written would be copied
+        change = rate * (gradient + beta * part(velocities))
+        return velocities, mlp.write(kernels, part(kernels) - change, 0, number * mlp.CHUNK)
 
-    kernels = mlp.update(accumulate, momentum.kernels, constants.layout, gradients.kernels, arrays.kernels)
+    num_chunks = mlp.num_chunks(constants.layout.size)
+    velocities, kernels = jax.lax.fori_loop(0, num_chunks, descend, (momentum.kernels, arrays.kernels))
     gradient = gradients.biases + decay * arrays.biases
-    momentum = Arrays(kernels, beta * momentum.biases + gradient)
-    kernels = mlp.update(descend, arrays.kernels, constants.layout, momentum.kernels, gradients.kernels)
+    momentum = Arrays(velocities, beta * momentum.biases + gradient)
     return Arrays(kernels, arrays.biases - rate * (gradient + beta * momentum.biases)), momentum
 
 

@@ -132,7 +132,7 @@ class SearchResult:
     def train(
         self, *, num_epochs: int | None = None, seed: int | None = None, with_validation: bool = True
     ) -> FittedModel:
-        """Returns the best architecture, trained on the task's training and validation data, which have done their part.
+        """Returns the best architecture, trained on the task's training and validation data.
 
         Args:
             num_epochs: by default those of the search.

@@ -28,7 +28,7 @@ from jaxnas.spaces.mlp import (
     MLPSpace,
 )
 
-CHUNK = 4096  # numbers that an update of the kernels takes at a time
+CHUNK = 2048  # numbers of kernels that are read or written at a time
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,13 @@ class Shapes:
 
     @property
     def slot(self) -> int:
-        """Returns the numbers in the largest kernel."""
-        return self.width * max(self.width, self.num_features)
+        """Returns room for the largest kernel, in whole chunks."""
+        return _whole_chunks(self.width * max(self.width, self.num_features))
 
     @property
     def num_kernels(self) -> int:
         """Returns the length of a vector of kernels: those of the largest network, and a slot to spare for writes."""
-        needed = self.num_features * self.width + self.space.max_layers * self.width**2 + self.slot
-        return -(-needed // CHUNK) * CHUNK
+        return _whole_chunks(self.num_features * self.width + self.space.max_layers * self.width**2) + self.slot
 
 
 class Arrays(NamedTuple):
@@ -84,7 +83,7 @@ class Scratch(NamedTuple):
     """What a gradient needs room for, kept between steps so that nothing is made anew.
 
     `outputs`, `slopes` [L, S, N, W]: of each layer, its outputs and their derivatives with respect to its inputs, after
-    dropout. `gradients`: of the loss.
+    dropout. `gradients`: of the loss. `blank` [S, K]: zeros, room for any kernel.
     """
 
     outputs: jax.Array
@@ -126,6 +125,8 @@ def make_scratch(shapes: Shapes, num_trainings: int, batch_size: int) -> Scratch
     """Returns room for the gradients of S trainings on N samples."""
     layers = jnp.zeros((shapes.space.max_layers, num_trainings, batch_size, shapes.width))
     biases = jnp.zeros((num_trainings, shapes.space.max_layers + 1, shapes.width))
+    # A kernel is written into zeros that XLA does not know for such. It would pad the kernel instead, by masked reads
+    # past its end, which processors trap where that memory is not mapped: hundreds of cycles a read.
     blank = jax.lax.optimization_barrier(jnp.zeros((num_trainings, shapes.slot)))
     return Scratch(layers, layers, Arrays(jnp.zeros((num_trainings, shapes.num_kernels)), biases), blank)
 
@@ -137,14 +138,14 @@ def logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array) -> jax
     first, hidden, last = _branches(shapes, _multiply)
 
     def layer(number, x, choice, branches):
-        x = jax.lax.switch(choice, branches, x, arrays.kernels, layout.offsets[number])
+        x = jax.lax.switch(choice, branches, x, arrays.kernels, _at(layout.offsets, number))
         return jax.lax.switch(arch[ACTIVATION], functions, x, _bias(arrays, number))
 
     def hidden_layer(number, x):
         return layer(number, x, _pair(shapes, layout, number), hidden)
 
     x = jax.lax.fori_loop(1, layout.depth, hidden_layer, layer(0, x[None], layout.widths[0], first))
-    x = jax.lax.switch(layout.widths[layout.depth - 1], last, x, arrays.kernels, 0)
+    x = jax.lax.switch(_at(layout.widths, layout.depth - 1), last, x, arrays.kernels, 0)
     return (x + arrays.biases[:, -1:])[..., : shapes.num_classes]
 
 
@@ -160,23 +161,20 @@ def train_logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, 
     keep = 1 - jnp.asarray(shapes.space.dropout_rates, jnp.float32)[arch[DROPOUT]]
 
     def layer(number, x, scratch, choice, branches):
-        x = jax.lax.switch(choice, branches, x, arrays.kernels, layout.offsets[number])
+        x = jax.lax.switch(choice, branches, x, arrays.kernels, _at(layout.offsets, number))
         y, slope = jax.lax.switch(arch[ACTIVATION], functions, x, _bias(arrays, number))
         if any(shapes.space.dropout_rates):
             scale = jax.lax.cond(keep < 1, draw_scales, lambda *others: jnp.ones_like(y), keep, keys, number)
             y, slope = y * scale, slope * scale
-        at = (number, 0, 0, 0)
-        outputs = jax.lax.dynamic_update_slice(scratch.outputs, y[None], at)
-        return y, scratch._replace(
-            outputs=outputs, slopes=jax.lax.dynamic_update_slice(scratch.slopes, slope[None], at)
-        )
+        outputs = write(scratch.outputs, y[None], number, 0, 0, 0)
+        return y, scratch._replace(outputs=outputs, slopes=write(scratch.slopes, slope[None], number, 0, 0, 0))
 
     def hidden_layer(number, state):
         return layer(number, *state, _pair(shapes, layout, number), hidden)
 
     state = layer(0, x, scratch, layout.widths[0], first)
     x, scratch = jax.lax.fori_loop(1, layout.depth, hidden_layer, state)
-    x = jax.lax.switch(layout.widths[layout.depth - 1], last, x, arrays.kernels, 0)
+    x = jax.lax.switch(_at(layout.widths, layout.depth - 1), last, x, arrays.kernels, 0)
     return (x + arrays.biases[:, -1:])[..., : shapes.num_classes], scratch
 
 
@@ -191,51 +189,43 @@ def gradients(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, g: 
     layout = make_layout(shapes, arch)
     (first, _, _), (_, hidden, last) = _branches(shapes, _outer), _branches(shapes, _multiply_back)
 
-    def layer(written, g, number, start, end, choice, branches, *inputs):
-        biases = jax.lax.dynamic_update_slice(written.biases, g.sum(1)[:, None], (0, number, 0))
-        kernel, g = jax.lax.switch(choice, branches, *inputs, g, arrays.kernels, start, scratch.blank)
-        return Arrays(_written(written.kernels, kernel, start, end), biases), g
+    def layer(state, row, place, choice, branches, layers, number):
+        written, g = state
+        biases = write(written.biases, g.sum(1)[:, None], 0, row, 0)
+        kernel, g = jax.lax.switch(choice, branches, layers, number, g, arrays.kernels, place[0], scratch.blank)
+        return Arrays(_write_kernel(written.kernels, kernel, *place), biases), g
 
     def hidden_layer(count, state):
         number = layout.depth - 1 - count
-        g, choice = state[1] * _at(scratch.slopes, number), _pair(shapes, layout, number)
-        start, end = layout.offsets[number], layout.offsets[number - 1]
-        return layer(state[0], g, number, start, end, choice, hidden, scratch.outputs, number - 1)
+        state = state[0], state[1] * _at(scratch.slopes, number)
+        place = _at(layout.offsets, number), _at(layout.offsets, number - 1)
+        return layer(state, number, place, _pair(shapes, layout, number), hidden, scratch.outputs, number - 1)
 
     number = layout.depth - 1
-    choice, start, end = layout.widths[number], jnp.int32(0), layout.offsets[number]
-    output = shapes.space.max_layers
-    state = layer(scratch.gradients, g, output, start, end, choice, last, scratch.outputs, number)
+    state, place = (scratch.gradients, _padded(g, shapes.width)), (jnp.int32(0), _at(layout.offsets, number))
+    state = layer(state, shapes.space.max_layers, place, _at(layout.widths, number), last, scratch.outputs, number)
     written, g = jax.lax.fori_loop(0, number, hidden_layer, state)
-    start, end, choice = layout.offsets[0], layout.size, layout.widths[0]
-    written, _ = layer(written, g * scratch.slopes[0], 0, start, end, choice, first, x[None], 0)
+    state, place = (written, g * scratch.slopes[0]), (layout.offsets[0], layout.size)
+    written, _ = layer(state, 0, place, layout.widths[0], first, x[None], 0)
     return scratch._replace(gradients=written)
 
 
-def update(function: Callable, target: jax.Array, layout: Layout, *others: jax.Array) -> jax.Array:
-    """Returns `target` [S, P] with the elementwise `function(target, *others)` where the layout's kernels are.
-
-    It goes by chunks. A loop that writes one vector does so in place; one that wrote two would copy them.
-    """
-
-    def body(number, target):
-        at = (0, number * CHUNK)
-        parts = (jax.lax.dynamic_slice(values, at, (len(values), CHUNK)) for values in (target, *others))
-        return jax.lax.dynamic_update_slice(target, function(*parts), at)
-
-    if target.shape[1] == CHUNK:  # XLA does not finish to compile a loop that writes all there is
-        return function(target, *others)
-    return jax.lax.fori_loop(0, (layout.size + CHUNK - 1) // CHUNK, body, target)
-
-
-def _written(kernels: jax.Array, kernel: jax.Array, start, end) -> jax.Array:
-    """Returns `kernels` with the first numbers of `kernel` from `start` to `end`, and some after it."""
+def _write_kernel(kernels: jax.Array, kernel: jax.Array, start, end) -> jax.Array:
+    """Returns `kernels` with the first numbers of `kernel` from `start` to `end`, and what is left of a chunk."""
 
     def body(number, kernels):
-        part = jax.lax.dynamic_slice_in_dim(kernel, number * CHUNK, CHUNK, axis=1)
-        return jax.lax.dynamic_update_slice(kernels, part, (0, start + number * CHUNK))
+        return write(kernels, read(kernel, number * CHUNK, CHUNK), 0, start + number * CHUNK)
 
-    return jax.lax.fori_loop(0, (end - start + CHUNK - 1) // CHUNK, body, kernels)
+    return jax.lax.fori_loop(0, num_chunks(end - start), body, kernels)
+
+
+def num_chunks(size):
+    """Returns how many chunks hold so many numbers; `size` may be traced."""
+    return (size + CHUNK - 1) // CHUNK
+
+
+def _whole_chunks(size: int) -> int:
+    return num_chunks(size) * CHUNK
 
 
 def _branches(shapes: Shapes, function: Callable):
@@ -247,24 +237,38 @@ def _branches(shapes: Shapes, function: Callable):
 
 
 def _pair(shapes: Shapes, layout: Layout, number) -> jax.Array:
-    return layout.widths[number - 1] * len(shapes.space.widths) + layout.widths[number]
+    return _at(layout.widths, number - 1) * len(shapes.space.widths) + _at(layout.widths, number)
+
+
+def read(values: jax.Array, start, length: int) -> jax.Array:
+    """Returns `length` numbers of each vector of `values` [S, P] from a traced start, which is not negative."""
+    return jax.lax.dynamic_slice_in_dim(values, start, length, axis=1, allow_negative_indices=False)
+
+
+def write(values: jax.Array, part: jax.Array, *start) -> jax.Array:
+    """Returns `values` with `part` in the place that starts at `start`, which is not negative."""
+    return jax.lax.dynamic_update_slice(values, part, start, allow_negative_indices=False)
 
 
 def _at(layers: jax.Array, number) -> jax.Array:
-    return jax.lax.dynamic_index_in_dim(layers, number, keepdims=False)
+    return jax.lax.dynamic_index_in_dim(layers, number, keepdims=False, allow_negative_indices=False)
 
 
 def _bias(arrays: Arrays, number) -> jax.Array:
-    return jax.lax.dynamic_slice_in_dim(arrays.biases, number, 1, axis=1)
+    return read(arrays.biases, number, 1)
 
 
 def _kernel(kernels: jax.Array, start, fan_in: int, fan_out: int) -> jax.Array:
-    values = jax.lax.dynamic_slice_in_dim(kernels, start, fan_in * fan_out, axis=1)
-    return values.reshape(len(kernels), fan_in, fan_out)
+    return read(kernels, start, fan_in * fan_out).reshape(len(kernels), fan_in, fan_out)
 
 
-def _padded(x: jax.Array, length: int) -> jax.Array:
-    return jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, length - x.shape[-1])])
+def _product(a: jax.Array, b: jax.Array, axis_a: int, axis_b: int) -> jax.Array:
+    """Returns the sums of the products of `a` and `b`, [S, ...] each, over one axis of each."""
+    return jax.lax.dot_general(a, b, (((axis_a,), (axis_b,)), ((0,), (0,))))
+
+
+def _padded(x: jax.Array, width: int) -> jax.Array:
+    return jax.lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), (0, 0, 0), (0, width - x.shape[-1], 0)))
 
 
 def _multiply(width: int, fan_in: int, fan_out: int, x, kernels, start) -> jax.Array:
@@ -273,14 +277,13 @@ def _multiply(width: int, fan_in: int, fan_out: int, x, kernels, start) -> jax.A
 
 def _outer(width: int, fan_in: int, fan_out: int, layers, number, g, kernels, start, blank):
     """Returns the gradient of a kernel, in the place of the first numbers of `blank`, and `g` itself."""
-    transposed = jnp.swapaxes(_at(layers, number)[..., :fan_in], 1, 2)
-    kernel = jax.lax.optimization_barrier(transposed) @ g[..., :fan_out]
-    return jax.lax.dynamic_update_slice(blank, kernel.reshape(len(blank), -1), (0, 0)), g
+    kernel = _product(_at(layers, number)[..., :fan_in], g[..., :fan_out], 1, 1)
+    return write(blank, kernel.reshape(len(blank), -1), 0, 0), g
 
 
 def _multiply_back(width: int, fan_in: int, fan_out: int, layers, number, g, kernels, start, blank):
     """Returns the gradient of a kernel, in the place of the first numbers of `blank`, and that of the inputs."""
-    before = jnp.einsum("snj,sij->sni", g[..., :fan_out], _kernel(kernels, start, fan_in, fan_out))
+    before = _product(g[..., :fan_out], _kernel(kernels, start, fan_in, fan_out), 2, 2)
     return _outer(width, fan_in, fan_out, layers, number, g, kernels, start, blank)[0], _padded(before, width)
 
 
