@@ -52,8 +52,8 @@ def network_of(arch, arrays: Arrays, seed: int) -> Perceptron:
 
 
 @functools.cache
-def programs():
-    """Returns the compiled functions: logits, and logits and gradients in training."""
+def programs(chunk: int):
+    """Returns the compiled functions for chunks of this size: logits, and logits and gradients in training."""
 
     def step(arch, arrays, x, g, keys):
         scratch = mlp.make_scratch(SHAPES, *x.shape[:2])
@@ -63,15 +63,16 @@ def programs():
     return jax.jit(functools.partial(mlp.logits, SHAPES)), jax.jit(step)
 
 
-@pytest.mark.parametrize("text", ARCHS)
-def test_any_architecture_computes_what_its_static_network_does(text):
+@pytest.mark.parametrize(("text", "chunk"), [*((text, mlp.CHUNK) for text in ARCHS), (ARCHS[2], 20)])
+def test_any_architecture_computes_what_its_static_network_does(text, chunk, monkeypatch):
+    monkeypatch.setattr(mlp, "CHUNK", chunk)
     random = np.random.RandomState(0)
     arch = SPACE.from_str(text)
     arrays = arrays_of(arch)
     arrays = arrays._replace(biases=arrays.biases + 0.1)
     x = jnp.asarray(random.randn(2, 7, 10), jnp.float32)
     g = jnp.asarray(random.randn(2, 7, NUM_CLASSES), jnp.float32)
-    logits, step = programs()
+    logits, step = programs(chunk)
     trained, scratch = step(arch, arrays, x, g, jax.random.split(jax.random.key(2), 2))
     for seed in range(2):
         network = network_of(arch, arrays, seed)
