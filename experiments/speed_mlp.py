@@ -40,7 +40,7 @@ class Config:
     num_archs: int = 100
     num_epochs: int = 100
     batch_size: int = 32
-    learning_rate: float = 0.02
+    learning_rate: float = 0.01
     momentum: float = 0.9
     max_layers: int = 10
     max_units: int = 128

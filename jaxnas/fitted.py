@@ -185,8 +185,17 @@ class FittedModel:
 
 
 def fit_model(space, arch, task: Task, config: TrainConfig, seed: int = 0) -> FittedModel:
-    """Returns the fitted model of an architecture; arguments as of `jaxnas.fit`."""
-    network, _ = fit(space, arch, task, config, seed)
+    """Returns the fitted model of an architecture; arguments as of `jaxnas.fit`.
+
+    Raises FloatingPointError where the training diverged.
+    """
+    network, curves = fit(space, arch, task, config, seed)
+    diverged = ~np.isfinite(curves.loss)
+    if diverged.any():
+        raise FloatingPointError(
+            f"Expected a training that converges, got one with seed {seed} that diverged in epoch"
+            f" {diverged.argmax() + 1} of {config.num_epochs}; a smaller learning rate or fewer epochs may help."
+        )
     arch = tuple(int(choice) for choice in np.asarray(space.canonical(arch)))
     classes = np.asarray(task.classes if len(task.classes) else range(task.num_classes))
     return FittedModel(network, space, arch, config, Inputs(task.image_shape, task.mean, task.deviation, classes), task)

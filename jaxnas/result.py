@@ -1,6 +1,7 @@
 """What a search by training, or by a function of one's own, ends with."""
 
 import functools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from jaxnas.tasks.base import Task
 from jaxnas.train import TrainConfig
 
 LEVEL = 0.95
+NUM_ATTEMPTS = 3
+"""Seeds that a final training tries where it diverges."""
 
 
 class Finalist(NamedTuple):
@@ -136,18 +139,26 @@ class SearchResult:
 
         Args:
             num_epochs: by default those of the search.
-            seed: by default that of the search.
+            seed: by default that of the search, or with a warning one of the next two where a training diverges.
             with_validation: False trains on the training data alone, by default the very network that was found.
 
         Raises:
             ValueError: where a function of one's own gave the scores, so that there is nothing to train on.
+            RuntimeError: where trainings diverged.
         """
         if self.task is None:
             raise ValueError("Expected a search on a task to train on, got one with an evaluator.")
         config = self.config if num_epochs is None else replace(self.config, num_epochs=num_epochs)
-        seed = int(self.trials.observation.seed[0, self.best_trial]) if seed is None else seed
+        first = int(self.trials.observation.seed[0, self.best_trial])
+        seeds = range(first, first + NUM_ATTEMPTS) if seed is None else [seed]
         task = self.task.without_validation() if with_validation else self.task
-        return fit_model(self.space, self.arch, task, config, seed)
+        for attempt in seeds:
+            try:
+                return fit_model(self.space, self.arch, task, config, attempt)
+            except FloatingPointError as error:
+                if attempt == seeds[-1]:
+                    raise RuntimeError(str(error)) from error
+                warnings.warn(f"{error} Trying seed {attempt + 1}.", RuntimeWarning, stacklevel=2)
 
     def __repr__(self) -> str:
         return "\n".join([*self._found_lines(), *self._noise_lines()])

@@ -70,6 +70,12 @@ def test_a_model_knows_its_task_again_when_it_was_trained_on_validation_data_too
     assert [copy.score(split) for split in ("train", "test")] == [model.score(split) for split in ("train", "test")]
 
 
+def test_a_training_that_diverges_makes_no_model():
+    config = replace(CONFIG, num_epochs=1, learning_rate=1e12)
+    with pytest.raises(FloatingPointError, match=r"with seed 3 that diverged in epoch 1 of 1"):
+        fit_model(SPACE, ARCH, jn.task("digits"), config, 3)
+
+
 def test_a_model_with_functions_of_one_s_own_is_loaded_with_its_space(tmp_path):
     task = make_task()
     model = fit_model(SMALL, SMALL.arch_at(-1 + 5**3), task, TINY)

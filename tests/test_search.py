@@ -96,6 +96,26 @@ def test_the_best_architecture_is_trained_on_the_validation_data_too(task, whole
         model.score("validation")
 
 
+def test_a_final_training_that_diverges_is_tried_with_other_seeds(whole, monkeypatch):
+    result, _ = whole
+    seeds, from_seed = [], result.trials.observation.seed[0, result.best_trial]
+
+    def diverging(space, arch, task, config, seed):
+        seeds.append(seed)
+        raise FloatingPointError(f"Expected a training that converges, got seed {seed}.")
+
+    monkeypatch.setattr("jaxnas.result.fit_model", diverging)
+    with (
+        pytest.warns(RuntimeWarning, match=r"Trying seed"),
+        pytest.raises(RuntimeError, match=r"^Expected a training that converges"),
+    ):
+        result.train()
+    assert seeds == [from_seed, from_seed + 1, from_seed + 2]
+    with pytest.raises(RuntimeError, match=r"got seed 7"):
+        result.train(seed=7)
+    assert seeds[3:] == [7]
+
+
 def test_the_history_is_the_trials(whole):
     history = whole[0].history
     assert list(history.columns) == [
