@@ -56,7 +56,7 @@ class Config:
     space: str = "nb201"
     task: str = "shifted-digits"
     sizes: tuple[tuple[int, int], ...] = ((4, 64), (8, 128))  # channels, images a batch
-    num_architectures: int = 12
+    num_architectures: int = 10
     num_seeds: int = 5
     num_epochs: int = 10
     num_rounds: int = 3
