@@ -60,6 +60,23 @@ def test_seeds_trained_alone_equal_seeds_trained_together(curves, task):
         assert_equal(alone, jax.tree.map(lambda values, p=position: values[:2, p : p + 1], curves))
 
 
+@pytest.mark.parametrize(
+    ("num_channels", "batch_size", "num_seeds", "expected"),
+    [(4, 64, 5, 5), (4, 64, 9, 3), (4, 64, 11, 1), (8, 128, 4, 2), (8, 128, 5, 1), (16, 128, 3, 1)],
+)
+def test_as_many_seeds_train_together_as_fit_the_cache_and_divide_theirs(num_channels, batch_size, num_seeds, expected):
+    config = TrainConfig(batch_size=batch_size, skeleton=Skeleton(num_channels))
+    assert training._num_seeds_together(config, (8, 8, 1), num_seeds) == expected
+
+
+def test_seeds_trained_one_after_another_equal_seeds_trained_together(curves, task, monkeypatch):
+    monkeypatch.setattr(training, "CACHE_SIZE", 1)
+    splits = (task.train, task.validation, task.test)
+    program = jax.jit(training._train_seeds.__wrapped__, static_argnums=(0, 1, 2))
+    found = program(SMALL, CONFIG, task.num_classes, jnp.asarray(SMALL.canonical(ARCHS[0])), jnp.asarray(SEEDS), splits)
+    assert_equal(found, jax.tree.map(lambda values: values[0], curves))
+
+
 def test_order_and_number_of_architectures_do_not_matter(curves, task):
     order = [5, 0, 1, 0]
     found = evaluate(SMALL, [ARCHS[number] for number in order], task, CONFIG, SEEDS)
