@@ -35,7 +35,8 @@ INTERRUPTED = "interrupted"
 class NAS:
     """A neural architecture search: `search` runs it.
 
-    It sees training and validation data only; its trials are those of `run` with the same arguments.
+    It sees training and validation data only: test images are not even evaluated. Its trials are those of `run` with
+    the same arguments.
 
     Args:
         space: a search space, its name in the catalog, or `file.py:NAME`.
@@ -84,7 +85,7 @@ class NAS:
             config = config or default_config(self.space, self.task)
             num_epochs = config.num_epochs if num_epochs is None else _count("num_epochs", num_epochs, 1)
             self.config = replace(config, num_epochs=num_epochs)
-            self._scorer = training_scorer(TrainingBenchmark(self.space, self.task, self.config))
+            self._scorer = training_scorer(TrainingBenchmark(self.space, self.task.without_test(), self.config))
         self.strategy = _strategy_of(strategy, self._scorer, self.objective)
         self.seed, self.folder, self.progress = seed, folder, progress
 

@@ -53,12 +53,13 @@ def whole(task, tmp_path_factory) -> tuple[SearchResult, str]:
 
 @pytest.fixture
 def trained(monkeypatch) -> list:
-    """Returns a list of what is trained from now on."""
+    """Returns a list of what is trained from now on, never with test images."""
     archs = []
 
-    def counting(space, asked, *others):
+    def counting(space, asked, task, *others):
+        assert not task.test.num_images
         archs.extend(asked.tolist())
-        return evaluate(space, asked, *others)
+        return evaluate(space, asked, task, *others)
 
     monkeypatch.setattr(benchmark, "evaluate", counting)
     return archs

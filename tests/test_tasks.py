@@ -87,6 +87,13 @@ def test_a_task_without_validation_trains_on_those_images_too(found):
             np.testing.assert_array_equal(images, split.images[view % len(split.images)])
 
 
+def test_a_task_without_test_images_is_the_same_otherwise(found):
+    rest = found.without_test()
+    assert rest.test.num_images == 0
+    assert (rest.train, rest.validation, rest.mean) == (found.train, found.validation, found.mean)
+    assert rest.sha256 != found.sha256
+
+
 def test_cards_name_source_licence_and_splits(found):
     assert found.card.startswith(f"# {found.name}: ")
     assert re.search(r"^Source: .{20}", found.card, re.MULTILINE)

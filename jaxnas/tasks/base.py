@@ -69,6 +69,10 @@ class Task:
         train = Split(images, np.concatenate([split.labels for split in parts]))
         return replace(self, train=train, validation=Split(images[:1, :0], train.labels[:0]))
 
+    def without_test(self) -> "Task":
+        """Returns the task without its test images, for a search that has no use for them."""
+        return replace(self, test=Split(self.test.images[:1, :0], self.test.labels[:0]))
+
     @property
     def sha256(self) -> str:
         """Returns the SHA-256 of all arrays: shapes and little-endian values.
