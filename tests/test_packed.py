@@ -23,6 +23,8 @@ from jaxnas.operations.base import FUNCTION, IDENTITY
 from jaxnas.spaces.cell import NB201, CellSpace
 from jaxnas.train import Curves, TrainConfig, evaluate
 
+pytestmark = pytest.mark.slow  # its programs are large
+
 HERE = Path(__file__).parent
 SPACE, TASK = f"{HERE / 'mine.py'}:SPACE", f"{HERE / 'mine.py'}:task"
 NUM_CLASSES = 3
@@ -172,7 +174,6 @@ def test_both_plans_train_the_same(curves, task):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1 if one.dtype == np.int32 else 0)
 
 
-@pytest.mark.slow
 def test_both_plans_train_nb201_the_same(small_batches, task):
     config = TrainConfig(num_epochs=1, batch_size=24, skeleton=Skeleton(2, num_stages=1))
     assert_first_steps_agree(*both_plans(NB201, some_archs(NB201), task, config))

@@ -86,6 +86,7 @@ def test_the_result_is_the_incumbent_and_its_network(task, whole):
     assert result.size == jn.network_size(SMALL, TINY.skeleton, task.image_shape, task.num_classes, result.arch)
 
 
+@pytest.mark.slow
 def test_the_best_architecture_is_trained_on_the_validation_data_too(task, whole):
     result, _ = whole
     model = result.train()
