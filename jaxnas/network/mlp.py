@@ -202,6 +202,7 @@ def gradients(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, g: 
         return layer(state, number, place, _pair(shapes, layout, number), hidden, scratch.outputs, number - 1)
 
     number = layout.depth - 1
+    # As wide as in other layers: the width decides the order of the sum over samples, and so the bits of stored tables.
     state, place = (scratch.gradients, _padded(g, shapes.width)), (jnp.int32(0), _at(layout.offsets, number))
     state = layer(state, shapes.space.max_layers, place, _at(layout.widths, number), last, scratch.outputs, number)
     written, g = jax.lax.fori_loop(0, number, hidden_layer, state)
