@@ -19,7 +19,7 @@ import numpy as np
 import jaxnas as jn
 from jaxnas.analysis.pairs import mann_whitney
 from jaxnas.analysis.statistics import LEVEL, mean_ranks, probability_best
-from jaxnas.comparison import SINGLE_OBJECTIVE
+from jaxnas.report.comparison import SINGLE_OBJECTIVE
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas import catalog, graph
+from jaxnas import catalog
 from jaxnas.analysis import reliability
-from jaxnas.build.driver import build
-from jaxnas.table import Table
-from jaxnas.train import TrainConfig
+from jaxnas.spaces.cells import graph
+from jaxnas.tables.build.driver import build
+from jaxnas.tables.table import Table
+from jaxnas.training.config import TrainConfig
 
 RECIPES = {
     "mnist5k, 6 epochs": ("mnist5k", TrainConfig(num_epochs=6, learning_rate=0.2)),

@@ -19,9 +19,10 @@ import jax
 import numpy as np
 
 from jaxnas import catalog
-from jaxnas.network import packed
-from jaxnas.network.model import Skeleton
-from jaxnas.train import TrainConfig, evaluate
+from jaxnas.spaces.cells import packed
+from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.trainer import evaluate
 
 
 @dataclass(frozen=True)

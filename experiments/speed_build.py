@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from jaxnas.table import Table
+from jaxnas.tables.table import Table
 
 TABLE = "nb201-shifted-digits-v1"
 NUM_CLASSES = {"compiling": 16, "small": 32, "large": 160}

@@ -22,7 +22,7 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 import jaxnas as jn
-from jaxnas.report.explore import write_explorer
+from jaxnas.report.explorer.explorer import write_explorer
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def fit_classifier(config: Config, decoded: dict, number: int) -> tuple[float, f
     from sklearn.neural_network import MLPClassifier
 
     from jaxnas import catalog
-    from jaxnas.spaces.mlp import STRENGTH
+    from jaxnas.spaces.perceptrons.space import STRENGTH
 
     task = catalog.task(config.task)
     warnings.simplefilter("ignore")  # of epochs that do not suffice
@@ -98,7 +98,7 @@ def time_jaxnas(config: Config, space, archs: np.ndarray) -> dict:
     """Returns the accuracies, the wall time and the processor time of `evaluate`, compilation included or not."""
     from jaxnas import catalog
     from jaxnas.tasks.base import Split
-    from jaxnas.train import default_config, evaluate
+    from jaxnas.training.trainer import default_config, evaluate
 
     task = catalog.task(config.task)
     nothing = Split(task.validation.images[:, :0], task.validation.labels[:0])  # the loop does not look at it either
@@ -115,7 +115,7 @@ def main(config: Config = CONFIG) -> None:
     """Prints the figures."""
     import jax
 
-    from jaxnas.spaces.mlp import MLPSpace
+    from jaxnas.spaces.perceptrons.space import MLPSpace
 
     space = MLPSpace(
         config.max_layers,

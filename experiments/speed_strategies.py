@@ -28,10 +28,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnas as jn
-from jaxnas import catalog, prng, simulation
-from jaxnas.benchmark import asks_for
+from jaxnas import catalog, prng
 from jaxnas.spaces.enumerated import neighbor_table
-from jaxnas.train import use_compilation_cache
+from jaxnas.strategies.base import asks_for
+from jaxnas.training.compilation import use_compilation_cache
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def jaxnas_side(bench, name: str, num_runs: int, num_trials: int, space):
     keys = jax.vmap(jax.random.fold_in, (None, 0))(prng.make_key(0, "hash"), jnp.arange(num_runs))
 
     def run():
-        trials = jax.device_get(simulation.simulate(strategy, bench, num_trials, keys))
+        trials = jax.device_get(run.simulate(strategy, bench, num_trials, keys))
         return trials.query.arch, trials.observation.seed, trials.query.fidelity, trials.observation.score
 
     return run

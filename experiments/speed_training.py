@@ -44,12 +44,16 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxnas import catalog, train
-from jaxnas.build.provenance import git_commit, versions
-from jaxnas.network.model import Network, Skeleton, specialize
-from jaxnas.network.size import network_size
+from jaxnas import catalog
+from jaxnas.spaces.cells.network import Network, Skeleton, specialize
+from jaxnas.tables.build.provenance import git_commit, versions
 from jaxnas.tasks.base import SPLITS, Split, Task
-from jaxnas.train import Curves, TrainConfig, evaluate, training_key, use_compilation_cache
+from jaxnas.training.compilation import use_compilation_cache
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.curves import Curves
+from jaxnas.training.family import network_size
+from jaxnas.training.order import epoch_order, training_key
+from jaxnas.training.trainer import evaluate
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,7 @@ def measure(side: str, run: Run) -> Measured:
 def check(run: Run) -> Differences:
     """Returns the `Differences` over architectures, seeds and both forms; runs in a worker.
 
-    Epochs have one batch here, so that what is compared is what is timed, all parts of it: `jaxnas.train.evaluate`,
+    Epochs have one batch here, so that what is compared is what is timed, all parts of it: `jaxnas.evaluate`,
     and the same trainings in PyTorch with the initial weights and the batches of jaxnas.
     """
     import speed_training_torch
@@ -206,7 +210,7 @@ def _start(network: Network, task: Task, config: TrainConfig, arch, seed: int) -
     order_key = jax.random.split(training_key(jnp.asarray(arch), seed))[1]
     steps = task.train.images.shape[1] // config.batch_size
     keys = [jax.random.fold_in(order_key, number) for number in range(config.num_epochs)]
-    epochs = [jax.device_get(train.epoch_order(key, task.train, steps, config.batch_size)) for key in keys]
+    epochs = [jax.device_get(epoch_order(key, task.train, steps, config.batch_size)) for key in keys]
     return Start(network, np.stack(logits), np.asarray(epochs))
 
 

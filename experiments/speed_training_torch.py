@@ -14,10 +14,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from jaxnas import graph
-from jaxnas.network.model import Skeleton
+from jaxnas.spaces.cells import graph
+from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.tasks.base import Split, Task
-from jaxnas.train import STATISTICS_BATCHES, TrainConfig
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.loop import STATISTICS_BATCHES
 
 EVALUATION_BATCH = 512  # the fastest of 64, 128 and 512 for both forms
 
@@ -48,7 +49,7 @@ FORMS = {
 
 
 class Curves(NamedTuple):
-    """What trainings measured, as that of `jaxnas.train`: correct images and mean training loss, [K, E] or [A, S, E].
+    """What trainings measured, as that of `jaxnas`: correct images and mean training loss, [K, E] or [A, S, E].
 
     `num_steps`: of all of them together.
     """
@@ -306,7 +307,7 @@ def train_on(
 def train(
     form: Form, network: Network, config: TrainConfig, epochs: Iterable[Batches], evaluations: Sequence[Batches]
 ) -> Curves:
-    """Returns the `Curves` of training a network, with the recipe and the evaluations of `jaxnas.train`, [K, E]."""
+    """Returns the `Curves` of training a network, with the recipe and the evaluations of `jaxnas.training`, [K, E]."""
     network.to(memory_format=form.memory_format)
     recipe = {"momentum": config.momentum, "weight_decay": config.weight_decay, "nesterov": True}
     optimizer = torch.optim.SGD(network.parameters(), config.learning_rate, **recipe, foreach=form.foreach)
@@ -353,7 +354,7 @@ def _keep_statistics(network: Network, keep: bool) -> None:
 
 @torch.inference_mode()
 def _estimate_statistics(network: Network, batches: Sequence[torch.Tensor]) -> None:
-    """Sets the statistics of batch normalisation to their mean over batches, as `jaxnas.train` does."""
+    """Sets the statistics of batch normalisation to their mean over batches, as `jaxnas.training` does."""
     _keep_statistics(network, True)
     for images in batches:
         network(images)

@@ -2,7 +2,7 @@
 
 import sys
 
-from jaxnas.cli import main
+from jaxnas.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

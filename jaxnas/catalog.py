@@ -6,38 +6,43 @@ import sys
 import zlib
 from pathlib import Path
 
-from jaxnas.spaces.base import unknown_name
+from jaxnas.checks import unknown_name
 
 SPACES = {
-    "nb201": "jaxnas.spaces.cell:NB201",
-    "mlp": "jaxnas.spaces.mlp:MLP",
-    "mlp-small": "jaxnas.spaces.mlp:SMALL_MLP",
+    "nb201": "jaxnas.spaces.cells.space:NB201",
+    "mlp": "jaxnas.spaces.perceptrons.space:MLP",
+    "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
 }
+SPACE_TYPES = {
+    "CellSpace": "jaxnas.spaces.cells.space:CellSpace",
+    "MLPSpace": "jaxnas.spaces.perceptrons.space:MLPSpace",
+}
+"""The classes that a saved model may say its space is made by."""
 TASKS = {
     "digits": "jaxnas.tasks.digits:digits",
     "shifted-digits": "jaxnas.tasks.digits:shifted_digits",
     "mnist5k": "jaxnas.tasks.mnist5k:mnist5k",
 }
 STRATEGIES = {
-    "random_search": "jaxnas.strategies.random:random_search",
-    "exhaustive_search": "jaxnas.strategies.random:exhaustive_search",
-    "local_search": "jaxnas.strategies.local:local_search",
-    "regularized_evolution": "jaxnas.strategies.evolution:regularized_evolution",
-    "genetic_algorithm": "jaxnas.strategies.genetic:genetic_algorithm",
-    "simulated_annealing": "jaxnas.strategies.annealing:simulated_annealing",
-    "cross_entropy": "jaxnas.strategies.distribution:cross_entropy",
-    "reinforce": "jaxnas.strategies.policy:reinforce",
-    "reward_weighted_sampling": "jaxnas.strategies.sampling:reward_weighted_sampling",
-    "tree_parzen_estimator": "jaxnas.strategies.parzen:tree_parzen_estimator",
-    "gaussian_process": "jaxnas.strategies.gaussian:gaussian_process",
-    "bananas": "jaxnas.strategies.ensemble:bananas",
-    "predictor_guided": "jaxnas.strategies.predictor:predictor_guided",
-    "multi_objective_evolution": "jaxnas.strategies.pareto:multi_objective_evolution",
-    "nsga2": "jaxnas.strategies.nsga:nsga2",
-    "successive_halving": "jaxnas.strategies.halving:successive_halving",
-    "hyperband": "jaxnas.strategies.brackets:hyperband",
-    "asynchronous_halving": "jaxnas.strategies.promotion:asynchronous_halving",
-    "bohb": "jaxnas.strategies.density:bohb",
+    "random_search": "jaxnas.strategies.random_search:random_search",
+    "exhaustive_search": "jaxnas.strategies.exhaustive_search:exhaustive_search",
+    "local_search": "jaxnas.strategies.local_search:local_search",
+    "regularized_evolution": "jaxnas.strategies.regularized_evolution:regularized_evolution",
+    "genetic_algorithm": "jaxnas.strategies.genetic_algorithm:genetic_algorithm",
+    "simulated_annealing": "jaxnas.strategies.simulated_annealing:simulated_annealing",
+    "cross_entropy": "jaxnas.strategies.cross_entropy:cross_entropy",
+    "reinforce": "jaxnas.strategies.reinforce:reinforce",
+    "reward_weighted_sampling": "jaxnas.strategies.reward_weighted_sampling:reward_weighted_sampling",
+    "tree_parzen_estimator": "jaxnas.strategies.tree_parzen_estimator:tree_parzen_estimator",
+    "gaussian_process": "jaxnas.strategies.gaussian_process:gaussian_process",
+    "bananas": "jaxnas.strategies.bananas:bananas",
+    "predictor_guided": "jaxnas.strategies.predictor_guided:predictor_guided",
+    "multi_objective_evolution": "jaxnas.strategies.multi_objective_evolution:multi_objective_evolution",
+    "nsga2": "jaxnas.strategies.nsga2:nsga2",
+    "successive_halving": "jaxnas.strategies.successive_halving:successive_halving",
+    "hyperband": "jaxnas.strategies.hyperband:hyperband",
+    "asynchronous_halving": "jaxnas.strategies.asynchronous_halving:asynchronous_halving",
+    "bohb": "jaxnas.strategies.bohb:bohb",
 }
 
 
@@ -64,9 +69,7 @@ def task(name: str):
     unknown name.
     """
     if name.endswith(".npz"):
-        from jaxnas.tasks.arrays import task_from_npz
-
-        return task_from_npz(name)
+        return importlib.import_module("jaxnas.tasks.arrays").task_from_npz(name)
     found = _find("a task", name, TASKS)
     found = found() if callable(found) else found
     if not all(hasattr(found, attribute) for attribute in ("train", "validation", "test", "num_classes", "sha256")):

@@ -13,14 +13,13 @@ os.environ.setdefault("XDG_CACHE_HOME", tempfile.mkdtemp(prefix="jaxnas-tests-")
 from browsing import axe_violations, browser, visit  # noqa: F401
 
 from jaxnas import catalog
-from jaxnas.benchmark import asks_for
-from jaxnas.network.model import Skeleton
 from jaxnas.spaces.base import Decision, SearchSpace
-from jaxnas.spaces.cell import NB201, CellSpace
-from jaxnas.spaces.mlp import MLPSpace
-from jaxnas.strategies.base import Strategy
+from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.cells.space import NB201, CellSpace
+from jaxnas.spaces.perceptrons.space import MLPSpace
+from jaxnas.strategies.base import Strategy, asks_for
 from jaxnas.tasks.base import Split, Task, normalized
-from jaxnas.train import TrainConfig
+from jaxnas.training.config import TrainConfig
 
 
 def tanh(x, parameters, statistics, train):

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, rankdata
 
 import jaxnas as jn
+from jaxnas.analysis.incumbents import incumbent_scores, incumbents
 from jaxnas.analysis.pairs import pairwise
+from jaxnas.analysis.regret import at_budgets, regret
 from jaxnas.analysis.results import regret_text, separation_text, summarize
 from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks
-from jaxnas.analysis.trajectory import at_budgets, incumbent_scores, incumbents, regret
 from jaxnas.spaces.enumerated import EnumeratedSpace
 
 NAN = float("nan")

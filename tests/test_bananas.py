@@ -11,8 +11,11 @@ from conftest import MIXED, SMALL
 from test_gaussian import smooth_bench
 
 import jaxnas as jn
+from jaxnas.predictors import ensemble
 from jaxnas.spaces import encodings
-from jaxnas.strategies import ensemble
+from jaxnas.spaces.cells import encodings as cell_encodings
+from jaxnas.strategies import bananas
+from jaxnas.strategies.parts import candidates
 
 QUICK = {"num_networks": 3, "num_steps": 60, "num_candidates": 60}
 
@@ -40,7 +43,7 @@ def test_scores_are_standardised_over_the_successful_trials():
 def test_mutants_are_one_or_two_edits_away_from_the_best():
     archs = np.repeat(np.arange(5, dtype=np.int32)[:, None], 6, axis=1)
     scores = jnp.array([0.1, 0.9, -jnp.inf, 0.8, 0.2])
-    make = jax.jit(lambda key, scores: ensemble.mutants(key, jn.NB201, jnp.asarray(archs), scores, 400, 2))
+    make = jax.jit(lambda key, scores: candidates.mutants(key, jn.NB201, jnp.asarray(archs), scores, 400, 2))
     made = np.asarray(make(jax.random.key(0), scores))
     distances = (made[:, None] != archs[[1, 3]]).sum(-1).min(1)
     assert set(distances) == {0, 1, 2}  # the second edit may undo the first
@@ -54,7 +57,7 @@ def test_mutants_are_one_or_two_edits_away_from_the_best():
 def test_seen_are_those_asked_before_and_repeats():
     asked = jnp.array([[0, 0], [1, 1], [2, 2]])
     archs = jnp.array([[1, 1], [2, 2], [3, 3], [3, 3], [0, 1]])
-    assert ensemble.seen(archs, asked, 2).tolist() == [True, False, False, True, False]
+    assert candidates.seen(archs, asked, 2).tolist() == [True, False, False, True, False]
 
 
 def test_none_is_asked_twice_while_the_space_is_large():
@@ -76,9 +79,9 @@ def test_a_run_is_the_run_asked_and_told(space):
 
 def test_the_encoding_is_that_of_paths_in_cell_spaces_and_one_hot_elsewhere():
     for space in (SMALL, SMALL.enumerated()):
-        assert ensemble._default_encoding(space) is encodings.path(space)
+        assert bananas._default_encoding(space) is cell_encodings.path(space)
     for space in (MIXED, MIXED.enumerated()):
-        assert ensemble._default_encoding(space) is encodings.one_hot(space)
+        assert bananas._default_encoding(space) is encodings.one_hot(space)
 
 
 def test_it_beats_random_search_on_a_smooth_table():

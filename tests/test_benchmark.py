@@ -12,11 +12,13 @@ from conftest import MIXED, SMALL, TINY, make_strategy
 from scipy.stats import chisquare
 
 import jaxnas as jn
-from jaxnas import benchmark, catalog
-from jaxnas.analysis.pareto import true_front
+from jaxnas import catalog
+from jaxnas.analysis.fronts import true_front
+from jaxnas.benchmarks import base, training
 from jaxnas.spaces.enumerated import EnumeratedSpace
-from jaxnas.table import Table, write
-from jaxnas.train import TrainConfig, evaluate
+from jaxnas.tables.table import Table, write
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.trainer import evaluate
 
 SEEDS, FIDELITIES = 3, [2, 5, 9]
 HYPERPARAMETERS = {  # small ones, so that short runs reach all phases
@@ -283,21 +285,21 @@ def test_test_scores_warn_once_where_they_are_read_outside_the_analysis(task, ki
     bench = benches_of_all_kinds(task)[kind]
     archs = np.zeros((1, len(bench.space.decisions)), np.int32)
     message = r"^Test scores are there to report by: .* jn\.regret"
-    benchmark._warn_of_test_scores.cache_clear()
+    base._warn_of_test_scores.cache_clear()
     with pytest.warns(UserWarning, match=message) as caught:
         bench.test_scores(archs)
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         bench.test_scores(archs)
-    benchmark._warn_of_test_scores.cache_clear()
+    base._warn_of_test_scores.cache_clear()
     names = {"bench": bench, "archs": archs, "__name__": "jaxnas.strategies.mine"}
     with pytest.warns(UserWarning, match=message):  # a strategy of ours has no leave either
         exec("bench.test_scores(archs)", names)
 
 
 def test_the_analysis_does_not_warn(task):
-    benchmark._warn_of_test_scores.cache_clear()
+    base._warn_of_test_scores.cache_clear()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for bench in benches_of_all_kinds(task)[:3]:
@@ -305,7 +307,7 @@ def test_the_analysis_does_not_warn(task):
             jn.regret(trials["random"], bench)
             jn.to_frame(trials["random"], bench)
         true_front(benches_of_all_kinds(task)[0], "parameters")
-    assert benchmark._warn_of_test_scores.cache_info().currsize == 0
+    assert base._warn_of_test_scores.cache_info().currsize == 0
 
 
 class Holder:
@@ -387,7 +389,7 @@ def test_trainings_are_not_repeated(task, monkeypatch):
         trained.extend((tuple(arch), seed) for arch in archs.tolist() for seed in seeds)
         return evaluate(space, archs, task, config, seeds)
 
-    monkeypatch.setattr(benchmark, "evaluate", counting)
+    monkeypatch.setattr(training, "evaluate", counting)
     bench = jn.TrainingBenchmark(SMALL, task, TINY, num_seeds=2)
     trials = jn.run(jn.local_search(SMALL), bench, num_trials=60, num_runs=1)
     asked = {
@@ -417,7 +419,7 @@ def test_a_diverged_training_is_answered_with_nan(task, monkeypatch):
         curves = evaluate(space, archs, task, config, seeds)
         return curves._replace(loss=np.where([False, True], np.inf, curves.loss))
 
-    monkeypatch.setattr(benchmark, "evaluate", diverging)
+    monkeypatch.setattr(training, "evaluate", diverging)
     bench = jn.TrainingBenchmark(SMALL, task, TINY)
     scores = [bench.query(jn.Query(SMALL.arch_at(31), fidelity), jax.random.key(0)).score for fidelity in range(2)]
     assert np.isnan(scores).tolist() == [False, True]

@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 from conftest import SMALL, TINY
 
-from jaxnas import table as tables
-from jaxnas.build.driver import build
-from jaxnas.build.plan import make_plan, plan_from_json, read_shard, shard_path
-from jaxnas.build.verification import retrain
 from jaxnas.catalog import task as find_task
-from jaxnas.network.size import network_size
-from jaxnas.table import Table
-from jaxnas.train import Curves, TrainConfig, evaluate
+from jaxnas.tables import table
+from jaxnas.tables.build.driver import build
+from jaxnas.tables.build.plan import make_plan, plan_from_json, read_shard, shard_path
+from jaxnas.tables.build.verification import retrain
+from jaxnas.tables.table import Table
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.curves import Curves
+from jaxnas.training.family import network_size
+from jaxnas.training.trainer import evaluate
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.slow
@@ -104,7 +106,7 @@ def test_parts_trained_apart_make_the_same_table(built, tmp_path):
 
 def test_killed_at_any_time_it_goes_on_to_the_same_table(built, tmp_path):
     code = (
-        "import sys\nfrom jaxnas.build.driver import build\nfrom conftest import TINY\n"
+        "import sys\nfrom jaxnas.tables.build.driver import build\nfrom conftest import TINY\n"
         f"build({SPACE!r}, {TASK!r}, {str(tmp_path)!r}, config=TINY, num_seeds=2, num_processes=2)\n"
     )
     driver = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
@@ -112,7 +114,7 @@ def test_killed_at_any_time_it_goes_on_to_the_same_table(built, tmp_path):
         time.sleep(0.01)
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
-    assert not (tmp_path / tables.MANIFEST_FILE).exists()
+    assert not (tmp_path / table.MANIFEST_FILE).exists()
     again = build(SPACE, TASK, tmp_path, config=TINY, num_seeds=2, num_processes=1)
     assert again.manifest["content_hash"] == built[1].manifest["content_hash"]
 
@@ -125,12 +127,12 @@ def test_a_limited_build_is_a_valid_partial_table(built, tmp_path):
     complete = built[1]
     np.testing.assert_array_equal(read.validation[read.trained], complete.validation[read.trained])
     assert not read.validation[~read.trained].any()
-    assert "(a partial table)" in (tmp_path / tables.CARD_FILE).read_text()
+    assert "(a partial table)" in (tmp_path / table.CARD_FILE).read_text()
 
 
 def test_a_failing_worker_is_reported_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "nonsense")
-    monkeypatch.setattr("jaxnas.build.driver._processes", lambda *_: ([None], 1))
+    monkeypatch.setattr("jaxnas.tables.build.driver._processes", lambda *_: ([None], 1))
     with pytest.raises(RuntimeError, match=r"^Expected every worker to finish, got \d+ chunks missing: .*nonsense"):
         build(SPACE, TASK, tmp_path, config=TINY)
 
@@ -165,7 +167,7 @@ def edited(folder: Path, target: Path, change) -> Path:
     manifest["task"] = manifest["task"] | {"name": TASK}
     arrays = {name: value.copy() for name, value in vars(table).items() if isinstance(value, np.ndarray)}
     change(manifest, arrays)
-    tables.write(Table(manifest=manifest, **arrays), target, "a card")
+    table.write(Table(manifest=manifest, **arrays), target, "a card")
     return target
 
 

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from jaxnas import commands
-from jaxnas import table as tables
-from jaxnas.build import driver, plan, worker
-from jaxnas.train import Curves
+from jaxnas.cli import commands
+from jaxnas.tables import files
+from jaxnas.tables.build import driver, plan, worker
+from jaxnas.training.curves import Curves
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def test_leftovers_are_removed_once_their_file_was_written_since(tmp_path):
     os.utime(tmp_path / ".a.12345678.tmp", (1, 1))
     (tmp_path / "b").write_bytes(b"older")
     os.utime(tmp_path / "b", (1, 1))
-    tables.replace_file(tmp_path / "a", b"whole")
-    tables.remove_leftovers(tmp_path)
+    files.replace_file(tmp_path / "a", b"whole")
+    files.remove_leftovers(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".b.12345678.tmp", ".note.tmp", "a", "b"]
 
 
@@ -73,12 +73,12 @@ def test_a_writer_whose_temporary_file_was_removed_accepts_the_others_file(tmp_p
         monkeypatch.undo()
         (mine,) = tmp_path.glob(".*.tmp")
         os.utime(mine, (1, 1))
-        tables.replace_file(tmp_path / "a", b"whole")
-        tables.remove_leftovers(tmp_path)
+        files.replace_file(tmp_path / "a", b"whole")
+        files.remove_leftovers(tmp_path)
         assert not list(tmp_path.glob(".*.tmp"))
 
     monkeypatch.setattr(os, "fsync", other_is_faster)
-    tables.replace_file(tmp_path / "a", b"whole")
+    files.replace_file(tmp_path / "a", b"whole")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == b"whole"
 

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from conftest import TINY
 
-from jaxnas import commands
-from jaxnas import table as tables
-from jaxnas.build import driver, plan, worker
-from jaxnas.build.driver import build
-from jaxnas.build.plan import make_plan, read_shard, shard_path
-from jaxnas.cli import main
-from jaxnas.table import Table
+from jaxnas.cli import commands
+from jaxnas.cli.main import main
+from jaxnas.tables import table
+from jaxnas.tables.build import driver, plan, worker
+from jaxnas.tables.build.driver import build
+from jaxnas.tables.build.plan import make_plan, read_shard, shard_path
+from jaxnas.tables.table import Table
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.slow
@@ -33,12 +33,12 @@ import os
 import resource
 import sys
 from conftest import TINY
-from jaxnas import cli, commands
-from jaxnas.build import plan
+from jaxnas.cli import commands, main
+from jaxnas.tables.build import plan
 commands._config, plan.CHUNK_SIZE = (lambda *_: TINY), {CHUNK_SIZE}
 size = int(os.environ.get("FILE_SIZE", resource.RLIM_INFINITY))
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-sys.exit(cli.main(sys.argv[1:]))
+sys.exit(main.main(sys.argv[1:]))
 """
 
 # A task that makes workers slow (PAUSE), lets none go on once there are HOLD shards, or kills them while they write
@@ -231,7 +231,7 @@ def test_killed_ten_times_it_goes_on_to_the_same_table(names, built, start, tmp_
 
     assert kills >= 10
     assert 0 < total - num_shards(tmp_path) <= 2
-    assert not (tmp_path / tables.MANIFEST_FILE).exists()
+    assert not (tmp_path / table.MANIFEST_FILE).exists()
     assert go_on(names, tmp_path).manifest["content_hash"] == built[1].manifest["content_hash"]
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from conftest import SMALL
 
 import jaxnas as jn
-from jaxnas.analysis.cells import NUM_CELLS, best_cells
-from jaxnas.simulation import Trials
+from jaxnas.analysis.best import NUM_CELLS, best_cells
+from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Observation, Query
 
 

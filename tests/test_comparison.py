@@ -8,26 +8,28 @@ import pytest
 from conftest import MIXED
 
 import jaxnas as jn
-from jaxnas import catalog, comparison
-from jaxnas.benchmark import asks_for
-from jaxnas.cli import main
-from jaxnas.commands import DEFAULT_BENCHMARK
+from jaxnas import catalog
+from jaxnas.benchmarks import penalised
+from jaxnas.cli.commands import DEFAULT_BENCHMARK
+from jaxnas.cli.main import main
+from jaxnas.report import comparison
+from jaxnas.strategies.base import asks_for
 
 MINE = Path(__file__).with_name("mine.py")
 
 
 def test_objectives_are_read():
-    assert comparison.objective_of("accuracy") == comparison.Objective("accuracy")
-    assert comparison.objective_of("accuracy, flops") == comparison.Objective("accuracy,flops", "flops")
-    weighted = comparison.objective_of("accuracy - 1e-6 * parameters")
-    assert weighted == comparison.Objective("accuracy-1e-6*parameters", "parameters", 1e-6)
+    assert penalised.objective_of("accuracy") == penalised.Objective("accuracy")
+    assert penalised.objective_of("accuracy, flops") == penalised.Objective("accuracy,flops", "flops")
+    weighted = penalised.objective_of("accuracy - 1e-6 * parameters")
+    assert weighted == penalised.Objective("accuracy-1e-6*parameters", "parameters", 1e-6)
     for text in ("", "flops", "accuracy,latency", "accuracy+1*flops", "accuracy-x*flops"):
         with pytest.raises(ValueError, match=r"^Expected an objective such as"):
-            comparison.objective_of(text)
+            penalised.objective_of(text)
 
 
 def test_default_strategies_are_in_the_catalog_and_fit_the_objective():
-    one, two = comparison.objective_of("accuracy"), comparison.objective_of("accuracy,flops")
+    one, two = penalised.objective_of("accuracy"), penalised.objective_of("accuracy,flops")
     assert list(comparison.factories_of(None, one)) == list(comparison.SINGLE_OBJECTIVE)
     assert list(comparison.factories_of(None, two)) == list(comparison.TWO_OBJECTIVES)
     assert list(comparison.factories_of("all", two)) == list(catalog.STRATEGIES)
@@ -133,7 +135,7 @@ def test_a_weighted_objective_moves_the_optimum(tmp_path):
 
 
 def test_a_table_without_sizes_is_not_compared_by_them(tmp_path, capsys):
-    from jaxnas.table import write
+    from jaxnas.tables.table import write
 
     scores = np.random.RandomState(0).uniform(size=(2, MIXED.num_architectures, 1, 1))
     write(jn.Table.from_arrays(MIXED, "noise", *scores, [1]), tmp_path / "table", "a card")

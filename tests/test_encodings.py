@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxnas as jn
-from jaxnas import graph
-from jaxnas.operations.base import ZERO
 from jaxnas.spaces import encodings
+from jaxnas.spaces.cells import encodings as cell_encodings
+from jaxnas.spaces.cells import graph
+from jaxnas.spaces.cells.operations.base import ZERO
 
 WIDE = jn.CellSpace(5, ("skip_connect", "none", "nor_conv_3x3"), name="wide")
 """A space whose zero operation is not the first."""
@@ -23,10 +24,10 @@ FULL = jn.CellSpace(3, ("skip_connect", "nor_conv_1x1"), name="full")
 CELLS = {"nb201": jn.NB201, "small": SMALL, "wide": WIDE, "full": FULL, "pair": jn.CellSpace(2, SMALL.operations)}
 ENCODINGS = {
     "one_hot": encodings.one_hot,
-    "adjacency": encodings.adjacency,
-    "path": encodings.path,
-    "weisfeiler_lehman": encodings.weisfeiler_lehman,
-    "weisfeiler_lehman_twice": lambda space: encodings.weisfeiler_lehman(space, num_iterations=2),
+    "adjacency": cell_encodings.adjacency,
+    "path": cell_encodings.path,
+    "weisfeiler_lehman": cell_encodings.weisfeiler_lehman,
+    "weisfeiler_lehman_twice": lambda space: cell_encodings.weisfeiler_lehman(space, num_iterations=2),
 }
 COMPILED = {}
 
@@ -88,8 +89,8 @@ def hash_of(label, names: list[str]) -> int:
     if isinstance(label, str):
         return [*names, "input", "output"].index(label)
     own, predecessors = label
-    passed = sum(int(encodings.hash_label(hash_of(other, names), 0)) for other in predecessors)
-    return int(encodings.hash_label(hash_of(own, names), passed % 2**32))
+    passed = sum(int(cell_encodings.hash_label(hash_of(other, names), 0)) for other in predecessors)
+    return int(cell_encodings.hash_label(hash_of(own, names), passed % 2**32))
 
 
 @settings(deadline=None, max_examples=60)
@@ -120,7 +121,7 @@ def test_paths_are_those_that_a_walk_along_the_edges_finds(case):
 
 @pytest.mark.parametrize("max_length", [1, 2, 3, 9])
 def test_truncated_paths_are_the_shortest_ones(max_length):
-    whole, truncated = encodings.path(jn.NB201), encodings.path(jn.NB201, max_length=max_length)
+    whole, truncated = cell_encodings.path(jn.NB201), cell_encodings.path(jn.NB201, max_length=max_length)
     for arch in np.random.RandomState(0).randint(0, 5, (10, 6)):
         expected = np.asarray(whole(arch))[: sum(4**length for length in range(1, max_length + 1))]
         np.testing.assert_array_equal(truncated(arch), expected)
@@ -144,7 +145,7 @@ def test_weisfeiler_lehman_features_are_the_counts_of_a_dictionary(case, num_ite
 
 def test_weisfeiler_lehman_tells_apart_what_the_dictionaries_tell_apart():
     archs = np.random.RandomState(0).randint(0, 5, (400, 6))
-    encode = encodings.weisfeiler_lehman(jn.NB201, num_iterations=2, num_buckets=4096)
+    encode = cell_encodings.weisfeiler_lehman(jn.NB201, num_iterations=2, num_buckets=4096)
     features = np.asarray(jax.jit(jax.vmap(encode))(archs))
     groups = {}
     for arch, row in zip(archs, features, strict=True):
@@ -220,17 +221,17 @@ def test_graph_encodings_refuse_spaces_without_graphs(name, space):
 def test_wrong_sizes_are_refused():
     for size in (0, -1, 1.5, "two"):
         with pytest.raises(ValueError, match=r"^Expected max_length to be an int of at least 1, got"):
-            encodings.path(SMALL, max_length=size)
+            cell_encodings.path(SMALL, max_length=size)
         with pytest.raises(ValueError, match=r"^Expected num_buckets to be an int of at least 1, got"):
-            encodings.weisfeiler_lehman(SMALL, num_buckets=size)
+            cell_encodings.weisfeiler_lehman(SMALL, num_buckets=size)
     with pytest.raises(ValueError, match=r"^Expected num_iterations to be an int of at least 0, got -1"):
-        encodings.weisfeiler_lehman(SMALL, num_iterations=-1)
+        cell_encodings.weisfeiler_lehman(SMALL, num_iterations=-1)
     large = jn.CellSpace(12, ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"))
     with pytest.raises(ValueError, match=r"^Expected at most 1,000,000 paths, got 5,592,404"):
-        encodings.path(large)
-    assert encodings.path(large, max_length=3)(np.zeros(66, np.int32)).sum() == 0
+        cell_encodings.path(large)
+    assert cell_encodings.path(large, max_length=3)(np.zeros(66, np.int32)).sum() == 0
 
 
 def test_equal_factory_calls_are_the_same_function():
-    assert encodings.path(SMALL) is encodings.path(SMALL)
+    assert cell_encodings.path(SMALL) is cell_encodings.path(SMALL)
     assert encodings.one_hot(MIXED) is encodings.one_hot(MIXED)

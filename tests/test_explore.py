@@ -10,12 +10,12 @@ import pytest
 from conftest import MIXED, SMALL
 
 import jaxnas as jn
-from jaxnas import graph
-from jaxnas.cli import main
-from jaxnas.report import explore
-from jaxnas.report.explore import text_pieces, write_explorer
+from jaxnas.cli.main import main
+from jaxnas.report.explorer import explorer
+from jaxnas.report.explorer.explorer import text_pieces, write_explorer
 from jaxnas.spaces import base
 from jaxnas.spaces.base import Decision
+from jaxnas.spaces.cells import drawing
 from jaxnas.spaces.enumerated import neighbor_table
 
 pytestmark = pytest.mark.slow
@@ -358,7 +358,7 @@ def test_cells_are_drawn_as_graph_draw_draws_them(page):
     for row in (0, 11_743, 6_000, 1_234, 15_624):
         select(page, row)
         shown = page.locator("#cell svg").evaluate("node => new XMLSerializer().serializeToString(node)")
-        drawn = graph.draw(space.graph(space.arch_at(row)))
+        drawn = drawing.draw(space.graph(space.arch_at(row)))
         assert strokes(ElementTree.fromstring(shown)) == strokes(ElementTree.fromstring(drawn))
 
 
@@ -423,16 +423,16 @@ def test_architectures_are_written_by_pieces(space):
     pieces = text_pieces(space)
     for row in range(0, space.num_architectures, space.num_architectures // 10):
         arch = np.asarray(base.arch_at(row, space.decisions))
-        assert explore._join(pieces, arch) == space.to_str(arch)
+        assert explorer._join(pieces, arch) == space.to_str(arch)
     assert text_pieces(DepthSpace()) is None
 
 
 def test_long_curves_are_thinned(monkeypatch):
     counts = np.random.RandomState(0).randint(0, 1_000, (2, 125, 3, 40))
     tall = jn.Table.from_arrays(SMALL, "noise", *counts, range(1, 41), 1_000)
-    monkeypatch.setattr(explore, "MAX_CURVE_BYTES", 125 * 3 * 10 * 2)
-    arrays = explore.arrays_of(tall, SMALL)
-    shown = explore.facts_of(tall, SMALL)["fidelities"]
+    monkeypatch.setattr(explorer, "MAX_CURVE_BYTES", 125 * 3 * 10 * 2)
+    arrays = explorer.arrays_of(tall, SMALL)
+    shown = explorer.facts_of(tall, SMALL)["fidelities"]
     assert len(shown) == 10
     assert shown[0] == 1
     assert shown[-1] == 40

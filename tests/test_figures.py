@@ -12,12 +12,13 @@ from conftest import MIXED
 
 import jaxnas as jn
 from jaxnas.analysis.landscape import landscape
-from jaxnas.report import figures, gallery, tables
+from jaxnas.report import tables
+from jaxnas.report.figures import curves, gallery, style
 
 NAMES = ("random_search", "local_search", "a_100%_new&odd{one}")
 
 
-def curves(random, num_trials: int) -> dict:
+def random_curves(random, num_trials: int) -> dict:
     mean = np.sort(random.uniform(0.01, 0.1, num_trials))[::-1]
     return {"mean": mean.tolist(), "ci_low": (0.9 * mean).tolist(), "ci_high": (1.1 * mean).tolist()}
 
@@ -27,7 +28,7 @@ def make_result() -> dict:
     random = np.random.RandomState(0)
     strategies, fronts = {}, {}
     for name in NAMES:
-        regret, volume = curves(random, 60), curves(random, 9)
+        regret, volume = random_curves(random, 60), random_curves(random, 9)
         strategies[name] = {
             **{f"regret_{part}": values for part, values in regret.items()},
             "regret_mean_by_cost": [None, *regret["mean"][1:]],
@@ -83,7 +84,7 @@ def test_figures_fit_a_column_or_a_page_in_readable_type_without_a_title(name):
     from matplotlib.text import Text
 
     figure = SHOWN[name].draw(RESULT)
-    assert figure.get_size_inches()[0] in (figures.COLUMN, figures.PAGE)
+    assert figure.get_size_inches()[0] in (style.COLUMN, style.PAGE)
     figure.draw_without_rendering()
     assert figure.get_suptitle() == ""
     assert all(axes.get_title() == "" for axes in figure.axes)
@@ -116,19 +117,19 @@ def test_equal_results_give_equal_files_with_embedded_fonts_whatever_the_users_s
 
 
 def test_strategies_are_told_apart_by_more_than_colour():
-    styles = figures.strategy_styles([str(number) for number in range(60)]).values()
+    styles = style.strategy_styles([str(number) for number in range(60)]).values()
     looks = [(style["color"], style["linestyle"], style["marker"]) for style in styles]
     assert len(set(looks)) == 60
     assert len({look[1:] for look in looks[:20]}) == 20
 
 
 def test_curves_are_those_of_the_summary():
-    (axes,) = figures.regret_by_trials(RESULT).axes
+    (axes,) = curves.regret_by_trials(RESULT).axes
     drawn = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
     assert list(drawn) == list(NAMES)
     for name in NAMES:
         assert drawn[name] == pytest.approx(100 * np.asarray(RESULT["strategies"][name]["regret_mean"]))
-    (axes,) = figures.hypervolume_by_trials(RESULT).axes
+    (axes,) = curves.hypervolume_by_trials(RESULT).axes
     last = [line.get_ydata()[-1] for line in axes.get_lines()]
     volumes = [each["hypervolume_mean"][-1] for each in RESULT["fronts"]["strategies"].values()]
     assert last == pytest.approx([100 * (1 - volume) for volume in volumes])

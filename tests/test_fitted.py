@@ -11,8 +11,8 @@ from conftest import SMALL, TINY, make_task
 from sklearn.datasets import load_digits
 
 import jaxnas as jn
-from jaxnas.fitted import MODEL_FILE, PREDICTION_BATCH, FittedModel, fit_model
-from jaxnas.train import default_config
+from jaxnas.training.fitted import MODEL_FILE, PREDICTION_BATCH, FittedModel, fit_model
+from jaxnas.training.trainer import default_config
 
 SPACE = jn.MLPSpace(max_layers=2, max_units=16)
 ARCH = SPACE.arch_at(5)

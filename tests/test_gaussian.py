@@ -10,7 +10,7 @@ from conftest import MIXED, SMALL
 from scipy.stats import chisquare, norm
 
 import jaxnas as jn
-from jaxnas.strategies import gaussian
+from jaxnas.strategies import gaussian_process
 
 HUGE = jn.SearchSpace("huge", tuple(jn.Decision(f"gene{number}", range(7)) for number in range(28)))
 
@@ -61,7 +61,7 @@ def solved(archs, scores, pool, length: float, noise: float) -> tuple[np.ndarray
     ids=["plain", "rows", "huge", "noiseless"],
 )
 def test_the_posterior_is_that_of_a_direct_solve(space, length, noise, offset):
-    strategy = gaussian.gaussian_process(space, pool_size=150, num_startup=5, length=length, noise=noise)
+    strategy = gaussian_process.gaussian_process(space, pool_size=150, num_startup=5, length=length, noise=noise)
     scores = (offset + np.random.RandomState(1).randn(70)).astype(np.float32)
     scores[[3, 40]] = np.nan
     state, archs = told(strategy, scores)
@@ -69,28 +69,28 @@ def test_the_posterior_is_that_of_a_direct_solve(space, length, noise, offset):
     if archs.shape[1] == 1:
         archs, pool = (np.stack(np.unravel_index(rows[:, 0], [5] * 6), -1) for rows in (archs, pool))
     expected_mean, expected_variance = solved(archs, scores.astype(np.float64), pool, length, noise)
-    mean, variance = gaussian.posterior_of(state)
+    mean, variance = gaussian_process.posterior_of(state)
     np.testing.assert_allclose(mean, expected_mean, atol=3e-3 if noise < 0.01 else 3e-4)
     np.testing.assert_allclose(variance, expected_variance, atol=1e-4)
 
 
 def test_failed_trials_are_no_observations():
-    strategy = gaussian.gaussian_process(SMALL, pool_size=60)
+    strategy = gaussian_process.gaussian_process(SMALL, pool_size=60)
     state, _ = told(strategy, [np.nan] * 12)
     np.testing.assert_array_equal(state.posterior.variance, 1)
-    assert np.isnan(gaussian.posterior_of(state)[0]).all()
+    assert np.isnan(gaussian_process.posterior_of(state)[0]).all()
     assert state.asked.sum() == 12
     state, archs = told(strategy, [*[np.nan] * 12, 0.5])  # its startup is over: the first success decides
     assert len(np.unique(archs, axis=0)) == 13
     assert state.posterior.count == 1
-    np.testing.assert_allclose(gaussian.posterior_of(state)[0], 0.5)
+    np.testing.assert_allclose(gaussian_process.posterior_of(state)[0], 0.5)
 
 
 def test_the_largest_expected_improvement_is_asked():
-    strategy = gaussian.gaussian_process(jn.NB201, pool_size=100, num_startup=5)
+    strategy = gaussian_process.gaussian_process(jn.NB201, pool_size=100, num_startup=5)
     scores = np.random.RandomState(2).randn(30).astype(np.float32)
     state, _ = told(strategy, scores)
-    mean, variance = (np.asarray(values, np.float64) for values in gaussian.posterior_of(state))
+    mean, variance = (np.asarray(values, np.float64) for values in gaussian_process.posterior_of(state))
     deviation = np.sqrt(variance)
     z = (mean - scores.max()) / deviation
     improvement = (mean - scores.max()) * norm.cdf(z) + deviation * norm.pdf(z)
@@ -104,13 +104,13 @@ def test_expected_improvement_is_the_integral():
     means, deviations = np.array([-1.0, -0.2, 0.0, 0.5, -3.0]), np.array([1.0, 0.1, 2.0, 0.01, 0.5])
     z = means / deviations
     expected = means * norm.cdf(z) + deviations * norm.pdf(z)
-    found = gaussian.expected_improvement(jnp.float32(means), jnp.float32(deviations))
+    found = gaussian_process.expected_improvement(jnp.float32(means), jnp.float32(deviations))
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-12)
 
 
 @pytest.mark.parametrize("pool_size", [40, 125, 1000])
 def test_none_is_asked_twice_until_the_pool_is_used_up(pool_size):
-    strategy = gaussian.gaussian_process(SMALL, pool_size=pool_size)
+    strategy = gaussian_process.gaussian_process(SMALL, pool_size=pool_size)
     trials = jn.run(strategy, smooth_bench(SMALL, failed=0.3), num_trials=140, num_runs=3)
     size = min(pool_size, 125)
     for archs in trials.query.arch:
@@ -120,7 +120,7 @@ def test_none_is_asked_twice_until_the_pool_is_used_up(pool_size):
 
 def test_the_pool_is_uniform_and_differs_between_runs():
     for size in (5, 40, 200):
-        draw = jax.jit(jax.vmap(lambda key, size=size: gaussian.draw_pool(key, SMALL, size)))
+        draw = jax.jit(jax.vmap(lambda key, size=size: gaussian_process.draw_pool(key, SMALL, size)))
         pools = np.asarray(draw(jax.random.split(jax.random.key(0), 600)))
         assert pools.shape == (600, min(size, 125), 3)
         rows = np.ravel_multi_index(np.moveaxis(pools, -1, 0), [5] * 3)
@@ -130,7 +130,7 @@ def test_the_pool_is_uniform_and_differs_between_runs():
 
 
 def test_a_pool_of_a_huge_space_is_of_its_architectures():
-    pool = np.asarray(gaussian.draw_pool(jax.random.key(0), HUGE, 300))
+    pool = np.asarray(gaussian_process.draw_pool(jax.random.key(0), HUGE, 300))
     assert pool.shape == (300, 28)
     assert len(np.unique(pool, axis=0)) == 300
     assert set(pool.ravel()) == set(range(7))

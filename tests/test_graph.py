@@ -11,11 +11,11 @@ from conftest import NB201
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from jaxnas import graph
-from jaxnas.graph import Edge, Graph
-from jaxnas.operations import OPERATIONS
-from jaxnas.operations.base import IDENTITY, ZERO, Operation
-from jaxnas.spaces.cell import CellSpace
+from jaxnas.spaces.cells import drawing, graph
+from jaxnas.spaces.cells.graph import Edge, Graph
+from jaxnas.spaces.cells.operations import OPERATIONS
+from jaxnas.spaces.cells.operations.base import IDENTITY, ZERO, Operation
+from jaxnas.spaces.cells.space import CellSpace
 
 LETTERS = {"0": "none", "s": "skip_connect", "a": "nor_conv_1x1", "c": "nor_conv_3x3", "p": "avg_pool_3x3"}
 PRIME = 2**61 - 1
@@ -228,13 +228,13 @@ def test_flops_are_those_of_live_edges():
 def test_drawings_are_well_formed_and_name_every_edge_once(letters):
     drawn = cell(letters)
     texts = [
-        element.text for element in ElementTree.fromstring(graph.draw(drawn)).iter() if element.tag.endswith("text")
+        element.text for element in ElementTree.fromstring(drawing.draw(drawn)).iter() if element.tag.endswith("text")
     ]
     shown = [edge.operation.name for edge in drawn.edges if edge.operation.role != ZERO]
     assert sorted(texts) == sorted([*shown, "in", *map(str, range(1, drawn.num_nodes - 1)), "out"])
-    assert graph.draw(drawn).count("stroke-dasharray") == len(shown) - len(graph.prune(drawn).edges)
+    assert drawing.draw(drawn).count("stroke-dasharray") == len(shown) - len(graph.prune(drawn).edges)
 
 
 def test_drawings_show_any_name():
     drawn = CellSpace(2, ("none", Operation("a<b>&c", None))).graph([1])
-    assert "a<b>&c" in [element.text for element in ElementTree.fromstring(graph.draw(drawn)).iter()]
+    assert "a<b>&c" in [element.text for element in ElementTree.fromstring(drawing.draw(drawn)).iter()]

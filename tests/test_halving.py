@@ -12,8 +12,8 @@ from conftest import MIXED
 from scipy.stats import chisquare
 
 import jaxnas as jn
-from jaxnas.strategies import density
-from jaxnas.strategies.rungs import choose_rungs
+from jaxnas.strategies import bohb
+from jaxnas.strategies.parts.rungs import choose_rungs
 
 SPACE = jn.SearchSpace("grid", tuple(jn.Decision(name, range(4)) for name in "abcd"))
 FIDELITIES = (1, 2, 3, 4, 9, 10)
@@ -201,10 +201,10 @@ def test_the_density_is_that_of_numpy_sums_to_one_and_is_what_candidates_are_dra
     points = history(7, MIXED)[0]
     listed = np.concatenate([points, points[::-1] * 0])
     members = np.arange(len(listed)) < 7
-    found = np.exp(density.log_density(jnp.asarray(everything), jnp.asarray(listed), jnp.asarray(members), MIXED))
+    found = np.exp(bohb.log_density(jnp.asarray(everything), jnp.asarray(listed), jnp.asarray(members), MIXED))
     np.testing.assert_allclose(found, kernel_density(points, everything, sizes), rtol=1e-5)
     np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
-    drawn = density.draw_candidates(jax.random.key(0), jnp.asarray(listed), 7, 5000, MIXED)
+    drawn = bohb.draw_candidates(jax.random.key(0), jnp.asarray(listed), 7, 5000, MIXED)
     counts = np.bincount(np.ravel_multi_index(np.asarray(drawn).T, sizes), minlength=12)
     assert chisquare(counts, 5000 * kernel_density(points, everything, sizes)).pvalue > 1e-3
 
@@ -225,7 +225,7 @@ def test_bohb_asks_for_the_candidate_with_the_largest_ratio_of_densities(number,
     bad = archs[order[number - max(fewest, number - num_good) :]]
     for key, arch in zip(keys, asked, strict=True):
         candidates = np.asarray(
-            density.draw_candidates(jax.random.fold_in(key, 0), jnp.asarray(archs[order]), len(good), 16, SPACE)
+            bohb.draw_candidates(jax.random.fold_in(key, 0), jnp.asarray(archs[order]), len(good), 16, SPACE)
         )
         ratios = kernel_density(good, candidates, sizes) / kernel_density(bad, candidates, sizes)
         own = ratios[(candidates == arch).all(1)]
@@ -234,8 +234,8 @@ def test_bohb_asks_for_the_candidate_with_the_largest_ratio_of_densities(number,
 
 
 def test_bohb_models_the_highest_rung_with_enough_trials_and_before_that_draws_uniformly():
-    plan = density.plan_trials(((9, 3), (4,)), 60)  # rungs: nine low, seven high a cycle
-    highest, sizes = density._modelled(plan, 7)
+    plan = bohb.plan_trials(((9, 3), (4,)), 60)  # rungs: nine low, seven high a cycle
+    highest, sizes = bohb._modelled(plan, 7)
     assert highest[:7].tolist() == [-1] * 7
     assert set(highest[7:16].tolist()) == {0}
     assert sizes[7:16].tolist() == [7, 8, 9, 9, 9, 9, 9, 9, 9]

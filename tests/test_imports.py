@@ -1,6 +1,7 @@
 """Names and modules: nothing heavy is loaded too early, and no module hides a public name."""
 
-import importlib
+import ast
+import graphlib
 import pkgutil
 import subprocess
 import sys
@@ -10,6 +11,22 @@ import pytest
 
 import jaxnas
 
+PACKAGE = Path(jaxnas.__file__).parent
+ROOMS = [
+    "tasks",
+    "training",
+    "spaces",
+    "tables",
+    "predictors",
+    "strategies",
+    "benchmarks",
+    "simulation",
+    "analysis",
+    "report",
+    "search",
+    "cli",
+]
+FREE = ("catalog", "checks", "prng")
 HEAVY = ("jax", "flax", "optax", "sklearn", "pandas", "matplotlib", "pyarrow")
 
 
@@ -38,13 +55,14 @@ for name, module in jaxnas._PUBLIC.items():
     run_python(code)
 
 
-def test_no_module_bears_a_public_name():
-    last_parts = {name.rpartition(".")[2] for name in submodules()}
-    assert not last_parts & set(jaxnas.__all__)
+def test_no_top_level_module_bears_a_public_name():
+    """A submodule sets an attribute on its parent, so that one directly in jaxnas would hide a name."""
+    top_level = {module.name for module in pkgutil.iter_modules(jaxnas.__path__)}
+    assert not top_level & set(jaxnas.__all__)
 
 
 @pytest.mark.parametrize(
-    "code", ["import jaxnas", "import jaxnas; dir(jaxnas)", "import jaxnas.cli; jaxnas.cli._parser()"]
+    "code", ["import jaxnas", "import jaxnas; dir(jaxnas)", "import jaxnas.cli.parser; jaxnas.cli.parser._parser()"]
 )
 def test_importing_loads_nothing_heavy(code):
     loaded = run_python(f"{code}\nimport sys; print([name for name in {HEAVY} if name in sys.modules])")
@@ -54,7 +72,7 @@ def test_importing_loads_nothing_heavy(code):
 def test_help_loads_nothing_heavy():
     code = f"""
 import sys
-from jaxnas.cli import main
+from jaxnas.cli.main import main
 try:
     main(["--help"])
 except SystemExit as stop:
@@ -69,23 +87,52 @@ def test_an_unknown_name_is_an_attribute_error():
         jaxnas.nothing  # noqa: B018
 
 
-def test_imports_go_one_way():
-    order = [
-        "prng", "operations", "graph", "spaces", "network", "tasks", "recipe", "perceptrons", "strategies", "catalog",
-        "train", "table", "build", "benchmark", "objective", "simulation", "asynchronous", "analysis", "report",
-        "comparison", "fitted", "journal", "scorer", "result", "search", "sklearn", "commands", "cli",
-    ]  # fmt: skip
-    rank = {name: number for number, name in enumerate(order)}
+def imported(node: ast.AST) -> list[str]:
+    """Returns the modules of jaxnas that an import statement names, without the package's own name."""
+    if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module == "jaxnas":
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").startswith("jaxnas."):
+        return [node.module.removeprefix("jaxnas.")]
+    if isinstance(node, ast.Import):
+        return [alias.name.removeprefix("jaxnas.") for alias in node.names if alias.name.startswith("jaxnas.")]
+    return []
+
+
+def test_a_room_imports_only_from_its_left():
     wrong = []
-    for name in submodules():
-        module = importlib.import_module(name)
-        own = name.split(".")[1]
-        for line in Path(module.__file__).read_text().splitlines():
-            if line.startswith("from jaxnas"):
-                words = line.split()
-                parts = words[1].split(".")
-                targets = (
-                    [parts[1]] if len(parts) > 1 else [word.strip(",") for word in words[3:] if word.strip(",") in rank]
-                )
-                wrong += [(name, target) for target in targets if rank[target] > rank[own]]
+    for path in sorted(PACKAGE.rglob("*.py")):
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text())):
+            for name in imported(node):
+                target = name.split(".")[0]
+                if (room in FREE and target in ROOMS) or (
+                    room in ROOMS and target in ROOMS and ROOMS.index(target) > ROOMS.index(room)
+                ):
+                    wrong.append((str(path), name))
     assert wrong == []
+
+
+def test_modules_import_each_other_in_no_circle():
+    graph = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+        graph[name] = {found for node in ast.walk(ast.parse(path.read_text())) for found in imported_modules(node)}
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def imported_modules(node: ast.AST) -> list[str]:
+    """Returns the modules that an import statement loads, a module that is imported as a name among them."""
+    if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("jaxnas"):
+        return imported(node)
+    package = node.module.removeprefix("jaxnas").removeprefix(".")
+    found = []
+    for alias in node.names:
+        inner = f"{package}.{alias.name}".removeprefix(".")
+        is_module = any((PACKAGE / inner.replace(".", "/")).with_suffix(suffix).exists() for suffix in (".py", ""))
+        found.append(inner if is_module else package)
+    return [name for name in found if name]
+
+
+def test_contributing_names_the_rooms_in_their_order():
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+    assert " -> ".join(ROOMS) in text

@@ -10,11 +10,12 @@ import pytest
 from conftest import NB201, SMALL, make_task
 from flax import nnx
 
-from jaxnas import train as training
-from jaxnas.network.model import Network, Skeleton, specialize
-from jaxnas.network.size import network_size
-from jaxnas.operations import layers
-from jaxnas.spaces.cell import CellSpace
+from jaxnas.spaces.cells import plans
+from jaxnas.spaces.cells.network import Network, Skeleton, specialize
+from jaxnas.spaces.cells.operations import layers
+from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.family import network_size
 
 NUM_CLASSES = 3
 SKELETON = Skeleton(num_channels=2, num_stages=2)
@@ -184,10 +185,10 @@ def test_one_trace_serves_all_architectures():
 def test_conditionals_survive_in_the_compiled_training_of_several_seeds():
     # were the architecture batched too, every operation would run on every edge
     task = make_task()
-    config = training.TrainConfig(num_epochs=2, batch_size=16, skeleton=Skeleton(2, num_stages=1))
+    config = TrainConfig(num_epochs=2, batch_size=16, skeleton=Skeleton(2, num_stages=1))
     splits = jax.device_put((task.train, task.validation, task.test))
     arguments = jnp.asarray([1, 2, 3]), jnp.arange(2), splits
-    program = training._train_seeds.lower(SMALL, config, task.num_classes, *arguments).compile().as_text()
+    program = plans._train_seeds.lower(SMALL, config, task.num_classes, *arguments).compile().as_text()
     assert program.count(" conditional(") >= 3 * len(SMALL.edges)  # forward, backward, evaluation
     assert program.count("feature_group_count") == 0
 

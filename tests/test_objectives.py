@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import jaxnas as jn
-from jaxnas.analysis import pareto
-from jaxnas.objective import ObjectiveBenchmark
-from jaxnas.strategies.constraint import constrained
-from jaxnas.strategies.domination import crowding_distances, domination_ranks
+from jaxnas.analysis import fronts
+from jaxnas.benchmarks.penalised import ObjectiveBenchmark
+from jaxnas.strategies.constrained import constrained
+from jaxnas.strategies.parts.domination import crowding_distances, domination_ranks
 
 FEW_VALUES = st.integers(0, 6).map(float)
 POINTS = st.integers(1, 25).flatmap(lambda size: arrays(np.float32, (2, size), elements=FEW_VALUES))
@@ -75,24 +75,24 @@ def test_a_front_is_what_nothing_dominates_and_its_area_is_counted(values):
     scores, sizes = values
     points = list(zip(*values.tolist(), strict=True))
     expected = {point for point in points if not any(dominates(other, point) for other in points)}
-    front = pareto.on_front(scores, sizes)
+    front = fronts.on_front(scores, sizes)
     assert sorted(zip(scores[front].tolist(), sizes[front].tolist(), strict=True)) == sorted(expected)
     cells = itertools.product(range(6), range(7))
     area = sum(any(score > low and size <= left for score, size in points) for low, left in cells)
-    assert pareto.hypervolume(scores, sizes, 0.0, 7.0) == pytest.approx(area)
+    assert fronts.hypervolume(scores, sizes, 0.0, 7.0) == pytest.approx(area)
 
 
 def test_failed_points_are_on_no_front():
-    assert pareto.on_front(np.float32([np.nan, 1]), np.float32([0, 5])).tolist() == [False, True]
+    assert fronts.on_front(np.float32([np.nan, 1]), np.float32([0, 5])).tolist() == [False, True]
 
 
 def test_the_distance_to_a_front_counts_what_is_worse_only():
     front = np.float32([0, 10]), np.float32([0, 100])
-    assert pareto.distance_to_front(*front, *front) == 0
+    assert fronts.distance_to_front(*front, *front) == 0
     better = np.float32([2, 20]), np.float32([0, 50])
-    assert pareto.distance_to_front(*better, *front) == 0
-    assert pareto.distance_to_front(np.float32([0]), np.float32([0]), *front) == pytest.approx(0.5)
-    assert pareto.distance_to_front(np.float32([]), np.float32([]), *front) == float("inf")
+    assert fronts.distance_to_front(*better, *front) == 0
+    assert fronts.distance_to_front(np.float32([0]), np.float32([0]), *front) == pytest.approx(0.5)
+    assert fronts.distance_to_front(np.float32([]), np.float32([]), *front) == float("inf")
 
 
 def test_sizes_are_those_of_the_table(bench):
@@ -117,12 +117,12 @@ def test_a_whole_front_counts_one_and_more_trials_never_less(factory, rows, benc
     assert jn.run(strategy, bench, num_trials=60, num_runs=2).observation.score.tolist() == (
         trials.observation.score[:2].tolist()
     )
-    volumes, distances = pareto.front_quality(trials, bench, "parameters", np.asarray([1, 10, 60]))
+    volumes, distances = fronts.front_quality(trials, bench, "parameters", np.asarray([1, 10, 60]))
     assert volumes.shape == distances.shape == (4, 3)
     assert (volumes <= 1).all()
     assert np.isfinite(distances).all()
     everything = np.arange(SMALL.num_architectures)
-    front = pareto.true_front(bench, "parameters")
+    front = fronts.true_front(bench, "parameters")
     scores, sizes = bench.test_scores(everything[:, None]), bench.sizes("parameters", everything[:, None])
     assert set(zip(scores[front], sizes[front], strict=True)) == {
         point
@@ -191,7 +191,7 @@ def test_multi_objective_strategies_find_more_of_the_front_than_random_search():
         "evolution": jn.multi_objective_evolution(space, size=bench.size("parameters"), population_size=20),
     }.items():
         trials = jn.run(strategy, bench, num_trials=200, num_runs=20)
-        found[name] = pareto.front_quality(trials, bench, "parameters", np.asarray([200]))[0].mean()
+        found[name] = fronts.front_quality(trials, bench, "parameters", np.asarray([200]))[0].mean()
     assert found["random"] + 0.02 < min(found["nsga2"], found["evolution"])
 
 

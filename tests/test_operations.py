@@ -11,9 +11,9 @@ from conftest import SMALL
 from jax import lax
 from jax.test_util import check_grads
 
-from jaxnas.network import edges
-from jaxnas.operations import OPERATIONS, layers
-from jaxnas.operations.base import IDENTITY, ZERO, Operation, as_operation
+from jaxnas.spaces.cells import edges
+from jaxnas.spaces.cells.operations import OPERATIONS, layers
+from jaxnas.spaces.cells.operations.base import IDENTITY, ZERO, Operation, as_operation
 
 CONTRACT = {**OPERATIONS, "tanh": SMALL.operations[-1]}
 SHAPE = (2, 5, 4, 3)  # channels, height, width, images

@@ -12,16 +12,18 @@ import pytest
 from conftest import SMALL, TINY
 from flax import nnx
 
-from jaxnas import train as training
-from jaxnas.build import driver, worker
-from jaxnas.build.plan import make_plan, plan_from_json
 from jaxnas.catalog import task as find_task
-from jaxnas.network import packed
-from jaxnas.network.model import Skeleton
-from jaxnas.operations import OPERATIONS
-from jaxnas.operations.base import FUNCTION, IDENTITY
-from jaxnas.spaces.cell import NB201, CellSpace
-from jaxnas.train import Curves, TrainConfig, evaluate
+from jaxnas.spaces.cells import packed, plans
+from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.cells.operations import OPERATIONS
+from jaxnas.spaces.cells.operations.base import FUNCTION, IDENTITY
+from jaxnas.spaces.cells.space import NB201, CellSpace
+from jaxnas.tables.build import driver, worker
+from jaxnas.tables.build.plan import make_plan, plan_from_json
+from jaxnas.training import trainer
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.curves import Curves
+from jaxnas.training.trainer import evaluate
 
 pytestmark = pytest.mark.slow  # its programs are large
 
@@ -181,13 +183,13 @@ def test_both_plans_train_nb201_the_same(small_batches, task):
 
 def test_neighbours_and_order_do_not_matter_and_one_compilation_serves_all_batches(curves, task, caplog):
     archs = some_archs(SMALL)
-    before = training._train_pack._cache_size()
+    before = plans._train_pack._cache_size()
     assert before > 0
     order = [4, 3, 2, 9, 7, 4]
     told = []
     with caplog.at_level(logging.INFO, "jaxnas"):
         found = evaluate(SMALL, archs[order], task, TINY, SEEDS, progress=lambda: told.append(1), plan="packed")
-    assert training._train_pack._cache_size() == before
+    assert plans._train_pack._cache_size() == before
     assert len(told) == len(order)
     assert "5 classes in 2 batches" in caplog.text
     for one, other in zip(found, curves[0], strict=True):
@@ -259,9 +261,9 @@ def test_candidates_beyond_a_capacity_are_refused():
 
 
 def test_the_back_end_chooses_the_plan(monkeypatch):
-    assert training.default_plan(SMALL) == "sequential"
+    assert trainer.default_plan(SMALL) == "sequential"
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert training.default_plan(SMALL) == "packed"
+    assert trainer.default_plan(SMALL) == "packed"
 
 
 @pytest.mark.parametrize("plan", ["", "parallel"])
@@ -294,6 +296,6 @@ def test_a_build_follows_its_plan_and_names_it(training_plan, name, monkeypatch)
         called.append(plan)
         return Curves(*[None] * len(Curves._fields))
 
-    monkeypatch.setattr(training, "evaluate", fake)
+    monkeypatch.setattr(trainer, "evaluate", fake)
     worker._train_chunk(plan, plan.chunks[0], None)
     assert called == [training_plan]

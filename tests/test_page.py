@@ -9,10 +9,11 @@ import pytest
 from conftest import SMALL
 
 import jaxnas as jn
-from jaxnas import comparison
 from jaxnas.analysis.several import overall
-from jaxnas.report import page as pages
-from jaxnas.simulation import Trials
+from jaxnas.benchmarks import penalised
+from jaxnas.report import comparison
+from jaxnas.report.page import page as pages
+from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Observation, Query
 
 pytestmark = pytest.mark.slow
@@ -50,7 +51,7 @@ def make_result(
     trials = {name: make_trials(bench, 15 * number, number, shape) for number, name in enumerate(names)}
     strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in names}
     options = SimpleNamespace(runs=shape[0], trials=shape[1], seed=seed)
-    result = comparison.result_of(options, comparison.objective_of(objective), bench, strategies, trials)
+    result = comparison.result_of(options, penalised.objective_of(objective), bench, strategies, trials)
     return json.loads(json.dumps(result), parse_constant=lambda text: pytest.fail(text))
 
 

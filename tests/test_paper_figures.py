@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxnas import comparison
+from jaxnas.report import comparison
 
 pytestmark = pytest.mark.slow
 

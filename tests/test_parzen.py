@@ -11,7 +11,7 @@ from conftest import MIXED, SMALL
 from scipy.stats import chisquare
 
 import jaxnas as jn
-from jaxnas.strategies import parzen
+from jaxnas.strategies import tree_parzen_estimator
 
 SIZES = np.array([2, 3, 2])
 MIXED_ARCHS = np.indices(SIZES).reshape(3, -1).T
@@ -81,21 +81,25 @@ def expected_densities(observed: np.ndarray, prior_weight: float) -> np.ndarray:
 def test_log_densities_are_those_of_the_formulas(number, failed, prior_weight):
     archs, scores = make_history(number, failed)
     state = told(jn.tree_parzen_estimator(MIXED), archs, scores, 300)
-    mixtures = parzen.estimators(state, 0.1, prior_weight)
+    mixtures = tree_parzen_estimator.estimators(state, 0.1, prior_weight)
     for mixture, numbers in zip(mixtures, expected_parts(scores), strict=True):
-        found = parzen.log_density(jnp.asarray(MIXED_ARCHS.T), mixture, prior_weight, SIZES)
+        found = tree_parzen_estimator.log_density(jnp.asarray(MIXED_ARCHS.T), mixture, prior_weight, SIZES)
         np.testing.assert_allclose(found, np.log(expected_densities(archs[numbers], prior_weight)), atol=2e-5)
 
 
 @pytest.mark.parametrize("number", [0, 1, 24, 25, 26, 27, 28, 100])
 def test_weights_rise_to_those_of_the_last_25(number):
-    found = parzen.recency_weights(jnp.arange(number), number)
+    found = tree_parzen_estimator.recency_weights(jnp.arange(number), number)
     np.testing.assert_allclose(found, expected_weights(number), rtol=1e-6)
 
 
 def test_the_good_are_a_tenth_rounded_up_and_at_most_25():
     state = jn.tree_parzen_estimator(MIXED).init(jax.random.key(0), 300)
-    count = jax.jit(jax.vmap(lambda number: parzen.estimators(state._replace(count=number), 0.1, 1.0)[0].weights.sum()))
+    count = jax.jit(
+        jax.vmap(
+            lambda number: tree_parzen_estimator.estimators(state._replace(count=number), 0.1, 1.0)[0].weights.sum()
+        )
+    )
     expected = [min(math.ceil(0.1 * number), 25) for number in range(301)]
     np.testing.assert_array_equal(count(jnp.arange(301)), expected)
 
@@ -104,8 +108,8 @@ def test_the_good_are_a_tenth_rounded_up_and_at_most_25():
 def test_candidates_are_draws_from_the_estimator_of_the_good(prior_weight):
     archs, scores = make_history(35)
     state = told(jn.tree_parzen_estimator(MIXED), archs, scores, 60)
-    good, _ = parzen.estimators(state, 0.1, prior_weight)
-    candidates = parzen.draw_candidates(jax.random.key(3), good, prior_weight, SIZES, 50_000)
+    good, _ = tree_parzen_estimator.estimators(state, 0.1, prior_weight)
+    candidates = tree_parzen_estimator.draw_candidates(jax.random.key(3), good, prior_weight, SIZES, 50_000)
     counts = np.bincount(np.ravel_multi_index(tuple(np.asarray(candidates)), SIZES), minlength=12)
     expected = expected_densities(archs[expected_parts(scores)[0]], prior_weight)
     assert chisquare(counts, 50_000 * expected).pvalue > 1e-3
@@ -119,13 +123,13 @@ def test_the_candidate_with_the_largest_ratio_is_asked_for():
     ratios = np.log(good / other)
 
     def drawn(key):
-        mixture, _ = parzen.estimators(state, 0.1, 1.0)
-        return parzen.draw_candidates(jax.random.fold_in(key, 1), mixture, 1.0, SIZES, 5)
+        mixture, _ = tree_parzen_estimator.estimators(state, 0.1, 1.0)
+        return tree_parzen_estimator.draw_candidates(jax.random.fold_in(key, 1), mixture, 1.0, SIZES, 5)
 
     candidates = np.asarray(jax.jit(jax.vmap(drawn))(jax.random.split(jax.random.key(1), 200)))
     of_candidates = ratios[np.ravel_multi_index(tuple(np.moveaxis(candidates, 1, 0)), SIZES)]
     rows = np.ravel_multi_index(asked(strategy, state, 45, 200).T, SIZES)
-    np.testing.assert_allclose(ratios[rows], of_candidates.max(1), atol=2 * parzen.TOLERANCE)
+    np.testing.assert_allclose(ratios[rows], of_candidates.max(1), atol=2 * tree_parzen_estimator.TOLERANCE)
     assert len(set(rows.tolist())) > 1
 
 
@@ -197,9 +201,9 @@ def test_densities_of_a_large_space_stay_finite(size):
     sizes = np.full(size, 2)
     archs = np.random.RandomState(0).randint(0, 2, (40, size))
     state = told(jn.tree_parzen_estimator(space), archs, np.linspace(0, 1, 40), 40)
-    for mixture in parzen.estimators(state, 0.1, 1.0):
+    for mixture in tree_parzen_estimator.estimators(state, 0.1, 1.0):
         for candidates in (archs.T, np.random.RandomState(1).randint(0, 2, (size, 50))):
-            found = parzen.log_density(jnp.asarray(candidates), mixture, 1.0, sizes)
+            found = tree_parzen_estimator.log_density(jnp.asarray(candidates), mixture, 1.0, sizes)
             assert np.isfinite(found).all()
             assert (found > -size * math.log(2) - math.log(41)).all()  # no less than the prior's part
 

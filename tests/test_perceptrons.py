@@ -14,14 +14,16 @@ from conftest import SMALL, TINY
 from flax import nnx
 
 import jaxnas as jn
-from jaxnas import perceptrons, train
-from jaxnas.cli import main
-from jaxnas.network import mlp
-from jaxnas.network.mlp import Arrays, Perceptron, Shapes
-from jaxnas.recipe import config_from_dict, epoch_order, training_key
-from jaxnas.spaces.mlp import STRENGTH, MLPSpace
+from jaxnas.cli.main import main
+from jaxnas.spaces.perceptrons import family, layout, plans
+from jaxnas.spaces.perceptrons.layout import Arrays, Shapes
+from jaxnas.spaces.perceptrons.network import Perceptron
+from jaxnas.spaces.perceptrons.space import STRENGTH, MLPSpace
 from jaxnas.tasks.base import Split, Task
-from jaxnas.train import default_config, default_plan, evaluate, fit
+from jaxnas.training import loop
+from jaxnas.training.config import config_from_dict
+from jaxnas.training.order import epoch_order, training_key
+from jaxnas.training.trainer import default_config, default_plan, evaluate, fit
 
 SPACE = MLPSpace(
     3,
@@ -37,12 +39,12 @@ SHAPE, NUM_CLASSES = (5, 2, 1), 3
 SHAPES = Shapes(SPACE, math.prod(SHAPE), NUM_CLASSES)
 ARCHS = ["8/relu/lecun_normal/none/0.0", "8-16/sigmoid/random_normal/l1/0.0", "16-16-8/tanh/glorot_uniform/l2/0.0"]
 ARCHS += ["8-16-8/gelu/lecun_normal/none/0.0", "16-8/silu/lecun_normal/none/0.0"]
-CONFIG = replace(perceptrons.DEFAULT_CONFIG, num_epochs=3, batch_size=16)
+CONFIG = replace(family.DEFAULT_CONFIG, num_epochs=3, batch_size=16)
 
 
 def arrays_of(arch, num_seeds: int = 2) -> Arrays:
     keys = jax.random.split(jax.random.key(1), num_seeds)
-    return jax.jit(jax.vmap(functools.partial(mlp.make_arrays, SHAPES), (None, 0)))(arch, keys)
+    return jax.jit(jax.vmap(functools.partial(layout.make_arrays, SHAPES), (None, 0)))(arch, keys)
 
 
 def network_of(arch, arrays: Arrays, seed: int) -> Perceptron:
@@ -56,16 +58,16 @@ def programs(chunk: int):
     """Returns the compiled functions for chunks of this size: logits, and logits and gradients in training."""
 
     def step(arch, arrays, x, g, keys):
-        scratch = mlp.make_scratch(SHAPES, *x.shape[:2])
-        logits, scratch = mlp.train_logits(SHAPES, arch, arrays, x, keys, scratch)
-        return logits, mlp.gradients(SHAPES, arch, arrays, x, g, scratch)
+        scratch = layout.make_scratch(SHAPES, *x.shape[:2])
+        logits, scratch = layout.train_logits(SHAPES, arch, arrays, x, keys, scratch)
+        return logits, layout.gradients(SHAPES, arch, arrays, x, g, scratch)
 
-    return jax.jit(functools.partial(mlp.logits, SHAPES)), jax.jit(step)
+    return jax.jit(functools.partial(layout.logits, SHAPES)), jax.jit(step)
 
 
-@pytest.mark.parametrize(("text", "chunk"), [*((text, mlp.CHUNK) for text in ARCHS), (ARCHS[2], 20)])
+@pytest.mark.parametrize(("text", "chunk"), [*((text, layout.CHUNK) for text in ARCHS), (ARCHS[2], 20)])
 def test_any_architecture_computes_what_its_static_network_does(text, chunk, monkeypatch):
-    monkeypatch.setattr(mlp, "CHUNK", chunk)
+    monkeypatch.setattr(layout, "CHUNK", chunk)
     random = np.random.RandomState(0)
     arch = SPACE.from_str(text)
     arrays = arrays_of(arch)
@@ -90,12 +92,12 @@ def test_any_architecture_computes_what_its_static_network_does(text, chunk, mon
                 np.testing.assert_allclose(getattr(layer, name)[...], variable[...], atol=1e-5)
     size = jn.network_size(SPACE, None, SHAPE, NUM_CLASSES, arch).num_parameters
     assert size == sum(values.size for values in jax.tree.leaves(nnx.state(network, nnx.Param)))
-    assert not scratch.gradients.kernels[:, int(mlp.make_layout(SHAPES, arch).size) :].any()
+    assert not scratch.gradients.kernels[:, int(layout.make_layout(SHAPES, arch).size) :].any()
 
 
 def test_initial_kernels_have_the_spread_of_their_initialiser():
     shapes = Shapes(replace(SPACE, max_units=128), 64, 10)
-    make = jax.jit(functools.partial(mlp.make_arrays, shapes))
+    make = jax.jit(functools.partial(layout.make_arrays, shapes))
     spreads = {
         "random_normal": lambda before, after: 0.05,
         "lecun_normal": lambda before, after: before**-0.5,
@@ -118,7 +120,9 @@ def test_units_are_dropped_at_their_rate_and_the_others_scaled_up():
     arch, random = SPACE.from_str("16/relu/lecun_normal/none/0.5"), np.random.RandomState(0)
     arrays, x = arrays_of(arch), jnp.asarray(random.randn(2, 400, 10), jnp.float32)
     keys = jax.random.split(jax.random.key(2), 2)
-    step = jax.jit(lambda keys: mlp.train_logits(SHAPES, arch, arrays, x, keys, mlp.make_scratch(SHAPES, 2, 400))[1])
+    step = jax.jit(
+        lambda keys: layout.train_logits(SHAPES, arch, arrays, x, keys, layout.make_scratch(SHAPES, 2, 400))[1]
+    )
     scratch, other = step(keys), step(keys[::-1])
     whole = jax.nn.relu(jnp.einsum("sni,sij->snj", x, arrays.kernels[:, 48 : 48 + 160].reshape(2, 10, 16)))
     positive = np.asarray(whole) > 1e-4
@@ -160,7 +164,7 @@ def reference(arch, task, config, seed: int):
 
 
 def test_training_is_that_of_the_static_network_by_optax(task, monkeypatch):
-    for module in (perceptrons, sys.modules[__name__]):
+    for module in (plans, sys.modules[__name__]):
         monkeypatch.setattr(module, "STRENGTH", 1e-2)  # a strong one shows
     strong = replace(FEW, name="strong")  # compiled anew
     archs = [
@@ -207,7 +211,7 @@ def test_a_network_fitted_to_vectors_scores_as_its_curves_say(num_test):
 
 def test_an_empty_split_has_no_correct_images_for_cells_either():
     empty = Split(np.zeros((1, 0, 6, 5, 1), np.float32), np.zeros(0, np.int32))
-    assert train._num_correct(lambda images, arch: jnp.zeros((len(images), 3)), None, empty) == 0
+    assert loop._num_correct(lambda images, arch: jnp.zeros((len(images), 3)), None, empty) == 0
 
 
 def test_perceptrons_have_a_configuration_and_a_plan_of_their_own(task):

@@ -10,6 +10,7 @@ from test_gaussian import smooth_bench
 
 import jaxnas as jn
 from jaxnas.spaces import encodings
+from jaxnas.spaces.cells import encodings as cell_encodings
 
 
 class Oracle:
@@ -60,7 +61,7 @@ def test_runs_repeat_and_differ_by_number():
 def test_a_given_random_state_is_kept_and_one_of_none_is_set():
     from sklearn.ensemble import RandomForestRegressor
 
-    from jaxnas.strategies.predictor import _seeded
+    from jaxnas.strategies.predictor_guided import _seeded
 
     assert _seeded(RandomForestRegressor(random_state=3), 7).random_state == 3
     assert _seeded(RandomForestRegressor(), 7).random_state == 7
@@ -68,7 +69,7 @@ def test_a_given_random_state_is_kept_and_one_of_none_is_set():
     assert isinstance(_seeded(Oracle(), 7), Oracle)
 
 
-@pytest.mark.parametrize("encoding", [None, encodings.path(jn.NB201)], ids=["one_hot", "path"])
+@pytest.mark.parametrize("encoding", [None, cell_encodings.path(jn.NB201)], ids=["one_hot", "path"])
 def test_it_beats_random_search_on_a_smooth_table(encoding):
     bench = smooth_bench()
     strategy = jn.predictor_guided(jn.NB201, regressor_factory=linear, encoding=encoding)

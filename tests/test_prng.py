@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import jaxnas as jn
-from jaxnas import prng, simulation
-from jaxnas.spaces.cell import NB201
+from jaxnas import prng
+from jaxnas.simulation import ask_tell
+from jaxnas.spaces.cells.space import NB201
 
 WORDS = st.integers(0, 2**32 - 1)
 KEY = prng.make_key(7, "hash")
@@ -159,7 +160,7 @@ def assert_standard_normal(values):
 @functools.cache
 def sampled_as_in_a_run() -> np.ndarray:
     """Returns what `sample` draws with the keys that random search has, [500 runs, 300 trials, 6 decisions]."""
-    runs = jax.vmap(lambda number: simulation.split_run_key(simulation.run_key(0, number))[1].ask)(jnp.arange(500))
+    runs = jax.vmap(lambda number: ask_tell.split_run_key(ask_tell.run_key(0, number))[1].ask)(jnp.arange(500))
 
     def sample_at(key, t):
         return NB201.sample(jax.random.fold_in(key, t))
@@ -189,7 +190,7 @@ def test_sampled_architectures_are_uniform():
 @pytest.mark.parametrize("along", ["trials", "runs", "seeds"])
 def test_words_do_not_depend_on_those_of_neighbouring_keys(along):
     def word(seed, run, t):
-        keys = simulation.split_run_key(jax.random.fold_in(prng.make_key(seed, "hash"), run))[1]
+        keys = ask_tell.split_run_key(jax.random.fold_in(prng.make_key(seed, "hash"), run))[1]
         return jax.random.bits(jax.random.fold_in(keys.ask, t), (3,))
 
     many, few = jnp.arange(20_000), jnp.arange(10)

@@ -52,7 +52,7 @@ def test_the_example_of_a_search_prints_what_it_found(tmp_path):
 
 
 def test_every_command_of_the_readme_is_one():
-    from jaxnas.cli import _parser
+    from jaxnas.cli.parser import _parser
 
     lines = [line for block in blocks("") for line in block.splitlines() if line.startswith("jaxnas ")]
     lines += re.findall(r"`(jaxnas [a-z]+ [^`]*)`", README.read_text())
@@ -72,6 +72,6 @@ def test_everything_in_the_catalog_is_in_the_readme(kind):
 
 
 def test_every_shipped_table_is_in_the_readme():
-    from jaxnas.table import shipped_ids
+    from jaxnas.tables.table import shipped_ids
 
     assert [name for name in shipped_ids() if f"| `{name}` |" not in README.read_text()] == []

@@ -12,8 +12,8 @@ from conftest import MIXED
 from scipy.stats import rankdata
 
 import jaxnas as jn
-from jaxnas.cli import main
-from jaxnas.report.critical import critical_difference
+from jaxnas.cli.main import main
+from jaxnas.report.figures.critical import critical_difference
 from jaxnas.report.write import write_page
 
 VOID = {"meta", "br", "link", "img", "input", "hr", "wbr"}
@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
     scores = random.uniform(0.2, 0.9, (2, MIXED.num_architectures, 3, 2))
     root = tmp_path_factory.mktemp("report")
     jn_table = jn.Table.from_arrays(MIXED, "noise", *scores, [2, 4])
-    from jaxnas.table import write
+    from jaxnas.tables.table import write
 
     write(jn_table, root / "table", "a card")
     out = root / "out"
@@ -140,7 +140,7 @@ def test_the_page_can_be_written_again(folder):
 
 
 def test_several_benchmarks_have_a_folder_each_and_ranks_over_all(folder, tmp_path, monkeypatch):
-    from jaxnas.table import Table, write
+    from jaxnas.tables.table import Table, write
 
     table = Table.read(folder.parent / "table")
     ids = ["one-v0", "two-v0", "three-v0"]

@@ -15,11 +15,11 @@ from conftest import MIXED, SMALL, TINY, make_task
 from scipy import stats
 
 import jaxnas as jn
-from jaxnas import benchmark
-from jaxnas.journal import JOURNAL_FILE
-from jaxnas.result import SearchResult
-from jaxnas.search import NUM_FRESH
-from jaxnas.train import default_config, evaluate
+from jaxnas.benchmarks import training
+from jaxnas.benchmarks.journaled import JOURNAL_FILE
+from jaxnas.search.nas import NUM_FRESH
+from jaxnas.search.result import SearchResult
+from jaxnas.training.trainer import default_config, evaluate
 
 STRATEGY = jn.regularized_evolution(SMALL, population_size=4, sample_size=2)
 NUM_TRIALS = 12
@@ -61,7 +61,7 @@ def trained(monkeypatch) -> list:
         archs.extend(asked.tolist())
         return evaluate(space, asked, task, *others)
 
-    monkeypatch.setattr(benchmark, "evaluate", counting)
+    monkeypatch.setattr(training, "evaluate", counting)
     return archs
 
 
@@ -106,7 +106,7 @@ def test_a_final_training_that_diverges_is_tried_with_other_seeds(whole, monkeyp
         seeds.append(seed)
         raise FloatingPointError(f"Expected a training that converges, got seed {seed}.")
 
-    monkeypatch.setattr("jaxnas.result.fit_model", diverging)
+    monkeypatch.setattr("jaxnas.search.result.fit_model", diverging)
     with (
         pytest.warns(RuntimeWarning, match=r"Trying seed"),
         pytest.raises(RuntimeError, match=r"^Expected a training that converges"),
@@ -154,7 +154,7 @@ def interrupting(monkeypatch, num_trained: int) -> None:
         counted.append(1)
         return evaluate(*arguments)
 
-    monkeypatch.setattr(benchmark, "evaluate", counting)
+    monkeypatch.setattr(training, "evaluate", counting)
 
 
 @pytest.mark.parametrize("num_trained", [1, 4, NUM_TRIALS - 1, NUM_TRIALS + 1])
@@ -198,7 +198,7 @@ def test_a_finished_search_trains_nothing_more(task, whole, tmp_path, trained):
 def test_time_runs_out_between_trials_and_the_search_goes_on(task, whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         seconds = iter(range(100))
-        patch.setattr("jaxnas.search.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+        patch.setattr("jaxnas.search.nas.time", SimpleNamespace(monotonic=lambda: next(seconds)))
         result = make_nas(task, tmp_path).search(NUM_TRIALS, max_seconds=4)
     assert len(result.scores) == 4
     assert result.stopped == "4 seconds were over"
@@ -269,7 +269,7 @@ def test_a_search_goes_on_after_failed_trainings_and_interruptions(task, tmp_pat
         curves = evaluate(space, archs, *others)
         return curves._replace(loss=np.where(archs[0, 0] % 2, np.inf, curves.loss))
 
-    monkeypatch.setattr(benchmark, "evaluate", some_diverge)
+    monkeypatch.setattr(training, "evaluate", some_diverge)
     result = start(task, tmp_path)
     failed = np.isnan(result.scores)
     assert 0 < failed.sum() < NUM_TRIALS
@@ -502,8 +502,8 @@ SCRIPT = """
 import os, signal, sys
 from dataclasses import replace
 import jaxnas as jn
-from jaxnas import benchmark
-from jaxnas.train import default_config
+from jaxnas.benchmarks import training
+from jaxnas.training.trainer import default_config
 
 kind, folder, num_calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
@@ -522,7 +522,7 @@ arguments = {"strategy": "random_search", "seed": 1, "folder": folder, "progress
 if kind == "evaluator":
     nas = jn.NAS(space, evaluator=counted(lambda arch: sum(map(ord, repr(arch))) % 101), **arguments)
 else:
-    benchmark.evaluate = counted(benchmark.evaluate)
+    tabular.evaluate = counted(tabular.evaluate)
     config = replace(default_config(space), num_epochs=1)
     nas = jn.NAS(space, "digits", config=config, **arguments)
 result = nas.search(6)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxnas as jn
-from jaxnas import simulation
-from jaxnas.simulation import paid_costs
+from jaxnas.simulation import run
+from jaxnas.simulation.trials import paid_costs
 
 
 def make_bench(seed: int = 0, space=SMALL, **options) -> jn.TableBenchmark:
@@ -60,7 +60,7 @@ def assert_equal(one, other) -> None:
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
-def ask_tell(strategy: jn.Strategy, bench, num_trials: int, key: jax.Array) -> jn.Trials:
+def asked_and_told(strategy: jn.Strategy, bench, num_trials: int, key: jax.Array) -> jn.Trials:
     loop = jn.AskTell(strategy, num_trials=num_trials, key=key, num_fidelities=len(bench.fidelities))
     for _ in range(num_trials):
         loop.tell(bench.query(loop.ask(), loop.query_key()))
@@ -72,7 +72,7 @@ def ask_tell(strategy: jn.Strategy, bench, num_trials: int, key: jax.Array) -> j
 
 def test_runs_in_chunks_are_the_runs_at_once(monkeypatch):
     at_once = jn.run(EVOLUTION, BENCH, num_trials=20, num_runs=20)
-    monkeypatch.setattr(simulation, "MAX_RUNS_AT_ONCE", 8)
+    monkeypatch.setattr(run, "MAX_RUNS_AT_ONCE", 8)
     assert_equal(jn.run(EVOLUTION, BENCH, num_trials=20, num_runs=20), at_once)  # three chunks of 7: one run too many
 
 
@@ -87,7 +87,7 @@ def test_further_runs_of_an_experiment_are_those_that_more_runs_would_have_had(j
 def test_a_loop_of_asking_and_telling_is_the_run(strategy):
     trials = jn.run(strategy, BENCH, num_trials=25, num_runs=3, seed=4)
     for number in (0, 2):
-        loop = ask_tell(strategy, BENCH, 25, jn.run_key(4, number))
+        loop = asked_and_told(strategy, BENCH, 25, jn.run_key(4, number))
         assert_equal(loop.query, jax.tree.map(lambda values, number=number: values[number], trials.query))
         np.testing.assert_array_equal(loop.observation.score, trials.observation.score[number])
         np.testing.assert_array_equal(loop.observation.seed, trials.observation.seed[number])
@@ -131,7 +131,7 @@ def test_threefry_gives_other_runs_than_hash_and_the_same_each_time():
     runs = [jn.run(EVOLUTION, BENCH, num_trials=20, num_runs=3, prng=prng) for prng in ("hash", "threefry", "threefry")]
     assert not np.array_equal(runs[0].query.arch, runs[1].query.arch)
     assert_equal(runs[1], runs[2])
-    loop = ask_tell(EVOLUTION, BENCH, 20, jn.run_key(0, 1, "threefry"))
+    loop = asked_and_told(EVOLUTION, BENCH, 20, jn.run_key(0, 1, "threefry"))
     np.testing.assert_array_equal(loop.query.arch, runs[1].query.arch[1])
 
 
@@ -158,16 +158,16 @@ def test_fidelities_are_indices_and_their_prices_the_epochs():
 
 
 def test_equal_calls_and_tables_of_one_shape_share_a_compilation():
-    simulation._simulate.clear_cache()
+    run._simulate.clear_cache()
     first = jn.run(EVOLUTION, BENCH, num_trials=11, num_runs=3)
-    assert simulation._simulate._cache_size() == 1
+    assert run._simulate._cache_size() == 1
     assert_equal(jn.run(EVOLUTION, BENCH, num_trials=11, num_runs=3), first)
     equal = jn.regularized_evolution(SMALL, population_size=6, sample_size=3)
     other = jn.run(equal, make_bench(seed=1), num_trials=11, num_runs=3, seed=7)
-    assert simulation._simulate._cache_size() == 1
+    assert run._simulate._cache_size() == 1
     assert not np.array_equal(other.observation.score, first.observation.score)
     jn.run(EVOLUTION, BENCH, num_trials=12, num_runs=3)
-    assert simulation._simulate._cache_size() == 2
+    assert run._simulate._cache_size() == 2
 
 
 # AskTell
@@ -200,7 +200,7 @@ def test_telling_a_number_is_telling_an_observation():
 
 
 def test_a_loop_goes_on_where_another_one_was_told_the_same():
-    whole = ask_tell(EVOLUTION, BENCH, 20, jn.run_key(0, 0))
+    whole = asked_and_told(EVOLUTION, BENCH, 20, jn.run_key(0, 0))
     loop = jn.AskTell(EVOLUTION, num_trials=20, key=jn.run_key(0, 0), num_fidelities=2)
     for score in whole.observation.score[:13]:
         loop.ask()
@@ -240,7 +240,7 @@ def test_a_jax_function_and_the_same_function_on_the_host_give_the_same(strategy
     assert_equal(*trials)
     assert len(np.unique(trials[0].observation.score)) > 2
     np.testing.assert_array_equal(trials[0].observation.score, -((trials[0].query.arch - 1) ** 2).sum(-1) / 8)
-    loop = ask_tell(strategy, benches[1], 15, jn.run_key(0, 2))
+    loop = asked_and_told(strategy, benches[1], 15, jn.run_key(0, 2))
     np.testing.assert_array_equal(loop.observation.score, trials[0].observation.score[2])
 
 

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from jaxnas.sklearn import NASClassifier, _validation_members
+from jaxnas.search.classifier import NASClassifier, _validation_members
 
 X, Y = load_iris(return_X_y=True)
 NAMES = np.asarray(["setosa", "versicolor", "virginica"])[Y]

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import jaxnas as jn
-from jaxnas import graph, prng
-from jaxnas.operations.base import Operation, as_operation
+from jaxnas import prng
 from jaxnas.spaces import base
 from jaxnas.spaces.base import Decision, SearchSpace
-from jaxnas.spaces.cell import CellSpace
+from jaxnas.spaces.cells import graph
+from jaxnas.spaces.cells.operations.base import Operation, as_operation
+from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.enumerated import EnumeratedSpace
-from jaxnas.spaces.mlp import MLP, MLPSpace
+from jaxnas.spaces.perceptrons.space import MLP, MLPSpace
 
 LATE_ZERO = CellSpace(4, ("skip_connect", "none", "nor_conv_1x1"), name="late-zero")  # the zero operation is not first
 CELLS = [

@@ -15,7 +15,7 @@ from scipy.stats import chisquare
 
 import jaxnas as jn
 from jaxnas import catalog
-from jaxnas.strategies import visited
+from jaxnas.strategies.parts import visited
 
 HYPERPARAMETERS = {  # small ones, so that short runs reach all phases
     "regularized_evolution": {"population_size": 8, "sample_size": 3},

@@ -10,7 +10,7 @@ from conftest import MIXED, SMALL
 from scipy.stats import chisquare
 
 import jaxnas as jn
-from jaxnas.strategies.sampling import _draw
+from jaxnas.strategies.reward_weighted_sampling import _draw
 
 SHORT = {
     "genetic_algorithm": {"population_size": 6, "sample_size": 2, "crossover_rate": 0.5, "mutation_rate": 0.5},

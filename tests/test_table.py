@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from conftest import MIXED, SMALL
 
-from jaxnas import table as tables
-from jaxnas.table import Table
+from jaxnas.tables import table
+from jaxnas.tables.table import Table
 
 
 def make_table(num_seeds: int = 2, num_fidelities: int = 3, floats: bool = False, space=MIXED) -> Table:
@@ -32,7 +32,7 @@ def with_classes() -> Table:
     trained[2] = False
     loss[2], arrays["validation"][2], arrays["test"][2] = 0, 0, 0
     manifest = table.manifest | {
-        "metric": table.manifest["metric"] | {"denominators": dict.fromkeys(tables.SPLITS, 100)}
+        "metric": table.manifest["metric"] | {"denominators": dict.fromkeys(table.SPLITS, 100)}
     }
     return Table(
         manifest,
@@ -51,7 +51,7 @@ def with_classes() -> Table:
 
 @pytest.mark.parametrize("make", [make_table, lambda: make_table(floats=True), with_classes])
 def test_reading_gives_what_was_written(make, tmp_path):
-    written = tables.write(make(), tmp_path, "a card")
+    written = table.write(make(), tmp_path, "a card")
     read = Table.read(tmp_path)
     for name, value in vars(written).items():
         if isinstance(value, np.ndarray):
@@ -63,8 +63,8 @@ def test_reading_gives_what_was_written(make, tmp_path):
 
 
 def test_writing_twice_gives_the_same_files(tmp_path):
-    tables.write(with_classes(), tmp_path / "a", "a card")
-    tables.write(with_classes(), tmp_path / "b", "a card")
+    table.write(with_classes(), tmp_path / "a", "a card")
+    table.write(with_classes(), tmp_path / "b", "a card")
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
@@ -83,10 +83,10 @@ def test_failed_and_missing_trainings_have_no_score_and_are_kept():
     assert missing.sum() == missing[2].size + 2
 
 
-@pytest.mark.parametrize("name", [tables.TABLE_FILE, tables.MANIFEST_FILE, tables.CARD_FILE])
+@pytest.mark.parametrize("name", [table.TABLE_FILE, table.MANIFEST_FILE, table.CARD_FILE])
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.5, 0.9, 0.999])
 def test_any_changed_bit_is_noticed_and_the_file_named(name, place, tmp_path):
-    tables.write(make_table(), tmp_path, "a card\n" * 20)
+    table.write(make_table(), tmp_path, "a card\n" * 20)
     path = tmp_path / name
     data = bytearray(path.read_bytes())
     data[int(place * len(data))] ^= 1
@@ -96,34 +96,34 @@ def test_any_changed_bit_is_noticed_and_the_file_named(name, place, tmp_path):
 
 
 def test_changed_arrays_with_honest_files_are_noticed(tmp_path):
-    written = tables.write(make_table(), tmp_path, "a card")
+    written = table.write(make_table(), tmp_path, "a card")
     lying = written.manifest | {"content_hash": "0" * 64}
-    lying["manifest_hash"] = tables._manifest_hash(lying)
-    (tmp_path / tables.MANIFEST_FILE).write_bytes(tables._manifest_bytes(lying))
+    lying["manifest_hash"] = table._manifest_hash(lying)
+    (tmp_path / table.MANIFEST_FILE).write_bytes(table._manifest_bytes(lying))
     with pytest.raises(ValueError, match="content_hash"):
         Table.read(tmp_path)
 
 
 def test_truncated_and_missing_files_are_noticed(tmp_path):
-    tables.write(make_table(), tmp_path, "a card")
-    path = tmp_path / tables.TABLE_FILE
+    table.write(make_table(), tmp_path, "a card")
+    path = tmp_path / table.TABLE_FILE
     path.write_bytes(path.read_bytes()[:100])
-    assert tables.check_files(tmp_path)[0].startswith(f"Expected {path}")
+    assert table.check_files(tmp_path)[0].startswith(f"Expected {path}")
     path.unlink()
-    assert "missing" in tables.check_files(tmp_path)[0]
+    assert "missing" in table.check_files(tmp_path)[0]
 
 
 def test_content_hash_depends_on_every_array_and_not_on_the_file_layout():
     table = with_classes()
-    hashes = {tables.content_hash(table)}
+    hashes = {table.content_hash(table)}
     arrays = [name for name, value in vars(table).items() if isinstance(value, np.ndarray)]
     for name in arrays:
         changed = getattr(table, name).copy()
         changed.reshape(-1)[-1] = ~changed.reshape(-1)[-1] if changed.dtype == bool else changed.reshape(-1)[-1] + 1
-        hashes.add(tables.content_hash(Table(**vars(table) | {name: changed})))
+        hashes.add(table.content_hash(Table(**vars(table) | {name: changed})))
     assert len(hashes) == len(arrays) + 1
     wider = Table(**vars(table) | {"validation": table.validation.astype(np.int16)})
-    assert tables.content_hash(wider) == tables.content_hash(table)
+    assert table.content_hash(wider) == table.content_hash(table)
 
 
 @pytest.mark.parametrize(
@@ -156,30 +156,30 @@ def test_an_unknown_table_is_answered_with_the_nearest(tmp_path):
         Table.read(tmp_path)
 
 
-@pytest.mark.parametrize("name", tables.shipped_ids())
+@pytest.mark.parametrize("name", table.shipped_ids())
 def test_a_shipped_table_is_complete_and_describes_itself(name):
     table = Table.read(name)
     assert table.id == name
     assert table.trained.all()
     assert table.train is not None
     assert not np.array_equal(table.validation, table.test)
-    for split in tables.SPLITS:
+    for split in table.SPLITS:
         assert getattr(table, split).max() <= table.manifest["metric"]["denominators"][split]
-    card = (tables.find(name) / tables.CARD_FILE).read_text()
+    card = (table.find(name) / table.CARD_FILE).read_text()
     assert name in card
     assert "## Limits" in card
     assert {"training", "plan", "versions", "machine", "licence"} <= set(table.manifest)
 
 
 def test_shipped_tables_stay_small():
-    total = sum(path.stat().st_size for path in tables.shipped_folder().rglob("*") if path.is_file())
+    total = sum(path.stat().st_size for path in table.shipped_folder().rglob("*") if path.is_file())
     assert total < 12e6
 
 
 def test_reading_a_table_loads_no_jax():
     code = (
         "import sys, jaxnas\n"
-        f"jaxnas.Table.read({tables.shipped_ids()[0]!r}).scores('validation')\n"
+        f"jaxnas.Table.read({table.shipped_ids()[0]!r}).scores('validation')\n"
         "print([name for name in ('jax', 'flax', 'pandas', 'sklearn') if name in sys.modules])"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -190,8 +190,8 @@ def test_the_rows_of_the_file_are_architectures_in_index_order(tmp_path):
     import pyarrow.parquet as pq
 
     table = make_table(space=SMALL)
-    tables.write(table, tmp_path, "a card")
-    rows = pq.read_table(tmp_path / tables.TABLE_FILE).to_pylist()
+    table.write(table, tmp_path, "a card")
+    rows = pq.read_table(tmp_path / table.TABLE_FILE).to_pylist()
     assert len(rows) == SMALL.num_architectures
     row = int(SMALL.index(SMALL.from_str("|skip_connect~0|+|none~0|tanh~1|")))
     assert rows[row]["validation"] == table.validation[row].reshape(-1).tolist()

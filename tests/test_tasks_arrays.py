@@ -6,7 +6,7 @@ from conftest import SMALL, TINY
 
 import jaxnas as jn
 from jaxnas.tasks.arrays import task_from_arrays, task_from_npz
-from jaxnas.train import evaluate
+from jaxnas.training.trainer import evaluate
 
 
 def arrays(shape=(9, 7, 3), num_images=100, num_classes=4):

@@ -10,10 +10,14 @@ import pytest
 from conftest import SMALL, TINY
 from flax import nnx
 
-from jaxnas import train as training
-from jaxnas.network.model import Network, Skeleton
+from jaxnas.spaces.cells import plans
+from jaxnas.spaces.cells.network import Network, Skeleton
 from jaxnas.tasks.base import Split
-from jaxnas.train import Curves, TrainConfig, evaluate, fit
+from jaxnas.training import loop
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.curves import Curves
+from jaxnas.training.order import epoch_order, training_key
+from jaxnas.training.trainer import evaluate, fit
 
 CONFIG = TrainConfig(num_epochs=12, batch_size=11, learning_rate=0.2, skeleton=Skeleton(2, num_stages=1))
 SEEDS = (0, 1, 2)
@@ -66,13 +70,13 @@ def test_seeds_trained_alone_equal_seeds_trained_together(curves, task):
 )
 def test_as_many_seeds_train_together_as_fit_the_cache_and_divide_theirs(num_channels, batch_size, num_seeds, expected):
     config = TrainConfig(batch_size=batch_size, skeleton=Skeleton(num_channels))
-    assert training._num_seeds_together(config, (8, 8, 1), num_seeds) == expected
+    assert plans._num_seeds_together(config, (8, 8, 1), num_seeds) == expected
 
 
 def test_seeds_trained_one_after_another_equal_seeds_trained_together(curves, task, monkeypatch):
-    monkeypatch.setattr(training, "CACHE_SIZE", 1)
+    monkeypatch.setattr(plans, "CACHE_SIZE", 1)
     splits = (task.train, task.validation, task.test)
-    program = jax.jit(training._train_seeds.__wrapped__, static_argnums=(0, 1, 2))
+    program = jax.jit(plans._train_seeds.__wrapped__, static_argnums=(0, 1, 2))
     found = program(SMALL, CONFIG, task.num_classes, jnp.asarray(SMALL.canonical(ARCHS[0])), jnp.asarray(SEEDS), splits)
     assert_equal(found, jax.tree.map(lambda values: values[0], curves))
 
@@ -95,10 +99,10 @@ def test_seeds_and_classes_have_trainings_of_their_own(curves):
 
 
 def test_one_compilation_serves_all_architectures(curves, task):
-    before = training._train_seeds._cache_size()
+    before = plans._train_seeds._cache_size()
     assert before > 0
     evaluate(SMALL, [SMALL.arch_at(row) for row in (7, 31, 100)], task, CONFIG, SEEDS)
-    assert training._train_seeds._cache_size() == before
+    assert plans._train_seeds._cache_size() == before
 
 
 def test_training_learns(curves, task):
@@ -126,7 +130,7 @@ def test_fit_is_the_training_of_evaluate_and_returns_its_network(curves, task):
 def test_training_is_a_plain_loop_over_a_static_network(curves, task):
     # SGD with Nesterov momentum and weight decay as in the papers, step by step, for the first epochs
     arch = tuple(SMALL.canonical(ARCHS[0]).tolist())
-    init_key, order_key = jax.random.split(training.training_key(jnp.asarray(arch), 2))
+    init_key, order_key = jax.random.split(training_key(jnp.asarray(arch), 2))
     network = Network(SMALL, CONFIG.skeleton, task.image_shape, task.num_classes, arch, key=init_key)
     num_steps = len(task.train.labels) // CONFIG.batch_size
     total = CONFIG.num_epochs * num_steps
@@ -148,7 +152,7 @@ def test_training_is_a_plain_loop_over_a_static_network(curves, task):
 
     momentum, step = None, 0
     for epoch in range(4):
-        order, _ = training.epoch_order(jax.random.fold_in(order_key, epoch), task.train, num_steps, CONFIG.batch_size)
+        order, _ = epoch_order(jax.random.fold_in(order_key, epoch), task.train, num_steps, CONFIG.batch_size)
         losses, counts = [], []
         for indices in np.asarray(order):
             (loss, count), gradients = gradients_of(network, task.train.images[0, indices], task.train.labels[indices])
@@ -168,7 +172,7 @@ def test_training_is_a_plain_loop_over_a_static_network(curves, task):
             step += 1
         np.testing.assert_allclose(curves.loss[0, 2, epoch], np.mean(losses), rtol=3e-5)
         assert curves.train[0, 2, epoch] == sum(counts)
-        for number, indices in enumerate(np.asarray(order)[: training.STATISTICS_BATCHES]):
+        for number, indices in enumerate(np.asarray(order)[: loop.STATISTICS_BATCHES]):
             add_statistics(network, task.train.images[0, indices], number / (number + 1))
         correct = (classify(network, task.validation.images[0]) == task.validation.labels).sum()
         assert curves.validation[0, 2, epoch] == int(correct)
@@ -176,11 +180,9 @@ def test_training_is_a_plain_loop_over_a_static_network(curves, task):
 
 def test_the_final_statistics_are_means_over_the_first_batches_of_the_last_epoch(task):
     network, _ = fit(SMALL, ARCHS[0], task, CONFIG, seed=1)
-    _, order_key = jax.random.split(training.training_key(jnp.asarray(network.arch), 1))
+    _, order_key = jax.random.split(training_key(jnp.asarray(network.arch), 1))
     last_key = jax.random.fold_in(order_key, CONFIG.num_epochs - 1)
-    order, _ = training.epoch_order(
-        last_key, task.train, len(task.train.labels) // CONFIG.batch_size, CONFIG.batch_size
-    )
+    order, _ = epoch_order(last_key, task.train, len(task.train.labels) // CONFIG.batch_size, CONFIG.batch_size)
 
     @nnx.jit
     def statistics_of(network, images):
@@ -201,7 +203,7 @@ def test_an_epoch_shows_each_image_at_most_once_in_views_of_equal_chance():
     split = Split(np.zeros((3, 103, 1, 1, 1), np.float32), np.zeros(103, np.int32))
     seen = []
     for number in range(20):
-        indices, views = training.epoch_order(jax.random.key(number), split, 10, 10)
+        indices, views = epoch_order(jax.random.key(number), split, 10, 10)
         assert indices.shape == views.shape == (10, 10)
         assert len(np.unique(indices)) == 100
         assert 0 <= indices.min() <= indices.max() < 103
@@ -220,18 +222,18 @@ def test_every_view_of_every_image_is_counted_once(num_images):
     def network(images, arch):  # reads the label from the image
         return jax.nn.one_hot(images[:, 0, 0, 0].astype(int), 3)
 
-    count = training._num_correct(network, None, Split(jnp.asarray(images), jnp.asarray(labels)))
+    count = loop._num_correct(network, None, Split(jnp.asarray(images), jnp.asarray(labels)))
     assert int(count) == (~wrong).sum()
 
 
 def test_training_keys_depend_on_architecture_and_seed():
     keys = [
-        jax.random.key_data(training.training_key(arch, seed)).tolist()
+        jax.random.key_data(training_key(arch, seed)).tolist()
         for arch in ([0, 0, 1], [0, 1, 0], [1, 0, 0], [1, 1, 1])
         for seed in (0, 1)
     ]
     assert len({tuple(key) for key in keys}) == 8
-    again = jax.jit(training.training_key)(jnp.asarray([1, 1, 1]), 1)
+    again = jax.jit(training_key)(jnp.asarray([1, 1, 1]), 1)
     assert jax.random.key_data(again).tolist() == keys[-1]
 
 

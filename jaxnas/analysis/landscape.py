@@ -15,10 +15,10 @@ import math
 import numpy as np
 
 from jaxnas.analysis import reliability
-from jaxnas.benchmark import TableBenchmark
+from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.spaces.base import cardinalities, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
-from jaxnas.table import Table
+from jaxnas.tables.table import Table
 
 NUM_BINS = 100
 NUM_LAGS = 20

@@ -4,11 +4,12 @@ trial.
 
 import numpy as np
 
-from jaxnas.analysis import pareto
+from jaxnas.analysis import fronts
+from jaxnas.analysis.incumbents import incumbent_scores
 from jaxnas.analysis.pairs import not_separated_from, pairwise
+from jaxnas.analysis.regret import at_budgets, regret
 from jaxnas.analysis.statistics import LEVEL, bootstrap_interval, mean_ranks, probability_best
-from jaxnas.analysis.trajectory import at_budgets, incumbent_scores, incumbents, regret
-from jaxnas.simulation import Trials
+from jaxnas.simulation.trials import Trials
 
 NUM_FRONTS = 24
 
@@ -83,10 +84,10 @@ def summarize_fronts(trials: dict[str, Trials], bench, size: str) -> dict:
     """
     num_trials = next(iter(trials.values())).observation.score.shape[1]
     points = np.unique(np.geomspace(1, num_trials, NUM_FRONTS).round().astype(int))
-    true = pareto.true_front(bench, size)[:, None]
+    true = fronts.true_front(bench, size)[:, None]
     found = {}
     for name, each in trials.items():
-        volumes, distances = pareto.front_quality(each, bench, size, points)
+        volumes, distances = fronts.front_quality(each, bench, size, points)
         low, high = bootstrap_interval(volumes)
         median = np.argsort(volumes[:, -1])[len(volumes) // 2]
         found[name] = {
@@ -103,31 +104,9 @@ def summarize_fronts(trials: dict[str, Trials], bench, size: str) -> dict:
 def _front_of_run(trials: Trials, run: int, bench, size: str) -> list:
     archs, scores = np.asarray(trials.query.arch)[run], np.asarray(trials.observation.score)[run]
     sizes, test = bench.sizes(size, archs), bench.test_scores(archs)
-    chosen = np.flatnonzero(pareto.on_front(scores, sizes))
+    chosen = np.flatnonzero(fronts.on_front(scores, sizes))
     chosen = chosen[np.argsort(sizes[chosen])]
     return np.stack([sizes[chosen], test[chosen]], axis=1).tolist()
-
-
-def summary(trials: dict[str, Trials], bench):
-    """Returns a pandas frame with a row for each strategy, best first, all in percent but the rank.
-
-    Columns: `regret` after the last trial on test (searches saw validation only), `low` and `high`, its 95 %
-    bootstrap interval over runs; `test` and `validation`, the mean scores of the architectures found; `rank`, the mean
-    rank.
-    """
-    import pandas as pd
-
-    results = summarize(trials, bench)["strategies"]
-    rows = {}
-    for name, result in sorted(results.items(), key=lambda item: item[1]["mean_rank"]):
-        ends = {
-            column: result[f"regret_{key}"][-1]
-            for column, key in (("regret", "mean"), ("low", "ci_low"), ("high", "ci_high"))
-        }
-        scores = {"test": result["final_test_mean"], "validation": result["final_validation_mean"]}
-        rows[name] = {column: round(100 * value, 3) for column, value in (ends | scores).items()}
-        rows[name]["rank"] = round(result["mean_rank"], 2)
-    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def regret_text(result: dict, position: int, by: str = "") -> str:
@@ -144,33 +123,3 @@ def separation_text(result: dict) -> str:
     best = min(result["strategies"], key=lambda name: result["strategies"][name]["mean_rank"])
     near = not_separated_from(best, result["pairwise"])
     return f"Not separated from the best, {best}, at {100 * LEVEL:g} % (Holm): {', '.join(near) or 'none'}."
-
-
-def to_frame(trials: Trials, bench):
-    """Returns a pandas frame with a row for each trial of each run.
-
-    Columns: run, trial, architecture (string), epochs, validation (the score told), seed, cost, total_cost, incumbent
-    (number of a trial), and on benchmarks with a known optimum test_regret.
-    """
-    import pandas as pd
-
-    archs = np.asarray(trials.query.arch)
-    num_runs, num_trials = archs.shape[:2]
-    distinct, position = np.unique(archs.reshape(-1, archs.shape[-1]), axis=0, return_inverse=True)
-    space = bench.space if archs.shape[-1] == len(bench.space.decisions) else bench.space.enumerated()
-    strings = np.asarray([space.to_str(arch) for arch in distinct], object)
-    cost = np.asarray(trials.observation.cost)
-    columns = {
-        "run": np.repeat(np.arange(num_runs), num_trials),
-        "trial": np.tile(np.arange(num_trials), num_runs),
-        "architecture": strings[position.reshape(-1)],
-        "epochs": np.asarray(bench.fidelities)[np.asarray(trials.query.fidelity)].reshape(-1),
-        "validation": np.asarray(trials.observation.score).reshape(-1),
-        "seed": np.asarray(trials.observation.seed).reshape(-1),
-        "cost": cost.reshape(-1),
-        "total_cost": np.cumsum(cost, axis=1).reshape(-1),
-        "incumbent": incumbents(trials).reshape(-1),
-    }
-    if bench.optimum is not None:
-        columns["test_regret"] = regret(trials, bench).reshape(-1)
-    return pd.DataFrame(columns)

@@ -1,1 +1,1 @@
-"""Reports of a comparison: terminal table, figures, one self-contained page, `summary.json`, `trials.npz`."""
+"""Reports: pages, figures and tables for readers."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas.report import gallery, page
+from jaxnas.report.figures import gallery
+from jaxnas.report.page import page
 from jaxnas.report.tables import write_tables
 
 SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.html"

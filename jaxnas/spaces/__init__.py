@@ -1,1 +1,1 @@
-"""Search spaces: which architectures exist. A new one is one file and one line in `jaxnas.catalog`."""
+"""Search spaces: which architectures exist, one folder a kind."""

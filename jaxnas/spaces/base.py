@@ -4,7 +4,6 @@ A space has a `name` and `decisions`, and the methods of `SearchSpace`. Methods 
 `jax.vmap` gives batches.
 """
 
-import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -215,11 +214,3 @@ def decode(arch: jax.Array, decisions: tuple[Decision, ...]) -> dict:
         decision.name: decision.values[choice]
         for decision, choice in zip(decisions, checked(arch, decisions), strict=True)
     }
-
-
-def unknown_name(kind: str, name: str, known) -> ValueError:
-    """Returns the error for a name that is not among the known ones, with the nearest of them."""
-    known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
-    hint = f"; did you mean {' or '.join(near)}?" if near else "."
-    return ValueError(f"Expected {kind} of {', '.join(known)}, got {name!r}{hint}")

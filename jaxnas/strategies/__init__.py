@@ -1,1 +1,1 @@
-"""Search strategies. They know spaces, not benchmarks. A new one is one file and one line in `jaxnas.catalog`."""
+"""Search strategies: what to evaluate next. A file bears the name of its strategy."""

@@ -1,6 +1,6 @@
 """What a strategy is: pure functions that say what to evaluate next, and are told the outcome."""
 
-import math
+import inspect
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -79,27 +79,16 @@ def best_of(scores: jax.Array, members: jax.Array) -> jax.Array:
     return look_up(members, jnp.argmax(look_up(scores, members)))
 
 
-def checked_size(name: str, value: int, smallest: int = 1) -> int:
-    """Returns a hyperparameter that is an int of at least `smallest`. Raises ValueError otherwise."""
-    if not isinstance(value, int) or value < smallest:
-        raise ValueError(f"Expected {name} to be an int of at least {smallest}, got {value!r}.")
-    return value
+def asks_for(factory: Callable, name: str) -> bool:
+    """Returns whether a factory of strategies has an argument of that name."""
+    return name in inspect.signature(factory).parameters
 
 
-def checked_function(name: str, value: Callable) -> Callable:
-    """Returns a hyperparameter that is a function. Raises ValueError otherwise."""
-    if not callable(value):
-        raise ValueError(f"Expected {name} to be a function, got {value!r}.")
-    return value
+def strategy_for(factory: Callable, bench, size: str = "parameters"):
+    """Returns the strategy that a factory makes for a benchmark, given what its arguments ask for.
 
-
-def checked_number(
-    name: str, value: float, *, above: float = -math.inf, at_least: float = -math.inf, at_most: float = math.inf
-) -> float:
-    """Returns a hyperparameter that is a finite number within bounds. Raises ValueError otherwise."""
-    number = isinstance(value, int | float) and math.isfinite(value)
-    if not number or not (above < value <= at_most and at_least <= value):
-        bounds = {"above": above, "of at least": at_least, "of at most": at_most}
-        text = " and ".join(f"{word} {bound}" for word, bound in bounds.items() if math.isfinite(bound))
-        raise ValueError(f"Expected {name} to be a number {text}, got {value!r}.")
-    return value
+    Every factory is given the space. One with an argument `fidelities` is given those of the benchmark, a tuple, and
+    one with `size` the function `bench.size(size)`.
+    """
+    offered = {"fidelities": lambda: bench.fidelities, "size": lambda: bench.size(size)}
+    return factory(bench.space, **{name: offer() for name, offer in offered.items() if asks_for(factory, name)})

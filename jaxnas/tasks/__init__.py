@@ -1,1 +1,1 @@
-"""Tasks: data sets with fixed splits and their metric. A new one is one file and one line in `jaxnas.catalog`."""
+"""Tasks: what is learned."""

@@ -1,0 +1,54 @@
+"""The best cells of a table, drawn, and how often searches ended on them."""
+
+import numpy as np
+
+from jaxnas.analysis.incumbents import NONE_YET, incumbents
+from jaxnas.simulation.trials import Trials
+from jaxnas.spaces.cells import drawing
+
+NUM_CELLS = 6
+
+
+def best_cells(trials: dict[str, Trials], bench) -> list[dict]:
+    """Returns the best classes of cells of a table, best first, as the key `cells` of `summary.json`.
+
+    They are the best by mean validation score at the last fidelity. For each: `architecture` (string of the class's
+    representative), `row`, `validation` and `test` (mean scores), `parameters` and `flops` where the table has them,
+    `drawing` (SVG), and `found_by`, the share of the runs of each strategy whose last incumbent is of the class.
+
+    Args:
+        trials: the `Trials` of each strategy.
+        bench: a `TableBenchmark`, or an `ObjectiveBenchmark`, of a space whose architectures are cells.
+    """
+    table = bench.table
+    representatives = table.representatives.astype(np.int64)
+    validation = bench.validation_scores(representatives[:, None])
+    ended = {name: _final_classes(each, bench) for name, each in trials.items()}
+    best = np.argsort(-np.where(np.isnan(validation), -np.inf, validation), kind="stable")[:NUM_CELLS]
+    return [
+        _describe(bench, number, float(validation[number]))
+        | {"found_by": {name: float((classes == number).mean()) for name, classes in ended.items()}}
+        for number in best
+    ]
+
+
+def _final_classes(trials: Trials, bench) -> np.ndarray:
+    """Returns the class of the incumbent after the last trial of each run, int[runs]; -1 where there is none."""
+    last = incumbents(trials)[:, -1]
+    archs = np.asarray(trials.query.arch)[np.arange(len(last)), np.maximum(last, 0)]
+    return np.where(last == NONE_YET, NONE_YET, bench.table.class_of[bench.rows(archs)])
+
+
+def _describe(bench, number: int, validation: float) -> dict:
+    table, space = bench.table, bench.space
+    row = int(table.representatives[number])
+    arch = np.asarray(space.arch_at(row))
+    sizes = {name: getattr(table, f"num_{name}") for name in ("parameters", "flops")}
+    return {
+        "architecture": space.to_str(arch),
+        "row": row,
+        "validation": validation,
+        "test": float(bench.test_scores(np.asarray([[row]]))[0]),
+        **{name: int(values[number]) for name, values in sizes.items() if values is not None},
+        "drawing": drawing.draw(space.graph(arch), [operation.name for operation in space.operations]),
+    }

@@ -1,0 +1,1 @@
+"""Benchmarks: what a search may query, and what only reports read."""

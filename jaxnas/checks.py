@@ -1,0 +1,43 @@
+"""Search spaces over independent decisions, and the arithmetic on `int32[D]` that every space shares.
+
+A space has a `name` and `decisions`, and the methods of `SearchSpace`. Methods take and return single architectures;
+`jax.vmap` gives batches.
+"""
+
+import difflib
+import math
+from collections.abc import Callable
+
+
+def unknown_name(kind: str, name: str, known) -> ValueError:
+    """Returns the error for a name that is not among the known ones, with the nearest of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+    hint = f"; did you mean {' or '.join(near)}?" if near else "."
+    return ValueError(f"Expected {kind} of {', '.join(known)}, got {name!r}{hint}")
+
+
+def checked_size(name: str, value: int, smallest: int = 1) -> int:
+    """Returns a hyperparameter that is an int of at least `smallest`. Raises ValueError otherwise."""
+    if not isinstance(value, int) or value < smallest:
+        raise ValueError(f"Expected {name} to be an int of at least {smallest}, got {value!r}.")
+    return value
+
+
+def checked_function(name: str, value: Callable) -> Callable:
+    """Returns a hyperparameter that is a function. Raises ValueError otherwise."""
+    if not callable(value):
+        raise ValueError(f"Expected {name} to be a function, got {value!r}.")
+    return value
+
+
+def checked_number(
+    name: str, value: float, *, above: float = -math.inf, at_least: float = -math.inf, at_most: float = math.inf
+) -> float:
+    """Returns a hyperparameter that is a finite number within bounds. Raises ValueError otherwise."""
+    number = isinstance(value, int | float) and math.isfinite(value)
+    if not number or not (above < value <= at_most and at_least <= value):
+        bounds = {"above": above, "of at least": at_least, "of at most": at_most}
+        text = " and ".join(f"{word} {bound}" for word, bound in bounds.items() if math.isfinite(bound))
+        raise ValueError(f"Expected {name} to be a number {text}, got {value!r}.")
+    return value

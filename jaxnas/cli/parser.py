@@ -1,0 +1,159 @@
+"""The command line: `jaxnas COMMAND ...`. Commands are in `jaxnas.cli`, which loads only when one runs."""
+
+import argparse
+import re
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that reports wrong usage in one line."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: {message[0].upper()}{message[1:]} (see {self.prog} --help)\n")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
+    return int(text)
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, got {text!r}")
+    return int(text)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise argparse.ArgumentTypeError(f"expected i/N with i from 1 to N, got {text!r}")
+    return int(number), int(count)
+
+
+def _table_id(text: str) -> str:
+    if not re.fullmatch(r"\w[\w.-]*", text):
+        raise argparse.ArgumentTypeError(f"expected an identifier of letters, digits, dots and dashes, got {text!r}")
+    return text
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="jaxnas", description="A research benchmark suite for neural architecture search in JAX.")
+    parser.add_argument("--version", action="store_true", help="print the version")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for name, (text, add_options) in _COMMANDS.items():
+        add_options(commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}."))
+    return parser
+
+
+def _add_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--benchmark",
+        metavar="ID,ID,..",
+        help="tables: identifiers or folders (default: the most informative that ships)",
+    )
+    parser.add_argument(
+        "--strategies",
+        metavar="a,b,file.py:mine",
+        help="names, functions in files, or all (default: the fast ones for the objective)",
+    )
+    parser.add_argument(
+        "--objective",
+        default="accuracy",
+        metavar="O",
+        help="accuracy (default); accuracy,flops or accuracy,parameters: two objectives; accuracy-1e-6*flops",
+    )
+    parser.add_argument(
+        "--runs", type=_count, default=1000, metavar="N", help="independent runs of each strategy (default 1000)"
+    )
+    parser.add_argument("--trials", type=_count, default=300, metavar="N", help="trials of a run (default 300)")
+    parser.add_argument(
+        "--until-decided",
+        action="store_true",
+        help="of each strategy only as many runs, --runs at most, as separate it from all others",
+    )
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    parser.add_argument("--out", default="jaxnas-results", metavar="DIR", help="default jaxnas-results")
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    _add_space_and_task(parser)
+    parser.add_argument("--strategy", required=True, metavar="X", help="a name, or file.py:NAME")
+    parser.add_argument("--trials", type=_count, required=True, metavar="N", help="architectures to train")
+    parser.add_argument(
+        "--objective",
+        default="accuracy",
+        metavar="O",
+        help="accuracy (default); accuracy-1e-6*parameters or accuracy-1e-6*flops: less a weighted size",
+    )
+    parser.add_argument(
+        "--epochs", type=_count, metavar="N", help="epochs of a training (default 10, of perceptrons 30)"
+    )
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
+
+
+def _add_build(parser: argparse.ArgumentParser) -> None:
+    _add_space_and_task(parser)
+    parser.add_argument(
+        "--limit", type=_count, metavar="N", help="train only a random sample of N classes of architectures"
+    )
+    parser.add_argument(
+        "--seeds", type=_count, default=1, metavar="K", help="trainings of each architecture (default 1)"
+    )
+    parser.add_argument(
+        "--epochs", type=_count, metavar="N", help="epochs of a training (default 10, of perceptrons 30)"
+    )
+    parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one a core)")
+    parser.add_argument(
+        "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"
+    )
+    parser.add_argument(
+        "--id", type=_table_id, metavar="ID", help="how the table is called (default SPACE-TASK-v0, a preview)"
+    )
+    parser.add_argument("--out", metavar="DIR", help="default jaxnas-tables/ID")
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="an identifier or a folder")
+    parser.add_argument(
+        "--sample", type=_natural, default=0, metavar="N", help="classes to train again (default 0: hashes only)"
+    )
+
+
+def _add_show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("arch", metavar="ARCH", help="a string as the space writes it, or its row number")
+    parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
+    parser.add_argument(
+        "--task", default="shifted-digits", metavar="T", help="whose images the network is for (default shifted-digits)"
+    )
+    parser.add_argument("--out", metavar="FILE.svg", help="where to draw the cell")
+
+
+def _add_explore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="an identifier or a folder")
+    parser.add_argument("--out", metavar="FILE.html", help="default ID.html")
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="what `jaxnas compare --out DIR` wrote")
+
+
+def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
+    parser.add_argument("--task", required=True, metavar="T", help="a name, file.py:NAME, or file.npz with X, y")
+
+
+_COMMANDS = {
+    "list": ("list spaces, tasks, strategies and tables", _add_list),
+    "compare": ("compare strategies on tables; writes a report", _add_compare),
+    "search": ("search by really training; goes on when run again", _add_search),
+    "build": ("train a whole space on a task into a table; goes on when run again", _add_build),
+    "verify": ("check a table against its hashes, and a sample of it by training it again", _add_verify),
+    "show": ("describe an architecture and draw its cell", _add_show),
+    "explore": ("write a page to explore a table with", _add_explore),
+    "report": ("write the page of a comparison again", _add_report),
+}

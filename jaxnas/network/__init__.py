@@ -1,1 +1,0 @@
-"""Networks: the architectures of a space as one Flax module."""

@@ -1,0 +1,1 @@
+"""Predictors: guessing a score without full training."""

@@ -1,0 +1,237 @@
+"""The table explorer: one page, without a network, on which every class of a table is a point."""
+
+import base64
+import gzip
+import itertools
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from jaxnas import __version__
+from jaxnas.report.bibliography import bibtex
+from jaxnas.report.page.page import embedded, render
+from jaxnas.spaces.base import arch_at, radix_weights
+from jaxnas.spaces.cells.operations.base import ZERO
+from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.spaces.enumerated import neighbor_table
+from jaxnas.tables.table import Table
+
+MAX_CURVE_BYTES = 2_000_000
+"""Curves of more bytes than this are thinned to fewer epochs, so that the page stays small."""
+
+_NUM_CHECKED = 500
+
+
+def write_explorer(table: Table, space, path: str | os.PathLike, command: str = "") -> Path:
+    """Writes the explorer of a table, and returns its path.
+
+    Args:
+        table: a table, complete or not; classes that were not trained are not drawn.
+        space: its search space.
+        path: the page, one HTML file.
+        command: the command line that made it, for the page's section on its numbers.
+    """
+    arrays = arrays_of(table, space)
+    layout, data = packed(arrays)
+    facts = {**facts_of(table, space), "arrays": layout}
+    cited = {"benchmark": table.id, "space": space.name, "strategies": (), "versions": {"jaxnas": __version__}}
+    cited |= {"content_hash": table.manifest.get("content_hash")}
+    html = render(
+        "explorer.html",
+        facts=facts,
+        embedded_facts=embedded(facts),
+        data=data,
+        manifest=table.manifest,
+        sizes=[name for name in ("parameters", "flops") if name in arrays],
+        command=command,
+        version=__version__,
+        bibtex=bibtex([cited]),
+    )
+    path = Path(path)
+    path.write_text(html, encoding="utf-8")
+    return path
+
+
+def facts_of(table: Table, space) -> dict:
+    """Returns what the page's script must know beside the arrays: the space, the metric, the epochs, as JSON values."""
+    metric, fidelities = table.manifest["metric"], table.fidelities
+    return {
+        "id": table.id,
+        "space": table.manifest["space"]["name"],
+        "decisions": table.manifest["space"]["decisions"],
+        "weights": radix_weights(space.decisions).tolist(),
+        "metric": metric["name"],
+        "percent": metric["unit"] == "proportion",
+        "denominators": metric["denominators"],
+        "seeds": table.manifest["seeds"],
+        "fidelities": [fidelities[position] for position in _shown_fidelities(table)],
+        "num_fidelities": len(fidelities),
+        "num_architectures": table.num_architectures,
+        "num_classes": len(table.representatives),
+        "num_trained": int(table.trained.sum()),
+        "cell": _cell(space),
+        "text_pieces": text_pieces(space),
+    }
+
+
+def arrays_of(table: Table, space) -> dict[str, np.ndarray]:
+    """Returns the arrays of the page by name; those that the script can compute itself are left out.
+
+    `validation` [G, S, F'], `test` [G, S] at the last epoch; `class_of` [A] and `representatives` [G] where classes
+    have several members; `parameters`, `flops` [G] where known; `neighbors` [A, K] and `degrees` [A] where neighbours
+    are not all changes of one decision; `texts` and `decoded`, lines of UTF-8, where architectures are not written by
+    `text_pieces`, or decoded to other names than those of the decisions.
+    """
+    arrays = {
+        "validation": _stored(table, "validation", _shown_fidelities(table)),
+        "test": _stored(table, "test", [-1]),
+    }
+    if len(table.representatives) < table.num_architectures:
+        arrays |= {"class_of": _smallest(table.class_of), "representatives": _smallest(table.representatives)}
+    for name in ("parameters", "flops"):
+        sizes = getattr(table, f"num_{name}")
+        if sizes is not None:
+            arrays[name] = _smallest(sizes)
+    rows, degrees = neighbor_table(space)
+    if not _are_single_changes(rows, degrees, space):
+        arrays |= {"neighbors": _smallest(rows), "degrees": _smallest(degrees)}
+    if text_pieces(space) is None:
+        arrays["texts"] = _lines(space.to_str(arch) for arch in _all_archs(space))
+    if not _decodes_plainly(space):
+        arrays["decoded"] = _lines(json.dumps(_readable(space.decode(arch))) for arch in _all_archs(space))
+    return arrays
+
+
+def packed(arrays: dict[str, np.ndarray]) -> tuple[list[dict], str]:
+    """Returns where each array lies in the bytes (name, type, offset, length) and the bytes, gzip in base64.
+
+    Numbers are little-endian; each array begins at a multiple of eight bytes.
+    """
+    layout, parts, offset = [], [], 0
+    for name, array in arrays.items():
+        data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+        layout.append({"name": name, "type": array.dtype.name, "offset": offset, "length": array.size})
+        padding = -len(data) % 8
+        parts += [data, bytes(padding)]
+        offset += len(data) + padding
+    return layout, base64.b64encode(gzip.compress(b"".join(parts), 6, mtime=0)).decode()
+
+
+def _shown_fidelities(table: Table) -> list[int]:
+    """Returns the positions of the epochs whose scores go into the page: all, or evenly spaced ones with the last."""
+    num_classes, num_seeds, num_fidelities = table.validation.shape
+    bytes_of_epoch = num_classes * num_seeds * (2 if np.issubdtype(table.validation.dtype, np.integer) else 4)
+    num_shown = max(2, min(num_fidelities, MAX_CURVE_BYTES // bytes_of_epoch))
+    return np.unique(np.linspace(0, num_fidelities - 1, num_shown).round().astype(int)).tolist()
+
+
+def _stored(table: Table, split: str, positions: list[int]) -> np.ndarray:
+    """Returns the counts or metric values of a split as the table has them, [G, S, len(positions)].
+
+    Where there is none: the type's largest integer, or NaN.
+    """
+    values, succeeded = getattr(table, split)[:, :, positions], table.succeeded()[:, :, positions]
+    if not np.issubdtype(values.dtype, np.integer):
+        return np.where(succeeded, values, np.nan).astype(np.float32)
+    kind = np.uint16 if values.max(initial=0) < np.iinfo(np.uint16).max else np.uint32
+    return np.where(succeeded, values, np.iinfo(kind).max).astype(kind)
+
+
+def _smallest(values: np.ndarray) -> np.ndarray:
+    """Returns whole numbers in the smallest type that the script reads them from."""
+    largest = values.max(initial=0)
+    kind = next((kind for kind in (np.uint16, np.uint32) if largest <= np.iinfo(kind).max), np.float64)
+    return values.astype(kind)
+
+
+def _lines(texts) -> np.ndarray:
+    return np.frombuffer("\n".join(texts).encode(), np.uint8)
+
+
+def _readable(value):
+    """Returns a decoded value with texts for numbers, as Python writes them."""
+    if isinstance(value, dict):
+        return {str(name): _readable(each) for name, each in value.items()}
+    return [str(each) for each in value] if isinstance(value, list | tuple) else str(value)
+
+
+def _all_archs(space) -> np.ndarray:
+    return np.asarray(arch_at(np.arange(space.num_architectures), space.decisions))
+
+
+def _some_archs(space) -> np.ndarray:
+    """Returns architectures of evenly spaced rows, an odd number of rows apart so that every decision varies."""
+    step = space.num_architectures // _NUM_CHECKED | 1
+    return np.asarray(arch_at(np.arange(0, space.num_architectures, step), space.decisions))
+
+
+def _are_single_changes(rows: np.ndarray, degrees: np.ndarray, space) -> bool:
+    """Returns whether every architecture's neighbours are all those that differ in one decision."""
+    weights = radix_weights(space.decisions)
+    sizes = [len(decision.values) for decision in space.decisions]
+    if (degrees != sum(size - 1 for size in sizes)).any():
+        return False
+    own, expected = np.arange(len(rows))[:, None], []
+    for weight, size in zip(weights, sizes, strict=True):
+        choice = own // weight % size
+        expected.append(own + ((choice + np.arange(1, size)) % size - choice) * weight)
+    return np.array_equal(np.sort(rows, 1), np.sort(np.concatenate(expected, 1), 1))
+
+
+def _decodes_plainly(space) -> bool:
+    """Returns whether `decode` gives each decision's value by the decision's name."""
+    return all(
+        {str(name): str(value) for name, value in space.decode(arch).items()}
+        == {decision.name: str(decision.values[choice]) for decision, choice in zip(space.decisions, arch, strict=True)}
+        for arch in _some_archs(space)
+    )
+
+
+def _cell(space) -> dict | None:
+    """Returns what it takes to draw a cell: edges in the order of the decisions, and which operations pass nothing."""
+    if not isinstance(space, CellSpace):
+        return None
+    zero = [operation.name for operation in space.operations if operation.role == ZERO]
+    return {"num_nodes": space.num_nodes, "edges": [list(edge) for edge in space.edges], "zero": zero}
+
+
+def text_pieces(space) -> dict | None:
+    """Returns how architectures are written, `{"between": [D + 1], "choices": [D][values]}`.
+
+    An architecture's string is then between[0] + choices[0][arch[0]] + between[1] + ... + between[D]. None where the
+    space writes its architectures in another way.
+    """
+    num_decisions = len(space.decisions)
+    first = space.to_str(np.zeros(num_decisions, int))
+    between, choices, end = [], [], 0
+    for number, decision in enumerate(space.decisions):
+        texts = [space.to_str(np.eye(num_decisions, dtype=int)[number] * c) for c in range(len(decision.values))]
+        if len(set(texts)) == 1:
+            between.append("")
+            choices.append([""] * len(texts))
+            continue
+        start = _num_shared(texts)
+        if start < end:
+            return None
+        rest = _num_shared([text[start:][::-1] for text in texts])
+        between.append(first[end:start])
+        choices.append([text[start : len(text) - rest] for text in texts])
+        end = len(first) - rest
+    pieces = {"between": [*between, first[end:]], "choices": choices}
+    written = all(space.to_str(arch) == _join(pieces, arch) for arch in _some_archs(space))
+    return pieces if written else None
+
+
+def _num_shared(texts: list[str]) -> int:
+    """Returns how many first characters the texts have in common."""
+    return sum(1 for _ in itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False)))
+
+
+def _join(pieces: dict, arch: np.ndarray) -> str:
+    parts = [
+        before + texts[choice]
+        for before, texts, choice in zip(pieces["between"], pieces["choices"], arch, strict=False)
+    ]
+    return "".join(parts) + pieces["between"][-1]

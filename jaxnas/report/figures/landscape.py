@@ -1,0 +1,138 @@
+"""Figures of a landscape (`jaxnas.analysis.landscape`), in the style of the other figures.
+
+Every function takes the dictionary of `summary.json`, and draws what stands under its key `landscape`.
+"""
+
+import numpy as np
+
+from jaxnas.report.figures.style import COLORS, PAGE, legend_below, new_figure, styled
+
+_LINEAR = ("linear", "linear")
+
+
+@styled
+def score_distribution(result: dict):
+    """Returns the figure of the shares of architectures by their score, on validation and on test."""
+    figure, axes = new_figure(_score(result), "architectures (%)", ("linear", "log"))
+    looks = {
+        "validation": {"color": COLORS[0], "alpha": 0.35, "fill": True},
+        "test": {"color": COLORS[1], "linewidth": 0.8},
+    }
+    for split, look in looks.items():
+        found = result["landscape"]["scores"][split]
+        shares = 100 * np.asarray(found["counts"]) / np.sum(found["counts"])
+        axes.stairs(shares, 100 * np.asarray(found["edges"]), label=split, **look)
+    legend_below(figure, axes)
+    return figure
+
+
+@styled
+def fitness_distance(result: dict):
+    """Returns the figure of the mean score over the distance to the nearest global optimum."""
+    found = result["landscape"]["fitness_distance"]
+    figure, axes = new_figure("moves to the best architecture\n(how many architectures)", _score(result), _LINEAR)
+    axes.plot(found["distances"], 100 * np.asarray(found["means"]), color=COLORS[0], marker="o")
+    labels = [f"{distance}\n({count:,})" for distance, count in zip(found["distances"], found["counts"], strict=True)]
+    axes.set_xticks(found["distances"], labels)
+    if found["correlation"] is not None:
+        _note(axes, f"correlation {found['correlation']:.2f}")
+    return figure
+
+
+@styled
+def walk_autocorrelation(result: dict):
+    """Returns the figure of the autocorrelation of scores along random walks."""
+    found = result["landscape"]["autocorrelation"]
+    figure, axes = new_figure("moves of a random walk", "autocorrelation of the score", _LINEAR)
+    axes.plot(found["lags"], np.asarray(found["values"], float), color=COLORS[0], marker="o")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if found["correlation_length"] is not None:
+        _note(axes, f"correlation length {found['correlation_length']:.2f}")
+    return figure
+
+
+@styled
+def fidelity_correlation(result: dict):
+    """Returns the figure of the rank correlation of each fidelity with the last."""
+    found = result["landscape"]["fidelities"]
+    figure, axes = new_figure("epochs", "Spearman correlation\nwith the last epoch", _LINEAR)
+    axes.plot(found["values"], np.asarray(found["spearman_with_last"], float), color=COLORS[0], marker="o")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+@styled
+def decision_effects(result: dict):
+    """Returns the figure of what each value of each decision adds to the mean score, and of the shares in its variance.
+
+    In the square, the diagonal holds the share of each decision alone, the rest those of the interactions of pairs.
+    """
+    from matplotlib.figure import Figure
+
+    effects = result["landscape"]["effects"]
+    num_rows = len(effects["decisions"])
+    figure = Figure((PAGE, max(1.9, 0.9 + 0.24 * num_rows)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
+    _draw_values(left, effects["decisions"])
+    _draw_shares(right, effects)
+    return figure
+
+
+def _draw_values(axes, decisions: list) -> None:
+    width = max(len(each["values"]) for each in decisions)
+    means = np.full((len(decisions), width), np.nan)
+    for row, each in enumerate(decisions):
+        means[row, : len(each["values"])] = [100 * value["mean"] for value in each["values"]]
+    names = [[value["value"] for value in each["values"]] for each in decisions]
+    shared = all(each == names[0] for each in names)
+    reach = np.nanmax(np.abs(means)) or 1
+    texts = {}
+    for row, column in zip(*np.nonzero(np.isfinite(means)), strict=True):
+        text = f"{means[row, column].round(1) + 0.0:+.1f}"  # no minus before a zero
+        texts[row, column] = text if shared else f"{names[row][column]}\n{text}"
+    _draw_cells(axes, means, texts, cmap="PuOr_r", vmin=-reach, vmax=reach)
+    _name_ticks(axes, names[0] if shared else [], [each["name"] for each in decisions])
+    axes.set_xlabel("mean score, less that of all (percentage points)")
+
+
+def _draw_shares(axes, effects: dict) -> None:
+    names = [each["name"] for each in effects["decisions"]]
+    shares = np.full((len(names), len(names)), np.nan)
+    np.fill_diagonal(shares, [100 * each["share"] for each in effects["decisions"]])
+    for each in effects["interactions"]:
+        first, second = sorted((names.index(each["first"]), names.index(each["second"])))
+        shares[second, first] = 100 * each["share"]
+    texts = {cell: f"{shares[cell]:.1f}" for cell in zip(*np.nonzero(np.isfinite(shares)), strict=True)}
+    _draw_cells(axes, shares, texts, cmap="Blues", vmin=0, vmax=np.nanmax(shares) or 1)
+    _name_ticks(axes, names, names)
+    axes.set_xlabel("share of the variance (%)")
+    higher = f"three and more\ndecisions: {100 * effects['higher_order_share']:.1f}"
+    axes.text(0.98, 0.98, higher, ha="right", va="top", transform=axes.transAxes)
+
+
+def _draw_cells(axes, values: np.ndarray, texts: dict, **colors) -> None:
+    """Draws a matrix of colours with texts in its cells, as vectors; NaN stays blank."""
+    axes.pcolormesh(values, edgecolors="white", linewidth=0.5, **colors)
+    axes.invert_yaxis()
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    dark = 0.6 * colors["vmax"]
+    for (row, column), text in texts.items():
+        color = "white" if abs(values[row, column]) > dark else "black"
+        size = 6 if "\n" not in text else 5
+        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size, color=color)
+
+
+def _name_ticks(axes, below: list[str], left: list[str]) -> None:
+    axes.set_xticks(np.arange(len(below)) + 0.5, below, rotation=20, ha="right", rotation_mode="anchor")
+    axes.set_yticks(np.arange(len(left)) + 0.5, left)
+
+
+def _score(result: dict) -> str:
+    what = "accuracy" if result.get("objective", "accuracy") == "accuracy" else "accuracy less the weighted size"
+    return f"{what} (%)"
+
+
+def _note(axes, text: str) -> None:
+    axes.text(0.98, 0.95, text, ha="right", va="top", transform=axes.transAxes)

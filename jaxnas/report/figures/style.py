@@ -1,0 +1,109 @@
+"""Figures of a comparison, in one style, as Matplotlib figures that fit the columns of a paper.
+
+Every function takes the dictionary of `summary.json`. No figure has a title: its caption says what it shows.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+COLUMN, PAGE = 3.3, 6.9
+"""Widths in inches, of one column and of a page of two."""
+
+# Okabe and Ito's colours, told apart by the colour-blind; line styles and markers tell curves apart in grey.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LINES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v")
+
+
+STYLE = {
+    "font.size": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "legend.handlelength": 2.3,
+    "legend.columnspacing": 1.2,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.2,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "jaxnas",
+    "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
+}
+
+
+def styled(draw: Callable) -> Callable:
+    """Returns the function with everything that it draws in the style, whatever the user's own settings are."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments):
+        from matplotlib import style
+
+        with style.context(STYLE, after_reset=True):
+            return draw(*arguments)
+
+    return drawn
+
+
+def strategy_styles(names: Iterable[str]) -> dict[str, dict]:
+    """Returns the keywords of `axes.plot` for each strategy: no two share colour, line and marker."""
+    names = list(names)
+    return {
+        name: {
+            "color": COLORS[number % len(COLORS)],
+            "linestyle": LINES[number % len(LINES)],
+            "marker": MARKERS[number % len(MARKERS)],
+            "markevery": (0.2 * number / len(names), 0.2),  # shares of the axes' diagonal, so that markers keep apart
+        }
+        for number, name in enumerate(names)
+    }
+
+
+def new_figure(
+    x_label: str, y_label: str, scales: tuple[str, str] = ("log", "log"), size: tuple[float, float] = (COLUMN, 2.3)
+):
+    """Returns a figure with one set of axes, and the axes. To be called from a `styled` function."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(size, layout="constrained")
+    axes = figure.add_subplot()
+    label_axes(axes, x_label, y_label, scales)
+    return figure, axes
+
+
+def label_axes(axes, x_label: str, y_label: str, scales: tuple[str, str]) -> None:
+    """Sets the labels and the scales of axes, with plain numbers on them."""
+    from matplotlib.ticker import LogLocator
+
+    axes.set(xlabel=x_label, ylabel=y_label, xscale=scales[0], yscale=scales[1])
+    for axis, scale, labelled in ((axes.xaxis, scales[0], ()), (axes.yaxis, scales[1], (2, 5))):
+        axis.set_major_formatter("{x:g}")
+        if scale == "log":
+            axis.set_minor_locator(LogLocator(subs=labelled or range(2, 10)))
+            axis.set_minor_formatter("{x:g}" if labelled else "")
+
+
+def legend_below(figure, axes) -> None:
+    """Puts the legend below the axes, in two columns, and makes the figure that much higher."""
+    handles, labels = axes.get_legend_handles_labels()
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.14 * -(-len(labels) // 2))
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(labels)))
+
+
+def save(figure, path: str | os.PathLike) -> None:
+    """Writes a figure; the format is that of the path's suffix, PDF, SVG or PNG. Equal figures give equal files."""
+    from matplotlib import style
+
+    path = Path(path)
+    no_date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
+    with style.context(STYLE, after_reset=True):
+        figure.savefig(path, metadata=no_date, dpi=200)

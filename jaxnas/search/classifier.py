@@ -1,0 +1,134 @@
+"""Neural architecture search as a classifier of scikit-learn."""
+
+from dataclasses import replace
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from jaxnas import catalog
+from jaxnas.search.nas import NAS
+from jaxnas.spaces.perceptrons.space import MLPSpace
+from jaxnas.tasks.base import Split, Task, normalized
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.trainer import default_config
+
+VALIDATION_SHARE = 0.2
+DEFAULT_SPACE = MLPSpace(
+    max_layers=2,
+    max_units=64,
+    activations=("relu", "tanh"),
+    initializers=("lecun_normal", "glorot_uniform"),
+    regularizers=("none", "l2"),
+    dropout_rates=(0.0, 0.25),
+)
+"""Shallow networks, all of which a few samples can train."""
+MIN_STEPS = 32
+"""Steps of an epoch that batches are made smaller for, down to `MIN_BATCH` samples."""
+MIN_BATCH = 4
+
+
+class NASClassifier(ClassifierMixin, BaseEstimator):
+    """A classifier that searches for its architecture when it is fitted.
+
+    A fifth of each class, drawn at random, is the validation data of the search. The best architecture is then trained
+    on all samples. Features are normalised by the means and standard deviations of the other four fifths.
+
+    Args:
+        space: a search space or its name; by default multilayer perceptrons of one or two layers of up to 64 units.
+        num_trials: how many architectures are trained.
+        num_epochs: epochs of a training.
+        strategy: as of `jaxnas.NAS`.
+        random_state: of the validation data and the search.
+
+    Attributes:
+        classes_: the classes, sorted.
+        n_features_in_: the number of features.
+        model_: the `FittedModel`.
+        architecture_: the best architecture as readable values.
+        validation_score_: its validation accuracy.
+        history_: the trials as a pandas frame.
+    """
+
+    def __init__(
+        self, space=None, *, num_trials=20, num_epochs=20, strategy="regularized_evolution", random_state=None
+    ):
+        self.space = space
+        self.num_trials = num_trials
+        self.num_epochs = num_epochs
+        self.strategy = strategy
+        self.random_state = random_state
+
+    def fit(self, X, y):  # noqa: N803, as scikit-learn has it
+        """Returns the classifier, fitted to features [n, F], or images [n, H, W, C] for a cell space, and classes [n].
+
+        Raises ValueError on values that are no finite numbers, fewer than two classes, or too few samples.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)  # noqa: N806
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"Expected two or more classes, got {len(self.classes_)} class.")
+        random = check_random_state(self.random_state)
+        task = _task_of(X, labels, _validation_members(labels, random))
+        space = DEFAULT_SPACE if self.space is None else self.space
+        space = catalog.space(space) if isinstance(space, str) else space
+        nas = NAS(
+            space,
+            task,
+            strategy=self.strategy,
+            config=_config_of(space, task, self.num_epochs),
+            seed=int(random.randint(2**31 - 1)),
+            progress=False,
+        )
+        result = nas.search(self.num_trials, num_finalists=0)
+        self.model_ = result.train()
+        self.model_.task = None  # a fitted classifier does not carry its data
+        self.architecture_ = result.architecture
+        self.validation_score_ = result.accuracy
+        self.history_ = result.history
+        return self
+
+    def predict_proba(self, X):  # noqa: N803
+        """Returns the probability of each class, float64[n, K], in the order of `classes_`."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)  # noqa: N806
+        return self.model_.predict_proba(X)
+
+    def predict(self, X):  # noqa: N803
+        """Returns the most probable class of each sample, [n]."""
+        best = self.predict_proba(X).argmax(-1)
+        return self.classes_[best]
+
+
+def _validation_members(labels: np.ndarray, random: np.random.RandomState) -> np.ndarray:
+    """Returns which samples are to validate, bool[n]: a fifth of each class, but of one with two or more at least one.
+
+    Raises ValueError where no class has two samples.
+    """
+    chosen = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        members = random.permutation(np.flatnonzero(labels == label))
+        share = max(1, round(VALIDATION_SHARE * len(members)))
+        chosen[members[: min(share, len(members) - 1)]] = True
+    if not chosen.any():
+        raise ValueError("Expected two or more samples of a class, to train on and to validate by, got one of each.")
+    return chosen
+
+
+def _config_of(space, task: Task, num_epochs: int) -> TrainConfig:
+    default, num_samples = default_config(space, task), len(task.train.labels)
+    batch_size = min(default.batch_size, max(num_samples // MIN_STEPS, MIN_BATCH), num_samples)
+    return replace(default, num_epochs=num_epochs, batch_size=batch_size)
+
+
+def _task_of(samples: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> Task:
+    parts = {
+        split: Split(samples[members][None], labels[members])
+        for split, members in (("train", ~chosen), ("validation", chosen), ("test", np.zeros(len(labels), bool)))
+    }
+    return normalized(
+        "data", parts, len(np.unique(labels)), "# Data that were given to NASClassifier.\n", "unspecified"
+    )

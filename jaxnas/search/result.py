@@ -1,0 +1,239 @@
+"""What a search by training, or by a function of one's own, ends with."""
+
+import functools
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from jaxnas.analysis.incumbents import incumbents
+from jaxnas.benchmarks.penalised import Objective
+from jaxnas.simulation.trials import Trials
+from jaxnas.tasks.base import Task
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.family import Size
+from jaxnas.training.fitted import FittedModel, fit_model
+
+LEVEL = 0.95
+NUM_ATTEMPTS = 3
+"""Seeds that a final training tries where it diverges."""
+
+
+class Finalist(NamedTuple):
+    """One of the best architectures of a search, evaluated again independently of it.
+
+    `trial` is the number of its trial, `score` its score there, `penalty` the weighted size of the objective, and
+    `fresh` are the scores of the new evaluations, float64[S], NaN where one failed.
+    """
+
+    trial: int
+    arch: np.ndarray
+    score: float
+    penalty: float
+    fresh: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """Returns the mean of the new evaluations that did not fail, NaN without any."""
+        return float(np.nanmean(self.fresh)) if np.isfinite(self.fresh).any() else np.nan
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SearchResult:
+    """What a search found; `print` says it in words.
+
+    Attributes:
+        space, objective: as the search was given them.
+        trials: all that was asked and told, leading axes [1, T]. Scores are by the objective.
+        scores: of the trials before the objective takes a weighted size off them, float32[T].
+        failures: why a trial failed, or an empty text, [T].
+        finalists: the best architecture first, then the next ones by their scores in the search.
+        network_size: the function `arch -> Size`; None where sizes are not known.
+        task, config: what was trained; None where a function of one's own gave the scores.
+        stopped: why the search ended before its last trial; empty where it did not.
+    """
+
+    space: object
+    objective: Objective
+    trials: Trials
+    scores: np.ndarray
+    failures: tuple[str, ...]
+    finalists: tuple[Finalist, ...]
+    network_size: Callable | None
+    task: Task | None
+    config: TrainConfig | None
+    stopped: str = ""
+
+    @functools.cached_property
+    def best_trial(self) -> int:
+        """Returns the number of the trial of the best architecture: the first of the best score."""
+        return int(incumbents(self.trials)[0, -1])
+
+    @property
+    def arch(self) -> np.ndarray:
+        """Returns the best architecture, int32[D]."""
+        return self.trials.query.arch[0, self.best_trial]
+
+    @property
+    def architecture(self) -> dict:
+        """Returns the best architecture as readable values."""
+        return self.space.decode(self.arch)
+
+    @property
+    def score(self) -> float:
+        """Returns the score of the best architecture by the objective, on validation data."""
+        return float(self.trials.observation.score[0, self.best_trial])
+
+    @property
+    def accuracy(self) -> float:
+        """Returns the score of the best architecture as it was measured: the validation accuracy, for a task."""
+        return float(self.scores[self.best_trial])
+
+    @property
+    def size(self) -> Size | None:
+        """Returns the size of the best architecture's network, or None where sizes are not known."""
+        return None if self.network_size is None else self.network_size(self.arch)
+
+    @property
+    def optimism(self) -> float:
+        """Returns how much better the best architecture scored in the search than when evaluated anew.
+
+        A maximum over noisy scores promises too much. NaN where nothing was evaluated anew.
+        """
+        return self.accuracy - self.finalists[0].mean if self.finalists else np.nan
+
+    @functools.cached_property
+    def history(self):
+        """Returns the trials as a pandas frame, one row each: score, size, cost and failure, then the decisions."""
+        import pandas as pd
+
+        query, observation = self.trials.query, self.trials.observation
+        columns = {"score": observation.score[0]}
+        if self.task is not None:
+            columns |= {"accuracy": self.scores, "epochs": observation.cost[0], "seed": observation.seed[0]}
+        if self.network_size is not None:
+            sizes = [self.network_size(arch) for arch in query.arch[0]]
+            columns |= {"parameters": [size.num_parameters for size in sizes]}
+            columns |= {"flops": [size.num_flops for size in sizes]}
+        columns["failure"] = self.failures
+        decisions = pd.DataFrame([self.space.decode(arch) for arch in query.arch[0]])
+        decisions = decisions.rename(columns={name: f"decision {name}" for name in columns})
+        return pd.concat([pd.DataFrame(columns), decisions], axis=1).rename_axis("trial")
+
+    def plot(self):
+        """Returns a Matplotlib figure of the scores over the trials.
+
+        Where the objective has a size, accuracy against size of all that was tried is beside it.
+        """
+        from jaxnas.report.figures.curves import tried
+
+        return tried(self.history, self.best_trial, self.objective.size, "accuracy" if self.task else "score")
+
+    def train(
+        self, *, num_epochs: int | None = None, seed: int | None = None, with_validation: bool = True
+    ) -> FittedModel:
+        """Returns the best architecture, trained on the task's training and validation data.
+
+        Args:
+            num_epochs: by default those of the search.
+            seed: by default that of the search, or with a warning one of the next two where a training diverges.
+            with_validation: False trains on the training data alone, by default the very network that was found.
+
+        Raises:
+            ValueError: where a function of one's own gave the scores, so that there is nothing to train on.
+            RuntimeError: where trainings diverged.
+        """
+        if self.task is None:
+            raise ValueError("Expected a search on a task to train on, got one with an evaluator.")
+        config = self.config if num_epochs is None else replace(self.config, num_epochs=num_epochs)
+        first = int(self.trials.observation.seed[0, self.best_trial])
+        seeds = range(first, first + NUM_ATTEMPTS) if seed is None else [seed]
+        task = self.task.without_validation() if with_validation else self.task
+        for attempt in seeds:
+            try:
+                return fit_model(self.space, self.arch, task, config, attempt)
+            except FloatingPointError as error:
+                if attempt == seeds[-1]:
+                    raise RuntimeError(str(error)) from error
+                warnings.warn(f"{error} Trying seed {attempt + 1}.", RuntimeWarning, stacklevel=2)
+
+    def __repr__(self) -> str:
+        return "\n".join([*self._found_lines(), *self._noise_lines()])
+
+    def _found_lines(self) -> list[str]:
+        num_trials, num_failed = len(self.scores), sum(map(bool, self.failures))
+        failed = f", {num_failed} of them failed" if num_failed else ""
+        lines = [f"best of {num_trials} trials{failed}: {self._text(self.accuracy)} in trial {self.best_trial}"]
+        if self.objective.weight is not None:
+            lines.append(f"{self.objective.text}: {self.score:.4f}")
+        lines.append(f"architecture {self.space.to_str(_without_absent(self.space, self.arch))}")
+        lines += [f"  {name:13} {value}" for name, value in self.architecture.items()]
+        if self.size is not None:
+            lines.append(f"parameters {self.size.num_parameters:,}, FLOPs {self.size.num_flops:,}")
+        if num_failed:
+            last = max(number for number, failure in enumerate(self.failures) if failure)
+            lines.append(f"trial {last} failed: {self.failures[last].splitlines()[0]}")
+        return lines + ([f"stopped early: {self.stopped}"] if self.stopped else [])
+
+    def _text(self, score: float) -> str:
+        return f"score {score:.4g}" if self.task is None else f"validation accuracy {100 * score:.2f} %"
+
+    def _difference(self, value: float) -> str:
+        return f"{value:.4g}" if self.task is None else f"{100 * value:.2f} points"
+
+    def _noise_lines(self) -> list[str]:
+        if not self.finalists:
+            return ["not evaluated again: how much of the score is luck is not known"]
+        best, *others = self.finalists
+        what = "evaluated" if self.task is None else "trained"
+        again = f"{what} {len(best.fresh)} times more"
+        if np.isnan(best.mean):
+            return [f"{again}, the best architecture failed: do not rely on it"]
+        lines = [f"{again}, not seen by the search: {self._text(best.mean)} on average"]
+        lines.append(_optimism_text(self.optimism, self._difference(abs(self.optimism))))
+        others = [each for each in others if np.isfinite(each.mean)]
+        if not others:
+            return lines
+        rival = max(others, key=lambda each: each.mean - each.penalty)
+        lead = best.mean - best.penalty - (rival.mean - rival.penalty)
+        noise = _noise(self.finalists, len(best.fresh))
+        return [*lines, f"the runner-up, trial {rival.trial}, {_lead_text(lead, noise, self._difference)}"]
+
+
+def _without_absent(space, arch: np.ndarray) -> np.ndarray:
+    """Returns the representative of an architecture's class where it reads the same: no widths of absent layers."""
+    representative = np.asarray(space.canonical(arch))
+    return representative if space.decode(representative) == space.decode(arch) else arch
+
+
+def _optimism_text(optimism: float, difference: str) -> str:
+    if optimism <= 0:
+        return "so the search did not promise too much"
+    return f"so the search was optimistic by {difference}: a maximum over many trials is lucky, too"
+
+
+def _lead_text(lead: float, noise: float, text: Callable) -> str:
+    if lead == 0:
+        return "is as good"
+    if abs(lead) <= noise:
+        return f"is within noise: {text(abs(lead))} apart, where up to {text(noise)} can be chance"
+    chance = f"more than the {text(noise)} that can be chance" if noise else "and the scores are without noise"
+    if lead > 0:
+        return f"is worse by {text(lead)}, {chance}"
+    return f"is better by {text(-lead)}, {chance}: prefer it"
+
+
+def _noise(finalists: tuple[Finalist, ...], num_fresh: int) -> float:
+    """Returns how far two finalists' means can be apart by chance: the half-width of Student's 95 % interval.
+
+    The variance of one evaluation is pooled over the finalists. Infinite with too few evaluations.
+    """
+    variances = [np.nanvar(each.fresh, ddof=1) for each in finalists if np.isfinite(each.fresh).sum() > 1]
+    freedom = sum(max(np.isfinite(each.fresh).sum() - 1, 0) for each in finalists)
+    if not variances:
+        return np.inf
+    quantile = stats.t.ppf((1 + LEVEL) / 2, freedom)
+    return float(quantile * np.sqrt(2 * np.mean(variances) / num_fresh))

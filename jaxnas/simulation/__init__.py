@@ -1,0 +1,1 @@
+"""Runs of strategies on benchmarks."""

@@ -1,0 +1,126 @@
+"""Runs of strategies on benchmarks: compiled and batched where both allow it, in a Python loop otherwise, with the
+same trajectories.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas import prng as random
+from jaxnas.simulation.trials import Trials
+from jaxnas.strategies.base import Observation, Query, Strategy
+
+
+class _Keys(NamedTuple):
+    """The keys of one run; each trial folds its number into them."""
+
+    ask: jax.Array
+    query: jax.Array
+    advance: jax.Array
+
+
+def split_run_key(key: jax.Array) -> tuple[jax.Array, _Keys]:
+    """Returns the key of `init`, and the keys of one run's trials."""
+    init_key, *keys = jax.random.split(key, 4)
+    return init_key, _Keys(*keys)
+
+
+def ask_next(strategy: Strategy, num_fidelities: int, state, t, keys: _Keys):
+    """Returns the state after `advance`, and the query with its fidelity resolved."""
+    state = strategy.advance(state, t, jax.random.fold_in(keys.advance, t))
+    query = strategy.ask(state, t, jax.random.fold_in(keys.ask, t))
+    fidelity = jnp.asarray(query.fidelity, jnp.int32)
+    fidelity = jnp.where(fidelity < 0, fidelity + num_fidelities, fidelity)
+    return state, Query(jnp.asarray(query.arch, jnp.int32), fidelity)
+
+
+def run_key(seed: int, number: int, prng: str = "hash") -> jax.Array:
+    """Returns the key of run `number` of an experiment."""
+    return jax.random.fold_in(random.make_key(seed, prng), number)
+
+
+def check_arguments(strategy, **counts: int) -> None:
+    """Raises ValueError where there is no Strategy, or a count is below 1."""
+    if not isinstance(strategy, Strategy):
+        raise ValueError(f"Expected a Strategy, such as jn.random_search(space), got {type(strategy).__name__}.")
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"Expected {name} of 1 or more, got {count}.")
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _ask_compiled(strategy, num_fidelities, state, t, keys):
+    return ask_next(strategy, num_fidelities, state, t, keys)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _tell_compiled(strategy, state, t, query, observation):
+    return strategy.tell(state, t, query, observation)
+
+
+class AskTell:
+    """A strategy in a loop of one's own: `ask`, evaluate, `tell`, in turn.
+
+    The trajectory is that of `run` for the same key (`run_key(seed, number)`) and the same answers. It can be
+    resumed by telling a new loop the answers of the old one again.
+
+    Args:
+        strategy: a Strategy.
+        num_trials: how many trials the strategy is to plan for.
+        key: of the run, as `run_key` makes it.
+        num_fidelities: of the benchmark.
+    """
+
+    def __init__(self, strategy: Strategy, *, num_trials: int, key: jax.Array, num_fidelities: int = 1):
+        check_arguments(strategy, num_trials=num_trials)
+        self._strategy, self._num_fidelities = strategy, num_fidelities
+        init_key, self._keys = split_run_key(key)
+        self._state = strategy.init(init_key, num_trials)
+        self._asked = None
+        self._history = []
+
+    @property
+    def num_told(self) -> int:
+        """Returns the number of finished trials."""
+        return len(self._history)
+
+    def ask(self) -> Query:
+        """Returns the next query, as NumPy values; the same one until it is told."""
+        if self._asked is None:
+            ask = _ask_compiled if self._strategy.jittable else ask_next
+            self._state, query = ask(self._strategy, self._num_fidelities, self._state, self.num_told, self._keys)
+            self._asked = jax.tree.map(np.asarray, query)
+        return self._asked
+
+    def query_key(self) -> jax.Array:
+        """Returns the key that the benchmark's answer to the current query may use."""
+        return jax.random.fold_in(self._keys.query, self.num_told)
+
+    def tell(self, observation: Observation | float) -> None:
+        """Takes the outcome of the current query: an Observation, or a score (larger is better, NaN: failed).
+
+        Raises ValueError before `ask`.
+        """
+        if self._asked is None:
+            raise ValueError("Expected ask() before tell(), got tell() first.")
+        if not isinstance(observation, Observation):
+            observation = Observation(observation, 1, 0)
+        score, cost, seed = observation
+        observation = Observation(np.float32(score), np.float32(cost), np.int32(seed))
+        tell = _tell_compiled if self._strategy.jittable else _tell_plain
+        self._state = tell(self._strategy, self._state, self.num_told, self._asked, observation)
+        self._history.append(Trials(self._asked, observation))
+        self._asked = None
+
+    def trials(self) -> Trials:
+        """Returns the finished trials, leading axis [T]. Raises ValueError before the first."""
+        if not self._history:
+            raise ValueError("Expected at least one finished trial, got none.")
+        return jax.tree.map(lambda *values: np.stack(values), *self._history)
+
+
+def _tell_plain(strategy, state, t, query, observation):
+    return strategy.tell(state, t, query, observation)

@@ -1,0 +1,150 @@
+"""Runs with several workers on a virtual clock, on which a query lasts as long as it costs."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.benchmarks.base import price_list
+from jaxnas.simulation.ask_tell import ask_next, check_arguments, run_key, split_run_key
+from jaxnas.simulation.run import check_queries, run_in_chunks
+from jaxnas.simulation.trials import Trials
+from jaxnas.strategies.base import Query, Strategy
+
+
+class AsynchronousTrials(NamedTuple):
+    """Trials of runs with several workers, in the order in which they finished; leading axes [runs, T].
+
+    Attributes:
+        trials: as `run` returns them; costs are what each trial paid, and how long it lasted.
+        number: the place of each trial in the order in which they were asked for, int[runs, T].
+        start, finish: when it was asked for and when it was told, float32[runs, T], in the benchmark's unit of cost.
+    """
+
+    trials: Trials
+    number: np.ndarray
+    start: np.ndarray
+    finish: np.ndarray
+
+
+class _Clock(NamedTuple):
+    """The trials of a run in the order in which they are asked for, axis [T], and when they start and finish.
+
+    `price`: that of the fidelity. `running`: asked for and not told yet. `told`: told.
+    """
+
+    trials: Trials
+    price: jax.Array
+    start: jax.Array
+    finish: jax.Array
+    running: jax.Array
+    told: jax.Array
+
+
+def run_asynchronous(
+    strategy: Strategy,
+    bench,
+    *,
+    num_workers: int,
+    num_trials: int = 300,
+    num_runs: int = 1000,
+    seed: int = 0,
+    prng: str = "hash",
+) -> AsynchronousTrials:
+    """Returns the trials of independent runs in which workers evaluate queries side by side, in order of completion.
+
+    A worker that becomes free tells its result and at once asks for the next query, without those that still run. A
+    query lasts as long as it costs: the price of its fidelity less what finished trials of its run have paid for the
+    same architecture and seed. Of trials that finish together, that asked for first is told first. Its trials are
+    those of `run` where there is one worker. A run's queries and results depend on `seed`, `prng` and its number
+    alone. No time passes: answers come from the benchmark at once.
+
+    Args:
+        strategy: one with `parallel=True`.
+        num_workers: queries that run side by side.
+        num_trials, num_runs, seed, prng: as of `run`.
+
+    Raises:
+        ValueError: on a strategy that has to be told each result before it is asked again, and as `run` does.
+    """
+    check_arguments(strategy, num_workers=num_workers, num_trials=num_trials, num_runs=num_runs)
+    if not strategy.parallel:
+        raise ValueError(
+            f"Expected a strategy with parallel=True, such as asynchronous_halving, got {strategy.name} without."
+        )
+    arguments = (strategy, num_workers, num_trials, bench.query, price_list(bench))
+    if strategy.jittable and bench.jittable:
+        clock = run_in_chunks(functools.partial(_simulate, *arguments), range(num_runs), seed, prng)
+    else:
+        clocks = [_run_one(_for_loop, *arguments, run_key(seed, number, prng)) for number in range(num_runs)]
+        clock = jax.tree.map(lambda *values: np.stack(values), *clocks)
+    check_queries(clock.trials.query, strategy, bench)
+    return _in_order_of_completion(clock)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _simulate(strategy, num_workers, num_trials, query_function: Callable, prices, keys) -> _Clock:
+    def run_one(key):
+        return _run_one(_scan, strategy, num_workers, num_trials, query_function, prices, key)
+
+    return jax.vmap(run_one)(keys) if strategy.batched else jax.lax.map(run_one, keys)
+
+
+def _scan(step: Callable, carry, numbers: range):
+    return jax.lax.scan(lambda carry, t: (step(*carry, t), None), carry, jnp.asarray(numbers, jnp.int32))[0]
+
+
+def _for_loop(step: Callable, carry, numbers: range):
+    for t in numbers:
+        carry = step(*carry, t)
+    return carry
+
+
+def _run_one(loop: Callable, strategy, num_workers, num_trials, query_function, prices, key) -> _Clock:
+    init_key, keys = split_run_key(key)
+    prices = jnp.asarray(prices)
+
+    def begin(state, clock, t, now=0.0):
+        state, query = ask_next(strategy, len(prices), state, t, keys)
+        answer = query_function(query, jax.random.fold_in(keys.query, t))
+        price = prices[query.fidelity]
+        clock = _no_trials(Trials(query, answer), num_trials) if clock is None else clock
+        cost = jnp.maximum(price - _paid_before(clock, query, answer.seed), 0)
+        row = _Clock(Trials(query, answer._replace(cost=cost)), price, now, now + cost, True, False)
+        return state, jax.tree.map(lambda values, value: values.at[t].set(value), clock, row)
+
+    def tell_and_begin(state, clock, t):
+        first = jnp.argmin(jnp.where(clock.running, clock.finish, jnp.inf))  # of equal times the first asked for
+        query, answer = jax.tree.map(lambda values: values[first], clock.trials)
+        state = strategy.tell(state, first, query, answer._replace(cost=clock.price[first]))
+        running, told = clock.running.at[first].set(False), clock.told.at[first].set(True)
+        return begin(state, clock._replace(running=running, told=told), t, clock.finish[first])
+
+    carry = begin(strategy.init(init_key, num_trials), None, 0)
+    carry = loop(begin, carry, range(1, min(num_workers, num_trials)))
+    return loop(tell_and_begin, carry, range(num_workers, num_trials))[1]
+
+
+def _no_trials(one: Trials, num_trials: int) -> _Clock:
+    """Returns the clock before the first trial, with room for trials like one."""
+    trials = jax.tree.map(lambda value: jnp.zeros((num_trials, *jnp.shape(value)), jnp.asarray(value).dtype), one)
+    times, neither = jnp.zeros(num_trials), jnp.zeros(num_trials, bool)
+    return _Clock(trials, times, times, times, neither, neither)
+
+
+def _paid_before(clock: _Clock, query: Query, seed) -> jax.Array:
+    """Returns what trials that were told have paid for the query's architecture and seed, float32[]."""
+    same = (clock.trials.query.arch == query.arch).all(-1) & (clock.trials.observation.seed == seed)
+    return jnp.where(same & clock.told, clock.price, 0).max()
+
+
+def _in_order_of_completion(clock: _Clock) -> AsynchronousTrials:
+    order = np.argsort(clock.finish, axis=1, kind="stable")  # of equal times the first asked for
+
+    def ordered(values):
+        return np.take_along_axis(values, order.reshape(*order.shape, *[1] * (values.ndim - 2)), axis=1)
+
+    return AsynchronousTrials(jax.tree.map(ordered, clock.trials), order, ordered(clock.start), ordered(clock.finish))

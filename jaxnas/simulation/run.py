@@ -1,0 +1,126 @@
+"""Runs of strategies on benchmarks: compiled and batched where both allow it, in a Python loop otherwise, with the
+same trajectories.
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas import prng as random
+from jaxnas.benchmarks.base import price_list
+from jaxnas.simulation.ask_tell import AskTell, ask_next, check_arguments, run_key, split_run_key
+from jaxnas.simulation.trials import Trials, paid_costs
+from jaxnas.spaces.base import cardinalities
+from jaxnas.strategies.base import Query, Strategy
+
+MAX_RUNS_AT_ONCE = 1000
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _simulate(
+    strategy: Strategy, num_trials: int, query_function: Callable, prices: jax.Array, keys: jax.Array
+) -> Trials:
+    def run_one(key):
+        init_key, run_keys = split_run_key(key)
+
+        def step(state, t):
+            state, query = ask_next(strategy, len(prices), state, t, run_keys)
+            observation = query_function(query, jax.random.fold_in(run_keys.query, t))
+            told = observation._replace(cost=None)  # follows from the fidelity; one array less to write in the loop
+            return strategy.tell(state, t, query, observation), Trials(query, told)
+
+        return jax.lax.scan(step, strategy.init(init_key, num_trials), jnp.arange(num_trials))[1]
+
+    trials = jax.vmap(run_one)(keys) if strategy.batched else jax.lax.map(run_one, keys)
+    return trials._replace(observation=trials.observation._replace(cost=prices[trials.query.fidelity]))
+
+
+def simulate(strategy: Strategy, bench, num_trials: int, keys: jax.Array) -> Trials:
+    """Returns the trials of one run for each key, compiled as one program, with the list prices as costs.
+
+    The building block of `run`. The strategy and the benchmark must be jittable.
+    """
+    return _simulate(strategy, num_trials, bench.query, price_list(bench), keys)
+
+
+def run(
+    strategy: Strategy,
+    bench,
+    *,
+    num_trials: int = 300,
+    num_runs: int = 1000,
+    first_run: int = 0,
+    seed: int = 0,
+    prng: str = "hash",
+    progress: Callable[[], None] | None = None,
+) -> Trials:
+    """Returns the trials of independent runs of a strategy on a benchmark, as NumPy arrays.
+
+    Run i depends on `seed`, `prng` and i alone, not on how many runs there are.
+
+    Args:
+        first_run: the number of the first run; further runs of an experiment have the numbers after those made before.
+        prng: `"hash"`, fast, or `"threefry"`.
+        progress: called after each trial where the runs loop in Python.
+
+    Raises:
+        ValueError: on numbers out of range, an unknown prng, or a strategy of another space.
+    """
+    check_arguments(strategy, num_trials=num_trials, num_runs=num_runs)
+    if first_run < 0:
+        raise ValueError(f"Expected first_run of 0 or more, got {first_run}.")
+    numbers = range(first_run, first_run + num_runs)
+    if strategy.jittable and bench.jittable:
+        trials = run_in_chunks(functools.partial(simulate, strategy, bench, num_trials), numbers, seed, prng)
+    else:
+        runs = [_run_loop(strategy, bench, num_trials, run_key(seed, number, prng), progress) for number in numbers]
+        trials = jax.tree.map(lambda *values: np.stack(values), *runs)
+    check_queries(trials.query, strategy, bench)
+    return trials._replace(observation=trials.observation._replace(cost=paid_costs(trials, price_list(bench))))
+
+
+def check_queries(query: Query, strategy: Strategy, bench) -> None:
+    """Raises ValueError where queries [runs, T] were of no architectures, or rows, of the benchmark's space, or of no
+    fidelities of it; compiled code does not check.
+    """
+    archs, space, num_fidelities = query.arch, bench.space, len(bench.fidelities)
+    sizes = cardinalities(space.decisions)
+    sizes = sizes if archs.shape[-1] == len(sizes) else np.asarray([space.num_architectures])
+    if (archs < 0).any() or (archs >= sizes).any():
+        raise ValueError(
+            f"Expected architectures of {space.name}, got others from {strategy.name}: made for another space?"
+        )
+    if (query.fidelity < 0).any() or (query.fidelity >= num_fidelities).any():
+        raise ValueError(
+            f"Expected one of {num_fidelities} fidelities, got another from {strategy.name}: made for others?"
+        )
+
+
+def run_in_chunks(simulate_keys: Callable, numbers: range, seed: int, prng: str):
+    """Returns what `simulate_keys` returns for the keys of runs of these numbers, NumPy arrays [runs, ...].
+
+    It is called for equal chunks of them, so that memory is bounded and there is one compilation.
+    """
+    num_chunks = -(-len(numbers) // MAX_RUNS_AT_ONCE)
+    size = -(-len(numbers) // num_chunks)
+    root = random.make_key(seed, prng)
+    chunks = [jax.device_get(simulate_keys(_run_keys(root, start, size))) for start in numbers[::size]]
+    return jax.tree.map(lambda *values: np.concatenate(values)[: len(numbers)], *chunks)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _run_keys(root, start, size):
+    return jax.vmap(jax.random.fold_in, (None, 0))(root, start + jnp.arange(size))
+
+
+def _run_loop(strategy, bench, num_trials, key, progress) -> Trials:
+    loop = AskTell(strategy, num_trials=num_trials, key=key, num_fidelities=len(bench.fidelities))
+    for _ in range(num_trials):
+        query = loop.ask()
+        loop.tell(bench.query(query, loop.query_key()))
+        if progress:
+            progress()
+    return loop.trials()

@@ -1,0 +1,1 @@
+"""Cells: graphs whose edges carry operations."""

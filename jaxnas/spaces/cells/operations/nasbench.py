@@ -1,0 +1,52 @@
+"""The five operations of NAS-Bench-201 (Dong & Yang, ICLR 2020), under their official names."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.spaces.cells.operations import layers
+from jaxnas.spaces.cells.operations.base import IDENTITY, ZERO, Operation
+
+
+def _zero(x, parameters, statistics, train):
+    return jnp.zeros_like(x), statistics
+
+
+def _skip(x, parameters, statistics, train):
+    return x, statistics
+
+
+def _convolution_1x1(x, parameters):
+    return layers.convolve_pointwise(jax.nn.relu(x), parameters["kernel"])
+
+
+def _convolution_3x3(x, parameters):
+    return layers.convolve(jax.nn.relu(x), parameters["kernel"])
+
+
+def _average_pool(x, parameters, statistics, train):
+    return layers.average_pool(x), statistics
+
+
+def _init_1x1(key, num_channels):
+    parameters, statistics = layers.init_batch_norm(num_channels)
+    return {"kernel": layers.kaiming_normal(key, (num_channels, num_channels)), **parameters}, statistics
+
+
+def _init_3x3(key, num_channels):
+    parameters, statistics = layers.init_batch_norm(num_channels)
+    return {"kernel": layers.kaiming_normal(key, (3, 3, num_channels, num_channels)), **parameters}, statistics
+
+
+def _flops_1x1(num_channels, height, width):
+    return height * width * num_channels**2
+
+
+def _flops_3x3(num_channels, height, width):
+    return 9 * height * width * num_channels**2
+
+
+NONE = Operation("none", _zero, role=ZERO)
+SKIP_CONNECT = Operation("skip_connect", _skip, role=IDENTITY)
+NOR_CONV_1X1 = Operation("nor_conv_1x1", layers.batch_norm, _init_1x1, _convolution_1x1, _flops_1x1)
+NOR_CONV_3X3 = Operation("nor_conv_3x3", layers.batch_norm, _init_3x3, _convolution_3x3, _flops_3x3)
+AVG_POOL_3X3 = Operation("avg_pool_3x3", _average_pool)

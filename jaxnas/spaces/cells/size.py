@@ -1,0 +1,47 @@
+"""Parameters and multiply-accumulates of a network, counted from the graph of its cell."""
+
+import functools
+import itertools
+
+import jax
+
+from jaxnas.spaces.cells import edges, graph, network
+from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.training.family import Size
+
+
+def _cell_network_size(space: CellSpace, skeleton: Skeleton, image_shape, num_classes: int, arch) -> Size:
+    cell = graph.prune(space.graph(arch))
+    parameters, flops = _fixed_size(skeleton, image_shape, num_classes)
+    for channels, height, width in _stages(skeleton, image_shape):
+        for edge in cell.edges:
+            parameters += skeleton.cells_per_stage * edges.num_values(edges.array_shapes(edge.operation, channels)[0])
+        flops += skeleton.cells_per_stage * graph.num_flops(cell, channels, height, width)
+    return Size(parameters, flops)
+
+
+def _stages(skeleton: Skeleton, image_shape: tuple[int, int, int]) -> list[tuple[int, int, int]]:
+    """Returns channels, height and width of each stage."""
+    height, width, _ = image_shape
+    scales = [2**stage for stage in range(skeleton.num_stages)]
+    return [(skeleton.num_channels * scale, -(-height // scale), -(-width // scale)) for scale in scales]
+
+
+@functools.cache
+def _fixed_size(skeleton: Skeleton, image_shape: tuple[int, int, int], num_classes: int) -> Size:
+    """Returns the size of the stem, the reduction blocks and the head."""
+    stages = _stages(skeleton, image_shape)
+    channels, height, width = stages[0]
+    parameters = _num_initialised(network._init_convolution, image_shape[2], channels)
+    flops = 9 * height * width * image_shape[2] * channels
+    for (before, _, _), (after, height, width) in itertools.pairwise(stages):
+        parameters += _num_initialised(network._init_reduction, before)
+        flops += height * width * (9 * before * after + 9 * after * after + before * after)
+    channels = stages[-1][0]
+    parameters += _num_initialised(network._init_head, channels, num_classes)
+    return Size(parameters, flops + (channels + 1) * num_classes)
+
+
+def _num_initialised(init, *sizes: int) -> int:
+    return edges.num_values(jax.eval_shape(lambda key: init(key, *sizes)[0], jax.random.key(0)))

@@ -1,0 +1,193 @@
+"""Cell spaces: a small graph whose every edge carries one of a few operations. `NB201` is the best-known instance."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas import checks
+from jaxnas.spaces import base
+from jaxnas.spaces.base import Decision
+from jaxnas.spaces.cells import graph
+from jaxnas.spaces.cells.operations import OPERATIONS
+from jaxnas.spaces.cells.operations.base import ZERO, Operation, as_operation
+from jaxnas.spaces.enumerated import EnumeratedSpace
+
+
+@dataclass(frozen=True)
+class CellSpace:
+    """The search space of all cells on a complete graph of `num_nodes` nodes.
+
+    Nodes are 0 to num_nodes - 1, with an edge between each pair, from the lower to the higher. A decision is the
+    operation on one edge, in the order 0-1, 0-2, 1-2, 0-3, ... (by target, then by source).
+
+    Attributes:
+        num_nodes: nodes of the cell, input and output included; 2 or more.
+        operations: what an edge may carry: names of `OPERATIONS`, `Operation`s, or functions `(x, parameters,
+            statistics, train) -> (y, statistics)`.
+        name: how tables and reports call the space.
+
+    Raises:
+        ValueError: on fewer than two nodes or operations, unknown names, or two operations of one name.
+    """
+
+    num_nodes: int
+    operations: tuple[Operation | str | Callable, ...]
+    name: str = "cell"
+    decisions: tuple[Decision, ...] = field(init=False, repr=False)
+    family: ClassVar[str] = "jaxnas.spaces.cells.family"
+
+    def __post_init__(self):
+        if self.num_nodes < 2:
+            raise ValueError(f"Expected at least 2 nodes, got {self.num_nodes}.")
+        operations = tuple(_resolve(operation) for operation in self.operations)
+        names = tuple(operation.name for operation in operations)
+        if len(set(names)) != len(names) or len(names) < 2:
+            raise ValueError(f"Expected two or more operations with different names, got {list(names)}.")
+        if any(character in name for name in names for character in "|~+"):
+            raise ValueError(f"Expected operation names without any of |~+, got {list(names)}.")
+        decisions = tuple(Decision(f"{source}-{target}", names) for source, target in self.edges)
+        object.__setattr__(self, "operations", operations)
+        object.__setattr__(self, "decisions", decisions)
+
+    @property
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """Returns the pairs (source, target) of the cell, in the order of the decisions."""
+        return tuple((source, target) for target in range(1, self.num_nodes) for source in range(target))
+
+    @property
+    def num_architectures(self) -> int:
+        """Returns the number of architectures, isomorphic ones included."""
+        return base.num_combinations(self.decisions)
+
+    def sample(self, key: jax.Array) -> jax.Array:
+        """Returns a uniformly drawn architecture, int32[D]."""
+        return base.sample(key, self.decisions)
+
+    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
+        """Returns a uniformly drawn neighbour of an architecture: one edge carries another operation."""
+        return base.mutate(key, arch, self.decisions)
+
+    def neighbors(self, arch: jax.Array) -> jax.Array:
+        """Returns all architectures that differ on exactly one edge, int32[K, D]."""
+        return base.neighbors(arch, self.decisions)
+
+    def index(self, arch: jax.Array) -> jax.Array:
+        """Returns the row of an architecture in the enumeration of the space, int32[].
+
+        The first edge varies slowest.
+        """
+        return base.index(arch, self.decisions)
+
+    def arch_at(self, row: jax.Array) -> jax.Array:
+        """Returns the architecture at a row of the enumeration, int32[D]."""
+        return base.arch_at(row, self.decisions)
+
+    def graph(self, arch: jax.Array) -> graph.Graph:
+        """Returns the graph of a cell, dead edges included."""
+        choices = base.checked(arch, self.decisions)
+        edges = (graph.Edge(*edge, self.operations[choice]) for edge, choice in zip(self.edges, choices, strict=True))
+        return graph.Graph(self.num_nodes, tuple(edges))
+
+    def pruned(self, arch: jax.Array) -> jax.Array:
+        """Returns the architecture with a zero operation on its dead edges; `arch` may be traced."""
+        zeros = [operation.role == ZERO for operation in self.operations]
+        arch = jnp.asarray(arch, jnp.int32)
+        if not any(zeros):
+            return arch
+        passes = ~jnp.asarray(zeros)[arch]
+        reached = [jnp.asarray(node == 0) for node in range(self.num_nodes)]
+        needed = [jnp.asarray(node == self.num_nodes - 1) for node in range(self.num_nodes)]
+        for number, (source, target) in enumerate(self.edges):
+            reached[target] |= reached[source] & passes[number]
+        for number, (source, target) in reversed(list(enumerate(self.edges))):
+            needed[source] |= needed[target] & passes[number]
+        live = jnp.stack([reached[source] & needed[target] for source, target in self.edges]) & passes
+        return jnp.where(live, arch, zeros.index(True)).astype(jnp.int32)
+
+    def classes(self) -> np.ndarray:
+        """Returns for each row of the enumeration the row of its class's representative, int32[A].
+
+        The representative is the smallest row of the class. Two architectures are in one class when
+        `graph.canonical_form` is the same. Raises ValueError where the space is too large to enumerate.
+        """
+        return _classes(self)
+
+    def canonical(self, arch: jax.Array) -> jax.Array:
+        """Returns the representative of an architecture's class, the member with the smallest index.
+
+        `arch` may be traced. In a space too large to enumerate, the architecture with its dead edges removed stands
+        for the class instead.
+        """
+        if self.num_architectures > base.MAX_ENUMERABLE:
+            return self.pruned(arch)
+        return self.arch_at(jnp.asarray(self.classes())[self.index(arch)])
+
+    def to_str(self, arch: jax.Array) -> str:
+        """Returns an architecture in the format of NAS-Bench-201: `"|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"`."""
+        names = iter(base.decode(arch, self.decisions).values())
+        nodes = [
+            "|" + "".join(f"{next(names)}~{source}|" for source in range(target)) for target in range(1, self.num_nodes)
+        ]
+        return "+".join(nodes)
+
+    def from_str(self, text: str) -> jax.Array:
+        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
+        names = [operation.name for operation in self.operations]
+        choices = []
+        nodes = text.strip().split("+")
+        if len(nodes) != self.num_nodes - 1:
+            raise self._malformed(text)
+        for target, node in enumerate(nodes, start=1):
+            parts = node.split("|")
+            if len(parts) != target + 2 or parts[0] or parts[-1]:
+                raise self._malformed(text)
+            for source, part in enumerate(parts[1:-1]):
+                name, _, number = part.partition("~")
+                if number != str(source):
+                    raise self._malformed(text)
+                if name not in names:
+                    raise checks.unknown_name("an operation", name, names)
+                choices.append(names.index(name))
+        return jnp.asarray(choices, jnp.int32)
+
+    def _malformed(self, text: str) -> ValueError:
+        return ValueError(
+            f"Expected an architecture such as {self.to_str((0,) * len(self.decisions))!r}, got {text!r}."
+        )
+
+    def decode(self, arch: jax.Array) -> dict[str, str]:
+        """Returns the operation of each edge: `{"0-1": "none", ...}`."""
+        return base.decode(arch, self.decisions)
+
+    def enumerated(self) -> EnumeratedSpace:
+        """Returns the same space over the rows of its enumeration."""
+        return EnumeratedSpace(self)
+
+
+def _resolve(operation: Operation | str | Callable) -> Operation:
+    if isinstance(operation, str):
+        if operation not in OPERATIONS:
+            raise checks.unknown_name("an operation", operation, OPERATIONS)
+        return OPERATIONS[operation]
+    return as_operation(operation)
+
+
+@functools.lru_cache(maxsize=8)
+def _classes(space: CellSpace) -> np.ndarray:
+    base.check_enumerable(space)
+    rows = np.arange(space.num_architectures)
+    with jax.ensure_compile_time_eval():  # a caller may be traced
+        pruned = np.asarray(jax.jit(jax.vmap(lambda row: space.index(space.pruned(space.arch_at(row)))))(rows))
+        archs = np.asarray(space.arch_at(rows))
+    forms = {row: graph.canonical_form(space.graph(archs[row])) for row in np.unique(pruned)}
+    first = {}
+    return np.asarray([first.setdefault(forms[row], number) for number, row in enumerate(pruned)], np.int32)
+
+
+NB201 = CellSpace(4, ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"), name="nb201")
+"""The topology space of NAS-Bench-201 (Dong & Yang, ICLR 2020): 15,625 cells of 4 nodes and 5 operations."""

@@ -1,0 +1,63 @@
+"""Multilayer perceptrons: the Flax module of one architecture, and functions that compute any architecture of a space.
+
+The functions take a traced architecture and the arrays of S trainings of it, with a leading axis [S]. Layers are a
+loop over those that are present, and a layer is a branch for each pair of widths (`lax.switch`), so that a small
+network costs what it needs. The kernels of an architecture lie behind one another in one vector, the last layer first,
+so that a step reads and writes as many numbers as the architecture has. The axis is written out and gradients are
+written by hand because `jax.vmap` and `jax.grad` would turn each write of a part into a write of the whole.
+"""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jaxnas.spaces.perceptrons.layout import Arrays, Shapes, make_arrays
+from jaxnas.spaces.perceptrons.space import ACTIVATIONS, MLPSpace
+
+
+class Perceptron(nnx.Module):
+    """The multilayer perceptron of one architecture: `network(images, train=False) -> logits`.
+
+    Attributes:
+        layers: an `nnx.Linear` for each hidden layer and for the output.
+        activation: the name of the function after each hidden layer.
+        dropout: the share of units that are dropped after each hidden layer in training.
+    """
+
+    def __init__(self, space: MLPSpace, image_shape: tuple[int, ...], num_classes: int, arch, *, key: jax.Array | None):
+        """Makes the network with the initial parameters that a training with this key starts from; None: with zeros."""
+        shapes = Shapes(space, math.prod(image_shape), num_classes)
+        values = space.decode(arch)
+        self.activation, self.dropout = values["activation"], values["dropout"]
+        sizes = (shapes.num_features, *values["layers"], num_classes)
+        zeros, rngs = nnx.initializers.zeros_init(), nnx.Rngs(0)
+        self.layers = nnx.List([nnx.Linear(*pair, kernel_init=zeros, rngs=rngs) for pair in itertools.pairwise(sizes)])
+        if key is not None:
+            self.assign(make_arrays(shapes, jnp.asarray(arch), key))
+
+    def assign(self, arrays: Arrays) -> None:
+        """Takes over the parameters of a training of this architecture, without the axis S."""
+        start = 0
+        for number, layer in reversed(list(enumerate(self.layers))):
+            shape = layer.kernel.shape
+            row = number if number < len(self.layers) - 1 else -1
+            layer.kernel.set_value(arrays.kernels[start : start + math.prod(shape)].reshape(shape))
+            layer.bias.set_value(arrays.biases[row, : shape[1]])
+            start += math.prod(shape)
+
+    def __call__(self, x: jax.Array, train: bool = False, *, key: jax.Array | None = None) -> jax.Array:
+        """Returns the logits [N, num_classes] of samples [N, ...], which are flattened.
+
+        Args:
+            key: decides which units are dropped in training; not needed without dropout.
+        """
+        x = x.reshape(len(x), math.prod(x.shape[1:]))
+        for number, layer in enumerate(self.layers[:-1]):
+            x = ACTIVATIONS[self.activation](layer(x))
+            if train and self.dropout:
+                kept = jax.random.bernoulli(jax.random.fold_in(key, number), 1 - self.dropout, x.shape)
+                x = jnp.where(kept, x / (1 - self.dropout), 0)
+        return self.layers[-1](x)

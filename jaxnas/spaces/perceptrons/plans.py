@@ -1,0 +1,194 @@
+"""Training multilayer perceptrons: one program for a space, compiled once; the architecture is an argument of it.
+
+SGD with Nesterov momentum and a cosine schedule to zero, as for cells. What an architecture decides enters here: the
+gradient of its regulariser is added to that of the loss, and its dropout is on while it is trained.
+"""
+
+import functools
+import math
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas import prng
+from jaxnas.spaces.perceptrons import layout
+from jaxnas.spaces.perceptrons.layout import Arrays, Layout, Scratch, Shapes
+from jaxnas.spaces.perceptrons.space import REGULARIZER, STRENGTH, MLPSpace
+from jaxnas.tasks.base import Split
+from jaxnas.training.compilation import ONE_THREAD
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.curves import Curves
+from jaxnas.training.order import EVALUATION_BATCH, epoch_order, training_key
+
+
+class Trainees(NamedTuple):
+    """The state of S trainings of one architecture."""
+
+    arrays: Arrays
+    momentum: Arrays
+    scratch: Scratch
+
+
+class Constants(NamedTuple):
+    """What does not change while an architecture is trained; `l1` and `l2` are factors of the gradient of a kernel."""
+
+    shapes: Shapes
+    config: TrainConfig
+    arch: jax.Array
+    layout: Layout
+    l1: jax.Array
+    l2: jax.Array
+
+
+def train(space: MLPSpace, config: TrainConfig, num_classes: int, arch, keys, splits: tuple[Split, Split, Split]):
+    """Returns the `Curves` [S, ...] of trainings of one architecture, and its trained `Arrays`.
+
+    Pure, so that it can be jitted.
+
+    Args:
+        space, config, num_classes: static.
+        arch: int32[D], the representative of its class, traced.
+        keys: [S], of each training: they determine initial weights, order of images and views, and dropout.
+        splits: training, validation and test data.
+    """
+    shapes = Shapes(space, math.prod(splits[0].images.shape[2:]), num_classes)
+    num_steps = splits[0].images.shape[1] // config.batch_size
+    l1, l2 = (_factor(space, arch, name) for name in ("l1", "l2"))
+    constants = Constants(shapes, config, arch, layout.make_layout(shapes, arch), l1, config.weight_decay + 2 * l2)
+    init_keys, order_keys, dropout_keys = jnp.unstack(jax.vmap(lambda key: jax.random.split(key, 3))(keys), axis=1)
+    dropout_keys = jax.random.wrap_key_data(jax.random.key_data(dropout_keys), impl=prng.hash_implementation())
+    images = splits[0].images.reshape(*splits[0].images.shape[:2], -1)
+    evaluation = _evaluation_batches(splits[1:])
+
+    def epoch(trainees, number):
+        def order(key):
+            return epoch_order(jax.random.fold_in(key, number), splits[0], num_steps, config.batch_size)
+
+        indices, views = jax.vmap(order, out_axes=1)(order_keys)
+        steps = number * num_steps + jnp.arange(num_steps)
+        rates = config.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * steps / (config.num_epochs * num_steps)))
+        batches = (images[views, indices], splits[0].labels[indices], rates, steps)
+        trainees, (losses, norms, correct) = jax.lax.scan(
+            functools.partial(_step, constants, dropout_keys), trainees, batches
+        )
+        counts = _num_correct(constants, trainees.arrays, evaluation)
+        return trainees, (correct.sum(0), *counts, losses.mean(0), losses[0], norms[0])
+
+    arrays = jax.vmap(functools.partial(layout.make_arrays, shapes), (None, 0))(arch, init_keys)
+    trainees = Trainees(
+        arrays, jax.tree.map(jnp.zeros_like, arrays), layout.make_scratch(shapes, len(keys), config.batch_size)
+    )
+    trainees, (*curves, first_losses, first_norms) = jax.lax.scan(epoch, trainees, jnp.arange(config.num_epochs))
+    return Curves(*(values.T for values in curves), first_losses[0], first_norms[0]), trainees.arrays
+
+
+def _factor(space: MLPSpace, arch: jax.Array, name: str) -> jax.Array:
+    return jnp.asarray([STRENGTH * (each == name) for each in space.regularizers], jnp.float32)[arch[REGULARIZER]]
+
+
+def _step(constants: Constants, keys: jax.Array, trainees: Trainees, batch):
+    shapes, arch = constants.shapes, constants.arch
+    x, labels, rate, number = batch
+    keys = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
+    logits, scratch = layout.train_logits(shapes, arch, trainees.arrays, x, keys, trainees.scratch)
+    log_chances = jax.nn.log_softmax(logits)
+    targets = jax.nn.one_hot(labels, shapes.num_classes)
+    loss = -(targets * log_chances).sum(-1).mean(-1)
+    g = (jnp.exp(log_chances) - targets) / labels.shape[1]
+    scratch = layout.gradients(shapes, arch, trainees.arrays, x, g, scratch)
+    norm = jax.lax.cond(number == 0, _norm, lambda gradients: jnp.zeros_like(loss), scratch.gradients)
+    arrays, momentum = _descend(constants, trainees.arrays, trainees.momentum, scratch.gradients, rate)
+    return Trainees(arrays, momentum, scratch), (loss, norm, (logits.argmax(-1) == labels).sum(-1))
+
+
+def _norm(gradients: Arrays) -> jax.Array:
+    return jnp.sqrt((gradients.kernels**2).sum(1) + (gradients.biases**2).sum((1, 2)))
+
+
+def _descend(constants: Constants, arrays: Arrays, momentum: Arrays, gradients: Arrays, rate) -> tuple[Arrays, Arrays]:
+    """Returns the parameters and the momentum after a step of SGD with Nesterov momentum.
+
+    Kernels go by chunks, as many as the architecture has.
+    """
+    beta, decay = constants.config.momentum, constants.config.weight_decay
+
+    def slope(gradient, kernel):
+        penalised = gradient + constants.l2 * kernel
+        return penalised + constants.l1 * jnp.sign(kernel) if "l1" in constants.shapes.space.regularizers else penalised
+
+    def descend(number, state):
+        def part(values):
+            return layout.read(values, number * layout.CHUNK, layout.CHUNK)
+
+        velocities, kernels = state
+        gradient = slope(part(gradients.kernels), part(kernels))
+        velocities = layout.write(velocities, beta * part(velocities) + gradient, 0, number * layout.CHUNK)
+        # read again: velocities that live on after they are written would be copied
+        change = rate * (gradient + beta * part(velocities))
+        return velocities, layout.write(kernels, part(kernels) - change, 0, number * layout.CHUNK)
+
+    num_chunks = layout.num_chunks(constants.layout.size)
+    velocities, kernels = jax.lax.fori_loop(0, num_chunks, descend, (momentum.kernels, arrays.kernels))
+    gradient = gradients.biases + decay * arrays.biases
+    momentum = Arrays(velocities, beta * momentum.biases + gradient)
+    return Arrays(kernels, arrays.biases - rate * (gradient + beta * momentum.biases)), momentum
+
+
+def _evaluation_batches(splits: tuple[Split, ...]):
+    """Returns samples [K, N, features], labels and numbers of the splits, both [K, N]; -1 for padding.
+
+    Views are samples of their own. All splits together fill few batches.
+    """
+    samples = [split.images.reshape(split.num_images, math.prod(split.images.shape[2:])) for split in splits]
+    labels = [jnp.tile(split.labels, split.images.shape[0]) for split in splits]
+    owners = [jnp.full(len(values), number) for number, values in enumerate(labels)]
+    samples, labels, owners = (jnp.concatenate(values) for values in (samples, labels, owners))
+    num_batches = max(-(-len(labels) // EVALUATION_BATCH), 1)
+    size = max(-(-len(labels) // num_batches), 1)
+    padding = num_batches * size - len(labels)
+    samples = jnp.pad(samples, ((0, padding), (0, 0))).reshape(num_batches, size, -1)
+    labels, owners = (
+        jnp.pad(values, (0, padding), constant_values=-1).reshape(num_batches, size) for values in (labels, owners)
+    )
+    return samples, labels, owners
+
+
+def _num_correct(constants: Constants, arrays: Arrays, batches) -> list[jax.Array]:
+    """Returns how many samples of validation and of test are classified correctly, [S] each."""
+
+    def count(batch):
+        samples, labels, owners = batch
+        correct = layout.logits(constants.shapes, constants.arch, arrays, samples).argmax(-1) == labels
+        return jnp.stack([(correct & (owners == number)).sum(-1) for number in range(2)])
+
+    return list(jax.lax.map(count, batches).sum(0))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=ONE_THREAD)
+def _train_seeds(space, config, num_classes, arch, seeds, splits):
+    keys = jax.vmap(training_key, (None, 0))(arch, seeds)
+    return train(space, config, num_classes, arch, keys, splits)
+
+
+def in_sequence(space, config, num_classes, archs, seeds, splits) -> Iterator[dict[bytes, Curves]]:
+    """Yields the curves [S, ...] of one architecture of int32[A, D] after another, under its bytes.
+
+    Each available core trains another architecture; the numbers are the same.
+    """
+
+    def curves(arch):
+        found = _train_seeds(space, config, num_classes, jnp.asarray(arch), seeds, splits)[0]
+        return {arch.tobytes(): jax.device_get(found)}
+
+    num_threads = min(_num_cores(), len(archs))
+    yield curves(archs[0])  # compiles
+    with ThreadPoolExecutor(num_threads) as pool:
+        yield from pool.map(curves, archs[1:])
+
+
+def _num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,244 @@
+"""Spaces of multilayer perceptrons: a width for each layer, and an activation, an initialiser, a regulariser and a
+dropout rate for the whole network."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas import checks
+from jaxnas.spaces import base
+from jaxnas.spaces.base import Decision
+from jaxnas.spaces.enumerated import EnumeratedSpace
+
+SMALLEST_WIDTH = 8
+NUM_LAYERS, ACTIVATION, INITIALIZER, REGULARIZER, DROPOUT, FIRST_WIDTH = range(6)
+"""The numbers of the decisions; the widths of all layers are the last ones."""
+_TRUNCATED = 0.87962566  # standard deviation of a normal distribution that is cut off at -2 and 2
+
+ACTIVATIONS: dict[str, Callable] = {
+    "relu": jax.nn.relu,
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "gelu": jax.nn.gelu,
+    "silu": jax.nn.silu,
+}
+
+
+def _random_normal(num_values, key, fan_in, fan_out):
+    return 0.05 * jax.random.normal(key, (num_values,))
+
+
+def _lecun_normal(num_values, key, fan_in, fan_out):
+    return jax.random.truncated_normal(key, -2, 2, (num_values,)) / (_TRUNCATED * jnp.sqrt(fan_in))
+
+
+def _glorot_uniform(num_values, key, fan_in, fan_out):
+    return jax.random.uniform(key, (num_values,), minval=-1, maxval=1) * jnp.sqrt(6 / (fan_in + fan_out))
+
+
+INITIALIZERS: dict[str, Callable] = {
+    "random_normal": _random_normal,
+    "lecun_normal": _lecun_normal,
+    "glorot_uniform": _glorot_uniform,
+}
+"""Functions `(num_values, key, fan_in, fan_out) -> float32[num_values]` of initial kernels; biases start at zero.
+
+`random_normal` has a standard deviation of 0.05; `lecun_normal` (LeCun, Bottou, Orr and Mueller, "Efficient BackProp",
+1998) and `glorot_uniform` (Glorot and Bengio, AISTATS 2010) are those of Flax. The fans may be traced.
+"""
+REGULARIZERS = ("none", "l1", "l2")
+STRENGTH = 1e-4
+"""A regulariser adds this times the sum of absolute (l1) or squared (l2) kernels to the loss."""
+
+
+@dataclass(frozen=True)
+class MLPSpace:
+    """The search space of all multilayer perceptrons of up to `max_layers` hidden layers of up to `max_units` units.
+
+    Decisions are the number of layers, the activation, initialiser, regulariser and dropout rate of all layers, and a
+    width for each layer, present or not. Widths of absent layers do not count: networks that differ in nothing else
+    are one class, whose representative has the smallest width there. Widths are the powers of two from 8 and
+    `max_units` itself: twice as many units make a network that is told apart from another one, a few more do not, and
+    a table grows with a power of the number of widths.
+
+    Attributes:
+        max_layers: hidden layers, 1 or more; every network has one at least.
+        max_units: units of the widest layer, 1 or more.
+        activations, initializers, regularizers: names of `ACTIVATIONS`, `INITIALIZERS` and `REGULARIZERS`.
+        dropout_rates: shares of units that are dropped after each hidden layer in training, 0 to below 1.
+        name: how tables and reports call the space.
+
+    Raises:
+        ValueError: on sizes that are too small, unknown names, or a choice of nothing or of the same thing twice.
+    """
+
+    max_layers: int = 10
+    max_units: int = 128
+    activations: tuple[str, ...] = ("relu", "sigmoid")
+    initializers: tuple[str, ...] = ("random_normal", "lecun_normal")
+    regularizers: tuple[str, ...] = ("none", "l1", "l2")
+    dropout_rates: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75)
+    name: str = "mlp"
+    decisions: tuple[Decision, ...] = field(init=False, repr=False)
+    family: ClassVar[str] = "jaxnas.spaces.perceptrons.family"
+
+    def __post_init__(self):
+        for size in ("max_layers", "max_units"):
+            value = getattr(self, size)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"Expected {size} to be an int of 1 or more, got {value!r}.")
+        choices = {
+            "activation": _known("activations", self.activations, ACTIVATIONS),
+            "initializer": _known("initializers", self.initializers, INITIALIZERS),
+            "regularizer": _known("regularizers", self.regularizers, REGULARIZERS),
+            "dropout": _rates(self.dropout_rates),
+        }
+        fields = zip(("activations", "initializers", "regularizers", "dropout_rates"), choices.values(), strict=True)
+        for name, values in fields:
+            object.__setattr__(self, name, values)
+        decisions = [Decision("num_layers", range(1, self.max_layers + 1))]
+        decisions += [Decision(name, values) for name, values in choices.items()]
+        decisions += [Decision(f"width_{layer}", self.widths) for layer in range(1, self.max_layers + 1)]
+        object.__setattr__(self, "decisions", tuple(decisions))
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Returns the numbers of units that a layer can have, ascending."""
+        powers = (SMALLEST_WIDTH << number for number in range(self.max_units.bit_length()))
+        return (*(width for width in powers if width < self.max_units), self.max_units)
+
+    @property
+    def num_architectures(self) -> int:
+        """Returns the number of architectures, those that differ in absent layers only included."""
+        return base.num_combinations(self.decisions)
+
+    def sample(self, key: jax.Array) -> jax.Array:
+        """Returns an architecture whose decisions are drawn uniformly and independently, int32[D].
+
+        So all depths are equally likely, and all networks of one depth; uniform over classes, nearly all would be
+        among the deepest. Absent layers have a width too, which counts once they are present.
+        """
+        return base.sample(key, self.decisions)
+
+    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
+        """Returns a uniformly drawn neighbour of an architecture: one decision that counts is another one."""
+        return base.mutate(key, arch, self.decisions, self._num_present(arch))
+
+    def neighbors(self, arch: jax.Array) -> jax.Array:
+        """Returns all architectures that differ in exactly one decision that counts, int32[K, D].
+
+        Rows beyond their number, last, repeat the architecture.
+        """
+        return base.neighbors(arch, self.decisions, self._num_present(arch))
+
+    def _num_present(self, arch: jax.Array) -> jax.Array:
+        """Returns how many decisions count, those before the width of the first absent layer."""
+        return FIRST_WIDTH + 1 + jnp.asarray(arch)[NUM_LAYERS]
+
+    def index(self, arch: jax.Array) -> jax.Array:
+        """Returns the row of an architecture in the enumeration of the space, int32[].
+
+        The number of layers varies slowest.
+        """
+        return base.index(arch, self.decisions)
+
+    def arch_at(self, row: jax.Array) -> jax.Array:
+        """Returns the architecture at a row of the enumeration, int32[D]."""
+        return base.arch_at(row, self.decisions)
+
+    def classes(self) -> np.ndarray:
+        """Returns for each row of the enumeration the row of its class's representative, int32[A].
+
+        Raises ValueError where the space is too large to enumerate.
+        """
+        return _classes(self)
+
+    def canonical(self, arch: jax.Array) -> jax.Array:
+        """Returns the representative of an architecture's class: absent layers have the smallest width.
+
+        `arch` may be traced.
+        """
+        arch = jnp.asarray(arch, jnp.int32)
+        return jnp.where(np.arange(len(self.decisions)) < self._num_present(arch), arch, 0)
+
+    def to_str(self, arch: jax.Array) -> str:
+        """Returns an architecture as widths and names: `"64-32/relu/lecun_normal/l2/0.25"`.
+
+        Widths of absent layers follow a plus, `"64-32+8-128/..."`, where one of them is not the smallest.
+        """
+        depth, *names = (str(value) for value in base.decode(arch, self.decisions).values())
+        names, widths = names[: FIRST_WIDTH - 1], names[FIRST_WIDTH - 1 :]
+        present, absent = "-".join(widths[: int(depth)]), widths[int(depth) :]
+        layers = present if set(absent) <= {str(self.widths[0])} else f"{present}+{'-'.join(absent)}"
+        return "/".join((layers, *names))
+
+    def from_str(self, text: str) -> jax.Array:
+        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
+        layers, *names = text.strip().split("/")
+        present, _, absent = layers.partition("+")
+        widths = [*present.split("-"), *absent.split("-")] if absent else present.split("-")
+        if len(names) != FIRST_WIDTH - 1 or len(widths) > self.max_layers:
+            example = self.to_str((0,) * len(self.decisions))
+            raise ValueError(
+                f"Expected an architecture such as {example!r} of up to {self.max_layers} layers, got {text!r}."
+            )
+        widths += [str(self.widths[0])] * (self.max_layers - len(widths))
+        choices = [present.count("-")]
+        for decision, name in zip(self.decisions[1:], (*names, *widths), strict=True):
+            known = [str(value) for value in decision.values]
+            if name not in known:
+                raise checks.unknown_name(f"{decision.name}", name, known)
+            choices.append(known.index(name))
+        return jnp.asarray(choices, jnp.int32)
+
+    def decode(self, arch: jax.Array) -> dict:
+        """Returns readable values, of present layers only.
+
+        `{"layers": [64, 32], "activation": "relu", "initializer": "lecun_normal", "regularizer": "l2", "dropout":
+        0.25}`, what a function that builds the network needs.
+        """
+        depth, *values = base.decode(arch, self.decisions).values()
+        names = (decision.name for decision in self.decisions[1:FIRST_WIDTH])
+        layers = values[FIRST_WIDTH - 1 :][:depth]
+        return {"layers": layers, **dict(zip(names, values, strict=False))}
+
+    def enumerated(self) -> EnumeratedSpace:
+        """Returns the same space over the rows of its enumeration. Raises ValueError where it is too large."""
+        return EnumeratedSpace(self)
+
+
+def _known(kind: str, names, known) -> tuple[str, ...]:
+    names = (names,) if isinstance(names, str) else tuple(names)
+    for name in names:
+        if name not in known:
+            raise checks.unknown_name(kind, name, known)
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"Expected one or more different {kind}, got {list(names)}.")
+    return names
+
+
+def _rates(rates) -> tuple[float, ...]:
+    rates = tuple(float(rate) for rate in rates)
+    if not rates or len(set(rates)) != len(rates) or not all(0 <= rate < 1 for rate in rates):
+        raise ValueError(f"Expected one or more different dropout_rates from 0 to below 1, got {list(rates)}.")
+    return rates
+
+
+@functools.lru_cache(maxsize=8)
+def _classes(space: MLPSpace) -> np.ndarray:
+    base.check_enumerable(space)
+    rows = np.arange(space.num_architectures)
+    with jax.ensure_compile_time_eval():  # a caller may be traced
+        return np.asarray(jax.jit(jax.vmap(lambda row: space.index(space.canonical(space.arch_at(row)))))(rows))
+
+
+MLP = MLPSpace()
+"""Up to ten layers of up to 128 units."""
+
+SMALL_MLP = MLPSpace(3, 64, activations=("relu", "tanh"), dropout_rates=(0.0, 0.1, 0.25, 0.5), name="mlp-small")
+"""Small enough for a table: 9,216 architectures in 4,032 classes. Deep networks of sigmoids would not train at all."""

@@ -1,0 +1,84 @@
+"""Asynchronous successive halving."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.checks import checked_size
+from jaxnas.strategies.base import Query, Strategy, failed_as_worst
+from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs
+
+NOBODY = -1
+
+
+class AsynchronousState(NamedTuple):
+    """All trials of the run, and what the next one is.
+
+    Trials are architectures int32[T, D], scores float32[T] (-inf where failed), rungs int32[T] (-1 before a trial is
+    told), ranks on their rungs int32[T] (0 the best), and whether they were promoted, bool[T]. The next trial
+    promotes the trial `parent`, int32[] (-1: a new architecture), to a rung, int32[].
+    """
+
+    archs: jax.Array
+    scores: jax.Array
+    rungs: jax.Array
+    ranks: jax.Array
+    promoted: jax.Array
+    parent: jax.Array
+    rung: jax.Array
+
+
+@functools.cache
+def asynchronous_halving(space, *, fidelities: tuple[int, ...], reduction: int = 3) -> Strategy:
+    """Returns asynchronous successive halving (ASHA): whatever is among the best of its rung so far is promoted.
+
+    Of a rung with n finished trials the best floor(n / `reduction`) may go on to the next. Each trial promotes one
+    that may and has not been yet: on the highest rung that has one, the best of them; where there is none it is a
+    uniform draw on the lowest rung. Failed trials count for n and are never promoted; of equal scores the earlier is
+    the better. Several trials may be asked for before any is told: those that are not told do not count. Rungs are
+    chosen as in `successive_halving`. Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht and Talwalkar, "A
+    System for Massively Parallel Hyperparameter Tuning", MLSys 2020.
+
+    Args:
+        fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
+        reduction: how many of a rung there are for each that may go on, and the least factor between rungs.
+    """
+    rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
+    top = len(rungs) - 1
+
+    def init(key, num_trials):
+        none, zeros = jnp.full(num_trials, NOBODY), jnp.zeros(num_trials, jnp.int32)
+        archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
+        scores, promoted = jnp.full(num_trials, -jnp.inf), jnp.zeros(num_trials, bool)
+        return AsynchronousState(archs, scores, none, zeros, promoted, jnp.int32(NOBODY), jnp.int32(0))
+
+    def advance(state, t, key):
+        quotas = sum((state.rungs == rung) * ((state.rungs == rung).sum() // reduction) for rung in range(len(rungs)))
+        may_go_on = (state.ranks < quotas) & ~state.promoted & (state.scores > -jnp.inf)
+        may_go_on &= (state.rungs >= 0) & (state.rungs < top)
+        size = len(state.scores)
+        urgency = jnp.where(may_go_on, state.rungs * size + size - state.ranks, 0)
+        best = jnp.argmax(urgency).astype(jnp.int32)
+        found = urgency[best] > 0
+        promoted = state.promoted.at[best].set(state.promoted[best] | found)
+        rung = jnp.where(found, state.rungs[best] + 1, 0)
+        return state._replace(promoted=promoted, parent=jnp.where(found, best, NOBODY), rung=rung)
+
+    def ask(state, t, key):
+        arch = jnp.where(state.parent == NOBODY, space.sample(key), state.archs[state.parent])
+        return Query(arch, jnp.asarray(rungs, jnp.int32)[state.rung])
+
+    def tell(state, t, query, observation):
+        score = failed_as_worst(observation.score)
+        rung = (np.asarray(rungs) < query.fidelity).sum()  # not the state's, which may be of a later query
+        beside = state.rungs == rung
+        earlier = np.arange(len(state.scores)) < t
+        better = (state.scores > score) | ((state.scores == score) & earlier)
+        ranks = (state.ranks + (beside & ~better)).at[t].set((beside & better).sum())
+        archs, scores = state.archs.at[t].set(query.arch), state.scores.at[t].set(score)
+        return state._replace(archs=archs, scores=scores, rungs=state.rungs.at[t].set(rung), ranks=ranks)
+
+    return Strategy("asynchronous_halving", init, ask, tell, advance, (("reduction", reduction),), parallel=True)

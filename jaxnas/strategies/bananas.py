@@ -1,0 +1,122 @@
+"""BANANAS: Bayesian optimisation with an ensemble of small neural networks on encoded architectures."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxnas.checks import checked_function, checked_number, checked_size
+from jaxnas.predictors.ensemble import fitted, predicted
+from jaxnas.spaces.cells.encodings import path
+from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.spaces.encodings import choices_of, one_hot
+from jaxnas.strategies.base import Query, Strategy, failed_as_worst
+from jaxnas.strategies.parts.candidates import mutants, seen
+
+
+class EnsembleState(NamedTuple):
+    """All trials of the run, and what is asked until the next refit.
+
+    Trials are architectures int32[T, D] and scores float32[T], -inf where failed or still to come; the queue is
+    int32[Q, D].
+    """
+
+    archs: jax.Array
+    scores: jax.Array
+    queue: jax.Array
+
+
+@functools.cache
+def bananas(
+    space,
+    *,
+    num_startup: int = 10,
+    refit_every: int = 10,
+    num_candidates: int = 100,
+    num_parents: int = 5,
+    num_networks: int = 5,
+    width: int = 20,
+    num_steps: int = 100,
+    learning_rate: float = 0.01,
+    encoding: Callable | None = None,
+) -> Strategy:
+    """Returns BANANAS: an ensemble of networks predicts scores, and Thompson samples of it choose among mutants.
+
+    The first `num_startup` trials are uniform draws. From then on, every `refit_every` trials, new networks are
+    trained on all successful trials, candidates are made from the best architectures by one or two mutations, a
+    prediction is drawn for each, independently, from the normal distribution with the mean and the standard deviation
+    of the ensemble, and the candidates with the largest are asked next. None is asked twice while there are others
+    among the candidates; draws at random fill up. White, Neiswanger and Savani, "BANANAS: Bayesian Optimization with
+    Neural Architectures for Neural Architecture Search", AAAI 2021. Other than there, networks have 3 hidden layers
+    rather than 10, trained for a fixed number of steps on minibatches of 32, with the absolute error of standardised
+    scores as the loss rather than the error relative to a bound, and paths are not truncated.
+
+    Args:
+        num_startup: random trials at the start.
+        refit_every: trials between two refits.
+        num_candidates: mutants among which the queries until the next refit are chosen.
+        num_parents: how many of the best architectures are mutated.
+        num_networks: networks of the ensemble.
+        width: units of each hidden layer.
+        num_steps: training steps, by Adam, at each refit.
+        learning_rate: of these steps.
+        encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`;
+            by default `path` in a cell space and `one_hot` in any other.
+    """
+    for name, size in (("num_startup", num_startup), ("refit_every", refit_every), ("num_parents", num_parents)):
+        checked_size(name, size)
+    for name, size in (("num_networks", num_networks), ("width", width), ("num_steps", num_steps)):
+        checked_size(name, size)
+    checked_size("num_candidates", num_candidates, refit_every)
+    checked_number("learning_rate", learning_rate, above=0)
+    encode = jax.vmap(_default_encoding(space) if encoding is None else checked_function("encoding", encoding))
+    optimizer = optax.adam(learning_rate)
+
+    def init(key, num_trials):
+        archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
+        return EnsembleState(archs, jnp.full(num_trials, -jnp.inf), archs[: min(refit_every, num_trials)])
+
+    def advance(state, t, key):
+        refits = (t >= num_startup) & ((t - num_startup) % refit_every == 0)
+        return state._replace(queue=jax.lax.cond(refits, chosen, lambda state, t, key: state.queue, state, t, key))
+
+    def chosen(state, t, key):
+        candidate_key, fit_key, sample_key, fill_key = jax.random.split(key, 4)
+        archs = mutants(candidate_key, space, state.archs, state.scores, num_candidates, num_parents)
+        fit_keys = jax.random.split(fit_key, num_networks)
+        fit = functools.partial(fitted, optimizer, num_steps, width)
+        networks = jax.vmap(fit, (0, None, None, None))(fit_keys, encode(state.archs), state.scores, t)
+        predictions = jax.vmap(predicted, (0, None))(networks, encode(archs))
+        samples = predictions.mean(0) + predictions.std(0) * jax.random.normal(sample_key, (num_candidates,))
+        samples = jnp.where(seen(archs, state.archs, t), -jnp.inf, samples)
+        samples, best = jax.lax.top_k(samples, len(state.queue))
+        fill = jax.vmap(space.sample)(jax.random.split(fill_key, len(state.queue)))
+        return jnp.where((samples > -jnp.inf)[:, None], archs[best], fill)
+
+    def ask(state, t, key):
+        queued = state.queue[(t - num_startup) % refit_every % len(state.queue)]
+        return Query(jnp.where(t < num_startup, space.sample(key), queued))
+
+    def tell(state, t, query, observation):
+        archs, score = state.archs.at[t].set(query.arch), failed_as_worst(observation.score)
+        return state._replace(archs=archs, scores=state.scores.at[t].set(score))
+
+    hyperparameters = (
+        ("num_startup", num_startup),
+        ("refit_every", refit_every),
+        ("num_candidates", num_candidates),
+        ("num_parents", num_parents),
+        ("num_networks", num_networks),
+        ("width", width),
+        ("num_steps", num_steps),
+        ("learning_rate", learning_rate),
+        ("encoding", encoding),
+    )
+    return Strategy("bananas", init, ask, tell, advance, hyperparameters, batched=False)
+
+
+def _default_encoding(space) -> Callable:
+    return path(space) if isinstance(choices_of(space)[0], CellSpace) else one_hot(space)

@@ -1,0 +1,90 @@
+"""A limit on the size of architectures, around any strategy."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas import prng
+from jaxnas.checks import checked_number, checked_size
+from jaxnas.strategies.base import Query, Strategy
+
+_NUM_DRAWS = 4096
+_POOL_SIZE = 256
+
+
+def constrained(strategy: Strategy, space, size: Callable, maximum: float, *, num_attempts: int = 32) -> Strategy:
+    """Returns a strategy that asks only for architectures up to a size, by asking another one again.
+
+    The strategy is asked with other keys until its answer is small enough, `num_attempts` times at most; then a
+    uniform draw from a pool of small enough architectures is asked for instead. So a strategy that does not depend on
+    its key, or whose neighbourhood is all too large, still moves on. Within the limit it is left alone: with an
+    infinite maximum the trajectory is the strategy's own.
+
+    Args:
+        strategy: any Strategy of `space`.
+        size: `arch int32[D] -> float32`, such as `bench.size("parameters")`.
+        maximum: the largest size that may be asked for.
+        num_attempts: how often the strategy is asked.
+
+    Raises:
+        ValueError: where none of 4,096 random architectures is small enough.
+    """
+    checked_size("num_attempts", num_attempts)
+    if maximum != float("inf"):
+        checked_number("maximum", maximum)
+    pool = _small_architectures(space, size, maximum)
+    repeat = _ask_compiled if strategy.jittable else _ask_in_python
+
+    def ask(state, t, key):
+        query = repeat(strategy, size, maximum, num_attempts, state, t, key)
+        small = size(query.arch) <= maximum
+        drawn = pool[prng.draw_index(jax.random.fold_in(key, num_attempts), len(pool))]
+        return Query(jnp.where(small, query.arch, drawn), query.fidelity)
+
+    hyperparameters = (*strategy.hyperparameters, ("maximum", maximum), ("num_attempts", num_attempts))
+    return strategy._replace(name=f"constrained_{strategy.name}", ask=ask, hyperparameters=hyperparameters)
+
+
+def _ask_compiled(strategy, size, maximum, num_attempts, state, t, key) -> Query:
+    def ask(number):
+        attempt_key = jax.tree.map(
+            lambda first, other: jnp.where(number == 0, first, other),
+            jax.random.key_data(key),
+            jax.random.key_data(jax.random.fold_in(key, number)),
+        )
+        query = strategy.ask(state, t, jax.random.wrap_key_data(attempt_key, impl=jax.random.key_impl(key)))
+        return Query(jnp.asarray(query.arch, jnp.int32), jnp.asarray(query.fidelity, jnp.int32))
+
+    def again(carry):
+        return carry[0] + 1, ask(carry[0])
+
+    def too_large(carry):
+        number, query = carry
+        return (number < num_attempts) & (size(query.arch) > maximum)
+
+    return jax.lax.while_loop(too_large, again, (jnp.int32(1), ask(jnp.int32(0))))[1]
+
+
+def _ask_in_python(strategy, size, maximum, num_attempts, state, t, key) -> Query:
+    query = strategy.ask(state, t, key)
+    for number in range(1, num_attempts):
+        if size(query.arch) <= maximum:
+            break
+        query = strategy.ask(state, t, jax.random.fold_in(key, number))
+    return query
+
+
+def _small_architectures(space, size, maximum) -> jax.Array:
+    """Returns some random architectures up to a size, int32[P, D]."""
+    with jax.ensure_compile_time_eval():
+        archs = jax.vmap(space.sample)(jax.random.split(jax.random.key(0), _NUM_DRAWS))
+        sizes = np.asarray(jax.vmap(size)(archs))
+    small = np.asarray(archs)[sizes <= maximum][:_POOL_SIZE]
+    if not len(small):
+        raise ValueError(
+            f"Expected a maximum that some architecture keeps to, got {maximum:g}, below the smallest size of "
+            f"{_NUM_DRAWS:,} random ones, {sizes.min():g}."
+        )
+    return jnp.asarray(small)

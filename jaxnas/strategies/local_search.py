@@ -1,0 +1,84 @@
+"""Local search."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas import prng
+from jaxnas.strategies.base import Query, Strategy, failed_as_worst
+from jaxnas.strategies.parts.visited import nothing_visited, visit, were_visited
+
+IMPROVEMENTS = ("first", "best")
+_NUM_DRAWS = 4
+
+
+class LocalSearchState(NamedTuple):
+    """The centre int32[D] and its score; its best neighbour yet and its score; the centre's neighbours, int32[K, D],
+    which of them are still to be tried, bool[K]; and the record of what was asked.
+    """
+
+    center: jax.Array
+    score: jax.Array
+    best: jax.Array
+    best_score: jax.Array
+    neighbors: jax.Array
+    untried: jax.Array
+    visited: jax.Array
+
+
+@functools.cache
+def local_search(space, *, improvement: str = "first") -> Strategy:
+    """Returns local search with random restarts, which never asks for an architecture twice.
+
+    The neighbours of the centre that were not asked for before are tried in random order. By first improvement, a
+    better one becomes the centre at once; by best improvement, the best of them does after all were tried. When none
+    is better, the search restarts at a uniform draw (at a repeated one only where four draws in a row were asked for
+    before). White, Nolen and Savani, "Exploring the Loss Landscape in Neural Architecture Search", UAI 2021.
+
+    Args:
+        improvement: `"first"` or `"best"`.
+
+    Raises:
+        ValueError: on another improvement.
+    """
+    if improvement not in IMPROVEMENTS:
+        raise ValueError(f"Expected improvement to be {' or '.join(IMPROVEMENTS)}, got {improvement!r}.")
+    arch = jax.ShapeDtypeStruct((len(space.decisions),), jnp.int32)
+    shape = jax.eval_shape(space.neighbors, arch).shape
+
+    def init(key, num_trials):
+        nowhere, worst = jnp.zeros(arch.shape, arch.dtype), jnp.float32(-jnp.inf)
+        nobody = jnp.zeros(shape, arch.dtype), jnp.zeros(shape[0], bool)  # nobody to try: the first trial is a restart
+        return LocalSearchState(nowhere, worst, nowhere, worst, *nobody, nothing_visited(space, num_trials))
+
+    def ask(state, t, key):
+        number = jnp.cumsum(state.untried)
+        neighbor = state.neighbors[jnp.argmax(number > prng.draw_index(key, number[-1]))]
+        draws = jax.vmap(space.sample)(jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(1, 1 + _NUM_DRAWS)))
+        fresh = draws[jnp.argmin(were_visited(space, state.visited, draws))]
+        return Query(jnp.where(state.untried.any(), neighbor, fresh))
+
+    def tell(state, t, query, observation):
+        score = failed_as_worst(observation.score)
+        restarts = ~state.untried.any()
+        left = state.untried & (state.neighbors != query.arch).any(-1)
+        better = (score > state.best_score) | restarts
+        best, best_score = jnp.where(better, query.arch, state.best), jnp.where(better, score, state.best_score)
+        decided = True if improvement == "first" else restarts | ~left.any()
+        moves = decided & (best_score > jnp.where(restarts, -jnp.inf, state.score))
+        visited = visit(space, state.visited, t, query.arch)
+        neighbors = space.neighbors(best)
+        untried = ~were_visited(space, visited, neighbors)
+        return LocalSearchState(
+            jnp.where(moves, best, state.center),
+            jnp.where(moves, best_score, state.score),
+            best,
+            jnp.where(moves, -jnp.inf, best_score),
+            jnp.where(moves, neighbors, state.neighbors),
+            jnp.where(moves, untried, left),
+            visited,
+        )
+
+    return Strategy("local_search", init, ask, tell, hyperparameters=(("improvement", improvement),))

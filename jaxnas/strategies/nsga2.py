@@ -1,0 +1,92 @@
+"""NSGA-II."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas import prng
+from jaxnas.checks import checked_number, checked_size
+from jaxnas.strategies.base import Query, Strategy
+from jaxnas.strategies.parts.domination import as_objectives, crowding_distances, domination_ranks, preference
+
+
+class Group(NamedTuple):
+    """Solutions: architectures int32[P, D], scores and sizes float32[P]."""
+
+    archs: jax.Array
+    scores: jax.Array
+    sizes: jax.Array
+
+
+class NsgaState(NamedTuple):
+    """The parents, best first, and their children so far."""
+
+    parents: Group
+    children: Group
+
+
+@functools.cache
+def nsga2(
+    space,
+    *,
+    size: Callable,
+    population_size: int = 40,
+    crossover_rate: float = 0.9,
+    mutation_rate: float = 1.0,
+) -> Strategy:
+    """Returns NSGA-II: generations of children, of which and of their parents the better half live on.
+
+    Better is an earlier front of non-domination by score (large) and size (small), and on a front a less crowded
+    place. Parents win binary tournaments; uniform crossover takes each decision from either. Deb, Pratap, Agarwal and
+    Meyarivan, "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", IEEE Transactions on Evolutionary
+    Computation, 2002. For architecture search: Lu et al., "NSGA-Net", GECCO 2019, whose population size is used.
+
+    Args:
+        size: `arch int32[D] -> float32`, the second objective, such as `bench.size("parameters")`.
+        population_size: parents, and children of a generation; the first generation is drawn uniformly.
+        crossover_rate: the share of children with two parents; the others start as a copy of one.
+        mutation_rate: the share of children in which one decision is then changed.
+    """
+    checked_size("population_size", population_size, smallest=2)
+    checked_number("crossover_rate", crossover_rate, at_least=0, at_most=1)
+    checked_number("mutation_rate", mutation_rate, at_least=0, at_most=1)
+    num_decisions = len(space.decisions)
+
+    def init(key, num_trials):
+        archs = jnp.zeros((population_size, num_decisions), jnp.int32)
+        nobody = Group(archs, jnp.full(population_size, -jnp.inf), jnp.full(population_size, jnp.inf))
+        return NsgaState(nobody, nobody)
+
+    def ask(state, t, key):
+        keys = [jax.random.fold_in(key, number) for number in range(4)]
+        # Parents are ordered, so that the winner of a tournament is the one with the lower number.
+        first, second = state.parents.archs[prng.draw_index(key, population_size, (2, 2)).min(1)]
+        crosses = jax.random.bernoulli(keys[0], 0.5, (num_decisions,)) & jax.random.bernoulli(keys[1], crossover_rate)
+        child = jnp.where(crosses, second, first)
+        child = jnp.where(jax.random.bernoulli(keys[2], mutation_rate), space.mutate(keys[3], child), child)
+        return Query(jnp.where(t < population_size, space.sample(keys[3]), child))
+
+    def tell(state, t, query, observation):
+        slot = t % population_size
+        child = (query.arch, *as_objectives(observation.score, size(query.arch)))
+        children = Group(*(values.at[slot].set(value) for values, value in zip(state.children, child, strict=True)))
+        state = NsgaState(state.parents, children)
+        return jax.lax.cond(slot == population_size - 1, _next_generation, lambda state: state, state)
+
+    hyperparameters = (
+        ("population_size", population_size),
+        ("crossover_rate", crossover_rate),
+        ("mutation_rate", mutation_rate),
+    )
+    return Strategy("nsga2", init, ask, tell, hyperparameters=hyperparameters)
+
+
+def _next_generation(state: NsgaState) -> NsgaState:
+    everybody = Group(*(jnp.concatenate(values) for values in zip(*state, strict=True)))
+    ranks = domination_ranks(everybody.scores, everybody.sizes)
+    distances = crowding_distances(everybody.scores, everybody.sizes, ranks)
+    survivors = preference(ranks, distances)[: len(state.parents.scores)]
+    return NsgaState(Group(*(values[survivors] for values in everybody)), state.children)

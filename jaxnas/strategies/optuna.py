@@ -1,0 +1,129 @@
+"""Optuna's samplers as strategies, and runs as Optuna studies. Needs the package optuna (extra `optuna`)."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from jaxnas.checks import checked_function
+from jaxnas.strategies.base import Query, Strategy
+
+
+def optuna_strategy(space, sampler_factory: Callable) -> Strategy:
+    """Returns a sampler of Optuna as a strategy, which runs in a Python loop.
+
+    It is for one objective. Its state is an Optuna study, which `ask` and `tell` change in place: a run is a fresh
+    one from `init`, and every trial is asked before it is told. Failed trials are told as failed. Akiba, Sano,
+    Yanase, Ohta and Koyama, "Optuna: A Next-generation Hyperparameter Optimization Framework", KDD 2019.
+
+    Args:
+        space: the search space; every decision is a categorical parameter.
+        sampler_factory: called as `sampler_factory(seed=int)` for each run, returns the sampler, such as
+            `optuna.samplers.TPESampler` or `functools.partial(optuna.samplers.TPESampler, n_startup_trials=20)`.
+
+    Raises:
+        ValueError: where optuna is missing, or `sampler_factory` returns no sampler.
+    """
+    optuna = _import_optuna()
+    sampler = checked_function("sampler_factory", sampler_factory)(seed=0)
+    if not isinstance(sampler, optuna.samplers.BaseSampler):
+        raise ValueError(f"Expected sampler_factory to return an Optuna sampler, got {type(sampler).__name__}.")
+    distributions = {
+        decision.name: optuna.distributions.CategoricalDistribution(range(len(decision.values)))
+        for decision in space.decisions
+    }
+
+    def init(key, num_trials):
+        return _new_study(optuna, sampler_factory(seed=int(jax.random.bits(key, (), np.uint32))))
+
+    def ask(state, t, key):
+        params = state.ask(distributions).params
+        return Query(np.asarray([params[decision.name] for decision in space.decisions], np.int32))
+
+    def tell(state, t, query, observation):
+        score = float(observation.score)
+        failed = optuna.trial.TrialState.FAIL if np.isnan(score) else None
+        state.tell(int(t), None if failed else score, state=failed)  # trials are numbered from 0 in both
+        return state
+
+    hyperparameters = (("sampler_factory", sampler_factory),)
+    name = f"optuna_{type(sampler).__name__}"
+    return Strategy(name, init, ask, tell, hyperparameters=hyperparameters, jittable=False)
+
+
+def to_optuna_study(trials, space, run: int = 0):
+    """Returns the trials of one run as an in-memory Optuna study that maximizes the score.
+
+    Parameters are the values of the decisions by their names, as text where they are not text, numbers, truth values
+    or None. `user_attrs` holds each trial's `cost`, `seed` and `fidelity` (its index). Failed trials are failed
+    there.
+
+    Args:
+        trials: of `run` ([runs, T]) or of one loop ([T]).
+        space: the space that the trials' architectures are of.
+        run: which of the runs.
+
+    Raises:
+        ValueError: where optuna is missing, there is no such run, or the trials are of another space.
+    """
+    optuna = _import_optuna()
+    if np.ndim(trials.query.fidelity) > 1:
+        num_runs = len(trials.query.fidelity)
+        if not 0 <= run < num_runs:
+            raise ValueError(f"Expected a run of 0 to {num_runs - 1}, got {run}.")
+        trials = jax.tree.map(lambda values: values[run], trials)
+    distributions = {
+        decision.name: optuna.distributions.CategoricalDistribution(_readable(decision.values))
+        for decision in space.decisions
+    }
+    _check_choices(trials.query.arch, distributions, space)
+    study = _new_study(optuna, optuna.samplers.RandomSampler())
+    study.add_trials(_frozen_trials(optuna, trials, distributions))
+    return study
+
+
+def _frozen_trials(optuna, trials, distributions: dict) -> list:
+    columns = (trials.query.arch, trials.query.fidelity, *trials.observation)
+    frozen = []
+    for arch, fidelity, score, cost, seed in zip(*columns, strict=True):
+        choices = zip(distributions.items(), arch, strict=True)
+        outcome = {"state": optuna.trial.TrialState.FAIL} if np.isnan(score) else {"value": float(score)}
+        frozen.append(
+            optuna.trial.create_trial(
+                params={name: distribution.choices[choice] for (name, distribution), choice in choices},
+                distributions=distributions,
+                user_attrs={"cost": float(cost), "seed": int(seed), "fidelity": int(fidelity)},
+                **outcome,
+            )
+        )
+    return frozen
+
+
+def _check_choices(archs: np.ndarray, distributions: dict, space) -> None:
+    sizes = [len(distribution.choices) for distribution in distributions.values()]
+    if archs.shape[-1] != len(sizes) or (archs < 0).any() or (archs >= sizes).any():
+        raise ValueError(f"Expected trials of {space.name}, got architectures that are not of it.")
+
+
+def _readable(values) -> tuple:
+    """Returns the values as Optuna can keep them, numbered where they would not differ."""
+    texts = tuple(value if isinstance(value, str | int | float | None) else str(value) for value in values)
+    return texts if len(set(texts)) == len(texts) else tuple(f"{number}: {text}" for number, text in enumerate(texts))
+
+
+def _new_study(optuna, sampler):
+    """Returns an empty study, without the line that Optuna logs for each."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return optuna.create_study(direction="maximize", sampler=sampler)
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _import_optuna():
+    try:
+        import optuna
+    except ImportError:
+        raise ValueError("Expected the package optuna, got none: pip install 'jaxnas[optuna]'.") from None
+    return optuna

@@ -1,0 +1,129 @@
+"""Search guided by a predictor: any regressor with the methods of scikit-learn."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.checks import checked_function, checked_size
+from jaxnas.spaces.encodings import one_hot
+from jaxnas.strategies.base import Query, Strategy
+from jaxnas.strategies.parts.candidates import mutants, seen
+
+NUM_PARENTS = 5
+
+
+class PredictorState(NamedTuple):
+    """All trials of the run, int32[T, D] and float32[T] (-inf: failed or to come), and what is asked next, int32[Q, D].
+
+    NumPy arrays, never changed in place.
+    """
+
+    archs: np.ndarray
+    scores: np.ndarray
+    queue: np.ndarray
+
+
+@functools.cache
+def predictor_guided(
+    space,
+    *,
+    regressor_factory: Callable | None = None,
+    num_startup: int = 20,
+    num_candidates: int = 200,
+    refit_every: int = 10,
+    encoding: Callable | None = None,
+) -> Strategy:
+    """Returns search by a predictor: of many candidates, those with the largest predicted scores are asked.
+
+    The first `num_startup` trials are uniform draws. From then on, every `refit_every` trials, a new regressor is
+    fitted to all successful trials, and the best predicted of the candidates are asked next; half of the candidates
+    are uniform draws, half are mutants of the five best architectures, of one or two edits. None is asked twice while
+    there are others among the candidates; draws at random fill up. Runs loop in Python. Wen, Liu, Chen, Li, Bender
+    and Kindermans, "Neural Predictor for Neural Architecture Search", ECCV 2020, fit once and draw uniformly; refits
+    and mutants are those of sequential model-based search.
+
+    Args:
+        regressor_factory: returns a new regressor with `fit(X, y)` and `predict(X)`, such as a class of scikit-learn;
+            where `get_params()` shows a `random_state` of None, it is set from the key of the run. By default
+            scikit-learn's `RandomForestRegressor`.
+        num_startup: random trials at the start.
+        num_candidates: architectures among which the queries until the next refit are chosen.
+        refit_every: trials between two refits.
+        encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`;
+            `one_hot` by default.
+    """
+    if regressor_factory is not None:
+        checked_function("regressor_factory", regressor_factory)
+    checked_size("num_startup", num_startup)
+    checked_size("refit_every", refit_every)
+    checked_size("num_candidates", num_candidates, refit_every)
+    encode = one_hot(space) if encoding is None else checked_function("encoding", encoding)
+    encode = jax.jit(jax.vmap(encode))
+    sample = jax.jit(space.sample)
+    draw = jax.jit(functools.partial(_candidates, space, num_candidates))
+
+    def init(key, num_trials):
+        archs = np.zeros((num_trials, len(space.decisions)), np.int32)
+        return PredictorState(archs, np.full(num_trials, -np.inf, np.float32), archs[: min(refit_every, num_trials)])
+
+    def advance(state, t, key):
+        if t < num_startup or (t - num_startup) % refit_every:
+            return state
+        archs, new = map(np.asarray, draw(key, state.archs, state.scores, t))
+        predictions = predicted(state, archs, jax.random.fold_in(key, 1))
+        best = np.argsort(np.where(new, -predictions, np.inf), kind="stable")[: len(state.queue)]
+        fill = np.stack([sample(fill_key) for fill_key in jax.random.split(jax.random.fold_in(key, 2), len(best))])
+        return state._replace(queue=np.where(new[best, None], archs[best], fill))
+
+    def predicted(state, archs, key):
+        succeeded = np.isfinite(state.scores)
+        if not succeeded.any():
+            return np.zeros(len(archs))
+        regressor = _seeded((regressor_factory or _random_forest)(), int(jax.random.bits(key, (), jnp.uint32)))
+        regressor.fit(np.asarray(encode(state.archs))[succeeded], state.scores[succeeded])
+        return np.asarray(regressor.predict(np.asarray(encode(archs)))).reshape(len(archs))
+
+    def ask(state, t, key):
+        queued = (t - num_startup) % refit_every
+        return Query(np.asarray(sample(key)) if t < num_startup else state.queue[queued])
+
+    def tell(state, t, query, observation):
+        archs, scores = state.archs.copy(), state.scores.copy()
+        archs[t] = query.arch
+        scores[t] = observation.score if np.isfinite(observation.score) else -np.inf
+        return state._replace(archs=archs, scores=scores)
+
+    hyperparameters = (
+        ("regressor_factory", regressor_factory),
+        ("num_startup", num_startup),
+        ("num_candidates", num_candidates),
+        ("refit_every", refit_every),
+        ("encoding", encoding),
+    )
+    return Strategy("predictor_guided", init, ask, tell, advance, hyperparameters, jittable=False)
+
+
+def _candidates(space, number: int, key: jax.Array, archs: jax.Array, scores: jax.Array, t: jax.Array):
+    """Returns candidates int32[number, D], and which are new: not among the first t trials, no repeats."""
+    draw_key, mutant_key = jax.random.split(key)
+    num_mutants = number // 2
+    drawn = jax.vmap(space.sample)(jax.random.split(draw_key, number - num_mutants))
+    mutated = mutants(mutant_key, space, archs, scores, num_mutants, NUM_PARENTS)
+    candidates = jnp.concatenate([mutated, drawn])
+    return candidates, ~seen(candidates, archs, t)
+
+
+def _random_forest():
+    from sklearn.ensemble import RandomForestRegressor
+
+    return RandomForestRegressor()
+
+
+def _seeded(regressor, seed: int):
+    """Returns the regressor with its `random_state` set, where it has one that is None."""
+    parameters = regressor.get_params() if hasattr(regressor, "get_params") else {}
+    return regressor.set_params(random_state=seed) if parameters.get("random_state", seed) is None else regressor

@@ -1,0 +1,64 @@
+"""Random search, and asking for everything in turn."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.strategies.base import Query, Strategy
+
+_ROUNDS = 4
+
+
+@functools.cache
+def random_search(space, *, replacement: bool = True) -> Strategy:
+    """Returns random search: every trial is a uniform draw from the space.
+
+    The baseline of NAS: Li and Talwalkar, "Random Search and Reproducibility for Neural Architecture Search",
+    UAI 2019.
+
+    Args:
+        replacement: whether an architecture can be drawn again. Without, trials are the beginning of a random order
+            of the space, and begin anew at its end; fewer than 2**31 architectures.
+
+    Raises:
+        ValueError: where a space is too large to be put in order.
+    """
+    if not isinstance(replacement, bool):
+        raise ValueError(f"Expected replacement to be True or False, got {replacement!r}.")
+    if not replacement and space.num_architectures >= 2**31:
+        raise ValueError(f"Expected fewer than 2**31 architectures to order, got {space.num_architectures:,}.")
+
+    def init(key, num_trials):
+        return () if replacement else key
+
+    def ask(state, t, key):
+        if replacement:
+            return Query(space.sample(key))
+        return Query(space.arch_at(_shuffled(state, t % space.num_architectures, space.num_architectures)))
+
+    def tell(state, t, query, observation):
+        return state
+
+    hyperparameters = (("replacement", replacement),)
+    return Strategy("random_search", init, ask, tell, hyperparameters=hyperparameters, parallel=True)
+
+
+def _shuffled(key: jax.Array, position: jax.Array, size: int) -> jax.Array:
+    """Returns where a random order of [0, size) has a position, int32[]; a bijection, without a table.
+
+    A Feistel network of four rounds on the next power of four, walked until it ends below `size`. Black and Rogaway,
+    "Ciphers with Arbitrary Finite Domains", CT-RSA 2002.
+    """
+    half = max(-(-(size - 1).bit_length() // 2), 1)
+    mask = jnp.uint32((1 << half) - 1)
+
+    def encrypt(value):
+        left, right = value >> half, value & mask
+        for number in range(_ROUNDS):
+            round_key = jax.random.fold_in(jax.random.fold_in(key, number), right)
+            left, right = right, left ^ (jax.random.bits(round_key, (), jnp.uint32) & mask)
+        return (left << half) | right
+
+    start = encrypt(jnp.asarray(position).astype(jnp.uint32))
+    return jax.lax.while_loop(lambda value: value >= size, encrypt, start).astype(jnp.int32)

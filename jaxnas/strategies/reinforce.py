@@ -1,0 +1,63 @@
+"""Policy gradient: REINFORCE."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxnas.checks import checked_number
+from jaxnas.strategies.base import Query, Strategy
+from jaxnas.strategies.parts.marginals import draw_choices, uniform_marginals
+
+
+class ReinforceState(NamedTuple):
+    """The policy's logits float32[D, V]; Adam's state; and the moving average of the scores, float32[].
+
+    Logits are -inf beyond a decision's own values; the average is NaN before the first success.
+    """
+
+    logits: jax.Array
+    adam: optax.OptState
+    baseline: jax.Array
+
+
+@functools.cache
+def reinforce(space, *, learning_rate: float = 0.01, baseline_decay: float = 0.9) -> Strategy:
+    """Returns REINFORCE: draws from a policy that follows the gradient of the expected score.
+
+    Decisions are drawn independently. The policy starts uniform. A trial moves it by one step of Adam, weighted by
+    how far its score is above a moving average of the scores before; a failed trial changes nothing. Williams,
+    "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning", Machine Learning
+    1992; for NAS, Zoph and Le, "Neural Architecture Search with Reinforcement Learning", ICLR 2017. Without their
+    recurrent controller, and with the defaults of Dong and Yang, "NAS-Bench-201", ICLR 2020.
+
+    Args:
+        learning_rate: of Adam.
+        baseline_decay: weight of the old moving average against the new score.
+    """
+    checked_number("learning_rate", learning_rate, above=0)
+    checked_number("baseline_decay", baseline_decay, at_least=0, at_most=1)
+    optimizer = optax.adam(learning_rate)
+
+    def init(key, num_trials):
+        logits = jnp.where(uniform_marginals(space) > 0, 0.0, -jnp.inf)
+        return ReinforceState(logits, optimizer.init(logits), jnp.float32(jnp.nan))
+
+    def ask(state, t, key):
+        return Query(draw_choices(key, jax.nn.softmax(state.logits), space))
+
+    def tell(state, t, query, observation):
+        score = observation.score
+        baseline = jnp.where(jnp.isnan(state.baseline), score, state.baseline)
+        chosen = query.arch[:, None] == np.arange(state.logits.shape[1])
+        gradient = (baseline - score) * (chosen - jax.nn.softmax(state.logits))  # of what Adam is to make small
+        updates, adam = optimizer.update(gradient, state.adam)
+        baseline = baseline_decay * baseline + (1 - baseline_decay) * score
+        moved = ReinforceState(state.logits + updates, adam, baseline)
+        return jax.tree.map(lambda new, old: jnp.where(jnp.isfinite(score), new, old), moved, state)
+
+    hyperparameters = (("learning_rate", learning_rate), ("baseline_decay", baseline_decay))
+    return Strategy("reinforce", init, ask, tell, hyperparameters=hyperparameters)

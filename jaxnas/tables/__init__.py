@@ -1,0 +1,1 @@
+"""Tables: every score of a search space, on disk."""

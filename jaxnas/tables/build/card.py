@@ -1,0 +1,28 @@
+"""The card of a table: what it is, how it was made, its limits, how to cite it."""
+
+from importlib import resources
+
+from jaxnas.tables.table import Table
+
+
+def table_card(table: Table, task, space_name: str, task_name: str, limit: int | None) -> str:
+    """Returns the README.md of a table that a build made of these arguments."""
+    import jinja2
+
+    training = table.manifest["training"]
+    command = f"jaxnas build --space {space_name} --task {task_name}"
+    command += f" --seeds {table.num_seeds} --epochs {training['num_epochs']}"
+    command += f" --limit {limit}" if limit else ""
+    command += f" --id {table.id}"
+    environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(resources.files("jaxnas.tables.build").joinpath("card.md").read_text())
+    return template.render(
+        table=table,
+        manifest=table.manifest,
+        training=training,
+        images=table.manifest["metric"]["denominators"],
+        num_trained=int(table.trained.sum()),
+        num_failed=int((~table.succeeded()[table.trained][:, :, -1]).sum()),
+        task_card=task.card.strip().removeprefix("# "),
+        command=command,
+    )

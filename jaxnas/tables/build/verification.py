@@ -1,0 +1,97 @@
+"""Checking a table by training a sample of it again."""
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxnas import catalog
+from jaxnas.tables.build.plan import PLAN_NAME
+from jaxnas.tables.build.provenance import machine, versions
+from jaxnas.tables.table import SPLITS, Table, describe_space
+from jaxnas.training.config import config_from_dict
+from jaxnas.training.curves import Curves
+from jaxnas.training.family import network_size
+from jaxnas.training.trainer import evaluate
+
+FIRST_STEP_TOLERANCE = 1e-4
+MAX_STANDARD_ERRORS = 4.0
+
+
+class Check(NamedTuple):
+    """One check: whether it passed, and what it compared."""
+
+    passed: bool
+    text: str
+
+
+def retrain(source: str | os.PathLike, num_classes: int, *, seed: int | None = None) -> list[Check]:
+    """Returns the checks of a table against trainings, done now, of a random sample of its classes.
+
+    On any machine: the task's arrays, parameters and FLOPs exactly, loss and gradient norm of the first step within
+    1e-4 relative. With the same jaxlib, processor features and plan also the counts, bitwise; otherwise the mean
+    difference of final counts, in standard errors by the table's own spread over seeds, of which a changed recipe
+    shows, and a few changed counts do not.
+
+    Args:
+        num_classes: how many classes to train again.
+        seed: of the sample; None: another one each time.
+    """
+    table = Table.read(source)
+    manifest = table.manifest
+    space, task = catalog.space(manifest["space"]["name"]), catalog.task(manifest["task"]["name"])
+    if describe_space(space) | {"name": manifest["space"]["name"]} != manifest["space"]:
+        raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
+    config = config_from_dict(manifest["training"])
+    known = np.flatnonzero(table.trained)
+    classes = np.random.default_rng(seed).choice(known, min(num_classes, len(known)), replace=False)
+    archs = [np.asarray(space.arch_at(table.representatives[number])) for number in classes]
+    sizes = np.asarray(
+        [network_size(space, config.skeleton, task.image_shape, task.num_classes, arch) for arch in archs]
+    )
+    stored_sizes = np.stack([table.num_parameters[classes], table.num_flops[classes]], axis=1)
+    found = evaluate(space, archs, task, config, manifest["seeds"])
+    stored = Curves(*(getattr(table, name)[classes] for name in Curves._fields))
+    return [
+        Check(task.sha256 == manifest["task"]["sha256"], f"the arrays of the task {task.name}"),
+        Check(bool((sizes == stored_sizes).all()), f"parameters and FLOPs of {len(classes)} classes"),
+        _first_step("first_loss", found, stored),
+        _first_step("first_gradient_norm", found, stored),
+        _same_counts(found, stored) if _reproducible(manifest) else _similar_counts(found, stored),
+    ]
+
+
+def _reproducible(manifest: dict) -> bool:
+    """Returns whether this jaxlib, processor and plan give the very numbers of a table."""
+    same_jaxlib = manifest["versions"]["jaxlib"] == versions()["jaxlib"]
+    return manifest["plan"] == PLAN_NAME and manifest["machine"] == machine() and same_jaxlib
+
+
+def _first_step(name: str, found: Curves, stored: Curves) -> Check:
+    expected = getattr(stored, name)
+    error = float(np.max(np.abs(getattr(found, name) - expected) / np.abs(expected)))
+    return Check(error < FIRST_STEP_TOLERANCE, f"{name.replace('_', ' ')}, largest relative difference {error:.1e}")
+
+
+def _same_counts(found: Curves, stored: Curves) -> Check:
+    different = [split for split in SPLITS if (getattr(found, split) != getattr(stored, split)).any()]
+    where = ", ".join(different) or "all splits"
+    return Check(not different, f"counts bitwise ({where}; same jaxlib, processor and plan)")
+
+
+def _similar_counts(found: Curves, stored: Curves) -> Check:
+    reason = "another jaxlib, processor or plan than the table's"
+    if stored.validation.shape[1] < 2:
+        return Check(True, f"counts not compared: {reason}, and a single seed has no spread to compare with")
+    errors = {split: _standard_errors(getattr(found, split), getattr(stored, split)) for split in SPLITS}
+    largest = max(abs(value) for value in errors.values())
+    shown = ", ".join(f"{split} {value:+.1f}" for split, value in errors.items())
+    return Check(largest < MAX_STANDARD_ERRORS, f"mean difference in standard errors: {shown} ({reason})")
+
+
+def _standard_errors(found: np.ndarray, stored: np.ndarray) -> float:
+    """Returns the mean difference of final counts [G, S, E] in standard errors by the stored spread over seeds."""
+    final = stored[:, :, -1]
+    variance = 2 * final.var(axis=1, ddof=1).mean() / final.size
+    difference = float((found[:, :, -1] - final).mean())
+    return difference / max(float(variance), 1 / final.size) ** 0.5

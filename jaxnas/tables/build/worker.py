@@ -1,0 +1,96 @@
+"""One process of a build: `python -m jaxnas.tables.build.worker PLAN --worker i/N [--core C]`.
+
+It trains chunks until none is missing.
+
+Workers share nothing but the folder. Worker i begins with chunks i, i + N, ... and then takes what is still missing,
+from the end; two may at worst train the same chunk, to the same numbers. A shard appears by one rename, so that it
+is whole or not there; one that was damaged since counts as missing.
+"""
+
+import argparse
+import ctypes
+import io
+import os
+import sys
+import traceback
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs a worker; with `--core` it keeps to that core and to one thread.
+
+    What stops it is the last line of its standard error.
+    """
+    parser = argparse.ArgumentParser(prog="python -m jaxnas.tables.build.worker", description=__doc__)
+    parser.add_argument("plan", type=Path, help="plan.json of a build")
+    parser.add_argument("--worker", required=True, help="i/N, from 0/N")
+    parser.add_argument("--core", type=int, help="the core to keep to")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="the process without which it stops")
+    options = parser.parse_args(arguments)
+    if options.core is not None:  # before JAX starts its threads
+        os.sched_setaffinity(0, {options.core})
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
+    number, count = (int(part) for part in options.worker.split("/"))
+    try:
+        work(options.plan, number, count, options.parent)
+    except Exception as error:
+        traceback.print_exc()  # which may end in lines that say little
+        lines = str(error).splitlines() or ["no message"]
+        sys.exit(f"{type(error).__name__}: {lines[0]}")
+
+
+def work(plan_path: Path, number: int, count: int, parent: int) -> None:
+    """Trains the missing chunks of a plan as worker `number` of `count`.
+
+    It stops after the training during which the process `parent` has gone, also where that was killed.
+    """
+    from jaxnas.tables.build.plan import plan_from_json, read_shard, shard_path
+    from jaxnas.training.compilation import use_compilation_cache
+
+    def after_each() -> None:
+        if os.getppid() != parent:
+            sys.exit("The process that started this worker has gone.")
+        _release_unused_memory()
+
+    use_compilation_cache()
+    plan = plan_from_json(plan_path.read_text())
+    folder = plan_path.parent
+    own = plan.chunks[number::count]
+    others = sorted(set(plan.chunks) - set(own), key=plan.chunks.index, reverse=True)
+    for chunk in (*own, *others):
+        after_each()
+        if read_shard(folder, chunk) is None:
+            arrays = _train_chunk(plan, chunk, after_each)
+            if read_shard(folder, chunk) is None:  # no other worker was faster
+                _write_shard(shard_path(folder, chunk), arrays)
+
+
+def _train_chunk(plan, chunk, progress) -> dict:
+    from jaxnas import catalog
+    from jaxnas.training.trainer import evaluate
+
+    space = catalog.space(plan.space)
+    archs = [space.arch_at(row) for row in chunk.rows]
+    task = catalog.task(plan.task)
+    return evaluate(space, archs, task, plan.config, plan.seeds, progress, plan=plan.training_plan)._asdict()
+
+
+def _release_unused_memory() -> None:
+    """Gives freed memory back to the system where the C library can: compiling needs twice what training does."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim:
+        trim(0)
+
+
+def _write_shard(path: Path, arrays: dict) -> None:
+    import numpy as np
+
+    from jaxnas.tables.files import replace_file
+
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    replace_file(path, buffer.getvalue())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Tables: every score of a search space on a task, as Parquet with a manifest and a card. Needs NumPy and PyArrow
+only.
+"""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+TEMPORARY_SUFFIX = ".tmp"
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Writes a file so that it is either the old one or the new one, whatever happens."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY_SUFFIX)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except FileNotFoundError:
+        if not path.exists():  # else another process wrote the file since, and removed what it took for a leftover
+            raise
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files that a killed process left in a folder.
+
+    They are known by the file itself having been written since, so that no file being written now is lost.
+    """
+    for temporary in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+        path = folder / temporary.name.removeprefix(".").removesuffix(TEMPORARY_SUFFIX).rpartition(".")[0]
+        with contextlib.suppress(FileNotFoundError):
+            if path != folder and path.stat().st_mtime_ns > temporary.stat().st_mtime_ns:
+                temporary.unlink()

@@ -1,0 +1,1 @@
+"""Training: how a network is trained, whatever kind of network it is."""

@@ -1,0 +1,280 @@
+"""Fitted models: a trained network that takes data as they are, and gives classes."""
+
+import dataclasses
+import functools
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from flax import nnx
+
+import jaxnas
+from jaxnas import catalog
+from jaxnas.tasks.base import SPLITS, Task
+from jaxnas.training.config import TrainConfig, config_from_dict
+from jaxnas.training.family import family_of
+from jaxnas.training.trainer import fit
+
+MODEL_FILE = "model.json"
+ARRAYS_FOLDER = "arrays"
+PREDICTION_BATCH = 128
+"""Rows of a prediction are computed so many at a time, the last ones padded: what a row gives depends on it alone."""
+
+SPACES = catalog.SPACE_TYPES
+"""What a saved model may say that its space is made by."""
+
+
+class Inputs(NamedTuple):
+    """What the data of a model are: the shape of an example, its normalisation, and what the labels stand for."""
+
+    shape: tuple[int, ...]
+    mean: float | np.ndarray
+    deviation: float | np.ndarray
+    classes: np.ndarray
+
+
+class TaskName(NamedTuple):
+    """What a saved model keeps of its task."""
+
+    name: str
+    sha256: str
+
+
+class FittedModel:
+    """A trained network of one architecture: `fit_model` and `load` make it.
+
+    Attributes:
+        network: the Flax module, from normalised examples to logits.
+        space, arch, config: what was trained, and how.
+        inputs: what the data are.
+        task: whose splits `score` knows, a Task or its name; None where they are not at hand.
+    """
+
+    def __init__(self, network: nnx.Module, space, arch: tuple[int, ...], config: TrainConfig, inputs: Inputs, task):
+        self.network, self.space, self.arch, self.config = network, space, arch, config
+        self.inputs, self.task = inputs, task
+        self._scores = {}
+
+    def __repr__(self) -> str:
+        return f"FittedModel({self.space.to_str(self.arch)!r})"
+
+    def __reduce__(self):
+        """Returns what is pickled: what `save` writes."""
+        description = self._description()
+        space = self.space if description["space_fields"] is None else None
+        return _restored, (description, space, jax.device_get(_arrays(self.network)))
+
+    @property
+    def architecture(self) -> dict:
+        """Returns the architecture as readable values."""
+        return self.space.decode(self.arch)
+
+    def predict_proba(self, X) -> np.ndarray:  # noqa: N803, as scikit-learn has it
+        """Returns the probability of each class, float64[n, K], in the order of `inputs.classes`.
+
+        Args:
+            X: numbers [n, ...], as the data were before the task normalised them; images of one channel may lack it.
+
+        Raises:
+            ValueError: on another shape, or values that are no finite numbers.
+        """
+        examples = _checked_examples(X, self.inputs.shape)
+        return self._probabilities((examples - self.inputs.mean) / self.inputs.deviation)
+
+    def predict(self, X) -> np.ndarray:  # noqa: N803
+        """Returns the most probable class of each example, [n]. Arguments as of `predict_proba`."""
+        return self.inputs.classes[self.predict_proba(X).argmax(-1)]
+
+    def score(self, X, y=None) -> float:  # noqa: N803
+        """Returns the accuracy on data and their classes, or on a split of the task.
+
+        Args:
+            X: as in `predict_proba`; or `"train"`, `"validation"` or `"test"`, without `y`.
+            y: the class of each example, [n].
+
+        Raises:
+            ValueError: on data that do not match, or a split that is not at hand.
+        """
+        if isinstance(X, str):
+            if X not in self._scores:
+                self._scores[X] = self._score_of_split(X)
+            return self._scores[X]
+        if y is None:
+            raise ValueError("Expected classes y beside X, got none.")
+        predicted, y = self.predict(X), np.asarray(y)
+        if y.shape != predicted.shape:
+            raise ValueError(f"Expected a class for each of {len(predicted)} examples, got shape {list(y.shape)}.")
+        return float((predicted == y).mean())
+
+    def _score_of_split(self, name: str) -> float:
+        if name not in SPLITS:
+            raise ValueError(f"Expected a split of {', '.join(SPLITS)}, got {name!r}.")
+        task = _task_of(self.task) if isinstance(self.task, TaskName) else self.task
+        if task is None:
+            raise ValueError(f"Expected a model with its task to score {name}, got one without; give X and y instead.")
+        split = getattr(task, name)
+        if not split.num_images:
+            raise ValueError(f"Expected a task with a {name} split, got {task.name} without.")
+        views = [self._probabilities(view).argmax(-1) for view in split.images]
+        return float((np.stack(views) == split.labels).mean())
+
+    def _probabilities(self, examples: np.ndarray) -> np.ndarray:
+        logits = np.zeros((len(examples), len(self.inputs.classes)))
+        for start in range(0, len(examples), PREDICTION_BATCH):
+            batch = examples[start : start + PREDICTION_BATCH].astype(np.float32)
+            padding = [(0, PREDICTION_BATCH - len(batch))] + [(0, 0)] * (batch.ndim - 1)
+            logits[start : start + PREDICTION_BATCH] = self._logits(np.pad(batch, padding))[: len(batch)]
+        exponentials = np.exp(logits - logits.max(-1, keepdims=True))
+        return exponentials / exponentials.sum(-1, keepdims=True)
+
+    @functools.cached_property
+    def _logits(self):
+        definition, state = nnx.split(self.network)
+        compiled = jax.jit(lambda state, examples: nnx.merge(definition, state)(examples))
+        return functools.partial(compiled, state)
+
+    def save(self, folder: str | os.PathLike) -> Path:
+        """Returns the folder that the model is written into, over an older one: arrays by Orbax, the rest as JSON."""
+        import orbax.checkpoint
+
+        folder = Path(folder).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        with orbax.checkpoint.StandardCheckpointer() as checkpointer:
+            checkpointer.save(folder / ARRAYS_FOLDER, _arrays(self.network), force=True)
+        (folder / MODEL_FILE).write_text(json.dumps(self._description(), indent=1))
+        return folder
+
+    def _description(self) -> dict:
+        """Returns all but the arrays, as JSON values."""
+        return {
+            "jaxnas": jaxnas.__version__,
+            "space": self.space.name,
+            "space_fields": _fields(self.space),
+            "arch": list(self.arch),
+            "config": dataclasses.asdict(self.config),
+            "shape": list(self.inputs.shape),
+            "mean": np.asarray(self.inputs.mean).tolist(),
+            "deviation": np.asarray(self.inputs.deviation).tolist(),
+            "classes": self.inputs.classes.tolist(),
+            "task": None if self.task is None else [self.task.name, self.task.sha256],
+        }
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike, space=None) -> "FittedModel":
+        """Returns the model that `save` wrote.
+
+        Args:
+            space: its search space; needed where that has functions of one's own, such as operations.
+
+        Raises:
+            ValueError: where the folder holds no model, or the space is another one or unknown.
+        """
+        import orbax.checkpoint
+
+        folder = Path(folder).resolve()
+        try:
+            found = json.loads((folder / MODEL_FILE).read_text())
+        except (OSError, json.JSONDecodeError):
+            raise ValueError(f"Expected a folder that FittedModel.save wrote, got {folder}.") from None
+        model = _untrained(found, space)
+        with orbax.checkpoint.StandardCheckpointer() as checkpointer:
+            nnx.update(model.network, checkpointer.restore(folder / ARRAYS_FOLDER, _arrays(model.network)))
+        return model
+
+
+def fit_model(space, arch, task: Task, config: TrainConfig, seed: int = 0) -> FittedModel:
+    """Returns the fitted model of an architecture; arguments as of `jaxnas.fit`.
+
+    Raises FloatingPointError where the training diverged.
+    """
+    network, curves = fit(space, arch, task, config, seed)
+    diverged = ~np.isfinite(curves.loss)
+    if diverged.any():
+        raise FloatingPointError(
+            f"Expected a training that converges, got one with seed {seed} that diverged in epoch"
+            f" {diverged.argmax() + 1} of {config.num_epochs}; a smaller learning rate or fewer epochs may help."
+        )
+    arch = tuple(int(choice) for choice in np.asarray(space.canonical(arch)))
+    classes = np.asarray(task.classes if len(task.classes) else range(task.num_classes))
+    return FittedModel(network, space, arch, config, Inputs(task.image_shape, task.mean, task.deviation, classes), task)
+
+
+def _untrained(description: dict, space) -> FittedModel:
+    """Returns the model of a description, with arrays that are yet to be replaced."""
+    space = _space_of(description, space)
+    config = config_from_dict(description["config"])
+    mean, deviation = (_number_or_array(description[name]) for name in ("mean", "deviation"))
+    inputs = Inputs(tuple(description["shape"]), mean, deviation, np.asarray(description["classes"]))
+    arch = tuple(description["arch"])
+    network = family_of(space).network(space, config, inputs.shape, len(inputs.classes), arch)
+    task = None if description["task"] is None else TaskName(*description["task"])
+    return FittedModel(network, space, arch, config, inputs, task)
+
+
+def _number_or_array(value: float | list) -> float | np.ndarray:
+    """Returns what images were normalised by: a Python number, which keeps their float32, or an array."""
+    return np.asarray(value) if isinstance(value, list) else value
+
+
+def _restored(description: dict, space, arrays: dict) -> FittedModel:
+    model = _untrained(description, space)
+    nnx.update(model.network, arrays)
+    return model
+
+
+def _arrays(network: nnx.Module) -> dict:
+    return nnx.to_pure_dict(nnx.state(network))
+
+
+def _checked_examples(examples, shape: tuple[int, ...]) -> np.ndarray:
+    examples = np.asarray(examples)
+    if len(shape) == 3 and shape[-1] == 1 and examples.shape[1:] == shape[:2]:
+        examples = examples[..., None]
+    if examples.dtype.kind not in "biuf":
+        raise ValueError(f"Expected examples of numbers, got {examples.dtype}.")
+    if examples.shape[1:] != shape or not examples.ndim:
+        raise ValueError(f"Expected examples of shape [n, {', '.join(map(str, shape))}], got {list(examples.shape)}.")
+    if not np.isfinite(examples).all():
+        raise ValueError("Expected finite examples, got NaN or infinite values; replace or drop those examples.")
+    return examples.astype(np.float32)
+
+
+def _fields(space) -> dict | None:
+    """Returns the fields that a space can be made of again, as JSON values; None where that does not give it back."""
+    if not dataclasses.is_dataclass(space):
+        return None
+    fields = {field.name: getattr(space, field.name) for field in dataclasses.fields(space) if field.init}
+    for name, value in fields.items():
+        fields[name] = [getattr(each, "name", each) for each in value] if isinstance(value, tuple) else value
+    try:
+        fields = {"type": type(space).__name__, **json.loads(json.dumps(fields))}
+        return fields if _made_of(fields) == space else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _made_of(fields: dict):
+    arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return catalog.find(arguments.pop("type"), SPACES)(**arguments)
+
+
+def _space_of(found: dict, space):
+    if space is None and found["space_fields"] is None:
+        raise ValueError(
+            f"Expected the space {found['space']} of this model, which has functions of its own; got none."
+        )
+    made = _made_of(found["space_fields"]) if found["space_fields"] is not None else space
+    if space is not None and (space.name != found["space"] or made != space):
+        raise ValueError(f"Expected the space {found['space']} that this model was saved with, got {space.name}.")
+    return made
+
+
+def _task_of(named: TaskName) -> Task | None:
+    """Returns the task of a name and a hash, with or without validation data; None where the catalog has none."""
+    if named.name not in catalog.TASKS:
+        return None
+    task = catalog.task(named.name)
+    return next((each for each in (task, task.without_validation()) if each.sha256 == named.sha256), None)

@@ -1,0 +1,28 @@
+"""How a network is trained and what a training measures, whatever kind of network it is."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.tasks.base import Split
+
+EVALUATION_BATCH = 128
+
+
+def training_key(arch: jax.Array, seed: int | jax.Array) -> jax.Array:
+    """Returns the key of one training.
+
+    It depends on the architecture and the seed number alone, never on what else is trained.
+    """
+    key = jax.random.key(0)
+    for choice in jnp.unstack(jnp.asarray(arch)):
+        key = jax.random.fold_in(key, choice)
+    return jax.random.fold_in(key, seed)
+
+
+def epoch_order(key: jax.Array, split: Split, num_steps: int, batch_size: int) -> tuple[jax.Array, jax.Array]:
+    """Returns the images of an epoch and the view of each, both int32[num_steps, batch_size]."""
+    shape = (num_steps, batch_size)
+    num_views, num_images = split.images.shape[:2]
+    order_key, view_key = jax.random.split(key)
+    indices = jax.random.permutation(order_key, num_images)[: num_steps * batch_size].reshape(shape)
+    return indices, jax.random.randint(view_key, (num_steps * batch_size,), 0, num_views).reshape(shape)
