@@ -22,7 +22,7 @@ from jaxnas.tables.build.driver import build
 from jaxnas.tables.build.plan import make_plan, read_shard, shard_path
 from jaxnas.tables.table import Table
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 PATIENCE = 900  # seconds until a test gives up: nothing here depends on how fast the machine is
 CHUNK_SIZE = 3

@@ -23,7 +23,7 @@ from jaxnas.training.curves import Curves
 from jaxnas.training.family import network_size
 from jaxnas.training.trainer import evaluate
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 SPACE, TASK = f"{HERE / 'mine.py'}:SPACE", f"{HERE / 'mine.py'}:task"
 

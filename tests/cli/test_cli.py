@@ -15,7 +15,7 @@ from jaxnas.cli.main import main
 from jaxnas.tables import table
 from jaxnas.tables.table import find, shipped_ids
 
-MINE = Path(__file__).parent / "mine.py"
+MINE = Path(__file__).parents[1] / "mine.py"
 ARCH = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|"
 TABLE = shipped_ids()[0]
 

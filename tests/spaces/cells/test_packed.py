@@ -27,7 +27,7 @@ from jaxnas.training.trainer import evaluate
 
 pytestmark = pytest.mark.slow  # its programs are large
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[2]
 SPACE, TASK = f"{HERE / 'mine.py'}:SPACE", f"{HERE / 'mine.py'}:task"
 NUM_CLASSES = 3
 SEEDS = (0, 1)

@@ -8,7 +8,7 @@ import pytest
 from jaxnas import catalog
 from jaxnas.report import bibliography
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FIELDS = {
     "article": {"title", "author", "journal", "volume", "year"},
     "inproceedings": {"title", "author", "booktitle", "year"},

@@ -15,7 +15,7 @@ from jaxnas.cli.main import main
 from jaxnas.report import comparison
 from jaxnas.strategies.base import asks_for
 
-MINE = Path(__file__).with_name("mine.py")
+MINE = Path(__file__).parents[1] / "mine.py"
 
 
 def test_objectives_are_read():
