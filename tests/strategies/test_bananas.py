@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 from conftest import MIXED, SMALL
-from test_gaussian import smooth_bench
+from test_gaussian_process import smooth_bench
 
 import jaxnas as jn
 from jaxnas.predictors import ensemble

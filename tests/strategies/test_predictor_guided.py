@@ -6,7 +6,7 @@ import typing
 import numpy as np
 import pytest
 from conftest import MIXED, SMALL
-from test_gaussian import smooth_bench
+from test_gaussian_process import smooth_bench
 
 import jaxnas as jn
 from jaxnas.spaces import encodings
