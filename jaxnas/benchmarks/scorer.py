@@ -50,12 +50,12 @@ def training_scorer(bench: TrainingBenchmark) -> Scorer:
 
     def fresh_score(arch, number):
         curves = bench.curves(arch, bench.num_seeds + number)
-        score = np.float32(curves.validation[-1]) / np.float32(task.validation.num_images)
+        score = np.float32(curves.validation[-1]) / np.float32(task.validation.num_examples)
         return score if np.isfinite(curves.loss[-1]) else np.float32(np.nan)
 
     @functools.cache
     def size_of_class(arch):
-        return network_size(space, config.skeleton, task.image_shape, task.num_classes, np.asarray(arch))
+        return network_size(space, config.skeleton, task.shape, task.num_classes, np.asarray(arch))
 
     def size_of(arch):
         return size_of_class(tuple(np.asarray(space.canonical(arch)).tolist()))

@@ -60,7 +60,7 @@ class TrainingBenchmark:
         seed = int(prng.draw_index(key, self.num_seeds))
         curves = self.curves(query.arch, seed)
         fidelity = int(query.fidelity)
-        score = np.float32(curves.validation[fidelity]) / np.float32(self.task.validation.num_images)
+        score = np.float32(curves.validation[fidelity]) / np.float32(self.task.validation.num_examples)
         score = score if np.isfinite(curves.loss[fidelity]) else np.float32(np.nan)
         return Observation(np.float32(score), np.float32(self.fidelities[fidelity]), np.int32(seed))
 
@@ -81,7 +81,7 @@ class TrainingBenchmark:
                 for seed in range(self.num_seeds)
                 if (arch, seed) in self._curves
             ]
-            values.append(np.mean(counts) / (getattr(self.task, split).num_images or np.nan) if counts else np.nan)
+            values.append(np.mean(counts) / (getattr(self.task, split).num_examples or np.nan) if counts else np.nan)
         return np.asarray(values, np.float32).reshape(archs.shape[:-1])
 
     def test_scores(self, archs: np.ndarray) -> np.ndarray:
@@ -105,7 +105,7 @@ def _network_size_function(bench: TrainingBenchmark, name: str) -> Callable:
 
     def on_host(arch):
         arch = np.asarray(bench.space.canonical(arch))
-        size = network_size(bench.space, skeleton, task.image_shape, task.num_classes, arch)
+        size = network_size(bench.space, skeleton, task.shape, task.num_classes, arch)
         return np.float32(getattr(size, f"num_{name}"))
 
     result = jax.ShapeDtypeStruct((), jnp.float32)

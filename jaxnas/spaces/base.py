@@ -95,11 +95,23 @@ class SearchSpace:
         """Returns the values of an architecture by the names of the decisions."""
         return decode(arch, self.decisions)
 
+    def description(self) -> dict:
+        """Returns the space as manifests hold it."""
+        return describe(self)
+
     def enumerated(self):
         """Returns the same space over the rows of its enumeration. Raises ValueError where it is too large."""
         from jaxnas.spaces.enumerated import EnumeratedSpace
 
         return EnumeratedSpace(self)
+
+
+def describe(space) -> dict:
+    """Returns a space as manifests hold it: its name and its decisions with the names of their values."""
+    decisions = [
+        {"name": decision.name, "values": [str(value) for value in decision.values]} for decision in space.decisions
+    ]
+    return {"name": space.name, "num_architectures": space.num_architectures, "decisions": decisions}
 
 
 def check_enumerable(space) -> None:

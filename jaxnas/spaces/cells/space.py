@@ -164,6 +164,10 @@ class CellSpace:
         """Returns the operation of each edge: `{"0-1": "none", ...}`."""
         return base.decode(arch, self.decisions)
 
+    def description(self) -> dict:
+        """Returns the space as manifests hold it."""
+        return base.describe(self)
+
     def enumerated(self) -> EnumeratedSpace:
         """Returns the same space over the rows of its enumeration."""
         return EnumeratedSpace(self)

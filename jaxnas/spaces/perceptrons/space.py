@@ -207,6 +207,10 @@ class MLPSpace:
         layers = values[FIRST_WIDTH - 1 :][:depth]
         return {"layers": layers, **dict(zip(names, values, strict=False))}
 
+    def description(self) -> dict:
+        """Returns the space as manifests hold it."""
+        return base.describe(self)
+
     def enumerated(self) -> EnumeratedSpace:
         """Returns the same space over the rows of its enumeration. Raises ValueError where it is too large."""
         return EnumeratedSpace(self)
