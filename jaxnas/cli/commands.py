@@ -46,15 +46,17 @@ def compare(options) -> int:
     """Compares strategies on one or several tables, prints a table and writes a report for each."""
     from jaxnas.analysis.several import overall
     from jaxnas.benchmarks import penalised
+    from jaxnas.benchmarks.tabular import load
     from jaxnas.report import comparison
     from jaxnas.report.write import write_index, write_result, write_trials
-    from jaxnas.strategies.base import strategy_for
+    from jaxnas.strategies.base import make
     from jaxnas.training.compilation import use_compilation_cache
 
     use_compilation_cache()
-    objective = penalised.objective_of(options.objective)
     names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
-    benches = [comparison.bench_of(name, objective) for name in names]
+    benches = [load(name) for name in names]
+    objective = penalised.objective_of(options.objective, benches[0].size_names, benches[0].metric.name)
+    benches = [comparison.weighted(bench, objective) for bench in benches]
     factories = comparison.factories_of(options.strategies, objective)
     if options.until_decided and len(factories) < 2:
         raise ValueError(f"Expected two strategies or more with --until-decided, got {', '.join(factories)}.")
@@ -62,7 +64,7 @@ def compare(options) -> int:
     for bench in benches:
         folder = _writable(Path(options.out) / bench.table.id if len(benches) > 1 else Path(options.out))
         size = objective.size or "parameters"
-        strategies = {name: strategy_for(factory, bench, size) for name, factory in factories.items()}
+        strategies = {name: make(factory, bench, size) for name, factory in factories.items()}
         with progress_bars() as bars:
             bar = bars.add_task("", total=sum(comparison.num_runs_of(name, options.runs) for name in strategies))
             trials, decisions = comparison.run_all(options, bench, strategies, _progress_of(bars, bar, bench.table.id))

@@ -13,18 +13,17 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.analysis.incumbents import incumbents
-from jaxnas.benchmarks.base import price_list
 from jaxnas.benchmarks.journaled import Journal, Outcome
 from jaxnas.benchmarks.penalised import Objective, objective_of
 from jaxnas.benchmarks.scorer import Scorer, evaluator_scorer, training_scorer
-from jaxnas.benchmarks.training import TrainingBenchmark
+from jaxnas.benchmarks.training import NETWORK_SIZES, TrainingBenchmark
 from jaxnas.checks import checked_number
 from jaxnas.report.progress import progress_bars
 from jaxnas.search.result import Finalist, SearchResult
 from jaxnas.simulation.ask_tell import AskTell, run_key
 from jaxnas.simulation.trials import Trials, paid_costs
 from jaxnas.spaces.base import checked
-from jaxnas.strategies.base import Query, Strategy, strategy_for
+from jaxnas.strategies.base import Query, Strategy, make
 from jaxnas.tables.table import describe_space
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
@@ -76,7 +75,7 @@ class NAS:
         progress: bool = True,
     ):
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
-        self.objective = objective_of(str(objective))
+        self.objective = objective_of(str(objective), NETWORK_SIZES)
         if (task is None) == (evaluator is None):
             raise ValueError(f"Expected a task or an evaluator, got {'neither' if task is None else 'both'}.")
         self.task = None if task is None else task_of(task)
@@ -169,7 +168,7 @@ class NAS:
         if np.isnan(trials.observation.score).all():
             last = outcomes[-1].failure
             raise RuntimeError(f"Expected a trial that succeeds, got {len(outcomes)} that failed, the last by: {last}")
-        cost = paid_costs(trials, price_list(self._scorer))
+        cost = paid_costs(trials, trials.observation.cost)
         return trials._replace(observation=trials.observation._replace(cost=cost)), outcomes, stopped
 
     def _outcome(self, query: Query, key: jax.Array, number: int, journal: Journal) -> Outcome:
@@ -238,7 +237,7 @@ def _strategy_of(strategy, scorer: Scorer, objective: Objective) -> Strategy:
     factory = catalog.strategy(strategy) if isinstance(strategy, str) else strategy
     if not callable(factory):
         raise ValueError(f"Expected a strategy: a name, a factory or a Strategy, got {type(strategy).__name__}.")
-    return strategy_for(factory, scorer, objective.size or "parameters")
+    return make(factory, scorer, objective.size or "parameters")
 
 
 def _best_trials(space, trials: Trials, count: int) -> list[int]:
