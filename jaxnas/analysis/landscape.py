@@ -104,9 +104,9 @@ def mean_scores(bench, split: str) -> np.ndarray:
 def _table_means(table: Table, split: str) -> np.ndarray:
     present = table.succeeded() & ~np.isnan(getattr(table, split))
     values = np.where(present, getattr(table, split), 0).sum(axis=1, dtype=np.float64)
-    denominators = table.manifest["metric"]["denominators"]
+    denominator = table.columns[split].denominator
     is_count = np.issubdtype(getattr(table, split).dtype, np.integer)
-    divisor = present.sum(axis=1) * (denominators[split] if is_count else 1)
+    divisor = present.sum(axis=1) * (denominator if is_count else 1)
     return np.divide(values, divisor, out=np.full(values.shape, np.nan), where=divisor > 0)
 
 
