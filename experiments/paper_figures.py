@@ -27,7 +27,8 @@ from jaxnas.report.page.page import shown_points
 from jaxnas.report.write import SUMMARY_FILE
 from jaxnas.simulation import run
 from jaxnas.strategies.base import make
-from jaxnas.tables.table import Table, shipped_ids
+from jaxnas.tables.shipped import shipped_ids
+from jaxnas.tables.table import Table
 
 
 @dataclass(frozen=True)

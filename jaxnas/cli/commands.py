@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jaxnas import catalog
 from jaxnas.report.progress import progress_bars
-from jaxnas.tables import table
+from jaxnas.tables import format, manifest, shipped, table
 
 DEFAULT_BENCHMARK = "nb201-mnist5k-v1"
 
@@ -21,7 +21,7 @@ def list_all(options) -> int:
         "spaces": {name: f"{catalog.space(name).num_architectures:,} architectures" for name in catalog.SPACES},
         "tasks": {name: _first_line(catalog.find(name, catalog.TASKS).__doc__) for name in catalog.TASKS},
         "strategies": {name: _first_line(catalog.strategy(name).__doc__) for name in catalog.STRATEGIES},
-        "tables": {name: _describe_table(table.read_manifest(table.find(name))) for name in table.shipped_ids()},
+        "tables": {name: _describe_table(format.read_manifest(shipped.find(name))) for name in shipped.shipped_ids()},
     }
     if options.json:
         print(json.dumps(found, indent=1))
@@ -37,9 +37,9 @@ def _first_line(text: str) -> str:
     return text.strip().splitlines()[0].removeprefix("Returns ")
 
 
-def _describe_table(manifest: dict) -> str:
-    size = manifest["space"]["num_architectures"]
-    return f"{size:,} architectures, {len(manifest['seeds'])} seed(s), {manifest['fidelities'][-1]} epochs"
+def _describe_table(described: dict) -> str:
+    size, epochs = described["space"]["num_architectures"], manifest.fidelities_of(described)[-1].epoch
+    return f"{size:,} architectures, {len(described['seeds'])} seed(s), {epochs} epochs"
 
 
 def compare(options) -> int:
@@ -229,8 +229,8 @@ def build(options) -> int:
 
 def verify(options) -> int:
     """Checks the files of a table, and retrains a sample of it."""
-    folder = table.find(options.id)
-    problems = table.check_files(folder)
+    folder = shipped.find(options.id)
+    problems = format.check_files(folder)
     for problem in problems:
         print(f"jaxnas verify: {problem}", file=sys.stderr)
     if problems:

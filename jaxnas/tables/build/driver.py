@@ -19,7 +19,7 @@ from jaxnas.tables.build.card import table_card
 from jaxnas.tables.build.plan import PLAN_NAMES, Chunk, Plan, make_plan, read_shard
 from jaxnas.tables.build.provenance import git_commit, machine, versions
 from jaxnas.tables.files import remove_leftovers, replace_file
-from jaxnas.tables.table import SPLITS, Table, base_manifest, write
+from jaxnas.tables.table import SPLITS, Table, base_manifest, table_of_curves, write
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import network_size
@@ -194,22 +194,21 @@ def _collect(folder: Path, plan: Plan, space, task, table_id: str | None) -> Tab
         network_size(space, plan.config.skeleton, task.image_shape, task.num_classes, space.arch_at(row))
         for row in representatives
     ]
-    return Table(
+    steps = task.train.images.shape[1] // plan.config.batch_size
+    num_examples = {split: getattr(task, split).num_images for split in SPLITS}
+    return table_of_curves(
         _manifest(plan, space, task, table_id),
-        class_of.astype(np.int32),
-        representatives.astype(np.int32),
-        np.asarray([size.num_parameters for size in sizes], np.int64),
-        np.asarray([size.num_flops for size in sizes], np.int64),
-        **curves,
-        trained=trained,
+        class_of,
+        representatives,
+        {name: [getattr(size, name) for size in sizes] for name in ("num_parameters", "num_flops")},
+        curves,
+        trained,
+        num_examples | {"train": steps * plan.config.batch_size},
     )
 
 
 def _manifest(plan: Plan, space, task, table_id: str | None) -> dict:
-    steps = task.train.images.shape[1] // plan.config.batch_size
-    num_images = {split: getattr(task, split).num_images for split in SPLITS}
-    num_images["train"] = steps * plan.config.batch_size
-    manifest = base_manifest(space, task, range(1, plan.config.num_epochs + 1), plan.seeds, num_images)
+    manifest = base_manifest(space, task, range(1, plan.config.num_epochs + 1), plan.seeds)
     return {
         **manifest,
         "id": table_id or f"{space.name}-{task.name}-v0",
