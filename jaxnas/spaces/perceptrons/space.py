@@ -182,10 +182,9 @@ class MLPSpace(Space):
     @property
     def label_names(self) -> tuple[str, ...]:
         """Returns the names of the values of all decisions but the number of layers, "input" and "output"."""
-        settings = [
-            f"{decision.name} {value}" for decision in self.decisions[1:FIRST_WIDTH] for value in decision.values
-        ]
-        return (*settings, *(f"{width} units" for width in self.widths), "input", "output")
+        settings = self.decisions[1:FIRST_WIDTH]
+        names = (f"{decision.name} {value}" for decision in settings for value in decision.values)
+        return (*names, *(f"{width} units" for width in self.widths), "input", "output")
 
     def labelled(self, arch: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Returns a network as a chain from the input over its layers to the output.
@@ -193,20 +192,18 @@ class MLPSpace(Space):
         Activation, initialiser, regulariser and dropout have vertices, too, which lead to the first layer.
         """
         arch = jnp.asarray(arch, jnp.int32)
-        sizes = cardinalities(self.decisions)[1 : FIRST_WIDTH + 1]
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
-        settings = arch[1:FIRST_WIDTH] + offsets[: FIRST_WIDTH - 1]
+        offsets = np.cumsum([0, *cardinalities(self.decisions)[1 : FIRST_WIDTH + 1]])
         present = np.arange(self.max_layers) <= arch[NUM_LAYERS]
+        settings = arch[1:FIRST_WIDTH] + offsets[: FIRST_WIDTH - 1]
         layers = jnp.where(present, arch[FIRST_WIDTH:] + offsets[FIRST_WIDTH - 1], -1)
         ends = jnp.asarray([offsets[-1], offsets[-1] + 1])
-        first, last = FIRST_WIDTH, FIRST_WIDTH + self.max_layers  # vertices of the first layer and of the output
-        edges = jnp.eye(last + 1, k=1, dtype=bool).at[:first, first].set(True).at[: first - 1, 1:first].set(False)
-        edges = edges.at[first:last, first + 1 :].set(edges[first:last, first + 1 :] & present[:, None])
-        edges = edges.at[first:last, last].set(np.arange(self.max_layers) == arch[NUM_LAYERS])
-        edges = edges.at[first : last - 1, first + 1 : last].set(
-            edges[first : last - 1, first + 1 : last] & present[1:]
-        )
-        return jnp.concatenate([settings, ends[:1], layers, ends[1:]]), edges
+        labels = jnp.concatenate([settings, ends[:1], layers, ends[1:]]).astype(jnp.int32)
+
+        first, last = FIRST_WIDTH, FIRST_WIDTH + self.max_layers  # the vertices of the first layer and of the output
+        chain = np.eye(last + 1, k=1, dtype=bool)
+        chain[:first] = np.arange(last + 1) == first
+        edges = chain & (labels >= 0)[:, None] & (labels >= 0)
+        return labels, edges.at[:, last].set(np.arange(last + 1) == first + arch[NUM_LAYERS])
 
 
 def _known(kind: str, names, known) -> tuple[str, ...]:
