@@ -20,13 +20,15 @@ from pathlib import Path
 from jaxnas.analysis.landscape import table_correlation
 from jaxnas.analysis.several import overall
 from jaxnas.benchmarks import penalised
+from jaxnas.benchmarks.tabular import load
 from jaxnas.report import comparison, tables
 from jaxnas.report.figures import gallery
 from jaxnas.report.page.page import shown_points
 from jaxnas.report.write import SUMMARY_FILE
 from jaxnas.simulation import run
-from jaxnas.strategies.base import strategy_for
-from jaxnas.tables.table import Table, shipped_ids
+from jaxnas.strategies.base import make
+from jaxnas.tables.shipped import shipped_ids
+from jaxnas.tables.table import Table
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,10 @@ HEADING = ("| file | what it shows |", "|---|---|")
 
 def compare(config: Config, source: str, objective: penalised.Objective) -> dict:
     """Returns the dictionary of `summary.json` of a comparison."""
-    bench = comparison.bench_of(source, objective)
+    bench = comparison.weighted(load(source), objective)
     factories = comparison.factories_of(config.strategies if objective.size is None else None, objective)
     size = objective.size or "parameters"
-    strategies = {name: strategy_for(factory, bench, size) for name, factory in factories.items()}
+    strategies = {name: make(factory, bench, size) for name, factory in factories.items()}
     trials = {
         name: run.run(
             strategy,
@@ -123,7 +125,7 @@ def main(config: Config = CONFIG) -> None:
     index, landscapes = ["# Figures and tables", ""], []
     for source in config.benchmarks:
         for text, part in (("accuracy", ""), (f"accuracy,{config.second_objective}", "two-objectives")):
-            result = compare(config, source, penalised.objective_of(text))
+            result = compare(config, source, penalised.objective_of(text, (config.second_objective,)))
             landscapes += [result] if "landscape" in result else []
             folder = Path(result["benchmark"], part)
             index += [f"## {folder}", f"{result['num_runs']} runs of {result['num_trials']} trials, by {text},"]

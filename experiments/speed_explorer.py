@@ -15,7 +15,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,10 +50,10 @@ def every_architecture_a_class() -> jn.Table:
         table.validation[table.class_of],
         table.test[table.class_of],
         table.fidelities,
-        table.manifest["metric"]["denominators"],
+        {split: table.columns[split].denominator for split in ("validation", "test")},
     )
-    sizes = {name: getattr(table, name)[table.class_of] for name in ("num_parameters", "num_flops")}
-    return replace(whole, **sizes)
+    sizes = {name: table.columns[name] for name in ("num_parameters", "num_flops")}
+    return whole.with_columns({name: each._replace(values=each.values[table.class_of]) for name, each in sizes.items()})
 
 
 def random_scores() -> jn.Table:

@@ -72,6 +72,6 @@ def test_everything_in_the_catalog_is_in_the_readme(kind):
 
 
 def test_every_shipped_table_is_in_the_readme():
-    from jaxnas.tables.table import shipped_ids
+    from jaxnas.tables.shipped import shipped_ids
 
     assert [name for name in shipped_ids() if f"| `{name}` |" not in README.read_text()] == []

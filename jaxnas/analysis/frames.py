@@ -57,6 +57,6 @@ def to_frame(trials: Trials, bench):
         "total_cost": np.cumsum(cost, axis=1).reshape(-1),
         "incumbent": incumbents(trials).reshape(-1),
     }
-    if bench.optimum is not None:
+    if bench.held_out.optimum is not None:
         columns["test_regret"] = regret(trials, bench).reshape(-1)
     return pd.DataFrame(columns)

@@ -97,13 +97,13 @@ def summarize_fronts(trials: dict[str, Trials], bench, size: str) -> dict:
             "distance_mean": distances.mean(0).tolist(),
             "front": _front_of_run(each, median, bench, size),
         }
-    true_pairs = np.stack([bench.sizes(size, true), bench.test_scores(true)], axis=1)
+    true_pairs = np.stack([bench.sizes(size, true), bench.held_out.scores(true)], axis=1)
     return {"size": size, "points": points.tolist(), "true": true_pairs.tolist(), "strategies": found}
 
 
 def _front_of_run(trials: Trials, run: int, bench, size: str) -> list:
     archs, scores = np.asarray(trials.query.arch)[run], np.asarray(trials.observation.score)[run]
-    sizes, test = bench.sizes(size, archs), bench.test_scores(archs)
+    sizes, test = bench.sizes(size, archs), bench.held_out.scores(archs)
     chosen = np.flatnonzero(fronts.on_front(scores, sizes))
     chosen = chosen[np.argsort(sizes[chosen])]
     return np.stack([sizes[chosen], test[chosen]], axis=1).tolist()

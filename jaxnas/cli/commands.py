@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jaxnas import catalog
 from jaxnas.report.progress import progress_bars
-from jaxnas.tables import table
+from jaxnas.tables import format, manifest, shipped, table
 
 DEFAULT_BENCHMARK = "nb201-mnist5k-v1"
 
@@ -21,7 +21,7 @@ def list_all(options) -> int:
         "spaces": {name: f"{catalog.space(name).num_architectures:,} architectures" for name in catalog.SPACES},
         "tasks": {name: _first_line(catalog.find(name, catalog.TASKS).__doc__) for name in catalog.TASKS},
         "strategies": {name: _first_line(catalog.strategy(name).__doc__) for name in catalog.STRATEGIES},
-        "tables": {name: _describe_table(table.read_manifest(table.find(name))) for name in table.shipped_ids()},
+        "tables": {name: _describe_table(format.read_manifest(shipped.find(name))) for name in shipped.shipped_ids()},
     }
     if options.json:
         print(json.dumps(found, indent=1))
@@ -37,24 +37,26 @@ def _first_line(text: str) -> str:
     return text.strip().splitlines()[0].removeprefix("Returns ")
 
 
-def _describe_table(manifest: dict) -> str:
-    size = manifest["space"]["num_architectures"]
-    return f"{size:,} architectures, {len(manifest['seeds'])} seed(s), {manifest['fidelities'][-1]} epochs"
+def _describe_table(described: dict) -> str:
+    size, epochs = described["space"]["num_architectures"], manifest.fidelities_of(described)[-1].epoch
+    return f"{size:,} architectures, {len(described['seeds'])} seed(s), {epochs} epochs"
 
 
 def compare(options) -> int:
     """Compares strategies on one or several tables, prints a table and writes a report for each."""
     from jaxnas.analysis.several import overall
     from jaxnas.benchmarks import penalised
+    from jaxnas.benchmarks.tabular import load
     from jaxnas.report import comparison
     from jaxnas.report.write import write_index, write_result, write_trials
-    from jaxnas.strategies.base import strategy_for
+    from jaxnas.strategies.base import make
     from jaxnas.training.compilation import use_compilation_cache
 
     use_compilation_cache()
-    objective = penalised.objective_of(options.objective)
     names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
-    benches = [comparison.bench_of(name, objective) for name in names]
+    benches = [load(name) for name in names]
+    objective = penalised.objective_of(options.objective, benches[0].size_names, benches[0].metric.name)
+    benches = [comparison.weighted(bench, objective) for bench in benches]
     factories = comparison.factories_of(options.strategies, objective)
     if options.until_decided and len(factories) < 2:
         raise ValueError(f"Expected two strategies or more with --until-decided, got {', '.join(factories)}.")
@@ -62,7 +64,7 @@ def compare(options) -> int:
     for bench in benches:
         folder = _writable(Path(options.out) / bench.table.id if len(benches) > 1 else Path(options.out))
         size = objective.size or "parameters"
-        strategies = {name: strategy_for(factory, bench, size) for name, factory in factories.items()}
+        strategies = {name: make(factory, bench, size) for name, factory in factories.items()}
         with progress_bars() as bars:
             bar = bars.add_task("", total=sum(comparison.num_runs_of(name, options.runs) for name in strategies))
             trials, decisions = comparison.run_all(options, bench, strategies, _progress_of(bars, bar, bench.table.id))
@@ -227,8 +229,8 @@ def build(options) -> int:
 
 def verify(options) -> int:
     """Checks the files of a table, and retrains a sample of it."""
-    folder = table.find(options.id)
-    problems = table.check_files(folder)
+    folder = shipped.find(options.id)
+    problems = format.check_files(folder)
     for problem in problems:
         print(f"jaxnas verify: {problem}", file=sys.stderr)
     if problems:

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Callable
 
 from jaxnas import catalog
-from jaxnas.benchmarks.penalised import Objective
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.penalised import Objective, penalised
 from jaxnas.simulation.run import run
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Strategy
@@ -69,15 +70,11 @@ def factories_of(text: str | None, objective: Objective) -> dict:
     return factories
 
 
-def bench_of(source: str, objective: Objective):
-    """Returns the benchmark of a table, its scores less the weighted size where the objective has a weight."""
-    from jaxnas.benchmarks.penalised import ObjectiveBenchmark
-    from jaxnas.benchmarks.tabular import load
-
-    bench = load(source)
-    if objective.weight is None:
+def weighted(bench: Benchmark, objective: Objective) -> Benchmark:
+    """Returns the benchmark, its scores less the weighted size where the objective has a weight."""
+    if objective.weight is None or objective.size is None:
         return bench
-    return ObjectiveBenchmark(bench, weight=objective.weight, size=objective.size)
+    return penalised(bench, objective.weight, objective.size)
 
 
 def num_runs_of(name: str, num_runs: int) -> int:
@@ -165,8 +162,8 @@ def result_of(
         numbers["strategies"][name]["hyperparameters"] = dict(strategy.hyperparameters)
         numbers["strategies"][name]["num_runs"] = len(trials[name].observation.score)
     result = {
-        "benchmark": bench.table.id,
-        "content_hash": bench.table.manifest["content_hash"],
+        "benchmark": bench.id,
+        "content_hash": bench.content_hash,
         "space": bench.space.name,
         "objective": objective.text,
         "protocol": PROTOCOL,
@@ -183,8 +180,8 @@ def result_of(
         result["sequential"] = {"level": LEVEL, "looks": look_numbers(options.runs)}
     if objective.size is not None and objective.weight is None:
         result["fronts"] = summarize_fronts(trials, bench, objective.size)
-    else:
+    elif bench.table is not None:
         result["landscape"] = landscape(bench)
-    if hasattr(bench.space, "graph"):
+    if bench.table is not None and hasattr(bench.space, "graph"):
         result["cells"] = best_cells(trials, bench)
     return result

@@ -1,12 +1,11 @@
-"""Tables: every score of a search space on a task, as Parquet with a manifest and a card. Needs NumPy and PyArrow
-only.
-"""
+"""Names of a table's files, and files that are written whole or not at all. Needs the standard library only."""
 
 import contextlib
 import os
 import tempfile
 from pathlib import Path
 
+TABLE_FILE, MANIFEST_FILE, CARD_FILE = "table.parquet", "manifest.json", "README.md"
 TEMPORARY_SUFFIX = ".tmp"
 
 

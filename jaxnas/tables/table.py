@@ -1,57 +1,104 @@
-"""Tables: every score of a search space on a task, as Parquet with a manifest and a card. Needs NumPy and PyArrow
-only.
-"""
+"""Tables: every score of a search space on a task. Needs NumPy, and PyArrow to read and write."""
 
-import hashlib
-import itertools
-import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from jaxnas.tables.files import replace_file
+from jaxnas.checks import unknown_name
+from jaxnas.tables import arrays, format
+from jaxnas.tables.columns import (
+    RUN_COUNT_UNIT,
+    UNITS,
+    Column,
+    checked,
+    mean_over_runs,
+    missing_value,
+    run_count_name,
+    run_counts,
+    scores_of,
+    unsigned,
+)
+from jaxnas.tables.manifest import (
+    DEFAULT_PROTOCOL,
+    EPOCHS,
+    SCHEMA_VERSION,
+    Fidelity,
+    Protocol,
+    base_manifest,
+    better_of,
+    describe_space,
+    fidelities_of,
+    protocol_of,
+    upgraded,
+)
+from jaxnas.tables.shipped import find
 
-SCHEMA_VERSION = 1
+if TYPE_CHECKING:
+    from jaxnas.spaces.base import Space
+    from jaxnas.tasks.base import Task
+    from jaxnas.tasks.goals import Metric
+
 SPLITS = ("train", "validation", "test")
-TABLE_FILE, MANIFEST_FILE, CARD_FILE = "table.parquet", "manifest.json", "README.md"
-
-
-_CURVES = (*SPLITS, "loss")
-_FIRST_STEP = ("first_loss", "first_gradient_norm")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.@]*")
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The scores of a search space: G classes of A architectures, S seeds, F fidelities.
+    """What is known of the architectures of a search space: columns over G classes of A architectures.
+
+    A class is a set of architectures that are one network; only its representative is trained. Classes are numbered
+    in the order of their representatives' rows.
 
     Attributes:
-        manifest: what the numbers are: space, task, metric, training, versions, hashes (see `write`).
-        class_of: for each architecture in `index` order the number of its class, int32[A].
-        representatives: for each class the row of the architecture that was trained, int32[G], ascending.
-        num_parameters, num_flops: of the network of each class, int64[G]; None where not known.
-        validation, test, train: [G, S, F]: integers are counts of correct images, floats are metric values; train
-            may be None.
-        loss: mean training loss, float32[G, S, F], not finite from the epoch on in which a training failed; None
-            where not known.
-        first_loss, first_gradient_norm: of the first step, float32[G, S]; None where not known.
-        trained: which classes have been trained, bool[G].
+        manifest: what the numbers are: space, task, metric, fidelities, protocols, training, versions (see `write`).
+        keys: what identifies a row of the space, by name, [A]; empty where the row is a mixed-radix number.
+        class_of: the number of each row's class, int32[A]; every row is a class of its own where None is given.
+        columns: named arrays over classes, and some also over runs and fidelities.
+        representatives: for each class the row of the architecture that stands for it, int32[G]; by default the
+            first.
     """
 
     manifest: dict
+    keys: dict[str, np.ndarray]
     class_of: np.ndarray
-    representatives: np.ndarray
-    num_parameters: np.ndarray | None
-    num_flops: np.ndarray | None
-    validation: np.ndarray
-    test: np.ndarray
-    train: np.ndarray | None
-    loss: np.ndarray | None
-    first_loss: np.ndarray | None
-    first_gradient_norm: np.ndarray | None
-    trained: np.ndarray
+    columns: dict[str, Column]
+    representatives: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+
+    def __post_init__(self):
+        if self.class_of is None:
+            object.__setattr__(self, "class_of", np.arange(self.manifest["space"]["num_architectures"], dtype=np.int32))
+        if not len(self.representatives):
+            _, first = np.unique(self.class_of, return_index=True)
+            object.__setattr__(self, "representatives", first.astype(np.int32))
+        if (self.class_of[self.representatives] != np.arange(len(self.representatives))).any() or (
+            np.diff(self.representatives) <= 0
+        ).any():
+            raise ValueError("Expected classes numbered by the rows of their representatives, got another order.")
+        for name, column in self.columns.items():
+            if not _NAME.fullmatch(name) or name == "class" or name in self.keys:
+                raise ValueError(f"Expected a column's name of letters, digits, _, . and @, got {name!r}.")
+            checked(name, column, len(self.representatives))
+            self._check_fidelities(name, column)
+        for name, values in self.keys.items():
+            if not _NAME.fullmatch(name) or values.shape != self.class_of.shape or values.dtype.kind not in "iu":
+                raise ValueError(f"Expected the key {name} to be integers [{len(self.class_of)}], got {values!r:.40}.")
+
+    def _check_fidelities(self, name: str, column: Column) -> None:
+        known = [fidelity.name for fidelity in fidelities_of(self.manifest)]
+        for fidelity in column.fidelities or ():
+            if fidelity not in known:
+                raise unknown_name(f"a fidelity of column {name}", fidelity, known)
+        expected = len(known if column.fidelities is None else column.fidelities)
+        found = column.values.shape[-1] if "fidelity" in column.axes else 1
+        if found != expected and (column.fidelities or "fidelity" in column.axes):
+            raise ValueError(f"Expected column {name} with {expected} fidelities, got {found}.")
+
+    # What the table is of
 
     @property
     def id(self) -> str:
@@ -65,30 +112,185 @@ class Table:
 
     @property
     def num_seeds(self) -> int:
-        """Returns S."""
-        return self.validation.shape[1]
+        """Returns S, the largest number of runs of a class that the default protocol tells."""
+        return self.columns[self.protocol().told].by_run.shape[1]
 
     @property
-    def fidelities(self) -> list[int]:
-        """Returns the epochs that the F fidelities stand for, ascending."""
-        return list(self.manifest["fidelities"])
+    def fidelities(self) -> list[float]:
+        """Returns the epochs that may be asked in the default protocol."""
+        protocol = self.protocol()
+        known = self.column_fidelities(protocol.told)
+        return [known[position].epoch for position in protocol.fidelities]
 
-    def scores(self, split: str) -> np.ndarray:
-        """Returns the metric of a split, float32[G, S, F]: the proportion of correct images for counts.
+    @property
+    def metric(self) -> "Metric":
+        """Returns what scores measure, after counts are divided."""
+        from jaxnas.tasks.goals import Metric  # loads JAX
 
-        NaN for failed or missing trainings.
+        metric = self.manifest["metric"]
+        return Metric(metric["name"], metric["unit"], better_of(self.manifest))
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """Returns the names of the table's protocols."""
+        return tuple(upgraded(self.manifest).get("protocols", {}))
+
+    def protocol(self, name: str | None = None) -> Protocol:
+        """Returns what a search is told and what is reported, by the protocol's name; the default one for None.
+
+        Raises ValueError on an unknown name, or where the table is a pack of columns.
         """
-        values = getattr(self, split)
-        if values is None:
-            raise ValueError(f"Expected a split that {self.id} has scores of, got {split!r}.")
-        if np.issubdtype(values.dtype, np.integer):
-            values = values / np.float32(self.manifest["metric"]["denominators"][split])
-        return np.where(self.succeeded(), values.astype(np.float32), np.float32(np.nan))
+        known = {column: tuple(each.name for each in self.column_fidelities(column)) for column in self.columns}
+        return protocol_of(self.manifest, name, known)
+
+    def column(self, name: str) -> Column:
+        """Returns the column of a name. Raises ValueError where there is none."""
+        if name not in self.columns:
+            raise unknown_name(f"a column of {self.id}", name, self.columns)
+        return self.columns[name]
+
+    def column_fidelities(self, name: str) -> tuple[Fidelity, ...]:
+        """Returns the fidelities on a column's axis; the one that it is of where it has no such axis."""
+        column, known = self.column(name), fidelities_of(self.manifest)
+        if column.fidelities is not None:
+            return tuple(each for wanted in column.fidelities for each in known if each.name == wanted)
+        return known if "fidelity" in column.axes else known[-1:]
+
+    # Scores
+
+    def scores(self, name: str) -> np.ndarray:
+        """Returns the values of a column, float32[G, S, F], counts divided: `metric`'s values, its sign unchanged.
+
+        NaN where a run is missing or failed. An axis that the column lacks has length 1.
+        """
+        return scores_of(self.column(name), self.num_runs(name), self.columns.get("loss"))
+
+    def means(self, name: str) -> np.ndarray:
+        """Returns the means of `scores` over the runs that have one, float32[G, F]; NaN where none has."""
+        return mean_over_runs(self.scores(name))
+
+    def num_runs(self, name: str) -> np.ndarray:
+        """Returns how many runs of a column each class has, int[G]; they come first on the run axis."""
+        column = self.column(name)
+        if (counts := self.columns.get(run_count_name(column.runs))) is not None and "run" in column.axes:
+            return counts.values
+        return np.full(len(self.representatives), column.by_run.shape[1])
 
     def succeeded(self) -> np.ndarray:
-        """Returns where there is a score: the class was trained, and its loss was finite by then. bool[G, S, F]."""
-        succeeded = np.broadcast_to(self.trained[:, None, None], self.validation.shape)
-        return succeeded if self.loss is None else succeeded & np.isfinite(self.loss)
+        """Returns where the default protocol's told column has a score, bool[G, S, F]."""
+        return ~np.isnan(self.scores(self.protocol().told))
+
+    @property
+    def trained(self) -> np.ndarray:
+        """Returns which classes have a run in the default protocol's told column, bool[G]."""
+        return self.num_runs(self.protocol().told) > 0
+
+    # Sizes and prices
+
+    @property
+    def size_names(self) -> tuple[str, ...]:
+        """Returns the names of what each class has one value of: `"parameters"`, `"flops"`, latencies, ..."""
+        return tuple(
+            name.removeprefix("num_")
+            for name, column in self.columns.items()
+            if column.axes == ("class",) and column.unit != RUN_COUNT_UNIT
+        )
+
+    def sizes(self, name: str) -> np.ndarray:
+        """Returns the values of a size for each class, [G], in the type in which they are stored.
+
+        Raises ValueError on a name that is not in `size_names`.
+        """
+        if name not in self.size_names:
+            raise unknown_name(f"a size of {self.id}", name, self.size_names)
+        return self.columns[name if name in self.columns else f"num_{name}"].values
+
+    def prices(self, protocol: Protocol) -> np.ndarray:
+        """Returns what a query costs at the fidelities of a protocol: float32[1, F] for epochs, else float32[G, F]."""
+        if protocol.price == EPOCHS:
+            known = self.column_fidelities(protocol.told)
+            return np.asarray([[known[position].epoch for position in protocol.fidelities]], np.float32)
+        prices = self.means(protocol.price)
+        if prices.shape[1] == 1:
+            return np.repeat(prices, len(protocol.fidelities), axis=1)
+        known = [fidelity.name for fidelity in self.column_fidelities(protocol.price)]
+        told = self.column_fidelities(protocol.told)
+        return prices[:, [known.index(told[position].name) for position in protocol.fidelities]]
+
+    def cost_unit(self, protocol: Protocol) -> str:
+        """Returns the unit of `prices`."""
+        return EPOCHS if protocol.price == EPOCHS else self.column(protocol.price).unit
+
+    # Columns by name, None where there is none
+
+    def _stored(self, name: str) -> np.ndarray | None:
+        return self.columns[name].values if name in self.columns else None
+
+    @property
+    def validation(self) -> np.ndarray:
+        """Returns the column `validation` as it is stored, [G, S, F]: counts are integers."""
+        return self.column("validation").values
+
+    @property
+    def test(self) -> np.ndarray:
+        """Returns the column `test` as it is stored, [G, S, F]: counts are integers."""
+        return self.column("test").values
+
+    @property
+    def train(self) -> np.ndarray | None:
+        """Returns the column `train` as it is stored, [G, S, F]."""
+        return self._stored("train")
+
+    @property
+    def loss(self) -> np.ndarray | None:
+        """Returns the mean training loss, float32[G, S, F], not finite from where a training failed."""
+        return self._stored("loss")
+
+    @property
+    def first_loss(self) -> np.ndarray | None:
+        """Returns the loss of the first step, float32[G, S]."""
+        return self._stored("first_loss")
+
+    @property
+    def first_gradient_norm(self) -> np.ndarray | None:
+        """Returns the norm of the gradient of the first step, float32[G, S]."""
+        return self._stored("first_gradient_norm")
+
+    @property
+    def num_parameters(self) -> np.ndarray | None:
+        """Returns the number of parameters of each class's network, [G]."""
+        return self._stored("num_parameters")
+
+    @property
+    def num_flops(self) -> np.ndarray | None:
+        """Returns the multiply-accumulates of each class's network for one example, [G]."""
+        return self._stored("num_flops")
+
+    # Other tables
+
+    def with_columns(self, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> "Table":
+        """Returns the table with further columns, or others in place of those of the same name.
+
+        Each is a Column, or values by class, [G] or [G, F], with their unit.
+        """
+        added = {name: arrays.column_of(name, each, len(self.representatives)) for name, each in columns.items()}
+        return replace(self, columns=self.columns | added)
+
+    def joined(self, pack: "Table") -> "Table":
+        """Returns the table with the columns of a pack, joined by row.
+
+        Raises ValueError where the pack is of another space, or has a column of a name that the table has.
+        """
+        space = self.manifest["space"]
+        if pack.manifest["space"] != space:
+            raise ValueError(f"Expected columns for the space {space['name']}, got {pack.id} of other architectures.")
+        if both := sorted(set(pack.columns) & set(self.columns)):
+            raise ValueError(f"Expected columns that {self.id} lacks, got {', '.join(both)} of {pack.id} again.")
+        classes = pack.class_of[self.representatives]
+        columns = {name: each._replace(values=each.values[classes]) for name, each in pack.columns.items()}
+        record = {"id": pack.id, "content_hash": pack.manifest.get("content_hash")}
+        manifest = self.manifest | {"joined": [*self.manifest.get("joined", []), record]}
+        return replace(self, manifest=manifest, columns=self.columns | columns)
 
     @staticmethod
     def read(source: str | os.PathLike) -> "Table":
@@ -98,299 +300,153 @@ class Table:
             ValueError: where there is no such table, or a file is missing, unreadable or not what the manifest says.
         """
         folder = find(source)
-        problems = check_files(folder)
+        problems = format.check_files(folder)
         if problems:
             raise ValueError(problems[0])
-        manifest = read_manifest(folder)
-        table = _from_columns(manifest, _read_columns(folder))
-        if content_hash(table) != manifest["content_hash"]:
+        manifest = format.read_manifest(folder)
+        contents = format.read_contents(folder, manifest)
+        if format.content_hash(manifest["schema_version"], contents) != manifest.get("content_hash"):
             raise ValueError(f"Expected the arrays of {folder} to have the content_hash of its manifest, got others.")
-        return table
+        try:
+            return _of(manifest, contents)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise ValueError(f"Expected {folder} to hold a table, got: {format.line(error)}.") from None
 
     @staticmethod
     def from_arrays(
-        space, task, validation, test, fidelities: Sequence[int], num_images: int | dict[str, int] | None = None
+        space: "Space",
+        task: "Task | str",
+        validation: ArrayLike | Column,
+        test: ArrayLike | Column,
+        fidelities: Sequence[float | Mapping],
+        num_examples: int | Mapping[str, int] | None = None,
+        *,
+        columns: Mapping[str, Column | tuple[ArrayLike, str]] | None = None,
+        protocols: Mapping[str, Mapping] | None = None,
+        metric: "Metric | None" = None,
+        nan: str = "failed",
+        keys: Mapping[str, ArrayLike] | None = None,
     ) -> "Table":
-        """Returns a table of one's own scores, every architecture a class of its own.
+        """Returns a table of your own scores, every architecture a class.
 
         Args:
-            space: a search space; its `index` order is that of the scores.
+            space: a search space; row `i` of every array belongs to `space.arch_at(i)`.
             task: a Task, or a name.
-            validation, test: [A, S, F]; floats are metric values (larger is better), integers are counts of correct
-                images.
-            fidelities: the epochs of the F columns, ascending.
-            num_images: the images behind counts, one number or one for each split, `{"validation": n, "test": m}`.
+            validation, test: [A, S, F]; floats are metric values, integers are counts of correct examples. A `Column`
+                where the two are of different trainings, or not at every fidelity.
+            fidelities: the epochs of the F columns, ascending; where there are several schedules, a dictionary of
+                `name`, `training` and `epoch` each.
+            num_examples: the examples behind counts, one number or one for each split,
+                `{"validation": n, "test": m}`.
+            columns: what else is known, by name: values [A] or [A, F] with their unit, such as
+                `{"seconds": (times, "seconds")}`, or a `Column`.
+            protocols: what searches are told and what is reported, by name; a part that is left out is that of
+                `"default"`: `{"told": "validation", "reported": "test", "price": "epochs"}`, at all fidelities.
+            metric: of the scores; None: accuracy, larger is better.
+            nan: what NaN means: `"failed"`, a training that failed (and a query may meet it), or `"missing"`, a run
+                that was not done (and no query meets it); an infinite value is then a failed training.
+            keys: what identifies the rows of a space whose rows are no mixed-radix number, integers [A].
 
         Raises:
             ValueError: where the arguments do not fit together.
         """
-        scores = {"validation": np.asarray(validation), "test": np.asarray(test)}
+        manifest = base_manifest(space, task, fidelities, (), metric)
         size = space.num_architectures
-        for split, values in scores.items():
-            if values.ndim != 3 or values.shape[0] != size or values.shape[2] != len(fidelities):
-                raise ValueError(f"Expected {split} of shape [{size}, S, {len(fidelities)}], got {list(values.shape)}.")
-        if scores["validation"].shape != scores["test"].shape:
-            raise ValueError(
-                f"Expected validation and test of one shape, got {[list(v.shape) for v in scores.values()]}."
-            )
-        _check_ascending(fidelities)
-        counts = [np.issubdtype(values.dtype, np.integer) for values in scores.values()]
-        if any(counts) and num_images is None:
-            raise ValueError("Expected num_images beside counts (integers); pass floats for metric values.")
-        images = num_images if isinstance(num_images, dict) else dict.fromkeys(scores, num_images)
-        manifest = base_manifest(
-            space, task, fidelities, range(scores["test"].shape[1]), images if any(counts) else None
-        )
+        given = {"validation": validation, "test": test}
+        found = arrays.score_columns(given, (size, len(fidelities)), num_examples, manifest["metric"])
+        found |= {name: arrays.column_of(name, each, size) for name, each in (columns or {}).items()}
+        found = arrays.runs_first(found, nan)
+        default = manifest["protocols"][DEFAULT_PROTOCOL]
+        manifest["protocols"] |= {name: {**default, **each} for name, each in (protocols or {}).items()}
+        manifest["seeds"] = list(range(found["validation"].by_run.shape[1]))
         rows = np.arange(size, dtype=np.int32)
-        arrays = {
-            split: values if is_count else values.astype(np.float32)
-            for (split, values), is_count in zip(scores.items(), counts, strict=True)
-        }
-        return Table(
-            manifest,
-            rows,
-            rows,
-            None,
-            None,
-            arrays["validation"],
-            arrays["test"],
-            None,
-            None,
-            None,
-            None,
-            np.ones(size, bool),
-        )
+        table = Table(manifest, {name: np.asarray(each) for name, each in (keys or {}).items()}, rows, found, rows)
+        for name in table.protocols:
+            table.protocol(name)
+        return table
 
 
-def base_manifest(space, task, fidelities, seeds, num_images: dict[str, int] | None) -> dict:
-    """Returns the part of a manifest that every table has.
+def column_pack(space: "Space", name: str, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> Table:
+    """Returns a table of columns without scores, to be joined to tables of the same space (`Table.joined`).
 
-    `num_images` holds the denominators of counts, None for metric values.
+    Args:
+        space: a search space; row `i` of every array belongs to `space.arch_at(i)`.
+        name: the identifier.
+        columns: values [A] with their unit by name, or a `Column`.
     """
-    name = task if isinstance(task, str) else task.name
-    return {
+    manifest = {
         "schema_version": SCHEMA_VERSION,
-        "id": f"{space.name}-{name}",
+        "kind": "columns",
+        "id": name,
         "space": describe_space(space),
-        "task": {"name": name, "sha256": None if isinstance(task, str) else task.sha256},
-        "metric": {
-            "name": "accuracy",
-            "unit": "proportion",
-            "higher_is_better": True,
-            "denominators": num_images,
-        },
-        "fidelities": [int(epoch) for epoch in fidelities],
-        "seeds": [int(seed) for seed in seeds],
+        "fidelities": [],
     }
+    rows = np.arange(space.num_architectures, dtype=np.int32)
+    found = {each: arrays.column_of(each, given, len(rows)) for each, given in columns.items()}
+    return Table(manifest, {}, rows, found, rows)
 
 
-def describe_space(space) -> dict:
-    """Returns a space as a manifest holds it: its name and its decisions with the names of their values."""
-    decisions = [
-        {"name": decision.name, "values": [str(value) for value in decision.values]} for decision in space.decisions
-    ]
-    return {"name": space.name, "num_architectures": space.num_architectures, "decisions": decisions}
+def table_of_curves(
+    manifest: dict,
+    class_of: np.ndarray,
+    representatives: np.ndarray,
+    sizes: Mapping[str, ArrayLike],
+    curves: Mapping[str, np.ndarray],
+    trained: np.ndarray,
+    num_examples: Mapping[str, int],
+) -> Table:
+    """Returns the table of trainings.
 
-
-def _check_ascending(fidelities: Sequence[int]) -> None:
-    if not len(fidelities) or any(later <= earlier for earlier, later in itertools.pairwise(fidelities)):
-        raise ValueError(f"Expected ascending fidelities, got {list(fidelities)}.")
-
-
-def shipped_folder() -> Path:
-    """Returns the folder of the tables that ship with the package."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "tabular"
-    return inside if inside.is_dir() else package.parent / "tabular"
-
-
-def shipped_ids() -> list[str]:
-    """Returns the identifiers of the tables that ship with the package."""
-    return sorted(path.parent.name for path in shipped_folder().glob(f"*/{MANIFEST_FILE}"))
-
-
-def find(source: str | os.PathLike) -> Path:
-    """Returns the folder of a table, given by the folder itself or by a shipped identifier.
-
-    Raises ValueError where there is none.
+    Args:
+        manifest: see `base_manifest`.
+        class_of, representatives: see `Table`.
+        sizes: `num_parameters` and `num_flops` of each class.
+        curves: the arrays of a `Curves` by name, with an axis of classes first.
+        trained: which classes were trained, bool[G]; the others are missing, whatever `curves` holds of them.
+        num_examples: the examples behind the counts of each split.
     """
-    for folder in (Path(source), shipped_folder() / str(source)):
-        if (folder / MANIFEST_FILE).is_file():
-            return folder
-    import difflib
-
-    known = shipped_ids()
-    near = difflib.get_close_matches(str(source), known, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]}?" if near else "."
-    raise ValueError(
-        f"Expected a table of {', '.join(known)}, or a folder with a {MANIFEST_FILE}, got {str(source)!r}{hint}"
-    )
-
-
-def check_files(folder: Path) -> list[str]:
-    """Returns what is wrong with a table's files: a line for each that is missing or not what the manifest says."""
-    try:
-        manifest = read_manifest(folder)
-    except ValueError as error:
-        return [str(error)]
-    problems = []
-    if (folder / MANIFEST_FILE).read_bytes() != _manifest_bytes(manifest):
-        problems.append(f"Expected {folder / MANIFEST_FILE} as it was written, got a file that was changed.")
-    for name, expected in manifest["files"].items():
-        path = folder / name
-        found = _sha256(path.read_bytes()) if path.is_file() else "no file"
-        if found != expected:
-            problems.append(
-                f"Expected {path} with SHA-256 {expected[:12]}, got {found[:12]}: changed, truncated or missing."
-            )
-    return problems
+    columns = {name: Column(np.asarray(each, np.int64), ("class",), UNITS[name]) for name, each in sizes.items()}
+    for name, values in curves.items():
+        axes = ("class", "run", "fidelity")[: values.ndim]
+        stored = unsigned(values) if name in SPLITS else values.astype(np.float32)
+        stored[~trained] = missing_value(stored.dtype)
+        if name in SPLITS:
+            columns[name] = Column(stored, axes, "count", manifest["metric"]["better"], int(num_examples[name]))
+        else:
+            columns[name] = Column(stored, axes, UNITS[name], -1 if name == "loss" else 0)
+    if not trained.all():
+        columns[run_count_name(None)] = run_counts(trained * columns["validation"].values.shape[1], None)
+    return Table(manifest, {}, class_of.astype(np.int32), columns, representatives.astype(np.int32))
 
 
 def write(table: Table, folder: str | os.PathLike, card: str) -> Table:
     """Writes a table with its manifest and card into a folder, and returns it with the manifest completed by hashes.
 
-    The manifest holds: schema_version, id, space, task (name and SHA-256 of its arrays), metric (name, unit,
-    direction, denominators of counts), fidelities, seeds, what a build adds (training configuration, plan, versions,
-    machine, commit, licence), content_hash (over the arrays, not over the file), files (SHA-256 of each other file)
-    and manifest_hash.
+    Files are written in schema 2. The manifest holds:
+
+    * `schema_version`, `id`, `kind`: `"scores"`, or `"columns"` for a pack that is joined to other tables;
+    * `space`: name, number of rows, decisions with the names of their values; `keys`: the columns that identify rows
+      which are no mixed-radix number;
+    * `task`: name and SHA-256 of its arrays; `metric`: name, unit, and better, 1 or -1;
+    * `fidelities`: for each its name, its training (`""` for the only schedule) and its epoch; `seeds` of the runs;
+    * `columns`: for each its axes, shape without the classes, unit, better, and where it has them denominator, set of
+      runs, names of its fidelities (see `Column`);
+    * `protocols`: for each what is told and reported, the price, and names of fidelities where not all may be asked;
+    * what a build adds: training configuration, plan, versions, machine, commit, licence;
+    * `content_hash` over the arrays, not over the file; `files`, the SHA-256 of each other file; `manifest_hash`.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / TABLE_FILE, _parquet_bytes(table))
-    replace_file(folder / CARD_FILE, card.encode())
-    files = {name: _sha256((folder / name).read_bytes()) for name in (TABLE_FILE, CARD_FILE)}
-    manifest = {**table.manifest, "content_hash": content_hash(table), "files": files}
-    manifest["manifest_hash"] = _manifest_hash(manifest)
-    replace_file(folder / MANIFEST_FILE, _manifest_bytes(manifest))
-    return Table(**{**vars(table), "manifest": manifest})
+    contents = format.Contents(table.keys, table.class_of, table.representatives, table.columns)
+    return replace(table, manifest=format.write_files(folder, upgraded(table.manifest), contents, card))
 
 
 def content_hash(table: Table) -> str:
-    """Returns the SHA-256 of a table's arrays in fixed order and byte order.
+    """Returns the SHA-256 of a table's arrays in fixed order and byte order, by the rule of its schema.
 
     It does not depend on how the file is laid out.
     """
-    digest = hashlib.sha256()
-    for name in ("class_of", "representatives", "trained", "num_parameters", "num_flops", *_CURVES, *_FIRST_STEP):
-        array = getattr(table, name)
-        if array is None:
-            continue
-        kind = "<f4" if np.issubdtype(array.dtype, np.floating) else "<i8"
-        digest.update(f"{name} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array, kind).tobytes())
-    return digest.hexdigest()
+    contents = format.Contents(table.keys, table.class_of, table.representatives, table.columns)
+    return format.content_hash(table.manifest["schema_version"], contents)
 
 
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _manifest_hash(manifest: dict) -> str:
-    return _sha256(
-        json.dumps({key: manifest[key] for key in manifest if key != "manifest_hash"}, sort_keys=True).encode()
-    )
-
-
-def _manifest_bytes(manifest: dict) -> bytes:
-    return (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
-
-
-def read_manifest(folder: Path) -> dict:
-    """Returns the manifest of a table's folder. Raises ValueError where it is missing, unreadable or changed."""
-    path = folder / MANIFEST_FILE
-    try:
-        manifest = json.loads(path.read_bytes())
-        if manifest["manifest_hash"] != _manifest_hash(manifest):
-            raise ValueError("its hash does not match")
-        if manifest["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"schema version {manifest['schema_version']}")
-        return manifest
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"Expected {path} to be a manifest of schema version {SCHEMA_VERSION}, got: {error}."
-        ) from None
-
-
-def _parquet_bytes(table: Table) -> bytes:
-    """Returns the table as a Parquet file, one row an architecture.
-
-    Scores stand in the row of the class's representative, lists of S * F values, and are null elsewhere.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns = {"class": pa.array(table.representatives[table.class_of], pa.int32())}
-    for name in ("num_parameters", "num_flops"):
-        values = getattr(table, name)
-        if values is not None:
-            columns[name] = pa.array(values[table.class_of], pa.int64())
-    present = np.zeros(table.num_architectures, bool)
-    present[table.representatives[table.trained]] = True
-    for name in (*_CURVES, *_FIRST_STEP):
-        values = getattr(table, name)
-        if values is not None:
-            columns[name] = _list_column(values[table.trained], present)
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns), sink, compression="zstd", compression_level=12, write_statistics=False)
-    return sink.getvalue().to_pybytes()
-
-
-def _list_column(values: np.ndarray, present: np.ndarray):
-    """Returns an Arrow column of lists: row i of `values` for the i-th present row, null for the others."""
-    import pyarrow as pa
-
-    if np.issubdtype(values.dtype, np.integer):
-        kind = pa.uint16() if values.size == 0 or values.max() < 1 << 16 else pa.int32()
-    else:
-        kind = pa.float32()
-    width = int(np.prod(values.shape[1:]))
-    offsets = np.concatenate([[0], np.cumsum(present) * width]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.reshape(-1), kind), mask=pa.array(~present))
-
-
-def _read_columns(folder: Path) -> dict:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.ParquetFile(folder / TABLE_FILE).read()  # read_table would load pandas
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ValueError(
-            f"Expected {folder / TABLE_FILE} to be a Parquet file, got: {str(error).splitlines()[0]}"
-        ) from None
-    return {name: table.column(name).combine_chunks() for name in table.column_names}
-
-
-def _values(column) -> np.ndarray:
-    """Returns the values of an Arrow array without nulls; Arrow's own ways would load pandas."""
-    name = str(column.type)
-    buffer = np.frombuffer(column.buffers()[-1], "float32" if name == "float" else name)
-    return buffer[column.offset : column.offset + len(column)]
-
-
-def _from_columns(manifest: dict, columns: dict) -> Table:
-    representatives, class_of = np.unique(_values(columns["class"]), return_inverse=True)
-    trained = np.diff(_values(columns["validation"].offsets))[representatives] > 0
-    num_seeds, num_fidelities = len(manifest["seeds"]), len(manifest["fidelities"])
-
-    def curve(name, *shape):
-        if name not in columns:
-            return None
-        values = _values(columns[name].flatten())
-        whole = np.zeros((len(representatives), *shape), values.dtype)
-        whole[trained] = values.reshape(-1, *shape)
-        return whole
-
-    def scalar(name):
-        return _values(columns[name])[representatives] if name in columns else None
-
-    return Table(
-        manifest,
-        class_of.astype(np.int32),
-        representatives.astype(np.int32),
-        scalar("num_parameters"),
-        scalar("num_flops"),
-        **{name: curve(name, num_seeds, num_fidelities) for name in _CURVES},
-        **{name: curve(name, num_seeds) for name in _FIRST_STEP},
-        trained=trained,
-    )
+def _of(manifest: dict, contents: format.Contents) -> Table:
+    return Table(manifest, contents.keys, contents.class_of, contents.columns, contents.representatives)

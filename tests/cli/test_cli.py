@@ -13,7 +13,7 @@ import pytest
 from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.tables import table
-from jaxnas.tables.table import find, shipped_ids
+from jaxnas.tables.shipped import find, shipped_ids
 
 MINE = Path(__file__).parents[1] / "mine.py"
 ARCH = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|"

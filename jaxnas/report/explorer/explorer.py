@@ -64,7 +64,7 @@ def facts_of(table: Table, space) -> dict:
         "weights": radix_weights(space.decisions).tolist(),
         "metric": metric["name"],
         "percent": metric["unit"] == "proportion",
-        "denominators": metric["denominators"],
+        "denominators": _denominators(table),
         "seeds": table.manifest["seeds"],
         "fidelities": [fidelities[position] for position in _shown_fidelities(table)],
         "num_fidelities": len(fidelities),
@@ -74,6 +74,12 @@ def facts_of(table: Table, space) -> dict:
         "cell": _cell(space),
         "text_pieces": text_pieces(space),
     }
+
+
+def _denominators(table: Table) -> dict[str, int] | None:
+    """Returns what counts are divided by, for each split; None where scores are metric values."""
+    found = {split: table.columns[split].denominator for split in ("validation", "test")}
+    return None if None in found.values() else found
 
 
 def arrays_of(table: Table, space) -> dict[str, np.ndarray]:

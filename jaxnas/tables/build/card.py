@@ -2,7 +2,7 @@
 
 from importlib import resources
 
-from jaxnas.tables.table import Table
+from jaxnas.tables.table import SPLITS, Table
 
 
 def table_card(table: Table, task, space_name: str, task_name: str, limit: int | None) -> str:
@@ -20,7 +20,7 @@ def table_card(table: Table, task, space_name: str, task_name: str, limit: int |
         table=table,
         manifest=table.manifest,
         training=training,
-        images=table.manifest["metric"]["denominators"],
+        images={split: table.columns[split].denominator for split in SPLITS},
         num_trained=int(table.trained.sum()),
         num_failed=int((~table.succeeded()[table.trained][:, :, -1]).sum()),
         task_card=task.card.strip().removeprefix("# "),

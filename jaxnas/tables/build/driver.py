@@ -14,10 +14,11 @@ from jaxnas.tables.build.executors.processes import train_chunks
 from jaxnas.tables.build.plan import BuildPlan, make_plan, missing_chunks, read_shard
 from jaxnas.tables.build.provenance import git_commit, machine, versions
 from jaxnas.tables.files import remove_leftovers, replace_file
-from jaxnas.tables.table import Table, base_manifest, write
+from jaxnas.tables.table import Table, base_manifest, table_of_curves, write
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
+from jaxnas.training.family import Size
 from jaxnas.training.trainer import Trainer
 
 _RESUMES = "run the same command again to resume"
@@ -122,26 +123,24 @@ def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, table_id: str | No
                 curves[name] = np.zeros((len(representatives), *values.shape[1:]), values.dtype)
             curves[name][classes] = values
     sizes = [trainer.size(space.arch_at(row)) for row in representatives]
-    return Table(
+    steps = trainer.task.train.inputs.shape[1] // trainer.config.batch_size
+    num_examples = {split: getattr(trainer.task, split).num_examples for split in SPLITS}
+    return table_of_curves(
         manifest_of(plan, trainer, table_id),
-        class_of.astype(np.int32),
-        representatives.astype(np.int32),
-        np.asarray([size.num_parameters for size in sizes], np.int64),
-        np.asarray([size.num_flops for size in sizes], np.int64),
-        **curves,
-        trained=trained,
+        class_of,
+        representatives,
+        {name: [getattr(size, name) for size in sizes] for name in Size._fields},
+        curves,
+        trained,
+        num_examples | {"train": steps * trainer.config.batch_size},
     )
 
 
 def manifest_of(plan: BuildPlan, trainer: Trainer, table_id: str | None) -> dict:
     """Returns the manifest of the table that a plan makes, before its hashes are known."""
     space, task = trainer.space, trainer.task
-    steps = task.train.inputs.shape[1] // trainer.config.batch_size
-    num_examples = {split: getattr(task, split).num_examples for split in SPLITS}
-    num_examples["train"] = steps * trainer.config.batch_size
-    manifest = base_manifest(space, task, range(1, trainer.config.num_epochs + 1), plan.seeds, num_examples)
     return {
-        **manifest,
+        **base_manifest(space, task, range(1, trainer.config.num_epochs + 1), plan.seeds),
         "id": table_id or f"{space.name}-{task.name}-v0",
         "training": asdict(trainer.config),
         "plan": trainer.plan(plan.training_plan).name,

@@ -1,0 +1,152 @@
+"""Columns of a table: values by class, run and fidelity, and the arithmetic on them. Needs NumPy only."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+AXES = (("class",), ("class", "run"), ("class", "fidelity"), ("class", "run", "fidelity"))
+RUN_COUNT_UNIT = "runs"
+UNITS = {
+    "loss": "nats",
+    "first_loss": "nats",
+    "first_gradient_norm": "norm",
+    "num_parameters": "parameters",
+    "num_flops": "multiply-accumulates",
+}
+"""Of the columns that a build has besides counts."""
+
+
+class Column(NamedTuple):
+    """A named array of a table, G classes by S runs by F fidelities, or by some of these.
+
+    A class with fewer than S runs has them first. What is missing is NaN, or the largest value of an unsigned type.
+
+    Attributes:
+        values: an array with an axis for each name in `axes`.
+        axes: `("class",)`, `("class", "run")`, `("class", "fidelity")` or `("class", "run", "fidelity")`.
+        unit: `"count"`, `"proportion"`, `"percent"`, `"seconds"`, `"parameters"`, ...
+        better: 1 where larger is better, -1 where smaller is, 0 for what is neither: a size, a time.
+        denominator: what counts are divided by; None where the values are no counts.
+        runs: the set of trainings that the run axis numbers, such as `"search"` or `"final"`; columns of one set hold
+            the same trainings in the same order. None: the only set.
+        fidelities: the names of the fidelities on the last axis; None: all of the table.
+    """
+
+    values: np.ndarray
+    axes: tuple[str, ...]
+    unit: str
+    better: int = 0
+    denominator: int | None = None
+    runs: str | None = None
+    fidelities: tuple[str, ...] | None = None
+
+    @property
+    def by_run(self) -> np.ndarray:
+        """Returns the values with all three axes, [G, S, F]; an axis that the column lacks has length 1."""
+        shape = iter(self.values.shape)
+        return self.values.reshape([next(shape) if axis in self.axes else 1 for axis in AXES[-1]])
+
+
+def run_count_name(runs: str | None) -> str:
+    """Returns the name of the column that holds how many runs of a set each class has."""
+    return "num_runs" if runs is None else f"num_runs@{runs}"
+
+
+def missing_value(dtype: np.dtype) -> float | int | None:
+    """Returns what marks a missing value of a type: NaN, the largest unsigned integer; None for signed integers."""
+    if dtype.kind == "f":
+        return np.nan
+    return int(np.iinfo(dtype).max) if dtype.kind == "u" else None
+
+
+def is_missing(values: np.ndarray) -> np.ndarray:
+    """Returns where values are missing, bool with the shape of `values`."""
+    if values.dtype.kind == "f":
+        return np.isnan(values)
+    return values == missing_value(values.dtype) if values.dtype.kind == "u" else np.zeros(values.shape, bool)
+
+
+def unsigned(counts: np.ndarray) -> np.ndarray:
+    """Returns counts as uint16, or uint32 where that is too small to also mark what is missing."""
+    missing = is_missing(counts)
+    largest = counts.max(where=~missing, initial=0)
+    kind = np.uint16 if largest < np.iinfo(np.uint16).max else np.uint32
+    return np.where(missing, np.iinfo(kind).max, counts).astype(kind)
+
+
+def checked(name: str, column: Column, num_classes: int) -> Column:
+    """Returns a column that has the rows and the axes that it says. Raises ValueError otherwise."""
+    values = column.values
+    if tuple(column.axes) not in AXES:
+        shown = " or ".join(str(axes) for axes in AXES)
+        raise ValueError(f"Expected column {name} with axes {shown}, got {column.axes!r}.")
+    if values.ndim != len(column.axes) or len(values) != num_classes:
+        shape = ", ".join([str(num_classes), *(axis[0].upper() + "s" for axis in column.axes[1:])])
+        raise ValueError(f"Expected column {name} of shape [{shape}], got {list(values.shape)}.")
+    if values.dtype.kind not in "iuf" or values.dtype.itemsize not in (1, 2, 4, 8) or values.dtype == np.float16:
+        raise ValueError(f"Expected column {name} of integers, float32 or float64, got {values.dtype}.")
+    if column.better not in (-1, 0, 1):
+        raise ValueError(f"Expected column {name} with better 1, -1 or 0, got {column.better!r}.")
+    return column
+
+
+def scores_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.ndarray:
+    """Returns the values of a column as float32[G, S, F]: counts divided, NaN where there is none or it failed.
+
+    Args:
+        column: one of the columns of a table.
+        num_runs: how many runs each class has, int[G].
+        loss: the training loss of the same runs, not finite from where a training failed; None where not known.
+    """
+    values = column.by_run
+    there = ~is_missing(values)
+    if "run" in column.axes:
+        there &= (np.arange(values.shape[1]) < num_runs[:, None])[..., None]
+    if loss is not None and loss.runs == column.runs and loss.by_run.shape == values.shape:
+        there &= np.isfinite(loss.by_run)
+    if column.denominator is not None:
+        values = values / np.float32(column.denominator)
+    values = values.astype(np.float32)
+    return np.where(there & np.isfinite(values), values, np.float32(np.nan))
+
+
+def mean_over_runs(scores: np.ndarray) -> np.ndarray:
+    """Returns the means of scores [G, S, F] over the runs that have one, float32[G, F]; NaN where none has."""
+    present = np.isfinite(scores)
+    return np.divide(
+        np.where(present, scores, 0).sum(1),
+        present.sum(1),
+        out=np.full(scores[:, 0].shape, np.nan, np.float32),
+        where=present.any(1),
+    )
+
+
+def packed(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """Returns columns of one set of runs with the runs that each class has first, and a column of their numbers.
+
+    Raises ValueError where a run has a value in one column or at one fidelity, and none in another.
+    """
+    there = {name: ~is_missing(column.by_run) for name, column in columns.items()}
+    present = next(iter(there.values())).any(axis=2)
+    for name, found in there.items():
+        if found.shape[1] != present.shape[1] or (found != present[..., None]).any():
+            raise ValueError(
+                f"Expected runs with every value of {' and '.join(columns)}, or with none, got a part in {name}; "
+                "give what has other runs as a Column with another name of `runs`."
+            )
+    order = np.argsort(~present, axis=1, kind="stable")
+    moved = {
+        name: column._replace(
+            values=np.take_along_axis(column.values, order if column.values.ndim == 2 else order[..., None], axis=1)
+        )
+        for name, column in columns.items()
+    }
+    runs = next(iter(columns.values())).runs
+    return moved | ({} if present.all() else {run_count_name(runs): run_counts(present.sum(1), runs)})
+
+
+def run_counts(num_runs: np.ndarray, runs: str | None) -> Column:
+    """Returns the column of how many runs of a set each class has."""
+    kind = np.uint8 if num_runs.max(initial=0) <= np.iinfo(np.uint8).max else np.uint16
+    return Column(num_runs.astype(kind), ("class",), RUN_COUNT_UNIT, runs=runs)

@@ -1,0 +1,30 @@
+"""The tables that ship with the package, by identifier. Needs the standard library only."""
+
+import os
+from pathlib import Path
+
+from jaxnas.checks import unknown_name
+from jaxnas.tables.files import MANIFEST_FILE
+
+
+def shipped_folder() -> Path:
+    """Returns the folder of the tables that ship with the package."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "tabular"
+    return inside if inside.is_dir() else package.parent / "tabular"
+
+
+def shipped_ids() -> list[str]:
+    """Returns the identifiers of the tables that ship with the package."""
+    return sorted(path.parent.name for path in shipped_folder().glob(f"*/{MANIFEST_FILE}"))
+
+
+def find(source: str | os.PathLike) -> Path:
+    """Returns the folder of a table, given by the folder itself or by a shipped identifier.
+
+    Raises ValueError where there is none.
+    """
+    for folder in (Path(source), shipped_folder() / str(source)):
+        if (folder / MANIFEST_FILE).is_file():
+            return folder
+    raise unknown_name(f"a folder with a {MANIFEST_FILE}, or a table", str(source), shipped_ids())
