@@ -67,7 +67,7 @@ _PUBLIC = {
     "space": "catalog",
     "strategy": "catalog",
     "successive_halving": "strategies.successive_halving",
-    "summary": "analysis.frames",
+    "summary": "report.tables",
     "task": "catalog",
     "task_from_arrays": "tasks.arrays",
     "to_frame": "analysis.frames",

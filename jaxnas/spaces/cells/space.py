@@ -17,6 +17,8 @@ from jaxnas.spaces.cells.operations import OPERATIONS
 from jaxnas.spaces.cells.operations.base import ZERO, Operation, as_operation
 from jaxnas.spaces.enumerated import EnumeratedSpace
 
+REFERENCES = ("dong2020nasbench201",)
+
 
 @dataclass(frozen=True)
 class CellSpace:

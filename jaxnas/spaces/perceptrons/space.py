@@ -15,6 +15,8 @@ from jaxnas.spaces import base
 from jaxnas.spaces.base import Decision
 from jaxnas.spaces.enumerated import EnumeratedSpace
 
+REFERENCES = ()
+
 SMALLEST_WIDTH = 8
 NUM_LAYERS, ACTIVATION, INITIALIZER, REGULARIZER, DROPOUT, FIRST_WIDTH = range(6)
 """The numbers of the decisions; the widths of all layers are the last ones."""
