@@ -52,7 +52,7 @@ def test_the_example_of_a_search_prints_what_it_found(tmp_path):
 
 
 def test_every_command_of_the_readme_is_one():
-    from jaxnas.cli.parser import _parser
+    from jaxnas.cli.parser import make_parser
 
     lines = [line for block in blocks("") for line in block.splitlines() if line.startswith("jaxnas ")]
     lines += re.findall(r"`(jaxnas [a-z]+ [^`]*)`", README.read_text())
@@ -60,7 +60,7 @@ def test_every_command_of_the_readme_is_one():
     import shlex
 
     for line in lines:
-        _parser().parse_args(shlex.split(line)[1:])
+        make_parser().parse_args(shlex.split(line)[1:])
 
 
 @pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES"])
