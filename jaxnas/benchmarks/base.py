@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxnas.checks import unknown_name
-from jaxnas.spaces.base import SearchSpace as Space
+from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query
 from jaxnas.tables.table import Table
 from jaxnas.tasks.goals import Metric
@@ -100,6 +100,10 @@ class Benchmark(Protocol):
     @property
     def table(self) -> Table | None:
         """Returns the table that holds the scores; None where there is none."""
+
+    @property
+    def protocol(self) -> str | None:
+        """Returns the name of the table's protocol that says what is told, reported and paid; None without a table."""
 
 
 def checked_size_name(name: str, bench: Benchmark) -> str:

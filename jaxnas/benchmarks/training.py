@@ -35,6 +35,7 @@ class TrainingBenchmark:
     size_names = NETWORK_SIZES
     content_hash = None
     table = None
+    protocol = None
 
     def __init__(self, space, task, config: TrainConfig | None = None, *, num_seeds: int = 1):
         config = config or default_config(space, task)
