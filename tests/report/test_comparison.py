@@ -15,21 +15,19 @@ from jaxnas.cli.main import main
 from jaxnas.report import comparison
 from jaxnas.strategies.base import asks_for
 
+SIZES = ("parameters", "flops")
 MINE = Path(__file__).parents[1] / "mine.py"
 
 
 def test_objectives_are_read():
-    assert penalised.objective_of("accuracy") == penalised.Objective("accuracy")
-    assert penalised.objective_of("accuracy, flops") == penalised.Objective("accuracy,flops", "flops")
-    weighted = penalised.objective_of("accuracy - 1e-6 * parameters")
+    assert penalised.objective_of("accuracy", SIZES) == penalised.Objective("accuracy")
+    assert penalised.objective_of("accuracy, flops", SIZES) == penalised.Objective("accuracy,flops", "flops")
+    weighted = penalised.objective_of("accuracy - 1e-6 * parameters", SIZES)
     assert weighted == penalised.Objective("accuracy-1e-6*parameters", "parameters", 1e-6)
-    for text in ("", "flops", "accuracy,latency", "accuracy+1*flops", "accuracy-x*flops"):
-        with pytest.raises(ValueError, match=r"^Expected an objective such as"):
-            penalised.objective_of(text)
 
 
 def test_default_strategies_are_in_the_catalog_and_fit_the_objective():
-    one, two = penalised.objective_of("accuracy"), penalised.objective_of("accuracy,flops")
+    one, two = penalised.objective_of("accuracy", SIZES), penalised.objective_of("accuracy,flops", SIZES)
     assert list(comparison.factories_of(None, one)) == list(comparison.SINGLE_OBJECTIVE)
     assert list(comparison.factories_of(None, two)) == list(comparison.TWO_OBJECTIVES)
     assert list(comparison.factories_of("all", two)) == list(catalog.STRATEGIES)
@@ -106,7 +104,7 @@ def test_two_objectives_are_compared_by_hypervolume_and_drawn(by_two):
     bench = jn.load(DEFAULT_BENCHMARK)
     sizes, scores = np.asarray(fronts["true"]).T
     everything = np.arange(bench.space.num_architectures)[:, None]
-    assert scores[-1] == pytest.approx(bench.optimum)
+    assert scores[-1] == pytest.approx(bench.held_out.optimum)
     assert sizes[0] == bench.sizes("flops", everything).min()
     assert (np.diff(sizes) > 0).all()
     assert (np.diff(scores) > 0).all()
@@ -125,9 +123,9 @@ def test_a_weighted_objective_moves_the_optimum(tmp_path):
     assert main(["compare", "--objective", "accuracy-1e-5*parameters", *arguments]) == 0
     result = json.loads((tmp_path / "summary.json").read_text())
     assert result["objective"] == "accuracy-1e-5*parameters"
-    bench = jn.ObjectiveBenchmark(jn.load(DEFAULT_BENCHMARK), weight=1e-5, size="parameters")
+    bench = jn.penalised(jn.load(DEFAULT_BENCHMARK), 1e-5)
     numbers = result["strategies"]["random_search"]
-    assert numbers["regret_mean"][-1] == pytest.approx(bench.optimum - numbers["final_test_mean"], abs=1e-6)
+    assert numbers["regret_mean"][-1] == pytest.approx(bench.held_out.optimum - numbers["final_test_mean"], abs=1e-6)
     assert "fronts" not in result
     best = result["landscape"]["optima"]["best"][0]
     everything = np.arange(bench.space.num_architectures)[:, None]
