@@ -39,7 +39,7 @@ class Config:
 
 
 CONFIG = Config()
-QUICK = Config(training=TrainConfig(num_epochs=1, skeleton=Skeleton(2, num_stages=1)), num_seeds=1, max_trainings=8)
+QUICK = Config(training=TrainConfig(num_epochs=1, network=Skeleton(2, num_stages=1)), num_seeds=1, max_trainings=8)
 
 
 def main(config: Config = CONFIG) -> None:

@@ -101,14 +101,14 @@ def time_jaxnas(config: Config, space, archs: np.ndarray) -> dict:
     from jaxnas.training.trainer import default_config, evaluate
 
     task = catalog.task(config.task)
-    nothing = Split(task.validation.images[:, :0], task.validation.labels[:0])  # the loop does not look at it either
+    nothing = Split(task.validation.inputs[:, :0], task.validation.labels[:0])  # the loop does not look at it either
     task = replace(task, validation=nothing)
     names = ("num_epochs", "batch_size", "learning_rate", "momentum")
     training = replace(default_config(space, task), **{name: getattr(config, name) for name in names})
     started, cpu_started = time.perf_counter(), time.process_time()
     curves = evaluate(space, archs, task, training, [config.seed])
     seconds = {"wall": time.perf_counter() - started, "cpu": time.process_time() - cpu_started}
-    return {"accuracy": curves.test[:, 0, -1] / task.test.num_images, **seconds}
+    return {"accuracy": curves.test[:, 0, -1] / task.test.num_examples, **seconds}
 
 
 def main(config: Config = CONFIG) -> None:

@@ -5,6 +5,7 @@ import importlib.util
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 from jaxnas.checks import unknown_name
 
@@ -94,6 +95,21 @@ def find(name: str, known: dict[str, str]):
     """Returns the object behind a name of one of the dicts above."""
     module, _, attribute = known[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def load(name: str) -> Any:
+    """Returns the object of `module:NAME` or `path/to/file.py:NAME`. Raises ValueError where there is none."""
+    module_name, _, attribute = name.rpartition(":")
+    if module_name.endswith(".py"):
+        module = _import_file(Path(module_name))
+    else:
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as error:
+            raise ValueError(f"Expected {module_name} to be an importable module, got: {error}.") from None
+    if not hasattr(module, attribute):
+        raise ValueError(f"Expected {attribute} in {module_name}, got a module without it.")
+    return getattr(module, attribute)
 
 
 def _find(kind: str, name: str, known: dict[str, str]):

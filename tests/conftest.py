@@ -48,7 +48,7 @@ SPACES = {
     "small-mlp-rows": SMALL_MLP.enumerated(),
 }
 
-TINY = TrainConfig(num_epochs=2, batch_size=16, skeleton=Skeleton(num_channels=2, num_stages=2))
+TINY = TrainConfig(num_epochs=2, batch_size=16, network=Skeleton(num_channels=2, num_stages=2))
 """A training that takes milliseconds."""
 
 

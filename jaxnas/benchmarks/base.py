@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ from jaxnas.checks import unknown_name
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query
 from jaxnas.tables.table import Table
-from jaxnas.tasks.goals import Metric
+from jaxnas.tasks.metrics import Metric
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,36 @@ class Benchmark(Protocol):
     @property
     def protocol(self) -> str | None:
         """Returns the name of the table's protocol that says what is told, reported and paid; None without a table."""
+
+
+class Outcome(NamedTuple):
+    """How a query to a benchmark in Python ended.
+
+    Attributes:
+        observation: what a strategy is told.
+        measured: the score before an objective takes a weighted size off it.
+        failure: why it failed; empty where it did not.
+    """
+
+    observation: Observation
+    measured: np.float32
+    failure: str = ""
+
+
+class HostBenchmark(Benchmark, Protocol):
+    """A benchmark that answers in Python, one query at a time: by training, or by a function of the user's."""
+
+    def answer(self, query: Query, key: jax.Array) -> Outcome:
+        """Returns how a query ended; a failure is an outcome, too."""
+
+    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+        """Returns the measured score of evaluation `number`, 0 or more, of an architecture, NaN where it failed.
+
+        It is independent of all answers.
+        """
+
+    def description(self) -> dict:
+        """Returns what answers depend on, as JSON values."""
 
 
 def checked_size_name(name: str, bench: Benchmark) -> str:

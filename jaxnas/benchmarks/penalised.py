@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.benchmarks.base import Benchmark, HeldOut, checked_size_name
+from jaxnas.benchmarks.base import Benchmark, HeldOut, Outcome, checked_size_name
 from jaxnas.benchmarks.rows import row_function
 from jaxnas.checks import checked_number, unknown_name
 from jaxnas.spaces.base import has_rows
@@ -105,6 +105,16 @@ class Penalised:
         """Every architecture of the space, as rows [A, 1] where the benchmark has a table."""
         rows = np.arange(self.space.num_architectures)
         return rows[:, None] if self.table is not None else np.asarray(jax.vmap(self.space.arch_at)(rows))
+
+    def answer(self, query: Query, key: jax.Array) -> Outcome:
+        """Returns the outcome of a benchmark in Python, of which the strategy is told the score less the penalty."""
+        outcome = self.bench.answer(query, key)
+        score = outcome.observation.score - self._penalty(query.arch)
+        return outcome._replace(observation=outcome.observation._replace(score=score))
+
+    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+        """Returns the measured score of another evaluation, without the penalty."""
+        return self.bench.fresh_score(arch, number)
 
     def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
         """Returns the list prices of architectures [..., D] at fidelities, float32[...]."""

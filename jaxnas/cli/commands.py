@@ -178,7 +178,7 @@ def search(options) -> int:
     if result.stopped:
         raise KeyboardInterrupt
     model = result.train()
-    splits = (split for split in SPLITS if getattr(model.task, split).num_images)
+    splits = (split for split in SPLITS if getattr(model.task, split).num_examples)
     accuracies = ", ".join(f"{split} {100 * model.score(split):.2f} %" for split in splits)
     print(f"trained on training and validation data: accuracies {accuracies}")
     model.save(folder / "model")
@@ -208,7 +208,7 @@ def build(options) -> int:
             options.space,
             options.task,
             folder,
-            config=_config(options, space, task),
+            num_epochs=options.epochs,
             num_seeds=options.seeds,
             limit=options.limit,
             num_processes=options.processes,
@@ -251,8 +251,7 @@ def show(options) -> int:
     """Prints an architecture's decisions, size and class, and draws its cell."""
     from jaxnas.spaces.base import MAX_ROWS, checked
     from jaxnas.spaces.cells import drawing
-    from jaxnas.training.family import network_size
-    from jaxnas.training.trainer import default_config
+    from jaxnas.training.trainer import Trainer
 
     space, task = catalog.space(options.space), catalog.task(options.task)
     if options.arch.isdecimal():
@@ -266,7 +265,7 @@ def show(options) -> int:
     if options.out:
         _writable(Path(options.out).parent)
         Path(options.out).write_text(drawing.draw(space.graph(arch)))
-    size = network_size(space, default_config(space).skeleton, task.image_shape, task.num_classes, arch)
+    size = Trainer(space, task).size(arch)
     print(f"architecture  {space.to_str(arch)}")
     if space.num_architectures < MAX_ROWS:
         print(f"row           {int(space.index(arch)):,} of {space.num_architectures:,}")

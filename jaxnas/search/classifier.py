@@ -118,7 +118,7 @@ def _validation_members(labels: np.ndarray, random: np.random.RandomState) -> np
     return chosen
 
 
-def _config_of(space, task: Task, num_epochs: int) -> TrainConfig:
+def _config_of(space: Space, task: Task, num_epochs: int) -> TrainConfig:
     default, num_samples = default_config(space, task), len(task.train.labels)
     batch_size = min(default.batch_size, max(num_samples // MIN_STEPS, MIN_BATCH), num_samples)
     return replace(default, num_epochs=num_epochs, batch_size=batch_size)

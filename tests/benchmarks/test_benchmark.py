@@ -377,8 +377,8 @@ def trained(task) -> Table:
     class_rows, class_of = np.unique(SMALL.classes(), return_inverse=True)
     curves = evaluate(SMALL, np.asarray(SMALL.arch_at(class_rows)), task, TINY, [0, 1])
     splits = (getattr(curves, split)[class_of] for split in ("validation", "test"))
-    num_images = {split: getattr(task, split).num_images for split in ("validation", "test")}
-    return Table.from_arrays(SMALL, task, *splits, [1, 2], num_examples=num_images)
+    num_examples = {split: getattr(task, split).num_examples for split in ("validation", "test")}
+    return Table.from_arrays(SMALL, task, *splits, [1, 2], num_examples=num_examples)
 
 
 @pytest.mark.parametrize("name", catalog.STRATEGIES)

@@ -21,8 +21,7 @@ from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE
 from jaxnas.tables.table import Table, write
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import network_size
-from jaxnas.training.trainer import evaluate
+from jaxnas.training.trainer import Trainer, evaluate
 
 HERE = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -69,7 +68,7 @@ def test_the_table_holds_what_evaluate_measures(built):
         np.testing.assert_array_equal(getattr(read, name)[some], values, err_msg=name)
     for number in some:
         arch = SMALL.arch_at(read.representatives[number])
-        size = network_size(SMALL, TINY.skeleton, task.image_shape, task.num_classes, arch)
+        size = Trainer(SMALL, task, TINY).size(arch)
         assert (read.num_parameters[number], read.num_flops[number]) == size
     assert read.manifest["task"]["sha256"] == task.sha256
     denominators = {split: read.columns[split].denominator for split in ("train", "validation", "test")}
@@ -134,7 +133,7 @@ def test_a_limited_build_is_a_valid_partial_table(built, tmp_path):
 
 def test_a_failing_worker_is_reported_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "nonsense")
-    monkeypatch.setattr("jaxnas.tables.build.driver._processes", lambda *_: ([None], 1))
+    monkeypatch.setattr("jaxnas.tables.build.executors.processes.cores_of_workers", lambda *_: [None])
     with pytest.raises(RuntimeError, match=r"^Expected every worker to finish, got \d+ chunks missing: .*nonsense"):
         build(SPACE, TASK, tmp_path, config=TINY)
 
