@@ -16,6 +16,7 @@ from scipy.stats import spearmanr
 import jaxnas as jn
 from jaxnas.analysis import landscape as of
 from jaxnas.spaces.base import Decision, SearchSpace
+from jaxnas.tables.columns import Column, run_counts
 
 CUBE = SearchSpace("cube", tuple(Decision(name, range(4)) for name in "abc"))
 ARCHS = np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -151,11 +152,10 @@ def test_a_function_of_the_distance_to_one_peak_has_one_optimum_and_correlates_p
 def table_of_counts(counts) -> jn.Table:
     """Returns a table of SMALL by classes, of counts of 1,009 images [G, S, 1]."""
     representatives, class_of = np.unique(SMALL.classes(), return_inverse=True)
-    whole = make_table(SMALL, np.zeros(125))
-    manifest = whole.manifest | {"fidelities": [1], "metric": {"denominators": {"validation": 1009, "test": 1009}}}
-    parts = {"class_of": class_of.astype(np.int32), "representatives": representatives.astype(np.int32)}
-    scores = {"validation": counts, "test": counts, "trained": np.ones(len(representatives), bool)}
-    return jn.Table(**vars(whole) | parts | scores | {"manifest": manifest})
+    manifest = jn.Table.from_arrays(SMALL, "known", *np.zeros((2, 125, 3, 1)), [1]).manifest
+    column = Column(counts, ("class", "run", "fidelity"), "count", 1, denominator=1009)
+    columns = {"validation": column, "test": column}
+    return jn.Table(manifest, {}, class_of.astype(np.int32), columns, representatives.astype(np.int32))
 
 
 def counts_of_small() -> np.ndarray:
@@ -261,7 +261,7 @@ def test_failed_architectures_are_the_worst():
 def test_an_incomplete_table_has_none():
     table = make_table(MIXED, np.arange(12) / 12)
     with pytest.raises(ValueError, match="Expected a complete table"):
-        of.landscape(jn.Table(**vars(table) | {"trained": np.arange(12) > 0}))
+        of.landscape(table.with_columns({"num_runs": run_counts(2 * (np.arange(12) > 0), None)}))
 
 
 def test_scores_of_a_weighted_benchmark_are_less_the_size():

@@ -16,6 +16,7 @@ from jaxnas import catalog
 from jaxnas.analysis.fronts import true_front
 from jaxnas.benchmarks import base, training
 from jaxnas.spaces.enumerated import EnumeratedSpace
+from jaxnas.tables.columns import Column, run_counts
 from jaxnas.tables.table import Table, write
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.trainer import evaluate
@@ -33,7 +34,7 @@ def make_table(space=MIXED, counts: bool = False) -> Table:
     shape = (2, space.num_architectures, SEEDS, len(FIDELITIES))
     if counts:
         return Table.from_arrays(
-            space, "noise", *random.randint(0, 500, shape), FIDELITIES, num_images={"validation": 500, "test": 800}
+            space, "noise", *random.randint(0, 500, shape), FIDELITIES, num_examples={"validation": 500, "test": 800}
         )
     return Table.from_arrays(space, "noise", *random.uniform(size=shape), FIDELITIES)
 
@@ -94,9 +95,8 @@ def test_rows_are_answered_as_the_architectures_they_stand_for(noise):
 
 def test_members_of_a_class_share_their_scores():
     table = make_table()
-    halves = {name: getattr(table, name)[:6] for name in ("validation", "test", "trained")}
-    class_of, representatives = np.arange(12, dtype=np.int32) // 2, np.arange(6, dtype=np.int32) * 2
-    table = Table(**vars(table) | halves | {"class_of": class_of, "representatives": representatives})
+    columns = {name: column._replace(values=column.values[:6]) for name, column in table.columns.items()}
+    table = Table(table.manifest, {}, np.arange(12, dtype=np.int32) // 2, columns)
     bench = jn.TableBenchmark(table)
     for row in range(12):
         answer = bench.query(jn.Query(MIXED.arch_at(row), 1), jax.random.key(0))
@@ -142,7 +142,7 @@ def test_a_loss_that_is_not_finite_is_a_failure_from_then_on():
     table = make_table(counts=True)
     loss = np.ones(table.validation.shape, np.float32)
     loss[3, 0, 1:] = np.inf
-    bench = jn.TableBenchmark(Table(**vars(table) | {"loss": loss}))
+    bench = jn.TableBenchmark(table.with_columns({"loss": Column(loss, ("class", "run", "fidelity"), "nats", -1)}))
     for fidelity in range(3):
         answers = ask(bench.query, MIXED.arch_at(3), fidelity, jax.random.key(0), 50)
         np.testing.assert_array_equal(np.isnan(answers.score), (answers.seed == 0) & (fidelity > 0))
@@ -153,10 +153,10 @@ def test_a_loss_that_is_not_finite_is_a_failure_from_then_on():
 
 def test_partial_tables_are_refused():
     table = make_table()
-    trained = table.trained.copy()
-    trained[[2, 5]] = False
+    num_runs = np.full(12, SEEDS)
+    num_runs[[2, 5]] = 0
     with pytest.raises(ValueError, match=r"^Expected a complete table, got 10 of 12 classes in mixed-noise"):
-        jn.TableBenchmark(Table(**vars(table) | {"trained": trained}))
+        jn.TableBenchmark(table.with_columns({"num_runs": run_counts(num_runs, None)}))
 
 
 @pytest.mark.parametrize("space", [SMALL, EnumeratedSpace(MIXED), jn.SearchSpace("mixed", MIXED.decisions[::-1])])
@@ -271,7 +271,7 @@ def test_strategies_hold_no_scores_before_and_after_a_run(name):
 def benches_of_all_kinds(task) -> list:
     table = make_table()
     sizes = np.arange(len(table.representatives))
-    bench = jn.TableBenchmark(Table(**vars(table) | {"num_parameters": sizes}))
+    bench = jn.TableBenchmark(table.with_columns({"num_parameters": (sizes, "parameters")}))
     return [
         bench,
         jn.ObjectiveBenchmark(bench, weight=1e-3),
@@ -367,7 +367,7 @@ def trained(task) -> Table:
     curves = evaluate(SMALL, np.asarray(SMALL.arch_at(class_rows)), task, TINY, [0, 1])
     splits = (getattr(curves, split)[class_of] for split in ("validation", "test"))
     num_images = {split: getattr(task, split).num_images for split in ("validation", "test")}
-    return Table.from_arrays(SMALL, task, *splits, [1, 2], num_images=num_images)
+    return Table.from_arrays(SMALL, task, *splits, [1, 2], num_examples=num_images)
 
 
 @pytest.mark.parametrize("name", catalog.STRATEGIES)

@@ -28,7 +28,9 @@ def bench() -> jn.TableBenchmark:
     validation, test = random.uniform(size=(2, *shape)).astype(np.float32)
     table = jn.Table.from_arrays(SMALL, "noise", validation, test, [1, 3])
     sizes = random.permutation(len(table.representatives)) + 10
-    table = table.__class__(**{**vars(table), "num_parameters": sizes, "num_flops": 7 * sizes})
+    table = table.with_columns(
+        {"num_parameters": (sizes, "parameters"), "num_flops": (7 * sizes, "multiply-accumulates")}
+    )
     return jn.TableBenchmark(table, space=SMALL)
 
 
@@ -182,7 +184,7 @@ def test_multi_objective_strategies_find_more_of_the_front_than_random_search():
     scores = (bits * np.arange(1, 11)).sum(1) / 55
     table = jn.Table.from_arrays(space, "bits", *(2 * [scores[:, None, None].astype(np.float32)]), [1])
     sizes = bits.sum(1)
-    table = table.__class__(**{**vars(table), "num_parameters": sizes, "num_flops": sizes})
+    table = table.with_columns({"num_parameters": (sizes, "parameters"), "num_flops": (sizes, "multiply-accumulates")})
     bench = jn.TableBenchmark(table, space=space)
     found = {}
     for name, strategy in {
