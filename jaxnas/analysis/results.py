@@ -60,8 +60,9 @@ def result_of(
         pairs = [pair | decisions[pair["first"], pair["second"]]._asdict() for pair in result["pairwise"]]
         result |= {"pairwise": pairs, "sequential": {"level": LEVEL, "looks": look_numbers(settings.num_runs)}}
     table = getattr(bench, "table", None)
-    if has_two(settings.objective):
-        result["fronts"] = summarize_fronts(trials, bench, settings.objective.size)
+    size = second_size(settings.objective)
+    if size is not None:
+        result["fronts"] = summarize_fronts(trials, bench, size)
     elif table is not None:
         result["landscape"] = landscape(bench)
     if table is not None and hasattr(bench.space, "graph"):
@@ -69,9 +70,9 @@ def result_of(
     return result
 
 
-def has_two(objective: Objective) -> bool:
-    """Returns whether a comparison is by two objectives, score and size, rather than by one."""
-    return objective.size is not None and objective.weight is None
+def second_size(objective: Objective) -> str | None:
+    """Returns the size that is a second objective, None where there is one objective."""
+    return objective.size if objective.weight is None else None
 
 
 def benchmark_id(bench: Benchmark) -> str:

@@ -72,7 +72,8 @@ def headline_latex(result: dict[str, Any], points: list[int]) -> str:
     """
     rows, metric = headline(result, points), units.metric_of(result)
     bold = {point: {min(rows, key=lambda row: row[f"regret_after_{point}"])["strategy"]} for point in points}
-    bold[points[-1]] |= {*not_separated_from(*bold[points[-1]], result.get("pairwise", []))}
+    (best,) = bold[points[-1]]
+    bold[points[-1]] |= {*not_separated_from(best, result.get("pairwise", []))}
     lines = []
     for row in rows:
         cells = [latex_escaped(row["strategy"])]
