@@ -1,6 +1,7 @@
 """The names behind spaces, tasks and strategies: one line each. A name can also be `path/to/file.py:NAME`."""
 
 import importlib
+import importlib.machinery
 import importlib.util
 import sys
 import zlib
@@ -144,14 +145,15 @@ def _import_file(path: Path) -> ModuleType:
         raise ValueError(f"Expected a Python file, got {path}, which is not there.")
     name, modified = f"jaxnas_user_file_{zlib.crc32(str(path).encode()):08x}", path.stat().st_mtime_ns
     before = sys.modules.get(name)
-    if before is not None and before.__spec__.loader_state == modified:
+    if before is not None and before.__spec__ is not None and before.__spec__.loader_state == modified:
         return before
-    spec = importlib.util.spec_from_file_location(name, path)
-    spec.loader_state = modified
+    loader = importlib.machinery.SourceFileLoader(name, str(path))
+    spec = importlib.machinery.ModuleSpec(name, loader, origin=str(path), loader_state=modified)
+    spec.has_location = True
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         raise ValueError(f"Expected {path} to be importable, got {type(error).__name__}: {error}.") from error
