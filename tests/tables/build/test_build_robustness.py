@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY
+from samples import TINY
 
 from jaxnas.cli import commands
 from jaxnas.cli.main import main
@@ -32,7 +32,7 @@ COMMAND = f"""
 import os
 import resource
 import sys
-from conftest import TINY
+from samples import TINY
 from jaxnas.cli import commands, main
 from jaxnas.tables.build import plan
 commands._config, plan.CHUNK_SIZE = (lambda *_: TINY), {CHUNK_SIZE}
