@@ -6,8 +6,11 @@ hold, and the same of strategies on the table's rows; digests of the curves of t
 of the tables that ship; and the machine and jaxlib that computed them.
 """
 
+# ruff: noqa: E402
+
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -36,8 +39,9 @@ FLOATING = {
     "reinforce": 2,
     "bohb": 9,
 }
-"""Strategies that choose by sums of floating-point numbers, whose order is the compiler's, and their trials before that:
-only these are the same on every machine."""
+"""Strategies that choose by sums of floating-point numbers, whose order the compiler chooses, and how many trials they
+make before: these are the same on every machine.
+"""
 
 
 def digest(arrays) -> str:
@@ -77,7 +81,8 @@ def main() -> None:
     cases |= {f"{name} on rows": trajectory(name, rows=True) for name in ROWS}
     tables = {name: jn.load(name).table.manifest["content_hash"] for name in TABLES}
     recorded = {"identity": identity(), "tables": tables, "trainings": trainings(), "trajectories": cases}
-    FILE.write_text(json.dumps(recorded, indent=1))
+    text = json.dumps(recorded, indent=1)
+    FILE.write_text(re.sub(r"\[[^][]*\]", lambda each: " ".join(each[0].split()), text) + "\n")  # a list is one line
 
 
 if __name__ == "__main__":

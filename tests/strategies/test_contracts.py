@@ -68,8 +68,8 @@ ONE_OF_EACH_KIND = (
     "nsga2",
     "hyperband",
 )
-"""Strategies that draw, step to neighbours, mutate, learn marginals, densities, a posterior, networks or a regressor, that
-rank by two objectives, and that promote: these run on nb201 too.
+"""Strategies that draw, step to neighbours, mutate, learn marginals, densities, a posterior, networks or a regressor,
+that rank by two objectives, and that promote: these run on nb201 too.
 """
 
 NUM_RUNS, NUM_TRIALS = 4, 40

@@ -1,4 +1,4 @@
-"""Trajectories, tables and trainings are those recorded in `golden/trajectories.json`, so that a refactoring changes none.
+"""Trajectories, tables and trainings are those recorded in `golden/trajectories.json`.
 
 What sums floating-point numbers depends on the processor and on jaxlib. Where these are not the recorded ones, only the
 trials of a strategy before its first such sum are compared, and no training.
