@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from conftest import MIXED
+from samples import MIXED
 from scipy.stats import rankdata
 
 import jaxnas as jn

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
+from samples import MIXED, SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import SMALL, TINY
+from samples import SMALL, TINY
 from flax import nnx
 
 from jaxnas.spaces.cells import plans

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import NB201
+from samples import NB201
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 

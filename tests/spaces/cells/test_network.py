@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import NB201, SMALL, make_task
+from samples import NB201, SMALL, make_task
 from flax import nnx
 
 from jaxnas.spaces.cells import family

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import SMALL
+from samples import SMALL
 from jax import lax
 from jax.test_util import check_grads
 
