@@ -22,7 +22,7 @@ assert_type(trials.query, jn.Query)
 assert_type(jn.regret(trials, bench), np.ndarray)
 assert_type(jn.incumbents(trials), np.ndarray)
 
-search = jn.AskTell(strategy, key=jn.run_key(0), num_trials=10)
+search = jn.AskTell(strategy, key=jn.run_key(0, 0), num_trials=10)
 assert_type(search.ask(), jn.Query)
 
 cells = jn.CellSpace(3, ("none", "skip_connect", "nor_conv_3x3"), name="cells")
