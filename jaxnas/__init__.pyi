@@ -61,10 +61,17 @@ from jaxnas.tables.table import Table as Table
 from jaxnas.tasks.arrays import task_from_arrays as task_from_arrays
 from jaxnas.tasks.base import Split as Split
 from jaxnas.tasks.base import Task as Task
+from jaxnas.tasks.base import TaskSpec as TaskSpec
 from jaxnas.training.config import TrainConfig as TrainConfig
 from jaxnas.training.curves import Curves as Curves
-from jaxnas.training.family import network_size as network_size
+from jaxnas.training.family import Applied as Applied
+from jaxnas.training.family import Family as Family
+from jaxnas.training.family import Kernels as Kernels
+from jaxnas.training.family import Plan as Plan
+from jaxnas.training.family import Size as Size
+from jaxnas.training.family import Variables as Variables
 from jaxnas.training.fitted import FittedModel as FittedModel
+from jaxnas.training.trainer import Trainer as Trainer
 from jaxnas.training.trainer import evaluate as evaluate
 from jaxnas.training.trainer import fit as fit
 
