@@ -1,6 +1,5 @@
 """The public names, for editors and type checkers. Written by `python tests/test_public_names.py`."""
 
-from jaxnas.analysis.frames import summary as summary
 from jaxnas.analysis.frames import to_frame as to_frame
 from jaxnas.analysis.incumbents import incumbents as incumbents
 from jaxnas.analysis.pairs import pairwise as pairwise
@@ -9,6 +8,8 @@ from jaxnas.analysis.planning import power as power
 from jaxnas.analysis.regret import regret as regret
 from jaxnas.analysis.sequential import until_decided as until_decided
 from jaxnas.benchmarks.base import Benchmark as Benchmark
+from jaxnas.benchmarks.base import HeldOut as HeldOut
+from jaxnas.benchmarks.evaluator import EvaluatorBenchmark as EvaluatorBenchmark
 from jaxnas.benchmarks.function import FunctionBenchmark as FunctionBenchmark
 from jaxnas.benchmarks.journaled import journaled as journaled
 from jaxnas.benchmarks.penalised import penalised as penalised
@@ -20,6 +21,7 @@ from jaxnas.catalog import strategy as strategy
 from jaxnas.catalog import task as task
 from jaxnas.report.comparison import Comparison as Comparison
 from jaxnas.report.comparison import compare as compare
+from jaxnas.report.tables import summary as summary
 from jaxnas.search.nas import NAS as NAS
 from jaxnas.simulation.ask_tell import AskTell as AskTell
 from jaxnas.simulation.ask_tell import run_key as run_key
@@ -78,6 +80,7 @@ from jaxnas.training.family import Plan as Plan
 from jaxnas.training.family import Size as Size
 from jaxnas.training.family import Variables as Variables
 from jaxnas.training.fitted import FittedModel as FittedModel
+from jaxnas.training.loop import sequential_plan as sequential_plan
 from jaxnas.training.trainer import Trainer as Trainer
 from jaxnas.training.trainer import evaluate as evaluate
 from jaxnas.training.trainer import fit as fit

@@ -61,7 +61,7 @@ def test_no_top_level_module_bears_a_public_name():
 
 
 @pytest.mark.parametrize(
-    "code", ["import jaxnas", "import jaxnas; dir(jaxnas)", "import jaxnas.cli.parser; jaxnas.cli.parser._parser()"]
+    "code", ["import jaxnas", "import jaxnas; dir(jaxnas)", "import jaxnas.cli.parser; jaxnas.cli.parser.make_parser()"]
 )
 def test_importing_loads_nothing_heavy(code):
     loaded = run_python(f"{code}\nimport sys; print([name for name in {HEAVY} if name in sys.modules])")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jaxnas import catalog
-from jaxnas.cli.parser import _parser
+from jaxnas.cli.parser import make_parser
 from jaxnas.tables.shipped import shipped_ids
 
 ROOT = Path(__file__).parents[1]
@@ -70,7 +70,7 @@ def test_every_command_is_one():
     lines += [" ".join(line.split()) for line in re.findall(r"`(jaxnas [a-z]+ [^`]*)`", TEXT)]
     assert len(lines) > 4
     for line in lines:
-        _parser().parse_args(shlex.split(line)[1:])
+        make_parser().parse_args(shlex.split(line)[1:])
 
 
 @pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES"])

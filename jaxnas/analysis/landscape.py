@@ -18,8 +18,7 @@ import numpy as np
 from jaxnas.analysis import reliability
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.tabular import TableBenchmark, classes_of, mean_over_seeds
-from jaxnas.spaces.base import SearchSpace as Space
-from jaxnas.spaces.base import cardinalities, num_combinations, radix_weights
+from jaxnas.spaces.base import Space, cardinalities, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.tables.table import Table
 

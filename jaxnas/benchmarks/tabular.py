@@ -15,7 +15,7 @@ from jaxnas.spaces.base import Decision, SearchSpace
 from jaxnas.spaces.base import SearchSpace as Space
 from jaxnas.strategies.base import Observation, Query, look_up
 from jaxnas.tables.table import Table, describe_space
-from jaxnas.tasks.goals import Metric
+from jaxnas.tasks.metrics import Metric
 
 NOISES = ("seed", "mean")
 
@@ -115,7 +115,9 @@ class TableBenchmark:
     def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
         """Returns the list prices of architectures [..., D] at fidelities, float32[...]."""
         archs, prices = np.asarray(archs), np.asarray(self.prices)
-        return np.broadcast_arrays(prices[classes_of(self, archs) if len(prices) > 1 else 0, fidelity], archs[..., 0])[0]
+        return np.broadcast_arrays(prices[classes_of(self, archs) if len(prices) > 1 else 0, fidelity], archs[..., 0])[
+            0
+        ]
 
     @property
     def size_names(self) -> tuple[str, ...]:

@@ -182,6 +182,8 @@ def test_wrong_hyperparameters_are_refused(name):
 
 
 def test_the_docstring_names_the_source_paper(name):
+    if not catalog.references(name, catalog.STRATEGIES):
+        return  # a yardstick, not a method
     text = " ".join(catalog.strategy(name).__doc__.split())
     assert re.search(r'[A-Z]\w+, "[^"]{10,}", [^."]*\b(19|20)\d\d\b', text)
 
