@@ -17,8 +17,9 @@ import numpy as np
 
 from jaxnas.analysis import reliability
 from jaxnas.benchmarks.base import Benchmark
-from jaxnas.benchmarks.tabular import TableBenchmark, classes_of, mean_over_seeds
-from jaxnas.spaces.base import Space, cardinalities, num_combinations, radix_weights
+from jaxnas.benchmarks.tabular import TableBenchmark, classes_of
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.decisions import cardinalities, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.tables.table import Table
 
@@ -90,7 +91,7 @@ def table_correlation(first: Table, second: Table, split: str = "validation") ->
     if spaces[0]["decisions"] != spaces[1]["decisions"]:
         names = " and ".join(space["name"] for space in spaces)
         raise ValueError(f"Expected two tables of one space, got {first.id} and {second.id}, of {names}.")
-    values = [mean_over_seeds(table.scores(split))[table.class_of, -1] for table in (first, second)]
+    values = [table.means(split)[table.class_of, -1] for table in (first, second)]
     return _spearman(*values)
 
 
@@ -345,12 +346,13 @@ def _effects(space: Space, scores: np.ndarray) -> dict:
 
 def _noise(bench: Benchmark) -> tuple[dict | None, float | None]:
     """Returns the part `noise`, and the standard error of a mean over the seeds; None with one seed."""
-    runs = bench.table.scores("validation")[:, :, -1].astype(np.float64)
+    told = bench.table.protocol(bench.protocol)
+    runs = bench.table.scores(told.told)[:, :, told.fidelities[-1]].astype(np.float64)
     complete = np.isfinite(runs).all(axis=1)
     runs, means = runs[complete], bench.validation_scores(_representatives(bench)[complete])
     if runs.shape[1] < 2 or len(runs) < 2:
         return None, None
-    scores = runs - runs.mean(axis=1, keepdims=True) + means[:, None]  # a penalty shifts all runs of a class alike
+    scores = runs - runs.mean(axis=1, keepdims=True) + means[:, None]  # as the benchmark has them, less any penalty
     between, within = reliability.variance_components(scores)
     noise = {
         "seed_std": math.sqrt(within),

@@ -101,6 +101,10 @@ class Benchmark(Protocol):
     def table(self) -> Table | None:
         """Returns the table that holds the scores; None where there is none."""
 
+    @property
+    def protocol(self) -> str | None:
+        """Returns the name of the table's protocol that says what is told, reported and paid; None without a table."""
+
 
 class Outcome(NamedTuple):
     """How a query to a benchmark in Python ended.

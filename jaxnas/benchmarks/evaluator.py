@@ -36,6 +36,7 @@ class EvaluatorBenchmark:
     size_names = ()
     content_hash = None
     table = None
+    protocol = None
 
     def __init__(self, space: Space, evaluator: Callable[[dict], float]):
         self.space, self.evaluator = space, checked_function("evaluator", evaluator)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.benchmarks.base import HeldOut, checked_size_name, list_prices
-from jaxnas.spaces.base import SearchSpace as Space
+from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query
 from jaxnas.tasks.metrics import Metric
 
@@ -37,6 +37,7 @@ class FunctionBenchmark:
     cost_unit = "evaluations"
     content_hash = None
     table = None
+    protocol = None
 
     def __init__(
         self,

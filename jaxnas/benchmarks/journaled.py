@@ -17,8 +17,8 @@ JOURNAL_FILE = "journal.jsonl"
 def journaled(bench: HostBenchmark, folder: str | os.PathLike | None, description: dict) -> HostBenchmark:
     """Returns a benchmark that remembers the answers of another one, in order, in a file of a folder.
 
-    Asked again in the same order, it gives the answers in the file, and then asks the benchmark. A
-    line is on disk when the call that appends it returns, so that killing the process loses one evaluation at most.
+    Asked again in the same order, it gives the answers in the file, and then asks the benchmark. A line is on disk when
+    the call that appends it returns, so that killing the process loses one evaluation at most.
 
     Args:
         folder: it is made where it is missing. None: the benchmark itself is returned.
@@ -39,7 +39,8 @@ class Journaled:
         self.bench = bench
         self.id, self.space, self.fidelities, self.metric = bench.id, bench.space, bench.fidelities, bench.metric
         self.prices, self.cost_unit, self.size_names = bench.prices, bench.cost_unit, bench.size_names
-        self.content_hash, self.table, self.held_out = bench.content_hash, bench.table, bench.held_out
+        self.content_hash, self.held_out = bench.content_hash, bench.held_out
+        self.table, self.protocol = bench.table, bench.protocol
         self.price, self.size, self.sizes = bench.price, bench.size, bench.sizes
         self.validation_scores = bench.validation_scores
         self.path = Path(folder) / JOURNAL_FILE

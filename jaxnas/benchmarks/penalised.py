@@ -12,7 +12,8 @@ import numpy as np
 from jaxnas.benchmarks.base import Benchmark, HeldOut, Outcome, checked_size_name
 from jaxnas.benchmarks.rows import row_function
 from jaxnas.checks import checked_number, unknown_name
-from jaxnas.spaces.base import MAX_ENUMERABLE
+from jaxnas.spaces.base import has_rows
+from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.strategies.base import Observation, Query, look_up
 
 OBJECTIVE = re.compile(r"([^,*-]+)(?:,([^,*-]+)|-([0-9.]+(?:[eE][-+]?[0-9]+)?)\*([^,*-]+))?")
@@ -77,7 +78,8 @@ class Penalised:
         self.bench, self.weight, self.size_name = bench, weight, size_name
         self.id, self.space, self.fidelities = bench.id, bench.space, bench.fidelities
         self.prices, self.cost_unit, self.jittable = bench.prices, bench.cost_unit, bench.jittable
-        self.size_names, self.content_hash, self.table = bench.size_names, bench.content_hash, bench.table
+        self.size_names, self.content_hash = bench.size_names, bench.content_hash
+        self.table, self.protocol = bench.table, bench.protocol
         sign = "-" if bench.metric.better > 0 else "+"
         self.metric = bench.metric._replace(name=f"{bench.metric.name}{sign}{weight:g}*{size_name}")
         self.query = self._query()
@@ -140,7 +142,8 @@ class Penalised:
         def scores(archs: np.ndarray) -> np.ndarray:
             return self.bench.held_out.scores(archs) - self.weight * self.sizes(self.size_name, archs)
 
-        if self.bench.held_out.optimum is None or self.space.num_architectures > MAX_ENUMERABLE:
+        listed = has_rows(self.space) and self.space.num_architectures <= MAX_ENUMERABLE
+        if self.bench.held_out.optimum is None or not listed:
             return HeldOut(scores)
         every = scores(self._everything)
         return HeldOut(scores, float(np.nanmax(every)), float(np.nanmin(every)))

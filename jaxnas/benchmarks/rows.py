@@ -7,32 +7,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.base import MAX_ROWS, radix_weights
-from jaxnas.spaces.base import SearchSpace as Space
+from jaxnas.spaces.base import Space, check_rows
+from jaxnas.spaces.decisions import mixed_radix, radix_weights
 
-
-def has_rows(space: Space) -> bool:
-    return space.num_architectures < MAX_ROWS
+RowFunction = Callable[[jax.Array], jax.Array]
 
 
 def row_function(space: Space) -> jax.tree_util.Partial:
     """Returns the function of an architecture int32[D], or of a row int32[1], that gives its row, int32[].
 
-    It is a pytree with the arrays of the space's indexer, for compiled programs to take as an argument.
+    It is a pytree with the arrays of the space's indexer, for compiled programs to take as an argument. Raises
+    ValueError where the space has no rows.
     """
-    indexer = jax.tree_util.Partial(_mixed_radix, radix_weights(space.decisions).astype(np.int32))
-    return jax.tree_util.Partial(_row_function(len(space.decisions)), indexer)
-
-
-def _mixed_radix(weights, arch):
-    return (arch * weights).sum()
+    check_rows(space)
+    return jax.tree_util.Partial(_row_function(len(space.decisions)), space.indexer)
 
 
 @functools.cache
-def _row_function(num_decisions: int) -> Callable[[Callable, jax.Array], jax.Array]:
-    """Returns the same function for each number of decisions, so that compiled programs are shared."""
+def _row_function(num_decisions: int) -> Callable[[RowFunction, jax.Array], jax.Array]:
+    """Returns one function for each number of decisions, so that compiled programs are shared."""
 
-    def row_of(indexer: Callable[[jax.Array], jax.Array], arch: jax.Array) -> jax.Array:
+    def row_of(indexer: RowFunction, arch: jax.Array) -> jax.Array:
         arch = jnp.asarray(arch)
         if arch.shape == (num_decisions,):
             return indexer(arch)
@@ -49,4 +44,13 @@ def rows_of(space: Space, archs: np.ndarray) -> np.ndarray:
     archs = np.asarray(archs)
     if archs.shape[-1] != len(space.decisions):
         return archs[..., 0].astype(np.int64)
-    return (archs * radix_weights(space.decisions)).sum(-1)
+    check_rows(space)
+    if space.indexer.func is mixed_radix:
+        return (archs * radix_weights(space.decisions)).sum(-1)
+    rows = _rows(space.indexer, archs.reshape(-1, archs.shape[-1]))
+    return np.asarray(rows, np.int64).reshape(archs.shape[:-1])
+
+
+@jax.jit
+def _rows(indexer: RowFunction, archs: jax.Array) -> jax.Array:
+    return jax.vmap(indexer)(archs)

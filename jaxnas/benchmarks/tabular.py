@@ -10,12 +10,12 @@ import numpy as np
 
 from jaxnas import catalog, prng
 from jaxnas.benchmarks.base import Benchmark, HeldOut, checked_size_name
-from jaxnas.benchmarks.rows import row_function, rows_of
-from jaxnas.spaces.base import Decision, SearchSpace
-from jaxnas.spaces.base import SearchSpace as Space
+from jaxnas.benchmarks.rows import RowFunction, row_function, rows_of
+from jaxnas.spaces.base import SearchSpace, Space
+from jaxnas.spaces.decisions import Decision
 from jaxnas.strategies.base import Observation, Query, look_up
-from jaxnas.tables.table import Table, describe_space
-from jaxnas.tasks.metrics import Metric
+from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Protocol
+from jaxnas.tables.table import Table
 
 NOISES = ("seed", "mean")
 
@@ -70,43 +70,63 @@ class TableBenchmark:
     ):
         if noise not in NOISES:
             raise ValueError(f"Expected noise of {' or '.join(NOISES)}, got {noise!r}.")
-        if not table.trained.all():
-            done = f"{table.trained.sum():,} of {len(table.trained):,} classes"
-            raise ValueError(f"Expected a complete table, got {done} in {table.id}.")
+        for pack in columns:
+            table = table.joined(pack)
         self.table = table
         self.noise = noise
         self.space = space_of(table, space)
-        self.fidelities = tuple(table.fidelities)
-        self.metric = Metric("accuracy", "proportion")
-        self.cost_unit = "epochs"
-        self.prices = jnp.asarray(self.fidelities, jnp.float32)[None]
-        self._size_functions = {}
+        self.protocol = protocol or DEFAULT_PROTOCOL
+        self._protocol = table.protocol(protocol)
+        known = table.column_fidelities(self._protocol.told)
+        self.fidelities = tuple(known[position].epoch for position in self._protocol.fidelities)
+        self.metric = table.metric
+        self.cost_unit = table.cost_unit(self._protocol)
+        self.prices = jnp.asarray(_checked_prices(table, self._protocol))
+        self._size_functions: dict[str, Callable[[jax.Array], jax.Array]] = {}
         self.query = self._query()
 
     def __repr__(self) -> str:
         return f"TableBenchmark({self.table.id!r}, noise={self.noise!r})"
 
+    @property
+    def id(self) -> str:
+        """Returns the identifier of the table."""
+        return self.table.id
+
+    @property
+    def content_hash(self) -> str | None:
+        """Returns the hash of the table's arrays; None where it was not read from files."""
+        return self.table.manifest.get("content_hash")
+
+    @property
+    def size_names(self) -> tuple[str, ...]:
+        """Returns the names of the columns that hold one number of each architecture."""
+        return self.table.size_names
+
     def _query(self) -> Callable[[Query, jax.Array], Observation]:
         """Returns the query function with its arrays: indexer, classes, scores, numbers of runs, prices."""
-        class_of = None if self.table.class_of is None else jnp.asarray(self.table.class_of)
-        arrays = row_function(self.space), class_of
+        arrays = row_function(self.space), jnp.asarray(self.table.class_of)
+        told = self._protocol.told
+        num_runs = self.table.num_runs(told)
+        if not num_runs.all():
+            done = f"{(num_runs > 0).sum():,} of {len(num_runs):,} classes"
+            raise ValueError(f"Expected a complete table, got {done} in {self.table.id}.")
         if self.noise == "mean":
             return jax.tree_util.Partial(_answer_mean, *arrays, jnp.asarray(self._told_means), self.prices)
-        scores, num_runs = self._told()
+        scores = jnp.asarray(self._oriented(self.table.scores(told)[..., list(self._protocol.fidelities)]))
         if (num_runs == scores.shape[1]).all():
-            return jax.tree_util.Partial(_answer_run, *arrays, jnp.asarray(scores), self.prices)
+            return jax.tree_util.Partial(_answer_run, *arrays, scores, self.prices)
         counts = jnp.asarray(num_runs, jnp.int32)
-        return jax.tree_util.Partial(_answer_one_of_some_runs, *arrays, jnp.asarray(scores), counts, self.prices)
+        return jax.tree_util.Partial(_answer_one_of_some_runs, *arrays, scores, counts, self.prices)
 
-    def _told(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the scores of runs that queries answer, float32[G, S, F], and the runs of each class, int[G]."""
-        scores = self.table.scores("validation")
-        return scores, np.full(len(scores), scores.shape[1])
+    def _oriented(self, values: np.ndarray) -> np.ndarray:
+        """Returns values of the metric as scores, of which larger ones are better."""
+        return values if self.metric.better > 0 else -values
 
     @functools.cached_property
     def _told_means(self) -> np.ndarray:
         """The mean of each class at each fidelity of queries, float32[G, F]."""
-        return mean_over_seeds(self.table.scores("validation"))
+        return self._oriented(self.table.means(self._protocol.told)[:, list(self._protocol.fidelities)])
 
     def rows(self, archs: np.ndarray) -> np.ndarray:
         """Returns the rows of architectures [..., D], or of rows [..., 1], in the enumeration: int64[...]."""
@@ -115,15 +135,7 @@ class TableBenchmark:
     def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
         """Returns the list prices of architectures [..., D] at fidelities, float32[...]."""
         archs, prices = np.asarray(archs), np.asarray(self.prices)
-        return np.broadcast_arrays(prices[classes_of(self, archs) if len(prices) > 1 else 0, fidelity], archs[..., 0])[
-            0
-        ]
-
-    @property
-    def size_names(self) -> tuple[str, ...]:
-        """Returns the names of the columns that hold one number of each architecture."""
-        sizes = {"parameters": self.table.num_parameters, "flops": self.table.num_flops}
-        return tuple(name for name, values in sizes.items() if values is not None)
+        return np.broadcast_arrays(prices[classes_of(self, archs) if len(prices) > 1 else 0, fidelity], archs[..., 0])[0]
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch int32[D] -> float32` of an architecture's size, for strategies.
@@ -132,17 +144,13 @@ class TableBenchmark:
         same function each time. Raises ValueError on another name.
         """
         if name not in self._size_functions:
-            values = self._sizes_of_classes(name)
-            values = values if self.table.class_of is None else values[self.table.class_of]
-            self._size_functions[name] = _size_function(row_function(self.space), values.astype(np.float32))
+            values = self.table.sizes(checked_size_name(name, self))[self.table.class_of].astype(np.float32)
+            self._size_functions[name] = _size_function(row_function(self.space), values)
         return self._size_functions[name]
 
     def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
         """Returns the sizes of architectures [..., D], as the table stores them; `name` as in `size`."""
-        return self._sizes_of_classes(name)[classes_of(self, archs)]
-
-    def _sizes_of_classes(self, name: str) -> np.ndarray:
-        return getattr(self.table, f"num_{checked_size_name(name, self)}")
+        return self.table.sizes(checked_size_name(name, self))[classes_of(self, archs)]
 
     def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
         """Returns the told scores of architectures [..., D] at a fidelity, float32[...], means over the runs."""
@@ -151,29 +159,24 @@ class TableBenchmark:
     @functools.cached_property
     def held_out(self) -> HeldOut:
         """The reported scores, float32 means over the runs, for reports only."""
-        means = mean_over_seeds(self.table.scores("test"))[:, -1]
+        means = self._oriented(self.table.means(self._protocol.reported)[:, -1])
         return HeldOut(lambda archs: means[classes_of(self, archs)], float(np.nanmax(means)), float(np.nanmin(means)))
 
 
 def classes_of(bench: Benchmark, archs: np.ndarray) -> np.ndarray:
     """Returns the classes, in a benchmark's table, of architectures [..., D] or rows [..., 1], int[...]."""
-    rows, class_of = rows_of(bench.space, archs), bench.table.class_of
-    return rows if class_of is None else class_of[rows]
+    return bench.table.class_of[rows_of(bench.space, archs)]
 
 
-def _size_function(row_of: Callable[[jax.Array], jax.Array], values: np.ndarray) -> Callable[[jax.Array], jax.Array]:
+def _size_function(row_of: RowFunction, values: np.ndarray) -> Callable[[jax.Array], jax.Array]:
     return lambda arch: look_up(jnp.asarray(values), row_of(arch))
 
 
-def mean_over_seeds(scores: np.ndarray) -> np.ndarray:
-    """Returns the means of [G, S, F] over the seeds that did not fail, NaN where all failed."""
-    present = np.isfinite(scores)
-    return np.divide(
-        np.where(present, scores, 0).sum(1),
-        present.sum(1),
-        out=np.full(scores[:, 0].shape, np.nan, np.float32),
-        where=present.any(1),
-    )
+def _checked_prices(table: Table, protocol: Protocol) -> np.ndarray:
+    prices = table.prices(protocol)
+    if not (np.isfinite(prices) & (prices >= 0)).all():
+        raise ValueError(f"Expected prices of 0 or more in the column {protocol.price} of {table.id}, got others.")
+    return prices
 
 
 def space_of(table: Table, space: Space | None = None) -> Space:
@@ -184,42 +187,44 @@ def space_of(table: Table, space: Space | None = None) -> Space:
     described = table.manifest["space"]
     if space is None and described["name"] in catalog.SPACES:
         space = catalog.space(described["name"])
-        space = space if describe_space(space) == described else None
+        space = space if space.description() == described else None
     if space is None:
         decisions = tuple(Decision(decision["name"], tuple(decision["values"])) for decision in described["decisions"])
         space = SearchSpace(described["name"], decisions)
-    if describe_space(space)["decisions"] != described["decisions"]:
+    if space.description()["decisions"] != described["decisions"]:
         raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
     return space
 
 
-def _answer_run(row_of, class_of, scores, prices, query, key) -> Observation:
-    return _look_up(row_of, class_of, scores, prices, query, lambda number: prng.draw_index(key, scores.shape[1]))
+def _answer_run(
+    row_of: RowFunction, class_of: jax.Array, scores: jax.Array, prices: jax.Array, query: Query, key: jax.Array
+) -> Observation:
+    number = look_up(class_of, row_of(query.arch))
+    return _answer(scores, prices, number, prng.draw_index(key, scores.shape[1]), query)
 
 
-def _answer_one_of_some_runs(row_of, class_of, scores, num_runs, prices, query, key) -> Observation:
-    return _look_up(
-        row_of, class_of, scores, prices, query, lambda number: prng.draw_index(key, look_up(num_runs, number))
-    )
-
-
-def _answer_mean(row_of, class_of, means, prices, query, key) -> Observation:
-    answer = _look_up(row_of, class_of, means[:, None], prices, query, lambda number: 0)
-    return answer._replace(seed=jnp.int32(-1))
-
-
-def _look_up(
-    row_of: Callable[[jax.Array], jax.Array],
-    class_of: jax.Array | None,
+def _answer_one_of_some_runs(
+    row_of: RowFunction,
+    class_of: jax.Array,
     scores: jax.Array,
+    num_runs: jax.Array,
     prices: jax.Array,
     query: Query,
-    run_of: Callable[[jax.Array], jax.Array | int],
+    key: jax.Array,
 ) -> Observation:
-    """Returns what the run that `run_of` chooses for a class answers."""
-    row = row_of(query.arch)
-    number = row if class_of is None else look_up(class_of, row)
-    run = run_of(number)
+    number = look_up(class_of, row_of(query.arch))
+    return _answer(scores, prices, number, prng.draw_index(key, look_up(num_runs, number)), query)
+
+
+def _answer_mean(
+    row_of: RowFunction, class_of: jax.Array, means: jax.Array, prices: jax.Array, query: Query, key: jax.Array
+) -> Observation:
+    number = look_up(class_of, row_of(query.arch))
+    return _answer(means[:, None], prices, number, jnp.int32(0), query)._replace(seed=jnp.int32(-1))
+
+
+def _answer(scores: jax.Array, prices: jax.Array, number: jax.Array, run: jax.Array, query: Query) -> Observation:
+    """Returns the stored score of a run of a class, and its list price."""
     _, num_runs, num_fidelities = scores.shape
     fidelity = jnp.where(query.fidelity < 0, query.fidelity + num_fidelities, query.fidelity)
     score = look_up(scores.reshape(-1), (number * num_runs + run) * num_fidelities + fidelity)

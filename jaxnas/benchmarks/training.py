@@ -36,6 +36,7 @@ class TrainingBenchmark:
     cost_unit = "epochs"
     content_hash = None
     table = None
+    protocol = None
 
     def __init__(self, trainer: Trainer, *, num_seeds: int = 1):
         self.trainer, self.num_seeds = trainer, checked_size("num_seeds", num_seeds)

@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.benchmarks.base import Benchmark
-from jaxnas.benchmarks.rows import has_rows, row_function
+from jaxnas.benchmarks.rows import RowFunction, row_function
 from jaxnas.simulation.ask_tell import ask_next, check_arguments, run_key, split_run_key
 from jaxnas.simulation.run import check_queries, run_in_chunks
 from jaxnas.simulation.trials import Trials
+from jaxnas.spaces.base import has_rows
 from jaxnas.strategies.base import Observation, Query, Strategy
 
 QueryFunction = Callable[[Query, jax.Array], Observation]
-RowFunction = Callable[[jax.Array], jax.Array]
 
 
 class AsynchronousTrials(NamedTuple):

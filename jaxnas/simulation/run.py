@@ -12,11 +12,11 @@ import numpy as np
 
 from jaxnas import prng as random
 from jaxnas.benchmarks.base import Benchmark
-from jaxnas.benchmarks.rows import has_rows, rows_of
+from jaxnas.benchmarks.rows import rows_of
 from jaxnas.simulation.ask_tell import AskTell, ask_next, check_arguments, run_key, split_run_key
 from jaxnas.simulation.trials import Trials, paid_costs
-from jaxnas.spaces.base import SearchSpace as Space
-from jaxnas.spaces.base import cardinalities, num_combinations
+from jaxnas.spaces.base import Space, has_rows
+from jaxnas.spaces.decisions import cardinalities
 from jaxnas.strategies.base import Observation, Query, Strategy
 
 MAX_RUNS_AT_ONCE = 1000
@@ -118,9 +118,7 @@ def check_queries(query: Query, strategy: Strategy, bench: Benchmark) -> None:
 
 def _are_valid(space: Space, archs: np.ndarray) -> bool:
     """Returns whether the space allows these combinations [runs, T, D] of its decisions."""
-    if num_combinations(space.decisions) == space.num_architectures:
-        return True
-    return bool(jax.jit(jax.vmap(jax.vmap(space.valid)))(archs).all())
+    return not space.constrained or bool(jax.jit(jax.vmap(jax.vmap(space.valid)))(archs).all())
 
 
 def run_in_chunks(simulate_keys: Callable[[jax.Array], Any], numbers: range, seed: int, prng: str) -> Any:

@@ -1,7 +1,5 @@
 """The best cells of a table, against a plain count."""
 
-from dataclasses import replace
-
 import numpy as np
 from conftest import SMALL
 
@@ -36,8 +34,9 @@ def test_best_cells_are_the_best_classes_and_count_the_runs_that_ended_on_them()
 def test_cells_are_ranked_by_a_weighted_objective():
     sizes = np.arange(SMALL.num_architectures, 0, -1)
     scores = np.linspace(0.1, 0.9, SMALL.num_architectures)[:, None, None]
-    table = replace(jn.Table.from_arrays(SMALL, "line", scores, scores, [1]), num_parameters=sizes, num_flops=sizes)
-    bench = jn.ObjectiveBenchmark(jn.TableBenchmark(table, space=SMALL), weight=1.0)
+    columns = {"num_parameters": (sizes, "parameters"), "num_flops": (sizes, "multiply-accumulates")}
+    table = jn.Table.from_arrays(SMALL, "line", scores, scores, [1], columns=columns)
+    bench = jn.penalised(jn.TableBenchmark(table, space=SMALL), 1.0)
     zeros = np.zeros((2, 1), np.int32)
     trials = Trials(Query(zeros[..., None] + 124, zeros), Observation(zeros.astype(np.float32), zeros + 1, zeros))
     best = best_cells({"search": trials}, bench)[0]

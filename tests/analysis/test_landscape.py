@@ -16,6 +16,7 @@ from scipy.stats import spearmanr
 import jaxnas as jn
 from jaxnas.analysis import landscape as of
 from jaxnas.spaces.base import Decision, SearchSpace
+from jaxnas.tables.columns import Column, run_counts
 
 CUBE = SearchSpace("cube", tuple(Decision(name, range(4)) for name in "abc"))
 ARCHS = np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -151,11 +152,10 @@ def test_a_function_of_the_distance_to_one_peak_has_one_optimum_and_correlates_p
 def table_of_counts(counts) -> jn.Table:
     """Returns a table of SMALL by classes, of counts of 1,009 images [G, S, 1]."""
     representatives, class_of = np.unique(SMALL.classes(), return_inverse=True)
-    whole = make_table(SMALL, np.zeros(125))
-    manifest = whole.manifest | {"fidelities": [1], "metric": {"denominators": {"validation": 1009, "test": 1009}}}
-    parts = {"class_of": class_of.astype(np.int32), "representatives": representatives.astype(np.int32)}
-    scores = {"validation": counts, "test": counts, "trained": np.ones(len(representatives), bool)}
-    return jn.Table(**vars(whole) | parts | scores | {"manifest": manifest})
+    manifest = jn.Table.from_arrays(SMALL, "known", *np.zeros((2, 125, 3, 1)), [1]).manifest
+    column = Column(counts, ("class", "run", "fidelity"), "count", 1, denominator=1009)
+    columns = {"validation": column, "test": column}
+    return jn.Table(manifest, {}, class_of.astype(np.int32), columns, representatives.astype(np.int32))
 
 
 def counts_of_small() -> np.ndarray:
@@ -213,11 +213,11 @@ def test_neighbours_of_one_class_are_one_optimum():
     assert found["neutrality"]["share_equal_class"] == pytest.approx((classes[neighbors] == classes[:, None]).mean())
 
 
-def test_equal_counts_are_ties_in_whatever_order_the_seeds_come():
-    counts = counts_of_small()
-    benches = [jn.TableBenchmark(table_of_counts(counts[:, order]), space=SMALL) for order in ([0, 1, 2], [2, 0, 1])]
-    first, second = (of.mean_scores(bench, "validation") for bench in benches)
-    assert (first == second).all()
+def test_scores_are_those_that_regrets_rank_by():
+    bench = jn.TableBenchmark(table_of_counts(counts_of_small()), space=SMALL)
+    found = of.landscape(bench)
+    assert found["optima"]["best"][0]["validation"] == bench.validation_scores(rows_of(bench)).max()
+    assert found["optima"]["best"][0]["test"] == bench.held_out.optimum
 
 
 def test_noise_is_that_of_the_seeds():
@@ -253,7 +253,7 @@ def test_any_complete_table_has_a_landscape_in_json(space, scores):
 
 def test_failed_architectures_are_the_worst():
     scores = np.where(np.arange(12) % 3, 0.3 + np.arange(12) / 100, np.nan)
-    found = of.mean_scores(jn.TableBenchmark(make_table(MIXED, scores)), "validation")[:, -1]
+    found = of.mean_scores(jn.TableBenchmark(make_table(MIXED, scores)))[:, -1]
     assert found[::3] == pytest.approx(0.31)
     assert found[11] == pytest.approx(0.41)
 
@@ -261,21 +261,31 @@ def test_failed_architectures_are_the_worst():
 def test_an_incomplete_table_has_none():
     table = make_table(MIXED, np.arange(12) / 12)
     with pytest.raises(ValueError, match="Expected a complete table"):
-        of.landscape(jn.Table(**vars(table) | {"trained": np.arange(12) > 0}))
+        of.landscape(table.with_columns({"num_runs": run_counts(2 * (np.arange(12) > 0), None)}))
 
 
 def test_scores_of_a_weighted_benchmark_are_less_the_size():
-    bench = jn.ObjectiveBenchmark(jn.load("nb201-mnist5k-v1"), weight=1e-5, size="parameters")
-    for split in ("validation", "test"):
-        wanted = bench.table.scores(split)[:, :, -1].mean(axis=1) - 1e-5 * bench.table.num_parameters
-        assert of.mean_scores(bench, split)[:, -1] == pytest.approx(wanted, abs=1e-6)
+    plain = jn.load("nb201-mnist5k-v1")
+    bench = jn.penalised(plain, 1e-5)
+    wanted = bench.table.scores("validation")[:, :, -1].mean(axis=1) - 1e-5 * bench.table.num_parameters
+    assert of.mean_scores(bench)[:, -1] == pytest.approx(wanted, abs=1e-6)
+    found, unweighted = of.landscape(bench), of.landscape(plain)
+    assert found["optima"]["best"][0]["validation"] == pytest.approx(wanted.max(), abs=1e-6)
+    assert found["noise"]["seed_std"] == pytest.approx(unweighted["noise"]["seed_std"], rel=1e-6)
+    assert found["noise"]["architecture_std"] != pytest.approx(unweighted["noise"]["architecture_std"], rel=1e-2)
+
+
+def test_without_a_table_there_is_none():
+    bench = jn.FunctionBenchmark(MIXED, lambda arch: arch.sum(), id="a-sum")
+    with pytest.raises(ValueError, match=r"^Expected a benchmark with a table, whose landscape is known, got a-sum"):
+        of.landscape(bench)
 
 
 def test_the_landscape_of_the_shipped_table_fits_together():
     bench = jn.load("nb201-mnist5k-v1")
     found = of.landscape(bench)
     assert found["num_architectures"] == sum(found["fitness_distance"]["counts"]) == 15_625
-    assert found["optima"]["best"][0]["test"] <= bench.optimum + 1e-6
+    assert found["optima"]["best"][0]["test"] <= bench.held_out.optimum
     assert found["fidelities"]["values"] == list(bench.fidelities)
     assert found["fidelities"]["spearman_with_last"][-1] == pytest.approx(1)
     effects = found["effects"]

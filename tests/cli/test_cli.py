@@ -13,8 +13,9 @@ import pytest
 from jaxnas import catalog
 from jaxnas.cli.build import make_time_left
 from jaxnas.cli.main import main
-from jaxnas.tables import table
+from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
 from jaxnas.tables.shipped import find, shipped_ids
+from jaxnas.tables.table import Table
 
 MINE = Path(__file__).parents[1] / "mine.py"
 ARCH = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|"
@@ -108,10 +109,10 @@ def test_build_writes_a_partial_table(capsys, tmp_path, monkeypatch):
     command = ["build", "--space", f"{MINE}:SPACE", "--task", f"{MINE}:task", "--limit", 5, "--epochs", 1]
     assert run([*command, "--processes", 1, "--id", "few-v3", "--out", tmp_path]) == 0
     assert "5 of" in capsys.readouterr().out
-    built = table.Table.read(tmp_path)
+    built = Table.read(tmp_path)
     assert built.id == "few-v3"
     assert built.trained.sum() == 5
-    assert "--limit 5 --id few-v3`" in (tmp_path / table.CARD_FILE).read_text()
+    assert "--limit 5 --id few-v3`" in (tmp_path / CARD_FILE).read_text()
     assert run(["verify", tmp_path]) == 0
     assert run(["compare", "--benchmark", tmp_path]) == 2
     assert "Expected a complete table, got 5 of" in capsys.readouterr().err
@@ -120,7 +121,7 @@ def test_build_writes_a_partial_table(capsys, tmp_path, monkeypatch):
 def test_verify_passes_and_after_one_changed_bit_names_the_file(copy, capsys):
     assert run(["verify", TABLE, "--sample", 0]) == 0
     assert run(["verify", copy, "--sample", 0]) == 0
-    for name in (table.TABLE_FILE, table.CARD_FILE, table.MANIFEST_FILE):
+    for name in (TABLE_FILE, CARD_FILE, MANIFEST_FILE):
         path = copy / name
         data = path.read_bytes()
         path.write_bytes(data[:1000] + bytes([data[1000] ^ 4]) + data[1001:])
@@ -202,7 +203,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments, capsys, tmp_path):
 
 @pytest.mark.parametrize("damage", [lambda data: data[:500], lambda data: b"", lambda data: b"nothing" + data])
 def test_an_unreadable_table_is_one_line_and_exit_code_2(damage, copy, capsys):
-    for name in (table.TABLE_FILE, table.MANIFEST_FILE):
+    for name in (TABLE_FILE, MANIFEST_FILE):
         path = copy / name
         data = path.read_bytes()
         path.write_bytes(damage(data))

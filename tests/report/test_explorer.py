@@ -2,7 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +17,7 @@ from jaxnas.spaces import base
 from jaxnas.spaces.base import Decision
 from jaxnas.spaces.cells import drawing
 from jaxnas.spaces.enumerated import neighbor_table
+from jaxnas.tables.columns import Column, run_counts
 
 pytestmark = pytest.mark.slow
 
@@ -77,15 +78,10 @@ def depths():
     whole.manifest["metric"].update(name="gain", unit="nat")
     loss = np.ones((14, 2, 3), np.float32)
     loss[3, 1] = np.nan
-    return replace(
-        whole,
-        class_of=class_of.astype(np.int32),
-        representatives=representatives.astype(np.int32),
-        validation=whole.validation[:14],
-        test=whole.test[:14],
-        loss=loss,
-        trained=np.arange(14) != 5,
-    )
+    columns = {name: column._replace(values=column.values[:14]) for name, column in whole.columns.items()}
+    columns["loss"] = Column(loss, ("class", "run", "fidelity"), "nats", -1)
+    columns["num_runs"] = run_counts(2 * (np.arange(14) != 5), None)
+    return jn.Table(whole.manifest, {}, class_of.astype(np.int32), columns, representatives.astype(np.int32))
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ def test_a_network_fitted_to_vectors_scores_as_its_curves_say(num_test):
     assert curves.validation[-1] > 30
     bench = jn.TrainingBenchmark(FEW, task, CONFIG)
     found = jn.run(jn.random_search(FEW), bench, num_trials=2, num_runs=1).query.arch
-    assert (np.isnan(bench.test_scores(found)) == (num_test == 0)).all()
+    assert (np.isnan(bench.held_out.scores(found)) == (num_test == 0)).all()
 
 
 def test_an_empty_split_has_no_correct_images_for_cells_either():

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,11 @@ import pytest
 from conftest import SMALL, TINY
 
 from jaxnas.catalog import task as find_task
-from jaxnas.tables import table
 from jaxnas.tables.build.driver import build
 from jaxnas.tables.build.plan import make_plan, plan_from_json, read_shard, shard_path
 from jaxnas.tables.build.verification import retrain
-from jaxnas.tables.table import Table
+from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE
+from jaxnas.tables.table import Table, write
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.trainer import Trainer, evaluate
@@ -70,7 +71,8 @@ def test_the_table_holds_what_evaluate_measures(built):
         size = Trainer(SMALL, task, TINY).size(arch)
         assert (read.num_parameters[number], read.num_flops[number]) == size
     assert read.manifest["task"]["sha256"] == task.sha256
-    assert read.manifest["metric"]["denominators"] == {"train": 80, "validation": 40, "test": 40}
+    denominators = {split: read.columns[split].denominator for split in ("train", "validation", "test")}
+    assert denominators == {"train": 80, "validation": 40, "test": 40}
     assert table.manifest == read.manifest
 
 
@@ -113,7 +115,7 @@ def test_killed_at_any_time_it_goes_on_to_the_same_table(built, tmp_path):
         time.sleep(0.01)
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
-    assert not (tmp_path / table.MANIFEST_FILE).exists()
+    assert not (tmp_path / MANIFEST_FILE).exists()
     again = build(SPACE, TASK, tmp_path, config=TINY, num_seeds=2, num_processes=1)
     assert again.manifest["content_hash"] == built[1].manifest["content_hash"]
 
@@ -126,7 +128,7 @@ def test_a_limited_build_is_a_valid_partial_table(built, tmp_path):
     complete = built[1]
     np.testing.assert_array_equal(read.validation[read.trained], complete.validation[read.trained])
     assert not read.validation[~read.trained].any()
-    assert "(a partial table)" in (tmp_path / table.CARD_FILE).read_text()
+    assert "(a partial table)" in (tmp_path / CARD_FILE).read_text()
 
 
 def test_a_failing_worker_is_reported_in_one_line(tmp_path, monkeypatch):
@@ -164,9 +166,10 @@ def edited(folder: Path, target: Path, change) -> Path:
     table = Table.read(folder)
     manifest = table.manifest | {"space": table.manifest["space"] | {"name": SPACE}}
     manifest["task"] = manifest["task"] | {"name": TASK}
-    arrays = {name: value.copy() for name, value in vars(table).items() if isinstance(value, np.ndarray)}
+    arrays = {name: column.values.copy() for name, column in table.columns.items()}
     change(manifest, arrays)
-    table.write(Table(manifest=manifest, **arrays), target, "a card")
+    columns = {name: column._replace(values=arrays[name]) for name, column in table.columns.items()}
+    write(replace(table, manifest=manifest, columns=columns), target, "a card")
     return target
 
 

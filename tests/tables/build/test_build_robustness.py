@@ -17,10 +17,10 @@ from conftest import TINY
 from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.spaces.cells import family as cells
-from jaxnas.tables import table
 from jaxnas.tables.build import driver, worker
 from jaxnas.tables.build.driver import build
 from jaxnas.tables.build.plan import make_plan, read_shard, shard_path
+from jaxnas.tables.files import MANIFEST_FILE
 from jaxnas.tables.table import Table
 from jaxnas.training import family
 from jaxnas.training.curves import Curves
@@ -236,7 +236,7 @@ def test_killed_ten_times_it_goes_on_to_the_same_table(names, built, start, tmp_
 
     assert kills >= 10
     assert 0 < total - num_shards(tmp_path) <= 2
-    assert not (tmp_path / table.MANIFEST_FILE).exists()
+    assert not (tmp_path / MANIFEST_FILE).exists()
     assert go_on(names, tmp_path).manifest["content_hash"] == built[1].manifest["content_hash"]
 
 
