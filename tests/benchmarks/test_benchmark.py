@@ -15,7 +15,7 @@ import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.analysis.fronts import true_front
 from jaxnas.benchmarks import base, training
-from jaxnas.spaces.enumerated import EnumeratedSpace
+from jaxnas.spaces.base import EnumeratedSpace
 from jaxnas.tables.table import Table, write
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.trainer import evaluate
