@@ -312,6 +312,16 @@ def test_costs_are_what_was_not_paid_before(history):
     np.testing.assert_array_equal(paid_costs(trials, price, rows.reshape(price.shape)), slow_costs(trials, prices))
 
 
+def test_vectors_of_one_row_are_one_training():
+    query = jn.Query(np.array([[[0, 1], [1, 0], [1, 1], [1, 0]]]), np.zeros((1, 4), np.int32))
+    trials = jn.Trials(query, jn.Observation(np.zeros((1, 4)), np.zeros((1, 4)), np.zeros((1, 4), int)))
+    price = np.array([[0.1, 0.7, 0.3, 0.7]], np.float32)
+    np.testing.assert_array_equal(paid_costs(trials, price), [[0.1, 0.7, 0.3, 0]] * np.ones(1, np.float32))
+    costs = paid_costs(trials, price, rows=np.array([[5, 5, 2, 5]]))
+    np.testing.assert_allclose(costs, [[0.1, 0.6, 0.3, 0]], rtol=1e-6)
+    assert costs[0, 3] == 0  # exactly, although 0.7 is no sum of powers of two
+
+
 def test_a_run_pays_for_each_epoch_of_a_training_once(strategy):
     trials = jn.run(strategy, BENCH, num_trials=150, num_runs=2)
     np.testing.assert_array_equal(trials.observation.cost, slow_costs(trials, [2.0, 5.0]))
