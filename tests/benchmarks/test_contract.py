@@ -56,10 +56,6 @@ def published(space=MIXED, **options) -> jn.TableBenchmark:
 # Every kind
 
 
-def first(arch):
-    return arch[0]
-
-
 def benches_of_all_kinds(task) -> list:
     scores = np.random.RandomState(0).uniform(size=(2, 12, 3, 3))
     columns = {"num_parameters": (np.arange(12), "parameters")}
@@ -68,7 +64,11 @@ def benches_of_all_kinds(task) -> list:
         bench,
         jn.penalised(bench, 1e-3),
         jn.FunctionBenchmark(
-            MIXED, lambda arch: -arch.sum(), test_function=lambda archs: archs.sum(-1), optimum=4, sizes={"first": first}
+            MIXED,
+            lambda arch: -arch.sum(),
+            test_function=lambda archs: archs.sum(-1),
+            optimum=4,
+            sizes={"first": lambda arch: arch[0]},
         ),
         jn.TrainingBenchmark(Trainer(SMALL, task, TINY)),
         published(),

@@ -166,7 +166,6 @@ def test_other_wrong_arguments_are_refused():
         jn.TableBenchmark(make_table(), protocol="published")
 
 
-
 def test_a_table_of_one_s_own_space_loads_with_a_plain_search_space(tmp_path):
     table = write(make_table(SMALL), tmp_path, "a card")
     bench = jn.load(tmp_path)

@@ -51,7 +51,8 @@ def make_result(
     trials = {name: make_trials(bench, 15 * number, number, shape) for number, name in enumerate(names)}
     strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in names}
     options = SimpleNamespace(runs=shape[0], trials=shape[1], seed=seed)
-    result = comparison.result_of(options, penalised.objective_of(objective, bench.size_names), bench, strategies, trials)
+    parsed = penalised.objective_of(objective, bench.size_names)
+    result = comparison.result_of(options, parsed, bench, strategies, trials)
     return json.loads(json.dumps(result), parse_constant=lambda text: pytest.fail(text))
 
 
