@@ -27,8 +27,8 @@ def power(first: np.ndarray, second: np.ndarray, num_runs: int, *, level: float 
     Medicine, 2019; Noether's (1987) is the same with neither ties nor the second variance.
 
     Args:
-        first, second: regrets of runs of the strategies at the trial in question, float[runs]. With N
-            pilot runs, the standard error of the predicted power is at most 0.4 * sqrt(num_runs / N).
+        first, second: regrets of runs of the strategies at the trial in question, float[runs]. With N pilot runs, the
+            standard error of the predicted power is at most 0.4 * sqrt(num_runs / N).
 
     Raises:
         ValueError: on a number of runs below 1, or regrets that are no float[runs].

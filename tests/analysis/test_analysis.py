@@ -17,7 +17,7 @@ from jaxnas.analysis.pairs import pairwise
 from jaxnas.analysis.regret import at_budgets, regret
 from jaxnas.analysis.results import regret_text, separation_text, summarize
 from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks
-from jaxnas.spaces.enumerated import EnumeratedSpace
+from jaxnas.spaces.base import EnumeratedSpace
 
 NAN = float("nan")
 FOUR = jn.SearchSpace("four", (jn.Decision("choice", range(4)),))
