@@ -1,12 +1,12 @@
-"""Measures 100 trainings of multilayer perceptrons beside a loop over scikit-learn's MLPClassifier in two processes.
+"""Compares 100 trainings of multilayer perceptrons with a loop over scikit-learn's MLPClassifier in two processes.
 
 Claim: jaxnas trains 100 random perceptrons of up to 10 layers of up to 128 units faster than the loop, compilation
 included. Measured on two cores of an Intel Xeon, 2026-11-25: 18.9 s against 48.3 s (2.5 times; 3.1 compiled before),
-mean test accuracy 65.7 % against 65.2 %, best 98.4 % against 97.9 %. Three times were aimed at; compilation takes 3 s.
+mean test accuracy 65.7 % against 65.2 %, best 98.4 % against 97.9 %. The goal was three times; compilation takes 3 s.
 Command: python experiments/speed_mlp.py [--num-archs 10] [--num-epochs 100]
 Run time: about 2 minutes on two quiet cores.
 Output: the figures of both sides. Last line: a JSON object with `ratio` (time of the loop divided by time of jaxnas,
-compilation included), `warm_ratio` (compiled before), `cpu_ratio` and `warm_cpu_ratio` (the same in processor time,
+compilation included), `warm_ratio` (already compiled), `cpu_ratio` and `warm_cpu_ratio` (the same in processor time,
 which a busy machine changes less), and mean and best test accuracies.
 
 Both sides train the same architectures on digits by SGD with Nesterov momentum, in batches of 32, with an l2 penalty of

@@ -69,7 +69,7 @@ class Batches(NamedTuple):
 
 
 class Convolution(nn.Module):
-    """ReLU, where asked for, a convolution that keeps K trainings apart, and batch normalisation."""
+    """An optional ReLU, a convolution that keeps K trainings apart, and batch normalisation."""
 
     def __init__(self, channels: tuple[int, int], size: int, num_folded: int, stride: int = 1, relu: bool = True):
         super().__init__()
@@ -259,7 +259,7 @@ def _channels_first(split: Split) -> torch.Tensor:
 
 
 def random_epochs(form: Form, split: Split, config: TrainConfig, seeds: Sequence[int]) -> Iterator[Batches]:
-    """Returns the epochs of trainings with these seeds: each its own order, and a view of each image drawn anew."""
+    """Returns the epochs of trainings with these seeds: each with its own order and newly drawn views."""
     num_views, num_images = split.inputs.shape[:2]
     steps = num_images // config.batch_size
     shape = (steps, config.batch_size, len(seeds))

@@ -1,4 +1,4 @@
-"""The best cells of a table, drawn, and how often searches ended on them."""
+"""The best architectures of a table, drawn, and how often searches ended on them."""
 
 import numpy as np
 
@@ -6,14 +6,13 @@ from jaxnas.analysis.incumbents import NONE_YET, incumbents
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.tabular import classes_of
 from jaxnas.simulation.trials import Trials
-from jaxnas.spaces.cells import drawing
 
 NUM_CELLS = 6
 NETWORK_SIZES = ("parameters", "flops")
 
 
 def best_cells(trials: dict[str, Trials], bench: Benchmark) -> list[dict]:
-    """Returns the best classes of cells of a table, best first, as the key `cells` of `summary.json`.
+    """Returns the best classes of a table, best first, as the key `cells` of `summary.json`.
 
     They are the best by mean validation score at the last fidelity. For each: `architecture` (string of the class's
     representative), `row`, `validation` and `test` (mean scores), `parameters` and `flops` where the table has them,
@@ -21,7 +20,7 @@ def best_cells(trials: dict[str, Trials], bench: Benchmark) -> list[dict]:
 
     Args:
         trials: the `Trials` of each strategy.
-        bench: a benchmark with a table, of a space whose architectures are cells.
+        bench: a benchmark with a table.
     """
     table = bench.table
     representatives = table.representatives.astype(np.int64)
@@ -53,5 +52,5 @@ def _describe(bench: Benchmark, number: int, validation: float) -> dict:
         "validation": validation,
         "test": float(bench.held_out.scores(np.asarray([row]))),
         **sizes,
-        "drawing": drawing.draw(space.graph(arch), [operation.name for operation in space.operations]),
+        "drawing": space.drawing(arch),
     }

@@ -10,7 +10,7 @@ import numpy as np
 from jaxnas.benchmarks.base import HeldOut, checked_size_name, list_prices
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query
-from jaxnas.tasks.goals import Metric
+from jaxnas.tasks.metrics import Metric
 
 SCORE = Metric("score", "score")
 

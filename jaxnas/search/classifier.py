@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from jaxnas import catalog
 from jaxnas.search.nas import NAS
+from jaxnas.spaces.base import Space
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.tasks.base import Split, Task, normalized
 from jaxnas.training.config import TrainConfig

@@ -11,8 +11,8 @@ from scipy import stats
 
 from jaxnas.analysis.incumbents import incumbents
 from jaxnas.benchmarks.penalised import Objective
-from jaxnas.simulation.trials import Trials
 from jaxnas.report.units import gap_with_unit, with_unit
+from jaxnas.simulation.trials import Trials
 from jaxnas.spaces.base import Space
 from jaxnas.tasks.base import Task
 from jaxnas.tasks.metrics import Metric

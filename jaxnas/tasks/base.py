@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxnas.checks import unknown_name
-from jaxnas.tasks.goals import GOALS, Metric
+from jaxnas.tasks.goals import GOALS
+from jaxnas.tasks.metrics import Metric
 
 SPLITS = ("train", "validation", "test")
 

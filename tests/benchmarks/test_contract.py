@@ -5,7 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL, TINY
+from samples import MIXED, SMALL, TINY
 from scipy.stats import chisquare
 
 import jaxnas as jn
@@ -103,10 +103,10 @@ def test_every_kind_has_what_a_benchmark_has(task, kind):
 
 def test_everything_that_is_reported_is_held_out(task):
     for bench in benches_of_all_kinds(task)[:3]:
-        trials = jn.compare({"random": jn.random_search(MIXED)}, bench, num_trials=3, num_runs=2)
-        frame = jn.to_frame(trials["random"], bench)
-        found = bench.held_out.scores(trials["random"].query.arch)
-        best = np.take_along_axis(found, jn.incumbents(trials["random"]), axis=1)
+        trials = jn.run(jn.random_search(MIXED), bench, num_trials=3, num_runs=2)
+        frame = jn.to_frame(trials, bench)
+        found = bench.held_out.scores(trials.query.arch)
+        best = np.take_along_axis(found, jn.incumbents(trials), axis=1)
         np.testing.assert_allclose(frame["test_regret"], (bench.held_out.optimum - best).ravel(), rtol=1e-6)
     assert len(true_front(benches_of_all_kinds(task)[0], "parameters"))
 

@@ -19,6 +19,8 @@ from jaxnas.spaces.cells.vertices import operations_on_vertices
 from jaxnas.spaces.decisions import Decision, checked
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable
 
+REFERENCES = ("dong2020nasbench201",)
+
 
 @final
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from jaxnas import checks
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Decision, cardinalities, decode, mutate, neighbors
 
+REFERENCES = ()
+
 SMALLEST_WIDTH = 8
 NUM_LAYERS, ACTIVATION, INITIALIZER, REGULARIZER, DROPOUT, FIRST_WIDTH = range(6)
 """The numbers of the decisions; the widths of all layers are the last ones."""

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from jaxnas.cli import commands
 from jaxnas.tables import files
 from jaxnas.tables.build import plan, worker
 from jaxnas.tables.build.executors import processes
@@ -108,19 +107,3 @@ def test_the_reason_is_that_of_a_worker_that_failed(tmp_path):
     assert (
         processes.reason_of_failure(tmp_path, [fine]) == "no worker failed, but shards or plan were changed meanwhile"
     )
-
-
-def test_time_left_is_known_after_the_first_chunk_of_this_run():
-    times = {"now": 0.0}
-    left = commands._time_left(lambda: times["now"])
-    assert left(100, 400) == ""  # 100 were there before
-    times["now"] = 50
-    assert left(100, 400) == ""
-    times["now"] = 100
-    assert left(110, 400) == "0:48:20 left"
-    times["now"] = 160
-    assert left(110, 400) == "0:47:20 left"
-    times["now"] = 200
-    assert left(130, 400) == "0:30:00 left"
-    times["now"] = 9999
-    assert left(400, 400) == "0:00:00 left"
