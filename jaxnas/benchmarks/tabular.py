@@ -134,10 +134,9 @@ class TableBenchmark:
 
     def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
         """Returns the list prices of architectures [..., D] at fidelities, float32[...]."""
-        archs, prices = np.asarray(archs), np.asarray(self.prices)
-        return np.broadcast_arrays(prices[classes_of(self, archs) if len(prices) > 1 else 0, fidelity], archs[..., 0])[
-            0
-        ]
+        prices = np.asarray(self.prices)
+        numbers = classes_of(self, archs) if len(prices) > 1 else np.zeros(np.shape(archs)[:-1], int)
+        return prices[numbers, fidelity]
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch int32[D] -> float32` of an architecture's size, for strategies.
