@@ -1,7 +1,7 @@
 """Checks predicted power, and comparisons that stop when they are decided, on runs of real strategies.
 
-Claim: the power that `jn.power` predicts from runs at hand is that of fresh runs; what it misses is what the runs at
-hand do not tell. A comparison that looks again and again needs fewer runs, and hardly ever separates equals.
+Claim: the power that `jn.power` predicts from pilot runs is that of fresh runs; its error is the sampling error of
+the pilot runs. A comparison that looks again and again needs fewer runs, and hardly ever separates equals.
 Command: python experiments/predicted_power.py
 Run time: about a minute on one core.
 Output: differences between predicted and simulated power over all pairs of strategies, with the runs that were
@@ -24,7 +24,7 @@ from jaxnas.report.comparison import SINGLE_OBJECTIVE
 
 @dataclass(frozen=True)
 class Config:
-    """What is checked: the regrets after the last trial, the first runs as those at hand, the others as fresh ones."""
+    """What is checked: the regrets after the last trial, the first runs as pilot runs, the others as fresh ones."""
 
     benchmark: str = "nb201-mnist5k-v1"
     strategies: tuple = SINGLE_OBJECTIVE
@@ -47,7 +47,7 @@ def simulated_power(first: np.ndarray, second: np.ndarray, num_runs: int, random
 
 
 def errors_of_power(final: dict, random: np.random.Generator) -> np.ndarray:
-    """Returns predicted less simulated power, with the runs at hand and with fresh ones, float[pairs * numbers, 2]."""
+    """Returns predicted less simulated power, with the pilot runs and with fresh ones, float[pairs * numbers, 2]."""
     rows = []
     for pair in itertools.combinations(final.values(), 2):
         at_hand, fresh = (tuple(values[part] for values in pair) for part in parts())

@@ -4,7 +4,7 @@ Claim: after 30, 100 and 300 trials their mean best scores differ by less than a
 to the best score of the table, with the whole 95 % interval of the difference.
 Command: python experiments/quality_tpe.py (`--runs N` for another number of Optuna's runs, `--processes P` for more
 than one at a time). Optuna's runs are kept in the folder `--folder`; when the command is given again, with more runs
-or after an interruption, it goes on from there.
+or after an interruption, it resumes from there.
 Run time: about 12 minutes on a quiet core, nearly all of it in Optuna, 0.4 seconds a run (`--runs 20`: 20 seconds).
 Output: a table on the terminal. Last line: a JSON object with, for each number of trials, the mean best scores, the
 difference with its interval, the margin, and whether the interval is within it; whether all are (`passed`); and the

@@ -2,7 +2,7 @@
 
 Claim: with these recipes architectures differ by more than the noise of their seeds, and early epochs rank them about
 as well as the last one does.
-Command: python experiments/recipe.py (goes on when run again; `--only NAME` for one recipe)
+Command: python experiments/recipe.py (resumes when run again; `--only NAME` for one recipe)
          python experiments/recipe.py --table nb201-mnist5k-v1
 Run time: about 5 minutes a recipe on two cores; seconds for a table.
 Output: for each recipe the figures on the half of the sample that choices are made on and on the other half, of

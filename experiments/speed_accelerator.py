@@ -1,6 +1,6 @@
 """Measures how fast the packed plan trains architectures of NAS-Bench-201 on this machine's accelerator.
 
-Claim: none yet. This script was NOT run on an accelerator, as none was at hand; on CPU it only shows that it runs.
+Claim: none yet. This script was NOT run on an accelerator, as none was available; on CPU it only shows that it runs.
 Command: python experiments/speed_accelerator.py (`--max-trainings N` for programs of up to N trainings, which bounds
 memory; `--quick` for a trial of a few minutes whose figures mean nothing)
 Run time: not known on an accelerator.
@@ -39,7 +39,7 @@ class Config:
 
 
 CONFIG = Config()
-QUICK = Config(training=TrainConfig(num_epochs=1, skeleton=Skeleton(2, num_stages=1)), num_seeds=1, max_trainings=8)
+QUICK = Config(training=TrainConfig(num_epochs=1, network=Skeleton(2, num_stages=1)), num_seeds=1, max_trainings=8)
 
 
 def main(config: Config = CONFIG) -> None:

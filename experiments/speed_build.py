@@ -26,7 +26,7 @@ NUM_CLASSES = {"compiling": 16, "small": 32, "large": 160}
 
 
 def measure_build(manifest: dict, num_classes: int, folder: Path, cache: Path) -> tuple[float, float]:
-    """Returns the seconds of a build of so many classes, and the peak memory of its largest process in GB."""
+    """Returns the seconds of a build of `num_classes` classes, and the peak memory of its largest process in GB."""
     options = {
         "space": manifest["space"]["name"],
         "task": manifest["task"]["name"],

@@ -1,12 +1,12 @@
-"""Measures 100 trainings of multilayer perceptrons beside a loop over scikit-learn's MLPClassifier in two processes.
+"""Compares 100 trainings of multilayer perceptrons with a loop over scikit-learn's MLPClassifier in two processes.
 
 Claim: jaxnas trains 100 random perceptrons of up to 10 layers of up to 128 units faster than the loop, compilation
 included. Measured on two cores of an Intel Xeon, 2026-11-25: 18.9 s against 48.3 s (2.5 times; 3.1 compiled before),
-mean test accuracy 65.7 % against 65.2 %, best 98.4 % against 97.9 %. Three times were aimed at; compilation takes 3 s.
+mean test accuracy 65.7 % against 65.2 %, best 98.4 % against 97.9 %. The goal was three times; compilation takes 3 s.
 Command: python experiments/speed_mlp.py [--num-archs 10] [--num-epochs 100]
 Run time: about 2 minutes on two quiet cores.
 Output: the figures of both sides. Last line: a JSON object with `ratio` (time of the loop divided by time of jaxnas,
-compilation included), `warm_ratio` (compiled before), `cpu_ratio` and `warm_cpu_ratio` (the same in processor time,
+compilation included), `warm_ratio` (already compiled), `cpu_ratio` and `warm_cpu_ratio` (the same in processor time,
 which a busy machine changes less), and mean and best test accuracies.
 
 Both sides train the same architectures on digits by SGD with Nesterov momentum, in batches of 32, with an l2 penalty of
@@ -101,14 +101,14 @@ def time_jaxnas(config: Config, space, archs: np.ndarray) -> dict:
     from jaxnas.training.trainer import default_config, evaluate
 
     task = catalog.task(config.task)
-    nothing = Split(task.validation.images[:, :0], task.validation.labels[:0])  # the loop does not look at it either
+    nothing = Split(task.validation.inputs[:, :0], task.validation.labels[:0])  # the loop does not look at it either
     task = replace(task, validation=nothing)
     names = ("num_epochs", "batch_size", "learning_rate", "momentum")
     training = replace(default_config(space, task), **{name: getattr(config, name) for name in names})
     started, cpu_started = time.perf_counter(), time.process_time()
     curves = evaluate(space, archs, task, training, [config.seed])
     seconds = {"wall": time.perf_counter() - started, "cpu": time.process_time() - cpu_started}
-    return {"accuracy": curves.test[:, 0, -1] / task.test.num_images, **seconds}
+    return {"accuracy": curves.test[:, 0, -1] / task.test.num_examples, **seconds}
 
 
 def main(config: Config = CONFIG) -> None:

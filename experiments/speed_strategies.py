@@ -1,4 +1,4 @@
-"""Measures how many queries a second simulated searches make, beside NumPy, plain Python and Optuna.
+"""Measures how many queries a second simulated searches make, compared with NumPy, Python and Optuna.
 
 Claim: one definition of a strategy, compiled and run for many repetitions at once on one core, makes more queries a
 second than the same strategy in a Python loop, in NumPy over all repetitions at once, and in Optuna.
@@ -36,7 +36,7 @@ from jaxnas.training.compilation import use_compilation_cache
 
 @dataclass(frozen=True)
 class Config:
-    """What is timed: (runs, trials) of each strategy, and of each side that stands beside it."""
+    """What is timed: (runs, trials) of each strategy, and of each side it is compared with."""
 
     benchmark: str = "nb201-mnist5k-v1"
     rounds: int = 3

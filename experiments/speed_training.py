@@ -17,7 +17,7 @@ time for each step of a training, evaluation and the rest included.
 
 What is timed. Each side trains the same architectures with the same number of seeds, in one single-threaded process on
 each core; sides take turns, and only one works at a time. Times are sums over the processes. A training is all of it:
-initial weights, steps, and after every epoch the statistics of batch normalisation estimated anew on the first
+initial weights, steps, and after every epoch the statistics of batch normalisation estimated again on the first
 training batches, as jaxnas does it, and then all images of validation and test split. Not timed: compilation, and for
 PyTorch the layout of the evaluation images. Two differences are left: PyTorch estimates the unbiased variance, and
 jaxnas also computes the norm of the gradient.
@@ -147,10 +147,10 @@ def measure(side: str, run: Run) -> Measured:
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     num_trainings, num_evaluations = curves.validation[..., 0].size, curves.validation.size
     if side == "jaxnas":
-        num_steps = num_evaluations * (task.train.images.shape[1] // run.config.batch_size)
+        num_steps = num_evaluations * (task.train.inputs.shape[1] // run.config.batch_size)
     else:
         num_steps = curves.num_steps  # counted, so that the check for equal work has something to compare
-    accuracy = float(curves.validation[..., -1].mean() / task.validation.num_images)
+    accuracy = float(curves.validation[..., -1].mean() / task.validation.num_examples)
     return Measured(wall, cpu, num_trainings, num_steps, num_evaluations, accuracy)
 
 
@@ -182,8 +182,8 @@ def check(run: Run) -> Differences:
 
 def _one_batch(task: Task, batch_size: int) -> Task:
     """Returns the task with the first batch for its training split, and one view of each image to evaluate."""
-    training = Split(task.train.images[:, :batch_size], task.train.labels[:batch_size])
-    evaluated = (Split(split.images[:1], split.labels) for split in (task.validation, task.test))
+    training = Split(task.train.inputs[:, :batch_size], task.train.labels[:batch_size])
+    evaluated = (Split(split.inputs[:1], split.labels) for split in (task.validation, task.test))
     return replace(task, **dict(zip(SPLITS, (training, *evaluated), strict=True)))
 
 
@@ -192,7 +192,7 @@ def _network_maker(space, task: Task, config: TrainConfig) -> Callable:
 
     def make(arch, seed):
         key = jax.random.split(training_key(arch, seed))[0]
-        return Network(space, config.skeleton, task.image_shape, task.num_classes, arch, key=key)
+        return Network(space, config.network, task.shape, task.num_classes, arch, key=key)
 
     arrays = jax.jit(lambda arch, seed: nnx.state(make(arch, seed)))
     template = make(jnp.zeros(len(space.decisions), jnp.int32), 0)
@@ -205,10 +205,10 @@ def _network_maker(space, task: Task, config: TrainConfig) -> Callable:
 
 
 def _start(network: Network, task: Task, config: TrainConfig, arch, seed: int) -> Start:
-    images = jnp.asarray(task.train.images[0])
+    images = jnp.asarray(task.train.inputs[0])
     logits = [np.asarray(network(images, train=training)) for training in (False, True)]  # the latter moves statistics
     order_key = jax.random.split(training_key(jnp.asarray(arch), seed))[1]
-    steps = task.train.images.shape[1] // config.batch_size
+    steps = task.train.inputs.shape[1] // config.batch_size
     keys = [jax.random.fold_in(order_key, number) for number in range(config.num_epochs)]
     epochs = [jax.device_get(epoch_order(key, task.train, steps, config.batch_size)) for key in keys]
     return Start(network, np.stack(logits), np.asarray(epochs))
@@ -221,18 +221,18 @@ def _differences(form, space, task, config, arch, starts: list[Start], expected:
     """
     import speed_training_torch
 
-    other = speed_training_torch.Network(space, config.skeleton, task, arch, len(starts))
+    other = speed_training_torch.Network(space, config.network, task, arch, len(starts))
     speed_training_torch.copy_parameters([start.network for start in starts], other)
-    size = network_size(space, config.skeleton, task.image_shape, task.num_classes, arch).num_parameters
+    size = network_size(space, config.network, task.shape, task.num_classes, arch).num_parameters
     parameters = np.full(len(starts), abs(size - speed_training_torch.num_parameters(other)))
-    images = task.train.images[0]
+    images = task.train.inputs[0]
     logits = np.stack([speed_training_torch.logits(form, other, images, training) for training in (False, True)], 1)
     ours = np.stack([start.logits for start in starts])
     logits = np.abs(logits - ours).max((2, 3)) / np.abs(ours).max((2, 3))
     epochs = np.stack([start.epochs for start in starts], -1)
     curves = speed_training_torch.train_on(form, other, task, config, epochs)
     losses = np.abs(curves.loss / expected.loss - 1).max(1)
-    accuracies = np.abs(curves.validation - expected.validation).max(1) / task.validation.num_images
+    accuracies = np.abs(curves.validation - expected.validation).max(1) / task.validation.num_examples
     return np.stack([parameters, logits.max(1), losses, accuracies])
 
 
@@ -271,7 +271,7 @@ def main(config: Config = CONFIG) -> None:
     archs = tuple(tuple(int(choice) for choice in space.arch_at(row)) for row in rows)
     found = {}
     for channels, batch_size in config.sizes:
-        training = TrainConfig(config.num_epochs, batch_size, skeleton=Skeleton(channels))
+        training = TrainConfig(config.num_epochs, batch_size, network=Skeleton(channels))
         run = Run(config.space, config.task, training, archs, tuple(range(config.num_seeds)))
         name = f"c{channels}_n{batch_size}"
         print(f"{name}: {channels} channels, {batch_size} images a batch", flush=True)
@@ -326,7 +326,7 @@ def _rounds(run: Run, cores: list[int], num_rounds: int) -> dict[str, list[Measu
 
 
 def _worker(core: int) -> ProcessPoolExecutor:
-    """Returns a process of its own that keeps to a core."""
+    """Returns a worker process pinned to a core."""
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(1, context, initializer=_keep_to, initargs=(core,))
 

@@ -69,7 +69,7 @@ class Batches(NamedTuple):
 
 
 class Convolution(nn.Module):
-    """ReLU, where asked for, a convolution that keeps K trainings apart, and batch normalisation."""
+    """An optional ReLU, a convolution that keeps K trainings apart, and batch normalisation."""
 
     def __init__(self, channels: tuple[int, int], size: int, num_folded: int, stride: int = 1, relu: bool = True):
         super().__init__()
@@ -128,7 +128,7 @@ class Network(nn.Module):
         super().__init__()
         channels = [skeleton.num_channels * 2**stage for stage in range(skeleton.num_stages)]
         self.num_folded = num_folded
-        self.stem = Convolution((task.image_shape[2], channels[0]), 3, num_folded, relu=False)
+        self.stem = Convolution((task.shape[2], channels[0]), 3, num_folded, relu=False)
         self.stages = nn.ModuleList()
         for number, width in enumerate(channels):
             reduction = [Reduction(width // 2, num_folded)] if number else []
@@ -225,7 +225,7 @@ def _kernel(variable) -> np.ndarray:
 def logits(form: Form, network: Network, images: np.ndarray, training: bool) -> np.ndarray:
     """Returns the logits [K, B, classes] of each of the networks for images [B, H, W, C]."""
     split = Split(images[None], np.zeros(len(images), np.int32))
-    batches = evaluation_batches(form, split, network.num_folded).images
+    batches = evaluation_batches(form, split, network.num_folded).inputs
     network.to(memory_format=form.memory_format).train(training)
     return torch.cat([network(batch) for batch in batches], 1).numpy()
 
@@ -244,7 +244,7 @@ def evaluation_batches(form: Form, split: Split, num_folded: int) -> Batches:
     images = (
         _channels_first(split).flatten(0, 1).repeat(1, num_folded, 1, 1).contiguous(memory_format=form.memory_format)
     )
-    labels = torch.as_tensor(split.labels).long().repeat(split.images.shape[0])
+    labels = torch.as_tensor(split.labels).long().repeat(split.inputs.shape[0])
     size = -(-len(labels) // -(-len(labels) // EVALUATION_BATCH))
     return Batches(images.split(size), labels.split(size))
 
@@ -255,12 +255,12 @@ def _evaluations(form: Form, task: Task, num_folded: int) -> list[Batches]:
 
 def _channels_first(split: Split) -> torch.Tensor:
     """Returns the images as [V, n, C, H, W], without a copy where they have one channel."""
-    return torch.as_tensor(split.images).permute(0, 1, 4, 2, 3)
+    return torch.as_tensor(split.inputs).permute(0, 1, 4, 2, 3)
 
 
 def random_epochs(form: Form, split: Split, config: TrainConfig, seeds: Sequence[int]) -> Iterator[Batches]:
-    """Returns the epochs of trainings with these seeds: each its own order, and a view of each image drawn anew."""
-    num_views, num_images = split.images.shape[:2]
+    """Returns the epochs of trainings with these seeds: each with its own order and newly drawn views."""
+    num_views, num_images = split.inputs.shape[:2]
     steps = num_images // config.batch_size
     shape = (steps, config.batch_size, len(seeds))
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -284,7 +284,7 @@ def make_trainer(
 
     def train_group(arch, group):
         torch.manual_seed(group[0])
-        network = Network(space, config.skeleton, task, arch, len(group))
+        network = Network(space, config.network, task, arch, len(group))
         return train(form, network, config, random_epochs(form, task.train, config, group), evaluations)
 
     def train_all():
@@ -315,10 +315,10 @@ def train(
     schedule = None
     num_steps = 0
     for batches in epochs:
-        steps = len(batches.images)
+        steps = len(batches.inputs)
         schedule = schedule or torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.num_epochs * steps)
         rows.append([*_train_epoch(network, optimizer, schedule, batches)])
-        _estimate_statistics(network, batches.images[:STATISTICS_BATCHES])
+        _estimate_statistics(network, batches.inputs[:STATISTICS_BATCHES])
         rows[-1] += [_num_correct(network, batches) for batches in evaluations]
         num_steps += steps * network.num_folded
     losses, correct, *evaluated = (torch.stack(values, 1).numpy() for values in zip(*rows, strict=True))

@@ -1,10 +1,14 @@
 """The names behind spaces, tasks and strategies: one line each. A name can also be `path/to/file.py:NAME`."""
 
 import importlib
+import importlib.machinery
 import importlib.util
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from jaxnas.checks import unknown_name
 
@@ -17,7 +21,7 @@ SPACE_TYPES = {
     "CellSpace": "jaxnas.spaces.cells.space:CellSpace",
     "MLPSpace": "jaxnas.spaces.perceptrons.space:MLPSpace",
 }
-"""The classes that a saved model may say its space is made by."""
+"""The classes of spaces that a saved model may name."""
 TASKS = {
     "digits": "jaxnas.tasks.digits:digits",
     "shifted-digits": "jaxnas.tasks.digits:shifted_digits",
@@ -46,7 +50,7 @@ STRATEGIES = {
 }
 
 
-def space(name: str):
+def space(name: str) -> Any:
     """Returns the search space of a name, or of `file.py:NAME`, a space itself.
 
     Raises ValueError on an unknown name.
@@ -54,7 +58,7 @@ def space(name: str):
     return checked_space(_find("a space", name, SPACES), name)
 
 
-def checked_space(found, name: str = "space"):
+def checked_space(found: Any, name: str = "space") -> Any:
     """Returns what was found under a name. Raises ValueError where it is no search space."""
     missing = [method for method in ("decisions", "sample", "mutate", "index", "arch_at") if not hasattr(found, method)]
     if missing:
@@ -62,7 +66,7 @@ def checked_space(found, name: str = "space"):
     return found
 
 
-def task(name: str):
+def task(name: str) -> Any:
     """Returns the `Task` of a name, of `file.py:NAME` (a Task or a function that returns one), or of `file.npz`.
 
     An `.npz` file holds arrays `X`, `y` and optionally `split` (see `jaxnas.tasks.arrays`). Raises ValueError on an
@@ -77,7 +81,7 @@ def task(name: str):
     return found
 
 
-def strategy(name: str):
+def strategy(name: str) -> Callable[..., Any]:
     """Returns the factory `(space, ...) -> Strategy` of a name, or of `file.py:NAME`.
 
     Raises ValueError on an unknown name.
@@ -90,13 +94,39 @@ def strategy(name: str):
     return found
 
 
-def find(name: str, known: dict[str, str]):
+def find(name: str, known: dict[str, str]) -> Any:
     """Returns the object behind a name of one of the dicts above."""
-    module, _, attribute = known[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return getattr(_module(name, known), known[name].partition(":")[2])
 
 
-def _find(kind: str, name: str, known: dict[str, str]):
+def load(name: str) -> Any:
+    """Returns the object of `module:NAME` or `path/to/file.py:NAME`. Raises ValueError where there is none."""
+    module_name, _, attribute = name.rpartition(":")
+    if module_name.endswith(".py"):
+        module = _import_file(Path(module_name))
+    else:
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as error:
+            raise ValueError(f"Expected {module_name} to be an importable module, got: {error}.") from None
+    if not hasattr(module, attribute):
+        raise ValueError(f"Expected {attribute} in {module_name}, got a module without it.")
+    return getattr(module, attribute)
+
+
+def references(name: str, known: dict[str, str]) -> tuple[str, ...]:
+    """Returns the keys of `report/references.bib` to cite for a name of one of the dicts above.
+
+    They are the constant `REFERENCES` of its module, empty where there is no paper.
+    """
+    return _module(name, known).REFERENCES
+
+
+def _module(name: str, known: dict[str, str]) -> ModuleType:
+    return importlib.import_module(known[name].partition(":")[0])
+
+
+def _find(kind: str, name: str, known: dict[str, str]) -> Any:
     if name in known:
         return find(name, known)
     path, _, attribute = name.rpartition(":")
@@ -108,19 +138,23 @@ def _find(kind: str, name: str, known: dict[str, str]):
     return getattr(module, attribute)
 
 
-def _import_file(path: Path):
+def _import_file(path: Path) -> ModuleType:
+    """Returns the module of a file, loaded again where the file has changed since."""
     path = path.resolve()
     if not path.is_file():
         raise ValueError(f"Expected a Python file, got {path}, which is not there.")
-    module_name = f"jaxnas_user_file_{zlib.crc32(str(path).encode()):08x}"
-    if module_name in sys.modules:
-        return sys.modules[module_name]
-    spec = importlib.util.spec_from_file_location(module_name, path)
+    name, modified = f"jaxnas_user_file_{zlib.crc32(str(path).encode()):08x}", path.stat().st_mtime_ns
+    before = sys.modules.get(name)
+    if before is not None and before.__spec__ is not None and before.__spec__.loader_state == modified:
+        return before
+    loader = importlib.machinery.SourceFileLoader(name, str(path))
+    spec = importlib.machinery.ModuleSpec(name, loader, origin=str(path), loader_state=modified)
+    spec.has_location = True
     module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
+    sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:
-        del sys.modules[module_name]
+        del sys.modules[name]
         raise ValueError(f"Expected {path} to be importable, got {type(error).__name__}: {error}.") from error
     return module

@@ -1,15 +1,11 @@
-"""Search spaces over independent decisions, and the arithmetic on `int32[D]` that every space shares.
-
-A space has a `name` and `decisions`, and the methods of `SearchSpace`. Methods take and return single architectures;
-`jax.vmap` gives batches.
-"""
+"""Checks of what a caller gives, with errors of one form: "Expected ..., got ...". Loads no JAX."""
 
 import difflib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
-def unknown_name(kind: str, name: str, known) -> ValueError:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
     """Returns the error for a name that is not among the known ones, with the nearest of them."""
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)

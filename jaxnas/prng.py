@@ -5,6 +5,7 @@ default; `threefry` (JAX's own) can be chosen instead. Training uses threefry, b
 """
 
 import functools
+from collections.abc import Hashable
 
 import jax
 import jax.numpy as jnp
@@ -56,7 +57,7 @@ def _seed(seed: jax.Array) -> jax.Array:
     return jnp.stack([_mix(word), _mix(word + jnp.uint32(_GOLDEN))])
 
 
-def _fold_in(key: jax.Array, data: jax.Array) -> jax.Array:
+def _fold_in(key: jax.Array, data: jax.Array | int) -> jax.Array:
     """Returns a key whose first word differs for each data of one key.
 
     The second word depends on all that was folded in.
@@ -87,7 +88,7 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 @functools.cache
-def hash_implementation():
+def hash_implementation() -> Hashable:
     """Returns the counter-based hash generator, as JAX takes it for `impl`."""
     return jax_random.define_prng_impl(
         key_shape=(2,),

@@ -1,17 +1,26 @@
-"""The README's examples run as printed."""
+"""What README and docs say is true: examples run as printed, commands parse, nothing of the catalog is missing."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[1] / "README.md"
+from jaxnas import catalog
+from jaxnas.cli.parser import make_parser
+from jaxnas.tables.shipped import shipped_ids
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text() for page in PAGES)
 
 
 def blocks(language: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
+    """Returns the code blocks of a language, of all pages."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
     return [text for name, text in found if name == language]
 
 
@@ -20,19 +29,20 @@ def block_with(word: str) -> str:
     return block
 
 
+def output_of(code: str, folder: Path) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder).stdout
+
+
 def test_the_first_example_compares_two_strategies(tmp_path):
     code = block_with("hill_climber")
+    assert code in README.read_text()
     assert len(code.strip().splitlines()) <= 24
-    output = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
-    ).stdout
+    output = output_of(code, tmp_path)
     assert "evolution" in output
     assert "hill_climber" in output
 
 
-def test_the_space_of_one_s_own_is_a_space(tmp_path):
-    from jaxnas import catalog
-
+def test_a_custom_cell_space_is_a_space(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(block_with("swish"))
     space = catalog.space(f"{path}:SPACE")
@@ -40,38 +50,48 @@ def test_the_space_of_one_s_own_is_a_space(tmp_path):
     assert "swish" in space.to_str(space.arch_at(-1 + 4**6))
 
 
+def test_the_example_of_a_function_prints_what_it_found(tmp_path):
+    output = output_of(block_with("FunctionBenchmark"), tmp_path)
+    assert "best of 20 trials" in output
+    assert float(output.splitlines()[-1]) > 1.8  # of at most 2 - 0.001
+
+
 @pytest.mark.slow
 def test_the_example_of_a_search_prints_what_it_found(tmp_path):
-    output = subprocess.run(
-        [sys.executable, "-c", block_with("MLPSpace")], capture_output=True, text=True, check=True, cwd=tmp_path
-    ).stdout
+    output = output_of(block_with("MLPSpace("), tmp_path)
     assert "best of 100 trials" in output
     accuracies = re.search(r"train ([0-9.]+), test ([0-9.]+)", output)
     assert float(accuracies[1]) > 0.95
     assert float(accuracies[2]) > 0.93
 
 
-def test_every_command_of_the_readme_is_one():
-    from jaxnas.cli.parser import _parser
-
+def test_every_command_is_one():
     lines = [line for block in blocks("") for line in block.splitlines() if line.startswith("jaxnas ")]
-    lines += re.findall(r"`(jaxnas [a-z]+ [^`]*)`", README.read_text())
+    lines += [" ".join(line.split()) for line in re.findall(r"`(jaxnas [a-z]+ [^`]*)`", TEXT)]
     assert len(lines) > 4
-    import shlex
-
     for line in lines:
-        _parser().parse_args(shlex.split(line)[1:])
+        make_parser().parse_args(shlex.split(line)[1:])
 
 
 @pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES"])
-def test_everything_in_the_catalog_is_in_the_readme(kind):
-    from jaxnas import catalog
+def test_everything_in_the_catalog_has_a_row(kind):
+    assert [name for name in getattr(catalog, kind) if f"| `{name}` |" not in TEXT] == []
 
-    text = README.read_text()
-    assert [name for name in getattr(catalog, kind) if f"| `{name}` |" not in text] == []
+
+@pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES"])
+def test_the_readme_names_everything_in_the_catalog(kind):
+    assert [name for name in getattr(catalog, kind) if f"`{name}`" not in README.read_text()] == []
 
 
 def test_every_shipped_table_is_in_the_readme():
-    from jaxnas.tables.shipped import shipped_ids
-
     assert [name for name in shipped_ids() if f"| `{name}` |" not in README.read_text()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page):
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_picture_is_small():
+    assert 10_000 < (ROOT / "docs/images/report.png").stat().st_size < 200_000

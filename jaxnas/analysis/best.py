@@ -1,16 +1,18 @@
-"""The best cells of a table, drawn, and how often searches ended on them."""
+"""The best architectures of a table, drawn, and how often searches ended on them."""
 
 import numpy as np
 
 from jaxnas.analysis.incumbents import NONE_YET, incumbents
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.tabular import classes_of
 from jaxnas.simulation.trials import Trials
-from jaxnas.spaces.cells import drawing
 
 NUM_CELLS = 6
+NETWORK_SIZES = ("parameters", "flops")
 
 
-def best_cells(trials: dict[str, Trials], bench) -> list[dict]:
-    """Returns the best classes of cells of a table, best first, as the key `cells` of `summary.json`.
+def best_cells(trials: dict[str, Trials], bench: Benchmark) -> list[dict]:
+    """Returns the best classes of a table, best first, as the key `cells` of `summary.json`.
 
     They are the best by mean validation score at the last fidelity. For each: `architecture` (string of the class's
     representative), `row`, `validation` and `test` (mean scores), `parameters` and `flops` where the table has them,
@@ -18,7 +20,7 @@ def best_cells(trials: dict[str, Trials], bench) -> list[dict]:
 
     Args:
         trials: the `Trials` of each strategy.
-        bench: a `TableBenchmark`, or an `ObjectiveBenchmark`, of a space whose architectures are cells.
+        bench: a benchmark with a table.
     """
     table = bench.table
     representatives = table.representatives.astype(np.int64)
@@ -32,23 +34,23 @@ def best_cells(trials: dict[str, Trials], bench) -> list[dict]:
     ]
 
 
-def _final_classes(trials: Trials, bench) -> np.ndarray:
+def _final_classes(trials: Trials, bench: Benchmark) -> np.ndarray:
     """Returns the class of the incumbent after the last trial of each run, int[runs]; -1 where there is none."""
     last = incumbents(trials)[:, -1]
     archs = np.asarray(trials.query.arch)[np.arange(len(last)), np.maximum(last, 0)]
-    return np.where(last == NONE_YET, NONE_YET, bench.table.class_of[bench.rows(archs)])
+    return np.where(last == NONE_YET, NONE_YET, classes_of(bench, archs))
 
 
-def _describe(bench, number: int, validation: float) -> dict:
-    table, space = bench.table, bench.space
-    row = int(table.representatives[number])
+def _describe(bench: Benchmark, number: int, validation: float) -> dict:
+    space = bench.space
+    row = int(bench.table.representatives[number])
     arch = np.asarray(space.arch_at(row))
-    sizes = {name: getattr(table, f"num_{name}") for name in ("parameters", "flops")}
+    sizes = {name: int(bench.sizes(name, np.asarray([row]))) for name in NETWORK_SIZES if name in bench.size_names}
     return {
         "architecture": space.to_str(arch),
         "row": row,
         "validation": validation,
-        "test": float(bench.test_scores(np.asarray([[row]]))[0]),
-        **{name: int(values[number]) for name, values in sizes.items() if values is not None},
-        "drawing": drawing.draw(space.graph(arch), [operation.name for operation in space.operations]),
+        "test": float(bench.held_out.scores(np.asarray([row]))),
+        **sizes,
+        "drawing": space.drawing(arch),
     }

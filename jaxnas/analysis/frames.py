@@ -1,38 +1,19 @@
-"""The results of a comparison as a dictionary (`summary.json`), as a small table, and as a long frame of every
-trial.
-"""
+"""The trials of runs as a long frame."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxnas.analysis.incumbents import incumbents
 from jaxnas.analysis.regret import regret
-from jaxnas.analysis.results import summarize
+from jaxnas.analysis.results import Benchmark
 from jaxnas.simulation.trials import Trials
 
-
-def summary(trials: dict[str, Trials], bench):
-    """Returns a pandas frame with a row for each strategy, best first, all in percent but the rank.
-
-    Columns: `regret` after the last trial on test (searches saw validation only), `low` and `high`, its 95 %
-    bootstrap interval over runs; `test` and `validation`, the mean scores of the architectures found; `rank`, the mean
-    rank.
-    """
+if TYPE_CHECKING:
     import pandas as pd
 
-    results = summarize(trials, bench)["strategies"]
-    rows = {}
-    for name, result in sorted(results.items(), key=lambda item: item[1]["mean_rank"]):
-        ends = {
-            column: result[f"regret_{key}"][-1]
-            for column, key in (("regret", "mean"), ("low", "ci_low"), ("high", "ci_high"))
-        }
-        scores = {"test": result["final_test_mean"], "validation": result["final_validation_mean"]}
-        rows[name] = {column: round(100 * value, 3) for column, value in (ends | scores).items()}
-        rows[name]["rank"] = round(result["mean_rank"], 2)
-    return pd.DataFrame.from_dict(rows, orient="index")
 
-
-def to_frame(trials: Trials, bench):
+def to_frame(trials: Trials, bench: Benchmark) -> "pd.DataFrame":
     """Returns a pandas frame with a row for each trial of each run.
 
     Columns: run, trial, architecture (string), epochs, validation (the score told), seed, cost, total_cost, incumbent
@@ -57,6 +38,6 @@ def to_frame(trials: Trials, bench):
         "total_cost": np.cumsum(cost, axis=1).reshape(-1),
         "incumbent": incumbents(trials).reshape(-1),
     }
-    if bench.optimum is not None:
+    if bench.held_out.optimum is not None:
         columns["test_regret"] = regret(trials, bench).reshape(-1)
     return pd.DataFrame(columns)

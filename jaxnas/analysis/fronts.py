@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
 
 
@@ -47,41 +48,44 @@ def distance_to_front(
     return float(np.hypot(lower, larger).min(1).mean())
 
 
-def true_front(bench, size: str) -> np.ndarray:
-    """Returns the rows of the architectures on the front of mean test score and size, int64[n], small ones first.
+def true_front(bench: Benchmark, size: str) -> np.ndarray:
+    """Returns the rows of the architectures on the front of held-out score and size, int64[n], small ones first.
 
-    For the analysis only.
+    For reports only. Raises ValueError where no table holds the scores.
     """
+    if bench.table is None:
+        raise ValueError(f"Expected a benchmark with a table, whose front is known, got {bench.id} without.")
     rows = np.unique(bench.table.representatives)
-    scores, sizes = bench.test_scores(rows[:, None]), bench.sizes(size, rows[:, None])
+    scores, sizes = bench.held_out.scores(rows[:, None]), bench.sizes(size, rows[:, None])
     front = rows[on_front(scores, sizes)]
     return front[np.argsort(bench.sizes(size, front[:, None]))]
 
 
-def front_quality(trials: Trials, bench, size: str, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def front_quality(trials: Trials, bench: Benchmark, size: str, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the relative hypervolume and the IGD+ of what each run had found, both float[runs, B].
 
-    A run's front is chosen by the validation scores that it was told (at the highest fidelity reached) and valued by
-    mean test scores. The hypervolume is relative to that of the true front; its reference point is the worst test score
-    and the largest size of the benchmark.
+    A run's front is chosen by the scores that it was told (at the highest fidelity reached) and valued by held-out
+    scores. The hypervolume is relative to that of the true front; its reference point is the worst held-out score and
+    the largest size of the benchmark.
 
     Args:
-        size: `"parameters"` or `"flops"`.
+        size: one of the benchmark's `size_names`.
         points: numbers of trials [B] after which to measure.
     """
-    everything = np.arange(bench.space.num_architectures)[:, None]
-    reference = (bench.worst, float(bench.sizes(size, everything).max()))
     front = true_front(bench, size)[:, None]
-    front_scores, front_sizes = bench.test_scores(front), bench.sizes(size, front)
+    everything = np.arange(bench.space.num_architectures)[:, None]
+    reference = (bench.held_out.worst, float(bench.sizes(size, everything).max()))
+    front_scores, front_sizes = bench.held_out.scores(front), bench.sizes(size, front)
     whole = hypervolume(front_scores, front_sizes, *reference)
     told, fidelities = np.asarray(trials.observation.score), np.asarray(trials.query.fidelity)
-    test, sizes = bench.test_scores(trials.query.arch), bench.sizes(size, trials.query.arch)
+    archs = np.asarray(trials.query.arch)
+    scores, sizes = bench.held_out.scores(archs), bench.sizes(size, archs)
     volumes, distances = np.empty((2, len(told), len(points)))
     for run in range(len(told)):
         for column, point in enumerate(points):
             seen = fidelities[run, :point] == fidelities[run, :point].max()
             chosen = np.flatnonzero(seen)[on_front(told[run, :point][seen], sizes[run, :point][seen])]
-            found = test[run, chosen], sizes[run, chosen]
+            found = scores[run, chosen], sizes[run, chosen]
             volumes[run, column] = hypervolume(*found, *reference) / whole
             distances[run, column] = distance_to_front(*found, front_scores, front_sizes)
     return volumes, distances

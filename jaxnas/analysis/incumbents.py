@@ -1,7 +1,8 @@
-"""What a run had found after each trial, and how far that is from the best."""
+"""What a run had found after each trial."""
 
 import numpy as np
 
+from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
 
 NONE_YET = -1
@@ -12,7 +13,7 @@ def incumbents(trials: Trials) -> np.ndarray:
 
     The incumbent is the architecture that the run would have returned then: that of the best validation score among
     the trials of the highest fidelity reached so far, ties to the earlier. Failed trials (NaN) never hold it, and the
-    number is -1 before the first that succeeded. No test score enters.
+    number is -1 before the first that succeeded. No held-out score enters.
     """
     scores = np.asarray(trials.observation.score)
     fidelities = np.asarray(trials.query.fidelity)
@@ -31,15 +32,15 @@ def incumbents(trials: Trials) -> np.ndarray:
     return found
 
 
-def incumbent_scores(trials: Trials, bench, split: str = "test") -> np.ndarray:
+def incumbent_scores(trials: Trials, bench: Benchmark, split: str = "test") -> np.ndarray:
     """Returns the benchmark's score of the incumbent after each trial, float[runs, T].
 
-    It is the mean over seeds at the last fidelity. Before the first successful trial, and where every seed of the
-    incumbent failed by the last fidelity, it is the lowest score of the benchmark. `split` is `"test"` or
-    `"validation"`.
+    It is the held-out score (`split="test"`) or the mean of the scores that queries answer at the last fidelity
+    (`"validation"`). Before the first successful trial, and where every run of the incumbent failed, it is the lowest
+    held-out score of the benchmark, NaN where that is not known.
     """
-    scores = getattr(bench, f"{split}_scores")(np.asarray(trials.query.arch))
     best = incumbents(trials)
-    chosen = np.take_along_axis(scores, np.maximum(best, 0), axis=1)
-    lowest = getattr(bench, "worst", None)
-    return np.where((best == NONE_YET) | np.isnan(chosen), np.nan if lowest is None else lowest, chosen)
+    archs = np.take_along_axis(np.asarray(trials.query.arch), np.maximum(best, 0)[..., None], axis=1)
+    scores = bench.held_out.scores(archs) if split == "test" else bench.validation_scores(archs)
+    lowest = bench.held_out.worst
+    return np.where((best == NONE_YET) | np.isnan(scores), np.nan if lowest is None else lowest, scores)

@@ -2,8 +2,8 @@
 
 The landscape is that of architectures (not of classes) under mean validation score at the last fidelity, with the
 neighbourhood of the space, taken to be symmetric. Members of one class have equal scores, so there are plateaus: a
-plateau is a set of equal architectures that neighbours connect, and a local optimum is a plateau that no neighbour of
-any member is better than (Verel, Ochoa and Tomassini, "Local Optima Networks of NK Landscapes With Neutrality", IEEE
+plateau is a set of equal architectures that neighbours connect, and a local optimum is a plateau with no better
+neighbour (Verel, Ochoa and Tomassini, "Local Optima Networks of NK Landscapes With Neutrality", IEEE
 Transactions on Evolutionary Computation, 2011). On landscapes of architectures see Ochoa and Veerapen, "Neural
 Architecture Search: A Visual Analysis", PPSN 2022, and Tao and Bang, "Fitness Landscape Analysis of a Cell-Based Neural
 Architecture Search Space", SciTePress, 2024.
@@ -12,11 +12,14 @@ Architecture Search Space", SciTePress, 2024.
 import itertools
 import math
 
+import jax
 import numpy as np
 
 from jaxnas.analysis import reliability
-from jaxnas.benchmarks.tabular import TableBenchmark
-from jaxnas.spaces.base import cardinalities, num_combinations, radix_weights
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.tabular import TableBenchmark, classes_of
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.decisions import cardinalities, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.tables.table import Table
 
@@ -26,7 +29,7 @@ MOST_SHOWN = 20
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def landscape(source) -> dict:
+def landscape(source: Table | Benchmark) -> dict:
     """Returns the landscape of a complete table as a dictionary of JSON values, the key `landscape` of `summary.json`.
 
     An architecture of which every seed failed has the lowest score of all. Parts that a table does not allow are
@@ -34,8 +37,8 @@ def landscape(source) -> dict:
     decisions is an architecture).
 
     Args:
-        source: a `Table` of a space in the catalog, a `TableBenchmark`, or an `ObjectiveBenchmark`, whose scores are
-            less the weighted size.
+        source: a `Table` of a space in the catalog, or a benchmark with a table; scores are those of the benchmark,
+            less a weighted size where it is penalised.
 
     Keys: `num_architectures`, `num_classes`, `split`, `fidelity`; `scores`: distribution on validation and test;
     `optima`: see `summits`, the best of them with the share of architectures whose ascent ends there, and
@@ -47,32 +50,34 @@ def landscape(source) -> dict:
     and of classes, and the intraclass correlation of one seed; `fidelities`, `sizes`: rank correlations (Spearman)
     over architectures with the mean score.
 
-    Raises ValueError where the table is not complete.
+    Raises ValueError where the table is not complete, or the benchmark has none.
     """
     bench = TableBenchmark(source) if isinstance(source, Table) else source
-    table = bench.table
-    scores = {split: mean_scores(bench, split)[table.class_of] for split in ("validation", "test")}
-    final = {split: values[:, -1] for split, values in scores.items()}
+    if bench.table is None:
+        raise ValueError(f"Expected a benchmark with a table, whose landscape is known, got {bench.id} without.")
+    class_of = classes_of(bench, np.arange(bench.space.num_architectures)[:, None])
+    told = mean_scores(bench)[class_of]
+    final = {"validation": told[:, -1], "test": _mean_held_out(bench)[class_of]}
     neighbors, degrees = _neighbors(bench.space)
     noise, standard_error = _noise(bench)
     found = {
-        "num_architectures": table.num_architectures,
-        "num_classes": len(table.representatives),
+        "num_architectures": len(class_of),
+        "num_classes": len(bench.table.representatives),
         "split": "validation",
-        "fidelity": table.fidelities[-1],
+        "fidelity": bench.fidelities[-1],
         "scores": {split: _distribution(values) for split, values in final.items()},
         "optima": _optima(bench.space, final, neighbors),
         "fitness_distance": _fitness_distance(final["validation"], neighbors),
         "autocorrelation": _autocorrelation(final["validation"], neighbors, degrees),
-        "neutrality": _neutrality(table.class_of, final["validation"], neighbors, degrees, standard_error),
+        "neutrality": _neutrality(class_of, final["validation"], neighbors, degrees, standard_error),
         "noise": noise,
         "fidelities": {
-            "values": table.fidelities,
-            "spearman_with_last": [_spearman(values, final["validation"]) for values in scores["validation"].T],
+            "values": list(bench.fidelities),
+            "spearman_with_last": [_spearman(values, final["validation"]) for values in told.T],
         },
-        "sizes": _sizes(table, final["validation"]),
+        "sizes": _sizes(bench, final["validation"]),
     }
-    if num_combinations(bench.space.decisions) == table.num_architectures:
+    if num_combinations(bench.space.decisions) == len(class_of):
         found["effects"] = _effects(bench.space, final["validation"])
     return found
 
@@ -86,39 +91,37 @@ def table_correlation(first: Table, second: Table, split: str = "validation") ->
     if spaces[0]["decisions"] != spaces[1]["decisions"]:
         names = " and ".join(space["name"] for space in spaces)
         raise ValueError(f"Expected two tables of one space, got {first.id} and {second.id}, of {names}.")
-    values = [_table_means(table, split)[table.class_of, -1] for table in (first, second)]
+    values = [table.means(split)[table.class_of, -1] for table in (first, second)]
     return _spearman(*values)
 
 
-def mean_scores(bench, split: str) -> np.ndarray:
-    """Returns the mean score of each class at each fidelity, float64[G, F], over the seeds that did not fail.
+def mean_scores(bench: Benchmark) -> np.ndarray:
+    """Returns the mean score that queries answer of each class at each fidelity, float64[G, F].
 
-    Where all failed it is the lowest of the fidelity. Classes with equal counts have equal means.
+    Means are over the runs that did not fail, rounded as those that regrets rank by. Where all failed it is the lowest
+    of the fidelity.
     """
-    means = _table_means(bench.table, split) - _penalties(bench)[:, None]
+    archs = _representatives(bench)
+    means = [bench.validation_scores(archs, fidelity) for fidelity in range(len(bench.fidelities))]
+    return _lowest_where_failed(np.stack(means, axis=1), bench)
+
+
+def _mean_held_out(bench: Benchmark) -> np.ndarray:
+    """Returns the held-out score of each class, float64[G], the lowest where all runs failed."""
+    return _lowest_where_failed(bench.held_out.scores(_representatives(bench)), bench)
+
+
+def _representatives(bench: Benchmark) -> np.ndarray:
+    return np.asarray(bench.table.representatives, np.int64)[:, None]
+
+
+def _lowest_where_failed(means: np.ndarray, bench: Benchmark) -> np.ndarray:
     if np.isnan(means).all(axis=0).any():
-        raise ValueError(f"Expected trainings of {bench.table.id} that did not fail at every fidelity, got none.")
-    return np.where(np.isnan(means), np.nanmin(means, axis=0), means)
+        raise ValueError(f"Expected trainings of {bench.id} that did not fail at every fidelity, got none.")
+    return np.where(np.isnan(means), np.nanmin(means, axis=0), means).astype(np.float64)
 
 
-def _table_means(table: Table, split: str) -> np.ndarray:
-    present = table.succeeded() & ~np.isnan(getattr(table, split))
-    values = np.where(present, getattr(table, split), 0).sum(axis=1, dtype=np.float64)
-    denominator = table.columns[split].denominator
-    is_count = np.issubdtype(getattr(table, split).dtype, np.integer)
-    divisor = present.sum(axis=1) * (denominator if is_count else 1)
-    return np.divide(values, divisor, out=np.full(values.shape, np.nan), where=divisor > 0)
-
-
-def _penalties(bench) -> np.ndarray:
-    """Returns what a weighted size takes from the score of each class, float64[G]."""
-    table = bench.table
-    if isinstance(bench, TableBenchmark):
-        return np.zeros(len(table.representatives))
-    return bench.weight * getattr(table, f"num_{bench.size_name}").astype(np.float64)
-
-
-def _neighbors(space) -> tuple[np.ndarray, np.ndarray]:
+def _neighbors(space: Space) -> tuple[np.ndarray, np.ndarray]:
     """Returns the rows of each architecture's neighbours and then its own, [A, K + 1], and its number of neighbours."""
     table, degrees = neighbor_table(space)
     return np.concatenate([table, np.arange(len(table))[:, None]], axis=1), degrees
@@ -136,14 +139,27 @@ def summits(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
     """
     best = np.take_along_axis(neighbors, scores[neighbors].argmax(axis=1)[:, None], axis=1)[:, 0]
     plateaus = _plateaus(scores, neighbors)
-    _, smallest = np.unique(plateaus, return_index=True)
-    order = np.lexsort((-scores[best], plateaus))
-    way_out = best[order[np.unique(plateaus[order], return_index=True)[1]]]
-    beyond = np.where(scores[way_out] > scores[smallest], way_out, smallest)
-    ends = np.where(scores[best] > scores, best, beyond[plateaus])
+    ends = np.where(scores[best] > scores, best, _ways_out(scores, best, plateaus)[plateaus])
     while (ends[ends] != ends).any():
         ends = ends[ends]
     return ends
+
+
+def _ways_out(scores: np.ndarray, best: np.ndarray, plateaus: np.ndarray) -> np.ndarray:
+    """Returns the architecture that ascent goes to from each plateau, int[P].
+
+    It is the best neighbour of any member where that is better than the plateau, or else the member with the smallest
+    row.
+
+    Args:
+        best: the best neighbour of each architecture, or itself, int[A].
+        plateaus: the plateau of each architecture, int[A].
+    """
+    _, smallest = np.unique(plateaus, return_index=True)
+    from_best_down = np.lexsort((-scores[best], plateaus))  # plateau after plateau
+    _, first = np.unique(plateaus[from_best_down], return_index=True)
+    way_out = best[from_best_down[first]]
+    return np.where(scores[way_out] > scores[smallest], way_out, smallest)
 
 
 def _plateaus(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
@@ -216,7 +232,7 @@ def variance_shares(grid: np.ndarray) -> tuple[list[np.ndarray], dict[tuple[int,
     axes = range(grid.ndim)
     mean = grid.mean()
 
-    def mean_over_others(*kept):
+    def mean_over_others(*kept: int) -> np.ndarray:
         return grid.mean(axis=tuple(axis for axis in axes if axis not in kept))
 
     main = [mean_over_others(axis) - mean for axis in axes]
@@ -233,7 +249,7 @@ def _distribution(scores: np.ndarray) -> dict:
     return {"edges": edges.tolist(), "counts": counts.tolist(), "quantiles": quantiles}
 
 
-def _optima(space, final: dict, neighbors: np.ndarray) -> dict:
+def _optima(space: Space, final: dict[str, np.ndarray], neighbors: np.ndarray) -> dict:
     validation = final["validation"]
     ends = summits(validation, neighbors)
     without_better = (validation[neighbors] <= validation[:, None]).all(axis=1)
@@ -279,7 +295,13 @@ def _autocorrelation(scores: np.ndarray, neighbors: np.ndarray, degrees: np.ndar
     return {"lags": list(range(len(values))), "values": values, "correlation_length": length}
 
 
-def _neutrality(class_of, scores, neighbors, degrees, standard_error: float | None) -> dict:
+def _neutrality(
+    class_of: np.ndarray,
+    scores: np.ndarray,
+    neighbors: np.ndarray,
+    degrees: np.ndarray,
+    standard_error: float | None,
+) -> dict:
     pairs = _is_neighbor(neighbors, degrees)
     equal = class_of[neighbors] == class_of[:, None]
     near = None if standard_error is None else np.abs(scores[neighbors] - scores[:, None]) <= standard_error
@@ -289,16 +311,14 @@ def _neutrality(class_of, scores, neighbors, degrees, standard_error: float | No
     return {name: None if where is None else float(where[pairs].mean()) for name, where in shares.items()}
 
 
-def _effects(space, scores: np.ndarray) -> dict:
-    import jax
-
+def _effects(space: Space, scores: np.ndarray) -> dict:
     archs = np.asarray(jax.vmap(space.arch_at)(np.arange(len(scores))))
     grid = np.empty(len(scores))
     grid[archs @ radix_weights(space.decisions)] = scores
     main, pairs = variance_shares(grid.reshape(cardinalities(space.decisions)))
     variance = scores.var()
 
-    def share(effect):
+    def share(effect: np.ndarray) -> float:
         return float(np.square(effect).mean() / variance) if variance else 0.0
 
     names = [decision.name for decision in space.decisions]
@@ -324,12 +344,15 @@ def _effects(space, scores: np.ndarray) -> dict:
     }
 
 
-def _noise(bench) -> tuple[dict | None, float | None]:
+def _noise(bench: Benchmark) -> tuple[dict | None, float | None]:
     """Returns the part `noise`, and the standard error of a mean over the seeds; None with one seed."""
-    scores = bench.table.scores("validation")[:, :, -1].astype(np.float64) - _penalties(bench)[:, None]
-    scores = scores[np.isfinite(scores).all(axis=1)]
-    if scores.shape[1] < 2 or len(scores) < 2:
+    told = bench.table.protocol(bench.protocol)
+    runs = bench.table.scores(told.told)[:, :, told.fidelities[-1]].astype(np.float64)
+    complete = np.isfinite(runs).all(axis=1)
+    runs, means = runs[complete], bench.validation_scores(_representatives(bench)[complete])
+    if runs.shape[1] < 2 or len(runs) < 2:
         return None, None
+    scores = runs - runs.mean(axis=1, keepdims=True) + means[:, None]  # as the benchmark has them, less any penalty
     between, within = reliability.variance_components(scores)
     noise = {
         "seed_std": math.sqrt(within),
@@ -339,11 +362,10 @@ def _noise(bench) -> tuple[dict | None, float | None]:
     return noise, math.sqrt(within / scores.shape[1])
 
 
-def _sizes(table: Table, scores: np.ndarray) -> dict:
-    sizes = {"parameters": table.num_parameters, "flops": table.num_flops}
-    return {
-        name: None if values is None else _spearman(values[table.class_of], scores) for name, values in sizes.items()
-    }
+def _sizes(bench: Benchmark, scores: np.ndarray) -> dict:
+    rows = np.arange(bench.space.num_architectures)[:, None]
+    found = {name: _spearman(bench.sizes(name, rows), scores) for name in bench.size_names}
+    return dict.fromkeys(("parameters", "flops")) | found
 
 
 def _spearman(first: np.ndarray, second: np.ndarray) -> float | None:

@@ -1,19 +1,22 @@
-"""What a run had found after each trial, and how far that is from the best."""
+"""How far what a run had found is from the best, after each trial or for a budget."""
 
 import numpy as np
 
 from jaxnas.analysis.incumbents import incumbent_scores
+from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
 
 
-def regret(trials: Trials, bench) -> np.ndarray:
-    """Returns the regret after each trial, float[runs, T]: the benchmark's optimum less the incumbent's test score.
+def regret(trials: Trials, bench: Benchmark) -> np.ndarray:
+    """Returns the regret after each trial, float[runs, T]: the optimum less the score of the incumbent.
 
-    Both are means over seeds at the last fidelity. Raises ValueError where the benchmark has no known optimum.
+    Both are held-out scores: means over runs at the reported fidelity. Raises ValueError where the benchmark has no
+    known optimum.
     """
-    if bench.optimum is None:
-        raise ValueError(f"Expected a benchmark with a known optimum, got {type(bench).__name__} without one.")
-    return bench.optimum - incumbent_scores(trials, bench)
+    optimum = bench.held_out.optimum
+    if optimum is None:
+        raise ValueError(f"Expected a benchmark with a known optimum, got {bench.id} without one.")
+    return optimum - incumbent_scores(trials, bench)
 
 
 def at_budgets(values: np.ndarray, trials: Trials, budgets: np.ndarray) -> np.ndarray:

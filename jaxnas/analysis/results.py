@@ -1,30 +1,110 @@
-"""The results of a comparison as a dictionary (`summary.json`), as a small table, and as a long frame of every
-trial.
-"""
+"""The dictionary of `summary.json`: what runs of strategies on a benchmark show."""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxnas.analysis import fronts
+from jaxnas.analysis.best import best_cells
 from jaxnas.analysis.incumbents import incumbent_scores
-from jaxnas.analysis.pairs import not_separated_from, pairwise
+from jaxnas.analysis.landscape import landscape
+from jaxnas.analysis.pairs import pairwise
 from jaxnas.analysis.regret import at_budgets, regret
+from jaxnas.analysis.sequential import Decision, look_numbers
 from jaxnas.analysis.statistics import LEVEL, bootstrap_interval, mean_ranks, probability_best
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.penalised import Objective
 from jaxnas.simulation.trials import Trials
+from jaxnas.strategies.base import Strategy
+from jaxnas.tables.build.provenance import versions
 
 NUM_FRONTS = 24
+PROTOCOL = (
+    "Strategies saw validation scores only, and each run's architecture was selected by them. "
+    "Regret uses its test score, averaged over seeds after the last epoch, which no search saw."
+)
+"""By which split architectures were selected and reported."""
 
 
-def summarize(trials: dict[str, Trials], bench) -> dict:
+class Settings(NamedTuple):
+    """How strategies were compared. `command` is the command line that did it, empty where a script did."""
+
+    num_trials: int = 300
+    num_runs: int = 1000
+    seed: int = 0
+    prng: str = "hash"
+    objective: Objective = Objective("accuracy")
+    command: str = ""
+
+
+def result_of(
+    trials: dict[str, Trials],
+    strategies: dict[str, Strategy],
+    bench: Benchmark,
+    settings: Settings,
+    decisions: dict[tuple[str, str], Decision] | None = None,
+) -> dict[str, Any]:
+    """Returns the dictionary of `summary.json` for the trials of strategies on a benchmark.
+
+    `decisions` say what was decided of each pair where runs were added until pairs were decided; None elsewhere.
+    """
+    result = _provenance(bench, settings) | summarize(trials, bench)
+    for name, strategy in strategies.items():
+        num_runs = len(trials[name].observation.score)
+        result["strategies"][name] |= {"hyperparameters": dict(strategy.hyperparameters), "num_runs": num_runs}
+    if decisions is not None:
+        # p values that hold although runs were added until they were small
+        pairs = [pair | decisions[pair["first"], pair["second"]]._asdict() for pair in result["pairwise"]]
+        result |= {"pairwise": pairs, "sequential": {"level": LEVEL, "looks": look_numbers(settings.num_runs)}}
+    size = second_size(settings.objective)
+    if size is not None:
+        result["fronts"] = summarize_fronts(trials, bench, size)
+    elif bench.table is not None:
+        result["landscape"] = landscape(bench)
+    if bench.table is not None:
+        result["cells"] = best_cells(trials, bench)
+    return result
+
+
+def second_size(objective: Objective) -> str | None:
+    """Returns the size that is a second objective, None where there is one objective."""
+    return objective.size if objective.weight is None else None
+
+
+def _provenance(bench: Benchmark, settings: Settings) -> dict[str, Any]:
+    return {
+        "benchmark": bench.id,
+        **({} if bench.content_hash is None else {"content_hash": bench.content_hash}),
+        "space": bench.space.name,
+        "objective": settings.objective.text,
+        "metric": bench.metric._asdict(),
+        "cost_unit": bench.cost_unit,
+        "protocol": PROTOCOL,
+        "num_runs": settings.num_runs,
+        "num_trials": settings.num_trials,
+        "seed": settings.seed,
+        "prng": settings.prng,
+        "versions": versions(),
+        "command": settings.command,
+    }
+
+
+def _full_price(bench: Benchmark) -> float:
+    """Returns the price of a trial at the last fidelity, the mean over architectures."""
+    return float(bench.fidelities[-1])
+
+
+def summarize(trials: dict[str, Trials], bench: Benchmark) -> dict[str, Any]:
     """Returns the numbers of `summary.json`: budgets, and what each strategy reached.
 
     For each strategy these are regret curves with 95 % intervals, the area under them (the mean regret over trials),
     final scores, mean rank and chance to be the best; for each pair the tests of their final regrets (see `pairwise`).
-    Budgets are in the benchmark's unit of cost (epochs): the price of 1, 2, ..., T trials at the last fidelity.
-    `equal_cost` is the number of trials at the last fidelity whose price every run of the strategies paid that ask for
-    lower fidelities too; curves by cost can be compared up to there. None without such strategies.
+    Budgets are in the benchmark's unit of cost: the price of 1, 2, ..., T trials at the last fidelity. `equal_cost` is
+    the number of trials at the last fidelity whose price every run of the strategies with lower fidelities has paid;
+    curves over cost can be compared up to there. None without such strategies.
     """
     num_trials = next(iter(trials.values())).observation.score.shape[1]
-    budgets = np.arange(1, num_trials + 1) * float(bench.fidelities[-1])
+    budgets = np.arange(1, num_trials + 1) * _full_price(bench)
     regrets = {name: regret(each, bench) for name, each in trials.items()}
     final = {name: values[:, -1] for name, values in regrets.items()}
     ranks, chances = mean_ranks(regrets), probability_best(final)
@@ -43,15 +123,15 @@ def summarize(trials: dict[str, Trials], bench) -> dict:
     }
 
 
-def _equal_cost(trials: dict[str, Trials], bench) -> int | None:
-    last = len(bench.fidelities) - 1
+def _equal_cost(trials: dict[str, Trials], bench: Benchmark) -> int | None:
+    last, price = len(bench.fidelities) - 1, _full_price(bench)
     paid = [each.observation.cost.sum(1).min() for each in trials.values() if (each.query.fidelity < last).any()]
-    if not paid or min(paid) < bench.fidelities[-1]:
+    if not paid or min(paid) < price:
         return None
-    return int(min(paid) / bench.fidelities[-1])
+    return int(min(paid) / price)
 
 
-def _summarize_one(trials: Trials, regrets: np.ndarray, bench, budgets: np.ndarray) -> dict:
+def _summarize_one(trials: Trials, regrets: np.ndarray, bench: Benchmark, budgets: np.ndarray) -> dict[str, Any]:
     low, high = bootstrap_interval(regrets)
     areas = regrets.mean(1, dtype=np.float64)
     area_low, area_high = bootstrap_interval(areas[:, None])
@@ -75,7 +155,7 @@ def _summarize_one(trials: Trials, regrets: np.ndarray, bench, budgets: np.ndarr
     }
 
 
-def summarize_fronts(trials: dict[str, Trials], bench, size: str) -> dict:
+def summarize_fronts(trials: dict[str, Trials], bench: Benchmark, size: str) -> dict[str, Any]:
     """Returns the numbers of a comparison by two objectives, score and size, for `summary.json`.
 
     `points`: numbers of trials after which fronts were measured. `true`: the front of the benchmark, pairs (size, mean
@@ -97,29 +177,13 @@ def summarize_fronts(trials: dict[str, Trials], bench, size: str) -> dict:
             "distance_mean": distances.mean(0).tolist(),
             "front": _front_of_run(each, median, bench, size),
         }
-    true_pairs = np.stack([bench.sizes(size, true), bench.test_scores(true)], axis=1)
+    true_pairs = np.stack([bench.sizes(size, true), bench.held_out.scores(true)], axis=1)
     return {"size": size, "points": points.tolist(), "true": true_pairs.tolist(), "strategies": found}
 
 
-def _front_of_run(trials: Trials, run: int, bench, size: str) -> list:
+def _front_of_run(trials: Trials, run: int, bench: Benchmark, size: str) -> list[list[float]]:
     archs, scores = np.asarray(trials.query.arch)[run], np.asarray(trials.observation.score)[run]
-    sizes, test = bench.sizes(size, archs), bench.test_scores(archs)
+    sizes, test = bench.sizes(size, archs), bench.held_out.scores(archs)
     chosen = np.flatnonzero(fronts.on_front(scores, sizes))
     chosen = chosen[np.argsort(sizes[chosen])]
     return np.stack([sizes[chosen], test[chosen]], axis=1).tolist()
-
-
-def regret_text(result: dict, position: int, by: str = "") -> str:
-    """Returns the mean regret at a position of a strategy's curve, with its 95 % interval, in percent.
-
-    The curve is over trials; with `by="_by_cost"`, over budgets.
-    """
-    mean, low, high = (100 * result[f"regret_{name}{by}"][position] for name in ("mean", "ci_low", "ci_high"))
-    return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def separation_text(result: dict) -> str:
-    """Returns one line: which strategies are not separated from the best one, of the dictionary of `summary.json`."""
-    best = min(result["strategies"], key=lambda name: result["strategies"][name]["mean_rank"])
-    near = not_separated_from(best, result["pairwise"])
-    return f"Not separated from the best, {best}, at {100 * LEVEL:g} % (Holm): {', '.join(near) or 'none'}."

@@ -1,6 +1,6 @@
 """Strategies over several benchmarks: average ranks, Friedman's test and Nemenyi's critical difference."""
 
-import itertools
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from jaxnas.analysis.statistics import LEVEL
 FEWEST_BENCHMARKS = 3
 
 
-def overall(results: list[dict]) -> dict:
+def overall(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Returns how strategies rank over several benchmarks, as `summary.json` holds it, of the dictionaries of each.
 
     `mean_ranks` [B][S]: ranks of the mean final regrets on a benchmark, ties shared; `average_rank` [S]. `groups`: the
@@ -78,9 +78,9 @@ def not_separated(average_ranks: np.ndarray, difference: float) -> list[list[int
     order = np.argsort(average_ranks, kind="stable")
     ordered = np.asarray(average_ranks)[order]
     ends = np.searchsorted(ordered, ordered + difference, "left")
-    ends_before = itertools.chain([0], ends)
-    return [
-        order[start:end].tolist()
-        for start, (end, before) in enumerate(zip(ends, ends_before, strict=False))
-        if end > before and end - start > 1
-    ]
+    groups, end_before = [], 0
+    for start, end in enumerate(ends):
+        if end > end_before and end - start > 1:  # not within the group before, nor a strategy alone
+            groups.append(order[start:end].tolist())
+        end_before = end
+    return groups

@@ -1,34 +1,150 @@
-"""Benchmarks: what a search may ask (`query`), and what only the analysis reads (`test_scores`, `optimum`).
+"""What a benchmark is: what a search may ask and, held out, what only reports read."""
 
-A benchmark has `space`, `fidelities` (epochs, ascending), `query(query, key) -> Observation`, `jittable`,
-`test_scores(archs)` and `optimum`.
-"""
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-import functools
-import sys
-import warnings
-
+import jax
 import numpy as np
 
-SIZES = ("parameters", "flops")
-READERS_OF_TEST_SCORES = ("jaxnas.analysis", "jaxnas.report", "jaxnas.benchmarks")
+from jaxnas.checks import unknown_name
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query
+from jaxnas.tables.table import Table
+from jaxnas.tasks.metrics import Metric
 
 
-def warn_outside_analysis() -> None:
-    """Warns, once in a process, where the caller's caller is not a part of jaxnas that reports by test scores."""
-    if not sys._getframe(2).f_globals.get("__name__", "").startswith(READERS_OF_TEST_SCORES):
-        _warn_of_test_scores()
+@dataclass(frozen=True)
+class HeldOut:
+    """The scores that a search must not see, for reports only.
+
+    A search, or a choice of any kind, that has used them is optimistic. Choose by what queries answer; `jn.regret`,
+    `jn.summary` and `jn.to_frame` report by these.
+
+    Attributes:
+        scores: `archs [..., D] -> float[...]`, the mean held-out score at the reported fidelity; NaN where every run
+            failed. It raises ValueError where the benchmark has none.
+        optimum, worst: the best and the lowest of these scores of any architecture; None where not known.
+    """
+
+    scores: Callable[[np.ndarray], np.ndarray]
+    optimum: float | None = None
+    worst: float | None = None
 
 
-@functools.cache
-def _warn_of_test_scores() -> None:
-    warnings.warn(
-        "Test scores are there to report by: a search or a choice that has seen them promises more than it holds. "
-        "Choose by what queries answer; report by jn.regret, jn.summary or jn.to_frame, which read them for you.",
-        stacklevel=4,
-    )
+class Benchmark(Protocol):
+    """What runs, analysis and reports need of a benchmark; scores are larger-is-better throughout.
+
+    Architectures are `int32[D]`, or rows `int32[1]` of the space's enumeration where the benchmark has a table.
+    """
+
+    @property
+    def id(self) -> str:
+        """Returns what reports call the benchmark."""
+
+    @property
+    def space(self) -> Space:
+        """Returns the search space."""
+
+    @property
+    def fidelities(self) -> tuple[float, ...]:
+        """Returns the fidelities of queries as ascending numbers in ratio: epochs, or shares of the data."""
+
+    @property
+    def metric(self) -> Metric:
+        """Returns what a score measures; a score is the value, negated where a smaller value is better."""
+
+    @property
+    def cost_unit(self) -> str:
+        """Returns the unit of prices: `"epochs"`, `"seconds"`, ..."""
+
+    @property
+    def jittable(self) -> bool:
+        """Returns whether `query` can be compiled."""
+
+    @property
+    def query(self) -> Callable[[Query, jax.Array], Observation]:
+        """Returns the function `(query, key) -> Observation`.
+
+        Where it can be compiled it is a pytree that holds no held-out score, an argument of compiled programs.
+        """
+
+    @property
+    def prices(self) -> jax.Array | np.ndarray:
+        """Returns the list prices, float32[1, F], or float32[G, F] where they differ between the G classes."""
+
+    def price(self, archs: np.ndarray, fidelity: np.ndarray | int) -> np.ndarray:
+        """Returns the list prices of architectures [..., D] at fidelities [...], float32[...]."""
+
+    @property
+    def size_names(self) -> tuple[str, ...]:
+        """Returns the names of what `size` and `sizes` know of an architecture."""
+
+    def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
+        """Returns the function `arch -> float32` of an architecture's size, the same one each time."""
+
+    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+        """Returns the sizes of architectures [..., D]."""
+
+    def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+        """Returns the mean score that queries of architectures [..., D] answer at a fidelity, NaN where all failed."""
+
+    @property
+    def held_out(self) -> HeldOut:
+        """Returns the scores that only reports read."""
+
+    @property
+    def content_hash(self) -> str | None:
+        """Returns what identifies the scores; None where no table holds them."""
+
+    @property
+    def table(self) -> Table | None:
+        """Returns the table that holds the scores; None where there is none."""
+
+    @property
+    def protocol(self) -> str | None:
+        """Returns the name of the table's protocol that says what is told, reported and paid; None without a table."""
 
 
-def price_list(bench) -> np.ndarray:
-    """Returns the cost of each fidelity when nothing has been paid yet, float32[F]."""
-    return np.asarray(bench.fidelities, np.float32)
+class Outcome(NamedTuple):
+    """How a query to a benchmark in Python ended.
+
+    Attributes:
+        observation: what a strategy is told.
+        measured: the score before an objective takes a weighted size off it.
+        failure: why it failed; empty where it did not.
+    """
+
+    observation: Observation
+    measured: np.float32
+    failure: str = ""
+
+
+class HostBenchmark(Benchmark, Protocol):
+    """A benchmark that answers in Python, one query at a time: by training, or by a function of the user's."""
+
+    def answer(self, query: Query, key: jax.Array) -> Outcome:
+        """Returns how a query ended; a failure is an outcome, too."""
+
+    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+        """Returns the measured score of evaluation `number`, 0 or more, of an architecture, NaN where it failed.
+
+        It is independent of all answers.
+        """
+
+    def description(self) -> dict:
+        """Returns what answers depend on, as JSON values."""
+
+
+def checked_size_name(name: str, bench: Benchmark) -> str:
+    """Returns a name among a benchmark's `size_names`. Raises ValueError on another one, with the nearest of them."""
+    if not bench.size_names:
+        raise ValueError(f"Expected a benchmark with sizes of its architectures, got {bench.id} without.")
+    if name not in bench.size_names:
+        raise unknown_name("a size", name, bench.size_names)
+    return name
+
+
+def list_prices(fidelities: tuple[float, ...]) -> np.ndarray:
+    """Returns prices that are the fidelities themselves, the same for all architectures, float32[1, F]."""
+    return np.asarray(fidelities, np.float32)[None]

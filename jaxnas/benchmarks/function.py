@@ -1,18 +1,18 @@
-"""Benchmarks: what a search may ask (`query`), and what only the analysis reads (`test_scores`, `optimum`).
+"""Benchmarks that call a function."""
 
-A benchmark has `space`, `fidelities` (epochs, ascending), `query(query, key) -> Observation`, `jittable`,
-`test_scores(archs)` and `optimum`.
-"""
-
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.benchmarks.base import warn_outside_analysis
-from jaxnas.strategies.base import Observation
+from jaxnas.benchmarks.base import HeldOut, checked_size_name, list_prices
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query
+from jaxnas.tasks.metrics import Metric
+
+SCORE = Metric("score", "score")
 
 
 class FunctionBenchmark:
@@ -26,51 +26,104 @@ class FunctionBenchmark:
             no regret.
         optimum, worst: the best and the lowest test score, for regrets.
         host: whether `function` runs in Python, called back from compiled code.
+        sizes: JAX functions `arch int32[D] -> size` by name, for second objectives and constraints.
+        metric: what a score measures; larger must be better.
+        id: what reports call the benchmark; by default the space and the function.
     """
 
     jittable = True
     fidelities = (1,)
+    prices = list_prices(fidelities)
+    cost_unit = "evaluations"
+    content_hash = None
+    table = None
+    protocol = None
 
     def __init__(
         self,
-        space,
-        function: Callable,
+        space: Space,
+        function: Callable[..., object],
         *,
-        test_function: Callable | None = None,
+        test_function: Callable[[np.ndarray], np.ndarray] | None = None,
         optimum: float | None = None,
         worst: float | None = None,
         host: bool = False,
+        sizes: Mapping[str, Callable[[jax.Array], jax.Array]] | None = None,
+        metric: Metric = SCORE,
+        id: str | None = None,
     ):
         self.space = space
-        self.query = jax.tree_util.Partial(_function_query(function, host))
-        self.optimum = optimum
-        self.worst = worst
+        self.metric = metric
+        self.id = id or f"{space.name}-{getattr(function, '__name__', type(function).__name__)}"
         self._test_function = test_function
+        self.held_out = HeldOut(self._test_scores, optimum, worst)
+        self._function = _Called(function, host)
+        self._sizes = dict(sizes or {})
+        self.query = jax.tree_util.Partial(_Answer(self._function))
 
-    def test_scores(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the test scores of architectures [..., D], float[...].
+    def __repr__(self) -> str:
+        return f"FunctionBenchmark({self.id!r})"
 
-        For the analysis only; read elsewhere, they warn once. Raises ValueError without a test function.
+    def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
+        """Returns 1 for each architecture [..., D], float32[...]."""
+        return np.ones(np.shape(archs)[:-1], np.float32)
+
+    @property
+    def size_names(self) -> tuple[str, ...]:
+        """Returns the names of the sizes that were given."""
+        return tuple(self._sizes)
+
+    def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
+        """Returns the function of an architecture's size that was given under a name."""
+        return self._sizes[checked_size_name(name, self)]
+
+    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+        """Returns the sizes of architectures [..., D], float32[...]."""
+        return _over_distinct(_Called(self.size(name), host=False), archs)
+
+    def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+        """Returns what the function says of architectures [..., D], float32[...].
+
+        It is called again, once for each distinct architecture.
         """
-        warn_outside_analysis()
+        return _over_distinct(self._function, archs)
+
+    def _test_scores(self, archs: np.ndarray) -> np.ndarray:
         if self._test_function is None:
             raise ValueError("Expected a FunctionBenchmark with a test_function to report by, got one without.")
         return np.asarray(self._test_function(archs))
 
-    validation_scores = test_scores
 
+@dataclass(frozen=True)
+class _Called:
+    """A function of one architecture that gives float32[]; equal for equal functions, so that programs are shared."""
 
-@functools.cache
-def _function_query(function: Callable, host: bool) -> Callable:
-    def call(arch):
-        if not host:
-            return function(arch)
+    function: Callable[..., object]
+    host: bool
+
+    def __call__(self, arch: jax.Array) -> jax.Array:
+        if not self.host:
+            return jnp.asarray(self.function(arch), jnp.float32)
         result = jax.ShapeDtypeStruct((), jnp.float32)
         return jax.pure_callback(
-            lambda values: np.float32(function(np.asarray(values))), result, arch, vmap_method="sequential"
+            lambda values: np.float32(self.function(np.asarray(values))), result, arch, vmap_method="sequential"
         )
 
-    def query_function(query, key) -> Observation:
-        return Observation(jnp.asarray(call(query.arch), jnp.float32), jnp.float32(1), jnp.int32(0))
 
-    return query_function
+@dataclass(frozen=True)
+class _Answer:
+    score_of: _Called
+
+    def __call__(self, query: Query, key: jax.Array) -> Observation:
+        return Observation(self.score_of(query.arch), jnp.float32(1), jnp.int32(0))
+
+
+def _over_distinct(function: _Called, archs: np.ndarray) -> np.ndarray:
+    """Returns the values of a function at architectures [..., D], computed once for equal ones, float32[...]."""
+    archs = np.asarray(archs, np.int32)
+    distinct, position = np.unique(archs.reshape(-1, archs.shape[-1]), axis=0, return_inverse=True)
+    if function.host:
+        values = np.asarray([function.function(arch) for arch in distinct], np.float32)
+    else:
+        values = np.asarray(jax.jit(jax.vmap(function))(distinct), np.float32)
+    return values[position.reshape(-1)].reshape(archs.shape[:-1])

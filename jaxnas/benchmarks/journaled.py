@@ -1,50 +1,54 @@
-"""The journal of a search: a file from which it goes on after an interruption."""
+"""The journal of a search: a file from which it resumes after an interruption."""
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
+import jax
 import numpy as np
 
+from jaxnas.benchmarks.base import HostBenchmark, Outcome
 from jaxnas.strategies.base import Observation, Query
 from jaxnas.tables.files import replace_file
 
 JOURNAL_FILE = "journal.jsonl"
 
 
-class Outcome(NamedTuple):
-    """How a trial ended: what was observed, and why it failed, empty where it did not.
+def journaled(bench: HostBenchmark, folder: str | os.PathLike | None, description: dict) -> HostBenchmark:
+    """Returns a benchmark that remembers the answers of another one, in order, in a file of a folder.
 
-    The score is as it was measured, before an objective takes a weighted size off it.
-    """
-
-    observation: Observation
-    failure: str = ""
-
-
-class Journal:
-    """A file with a line for what the search is, and a line for each trial and for each score of a finalist.
-
-    A line is on disk when the call that appends it returns, so that killing the process loses one evaluation at most.
+    Asked again in the same order, it gives the answers in the file, and then asks the benchmark. A line is on disk when
+    the call that appends it returns, so that killing the process loses one evaluation at most.
 
     Args:
-        folder: where the file lies; it is made if need be. None: nothing is written.
-        header: what the trajectory of the search depends on, as JSON values.
+        folder: it is made where it is missing. None: the benchmark itself is returned.
+        description: what the order of queries depends on, as JSON values.
 
     Raises:
         ValueError: where the file is of another search.
     """
+    return bench if folder is None else Journaled(bench, folder, description)
 
-    def __init__(self, folder: str | os.PathLike | None, header: dict):
-        self.path, self._trials, self._fresh = None, [], {}
-        if folder is not None:
-            self._open(folder, header)
 
-    def _open(self, folder: str | os.PathLike, header: dict) -> None:
-        header = json.loads(json.dumps(header))
+class Journaled:
+    """What `journaled` returns."""
+
+    jittable = False
+
+    def __init__(self, bench: HostBenchmark, folder: str | os.PathLike, description: dict):
+        self.bench = bench
+        self.id, self.space, self.fidelities, self.metric = bench.id, bench.space, bench.fidelities, bench.metric
+        self.prices, self.cost_unit, self.size_names = bench.prices, bench.cost_unit, bench.size_names
+        self.content_hash, self.held_out = bench.content_hash, bench.held_out
+        self.table, self.protocol = bench.table, bench.protocol
+        self.price, self.size, self.sizes = bench.price, bench.size, bench.sizes
+        self.validation_scores = bench.validation_scores
         self.path = Path(folder) / JOURNAL_FILE
+        self._num_answers = 0
+        self._open({**bench.description(), **description})
+
+    def _open(self, description: dict) -> None:
+        header = json.loads(json.dumps(description))
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lines = self._read()
         if lines and lines[0] != header:
@@ -66,34 +70,46 @@ class Journal:
                 break
         return lines
 
-    def trial(self, number: int, query: Query, evaluate: Callable[[], Outcome]) -> Outcome:
-        """Returns the outcome of a trial: the one that the journal has, or else what `evaluate` returns.
+    def answer(self, query: Query, key: jax.Array) -> Outcome:
+        """Returns the next outcome of the journal, or else what the benchmark answers.
 
-        Raises ValueError where the journal's query was another one.
+        Raises ValueError where the journal has another query there.
         """
-        if number >= len(self._trials):
-            outcome = evaluate()
+        number = self._num_answers
+        if number < len(self._trials):
+            outcome = self._recalled(number, query)
+        else:
+            outcome = self.bench.answer(query, key)
             self._append(_line_of(number, query, outcome))
-            return outcome
+        self._num_answers += 1
+        return outcome
+
+    def _recalled(self, number: int, query: Query) -> Outcome:
         line = self._trials[number]
         if line["arch"] != query.arch.tolist() or line["fidelity"] != int(query.fidelity):
             asked = query.arch.tolist()
             raise ValueError(f"Expected trial {number} of {self.path} to ask {asked}, got {line['arch']}.")
-        observation = Observation(_from_json(line["score"]), np.float32(line["cost"]), np.int32(line["seed"]))
-        return Outcome(observation, line["failure"])
+        score = _from_json(line["score"])
+        return Outcome(Observation(score, np.float32(line["cost"]), np.int32(line["seed"])), score, line["failure"])
 
-    def fresh_score(self, arch: np.ndarray, number: int, evaluate: Callable[[], np.float32]) -> np.float32:
-        """Returns the score of evaluation `number` of a finalist: the journal's, or else what `evaluate` returns."""
+    def query(self, query: Query, key: jax.Array) -> Observation:
+        """Returns the observation of `answer`."""
+        return self.answer(query, key).observation
+
+    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+        """Returns the journal's score of evaluation `number`, or else the benchmark's."""
         name = (*arch.tolist(), number)
         if name in self._fresh:
             return _from_json(self._fresh[name])
-        score = evaluate()
+        score = self.bench.fresh_score(arch, number)
         self._append({"fresh": number, "arch": arch.tolist(), "score": _to_json(score)})
         return score
 
+    def description(self) -> dict:
+        """Returns what answers depend on, as JSON values."""
+        return self.bench.description()
+
     def _append(self, line: dict) -> None:
-        if self.path is None:
-            return
         with open(self.path, "a") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
@@ -101,12 +117,12 @@ class Journal:
 
 
 def _line_of(number: int, query: Query, outcome: Outcome) -> dict:
-    score, cost, seed = outcome.observation
+    _, cost, seed = outcome.observation
     return {
         "trial": number,
         "arch": query.arch.tolist(),
         "fidelity": int(query.fidelity),
-        "score": _to_json(score),
+        "score": _to_json(outcome.measured),
         "cost": float(cost),
         "seed": int(seed),
         "failure": outcome.failure,

@@ -1,99 +1,167 @@
-"""One objective of two: accuracy less a weighted size."""
+"""One objective of two: a score less a weighted size, on any benchmark."""
 
+import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.benchmarks.base import warn_outside_analysis
-from jaxnas.benchmarks.tabular import TableBenchmark, row_of
-from jaxnas.checks import checked_number
-from jaxnas.spaces.base import radix_weights
-from jaxnas.strategies.base import Observation, look_up
+from jaxnas.benchmarks.base import Benchmark, HeldOut, Outcome, checked_size_name
+from jaxnas.benchmarks.rows import row_function
+from jaxnas.checks import checked_number, unknown_name
+from jaxnas.spaces.base import has_rows
+from jaxnas.spaces.enumerated import MAX_ENUMERABLE
+from jaxnas.strategies.base import Observation, Query, look_up
+
+OBJECTIVE = re.compile(r"([^,*-]+)(?:,([^,*-]+)|-([0-9.]+(?:[eE][-+]?[0-9]+)?)\*([^,*-]+))?")
+"""`METRIC`, `METRIC,NAME` or `METRIC-WEIGHT*NAME`."""
 
 
 class Objective(NamedTuple):
-    """What a comparison is by: accuracy; with a `size` also that, as a second objective or at a `weight`."""
+    """What a comparison optimises: the metric; with a `size` also that, as a second objective or at a `weight`."""
 
     text: str
     size: str | None = None
     weight: float | None = None
 
 
-def objective_of(text: str) -> Objective:
-    """Returns the objective of `accuracy`, `accuracy,flops` or `accuracy-1e-6*flops` (or `parameters`).
-
-    Raises ValueError on any other text.
-    """
-    bare = text.replace(" ", "")
-    two = re.fullmatch(r"accuracy,(parameters|flops)", bare)
-    weighted = re.fullmatch(r"accuracy-([0-9.]+(?:e[-+]?[0-9]+)?)\*(parameters|flops)", bare)
-    if two:
-        return Objective(bare, two[1])
-    if weighted:
-        return Objective(bare, weighted[2], float(weighted[1]))
-    if bare == "accuracy":
-        return Objective(bare)
-    raise ValueError(f"Expected an objective such as accuracy, accuracy,flops or accuracy-1e-6*flops, got {text!r}.")
-
-
-class ObjectiveBenchmark:
-    """A benchmark whose score is that of another one, less a weight times the size of the architecture.
-
-    For every strategy with one objective. Test scores and the optimum are taken less the same.
+def objective_of(text: str, size_names: Sequence[str], metric_name: str = "accuracy") -> Objective:
+    """Returns the objective that a text such as `accuracy`, `accuracy,flops` or `accuracy-1e-6*flops` names.
 
     Args:
-        bench: a `TableBenchmark`.
+        text: `METRIC`, `METRIC,NAME` or `METRIC-WEIGHT*NAME`.
+        size_names: the names of sizes that the benchmark knows.
+        metric_name: the name of its metric.
+
+    Raises:
+        ValueError: on any other text, or an unknown name.
+    """
+    bare = text.replace(" ", "")
+    found = OBJECTIVE.fullmatch(bare)
+    if not found:
+        example = f"{metric_name}, {metric_name},flops or {metric_name}-1e-6*flops"
+        raise ValueError(f"Expected an objective such as {example}, got {text!r}.")
+    metric, second, weight, weighted = found.groups()
+    if metric != metric_name:
+        raise unknown_name("a metric", metric, [metric_name])
+    size = second or weighted
+    if size is not None and size not in size_names:
+        if not size_names:
+            raise ValueError(f"Expected the objective {metric_name} where sizes are not known, got {text!r}.")
+        raise unknown_name("a size", size, size_names)
+    return Objective(bare, size, None if weight is None else float(weight))
+
+
+def penalised(bench: Benchmark, weight: float, size: str = "parameters") -> "Penalised":
+    """Returns a benchmark whose scores are those of another one, less a weight times the size of the architecture.
+
+    For every strategy with one objective. Held-out scores and the optimum are less the same.
+
+    Args:
+        bench: any benchmark with sizes.
         weight: how much score a unit of size costs, 0 or more: 1e-6 takes a point of accuracy for 10,000 parameters.
-        size: `"parameters"` or `"flops"`.
+        size: one of the benchmark's `size_names`.
 
     Raises:
         ValueError: on a negative weight or an unknown size.
     """
+    return Penalised(bench, checked_number("weight", weight, at_least=0), checked_size_name(size, bench))
 
-    jittable = True
 
-    def __init__(self, bench: TableBenchmark, *, weight: float, size: str = "parameters"):
-        checked_number("weight", weight, at_least=0)
-        self.bench, self.weight, self.size_name = bench, weight, size
-        self.table, self.space, self.fidelities = bench.table, bench.space, bench.fidelities
-        everything = np.arange(bench.space.num_architectures)[:, None]
-        penalties = jnp.asarray(weight * bench.sizes(size, everything), jnp.float32)
-        weights = radix_weights(bench.space.decisions).astype(np.int32)
-        self.query = jax.tree_util.Partial(_query_less, weights, penalties, bench.query)
-        self.optimum, self.worst = (float(choose(self.test_scores(everything))) for choose in (np.nanmax, np.nanmin))
+class Penalised:
+    """What `penalised` returns."""
+
+    def __init__(self, bench: Benchmark, weight: float, size_name: str):
+        self.bench, self.weight, self.size_name = bench, weight, size_name
+        self.id, self.space, self.fidelities = bench.id, bench.space, bench.fidelities
+        self.prices, self.cost_unit, self.jittable = bench.prices, bench.cost_unit, bench.jittable
+        self.size_names, self.content_hash = bench.size_names, bench.content_hash
+        self.table, self.protocol = bench.table, bench.protocol
+        sign = "-" if bench.metric.better > 0 else "+"
+        self.metric = bench.metric._replace(name=f"{bench.metric.name}{sign}{weight:g}*{size_name}")
+        self.query = self._query()
 
     def __repr__(self) -> str:
-        return f"ObjectiveBenchmark({self.bench!r}, weight={self.weight!r}, size={self.size_name!r})"
+        return f"penalised({self.bench!r}, {self.weight!r}, {self.size_name!r})"
 
-    def size(self, name: str) -> Callable:
-        """Returns the function of an architecture's size, as `TableBenchmark.size`."""
+    def _query(self) -> Callable[[Query, jax.Array], Observation]:
+        if not self.bench.jittable:
+            return functools.partial(_answer_less, self._penalty, self.bench.query)
+        if self.table is not None:
+            penalties = jnp.asarray(self.weight * self.sizes(self.size_name, self._everything), jnp.float32)
+            penalty = jax.tree_util.Partial(_penalty_at, row_function(self.space), penalties)
+        else:
+            penalty = jax.tree_util.Partial(_weighted, jax.tree_util.Partial(self.size(self.size_name)), self.weight)
+        return jax.tree_util.Partial(_answer_less, penalty, self.bench.query)
+
+    def _penalty(self, arch: np.ndarray) -> np.float32:
+        return np.float32(self.weight * self.sizes(self.size_name, arch))
+
+    @functools.cached_property
+    def _everything(self) -> np.ndarray:
+        """Every architecture of the space, as rows [A, 1] where the benchmark has a table."""
+        rows = np.arange(self.space.num_architectures)
+        return rows[:, None] if self.table is not None else np.asarray(jax.vmap(self.space.arch_at)(rows))
+
+    def answer(self, query: Query, key: jax.Array) -> Outcome:
+        """Returns the outcome of a benchmark in Python, of which the strategy is told the score less the penalty."""
+        outcome = self.bench.answer(query, key)
+        score = outcome.observation.score - self._penalty(query.arch)
+        return outcome._replace(observation=outcome.observation._replace(score=score))
+
+    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+        """Returns the measured score of another evaluation, without the penalty."""
+        return self.bench.fresh_score(arch, number)
+
+    def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
+        """Returns the list prices of architectures [..., D] at fidelities, float32[...]."""
+        return self.bench.price(archs, fidelity)
+
+    def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
+        """Returns the function of an architecture's size."""
         return self.bench.size(name)
 
     def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
-        """Returns the sizes of architectures, as `TableBenchmark.sizes`."""
+        """Returns the sizes of architectures [..., D]."""
         return self.bench.sizes(name, archs)
 
-    def rows(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the rows of architectures, as `TableBenchmark.rows`."""
-        return self.bench.rows(archs)
+    def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+        """Returns the validation scores of architectures [..., D] less the weighted sizes, float64[...]."""
+        return self.bench.validation_scores(archs, fidelity) - self.weight * self.sizes(self.size_name, archs)
 
-    def test_scores(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the test scores of architectures [..., D] less the weighted sizes.
+    @functools.cached_property
+    def held_out(self) -> HeldOut:
+        """The held-out scores less the weighted sizes, for reports only.
 
-        For the analysis only; read elsewhere, they warn once.
+        The optimum is known where that of the benchmark is and its space can be enumerated.
         """
-        warn_outside_analysis()
-        return self.bench.test_scores(archs) - self.weight * self.bench.sizes(self.size_name, archs)
 
-    def validation_scores(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the validation scores of architectures [..., D] less the weighted sizes."""
-        return self.bench.validation_scores(archs) - self.weight * self.bench.sizes(self.size_name, archs)
+        def scores(archs: np.ndarray) -> np.ndarray:
+            return self.bench.held_out.scores(archs) - self.weight * self.sizes(self.size_name, archs)
+
+        listed = has_rows(self.space) and self.space.num_architectures <= MAX_ENUMERABLE
+        if self.bench.held_out.optimum is None or not listed:
+            return HeldOut(scores)
+        every = scores(self._everything)
+        return HeldOut(scores, float(np.nanmax(every)), float(np.nanmin(every)))
 
 
-def _query_less(weights, penalties, query_function, query, key) -> Observation:
+def _answer_less(
+    penalty: Callable[[jax.Array], jax.Array],
+    query_function: Callable[[Query, jax.Array], Observation],
+    query: Query,
+    key: jax.Array,
+) -> Observation:
     observation = query_function(query, key)
-    return observation._replace(score=observation.score - look_up(penalties, row_of(weights, query.arch)))
+    return observation._replace(score=observation.score - penalty(query.arch))
+
+
+def _penalty_at(row_of: Callable[[jax.Array], jax.Array], penalties: jax.Array, arch: jax.Array) -> jax.Array:
+    return look_up(penalties, row_of(arch))
+
+
+def _weighted(size: Callable[[jax.Array], jax.Array], weight: jax.Array, arch: jax.Array) -> jax.Array:
+    return jnp.asarray(weight, jnp.float32) * size(arch)

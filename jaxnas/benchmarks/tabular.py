@@ -1,148 +1,187 @@
-"""Benchmarks: what a search may ask (`query`), and what only the analysis reads (`test_scores`, `optimum`).
-
-A benchmark has `space`, `fidelities` (epochs, ascending), `query(query, key) -> Observation`, `jittable`,
-`test_scores(archs)` and `optimum`.
-"""
+"""Benchmarks that look scores up in a table."""
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import catalog, prng
-from jaxnas.benchmarks.base import SIZES, warn_outside_analysis
-from jaxnas.spaces.base import Decision, SearchSpace, radix_weights
-from jaxnas.strategies.base import Observation, look_up
-from jaxnas.tables.table import Table, describe_space
+from jaxnas.benchmarks.base import Benchmark, HeldOut, checked_size_name
+from jaxnas.benchmarks.rows import RowFunction, row_function, rows_of
+from jaxnas.spaces.base import SearchSpace, Space
+from jaxnas.spaces.decisions import Decision
+from jaxnas.strategies.base import Observation, Query, look_up
+from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Protocol
+from jaxnas.tables.table import Table
 
 NOISES = ("seed", "mean")
 
 
-def load(source: str | os.PathLike, *, noise: str = "seed", space=None) -> "TableBenchmark":
+def load(
+    source: str | os.PathLike,
+    *,
+    noise: str = "seed",
+    space: Space | None = None,
+    protocol: str | None = None,
+    columns: Sequence[str | os.PathLike] = (),
+) -> "TableBenchmark":
     """Returns the benchmark of a table, given by an identifier that ships with jaxnas or by a folder.
 
-    Arguments are those of `TableBenchmark`.
+    Arguments are those of `TableBenchmark`; `columns` are given as `source` is.
     """
-    return TableBenchmark(Table.read(source), noise=noise, space=space)
+    packs = tuple(Table.read(each) for each in columns)
+    return TableBenchmark(Table.read(source), noise=noise, space=space, protocol=protocol, columns=packs)
 
 
 class TableBenchmark:
     """A benchmark that looks scores up in a complete table.
 
-    `query` is a pytree, a function with the validation scores as its arrays, and holds nothing of the test split:
-    compiled programs take it as an argument, so that tables of one shape share a compilation. It takes architectures
-    of the space, or rows (int32[1]) of its enumeration.
+    `query` is a pytree, a function with the told scores and the prices as its arrays, and holds nothing of the held-out
+    scores: compiled programs take it as an argument, so that tables of one shape share a compilation. It takes
+    architectures of the space, or rows (int32[1]) of its enumeration.
 
     Args:
         table: a complete table.
-        noise: what a query answers: `"seed"`, the score of one stored seed, drawn at random, as a search that trains
-            would see it; `"mean"`, the mean over the seeds.
+        noise: what a query answers: `"seed"`, the score of one stored run, drawn at random, as a search that trains
+            would see it; `"mean"`, the mean over the runs.
         space: the search space of the table; by default the one of its name in the catalog, or else a plain
             `SearchSpace` of its decisions.
+        protocol: which of the table's protocols says what is told, what is reported and what a query costs; by default
+            the table's own default.
+        columns: column packs of the same space, whose columns are further sizes.
 
     Raises:
-        ValueError: on a partial table, another space than the table's, or an unknown noise.
+        ValueError: on a partial table, another space than the table's, or an unknown noise or protocol.
     """
 
     jittable = True
 
-    def __init__(self, table: Table, *, noise: str = "seed", space=None):
+    def __init__(
+        self,
+        table: Table,
+        *,
+        noise: str = "seed",
+        space: Space | None = None,
+        protocol: str | None = None,
+        columns: Sequence[Table] = (),
+    ):
         if noise not in NOISES:
             raise ValueError(f"Expected noise of {' or '.join(NOISES)}, got {noise!r}.")
-        if not table.trained.all():
-            done = f"{table.trained.sum():,} of {len(table.trained):,} classes"
-            raise ValueError(f"Expected a complete table, got {done} in {table.id}.")
+        for pack in columns:
+            table = table.joined(pack)
         self.table = table
         self.noise = noise
         self.space = space_of(table, space)
-        self.fidelities = tuple(table.fidelities)
-        validation = table.scores("validation")
-        if noise == "mean":
-            validation = _mean_over_seeds(validation)[:, None]
-        function = _query_table if noise == "seed" else _query_table_mean
-        weights = radix_weights(self.space.decisions).astype(np.int32)
-        prices = np.asarray(self.fidelities, np.float32)
-        self.query = jax.tree_util.Partial(
-            function, weights, jnp.asarray(table.class_of), jnp.asarray(validation), jnp.asarray(prices)
-        )
+        self.protocol = protocol or DEFAULT_PROTOCOL
+        self._protocol = table.protocol(protocol)
+        known = table.column_fidelities(self._protocol.told)
+        self.fidelities = tuple(known[position].epoch for position in self._protocol.fidelities)
+        self.metric = table.metric
+        self.cost_unit = table.cost_unit(self._protocol)
+        self.prices = jnp.asarray(_checked_prices(table, self._protocol))
+        self._size_functions: dict[str, Callable[[jax.Array], jax.Array]] = {}
+        self.query = self._query()
 
     def __repr__(self) -> str:
         return f"TableBenchmark({self.table.id!r}, noise={self.noise!r})"
 
-    def size(self, name: str) -> Callable:
-        """Returns the function `arch int32[D] -> float32` of an architecture's size, for strategies.
+    @property
+    def id(self) -> str:
+        """Returns the identifier of the table."""
+        return self.table.id
 
-        `name` is `"parameters"` or `"flops"`; FLOPs are multiply-accumulates for one image. It is the same function
-        each time. Raises ValueError on another name.
-        """
-        return _table_size(self, name)
+    @property
+    def content_hash(self) -> str | None:
+        """Returns the hash of the table's arrays; None where it was not read from files."""
+        return self.table.manifest.get("content_hash")
 
-    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
-        """Returns the sizes of architectures [..., D], int64[...]; `name` as in `size`.
+    @property
+    def size_names(self) -> tuple[str, ...]:
+        """Returns the names of the columns that hold one number of each architecture."""
+        return self.table.size_names
 
-        Raises ValueError where the table holds none.
-        """
-        if name not in SIZES:
-            raise ValueError(f"Expected a size of {' or '.join(SIZES)}, got {name!r}.")
-        sizes = getattr(self.table, f"num_{name}")
-        if sizes is None:
-            raise ValueError(f"Expected a table with {name} of its architectures, got {self.table.id} without.")
-        return sizes[self.table.class_of[self.rows(archs)]]
+    def _query(self) -> Callable[[Query, jax.Array], Observation]:
+        """Returns the query function with its arrays: indexer, classes, scores, numbers of runs, prices."""
+        arrays = row_function(self.space), jnp.asarray(self.table.class_of)
+        told = self._protocol.told
+        num_runs = self.table.num_runs(told)
+        if not num_runs.all():
+            done = f"{(num_runs > 0).sum():,} of {len(num_runs):,} classes"
+            raise ValueError(f"Expected a complete table, got {done} in {self.table.id}.")
+        if self.noise == "mean":
+            return jax.tree_util.Partial(_answer_mean, *arrays, jnp.asarray(self._told_means), self.prices)
+        scores = jnp.asarray(self._oriented(self.table.scores(told)[..., list(self._protocol.fidelities)]))
+        if (num_runs == scores.shape[1]).all():
+            return jax.tree_util.Partial(_answer_run, *arrays, scores, self.prices)
+        counts = jnp.asarray(num_runs, jnp.int32)
+        return jax.tree_util.Partial(_answer_one_of_some_runs, *arrays, scores, counts, self.prices)
+
+    def _oriented(self, values: np.ndarray) -> np.ndarray:
+        """Returns values of the metric as scores, of which larger ones are better."""
+        return values if self.metric.better > 0 else -values
+
+    @functools.cached_property
+    def _told_means(self) -> np.ndarray:
+        """The mean of each class at each fidelity of queries, float32[G, F]."""
+        return self._oriented(self.table.means(self._protocol.told)[:, list(self._protocol.fidelities)])
 
     def rows(self, archs: np.ndarray) -> np.ndarray:
         """Returns the rows of architectures [..., D], or of rows [..., 1], in the enumeration: int64[...]."""
-        archs = np.asarray(archs)
-        weights = radix_weights(self.space.decisions)
-        return archs[..., 0].astype(np.int64) if archs.shape[-1] != len(weights) else (archs * weights).sum(-1)
+        return rows_of(self.space, archs)
 
-    def test_scores(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the test scores of architectures [..., D] at the last fidelity, float32[...].
+    def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
+        """Returns the list prices of architectures [..., D] at fidelities, float32[...]."""
+        archs, prices = np.asarray(archs), np.asarray(self.prices)
+        return np.broadcast_arrays(prices[classes_of(self, archs) if len(prices) > 1 else 0, fidelity], archs[..., 0])[
+            0
+        ]
 
-        They are means over the seeds, for the analysis only; read elsewhere, they warn once.
+    def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
+        """Returns the function `arch int32[D] -> float32` of an architecture's size, for strategies.
+
+        `name` is one of `size_names`: `"parameters"`, `"flops"` (multiply-accumulates for one image), ... It is the
+        same function each time. Raises ValueError on another name.
         """
-        warn_outside_analysis()
-        return _mean_over_seeds(self.table.scores("test"))[self.table.class_of[self.rows(archs)], -1]
+        if name not in self._size_functions:
+            values = self.table.sizes(checked_size_name(name, self))[self.table.class_of].astype(np.float32)
+            self._size_functions[name] = _size_function(row_function(self.space), values)
+        return self._size_functions[name]
 
-    def validation_scores(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the validation scores of architectures [..., D] at the last fidelity, float32[...].
+    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+        """Returns the sizes of architectures [..., D], as the table stores them; `name` as in `size`."""
+        return self.table.sizes(checked_size_name(name, self))[classes_of(self, archs)]
 
-        They are means over the seeds.
-        """
-        return _mean_over_seeds(self.table.scores("validation"))[self.table.class_of[self.rows(archs)], -1]
+    def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+        """Returns the told scores of architectures [..., D] at a fidelity, float32[...], means over the runs."""
+        return self._told_means[classes_of(self, archs), fidelity]
 
-    @property
-    def optimum(self) -> float:
-        """Returns the best mean test score of any architecture at the last fidelity. For the analysis only."""
-        return float(np.nanmax(_mean_over_seeds(self.table.scores("test"))[:, -1]))
-
-    @property
-    def worst(self) -> float:
-        """Returns the lowest mean test score of any architecture at the last fidelity. For the analysis only."""
-        return float(np.nanmin(_mean_over_seeds(self.table.scores("test"))[:, -1]))
-
-
-@functools.cache
-def _table_size(bench: TableBenchmark, name: str) -> Callable:
-    values = bench.sizes(name, np.arange(bench.space.num_architectures)[:, None]).astype(np.float32)
-    weights = radix_weights(bench.space.decisions).astype(np.int32)
-    return lambda arch: look_up(jnp.asarray(values), row_of(weights, arch))
+    @functools.cached_property
+    def held_out(self) -> HeldOut:
+        """The reported scores, float32 means over the runs, for reports only."""
+        means = self._oriented(self.table.means(self._protocol.reported)[:, -1])
+        return HeldOut(lambda archs: means[classes_of(self, archs)], float(np.nanmax(means)), float(np.nanmin(means)))
 
 
-def _mean_over_seeds(scores: np.ndarray) -> np.ndarray:
-    """Returns the means of [G, S, F] over the seeds that did not fail, NaN where all failed."""
-    present = np.isfinite(scores)
-    return np.divide(
-        np.where(present, scores, 0).sum(1),
-        present.sum(1),
-        out=np.full(scores[:, 0].shape, np.nan, np.float32),
-        where=present.any(1),
-    )
+def classes_of(bench: Benchmark, archs: np.ndarray) -> np.ndarray:
+    """Returns the classes, in a benchmark's table, of architectures [..., D] or rows [..., 1], int[...]."""
+    return bench.table.class_of[rows_of(bench.space, archs)]
 
 
-def space_of(table: Table, space=None):
+def _size_function(row_of: RowFunction, values: np.ndarray) -> Callable[[jax.Array], jax.Array]:
+    return lambda arch: look_up(jnp.asarray(values), row_of(arch))
+
+
+def _checked_prices(table: Table, protocol: Protocol) -> np.ndarray:
+    prices = table.prices(protocol)
+    if not (np.isfinite(prices) & (prices >= 0)).all():
+        raise ValueError(f"Expected prices of 0 or more in the column {protocol.price} of {table.id}, got others.")
+    return prices
+
+
+def space_of(table: Table, space: Space | None = None) -> Space:
     """Returns the search space of a table: the one of its name in the catalog, or else a plain one of its decisions.
 
     A `space` given is returned itself. Raises ValueError where it has other decisions than the table's.
@@ -150,35 +189,46 @@ def space_of(table: Table, space=None):
     described = table.manifest["space"]
     if space is None and described["name"] in catalog.SPACES:
         space = catalog.space(described["name"])
-        space = space if describe_space(space) == described else None
+        space = space if space.description() == described else None
     if space is None:
         decisions = tuple(Decision(decision["name"], tuple(decision["values"])) for decision in described["decisions"])
         space = SearchSpace(described["name"], decisions)
-    if describe_space(space)["decisions"] != described["decisions"]:
+    if space.description()["decisions"] != described["decisions"]:
         raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
     return space
 
 
-def _query_table(weights, class_of, validation, prices, query, key) -> Observation:
-    seed = prng.draw_index(key, validation.shape[1])
-    return _look_up(weights, class_of, validation, prices, query, seed)._replace(seed=seed)
+def _answer_run(
+    row_of: RowFunction, class_of: jax.Array, scores: jax.Array, prices: jax.Array, query: Query, key: jax.Array
+) -> Observation:
+    number = look_up(class_of, row_of(query.arch))
+    return _answer(scores, prices, number, prng.draw_index(key, scores.shape[1]), query)
 
 
-def _query_table_mean(weights, class_of, validation, prices, query, key) -> Observation:
-    return _look_up(weights, class_of, validation, prices, query, 0)._replace(seed=jnp.int32(-1))
+def _answer_one_of_some_runs(
+    row_of: RowFunction,
+    class_of: jax.Array,
+    scores: jax.Array,
+    num_runs: jax.Array,
+    prices: jax.Array,
+    query: Query,
+    key: jax.Array,
+) -> Observation:
+    number = look_up(class_of, row_of(query.arch))
+    return _answer(scores, prices, number, prng.draw_index(key, look_up(num_runs, number)), query)
 
 
-def _look_up(weights, class_of, validation, prices, query, seed) -> Observation:
-    row = row_of(weights, query.arch)
-    _, num_seeds, num_fidelities = validation.shape
+def _answer_mean(
+    row_of: RowFunction, class_of: jax.Array, means: jax.Array, prices: jax.Array, query: Query, key: jax.Array
+) -> Observation:
+    number = look_up(class_of, row_of(query.arch))
+    return _answer(means[:, None], prices, number, jnp.int32(0), query)._replace(seed=jnp.int32(-1))
+
+
+def _answer(scores: jax.Array, prices: jax.Array, number: jax.Array, run: jax.Array, query: Query) -> Observation:
+    """Returns the stored score of a run of a class, and its list price."""
+    _, num_runs, num_fidelities = scores.shape
     fidelity = jnp.where(query.fidelity < 0, query.fidelity + num_fidelities, query.fidelity)
-    position = (look_up(class_of, row) * num_seeds + seed) * num_fidelities + fidelity
-    return Observation(look_up(validation.reshape(-1), position), look_up(prices, fidelity), jnp.int32(0))
-
-
-def row_of(weights: np.ndarray, arch: jax.Array) -> jax.Array:
-    """Returns the row of an architecture int32[D], or of a row int32[1], by the weights of its decisions, int32[]."""
-    arch = jnp.asarray(arch)
-    if arch.shape not in ((1,), weights.shape):
-        raise ValueError(f"Expected an architecture of the benchmark's space or a row, got shape {list(arch.shape)}.")
-    return arch[0] if arch.shape != weights.shape else (arch * weights).sum()
+    score = look_up(scores.reshape(-1), (number * num_runs + run) * num_fidelities + fidelity)
+    position = fidelity if len(prices) == 1 else number * num_fidelities + fidelity
+    return Observation(score, look_up(prices.reshape(-1), position), run)

@@ -1,8 +1,4 @@
-"""Benchmarks: what a search may ask (`query`), and what only the analysis reads (`test_scores`, `optimum`).
-
-A benchmark has `space`, `fidelities` (epochs, ascending), `query(query, key) -> Observation`, `jittable`,
-`test_scores(archs)` and `optimum`.
-"""
+"""Benchmarks that train."""
 
 import functools
 from collections.abc import Callable
@@ -12,101 +8,121 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng
-from jaxnas.benchmarks.base import SIZES, warn_outside_analysis
-from jaxnas.strategies.base import Observation
-from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import network_size
-from jaxnas.training.trainer import check_trainable, default_config, evaluate
+from jaxnas.benchmarks.base import HeldOut, Outcome, checked_size_name, list_prices
+from jaxnas.checks import checked_size
+from jaxnas.strategies.base import Observation, Query
+from jaxnas.training.curves import Curves
+from jaxnas.training.family import Size
+from jaxnas.training.trainer import Trainer
+
+NOT_FINITE = "The training loss was not finite."
 
 
 class TrainingBenchmark:
-    """A benchmark that really trains; its answers are those of the table that the same code would build.
+    """A benchmark that trains; its answers are those of the table that the same code would build.
 
-    The answers are the same where both are asked in the same way. A query draws a seed number below `num_seeds` as
-    `TableBenchmark` does, and trains that seed of the architecture's class; a training is kept, so that it is not run
-    twice. The whole schedule is trained whatever the fidelity.
+    A query draws a seed number below `num_seeds` as `TableBenchmark` does, and trains that seed of the architecture's
+    class; a training is kept, so that it is not run twice. The whole schedule is trained whatever the fidelity.
 
     Args:
-        space, task, config: what is trained, as in `jaxnas.evaluate`.
+        trainer: what is trained, and how.
         num_seeds: the seeds that queries draw from.
+
+    Raises:
+        ValueError: on fewer than one seed.
     """
 
     jittable = False
-    optimum = None
+    cost_unit = "epochs"
+    content_hash = None
+    table = None
+    protocol = None
 
-    def __init__(self, space, task, config: TrainConfig | None = None, *, num_seeds: int = 1):
-        config = config or default_config(space, task)
-        check_trainable(space, task, config)
-        if num_seeds < 1:
-            raise ValueError(f"Expected num_seeds of 1 or more, got {num_seeds}.")
-        self.space, self.task, self.config, self.num_seeds = space, task, config, num_seeds
-        self.fidelities = tuple(range(1, config.num_epochs + 1))
-        self._curves = {}
+    def __init__(self, trainer: Trainer, *, num_seeds: int = 1):
+        self.trainer, self.num_seeds = trainer, checked_size("num_seeds", num_seeds)
+        self.space, self.metric = trainer.space, trainer.task.metric
+        self.id = f"{trainer.space.name}-{trainer.task.name}"
+        self.fidelities = tuple(range(1, trainer.config.num_epochs + 1))
+        self.prices = list_prices(self.fidelities)
+        self.size_names = tuple(name.removeprefix("num_") for name in Size._fields)
+        self.held_out = HeldOut(functools.partial(self._means, "test"))
+        self._curves: dict[tuple[bytes, int], Curves] = {}
+        self._sizes: dict[bytes, Size] = {}
+        self._size_functions: dict[str, Callable] = {}
 
-    def curves(self, arch, seed: int):
+    def curves(self, arch: np.ndarray, seed: int) -> Curves:
         """Returns the `Curves` of one training, with axes [E] or none, training it where that has not been done."""
         arch = np.asarray(self.space.canonical(arch))
         name = (arch.tobytes(), int(seed))
         if name not in self._curves:
-            curves = evaluate(self.space, arch[None], self.task, self.config, [int(seed)])
+            curves = self.trainer.curves(arch[None], [int(seed)])
             self._curves[name] = jax.tree.map(lambda values: values[0, 0], curves)
         return self._curves[name]
 
-    def query(self, query, key) -> Observation:
-        """Returns the validation accuracy of a training at the query's fidelity.
+    def answer(self, query: Query, key: jax.Array) -> Outcome:
+        """Returns the validation score of a training at the query's fidelity, NaN where it had diverged by then."""
+        seed, fidelity = int(prng.draw_index(key, self.num_seeds)), int(query.fidelity)
+        score = np.float32(self._scores("validation", query.arch, seed)[fidelity])
+        observation = Observation(score, np.float32(self.fidelities[fidelity]), np.int32(seed))
+        return Outcome(observation, score, NOT_FINITE if np.isnan(score) else "")
 
-        It is NaN where the loss was not finite by then.
-        """
-        seed = int(prng.draw_index(key, self.num_seeds))
-        curves = self.curves(query.arch, seed)
-        fidelity = int(query.fidelity)
-        score = np.float32(curves.validation[fidelity]) / np.float32(self.task.validation.num_images)
-        score = score if np.isfinite(curves.loss[fidelity]) else np.float32(np.nan)
-        return Observation(np.float32(score), np.float32(self.fidelities[fidelity]), np.int32(seed))
+    def query(self, query: Query, key: jax.Array) -> Observation:
+        """Returns the observation of `answer`."""
+        return self.answer(query, key).observation
 
-    def size(self, name: str) -> Callable:
+    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+        """Returns the validation score of a seed that queries do not draw."""
+        return np.float32(self._scores("validation", arch, self.num_seeds + number)[-1])
+
+    def _scores(self, split: str, arch: np.ndarray, seed: int) -> np.ndarray:
+        num_examples = getattr(self.trainer.task, split).num_examples
+        return self.curves(arch, seed).scores(split, num_examples)
+
+    def description(self) -> dict:
+        """Returns what answers depend on, as JSON values."""
+        return {**self.trainer.description(), "num_seeds": self.num_seeds}
+
+    def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
+        """Returns the epochs that a training of architectures [..., D] is paid for, float32[...]."""
+        return np.broadcast_arrays(self.prices[0, fidelity], np.asarray(archs)[..., 0])[0]
+
+    def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch int32[D] -> float32` of an architecture's size, `"parameters"` or `"flops"`.
 
         Raises ValueError on another name.
         """
-        return _network_size_function(self, name)
+        if checked_size_name(name, self) not in self._size_functions:
+            result = jax.ShapeDtypeStruct((), jnp.float32)
+            self._size_functions[name] = lambda arch: jax.pure_callback(
+                lambda values: np.float32(self.sizes(name, values)), result, arch, vmap_method="sequential"
+            )
+        return self._size_functions[name]
 
-    def _mean_over_trained(self, archs: np.ndarray, split: str) -> np.ndarray:
+    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+        """Returns the sizes of architectures [..., D], int64[...]; `name` as in `size`."""
+        checked_size_name(name, self)
         archs = np.asarray(archs)
-        values = []
-        for arch in archs.reshape(-1, archs.shape[-1]):
-            arch = np.asarray(self.space.canonical(arch)).tobytes()
-            counts = [
-                getattr(self._curves[arch, seed], split)[-1]
-                for seed in range(self.num_seeds)
-                if (arch, seed) in self._curves
-            ]
-            values.append(np.mean(counts) / (getattr(self.task, split).num_images or np.nan) if counts else np.nan)
-        return np.asarray(values, np.float32).reshape(archs.shape[:-1])
+        sizes = [getattr(self._size(arch), f"num_{name}") for arch in archs.reshape(-1, archs.shape[-1])]
+        return np.asarray(sizes, np.int64).reshape(archs.shape[:-1])
 
-    def test_scores(self, archs: np.ndarray) -> np.ndarray:
-        """Returns the test scores of architectures [..., D] over the seeds trained so far, NaN where there is none.
+    def _size(self, arch: np.ndarray) -> Size:
+        name = arch.tobytes()
+        if name not in self._sizes:
+            self._sizes[name] = self.trainer.size(arch)
+        return self._sizes[name]
 
-        For the analysis only; read elsewhere, they warn once.
-        """
-        warn_outside_analysis()
-        return self._mean_over_trained(archs, "test")
-
-    def validation_scores(self, archs: np.ndarray) -> np.ndarray:
+    def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
         """Returns the validation scores of architectures [..., D] over the seeds trained so far, NaN without any."""
-        return self._mean_over_trained(archs, "validation")
+        return self._means("validation", archs, fidelity)
 
+    def _means(self, split: str, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+        """Returns the means over the seeds trained so far that did not fail, float32[...]."""
+        archs = np.asarray(archs)
+        means = [self._mean(split, arch, fidelity) for arch in archs.reshape(-1, archs.shape[-1])]
+        return np.asarray(means, np.float32).reshape(archs.shape[:-1])
 
-@functools.cache
-def _network_size_function(bench: TrainingBenchmark, name: str) -> Callable:
-    if name not in SIZES:
-        raise ValueError(f"Expected a size of {' or '.join(SIZES)}, got {name!r}.")
-    task, skeleton = bench.task, bench.config.skeleton
-
-    def on_host(arch):
-        arch = np.asarray(bench.space.canonical(arch))
-        size = network_size(bench.space, skeleton, task.image_shape, task.num_classes, arch)
-        return np.float32(getattr(size, f"num_{name}"))
-
-    result = jax.ShapeDtypeStruct((), jnp.float32)
-    return lambda arch: jax.pure_callback(on_host, result, arch, vmap_method="sequential")
+    def _mean(self, split: str, arch: np.ndarray, fidelity: int) -> float:
+        name = np.asarray(self.space.canonical(arch)).tobytes()
+        seeds = [seed for seed in range(self.num_seeds) if (name, seed) in self._curves]
+        scores = np.asarray([self._scores(split, arch, seed)[fidelity] for seed in seeds])
+        return float(np.nanmean(scores)) if np.isfinite(scores).any() else np.nan

@@ -1,9 +1,12 @@
-"""The command line: `jaxnas COMMAND ...`. Commands are in `jaxnas.cli`, which loads only when one runs."""
+"""The command line: `jaxnas COMMAND ...`. Each command has a module of this room, which loads only when it runs."""
 
 import importlib
+import shlex
 import sys
 
-from jaxnas.cli.parser import _parser
+from jaxnas.cli.parser import make_parser
+
+_MODULES = {"list": "listing"}  # a module of the name would hide Python's own list
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -11,7 +14,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     0: done; 1: a check or a run failed; 2: wrong usage or unreadable input.
     """
-    parser = _parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = make_parser()
     options = parser.parse_args(arguments)
     if options.version:
         from jaxnas import __version__
@@ -21,19 +25,18 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 2
-    commands = importlib.import_module("jaxnas.cli.commands")
-    run = getattr(commands, "list_all" if options.command == "list" else options.command)
+    options.command_line = shlex.join(["jaxnas", *arguments])
     try:
-        return run(options)
+        return importlib.import_module(f"jaxnas.cli.{_MODULES.get(options.command, options.command)}").run(options)
     except (ValueError, OSError) as error:
         return _fail(options.command, error, 2)
     except RuntimeError as error:
         return _fail(options.command, error, 1)
     except KeyboardInterrupt:
-        return _fail(options.command, "stopped; the same command goes on from here", 130)
+        return _fail(options.command, "stopped; a search or a build resumes when the same command runs again", 130)
 
 
-def _fail(command: str, error, code: int) -> int:
+def _fail(command: str, error: Exception | str, code: int) -> int:
     lines = str(error).splitlines() or [type(error).__name__]
     print(f"jaxnas {command}: {lines[0]}", file=sys.stderr)
     return code

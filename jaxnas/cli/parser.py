@@ -1,13 +1,14 @@
-"""The command line: `jaxnas COMMAND ...`. Commands are in `jaxnas.cli`, which loads only when one runs."""
+"""The options of the command line, without anything heavy, so that `jaxnas --help` is quick."""
 
 import argparse
 import re
+from typing import NoReturn
 
 
 class _Parser(argparse.ArgumentParser):
     """A parser that reports wrong usage in one line."""
 
-    def error(self, message: str):
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message[0].upper()}{message[1:]} (see {self.prog} --help)\n")
 
 
@@ -36,7 +37,8 @@ def _table_id(text: str) -> str:
     return text
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Returns the parser of `jaxnas`, with a parser for each command."""
     parser = _Parser(prog="jaxnas", description="A research benchmark suite for neural architecture search in JAX.")
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
@@ -73,7 +75,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--until-decided",
         action="store_true",
-        help="of each strategy only as many runs, --runs at most, as separate it from all others",
+        help="add runs of each strategy, up to --runs, only until it is separated from all others",
     )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--out", default="jaxnas-results", metavar="DIR", help="default jaxnas-results")
@@ -89,9 +91,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         metavar="O",
         help="accuracy (default); accuracy-1e-6*parameters or accuracy-1e-6*flops: less a weighted size",
     )
-    parser.add_argument(
-        "--epochs", type=_count, metavar="N", help="epochs of a training (default 10, of perceptrons 30)"
-    )
+    _add_epochs(parser)
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
 
@@ -104,15 +104,13 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=_count, default=1, metavar="K", help="trainings of each architecture (default 1)"
     )
-    parser.add_argument(
-        "--epochs", type=_count, metavar="N", help="epochs of a training (default 10, of perceptrons 30)"
-    )
-    parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one a core)")
+    _add_epochs(parser)
+    parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one per core)")
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"
     )
     parser.add_argument(
-        "--id", type=_table_id, metavar="ID", help="how the table is called (default SPACE-TASK-v0, a preview)"
+        "--id", type=_table_id, metavar="ID", help="the name of the table (default SPACE-TASK-v0, a preview)"
     )
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-tables/ID")
 
@@ -128,9 +126,12 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("arch", metavar="ARCH", help="a string as the space writes it, or its row number")
     parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
     parser.add_argument(
-        "--task", default="shifted-digits", metavar="T", help="whose images the network is for (default shifted-digits)"
+        "--task",
+        default="shifted-digits",
+        metavar="T",
+        help="the task of the network (default shifted-digits)",
     )
-    parser.add_argument("--out", metavar="FILE.svg", help="where to draw the cell")
+    parser.add_argument("--out", metavar="FILE.svg", help="where to draw it")
 
 
 def _add_explore(parser: argparse.ArgumentParser) -> None:
@@ -142,6 +143,12 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="what `jaxnas compare --out DIR` wrote")
 
 
+def _add_epochs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--epochs", type=_count, metavar="N", help="epochs of a training (default: that of the space's kind)"
+    )
+
+
 def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
     parser.add_argument("--task", required=True, metavar="T", help="a name, file.py:NAME, or file.npz with X, y")
@@ -150,10 +157,10 @@ def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
 _COMMANDS = {
     "list": ("list spaces, tasks, strategies and tables", _add_list),
     "compare": ("compare strategies on tables; writes a report", _add_compare),
-    "search": ("search by really training; goes on when run again", _add_search),
-    "build": ("train a whole space on a task into a table; goes on when run again", _add_build),
-    "verify": ("check a table against its hashes, and a sample of it by training it again", _add_verify),
-    "show": ("describe an architecture and draw its cell", _add_show),
+    "search": ("search by training networks; resumes when run again", _add_search),
+    "build": ("train a whole space on a task into a table; resumes when run again", _add_build),
+    "verify": ("check a table against its hashes, and a sample of it by retraining", _add_verify),
+    "show": ("describe an architecture and draw it", _add_show),
     "explore": ("write a page to explore a table with", _add_explore),
     "report": ("write the page of a comparison again", _add_report),
 }

@@ -2,35 +2,12 @@
 
 import re
 from importlib import resources
+from typing import Any
+
+from jaxnas import catalog
 
 TITLE = "jaxnas: a research benchmark suite for neural architecture search in JAX"
 AUTHOR = "The jaxnas authors"
-
-STRATEGIES = {
-    "random_search": ("li2019random",),
-    "exhaustive_search": (),
-    "local_search": ("white2021exploring",),
-    "regularized_evolution": ("real2019regularized",),
-    "genetic_algorithm": ("holland1975adaptation", "syswerda1989uniform"),
-    "simulated_annealing": ("kirkpatrick1983optimization",),
-    "cross_entropy": ("rubinstein1999cross", "deboer2005tutorial"),
-    "reinforce": ("williams1992simple", "zoph2017neural"),
-    "reward_weighted_sampling": ("holland1975adaptation", "grefenstette1986optimization"),
-    "tree_parzen_estimator": ("bergstra2011algorithms", "akiba2019optuna"),
-    "gaussian_process": ("jones1998efficient", "wan2021think"),
-    "bananas": ("white2021bananas",),
-    "predictor_guided": ("wen2020neural",),
-    "multi_objective_evolution": ("real2019regularized", "deb2002fast"),
-    "nsga2": ("deb2002fast", "lu2019nsganet"),
-    "successive_halving": ("jamieson2016nonstochastic",),
-    "hyperband": ("li2018hyperband",),
-    "asynchronous_halving": ("li2020system",),
-    "bohb": ("falkner2018bohb",),
-}
-"""The entries of `references.bib` that each strategy of the catalog is cited by; `exhaustive_search` has no paper."""
-
-SPACES = {"nb201": ("dong2020nasbench201",), "mlp": (), "mlp-small": ()}
-"""The same for each search space; those of perceptrons are jaxnas's own."""
 
 
 def references() -> dict[str, str]:
@@ -39,16 +16,16 @@ def references() -> dict[str, str]:
     return {entry[2]: entry[1] for entry in re.finditer(r"^(@\w+\{(\w+),\n.*?^\})", text, re.DOTALL | re.MULTILINE)}
 
 
-def bibtex(results: list[dict]) -> str:
+def bibtex(results: list[dict[str, Any]]) -> str:
     """Returns the BibTeX entries to cite for comparisons, of their `summary.json` dictionaries.
 
-    Strategies and spaces that are not of jaxnas's catalog have none.
+    Strategies and spaces that are not in the catalog have none; `jaxnas/report/references.bib` holds all entries.
     """
-    keys = []
+    keys: list[str] = []
     for result in results:
-        keys += SPACES.get(result.get("space"), ())
+        keys += _cited(result.get("space"), catalog.SPACES)
         for name in result["strategies"]:
-            keys += STRATEGIES.get(name, ())
+            keys += _cited(name, catalog.STRATEGIES)
     known = references()
     version = results[0].get("versions", {}).get("jaxnas")
     entries = [_misc("jaxnas", TITLE, f"Version {version}" if version else None)]
@@ -56,7 +33,11 @@ def bibtex(results: list[dict]) -> str:
     return "\n\n".join(entries + [known[key] for key in dict.fromkeys(keys)])
 
 
-def _table_entry(result: dict) -> str:
+def _cited(name: str | None, known: dict[str, str]) -> tuple[str, ...]:
+    return catalog.references(name, known) if name in known else ()
+
+
+def _table_entry(result: dict[str, Any]) -> str:
     content_hash = result.get("content_hash")
     note = f"Table of jaxnas, content hash {content_hash}" if content_hash else "Table of jaxnas"
     return _misc(result["benchmark"], f"{{{result['benchmark']}}}", note)

@@ -1,31 +1,34 @@
-"""What `jaxnas compare` runs: strategies, numbers of runs, objectives; and the dictionary of results."""
+"""Comparing strategies: `compare` runs them, and a `Comparison` says what the runs show and writes the report."""
 
-import shlex
+import functools
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
 
 from jaxnas import catalog
-from jaxnas.benchmarks.penalised import Objective
+from jaxnas.analysis.frames import to_frame
+from jaxnas.analysis.regret import regret
+from jaxnas.analysis.results import Settings, result_of, second_size
+from jaxnas.analysis.sequential import FIRST_LOOK, Decision
+from jaxnas.analysis.sequential import until_decided as decide
+from jaxnas.analysis.several import overall
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.penalised import Objective, objective_of, penalised
+from jaxnas.benchmarks.tabular import load
+from jaxnas.report.tables import summary
+from jaxnas.report.write import write_index, write_result, write_trials
 from jaxnas.simulation.run import run
 from jaxnas.simulation.trials import Trials
-from jaxnas.strategies.base import Strategy
+from jaxnas.strategies.base import Strategy, asks_for, make
 
-
-def compare(
-    strategies: dict[str, Strategy],
-    bench,
-    *,
-    num_trials: int = 300,
-    num_runs: int = 1000,
-    seed: int = 0,
-    prng: str = "hash",
-) -> dict[str, Trials]:
-    """Returns the trials of each strategy on one benchmark, by the names given. Arguments as of `run`."""
-    return {
-        name: run(strategy, bench, num_trials=num_trials, num_runs=num_runs, seed=seed, prng=prng)
-        for name, strategy in strategies.items()
-    }
-
+if TYPE_CHECKING:
+    import pandas as pd
 
 SINGLE_OBJECTIVE = (
     "random_search",
@@ -37,154 +40,225 @@ SINGLE_OBJECTIVE = (
     "reinforce",
     "reward_weighted_sampling",
 )
+"""The strategies that are compared by default: the fast ones."""
 TWO_OBJECTIVES = ("random_search", "regularized_evolution", "multi_objective_evolution", "nsga2")
-MOST_RUNS = {"gaussian_process": 300, "bananas": 100, "predictor_guided": 10, "bohb": 100, "tree_parzen_estimator": 300}
-"""Most runs of the strategies that are too slow for a thousand in seconds."""
-PROTOCOL = (
-    "Strategies were told validation scores only, and the architecture of a run was chosen by them. "
-    "It is reported by its test score, the mean over seeds after the last epoch, which no search was told."
-)
-"""By which split what was chosen and reported."""
+"""The same with a size as second objective."""
+
+Entry = str | Strategy | Callable[..., Strategy]
+"""A strategy to compare: a name (or `file.py:NAME`), a factory, or the strategy itself."""
+Entries = str | Sequence[Entry] | Mapping[str, Entry] | None
 
 
-def factories_of(text: str | None, objective: Objective) -> dict:
-    """Returns the factories of a list of names, by name; of None, the default ones for an objective; of `all`, all.
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """What `compare` returns.
 
-    `all` leaves out strategies with two objectives where there is one. Raises ValueError on unknown or equal names.
+    Attributes:
+        trials: the `Trials` of each strategy, by name.
+        strategies: the strategies that ran, by name.
+        bench: the benchmark.
+        settings: how they were compared.
+        decisions: what was decided of each pair of strategies; None unless runs were added until pairs were decided.
     """
-    from jaxnas.strategies.base import asks_for
 
-    two = objective.size is not None and objective.weight is None
-    if text == "all":
+    trials: dict[str, Trials]
+    strategies: dict[str, Strategy]
+    bench: Benchmark
+    settings: Settings
+    decisions: dict[tuple[str, str], Decision] | None = None
+
+    def __repr__(self) -> str:
+        size = f"{self.settings.num_runs} runs of {self.settings.num_trials} trials"
+        return f"Comparison({', '.join(self.trials)} on {self.bench.id}: {size})"
+
+    def summary(self) -> "pd.DataFrame":
+        """Returns a pandas frame with a row for each strategy, best first, as `jn.summary`."""
+        return summary(self.trials, self.bench)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Returns a pandas frame with a row for each trial: its strategy, then the columns of `jn.to_frame`."""
+        import pandas as pd
+
+        frames = {name: to_frame(each, self.bench) for name, each in self.trials.items()}
+        return pd.concat(frames, names=["strategy", None]).reset_index(level="strategy").reset_index(drop=True)
+
+    def result(self) -> dict[str, Any]:
+        """Returns the dictionary of `summary.json`."""
+        return dict(self._result)
+
+    def write(self, folder: str | os.PathLike) -> Path:
+        """Returns the path of report.html, after writing it and the other files to a folder.
+
+        They are summary.json, trials.npz, figures as PDF and SVG, and tables as LaTeX and CSV.
+        """
+        write_trials(folder, self.trials)
+        return write_result(folder, self._result)
+
+    @functools.cached_property
+    def _result(self) -> dict[str, Any]:
+        return result_of(self.trials, self.strategies, self.bench, self.settings, self.decisions)
+
+
+def compare(
+    strategies: Entries,
+    bench: Benchmark | str | os.PathLike,
+    *,
+    num_trials: int = 300,
+    num_runs: int = 1000,
+    most_runs: Mapping[str, int] | None = None,
+    seed: int = 0,
+    prng: str = "hash",
+    until_decided: bool = False,
+    objective: str = "accuracy",
+    command: str = "",
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Comparison:
+    """Returns the `Comparison` of strategies on one benchmark: their trials, and what they show.
+
+    Args:
+        strategies: names of the catalog or `file.py:NAME`, factories, or strategies, in a sequence or by the name that
+            reports call them; a text such as `"random_search,local_search"`; `"all"` for all in the catalog that fit
+            the objective; None for the fast ones.
+        bench: a benchmark, or the identifier or folder of a table.
+        num_trials, num_runs, seed, prng: as of `run`.
+        most_runs: the most runs of a strategy, by name. By default a factory whose module has a constant `MOST_RUNS`
+            gets no more, as those of the catalog that are too slow for a thousand runs have.
+        until_decided: whether to run each strategy only until all its pairs are decided, see `jn.until_decided`.
+        objective: as of `jaxnas compare`: `"accuracy"`, `"accuracy,flops"`, `"accuracy-1e-6*parameters"`, ...
+        command: the command line to show on the page.
+        progress: called before and after runs with the strategy, the number of runs done, and the number in all.
+
+    Raises:
+        ValueError: on unknown or equal names, an unknown objective, or numbers out of range.
+    """
+    bench = load(bench) if isinstance(bench, str | os.PathLike) else bench
+    aim = objective_of(objective, bench.size_names, bench.metric.name)
+    bench = _penalised(bench, aim)
+    entries = entries_of(strategies, aim)
+    limits = {name: _most_runs(entry, num_runs) for name, entry in entries.items()} | dict(most_runs or {})
+    limits = {name: min(num_runs, limits[name]) for name in entries}
+    made = {name: _made(entry, bench, aim) for name, entry in entries.items()}
+    settings = Settings(num_trials, num_runs, seed, prng, aim, command)
+    run_some = _runner(made, bench, settings, sum(limits.values()), progress)
+    if until_decided:
+        trials, decisions = _run_until_decided(run_some, bench, limits, num_runs)
+        return Comparison(trials, made, bench, settings, decisions)
+    return Comparison({name: run_some(name, 0, limits[name]) for name in made}, made, bench, settings)
+
+
+def write_overall(comparisons: Iterable[Comparison], folder: str | os.PathLike) -> list[dict[str, Any]]:
+    """Returns the `summary.json` of comparisons of the same strategies on several benchmarks, after writing them.
+
+    Each goes to a folder named after its benchmark, and report.html over all of them to the folder itself. An iterator
+    may run each comparison when it is asked for it, so that the trials of one are held at a time.
+    """
+    results = {}
+    for comparison in comparisons:
+        part = Path(folder) / comparison.bench.id
+        write_trials(part, comparison.trials)
+        results[part] = comparison.result()
+    ranks = overall(list(results.values()))
+    for part, result in results.items():
+        result["overall"] = ranks
+        write_result(part, result)
+    write_index(folder)
+    return list(results.values())
+
+
+def entries_of(strategies: Entries, objective: Objective) -> dict[str, Strategy | Callable[..., Strategy]]:
+    """Returns the strategies, or factories of them, to compare by an objective, by their names.
+
+    Argument as of `compare`. `"all"` leaves out strategies with two objectives where there is one. Raises ValueError
+    on unknown or equal names.
+    """
+    two = second_size(objective) is not None
+    if strategies == "all":
         every = {name: catalog.strategy(name) for name in catalog.STRATEGIES}
-        return {name: factory for name, factory in every.items() if two or not asks_for(factory, "size")}
-    names = list(TWO_OBJECTIVES if two else SINGLE_OBJECTIVE)
-    if text is not None:
-        names = [name for name in text.split(",") if name]
-    if not names:
+        return {name: each for name, each in every.items() if two or not asks_for(each, "size")}
+    if strategies is None:
+        strategies = TWO_OBJECTIVES if two else SINGLE_OBJECTIVE
+    if isinstance(strategies, str):
+        strategies = [name for name in strategies.split(",") if name]
+    if not isinstance(strategies, Mapping):
+        names = [_name_of(entry) for entry in strategies]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Expected strategies of different names, got {','.join(names)}.")
+        strategies = dict(zip(names, strategies, strict=True))
+    if not strategies:
         raise ValueError("Expected strategies, got none.")
-    factories = {name.rpartition(":")[2]: catalog.strategy(name) for name in names}
-    if len(factories) < len(names):
-        raise ValueError(f"Expected strategies of different names, got {text}.")
-    return factories
+    return {name: catalog.strategy(each) if isinstance(each, str) else each for name, each in strategies.items()}
 
 
-def bench_of(source: str, objective: Objective):
-    """Returns the benchmark of a table, its scores less the weighted size where the objective has a weight."""
-    from jaxnas.benchmarks.penalised import ObjectiveBenchmark
-    from jaxnas.benchmarks.tabular import load
+def _name_of(entry: Entry) -> str:
+    """Returns what reports call a strategy that was given without a name."""
+    if isinstance(entry, str):
+        return entry.rpartition(":")[2]
+    name = entry.name if isinstance(entry, Strategy) else getattr(entry, "__name__", None)
+    if name is None:
+        raise ValueError(f"Expected a dictionary with a name for each strategy, got {entry!r} without one.")
+    return name
 
-    bench = load(source)
+
+def _most_runs(entry: Strategy | Callable[..., Strategy], num_runs: int) -> int:
+    module = None if isinstance(entry, Strategy) else sys.modules.get(getattr(entry, "__module__", ""))
+    return getattr(module, "MOST_RUNS", num_runs)
+
+
+def _made(entry: Strategy | Callable[..., Strategy], bench: Benchmark, objective: Objective) -> Strategy:
+    return entry if isinstance(entry, Strategy) else make(entry, bench, objective.size or "parameters")
+
+
+def _penalised(bench: Benchmark, objective: Objective) -> Benchmark:
+    """Returns the benchmark with its scores less the weighted size, where the objective has a weight."""
     if objective.weight is None:
         return bench
-    return ObjectiveBenchmark(bench, weight=objective.weight, size=objective.size)
+    return penalised(bench, objective.weight, objective.size)
 
 
-def num_runs_of(name: str, num_runs: int) -> int:
-    """Returns how many runs a strategy gets where `num_runs` are asked for."""
-    return min(num_runs, MOST_RUNS.get(name, num_runs))
+def _runner(
+    strategies: dict[str, Strategy],
+    bench: Benchmark,
+    settings: Settings,
+    total: int,
+    progress: Callable[[str, int, int], None] | None,
+) -> Callable[[str, int, int], Trials]:
+    """Returns the function that runs a strategy, `(name, number of the first run, of the one after the last)`."""
+    done = 0
 
-
-def run_all(options, bench, strategies: dict, progress: Callable[[str, int], None]) -> tuple[dict, dict | None]:
-    """Returns the `Trials` of each strategy, and what was decided of each pair, None without `--until-decided`.
-
-    `progress` is called with a strategy and the number of runs just finished, with 0 before the first of them.
-    """
-    from jaxnas.simulation.run import run as run_strategy
-
-    def run(name: str, start: int, stop: int):
-        progress(name, 0)
-        found = run_strategy(
+    def run_some(name: str, start: int, stop: int) -> Trials:
+        nonlocal done
+        if progress is not None:
+            progress(name, done, total)
+        found = run(
             strategies[name],
             bench,
-            num_trials=options.trials,
+            num_trials=settings.num_trials,
             num_runs=stop - start,
             first_run=start,
-            seed=options.seed,
+            seed=settings.seed,
+            prng=settings.prng,
         )
-        progress(name, stop - start)
+        done += stop - start
+        if progress is not None:
+            progress(name, done, total)
         return found
 
-    if options.until_decided:
-        return _run_until_decided(options, bench, strategies, run)
-    return {name: run(name, 0, num_runs_of(name, options.runs)) for name in strategies}, None
+    return run_some
 
 
-def _run_until_decided(options, bench, strategies: dict, run: Callable) -> tuple[dict, dict]:
-    import jax
-    import numpy as np
-
-    from jaxnas.analysis.regret import regret
-    from jaxnas.analysis.sequential import FIRST_LOOK, until_decided
-
-    parts = {name: [] for name in strategies}
+def _run_until_decided(
+    run_some: Callable[[str, int, int], Trials], bench: Benchmark, limits: dict[str, int], num_runs: int
+) -> tuple[dict[str, Trials], dict[tuple[str, str], Decision]]:
+    parts: dict[str, list[Trials]] = {name: [] for name in limits}
 
     def more_runs(name: str, start: int, stop: int) -> np.ndarray:
-        stop = min(stop, num_runs_of(name, options.runs))
+        stop = min(stop, limits[name])
         # Parts of one size, so that each strategy is compiled once.
-        new = [run(name, first, min(first + FIRST_LOOK, stop)) for first in range(start, stop, FIRST_LOOK)]
+        new = [run_some(name, first, min(first + FIRST_LOOK, stop)) for first in range(start, stop, FIRST_LOOK)]
         parts[name] += new
         return np.concatenate([np.empty(0), *(regret(part, bench)[:, -1] for part in new)])
 
-    decisions = until_decided(more_runs, list(strategies), num_runs=options.runs)
+    decisions = decide(more_runs, list(limits), num_runs=num_runs)
     return {
         name: jax.tree.map(lambda *values: np.concatenate(values), *each) for name, each in parts.items()
     }, decisions
-
-
-def _with_decisions(pairs: list[dict], decisions: dict) -> list[dict]:
-    """Returns the pairs with p values that hold although runs were added until they were small."""
-    return [pair | decisions[pair["first"], pair["second"]]._asdict() for pair in pairs]
-
-
-def decision_texts(result: dict) -> list[str]:
-    """Returns lines that say after how many runs each pair was decided, of a dictionary of `summary.json`."""
-    level, groups = result["sequential"]["level"], {}
-    for pair in result["pairwise"]:
-        heading = (pair["p_holm"] > level, pair["num_runs"])
-        groups.setdefault(heading, []).append(f"{pair['first']} - {pair['second']}")
-    return [
-        f"{'Not separated' if open_still else 'Separated'} after {num_runs} runs: {', '.join(pairs)}."
-        for (open_still, num_runs), pairs in sorted(groups.items())
-    ]
-
-
-def result_of(
-    options, objective: Objective, bench, strategies: dict, trials: dict, decisions: dict | None = None
-) -> dict:
-    """Returns the dictionary of `summary.json`."""
-    from jaxnas.analysis.best import best_cells
-    from jaxnas.analysis.landscape import landscape
-    from jaxnas.analysis.results import summarize, summarize_fronts
-    from jaxnas.analysis.sequential import look_numbers
-    from jaxnas.analysis.statistics import LEVEL
-    from jaxnas.tables.build.provenance import versions
-
-    numbers = summarize(trials, bench)
-    for name, strategy in strategies.items():
-        numbers["strategies"][name]["hyperparameters"] = dict(strategy.hyperparameters)
-        numbers["strategies"][name]["num_runs"] = len(trials[name].observation.score)
-    result = {
-        "benchmark": bench.table.id,
-        "content_hash": bench.table.manifest["content_hash"],
-        "space": bench.space.name,
-        "objective": objective.text,
-        "protocol": PROTOCOL,
-        "num_runs": options.runs,
-        "num_trials": options.trials,
-        "seed": options.seed,
-        "prng": "hash",
-        "versions": versions(),
-        "command": shlex.join(["jaxnas", *sys.argv[1:]]),
-        **numbers,
-    }
-    if decisions is not None:
-        result["pairwise"] = _with_decisions(result["pairwise"], decisions)
-        result["sequential"] = {"level": LEVEL, "looks": look_numbers(options.runs)}
-    if objective.size is not None and objective.weight is None:
-        result["fronts"] = summarize_fronts(trials, bench, objective.size)
-    else:
-        result["landscape"] = landscape(bench)
-    if hasattr(bench.space, "graph"):
-        result["cells"] = best_cells(trials, bench)
-    return result

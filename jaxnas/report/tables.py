@@ -1,14 +1,24 @@
-"""Tables of a comparison for papers: LaTeX (package booktabs) and CSV.
+"""Tables of a comparison: a data frame, LaTeX (package booktabs) and CSV.
 
-Every function takes the dictionary of `summary.json`. CSV holds fractions as there, LaTeX percent.
+CSV holds numbers as `summary.json` does; data frames and LaTeX show them as `units` does, proportions in percent.
 """
 
 import csv
 import io
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jaxnas.analysis.pairs import not_separated_from
+from jaxnas.analysis.results import summarize
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.report import units
+from jaxnas.report.words import ranked, ranked_by_front
+from jaxnas.simulation.trials import Trials
+from jaxnas.tasks.metrics import Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -18,14 +28,34 @@ _ESCAPES = {
 }
 
 
-def headline(result: dict, points: list[int]) -> list[dict]:
-    """Returns a row for each strategy, best mean rank first: what the headline table holds, fractions.
+def summary(trials: dict[str, Trials], bench: Benchmark) -> "pd.DataFrame":
+    """Returns a pandas frame with a row for each strategy, best first; proportions are in percent.
+
+    Columns: `regret` after the last trial on test (searches saw validation only), `low` and `high`, its 95 %
+    bootstrap interval over runs; `test` and `validation`, the mean scores of the architectures found; `rank`, the mean
+    rank.
+    """
+    import pandas as pd
+
+    metric = bench.metric
+    rows = {}
+    for name, numbers in ranked(summarize(trials, bench)):
+        ends = {"regret": "regret_mean", "low": "regret_ci_low", "high": "regret_ci_high"}
+        row = {column: units.gap(numbers[key][-1], metric) for column, key in ends.items()}
+        row |= {split: units.shown(numbers[f"final_{split}_mean"], metric) for split in ("test", "validation")}
+        rows[name] = {column: round(value, 3) for column, value in row.items()}
+        rows[name]["rank"] = round(numbers["mean_rank"], 2)
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def headline(result: dict[str, Any], points: list[int]) -> list[dict[str, Any]]:
+    """Returns a row for each strategy, best mean rank first: what the headline table holds, as in `summary.json`.
 
     Keys: `strategy`, `runs`; `regret_after_<point>` for each of the numbers of trials `points`, with its 95 % interval
     `..._low` and `..._high`; `test` and its standard deviation over runs `test_std`, `validation`, `mean_rank`.
     """
     rows = []
-    for name, numbers in sorted(result["strategies"].items(), key=lambda item: item[1]["mean_rank"]):
+    for name, numbers in ranked(result):
         row = {"strategy": name, "runs": numbers.get("num_runs", result["num_runs"])}
         for point in points:
             for suffix, key in (("", "mean"), ("_low", "ci_low"), ("_high", "ci_high")):
@@ -35,52 +65,57 @@ def headline(result: dict, points: list[int]) -> list[dict]:
     return rows
 
 
-def headline_latex(result: dict, points: list[int]) -> str:
+def headline_latex(result: dict[str, Any], points: list[int]) -> str:
     """Returns the headline table as LaTeX: regrets with their 95 % intervals, test, validation, mean rank.
 
     Names are escaped. The lowest mean regret of each column is bold; where the result has tests of pairs, the last
     regrets that they do not separate from it at 5 % (Holm) are bold too.
     """
-    rows = headline(result, points)
+    rows, metric = headline(result, points), units.metric_of(result)
     bold = {point: {min(rows, key=lambda row: row[f"regret_after_{point}"])["strategy"]} for point in points}
-    bold[points[-1]] |= {*not_separated_from(*bold[points[-1]], result.get("pairwise", []))}
+    (best,) = bold[points[-1]]
+    bold[points[-1]] |= {*not_separated_from(best, result.get("pairwise", []))}
     lines = []
     for row in rows:
         cells = [latex_escaped(row["strategy"])]
-        cells += [_interval(row, f"regret_after_{point}", row["strategy"] in bold[point], 3) for point in points]
-        cells.append(rf"{100 * row['test']:.2f} $\pm$ {100 * row['test_std']:.2f}")
-        cells += [f"{100 * row['validation']:.2f}", f"{row['mean_rank']:.2f}"]
+        cells += [_regret(row, f"regret_after_{point}", row["strategy"] in bold[point], metric) for point in points]
+        spread = units.gap_text(row["test_std"], metric, 2)
+        cells.append(rf"{units.score_text(row['test'], metric)} $\pm$ {spread}")
+        cells += [units.score_text(row["validation"], metric), f"{row['mean_rank']:.2f}"]
         lines.append(cells)
-    headings = ["strategy", *(f"regret after {point}" for point in points), r"test (\%)", r"validation (\%)", "rank"]
-    note = "test regret in percentage points, with 95 % bootstrap intervals over runs"
+    splits = [latex_escaped(units.labelled(split, units.unit(metric))) for split in ("test", "validation")]
+    headings = ["strategy", *(f"regret after {point}" for point in points), *splits, "rank"]
+    in_units = f" in {units.gap_unit(metric)}" if units.gap_unit(metric) else ""
+    note = f"test regret{in_units}, with 95 % bootstrap intervals over runs"
     return _latex([_source(result), note], headings, lines)
 
 
-def front_rows(result: dict) -> list[dict]:
+def front_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Returns a row for each strategy of a comparison by two objectives, most hypervolume first.
 
     Keys: `strategy`; `hypervolume` relative to the true front's after the last trial, with its 95 % interval
     `hypervolume_low` and `hypervolume_high`; `igd_plus`.
     """
     rows = []
-    for name, numbers in result["fronts"]["strategies"].items():
+    for name, numbers in ranked_by_front(result):
         low, mean, high = (numbers[f"hypervolume_{key}"][-1] for key in ("ci_low", "mean", "ci_high"))
         volume = {"hypervolume": mean, "hypervolume_low": low, "hypervolume_high": high}
         rows.append({"strategy": name, **volume, "igd_plus": numbers["distance_mean"][-1]})
-    return sorted(rows, key=lambda row: -row["hypervolume"])
+    return rows
 
 
-def front_latex(result: dict) -> str:
+def front_latex(result: dict[str, Any]) -> str:
     """Returns the table of fronts as LaTeX: hypervolume with its 95 % interval, and IGD+."""
     lines = [
-        [latex_escaped(row["strategy"]), _interval(row, "hypervolume", number == 0, 2), f"{row['igd_plus']:.4f}"]
+        [latex_escaped(row["strategy"]), _volume(row, number == 0), f"{row['igd_plus']:.4f}"]
         for number, row in enumerate(front_rows(result))
     ]
-    note = f"test accuracy and {result['fronts']['size']}; hypervolume in percent of the true front's"
+    objectives = f"test {units.metric_of(result).name} and {result['fronts']['size']}"
+    note = f"{objectives}; hypervolume in percent of the true front's"
     return _latex([_source(result), note], ["strategy", r"hypervolume (\%)", "IGD+"], lines)
 
 
-def landscape_rows(results: list[dict]) -> list[dict]:
+def landscape_rows(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Returns a row for the landscape of each result, of numbers as they stand under its key `landscape`.
 
     Keys: `benchmark`, `architectures`, `classes`, `local_optima`, `global_basin`, `distance_correlation`,
@@ -100,7 +135,7 @@ def landscape_rows(results: list[dict]) -> list[dict]:
     return rows
 
 
-def landscape_latex(results: list[dict]) -> str:
+def landscape_latex(results: list[dict[str, Any]]) -> str:
     """Returns the table of the landscapes of results as LaTeX, those of `landscape_rows`; no value is a dash."""
     lines = [
         [latex_escaped(_text(value)) if key == "benchmark" else _text(value) for key, value in row.items()]
@@ -111,7 +146,7 @@ def landscape_latex(results: list[dict]) -> str:
     return _latex([f"landscapes of {len(results)} tables, by mean validation score"], headings, lines)
 
 
-def csv_text(rows: list[dict]) -> str:
+def csv_text(rows: list[dict[str, Any]]) -> str:
     """Returns rows of equal keys as CSV with a heading."""
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
@@ -120,7 +155,7 @@ def csv_text(rows: list[dict]) -> str:
     return text.getvalue()
 
 
-def write_tables(folder: str | os.PathLike, result: dict, points: list[int]) -> None:
+def write_tables(folder: str | os.PathLike, result: dict[str, Any], points: list[int]) -> None:
     """Writes table.tex and table.csv into a folder, and with two objectives fronts.tex and fronts.csv.
 
     `points` are the numbers of trials that regret is shown after.
@@ -137,20 +172,28 @@ def latex_escaped(text: str) -> str:
     return "".join(_ESCAPES.get(character, character) for character in text)
 
 
-def _interval(row: dict, key: str, is_bold: bool, decimals: int) -> str:
-    mean, low, high = (f"{100 * row[key + part]:.{decimals}f}" for part in ("", "_low", "_high"))
+def _regret(row: dict[str, Any], key: str, is_bold: bool, metric: Metric) -> str:
+    return _interval([units.gap_text(row[key + end], metric) for end in ("", "_low", "_high")], is_bold)
+
+
+def _volume(row: dict[str, Any], is_bold: bool) -> str:
+    return _interval([units.percent_text(row["hypervolume" + end]) for end in ("", "_low", "_high")], is_bold)
+
+
+def _interval(texts: list[str], is_bold: bool) -> str:
+    mean, low, high = texts
     mean = rf"\textbf{{{mean}}}" if is_bold else mean
     return rf"{mean} {{\scriptsize [{low}, {high}]}}"
 
 
-def _text(value) -> str:
+def _text(value: float | str | None) -> str:
     """Returns a value as a cell shows it."""
     if value is None:
         return "--"
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def _source(result: dict) -> str:
+def _source(result: dict[str, Any]) -> str:
     runs = f"{result['num_runs']} runs of {result['num_trials']} trials, seed {result['seed']}"
     return f"{result['benchmark']}, {runs}; content hash {result.get('content_hash', 'unknown')}"
 

@@ -4,18 +4,22 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxnas.report.figures import gallery
 from jaxnas.report.page import page
 from jaxnas.report.tables import write_tables
+from jaxnas.report.templates import labelled
+from jaxnas.report.words import shown_points
+from jaxnas.simulation.trials import Trials
 
 SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.html"
 INDEX_LINK = f"../{PAGE_FILE}"
 
 
-def write_trials(folder: str | os.PathLike, trials: dict) -> None:
+def write_trials(folder: str | os.PathLike, trials: dict[str, Trials]) -> None:
     """Writes trials.npz, the `Trials` of each strategy."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -26,16 +30,16 @@ def write_trials(folder: str | os.PathLike, trials: dict) -> None:
     np.savez_compressed(folder / TRIALS_FILE, **arrays)
 
 
-def write_result(folder: str | os.PathLike, result: dict) -> None:
-    """Writes summary.json, the figures and report.html."""
+def write_result(folder: str | os.PathLike, result: dict[str, Any]) -> Path:
+    """Returns the path of report.html, after writing it, summary.json, the figures and the tables."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SUMMARY_FILE).write_text(json.dumps(result, indent=1) + "\n")
-    write_page(folder)
+    return write_page(folder)
 
 
 def write_page(folder: str | os.PathLike) -> Path:
-    """Writes figures, tables and report.html from the summary.json of a folder, and returns the page's path.
+    """Returns the path of report.html, after writing it, the figures and the tables from the folder's summary.json.
 
     Raises ValueError where there is no summary.json or it is not one of ours.
     """
@@ -43,7 +47,7 @@ def write_page(folder: str | os.PathLike) -> Path:
     result = read_summary(folder)
     shown = gallery.figures_of(result)
     gallery.write_figures(folder, result, shown)
-    write_tables(folder, result, page.shown_points(result))
+    write_tables(folder, result, shown_points(result))
     images = {name: _image(folder / f"{name}.svg", each.title) for name, each in shown.items()}
     drawn = {name: {"caption": each.caption, "svg": images[name]} for name, each in shown.items()}
     file = folder / PAGE_FILE
@@ -52,7 +56,7 @@ def write_page(folder: str | os.PathLike) -> Path:
 
 
 def write_index(folder: str | os.PathLike) -> Path:
-    """Writes report.html over the last comparison on several tables in a folder, and returns its path.
+    """Returns the path of report.html over the last comparison on several tables in a folder, after writing it.
 
     Raises ValueError where there is no such comparison.
     """
@@ -64,7 +68,7 @@ def write_index(folder: str | os.PathLike) -> Path:
 
 
 def write_again(folder: str | os.PathLike) -> Path:
-    """Writes the page of a comparison again, with those of its tables where it was on several, and returns its path.
+    """Returns the path of the page of a comparison, after writing it again; with those of its tables, if several.
 
     Raises ValueError where the folder holds no comparison.
     """
@@ -87,10 +91,10 @@ def _compared_last(folder: Path) -> list[Path]:
 
 def _image(file: Path, title: str) -> str:
     svg = re.sub(r"^.*?(?=<svg)", "", file.read_text(), flags=re.DOTALL)
-    return page.labelled(svg, title, prefix=file.stem)
+    return labelled(svg, title, prefix=file.stem)
 
 
-def read_summary(folder: str | os.PathLike) -> dict:
+def read_summary(folder: str | os.PathLike) -> dict[str, Any]:
     """Returns the dictionary of the summary.json in a folder.
 
     Raises ValueError where there is none or it is not one of ours.

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from jaxnas import catalog
 from jaxnas.search.nas import NAS
+from jaxnas.spaces.base import Space
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.tasks.base import Split, Task, normalized
 from jaxnas.training.config import TrainConfig
@@ -118,7 +119,7 @@ def _validation_members(labels: np.ndarray, random: np.random.RandomState) -> np
     return chosen
 
 
-def _config_of(space, task: Task, num_epochs: int) -> TrainConfig:
+def _config_of(space: Space, task: Task, num_epochs: int) -> TrainConfig:
     default, num_samples = default_config(space, task), len(task.train.labels)
     batch_size = min(default.batch_size, max(num_samples // MIN_STEPS, MIN_BATCH), num_samples)
     return replace(default, num_epochs=num_epochs, batch_size=batch_size)

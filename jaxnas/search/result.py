@@ -1,21 +1,29 @@
-"""What a search by training, or by a function of one's own, ends with."""
+"""The result of a search."""
 
 import functools
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from jaxnas.analysis.incumbents import incumbents
 from jaxnas.benchmarks.penalised import Objective
+from jaxnas.report.units import gap_with_unit, with_unit
 from jaxnas.simulation.trials import Trials
+from jaxnas.spaces.base import Space
 from jaxnas.tasks.base import Task
+from jaxnas.tasks.metrics import Metric
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Size
-from jaxnas.training.fitted import FittedModel, fit_model
+from jaxnas.training.fitted import FittedModel
+from jaxnas.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 LEVEL = 0.95
 NUM_ATTEMPTS = 3
@@ -51,21 +59,30 @@ class SearchResult:
         scores: of the trials before the objective takes a weighted size off them, float32[T].
         failures: why a trial failed, or an empty text, [T].
         finalists: the best architecture first, then the next ones by their scores in the search.
-        network_size: the function `arch -> Size`; None where sizes are not known.
-        task, config: what was trained; None where a function of one's own gave the scores.
+        metric: what scores measure.
+        trainer: what was trained, and how, on all data; None where a function of the user's gave the scores.
         stopped: why the search ended before its last trial; empty where it did not.
     """
 
-    space: object
+    space: Space
     objective: Objective
     trials: Trials
     scores: np.ndarray
     failures: tuple[str, ...]
     finalists: tuple[Finalist, ...]
-    network_size: Callable | None
-    task: Task | None
-    config: TrainConfig | None
+    metric: Metric
+    trainer: Trainer | None
     stopped: str = ""
+
+    @property
+    def task(self) -> Task | None:
+        """Returns the task that was searched on; None for a function of the user's."""
+        return None if self.trainer is None else self.trainer.task
+
+    @property
+    def config(self) -> TrainConfig | None:
+        """Returns how networks were trained; None for a function of the user's."""
+        return None if self.trainer is None else self.trainer.config
 
     @functools.cached_property
     def best_trial(self) -> int:
@@ -95,18 +112,18 @@ class SearchResult:
     @property
     def size(self) -> Size | None:
         """Returns the size of the best architecture's network, or None where sizes are not known."""
-        return None if self.network_size is None else self.network_size(self.arch)
+        return None if self.trainer is None else self.trainer.size(self.arch)
 
     @property
     def optimism(self) -> float:
-        """Returns how much better the best architecture scored in the search than when evaluated anew.
+        """Returns how much better the best architecture scored in the search than in fresh evaluations.
 
-        A maximum over noisy scores promises too much. NaN where nothing was evaluated anew.
+        The maximum over many noisy scores is biased upwards. NaN where nothing was evaluated again.
         """
         return self.accuracy - self.finalists[0].mean if self.finalists else np.nan
 
     @functools.cached_property
-    def history(self):
+    def history(self) -> "pd.DataFrame":
         """Returns the trials as a pandas frame, one row each: score, size, cost and failure, then the decisions."""
         import pandas as pd
 
@@ -114,8 +131,8 @@ class SearchResult:
         columns = {"score": observation.score[0]}
         if self.task is not None:
             columns |= {"accuracy": self.scores, "epochs": observation.cost[0], "seed": observation.seed[0]}
-        if self.network_size is not None:
-            sizes = [self.network_size(arch) for arch in query.arch[0]]
+        if self.trainer is not None:
+            sizes = [self.trainer.size(arch) for arch in query.arch[0]]
             columns |= {"parameters": [size.num_parameters for size in sizes]}
             columns |= {"flops": [size.num_flops for size in sizes]}
         columns["failure"] = self.failures
@@ -123,10 +140,10 @@ class SearchResult:
         decisions = decisions.rename(columns={name: f"decision {name}" for name in columns})
         return pd.concat([pd.DataFrame(columns), decisions], axis=1).rename_axis("trial")
 
-    def plot(self):
+    def plot(self) -> "Figure":
         """Returns a Matplotlib figure of the scores over the trials.
 
-        Where the objective has a size, accuracy against size of all that was tried is beside it.
+        Where the objective has a size, a second panel shows score against size of all that was tried.
         """
         from jaxnas.report.figures.curves import tried
 
@@ -143,18 +160,18 @@ class SearchResult:
             with_validation: False trains on the training data alone, by default the very network that was found.
 
         Raises:
-            ValueError: where a function of one's own gave the scores, so that there is nothing to train on.
+            ValueError: where an evaluator gave the scores, so that there is nothing to train on.
             RuntimeError: where trainings diverged.
         """
         if self.task is None:
             raise ValueError("Expected a search on a task to train on, got one with an evaluator.")
-        config = self.config if num_epochs is None else replace(self.config, num_epochs=num_epochs)
         first = int(self.trials.observation.seed[0, self.best_trial])
         seeds = range(first, first + NUM_ATTEMPTS) if seed is None else [seed]
         task = self.task.without_validation() if with_validation else self.task
+        trainer = Trainer(self.space, task, self.config, num_epochs=num_epochs)
         for attempt in seeds:
             try:
-                return fit_model(self.space, self.arch, task, config, attempt)
+                return trainer.fit(self.arch, attempt)
             except FloatingPointError as error:
                 if attempt == seeds[-1]:
                     raise RuntimeError(str(error)) from error
@@ -179,10 +196,11 @@ class SearchResult:
         return lines + ([f"stopped early: {self.stopped}"] if self.stopped else [])
 
     def _text(self, score: float) -> str:
-        return f"score {score:.4g}" if self.task is None else f"validation accuracy {100 * score:.2f} %"
+        what = self.metric.name if self.task is None else f"validation {self.metric.name}"
+        return f"{what} {with_unit(score, self.metric)}"
 
     def _difference(self, value: float) -> str:
-        return f"{value:.4g}" if self.task is None else f"{100 * value:.2f} points"
+        return gap_with_unit(value, self.metric)
 
     def _noise_lines(self) -> list[str]:
         if not self.finalists:
@@ -203,7 +221,7 @@ class SearchResult:
         return [*lines, f"the runner-up, trial {rival.trial}, {_lead_text(lead, noise, self._difference)}"]
 
 
-def _without_absent(space, arch: np.ndarray) -> np.ndarray:
+def _without_absent(space: Space, arch: np.ndarray) -> np.ndarray:
     """Returns the representative of an architecture's class where it reads the same: no widths of absent layers."""
     representative = np.asarray(space.canonical(arch))
     return representative if space.decode(representative) == space.decode(arch) else arch
@@ -211,8 +229,8 @@ def _without_absent(space, arch: np.ndarray) -> np.ndarray:
 
 def _optimism_text(optimism: float, difference: str) -> str:
     if optimism <= 0:
-        return "so the search did not promise too much"
-    return f"so the search was optimistic by {difference}: a maximum over many trials is lucky, too"
+        return "so the search was not optimistic"
+    return f"the search score was optimistic by {difference}: the maximum over many noisy trials is biased upwards"
 
 
 def _lead_text(lead: float, noise: float, text: Callable) -> str:

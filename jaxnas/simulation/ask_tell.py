@@ -1,9 +1,7 @@
-"""Runs of strategies on benchmarks: compiled and batched where both allow it, in a Python loop otherwise, with the
-same trajectories.
-"""
+"""A strategy in your own loop, and what every run shares: its keys, and one step of asking."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +12,7 @@ from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Observation, Query, Strategy
 
 
-class _Keys(NamedTuple):
+class RunKeys(NamedTuple):
     """The keys of one run; each trial folds its number into them."""
 
     ask: jax.Array
@@ -22,13 +20,15 @@ class _Keys(NamedTuple):
     advance: jax.Array
 
 
-def split_run_key(key: jax.Array) -> tuple[jax.Array, _Keys]:
+def split_run_key(key: jax.Array) -> tuple[jax.Array, RunKeys]:
     """Returns the key of `init`, and the keys of one run's trials."""
     init_key, *keys = jax.random.split(key, 4)
-    return init_key, _Keys(*keys)
+    return init_key, RunKeys(*keys)
 
 
-def ask_next(strategy: Strategy, num_fidelities: int, state, t, keys: _Keys):
+def ask_next(
+    strategy: Strategy, num_fidelities: int, state: Any, t: int | jax.Array, keys: RunKeys
+) -> tuple[Any, Query]:
     """Returns the state after `advance`, and the query with its fidelity resolved."""
     state = strategy.advance(state, t, jax.random.fold_in(keys.advance, t))
     query = strategy.ask(state, t, jax.random.fold_in(keys.ask, t))
@@ -42,7 +42,7 @@ def run_key(seed: int, number: int, prng: str = "hash") -> jax.Array:
     return jax.random.fold_in(random.make_key(seed, prng), number)
 
 
-def check_arguments(strategy, **counts: int) -> None:
+def check_arguments(strategy: Strategy, **counts: int) -> None:
     """Raises ValueError where there is no Strategy, or a count is below 1."""
     if not isinstance(strategy, Strategy):
         raise ValueError(f"Expected a Strategy, such as jn.random_search(space), got {type(strategy).__name__}.")
@@ -52,17 +52,17 @@ def check_arguments(strategy, **counts: int) -> None:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _ask_compiled(strategy, num_fidelities, state, t, keys):
+def _ask_compiled(strategy: Strategy, num_fidelities: int, state: Any, t: jax.Array, keys: RunKeys):
     return ask_next(strategy, num_fidelities, state, t, keys)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _tell_compiled(strategy, state, t, query, observation):
+def _tell_compiled(strategy: Strategy, state: Any, t: jax.Array, query: Query, observation: Observation):
     return strategy.tell(state, t, query, observation)
 
 
 class AskTell:
-    """A strategy in a loop of one's own: `ask`, evaluate, `tell`, in turn.
+    """A strategy in your own loop: `ask`, evaluate, `tell`, in turn.
 
     The trajectory is that of `run` for the same key (`run_key(seed, number)`) and the same answers. It can be
     resumed by telling a new loop the answers of the old one again.
@@ -79,8 +79,8 @@ class AskTell:
         self._strategy, self._num_fidelities = strategy, num_fidelities
         init_key, self._keys = split_run_key(key)
         self._state = strategy.init(init_key, num_trials)
-        self._asked = None
-        self._history = []
+        self._asked: Query | None = None
+        self._history: list[Trials] = []
 
     @property
     def num_told(self) -> int:
@@ -122,5 +122,5 @@ class AskTell:
         return jax.tree.map(lambda *values: np.stack(values), *self._history)
 
 
-def _tell_plain(strategy, state, t, query, observation):
+def _tell_plain(strategy: Strategy, state: Any, t: int, query: Query, observation: Observation):
     return strategy.tell(state, t, query, observation)

@@ -8,11 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.benchmarks.base import price_list
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.rows import RowFunction, row_function
 from jaxnas.simulation.ask_tell import ask_next, check_arguments, run_key, split_run_key
 from jaxnas.simulation.run import check_queries, run_in_chunks
 from jaxnas.simulation.trials import Trials
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import has_rows
+from jaxnas.strategies.base import Observation, Query, Strategy
+
+QueryFunction = Callable[[Query, jax.Array], Observation]
 
 
 class AsynchronousTrials(NamedTuple):
@@ -33,10 +37,12 @@ class AsynchronousTrials(NamedTuple):
 class _Clock(NamedTuple):
     """The trials of a run in the order in which they are asked for, axis [T], and when they start and finish.
 
-    `price`: that of the fidelity. `running`: asked for and not told yet. `told`: told.
+    `training`: the row of the architecture, int32[1], or the architecture where there are no rows. `price`: the list
+    price of the query. `running`: asked for and not told yet. `told`: told.
     """
 
     trials: Trials
+    training: jax.Array
     price: jax.Array
     start: jax.Array
     finish: jax.Array
@@ -46,7 +52,7 @@ class _Clock(NamedTuple):
 
 def run_asynchronous(
     strategy: Strategy,
-    bench,
+    bench: Benchmark,
     *,
     num_workers: int,
     num_trials: int = 300,
@@ -57,7 +63,7 @@ def run_asynchronous(
     """Returns the trials of independent runs in which workers evaluate queries side by side, in order of completion.
 
     A worker that becomes free tells its result and at once asks for the next query, without those that still run. A
-    query lasts as long as it costs: the price of its fidelity less what finished trials of its run have paid for the
+    query lasts as long as it costs: its list price less what finished trials of its run have paid for the
     same architecture and seed. Of trials that finish together, that asked for first is told first. Its trials are
     those of `run` where there is one worker. A run's queries and results depend on `seed`, `prng` and its number
     alone. No time passes: answers come from the benchmark at once.
@@ -75,7 +81,8 @@ def run_asynchronous(
         raise ValueError(
             f"Expected a strategy with parallel=True, such as asynchronous_halving, got {strategy.name} without."
         )
-    arguments = (strategy, num_workers, num_trials, bench.query, price_list(bench))
+    row_of = row_function(bench.space) if has_rows(bench.space) else None
+    arguments = (strategy, num_workers, num_trials, len(bench.fidelities), bench.query, row_of)
     if strategy.jittable and bench.jittable:
         clock = run_in_chunks(functools.partial(_simulate, *arguments), range(num_runs), seed, prng)
     else:
@@ -85,35 +92,52 @@ def run_asynchronous(
     return _in_order_of_completion(clock)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _simulate(strategy, num_workers, num_trials, query_function: Callable, prices, keys) -> _Clock:
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _simulate(
+    strategy: Strategy,
+    num_workers: int,
+    num_trials: int,
+    num_fidelities: int,
+    query_function: QueryFunction,
+    row_of: RowFunction | None,
+    keys: jax.Array,
+) -> _Clock:
     def run_one(key):
-        return _run_one(_scan, strategy, num_workers, num_trials, query_function, prices, key)
+        return _run_one(_scan, strategy, num_workers, num_trials, num_fidelities, query_function, row_of, key)
 
     return jax.vmap(run_one)(keys) if strategy.batched else jax.lax.map(run_one, keys)
 
 
-def _scan(step: Callable, carry, numbers: range):
+def _scan(step: Callable[..., tuple], carry: tuple, numbers: range) -> tuple:
     return jax.lax.scan(lambda carry, t: (step(*carry, t), None), carry, jnp.asarray(numbers, jnp.int32))[0]
 
 
-def _for_loop(step: Callable, carry, numbers: range):
+def _for_loop(step: Callable[..., tuple], carry: tuple, numbers: range) -> tuple:
     for t in numbers:
         carry = step(*carry, t)
     return carry
 
 
-def _run_one(loop: Callable, strategy, num_workers, num_trials, query_function, prices, key) -> _Clock:
+def _run_one(
+    loop: Callable[..., tuple],
+    strategy: Strategy,
+    num_workers: int,
+    num_trials: int,
+    num_fidelities: int,
+    query_function: QueryFunction,
+    row_of: RowFunction | None,
+    key: jax.Array,
+) -> _Clock:
     init_key, keys = split_run_key(key)
-    prices = jnp.asarray(prices)
 
     def begin(state, clock, t, now=0.0):
-        state, query = ask_next(strategy, len(prices), state, t, keys)
+        state, query = ask_next(strategy, num_fidelities, state, t, keys)
         answer = query_function(query, jax.random.fold_in(keys.query, t))
-        price = prices[query.fidelity]
-        clock = _no_trials(Trials(query, answer), num_trials) if clock is None else clock
-        cost = jnp.maximum(price - _paid_before(clock, query, answer.seed), 0)
-        row = _Clock(Trials(query, answer._replace(cost=cost)), price, now, now + cost, True, False)
+        price = jnp.asarray(answer.cost)
+        training = query.arch if row_of is None else row_of(query.arch)[None]
+        clock = _no_trials(Trials(query, answer), training, num_trials) if clock is None else clock
+        cost = jnp.maximum(price - _paid_before(clock, training, answer.seed), 0)
+        row = _Clock(Trials(query, answer._replace(cost=cost)), training, price, now, now + cost, True, False)
         return state, jax.tree.map(lambda values, value: values.at[t].set(value), clock, row)
 
     def tell_and_begin(state, clock, t):
@@ -128,16 +152,18 @@ def _run_one(loop: Callable, strategy, num_workers, num_trials, query_function, 
     return loop(tell_and_begin, carry, range(num_workers, num_trials))[1]
 
 
-def _no_trials(one: Trials, num_trials: int) -> _Clock:
+def _no_trials(one: Trials, training: jax.Array, num_trials: int) -> _Clock:
     """Returns the clock before the first trial, with room for trials like one."""
-    trials = jax.tree.map(lambda value: jnp.zeros((num_trials, *jnp.shape(value)), jnp.asarray(value).dtype), one)
+    trials, trainings = jax.tree.map(
+        lambda value: jnp.zeros((num_trials, *jnp.shape(value)), jnp.asarray(value).dtype), (one, training)
+    )
     times, neither = jnp.zeros(num_trials), jnp.zeros(num_trials, bool)
-    return _Clock(trials, times, times, times, neither, neither)
+    return _Clock(trials, trainings, times, times, times, neither, neither)
 
 
-def _paid_before(clock: _Clock, query: Query, seed) -> jax.Array:
-    """Returns what trials that were told have paid for the query's architecture and seed, float32[]."""
-    same = (clock.trials.query.arch == query.arch).all(-1) & (clock.trials.observation.seed == seed)
+def _paid_before(clock: _Clock, training: jax.Array, seed: jax.Array) -> jax.Array:
+    """Returns what trials that were told have paid for an architecture and a seed, float32[]."""
+    same = (clock.training == training).all(-1) & (clock.trials.observation.seed == seed)
     return jnp.where(same & clock.told, clock.price, 0).max()
 
 

@@ -4,51 +4,62 @@ same trajectories.
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng as random
-from jaxnas.benchmarks.base import price_list
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.rows import rows_of
 from jaxnas.simulation.ask_tell import AskTell, ask_next, check_arguments, run_key, split_run_key
 from jaxnas.simulation.trials import Trials, paid_costs
-from jaxnas.spaces.base import cardinalities
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import Space, has_rows
+from jaxnas.spaces.decisions import cardinalities
+from jaxnas.strategies.base import Observation, Query, Strategy
 
 MAX_RUNS_AT_ONCE = 1000
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _simulate(
-    strategy: Strategy, num_trials: int, query_function: Callable, prices: jax.Array, keys: jax.Array
+    strategy: Strategy,
+    num_trials: int,
+    query_function: Callable[[Query, jax.Array], Observation],
+    prices: jax.Array,
+    keys: jax.Array,
 ) -> Trials:
+    by_fidelity = len(prices) == 1  # costs then follow from the fidelity: one array less to write in the loop
+
     def run_one(key):
         init_key, run_keys = split_run_key(key)
 
         def step(state, t):
-            state, query = ask_next(strategy, len(prices), state, t, run_keys)
+            state, query = ask_next(strategy, prices.shape[-1], state, t, run_keys)
             observation = query_function(query, jax.random.fold_in(run_keys.query, t))
-            told = observation._replace(cost=None)  # follows from the fidelity; one array less to write in the loop
+            told = observation._replace(cost=None) if by_fidelity else observation
             return strategy.tell(state, t, query, observation), Trials(query, told)
 
         return jax.lax.scan(step, strategy.init(init_key, num_trials), jnp.arange(num_trials))[1]
 
     trials = jax.vmap(run_one)(keys) if strategy.batched else jax.lax.map(run_one, keys)
-    return trials._replace(observation=trials.observation._replace(cost=prices[trials.query.fidelity]))
+    if not by_fidelity:
+        return trials
+    return trials._replace(observation=trials.observation._replace(cost=prices[0, trials.query.fidelity]))
 
 
-def simulate(strategy: Strategy, bench, num_trials: int, keys: jax.Array) -> Trials:
+def simulate(strategy: Strategy, bench: Benchmark, num_trials: int, keys: jax.Array) -> Trials:
     """Returns the trials of one run for each key, compiled as one program, with the list prices as costs.
 
     The building block of `run`. The strategy and the benchmark must be jittable.
     """
-    return _simulate(strategy, num_trials, bench.query, price_list(bench), keys)
+    return _simulate(strategy, num_trials, bench.query, bench.prices, keys)
 
 
 def run(
     strategy: Strategy,
-    bench,
+    bench: Benchmark,
     *,
     num_trials: int = 300,
     num_runs: int = 1000,
@@ -79,27 +90,38 @@ def run(
         runs = [_run_loop(strategy, bench, num_trials, run_key(seed, number, prng), progress) for number in numbers]
         trials = jax.tree.map(lambda *values: np.stack(values), *runs)
     check_queries(trials.query, strategy, bench)
-    return trials._replace(observation=trials.observation._replace(cost=paid_costs(trials, price_list(bench))))
+    rows = rows_of(bench.space, trials.query.arch) if has_rows(bench.space) else None
+    cost = paid_costs(trials, trials.observation.cost, rows)
+    return trials._replace(observation=trials.observation._replace(cost=cost))
 
 
-def check_queries(query: Query, strategy: Strategy, bench) -> None:
-    """Raises ValueError where queries [runs, T] were of no architectures, or rows, of the benchmark's space, or of no
-    fidelities of it; compiled code does not check.
+def check_queries(query: Query, strategy: Strategy, bench: Benchmark) -> None:
+    """Raises ValueError where queries [runs, T] were of other architectures, or rows, than those of the benchmark's
+    space, or of other fidelities; compiled code does not check.
     """
-    archs, space, num_fidelities = query.arch, bench.space, len(bench.fidelities)
+    archs, space, num_fidelities = np.asarray(query.arch), bench.space, len(bench.fidelities)
+    fidelity = np.asarray(query.fidelity)
     sizes = cardinalities(space.decisions)
-    sizes = sizes if archs.shape[-1] == len(sizes) else np.asarray([space.num_architectures])
+    are_rows = archs.shape[-1] != len(sizes)
+    sizes = np.asarray([space.num_architectures]) if are_rows else sizes
     if (archs < 0).any() or (archs >= sizes).any():
         raise ValueError(
             f"Expected architectures of {space.name}, got others from {strategy.name}: made for another space?"
         )
-    if (query.fidelity < 0).any() or (query.fidelity >= num_fidelities).any():
+    if not are_rows and not _are_valid(space, archs):
+        raise ValueError(f"Expected valid architectures of {space.name}, got others from {strategy.name}.")
+    if (fidelity < 0).any() or (fidelity >= num_fidelities).any():
         raise ValueError(
             f"Expected one of {num_fidelities} fidelities, got another from {strategy.name}: made for others?"
         )
 
 
-def run_in_chunks(simulate_keys: Callable, numbers: range, seed: int, prng: str):
+def _are_valid(space: Space, archs: np.ndarray) -> bool:
+    """Returns whether the space allows these combinations [runs, T, D] of its decisions."""
+    return not space.constrained or bool(jax.jit(jax.vmap(jax.vmap(space.valid)))(archs).all())
+
+
+def run_in_chunks(simulate_keys: Callable[[jax.Array], Any], numbers: range, seed: int, prng: str) -> Any:
     """Returns what `simulate_keys` returns for the keys of runs of these numbers, NumPy arrays [runs, ...].
 
     It is called for equal chunks of them, so that memory is bounded and there is one compilation.
@@ -112,11 +134,13 @@ def run_in_chunks(simulate_keys: Callable, numbers: range, seed: int, prng: str)
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _run_keys(root, start, size):
+def _run_keys(root: jax.Array, start: int, size: int) -> jax.Array:
     return jax.vmap(jax.random.fold_in, (None, 0))(root, start + jnp.arange(size))
 
 
-def _run_loop(strategy, bench, num_trials, key, progress) -> Trials:
+def _run_loop(
+    strategy: Strategy, bench: Benchmark, num_trials: int, key: jax.Array, progress: Callable[[], None] | None
+) -> Trials:
     loop = AskTell(strategy, num_trials=num_trials, key=key, num_fidelities=len(bench.fidelities))
     for _ in range(num_trials):
         query = loop.ask()

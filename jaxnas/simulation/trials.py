@@ -1,6 +1,4 @@
-"""Runs of strategies on benchmarks: compiled and batched where both allow it, in a Python loop otherwise, with the
-same trajectories.
-"""
+"""Trials: everything that runs asked and were told, and what they paid for it."""
 
 from typing import NamedTuple
 
@@ -12,37 +10,49 @@ from jaxnas.strategies.base import Observation, Query
 class Trials(NamedTuple):
     """Everything that runs asked and were told, with leading axes [runs, T].
 
-    `query.fidelity` is an index, 0 or more. `observation.cost` is what the run paid: repeated queries of one
-    architecture and seed pay for the epochs that were not paid before.
+    `query.fidelity` is an index, 0 or more. `observation.cost` is what the run paid: a repeated query of one
+    architecture and seed pays only what was not paid before.
     """
 
     query: Query
     observation: Observation
 
 
-def paid_costs(trials: Trials, prices: np.ndarray) -> np.ndarray:
+def paid_costs(trials: Trials, price: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
     """Returns what each trial cost, float32[runs, T].
 
     That is its price less what its run had paid before for the same architecture and seed.
 
     Args:
-        prices: of each fidelity, float32[F].
+        price: the list price of each trial, 0 or more, float32[runs, T].
+        rows: the rows of the architectures, int64[runs, T]: equal ones are the same architecture. Without them
+            architectures are compared decision by decision.
     """
-    archs, fidelity = np.asarray(trials.query.arch), np.asarray(trials.query.fidelity)
-    num_runs, num_trials = fidelity.shape
+    archs = np.asarray(trials.query.arch)
+    shape = archs.shape[:2]
     seed = np.asarray(trials.observation.seed, np.int64)
-    runs = np.broadcast_to(np.arange(num_runs)[:, None], fidelity.shape)
-    columns = [runs, seed - seed.min(), *np.moveaxis(archs.astype(np.int64), -1, 0)]
-    bought = _numbers_of([column.reshape(-1) for column in columns])
+    runs = np.broadcast_to(np.arange(shape[0])[:, None], shape)
+    named = np.moveaxis(archs.astype(np.int64), -1, 0) if rows is None else [rows]
+    bought = _numbers_of([column.reshape(-1) for column in (runs, seed - seed.min(), *named)])
     order = np.argsort(bought, kind="stable")
-    price = np.asarray(prices, np.float64)[fidelity.reshape(-1)[order]]
+    listed = np.asarray(price, np.float32).reshape(-1)[order]
     group = np.cumsum(np.diff(bought[order], prepend=0) != 0)
-    base = group * (price.max() + 1)
-    paid = np.maximum.accumulate(base + price)
-    before = np.concatenate([[0.0], paid[:-1]]) - base
-    costs = np.empty(price.shape, np.float32)
-    costs[order] = np.maximum(price - np.maximum(before, 0), 0)
-    return costs.reshape(num_runs, num_trials)
+    before = _largest_before(group, listed)
+    costs = np.empty(listed.shape, np.float32)
+    costs[order] = np.maximum(listed.astype(np.float64) - before, 0)
+    return costs.reshape(shape)
+
+
+def _largest_before(group: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Returns the largest value before each one in its group, 0 for the first; groups are int64[n], ascending.
+
+    The bits of floats of 0 or more, read as integers below 2**31, are ordered as the floats are. With 2**31 added for
+    each group, every number of a group exceeds all of the groups before, so that one running maximum serves them all.
+    """
+    start = group << 31
+    largest = np.maximum.accumulate(start + values.view(np.int32))
+    before = np.concatenate([[0], largest[:-1]]) - start  # negative where a group begins
+    return np.maximum(before, 0).astype(np.int32).view(np.float32)
 
 
 def _numbers_of(columns: list[np.ndarray]) -> np.ndarray:

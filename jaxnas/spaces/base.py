@@ -1,81 +1,165 @@
-"""Search spaces over independent decisions, and the arithmetic on `int32[D]` that every space shares.
+"""What a search space is, spaces of plain decisions, and spaces over the rows of another one.
 
-A space has a `name` and `decisions`, and the methods of `SearchSpace`. Methods take and return single architectures;
-`jax.vmap` gives batches.
+Methods take and return single architectures; `jax.vmap` gives batches.
 """
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng
+from jaxnas.spaces import graphs
+from jaxnas.spaces.decisions import (
+    MAX_ROWS,
+    Decision,
+    arch_at,
+    cardinalities,
+    checked,
+    decode,
+    mixed_radix,
+    mutate,
+    neighbors,
+    num_combinations,
+    one_hot,
+    radix_weights,
+    sample,
+)
+from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable, class_rows, neighbor_table, valid_codes
+from jaxnas.spaces.validity import everything, pick, repaired, valid_sample
 
-MAX_ENUMERABLE = 2_000_000
-MAX_ROWS = 2**31
-"""Architectures of a space of fewer have row numbers."""
 
+class Space(abc.ABC):
+    """A search space: which architectures there are, each a vector of choices, `int32[D]`, one a decision.
 
-@dataclass(frozen=True)
-class Decision:
-    """One choice of an architecture: its name and the values that it can take."""
+    A kind of space is a frozen dataclass with a `name` and `decisions`; everything else follows from these, and a
+    kind overrides what differs. Vectors for which `valid` is false are no architectures: `sample`, `mutate` and
+    `neighbors` never give them.
 
-    name: str
-    values: Sequence
-
-    def __post_init__(self):
-        if not isinstance(self.values, range):
-            object.__setattr__(self, "values", tuple(self.values))  # hashable, so that a space is
-
-
-@dataclass(frozen=True)
-class SearchSpace:
-    """A search space of independent decisions, with no more structure than that.
-
-    For functions of one's own (`FunctionBenchmark`). Spaces with networks, such as `CellSpace`, have the same
-    attributes and methods.
+    Attributes:
+        name: what tables and reports call the space.
+        decisions: one for each place of an architecture.
+        family: the dotted name of the module that holds `FAMILY`, how the networks of the kind are made and trained;
+            None where there are no networks.
     """
 
     name: str
     decisions: tuple[Decision, ...]
+    family: ClassVar[str | None] = None
 
-    def __post_init__(self):
-        object.__setattr__(self, "decisions", tuple(self.decisions))
+    @property
+    def constrained(self) -> bool:
+        """Returns whether `valid` can be false."""
+        return type(self).valid is not Space.valid
+
+    @property
+    def codes(self) -> np.ndarray | None:
+        """Returns the mixed-radix numbers of the architectures, ascending, int32[A].
+
+        None where every vector is an architecture, or where there are too many vectors to try them.
+        """
+        listed = self.constrained and num_combinations(self.decisions) <= MAX_ENUMERABLE
+        return valid_codes(self) if listed else None
 
     @property
     def num_architectures(self) -> int:
-        """Returns the number of architectures."""
-        return num_combinations(self.decisions)
+        """Returns the number of architectures; that of all vectors where the space has no rows."""
+        codes = self.codes
+        return num_combinations(self.decisions) if codes is None else len(codes)
 
-    def sample(self, key: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn architecture, int32[D]."""
-        return sample(key, self.decisions)
+    @property
+    def indexer(self) -> jax.tree_util.Partial | None:
+        """Returns the function from an architecture to its row, whose arrays are leaves.
 
-    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbour of an architecture, which differs in exactly one decision."""
-        return mutate(key, arch, self.decisions)
-
-    def neighbors(self, arch: jax.Array) -> jax.Array:
-        """Returns all architectures that differ in exactly one decision, int32[K, D]."""
-        return neighbors(arch, self.decisions)
+        None where architectures have no rows: there are too many of them, or no list of them.
+        """
+        codes = self.codes
+        if codes is None and (self.constrained or num_combinations(self.decisions) >= MAX_ROWS):
+            return None
+        weights = radix_weights(self.decisions).astype(np.int32)
+        if codes is None:
+            return jax.tree_util.Partial(mixed_radix, weights)
+        return jax.tree_util.Partial(_listed_row, weights, codes)
 
     def index(self, arch: jax.Array) -> jax.Array:
         """Returns the row of an architecture in the enumeration of the space, int32[].
 
-        The first decision varies slowest.
+        The first decision varies slowest. Raises ValueError where the space has no rows.
         """
-        return index(arch, self.decisions)
+        check_rows(self)
+        return self.indexer(arch)
 
     def arch_at(self, row: jax.Array) -> jax.Array:
-        """Returns the architecture at a row of the enumeration, int32[D]."""
-        return arch_at(row, self.decisions)
+        """Returns the architecture at a row of the enumeration, int32[D].
+
+        Raises ValueError where the space has no rows.
+        """
+        check_rows(self)
+        codes = self.codes
+        return arch_at(row if codes is None else jnp.asarray(codes)[row], self.decisions)
+
+    def valid(self, arch: jax.Array) -> jax.Array:
+        """Returns whether a vector of choices is an architecture, bool[]; `arch` may be traced."""
+        return everything(arch)
+
+    def sample(self, key: jax.Array) -> jax.Array:
+        """Returns a uniformly drawn architecture, int32[D]."""
+        if not self.constrained:
+            return sample(key, self.decisions)
+        if has_rows(self):
+            return self.arch_at(prng.draw_index(key, self.num_architectures))
+        return valid_sample(self, key)
+
+    def moves(self, arch: jax.Array) -> jax.Array:
+        """Returns all vectors that are one step away, valid or not, int32[K, D]; rows may repeat the architecture."""
+        return neighbors(arch, self.decisions)
+
+    def neighbors(self, arch: jax.Array) -> jax.Array:
+        """Returns all architectures that are one step away, int32[K, D]: by default, those with one other choice.
+
+        Rows beyond their number repeat the architecture.
+        """
+        moves = self.moves(arch)
+        if not self.constrained:
+            return moves
+        return jnp.where(jax.vmap(self.valid)(moves)[:, None], moves, jnp.asarray(arch, jnp.int32))
+
+    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
+        """Returns a uniformly drawn neighbour of an architecture; itself where it has none."""
+        if not self.constrained and type(self).moves is Space.moves:
+            return mutate(key, arch, self.decisions)
+        neighbors = self.neighbors(arch)
+        return pick(key, neighbors, (neighbors != arch).any(-1))
+
+    def repaired(self, key: jax.Array, arch: jax.Array) -> jax.Array:
+        """Returns a vector of choices where it is valid, else an architecture near it.
+
+        That is where a random walk from it, of at most eight steps, first meets an architecture; a uniform draw where
+        it meets none. For strategies that set choices freely. Where all vectors are valid nothing is computed.
+        """
+        return repaired(self, key, jnp.asarray(arch, jnp.int32)) if self.constrained else arch
 
     def canonical(self, arch: jax.Array) -> jax.Array:
-        """Returns the representative of an architecture's class; here, every architecture is its own class."""
+        """Returns the representative of an architecture's class; by default, every architecture is its own class."""
         return jnp.asarray(arch, jnp.int32)
+
+    def classes(self) -> np.ndarray:
+        """Returns for each row of the enumeration the row of its class's representative, int32[A].
+
+        Raises ValueError where the space is too large to enumerate.
+        """
+        return class_rows(self)
+
+    def neighbor_rows(self) -> np.ndarray:
+        """Returns the rows of the neighbours of each architecture, int32[A, K]; they may repeat."""
+        with jax.ensure_compile_time_eval():
+            rows = jnp.arange(self.num_architectures, dtype=jnp.int32)
+            found = jax.jit(jax.vmap(lambda row: jax.vmap(self.index)(self.neighbors(self.arch_at(row)))))(rows)
+        return np.asarray(found)
 
     def to_str(self, arch: jax.Array) -> str:
         """Returns an architecture as a string of its choices, `"2-0-1"`."""
@@ -89,128 +173,214 @@ class SearchSpace:
             raise ValueError(
                 f"Expected an architecture such as {self.to_str((0,) * len(self.decisions))!r}, got {text!r}."
             ) from None
-        return jnp.asarray(checked(choices, self.decisions), jnp.int32)
+        return check_valid(self, jnp.asarray(checked(choices, self.decisions), jnp.int32))
 
     def decode(self, arch: jax.Array) -> dict:
         """Returns the values of an architecture by the names of the decisions."""
         return decode(arch, self.decisions)
 
-    def enumerated(self):
-        """Returns the same space over the rows of its enumeration. Raises ValueError where it is too large."""
-        from jaxnas.spaces.enumerated import EnumeratedSpace
+    @property
+    def plain(self) -> "Space":
+        """Returns the space that the choices of an architecture are of: itself, or the one behind its rows."""
+        return self
 
+    def choices(self, arch: jax.Array) -> jax.Array:
+        """Returns an architecture as a vector of the choices of `plain`, int32[D]."""
+        return jnp.asarray(arch, jnp.int32)
+
+    def features(self, arch: jax.Array) -> jax.Array:
+        """Returns what predictors learn from unless told otherwise, float32[F]: by default the choices, one-hot."""
+        return one_hot(arch, self.decisions)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Returns the names of the labels of `labelled`."""
+        return tuple(f"{decision.name}={value}" for decision in self.decisions for value in decision.values)
+
+    def labelled(self, arch: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Returns an architecture as a graph: labels int32[V], -1 where there is no vertex, and edges bool[V, V].
+
+        Labels are positions in `label_names`. Vertices are in topological order: `edges[u, v]` only where u < v. By
+        default there is a vertex for each decision, in a chain.
+        """
+        offsets = np.cumsum(cardinalities(self.decisions)) - cardinalities(self.decisions)
+        return jnp.asarray(arch, jnp.int32) + offsets.astype(np.int32), jnp.eye(len(offsets), k=1, dtype=bool)
+
+    def drawing(self, arch: jax.Array) -> str:
+        """Returns an architecture as an SVG image."""
+        labels, edges = self.labelled(jnp.asarray(checked(arch, self.decisions), jnp.int32))
+        return graphs.draw(np.asarray(labels), np.asarray(edges), self.label_names)
+
+    def description(self) -> dict:
+        """Returns the space as manifests hold it: its name, its size and its decisions with the names of values."""
+        decisions = [
+            {"name": decision.name, "values": [str(value) for value in decision.values]} for decision in self.decisions
+        ]
+        return {"name": self.name, "num_architectures": self.num_architectures, "decisions": decisions}
+
+    def enumerated(self) -> "EnumeratedSpace":
+        """Returns the same space over the rows of its enumeration. Raises ValueError where it is too large."""
         return EnumeratedSpace(self)
 
 
-def check_enumerable(space) -> None:
-    """Raises ValueError where a space is too large to enumerate."""
-    if space.num_architectures > MAX_ENUMERABLE:
+@final
+@dataclass(frozen=True)
+class SearchSpace(Space):
+    """A search space of decisions, with no more structure than that: for functions of your own.
+
+    Attributes:
+        name: what tables and reports call the space.
+        decisions: one for each place of an architecture.
+        valid: a function of a vector of choices, int32[D], that says whether it is an architecture, bool[]. It is
+            traced: `lambda arch: arch[0] + arch[1] < 4`. Architectures have rows where there are at most two million
+            vectors. By default all vectors are architectures.
+    """
+
+    name: str
+    decisions: tuple[Decision, ...]
+    valid: Callable[[jax.Array], jax.Array] = everything
+
+    def __post_init__(self):
+        object.__setattr__(self, "decisions", tuple(self.decisions))
+
+    @property
+    def constrained(self) -> bool:
+        """Returns whether `valid` can be false."""
+        return self.valid is not everything
+
+
+@final
+@dataclass(frozen=True)
+class EnumeratedSpace(Space):
+    """The same space as `space`, where an architecture is int32[1], its row in the enumeration.
+
+    Neighbours are those of `space`, by table look-up, which makes searches faster.
+
+    Raises:
+        ValueError: where the space is too large to enumerate.
+    """
+
+    space: Space
+    name: str = field(init=False, repr=False)
+    decisions: tuple[Decision, ...] = field(init=False, repr=False)
+
+    def __post_init__(self):
+        check_enumerable(self.space)
+        object.__setattr__(self, "name", self.space.name)
+        object.__setattr__(self, "decisions", (Decision("row", range(self.space.num_architectures)),))
+
+    @property
+    def indexer(self) -> jax.tree_util.Partial:
+        """Returns the function from an architecture to its row, which is all it holds."""
+        return jax.tree_util.Partial(_only_row)
+
+    def arch_at(self, row: jax.Array) -> jax.Array:
+        """Returns a row as an architecture, int32[1]."""
+        return jnp.asarray(row, jnp.int32)[..., None]
+
+    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
+        """Returns a uniformly drawn neighbour of an architecture, int32[1]; itself where it has none."""
+        table, degrees = neighbor_table(self.space)
+        if (degrees == table.shape[1]).all():
+            number = prng.draw_index(key, table.shape[1], (1,))
+            flat = jnp.asarray(table.reshape(-1))
+            return flat.at[arch * table.shape[1] + number].get(mode="promise_in_bounds", wrap_negative_indices=False)
+        return jnp.asarray(table)[arch, prng.draw_index(key, jnp.asarray(degrees)[arch])]
+
+    def moves(self, arch: jax.Array) -> jax.Array:
+        """Returns the rows of the neighbours, int32[K, 1]."""
+        return jnp.asarray(neighbor_table(self.space)[0])[jnp.asarray(arch)[0]][:, None]
+
+    def canonical(self, arch: jax.Array) -> jax.Array:
+        """Returns the row of the class's representative, int32[1]."""
+        return self.arch_at(self.space.index(self.space.canonical(self.choices(arch))))
+
+    def classes(self) -> np.ndarray:
+        """Returns for each row the row of its class's representative, int32[A]."""
+        return self.space.classes()
+
+    def neighbor_rows(self) -> np.ndarray:
+        """Returns the rows of the neighbours of each architecture, int32[A, K]."""
+        return neighbor_table(self.space)[0]
+
+    def to_str(self, arch: jax.Array) -> str:
+        """Returns the string of the architecture in the space behind the rows."""
+        return self.space.to_str(self._behind(arch))
+
+    def from_str(self, text: str) -> jax.Array:
+        """Returns the row of a string of the space behind the rows, int32[1]."""
+        return self.arch_at(self.space.index(self.space.from_str(text)))
+
+    def decode(self, arch: jax.Array) -> dict:
+        """Returns the values of the architecture in the space behind the rows."""
+        return self.space.decode(self._behind(arch))
+
+    @property
+    def plain(self) -> Space:
+        """Returns the space behind the rows."""
+        return self.space.plain
+
+    def choices(self, arch: jax.Array) -> jax.Array:
+        """Returns the vector of choices of an architecture in the space behind the rows, int32[D]."""
+        return self.space.choices(self.space.arch_at(self.index(arch)))
+
+    def features(self, arch: jax.Array) -> jax.Array:
+        """Returns the features of the architecture in the space behind the rows, float32[F]."""
+        return self.space.features(self.space.arch_at(self.index(arch)))
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Returns the names of the labels of `labelled`."""
+        return self.space.label_names
+
+    def labelled(self, arch: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Returns the graph of the architecture in the space behind the rows."""
+        return self.space.labelled(self.space.arch_at(self.index(arch)))
+
+    def drawing(self, arch: jax.Array) -> str:
+        """Returns the drawing of the architecture in the space behind the rows."""
+        return self.space.drawing(self._behind(arch))
+
+    def enumerated(self) -> "EnumeratedSpace":
+        """Returns itself."""
+        return self
+
+    def _behind(self, arch: jax.Array) -> jax.Array:
+        return self.space.arch_at(checked(arch, self.decisions)[0])
+
+
+def has_rows(space: Space) -> bool:
+    """Returns whether the architectures of a space have row numbers."""
+    return space.indexer is not None
+
+
+def check_rows(space: Space) -> None:
+    """Raises ValueError where the architectures of a space have no row numbers."""
+    if not has_rows(space):
+        radix_weights(space.decisions)
         raise ValueError(
-            f"Expected at most {MAX_ENUMERABLE:,} architectures to enumerate, got {space.num_architectures:,}."
+            f"Expected a constrained space of at most {MAX_ENUMERABLE:,} vectors to number its architectures, got "
+            f"{num_combinations(space.decisions):,}."
         )
 
 
-def num_combinations(decisions: tuple[Decision, ...]) -> int:
-    """Returns the number of combinations of the decisions' values."""
-    return math.prod(len(decision.values) for decision in decisions)
+def check_valid(space: Space, arch: jax.Array) -> jax.Array:
+    """Returns an architecture. Raises ValueError where it is not valid."""
+    if not bool(space.valid(arch)):
+        raise ValueError(f"Expected a valid architecture of {space.name}, got {space.to_str(arch)!r}.")
+    return arch
 
 
-def radix_weights(decisions: tuple[Decision, ...]) -> np.ndarray:
-    """Returns the weight of each decision in an architecture's row, int64[D]; the last weighs one.
-
-    Raises ValueError past 2**31 rows.
-    """
-    if num_combinations(decisions) >= MAX_ROWS:
-        raise ValueError(
-            f"Expected a space of fewer than 2**31 architectures to number them, got {num_combinations(decisions):,}."
-        )
-    sizes = [len(decision.values) for decision in decisions]
-    return np.asarray([math.prod(sizes[position + 1 :]) for position in range(len(sizes))], np.int64)
+def listed_position(weights: jax.Array, codes: jax.Array, arch: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns the position of an architecture among ascending mixed-radix codes, int32[], and whether it is there."""
+    code = mixed_radix(weights, arch)
+    position = jnp.minimum(jnp.searchsorted(codes, code), len(codes) - 1).astype(jnp.int32)
+    return position, jnp.asarray(codes)[position] == code
 
 
-def cardinalities(decisions: tuple[Decision, ...]) -> np.ndarray:
-    """Returns the number of values of each decision, int32[D]."""
-    return np.asarray([len(decision.values) for decision in decisions], np.int32)
+def _listed_row(weights: jax.Array, codes: jax.Array, arch: jax.Array) -> jax.Array:
+    return listed_position(weights, codes, arch)[0]
 
 
-def sample(key: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
-    """Returns a uniformly drawn combination of choices, int32[D]."""
-    sizes = cardinalities(decisions)
-    size = int(sizes[0]) if (sizes == sizes[0]).all() else sizes
-    return prng.draw_index(key, size, (len(decisions),))
-
-
-def _moves(decisions: tuple[Decision, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns for each neighbour which decision changes and by how much, both int32[K]."""
-    sizes = cardinalities(decisions)
-    changed = np.repeat(np.arange(len(sizes)), sizes - 1)
-    steps = np.concatenate([np.arange(1, size) for size in sizes])
-    return changed.astype(np.int32), steps.astype(np.int32)
-
-
-def _move(arch: jax.Array, position: jax.Array, step: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
-    sizes = cardinalities(decisions)
-    moved = (arch + step) % sizes
-    return jnp.where(np.arange(len(sizes)) == position, moved, arch).astype(jnp.int32)
-
-
-def mutate(
-    key: jax.Array, arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax.Array | None = None
-) -> jax.Array:
-    """Returns the architecture with one decision changed, uniform over all such changes.
-
-    Args:
-        num_present: how many decisions count, the first ones, which alone change; None for all.
-    """
-    sizes = cardinalities(decisions)
-    if num_present is None and (sizes == sizes[0]).all():  # no tables needed: draw the decision and the step apart
-        words = jax.random.bits(key, (2,), jnp.uint32)
-        position = prng.scale_word(words[0], len(sizes))
-        step = 1 + prng.scale_word(words[1], int(sizes[0]) - 1)
-        return _move(arch, position, step, decisions)
-    changed, steps = _moves(decisions)
-    count = len(changed) if num_present is None else (changed < num_present).sum()
-    number = prng.draw_index(key, count)
-    return _move(arch, jnp.asarray(changed)[number], jnp.asarray(steps)[number], decisions)
-
-
-def neighbors(arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax.Array | None = None) -> jax.Array:
-    """Returns the architectures that differ in one decision, int32[K, D].
-
-    Of decisions beyond the first `num_present`, which do not count, rows repeat the architecture.
-    """
-    changed, steps = _moves(decisions)
-    if num_present is not None:
-        steps = jnp.where(changed < num_present, steps, 0)
-    return jax.vmap(lambda position, step: _move(jnp.asarray(arch), position, step, decisions))(changed, steps)
-
-
-def index(arch: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
-    """Returns the mixed-radix number of an architecture, int32[]; the first decision is the most significant."""
-    return (jnp.asarray(arch) * radix_weights(decisions).astype(np.int32)).sum(-1).astype(jnp.int32)
-
-
-def arch_at(row: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
-    """Returns the architecture with this mixed-radix number, int32[D]."""
-    return (jnp.asarray(row)[..., None] // radix_weights(decisions).astype(np.int32) % cardinalities(decisions)).astype(
-        jnp.int32
-    )
-
-
-def checked(arch: jax.Array, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
-    """Returns an architecture as a tuple of ints. Raises ValueError where it is no architecture of the decisions."""
-    choices = tuple(int(choice) for choice in np.asarray(arch).reshape(-1))
-    if len(choices) != len(decisions):
-        raise ValueError(f"Expected an architecture of {len(decisions)} choices, got {len(choices)}.")
-    for decision, choice in zip(decisions, choices, strict=True):
-        if not 0 <= choice < len(decision.values):
-            raise ValueError(f"Expected a choice of 0 to {len(decision.values) - 1} for {decision.name}, got {choice}.")
-    return choices
-
-
-def decode(arch: jax.Array, decisions: tuple[Decision, ...]) -> dict:
-    """Returns the values of an architecture by the names of the decisions."""
-    return {
-        decision.name: decision.values[choice]
-        for decision, choice in zip(decisions, checked(arch, decisions), strict=True)
-    }
+def _only_row(arch: jax.Array) -> jax.Array:
+    return jnp.asarray(arch, jnp.int32)[..., 0]

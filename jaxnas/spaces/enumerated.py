@@ -1,103 +1,78 @@
-"""A space over the rows of another one: what strategies need, by table look-up."""
+"""What is computed once over all rows of a space: neighbours, classes, and the vectors that are architectures."""
 
 import functools
-from dataclasses import dataclass
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas import prng
-from jaxnas.spaces.base import Decision, check_enumerable, checked
+from jaxnas.spaces.decisions import Decision, arch_at, num_combinations
+
+MAX_ENUMERABLE = 2_000_000
 
 
-@dataclass(frozen=True)
-class EnumeratedSpace:
-    """The same space as `space`, where an architecture is int32[1], its row in the enumeration.
-
-    Neighbours are those of `space`.
-
-    Raises:
-        ValueError: where the space is too large to enumerate.
-    """
-
-    space: object
-
-    def __post_init__(self):
-        check_enumerable(self.space)
+class Enumerable(Protocol):
+    """What a space offers so that its rows can be enumerated; see `jaxnas.spaces.base.Space`."""
 
     @property
-    def name(self) -> str:
-        """Returns the name of the space behind the rows."""
-        return self.space.name
-
+    def name(self) -> str: ...
     @property
-    def decisions(self) -> tuple[Decision, ...]:
-        """Returns the one decision, the row."""
-        return (Decision("row", range(self.num_architectures)),)
-
+    def decisions(self) -> tuple[Decision, ...]: ...
     @property
-    def num_architectures(self) -> int:
-        """Returns the number of architectures."""
-        return self.space.num_architectures
+    def num_architectures(self) -> int: ...
+    def index(self, arch: jax.Array) -> jax.Array: ...
+    def arch_at(self, row: jax.Array) -> jax.Array: ...
+    def valid(self, arch: jax.Array) -> jax.Array: ...
+    def canonical(self, arch: jax.Array) -> jax.Array: ...
+    def neighbor_rows(self) -> np.ndarray: ...
 
-    def sample(self, key: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn architecture, int32[1]."""
-        return prng.draw_index(key, self.num_architectures, (1,))
 
-    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbour of an architecture, int32[1]."""
-        table, degrees = neighbor_table(self.space)
-        if (degrees == table.shape[1]).all():
-            number = prng.draw_index(key, table.shape[1], (1,))
-            flat = jnp.asarray(table.reshape(-1))
-            return flat.at[arch * table.shape[1] + number].get(mode="promise_in_bounds", wrap_negative_indices=False)
-        return jnp.asarray(table)[arch, prng.draw_index(key, jnp.asarray(degrees)[arch])]
-
-    def neighbors(self, arch: jax.Array) -> jax.Array:
-        """Returns the rows of the neighbours, int32[K, 1]."""
-        return jnp.asarray(neighbor_table(self.space)[0])[jnp.asarray(arch)[0]][:, None]
-
-    def index(self, arch: jax.Array) -> jax.Array:
-        """Returns the row itself, int32[]."""
-        return jnp.asarray(arch, jnp.int32)[..., 0]
-
-    def arch_at(self, row: jax.Array) -> jax.Array:
-        """Returns a row as an architecture, int32[1]."""
-        return jnp.asarray(row, jnp.int32)[..., None]
-
-    def canonical(self, arch: jax.Array) -> jax.Array:
-        """Returns the row of the class's representative, int32[1]."""
-        space = self.space
-        return self.arch_at(space.index(space.canonical(space.arch_at(self.index(arch)))))
-
-    def to_str(self, arch: jax.Array) -> str:
-        """Returns the string of the architecture in the space behind the rows."""
-        return self.space.to_str(self.space.arch_at(checked(arch, self.decisions)[0]))
-
-    def from_str(self, text: str) -> jax.Array:
-        """Returns the row of a string of the space behind the rows, int32[1]."""
-        return self.arch_at(self.space.index(self.space.from_str(text)))
-
-    def decode(self, arch: jax.Array) -> dict:
-        """Returns the values of the architecture in the space behind the rows."""
-        return self.space.decode(self.space.arch_at(checked(arch, self.decisions)[0]))
-
-    def enumerated(self) -> "EnumeratedSpace":
-        """Returns itself."""
-        return self
+def check_enumerable(space: Enumerable) -> None:
+    """Raises ValueError where a space is too large to enumerate."""
+    if space.num_architectures > MAX_ENUMERABLE:
+        raise ValueError(
+            f"Expected at most {MAX_ENUMERABLE:,} architectures to enumerate, got {space.num_architectures:,}."
+        )
 
 
 @functools.lru_cache(maxsize=8)
-def neighbor_table(space) -> tuple[np.ndarray, np.ndarray]:
+def neighbor_table(space: Enumerable) -> tuple[np.ndarray, np.ndarray]:
     """Returns the rows of each architecture's neighbours, int32[A, K], and how many there are, int32[A].
 
-    An architecture's own rows come last and do not count.
+    An architecture's own row and repeated ones come last, as the own row, and do not count.
     """
+    table = np.array(space.neighbor_rows())
+    own = np.arange(len(table), dtype=table.dtype)[:, None]
+    order = np.argsort(table, axis=1, kind="stable")
+    ordered = np.take_along_axis(table, order, axis=1)
+    repeated = np.zeros(table.shape, bool)
+    np.put_along_axis(repeated, order[:, 1:], ordered[:, 1:] == ordered[:, :-1], axis=1)
+    table = np.where(repeated, own, table)
+    uncounted = table == own
+    table = np.take_along_axis(table, np.argsort(uncounted, axis=1, kind="stable"), axis=1)
+    return table, (~uncounted).sum(1).astype(np.int32)
+
+
+@functools.lru_cache(maxsize=8)
+def class_rows(space: Enumerable) -> np.ndarray:
+    """Returns for each row the row of its class's representative, int32[A], as `space.canonical` says."""
+    check_enumerable(space)
+    rows = np.arange(space.num_architectures)
+    with jax.ensure_compile_time_eval():  # a caller may be traced
+        return np.asarray(jax.jit(jax.vmap(lambda row: space.index(space.canonical(space.arch_at(row)))))(rows))
+
+
+@functools.lru_cache(maxsize=8)
+def valid_codes(space: Enumerable) -> np.ndarray:
+    """Returns the mixed-radix numbers of the combinations of choices that are valid, ascending, int32[A].
+
+    Raises ValueError where none is.
+    """
+    codes = np.arange(num_combinations(space.decisions), dtype=np.int32)
     with jax.ensure_compile_time_eval():
-        rows = jnp.arange(space.num_architectures, dtype=jnp.int32)
-        found = jax.jit(jax.vmap(lambda row: jax.vmap(space.index)(space.neighbors(space.arch_at(row)))))(rows)
-    table, rows = np.array(found), np.asarray(rows)
-    own = table == rows[:, None]
-    table = np.take_along_axis(table, np.argsort(own, axis=1, kind="stable"), axis=1)
-    return table, (~own).sum(1).astype(np.int32)
+        valid = jax.jit(jax.vmap(lambda code: jnp.asarray(space.valid(arch_at(code, space.decisions)))))(codes)
+    codes = codes[np.asarray(valid)]
+    if not len(codes):
+        raise ValueError(f"Expected a space of one or more valid architectures, got {space.name} with none.")
+    return codes

@@ -11,6 +11,8 @@ from jaxnas.checks import checked_size
 from jaxnas.strategies.base import Query, Strategy, failed_as_worst
 from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs
 
+REFERENCES = ("li2020system",)
+
 NOBODY = -1
 
 

@@ -16,6 +16,10 @@ from jaxnas.spaces.encodings import choices_of, one_hot
 from jaxnas.strategies.base import Query, Strategy, failed_as_worst
 from jaxnas.strategies.parts.candidates import mutants, seen
 
+REFERENCES = ("white2021bananas",)
+MOST_RUNS = 100
+"""Most runs in a comparison, so that it takes seconds."""
+
 
 class EnsembleState(NamedTuple):
     """All trials of the run, and what is asked until the next refit.

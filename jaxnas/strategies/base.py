@@ -2,10 +2,11 @@
 
 import inspect
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 LAST = -1
 
@@ -16,23 +17,51 @@ class Query(NamedTuple):
     The fidelity is an index into the benchmark's fidelities (-1: the last).
     """
 
-    arch: jax.Array
-    fidelity: jax.Array = LAST
+    arch: jax.Array | np.ndarray
+    fidelity: jax.Array | np.ndarray | int = LAST
 
 
 class Observation(NamedTuple):
     """What a strategy is told, all scalars: the validation `score`, its `cost`, the stored `seed` that answered.
 
-    A larger score is better, NaN means failed. `cost` is the price of the query's fidelity. What a run really pays,
+    A larger score is better, NaN means failed. `cost` is the list price of the query. What a run really pays,
     repeated queries taken into account, is in its `Trials`.
     """
 
-    score: jax.Array
-    cost: jax.Array
-    seed: jax.Array
+    score: jax.Array | np.ndarray
+    cost: jax.Array | np.ndarray
+    seed: jax.Array | np.ndarray
 
 
-def no_change(state, t, key):
+class Init(Protocol):
+    """`(key, num_trials) -> state`: any pytree of fixed shapes; `num_trials` is a Python int."""
+
+    def __call__(self, key: jax.Array, num_trials: int, /) -> Any:
+        """Returns the state before the first trial."""
+
+
+class Ask(Protocol):
+    """`(state, t, key) -> Query`; `t` counts the trials of the run, from 0."""
+
+    def __call__(self, state: Any, t: jax.Array, key: jax.Array, /) -> Query:
+        """Returns what to evaluate in trial `t`."""
+
+
+class Tell(Protocol):
+    """`(state, t, query, observation) -> state`."""
+
+    def __call__(self, state: Any, t: jax.Array, query: Query, observation: Observation, /) -> Any:
+        """Returns the state that knows the outcome of trial `t`."""
+
+
+class Advance(Protocol):
+    """`(state, t, key) -> state`, run before each `ask`: promotions, refits."""
+
+    def __call__(self, state: Any, t: jax.Array, key: jax.Array, /) -> Any:
+        """Returns the state that `ask` is given in trial `t`."""
+
+
+def no_change(state: Any, t: jax.Array, key: jax.Array) -> Any:
     """Returns the state as it is: the `advance` of a strategy that needs none."""
     return state
 
@@ -49,19 +78,34 @@ class Strategy(NamedTuple):
         hyperparameters: pairs (name, value), for reports.
         jittable: whether the functions can be compiled; otherwise runs loop in Python.
         parallel: whether several queries may be asked before any is told.
-        batched: whether many compiled runs go side by side, in arrays with one more axis, rather than one after
+        batched: whether many compiled runs are batched, in arrays with one more axis, rather than run one after
             another, which suits large states and refits.
     """
 
     name: str
-    init: Callable
-    ask: Callable
-    tell: Callable
-    advance: Callable = no_change
+    init: Init
+    ask: Ask
+    tell: Tell
+    advance: Advance = no_change
     hyperparameters: tuple[tuple[str, object], ...] = ()
     jittable: bool = True
     parallel: bool = False
     batched: bool = True
+
+
+class Searchable(Protocol):
+    """What `make` needs of a benchmark."""
+
+    @property
+    def space(self) -> Any:
+        """Returns the search space."""
+
+    @property
+    def fidelities(self) -> tuple[float, ...]:
+        """Returns the fidelities of queries, ascending."""
+
+    def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
+        """Returns the function `arch -> float32` of an architecture's size."""
 
 
 def failed_as_worst(score: jax.Array) -> jax.Array:
@@ -79,15 +123,15 @@ def best_of(scores: jax.Array, members: jax.Array) -> jax.Array:
     return look_up(members, jnp.argmax(look_up(scores, members)))
 
 
-def asks_for(factory: Callable, name: str) -> bool:
-    """Returns whether a factory of strategies has an argument of that name."""
+def asks_for(factory: Callable[..., Strategy], name: str) -> bool:
+    """Returns whether a factory of strategies has a parameter of that name."""
     return name in inspect.signature(factory).parameters
 
 
-def strategy_for(factory: Callable, bench, size: str = "parameters"):
-    """Returns the strategy that a factory makes for a benchmark, given what its arguments ask for.
+def make(factory: Callable[..., Strategy], bench: Searchable, size: str = "parameters") -> Strategy:
+    """Returns the strategy that a factory makes for a benchmark, given what its parameters ask for.
 
-    Every factory is given the space. One with an argument `fidelities` is given those of the benchmark, a tuple, and
+    Every factory is given the space. One with a parameter `fidelities` is given those of the benchmark, a tuple, and
     one with `size` the function `bench.size(size)`.
     """
     offered = {"fidelities": lambda: bench.fidelities, "size": lambda: bench.size(size)}

@@ -19,6 +19,10 @@ from jaxnas.strategies.parts.rungs import (
     synchronous_strategy,
 )
 
+REFERENCES = ("falkner2018bohb",)
+MOST_RUNS = 100
+"""Most runs in a comparison, so that it takes seconds."""
+
 
 @functools.cache
 def bohb(

@@ -11,6 +11,8 @@ from jaxnas.checks import checked_number, checked_size
 from jaxnas.strategies.base import Query, Strategy, failed_as_worst
 from jaxnas.strategies.parts.marginals import draw_choices, uniform_marginals
 
+REFERENCES = ("rubinstein1999cross", "deboer2005tutorial")
+
 
 class CrossEntropyState(NamedTuple):
     """The marginals float32[D, V], a row a decision, and the current batch.

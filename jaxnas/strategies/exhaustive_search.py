@@ -1,4 +1,4 @@
-"""Random search, and asking for everything in turn."""
+"""Exhaustive search: every architecture in turn."""
 
 import functools
 
@@ -6,14 +6,15 @@ import jax.numpy as jnp
 
 from jaxnas.strategies.base import Query, Strategy
 
+REFERENCES = ()
+
 
 @functools.cache
 def exhaustive_search(space) -> Strategy:
     """Returns exhaustive search: the architectures in the order of their rows, from the first again after the last.
 
     With as many trials as architectures it finds the best one (on a noisy benchmark, the best draw). Fewer than 2**31
-    architectures. A yardstick rather than a search; it has no paper, Lawler and Wood, "Branch-and-Bound Methods: A
-    Survey", Operations Research 1966, review what avoids it.
+    architectures. A yardstick, not a search method.
     """
 
     def init(key, num_trials):

@@ -11,6 +11,10 @@ from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.encodings import choices_of
 from jaxnas.strategies.base import Query, Strategy
 
+REFERENCES = ("jones1998efficient", "wan2021think")
+MOST_RUNS = 300
+"""Most runs in a comparison, so that it takes seconds."""
+
 BLOCK_SIZE = 32
 """Rows of the factor that a solve takes at once; those past the block of the current trial are not read."""
 

@@ -11,6 +11,8 @@ from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.strategies.base import Query, Strategy, failed_as_worst
 
+REFERENCES = ("holland1975adaptation", "syswerda1989uniform")
+
 
 class GeneticState(NamedTuple):
     """The population: architectures int32[P, D] and scores float32[P], -inf where a place is not taken yet."""

@@ -6,6 +6,8 @@ from jaxnas.checks import checked_size
 from jaxnas.strategies.base import Strategy
 from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs, hyperband_brackets, synchronous_strategy
 
+REFERENCES = ("li2018hyperband",)
+
 
 @functools.cache
 def hyperband(space, *, fidelities: tuple[int, ...], reduction: int = 3) -> Strategy:

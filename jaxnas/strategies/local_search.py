@@ -10,6 +10,8 @@ from jaxnas import prng
 from jaxnas.strategies.base import Query, Strategy, failed_as_worst
 from jaxnas.strategies.parts.visited import nothing_visited, visit, were_visited
 
+REFERENCES = ("white2021exploring",)
+
 IMPROVEMENTS = ("first", "best")
 _NUM_DRAWS = 4
 

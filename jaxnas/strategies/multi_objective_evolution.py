@@ -12,6 +12,8 @@ from jaxnas.checks import checked_size
 from jaxnas.strategies.base import Query, Strategy
 from jaxnas.strategies.parts.domination import as_objectives, crowding_distances, domination_ranks, preference
 
+REFERENCES = ("real2019regularized", "deb2002fast")
+
 
 class ParetoState(NamedTuple):
     """The population, a ring whose oldest member is overwritten: int32[P, D], scores and sizes float32[P]."""

@@ -12,6 +12,8 @@ from jaxnas.checks import checked_number, checked_size
 from jaxnas.strategies.base import Query, Strategy
 from jaxnas.strategies.parts.domination import as_objectives, crowding_distances, domination_ranks, preference
 
+REFERENCES = ("deb2002fast", "lu2019nsganet")
+
 
 class Group(NamedTuple):
     """Solutions: architectures int32[P, D], scores and sizes float32[P]."""

@@ -13,6 +13,10 @@ from jaxnas.spaces.encodings import one_hot
 from jaxnas.strategies.base import Query, Strategy
 from jaxnas.strategies.parts.candidates import mutants, seen
 
+REFERENCES = ("wen2020neural",)
+MOST_RUNS = 10
+"""Most runs in a comparison, so that it takes seconds."""
+
 NUM_PARENTS = 5
 
 

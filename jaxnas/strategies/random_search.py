@@ -7,6 +7,8 @@ import jax.numpy as jnp
 
 from jaxnas.strategies.base import Query, Strategy
 
+REFERENCES = ("li2019random",)
+
 _ROUNDS = 4
 
 

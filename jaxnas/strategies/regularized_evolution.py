@@ -10,6 +10,8 @@ from jaxnas import prng
 from jaxnas.checks import checked_size
 from jaxnas.strategies.base import Query, Strategy, best_of, failed_as_worst, look_up
 
+REFERENCES = ("real2019regularized",)
+
 
 class EvolutionState(NamedTuple):
     """The population, a ring whose oldest member is overwritten: architectures int32[P, D] and scores float32[P]."""

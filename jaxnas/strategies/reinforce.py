@@ -12,6 +12,8 @@ from jaxnas.checks import checked_number
 from jaxnas.strategies.base import Query, Strategy
 from jaxnas.strategies.parts.marginals import draw_choices, uniform_marginals
 
+REFERENCES = ("williams1992simple", "zoph2017neural")
+
 
 class ReinforceState(NamedTuple):
     """The policy's logits float32[D, V]; Adam's state; and the moving average of the scores, float32[].

@@ -11,6 +11,8 @@ from jaxnas.checks import checked_size
 from jaxnas.spaces.base import cardinalities
 from jaxnas.strategies.base import Query, Strategy
 
+REFERENCES = ("holland1975adaptation", "grefenstette1986optimization")
+
 BLOCK_SIZE = 16
 
 

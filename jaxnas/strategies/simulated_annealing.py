@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from jaxnas.checks import checked_number
 from jaxnas.strategies.base import Query, Strategy
 
+REFERENCES = ("kirkpatrick1983optimization",)
+
 
 class AnnealingState(NamedTuple):
     """The current architecture int32[D], its score, the allowed loss and the cooling, each float32[].

@@ -6,6 +6,8 @@ from jaxnas.checks import checked_size
 from jaxnas.strategies.base import Strategy
 from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs, halved, synchronous_strategy
 
+REFERENCES = ("jamieson2016nonstochastic",)
+
 
 @functools.cache
 def successive_halving(space, *, fidelities: tuple[int, ...], reduction: int = 3, num_initial: int = 27) -> Strategy:

@@ -12,6 +12,10 @@ from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import cardinalities, num_combinations
 from jaxnas.strategies.base import Query, Strategy
 
+REFERENCES = ("bergstra2011algorithms", "akiba2019optuna")
+MOST_RUNS = 300
+"""Most runs in a comparison, so that it takes seconds."""
+
 MAX_GOOD = 25
 NUM_RECENT = 25
 MAX_ARCHITECTURES = 2**200

@@ -8,7 +8,7 @@ from jaxnas.checks import unknown_name
 if TYPE_CHECKING:  # both would load JAX, which reading a table does without
     from jaxnas.spaces.base import Space
     from jaxnas.tasks.base import Task
-    from jaxnas.tasks.goals import Metric
+    from jaxnas.tasks.metrics import Metric
 
 SCHEMA_VERSION = 2
 DEFAULT_PROTOCOL = "default"

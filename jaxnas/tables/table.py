@@ -41,7 +41,7 @@ from jaxnas.tables.shipped import find
 if TYPE_CHECKING:
     from jaxnas.spaces.base import Space
     from jaxnas.tasks.base import Task
-    from jaxnas.tasks.goals import Metric
+    from jaxnas.tasks.metrics import Metric
 
 SPLITS = ("train", "validation", "test")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.@]*")
@@ -125,7 +125,7 @@ class Table:
     @property
     def metric(self) -> "Metric":
         """Returns what scores measure, after counts are divided."""
-        from jaxnas.tasks.goals import Metric  # loads JAX
+        from jaxnas.tasks.metrics import Metric
 
         metric = self.manifest["metric"]
         return Metric(metric["name"], metric["unit"], better_of(self.manifest))

@@ -67,7 +67,7 @@ def task_from_arrays(images, labels, split=None, *, name: str = "mine", card: st
             )
     if not set(labels) <= set(parts["train"].labels):
         raise ValueError("Expected training images of every class, got classes without any.")
-    if parts["train"].images.std() == 0:
+    if parts["train"].inputs.std() == 0:
         raise ValueError("Expected training images that differ, got constant ones.")
     sizes = ", ".join(f"{len(part_labels):,} {part}" for part, (_, part_labels) in parts.items())
     kind = "vectors" if images.ndim == 2 else "images"

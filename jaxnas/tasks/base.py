@@ -6,40 +6,65 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxnas.checks import unknown_name
+from jaxnas.tasks.goals import GOALS
+from jaxnas.tasks.metrics import Metric
+
 SPLITS = ("train", "validation", "test")
 
 
 class Split(NamedTuple):
     """One split of a data set.
 
-    `images` is float32[V, n, H, W, C], or float32[V, n, F] where a sample is a vector of features and no image;
-    `labels` is int32[n]. The V views of an image are alternatives of it: in training, each epoch draws one for each
-    image; in validation and test, every view counts as an image of its own. A test split may be empty.
+    `inputs` is float32[V, n, H, W, C] for images and float32[V, n, F] for vectors of features; `labels` is int32[n].
+    The V views of an example are alternatives: in training, each epoch draws one for each example; in validation and
+    test, every view counts as an example. A test split may be empty.
     """
 
-    images: np.ndarray
+    inputs: np.ndarray
     labels: np.ndarray
 
     @property
-    def num_images(self) -> int:
-        """Returns the number of images that an evaluation counts, views included."""
-        return self.images.shape[0] * self.images.shape[1]
+    def num_examples(self) -> int:
+        """Returns the number of examples that an evaluation counts, views included."""
+        return self.inputs.shape[0] * self.inputs.shape[1]
+
+
+class TaskSpec(NamedTuple):
+    """What a network must know of a task; it is static and hashable.
+
+    Attributes:
+        kind: of the inputs, `"images"` or `"vectors"`.
+        goal: a name of `jaxnas.tasks.goals.GOALS`.
+        shape: of an example.
+        num_outputs: how many numbers the network gives for an example.
+    """
+
+    kind: str
+    goal: str
+    shape: tuple[int, ...]
+    num_outputs: int
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A classification task of images or vectors. The metric is the proportion of correctly classified ones.
+    """A task: data with fixed splits, and what networks are trained for.
 
     Attributes:
         name: how commands and tables call it.
         train, validation, test: disjoint splits, all normalised by the mean and standard deviation of the training
-            images, vectors by those of each feature.
+            inputs, vectors by those of each feature.
         num_classes: labels are 0 to num_classes - 1.
         card: what the data are, where they are from, licence, how they were split and changed.
         licence: SPDX identifier of the data's licence.
-        mean, deviation: what the images were normalised by, so that others can be: numbers, or arrays that broadcast
-            against an image.
+        mean, deviation: what the inputs were normalised by, so that others can be: numbers, or arrays that broadcast
+            against an example.
         classes: what the labels stand for, in their order; by default the numbers themselves.
+        kind: of the inputs: `"images"` or `"vectors"`; by default what their shape says.
+        goal: what networks are trained for, a name of `jaxnas.tasks.goals.GOALS`: `"class"`, one label an example.
+
+    Raises:
+        ValueError: on an unknown goal.
     """
 
     name: str
@@ -52,32 +77,50 @@ class Task:
     mean: float | np.ndarray = 0.0
     deviation: float | np.ndarray = 1.0
     classes: tuple = ()
+    kind: str = ""
+    goal: str = "class"
+
+    def __post_init__(self):
+        if self.goal not in GOALS:
+            raise unknown_name("a goal", self.goal, GOALS)
+        if not self.kind:
+            object.__setattr__(self, "kind", "vectors" if self.train.inputs.ndim == 3 else "images")
 
     @property
-    def image_shape(self) -> tuple[int, ...]:
-        """Returns (height, width, channels), or (features,) of vectors."""
-        return tuple(self.train.images.shape[2:])
+    def shape(self) -> tuple[int, ...]:
+        """Returns the shape of an example: (height, width, channels) of images, (features,) of vectors."""
+        return tuple(self.train.inputs.shape[2:])
+
+    @property
+    def metric(self) -> Metric:
+        """Returns what scores on this task measure."""
+        return GOALS[self.goal].metric
+
+    @property
+    def spec(self) -> TaskSpec:
+        """Returns what a network must know of the task."""
+        return TaskSpec(self.kind, self.goal, self.shape, self.num_classes)
 
     def without_validation(self) -> "Task":
-        """Returns the task that trains on the validation images too, and has none to validate by.
+        """Returns the task that trains on the validation data too, and has none to validate with.
 
         Where one of the splits has fewer views than the other, they repeat.
         """
         parts = (self.train, self.validation)
-        views = np.arange(max(len(split.images) for split in parts))
-        images = np.concatenate([split.images[views % len(split.images)] for split in parts], axis=1)
-        train = Split(images, np.concatenate([split.labels for split in parts]))
-        return replace(self, train=train, validation=Split(images[:1, :0], train.labels[:0]))
+        views = np.arange(max(len(split.inputs) for split in parts))
+        inputs = np.concatenate([split.inputs[views % len(split.inputs)] for split in parts], axis=1)
+        train = Split(inputs, np.concatenate([split.labels for split in parts]))
+        return replace(self, train=train, validation=Split(inputs[:1, :0], train.labels[:0]))
 
     def without_test(self) -> "Task":
-        """Returns the task without its test images, for a search that has no use for them."""
-        return replace(self, test=Split(self.test.images[:1, :0], self.test.labels[:0]))
+        """Returns the task without its test data, for a search, which has no use for them."""
+        return replace(self, test=Split(self.test.inputs[:1, :0], self.test.labels[:0]))
 
     @property
     def sha256(self) -> str:
         """Returns the SHA-256 of all arrays: shapes and little-endian values.
 
-        The order is train, validation, test, images before labels.
+        The order is train, validation, test, inputs before labels.
         """
         digest = hashlib.sha256()
         for split in SPLITS:
@@ -90,20 +133,20 @@ class Task:
 def normalized(
     name: str, splits: dict[str, Split], num_classes: int, card: str, licence: str, classes: tuple = ()
 ) -> Task:
-    """Returns the task of these splits, normalised by the training images' mean and standard deviation.
+    """Returns the task of these splits, normalised by the mean and standard deviation of the training inputs.
 
     Vectors are normalised by those of each feature; one that is constant in training is 0 everywhere.
     """
-    images = splits["train"].images.astype(np.float64)
+    inputs = splits["train"].inputs.astype(np.float64)
     # Rounded, so that the order in which a version of NumPy sums does not show in the arrays and their hash.
-    if images.ndim == 3:
-        mean = np.asarray([_rounded(value, 12) for value in images.mean((0, 1))])  # may be far from 0
-        deviation = np.asarray([_rounded(value) or np.inf for value in images.std((0, 1))])
+    if inputs.ndim == 3:
+        mean = np.asarray([_rounded(value, 12) for value in inputs.mean((0, 1))])  # may be far from 0
+        deviation = np.asarray([_rounded(value) or np.inf for value in inputs.std((0, 1))])
     else:
-        mean, deviation = _rounded(images.mean()), _rounded(images.std())
+        mean, deviation = _rounded(inputs.mean()), _rounded(inputs.std())
 
-    def normal(split):
-        return Split(((split.images - mean) / deviation).astype(np.float32), split.labels.astype(np.int32))
+    def normal(split: Split) -> Split:
+        return Split(((split.inputs - mean) / deviation).astype(np.float32), split.labels.astype(np.int32))
 
     parts = (normal(splits[split]) for split in SPLITS)
     return Task(name, *parts, num_classes, card, licence, mean, deviation, classes)

@@ -7,19 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-
-class Metric(NamedTuple):
-    """What a score measures.
-
-    Attributes:
-        name: `"accuracy"`, ...
-        unit: of the stored values: `"proportion"`, `"percent"`, `"nats"`, ...
-        better: 1 where a larger value is better, -1 where a smaller one is.
-    """
-
-    name: str
-    unit: str
-    better: int = 1
+from jaxnas.tasks.metrics import ACCURACY, Metric
 
 
 class Goal(NamedTuple):
@@ -40,6 +28,5 @@ def _is_most_probable(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     return jnp.argmax(outputs, axis=-1) == labels
 
 
-ACCURACY = Metric("accuracy", "proportion")
 GOALS = {"class": Goal(optax.softmax_cross_entropy_with_integer_labels, _is_most_probable, ACCURACY)}
 """The goals by name: `"class"`, one label an example."""

@@ -1,23 +1,25 @@
-"""How a network is trained and what a training measures, whatever kind of network it is."""
+"""How a network is trained."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
-from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.tasks.base import Task
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a network is trained: SGD with Nesterov momentum, a cosine schedule to zero, weight decay, batch norm.
+    """How a network is trained: SGD with Nesterov momentum, a cosine schedule to zero, and weight decay.
 
-    It is evaluated with batch statistics that are estimated anew after each epoch, on its first training batches.
+    Batch normalisation is evaluated with statistics that are estimated again after each epoch, on its first training
+    batches.
 
     Attributes:
         num_epochs: epochs of the schedule; a fidelity is one of them.
-        batch_size: images a step; the images left over in an epoch are dropped.
+        batch_size: examples a step; those left over in an epoch are dropped.
         learning_rate: at the first step.
         momentum, weight_decay: of SGD; the decay is on all parameters.
-        skeleton: the network around the cells; None for networks without cells.
+        network: what a kind of space needs besides an architecture, its own frozen dataclass, such as the `Skeleton` of
+            cells; None for the default of the kind.
     """
 
     num_epochs: int = 10
@@ -25,7 +27,7 @@ class TrainConfig:
     learning_rate: float = 0.2
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    skeleton: Skeleton | None = field(default_factory=Skeleton)
+    network: Any = None
 
     def __post_init__(self):
         for name in ("num_epochs", "batch_size"):
@@ -35,14 +37,21 @@ class TrainConfig:
             raise ValueError(f"Expected a learning_rate above 0, got {self.learning_rate}.")
 
 
-def config_from_dict(fields: dict) -> TrainConfig:
-    """Returns the configuration that `dataclasses.asdict` made a dict of, also where that went through JSON."""
-    skeleton = fields["skeleton"]
-    return TrainConfig(**{**fields, "skeleton": skeleton and Skeleton(**skeleton)})
+def config_from_dict(fields: dict[str, Any], default: TrainConfig) -> TrainConfig:
+    """Returns the configuration that `dataclasses.asdict` made a dict of, also where that went through JSON.
+
+    Args:
+        fields: manifests of version 0.1.0 call the field `network` `skeleton`.
+        default: of the kind of space; it says what `network` is.
+    """
+    fields = dict(fields)
+    network = fields.pop("skeleton", None) or fields.pop("network", None)
+    fields.pop("network", None)
+    return TrainConfig(**fields, network=None if network is None else type(default.network)(**network))
 
 
 def check_fit(task: Task, config: TrainConfig) -> None:
-    """Raises ValueError where a task has too few training images for one batch."""
-    num_images = task.train.images.shape[1]
-    if config.batch_size > num_images:
-        raise ValueError(f"Expected a batch_size up to the {num_images} training images, got {config.batch_size}.")
+    """Raises ValueError where a task has too few training examples for one batch."""
+    num_examples = task.train.inputs.shape[1]
+    if config.batch_size > num_examples:
+        raise ValueError(f"Expected a batch_size up to the {num_examples} training examples, got {config.batch_size}.")

@@ -1,14 +1,52 @@
-"""What training must know of a kind of space: a `Family`, in the module that `space.family` names."""
+"""What training must know of a kind of space: a `Family`, found by the name in `space.family`."""
 
-import importlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+import jax
+import numpy as np
+
+from jaxnas import catalog
 from jaxnas.training.config import TrainConfig
 
 
+class TrainableSpace(Protocol):
+    """What training asks of a search space; every `Space` with a `family` is one."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def decisions(self) -> tuple: ...
+
+    @property
+    def family(self) -> str | None: ...
+
+    def canonical(self, arch: Any) -> jax.Array: ...
+
+    def to_str(self, arch: Any) -> str: ...
+
+    def decode(self, arch: Any) -> dict: ...
+
+    def description(self) -> dict: ...
+
+
+class Variables(NamedTuple):
+    """The arrays of a network: pytrees of trained parameters, and of statistics such as those of normalisation."""
+
+    parameters: Any
+    statistics: Any = ()
+
+
+class Applied(NamedTuple):
+    """What a network gives: outputs [N, K], and in mode `"train"` the statistics of the batch."""
+
+    outputs: jax.Array
+    statistics: Any = ()
+
+
 class Size(NamedTuple):
-    """The size of a network: trainable parameters, and multiply-accumulates for one image.
+    """The size of a network: trainable parameters, and multiply-accumulates for one example.
 
     Multiply-accumulates are those of convolutions and of linear maps, their bias included, as NAS-Bench-201 counts
     them; so a multilayer perceptron has as many as parameters.
@@ -18,37 +56,89 @@ class Size(NamedTuple):
     num_flops: int
 
 
-class Family(NamedTuple):
-    """How the networks of a kind of space are trained.
+class Kernels(NamedTuple):
+    """Which parameters are kernels that the architecture uses.
+
+    `live` has the structure of the parameters, 1 for each number of such a kernel and 0 elsewhere; `layer` has the
+    number of the layer that each belongs to, int32, -1 elsewhere.
+    """
+
+    live: Any
+    layer: Any
+
+
+class Plan(NamedTuple):
+    """One way to compile and batch the trainings of a kind of network.
 
     Attributes:
-        config: the training by default.
-        plans: of `evaluate`, by name: `(space, config, num_classes, archs, seeds, splits)` -> iterator over parts.
-        fit: `(space, arch, task, config, seed) -> (network, Curves)`.
-        network: `(space, config, image_shape, num_classes, arch)` -> the static network, untrained; arch is a tuple.
-        size: `(space, skeleton, image_shape, num_classes, arch) -> Size`.
-        num_axes: how many axes an image may have: 3 for height, width and channels, 1 for a vector of features.
+        name: in manifests. It changes when the numbers of trainings change.
+        train: `(space, config, spec, archs int32[A, D], seeds int32[S], splits)` -> iterator of dicts from the bytes of
+            an architecture to its `Curves` [S, ...], in any order and grouping.
+        fit: `(space, config, spec, arch, seed, splits) -> (Variables, Curves)` of one training.
+        chunks: `(space, rows, num_seeds)` -> tuples of rows that one call of `train` takes together.
+    """
+
+    name: str
+    train: Callable
+    fit: Callable
+    chunks: Callable
+
+
+class Family(NamedTuple):
+    """All that training, sizing, saving and searching must know of a kind of space.
+
+    The functions take the space, a `TrainConfig` whose `network` is set and a `TaskSpec`, all static, and then an
+    architecture: int32[D], which may be traced, in `init`, `apply` and `kernels`; a tuple of ints in `module` and
+    `size`. A traced architecture must not be batched, or every branch of it would run.
+
+    Attributes:
+        config: how networks are trained by default; its `network` is the kind's own frozen dataclass, or None.
+        inputs: the kinds of task that can be trained on: `"images"`, `"vectors"`.
+        init: `(space, config, spec, arch, key) -> Variables`, whose shapes do not depend on the architecture.
+        apply: `(space, config, spec, arch, variables, inputs [N, ...], *, mode) -> Applied`; `mode` is `"train"` or
+            `"evaluate"`.
+        kernels: `(space, config, spec, arch) -> Kernels`; None for kinds that cannot say.
+        module: `(space, config, spec, arch, variables or None) -> nnx.Module`: the network of one architecture with
+            the arrays that `init` made and training changed; None: arrays of any value.
+        size: `(space, config, spec, arch) -> Size`.
+        plans: by name; `"sequential"` always.
     """
 
     config: TrainConfig
-    plans: dict[str, Callable]
-    fit: Callable
-    network: Callable
+    inputs: tuple[str, ...]
+    init: Callable
+    apply: Callable
+    kernels: Callable | None
+    module: Callable
     size: Callable
-    num_axes: tuple[int, ...]
+    plans: dict[str, Plan]
 
 
-def family_of(space) -> Family:
-    """Returns how the networks of a space are trained. Raises ValueError where it has none."""
+def family_of(space: TrainableSpace) -> Family:
+    """Returns how the networks of a space are trained.
+
+    `space.family` is the dotted name of a module with a `FAMILY`, or `module:NAME` or `path/to/file.py:NAME`.
+
+    Raises:
+        ValueError: where the space has no networks, or its family cannot be found.
+    """
     name = getattr(space, "family", None)
     if name is None:
         raise ValueError(f"Expected a space with networks, such as a CellSpace, got a {type(space).__name__}.")
-    return importlib.import_module(name).FAMILY
+    found = catalog.load(name if ":" in name else f"{name}:FAMILY")
+    if not isinstance(found, Family):
+        raise ValueError(f"Expected a Family at {name}, got {type(found).__name__}.")
+    return found
 
 
-def network_size(space, skeleton, image_shape: tuple[int, ...], num_classes: int, arch) -> Size:
-    """Returns the `Size` of the network of an architecture: what is left when its dead edges are removed.
+def default_plan(family: Family) -> str:
+    """Returns the name of the plan that trains networks of a kind on this back end."""
+    return "packed" if jax.default_backend() != "cpu" and "packed" in family.plans else "sequential"
 
-    `skeleton` is that of a cell space, None for other spaces.
-    """
-    return family_of(space).size(space, skeleton, image_shape, num_classes, arch)
+
+def equal_chunks(space: TrainableSpace, rows: np.ndarray, num_seeds: int) -> list[tuple[int, ...]]:
+    """Returns the rows in chunks of `CHUNK_SIZE`: the chunks of a plan that trains one architecture at a time."""
+    return [tuple(rows[start : start + CHUNK_SIZE].tolist()) for start in range(0, len(rows), CHUNK_SIZE)]
+
+
+CHUNK_SIZE = 16

@@ -5,7 +5,7 @@ import functools
 import json
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,24 +13,20 @@ from flax import nnx
 
 import jaxnas
 from jaxnas import catalog
-from jaxnas.tasks.base import SPLITS, Task
+from jaxnas.tasks.base import SPLITS, Task, TaskSpec
 from jaxnas.training.config import TrainConfig, config_from_dict
-from jaxnas.training.family import family_of
-from jaxnas.training.trainer import fit
+from jaxnas.training.family import TrainableSpace, family_of
 
 MODEL_FILE = "model.json"
 ARRAYS_FOLDER = "arrays"
 PREDICTION_BATCH = 128
-"""Rows of a prediction are computed so many at a time, the last ones padded: what a row gives depends on it alone."""
-
-SPACES = catalog.SPACE_TYPES
-"""What a saved model may say that its space is made by."""
+"""Predictions run in batches of this size, the last one padded, so that a row's result depends on the row alone."""
 
 
 class Inputs(NamedTuple):
-    """What the data of a model are: the shape of an example, its normalisation, and what the labels stand for."""
+    """What the data of a model are: what its network knows of them, their normalisation, what the labels stand for."""
 
-    shape: tuple[int, ...]
+    spec: TaskSpec
     mean: float | np.ndarray
     deviation: float | np.ndarray
     classes: np.ndarray
@@ -44,16 +40,24 @@ class TaskName(NamedTuple):
 
 
 class FittedModel:
-    """A trained network of one architecture: `fit_model` and `load` make it.
+    """A trained network of one architecture: `Trainer.fit` and `load` make it.
 
     Attributes:
         network: the Flax module, from normalised examples to logits.
         space, arch, config: what was trained, and how.
         inputs: what the data are.
-        task: whose splits `score` knows, a Task or its name; None where they are not at hand.
+        task: whose splits `score` knows, a Task or its name; None where they are not available.
     """
 
-    def __init__(self, network: nnx.Module, space, arch: tuple[int, ...], config: TrainConfig, inputs: Inputs, task):
+    def __init__(
+        self,
+        network: nnx.Module,
+        space: TrainableSpace,
+        arch: tuple[int, ...],
+        config: TrainConfig,
+        inputs: Inputs,
+        task: Task | TaskName | None,
+    ):
         self.network, self.space, self.arch, self.config = network, space, arch, config
         self.inputs, self.task = inputs, task
         self._scores = {}
@@ -72,7 +76,7 @@ class FittedModel:
         """Returns the architecture as readable values."""
         return self.space.decode(self.arch)
 
-    def predict_proba(self, X) -> np.ndarray:  # noqa: N803, as scikit-learn has it
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803, as scikit-learn has it
         """Returns the probability of each class, float64[n, K], in the order of `inputs.classes`.
 
         Args:
@@ -81,14 +85,14 @@ class FittedModel:
         Raises:
             ValueError: on another shape, or values that are no finite numbers.
         """
-        examples = _checked_examples(X, self.inputs.shape)
+        examples = _checked_examples(X, self.inputs.spec.shape)
         return self._probabilities((examples - self.inputs.mean) / self.inputs.deviation)
 
-    def predict(self, X) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Returns the most probable class of each example, [n]. Arguments as of `predict_proba`."""
         return self.inputs.classes[self.predict_proba(X).argmax(-1)]
 
-    def score(self, X, y=None) -> float:  # noqa: N803
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
         """Returns the accuracy on data and their classes, or on a split of the task.
 
         Args:
@@ -96,7 +100,7 @@ class FittedModel:
             y: the class of each example, [n].
 
         Raises:
-            ValueError: on data that do not match, or a split that is not at hand.
+            ValueError: on data that do not match, or a split that is not available.
         """
         if isinstance(X, str):
             if X not in self._scores:
@@ -116,9 +120,9 @@ class FittedModel:
         if task is None:
             raise ValueError(f"Expected a model with its task to score {name}, got one without; give X and y instead.")
         split = getattr(task, name)
-        if not split.num_images:
+        if not split.num_examples:
             raise ValueError(f"Expected a task with a {name} split, got {task.name} without.")
-        views = [self._probabilities(view).argmax(-1) for view in split.images]
+        views = [self._probabilities(view).argmax(-1) for view in split.inputs]
         return float((np.stack(views) == split.labels).mean())
 
     def _probabilities(self, examples: np.ndarray) -> np.ndarray:
@@ -155,7 +159,7 @@ class FittedModel:
             "space_fields": _fields(self.space),
             "arch": list(self.arch),
             "config": dataclasses.asdict(self.config),
-            "shape": list(self.inputs.shape),
+            "spec": self.inputs.spec._asdict(),
             "mean": np.asarray(self.inputs.mean).tolist(),
             "deviation": np.asarray(self.inputs.deviation).tolist(),
             "classes": self.inputs.classes.tolist(),
@@ -163,11 +167,11 @@ class FittedModel:
         }
 
     @classmethod
-    def load(cls, folder: str | os.PathLike, space=None) -> "FittedModel":
+    def load(cls, folder: str | os.PathLike, space: TrainableSpace | None = None) -> "FittedModel":
         """Returns the model that `save` wrote.
 
         Args:
-            space: its search space; needed where that has functions of one's own, such as operations.
+            space: its search space; needed where that has functions, or a kind of network, of your own.
 
         Raises:
             ValueError: where the folder holds no model, or the space is another one or unknown.
@@ -185,31 +189,16 @@ class FittedModel:
         return model
 
 
-def fit_model(space, arch, task: Task, config: TrainConfig, seed: int = 0) -> FittedModel:
-    """Returns the fitted model of an architecture; arguments as of `jaxnas.fit`.
-
-    Raises FloatingPointError where the training diverged.
-    """
-    network, curves = fit(space, arch, task, config, seed)
-    diverged = ~np.isfinite(curves.loss)
-    if diverged.any():
-        raise FloatingPointError(
-            f"Expected a training that converges, got one with seed {seed} that diverged in epoch"
-            f" {diverged.argmax() + 1} of {config.num_epochs}; a smaller learning rate or fewer epochs may help."
-        )
-    arch = tuple(int(choice) for choice in np.asarray(space.canonical(arch)))
-    classes = np.asarray(task.classes if len(task.classes) else range(task.num_classes))
-    return FittedModel(network, space, arch, config, Inputs(task.image_shape, task.mean, task.deviation, classes), task)
-
-
-def _untrained(description: dict, space) -> FittedModel:
+def _untrained(description: dict, space: TrainableSpace | None) -> FittedModel:
     """Returns the model of a description, with arrays that are yet to be replaced."""
     space = _space_of(description, space)
-    config = config_from_dict(description["config"])
+    family = family_of(space)
+    config = config_from_dict(description["config"], family.config)
+    spec = TaskSpec(**description["spec"] | {"shape": tuple(description["spec"]["shape"])})
     mean, deviation = (_number_or_array(description[name]) for name in ("mean", "deviation"))
-    inputs = Inputs(tuple(description["shape"]), mean, deviation, np.asarray(description["classes"]))
+    inputs = Inputs(spec, mean, deviation, np.asarray(description["classes"]))
     arch = tuple(description["arch"])
-    network = family_of(space).network(space, config, inputs.shape, len(inputs.classes), arch)
+    network = family.module(space, config, spec, arch, None)
     task = None if description["task"] is None else TaskName(*description["task"])
     return FittedModel(network, space, arch, config, inputs, task)
 
@@ -219,7 +208,7 @@ def _number_or_array(value: float | list) -> float | np.ndarray:
     return np.asarray(value) if isinstance(value, list) else value
 
 
-def _restored(description: dict, space, arrays: dict) -> FittedModel:
+def _restored(description: dict, space: TrainableSpace | None, arrays: dict) -> FittedModel:
     model = _untrained(description, space)
     nnx.update(model.network, arrays)
     return model
@@ -229,7 +218,7 @@ def _arrays(network: nnx.Module) -> dict:
     return nnx.to_pure_dict(nnx.state(network))
 
 
-def _checked_examples(examples, shape: tuple[int, ...]) -> np.ndarray:
+def _checked_examples(examples: Any, shape: tuple[int, ...]) -> np.ndarray:
     examples = np.asarray(examples)
     if len(shape) == 3 and shape[-1] == 1 and examples.shape[1:] == shape[:2]:
         examples = examples[..., None]
@@ -242,7 +231,7 @@ def _checked_examples(examples, shape: tuple[int, ...]) -> np.ndarray:
     return examples.astype(np.float32)
 
 
-def _fields(space) -> dict | None:
+def _fields(space: TrainableSpace) -> dict | None:
     """Returns the fields that a space can be made of again, as JSON values; None where that does not give it back."""
     if not dataclasses.is_dataclass(space):
         return None
@@ -256,15 +245,16 @@ def _fields(space) -> dict | None:
         return None
 
 
-def _made_of(fields: dict):
+def _made_of(fields: dict) -> TrainableSpace:
     arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    return catalog.find(arguments.pop("type"), SPACES)(**arguments)
+    return catalog.find(arguments.pop("type"), catalog.SPACE_TYPES)(**arguments)
 
 
-def _space_of(found: dict, space):
+def _space_of(found: dict, space: TrainableSpace | None) -> TrainableSpace:
+    """Returns the space that a model was saved with. Raises ValueError where it is another one or unknown."""
     if space is None and found["space_fields"] is None:
         raise ValueError(
-            f"Expected the space {found['space']} of this model, which has functions of its own; got none."
+            f"Expected the space {found['space']} of this model, which has functions or networks of its own; got none."
         )
     made = _made_of(found["space_fields"]) if found["space_fields"] is not None else space
     if space is not None and (space.name != found["space"] or made != space):

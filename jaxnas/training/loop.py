@@ -1,112 +1,253 @@
-"""Training: one program for a whole search space, compiled once; the architecture is an argument of it."""
+"""Stochastic gradient descent on networks of any kind: one program for a whole space, compiled once.
 
-from collections.abc import Callable
-from typing import NamedTuple
+The architecture is an argument of the program. A kind of network enters by its functions `init` and `apply`.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from flax import nnx
 
-from jaxnas.spaces.cells.network import Network
-from jaxnas.tasks.base import Split
+from jaxnas.tasks.base import Split, TaskSpec
+from jaxnas.tasks.goals import GOALS, Goal
+from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.order import EVALUATION_BATCH
+from jaxnas.training.family import Plan, TrainableSpace, Variables, equal_chunks
+from jaxnas.training.order import EVALUATION_BATCH, epoch_order, training_key
 
 STATISTICS_BATCHES = 4
 
+Splits = tuple[Split, Split, Split]
+
 
 class Trainee(NamedTuple):
-    """The state of one training: the traced network's parameters, its statistics, and the optimiser.
+    """The state of one training. Statistics are as the last epoch ended."""
 
-    Statistics are as the last epoch ended.
-    """
-
-    parameters: nnx.State
-    statistics: nnx.State
+    variables: Variables
     optimizer: optax.OptState
 
 
-def _run(network, arch, batches: Callable, read: Callable, config: TrainConfig, splits):
-    """Returns `Curves` with the axis of epochs first, and the `Trainee`, of one training or of several.
+def sequential_plan(
+    name: str,
+    init: Callable,
+    apply: Callable,
+    num_seeds_together: Callable[[TrainConfig, TaskSpec, int], int] | None = None,
+) -> Plan:
+    """Returns the plan that trains one architecture after another, and seeds together.
 
-    Several have a leading axis B on the arrays of the network, on images and on labels; so have their results, after
+    Args:
+        name: of the plan in manifests.
+        init, apply: of a `Family`.
+        num_seeds_together: `(config, spec, num_seeds)` -> how many seeds are trained side by side, a divisor of
+            `num_seeds`; None: all.
+    """
+    return Plan(
+        name,
+        functools.partial(_in_sequence, init, apply, num_seeds_together),
+        functools.partial(_fit, init, apply),
+        equal_chunks,
+    )
+
+
+def train(
+    init: Callable,
+    apply: Callable,
+    space: TrainableSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    arch: jax.Array,
+    key: jax.Array,
+    splits: Splits,
+) -> tuple[Curves, Variables]:
+    """Returns the `Curves` of one training and the `Variables` after it.
+
+    Pure, so that it can be jitted and vmapped over keys.
+
+    Args:
+        init, apply, space, config, spec: static.
+        arch: int32[D], traced. Under `jax.vmap` it must not be batched, or every branch of it would run.
+        key: determines initial weights, order of examples and views.
+        splits: training, validation and test data.
+    """
+    training = splits[0]
+    num_steps = training.inputs.shape[1] // config.batch_size
+    init_key, order_key = jax.random.split(key)
+
+    def applied(variables: Variables, inputs: jax.Array, mode: str):
+        return apply(space, config, spec, arch, variables, inputs, mode=mode)
+
+    def batches(number: jax.Array):
+        indices, views = epoch_order(jax.random.fold_in(order_key, number), training, num_steps, config.batch_size)
+        return training.inputs[views, indices], training.labels[indices]
+
+    variables = init(space, config, spec, arch, init_key)
+    return run(applied, variables, GOALS[spec.goal], batches, lambda inputs: inputs, config, splits)
+
+
+def run(
+    apply: Callable,
+    variables: Variables,
+    goal: Goal,
+    batches: Callable,
+    read: Callable,
+    config: TrainConfig,
+    splits: Splits,
+) -> tuple[Curves, Variables]:
+    """Returns `Curves` with the axis of epochs first, and the trained `Variables`, of one training or of several.
+
+    Several have a leading axis B on the arrays of the network, on inputs and on labels; so have their results, after
     the axis of epochs.
 
     Args:
-        network, arch: a traced network and what it is called with.
+        apply: `(variables, inputs, mode) -> Applied`.
         batches: from the number of an epoch to its (inputs, labels), the axis of steps first.
-        read: from the inputs of a step to images.
-        config, splits: as in `train`.
+        read: from the inputs of a step to examples.
     """
-    num_steps = splits[0].images.shape[1] // config.batch_size
+    num_steps = splits[0].inputs.shape[1] // config.batch_size
     schedule = optax.cosine_decay_schedule(config.learning_rate, config.num_epochs * num_steps)
     optimizer = optax.chain(
         optax.add_decayed_weights(config.weight_decay), optax.sgd(schedule, momentum=config.momentum, nesterov=True)
     )
-    definition, parameters, statistics = nnx.split(network, nnx.Param, nnx.BatchStat)
 
-    def step(trainee, batch):
-        return _step(definition, optimizer, arch, trainee, read(batch[0]), batch[1])
+    def step(trainee: Trainee, batch: tuple):
+        return _step(apply, goal, optimizer, trainee, read(batch[0]), batch[1])
 
-    def epoch(trainee, number):
+    def epoch(trainee: Trainee, number: jax.Array):
         inputs, labels = batches(number)
         trainee, (losses, norms, correct) = jax.lax.scan(step, trainee, (inputs, labels))
         first = jax.tree.map(lambda values: values[:STATISTICS_BATCHES], inputs)
-        trainee = trainee._replace(statistics=_estimate_statistics(definition, trainee, arch, first, read))
-        network = nnx.merge(definition, trainee.parameters, trainee.statistics, copy=True)
-        counts = [_num_correct(network, arch, split) for split in splits[1:]]
-        return trainee, (correct.sum(0), *counts, losses.mean(0), losses[0], norms[0])
+        variables = _with_statistics(apply, trainee.variables, first, read)
+        counts = [num_correct(apply, variables, goal, split) for split in splits[1:]]
+        return trainee._replace(variables=variables), (correct.sum(0), *counts, losses.mean(0), losses[0], norms[0])
 
-    trainee = Trainee(parameters, statistics, optimizer.init(parameters))
+    trainee = Trainee(variables, optimizer.init(variables.parameters))
     trainee, (*curves, first_losses, first_norms) = jax.lax.scan(epoch, trainee, jnp.arange(config.num_epochs))
-    return Curves(*curves, first_losses[0], first_norms[0]), trainee
+    return Curves(*curves, first_losses[0], first_norms[0]), trainee.variables
 
 
-def _step(definition, optimizer, arch, trainee, images, labels):
-    def loss_function(parameters):
-        network = nnx.merge(definition, parameters, trainee.statistics, copy=True)
-        logits = network(images, arch, train=True)
-        loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean(-1)
-        # several trainings share no parameters: the gradient of the sum is that of each
-        return loss.sum(), (loss, (logits.argmax(-1) == labels).sum(-1))
+def _step(
+    apply: Callable,
+    goal: Goal,
+    optimizer: optax.GradientTransformation,
+    trainee: Trainee,
+    inputs: jax.Array,
+    labels: jax.Array,
+):
+    def loss_function(parameters: Any):
+        outputs = apply(trainee.variables._replace(parameters=parameters), inputs, "train").outputs
+        loss = goal.loss(outputs, labels).mean(-1)
+        # Several trainings share no parameters: the gradient of the sum is that of each.
+        return loss.sum(), (loss, goal.count(outputs, labels).sum(-1))
 
-    (_, (loss, correct)), gradients = jax.value_and_grad(loss_function, has_aux=True)(trainee.parameters)
-    updates, state = optimizer.update(gradients, trainee.optimizer, trainee.parameters)
-    parameters = optax.apply_updates(trainee.parameters, updates)
+    parameters = trainee.variables.parameters
+    (_, (loss, correct)), gradients = jax.value_and_grad(loss_function, has_aux=True)(parameters)
+    updates, state = optimizer.update(gradients, trainee.optimizer, parameters)
+    variables = trainee.variables._replace(parameters=optax.apply_updates(parameters, updates))
     norm = jax.vmap(optax.tree.norm) if loss.ndim else optax.tree.norm
-    return Trainee(parameters, trainee.statistics, state), (loss, norm(gradients), correct)
+    return Trainee(variables, state), (loss, norm(gradients), correct)
 
 
-def _estimate_statistics(definition, trainee: Trainee, arch, inputs, read: Callable) -> nnx.State:
-    """Returns the mean over the inputs of K steps of their batches' statistics under the present parameters.
+def _with_statistics(apply: Callable, variables: Variables, inputs: Any, read: Callable) -> Variables:
+    """Returns the variables with the mean of the statistics of batches under the present parameters.
 
     Running averages lag behind parameters that still change fast, so that early epochs would rank architectures badly.
     Wu and Johnson, "Rethinking Batch in BatchNorm", 2021.
     """
+    if not jax.tree.leaves(variables.statistics):
+        return variables
 
-    def add(statistics, numbered):
+    def add(statistics: Any, numbered: tuple):
         number, batch = numbered
-        network = nnx.merge(definition, trainee.parameters, statistics, copy=True)
-        network(read(batch), arch, train=True, momentum=number / (number + 1))
-        return nnx.state(network, nnx.BatchStat), None
+        momentum = number / (number + 1)
+        found = apply(variables._replace(statistics=statistics), read(batch), "train").statistics
+        return jax.tree.map(lambda mean, new: momentum * mean + (1 - momentum) * new, statistics, found), None
 
     numbers = jnp.arange(len(jax.tree.leaves(inputs)[0]))
-    return jax.lax.scan(add, trainee.statistics, (numbers, inputs))[0]
+    return variables._replace(statistics=jax.lax.scan(add, variables.statistics, (numbers, inputs))[0])
 
 
-def _num_correct(network: Network, arch: jax.Array, split: Split) -> jax.Array:
-    """Returns how many images of a split, views included, are classified correctly."""
-    images = split.images.reshape(-1, *split.images.shape[2:])
-    labels = jnp.tile(split.labels, split.images.shape[0])
+def num_correct(apply: Callable, variables: Variables, goal: Goal, split: Split) -> jax.Array:
+    """Returns how many examples of a split, views included, are classified correctly."""
+    inputs = split.inputs.reshape(-1, *split.inputs.shape[2:])
+    labels = jnp.tile(split.labels, split.inputs.shape[0])
     num_batches = max(-(-len(labels) // EVALUATION_BATCH), 1)  # of padding alone where the split is empty
     size = max(-(-len(labels) // num_batches), 1)
     padding = num_batches * size - len(labels)
-    images = jnp.pad(images, ((0, padding), (0, 0), (0, 0), (0, 0))).reshape(num_batches, size, *images.shape[1:])
+    widths = ((0, padding), *((0, 0) for _ in inputs.shape[1:]))
+    inputs = jnp.pad(inputs, widths).reshape(num_batches, size, *inputs.shape[1:])
     labels = jnp.pad(labels, (0, padding), constant_values=-1).reshape(num_batches, size)
 
-    def count(batch):
-        return (network(batch[0], arch).argmax(-1) == batch[1]).sum(-1)
+    def count(batch: tuple):
+        return goal.count(apply(variables, batch[0], "evaluate").outputs, batch[1]).sum(-1)
 
-    return jax.lax.map(count, (images, labels)).sum(0)
+    return jax.lax.map(count, (inputs, labels)).sum(0)
+
+
+def _in_sequence(
+    init: Callable,
+    apply: Callable,
+    num_seeds_together: Callable | None,
+    space: TrainableSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    archs: np.ndarray,
+    seeds: jax.Array,
+    splits: Splits,
+) -> Iterator[dict[bytes, Curves]]:
+    """Yields the curves [S, ...] of one architecture of int32[A, D] after another, under its bytes."""
+    together = num_seeds_together(config, spec, len(seeds)) if num_seeds_together else len(seeds)
+    for arch in archs:
+        curves = train_seeds(init, apply, together, space, config, spec, jnp.asarray(arch), seeds, splits)
+        yield {arch.tobytes(): jax.device_get(curves)}
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4, 5), compiler_options=ONE_THREAD)
+def train_seeds(
+    init: Callable,
+    apply: Callable,
+    together: int,
+    space: TrainableSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    arch: jax.Array,
+    seeds: jax.Array,
+    splits: Splits,
+) -> Curves:
+    """Returns the curves [S, ...] of one architecture for each seed, `together` of them side by side.
+
+    Seeds are batched, the architecture is not, so that branches stay branches.
+    """
+    keys = jax.vmap(training_key, (None, 0))(arch, seeds)
+
+    def train_seed(key: jax.Array) -> Curves:
+        return train(init, apply, space, config, spec, arch, key, splits)[0]
+
+    if together == len(seeds):
+        return jax.vmap(train_seed)(keys)
+    return jax.lax.map(train_seed, keys, batch_size=together)
+
+
+def _fit(
+    init: Callable,
+    apply: Callable,
+    space: TrainableSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    arch: np.ndarray,
+    seed: int,
+    splits: Splits,
+) -> tuple[Variables, Curves]:
+    """Returns the variables and the curves ([E] and scalars) of one training."""
+    curves, variables = _train_one(init, apply, space, config, spec, jnp.asarray(arch), seed, splits)
+    return variables, jax.device_get(curves)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4), compiler_options=ONE_THREAD)
+def _train_one(init, apply, space, config, spec, arch, seed, splits):
+    """Returns the curves and the variables of one training."""
+    return train(init, apply, space, config, spec, arch, training_key(arch, seed), splits)

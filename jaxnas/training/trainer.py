@@ -1,104 +1,198 @@
-"""Training: one program for a whole search space, compiled once; the architecture is an argument of it."""
+"""The trainer: a space, a task and a recipe together."""
 
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxnas.tasks.base import Task
+from jaxnas.tasks.base import Task, TaskSpec
 from jaxnas.training.config import TrainConfig, check_fit
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import family_of
+from jaxnas.training.family import Family, Plan, Size, TrainableSpace, default_plan, family_of
+from jaxnas.training.fitted import FittedModel, Inputs
 
 
-def default_config(space, task: Task | None = None) -> TrainConfig:
-    """Returns the training of a space's networks by default, with smaller batches where a task has too few images."""
-    config = family_of(space).config
-    num_images = config.batch_size if task is None else task.train.images.shape[1]
-    return replace(config, batch_size=min(config.batch_size, num_images))
+class Trainer:
+    """The networks of a space on a task, trained in one way.
+
+    Defaults, checks and the transfer of data to the device happen here, once.
+
+    Attributes:
+        space, task: what is trained, on what.
+        config: how, with batches and the kind's `network` filled in.
+        family: what training knows of the kind of space.
+
+    Raises:
+        ValueError: where the networks of the space cannot be trained on the task in this way.
+    """
+
+    def __init__(
+        self,
+        space: TrainableSpace,
+        task: Task,
+        config: TrainConfig | None = None,
+        *,
+        num_epochs: int | None = None,
+    ):
+        """Makes a trainer.
+
+        Args:
+            config: by default that of the kind of space, with smaller batches where the task has few examples.
+            num_epochs: instead of those of `config`.
+        """
+        self.space: TrainableSpace = space
+        self.task: Task = task
+        self.family: Family = family_of(space)
+        config = config or default_config(space, task)
+        if config.network is None:
+            config = replace(config, network=self.family.config.network)
+        self.config: TrainConfig = config if num_epochs is None else replace(config, num_epochs=num_epochs)
+        if type(self.config.network) is not type(self.family.config.network):
+            expected, found = type(self.family.config.network).__name__, type(self.config.network).__name__
+            raise ValueError(f"Expected config.network to be a {expected} for {space.name}, got a {found}.")
+        if task.kind not in self.family.inputs:
+            raise ValueError(
+                f"Expected a task of {' or '.join(self.family.inputs)} for a {type(space).__name__}, got {task.name},"
+                f" {task.kind} of shape {list(task.shape)}."
+            )
+        check_fit(task, self.config)
+
+    @property
+    def spec(self) -> TaskSpec:
+        """Returns what networks know of the task."""
+        return self.task.spec
+
+    @functools.cached_property
+    def _splits(self):
+        return jax.device_put((self.task.train, self.task.validation, self.task.test))
+
+    def plan(self, name: str | None = None) -> Plan:
+        """Returns the plan of a name; None for the one of this back end. Raises ValueError on another name."""
+        name = default_plan(self.family) if name is None else name
+        if name not in self.family.plans:
+            raise ValueError(f"Expected a plan of {', '.join(self.family.plans)}, got {name!r}.")
+        return self.family.plans[name]
+
+    def curves(
+        self,
+        archs: Any,
+        seeds: Sequence[int] = (0,),
+        *,
+        plan: str | None = None,
+        progress: Callable[[], None] | None = None,
+    ) -> Curves:
+        """Returns the `Curves` [A, S, ...] of trainings of each architecture with each seed.
+
+        The representative of an architecture's class is trained, once where several of the class are given. One
+        compilation serves the whole space.
+
+        Two plans give the same trainings up to the order of sums, which training amplifies: the first step agrees,
+        final counts differ. In the plan `"sequential"`, for CPU, architectures are trained in sequence and seeds
+        together; a training's numbers do not depend on what else is trained. In the plan `"packed"`, for accelerators,
+        many architectures are trained together, packed by operation (`jaxnas.spaces.cells.packed`). It has been run on
+        CPU only.
+
+        Args:
+            archs: int32[A, D] or a sequence of architectures.
+            seeds: seed numbers, 0 or more.
+            plan: `"sequential"`, or for cell spaces `"packed"`; by default the one for this back end.
+            progress: called after each architecture.
+
+        Raises:
+            ValueError: on wrong shapes, seeds or plans.
+        """
+        archs = np.asarray(archs, np.int32)
+        if archs.ndim != 2 or archs.shape[1] != len(self.space.decisions) or not len(archs):
+            raise ValueError(
+                f"Expected architectures of shape [A, {len(self.space.decisions)}], got {list(archs.shape)}."
+            )
+        if not len(seeds) or min(seeds) < 0:
+            raise ValueError(f"Expected one or more seeds of 0 or more, got {list(seeds)}.")
+        train = self.plan(plan).train
+        archs = np.stack([np.asarray(self.space.canonical(arch)) for arch in archs])
+        names = [arch.tobytes() for arch in archs]
+        first = np.sort(np.unique(archs, axis=0, return_index=True)[1])
+        parts = train(self.space, self.config, self.spec, archs[first], jnp.asarray(seeds, jnp.int32), self._splits)
+        found = {}
+        for name in names:
+            while name not in found:
+                found |= next(parts)
+            if progress:
+                progress()
+        return jax.tree.map(lambda *values: np.stack(values), *(found[name] for name in names))
+
+    def network(self, arch: Any, seed: int = 0) -> tuple[nnx.Module, Curves]:
+        """Returns the trained network of an architecture, an ordinary Flax module, and its curves ([E] and scalars).
+
+        The training is the one that `curves` runs for this architecture and seed with the plan `"sequential"`.
+        """
+        arch = np.asarray(self.space.canonical(arch), np.int32)
+        fit = self.family.plans["sequential"].fit
+        variables, curves = fit(self.space, self.config, self.spec, arch, seed, self._splits)
+        choices = tuple(int(choice) for choice in arch)
+        return self.family.module(self.space, self.config, self.spec, choices, variables), curves
+
+    def fit(self, arch: Any, seed: int = 0) -> FittedModel:
+        """Returns the fitted model of an architecture.
+
+        Raises FloatingPointError where the training diverged.
+        """
+        network, curves = self.network(arch, seed)
+        diverged = ~np.isfinite(curves.loss)
+        if diverged.any():
+            raise FloatingPointError(
+                f"Expected a training that converges, got one with seed {seed} that diverged in epoch"
+                f" {diverged.argmax() + 1} of {self.config.num_epochs}; try a smaller learning rate or fewer epochs."
+            )
+        task = self.task
+        choices = tuple(int(choice) for choice in np.asarray(self.space.canonical(arch)))
+        classes = np.asarray(task.classes if len(task.classes) else range(task.num_classes))
+        inputs = Inputs(task.spec, task.mean, task.deviation, classes)
+        return FittedModel(network, self.space, choices, self.config, inputs, task)
+
+    def size(self, arch: Any) -> Size:
+        """Returns the `Size` of the network of an architecture: that of its class's representative."""
+        choices = tuple(int(choice) for choice in np.asarray(self.space.canonical(arch)))
+        return self.family.size(self.space, self.config, self.spec, choices)
+
+    def description(self, plan: str = "sequential") -> dict[str, Any]:
+        """Returns what the numbers of a training depend on, as JSON values: for plans of builds and journals."""
+        return {
+            "space": self.space.description(),
+            "task": self.task.sha256,
+            "config": asdict(self.config),
+            "plan": self.plan(plan).name,
+        }
 
 
-def default_plan(space) -> str:
-    """Returns the name of the plan that `evaluate` follows for a space on this back end."""
-    plans = family_of(space).plans
-    return "packed" if jax.default_backend() != "cpu" and "packed" in plans else "sequential"
+def default_config(space: TrainableSpace, task: Task | None = None) -> TrainConfig:
+    """Returns the training of a space's networks by default, with smaller batches where a task has few examples."""
+    default = family_of(space).config
+    num_examples = default.batch_size if task is None else task.train.inputs.shape[1]
+    return replace(default, batch_size=min(default.batch_size, num_examples))
 
 
 def evaluate(
-    space,
-    archs,
+    space: TrainableSpace,
+    archs: Any,
     task: Task,
     config: TrainConfig | None = None,
     seeds: Sequence[int] = (0,),
-    progress: Callable[[], None] | None = None,
+    *,
     plan: str | None = None,
+    progress: Callable[[], None] | None = None,
 ) -> Curves:
-    """Returns the `Curves` of trainings of each architecture with each seed.
-
-    The representative of an architecture's class is trained, once where several of the class are asked for. One
-    compilation serves the whole space.
-
-    Two plans give the same trainings up to the order of sums, which training amplifies: the first step agrees, final
-    counts differ. In the plan `"sequential"`, for CPU, architectures are trained in sequence and seeds together; a
-    training's numbers do not depend on what else is trained. In the plan `"packed"`, for accelerators, many
-    architectures are trained together, packed by operation (`jaxnas.spaces.cells.packed`). It has been run
-    on CPU only.
-
-    Args:
-        archs: int32[A, D] or a sequence of architectures.
-        config: by default that of `default_config`.
-        seeds: seed numbers, 0 or more.
-        progress: called after each architecture.
-        plan: `"sequential"`, or for cell spaces `"packed"`; by default the one for this back end.
-
-    Raises:
-        ValueError: where the arguments do not fit together.
-    """
-    archs = np.asarray(archs, np.int32)
-    if archs.ndim != 2 or archs.shape[1] != len(space.decisions) or not len(archs):
-        raise ValueError(f"Expected architectures of shape [A, {len(space.decisions)}], got {list(archs.shape)}.")
-    if not len(seeds) or min(seeds) < 0:
-        raise ValueError(f"Expected one or more seeds of 0 or more, got {list(seeds)}.")
-    plans = family_of(space).plans
-    config = config or default_config(space, task)
-    check_trainable(space, task, config)
-    plan = default_plan(space) if plan is None else plan
-    if plan not in plans:
-        raise ValueError(f"Expected a plan of {', '.join(plans)}, got {plan!r}.")
-    splits = jax.device_put((task.train, task.validation, task.test))
-    archs = np.stack([np.asarray(space.canonical(arch)) for arch in archs])
-    rows = [arch.tobytes() for arch in archs]
-    first = np.sort(np.unique(archs, axis=0, return_index=True)[1])
-    parts = plans[plan](space, config, task.num_classes, archs[first], jnp.asarray(seeds, jnp.int32), splits)
-    found = {}
-    for row in rows:
-        while row not in found:
-            found |= next(parts)
-        if progress:
-            progress()
-    return jax.tree.map(lambda *values: np.stack(values), *(found[row] for row in rows))
+    """Returns the `Curves` of trainings of each architecture with each seed; see `Trainer.curves`."""
+    return Trainer(space, task, config).curves(archs, seeds, plan=plan, progress=progress)
 
 
-def fit(space, arch, task: Task, config: TrainConfig | None = None, seed: int = 0) -> tuple[nnx.Module, Curves]:
-    """Returns the trained static network of an architecture, and its curves ([E] and scalars).
-
-    The network is an ordinary Flax module. The training is the one that `evaluate` runs for this architecture and
-    seed with the plan `"sequential"`.
-    """
-    config = config or default_config(space, task)
-    check_trainable(space, task, config)
-    return family_of(space).fit(space, np.asarray(space.canonical(arch)), task, config, seed)
-
-
-def check_trainable(space, task: Task, config: TrainConfig) -> None:
-    """Raises ValueError where the networks of a space cannot be trained on a task in this way."""
-    num_axes = family_of(space).num_axes
-    if len(task.image_shape) not in num_axes:
-        raise ValueError(
-            f"Expected images of height, width and channels for a {type(space).__name__}, got samples of shape"
-            f" {list(task.image_shape)}; vectors are for an MLPSpace."
-        )
-    check_fit(task, config)
+def fit(
+    space: TrainableSpace, arch: Any, task: Task, config: TrainConfig | None = None, seed: int = 0
+) -> tuple[nnx.Module, Curves]:
+    """Returns the trained network of an architecture and its curves; see `Trainer.network`."""
+    return Trainer(space, task, config).network(arch, seed)

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import MIXED, SMALL
 from scipy.stats import binomtest, rankdata
 
 import jaxnas as jn
@@ -97,7 +97,7 @@ def test_regret_is_never_negative_and_zero_at_the_optimum():
     regrets = regret(trials, bench)
     assert (regrets >= 0).all()
     assert (regrets[:, 0] > 0).any()
-    best = int(np.argmax(bench.test_scores(np.arange(125)[:, None])))
+    best = int(np.argmax(bench.held_out.scores(np.arange(125)[:, None])))
     np.testing.assert_array_equal(regret(make_trials([[best]], [[0.1]]), bench), [[0]])
 
 
@@ -175,7 +175,7 @@ def test_mean_ranks_are_those_of_all_ways_to_draw_a_run_of_each(regrets):
 @pytest.fixture(scope="module")
 def compared() -> tuple[dict[str, jn.Trials], jn.TableBenchmark]:
     bench = random_bench()
-    worst = int(np.argmin(bench.test_scores(np.arange(125)[:, None])))
+    worst = int(np.argmin(bench.held_out.scores(np.arange(125)[:, None])))
 
     def ask(state, t, key):
         return jn.Query(SMALL.arch_at(worst))
@@ -201,7 +201,7 @@ def test_a_summary_has_a_row_a_strategy_best_first(compared):
         assert row["regret"] == pytest.approx(100 * regrets.mean(), abs=1e-3)
         assert row["low"] == pytest.approx(100 * low[0], abs=1e-3)
         assert row["high"] == pytest.approx(100 * high[0], abs=1e-3)
-        assert row["test"] == pytest.approx(100 * (bench.optimum - regrets.mean()), abs=1e-3)
+        assert row["test"] == pytest.approx(100 * (bench.held_out.optimum - regrets.mean()), abs=1e-3)
         validation = incumbent_scores(trials[name], bench, "validation")[:, -1]
         assert row["validation"] == pytest.approx(100 * validation.mean(), abs=1e-3)
     assert jn.summary(dict(reversed(trials.items())), bench).equals(frame)

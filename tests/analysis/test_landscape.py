@@ -9,7 +9,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
+from samples import MIXED, SMALL
 from scipy.sparse.csgraph import shortest_path
 from scipy.stats import spearmanr
 
@@ -213,11 +213,11 @@ def test_neighbours_of_one_class_are_one_optimum():
     assert found["neutrality"]["share_equal_class"] == pytest.approx((classes[neighbors] == classes[:, None]).mean())
 
 
-def test_equal_counts_are_ties_in_whatever_order_the_seeds_come():
-    counts = counts_of_small()
-    benches = [jn.TableBenchmark(table_of_counts(counts[:, order]), space=SMALL) for order in ([0, 1, 2], [2, 0, 1])]
-    first, second = (of.mean_scores(bench, "validation") for bench in benches)
-    assert (first == second).all()
+def test_scores_are_those_that_regrets_rank_by():
+    bench = jn.TableBenchmark(table_of_counts(counts_of_small()), space=SMALL)
+    found = of.landscape(bench)
+    assert found["optima"]["best"][0]["validation"] == bench.validation_scores(rows_of(bench)).max()
+    assert found["optima"]["best"][0]["test"] == bench.held_out.optimum
 
 
 def test_noise_is_that_of_the_seeds():
@@ -253,7 +253,7 @@ def test_any_complete_table_has_a_landscape_in_json(space, scores):
 
 def test_failed_architectures_are_the_worst():
     scores = np.where(np.arange(12) % 3, 0.3 + np.arange(12) / 100, np.nan)
-    found = of.mean_scores(jn.TableBenchmark(make_table(MIXED, scores)), "validation")[:, -1]
+    found = of.mean_scores(jn.TableBenchmark(make_table(MIXED, scores)))[:, -1]
     assert found[::3] == pytest.approx(0.31)
     assert found[11] == pytest.approx(0.41)
 
@@ -265,17 +265,27 @@ def test_an_incomplete_table_has_none():
 
 
 def test_scores_of_a_weighted_benchmark_are_less_the_size():
-    bench = jn.ObjectiveBenchmark(jn.load("nb201-mnist5k-v1"), weight=1e-5, size="parameters")
-    for split in ("validation", "test"):
-        wanted = bench.table.scores(split)[:, :, -1].mean(axis=1) - 1e-5 * bench.table.num_parameters
-        assert of.mean_scores(bench, split)[:, -1] == pytest.approx(wanted, abs=1e-6)
+    plain = jn.load("nb201-mnist5k-v1")
+    bench = jn.penalised(plain, 1e-5)
+    wanted = bench.table.scores("validation")[:, :, -1].mean(axis=1) - 1e-5 * bench.table.num_parameters
+    assert of.mean_scores(bench)[:, -1] == pytest.approx(wanted, abs=1e-6)
+    found, unweighted = of.landscape(bench), of.landscape(plain)
+    assert found["optima"]["best"][0]["validation"] == pytest.approx(wanted.max(), abs=1e-6)
+    assert found["noise"]["seed_std"] == pytest.approx(unweighted["noise"]["seed_std"], rel=1e-6)
+    assert found["noise"]["architecture_std"] != pytest.approx(unweighted["noise"]["architecture_std"], rel=1e-2)
+
+
+def test_without_a_table_there_is_none():
+    bench = jn.FunctionBenchmark(MIXED, lambda arch: arch.sum(), id="a-sum")
+    with pytest.raises(ValueError, match=r"^Expected a benchmark with a table, whose landscape is known, got a-sum"):
+        of.landscape(bench)
 
 
 def test_the_landscape_of_the_shipped_table_fits_together():
     bench = jn.load("nb201-mnist5k-v1")
     found = of.landscape(bench)
     assert found["num_architectures"] == sum(found["fitness_distance"]["counts"]) == 15_625
-    assert found["optima"]["best"][0]["test"] <= bench.optimum + 1e-6
+    assert found["optima"]["best"][0]["test"] <= bench.held_out.optimum
     assert found["fidelities"]["values"] == list(bench.fidelities)
     assert found["fidelities"]["spearman_with_last"][-1] == pytest.approx(1)
     effects = found["effects"]

@@ -2,20 +2,20 @@
 
 import functools
 import types
-import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL, TINY, make_strategy
+from samples import MIXED, SMALL, TINY, make_strategy
 from scipy.stats import chisquare
 
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.analysis.fronts import true_front
-from jaxnas.benchmarks import base, training
-from jaxnas.spaces.enumerated import EnumeratedSpace
+from jaxnas.benchmarks import training
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.spaces.base import EnumeratedSpace
 from jaxnas.tables.columns import Column, run_counts
 from jaxnas.tables.table import Table, write
 from jaxnas.training.config import TrainConfig
@@ -89,7 +89,7 @@ def test_rows_are_answered_as_the_architectures_they_stand_for(noise):
         )
         assert bench.rows(arch) == bench.rows(np.array([row])) == row
     archs = np.stack([MIXED.arch_at(row) for row in range(12)]).reshape(3, 4, 3)
-    for score in (bench.test_scores, bench.validation_scores):
+    for score in (bench.held_out.scores, bench.validation_scores):
         np.testing.assert_array_equal(score(archs), score(np.arange(12).reshape(3, 4, 1)))
 
 
@@ -102,19 +102,21 @@ def test_members_of_a_class_share_their_scores():
         answer = bench.query(jn.Query(MIXED.arch_at(row), 1), jax.random.key(0))
         assert answer.score == table.scores("validation")[row // 2, answer.seed, 1]
     means = table.scores("test")[:, :, -1].mean(1)
-    np.testing.assert_allclose(bench.test_scores(np.arange(12)[:, None]), np.repeat(means, 2), rtol=1e-6)
+    np.testing.assert_allclose(bench.held_out.scores(np.arange(12)[:, None]), np.repeat(means, 2), rtol=1e-6)
 
 
-def test_validation_and_test_are_told_apart():
+def test_validation_and_held_out_scores_are_distinguished():
     table = make_table()
     bench = jn.TableBenchmark(table)
     rows = np.arange(12)[:, None]
-    for split in ("validation", "test"):
-        means = table.scores(split)[:, :, -1].mean(1)
-        np.testing.assert_allclose(getattr(bench, f"{split}_scores")(rows), means, rtol=1e-6)
-    assert bench.optimum == bench.test_scores(rows).max()
-    assert bench.worst == bench.test_scores(rows).min()
-    assert not np.array_equal(bench.test_scores(rows), bench.validation_scores(rows))
+    for split, scores in (("validation", bench.validation_scores), ("test", bench.held_out.scores)):
+        np.testing.assert_allclose(scores(rows), table.scores(split)[:, :, -1].mean(1), rtol=1e-6)
+    for fidelity in range(3):
+        means = table.scores("validation")[:, :, fidelity].mean(1)
+        np.testing.assert_allclose(bench.validation_scores(rows, fidelity), means, rtol=1e-6)
+    assert bench.held_out.optimum == bench.held_out.scores(rows).max()
+    assert bench.held_out.worst == bench.held_out.scores(rows).min()
+    assert not np.array_equal(bench.held_out.scores(rows), bench.validation_scores(rows))
 
 
 def test_failed_trainings_are_answered_with_nan_and_left_out_of_means():
@@ -129,10 +131,10 @@ def test_failed_trainings_are_answered_with_nan_and_left_out_of_means():
     expected = validation[4, [0, 2], 2].mean()
     assert mean.query(jn.Query(MIXED.arch_at(4)), jax.random.key(0)).score == pytest.approx(expected, rel=1e-6)
     assert np.isnan(mean.query(jn.Query(MIXED.arch_at(8)), jax.random.key(0)).score)
-    scores = bench.test_scores(np.array([[4], [8]]))
+    scores = bench.held_out.scores(np.array([[4], [8]]))
     assert scores[0] == pytest.approx(test[4, [0, 2], 2].mean(), rel=1e-6)
     assert np.isnan(scores[1])
-    assert (bench.optimum, bench.worst) == (
+    assert (bench.held_out.optimum, bench.held_out.worst) == (
         pytest.approx(np.nanmax(np.nanmean(np.delete(test, 8, 0)[..., 2], 1))),
         pytest.approx(np.nanmin(np.nanmean(np.delete(test, 8, 0)[..., 2], 1))),
     )
@@ -175,7 +177,7 @@ def test_other_wrong_arguments_are_refused(task):
     with pytest.raises(ValueError, match=r"^Expected a batch_size up to the 48 training images, got 49"):
         jn.TrainingBenchmark(SMALL, task, TrainConfig(batch_size=49))
     with pytest.raises(ValueError, match=r"^Expected a FunctionBenchmark with a test_function"):
-        jn.FunctionBenchmark(MIXED, lambda arch: arch.sum()).test_scores(np.zeros((1, 3), int))
+        jn.FunctionBenchmark(MIXED, lambda arch: arch.sum()).held_out.scores(np.zeros((1, 3), int))
 
 
 def test_a_table_of_one_s_own_space_loads_with_a_plain_search_space(tmp_path):
@@ -253,7 +255,7 @@ def test_queries_hold_validation_scores_and_no_test_scores(counts, noise):
     bench = jn.TableBenchmark(table, noise=noise, space=SMALL)
     assert holds(bench.query, table, "validation")
     assert not holds(bench.query, table, "test")
-    assert holds(bench, table, "test")  # the analysis needs them
+    assert holds(bench.held_out, table, "test")  # the analysis needs them
 
 
 @pytest.mark.parametrize("name", catalog.STRATEGIES)
@@ -268,46 +270,59 @@ def test_strategies_hold_no_scores_before_and_after_a_run(name):
         jn.run(strategy, bench, num_trials=10, num_runs=2)
 
 
+def first(arch):
+    return arch[0]
+
+
 def benches_of_all_kinds(task) -> list:
     table = make_table()
     sizes = np.arange(len(table.representatives))
     bench = jn.TableBenchmark(table.with_columns({"num_parameters": (sizes, "parameters")}))
     return [
         bench,
-        jn.ObjectiveBenchmark(bench, weight=1e-3),
-        jn.FunctionBenchmark(MIXED, lambda arch: arch.sum(), test_function=lambda archs: archs.sum(-1), optimum=4),
+        jn.penalised(bench, 1e-3),
+        jn.FunctionBenchmark(
+            MIXED,
+            lambda arch: -arch.sum(),
+            test_function=lambda archs: archs.sum(-1),
+            optimum=4,
+            sizes={"first": first},
+        ),
         jn.TrainingBenchmark(SMALL, task, TINY),
+        jn.penalised(jn.TrainingBenchmark(SMALL, task, TINY), 1e-3),
     ]
 
 
-@pytest.mark.parametrize("kind", range(4))
-def test_test_scores_warn_once_where_they_are_read_outside_the_analysis(task, kind):
+MEMBERS = [name for name in vars(Benchmark) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("kind", range(5))
+def test_every_kind_has_what_a_benchmark_has(task, kind):
     bench = benches_of_all_kinds(task)[kind]
-    archs = np.zeros((1, len(bench.space.decisions)), np.int32)
-    message = r"^Test scores are there to report by: .* jn\.regret"
-    base._warn_of_test_scores.cache_clear()
-    with pytest.warns(UserWarning, match=message) as caught:
-        bench.test_scores(archs)
-    assert caught[0].filename == __file__
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        bench.test_scores(archs)
-    base._warn_of_test_scores.cache_clear()
-    names = {"bench": bench, "archs": archs, "__name__": "jaxnas.strategies.mine"}
-    with pytest.warns(UserWarning, match=message):  # a strategy of ours has no leave either
-        exec("bench.test_scores(archs)", names)
+    assert [name for name in MEMBERS if not hasattr(bench, name)] == []
+    archs = np.asarray(jax.vmap(bench.space.arch_at)(np.arange(6)))
+    trials = jn.run(jn.random_search(bench.space), bench, num_trials=3, num_runs=2)
+    assert trials.observation.score.shape == (2, 3)
+    assert bench.prices.shape == (1, len(bench.fidelities))
+    np.testing.assert_array_equal(bench.price(archs, -1), np.full(6, bench.prices[0, -1]))
+    np.testing.assert_array_equal(bench.price(archs[:1], 0), bench.prices[0, :1])
+    for name in bench.size_names:
+        sizes = bench.sizes(name, archs.reshape(2, 3, -1))
+        np.testing.assert_allclose(jax.vmap(bench.size(name))(archs).reshape(2, 3), sizes, rtol=1e-6)
+        assert bench.size(name) is bench.size(name)
+    with pytest.raises(ValueError, match=r"^Expected a (size of|benchmark with sizes)"):
+        bench.size("seconds")
+    assert bench.held_out.scores(archs).shape == bench.validation_scores(archs).shape == (6,)
 
 
-def test_the_analysis_does_not_warn(task):
-    base._warn_of_test_scores.cache_clear()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for bench in benches_of_all_kinds(task)[:3]:
-            trials = jn.compare({"random": jn.random_search(MIXED)}, bench, num_trials=3, num_runs=2)
-            jn.regret(trials["random"], bench)
-            jn.to_frame(trials["random"], bench)
-        true_front(benches_of_all_kinds(task)[0], "parameters")
-    assert base._warn_of_test_scores.cache_info().currsize == 0
+def test_everything_that_is_reported_is_held_out(task):
+    for bench in benches_of_all_kinds(task)[:3]:
+        trials = jn.compare({"random": jn.random_search(MIXED)}, bench, num_trials=3, num_runs=2)
+        frame = jn.to_frame(trials["random"], bench)
+        found = bench.held_out.scores(trials["random"].query.arch)
+        best = np.take_along_axis(found, jn.incumbents(trials["random"]), axis=1)
+        np.testing.assert_allclose(frame["test_regret"], (bench.held_out.optimum - best).ravel(), rtol=1e-6)
+    assert len(true_front(benches_of_all_kinds(task)[0], "parameters"))
 
 
 class Holder:
@@ -366,8 +381,8 @@ def trained(task) -> Table:
     class_rows, class_of = np.unique(SMALL.classes(), return_inverse=True)
     curves = evaluate(SMALL, np.asarray(SMALL.arch_at(class_rows)), task, TINY, [0, 1])
     splits = (getattr(curves, split)[class_of] for split in ("validation", "test"))
-    num_images = {split: getattr(task, split).num_images for split in ("validation", "test")}
-    return Table.from_arrays(SMALL, task, *splits, [1, 2], num_examples=num_images)
+    num_examples = {split: getattr(task, split).num_examples for split in ("validation", "test")}
+    return Table.from_arrays(SMALL, task, *splits, [1, 2], num_examples=num_examples)
 
 
 @pytest.mark.parametrize("name", catalog.STRATEGIES)
@@ -407,8 +422,8 @@ def test_scores_of_a_training_benchmark_are_means_of_what_was_trained(task, trai
         bench.curves(archs[0, 0], seed)
     bench.curves(archs[0, 1], 1)
     bench.curves(archs[1, 0], 0)
-    for split in ("validation", "test"):
-        scores = getattr(bench, f"{split}_scores")(archs)
+    for split, scores_of in (("validation", bench.validation_scores), ("test", bench.held_out.scores)):
+        scores = scores_of(archs)
         stored = trained.scores(split)[..., -1]
         expected = [[stored[124].mean(), stored[31, 1]], [stored[62, 0], np.nan]]
         np.testing.assert_allclose(scores, expected, rtol=1e-6)

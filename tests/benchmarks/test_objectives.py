@@ -6,14 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from samples import SMALL
 
 import jaxnas as jn
 from jaxnas.analysis import fronts
-from jaxnas.benchmarks.penalised import ObjectiveBenchmark
+from jaxnas.benchmarks.penalised import Objective, objective_of
+from jaxnas.simulation import run
 from jaxnas.strategies.constrained import constrained
 from jaxnas.strategies.parts.domination import crowding_distances, domination_ranks
 
@@ -106,7 +107,7 @@ def test_sizes_are_those_of_the_table(bench):
         np.testing.assert_array_equal(jax.vmap(bench.size(name))(archs), expected)
         np.testing.assert_array_equal(jax.vmap(bench.size(name))(rows[:, None]), expected)
         assert bench.size(name) is bench.size(name)
-    with pytest.raises(ValueError, match=r"^Expected a size of parameters or flops, got 'seconds'"):
+    with pytest.raises(ValueError, match=r"^Expected a size of flops, parameters, got 'seconds'"):
         bench.size("seconds")
 
 
@@ -125,7 +126,7 @@ def test_a_whole_front_counts_one_and_more_trials_never_less(factory, rows, benc
     assert np.isfinite(distances).all()
     everything = np.arange(SMALL.num_architectures)
     front = fronts.true_front(bench, "parameters")
-    scores, sizes = bench.test_scores(everything[:, None]), bench.sizes("parameters", everything[:, None])
+    scores, sizes = bench.held_out.scores(everything[:, None]), bench.sizes("parameters", everything[:, None])
     assert set(zip(scores[front], sizes[front], strict=True)) == {
         point
         for point in zip(scores.tolist(), sizes.tolist(), strict=True)
@@ -227,16 +228,98 @@ def test_a_strategy_in_python_is_constrained_in_the_same_way(bench):
 
 
 def test_a_weighted_objective_is_the_score_less_the_weighted_size(bench):
-    objective = ObjectiveBenchmark(bench, weight=0.01, size="flops")
+    objective = jn.penalised(bench, 0.01, "flops")
     trials = jn.run(jn.random_search(bench.space), objective, num_trials=20, num_runs=3)
     plain = jn.run(jn.random_search(bench.space), bench, num_trials=20, num_runs=3)
     sizes = bench.sizes("flops", trials.query.arch)
     np.testing.assert_allclose(trials.observation.score, plain.observation.score - 0.01 * sizes, rtol=1e-5)
     everything = np.arange(bench.space.num_architectures)[:, None]
-    expected = bench.test_scores(everything) - 0.01 * bench.sizes("flops", everything)
-    np.testing.assert_allclose(objective.test_scores(everything), expected)
-    assert (objective.optimum, objective.worst) == pytest.approx((expected.max(), expected.min()))
+    expected = bench.held_out.scores(everything) - 0.01 * bench.sizes("flops", everything)
+    np.testing.assert_allclose(objective.held_out.scores(everything), expected)
+    assert (objective.held_out.optimum, objective.held_out.worst) == pytest.approx((expected.max(), expected.min()))
     regret = jn.regret(jn.run(jn.local_search(bench.space), objective, num_trials=20, num_runs=3), objective)
     assert (regret >= 0).all()
     with pytest.raises(ValueError, match=r"^Expected weight to be a number of at least 0, got -1"):
-        ObjectiveBenchmark(bench, weight=-1)
+        jn.penalised(bench, -1)
+
+
+# Objectives as texts
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("perplexity", Objective("perplexity")),
+        ("perplexity, latency_raspi4", Objective("perplexity,latency_raspi4", "latency_raspi4")),
+        ("perplexity - 0.5 * flops", Objective("perplexity-0.5*flops", "flops", 0.5)),
+        ("perplexity-1e-6*flops", Objective("perplexity-1e-6*flops", "flops", 1e-6)),
+        ("perplexity-2E+3*flops", Objective("perplexity-2E+3*flops", "flops", 2000.0)),
+    ],
+)
+def test_an_objective_is_of_the_metric_and_the_sizes_of_a_benchmark(text, expected):
+    assert objective_of(text, ("flops", "latency_raspi4"), "perplexity") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"^Expected an objective such as accuracy, accuracy,flops or accuracy-1e-6\*flops, got ''"),
+        ("accuracy+1*flops", r"^Expected an objective such as"),
+        ("accuracy-x*flops", r"^Expected an objective such as"),
+        ("accuracy-1.2.3*flops", r"^Expected an objective such as"),
+        ("acuracy", r"^Expected a metric of accuracy, got 'acuracy'; did you mean accuracy\?"),
+        ("flops", r"^Expected a metric of accuracy, got 'flops'"),
+        ("accuracy,flop", r"^Expected a size of energy, flops, got 'flop'; did you mean flops\?"),
+        ("accuracy-1*latency", r"^Expected a size of energy, flops, got 'latency'"),
+    ],
+)
+def test_other_objectives_are_refused_with_the_nearest_name(text, message):
+    with pytest.raises(ValueError, match=message):
+        objective_of(text, ("flops", "energy"), "accuracy")
+
+
+def test_without_sizes_there_is_one_objective():
+    with pytest.raises(
+        ValueError, match=r"^Expected the objective accuracy where sizes are not known, got 'accuracy,f"
+    ):
+        objective_of("accuracy,flops", (), "accuracy")
+
+
+# Penalties on other benchmarks
+
+
+def test_a_function_with_sizes_is_penalised():
+    space = jn.SearchSpace("bits", tuple(jn.Decision(f"bit {i}", (0, 1)) for i in range(6)))
+    bench = jn.FunctionBenchmark(
+        space,
+        lambda arch: arch.sum(),
+        test_function=lambda archs: archs.sum(-1) + 0.5,
+        optimum=6.5,
+        worst=0.5,
+        sizes={"last": lambda arch: 10.0 * arch[-1]},
+    )
+    found = jn.penalised(bench, 0.25, "last")
+    trials = jn.run(jn.random_search(space), found, num_trials=20, num_runs=2)
+    np.testing.assert_allclose(trials.observation.score, trials.query.arch.sum(-1) - 2.5 * trials.query.arch[..., -1])
+    assert (found.held_out.optimum, found.held_out.worst) == (5.5, -1.0)
+    np.testing.assert_allclose(found.validation_scores(np.eye(6, dtype=int)), [1, 1, 1, 1, 1, -1.5])
+    assert (jn.regret(trials, found) >= 0).all()
+    assert found.size("last") is bench.size("last")
+    twice = jn.penalised(found, 1.0, "last")
+    np.testing.assert_allclose(twice.validation_scores(np.ones(6, int)), 6 - 2.5 - 10)
+    with pytest.raises(ValueError, match=r"^Expected a size of last, got 'parameters'"):
+        jn.penalised(bench, 0.25)
+
+
+def test_a_function_without_sizes_is_not_penalised():
+    bench = jn.FunctionBenchmark(jn.SearchSpace("one", (jn.Decision("only", (0, 1)),)), lambda arch: arch[0], id="one")
+    with pytest.raises(ValueError, match=r"^Expected a benchmark with sizes of its architectures, got one without"):
+        jn.penalised(bench, 1.0)
+
+
+def test_benchmarks_of_one_shape_share_a_compilation_although_penalties_differ(bench):
+    strategy = jn.random_search(bench.space)
+    jn.run(strategy, jn.penalised(bench, 0.1), num_trials=7, num_runs=2)
+    before = run._simulate._cache_size()
+    jn.run(strategy, jn.penalised(bench, 0.2, "flops"), num_trials=7, num_runs=2)
+    assert run._simulate._cache_size() == before

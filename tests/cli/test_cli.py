@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from jaxnas import catalog
+from jaxnas.cli.build import make_time_left
 from jaxnas.cli.main import main
 from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
 from jaxnas.tables.shipped import find, shipped_ids
@@ -219,3 +220,19 @@ def test_the_module_is_the_same_program():
     wrong = subprocess.run([sys.executable, "-m", "jaxnas", "compare", "--runs", "0"], capture_output=True, text=True)
     assert wrong.returncode == 2
     assert len(wrong.stderr.strip().splitlines()) == 1
+
+
+def test_time_left_is_known_after_the_first_chunk_of_this_run():
+    times = {"now": 0.0}
+    left = make_time_left(lambda: times["now"])
+    assert left(100, 400) == ""  # 100 were there before
+    times["now"] = 50
+    assert left(100, 400) == ""
+    times["now"] = 100
+    assert left(110, 400) == "0:48:20 left"
+    times["now"] = 160
+    assert left(110, 400) == "0:47:20 left"
+    times["now"] = 200
+    assert left(130, 400) == "0:30:00 left"
+    times["now"] = 9999
+    assert left(400, 400) == "0:00:00 left"

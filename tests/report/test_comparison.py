@@ -1,18 +1,20 @@
 """What `jaxnas compare` runs, and comparisons by two objectives and by a weighted one, to the page."""
 
+import functools
+import importlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MIXED
+from samples import MIXED
 
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.benchmarks import penalised
-from jaxnas.cli.commands import DEFAULT_BENCHMARK
+from jaxnas.cli.compare import DEFAULT_BENCHMARK
 from jaxnas.cli.main import main
-from jaxnas.report import comparison
+from jaxnas.report import comparison, words
 from jaxnas.strategies.base import asks_for
 
 MINE = Path(__file__).parents[1] / "mine.py"
@@ -30,26 +32,121 @@ def test_objectives_are_read():
 
 def test_default_strategies_are_in_the_catalog_and_fit_the_objective():
     one, two = penalised.objective_of("accuracy"), penalised.objective_of("accuracy,flops")
-    assert list(comparison.factories_of(None, one)) == list(comparison.SINGLE_OBJECTIVE)
-    assert list(comparison.factories_of(None, two)) == list(comparison.TWO_OBJECTIVES)
-    assert list(comparison.factories_of("all", two)) == list(catalog.STRATEGIES)
-    assert not any(asks_for(factory, "size") for factory in comparison.factories_of("all", one).values())
-    assert set(comparison.MOST_RUNS) <= set(catalog.STRATEGIES)
+    assert list(comparison.entries_of(None, one)) == list(comparison.SINGLE_OBJECTIVE)
+    assert list(comparison.entries_of(None, two)) == list(comparison.TWO_OBJECTIVES)
+    assert list(comparison.entries_of("all", two)) == list(catalog.STRATEGIES)
+    assert not any(asks_for(factory, "size") for factory in comparison.entries_of("all", one).values())
     with pytest.raises(ValueError, match=r"^Expected strategies of different names"):
-        comparison.factories_of("nsga2,nsga2", two)
+        comparison.entries_of("nsga2,nsga2", two)
+
+
+def test_strategies_are_names_factories_or_strategies():
+    bench = jn.load(DEFAULT_BENCHMARK)
+    made = jn.random_search(bench.space)
+    entries = [f"{MINE}:first_only", jn.local_search, made]
+    found = jn.compare(entries, bench, num_trials=3, num_runs=2)
+    assert list(found.trials) == ["first_only", "local_search", "random_search"]
+    named = jn.compare({"a": "local_search", "b": jn.local_search, "c": made}, bench, num_trials=3, num_runs=2)
+    for name, same in (("a", "local_search"), ("b", "local_search"), ("c", "random_search")):
+        np.testing.assert_array_equal(named.trials[name].query.arch, found.trials[same].query.arch)
+    for wrong, text in (
+        ([], "strategies, got none"),
+        ([made, jn.random_search], "different names"),
+        ("nsga3", "nsga2"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            jn.compare(wrong, bench, num_trials=3, num_runs=2)
+    with pytest.raises(ValueError, match=r"^Expected a dictionary with a name for each strategy"):
+        jn.compare([functools.partial(jn.local_search)], bench)
+
+
+def test_a_comparison_gives_frames_of_its_trials():
+    bench = jn.load(DEFAULT_BENCHMARK)
+    found = jn.compare("random_search,local_search", bench, num_trials=4, num_runs=3, seed=5)
+    assert found.summary().equals(jn.summary(found.trials, bench))
+    frame = found.to_frame()
+    assert list(frame.columns)[:3] == ["strategy", "run", "trial"]
+    assert len(frame) == 2 * 3 * 4
+    one = jn.to_frame(found.trials["local_search"], bench)
+    assert frame[frame.strategy == "local_search"].drop(columns="strategy").reset_index(drop=True).equals(one)
+    expected = jn.run(jn.local_search(bench.space), bench, num_trials=4, num_runs=3, seed=5)
+    np.testing.assert_array_equal(found.trials["local_search"].query.arch, expected.query.arch)
+
+
+@pytest.mark.parametrize("objective", ["accuracy", "accuracy,flops"])
+def test_python_and_the_command_write_the_same(objective, tmp_path):
+    bench = "mlp-small-shifted-digits-v1"
+    command = ["compare", "--benchmark", bench, "--strategies", "random_search,hyperband", "--objective", objective]
+    command += ["--runs", "12", "--trials", "9", "--seed", "2", "--out", str(tmp_path / "command")]
+    assert main(command) == 0
+    line = f"jaxnas {' '.join(command)}"
+    settings = {"objective": objective, "num_runs": 12, "num_trials": 9, "seed": 2, "command": line}
+    found = jn.compare(["random_search", "hyperband"], jn.load(bench), **settings)
+    assert found.write(tmp_path / "python") == tmp_path / "python" / "report.html"
+    names = {path.name for path in (tmp_path / "command").iterdir()}
+    assert names == {path.name for path in (tmp_path / "python").iterdir()}
+    for name in names - {"trials.npz"}:
+        assert (tmp_path / "command" / name).read_bytes() == (tmp_path / "python" / name).read_bytes(), name
+    assert json.loads((tmp_path / "python" / "summary.json").read_text()) == found.result()
 
 
 def test_slow_strategies_get_fewer_runs(monkeypatch, tmp_path, capsys):
-    monkeypatch.setitem(comparison.MOST_RUNS, "local_search", 7)
+    limited_to(monkeypatch, "local_search", 7)
     names = "local_search,random_search"
     assert main(["compare", "--strategies", names, "--runs", "9", "--trials", "5", "--out", str(tmp_path)]) == 0
     result = json.loads((tmp_path / "summary.json").read_text())["strategies"]
     assert {name: each["num_runs"] for name, each in result.items()} == {"local_search": 7, "random_search": 9}
     assert "local_search 7" in capsys.readouterr().out
+    bench = jn.load(DEFAULT_BENCHMARK)
+    for entries, most_runs, number in (
+        ("local_search", {"local_search": 8}, 8),
+        ([jn.local_search], None, 7),
+        ([jn.local_search(bench.space)], None, 9),
+    ):
+        found = jn.compare(entries, bench, num_runs=9, num_trials=2, most_runs=most_runs)
+        assert len(found.trials["local_search"].observation.score) == number
+
+
+def limited_to(monkeypatch, name: str, num_runs: int) -> None:
+    """Makes a strategy of the catalog one that is too slow for more runs."""
+    module = importlib.import_module(catalog.STRATEGIES[name].partition(":")[0])
+    monkeypatch.setattr(module, "MOST_RUNS", num_runs, raising=False)
+
+
+def test_progress_counts_all_runs():
+    seen = []
+    jn.compare(
+        "random_search,local_search",
+        DEFAULT_BENCHMARK,
+        num_runs=3,
+        num_trials=2,
+        progress=lambda *each: seen.append(each),
+    )
+    assert seen == [("random_search", 0, 6), ("random_search", 3, 6), ("local_search", 3, 6), ("local_search", 6, 6)]
+
+
+def test_a_strategy_is_one_file_and_one_line_of_the_catalog(monkeypatch, tmp_path, capsys):
+    """A fake one is listed, run, limited and cited."""
+    text = MINE.read_text().replace(
+        "def first_only", 'REFERENCES = ("deb2002fast",)\nMOST_RUNS = 4\n\n\ndef only_first'
+    )
+    (tmp_path / "only_first.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(catalog.STRATEGIES, "only_first", "only_first:only_first")
+    assert main(["list", "--json"]) == 0
+    assert "asks for the first" in json.loads(capsys.readouterr().out)["strategies"]["only_first"]
+    out = tmp_path / "out"
+    options = ["--runs", "5", "--trials", "3", "--out", str(out)]
+    assert main(["compare", "--strategies", "only_first,random_search", *options]) == 0
+    result = json.loads((out / "summary.json").read_text())
+    assert result["strategies"]["only_first"]["num_runs"] == 4
+    page = (out / "report.html").read_text()
+    assert "@article{deb2002fast" in page
+    assert "li2019random" in page
 
 
 def test_runs_are_added_until_pairs_are_decided(monkeypatch, tmp_path, capsys):
-    monkeypatch.setitem(comparison.MOST_RUNS, "local_search", 30)
+    limited_to(monkeypatch, "local_search", 30)
     names = ["random_search", "exhaustive_search", f"{MINE}:first_only", "local_search"]
     options = ["--runs", "60", "--trials", "8", "--out", str(tmp_path)]
     assert main(["compare", "--until-decided", "--strategies", ",".join(names), *options]) == 0
@@ -68,14 +165,14 @@ def test_runs_are_added_until_pairs_are_decided(monkeypatch, tmp_path, capsys):
     whole = jn.run(jn.random_search(bench.space), bench, num_trials=8, num_runs=num_runs["random_search"])
     np.testing.assert_array_equal(trials["random_search/arch"], whole.query.arch)
     text = " ".join(capsys.readouterr().out.split())
-    for line in comparison.decision_texts(result):
+    for line in words.decision_texts(result):
         assert line in text
 
 
 def test_lines_say_how_many_runs_pairs_needed():
     rows = [("a", "b", 50, 0.01), ("a", "c", 100, 0.2), ("a", "d", 25, 0.05), ("b", "c", 50, 0.02)]
     pairs = [dict(zip(("first", "second", "num_runs", "p_holm"), row, strict=True)) for row in rows]
-    assert comparison.decision_texts({"pairwise": pairs, "sequential": {"level": 0.05}}) == [
+    assert words.decision_texts({"pairwise": pairs, "sequential": {"level": 0.05}}) == [
         "Separated after 25 runs: a - d.",
         "Separated after 50 runs: a - b, b - c.",
         "Not separated after 100 runs: a - c.",

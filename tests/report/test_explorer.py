@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
+from samples import MIXED, SMALL
 
 import jaxnas as jn
 from jaxnas.cli.main import main
 from jaxnas.report.explorer import explorer
-from jaxnas.report.explorer.explorer import text_pieces, write_explorer
+from jaxnas.report.explorer.explorer import write_explorer
 from jaxnas.spaces import base
 from jaxnas.spaces.base import Decision
 from jaxnas.spaces.cells import drawing
@@ -395,7 +395,7 @@ def test_layers_may_be_absent_and_trainings_fail(visit, depths, tmp_path):
         assert sorted(found) == sorted(set(rows[row, : degrees[row]].tolist()))
     for number in (3, 5):  # a seed of the one failed, the other was not trained
         select(page, depths.representatives[number])
-        expected = "none" if number == 5 else f"{depths.validation[number, 0, -1]:.5g}"
+        expected = "none" if number == 5 else f"{depths.validation[number, 0, -1]:.5g} nat"
         assert facts(page)["validation"] == expected
     assert "optimum" not in page.inner_text("#neighbors-note")
     assert page.locator("#cell svg").count() == 0
@@ -414,13 +414,15 @@ def test_a_table_needs_no_sizes_seeds_epochs_or_differences(visit, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-@pytest.mark.parametrize("space", [jn.NB201, SMALL, MIXED, MIXED.enumerated()], ids=lambda space: space.name)
-def test_architectures_are_written_by_pieces(space):
-    pieces = text_pieces(space)
-    for row in range(0, space.num_architectures, space.num_architectures // 10):
-        arch = np.asarray(base.arch_at(row, space.decisions))
-        assert explorer._join(pieces, arch) == space.to_str(arch)
-    assert text_pieces(DepthSpace()) is None
+@pytest.mark.parametrize("space", [SMALL, MIXED, DepthSpace()], ids=lambda space: space.name)
+def test_architectures_are_stored_as_they_are_written(space):
+    table = jn.Table.from_arrays(space, "noise", *np.full((2, space.num_architectures, 1, 1), 0.5), [3])
+    arrays = explorer.arrays_of(table, space)
+    texts = arrays["texts"].tobytes().decode().split("\n")
+    for row in range(space.num_architectures):
+        assert texts[row] == space.to_str(arrays["choices"][row])
+        assert int(space.index(arrays["choices"][row])) == row
+    assert ("decoded" in arrays) == (space.name == "depths")
 
 
 def test_long_curves_are_thinned(monkeypatch):
@@ -434,7 +436,7 @@ def test_long_curves_are_thinned(monkeypatch):
     assert shown[-1] == 40
     assert np.array_equal(arrays["validation"], counts[0][..., np.asarray(shown) - 1])
     assert np.array_equal(arrays["test"], counts[1][..., [-1]])
-    assert set(arrays) == {"validation", "test"}
+    assert set(arrays) == {"validation", "test", "choices", "texts"}
 
 
 def test_wrong_arguments_end_in_one_line(capsys, tmp_path):

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import SMALL
+from samples import SMALL
 
 import jaxnas as jn
+from jaxnas.analysis.results import Settings, result_of
 from jaxnas.analysis.several import overall
 from jaxnas.benchmarks import penalised
-from jaxnas.report import comparison
+from jaxnas.report import words
 from jaxnas.report.page import page as pages
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Observation, Query
@@ -50,8 +51,11 @@ def make_result(
     bench = make_bench(seed)
     trials = {name: make_trials(bench, 15 * number, number, shape) for number, name in enumerate(names)}
     strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in names}
-    options = SimpleNamespace(runs=shape[0], trials=shape[1], seed=seed)
-    result = comparison.result_of(options, penalised.objective_of(objective), bench, strategies, trials)
+    num_runs, num_trials = shape
+    settings = Settings(
+        num_trials, num_runs, seed, objective=penalised.objective_of(objective), command="jaxnas compare"
+    )
+    result = result_of(trials, strategies, bench, settings)
     return json.loads(json.dumps(result), parse_constant=lambda text: pytest.fail(text))
 
 
@@ -235,4 +239,4 @@ def test_the_page_speaks_without_javascript(visit, folder, results):
     assert page.locator(".controls").is_hidden()
     assert page.locator("#switches").is_hidden()
     assert page.locator("#result tbody tr").count() == len(NAMES)
-    assert pages.finding(results["one"]) in page.locator(".masthead").inner_text()
+    assert words.finding(results["one"]) in page.locator(".masthead").inner_text()

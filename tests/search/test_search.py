@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL, TINY, make_task
+from samples import MIXED, SMALL, TINY, make_task
 from scipy import stats
 
 import jaxnas as jn
@@ -57,7 +57,7 @@ def trained(monkeypatch) -> list:
     archs = []
 
     def counting(space, asked, task, *others):
-        assert not task.test.num_images
+        assert not task.test.num_examples
         archs.extend(asked.tolist())
         return evaluate(space, asked, task, *others)
 
@@ -79,11 +79,11 @@ def test_the_result_is_the_incumbent_and_its_network(task, whole):
     assert result.architecture == SMALL.decode(result.trials.query.arch[0, best])
     assert result.score == pytest.approx(result.accuracy)
     curves = evaluate(SMALL, result.arch[None], task, TINY, [0])
-    assert result.accuracy == pytest.approx(curves.validation[0, 0, -1] / task.validation.num_images)
+    assert result.accuracy == pytest.approx(curves.validation[0, 0, -1] / task.validation.num_examples)
     model = result.train(with_validation=False)
     assert model.score("validation") == pytest.approx(result.accuracy)
-    assert model.score("test") == curves.test[0, 0, -1] / task.test.num_images
-    assert result.size == jn.network_size(SMALL, TINY.skeleton, task.image_shape, task.num_classes, result.arch)
+    assert model.score("test") == curves.test[0, 0, -1] / task.test.num_examples
+    assert result.size == jn.network_size(SMALL, TINY.network, task.shape, task.num_classes, result.arch)
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_the_best_architecture_is_trained_on_the_validation_data_too(task, whole
     model = result.train()
     joined = task.without_validation()
     curves = evaluate(SMALL, result.arch[None], joined, TINY, [0])
-    assert model.score("test") == curves.test[0, 0, -1] / task.test.num_images
+    assert model.score("test") == curves.test[0, 0, -1] / task.test.num_examples
     assert model.task.sha256 == joined.sha256
     with pytest.raises(ValueError, match=r"^Expected a task with a validation split"):
         model.score("validation")
@@ -334,7 +334,7 @@ def test_finalists_are_the_best_classes_trained_with_new_seeds(task, whole):
     for each in result.finalists:
         for seed, score in enumerate(each.fresh, start=1):
             curves = evaluate(SMALL, each.arch[None], task, TINY, [seed])
-            assert score == pytest.approx(curves.validation[0, 0, -1] / task.validation.num_images)
+            assert score == pytest.approx(curves.validation[0, 0, -1] / task.validation.num_examples)
         assert len(each.fresh) == NUM_FRESH
     assert result.optimism == pytest.approx(result.accuracy - result.finalists[0].fresh.mean())
 

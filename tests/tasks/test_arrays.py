@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import SMALL, TINY
+from samples import SMALL, TINY
 
 import jaxnas as jn
 from jaxnas.tasks.arrays import task_from_arrays, task_from_npz
@@ -20,10 +20,10 @@ def test_the_splits_are_disjoint_complete_and_have_all_classes_alike():
     assert [len(split.labels) for split in (task.train, task.validation, task.test)] == [60, 20, 20]
     for split in (task.train, task.validation, task.test):
         assert len(set(np.bincount(split.labels))) == 1
-    seen = np.concatenate([split.images[0] for split in (task.train, task.validation, task.test)])
+    seen = np.concatenate([split.inputs[0] for split in (task.train, task.validation, task.test)])
     assert len(np.unique(seen.reshape(100, -1), axis=0)) == 100
-    assert abs(task.train.images.mean()) < 1e-5
-    assert abs(task.train.images.std() - 1) < 1e-5
+    assert abs(task.train.inputs.mean()) < 1e-5
+    assert abs(task.train.inputs.std() - 1) < 1e-5
     assert task.sha256 == task_from_arrays(images, labels).sha256
 
 
@@ -103,12 +103,12 @@ def test_vectors_are_normalised_by_feature_and_constant_features_are_zero():
     features[60:, 2] = 8
     labels = np.arange(100) % 4
     task = task_from_arrays(features, labels, np.repeat(["train", "validation", "test"], [60, 20, 20]))
-    assert task.image_shape == (4,)
-    assert task.train.images.shape == (1, 60, 4)
-    np.testing.assert_allclose(task.train.images[0].mean(0), 0, atol=1e-4)
-    np.testing.assert_allclose(task.train.images[0].std(0), [1, 1, 0, 1], atol=1e-4)
+    assert task.shape == (4,)
+    assert task.train.inputs.shape == (1, 60, 4)
+    np.testing.assert_allclose(task.train.inputs[0].mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(task.train.inputs[0].std(0), [1, 1, 0, 1], atol=1e-4)
     expected = (features[60:80] - features[:60].mean(0)) / np.where(np.arange(4) == 2, np.inf, features[:60].std(0))
-    np.testing.assert_allclose(task.validation.images[0], expected, atol=1e-3)
+    np.testing.assert_allclose(task.validation.inputs[0], expected, atol=1e-3)
     assert "vectors of one's own, 4" in task.card
 
 

@@ -27,13 +27,13 @@ def found(request):
 
 
 def pictures(split: Split) -> set[bytes]:
-    return {image.tobytes() for view in split.images for image in view}
+    return {image.tobytes() for view in split.inputs for image in view}
 
 
 def denormalized(task, split: Split) -> np.ndarray:
     """Returns grey levels 0 to 16 of a task of digits."""
-    black, step = task.train.images.min(), np.diff(np.unique(task.train.images)).mean()
-    return np.rint((split.images[..., 0] - black) / step).astype(int)
+    black, step = task.train.inputs.min(), np.diff(np.unique(task.train.inputs)).mean()
+    return np.rint((split.inputs[..., 0] - black) / step).astype(int)
 
 
 def test_splits_fit_together(found):
@@ -41,9 +41,9 @@ def test_splits_fit_together(found):
         images, labels = getattr(found, name)
         assert images.dtype == np.float32
         assert labels.dtype == np.int32
-        assert images.shape[1:] == (len(labels), *found.image_shape)
+        assert images.shape[1:] == (len(labels), *found.shape)
         assert set(labels) == set(range(found.num_classes))
-        assert getattr(found, name).num_images == images.shape[0] * len(labels)
+        assert getattr(found, name).num_examples == images.shape[0] * len(labels)
 
 
 def test_no_picture_is_in_two_splits(found):
@@ -54,7 +54,7 @@ def test_no_picture_is_in_two_splits(found):
 
 
 def test_training_images_are_normalised(found):
-    images = found.train.images.astype(float)
+    images = found.train.inputs.astype(float)
     np.testing.assert_allclose([images.mean(), images.std()], [0, 1], atol=1e-5)
 
 
@@ -69,27 +69,27 @@ def test_the_hash_depends_on_every_array(found):
         images[-1, -1, -1, -1, -1] += 1
         labels[-1] += 1
         split = getattr(found, name)
-        for changed in (split._replace(images=images), split._replace(labels=labels)):
+        for changed in (split._replace(inputs=images), split._replace(labels=labels)):
             hashes.add(dataclasses.replace(found, **{name: changed}).sha256)
-    flat = found.train.images.reshape(*found.train.images.shape[:2], -1, 1, 1)
-    hashes.add(dataclasses.replace(found, train=found.train._replace(images=flat)).sha256)
+    flat = found.train.inputs.reshape(*found.train.inputs.shape[:2], -1, 1, 1)
+    hashes.add(dataclasses.replace(found, train=found.train._replace(inputs=flat)).sha256)
     assert len(hashes) == 8
 
 
 def test_a_task_without_validation_trains_on_those_images_too(found):
     joined, num_train = found.without_validation(), len(found.train.labels)
-    assert joined.validation.num_images == 0
+    assert joined.validation.num_examples == 0
     assert joined.test is found.test
     assert pictures(joined.train) == pictures(found.train) | pictures(found.validation)
     np.testing.assert_array_equal(joined.train.labels, np.concatenate([found.train.labels, found.validation.labels]))
     for split, members in ((found.train, slice(num_train)), (found.validation, slice(num_train, None))):
-        for view, images in enumerate(joined.train.images[:, members]):
-            np.testing.assert_array_equal(images, split.images[view % len(split.images)])
+        for view, images in enumerate(joined.train.inputs[:, members]):
+            np.testing.assert_array_equal(images, split.inputs[view % len(split.inputs)])
 
 
 def test_a_task_without_test_images_is_the_same_otherwise(found):
     rest = found.without_test()
-    assert rest.test.num_images == 0
+    assert rest.test.num_examples == 0
     assert (rest.train, rest.validation, rest.mean) == (found.train, found.validation, found.mean)
     assert rest.sha256 != found.sha256
 
@@ -126,7 +126,7 @@ def test_images_of_mnist5k_are_each_in_one_split(monkeypatch):
     monkeypatch.setattr(data, "mnist_data", lambda: (np.repeat(numbers[:, None], 784, 1), numbers % 10))
     monkeypatch.setattr(mnist5k, "_view", lambda images, random: images)
     task = mnist5k.mnist5k.__wrapped__()
-    values = [getattr(task, name).images[0, :, 0, 0, 0] for name in SPLITS]
+    values = [getattr(task, name).inputs[0, :, 0, 0, 0] for name in SPLITS]
     lowest, highest = np.concatenate(values).min(), np.concatenate(values).max()
     found = [np.rint((part - lowest) / (highest - lowest) * 4_999).astype(int) for part in values]
     assert sorted(np.concatenate(found)) == numbers.tolist()

@@ -7,12 +7,12 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from conftest import SMALL, TINY, make_task
+from samples import SMALL, TINY, make_task
 from sklearn.datasets import load_digits
 
 import jaxnas as jn
-from jaxnas.training.fitted import MODEL_FILE, PREDICTION_BATCH, FittedModel, fit_model
-from jaxnas.training.trainer import default_config
+from jaxnas.training.fitted import MODEL_FILE, PREDICTION_BATCH, FittedModel
+from jaxnas.training.trainer import Trainer, default_config
 
 SPACE = jn.MLPSpace(max_layers=2, max_units=16)
 ARCH = SPACE.arch_at(5)
@@ -21,7 +21,7 @@ CONFIG = replace(default_config(SPACE), num_epochs=8)
 
 @pytest.fixture(scope="module")
 def model() -> FittedModel:
-    return fit_model(SPACE, ARCH, jn.task("digits"), CONFIG)
+    return Trainer(SPACE, jn.task("digits"), CONFIG).fit(ARCH)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,9 @@ def test_scores_are_those_of_the_training(model):
 def test_images_are_taken_as_they_are(model, images):
     labels = load_digits().target
     task = jn.task("digits")
-    whole = np.mean([model.score(split) * getattr(task, split).num_images for split in ("train", "validation", "test")])
+    whole = np.mean(
+        [model.score(split) * getattr(task, split).num_examples for split in ("train", "validation", "test")]
+    )
     assert model.score(images, labels) == pytest.approx(3 * whole / len(images))
     np.testing.assert_array_equal(model.predict(images[..., None]), model.predict(images))
 
@@ -64,7 +66,7 @@ def test_a_saved_model_and_a_pickled_one_predict_the_same(model, images, tmp_pat
 
 
 def test_a_model_knows_its_task_again_when_it_was_trained_on_validation_data_too(tmp_path):
-    model = fit_model(SPACE, ARCH, jn.task("digits").without_validation(), replace(CONFIG, num_epochs=1))
+    model = Trainer(SPACE, jn.task("digits").without_validation(), replace(CONFIG, num_epochs=1)).fit(ARCH)
     model.save(tmp_path)
     copy = FittedModel.load(tmp_path)
     assert [copy.score(split) for split in ("train", "test")] == [model.score(split) for split in ("train", "test")]
@@ -73,12 +75,12 @@ def test_a_model_knows_its_task_again_when_it_was_trained_on_validation_data_too
 def test_a_training_that_diverges_makes_no_model():
     config = replace(CONFIG, num_epochs=1, learning_rate=1e12)
     with pytest.raises(FloatingPointError, match=r"with seed 3 that diverged in epoch 1 of 1"):
-        fit_model(SPACE, ARCH, jn.task("digits"), config, 3)
+        Trainer(SPACE, jn.task("digits"), config).fit(ARCH, 3)
 
 
 def test_a_model_with_functions_of_one_s_own_is_loaded_with_its_space(tmp_path):
     task = make_task()
-    model = fit_model(SMALL, SMALL.arch_at(-1 + 5**3), task, TINY)
+    model = Trainer(SMALL, task, TINY).fit(SMALL.arch_at(-1 + 5**3))
     model.save(tmp_path)
     with pytest.raises(ValueError, match=r"^Expected the space small of this model"):
         FittedModel.load(tmp_path)
@@ -97,7 +99,7 @@ def test_labels_may_be_strings():
     names = np.repeat(["night", "day"], 60)
     values = np.where(names == "day", 9.0, 3.0)[:, None, None] + random.randn(120, 4, 4)
     task = jn.task_from_arrays(values, names)
-    model = fit_model(SPACE, ARCH, task, replace(CONFIG, batch_size=16))
+    model = Trainer(SPACE, task, replace(CONFIG, batch_size=16)).fit(ARCH)
     assert model.inputs.classes.tolist() == ["day", "night"]
     assert model.score(values, names) > 0.95
 

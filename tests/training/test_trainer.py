@@ -7,19 +7,22 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import SMALL, TINY
 from flax import nnx
+from samples import SMALL, TINY
 
 from jaxnas.spaces.cells import plans
+from jaxnas.spaces.cells.family import FAMILY
 from jaxnas.spaces.cells.network import Network, Skeleton
-from jaxnas.tasks.base import Split
+from jaxnas.tasks.base import Split, TaskSpec
+from jaxnas.tasks.goals import GOALS
 from jaxnas.training import loop
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
+from jaxnas.training.family import Applied, Variables
 from jaxnas.training.order import epoch_order, training_key
 from jaxnas.training.trainer import evaluate, fit
 
-CONFIG = TrainConfig(num_epochs=12, batch_size=11, learning_rate=0.2, skeleton=Skeleton(2, num_stages=1))
+CONFIG = TrainConfig(num_epochs=12, batch_size=11, learning_rate=0.2, network=Skeleton(2, num_stages=1))
 SEEDS = (0, 1, 2)
 CONVOLUTIONS = "|nor_conv_3x3~0|+|avg_pool_3x3~0|nor_conv_3x3~1|"
 TEXTS = (
@@ -55,7 +58,7 @@ def test_curves_have_axes_of_architectures_seeds_and_epochs(curves, task):
         counts = getattr(curves, name)
         assert counts.dtype == np.int32
         assert counts.min() >= 0
-        assert counts.max() <= getattr(task, name).num_images
+        assert counts.max() <= getattr(task, name).num_examples
 
 
 def test_seeds_trained_alone_equal_seeds_trained_together(curves, task):
@@ -69,16 +72,14 @@ def test_seeds_trained_alone_equal_seeds_trained_together(curves, task):
     [(4, 64, 5, 5), (4, 64, 9, 3), (4, 64, 11, 1), (8, 128, 4, 2), (8, 128, 5, 1), (16, 128, 3, 1)],
 )
 def test_as_many_seeds_train_together_as_fit_the_cache_and_divide_theirs(num_channels, batch_size, num_seeds, expected):
-    config = TrainConfig(batch_size=batch_size, skeleton=Skeleton(num_channels))
-    assert plans._num_seeds_together(config, (8, 8, 1), num_seeds) == expected
+    config = TrainConfig(batch_size=batch_size, network=Skeleton(num_channels))
+    assert plans.num_seeds_together(config, TaskSpec("images", "class", (8, 8, 1), 3), num_seeds) == expected
 
 
 def test_seeds_trained_one_after_another_equal_seeds_trained_together(curves, task, monkeypatch):
     monkeypatch.setattr(plans, "CACHE_SIZE", 1)
-    splits = (task.train, task.validation, task.test)
-    program = jax.jit(plans._train_seeds.__wrapped__, static_argnums=(0, 1, 2))
-    found = program(SMALL, CONFIG, task.num_classes, jnp.asarray(SMALL.canonical(ARCHS[0])), jnp.asarray(SEEDS), splits)
-    assert_equal(found, jax.tree.map(lambda values: values[0], curves))
+    found = evaluate(SMALL, ARCHS[:1], task, CONFIG, SEEDS)
+    assert_equal(found, jax.tree.map(lambda values: values[:1], curves))
 
 
 def test_order_and_number_of_architectures_do_not_matter(curves, task):
@@ -98,16 +99,27 @@ def test_seeds_and_classes_have_trainings_of_their_own(curves):
     assert len(np.unique(losses)) == losses.size
 
 
-def test_one_compilation_serves_all_architectures(curves, task):
-    before = plans._train_seeds._cache_size()
-    assert before > 0
-    evaluate(SMALL, [SMALL.arch_at(row) for row in (7, 31, 100)], task, CONFIG, SEEDS)
-    assert plans._train_seeds._cache_size() == before
+def test_one_compilation_serves_all_architectures(task):
+    traced = []
+
+    def counted(*arguments, mode):
+        traced.append(mode)
+        return FAMILY.apply(*arguments, mode=mode)
+
+    plan = loop.sequential_plan("counted", FAMILY.init, counted)
+    splits = jax.device_put((task.train, task.validation, task.test))
+    archs = [np.asarray(SMALL.canonical(SMALL.arch_at(row))) for row in (7, 31, 100)]
+    parts = plan.train(SMALL, TINY, task.spec, archs, jnp.asarray([0]), splits)
+    next(parts)
+    num_traced = len(traced)
+    assert num_traced > 0
+    assert len(list(parts)) == 2
+    assert len(traced) == num_traced
 
 
 def test_training_learns(curves, task):
     assert (curves.loss[0, :, -1] < curves.loss[0, :, 0] / 2).all()
-    assert (curves.validation[0, :, -1] > 0.8 * task.validation.num_images).all()  # a third by chance
+    assert (curves.validation[0, :, -1] > 0.8 * task.validation.num_examples).all()  # a third by chance
     assert (curves.train[0, :, -1] > curves.train[0, :, 0]).all()
 
 
@@ -131,7 +143,7 @@ def test_training_is_a_plain_loop_over_a_static_network(curves, task):
     # SGD with Nesterov momentum and weight decay as in the papers, step by step, for the first epochs
     arch = tuple(SMALL.canonical(ARCHS[0]).tolist())
     init_key, order_key = jax.random.split(training_key(jnp.asarray(arch), 2))
-    network = Network(SMALL, CONFIG.skeleton, task.image_shape, task.num_classes, arch, key=init_key)
+    network = Network(SMALL, CONFIG.network, task.shape, task.num_classes, arch, key=init_key)
     num_steps = len(task.train.labels) // CONFIG.batch_size
     total = CONFIG.num_epochs * num_steps
 
@@ -155,7 +167,7 @@ def test_training_is_a_plain_loop_over_a_static_network(curves, task):
         order, _ = epoch_order(jax.random.fold_in(order_key, epoch), task.train, num_steps, CONFIG.batch_size)
         losses, counts = [], []
         for indices in np.asarray(order):
-            (loss, count), gradients = gradients_of(network, task.train.images[0, indices], task.train.labels[indices])
+            (loss, count), gradients = gradients_of(network, task.train.inputs[0, indices], task.train.labels[indices])
             if step == 0:
                 np.testing.assert_allclose(curves.first_loss[0, 2], loss, rtol=1e-4)
                 norm = np.sqrt(sum((leaf**2).sum() for leaf in jax.tree.leaves(gradients)))
@@ -173,8 +185,8 @@ def test_training_is_a_plain_loop_over_a_static_network(curves, task):
         np.testing.assert_allclose(curves.loss[0, 2, epoch], np.mean(losses), rtol=3e-5)
         assert curves.train[0, 2, epoch] == sum(counts)
         for number, indices in enumerate(np.asarray(order)[: loop.STATISTICS_BATCHES]):
-            add_statistics(network, task.train.images[0, indices], number / (number + 1))
-        correct = (classify(network, task.validation.images[0]) == task.validation.labels).sum()
+            add_statistics(network, task.train.inputs[0, indices], number / (number + 1))
+        correct = (classify(network, task.validation.inputs[0]) == task.validation.labels).sum()
         assert curves.validation[0, 2, epoch] == int(correct)
 
 
@@ -190,7 +202,7 @@ def test_the_final_statistics_are_means_over_the_first_batches_of_the_last_epoch
         network(images, train=True, momentum=0.0)
         return nnx.state(network, nnx.BatchStat)
 
-    batches = [statistics_of(network, task.train.images[0, indices]) for indices in np.asarray(order)[:4]]
+    batches = [statistics_of(network, task.train.inputs[0, indices]) for indices in np.asarray(order)[:4]]
     expected = jax.tree.map(lambda *values: np.mean(values, axis=0), *batches)
     jax.tree.map(
         lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5),
@@ -219,10 +231,10 @@ def test_every_view_of_every_image_is_counted_once(num_images):
     wrong = np.random.RandomState(1).rand(2, num_images) < 0.4
     images = np.where(wrong, (labels + 1) % 3, labels).astype(np.float32)[..., None, None, None]
 
-    def network(images, arch):  # reads the label from the image
-        return jax.nn.one_hot(images[:, 0, 0, 0].astype(int), 3)
+    def apply(variables, images, mode):  # reads the label from the image
+        return Applied(jax.nn.one_hot(images[:, 0, 0, 0].astype(int), 3))
 
-    count = loop._num_correct(network, None, Split(jnp.asarray(images), jnp.asarray(labels)))
+    count = loop.num_correct(apply, Variables(()), GOALS["class"], Split(jnp.asarray(images), jnp.asarray(labels)))
     assert int(count) == (~wrong).sum()
 
 
@@ -260,7 +272,7 @@ def test_architectures_of_a_wrong_shape_are_refused(archs, task):
 def test_a_batch_larger_than_the_data_is_refused(task):
     config = dataclasses.replace(TINY, batch_size=49)
     for call in (lambda: evaluate(SMALL, ARCHS, task, config), lambda: fit(SMALL, ARCHS[0], task, config)):
-        with pytest.raises(ValueError, match=r"^Expected a batch_size up to the 48 training images, got 49"):
+        with pytest.raises(ValueError, match=r"^Expected a batch_size up to the 48 training examples, got 49"):
             call()
 
 

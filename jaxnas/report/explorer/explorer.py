@@ -1,18 +1,21 @@
-"""The table explorer: one page, without a network, on which every class of a table is a point."""
+"""The table explorer: one page, which works offline, on which every class of a table is a point."""
 
 import base64
 import gzip
-import itertools
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
 
 from jaxnas import __version__
+from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
-from jaxnas.report.page.page import embedded, render
-from jaxnas.spaces.base import arch_at, radix_weights
+from jaxnas.report.templates import embedded, render
+from jaxnas.spaces.base import Space, num_combinations, radix_weights
 from jaxnas.spaces.cells.operations.base import ZERO
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.enumerated import neighbor_table
@@ -21,11 +24,9 @@ from jaxnas.tables.table import Table
 MAX_CURVE_BYTES = 2_000_000
 """Curves of more bytes than this are thinned to fewer epochs, so that the page stays small."""
 
-_NUM_CHECKED = 500
 
-
-def write_explorer(table: Table, space, path: str | os.PathLike, command: str = "") -> Path:
-    """Writes the explorer of a table, and returns its path.
+def write_explorer(table: Table, space: Space, path: str | os.PathLike, command: str = "") -> Path:
+    """Returns the path of the explorer of a table, after writing it.
 
     Args:
         table: a table, complete or not; classes that were not trained are not drawn.
@@ -35,11 +36,14 @@ def write_explorer(table: Table, space, path: str | os.PathLike, command: str = 
     """
     arrays = arrays_of(table, space)
     layout, data = packed(arrays)
+    metric = table.metric
     facts = {**facts_of(table, space), "arrays": layout}
-    cited = {"benchmark": table.id, "space": space.name, "strategies": (), "versions": {"jaxnas": __version__}}
+    cited: dict[str, Any] = {"benchmark": table.id, "space": space.name, "strategies": ()}
+    cited |= {"versions": {"jaxnas": __version__}}
     cited |= {"content_hash": table.manifest.get("content_hash")}
     html = render(
-        "explorer.html",
+        "explorer/explorer.html",
+        metric,
         facts=facts,
         embedded_facts=embedded(facts),
         data=data,
@@ -54,16 +58,14 @@ def write_explorer(table: Table, space, path: str | os.PathLike, command: str = 
     return path
 
 
-def facts_of(table: Table, space) -> dict:
-    """Returns what the page's script must know beside the arrays: the space, the metric, the epochs, as JSON values."""
-    metric, fidelities = table.manifest["metric"], table.fidelities
+def facts_of(table: Table, space: Space) -> dict[str, Any]:
+    """Returns what the script must know besides the arrays: the space, the metric, the epochs, as JSON values."""
+    metric, fidelities = table.metric, table.fidelities
     return {
         "id": table.id,
         "space": table.manifest["space"]["name"],
         "decisions": table.manifest["space"]["decisions"],
-        "weights": radix_weights(space.decisions).tolist(),
-        "metric": metric["name"],
-        "percent": metric["unit"] == "proportion",
+        "units": units.for_scripts(metric, "epochs"),
         "denominators": _denominators(table),
         "seeds": table.manifest["seeds"],
         "fidelities": [fidelities[position] for position in _shown_fidelities(table)],
@@ -72,7 +74,6 @@ def facts_of(table: Table, space) -> dict:
         "num_classes": len(table.representatives),
         "num_trained": int(table.trained.sum()),
         "cell": _cell(space),
-        "text_pieces": text_pieces(space),
     }
 
 
@@ -82,17 +83,20 @@ def _denominators(table: Table) -> dict[str, int] | None:
     return None if None in found.values() else found
 
 
-def arrays_of(table: Table, space) -> dict[str, np.ndarray]:
-    """Returns the arrays of the page by name; those that the script can compute itself are left out.
+def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
+    """Returns the arrays of the page by name.
 
-    `validation` [G, S, F'], `test` [G, S] at the last epoch; `class_of` [A] and `representatives` [G] where classes
-    have several members; `parameters`, `flops` [G] where known; `neighbors` [A, K] and `degrees` [A] where neighbours
-    are not all changes of one decision; `texts` and `decoded`, lines of UTF-8, where architectures are not written by
-    `text_pieces`, or decoded to other names than those of the decisions.
+    `validation` [G, S, F'], `test` [G, S] at the last epoch; `choices` [A, D], and `texts`, how the architectures are
+    written, lines of UTF-8; `class_of` [A] and `representatives` [G] where classes have several members; `parameters`,
+    `flops` [G] where known; `decoded`, lines of JSON, where architectures are not decoded to the values of the
+    decisions; `neighbors` [A, K] and `degrees` [A] where neighbours are not all changes of one decision.
     """
+    archs = np.asarray(jax.vmap(space.arch_at)(np.arange(space.num_architectures)))
     arrays = {
         "validation": _stored(table, "validation", _shown_fidelities(table)),
         "test": _stored(table, "test", [-1]),
+        "choices": archs.astype(np.uint8 if archs.max(initial=0) < 256 else np.uint16),
+        "texts": _lines(space.to_str(arch) for arch in archs),
     }
     if len(table.representatives) < table.num_architectures:
         arrays |= {"class_of": _smallest(table.class_of), "representatives": _smallest(table.representatives)}
@@ -103,10 +107,9 @@ def arrays_of(table: Table, space) -> dict[str, np.ndarray]:
     rows, degrees = neighbor_table(space)
     if not _are_single_changes(rows, degrees, space):
         arrays |= {"neighbors": _smallest(rows), "degrees": _smallest(degrees)}
-    if text_pieces(space) is None:
-        arrays["texts"] = _lines(space.to_str(arch) for arch in _all_archs(space))
-    if not _decodes_plainly(space):
-        arrays["decoded"] = _lines(json.dumps(_readable(space.decode(arch))) for arch in _all_archs(space))
+    decoded = [_readable(space.decode(arch)) for arch in archs]
+    if decoded != [_values(space, arch) for arch in archs]:
+        arrays["decoded"] = _lines(json.dumps(each) for each in decoded)
     return arrays
 
 
@@ -152,29 +155,26 @@ def _smallest(values: np.ndarray) -> np.ndarray:
     return values.astype(kind)
 
 
-def _lines(texts) -> np.ndarray:
+def _lines(texts: Iterable[str]) -> np.ndarray:
     return np.frombuffer("\n".join(texts).encode(), np.uint8)
 
 
-def _readable(value):
+def _readable(value: Any) -> Any:
     """Returns a decoded value with texts for numbers, as Python writes them."""
     if isinstance(value, dict):
         return {str(name): _readable(each) for name, each in value.items()}
     return [str(each) for each in value] if isinstance(value, list | tuple) else str(value)
 
 
-def _all_archs(space) -> np.ndarray:
-    return np.asarray(arch_at(np.arange(space.num_architectures), space.decisions))
+def _values(space: Space, arch: np.ndarray) -> dict[str, str]:
+    """Returns the value of each decision, as texts."""
+    return {each.name: str(each.values[choice]) for each, choice in zip(space.decisions, arch, strict=True)}
 
 
-def _some_archs(space) -> np.ndarray:
-    """Returns architectures of evenly spaced rows, an odd number of rows apart so that every decision varies."""
-    step = space.num_architectures // _NUM_CHECKED | 1
-    return np.asarray(arch_at(np.arange(0, space.num_architectures, step), space.decisions))
-
-
-def _are_single_changes(rows: np.ndarray, degrees: np.ndarray, space) -> bool:
+def _are_single_changes(rows: np.ndarray, degrees: np.ndarray, space: Space) -> bool:
     """Returns whether every architecture's neighbours are all those that differ in one decision."""
+    if space.num_architectures != num_combinations(space.decisions):
+        return False
     weights = radix_weights(space.decisions)
     sizes = [len(decision.values) for decision in space.decisions]
     if (degrees != sum(size - 1 for size in sizes)).any():
@@ -186,58 +186,9 @@ def _are_single_changes(rows: np.ndarray, degrees: np.ndarray, space) -> bool:
     return np.array_equal(np.sort(rows, 1), np.sort(np.concatenate(expected, 1), 1))
 
 
-def _decodes_plainly(space) -> bool:
-    """Returns whether `decode` gives each decision's value by the decision's name."""
-    return all(
-        {str(name): str(value) for name, value in space.decode(arch).items()}
-        == {decision.name: str(decision.values[choice]) for decision, choice in zip(space.decisions, arch, strict=True)}
-        for arch in _some_archs(space)
-    )
-
-
-def _cell(space) -> dict | None:
+def _cell(space: Space) -> dict[str, Any] | None:
     """Returns what it takes to draw a cell: edges in the order of the decisions, and which operations pass nothing."""
     if not isinstance(space, CellSpace):
         return None
     zero = [operation.name for operation in space.operations if operation.role == ZERO]
     return {"num_nodes": space.num_nodes, "edges": [list(edge) for edge in space.edges], "zero": zero}
-
-
-def text_pieces(space) -> dict | None:
-    """Returns how architectures are written, `{"between": [D + 1], "choices": [D][values]}`.
-
-    An architecture's string is then between[0] + choices[0][arch[0]] + between[1] + ... + between[D]. None where the
-    space writes its architectures in another way.
-    """
-    num_decisions = len(space.decisions)
-    first = space.to_str(np.zeros(num_decisions, int))
-    between, choices, end = [], [], 0
-    for number, decision in enumerate(space.decisions):
-        texts = [space.to_str(np.eye(num_decisions, dtype=int)[number] * c) for c in range(len(decision.values))]
-        if len(set(texts)) == 1:
-            between.append("")
-            choices.append([""] * len(texts))
-            continue
-        start = _num_shared(texts)
-        if start < end:
-            return None
-        rest = _num_shared([text[start:][::-1] for text in texts])
-        between.append(first[end:start])
-        choices.append([text[start : len(text) - rest] for text in texts])
-        end = len(first) - rest
-    pieces = {"between": [*between, first[end:]], "choices": choices}
-    written = all(space.to_str(arch) == _join(pieces, arch) for arch in _some_archs(space))
-    return pieces if written else None
-
-
-def _num_shared(texts: list[str]) -> int:
-    """Returns how many first characters the texts have in common."""
-    return sum(1 for _ in itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False)))
-
-
-def _join(pieces: dict, arch: np.ndarray) -> str:
-    parts = [
-        before + texts[choice]
-        for before, texts, choice in zip(pieces["between"], pieces["choices"], arch, strict=False)
-    ]
-    return "".join(parts) + pieces["between"][-1]

@@ -3,6 +3,7 @@
 "use strict";
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
+const { units } = facts;
 const KINDS = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array, float64: Float64Array };
 const MISSING = { uint16: 0xffff, uint32: 0xffffffff };
 
@@ -18,21 +19,16 @@ async function unpackedArrays() {
 
 // The space: what a row is made of, how it is written, its class and its neighbours (rows).
 function makeSpace(arrays) {
-  const { decisions, weights, text_pieces: pieces } = facts;
+  const { decisions } = facts;
   const lines = (name) => arrays[name] && new TextDecoder().decode(arrays[name]).split("\n");
-  const texts = lines("texts"), decodedLines = lines("decoded");
+  const texts = lines("texts"), decodedLines = lines("decoded"), weights = weightsOf(decisions);
   const rows = Uint32Array.from({ length: facts.num_architectures }, (_, row) => row);
   const classOf = arrays.class_of ?? rows;
   const members = new Uint32Array(facts.num_classes);
   for (const number of classOf) members[number]++;
 
-  const choice = (row, number) => Math.floor(row / weights[number]) % decisions[number].values.length;
-
-  function text(row) {
-    if (texts) return texts[row];
-    const parts = decisions.map((_, number) => pieces.between[number] + pieces.choices[number][choice(row, number)]);
-    return parts.join("") + pieces.between.at(-1);
-  }
+  const choice = (row, number) => arrays.choices[row * decisions.length + number];
+  const text = (row) => texts[row];
 
   function decoded(row) {
     if (!decodedLines) return new Map(decisions.map(({ name, values }, number) => [name, values[choice(row, number)]]));
@@ -54,6 +50,12 @@ function makeSpace(arrays) {
   return { choice, text, decoded, neighbors, classOf, members, representatives: arrays.representatives ?? rows };
 }
 
+// How far apart the rows are of architectures that differ by one in a decision: rows count all combinations in order.
+function weightsOf(decisions) {
+  let weight = 1;
+  return decisions.map(({ values }) => values.length).reverse().map((size) => (weight *= size) / size).reverse();
+}
+
 // The scores of classes: of each seed and epoch, their means, the classes in the
 // order of these, best first, and their ranks (equal means share the best).
 function makeScores(arrays) {
@@ -61,8 +63,9 @@ function makeScores(arrays) {
   const numEpochs = { validation: facts.fidelities.length, test: 1 };
 
   const isCount = (split) => kinds[split] in MISSING;
-  const scale = { validation: 1, test: 1 };
-  for (const split of Object.keys(scale)) if (isCount(split)) scale[split] = facts.denominators[split];
+  // What stored values are divided by, so that a larger score is better.
+  const scale = { validation: units.better, test: units.better };
+  for (const split of Object.keys(scale)) if (isCount(split)) scale[split] *= facts.denominators[split];
 
   function stored(split, number, seed, epoch) {
     const found = arrays[split][(number * facts.seeds.length + seed) * numEpochs[split] + epoch];

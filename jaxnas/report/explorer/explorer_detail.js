@@ -15,7 +15,7 @@ function makeDetail({ arrays, space, scores }, state, select) {
     byId("choices").replaceChildren(...pairs([...space.decoded(row)]));
     showCurves(number);
     showNeighbors(row, number);
-    // what had the focus is gone: a walk goes on from the best neighbour
+    // what had the focus is gone: a walk continues from the best neighbour
     if (walking) byId("neighbors").querySelector("button")?.focus({ preventScroll: true });
     if (within) byId("detail").focus({ preventScroll: true });
   }
@@ -23,8 +23,9 @@ function makeDetail({ arrays, space, scores }, state, select) {
   function numbersOf(row, number) {
     const ofSplit = (split) => {
       const spread = deviation(scores.ofSeeds(split, number));
-      const around = Number.isFinite(spread) ? ` ± ${scoreText(spread).replace(" %", "")}` : "";
-      return scoreText(scores.mean[split][number]).replace(/( %)?$/, `${around}$1`);
+      const mean = scores.mean[split][number];
+      if (!Number.isFinite(mean) || !Number.isFinite(spread)) return scoreText(mean);
+      return `${numberText(units.score * mean)} ± ${gapText(spread)} ${units.unit}`.trim();
     };
     const rank = scores.rank[state.split][number];
     return [
@@ -58,8 +59,8 @@ function makeDetail({ arrays, space, scores }, state, select) {
     const finite = (each) => ({ ...each, y: each.y.map((value) => (Number.isFinite(value) ? value : null)) });
     const series = (seeds.length > 1 ? [...seeds, mean] : seeds).map(finite).filter((each) => each.y.some((y) => y !== null));
     curves ??= charts.lineChart(byId("curves"), {
-      label: `Validation ${facts.metric} over epochs`, series, height: 260, labels: false, ascending: false,
-      x: { title: "epoch", kind: "linear", format: whole }, y: { title: `validation ${facts.metric}`, kind: "linear", format: tickText },
+      label: `Validation ${units.metric} over epochs`, series, height: 260, labels: false, ascending: false,
+      x: { title: "epoch", kind: "linear", format: whole }, y: { title: `validation ${units.metric}`, kind: "linear", format: tickText },
       stopTitle: (epoch) => `epoch ${epoch}`, text: (each, n) => scoreText(each.y[n]),
     });
     curves.update({ series });

@@ -1,5 +1,5 @@
 // The filter of the explorer: a check box for each value of each decision. Decisions that follow each other and have
-// the same values are the rows of a table, any other is a line of its own.
+// the same values are the rows of a table, any other is a line.
 "use strict";
 
 function makeFilter(allowed, changed) {
@@ -21,7 +21,7 @@ function makeFilter(allowed, changed) {
     toggles.forEach((each) => each());
   }
 
-  // A button that switches its places off where all are on, and on otherwise; without a text of its own it says so.
+  // A button that switches its places off where all are on, and on otherwise; without a text it says so.
   function toggle(places, name, text) {
     const areOn = () => places.every(([number, position]) => allowed[number][position]);
     const made = button("", () => change(places, !areOn()));

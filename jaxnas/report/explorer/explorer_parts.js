@@ -18,13 +18,23 @@ function breakable(text, after = /(?<=[|+/])/) {
 
 function scoreText(value) {
   if (!Number.isFinite(value)) return "none";
-  return facts.percent ? `${(100 * value).toFixed(2)} %` : String(Number(value.toPrecision(5)));
+  return `${numberText(units.score * value)} ${units.unit}`.trim();
 }
 
+// A number in the unit of the metric; those of other units than percent differ in size.
+const numberText = (value) => (units.is_percent ? value.toFixed(2) : String(Number(value.toPrecision(5))));
+
 // A score at an axis.
-const tickText = (value) => (facts.percent ? `${Number((100 * value).toFixed(2))} %` : charts.format(value));
+function tickText(value) {
+  const number = units.score * value;
+  return `${units.is_percent ? Number(number.toFixed(2)) : charts.format(number)}${units.is_percent ? " %" : ""}`;
+}
 
 function differenceText(value) {
   if (!Number.isFinite(value)) return "";
-  return `${value < 0 ? "−" : "+"}${scoreText(Math.abs(value)).replace(" %", "")}`;
+  const number = units.score * value;
+  return `${number < 0 ? "−" : "+"}${numberText(Math.abs(number))}`;
 }
+
+// The size of a difference of scores, such as a standard deviation.
+const gapText = (value) => numberText(units.gap * value);

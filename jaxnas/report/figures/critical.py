@@ -1,15 +1,21 @@
 """The critical-difference diagram of strategies over several benchmarks, as a Matplotlib figure."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from jaxnas.report.figures.style import styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _WIDTH, _LINE_HEIGHT = 5.5, 0.19  # inches
 _GAP = 4  # points between a line and its label
 
 
 @styled
-def critical_difference(result: dict):
+def critical_difference(result: dict[str, Any]) -> "Figure":
     """Returns the diagram of average ranks, best on the left, of a `summary.json` dictionary with `overall`.
 
     A thick line joins strategies that are not separated; the length above the axis is the critical difference. Demsar,
@@ -38,7 +44,7 @@ def critical_difference(result: dict):
     return figure
 
 
-def _draw_axis(axes, num_strategies: int, difference: float | None) -> None:
+def _draw_axis(axes: "Axes", num_strategies: int, difference: float | None) -> None:
     axes.set_axis_off()
     axes.plot([1, num_strategies], [0, 0], color="black", linewidth=1, clip_on=False)
     for rank in range(1, num_strategies + 1):
@@ -49,11 +55,11 @@ def _draw_axis(axes, num_strategies: int, difference: float | None) -> None:
         _write(axes, 1 + difference, -1.7, f"critical difference {difference:.2f}", _GAP)
 
 
-def _draw_label(axes, rank: float, line: int, label: str, end: float, left: bool) -> None:
+def _draw_label(axes: "Axes", rank: float, line: int, label: str, end: float, left: bool) -> None:
     axes.plot([rank, rank, end], [0, line, line], color="#666666", linewidth=0.8)
     _write(axes, end, line, label, -_GAP if left else _GAP)
 
 
-def _write(axes, rank: float, line: float, text: str, offset: float) -> None:
+def _write(axes: "Axes", rank: float, line: float, text: str, offset: float) -> None:
     side = "right" if offset < 0 else "left"
     axes.annotate(text, (rank, line), (offset, 0), textcoords="offset points", ha=side, va="center")

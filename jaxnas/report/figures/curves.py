@@ -3,8 +3,12 @@
 Every function takes the dictionary of `summary.json`. No figure has a title: its caption says what it shows.
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+from jaxnas.report import units
 from jaxnas.report.figures.style import (
     COLORS,
     COLUMN,
@@ -15,36 +19,45 @@ from jaxnas.report.figures.style import (
     strategy_styles,
     styled,
 )
+from jaxnas.tasks.metrics import Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SIZE_LABELS = {"parameters": "parameters", "flops": "multiply-accumulates for one image"}
 _PARTS = ("mean", "ci_low", "ci_high")
 
 
 @styled
-def regret_by_trials(result: dict):
+def regret_by_trials(result: dict[str, Any]) -> "Figure":
     """Returns the figure of mean test regret over trials with its 95 % interval."""
-    figure, axes = new_figure("trials", "test regret (percentage points)")
+    metric = units.metric_of(result)
+    figure, axes = new_figure("trials", _regret_label(metric))
     for name, style in strategy_styles(result["strategies"]).items():
         curves = result["strategies"][name]
         trials = np.arange(1, len(curves["regret_mean"]) + 1)
-        _band(axes, trials, curves, "regret", name, style)
+        regrets = [units.gap(np.asarray(curves[f"regret_{part}"], float), metric) for part in _PARTS]
+        _band(axes, trials, regrets, name, style)
     legend_below(figure, axes)
     return figure
 
 
 @styled
-def regret_by_cost(result: dict):
-    """Returns the figure of mean test regret over epochs paid for."""
-    figure, axes = new_figure("epochs of training paid for", "test regret (percentage points)")
+def regret_by_cost(result: dict[str, Any]) -> "Figure":
+    """Returns the figure of mean test regret over what was paid."""
+    metric = units.metric_of(result)
+    figure, axes = new_figure(units.paid(result.get("cost_unit", "epochs")), _regret_label(metric))
     for name, style in strategy_styles(result["strategies"]).items():
         regrets = np.asarray(result["strategies"][name]["regret_mean_by_cost"], float)
-        axes.plot(result["budget"], 100 * regrets, label=name, **style)
+        axes.plot(result["budget"], units.gap(regrets, metric), label=name, **style)
     legend_below(figure, axes)
     return figure
 
 
 @styled
-def ranks_by_trials(result: dict):
+def ranks_by_trials(result: dict[str, Any]) -> "Figure":
     """Returns the figure of the mean rank of each strategy over trials; 1 is the best."""
     figure, axes = new_figure("trials", "mean rank", scales=("log", "linear"))
     for name, style in strategy_styles(result["strategies"]).items():
@@ -56,32 +69,33 @@ def ranks_by_trials(result: dict):
 
 
 @styled
-def hypervolume_by_trials(result: dict):
+def hypervolume_by_trials(result: dict[str, Any]) -> "Figure":
     """Returns the figure of the share of the true front's hypervolume still missing over trials, with its interval."""
     figure, axes = new_figure("trials", "missing hypervolume (%)")
     found = result["fronts"]
     for name, style in strategy_styles(found["strategies"]).items():
         curves = found["strategies"][name]
-        missing = {f"hypervolume_{part}": 1 - np.asarray(curves[f"hypervolume_{part}"]) for part in _PARTS}
-        _band(axes, found["points"], missing, "hypervolume", name, style)
+        missing = [units.percent(1 - np.asarray(curves[f"hypervolume_{part}"])) for part in _PARTS]
+        _band(axes, found["points"], missing, name, style)
     legend_below(figure, axes)
     return figure
 
 
 @styled
-def fronts(result: dict):
+def fronts(result: dict[str, Any]) -> "Figure":
     """Returns the figure of the true front and of the front of each strategy's median run."""
     from matplotlib.ticker import EngFormatter, LogLocator
 
-    found = result["fronts"]
-    figure, axes = new_figure(SIZE_LABELS[found["size"]], "test accuracy (%)", scales=("log", "linear"))
+    found, metric = result["fronts"], units.metric_of(result)
+    label = units.labelled(f"test {metric.name}", units.unit(metric))
+    figure, axes = new_figure(SIZE_LABELS.get(found["size"], found["size"]), label, scales=("log", "linear"))
     sizes, scores = np.asarray(found["true"]).T
     largest = max([sizes[-1], *(size for curves in found["strategies"].values() for size, _ in curves["front"])])
     sizes, scores = np.append(sizes, largest), np.append(scores, scores[-1])  # it dominates what is larger
-    axes.step(sizes, 100 * scores, where="post", color="#bbbbbb", linewidth=3, label="true front")
+    axes.step(sizes, units.shown(scores, metric), where="post", color="#bbbbbb", linewidth=3, label="true front")
     for name, style in strategy_styles(found["strategies"]).items():
         sizes, scores = np.reshape(found["strategies"][name]["front"], (-1, 2)).T
-        axes.plot(sizes, 100 * scores, label=name, **style | {"markevery": 1, "linewidth": 0.7})
+        axes.plot(sizes, units.shown(scores, metric), label=name, **style | {"markevery": 1, "linewidth": 0.7})
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     legend_below(figure, axes)
@@ -89,8 +103,8 @@ def fronts(result: dict):
 
 
 @styled
-def tried(history, best: int, size: str | None, measure: str):
-    """Returns the figure of what a search tried: scores over trials; with a size, accuracy against size beside them.
+def tried(history: "pd.DataFrame", best: int, size: str | None, measure: str) -> "Figure":
+    """Returns the figure of what a search tried: scores over trials; with a size, also what was measured against it.
 
     Args:
         history: the frame of a `SearchResult`.
@@ -102,7 +116,7 @@ def tried(history, best: int, size: str | None, measure: str):
 
     columns = [("index", "trial", "score", "score on validation data", "linear")]
     if size is not None:
-        columns.append((size, SIZE_LABELS[size], measure, f"validation {measure}", "log"))
+        columns.append((size, SIZE_LABELS.get(size, size), measure, f"validation {measure}", "log"))
     points = history.reset_index(names="index")
     figure = Figure((PAGE if size else COLUMN, 2.3), layout="constrained")
     panels = figure.subplots(1, len(columns), squeeze=False)[0]
@@ -116,7 +130,14 @@ def tried(history, best: int, size: str | None, measure: str):
     return figure
 
 
-def _band(axes, points, curves: dict, key: str, name: str, style: dict) -> None:
-    mean, low, high = (100 * np.asarray(curves[f"{key}_{part}"], float) for part in _PARTS)
+def _regret_label(metric: Metric) -> str:
+    return units.labelled("test regret", units.gap_unit(metric))
+
+
+def _band(
+    axes: "Axes", points: Sequence[int] | np.ndarray, curves: list[np.ndarray], name: str, style: dict[str, Any]
+) -> None:
+    """Draws the curve of means with the band of its interval; `curves` are the mean and both ends."""
+    mean, low, high = curves
     axes.plot(points, mean, label=name, **style)
     axes.fill_between(points, low, high, color=style["color"], alpha=0.15, linewidth=0)

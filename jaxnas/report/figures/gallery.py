@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxnas.report.figures import critical, curves, landscape, style
 
@@ -24,7 +24,7 @@ _REGRET = {
     ),
     "regret_by_cost": Shown(
         "Regret over cost",
-        "Mean test regret over the epochs of training paid for; repeated evaluations are free.",
+        "Mean test regret over what a run has paid; repeated evaluations are free.",
         curves.regret_by_cost,
     ),
 }
@@ -44,8 +44,8 @@ _FRONTS = {
     ),
     "fronts": Shown(
         "Fronts",
-        "Test accuracy and size of what the run with the median hypervolume found on its front by validation, beside "
-        "the benchmark's true front.",
+        "Test score and size of what the run with the median hypervolume found on its front by validation, and the "
+        "benchmark's true front.",
         curves.fronts,
     ),
 }
@@ -89,26 +89,26 @@ _EFFECTS = {
 }
 
 
-def landscape_figures_of(result: dict) -> dict[str, Shown]:
+def landscape_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
     """Returns the figures of the landscape of a `summary.json` dictionary by their file names, none without it."""
     if "landscape" not in result:
         return {}
     return _LANDSCAPE | (_EFFECTS if "effects" in result["landscape"] else {})
 
 
-def overall_figures_of(result: dict) -> dict[str, Shown]:
+def overall_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
     """Returns the figures of the ranks over several tables by their file names, none without or for one strategy."""
     return _OVERALL if len(result.get("overall", {}).get("strategies", ())) > 1 else {}
 
 
-def figures_of(result: dict) -> dict[str, Shown]:
+def figures_of(result: dict[str, Any]) -> dict[str, Shown]:
     """Returns the figures of a `summary.json` dictionary by their file names."""
     has_ranks = all("mean_rank_over_trials" in numbers for numbers in result["strategies"].values())
     found = _REGRET | (_RANKS if has_ranks else {}) | (_FRONTS if "fronts" in result else {})
     return found | overall_figures_of(result) | landscape_figures_of(result)
 
 
-def write_figures(folder: str | os.PathLike, result: dict, shown: dict[str, Shown]) -> None:
+def write_figures(folder: str | os.PathLike, result: dict[str, Any], shown: dict[str, Shown]) -> None:
     """Writes figures of a `summary.json` dictionary into a folder, each as PDF and SVG."""
     for name, each in shown.items():
         figure = each.draw(result)

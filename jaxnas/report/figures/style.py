@@ -7,15 +7,19 @@ import functools
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLUMN, PAGE = 3.3, 6.9
 """Widths in inches, of one column and of a page of two."""
 
-# Okabe and Ito's colours, told apart by the colour-blind; line styles and markers tell curves apart in grey.
+# Okabe and Ito's colours, which the colour-blind can distinguish; line styles and markers distinguish curves in grey.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v")
-
 
 STYLE = {
     "font.size": 8,
@@ -44,7 +48,7 @@ def styled(draw: Callable) -> Callable:
     """Returns the function with everything that it draws in the style, whatever the user's own settings are."""
 
     @functools.wraps(draw)
-    def drawn(*arguments):
+    def drawn(*arguments: Any) -> "Figure":
         from matplotlib import style
 
         with style.context(STYLE, after_reset=True):
@@ -53,7 +57,7 @@ def styled(draw: Callable) -> Callable:
     return drawn
 
 
-def strategy_styles(names: Iterable[str]) -> dict[str, dict]:
+def strategy_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Returns the keywords of `axes.plot` for each strategy: no two share colour, line and marker."""
     names = list(names)
     return {
@@ -69,7 +73,7 @@ def strategy_styles(names: Iterable[str]) -> dict[str, dict]:
 
 def new_figure(
     x_label: str, y_label: str, scales: tuple[str, str] = ("log", "log"), size: tuple[float, float] = (COLUMN, 2.3)
-):
+) -> "tuple[Figure, Axes]":
     """Returns a figure with one set of axes, and the axes. To be called from a `styled` function."""
     from matplotlib.figure import Figure
 
@@ -79,7 +83,7 @@ def new_figure(
     return figure, axes
 
 
-def label_axes(axes, x_label: str, y_label: str, scales: tuple[str, str]) -> None:
+def label_axes(axes: "Axes", x_label: str, y_label: str, scales: tuple[str, str]) -> None:
     """Sets the labels and the scales of axes, with plain numbers on them."""
     from matplotlib.ticker import LogLocator
 
@@ -91,7 +95,7 @@ def label_axes(axes, x_label: str, y_label: str, scales: tuple[str, str]) -> Non
             axis.set_minor_formatter("{x:g}" if labelled else "")
 
 
-def legend_below(figure, axes) -> None:
+def legend_below(figure: "Figure", axes: "Axes") -> None:
     """Puts the legend below the axes, in two columns, and makes the figure that much higher."""
     handles, labels = axes.get_legend_handles_labels()
     width, height = figure.get_size_inches()
@@ -99,7 +103,7 @@ def legend_below(figure, axes) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(labels)))
 
 
-def save(figure, path: str | os.PathLike) -> None:
+def save(figure: "Figure", path: str | os.PathLike) -> None:
     """Writes a figure; the format is that of the path's suffix, PDF, SVG or PNG. Equal figures give equal files."""
     from matplotlib import style
 

@@ -3,7 +3,7 @@
 "use strict";
 
 const charts = (() => {
-  // Okabe and Ito's colours, told apart by the colour-blind; dashes tell curves apart in grey.
+  // Okabe and Ito's colours, which the colour-blind can distinguish; dashes distinguish curves in grey.
   const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
   const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
   const NARROW = 560;

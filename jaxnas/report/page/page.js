@@ -8,11 +8,20 @@
   const all = (selector) => [...document.querySelectorAll(selector)];
   const { svg } = charts;
   const chosen = (name) => document.querySelector(`input[name="${name}"]:checked`)?.value;
-  const percent = (values) => values.map((value) => (value === null ? null : 100 * value));
+  const { units } = data;
+  const scaled = (factor) => (values) => values.map((value) => (value === null ? null : factor * value));
+  const gaps = scaled(units.gap), scores = scaled(units.score), percent = scaled(100);
+  const labelled = (what, unit) => (unit ? `${what} (${unit})` : what);
   const fixed = (digits) => (series, n) => series.y[n].toFixed(digits);
+  // Values of other units than percent differ in size: the same number of significant digits.
+  const digitsOf = (value, digits) => (units.is_percent ? value.toFixed(digits) : String(Number(value.toPrecision(digits + 2))));
+  const scoreText = (value) => `${digitsOf(value, 2)} ${units.unit}`.trim();
 
-  function withInterval(series, n) {
-    const end = (values) => values[n].toFixed(3);
+  const gapWithInterval = (series, n) => interval(series, n, (value) => digitsOf(value, 3));
+  const shareWithInterval = (series, n) => interval(series, n, (value) => value.toFixed(3));
+
+  function interval(series, n, text) {
+    const end = (values) => text(values[n]);
     return series.low ? `${end(series.y)} [${end(series.low)}, ${end(series.high)}]` : end(series.y);
   }
 
@@ -30,12 +39,12 @@
   }
 
   function regretByTrials([name, numbers]) {
-    const [y, low, high] = ["mean", "ci_low", "ci_high"].map((end) => percent(numbers[`regret_${end}`]));
+    const [y, low, high] = ["mean", "ci_low", "ci_high"].map((end) => gaps(numbers[`regret_${end}`]));
     return { ...looks[name], x: data.trials, y, low, high };
   }
 
   function regretByCost([name, numbers]) {
-    return { ...looks[name], x: data.budget, y: percent(numbers.regret_mean_by_cost) };
+    return { ...looks[name], x: data.budget, y: gaps(numbers.regret_mean_by_cost) };
   }
 
   const upward = () => (chosen("up") === "linear" ? { kind: "linear", from: 0 } : { kind: "log" });
@@ -45,11 +54,11 @@
     return {
       label: "Test regret",
       series: shown(data.strategies).map(byCost ? regretByCost : regretByTrials),
-      x: { title: byCost ? "epochs of training paid for" : "trials", kind: chosen("across") },
-      y: { title: "test regret (percentage points)", ...upward() },
+      x: { title: byCost ? units.paid : "trials", kind: chosen("across") },
+      y: { title: labelled("test regret", units.gap_unit), ...upward() },
       bands: !byCost && Boolean(chosen("bands")),
-      stopTitle: (x) => (byCost ? `after ${charts.format(x)} epochs` : `after trial ${x}`),
-      text: withInterval,
+      stopTitle: (x) => (byCost ? `after ${charts.format(x)} ${units.cost}` : `after trial ${x}`),
+      text: gapWithInterval,
     };
   }
 
@@ -67,7 +76,7 @@
   }
 
   function hypervolumeOptions() {
-    const missing = (values) => values.map((value) => 100 * (1 - value));
+    const missing = (values) => percent(values.map((value) => 1 - value));
     const series = shown(data.fronts.strategies).map(([name, numbers]) => ({
       ...looks[name], x: data.fronts.points, y: missing(numbers.hypervolume_mean),
       low: missing(numbers.hypervolume_ci_high), high: missing(numbers.hypervolume_ci_low),
@@ -76,14 +85,14 @@
       label: "Missing hypervolume", series, bands: Boolean(chosen("bands")),
       x: { title: "trials", kind: chosen("across") },
       y: { title: "missing hypervolume (% of the true front's)", ...upward() },
-      stopTitle: (x) => `after trial ${x}`, text: withInterval,
+      stopTitle: (x) => `after trial ${x}`, text: shareWithInterval,
     };
   }
 
   const SIZES = { parameters: "parameters", flops: "multiply-accumulates for one image" };
 
   function front(points) {
-    return { x: points.map(([size]) => size), y: points.map(([, score]) => 100 * score), step: true };
+    return { x: points.map(([size]) => size), y: scores(points.map(([, score]) => score)), step: true };
   }
 
   function frontOptions() {
@@ -93,10 +102,10 @@
       { ...looks[name], ...front(numbers.front), markers: true }));
     return {
       label: "Fronts", ascending: false, series: [truth, ...found],
-      x: { title: SIZES[size], kind: best.every(([value]) => value > 0) ? "log" : "linear" },
-      y: { title: "test accuracy (%)", kind: "linear" },
+      x: { title: SIZES[size] ?? size, kind: best.every(([value]) => value > 0) ? "log" : "linear" },
+      y: { title: labelled(`test ${units.metric}`, units.unit), kind: "linear" },
       stopTitle: (x) => `within ${charts.format(x)} ${size}`,
-      text: (series, n) => `${series.y[n].toFixed(2)} %`,
+      text: (series, n) => scoreText(series.y[n]),
     };
   }
 
@@ -111,24 +120,24 @@
     });
   }
 
-  function drawScores(scores) {
-    const series = ["validation", "test"].filter((split) => scores[split]).map((split, n) => ({
+  function drawScores(found) {
+    const series = ["validation", "test"].filter((split) => found[split]).map((split, n) => ({
       name: split, color: charts.style(n).color, dash: n ? "5 3" : "",
-      edges: percent(scores[split].edges), counts: scores[split].counts,
+      edges: scores(found[split].edges), counts: found[split].counts,
     }));
     charts.histogram(find("scores-chart"), {
-      label: "Distribution of scores", series, x: { title: "mean score (%)" }, y: { title: "architectures" },
+      label: "Distribution of scores", series, x: { title: labelled("mean score", units.unit) }, y: { title: "architectures" },
     });
   }
 
-  function drawLandscape({ scores, fitness_distance: distance, autocorrelation: walk, fidelities }) {
-    if (scores) drawScores(scores);
+  function drawLandscape({ scores: found, fitness_distance: distance, autocorrelation: walk, fidelities }) {
+    if (found) drawScores(found);
     if (distance) {
       oneLine("distance-chart", "mean score",
-        { title: "decisions that differ from the best", values: distance.distances },
-        { title: "mean validation score (%)", values: percent(distance.means) },
+        { title: "moves to the best architecture", values: distance.distances },
+        { title: labelled("mean validation score", units.unit), values: scores(distance.means) },
         (x) => `distance ${x}`,
-        (series, n) => `${series.y[n].toFixed(2)} %, ${charts.format(distance.counts[n])} architectures`);
+        (series, n) => `${scoreText(series.y[n])}, ${charts.format(distance.counts[n])} architectures`);
     }
     if (walk) {
       oneLine("walk-chart", "autocorrelation",
@@ -143,7 +152,7 @@
     }
   }
 
-  // Average ranks over tables: a dot a strategy on a line of its own; brackets join those that are not separated.
+  // Average ranks over tables: a dot and a line for each strategy; brackets join those that are not separated.
 
   function drawOverall(overall) {
     const strategies = overall.strategies

@@ -1,23 +1,25 @@
-"""Encodings: functions of an architecture whose values, float32[F], predictors learn from.
+"""Encodings of cells by their graph of operations on edges: adjacency matrices, paths, Weisfeiler-Lehman labels.
 
-An encoding takes one architecture of its space, which may be traced; `jax.vmap` gives batches. Architectures of an
-enumerated space, which are rows, are looked up first, so that both have the same features.
+They take the architectures of a `CellSpace`, of its rows, or of a part of it. Encodings for every space are in
+`jaxnas.spaces.encodings`.
 """
 
 import functools
-import itertools
-from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.cells.operations.base import ZERO
+from jaxnas.checks import checked_size
+from jaxnas.spaces import graphs
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.cells.paths import path_features, ranks
 from jaxnas.spaces.cells.space import CellSpace
-from jaxnas.spaces.encodings import MAX_FEATURES, choices_of
+from jaxnas.spaces.encodings import Encoding
 
 
 @functools.cache
-def adjacency(space) -> Callable:
+def adjacency(space: Space) -> Encoding:
     """Returns the encoding by the adjacency matrices of a cell, one for each operation: [D] -> float32[O * N * N].
 
     With the features as [O, N, N], entry [k, source, target] is 1 where operation k is on the edge from source to
@@ -28,13 +30,13 @@ def adjacency(space) -> Callable:
     Raises:
         ValueError: where `space` is no cell space, or the rows of one.
     """
-    cell, choices = _cell_space(space)
-    ranks, num_operations = _ranks(cell)
+    cell = _cell_space(space)
+    number_of, num_operations = ranks(cell.operations)
     edges = np.asarray(cell.edges)
     positions = edges[:, 0] * cell.num_nodes + edges[:, 1]
 
-    def encode(arch):
-        rank = jnp.asarray(ranks)[choices(arch)]
+    def encode(arch: jax.Array) -> jax.Array:
+        rank = jnp.asarray(number_of)[space.choices(arch)]
         matrices = jnp.zeros((num_operations, cell.num_nodes**2))
         present = rank == np.arange(num_operations)[:, None]
         return matrices.at[:, positions].set(present.astype(jnp.float32)).reshape(-1)
@@ -43,7 +45,7 @@ def adjacency(space) -> Callable:
 
 
 @functools.cache
-def path(space, *, max_length: int | None = None) -> Callable:
+def path(space: Space, *, max_length: int | None = None) -> Encoding:
     """Returns the encoding by the paths through a cell: 1 for the operations along each path, [D] -> float32[F].
 
     A feature is a sequence of operations, 1 where a path from the input to the output carries it; sequences are
@@ -59,36 +61,19 @@ def path(space, *, max_length: int | None = None) -> Callable:
     Raises:
         ValueError: where `space` is no cell space, or the rows of one, and on more than a million features.
     """
-    cell, choices = _cell_space(space)
-    ranks, num_operations = _ranks(cell)
-    longest = cell.num_nodes - 1
-    if max_length is not None and (not isinstance(max_length, int) or max_length < 1):
-        raise ValueError(f"Expected max_length to be an int of at least 1, got {max_length!r}.")
-    longest = longest if max_length is None else min(longest, max_length)
-    num_features = sum(num_operations**length for length in range(1, longest + 1))
-    if num_features > MAX_FEATURES:
-        raise ValueError(f"Expected at most {MAX_FEATURES:,} paths, got {num_features:,}; a lower max_length helps.")
-    paths = _paths(cell, longest)
-    on_path = np.zeros((len(paths), len(cell.edges)), bool)
-    weights = np.zeros((len(paths), len(cell.edges)), np.int32)
-    first = np.zeros(len(paths), np.int32)
-    for number, positions in enumerate(paths):
-        on_path[number, positions] = True
-        weights[number, positions] = num_operations ** np.arange(len(positions))[::-1]
-        first[number] = sum(num_operations**length for length in range(1, len(positions)))
+    cell = _cell_space(space)
+    if max_length is not None:
+        checked_size("max_length", max_length)
+    features_of = path_features(cell.edges, cell.operations, max_length)
 
-    def encode(arch):
-        rank = jnp.asarray(ranks)[choices(arch)]
-        features = first + (weights * rank).sum(1)
-        exists = ((rank >= 0) | ~on_path).all(1)
-        features = jnp.where(exists, features, num_features)  # out of bounds: dropped
-        return jnp.zeros(num_features).at[features].set(1, mode="drop")
+    def encode(arch: jax.Array) -> jax.Array:
+        return features_of(space.choices(arch))
 
     return encode
 
 
 @functools.cache
-def weisfeiler_lehman(space, *, num_iterations: int = 1, num_buckets: int = 256) -> Callable:
+def weisfeiler_lehman(space: Space, *, num_iterations: int = 1, num_buckets: int = 256) -> Encoding:
     """Returns the encoding by the counts of Weisfeiler-Lehman labels in a cell: [D] -> float32[F].
 
     Dead edges are removed. The labelled graph has a vertex for each edge of the cell, labelled with its operation,
@@ -105,69 +90,32 @@ def weisfeiler_lehman(space, *, num_iterations: int = 1, num_buckets: int = 256)
     Raises:
         ValueError: where `space` is no cell space, or the rows of one, and on sizes that are too small.
     """
-    cell, choices = _cell_space(space)
-    ranks, num_operations = _ranks(cell)
-    for name, value, smallest in (("num_iterations", num_iterations, 0), ("num_buckets", num_buckets, 1)):
-        if not isinstance(value, int) or value < smallest:
-            raise ValueError(f"Expected {name} to be an int of at least {smallest}, got {value!r}.")
-    predecessors = _predecessors(cell)
-    num_edges = len(cell.edges)
+    cell = _cell_space(space)
+    number_of, num_operations = ranks(cell.operations)
+    sizes = {
+        "num_iterations": checked_size("num_iterations", num_iterations, smallest=0),
+        "num_buckets": checked_size("num_buckets", num_buckets),
+    }
+    flows = _flows(cell)
+    counted = np.arange(len(flows)) != len(cell.edges)  # not the input, whose label never changes
 
-    def encode(arch):
-        rank = jnp.asarray(ranks)[cell.pruned(choices(arch))]
-        live = jnp.concatenate([rank >= 0, jnp.ones(2, bool)])
-        counts = (rank == np.arange(num_operations)[:, None]).sum(1)
-        labels = jnp.concatenate([rank, jnp.asarray([num_operations, num_operations + 1])]).astype(jnp.uint32)
-        features = [counts.astype(jnp.float32)]
-        for _ in range(num_iterations):
-            passed = jnp.where(live, hash_label(labels, 0), 0)
-            labels = hash_label(labels, jnp.where(predecessors, passed, 0).sum(1, dtype=jnp.uint32))
-            counted = jnp.where(live, labels % num_buckets, num_buckets).at[num_edges].set(num_buckets)
-            features.append(jnp.zeros(num_buckets).at[counted].add(1, mode="drop"))
-        return jnp.concatenate(features)
+    def encode(arch: jax.Array) -> jax.Array:
+        rank = jnp.asarray(number_of)[cell.pruned(space.choices(arch))]
+        labels = jnp.concatenate([rank, jnp.asarray([num_operations, num_operations + 1])])
+        return graphs.label_counts(labels, flows, counted, num_labels=num_operations, **sizes)
 
     return encode
 
 
-def hash_label(label, predecessors):
-    """Returns the 32-bit hash of a label and the sum of its predecessors' hashes, uint32[...].
-
-    Two rounds of multiplications and shifts; a sum does not depend on the order of its terms.
-    """
-    word = jnp.asarray(label, jnp.uint32) * jnp.uint32(0x9E3779B9) + jnp.uint32(0x85EBCA6B)
-    for extra in (jnp.asarray(predecessors, jnp.uint32), jnp.uint32(0)):
-        word = (word ^ (word >> 16)) * jnp.uint32(0x7FEB352D) + extra
-        word = (word ^ (word >> 15)) * jnp.uint32(0x846CA68B)
-    return word ^ (word >> 16)
+def _cell_space(space: Space) -> CellSpace:
+    """Returns the cell space that the choices are of. Raises ValueError where they are not of one."""
+    if not isinstance(space.plain, CellSpace):
+        raise ValueError(f"Expected a CellSpace, whose operations are on edges, got {type(space.plain).__name__}.")
+    return space.plain
 
 
-def _cell_space(space) -> tuple[CellSpace, Callable]:
-    """Returns what `choices_of` returns. Raises ValueError where that is no cell space."""
-    plain, choices = choices_of(space)
-    if not isinstance(plain, CellSpace):
-        raise ValueError(f"Expected a CellSpace, whose architectures are graphs, got {type(plain).__name__}.")
-    return plain, choices
-
-
-def _ranks(cell: CellSpace) -> tuple[np.ndarray, int]:
-    """Returns the number of each operation among those that are no zero operation, -1 for these, and how many are."""
-    passes = np.asarray([operation.role != ZERO for operation in cell.operations])
-    return np.where(passes, np.cumsum(passes) - 1, -1).astype(np.int32), int(passes.sum())
-
-
-def _paths(cell: CellSpace, longest: int) -> list[list[int]]:
-    """Returns the numbers of the edges on each path of nodes from the input to the output, the shortest first."""
-    number = {edge: position for position, edge in enumerate(cell.edges)}
-    inner = range(1, cell.num_nodes - 1)
-    return [
-        [number[edge] for edge in itertools.pairwise((0, *nodes, cell.num_nodes - 1))]
-        for length in range(longest)
-        for nodes in itertools.combinations(inner, length)
-    ]
-
-
-def _predecessors(cell: CellSpace) -> np.ndarray:
-    """Returns which vertices (edges, input, output) flow into which, bool[E + 2, E + 2], the receiver first."""
+def _flows(cell: CellSpace) -> np.ndarray:
+    """Returns which vertices (edges, input, output) flow into which, bool[E + 2, E + 2], the receiver second."""
     sources = np.asarray([*(source for source, _ in cell.edges), -1, cell.num_nodes - 1])  # where a vertex reads from
     targets = np.asarray([*(target for _, target in cell.edges), 0, -2])  # where it writes to
-    return sources[:, None] == targets
+    return targets[:, None] == sources

@@ -140,16 +140,16 @@ class Network(nnx.Module):
         self.arch = arch if static else None
         stem_key, head_key, body_key = jax.random.split(key, 3)
         channels = skeleton.num_channels
-        self.stem = Layer(_stem, *_init_convolution(stem_key, image_shape[2], channels))
+        self.stem = Layer(_stem, *init_convolution(stem_key, image_shape[2], channels))
         self.reductions, self.cells = nnx.List(), nnx.List()
         for stage in range(skeleton.num_stages):
             stage_key = jax.random.fold_in(body_key, stage)
             if stage:
-                self.reductions.append(Layer(_reduction, *_init_reduction(stage_key, channels)))
+                self.reductions.append(Layer(_reduction, *init_reduction(stage_key, channels)))
                 channels *= 2
             for number in range(skeleton.cells_per_stage):
                 self.cells.append(make_cell(space, arch, channels, jax.random.fold_in(stage_key, number)))
-        self.head = Layer(_head, *_init_head(head_key, channels, num_classes))
+        self.head = Layer(_head, *init_head(head_key, channels, num_classes))
 
     def __call__(
         self, x: jax.Array, arch: jax.Array | None = None, train: bool = False, momentum: float | jax.Array = MOMENTUM
@@ -203,7 +203,8 @@ def _stem(x, parameters, statistics, train):
     return layers.batch_norm(layers.convolve(x, parameters["kernel"]), parameters, statistics, train)
 
 
-def _init_convolution(key, in_channels, out_channels):
+def init_convolution(key: jax.Array, in_channels: int, out_channels: int) -> tuple[dict, dict]:
+    """Returns the initial parameters and statistics of a 3x3 convolution with batch normalisation."""
     parameters, statistics = layers.init_batch_norm(out_channels)
     return {"kernel": layers.kaiming_normal(key, (3, 3, in_channels, out_channels)), **parameters}, statistics
 
@@ -235,11 +236,12 @@ def _joined(**blocks: dict) -> dict:
     return {f"{block}_{name}": value for block, arrays in blocks.items() for name, value in arrays.items()}
 
 
-def _init_reduction(key, in_channels):
+def init_reduction(key: jax.Array, in_channels: int) -> tuple[dict, dict]:
+    """Returns the initial parameters and statistics of a reduction block."""
     keys = jax.random.split(key, 3)
     out_channels = 2 * in_channels
-    a, a_statistics = _init_convolution(keys[0], in_channels, out_channels)
-    b, b_statistics = _init_convolution(keys[1], out_channels, out_channels)
+    a, a_statistics = init_convolution(keys[0], in_channels, out_channels)
+    b, b_statistics = init_convolution(keys[1], out_channels, out_channels)
     shortcut = layers.kaiming_normal(keys[2], (in_channels, out_channels))
     return {**_joined(a=a, b=b), "shortcut": shortcut}, _joined(a=a_statistics, b=b_statistics)
 
@@ -250,7 +252,8 @@ def _head(x, parameters, statistics, train):
     return features.T @ parameters["kernel"] + parameters["offset"], statistics
 
 
-def _init_head(key, num_channels, num_classes):
+def init_head(key: jax.Array, num_channels: int, num_classes: int) -> tuple[dict, dict]:
+    """Returns the initial parameters and statistics of the head."""
     parameters, statistics = layers.init_batch_norm(num_channels)
     kernel = jax.random.normal(key, (num_channels, num_classes)) / np.sqrt(num_channels).astype(np.float32)
     return {"kernel": kernel, "offset": jnp.zeros(num_classes), **parameters}, statistics

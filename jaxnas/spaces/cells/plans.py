@@ -1,4 +1,4 @@
-"""Training: one program for a whole search space, compiled once; the architecture is an argument of it."""
+"""How trainings of cells are batched: one architecture after another, or packed by operation."""
 
 import functools
 import logging
@@ -7,125 +7,94 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
 from jaxnas.spaces.cells import packed
-from jaxnas.spaces.cells.network import Network
-from jaxnas.tasks.base import Split
-from jaxnas.training.compilation import ONE_THREAD
+from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.tasks.base import TaskSpec
+from jaxnas.tasks.goals import GOALS
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.loop import _run
+from jaxnas.training.family import Applied, Variables
+from jaxnas.training.loop import Splits, run
 from jaxnas.training.order import epoch_order, training_key
 
 CACHE_SIZE = 2**19
-"""Bytes of a feature map of the first stage, of all trainings side by side. Larger ones take longer a training."""
+"""Upper bound on the bytes of the first stage's feature maps, summed over the seeds trained together; beyond it (about
+the L2 cache) a training gets slower."""
 
 _log = logging.getLogger(__name__)
 
 
-def train(
-    space, config: TrainConfig, num_classes: int, arch: jax.Array, key: jax.Array, splits: tuple[Split, Split, Split]
-):
-    """Returns the `Curves` of one training and the `Trainee` after it.
+def num_seeds_together(config: TrainConfig, spec: TaskSpec, num_seeds: int) -> int:
+    """Returns how many seeds of an architecture are trained side by side.
 
-    Pure, so that it can be jitted and vmapped over keys.
-
-    Args:
-        space, config, num_classes: static.
-        arch: int32[D], traced. Under `jax.vmap` it must not be batched, or every operation would run on every edge.
-        key: determines initial weights, order of images and views.
-        splits: training, validation and test data.
+    It is the largest divisor of their number, so that one program serves all, whose feature maps fit in the
+    processor's cache, or 1.
     """
-    training = splits[0]
-    num_steps = training.images.shape[1] // config.batch_size
-    init_key, order_key = jax.random.split(key)
-    network = Network(space, config.skeleton, training.images.shape[2:], num_classes, arch, key=init_key)
-
-    def batches(number):
-        indices, views = epoch_order(jax.random.fold_in(order_key, number), training, num_steps, config.batch_size)
-        return training.images[views, indices], training.labels[indices]
-
-    return _run(network, arch, batches, lambda images: images, config, splits)
+    size = 4 * config.batch_size * config.network.num_channels * spec.shape[0] * spec.shape[1]
+    fitting = [count for count in range(1, num_seeds + 1) if num_seeds % count == 0 and count * size <= CACHE_SIZE]
+    return max(fitting, default=1)
 
 
 def train_packed(
-    space, config: TrainConfig, num_classes: int, capacities, archs: jax.Array, keys: jax.Array, placement, splits
-):
-    """Returns what `train` does, for B trainings that are packed by operation, with the axis B first in the `Curves`.
+    space: CellSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    capacities: packed.Capacities,
+    archs: jax.Array,
+    keys: jax.Array,
+    placement: packed.Placement,
+    splits: Splits,
+) -> Curves:
+    """Returns what `jaxnas.training.loop.train` measures, for B trainings that are packed by operation, [B, ...].
 
-    Pure, so that it can be jitted. The trainings are those of `train`: initial weights, images and steps are the same,
-    and results differ only by the order of sums.
+    Pure, so that it can be jitted. The trainings are those of the plan `"sequential"`: initial weights, examples and
+    steps are the same, and results differ only by the order of sums.
 
     Args:
-        space, config, num_classes, capacities: static; see `jaxnas.spaces.cells.packed`.
+        space, config, spec, capacities: static; see `jaxnas.spaces.cells.packed`.
         archs, keys: int32[B, D] and [B].
         placement: of these architectures in the capacities.
         splits: training, validation and test data.
     """
     training = splits[0]
-    num_steps = training.images.shape[1] // config.batch_size
+    num_steps = training.inputs.shape[1] // config.batch_size
     init_keys, order_keys = jnp.unstack(jax.vmap(jax.random.split)(keys), axis=1)
-    shape = training.images.shape[2:]
-    network = packed.PackedNetwork(space, config.skeleton, shape, num_classes, archs, capacities, keys=init_keys)
+    network = packed.PackedNetwork(
+        space, config.network, spec.shape, spec.num_outputs, archs, capacities, keys=init_keys
+    )
+    definition, parameters, statistics = nnx.split(network, nnx.Param, nnx.BatchStat)
 
-    def batches(number):
+    def apply(variables: Variables, inputs: jax.Array, mode: str) -> Applied:
+        network = nnx.merge(definition, *variables, copy=True)
+        outputs = network(inputs, placement, train=mode == "train", momentum=0.0)
+        return Applied(outputs, nnx.state(network, nnx.BatchStat))
+
+    def batches(number: jax.Array):
         epoch_keys = jax.vmap(jax.random.fold_in, (0, None))(order_keys, number)
         order = functools.partial(epoch_order, split=training, num_steps=num_steps, batch_size=config.batch_size)
         indices, views = jax.vmap(order, out_axes=1)(epoch_keys)
         return (views, indices), training.labels[indices]
 
-    curves, trainee = _run(network, placement, batches, lambda numbers: training.images[numbers], config, splits)
-    return Curves(*(values.T for values in curves)), trainee
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=ONE_THREAD)
-def _train_seeds(space, config, num_classes, arch, seeds, splits):
-    """Returns the curves of one architecture for each seed.
-
-    Seeds are batched, the architecture is not, so that branches stay branches.
-    """
-    keys = jax.vmap(training_key, (None, 0))(arch, seeds)
-    together = _num_seeds_together(config, splits[0].images.shape[2:], len(seeds))
-
-    def train_seed(key):
-        return train(space, config, num_classes, arch, key, splits)[0]
-
-    if together == len(seeds):
-        return jax.vmap(train_seed)(keys)
-    return jax.lax.map(train_seed, keys, batch_size=together)
-
-
-def _num_seeds_together(config: TrainConfig, image_shape: tuple[int, ...], num_seeds: int) -> int:
-    """Returns how many seeds of an architecture are trained side by side: of the numbers that divide theirs, so that
-    one program serves all, the largest whose feature maps fit in the processor's cache, or 1.
-    """
-    size = 4 * config.batch_size * config.skeleton.num_channels * image_shape[0] * image_shape[1]
-    fitting = [count for count in range(1, num_seeds + 1) if num_seeds % count == 0 and count * size <= CACHE_SIZE]
-    return max(fitting, default=1)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=ONE_THREAD)
-def _train_one(space, config, num_classes, arch, seed, splits):
-    return train(space, config, num_classes, arch, training_key(arch, seed), splits)
+    variables = Variables(parameters, statistics)
+    goal = GOALS[spec.goal]
+    curves, _ = run(apply, variables, goal, batches, lambda numbers: training.inputs[numbers], config, splits)
+    return Curves(*(values.T for values in curves))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _train_pack(space, config, num_classes, capacities, archs, seeds, placement, splits):
+def _train_pack(space, config, spec, capacities, archs, seeds, placement, splits):
     """Returns the curves of each architecture with each seed, with one leading axis, architectures first."""
     archs, seeds = jnp.repeat(archs, len(seeds), axis=0), jnp.tile(seeds, len(archs))
     keys = jax.vmap(training_key)(archs, seeds)
     with jax.default_matmul_precision("float32"):  # some accelerators would round products to ten bits
-        return train_packed(space, config, num_classes, capacities, archs, keys, placement, splits)[0]
+        return train_packed(space, config, spec, capacities, archs, keys, placement, splits)
 
 
-def _in_sequence(space, config, num_classes, archs, seeds, splits) -> Iterator[dict[bytes, Curves]]:
-    """Yields the curves [S, ...] of one architecture of int32[A, D] after another, under its bytes."""
-    for arch in archs:
-        curves = _train_seeds(space, config, num_classes, jnp.asarray(arch), seeds, splits)
-        yield {arch.tobytes(): jax.device_get(curves)}
-
-
-def _in_packs(space, config, num_classes, archs, seeds, splits) -> Iterator[dict[bytes, Curves]]:
+def in_packs(
+    space: CellSpace, config: TrainConfig, spec: TaskSpec, archs: np.ndarray, seeds: jax.Array, splits: Splits
+) -> Iterator[dict[bytes, Curves]]:
     """Yields the curves [S, ...] of the architectures of int32[A, D] that are trained together, under their bytes."""
     pruned = packed.pruned(space, archs)
     places = packed.num_places(len(archs), len(seeds))
@@ -137,9 +106,16 @@ def _in_packs(space, config, num_classes, archs, seeds, splits) -> Iterator[dict
         candidates = np.repeat(pruned[batch], len(seeds), axis=0)
         placement = packed.place(space, candidates, capacities, places * len(seeds))
         filled = archs[np.resize(batch, places)]  # an architecture in a place to spare has no slots
-        curves = _train_pack(space, config, num_classes, capacities, filled, seeds, placement, splits)
+        curves = _train_pack(space, config, spec, capacities, filled, seeds, placement, splits)
         curves = [values.reshape(places, len(seeds), *values.shape[1:]) for values in jax.device_get(curves)]
         yield {
             archs[number].tobytes(): Curves(*(values[position] for values in curves))
             for position, number in enumerate(batch)
         }
+
+
+def packed_chunks(space: CellSpace, rows: np.ndarray, num_seeds: int) -> list[tuple[int, ...]]:
+    """Returns the rows in chunks of as many classes as fit into the slots of one program."""
+    archs = packed.pruned(space, np.asarray(space.arch_at(rows)))
+    batches = packed.batches(space, archs, packed.num_places(len(rows), num_seeds))
+    return [tuple(int(rows[number]) for number in batch) for batch in batches]

@@ -2,18 +2,23 @@
 
 import functools
 import itertools
+from collections.abc import Callable, Sequence
 
 import jax
 
 from jaxnas.spaces.cells import edges, graph, network
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.tasks.base import TaskSpec
+from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Size
 
 
-def _cell_network_size(space: CellSpace, skeleton: Skeleton, image_shape, num_classes: int, arch) -> Size:
+def size(space: CellSpace, config: TrainConfig, spec: TaskSpec, arch: Sequence[int]) -> Size:
+    """Returns the `Size` of the network of an architecture: what is left when its dead edges are removed."""
+    skeleton, image_shape = config.network, spec.shape
     cell = graph.prune(space.graph(arch))
-    parameters, flops = _fixed_size(skeleton, image_shape, num_classes)
+    parameters, flops = _fixed_size(skeleton, image_shape, spec.num_outputs)
     for channels, height, width in _stages(skeleton, image_shape):
         for edge in cell.edges:
             parameters += skeleton.cells_per_stage * edges.num_values(edges.array_shapes(edge.operation, channels)[0])
@@ -33,15 +38,15 @@ def _fixed_size(skeleton: Skeleton, image_shape: tuple[int, int, int], num_class
     """Returns the size of the stem, the reduction blocks and the head."""
     stages = _stages(skeleton, image_shape)
     channels, height, width = stages[0]
-    parameters = _num_initialised(network._init_convolution, image_shape[2], channels)
+    parameters = _num_initialised(network.init_convolution, image_shape[2], channels)
     flops = 9 * height * width * image_shape[2] * channels
     for (before, _, _), (after, height, width) in itertools.pairwise(stages):
-        parameters += _num_initialised(network._init_reduction, before)
+        parameters += _num_initialised(network.init_reduction, before)
         flops += height * width * (9 * before * after + 9 * after * after + before * after)
     channels = stages[-1][0]
-    parameters += _num_initialised(network._init_head, channels, num_classes)
+    parameters += _num_initialised(network.init_head, channels, num_classes)
     return Size(parameters, flops + (channels + 1) * num_classes)
 
 
-def _num_initialised(init, *sizes: int) -> int:
+def _num_initialised(init: Callable, *sizes: int) -> int:
     return edges.num_values(jax.eval_shape(lambda key: init(key, *sizes)[0], jax.random.key(0)))

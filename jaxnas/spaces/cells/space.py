@@ -3,23 +3,28 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import checks
-from jaxnas.spaces import base
-from jaxnas.spaces.base import Decision
-from jaxnas.spaces.cells import graph
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.cells import drawing, graph
 from jaxnas.spaces.cells.operations import OPERATIONS
 from jaxnas.spaces.cells.operations.base import ZERO, Operation, as_operation
-from jaxnas.spaces.enumerated import EnumeratedSpace
+from jaxnas.spaces.cells.paths import path_features
+from jaxnas.spaces.cells.vertices import operations_on_vertices
+from jaxnas.spaces.decisions import Decision, checked
+from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable
+
+REFERENCES = ("dong2020nasbench201",)
 
 
+@final
 @dataclass(frozen=True)
-class CellSpace:
+class CellSpace(Space):
     """The search space of all cells on a complete graph of `num_nodes` nodes.
 
     Nodes are 0 to num_nodes - 1, with an edge between each pair, from the lower to the higher. A decision is the
@@ -59,37 +64,9 @@ class CellSpace:
         """Returns the pairs (source, target) of the cell, in the order of the decisions."""
         return tuple((source, target) for target in range(1, self.num_nodes) for source in range(target))
 
-    @property
-    def num_architectures(self) -> int:
-        """Returns the number of architectures, isomorphic ones included."""
-        return base.num_combinations(self.decisions)
-
-    def sample(self, key: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn architecture, int32[D]."""
-        return base.sample(key, self.decisions)
-
-    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbour of an architecture: one edge carries another operation."""
-        return base.mutate(key, arch, self.decisions)
-
-    def neighbors(self, arch: jax.Array) -> jax.Array:
-        """Returns all architectures that differ on exactly one edge, int32[K, D]."""
-        return base.neighbors(arch, self.decisions)
-
-    def index(self, arch: jax.Array) -> jax.Array:
-        """Returns the row of an architecture in the enumeration of the space, int32[].
-
-        The first edge varies slowest.
-        """
-        return base.index(arch, self.decisions)
-
-    def arch_at(self, row: jax.Array) -> jax.Array:
-        """Returns the architecture at a row of the enumeration, int32[D]."""
-        return base.arch_at(row, self.decisions)
-
     def graph(self, arch: jax.Array) -> graph.Graph:
         """Returns the graph of a cell, dead edges included."""
-        choices = base.checked(arch, self.decisions)
+        choices = checked(arch, self.decisions)
         edges = (graph.Edge(*edge, self.operations[choice]) for edge, choice in zip(self.edges, choices, strict=True))
         return graph.Graph(self.num_nodes, tuple(edges))
 
@@ -123,13 +100,13 @@ class CellSpace:
         `arch` may be traced. In a space too large to enumerate, the architecture with its dead edges removed stands
         for the class instead.
         """
-        if self.num_architectures > base.MAX_ENUMERABLE:
+        if self.num_architectures > MAX_ENUMERABLE:
             return self.pruned(arch)
         return self.arch_at(jnp.asarray(self.classes())[self.index(arch)])
 
     def to_str(self, arch: jax.Array) -> str:
         """Returns an architecture in the format of NAS-Bench-201: `"|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"`."""
-        names = iter(base.decode(arch, self.decisions).values())
+        names = iter(self.decode(arch).values())
         nodes = [
             "|" + "".join(f"{next(names)}~{source}|" for source in range(target)) for target in range(1, self.num_nodes)
         ]
@@ -160,13 +137,22 @@ class CellSpace:
             f"Expected an architecture such as {self.to_str((0,) * len(self.decisions))!r}, got {text!r}."
         )
 
-    def decode(self, arch: jax.Array) -> dict[str, str]:
-        """Returns the operation of each edge: `{"0-1": "none", ...}`."""
-        return base.decode(arch, self.decisions)
+    def features(self, arch: jax.Array) -> jax.Array:
+        """Returns the features of the paths through a cell, float32[F], as `jaxnas.spaces.cells.encodings.path`."""
+        return path_features(self.edges, self.operations)(jnp.asarray(arch, jnp.int32))
 
-    def enumerated(self) -> EnumeratedSpace:
-        """Returns the same space over the rows of its enumeration."""
-        return EnumeratedSpace(self)
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Returns the names of the operations, "input" and "output"."""
+        return (*(operation.name for operation in self.operations), "input", "output")
+
+    def labelled(self, arch: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Returns a cell with its operations on vertices; see `jaxnas.spaces.cells.vertices`."""
+        return operations_on_vertices(jnp.asarray(arch, jnp.int32), self.edges, self.operations)
+
+    def drawing(self, arch: jax.Array) -> str:
+        """Returns a cell as an SVG image, with operations on edges; cells of one space share their colours."""
+        return drawing.draw(self.graph(arch), [operation.name for operation in self.operations])
 
 
 def _resolve(operation: Operation | str | Callable) -> Operation:
@@ -179,7 +165,7 @@ def _resolve(operation: Operation | str | Callable) -> Operation:
 
 @functools.lru_cache(maxsize=8)
 def _classes(space: CellSpace) -> np.ndarray:
-    base.check_enumerable(space)
+    check_enumerable(space)
     rows = np.arange(space.num_architectures)
     with jax.ensure_compile_time_eval():  # a caller may be traced
         pruned = np.asarray(jax.jit(jax.vmap(lambda row: space.index(space.pruned(space.arch_at(row)))))(rows))

@@ -1,55 +1,89 @@
-"""Training multilayer perceptrons: one program for a space, compiled once; the architecture is an argument of it.
-
-SGD with Nesterov momentum and a cosine schedule to zero, as for cells. What an architecture decides enters here: the
-gradient of its regulariser is added to that of the loss, and its dropout is on while it is trained.
-"""
+"""Multilayer perceptrons as a kind of network: how they are initialised, applied, trained and sized."""
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from jaxnas.spaces.perceptrons import layout
+from jaxnas.spaces.perceptrons.layout import Arrays, Shapes
 from jaxnas.spaces.perceptrons.network import Perceptron
-from jaxnas.spaces.perceptrons.plans import _train_seeds, in_sequence
+from jaxnas.spaces.perceptrons.plans import fit, in_sequence
 from jaxnas.spaces.perceptrons.space import MLPSpace
-from jaxnas.tasks.base import Task
+from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import Family, Size
-
-DEFAULT_CONFIG = TrainConfig(
-    num_epochs=30, batch_size=32, learning_rate=0.1, momentum=0.9, weight_decay=0.0, skeleton=None
-)
-"""Regularisation is the architecture's, so that there is no weight decay besides."""
+from jaxnas.training.family import Applied, Family, Kernels, Plan, Size, Variables, equal_chunks
 
 
-def network(space: MLPSpace, config: TrainConfig, image_shape, num_classes: int, arch) -> Perceptron:
-    """Returns the untrained network of an architecture, with zeros for parameters."""
-    return Perceptron(space, image_shape, num_classes, arch, key=None)
+def init(space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, key: jax.Array) -> Variables:
+    """Returns the initial arrays of an architecture."""
+    return Variables(layout.make_arrays(_shapes(space, spec), arch, key))
 
 
-def fit(space: MLPSpace, arch: np.ndarray, task: Task, config: TrainConfig, seed: int):
-    """Returns the trained `Perceptron` of an architecture, and its curves ([E] and scalars)."""
-    splits = jax.device_put((task.train, task.validation, task.test))
-    seeds = jnp.asarray([seed], jnp.int32)
-    curves, arrays = _train_seeds(space, config, task.num_classes, jnp.asarray(arch), seeds, splits)
-    fitted = network(space, config, task.image_shape, task.num_classes, arch)
-    fitted.assign(jax.tree.map(lambda values: values[0], arrays))
-    return fitted, jax.tree.map(lambda values: values[0], jax.device_get(curves))
+def apply(
+    space: MLPSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    arch: jax.Array,
+    variables: Variables,
+    inputs: jax.Array,
+    *,
+    mode: str,
+) -> Applied:
+    """Returns the logits [N, K] of inputs [N, ...], which are flattened.
+
+    It is without dropout in both modes and can be differentiated any number of times; trainings use the plan's own
+    program, with dropout and gradients written by hand.
+    """
+    arrays = jax.tree.map(lambda values: values[None], variables.parameters)
+    samples = inputs.reshape(len(inputs), -1)
+    return Applied(layout.differentiable_logits(_shapes(space, spec), arch, arrays, samples)[0])
 
 
-def _perceptron_size(space: MLPSpace, skeleton, image_shape, num_classes: int, arch) -> Size:
-    units = (math.prod(image_shape), *space.decode(arch)["layers"], num_classes)
+def kernels(space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array) -> Kernels:
+    """Returns which parameters are kernels of present layers; the first hidden layer is number 0."""
+    shapes = _shapes(space, spec)
+    place = layout.make_layout(shapes, arch)
+    position = jnp.arange(shapes.num_kernels)
+    starts = jnp.where(jnp.arange(space.max_layers) < place.depth, place.offsets, place.size)
+    passed = (position[:, None] >= starts).sum(1)  # the last layer lies first, then the one before it, ...
+    layer = jnp.where(position < place.size, place.depth - passed, -1).astype(jnp.int32)
+    biases = jnp.zeros((space.max_layers + 1, shapes.width))
+    live = (position < place.size).astype(jnp.float32)
+    return Kernels(Arrays(live, biases), Arrays(layer, jnp.full(biases.shape, -1, jnp.int32)))
+
+
+def module(
+    space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: tuple[int, ...], variables: Variables | None
+) -> Perceptron:
+    """Returns the network of an architecture with the arrays of a training of it, or with zeros."""
+    made = Perceptron(space, spec.shape, spec.num_outputs, arch, key=None)
+    if variables is not None:
+        made.assign(variables.parameters)
+    return made
+
+
+def size(space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: Sequence[int]) -> Size:
+    """Returns the `Size` of the network of an architecture."""
+    units = (math.prod(spec.shape), *space.decode(arch)["layers"], spec.num_outputs)
     parameters = sum((before + 1) * after for before, after in itertools.pairwise(units))
     return Size(parameters, parameters)
 
 
+def _shapes(space: MLPSpace, spec: TaskSpec) -> Shapes:
+    return Shapes(space, math.prod(spec.shape), spec.num_outputs)
+
+
 FAMILY = Family(
-    DEFAULT_CONFIG,
-    {"sequential": in_sequence},
-    fit=fit,
-    network=network,
-    size=_perceptron_size,
-    num_axes=(1, 3),
+    # Regularisation is the architecture's, so that there is no weight decay besides.
+    config=TrainConfig(num_epochs=30, batch_size=32, learning_rate=0.1, momentum=0.9, weight_decay=0.0),
+    inputs=("vectors", "images"),
+    init=init,
+    apply=apply,
+    kernels=kernels,
+    module=module,
+    size=size,
+    plans={"sequential": Plan("switch-sequential-3", in_sequence, fit, equal_chunks)},
 )

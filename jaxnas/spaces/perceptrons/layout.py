@@ -146,6 +146,21 @@ def logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array) -> jax
     return (x + arrays.biases[:, -1:])[..., : shapes.num_classes]
 
 
+def differentiable_logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array) -> jax.Array:
+    """Returns what `logits` returns, as a program that JAX can differentiate: a loop of the most layers possible."""
+    layout = make_layout(shapes, arch)
+    functions = [functools.partial(_activated, ACTIVATIONS[name]) for name in shapes.space.activations]
+    first, hidden, last = _branches(shapes, _multiply)
+    x = jnp.broadcast_to(x[None], (len(arrays.biases), *x.shape))
+    for number in range(shapes.space.max_layers):
+        choice = _pair(shapes, layout, number) if number else layout.widths[0]
+        y = jax.lax.switch(choice, hidden if number else first, x, arrays.kernels, layout.offsets[number])
+        y = jax.lax.switch(arch[ACTIVATION], functions, y, _bias(arrays, number))
+        x = jnp.where(number < layout.depth, y, x) if number else y
+    x = jax.lax.switch(_at(layout.widths, layout.depth - 1), last, x, arrays.kernels, 0)
+    return (x + arrays.biases[:, -1:])[..., : shapes.num_classes]
+
+
 def train_logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, keys: jax.Array, scratch: Scratch):
     """Returns the logits [S, N, num_classes] of samples [S, N, num_features] with dropout, and the `Scratch`.
 

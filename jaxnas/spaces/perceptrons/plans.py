@@ -13,15 +13,18 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxnas import prng
 from jaxnas.spaces.perceptrons import layout
 from jaxnas.spaces.perceptrons.layout import Arrays, Layout, Scratch, Shapes
 from jaxnas.spaces.perceptrons.space import REGULARIZER, STRENGTH, MLPSpace
-from jaxnas.tasks.base import Split
+from jaxnas.tasks.base import Split, TaskSpec
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
+from jaxnas.training.family import Variables
+from jaxnas.training.loop import Splits
 from jaxnas.training.order import EVALUATION_BATCH, epoch_order, training_key
 
 
@@ -44,7 +47,9 @@ class Constants(NamedTuple):
     l2: jax.Array
 
 
-def train(space: MLPSpace, config: TrainConfig, num_classes: int, arch, keys, splits: tuple[Split, Split, Split]):
+def train(
+    space: MLPSpace, config: TrainConfig, num_classes: int, arch: jax.Array, keys: jax.Array, splits: Splits
+) -> tuple[Curves, Arrays]:
     """Returns the `Curves` [S, ...] of trainings of one architecture, and its trained `Arrays`.
 
     Pure, so that it can be jitted.
@@ -55,13 +60,13 @@ def train(space: MLPSpace, config: TrainConfig, num_classes: int, arch, keys, sp
         keys: [S], of each training: they determine initial weights, order of images and views, and dropout.
         splits: training, validation and test data.
     """
-    shapes = Shapes(space, math.prod(splits[0].images.shape[2:]), num_classes)
-    num_steps = splits[0].images.shape[1] // config.batch_size
+    shapes = Shapes(space, math.prod(splits[0].inputs.shape[2:]), num_classes)
+    num_steps = splits[0].inputs.shape[1] // config.batch_size
     l1, l2 = (_factor(space, arch, name) for name in ("l1", "l2"))
     constants = Constants(shapes, config, arch, layout.make_layout(shapes, arch), l1, config.weight_decay + 2 * l2)
     init_keys, order_keys, dropout_keys = jnp.unstack(jax.vmap(lambda key: jax.random.split(key, 3))(keys), axis=1)
     dropout_keys = jax.random.wrap_key_data(jax.random.key_data(dropout_keys), impl=prng.hash_implementation())
-    images = splits[0].images.reshape(*splits[0].images.shape[:2], -1)
+    images = splits[0].inputs.reshape(*splits[0].inputs.shape[:2], -1)
     evaluation = _evaluation_batches(splits[1:])
 
     def epoch(trainees, number):
@@ -143,8 +148,8 @@ def _evaluation_batches(splits: tuple[Split, ...]):
 
     Views are samples of their own. All splits together fill few batches.
     """
-    samples = [split.images.reshape(split.num_images, math.prod(split.images.shape[2:])) for split in splits]
-    labels = [jnp.tile(split.labels, split.images.shape[0]) for split in splits]
+    samples = [split.inputs.reshape(split.num_examples, math.prod(split.inputs.shape[2:])) for split in splits]
+    labels = [jnp.tile(split.labels, split.inputs.shape[0]) for split in splits]
     owners = [jnp.full(len(values), number) for number, values in enumerate(labels)]
     samples, labels, owners = (jnp.concatenate(values) for values in (samples, labels, owners))
     num_batches = max(-(-len(labels) // EVALUATION_BATCH), 1)
@@ -170,18 +175,21 @@ def _num_correct(constants: Constants, arrays: Arrays, batches) -> list[jax.Arra
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=ONE_THREAD)
 def _train_seeds(space, config, num_classes, arch, seeds, splits):
+    """Returns the curves and the arrays of one architecture for each seed."""
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
     return train(space, config, num_classes, arch, keys, splits)
 
 
-def in_sequence(space, config, num_classes, archs, seeds, splits) -> Iterator[dict[bytes, Curves]]:
+def in_sequence(
+    space: MLPSpace, config: TrainConfig, spec: TaskSpec, archs: np.ndarray, seeds: jax.Array, splits: Splits
+) -> Iterator[dict[bytes, Curves]]:
     """Yields the curves [S, ...] of one architecture of int32[A, D] after another, under its bytes.
 
     Each available core trains another architecture; the numbers are the same.
     """
 
-    def curves(arch):
-        found = _train_seeds(space, config, num_classes, jnp.asarray(arch), seeds, splits)[0]
+    def curves(arch: np.ndarray) -> dict[bytes, Curves]:
+        found = _train_seeds(space, config, spec.num_outputs, jnp.asarray(arch), seeds, splits)[0]
         return {arch.tobytes(): jax.device_get(found)}
 
     num_threads = min(_num_cores(), len(archs))
@@ -192,3 +200,13 @@ def in_sequence(space, config, num_classes, archs, seeds, splits) -> Iterator[di
 
 def _num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def fit(
+    space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: np.ndarray, seed: int, splits: Splits
+) -> tuple[Variables, Curves]:
+    """Returns the arrays of a training and its curves ([E] and scalars)."""
+    seeds = jnp.asarray([seed], jnp.int32)
+    curves, arrays = _train_seeds(space, config, spec.num_outputs, jnp.asarray(arch), seeds, splits)
+    first = jax.tree.map(lambda values: values[0], (arrays, jax.device_get(curves)))
+    return Variables(first[0]), first[1]

@@ -1,19 +1,19 @@
 """Spaces of multilayer perceptrons: a width for each layer, and an activation, an initialiser, a regulariser and a
 dropout rate for the whole network."""
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import checks
-from jaxnas.spaces import base
-from jaxnas.spaces.base import Decision
-from jaxnas.spaces.enumerated import EnumeratedSpace
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.decisions import Decision, cardinalities, decode, mutate, neighbors
+
+REFERENCES = ()
 
 SMALLEST_WIDTH = 8
 NUM_LAYERS, ACTIVATION, INITIALIZER, REGULARIZER, DROPOUT, FIRST_WIDTH = range(6)
@@ -56,15 +56,20 @@ STRENGTH = 1e-4
 """A regulariser adds this times the sum of absolute (l1) or squared (l2) kernels to the loss."""
 
 
+@final
 @dataclass(frozen=True)
-class MLPSpace:
+class MLPSpace(Space):
     """The search space of all multilayer perceptrons of up to `max_layers` hidden layers of up to `max_units` units.
 
     Decisions are the number of layers, the activation, initialiser, regulariser and dropout rate of all layers, and a
     width for each layer, present or not. Widths of absent layers do not count: networks that differ in nothing else
     are one class, whose representative has the smallest width there. Widths are the powers of two from 8 and
-    `max_units` itself: twice as many units make a network that is told apart from another one, a few more do not, and
-    a table grows with a power of the number of widths.
+    `max_units` itself: doubling the units changes a network measurably, a few more do not, and the size of the space
+    grows as the number of widths to the power of `max_layers`.
+
+    Samples have independent, uniform decisions: all depths are equally likely, and all networks of one depth.
+    Uniform over classes, nearly all would be among the deepest. Absent layers have a width, too, which counts once
+    they are present.
 
     Attributes:
         max_layers: hidden layers, 1 or more; every network has one at least.
@@ -112,51 +117,20 @@ class MLPSpace:
         powers = (SMALLEST_WIDTH << number for number in range(self.max_units.bit_length()))
         return (*(width for width in powers if width < self.max_units), self.max_units)
 
-    @property
-    def num_architectures(self) -> int:
-        """Returns the number of architectures, those that differ in absent layers only included."""
-        return base.num_combinations(self.decisions)
-
-    def sample(self, key: jax.Array) -> jax.Array:
-        """Returns an architecture whose decisions are drawn uniformly and independently, int32[D].
-
-        So all depths are equally likely, and all networks of one depth; uniform over classes, nearly all would be
-        among the deepest. Absent layers have a width too, which counts once they are present.
-        """
-        return base.sample(key, self.decisions)
-
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
         """Returns a uniformly drawn neighbour of an architecture: one decision that counts is another one."""
-        return base.mutate(key, arch, self.decisions, self._num_present(arch))
+        return mutate(key, arch, self.decisions, self._num_present(arch))
 
-    def neighbors(self, arch: jax.Array) -> jax.Array:
+    def moves(self, arch: jax.Array) -> jax.Array:
         """Returns all architectures that differ in exactly one decision that counts, int32[K, D].
 
         Rows beyond their number, last, repeat the architecture.
         """
-        return base.neighbors(arch, self.decisions, self._num_present(arch))
+        return neighbors(arch, self.decisions, self._num_present(arch))
 
     def _num_present(self, arch: jax.Array) -> jax.Array:
         """Returns how many decisions count, those before the width of the first absent layer."""
         return FIRST_WIDTH + 1 + jnp.asarray(arch)[NUM_LAYERS]
-
-    def index(self, arch: jax.Array) -> jax.Array:
-        """Returns the row of an architecture in the enumeration of the space, int32[].
-
-        The number of layers varies slowest.
-        """
-        return base.index(arch, self.decisions)
-
-    def arch_at(self, row: jax.Array) -> jax.Array:
-        """Returns the architecture at a row of the enumeration, int32[D]."""
-        return base.arch_at(row, self.decisions)
-
-    def classes(self) -> np.ndarray:
-        """Returns for each row of the enumeration the row of its class's representative, int32[A].
-
-        Raises ValueError where the space is too large to enumerate.
-        """
-        return _classes(self)
 
     def canonical(self, arch: jax.Array) -> jax.Array:
         """Returns the representative of an architecture's class: absent layers have the smallest width.
@@ -171,7 +145,7 @@ class MLPSpace:
 
         Widths of absent layers follow a plus, `"64-32+8-128/..."`, where one of them is not the smallest.
         """
-        depth, *names = (str(value) for value in base.decode(arch, self.decisions).values())
+        depth, *names = (str(value) for value in decode(arch, self.decisions).values())
         names, widths = names[: FIRST_WIDTH - 1], names[FIRST_WIDTH - 1 :]
         present, absent = "-".join(widths[: int(depth)]), widths[int(depth) :]
         layers = present if set(absent) <= {str(self.widths[0])} else f"{present}+{'-'.join(absent)}"
@@ -202,14 +176,36 @@ class MLPSpace:
         `{"layers": [64, 32], "activation": "relu", "initializer": "lecun_normal", "regularizer": "l2", "dropout":
         0.25}`, what a function that builds the network needs.
         """
-        depth, *values = base.decode(arch, self.decisions).values()
+        depth, *values = decode(arch, self.decisions).values()
         names = (decision.name for decision in self.decisions[1:FIRST_WIDTH])
         layers = values[FIRST_WIDTH - 1 :][:depth]
         return {"layers": layers, **dict(zip(names, values, strict=False))}
 
-    def enumerated(self) -> EnumeratedSpace:
-        """Returns the same space over the rows of its enumeration. Raises ValueError where it is too large."""
-        return EnumeratedSpace(self)
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Returns the names of the values of all decisions but the number of layers, "input" and "output"."""
+        settings = self.decisions[1:FIRST_WIDTH]
+        names = (f"{decision.name} {value}" for decision in settings for value in decision.values)
+        return (*names, *(f"{width} units" for width in self.widths), "input", "output")
+
+    def labelled(self, arch: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Returns a network as a chain from the input over its layers to the output.
+
+        Activation, initialiser, regulariser and dropout have vertices, too, which lead to the first layer.
+        """
+        arch = jnp.asarray(arch, jnp.int32)
+        offsets = np.cumsum([0, *cardinalities(self.decisions)[1 : FIRST_WIDTH + 1]])
+        present = np.arange(self.max_layers) <= arch[NUM_LAYERS]
+        settings = arch[1:FIRST_WIDTH] + offsets[: FIRST_WIDTH - 1]
+        layers = jnp.where(present, arch[FIRST_WIDTH:] + offsets[FIRST_WIDTH - 1], -1)
+        ends = jnp.asarray([offsets[-1], offsets[-1] + 1])
+        labels = jnp.concatenate([settings, ends[:1], layers, ends[1:]]).astype(jnp.int32)
+
+        first, last = FIRST_WIDTH, FIRST_WIDTH + self.max_layers  # the vertices of the first layer and of the output
+        chain = np.eye(last + 1, k=1, dtype=bool)
+        chain[:first] = np.arange(last + 1) == first
+        edges = chain & (labels >= 0)[:, None] & (labels >= 0)
+        return labels, edges.at[:, last].set(np.arange(last + 1) == first + arch[NUM_LAYERS])
 
 
 def _known(kind: str, names, known) -> tuple[str, ...]:
@@ -227,14 +223,6 @@ def _rates(rates) -> tuple[float, ...]:
     if not rates or len(set(rates)) != len(rates) or not all(0 <= rate < 1 for rate in rates):
         raise ValueError(f"Expected one or more different dropout_rates from 0 to below 1, got {list(rates)}.")
     return rates
-
-
-@functools.lru_cache(maxsize=8)
-def _classes(space: MLPSpace) -> np.ndarray:
-    base.check_enumerable(space)
-    rows = np.arange(space.num_architectures)
-    with jax.ensure_compile_time_eval():  # a caller may be traced
-        return np.asarray(jax.jit(jax.vmap(lambda row: space.index(space.canonical(space.arch_at(row)))))(rows))
 
 
 MLP = MLPSpace()

@@ -6,13 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxnas import catalog
-from jaxnas.tables.build.plan import PLAN_NAME
 from jaxnas.tables.build.provenance import machine, versions
-from jaxnas.tables.table import SPLITS, Table, describe_space
+from jaxnas.tables.table import SPLITS, Table
 from jaxnas.training.config import config_from_dict
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import network_size
-from jaxnas.training.trainer import evaluate
+from jaxnas.training.family import family_of
+from jaxnas.training.trainer import Trainer
 
 FIRST_STEP_TOLERANCE = 1e-4
 MAX_STANDARD_ERRORS = 4.0
@@ -40,31 +39,31 @@ def retrain(source: str | os.PathLike, num_classes: int, *, seed: int | None = N
     table = Table.read(source)
     manifest = table.manifest
     space, task = catalog.space(manifest["space"]["name"]), catalog.task(manifest["task"]["name"])
-    if describe_space(space) | {"name": manifest["space"]["name"]} != manifest["space"]:
+    if space.description() | {"name": manifest["space"]["name"]} != manifest["space"]:
         raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
-    config = config_from_dict(manifest["training"])
+    trainer = Trainer(space, task, config_from_dict(manifest["training"], family_of(space).config))
     known = np.flatnonzero(table.trained)
     classes = np.random.default_rng(seed).choice(known, min(num_classes, len(known)), replace=False)
     archs = [np.asarray(space.arch_at(table.representatives[number])) for number in classes]
-    sizes = np.asarray(
-        [network_size(space, config.skeleton, task.image_shape, task.num_classes, arch) for arch in archs]
-    )
+    sizes = np.asarray([trainer.size(arch) for arch in archs])
     stored_sizes = np.stack([table.num_parameters[classes], table.num_flops[classes]], axis=1)
-    found = evaluate(space, archs, task, config, manifest["seeds"])
+    found = trainer.curves(archs, manifest["seeds"])
     stored = Curves(*(getattr(table, name)[classes] for name in Curves._fields))
     return [
         Check(task.sha256 == manifest["task"]["sha256"], f"the arrays of the task {task.name}"),
         Check(bool((sizes == stored_sizes).all()), f"parameters and FLOPs of {len(classes)} classes"),
         _first_step("first_loss", found, stored),
         _first_step("first_gradient_norm", found, stored),
-        _same_counts(found, stored) if _reproducible(manifest) else _similar_counts(found, stored),
+        _same_counts(found, stored) if _reproducible(manifest, trainer) else _similar_counts(found, stored),
     ]
 
 
-def _reproducible(manifest: dict) -> bool:
+def _reproducible(manifest: dict, trainer: Trainer) -> bool:
     """Returns whether this jaxlib, processor and plan give the very numbers of a table."""
     same_jaxlib = manifest["versions"]["jaxlib"] == versions()["jaxlib"]
-    return manifest["plan"] == PLAN_NAME and manifest["machine"] == machine() and same_jaxlib
+    # the plan whose trainings do not depend on their neighbours, bit by bit
+    same_plan = manifest["plan"] == trainer.plan("sequential").name == trainer.plan().name
+    return same_plan and manifest["machine"] == machine() and same_jaxlib
 
 
 def _first_step(name: str, found: Curves, stored: Curves) -> Check:

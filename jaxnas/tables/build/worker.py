@@ -14,6 +14,10 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # loaded in functions, after the core and the number of threads are set
+    from jaxnas.training.curves import Curves
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -44,8 +48,11 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
 
     It stops after the training during which the process `parent` has gone, also where that was killed.
     """
+    from jaxnas import catalog
     from jaxnas.tables.build.plan import plan_from_json, read_shard, shard_path
     from jaxnas.training.compilation import use_compilation_cache
+    from jaxnas.training.family import family_of
+    from jaxnas.training.trainer import Trainer
 
     def after_each() -> None:
         if os.getppid() != parent:
@@ -54,25 +61,18 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
 
     use_compilation_cache()
     plan = plan_from_json(plan_path.read_text())
+    space = catalog.space(plan.space)
+    trainer = Trainer(space, catalog.task(plan.task), plan.config_for(family_of(space).config))
     folder = plan_path.parent
     own = plan.chunks[number::count]
     others = sorted(set(plan.chunks) - set(own), key=plan.chunks.index, reverse=True)
     for chunk in (*own, *others):
         after_each()
         if read_shard(folder, chunk) is None:
-            arrays = _train_chunk(plan, chunk, after_each)
+            archs = [space.arch_at(row) for row in chunk.rows]
+            curves = trainer.curves(archs, plan.seeds, plan=plan.training_plan, progress=after_each)
             if read_shard(folder, chunk) is None:  # no other worker was faster
-                _write_shard(shard_path(folder, chunk), arrays)
-
-
-def _train_chunk(plan, chunk, progress) -> dict:
-    from jaxnas import catalog
-    from jaxnas.training.trainer import evaluate
-
-    space = catalog.space(plan.space)
-    archs = [space.arch_at(row) for row in chunk.rows]
-    task = catalog.task(plan.task)
-    return evaluate(space, archs, task, plan.config, plan.seeds, progress, plan=plan.training_plan)._asdict()
+                write_shard(shard_path(folder, chunk), curves)
 
 
 def _release_unused_memory() -> None:
@@ -82,13 +82,14 @@ def _release_unused_memory() -> None:
         trim(0)
 
 
-def _write_shard(path: Path, arrays: dict) -> None:
+def write_shard(path: Path, curves: "Curves") -> None:
+    """Writes the curves of a chunk so that the file is whole or not there."""
     import numpy as np
 
     from jaxnas.tables.files import replace_file
 
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, **curves._asdict())
     replace_file(path, buffer.getvalue())
 
 

@@ -7,15 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import NB201, SMALL, make_task
 from flax import nnx
+from samples import NB201, SMALL, make_task
 
-from jaxnas.spaces.cells import plans
+from jaxnas.spaces.cells import family
 from jaxnas.spaces.cells.network import Network, Skeleton, specialize
 from jaxnas.spaces.cells.operations import layers
+from jaxnas.spaces.cells.size import size as size_of
 from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.tasks.base import TaskSpec
+from jaxnas.training import loop
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import network_size
 
 NUM_CLASSES = 3
 SKELETON = Skeleton(num_channels=2, num_stages=2)
@@ -185,10 +187,11 @@ def test_one_trace_serves_all_architectures():
 def test_conditionals_survive_in_the_compiled_training_of_several_seeds():
     # were the architecture batched too, every operation would run on every edge
     task = make_task()
-    config = TrainConfig(num_epochs=2, batch_size=16, skeleton=Skeleton(2, num_stages=1))
+    config = TrainConfig(num_epochs=2, batch_size=16, network=Skeleton(2, num_stages=1))
     splits = jax.device_put((task.train, task.validation, task.test))
     arguments = jnp.asarray([1, 2, 3]), jnp.arange(2), splits
-    program = plans._train_seeds.lower(SMALL, config, task.num_classes, *arguments).compile().as_text()
+    static = family.init, family.apply, 2, SMALL, config, task.spec
+    program = loop.train_seeds.lower(*static, *arguments).compile().as_text()
     assert program.count(" conditional(") >= 3 * len(SMALL.edges)  # forward, backward, evaluation
     assert program.count("feature_group_count") == 0
 
@@ -232,7 +235,7 @@ def test_sizes_are_those_of_the_network(space, skeleton, shape, text, monkeypatc
     def make():
         return Network(space, skeleton, shape, 10, arch, key=jax.random.key(0))
 
-    size = network_size(space, skeleton, shape, 10, arch)
+    size = size_of(space, TrainConfig(network=skeleton), TaskSpec("images", "class", shape, 10), arch)
     assert size.num_parameters == num_parameters(make)
     program = jax.make_jaxpr(lambda images: make()(images))(jnp.zeros((1, *shape)))
     assert size.num_flops == multiply_accumulates(program.jaxpr) + 10  # the bias of the head
@@ -250,7 +253,8 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("text", PUBLISHED)
 def test_sizes_are_the_published_ones(text):
-    size = network_size(NB201, OFFICIAL, (32, 32, 3), 10, choices(NB201, text))
+    spec = TaskSpec("images", "class", (32, 32, 3), 10)
+    size = size_of(NB201, TrainConfig(network=OFFICIAL), spec, choices(NB201, text))
     assert (size.num_parameters / 1e6, size.num_flops / 1e6) == PUBLISHED[text]
 
 

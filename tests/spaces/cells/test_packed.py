@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 from pathlib import Path
 
 import jax
@@ -9,21 +10,23 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import SMALL, TINY
 from flax import nnx
+from samples import SMALL, TINY
 
 from jaxnas.catalog import task as find_task
 from jaxnas.spaces.cells import packed, plans
+from jaxnas.spaces.cells.family import FAMILY
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.operations import OPERATIONS
 from jaxnas.spaces.cells.operations.base import FUNCTION, IDENTITY
 from jaxnas.spaces.cells.space import NB201, CellSpace
 from jaxnas.tables.build import driver, worker
 from jaxnas.tables.build.plan import make_plan, plan_from_json
-from jaxnas.training import trainer
+from jaxnas.training import compilation
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.trainer import evaluate
+from jaxnas.training.family import default_plan
+from jaxnas.training.trainer import Trainer, evaluate
 
 pytestmark = pytest.mark.slow  # its programs are large
 
@@ -177,7 +180,7 @@ def test_both_plans_train_the_same(curves, task):
 
 
 def test_both_plans_train_nb201_the_same(small_batches, task):
-    config = TrainConfig(num_epochs=1, batch_size=24, skeleton=Skeleton(2, num_stages=1))
+    config = TrainConfig(num_epochs=1, batch_size=24, network=Skeleton(2, num_stages=1))
     assert_first_steps_agree(*both_plans(NB201, some_archs(NB201), task, config))
 
 
@@ -261,9 +264,9 @@ def test_candidates_beyond_a_capacity_are_refused():
 
 
 def test_the_back_end_chooses_the_plan(monkeypatch):
-    assert trainer.default_plan(SMALL) == "sequential"
+    assert default_plan(FAMILY) == "sequential"
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert trainer.default_plan(SMALL) == "packed"
+    assert default_plan(FAMILY) == "packed"
 
 
 @pytest.mark.parametrize("plan", ["", "parallel"])
@@ -274,9 +277,10 @@ def test_an_unknown_plan_is_refused(plan, task):
 
 def test_chunks_of_the_packed_plan_are_its_batches(monkeypatch):
     monkeypatch.setattr(packed, "MAX_TRAININGS", 32)
-    plan = make_plan(SPACE, TASK, TINY, 2, training_plan="packed")
+    trained = Trainer(SMALL, find_task(TASK), TINY)
+    plan = make_plan(trained, SPACE, TASK, 2, training_plan="packed")
     assert plan_from_json(plan.to_json()) == plan
-    sequential = make_plan(SPACE, TASK, TINY, 2)
+    sequential = make_plan(trained, SPACE, TASK, 2)
     assert sequential.training_plan == "sequential"
     assert not {chunk.name for chunk in plan.chunks} & {chunk.name for chunk in sequential.chunks}
     rows = [sorted(row for chunk in each.chunks for row in chunk.rows) for each in (plan, sequential)]
@@ -287,15 +291,19 @@ def test_chunks_of_the_packed_plan_are_its_batches(monkeypatch):
 
 
 @pytest.mark.parametrize(("training_plan", "name"), [("packed", "packed-1"), ("sequential", "switch-sequential-3")])
-def test_a_build_follows_its_plan_and_names_it(training_plan, name, monkeypatch):
-    plan = make_plan(SPACE, TASK, TINY, 2, limit=3, training_plan=training_plan)
-    assert driver._manifest(plan, SMALL, find_task(TASK), None)["plan"] == name
+def test_a_build_follows_its_plan_and_names_it(training_plan, name, monkeypatch, tmp_path):
+    trained = Trainer(SMALL, find_task(TASK), TINY)
+    plan = make_plan(trained, SPACE, TASK, 2, limit=3, training_plan=training_plan)
+    assert driver.manifest_of(plan, trained, None)["plan"] == name
     called = []
 
-    def fake(*arguments, plan=None):
+    def fake(self, archs, seeds, *, plan, progress):
         called.append(plan)
-        return Curves(*[None] * len(Curves._fields))
+        return Curves(*[np.zeros(len(archs))] * len(Curves._fields))
 
-    monkeypatch.setattr(trainer, "evaluate", fake)
-    worker._train_chunk(plan, plan.chunks[0], None)
-    assert called == [training_plan]
+    monkeypatch.setattr(Trainer, "curves", fake)
+    monkeypatch.setattr(compilation, "use_compilation_cache", lambda: None)
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "plan.json").write_text(plan.to_json())
+    worker.work(tmp_path / "plan.json", 0, 1, os.getppid())
+    assert called == [training_plan] * len(plan.chunks)

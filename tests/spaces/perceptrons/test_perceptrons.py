@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import SMALL, TINY
 from flax import nnx
 
 import jaxnas as jn
@@ -19,11 +18,13 @@ from jaxnas.spaces.perceptrons import family, layout, plans
 from jaxnas.spaces.perceptrons.layout import Arrays, Shapes
 from jaxnas.spaces.perceptrons.network import Perceptron
 from jaxnas.spaces.perceptrons.space import STRENGTH, MLPSpace
-from jaxnas.tasks.base import Split, Task
+from jaxnas.tasks.base import Split, Task, TaskSpec
+from jaxnas.tasks.goals import GOALS
 from jaxnas.training import loop
 from jaxnas.training.config import config_from_dict
+from jaxnas.training.family import Applied, Variables, default_plan
 from jaxnas.training.order import epoch_order, training_key
-from jaxnas.training.trainer import default_config, default_plan, evaluate, fit
+from jaxnas.training.trainer import default_config, evaluate, fit
 
 SPACE = MLPSpace(
     3,
@@ -39,7 +40,7 @@ SHAPE, NUM_CLASSES = (5, 2, 1), 3
 SHAPES = Shapes(SPACE, math.prod(SHAPE), NUM_CLASSES)
 ARCHS = ["8/relu/lecun_normal/none/0.0", "8-16/sigmoid/random_normal/l1/0.0", "16-16-8/tanh/glorot_uniform/l2/0.0"]
 ARCHS += ["8-16-8/gelu/lecun_normal/none/0.0", "16-8/silu/lecun_normal/none/0.0"]
-CONFIG = replace(family.DEFAULT_CONFIG, num_epochs=3, batch_size=16)
+CONFIG = replace(family.FAMILY.config, num_epochs=3, batch_size=16)
 
 
 def arrays_of(arch, num_seeds: int = 2) -> Arrays:
@@ -90,7 +91,8 @@ def test_any_architecture_computes_what_its_static_network_does(text, chunk, mon
         for number, layer in enumerate(found.layers):
             for name, variable in expected["layers"][number].items():
                 np.testing.assert_allclose(getattr(layer, name)[...], variable[...], atol=1e-5)
-    size = jn.network_size(SPACE, None, SHAPE, NUM_CLASSES, arch).num_parameters
+    spec = TaskSpec("images", "class", SHAPE, NUM_CLASSES)
+    size = family.size(SPACE, CONFIG, spec, arch).num_parameters
     assert size == sum(values.size for values in jax.tree.leaves(nnx.state(network, nnx.Param)))
     assert not scratch.gradients.kernels[:, int(layout.make_layout(SHAPES, arch).size) :].any()
 
@@ -136,7 +138,7 @@ def test_units_are_dropped_at_their_rate_and_the_others_scaled_up():
 def reference(arch, task, config, seed: int):
     """Returns validation counts and losses of the training of a static network by optax, one epoch after another."""
     init_key, order_key, _ = jax.random.split(training_key(arch, seed), 3)
-    network = Perceptron(FEW, task.image_shape, task.num_classes, arch, key=init_key)
+    network = Perceptron(FEW, task.shape, task.num_classes, arch, key=init_key)
     num_steps = len(task.train.labels) // config.batch_size
     schedule = optax.cosine_decay_schedule(config.learning_rate, config.num_epochs * num_steps)
     optimizer = nnx.Optimizer(network, optax.sgd(schedule, momentum=config.momentum, nesterov=True), wrt=nnx.Param)
@@ -157,9 +159,9 @@ def reference(arch, task, config, seed: int):
     for epoch in range(config.num_epochs):
         key = jax.random.fold_in(order_key, epoch)
         indices, views = epoch_order(key, task.train, num_steps, config.batch_size)
-        batches = zip(task.train.images[views, indices], task.train.labels[indices], strict=True)
+        batches = zip(task.train.inputs[views, indices], task.train.labels[indices], strict=True)
         losses.append(np.mean([step(network, optimizer, *batch) for batch in batches]))
-        counts.append(int((network(task.validation.images[0]).argmax(-1) == task.validation.labels).sum()))
+        counts.append(int((network(task.validation.inputs[0]).argmax(-1) == task.validation.labels).sum()))
     return counts, losses
 
 
@@ -206,22 +208,24 @@ def test_a_network_fitted_to_vectors_scores_as_its_curves_say(num_test):
     assert curves.validation[-1] > 30
     bench = jn.TrainingBenchmark(FEW, task, CONFIG)
     found = jn.run(jn.random_search(FEW), bench, num_trials=2, num_runs=1).query.arch
-    assert (np.isnan(bench.test_scores(found)) == (num_test == 0)).all()
+    assert (np.isnan(bench.held_out.scores(found)) == (num_test == 0)).all()
 
 
 def test_an_empty_split_has_no_correct_images_for_cells_either():
     empty = Split(np.zeros((1, 0, 6, 5, 1), np.float32), np.zeros(0, np.int32))
-    assert loop._num_correct(lambda images, arch: jnp.zeros((len(images), 3)), None, empty) == 0
+
+    def apply(variables, images, mode):
+        return Applied(jnp.zeros((len(images), 3)))
+
+    assert loop.num_correct(apply, Variables(()), GOALS["class"], empty) == 0
 
 
 def test_perceptrons_have_a_configuration_and_a_plan_of_their_own(task):
-    assert default_config(SPACE).skeleton is None
+    assert default_config(SPACE).network is None
     assert default_config(SPACE).weight_decay == 0
     assert default_config(SPACE, task).batch_size == 32
-    assert default_config(SMALL).skeleton == TINY.skeleton.__class__()
-    assert default_plan(SPACE) == "sequential"
-    assert config_from_dict(asdict(CONFIG)) == CONFIG
-    assert config_from_dict(asdict(TINY)) == TINY
+    assert default_plan(family.FAMILY) == "sequential"
+    assert config_from_dict(asdict(CONFIG), family.FAMILY.config) == CONFIG
     with pytest.raises(ValueError, match=r"^Expected a plan of sequential, got 'packed'"):
         evaluate(SPACE, [SPACE.from_str(ARCHS[0])], task, CONFIG, plan="packed")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL, TINY
+from samples import SMALL, TINY
 
 from jaxnas.catalog import task as find_task
 from jaxnas.tables.build.driver import build
@@ -21,8 +21,7 @@ from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE
 from jaxnas.tables.table import Table, write
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import network_size
-from jaxnas.training.trainer import evaluate
+from jaxnas.training.trainer import Trainer, evaluate
 
 HERE = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -69,7 +68,7 @@ def test_the_table_holds_what_evaluate_measures(built):
         np.testing.assert_array_equal(getattr(read, name)[some], values, err_msg=name)
     for number in some:
         arch = SMALL.arch_at(read.representatives[number])
-        size = network_size(SMALL, TINY.skeleton, task.image_shape, task.num_classes, arch)
+        size = Trainer(SMALL, task, TINY).size(arch)
         assert (read.num_parameters[number], read.num_flops[number]) == size
     assert read.manifest["task"]["sha256"] == task.sha256
     denominators = {split: read.columns[split].denominator for split in ("train", "validation", "test")}
@@ -108,7 +107,7 @@ def test_parts_trained_apart_make_the_same_table(built, tmp_path):
 
 def test_killed_at_any_time_it_goes_on_to_the_same_table(built, tmp_path):
     code = (
-        "import sys\nfrom jaxnas.tables.build.driver import build\nfrom conftest import TINY\n"
+        "import sys\nfrom jaxnas.tables.build.driver import build\nfrom samples import TINY\n"
         f"build({SPACE!r}, {TASK!r}, {str(tmp_path)!r}, config=TINY, num_seeds=2, num_processes=2)\n"
     )
     driver = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
@@ -135,7 +134,7 @@ def test_a_limited_build_is_a_valid_partial_table(built, tmp_path):
 
 def test_a_failing_worker_is_reported_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "nonsense")
-    monkeypatch.setattr("jaxnas.tables.build.driver._processes", lambda *_: ([None], 1))
+    monkeypatch.setattr("jaxnas.tables.build.executors.processes.cores_of_workers", lambda *_: [None])
     with pytest.raises(RuntimeError, match=r"^Expected every worker to finish, got \d+ chunks missing: .*nonsense"):
         build(SPACE, TASK, tmp_path, config=TINY)
 

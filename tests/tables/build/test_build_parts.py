@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from jaxnas.cli import commands
 from jaxnas.tables import files
-from jaxnas.tables.build import driver, plan, worker
+from jaxnas.tables.build import plan, worker
+from jaxnas.tables.build.executors import processes
 from jaxnas.training.curves import Curves
 
 
@@ -21,7 +21,7 @@ def shard(tmp_path_factory) -> tuple[Path, plan.Chunk, dict]:
     chunk = plan.Chunk("chunk", (3, 1, 4))
     random = np.random.RandomState(0)
     arrays = {name: random.randint(0, 40, (3, 2, 2)).astype(np.float32) for name in Curves._fields}
-    worker._write_shard(plan.shard_path(folder, chunk), arrays)
+    worker.write_shard(plan.shard_path(folder, chunk), Curves(**arrays))
     return folder, chunk, arrays
 
 
@@ -101,23 +101,9 @@ def test_the_reason_is_that_of_a_worker_that_failed(tmp_path):
     failed = (SimpleNamespace(returncode=1), ["Traceback\n", "ValueError: shapes differ\n"])
     silent = (SimpleNamespace(returncode=3), [])
     ended = (SimpleNamespace(returncode=-9), ["a harmless warning\n"])
-    assert driver._failure(tmp_path, [fine, failed]) == "ValueError: shapes differ"
-    assert driver._failure(tmp_path, [fine, silent]) == "a worker ended with exit code 3"
-    assert driver._failure(tmp_path, [ended, failed]) == "a worker was ended by signal 9 (Killed)"
-    assert driver._failure(tmp_path, [fine]) == "no worker failed, but shards or plan were changed meanwhile"
-
-
-def test_time_left_is_known_after_the_first_chunk_of_this_run():
-    times = {"now": 0.0}
-    left = commands._time_left(lambda: times["now"])
-    assert left(100, 400) == ""  # 100 were there before
-    times["now"] = 50
-    assert left(100, 400) == ""
-    times["now"] = 100
-    assert left(110, 400) == "0:48:20 left"
-    times["now"] = 160
-    assert left(110, 400) == "0:47:20 left"
-    times["now"] = 200
-    assert left(130, 400) == "0:30:00 left"
-    times["now"] = 9999
-    assert left(400, 400) == "0:00:00 left"
+    assert processes.reason_of_failure(tmp_path, [fine, failed]) == "ValueError: shapes differ"
+    assert processes.reason_of_failure(tmp_path, [fine, silent]) == "a worker ended with exit code 3"
+    assert processes.reason_of_failure(tmp_path, [ended, failed]) == "a worker was ended by signal 9 (Killed)"
+    assert (
+        processes.reason_of_failure(tmp_path, [fine]) == "no worker failed, but shards or plan were changed meanwhile"
+    )

@@ -12,15 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY
+from samples import TINY
 
-from jaxnas.cli import commands
+from jaxnas import catalog
 from jaxnas.cli.main import main
-from jaxnas.tables.build import driver, plan, worker
+from jaxnas.spaces.cells import family as cells
+from jaxnas.tables.build import driver, worker
 from jaxnas.tables.build.driver import build
 from jaxnas.tables.build.plan import make_plan, read_shard, shard_path
 from jaxnas.tables.files import MANIFEST_FILE
 from jaxnas.tables.table import Table
+from jaxnas.training import family
+from jaxnas.training.curves import Curves
+from jaxnas.training.trainer import Trainer
 
 HERE = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -32,10 +36,11 @@ COMMAND = f"""
 import os
 import resource
 import sys
-from conftest import TINY
-from jaxnas.cli import commands, main
-from jaxnas.tables.build import plan
-commands._config, plan.CHUNK_SIZE = (lambda *_: TINY), {CHUNK_SIZE}
+from samples import TINY
+from jaxnas.cli import main
+from jaxnas.spaces.cells import family as cells
+from jaxnas.training import family
+cells.FAMILY, family.CHUNK_SIZE = cells.FAMILY._replace(config=TINY), {CHUNK_SIZE}
 size = int(os.environ.get("FILE_SIZE", resource.RLIM_INFINITY))
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 sys.exit(main.main(sys.argv[1:]))
@@ -81,8 +86,8 @@ def task():
 def small_chunks_and_importable_tests():
     """Worker processes import tests/mine.py; here and there a chunk holds few classes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "CHUNK_SIZE", CHUNK_SIZE)
-        patch.setattr(commands, "_config", lambda *_: TINY)
+        patch.setattr(family, "CHUNK_SIZE", CHUNK_SIZE)
+        patch.setattr(cells, "FAMILY", cells.FAMILY._replace(config=TINY))
         patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
         yield
 
@@ -331,16 +336,17 @@ def test_a_complete_build_trains_nothing_again(names, built, complete, monkeypat
 def test_a_shard_lost_at_the_last_moment_is_reported(names, complete, monkeypatch):
     monkeypatch.setattr(driver, "_train_missing", lambda *_: None)
     next((complete / "shards").iterdir()).unlink()
-    with pytest.raises(RuntimeError, match=r"^Expected the shard .*; run again, the build goes on"):
+    with pytest.raises(RuntimeError, match=r"^Expected the shard .*; run the same command again"):
         build(*names, complete, config=TINY, num_seeds=2)
 
 
 def test_failed_trainings_stay_as_rows_and_are_counted(names, complete, capsys):
-    chunk = make_plan(*names, TINY, 2).chunks[0]
+    trainer = Trainer(catalog.space(names[0]), catalog.task(names[1]), TINY)
+    chunk = make_plan(trainer, *names, 2).chunks[0]
     arrays = read_shard(complete, chunk)
     arrays["loss"][0, 1, 1:] = np.nan
     arrays["loss"][2] = np.nan
-    worker._write_shard(shard_path(complete, chunk), arrays)
+    worker.write_shard(shard_path(complete, chunk), Curves(**arrays))
     assert main(["build", "--space", names[0], "--task", names[1], "--seeds", "2", "--out", str(complete)]) == 0
     assert "60 of 60 classes trained with 2 seed(s), 3 trainings failed." in capsys.readouterr().out
     table = Table.read(complete)

@@ -1,0 +1,96 @@
+"""Benchmarks that call a function of the user's with readable architectures."""
+
+import math
+import numbers
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from jaxnas.benchmarks.base import HeldOut, Outcome, checked_size_name, list_prices
+from jaxnas.checks import checked_function
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query
+from jaxnas.tasks.metrics import Metric
+
+
+class EvaluatorBenchmark:
+    """A benchmark that calls a Python function with an architecture as a dict of readable values.
+
+    A call that raises, or that returns no finite number, is a failed trial. There are no held-out scores.
+
+    Args:
+        space: the search space.
+        evaluator: `dict -> score`, larger is better.
+
+    Raises:
+        ValueError: where the evaluator is no function.
+    """
+
+    jittable = False
+    id = "evaluator"
+    metric = Metric("score", "")
+    cost_unit = "evaluations"
+    fidelities = (1,)
+    prices = list_prices((1,))
+    size_names = ()
+    content_hash = None
+    table = None
+    protocol = None
+
+    def __init__(self, space: Space, evaluator: Callable[[dict], float]):
+        self.space, self.evaluator = space, checked_function("evaluator", evaluator)
+        self.held_out = HeldOut(self._no_scores)
+
+    def _no_scores(self, archs: np.ndarray) -> np.ndarray:
+        raise ValueError("Expected a benchmark with held-out scores, got an evaluator.")
+
+    def answer(self, query: Query, key: jax.Array) -> Outcome:
+        """Returns the score of an architecture, NaN where the call failed, and why."""
+        score, failure = self._call(query.arch)
+        return Outcome(Observation(score, np.float32(1), np.int32(0)), score, failure)
+
+    def query(self, query: Query, key: jax.Array) -> Observation:
+        """Returns the observation of `answer`."""
+        return self.answer(query, key).observation
+
+    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+        """Returns the score of another call."""
+        return self._call(arch)[0]
+
+    def _call(self, arch: np.ndarray) -> tuple[np.float32, str]:
+        failed = np.float32(np.nan)
+        try:
+            score = self.evaluator(self.space.decode(arch))
+        except Exception as error:
+            return failed, f"{type(error).__name__}: {error}"
+        if isinstance(score, np.ndarray | jax.Array) and score.ndim == 0:
+            score = score.item()
+        if not isinstance(score, numbers.Real):
+            return failed, f"Expected the evaluator to return a number, got {type(score).__name__}."
+        if not math.isfinite(score):
+            return failed, f"Expected the evaluator to return a finite number, got {score}."
+        return np.float32(score), ""
+
+    def description(self) -> dict:
+        """Returns the name of the evaluator."""
+        name = getattr(self.evaluator, "__qualname__", type(self.evaluator).__name__)
+        return {"space": self.space.description(), "evaluator": f"{getattr(self.evaluator, '__module__', '')}.{name}"}
+
+    def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
+        """Returns 1 for each architecture of [..., D]."""
+        return np.ones(np.asarray(archs).shape[:-1], np.float32)
+
+    def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
+        """Raises ValueError: sizes are not known."""
+        raise ValueError(f"Expected a task for a strategy that asks for {name}, got an evaluator.")
+
+    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+        """Raises ValueError: sizes are not known."""
+        raise ValueError(f"Expected a benchmark with {checked_size_name(name, self)}, got an evaluator.")
+
+    def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+        """Returns the scores of architectures [..., D] by calling the evaluator again, float32[...]."""
+        archs = np.asarray(archs)
+        scores = [self._call(arch)[0] for arch in archs.reshape(-1, archs.shape[-1])]
+        return np.asarray(scores, np.float32).reshape(archs.shape[:-1])

@@ -1,0 +1,70 @@
+"""`jaxnas build`: every architecture of a space, trained on a task into a table."""
+
+import argparse
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from jaxnas import catalog
+from jaxnas.cli.folders import writable
+from jaxnas.report.progress import progress_bars
+from jaxnas.tables.build.driver import build
+from jaxnas.tables.table import Table
+
+
+def run(options: argparse.Namespace) -> int:
+    """Trains a space on a task and writes the table. Returns the exit code."""
+    space, task = catalog.space(options.space), catalog.task(options.task)
+    table_id = options.id or f"{space.name}-{task.name}-v0"
+    folder = writable(Path(options.out or f"jaxnas-tables/{table_id}"))
+    time_left = make_time_left()
+    with progress_bars("{task.fields[left]}") as bars:
+        bar = bars.add_task("compiling and training", total=None, left="")
+
+        def progress(done: int, total: int) -> None:
+            bars.update(bar, completed=done, total=total, left=time_left(done, total))
+
+        built = build(
+            options.space,
+            options.task,
+            folder,
+            num_epochs=options.epochs,
+            num_seeds=options.seeds,
+            limit=options.limit,
+            num_processes=options.processes,
+            shard=options.shard,
+            table_id=table_id,
+            progress=progress,
+        )
+    if built is None:
+        part = "{} of {}".format(*options.shard)
+        print(f"Part {part} is trained; when all are in one folder, run again without --shard.")
+    else:
+        _show(built, folder)
+    return 0
+
+
+def _show(built: Table, folder: Path) -> None:
+    failed = int((~built.succeeded()[built.trained][:, :, -1]).sum())
+    done = f"{built.trained.sum():,} of {len(built.trained):,} classes"
+    print(f"{done} trained with {built.num_seeds} seed(s), {failed} trainings failed.")
+    print(f"Table: {folder}")
+
+
+def make_time_left(clock: Callable[[], float] = time.monotonic) -> Callable[[int, int], str]:
+    """Returns a function from the numbers of finished and of all classes to text: the time left at this run's rate.
+
+    Rich's own estimate looks at the last seconds only, and classes are finished in whole chunks of minutes.
+    """
+    started, before, latest, end = clock(), None, None, None
+
+    def left(done: int, total: int) -> str:
+        nonlocal before, latest, end
+        before = done if before is None else before
+        if done != latest and done > before:
+            end = clock() + (clock() - started) * (total - done) / (done - before)
+        latest = done
+        return "" if end is None else f"{timedelta(seconds=max(round(end - clock()), 0))} left"
+
+    return left

@@ -1,0 +1,136 @@
+"""`jaxnas compare`: strategies on one or several tables, with a report for each."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.penalised import objective_of
+from jaxnas.benchmarks.tabular import load
+from jaxnas.cli.folders import writable
+from jaxnas.report import units, words
+from jaxnas.report.comparison import Comparison, compare, entries_of, write_overall
+from jaxnas.report.progress import progress_bars
+from jaxnas.report.write import PAGE_FILE
+from jaxnas.strategies.base import Strategy
+from jaxnas.training.compilation import use_compilation_cache
+
+DEFAULT_BENCHMARK = "nb201-mnist5k-v1"
+
+Entries = dict[str, Strategy | Callable[..., Strategy]]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compares strategies, prints a table and writes a report for each benchmark. Returns the exit code."""
+    use_compilation_cache()
+    names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
+    benches = [load(name) for name in names]
+    objective = objective_of(options.objective, benches[0].size_names, benches[0].metric.name)
+    entries = entries_of(options.strategies, objective)
+    if options.until_decided and len(entries) < 2:
+        raise ValueError(f"Expected two strategies or more with --until-decided, got {', '.join(entries)}.")
+    folder = Path(options.out)
+    if len(benches) == 1:
+        writable(folder)
+        comparison = _compared(options, entries, benches[0])
+        comparison.write(folder)
+        _show(folder, comparison.result())
+        return 0
+    for bench in benches:
+        writable(folder / bench.id)
+    for result in write_overall(_each_compared(options, entries, benches), folder):
+        _show(folder / result["benchmark"], result)
+    print(f"Over all tables: {folder / PAGE_FILE}")
+    return 0
+
+
+def _each_compared(options: argparse.Namespace, entries: Entries, benches: Sequence[Benchmark]) -> Iterator[Comparison]:
+    for bench in benches:
+        yield _compared(options, entries, bench)
+
+
+def _compared(options: argparse.Namespace, entries: Entries, bench: Benchmark) -> Comparison:
+    with progress_bars() as bars:
+        bar = bars.add_task("", total=None)
+
+        def progress(name: str, done: int, total: int) -> None:
+            bars.update(bar, description=f"{bench.id}: {name}", completed=done, total=total)
+
+        return compare(
+            entries,
+            bench,
+            num_trials=options.trials,
+            num_runs=options.runs,
+            seed=options.seed,
+            until_decided=options.until_decided,
+            objective=options.objective,
+            command=options.command_line,
+            progress=progress,
+        )
+
+
+def _show(folder: Path, result: dict[str, Any]) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(_regret_table(result))
+    for line in _notes(result):
+        console.print(line, style="dim")
+    if "fronts" in result:
+        console.print(_front_table(result))
+    fewer = [
+        f"{name} {numbers['num_runs']}"
+        for name, numbers in result["strategies"].items()
+        if numbers["num_runs"] < result["num_runs"]
+    ]
+    if fewer:
+        console.print(f"Fewer runs: {', '.join(fewer)}.", style="dim")
+    console.print(f"Report: {folder / PAGE_FILE}", soft_wrap=True)
+
+
+def _notes(result: dict[str, Any]) -> list[str]:
+    unit = units.gap_unit(units.metric_of(result))
+    in_units = f" in {unit}" if unit else ""
+    lines = [f"Test regret{in_units} with 95 % intervals over runs; searches saw validation only."]
+    if result["pairwise"]:
+        lines.append(words.separation_text(result))
+    if "sequential" in result:
+        lines += words.decision_texts(result)
+    if result["equal_cost"]:
+        number = result["equal_cost"]
+        lines.append(f"@cost {number}: after paying as many {result['cost_unit']} as {number} full trainings take.")
+    return lines
+
+
+def _regret_table(result: dict[str, Any]) -> Table:
+    points = words.shown_points(result)
+    by = "" if result["objective"] == result["metric"]["name"] else f", by {result['objective']}"
+    title = f"{result['benchmark']}: {result['num_runs']} runs of {result['num_trials']} trials{by}"
+    shown = Table(title=title, title_justify="left")
+    shown.add_column("strategy")
+    cost = [result["equal_cost"]] if result["equal_cost"] else []
+    headings = [f"regret@{point}" for point in points] + [f"@cost {number}" for number in cost]
+    for heading in (*headings, "test", "rank"):
+        shown.add_column(heading, justify="right")
+    for name, numbers in words.ranked(result):
+        regrets = [words.regret_text(result, name, point - 1) for point in points]
+        regrets += [words.regret_text(result, name, number - 1, by="_by_cost") for number in cost]
+        shown.add_row(name, *regrets, words.final_text(result, name), f"{numbers['mean_rank']:.2f}")
+    return shown
+
+
+def _front_table(result: dict[str, Any]) -> Table:
+    what = f"test {result['metric']['name']} and {result['fronts']['size']}"
+    shown = Table(title=f"Fronts of {what} after the last trial", title_justify="left")
+    shown.add_column("strategy")
+    shown.add_column("hypervolume (% of the true front's)", justify="right")
+    shown.add_column("IGD+", justify="right")
+    for name, numbers in words.ranked_by_front(result):
+        mean, low, high = (
+            units.percent_text(numbers[f"hypervolume_{end}"][-1]) for end in ("mean", "ci_low", "ci_high")
+        )
+        shown.add_row(name, f"{mean} [{low}, {high}]", f"{numbers['distance_mean'][-1]:.4f}")
+    return shown

@@ -1,0 +1,36 @@
+"""`jaxnas list`: what there is."""
+
+import argparse
+import json
+from typing import Any
+
+from jaxnas import catalog
+from jaxnas.tables import table
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints everything in the catalog, and the tables that ship. Returns the exit code."""
+    found = {
+        "spaces": {name: f"{catalog.space(name).num_architectures:,} architectures" for name in catalog.SPACES},
+        "tasks": {name: _first_line(catalog.find(name, catalog.TASKS).__doc__) for name in catalog.TASKS},
+        "strategies": {name: _first_line(catalog.strategy(name).__doc__) for name in catalog.STRATEGIES},
+        "tables": {name: _described(table.read_manifest(table.find(name))) for name in table.shipped_ids()},
+    }
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return 0
+    for kind, entries in found.items():
+        print(kind)
+        for name, text in entries.items():
+            print(f"  {name:24} {text}")
+    return 0
+
+
+def _first_line(text: str | None) -> str:
+    """Returns what a docstring says is returned; empty without one."""
+    return (text or "").strip().partition("\n")[0].removeprefix("Returns ")
+
+
+def _described(manifest: dict[str, Any]) -> str:
+    size = manifest["space"]["num_architectures"]
+    return f"{size:,} architectures, {len(manifest['seeds'])} seed(s), {manifest['fidelities'][-1]} epochs"

@@ -1,0 +1,14 @@
+"""`jaxnas report`: the page of a comparison again."""
+
+import argparse
+from pathlib import Path
+
+from jaxnas.cli.folders import writable
+from jaxnas.report.write import write_again
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes the page of a comparison again. Returns the exit code."""
+    folder = Path(options.folder)
+    print(f"Report: {write_again(writable(folder) if folder.is_dir() else folder)}")
+    return 0

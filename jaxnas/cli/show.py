@@ -1,0 +1,55 @@
+"""`jaxnas show`: one architecture, described and drawn."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from jaxnas import catalog
+from jaxnas.cli.folders import writable
+from jaxnas.spaces.base import Space, checked, has_rows
+from jaxnas.tasks.base import Task
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints an architecture's decisions, class and size, and draws it. Returns the exit code."""
+    space, task = catalog.space(options.space), catalog.task(options.task)
+    arch = _arch_of(options.arch, space)
+    if options.out:
+        writable(Path(options.out).parent)
+        Path(options.out).write_text(space.drawing(arch))
+    for line in (*_description(space, arch), *_sizes(space, task, arch)):
+        print(line)
+    return 0
+
+
+def _arch_of(text: str, space: Space) -> np.ndarray:
+    """Returns the architecture of a row number, or of a string as the space writes it."""
+    if not text.isdecimal():
+        return space.from_str(text)
+    if int(text) >= space.num_architectures:
+        raise ValueError(f"Expected a row below {space.num_architectures:,}, got {text}.")
+    return space.arch_at(int(text))
+
+
+def _description(space: Space, arch: np.ndarray) -> list[str]:
+    lines = [f"architecture  {space.to_str(arch)}"]
+    if has_rows(space):
+        lines.append(f"row           {int(space.index(arch)):,} of {space.num_architectures:,}")
+    lines += [f"  {name:11} {value}" for name, value in space.decode(arch).items()]
+    representative = space.canonical(arch)
+    same = checked(representative, space.decisions) == checked(arch, space.decisions)
+    return [*lines, f"class         {space.to_str(representative)}{' (itself)' if same else ''}"]
+
+
+def _sizes(space: Space, task: Task, arch: np.ndarray) -> list[str]:
+    """Returns the lines of a network's size, none where the space has no networks."""
+    if space.family is None:
+        return []
+    from jaxnas.training.trainer import Trainer
+
+    size = Trainer(space, task).size(arch)
+    return [
+        f"parameters    {size.num_parameters:,} (for {task.name})",
+        f"FLOPs         {size.num_flops:,} (for {task.name})",
+    ]

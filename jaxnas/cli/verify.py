@@ -1,0 +1,26 @@
+"""`jaxnas verify`: the files of a table against its hashes, and a sample of it trained again."""
+
+import argparse
+import sys
+
+from jaxnas.tables import table
+
+
+def run(options: argparse.Namespace) -> int:
+    """Checks the files of a table, and retrains a sample of it. Returns the exit code."""
+    folder = table.find(options.id)
+    problems = table.check_files(folder)
+    for problem in problems:
+        print(f"jaxnas verify: {problem}", file=sys.stderr)
+    if problems:
+        return 1
+    table.Table.read(folder)
+    print(f"{folder.name}: files and arrays are those that the manifest names.")
+    if not options.sample:
+        return 0
+    from jaxnas.tables.build.verification import retrain
+
+    checks = retrain(folder, options.sample)
+    for check in checks:
+        print(f"{'passed' if check.passed else 'FAILED'}: {check.text}")
+    return 0 if all(check.passed for check in checks) else 1

@@ -1,0 +1,117 @@
+"""How scores are shown: their sign, percent and digits, put on here and nowhere else.
+
+Inside the program a score is as it is stored (accuracy is a proportion) and larger is better; where a smaller value of
+the metric is better, the score is its negative.
+"""
+
+from typing import Any, TypeVar
+
+import numpy as np
+
+from jaxnas.tasks.metrics import ACCURACY, Metric
+
+Values = TypeVar("Values", float, np.ndarray)
+"""A number, or an array of them."""
+
+_SIGNS = {"proportion": "%", "percent": "%"}
+_DIFFERENCES = {"proportion": "percentage points", "percent": "percentage points"}
+_TRAININGS = ("epochs", "seconds", "hours")
+
+
+def metric_of(result: dict[str, Any]) -> Metric:
+    """Returns the metric of a `summary.json` dictionary: accuracy where it names none, as those of version 0.1 do."""
+    return Metric(**result["metric"]) if "metric" in result else ACCURACY
+
+
+def percent(share: Values) -> Values:
+    """Returns a share (of runs, of a variance, of a hypervolume) in percent."""
+    return 100 * share
+
+
+def shown(score: Values, metric: Metric) -> Values:
+    """Returns scores, or signed differences of scores, as readers know the metric: proportions in percent."""
+    return metric.better * gap(score, metric)
+
+
+def gap(value: Values, metric: Metric) -> Values:
+    """Returns regrets, standard deviations and other sizes of differences: of proportions in percentage points."""
+    return percent(value) if metric.unit == "proportion" else value
+
+
+def unit(metric: Metric) -> str:
+    """Returns the unit that scores are shown in, such as "%"; empty where the metric has none."""
+    return _SIGNS.get(metric.unit, metric.unit)
+
+
+def gap_unit(metric: Metric) -> str:
+    """Returns the unit that differences of scores are shown in, such as "percentage points"."""
+    return _DIFFERENCES.get(metric.unit, metric.unit)
+
+
+def points(metric: Metric) -> str:
+    """Returns the unit of differences of scores in short, for tables: "points" of a percentage."""
+    return "points" if _is_percent(metric) else metric.unit
+
+
+def labelled(what: str, unit_name: str) -> str:
+    """Returns the label of an axis or a column: what it shows, and the unit in brackets."""
+    return f"{what} ({unit_name})" if unit_name else what
+
+
+def percent_text(share: float | None, digits: int = 2) -> str:
+    """Returns a share in percent as a text, without the sign; empty for none."""
+    return "" if share is None else f"{percent(share):.{digits}f}"
+
+
+def score_text(score: float | None, metric: Metric, digits: int = 2) -> str:
+    """Returns a score as a text without its unit; `digits` after the point of a percentage. Empty for none."""
+    return "" if score is None else _text(shown(score, metric), metric, digits)
+
+
+def gap_text(value: float | None, metric: Metric, digits: int = 3) -> str:
+    """Returns a regret or another size of a difference as a text without its unit. Empty for none."""
+    return "" if value is None else _text(gap(value, metric), metric, digits)
+
+
+def change_text(difference: float, metric: Metric, digits: int = 2) -> str:
+    """Returns a signed difference of scores as a text with its sign, without its unit."""
+    return _text(shown(difference, metric), metric, digits, "+")
+
+
+def with_unit(score: float, metric: Metric, digits: int = 2) -> str:
+    """Returns a score as a text with its unit, such as "93.51 %"."""
+    return f"{score_text(score, metric, digits)} {unit(metric)}".rstrip()
+
+
+def gap_with_unit(value: float, metric: Metric, digits: int = 2) -> str:
+    """Returns a regret or another size of a difference as a text with its unit, such as "0.35 percentage points"."""
+    return f"{gap_text(value, metric, digits)} {gap_unit(metric)}".rstrip()
+
+
+def paid(cost_unit: str) -> str:
+    """Returns what runs pay, for the label of an axis: "epochs of training paid for"."""
+    return f"{cost_unit} of training paid for" if cost_unit in _TRAININGS else f"{cost_unit} paid for"
+
+
+def for_scripts(metric: Metric, cost_unit: str) -> dict[str, Any]:
+    """Returns what the scripts of pages must know to show scores: factors, units and names, as JSON values."""
+    return {
+        "metric": metric.name,
+        "better": metric.better,
+        "score": shown(1, metric),
+        "gap": gap(1, metric),
+        "unit": unit(metric),
+        "gap_unit": gap_unit(metric),
+        "is_percent": _is_percent(metric),
+        "cost": cost_unit,
+        "paid": paid(cost_unit),
+    }
+
+
+def _is_percent(metric: Metric) -> bool:
+    return metric.unit in _SIGNS
+
+
+def _text(value: float, metric: Metric, digits: int, sign: str = "") -> str:
+    # Two digits before the point are usual of percentages; other units get as many significant digits.
+    return f"{value:{sign}.{digits}f}" if _is_percent(metric) else f"{value:{sign}.{digits + 2}g}"

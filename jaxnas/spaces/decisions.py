@@ -1,0 +1,145 @@
+"""Decisions, and the arithmetic on vectors of choices, `int32[D]`, that every space shares."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas import prng
+
+MAX_ROWS = 2**31
+"""A space of fewer architectures can number them."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One choice of an architecture: its name and the values that it can take."""
+
+    name: str
+    values: Sequence
+
+    def __post_init__(self):
+        if not isinstance(self.values, range):
+            object.__setattr__(self, "values", tuple(self.values))  # hashable, so that a space is
+
+
+def num_combinations(decisions: tuple[Decision, ...]) -> int:
+    """Returns the number of combinations of the decisions' values."""
+    return math.prod(len(decision.values) for decision in decisions)
+
+
+def radix_weights(decisions: tuple[Decision, ...]) -> np.ndarray:
+    """Returns the weight of each decision in an architecture's mixed-radix number, int64[D]; the last weighs one.
+
+    Raises ValueError past 2**31 combinations.
+    """
+    if num_combinations(decisions) >= MAX_ROWS:
+        raise ValueError(
+            f"Expected a space of fewer than 2**31 architectures to number them, got {num_combinations(decisions):,}."
+        )
+    sizes = [len(decision.values) for decision in decisions]
+    return np.asarray([math.prod(sizes[position + 1 :]) for position in range(len(sizes))], np.int64)
+
+
+def cardinalities(decisions: tuple[Decision, ...]) -> np.ndarray:
+    """Returns the number of values of each decision, int32[D]."""
+    return np.asarray([len(decision.values) for decision in decisions], np.int32)
+
+
+def sample(key: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
+    """Returns a uniformly drawn combination of choices, int32[D]."""
+    sizes = cardinalities(decisions)
+    size = int(sizes[0]) if (sizes == sizes[0]).all() else sizes
+    return prng.draw_index(key, size, (len(decisions),))
+
+
+def _moves(decisions: tuple[Decision, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns for each neighbour which decision changes and by how much, both int32[K]."""
+    sizes = cardinalities(decisions)
+    changed = np.repeat(np.arange(len(sizes)), sizes - 1)
+    steps = np.concatenate([np.arange(1, size) for size in sizes])
+    return changed.astype(np.int32), steps.astype(np.int32)
+
+
+def _move(arch: jax.Array, position: jax.Array, step: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
+    sizes = cardinalities(decisions)
+    moved = (arch + step) % sizes
+    return jnp.where(np.arange(len(sizes)) == position, moved, arch).astype(jnp.int32)
+
+
+def mutate(
+    key: jax.Array, arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax.Array | None = None
+) -> jax.Array:
+    """Returns the architecture with one decision changed, uniform over all such changes.
+
+    Args:
+        num_present: how many decisions count, the first ones, which alone change; None for all.
+    """
+    sizes = cardinalities(decisions)
+    if num_present is None and (sizes == sizes[0]).all():  # no tables needed: draw the decision and the step apart
+        words = jax.random.bits(key, (2,), jnp.uint32)
+        position = prng.scale_word(words[0], len(sizes))
+        step = 1 + prng.scale_word(words[1], int(sizes[0]) - 1)
+        return _move(arch, position, step, decisions)
+    changed, steps = _moves(decisions)
+    count = len(changed) if num_present is None else (changed < num_present).sum()
+    number = prng.draw_index(key, count)
+    return _move(arch, jnp.asarray(changed)[number], jnp.asarray(steps)[number], decisions)
+
+
+def neighbors(arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax.Array | None = None) -> jax.Array:
+    """Returns the architectures that differ in one decision, int32[K, D].
+
+    Of decisions beyond the first `num_present`, which do not count, rows repeat the architecture.
+    """
+    changed, steps = _moves(decisions)
+    if num_present is not None:
+        steps = jnp.where(changed < num_present, steps, 0)
+    return jax.vmap(lambda position, step: _move(jnp.asarray(arch), position, step, decisions))(changed, steps)
+
+
+def mixed_radix(weights: jax.Array, arch: jax.Array) -> jax.Array:
+    """Returns the mixed-radix number of an architecture, int32[], by the weights of the decisions."""
+    return (jnp.asarray(arch) * weights).sum(-1).astype(jnp.int32)
+
+
+def index(arch: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
+    """Returns the mixed-radix number of an architecture, int32[]; the first decision is the most significant."""
+    return mixed_radix(radix_weights(decisions).astype(np.int32), arch)
+
+
+def arch_at(row: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
+    """Returns the architecture with this mixed-radix number, int32[D]."""
+    return (jnp.asarray(row)[..., None] // radix_weights(decisions).astype(np.int32) % cardinalities(decisions)).astype(
+        jnp.int32
+    )
+
+
+def one_hot(arch: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
+    """Returns 1 for the chosen value of each decision and 0 for the others, float32[F], by decision and value."""
+    sizes = cardinalities(decisions)
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    values = np.concatenate([np.arange(size) for size in sizes])
+    return (jnp.asarray(arch, jnp.int32)[owners] == values).astype(jnp.float32)
+
+
+def checked(arch: jax.Array, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
+    """Returns an architecture as a tuple of ints. Raises ValueError where it is no architecture of the decisions."""
+    choices = tuple(int(choice) for choice in np.asarray(arch).reshape(-1))
+    if len(choices) != len(decisions):
+        raise ValueError(f"Expected an architecture of {len(decisions)} choices, got {len(choices)}.")
+    for decision, choice in zip(decisions, choices, strict=True):
+        if not 0 <= choice < len(decision.values):
+            raise ValueError(f"Expected a choice of 0 to {len(decision.values) - 1} for {decision.name}, got {choice}.")
+    return choices
+
+
+def decode(arch: jax.Array, decisions: tuple[Decision, ...]) -> dict:
+    """Returns the values of an architecture by the names of the decisions."""
+    return {
+        decision.name: decision.values[choice]
+        for decision, choice in zip(decisions, checked(arch, decisions), strict=True)
+    }
