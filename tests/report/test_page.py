@@ -17,7 +17,7 @@ from jaxnas.report.page import page as pages
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Observation, Query
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 NAMES = ("random_search", "local_search", "regularized_evolution", "exhaustive_search")
 NUM_RUNS, NUM_TRIALS = 20, 40
