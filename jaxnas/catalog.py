@@ -7,9 +7,14 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxnas.checks import unknown_name
+
+if TYPE_CHECKING:
+    from jaxnas.spaces.base import Space
+    from jaxnas.strategies.base import Strategy
+    from jaxnas.tasks.base import Task
 
 SPACES = {
     "nb201": "jaxnas.spaces.cells.space:NB201",
@@ -49,7 +54,7 @@ STRATEGIES = {
 }
 
 
-def space(name: str) -> Any:
+def space(name: str) -> "Space":
     """Returns the search space of a name, or of `file.py:NAME`, a space itself.
 
     Raises ValueError on an unknown name.
@@ -57,7 +62,7 @@ def space(name: str) -> Any:
     return checked_space(_find("a space", name, SPACES), name)
 
 
-def checked_space(found: Any, name: str = "space") -> Any:
+def checked_space(found: Any, name: str = "space") -> "Space":
     """Returns what was found under a name. Raises ValueError where it is no search space."""
     missing = [method for method in ("decisions", "sample", "mutate", "index", "arch_at") if not hasattr(found, method)]
     if missing:
@@ -65,7 +70,7 @@ def checked_space(found: Any, name: str = "space") -> Any:
     return found
 
 
-def task(name: str) -> Any:
+def task(name: str) -> "Task":
     """Returns the `Task` of a name, of `file.py:NAME` (a Task or a function that returns one), or of `file.npz`.
 
     An `.npz` file holds arrays `X`, `y` and optionally `split` (see `jaxnas.tasks.arrays`). Raises ValueError on an
@@ -80,7 +85,7 @@ def task(name: str) -> Any:
     return found
 
 
-def strategy(name: str) -> Callable[..., Any]:
+def strategy(name: str) -> "Callable[..., Strategy]":
     """Returns the factory `(space, ...) -> Strategy` of a name, or of `file.py:NAME`.
 
     Raises ValueError on an unknown name.
@@ -144,9 +149,11 @@ def _import_file(path: Path) -> ModuleType:
         raise ValueError(f"Expected a Python file, got {path}, which is not there.")
     name, modified = f"jaxnas_user_file_{zlib.crc32(str(path).encode()):08x}", path.stat().st_mtime_ns
     before = sys.modules.get(name)
-    if before is not None and before.__spec__.loader_state == modified:
+    if before is not None and before.__spec__ is not None and before.__spec__.loader_state == modified:
         return before
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # as of every name that ends in .py
+    assert spec.loader is not None
     spec.loader_state = modified
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
