@@ -92,7 +92,7 @@ class SearchResult:
     @property
     def arch(self) -> np.ndarray:
         """Returns the best architecture, int32[D]."""
-        return self.trials.query.arch[0, self.best_trial]
+        return np.asarray(self.trials.query.arch)[0, self.best_trial]
 
     @property
     def architecture(self) -> dict:
@@ -128,7 +128,7 @@ class SearchResult:
         import pandas as pd
 
         query, observation = self.trials.query, self.trials.observation
-        columns = {"score": observation.score[0]}
+        columns: dict[str, Any] = {"score": observation.score[0]}
         if self.task is not None:
             columns |= {"accuracy": self.scores, "epochs": observation.cost[0], "seed": observation.seed[0]}
         if self.trainer is not None:
