@@ -3,7 +3,7 @@
 Claim: on a complete table, a thousand runs of each strategy take seconds, compilation included.
 Command: python experiments/compare_strategies.py
 Run time: under a minute on two cores.
-Output: a table on the terminal; all trials, with incumbent and regret, as Parquet in results/compare_strategies.
+Output: a table on the terminal; all trials, with incumbent and regret, as results/compare_strategies/trials.parquet.
 """
 
 import time
@@ -42,14 +42,13 @@ def main(config: Config = CONFIG) -> None:
         "reward_weighted_sampling": jn.reward_weighted_sampling(space, num_initial=10),
     }
     started = time.perf_counter()
-    trials = jn.compare(strategies, bench, num_trials=config.num_trials, num_runs=config.num_runs, seed=config.seed)
+    comparison = jn.compare(strategies, bench, num_trials=config.num_trials, num_runs=config.num_runs, seed=config.seed)
     seconds = time.perf_counter() - started
     runs = f"{len(strategies)} strategies, {config.num_runs} runs of {config.num_trials} trials each"
     print(f"{runs}: {seconds:.1f} s, compilation included")
-    print(jn.summary(trials, bench))
+    print(comparison.summary())
     config.out.mkdir(parents=True, exist_ok=True)
-    for name, each in trials.items():
-        jn.to_frame(each, bench).to_parquet(config.out / f"{name}.parquet")
+    comparison.to_frame().to_parquet(config.out / "trials.parquet")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Command: python experiments/paper_figures.py (`--runs 50` for a quick look, `--s
 objective, `--out FOLDER`)
 Run time: 5 minutes on two cores with `--strategies all`, less without.
 Output: in results/paper_figures a folder for each table with the comparison of strategies with one objective and the
-landscape, and `two-objectives` in it; figures as PDF and SVG, tables as LaTeX (booktabs) and CSV. Beside them ranks
+landscape, and `two-objectives` in it; figures as PDF and SVG, tables as LaTeX (booktabs) and CSV. Besides them ranks
 over all tables, their landscapes side by side, the rank correlations between tables of one space, and `index.md`,
 which says what each file shows and what its numbers were made of.
 """
@@ -17,16 +17,13 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import jaxnas as jn
 from jaxnas.analysis.landscape import table_correlation
 from jaxnas.analysis.several import overall
-from jaxnas.benchmarks import penalised
-from jaxnas.benchmarks.tabular import load
-from jaxnas.report import comparison, tables
+from jaxnas.report import tables
 from jaxnas.report.figures import gallery
-from jaxnas.report.page.page import shown_points
+from jaxnas.report.words import shown_points
 from jaxnas.report.write import SUMMARY_FILE
-from jaxnas.simulation import run
-from jaxnas.strategies.base import make
 from jaxnas.tables.shipped import shipped_ids
 from jaxnas.tables.table import Table
 
@@ -41,8 +38,8 @@ class Config:
     benchmarks: tuple[str, ...] = tuple(shipped_ids())
     strategies: str | None = None
     second_objective: str = "flops"
-    runs: int = 1000
-    trials: int = 300
+    num_runs: int = 1000
+    num_trials: int = 300
     seed: int = 0
     out: Path = Path("results/paper_figures")
 
@@ -51,28 +48,22 @@ CONFIG = Config()
 HEADING = ("| file | what it shows |", "|---|---|")
 
 
-def compare(config: Config, source: str, objective: penalised.Objective) -> dict:
+def compare(config: Config, source: str, objective: str) -> dict:
     """Returns the dictionary of `summary.json` of a comparison."""
-    bench = comparison.weighted(load(source), objective)
-    factories = comparison.factories_of(config.strategies if objective.size is None else None, objective)
-    size = objective.size or "parameters"
-    strategies = {name: make(factory, bench, size) for name, factory in factories.items()}
-    trials = {
-        name: run.run(
-            strategy,
-            bench,
-            num_trials=config.trials,
-            num_runs=comparison.num_runs_of(name, config.runs),
-            seed=config.seed,
-        )
-        for name, strategy in strategies.items()
-    }
-    result = comparison.result_of(config, objective, bench, strategies, trials)
-    return result | {"command": "python experiments/paper_figures.py"}
+    comparison = jn.compare(
+        config.strategies if objective == "accuracy" else None,
+        source,
+        num_trials=config.num_trials,
+        num_runs=config.num_runs,
+        seed=config.seed,
+        objective=objective,
+        command="python experiments/paper_figures.py",
+    )
+    return comparison.result()
 
 
 def write(folder: Path, result: dict) -> list[str]:
-    """Writes the figures and tables of a result, and returns a line of the index for each."""
+    """Returns a line of the index for each figure and table of a result, after writing them."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SUMMARY_FILE).write_text(json.dumps(result, indent=1) + "\n")
     shown = gallery.figures_of(result)
@@ -125,7 +116,7 @@ def main(config: Config = CONFIG) -> None:
     index, landscapes = ["# Figures and tables", ""], []
     for source in config.benchmarks:
         for text, part in (("accuracy", ""), (f"accuracy,{config.second_objective}", "two-objectives")):
-            result = compare(config, source, penalised.objective_of(text, (config.second_objective,)))
+            result = compare(config, source, text)
             landscapes += [result] if "landscape" in result else []
             folder = Path(result["benchmark"], part)
             index += [f"## {folder}", f"{result['num_runs']} runs of {result['num_trials']} trials, by {text},"]
@@ -143,4 +134,4 @@ if __name__ == "__main__":
     parser.add_argument("--strategies", help="of the comparisons with one objective, as of jaxnas compare")
     parser.add_argument("--out", type=Path, default=CONFIG.out)
     options = parser.parse_args()
-    main(replace(CONFIG, runs=options.runs, strategies=options.strategies, out=options.out))
+    main(replace(CONFIG, num_runs=options.runs, strategies=options.strategies, out=options.out))

@@ -1,6 +1,7 @@
 """The names behind spaces, tasks and strategies: one line each. A name can also be `path/to/file.py:NAME`."""
 
 import importlib
+import importlib.machinery
 import importlib.util
 import sys
 import zlib
@@ -151,14 +152,13 @@ def _import_file(path: Path) -> ModuleType:
     before = sys.modules.get(name)
     if before is not None and before.__spec__ is not None and before.__spec__.loader_state == modified:
         return before
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None  # as of every name that ends in .py
-    assert spec.loader is not None
-    spec.loader_state = modified
+    loader = importlib.machinery.SourceFileLoader(name, str(path))
+    spec = importlib.machinery.ModuleSpec(name, loader, origin=str(path), loader_state=modified)
+    spec.has_location = True
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         raise ValueError(f"Expected {path} to be importable, got {type(error).__name__}: {error}.") from error

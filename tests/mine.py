@@ -1,7 +1,7 @@
-"""What a user may write: a space with an operation of its own, a task and a strategy, for `file.py:NAME`."""
+"""What a user may write: a space with a custom operation, a task and a strategy, for `file.py:NAME`."""
 
 import jax.numpy as jnp
-from conftest import SMALL, make_task
+from samples import SMALL, make_task
 
 import jaxnas as jn
 
@@ -14,7 +14,7 @@ def task():
 
 
 def first_only(space):
-    """Returns a strategy that asks for the first architecture again and again."""
+    """Returns a strategy that always asks for the first architecture."""
 
     def init(key, num_trials):
         return ()

@@ -56,8 +56,9 @@ def result_of(
         # p values that hold although runs were added until they were small
         pairs = [pair | decisions[pair["first"], pair["second"]]._asdict() for pair in result["pairwise"]]
         result |= {"pairwise": pairs, "sequential": {"level": LEVEL, "looks": look_numbers(settings.num_runs)}}
-    if has_two(settings.objective):
-        result["fronts"] = summarize_fronts(trials, bench, settings.objective.size)
+    size = second_size(settings.objective)
+    if size is not None:
+        result["fronts"] = summarize_fronts(trials, bench, size)
     elif bench.table is not None:
         result["landscape"] = landscape(bench)
     if bench.table is not None:
@@ -65,9 +66,9 @@ def result_of(
     return result
 
 
-def has_two(objective: Objective) -> bool:
-    """Returns whether a comparison is by two objectives, score and size, rather than by one."""
-    return objective.size is not None and objective.weight is None
+def second_size(objective: Objective) -> str | None:
+    """Returns the size that is a second objective, None where there is one objective."""
+    return objective.size if objective.weight is None else None
 
 
 def _provenance(bench: Benchmark, settings: Settings) -> dict[str, Any]:

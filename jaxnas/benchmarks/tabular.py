@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas import catalog, prng
-from jaxnas.benchmarks.base import Benchmark, HeldOut, checked_size_name
+from jaxnas.benchmarks.base import Benchmark, HeldOut, checked_size_name, table_of
 from jaxnas.benchmarks.rows import RowFunction, row_function, rows_of
 from jaxnas.spaces.base import SearchSpace, Space
 from jaxnas.spaces.decisions import Decision
@@ -135,10 +135,9 @@ class TableBenchmark:
 
     def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns the list prices of architectures [..., D] at fidelities, float32[...]."""
-        archs, prices = np.asarray(archs), np.asarray(self.prices)
-        return np.broadcast_arrays(prices[classes_of(self, archs) if len(prices) > 1 else 0, fidelity], archs[..., 0])[
-            0
-        ]
+        prices = np.asarray(self.prices)
+        classes = classes_of(self, archs) if len(prices) > 1 else 0
+        return np.broadcast_arrays(prices[classes, np.asarray(fidelity)], np.asarray(archs)[..., 0])[0]
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch int32[D] -> float32` of an architecture's size, for strategies.
@@ -168,7 +167,7 @@ class TableBenchmark:
 
 def classes_of(bench: Benchmark, archs: ArrayLike) -> np.ndarray:
     """Returns the classes, in a benchmark's table, of architectures [..., D] or rows [..., 1], int[...]."""
-    return bench.table.class_of[rows_of(bench.space, archs)]
+    return table_of(bench).class_of[rows_of(bench.space, archs)]
 
 
 def _size_function(row_of: RowFunction, values: np.ndarray) -> Callable[[jax.Array], jax.Array]:

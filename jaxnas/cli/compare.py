@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,12 @@ from jaxnas.report import units, words
 from jaxnas.report.comparison import Comparison, compare, entries_of, write_overall
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.write import PAGE_FILE
+from jaxnas.strategies.base import Strategy
 from jaxnas.training.compilation import use_compilation_cache
 
 DEFAULT_BENCHMARK = "nb201-mnist5k-v1"
+
+Entries = dict[str, Strategy | Callable[..., Strategy]]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,14 +49,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _each_compared(
-    options: argparse.Namespace, entries: dict[str, Callable], benches: list[Benchmark]
-) -> Iterator[Comparison]:
+def _each_compared(options: argparse.Namespace, entries: Entries, benches: Sequence[Benchmark]) -> Iterator[Comparison]:
     for bench in benches:
         yield _compared(options, entries, bench)
 
 
-def _compared(options: argparse.Namespace, entries: dict[str, Callable], bench: Benchmark) -> Comparison:
+def _compared(options: argparse.Namespace, entries: Entries, bench: Benchmark) -> Comparison:
     with progress_bars() as bars:
         bar = bars.add_task("", total=None)
 

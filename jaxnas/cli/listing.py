@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from typing import Any
 
 from jaxnas import catalog
 from jaxnas.tables import table
@@ -25,10 +26,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0].removeprefix("Returns ")
+def _first_line(text: str | None) -> str:
+    """Returns what a docstring says is returned; empty without one."""
+    return (text or "").strip().partition("\n")[0].removeprefix("Returns ")
 
 
-def _described(manifest: dict) -> str:
+def _described(manifest: dict[str, Any]) -> str:
     size = manifest["space"]["num_architectures"]
     return f"{size:,} architectures, {len(manifest['seeds'])} seed(s), {manifest['fidelities'][-1]} epochs"

@@ -14,7 +14,7 @@ import numpy as np
 from jaxnas import catalog
 from jaxnas.analysis.frames import to_frame
 from jaxnas.analysis.regret import regret
-from jaxnas.analysis.results import Settings, has_two, result_of
+from jaxnas.analysis.results import Settings, result_of, second_size
 from jaxnas.analysis.sequential import FIRST_LOOK, Decision
 from jaxnas.analysis.sequential import until_decided as decide
 from jaxnas.analysis.several import overall
@@ -171,11 +171,12 @@ def entries_of(strategies: Entries, objective: Objective) -> dict[str, Strategy 
     Argument as of `compare`. `"all"` leaves out strategies with two objectives where there is one. Raises ValueError
     on unknown or equal names.
     """
+    two = second_size(objective) is not None
     if strategies == "all":
         every = {name: catalog.strategy(name) for name in catalog.STRATEGIES}
-        return {name: each for name, each in every.items() if has_two(objective) or not asks_for(each, "size")}
+        return {name: each for name, each in every.items() if two or not asks_for(each, "size")}
     if strategies is None:
-        strategies = TWO_OBJECTIVES if has_two(objective) else SINGLE_OBJECTIVE
+        strategies = TWO_OBJECTIVES if two else SINGLE_OBJECTIVE
     if isinstance(strategies, str):
         strategies = [name for name in strategies.split(",") if name]
     if not isinstance(strategies, Mapping):

@@ -1,10 +1,15 @@
 """Bars of progress on standard error."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 @contextlib.contextmanager
-def progress_bars(remaining: str | None = None):
+def progress_bars(remaining: str | None = None) -> "Iterator[Progress]":
     """Gives bars of progress. `remaining`: the text of the last column, by default Rich's estimate of the time left."""
     from rich.console import Console
     from rich.progress import (

@@ -1,4 +1,4 @@
-"""Filling in the templates of pages, which lie in the folders of this room beside their styles and scripts."""
+"""Filling in the templates of pages, which lie in the folders of this room with their styles and scripts."""
 
 import functools
 import html

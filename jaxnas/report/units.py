@@ -4,13 +4,13 @@ Inside the program a score is as it is stored (accuracy is a proportion) and lar
 the metric is better, the score is its negative.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from jaxnas.tasks.metrics import ACCURACY, Metric
 
-Values = float | np.ndarray
+Values = TypeVar("Values", float, np.ndarray)
 """A number, or an array of them."""
 
 _SIGNS = {"proportion": "%", "percent": "%"}

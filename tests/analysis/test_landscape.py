@@ -9,7 +9,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
+from samples import MIXED, SMALL
 from scipy.sparse.csgraph import shortest_path
 from scipy.stats import spearmanr
 

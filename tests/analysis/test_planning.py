@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 import pytest
+from samples import NUM_SIMULATIONS, skewed, tied
 from scipy.stats import binomtest
-from test_statistics import NUM_SIMULATIONS, skewed, tied
 
 from jaxnas.analysis.pairs import holm, mann_whitney, pairwise
 from jaxnas.analysis.planning import num_runs_for_power, power

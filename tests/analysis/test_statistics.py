@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from samples import NUM_SIMULATIONS, skewed, tied
 from scipy.stats import binomtest, friedmanchisquare, mannwhitneyu, rankdata
 from scipy.stats import t as student
 
@@ -12,18 +13,6 @@ from jaxnas.analysis.several import critical_difference, friedman, not_separated
 from jaxnas.analysis.statistics import mean_ranks, probability_best
 
 pytestmark = pytest.mark.slow
-
-NUM_SIMULATIONS = 2000
-
-
-def skewed(random: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:
-    """Returns regrets without ties."""
-    return scale * random.gamma(1.5, size=shape)
-
-
-def tied(random: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:
-    """Returns regrets that take few values, the optimum more often than not."""
-    return np.maximum(np.ceil(4 * scale * (random.gamma(1.5, size=shape) - 1.5)), 0) / 4
 
 
 def assert_rate(hits: np.ndarray, rate: float) -> None:

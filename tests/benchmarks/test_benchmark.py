@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL, TINY, make_strategy
+from samples import MIXED, SMALL, TINY, make_strategy
 from scipy.stats import chisquare
 
 import jaxnas as jn
@@ -282,7 +282,11 @@ def benches_of_all_kinds(task) -> list:
         bench,
         jn.penalised(bench, 1e-3),
         jn.FunctionBenchmark(
-            MIXED, lambda arch: -arch.sum(), test_function=lambda archs: archs.sum(-1), optimum=4, sizes={"first": first}
+            MIXED,
+            lambda arch: -arch.sum(),
+            test_function=lambda archs: archs.sum(-1),
+            optimum=4,
+            sizes={"first": first},
         ),
         jn.TrainingBenchmark(SMALL, task, TINY),
         jn.penalised(jn.TrainingBenchmark(SMALL, task, TINY), 1e-3),

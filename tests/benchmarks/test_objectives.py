@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from samples import SMALL
 
 import jaxnas as jn
 from jaxnas.analysis import fronts
@@ -279,7 +279,9 @@ def test_other_objectives_are_refused_with_the_nearest_name(text, message):
 
 
 def test_without_sizes_there_is_one_objective():
-    with pytest.raises(ValueError, match=r"^Expected the objective accuracy where sizes are not known, got 'accuracy,f"):
+    with pytest.raises(
+        ValueError, match=r"^Expected the objective accuracy where sizes are not known, got 'accuracy,f"
+    ):
         objective_of("accuracy,flops", (), "accuracy")
 
 

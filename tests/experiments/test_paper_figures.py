@@ -21,7 +21,7 @@ def test_every_file_is_in_the_index_and_every_entry_is_a_file(tmp_path, monkeypa
     for group in ("SINGLE_OBJECTIVE", "TWO_OBJECTIVES"):
         monkeypatch.setattr(comparison, group, ("random_search",))
     name = "nb201-shifted-digits-v1"
-    paper_figures.main(paper_figures.Config(benchmarks=(name, name), runs=3, trials=101, out=tmp_path))
+    paper_figures.main(paper_figures.Config(benchmarks=(name, name), num_runs=3, num_trials=101, out=tmp_path))
     assert "index.md" in capsys.readouterr().out
     listed, folder = {"index.md"}, ""
     for line in (tmp_path / "index.md").read_text().splitlines():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MIXED
+from samples import MIXED
 
 import jaxnas as jn
 from jaxnas import catalog

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
+from samples import MIXED, SMALL
 
 import jaxnas as jn
 from jaxnas.cli.main import main
@@ -395,7 +395,7 @@ def test_layers_may_be_absent_and_trainings_fail(visit, depths, tmp_path):
         assert sorted(found) == sorted(set(rows[row, : degrees[row]].tolist()))
     for number in (3, 5):  # a seed of the one failed, the other was not trained
         select(page, depths.representatives[number])
-        expected = "none" if number == 5 else f"{depths.validation[number, 0, -1]:.5g}"
+        expected = "none" if number == 5 else f"{depths.validation[number, 0, -1]:.5g} nat"
         assert facts(page)["validation"] == expected
     assert "optimum" not in page.inner_text("#neighbors-note")
     assert page.locator("#cell svg").count() == 0

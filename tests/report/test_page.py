@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import SMALL
+from samples import SMALL
 
 import jaxnas as jn
 from jaxnas.analysis.results import Settings, result_of

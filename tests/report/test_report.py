@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from conftest import MIXED
+from samples import MIXED
 from scipy.stats import rankdata
 
 import jaxnas as jn
@@ -40,7 +40,7 @@ class Checker(HTMLParser):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Returns the folder of a comparison on a table of one's own."""
+    """Returns the folder of a comparison on a table of random scores."""
     random = np.random.RandomState(0)
     scores = random.uniform(0.2, 0.9, (2, MIXED.num_architectures, 3, 2))
     root = tmp_path_factory.mktemp("report")

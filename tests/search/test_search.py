@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL, TINY, make_task
+from samples import MIXED, SMALL, TINY, make_task
 from scipy import stats
 
 import jaxnas as jn

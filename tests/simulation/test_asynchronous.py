@@ -5,15 +5,15 @@ import heapq
 import jax
 import numpy as np
 import pytest
-from test_halving import FIDELITIES, SPACE, make_bench
+from samples import FIDELITIES, GRID, tied_bench
 
 import jaxnas as jn
 
-HALVING = jn.asynchronous_halving(SPACE, fidelities=FIDELITIES)
+HALVING = jn.asynchronous_halving(GRID, fidelities=FIDELITIES)
 STRATEGIES = {
     "asynchronous_halving": HALVING,
-    "random_search": jn.random_search(SPACE),
-    "reward_weighted_sampling": jn.reward_weighted_sampling(SPACE),
+    "random_search": jn.random_search(GRID),
+    "reward_weighted_sampling": jn.reward_weighted_sampling(GRID),
 }
 
 
@@ -28,8 +28,8 @@ def assert_equal(one, other) -> None:
 
 def test_one_worker_is_the_run(strategy):
     options = {"num_trials": 40, "num_runs": 3, "seed": 2}
-    found = jn.run_asynchronous(strategy, make_bench(num_seeds=2), num_workers=1, **options)
-    trials = jn.run(strategy, make_bench(num_seeds=2), **options)
+    found = jn.run_asynchronous(strategy, tied_bench(num_seeds=2), num_workers=1, **options)
+    trials = jn.run(strategy, tied_bench(num_seeds=2), **options)
     assert_equal(found.trials, trials)
     np.testing.assert_array_equal(found.number, np.tile(np.arange(40), (3, 1)))
     np.testing.assert_array_equal(found.finish, np.cumsum(trials.observation.cost, axis=1))
@@ -64,9 +64,9 @@ def slow_run(strategy: jn.Strategy, bench, num_workers: int, num_trials: int, ke
 
 @pytest.mark.parametrize("num_workers", [3, 50])
 def test_several_workers_are_a_heap_of_events(strategy, num_workers):
-    found = jn.run_asynchronous(strategy, make_bench(0.2), num_workers=num_workers, num_trials=24, num_runs=2, seed=5)
+    found = jn.run_asynchronous(strategy, tied_bench(0.2), num_workers=num_workers, num_trials=24, num_runs=2, seed=5)
     finish, number, start, query, observation = zip(
-        *slow_run(strategy, make_bench(0.2), num_workers, 24, jn.run_key(5, 1)), strict=True
+        *slow_run(strategy, tied_bench(0.2), num_workers, 24, jn.run_key(5, 1)), strict=True
     )
     assert found.finish[1].tolist() == list(finish)
     assert found.number[1].tolist() == list(number)
@@ -78,8 +78,8 @@ def test_several_workers_are_a_heap_of_events(strategy, num_workers):
 
 
 def test_queries_are_asked_before_earlier_ones_are_told_and_workers_are_never_idle():
-    found = jn.run_asynchronous(HALVING, make_bench(), num_workers=4, num_trials=80, num_runs=3)
-    again = jn.run_asynchronous(HALVING, make_bench(), num_workers=4, num_trials=80, num_runs=3)
+    found = jn.run_asynchronous(HALVING, tied_bench(), num_workers=4, num_trials=80, num_runs=3)
+    again = jn.run_asynchronous(HALVING, tied_bench(), num_workers=4, num_trials=80, num_runs=3)
     assert_equal(found, again)
     assert (np.diff(found.finish, axis=1) >= 0).all()
     for run in range(3):
@@ -94,7 +94,7 @@ def test_queries_are_asked_before_earlier_ones_are_told_and_workers_are_never_id
 
 def test_more_workers_finish_earlier():
     times = [
-        jn.run_asynchronous(HALVING, make_bench(), num_workers=number, num_trials=60, num_runs=4).finish[:, -1].mean()
+        jn.run_asynchronous(HALVING, tied_bench(), num_workers=number, num_trials=60, num_runs=4).finish[:, -1].mean()
         for number in (1, 4)
     ]
     assert times[1] < times[0] / 2
@@ -102,14 +102,14 @@ def test_more_workers_finish_earlier():
 
 def test_a_strategy_that_is_not_jittable_runs_the_same():
     options = {"num_workers": 3, "num_trials": 20, "num_runs": 1}
-    plain = jn.run_asynchronous(HALVING._replace(jittable=False), make_bench(), **options)
-    assert_equal(plain, jn.run_asynchronous(HALVING, make_bench(), **options))
+    plain = jn.run_asynchronous(HALVING._replace(jittable=False), tied_bench(), **options)
+    assert_equal(plain, jn.run_asynchronous(HALVING, tied_bench(), **options))
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"strategy": jn.hyperband(SPACE, fidelities=FIDELITIES)}, "^Expected a strategy with parallel=True, such as"),
+        ({"strategy": jn.hyperband(GRID, fidelities=FIDELITIES)}, "^Expected a strategy with parallel=True, such as"),
         ({"strategy": jn.random_search}, "^Expected a Strategy, such as"),
         ({"num_workers": 0}, "^Expected num_workers of 1 or more, got 0"),
         ({"num_trials": 0}, "^Expected num_trials of 1 or more, got 0"),
@@ -120,5 +120,5 @@ def test_a_strategy_that_is_not_jittable_runs_the_same():
 def test_wrong_arguments_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         jn.run_asynchronous(
-            **{"strategy": HALVING, "bench": make_bench(), "num_workers": 2, "num_trials": 3, "num_runs": 2} | change
+            **{"strategy": HALVING, "bench": tied_bench(), "num_workers": 2, "num_trials": 3, "num_runs": 2} | change
         )

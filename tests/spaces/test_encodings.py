@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import MIXED, SMALL
 
 import jaxnas as jn
 from jaxnas.spaces import encodings

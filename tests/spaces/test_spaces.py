@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, NB201, SMALL, SMALL_MLP, SPACES, tanh
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import MIXED, NB201, SMALL, SMALL_MLP, SPACES, tanh
 from scipy import stats
 
 import jaxnas as jn

@@ -1,31 +1,16 @@
 """The Gaussian process: an exact posterior, the largest expected improvement, and no architecture asked twice."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
+from samples import SMALL, smooth_bench
 from scipy.stats import chisquare, norm
 
 import jaxnas as jn
 from jaxnas.strategies import gaussian_process
 
 HUGE = jn.SearchSpace("huge", tuple(jn.Decision(f"gene{number}", range(7)) for number in range(28)))
-
-
-@functools.cache
-def smooth_bench(space=jn.NB201, failed: float = 0.0) -> jn.TableBenchmark:
-    """Returns a table whose scores are sums over the decisions, with a little noise; a part of the trainings failed."""
-    random = np.random.RandomState(0)
-    sizes = [len(decision.values) for decision in space.decisions]
-    archs = np.indices(sizes).reshape(len(sizes), -1).T
-    parts = random.uniform(size=(len(sizes), max(sizes)))
-    means = parts[np.arange(len(sizes)), archs].mean(1)[:, None, None]
-    scores = (means + 0.01 * random.randn(len(archs), 3, 1)).astype(np.float32)
-    validation = np.where(random.uniform(size=scores.shape) < failed, np.float32(np.nan), scores)
-    return jn.TableBenchmark(jn.Table.from_arrays(space, "smooth", validation, scores, [1]), space=space)
 
 
 def told(strategy: jn.Strategy, scores, key=0):
@@ -145,31 +130,6 @@ def test_hyperparameters_have_an_effect():
     ]
     assert len({archs.tobytes() for archs in runs}) == len(changes)
     np.testing.assert_array_equal(runs[0][:, :10], runs[2][:, :10])  # the same pool
-
-
-@pytest.mark.parametrize("space", [jn.NB201, MIXED], ids=["nb201", "mixed"])
-def test_a_run_is_the_run_asked_and_told(space):
-    bench, strategy = smooth_bench(space, 0.2), jn.gaussian_process(space)
-    trials = jn.run(strategy, bench, num_trials=60, num_runs=2)
-    loop = jn.AskTell(strategy, num_trials=60, key=jn.run_key(0, 1))
-    for _ in range(60):
-        loop.tell(bench.query(loop.ask(), loop.query_key()))
-    np.testing.assert_array_equal(loop.trials().query.arch, trials.query.arch[1])
-
-
-@pytest.mark.parametrize("space", [jn.NB201, jn.NB201.enumerated()], ids=["plain", "rows"])
-def test_it_beats_random_search_and_evolution_on_a_smooth_table(space):
-    bench = smooth_bench()
-    found, drawn, evolved = (
-        jn.regret(jn.run(strategy, bench, num_trials=60, num_runs=50), bench)[:, -1].mean()
-        for strategy in (
-            jn.gaussian_process(space),
-            jn.random_search(space),
-            jn.regularized_evolution(space, population_size=10, sample_size=5),
-        )
-    )
-    assert found < 0.5 * drawn
-    assert found < evolved
 
 
 @pytest.mark.parametrize("name", ["length", "noise"])

@@ -1,6 +1,5 @@
 """Strategies over several fidelities against plain Python: which architecture is trained how long, and who goes on."""
 
-import functools
 import itertools
 import math
 
@@ -8,15 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED
+from samples import FIDELITIES, GRID, MIXED, tied_bench
 from scipy.stats import chisquare
 
 import jaxnas as jn
 from jaxnas.strategies import bohb
 from jaxnas.strategies.parts.rungs import choose_rungs
 
-SPACE = jn.SearchSpace("grid", tuple(jn.Decision(name, range(4)) for name in "abcd"))
-FIDELITIES = (1, 2, 3, 4, 9, 10)
 RUNGS = {2: [0, 1, 3, 5], 3: [0, 2, 5], 5: [1, 5]}
 """The rungs of FIDELITIES for each reduction: epochs 1, 2, 4, 10; 1, 3, 10; 2, 10."""
 NUM_RUNS, NUM_TRIALS = 4, 90
@@ -26,16 +23,6 @@ FACTORIES = {
     "asynchronous_halving": jn.asynchronous_halving,
     "bohb": jn.bohb,
 }
-
-
-@functools.cache
-def make_bench(failed: float = 0.0, num_seeds: int = 1) -> jn.TableBenchmark:
-    """Returns a table of random scores with many equal ones, which improve a little with the epochs."""
-    random = np.random.RandomState(0)
-    scores = random.uniform(size=(SPACE.num_architectures, num_seeds, len(FIDELITIES))) + 0.05 * np.arange(6)
-    scores = scores.round(1).astype(np.float32)
-    validation = np.where(random.uniform(size=scores.shape) < failed, np.float32(np.nan), scores)
-    return jn.TableBenchmark(jn.Table.from_arrays(SPACE, "ties", validation, scores, FIDELITIES), space=SPACE)
 
 
 def best_first(trials: list[int], scores: np.ndarray) -> list[int]:
@@ -82,26 +69,26 @@ def follow_brackets(brackets: list[list[int]], rungs: list[int], archs, fideliti
 @pytest.mark.parametrize(
     ("strategy", "brackets", "rungs"),
     [
-        (jn.successive_halving(SPACE, fidelities=FIDELITIES), halving_sizes(27, 3, 3), RUNGS[3]),
+        (jn.successive_halving(GRID, fidelities=FIDELITIES), halving_sizes(27, 3, 3), RUNGS[3]),
         (
-            jn.successive_halving(SPACE, fidelities=FIDELITIES, reduction=2, num_initial=9),
+            jn.successive_halving(GRID, fidelities=FIDELITIES, reduction=2, num_initial=9),
             halving_sizes(9, 4, 2),
             RUNGS[2],
         ),
         (
-            jn.successive_halving(SPACE, fidelities=FIDELITIES, reduction=5, num_initial=1),
+            jn.successive_halving(GRID, fidelities=FIDELITIES, reduction=5, num_initial=1),
             halving_sizes(1, 2, 5),
             RUNGS[5],
         ),
-        (jn.successive_halving(SPACE, fidelities=(1, 2, 3), reduction=4), [[27]], [2]),
-        (jn.hyperband(SPACE, fidelities=FIDELITIES), hyperband_sizes(3, 3), RUNGS[3]),
-        (jn.hyperband(SPACE, fidelities=FIDELITIES, reduction=2), hyperband_sizes(4, 2), RUNGS[2]),
-        (jn.bohb(SPACE, fidelities=FIDELITIES, num_candidates=4), hyperband_sizes(3, 3), RUNGS[3]),
+        (jn.successive_halving(GRID, fidelities=(1, 2, 3), reduction=4), [[27]], [2]),
+        (jn.hyperband(GRID, fidelities=FIDELITIES), hyperband_sizes(3, 3), RUNGS[3]),
+        (jn.hyperband(GRID, fidelities=FIDELITIES, reduction=2), hyperband_sizes(4, 2), RUNGS[2]),
+        (jn.bohb(GRID, fidelities=FIDELITIES, num_candidates=4), hyperband_sizes(3, 3), RUNGS[3]),
     ],
     ids=["halving", "halving-2", "halving-5", "halving-one-rung", "hyperband", "hyperband-2", "bohb"],
 )
 def test_brackets_are_those_of_the_papers_and_the_best_of_each_rung_go_on(strategy, brackets, rungs, failed):
-    trials = jn.run(strategy, make_bench(failed), num_trials=NUM_TRIALS, num_runs=NUM_RUNS)
+    trials = jn.run(strategy, tied_bench(failed), num_trials=NUM_TRIALS, num_runs=NUM_RUNS)
     for archs, fidelities, scores in zip(*trials.query, trials.observation.score, strict=True):
         promotions = follow_brackets(brackets, rungs, archs, fidelities, scores)
         assert promotions > 10 or len(rungs) == 1
@@ -162,9 +149,9 @@ def follow_asynchronous(rungs: list[int], reduction: int, archs, fidelities, sco
 @pytest.mark.parametrize("failed", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize(("num_workers", "reduction"), [(1, 3), (1, 2), (5, 3)])
 def test_asynchronous_halving_promotes_whatever_is_among_the_best_of_its_rung(num_workers, reduction, failed):
-    strategy = jn.asynchronous_halving(SPACE, fidelities=FIDELITIES, reduction=reduction)
+    strategy = jn.asynchronous_halving(GRID, fidelities=FIDELITIES, reduction=reduction)
     found = jn.run_asynchronous(
-        strategy, make_bench(failed), num_workers=num_workers, num_trials=NUM_TRIALS, num_runs=NUM_RUNS
+        strategy, tied_bench(failed), num_workers=num_workers, num_trials=NUM_TRIALS, num_runs=NUM_RUNS
     )
     back = np.argsort(found.number, axis=1)
     for run in range(NUM_RUNS):
@@ -212,8 +199,8 @@ def test_the_density_is_that_of_numpy_sums_to_one_and_is_what_candidates_are_dra
 @pytest.mark.parametrize(("number", "good_share"), [(7, 0.15), (12, 0.15), (60, 0.15), (60, 0.5), (60, 1.0)])
 def test_bohb_asks_for_the_candidate_with_the_largest_ratio_of_densities(number, good_share):
     """One rung: every earlier trial is an observation of the model."""
-    strategy = jn.bohb(SPACE, fidelities=(1,), random_share=0.0, good_share=good_share, num_candidates=16)
-    archs, scores = history(number, SPACE)
+    strategy = jn.bohb(GRID, fidelities=(1,), random_share=0.0, good_share=good_share, num_candidates=16)
+    archs, scores = history(number, GRID)
     state = strategy.init(jax.random.key(0), 70)
     state = state._replace(archs=state.archs.at[:number].set(archs), scores=state.scores.at[:number].set(scores))
     state = state._replace(scores=jnp.where(jnp.isnan(state.scores), -jnp.inf, state.scores))
@@ -225,7 +212,7 @@ def test_bohb_asks_for_the_candidate_with_the_largest_ratio_of_densities(number,
     bad = archs[order[number - max(fewest, number - num_good) :]]
     for key, arch in zip(keys, asked, strict=True):
         candidates = np.asarray(
-            bohb.draw_candidates(jax.random.fold_in(key, 0), jnp.asarray(archs[order]), len(good), 16, SPACE)
+            bohb.draw_candidates(jax.random.fold_in(key, 0), jnp.asarray(archs[order]), len(good), 16, GRID)
         )
         ratios = kernel_density(good, candidates, sizes) / kernel_density(bad, candidates, sizes)
         own = ratios[(candidates == arch).all(1)]
@@ -276,7 +263,7 @@ def test_bohb_without_a_model_or_a_success_is_uniform():
 def test_every_hyperparameter_has_an_effect(name, change):
     arguments = {"fidelities": FIDELITIES}
     one, other = (
-        jn.run(FACTORIES[name](SPACE, **(arguments | more)), make_bench(), num_trials=60, num_runs=2)
+        jn.run(FACTORIES[name](GRID, **(arguments | more)), tied_bench(), num_trials=60, num_runs=2)
         for more in ({}, change)
     )
     assert not (
@@ -287,12 +274,12 @@ def test_every_hyperparameter_has_an_effect(name, change):
 
 @pytest.mark.parametrize("name", FACTORIES)
 def test_promoted_trainings_pay_for_the_further_epochs_only_and_are_the_incumbents(name):
-    strategy = FACTORIES[name](SPACE, fidelities=FIDELITIES)
-    trials = jn.run(strategy, make_bench(0.2), num_trials=NUM_TRIALS, num_runs=NUM_RUNS)
+    strategy = FACTORIES[name](GRID, fidelities=FIDELITIES)
+    trials = jn.run(strategy, tied_bench(0.2), num_trials=NUM_TRIALS, num_runs=NUM_RUNS)
     np.testing.assert_array_equal(
         trials.observation.score,
-        make_bench(0.2).table.scores("validation")[
-            make_bench().rows(trials.query.arch), trials.observation.seed, trials.query.fidelity
+        tied_bench(0.2).table.scores("validation")[
+            tied_bench().rows(trials.query.arch), trials.observation.seed, trials.query.fidelity
         ],
     )
     for run in range(NUM_RUNS):
@@ -311,10 +298,10 @@ def test_promoted_trainings_pay_for_the_further_epochs_only_and_are_the_incumben
 @pytest.mark.parametrize("fidelities", [(), (3, 1), (0, 1), (1, 1), (1, float("inf")), (1, float("nan")), 3, "12"])
 def test_wrong_fidelities_are_refused(name, fidelities):
     with pytest.raises(ValueError, match=r"^Expected fidelities of ascending positive numbers, such as .*, got "):
-        FACTORIES[name](SPACE, fidelities=fidelities)
+        FACTORIES[name](GRID, fidelities=fidelities)
 
 
 def test_fidelities_that_the_benchmark_lacks_are_refused():
-    strategy = jn.hyperband(SPACE, fidelities=tuple(range(1, 28)))
+    strategy = jn.hyperband(GRID, fidelities=tuple(range(1, 28)))
     with pytest.raises(ValueError, match=r"^Expected one of 6 fidelities, got another from hyperband"):
-        jn.run(strategy, make_bench(), num_trials=40, num_runs=2)
+        jn.run(strategy, tied_bench(), num_trials=40, num_runs=2)

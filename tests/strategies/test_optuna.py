@@ -6,7 +6,7 @@ import functools
 import numpy as np
 import optuna
 import pytest
-from conftest import MIXED, SMALL
+from samples import MIXED, SMALL
 
 import jaxnas as jn
 from jaxnas import catalog

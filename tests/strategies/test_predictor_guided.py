@@ -1,16 +1,13 @@
 """Predictor-guided search: any regressor chooses among candidates, in a Python loop."""
 
-import functools
 import typing
 
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
-from test_gaussian_process import smooth_bench
+from samples import MIXED, SMALL, smooth_bench
 
 import jaxnas as jn
 from jaxnas.spaces import encodings
-from jaxnas.spaces.cells import encodings as cell_encodings
 
 
 class Oracle:
@@ -67,32 +64,6 @@ def test_a_given_random_state_is_kept_and_one_of_none_is_set():
     assert _seeded(RandomForestRegressor(), 7).random_state == 7
     assert _seeded(linear(), 7).get_params()["fit_intercept"]
     assert isinstance(_seeded(Oracle(), 7), Oracle)
-
-
-@pytest.mark.parametrize("encoding", [None, cell_encodings.path(jn.NB201)], ids=["one_hot", "path"])
-def test_it_beats_random_search_on_a_smooth_table(encoding):
-    bench = smooth_bench()
-    strategy = jn.predictor_guided(jn.NB201, regressor_factory=linear, encoding=encoding)
-    found, drawn = (
-        jn.regret(jn.run(strategy, bench, num_trials=60, num_runs=num_runs), bench)[:, -1].mean()
-        for strategy, num_runs in ((strategy, 8), (jn.random_search(jn.NB201), 200))
-    )
-    assert found < 0.7 * drawn
-
-
-def test_the_default_forest_beats_random_search_on_a_smooth_table():
-    from sklearn.ensemble import RandomForestRegressor
-
-    bench = smooth_bench()
-    forest = functools.partial(RandomForestRegressor, n_estimators=20)
-    found, drawn = (
-        jn.regret(jn.run(strategy, bench, num_trials=60, num_runs=num_runs), bench)[:, -1].mean()
-        for strategy, num_runs in (
-            (jn.predictor_guided(jn.NB201, regressor_factory=forest), 8),
-            (jn.random_search(jn.NB201), 200),
-        )
-    )
-    assert found < 0.8 * drawn
 
 
 def test_fewer_candidates_than_a_batch_are_refused():

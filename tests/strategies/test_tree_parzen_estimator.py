@@ -7,14 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
+from samples import MIXED, SMALL, all_archs, asked, smooth_bench
 from scipy.stats import chisquare
 
 import jaxnas as jn
 from jaxnas.strategies import tree_parzen_estimator
 
 SIZES = np.array([2, 3, 2])
-MIXED_ARCHS = np.indices(SIZES).reshape(3, -1).T
+MIXED_ARCHS = all_archs(MIXED)
 PRIOR_WEIGHTS = [1.0, 0.3]
 
 
@@ -35,12 +35,6 @@ def told(strategy: jn.Strategy, archs, scores, num_trials: int):
 
     trials = (jnp.arange(len(scores)), jnp.asarray(archs, jnp.int32), jnp.asarray(scores, jnp.float32))
     return jax.lax.scan(step, strategy.init(jax.random.key(0), num_trials), trials)[0]
-
-
-def asked(strategy: jn.Strategy, state, t: int, number: int) -> np.ndarray:
-    """Returns what the strategy asks in a state, for many keys: int32[number, D]."""
-    keys = jax.random.split(jax.random.key(1), number)
-    return np.asarray(jax.jit(jax.vmap(lambda key: strategy.ask(state, t, key).arch))(keys))
 
 
 def expected_weights(number: int) -> np.ndarray:
@@ -152,15 +146,6 @@ def test_failed_trials_count_as_none():
     assert with_failed.count == succeeded.sum()
 
 
-@functools.cache
-def smooth_bench() -> jn.TableBenchmark:
-    """Returns a table of NB201 whose scores are sums over the decisions."""
-    parts = np.random.RandomState(0).uniform(size=(6, 5))
-    archs = np.indices((5,) * 6).reshape(6, -1).T
-    scores = parts[np.arange(6), archs].mean(1).astype(np.float32)[:, None, None]
-    return jn.TableBenchmark(jn.Table.from_arrays(jn.NB201, "smooth", scores, scores, [1]))
-
-
 def best_of(strategy: jn.Strategy, bench, num_trials: int, num_runs: int) -> np.ndarray:
     """Returns the best score of each run after each trial, float[runs, T]."""
     score = jn.run(strategy, bench, num_trials=num_trials, num_runs=num_runs).observation.score
@@ -178,14 +163,6 @@ def test_every_hyperparameter_has_an_effect(hyperparameter):
     ]
     np.testing.assert_array_equal(archs[0][:, :10], archs[1][:, :10])
     assert (archs[0][:, 15:] != archs[1][:, 15:]).any(2).mean() > 0.5
-
-
-def test_it_beats_random_search_on_a_smooth_table():
-    bench = smooth_bench()
-    found, drawn = (
-        best_of(factory(bench.space), bench, 100, 60)[:, -1] for factory in (jn.tree_parzen_estimator, jn.random_search)
-    )
-    assert found.mean() > drawn.mean() + 5 * np.hypot(found.std(), drawn.std()) / np.sqrt(60)
 
 
 def test_rows_are_one_decision_of_many_values():

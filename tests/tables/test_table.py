@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
+from samples import MIXED, SMALL
 
 from jaxnas.tables import table
 from jaxnas.tables.table import Table

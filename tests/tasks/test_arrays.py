@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import SMALL, TINY
+from samples import SMALL, TINY
 
 import jaxnas as jn
 from jaxnas.tasks.arrays import task_from_arrays, task_from_npz

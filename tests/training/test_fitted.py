@@ -7,7 +7,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from conftest import SMALL, TINY, make_task
+from samples import SMALL, TINY, make_task
 from sklearn.datasets import load_digits
 
 import jaxnas as jn

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import SMALL, TINY
 from flax import nnx
+from samples import SMALL, TINY
 
 from jaxnas.spaces.cells import plans
 from jaxnas.spaces.cells.family import FAMILY

@@ -38,7 +38,8 @@ def write_explorer(table: Table, space: Space, path: str | os.PathLike, command:
     layout, data = packed(arrays)
     metric = table.metric
     facts = {**facts_of(table, space), "arrays": layout}
-    cited = {"benchmark": table.id, "space": space.name, "strategies": (), "versions": {"jaxnas": __version__}}
+    cited: dict[str, Any] = {"benchmark": table.id, "space": space.name, "strategies": ()}
+    cited |= {"versions": {"jaxnas": __version__}}
     cited |= {"content_hash": table.manifest.get("content_hash")}
     html = render(
         "explorer/explorer.html",

@@ -24,7 +24,7 @@ _REGRET = {
     ),
     "regret_by_cost": Shown(
         "Regret over cost",
-        "Mean test regret over the cost of training paid for; repeated evaluations are free.",
+        "Mean test regret over what a run has paid; repeated evaluations are free.",
         curves.regret_by_cost,
     ),
 }

@@ -23,7 +23,7 @@ def score_distribution(result: dict[str, Any]) -> "Figure":
     """Returns the figure of the shares of architectures by their score, on validation and on test."""
     metric = units.metric_of(result)
     figure, axes = new_figure(_score(result), "architectures (%)", ("linear", "log"))
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         "validation": {"color": COLORS[0], "alpha": 0.35, "fill": True},
         "test": {"color": COLORS[1], "linewidth": 0.8},
     }
@@ -55,7 +55,7 @@ def walk_autocorrelation(result: dict[str, Any]) -> "Figure":
     found = result["landscape"]["autocorrelation"]
     figure, axes = new_figure("moves of a random walk", "autocorrelation of the score", _LINEAR)
     axes.plot(found["lags"], np.asarray(found["values"], float), color=COLORS[0], marker="o")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     if found["correlation_length"] is not None:
         _note(axes, f"correlation length {found['correlation_length']:.2f}")
     return figure
@@ -67,7 +67,7 @@ def fidelity_correlation(result: dict[str, Any]) -> "Figure":
     found = result["landscape"]["fidelities"]
     figure, axes = new_figure("epochs", "Spearman correlation\nwith the last epoch", _LINEAR)
     axes.plot(found["values"], np.asarray(found["spearman_with_last"], float), color=COLORS[0], marker="o")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     return figure
 
 
@@ -98,7 +98,7 @@ def _draw_values(axes: "Axes", decisions: list[dict[str, Any]], metric: Metric) 
     reach = np.nanmax(np.abs(means)) or 1
     texts = {}
     for row, column in zip(*np.nonzero(np.isfinite(means)), strict=True):
-        text = _signed(means[row, column], metric)
+        text = _signed(float(means[row, column]), metric)
         texts[row, column] = text if shared else f"{names[row][column]}\n{text}"
     _draw_cells(axes, means, texts, cmap="PuOr_r", vmin=-reach, vmax=reach)
     _name_ticks(axes, names[0] if shared else [], [each["name"] for each in decisions])
@@ -141,7 +141,7 @@ def _name_ticks(axes: "Axes", below: list[str], left: list[str]) -> None:
 
 def _signed(value: float, metric: Metric) -> str:
     """Returns a value that is shown in the metric's unit, with its sign and no minus before a zero."""
-    return f"{value.round(1) + 0.0:+.1f}" if units.unit(metric) == "%" else f"{value + 0.0:+.3g}"
+    return f"{round(value, 1) + 0.0:+.1f}" if units.unit(metric) == "%" else f"{value + 0.0:+.3g}"
 
 
 def _ascending(edges: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

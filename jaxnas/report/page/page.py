@@ -95,8 +95,8 @@ def _matrix(result: dict[str, Any]) -> list[dict[str, Any]]:
             ((pair["second"], pair["first"]), 1 - pair["effect_size"]),
         ):
             cells[names] = {"value": value, "separated": separated}
-    names = [name for name, _ in words.ranked(result)]
-    return [{"name": row, "cells": [cells.get((row, column)) for column in names]} for row in names]
+    order = [name for name, _ in words.ranked(result)]
+    return [{"name": row, "cells": [cells.get((row, column)) for column in order]} for row in order]
 
 
 def _effects(landscape: dict[str, Any]) -> dict[str, Any] | None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import NB201
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from samples import NB201
 
 from jaxnas.spaces.cells import drawing, graph
 from jaxnas.spaces.cells.graph import Edge, Graph

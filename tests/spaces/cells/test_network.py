@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import NB201, SMALL, make_task
 from flax import nnx
+from samples import NB201, SMALL, make_task
 
 from jaxnas.spaces.cells import family
 from jaxnas.spaces.cells.network import Network, Skeleton, specialize

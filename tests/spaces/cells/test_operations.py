@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import SMALL
 from jax import lax
 from jax.test_util import check_grads
+from samples import SMALL
 
 from jaxnas.spaces.cells import edges
 from jaxnas.spaces.cells.operations import OPERATIONS, layers

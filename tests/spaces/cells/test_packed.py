@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import SMALL, TINY
 from flax import nnx
+from samples import SMALL, TINY
 
 from jaxnas.catalog import task as find_task
 from jaxnas.spaces.cells import packed, plans

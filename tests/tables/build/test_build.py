@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL, TINY
+from samples import SMALL, TINY
 
 from jaxnas.catalog import task as find_task
 from jaxnas.tables.build.driver import build
@@ -107,7 +107,7 @@ def test_parts_trained_apart_make_the_same_table(built, tmp_path):
 
 def test_killed_at_any_time_it_goes_on_to_the_same_table(built, tmp_path):
     code = (
-        "import sys\nfrom jaxnas.tables.build.driver import build\nfrom conftest import TINY\n"
+        "import sys\nfrom jaxnas.tables.build.driver import build\nfrom samples import TINY\n"
         f"build({SPACE!r}, {TASK!r}, {str(tmp_path)!r}, config=TINY, num_seeds=2, num_processes=2)\n"
     )
     driver = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)

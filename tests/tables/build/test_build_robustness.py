@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY
+from samples import TINY
 
 from jaxnas import catalog
 from jaxnas.cli.main import main
@@ -36,7 +36,7 @@ COMMAND = f"""
 import os
 import resource
 import sys
-from conftest import TINY
+from samples import TINY
 from jaxnas.cli import main
 from jaxnas.spaces.cells import family as cells
 from jaxnas.training import family

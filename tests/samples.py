@@ -1,0 +1,207 @@
+"""What tests share: small spaces, a small task, tables of known scores, and strategies told what a test chooses."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxnas as jn
+from jaxnas import catalog
+from jaxnas.spaces.base import Decision, SearchSpace
+from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.cells.space import NB201, CellSpace
+from jaxnas.spaces.perceptrons.space import MLPSpace
+from jaxnas.strategies.base import Strategy, asks_for
+from jaxnas.tasks.base import Split, Task, normalized
+from jaxnas.training.config import TrainConfig
+
+# Spaces
+
+
+def tanh(x, parameters, statistics, train):
+    """A user's operation: one pure function."""
+    return np.tanh(1.0) * x / (1 + abs(x)), statistics
+
+
+SMALL = CellSpace(3, ("none", "skip_connect", "nor_conv_3x3", "avg_pool_3x3", tanh), name="small")
+"""A cell space of three edges, with a user's operation: 125 architectures, quick to compile."""
+
+MIXED = SearchSpace(
+    "mixed", (Decision("depth", range(2)), Decision("width", (8, 16, 32)), Decision("act", ("relu", "tanh")))
+)
+"""A space without networks, whose decisions have different numbers of values."""
+
+SMALL_MLP = MLPSpace(2, 32, regularizers=("none", "l2"), dropout_rates=(0, 0.25), name="small-mlp")
+"""A space of perceptrons: 288 architectures in 192 classes."""
+
+GRID = SearchSpace("grid", tuple(Decision(name, range(4)) for name in "abcd"))
+"""A space of 256 architectures, for strategies over several fidelities."""
+
+SPACES = {
+    "nb201": NB201,
+    "small": SMALL,
+    "mixed": MIXED,
+    "small-mlp": SMALL_MLP,
+    "nb201-rows": NB201.enumerated(),
+    "small-rows": SMALL.enumerated(),
+    "small-mlp-rows": SMALL_MLP.enumerated(),
+}
+
+CORNERS = np.repeat(np.arange(5, dtype=np.int32)[:, None], 6, axis=1)
+"""Architectures of NB201 that differ in every decision, so that a child shows its parents."""
+
+
+def rows_of(archs: np.ndarray, space: SearchSpace) -> np.ndarray:
+    """Returns the rows of architectures in the enumeration, without jaxnas."""
+    return np.ravel_multi_index(np.moveaxis(archs, -1, 0), [len(decision.values) for decision in space.decisions])
+
+
+def all_archs(space: SearchSpace) -> np.ndarray:
+    """Returns the architectures of a space in the order of its rows, without jaxnas: int[A, D]."""
+    sizes = [len(decision.values) for decision in space.decisions]
+    return np.indices(sizes).reshape(len(sizes), -1).T
+
+
+# Trainings
+
+TINY = TrainConfig(num_epochs=2, batch_size=16, network=Skeleton(num_channels=2, num_stages=2))
+"""A training that takes milliseconds."""
+
+
+def make_task(
+    name: str = "stripes", shape: tuple[int, int, int] = (6, 5, 1), num_images: int = 96, seed: int = 0
+) -> Task:
+    """Returns a task of noisy stripes in three directions: learnable, small, of any image shape."""
+    random = np.random.RandomState(seed)
+    height, width, channels = shape
+    labels = random.randint(0, 3, num_images)
+    rows, columns = np.mgrid[:height, :width]
+    patterns = np.stack([rows % 2, columns % 2, (rows + columns) % 2]).astype(np.float32)
+    images = np.repeat(patterns[labels][..., None], channels, axis=-1) + 0.3 * random.randn(num_images, *shape)
+    parts = np.split(np.arange(num_images), [num_images // 2, 3 * num_images // 4])
+    splits = {
+        split: Split(images[part][None].astype(np.float32), labels[part])
+        for split, part in zip(("train", "validation", "test"), parts, strict=True)
+    }
+    return normalized(name, splits, 3, f"# {name}: noisy stripes made by the tests", "CC0-1.0")
+
+
+# Strategies
+
+
+def total(arch: jax.Array) -> jax.Array:
+    """Returns a size for strategies with two objectives."""
+    return arch.sum().astype(jnp.float32)
+
+
+OFFERED = {"size": total, "fidelities": (1, 3)}
+"""What a benchmark offers to factories whose arguments ask for it."""
+
+
+def make_strategy(
+    name: str,
+    space: SearchSpace,
+    *,
+    fidelities: tuple[float, ...] = OFFERED["fidelities"],
+    size: Callable = OFFERED["size"],
+    **hyperparameters: object,
+) -> Strategy:
+    """Returns the strategy of a name in the catalog, given the fidelities and the size that its factory asks for."""
+    factory = catalog.strategy(name)
+    offered = {"fidelities": fidelities, "size": size}
+    asked = {argument: value for argument, value in offered.items() if asks_for(factory, argument)}
+    return factory(space, **asked, **hyperparameters)
+
+
+def told(strategy: Strategy, archs, scores, num_trials: int = 100):
+    """Returns the state after it was told the scores of architectures, with `advance` before each."""
+    state = strategy.init(jax.random.key(0), num_trials)
+    for t, (arch, score) in enumerate(zip(archs, scores, strict=True)):
+        state = strategy.advance(state, t, jax.random.key(t))
+        query = jn.Query(jnp.asarray(arch, jnp.int32))
+        state = strategy.tell(state, t, query, jn.Observation(jnp.float32(score), 1, 0))
+    return state
+
+
+def asked(strategy: Strategy, state, t: int, number: int) -> np.ndarray:
+    """Returns what the strategy asks in a state, for many keys: int32[number, D]."""
+    keys = jax.random.split(jax.random.key(1), number)
+    return np.asarray(jax.jit(jax.vmap(lambda key: strategy.ask(state, t, key).arch))(keys))
+
+
+def assert_equal_trials(one: jn.Trials, other: jn.Trials) -> None:
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+# Tables
+
+
+def make_bench(space: SearchSpace, validation, test, fidelities=(1,), *, noise: str = "seed") -> jn.TableBenchmark:
+    """Returns the benchmark of a table of scores [A, S, F] on a space, or behind its rows."""
+    plain = getattr(space, "space", space)
+    table = jn.Table.from_arrays(plain, "sample", validation, test, fidelities)
+    return jn.TableBenchmark(table, noise=noise, space=plain)
+
+
+def with_failures(scores: np.ndarray, share: float, random: np.random.RandomState) -> np.ndarray:
+    """Returns scores [A, S, F] of which a share is NaN."""
+    return np.where(random.uniform(size=scores.shape) < share, np.float32(np.nan), scores)
+
+
+@functools.cache
+def random_bench(name: str, noise: str = "seed", failed: float = 0.0) -> jn.TableBenchmark:
+    """Returns a table of random scores on the space of a name, three seeds and two fidelities of 1 and 3 epochs.
+
+    A share of the trainings failed, each at all of its epochs.
+    """
+    random = np.random.RandomState(0)
+    space = SPACES[name]
+    validation, test = random.uniform(size=(2, space.num_architectures, 3, 2)).astype(np.float32)
+    validation[random.uniform(size=validation.shape[:2]) < failed] = np.nan
+    return make_bench(space, validation, test, (1, 3), noise=noise)
+
+
+@functools.cache
+def smooth_bench(
+    space: SearchSpace = NB201, failed: float = 0.0, fidelities: tuple[int, ...] = (1,)
+) -> jn.TableBenchmark:
+    """Returns a table whose scores are sums over the decisions, with a little noise; a share of the trainings failed.
+
+    Scores are the same at all fidelities.
+    """
+    random = np.random.RandomState(0)
+    archs = all_archs(space)
+    parts = random.uniform(size=(archs.shape[1], archs.max() + 1))
+    means = parts[np.arange(archs.shape[1]), archs].mean(1)[:, None, None]
+    scores = (means + 0.01 * random.randn(len(archs), 3, 1)).astype(np.float32)
+    validation = with_failures(scores, failed, random)
+    return make_bench(space, *(np.repeat(each, len(fidelities), axis=-1) for each in (validation, scores)), fidelities)
+
+
+FIDELITIES = (1, 2, 3, 4, 9, 10)
+
+
+@functools.cache
+def tied_bench(failed: float = 0.0, num_seeds: int = 1) -> jn.TableBenchmark:
+    """Returns a table on GRID of random scores with many ties, which improve a little with the epochs, FIDELITIES."""
+    random = np.random.RandomState(0)
+    scores = random.uniform(size=(GRID.num_architectures, num_seeds, len(FIDELITIES))) + 0.05 * np.arange(6)
+    scores = scores.round(1).astype(np.float32)
+    return make_bench(GRID, with_failures(scores, failed, random), scores, FIDELITIES)
+
+
+# Samples of regrets
+
+NUM_SIMULATIONS = 2000
+
+
+def skewed(random: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:
+    """Returns regrets without ties."""
+    return scale * random.gamma(1.5, size=shape)
+
+
+def tied(random: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:
+    """Returns regrets that take few values, the optimum more often than not."""
+    return np.maximum(np.ceil(4 * scale * (random.gamma(1.5, size=shape) - 1.5)), 0) / 4
