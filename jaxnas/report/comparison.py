@@ -210,7 +210,7 @@ def _made(entry: Strategy | Callable[..., Strategy], bench: Benchmark, objective
 
 def _penalised(bench: Benchmark, objective: Objective) -> Benchmark:
     """Returns the benchmark with its scores less the weighted size, where the objective has a weight."""
-    if objective.weight is None:
+    if objective.weight is None or objective.size is None:
         return bench
     return penalised(bench, objective.weight, objective.size)
 

@@ -26,9 +26,7 @@ def split_run_key(key: jax.Array) -> tuple[jax.Array, RunKeys]:
     return init_key, RunKeys(*keys)
 
 
-def ask_next(
-    strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: RunKeys
-) -> tuple[Any, Query]:
+def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: RunKeys) -> tuple[Any, Query]:
     """Returns the state after `advance`, and the query with its fidelity resolved."""
     state = strategy.advance(state, t, jax.random.fold_in(keys.advance, t))
     query = strategy.ask(state, t, jax.random.fold_in(keys.ask, t))
@@ -52,7 +50,9 @@ def check_arguments(strategy: Strategy, **counts: int) -> None:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _ask_compiled(strategy: Strategy, num_fidelities: int, state: Any, t: jax.Array, keys: RunKeys) -> tuple[Any, Query]:
+def _ask_compiled(
+    strategy: Strategy, num_fidelities: int, state: Any, t: jax.Array, keys: RunKeys
+) -> tuple[Any, Query]:
     return ask_next(strategy, num_fidelities, state, t, keys)
 
 

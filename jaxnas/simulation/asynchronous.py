@@ -171,7 +171,7 @@ def _paid_before(clock: _Clock, training: jax.Array, seed: jax.Array) -> jax.Arr
 def _in_order_of_completion(clock: _Clock) -> AsynchronousTrials:
     order = np.argsort(clock.finish, axis=1, kind="stable")  # of equal times the first asked for
 
-    def ordered(values: np.ndarray) -> np.ndarray:
+    def ordered(values: Any) -> np.ndarray:
         return np.take_along_axis(values, order.reshape(*order.shape, *[1] * (values.ndim - 2)), axis=1)
 
     return AsynchronousTrials(jax.tree.map(ordered, clock.trials), order, ordered(clock.start), ordered(clock.finish))
