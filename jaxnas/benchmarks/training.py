@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +42,7 @@ class TrainingBenchmark:
 
     def __init__(self, trainer: Trainer, *, num_seeds: int = 1):
         self.trainer, self.num_seeds = trainer, checked_size("num_seeds", num_seeds)
-        self.space: Space = cast(Space, trainer.space)
+        self.space: Space = trainer.space
         self.metric = trainer.task.metric
         self.id = f"{trainer.space.name}-{trainer.task.name}"
         self.fidelities = tuple(range(1, trainer.config.num_epochs + 1))
