@@ -22,11 +22,6 @@ SPACES = {
     "mlp": "jaxnas.spaces.perceptrons.space:MLP",
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
 }
-SPACE_TYPES = {
-    "CellSpace": "jaxnas.spaces.cells.space:CellSpace",
-    "MLPSpace": "jaxnas.spaces.perceptrons.space:MLPSpace",
-}
-"""The classes of spaces that a saved model may name."""
 TASKS = {
     "digits": "jaxnas.tasks.digits:digits",
     "shifted-digits": "jaxnas.tasks.digits:shifted_digits",
@@ -97,6 +92,11 @@ def strategy(name: str) -> "Callable[..., Strategy]":
             f"Expected {name} to be a function of a space that returns a Strategy, got {type(found).__name__}."
         )
     return found
+
+
+def space_types() -> dict[str, type]:
+    """Returns the classes of the spaces in the catalog by their names: what a saved model may say it is made by."""
+    return {type(found).__name__: type(found) for found in (find(name, SPACES) for name in SPACES)}
 
 
 def find(name: str, known: dict[str, str]) -> Any:

@@ -16,9 +16,9 @@ def pairwise(regrets: dict[str, np.ndarray], *, paired: bool = False) -> list[di
     and where runs are paired.
 
     Args:
-        paired: whether run i of each strategy belongs together, so that Wilcoxon's test takes the place of Mann and
-            Whitney's. The runs of `compare` do not, though runs of one number have one key: strategies that begin alike
-            are alike in part, and what is said here of their difference is then on the safe side.
+        paired: whether run i of one strategy is paired with run i of the other (Wilcoxon's test instead of Mann and
+            Whitney's). Runs from `compare` are unpaired; they share random keys, so the first trials of similar
+            strategies correlate, which makes the unpaired test conservative.
     """
     pairs = [
         _pair(first, second, regrets[first], regrets[second], paired)

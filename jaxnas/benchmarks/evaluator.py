@@ -85,7 +85,7 @@ class EvaluatorBenchmark:
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Raises ValueError: sizes are not known."""
-        raise ValueError(f"Expected a task for a strategy that asks for {name}, got an evaluator.")
+        raise ValueError(f"Expected a task for a strategy that needs {name}, got an evaluator.")
 
     def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
         """Raises ValueError: sizes are not known."""

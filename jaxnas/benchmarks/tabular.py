@@ -136,8 +136,8 @@ class TableBenchmark:
     def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns the list prices of architectures [..., D] at fidelities, float32[...]."""
         prices = np.asarray(self.prices)
-        classes = classes_of(self, archs) if len(prices) > 1 else 0
-        return np.broadcast_arrays(prices[classes, np.asarray(fidelity)], np.asarray(archs)[..., 0])[0]
+        numbers = classes_of(self, archs) if len(prices) > 1 else np.zeros(np.shape(archs)[:-1], int)
+        return prices[numbers, np.asarray(fidelity)]
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch int32[D] -> float32` of an architecture's size, for strategies.

@@ -87,7 +87,7 @@ class TrainingBenchmark:
 
     def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns the epochs that a training of architectures [..., D] is paid for, float32[...]."""
-        return np.broadcast_arrays(self.prices[0, np.asarray(fidelity)], np.asarray(archs)[..., 0])[0]
+        return self.prices[np.zeros(np.shape(archs)[:-1], int), np.asarray(fidelity)]
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch int32[D] -> float32` of an architecture's size, `"parameters"` or `"flops"`.

@@ -60,17 +60,17 @@ def run_asynchronous(
     seed: int = 0,
     prng: str = "hash",
 ) -> AsynchronousTrials:
-    """Returns the trials of independent runs in which workers evaluate queries side by side, in order of completion.
+    """Returns the trials of independent runs in which several workers evaluate queries, in order of completion.
 
-    A worker that becomes free tells its result and at once asks for the next query, without those that still run. A
-    query lasts as long as it costs: its list price less what finished trials of its run have paid for the
+    A worker that becomes free tells its result and at once asks for the next query, without waiting for those that
+    still run. A query lasts as long as it costs: its list price less what finished trials of its run have paid for the
     same architecture and seed. Of trials that finish together, that asked for first is told first. Its trials are
     those of `run` where there is one worker. A run's queries and results depend on `seed`, `prng` and its number
     alone. No time passes: answers come from the benchmark at once.
 
     Args:
         strategy: one with `parallel=True`.
-        num_workers: queries that run side by side.
+        num_workers: how many queries run at the same time.
         num_trials, num_runs, seed, prng: as of `run`.
 
     Raises:

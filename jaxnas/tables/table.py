@@ -305,12 +305,15 @@ class Table:
             raise ValueError(problems[0])
         manifest = format.read_manifest(folder)
         contents = format.read_contents(folder, manifest)
-        if format.content_hash(manifest["schema_version"], contents) != manifest.get("content_hash"):
-            raise ValueError(f"Expected the arrays of {folder} to have the content_hash of its manifest, got others.")
         try:
-            return _of(manifest, contents)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise ValueError(f"Expected {folder} to hold a table, got: {format.line(error)}.") from None
+            table = Table(manifest, contents.keys, contents.class_of, contents.columns, contents.representatives)
+            for name in table.protocols:
+                table.prices(table.protocol(name))
+            if content_hash(table) != manifest["content_hash"]:
+                raise ValueError("arrays of another content_hash")
+        except format.UNREADABLE as error:
+            raise ValueError(f"Expected {folder} to hold what its manifest says, got: {format.line(error)}.") from None
+        return table
 
     @staticmethod
     def from_arrays(
@@ -446,7 +449,3 @@ def content_hash(table: Table) -> str:
     """
     contents = format.Contents(table.keys, table.class_of, table.representatives, table.columns)
     return format.content_hash(table.manifest["schema_version"], contents)
-
-
-def _of(manifest: dict, contents: format.Contents) -> Table:
-    return Table(manifest, contents.keys, contents.class_of, contents.columns, contents.representatives)

@@ -233,12 +233,17 @@ def _checked_examples(examples: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _fields(space: TrainableSpace) -> dict | None:
-    """Returns the fields that a space can be made of again, as JSON values; None where that does not give it back."""
+    """Returns the fields that a space can be made of again, as JSON values; None where that does not give it back.
+
+    Fields with their default values are left out.
+    """
     if not dataclasses.is_dataclass(space):
         return None
-    fields = {field.name: getattr(space, field.name) for field in dataclasses.fields(space) if field.init}
-    for name, value in fields.items():
-        fields[name] = [getattr(each, "name", each) for each in value] if isinstance(value, tuple) else value
+    fields = {}
+    for field in dataclasses.fields(space):
+        value = getattr(space, field.name)
+        if field.init and value != field.default:
+            fields[field.name] = [getattr(each, "name", each) for each in value] if isinstance(value, tuple) else value
     try:
         fields = {"type": type(space).__name__, **json.loads(json.dumps(fields))}
         return fields if _made_of(fields) == space else None
@@ -248,7 +253,7 @@ def _fields(space: TrainableSpace) -> dict | None:
 
 def _made_of(fields: dict) -> TrainableSpace:
     arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    return catalog.find(str(arguments.pop("type")), catalog.SPACE_TYPES)(**arguments)
+    return catalog.space_types()[str(arguments.pop("type"))](**arguments)
 
 
 def _space_of(found: dict, space: TrainableSpace | None) -> TrainableSpace:
