@@ -8,9 +8,14 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxnas.checks import unknown_name
+
+if TYPE_CHECKING:
+    from jaxnas.spaces.base import Space
+    from jaxnas.strategies.base import Strategy
+    from jaxnas.tasks.base import Task
 
 SPACES = {
     "nb201": "jaxnas.spaces.cells.space:NB201",
@@ -45,7 +50,7 @@ STRATEGIES = {
 }
 
 
-def space(name: str) -> Any:
+def space(name: str) -> "Space":
     """Returns the search space of a name, or of `file.py:NAME`, a space itself.
 
     Raises ValueError on an unknown name.
@@ -53,7 +58,7 @@ def space(name: str) -> Any:
     return checked_space(_find("a space", name, SPACES), name)
 
 
-def checked_space(found: Any, name: str = "space") -> Any:
+def checked_space(found: Any, name: str = "space") -> "Space":
     """Returns what was found under a name. Raises ValueError where it is no search space."""
     missing = [method for method in ("decisions", "sample", "mutate", "index", "arch_at") if not hasattr(found, method)]
     if missing:
@@ -61,7 +66,7 @@ def checked_space(found: Any, name: str = "space") -> Any:
     return found
 
 
-def task(name: str) -> Any:
+def task(name: str) -> "Task":
     """Returns the `Task` of a name, of `file.py:NAME` (a Task or a function that returns one), or of `file.npz`.
 
     An `.npz` file holds arrays `X`, `y` and optionally `split` (see `jaxnas.tasks.arrays`). Raises ValueError on an
@@ -76,7 +81,7 @@ def task(name: str) -> Any:
     return found
 
 
-def strategy(name: str) -> Callable[..., Any]:
+def strategy(name: str) -> "Callable[..., Strategy]":
     """Returns the factory `(space, ...) -> Strategy` of a name, or of `file.py:NAME`.
 
     Raises ValueError on an unknown name.

@@ -126,7 +126,9 @@ def summarize(trials: dict[str, Trials], bench: Benchmark) -> dict[str, Any]:
 
 def _equal_cost(trials: dict[str, Trials], bench: Benchmark) -> int | None:
     last, price = len(bench.fidelities) - 1, _full_price(bench)
-    paid = [each.observation.cost.sum(1).min() for each in trials.values() if (each.query.fidelity < last).any()]
+    paid = [
+        each.observation.cost.sum(1).min() for each in trials.values() if (np.asarray(each.query.fidelity) < last).any()
+    ]
     if not paid or min(paid) < price:
         return None
     return int(min(paid) / price)

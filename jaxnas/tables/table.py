@@ -69,7 +69,7 @@ class Table:
     columns: dict[str, Column]
     representatives: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.class_of is None:
             object.__setattr__(self, "class_of", np.arange(self.manifest["space"]["num_architectures"], dtype=np.int32))
         if not len(self.representatives):
@@ -208,8 +208,8 @@ class Table:
     def prices(self, protocol: Protocol) -> np.ndarray:
         """Returns what a query costs at the fidelities of a protocol: float32[1, F] for epochs, else float32[G, F]."""
         if protocol.price == EPOCHS:
-            known = self.column_fidelities(protocol.told)
-            return np.asarray([[known[position].epoch for position in protocol.fidelities]], np.float32)
+            epochs = self.column_fidelities(protocol.told)
+            return np.asarray([[epochs[position].epoch for position in protocol.fidelities]], np.float32)
         prices = self.means(protocol.price)
         if prices.shape[1] == 1:
             return np.repeat(prices, len(protocol.fidelities), axis=1)
