@@ -102,7 +102,7 @@ def test_spaces_without_rows_say_so():
     ):
         between.index(jnp.zeros(12, int))
     for name, arguments in (("exhaustive_search", {}), ("random_search", {"replacement": False})):
-        with pytest.raises(ValueError, match="^Expected a constrained space of at most 2,000,000 vectors"):
+        with pytest.raises(ValueError, match=r"^Expected a constrained space of at most 2,000,000 vectors"):
             make_strategy(name, between, **arguments)
 
 
