@@ -5,7 +5,9 @@ import json
 from typing import Any
 
 from jaxnas import catalog
-from jaxnas.tables import table
+from jaxnas.tables.format import read_manifest
+from jaxnas.tables.manifest import fidelities_of
+from jaxnas.tables.shipped import find, shipped_ids
 
 
 def run(options: argparse.Namespace) -> int:
@@ -14,7 +16,7 @@ def run(options: argparse.Namespace) -> int:
         "spaces": {name: f"{catalog.space(name).num_architectures:,} architectures" for name in catalog.SPACES},
         "tasks": {name: _first_line(catalog.find(name, catalog.TASKS).__doc__) for name in catalog.TASKS},
         "strategies": {name: _first_line(catalog.strategy(name).__doc__) for name in catalog.STRATEGIES},
-        "tables": {name: _described(table.read_manifest(table.find(name))) for name in table.shipped_ids()},
+        "tables": {name: _described(read_manifest(find(name))) for name in shipped_ids()},
     }
     if options.json:
         print(json.dumps(found, indent=1))
@@ -32,5 +34,5 @@ def _first_line(text: str | None) -> str:
 
 
 def _described(manifest: dict[str, Any]) -> str:
-    size = manifest["space"]["num_architectures"]
-    return f"{size:,} architectures, {len(manifest['seeds'])} seed(s), {manifest['fidelities'][-1]} epochs"
+    size, epochs = manifest["space"]["num_architectures"], fidelities_of(manifest)[-1].epoch
+    return f"{size:,} architectures, {len(manifest['seeds'])} seed(s), {epochs} epochs"

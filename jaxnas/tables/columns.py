@@ -64,7 +64,9 @@ def is_missing(values: np.ndarray) -> np.ndarray:
     """Returns where values are missing, bool with the shape of `values`."""
     if values.dtype.kind == "f":
         return np.isnan(values)
-    return values == missing_value(values.dtype) if values.dtype.kind == "u" else np.zeros(values.shape, bool)
+    if values.dtype.kind == "u":
+        return np.equal(values, np.iinfo(values.dtype).max)
+    return np.zeros(values.shape, bool)
 
 
 def unsigned(counts: np.ndarray) -> np.ndarray:
@@ -102,7 +104,7 @@ def scores_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.n
     values = column.by_run
     there = ~is_missing(values)
     if "run" in column.axes:
-        there &= (np.arange(values.shape[1]) < num_runs[:, None])[..., None]
+        there &= np.less(np.arange(values.shape[1]), num_runs[:, None])[..., None]
     if loss is not None and loss.runs == column.runs and loss.by_run.shape == values.shape:
         there &= np.isfinite(loss.by_run)
     if column.denominator is not None:
@@ -128,7 +130,7 @@ def packed(columns: Mapping[str, Column]) -> dict[str, Column]:
     Raises ValueError where a run has a value in one column or at one fidelity, and none in another.
     """
     there = {name: ~is_missing(column.by_run) for name, column in columns.items()}
-    present = next(iter(there.values())).any(axis=2)
+    present = np.any(next(iter(there.values())), axis=2)
     for name, found in there.items():
         if found.shape[1] != present.shape[1] or (found != present[..., None]).any():
             raise ValueError(

@@ -13,15 +13,11 @@ from jaxnas.checks import unknown_name
 from jaxnas.tables import arrays, format
 from jaxnas.tables.columns import (
     RUN_COUNT_UNIT,
-    UNITS,
     Column,
     checked,
     mean_over_runs,
-    missing_value,
     run_count_name,
-    run_counts,
     scores_of,
-    unsigned,
 )
 from jaxnas.tables.manifest import (
     DEFAULT_PROTOCOL,
@@ -31,19 +27,17 @@ from jaxnas.tables.manifest import (
     Protocol,
     base_manifest,
     better_of,
-    describe_space,
     fidelities_of,
     protocol_of,
     upgraded,
 )
 from jaxnas.tables.shipped import find
+from jaxnas.tasks.metrics import Metric
 
 if TYPE_CHECKING:
     from jaxnas.spaces.base import Space
     from jaxnas.tasks.base import Task
-    from jaxnas.tasks.metrics import Metric
 
-SPLITS = ("train", "validation", "test")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.@]*")
 
 
@@ -69,7 +63,7 @@ class Table:
     columns: dict[str, Column]
     representatives: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.class_of is None:
             object.__setattr__(self, "class_of", np.arange(self.manifest["space"]["num_architectures"], dtype=np.int32))
         if not len(self.representatives):
@@ -123,10 +117,8 @@ class Table:
         return [known[position].epoch for position in protocol.fidelities]
 
     @property
-    def metric(self) -> "Metric":
+    def metric(self) -> Metric:
         """Returns what scores measure, after counts are divided."""
-        from jaxnas.tasks.metrics import Metric
-
         metric = self.manifest["metric"]
         return Metric(metric["name"], metric["unit"], better_of(self.manifest))
 
@@ -213,9 +205,11 @@ class Table:
         prices = self.means(protocol.price)
         if prices.shape[1] == 1:
             return np.repeat(prices, len(protocol.fidelities), axis=1)
-        known = [fidelity.name for fidelity in self.column_fidelities(protocol.price)]
-        told = self.column_fidelities(protocol.told)
-        return prices[:, [known.index(told[position].name) for position in protocol.fidelities]]
+        priced, told = (self.column_fidelities(name) for name in (protocol.price, protocol.told))
+        asked = [told[position] for position in protocol.fidelities]
+        if unknown := [fidelity.name for fidelity in asked if fidelity not in priced]:
+            raise unknown_name(f"a fidelity of {protocol.price}", unknown[0], [fidelity.name for fidelity in priced])
+        return prices[:, [priced.index(fidelity) for fidelity in asked]]
 
     def cost_unit(self, protocol: Protocol) -> str:
         """Returns the unit of `prices`."""
@@ -326,7 +320,7 @@ class Table:
         *,
         columns: Mapping[str, Column | tuple[ArrayLike, str]] | None = None,
         protocols: Mapping[str, Mapping] | None = None,
-        metric: "Metric | None" = None,
+        metric: Metric | None = None,
         nan: str = "failed",
         keys: Mapping[str, ArrayLike] | None = None,
     ) -> "Table":
@@ -365,7 +359,7 @@ class Table:
         rows = np.arange(size, dtype=np.int32)
         table = Table(manifest, {name: np.asarray(each) for name, each in (keys or {}).items()}, rows, found, rows)
         for name in table.protocols:
-            table.protocol(name)
+            table.prices(table.protocol(name))
         return table
 
 
@@ -381,45 +375,12 @@ def column_pack(space: "Space", name: str, columns: Mapping[str, Column | tuple[
         "schema_version": SCHEMA_VERSION,
         "kind": "columns",
         "id": name,
-        "space": describe_space(space),
+        "space": space.description(),
         "fidelities": [],
     }
     rows = np.arange(space.num_architectures, dtype=np.int32)
     found = {each: arrays.column_of(each, given, len(rows)) for each, given in columns.items()}
     return Table(manifest, {}, rows, found, rows)
-
-
-def table_of_curves(
-    manifest: dict,
-    class_of: np.ndarray,
-    representatives: np.ndarray,
-    sizes: Mapping[str, ArrayLike],
-    curves: Mapping[str, np.ndarray],
-    trained: np.ndarray,
-    num_examples: Mapping[str, int],
-) -> Table:
-    """Returns the table of trainings.
-
-    Args:
-        manifest: see `base_manifest`.
-        class_of, representatives: see `Table`.
-        sizes: `num_parameters` and `num_flops` of each class.
-        curves: the arrays of a `Curves` by name, with an axis of classes first.
-        trained: which classes were trained, bool[G]; the others are missing, whatever `curves` holds of them.
-        num_examples: the examples behind the counts of each split.
-    """
-    columns = {name: Column(np.asarray(each, np.int64), ("class",), UNITS[name]) for name, each in sizes.items()}
-    for name, values in curves.items():
-        axes = ("class", "run", "fidelity")[: values.ndim]
-        stored = unsigned(values) if name in SPLITS else values.astype(np.float32)
-        stored[~trained] = missing_value(stored.dtype)
-        if name in SPLITS:
-            columns[name] = Column(stored, axes, "count", manifest["metric"]["better"], int(num_examples[name]))
-        else:
-            columns[name] = Column(stored, axes, UNITS[name], -1 if name == "loss" else 0)
-    if not trained.all():
-        columns[run_count_name(None)] = run_counts(trained * columns["validation"].values.shape[1], None)
-    return Table(manifest, {}, class_of.astype(np.int32), columns, representatives.astype(np.int32))
 
 
 def write(table: Table, folder: str | os.PathLike, card: str) -> Table:

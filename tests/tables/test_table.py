@@ -6,14 +6,17 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import MIXED, SMALL
 
 from jaxnas.tables.columns import Column, run_counts
+from jaxnas.tables.curves import table_of_curves
+from jaxnas.tables.manifest import Protocol
 from jaxnas.tables.shipped import shipped_ids
-from jaxnas.tables.table import SPLITS, Protocol, Table, column_pack, table_of_curves
-from jaxnas.tasks.goals import ACCURACY, Metric
+from jaxnas.tables.table import Table, column_pack
+from jaxnas.tasks.base import SPLITS
+from jaxnas.tasks.metrics import ACCURACY, Metric
 
 BY_RUN = ("class", "run", "fidelity")
 SCHEDULES = [

@@ -2,7 +2,8 @@
 
 from importlib import resources
 
-from jaxnas.tables.table import SPLITS, Table
+from jaxnas.tables.table import Table
+from jaxnas.tasks.base import SPLITS
 
 
 def table_card(table: Table, task, space_name: str, task_name: str, limit: int | None) -> str:
