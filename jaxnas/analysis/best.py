@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxnas.analysis.incumbents import NONE_YET, incumbents
-from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import classes_of
 from jaxnas.simulation.trials import Trials
 
@@ -22,7 +22,7 @@ def best_cells(trials: dict[str, Trials], bench: Benchmark) -> list[dict]:
         trials: the `Trials` of each strategy.
         bench: a benchmark with a table.
     """
-    table = bench.table
+    table = table_of(bench)
     representatives = table.representatives.astype(np.int64)
     validation = bench.validation_scores(representatives[:, None])
     ended = {name: _final_classes(each, bench) for name, each in trials.items()}
@@ -43,7 +43,7 @@ def _final_classes(trials: Trials, bench: Benchmark) -> np.ndarray:
 
 def _describe(bench: Benchmark, number: int, validation: float) -> dict:
     space = bench.space
-    row = int(bench.table.representatives[number])
+    row = int(table_of(bench).representatives[number])
     arch = np.asarray(space.arch_at(row))
     sizes = {name: int(bench.sizes(name, np.asarray([row]))) for name in NETWORK_SIZES if name in bench.size_names}
     return {

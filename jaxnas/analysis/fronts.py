@@ -74,7 +74,7 @@ def front_quality(trials: Trials, bench: Benchmark, size: str, points: np.ndarra
     """
     front = true_front(bench, size)[:, None]
     everything = np.arange(bench.space.num_architectures)[:, None]
-    reference = (bench.held_out.worst, float(bench.sizes(size, everything).max()))
+    reference = (float(bench.held_out.worst or 0.0), float(bench.sizes(size, everything).max()))
     front_scores, front_sizes = bench.held_out.scores(front), bench.sizes(size, front)
     whole = hypervolume(front_scores, front_sizes, *reference)
     told, fidelities = np.asarray(trials.observation.score), np.asarray(trials.query.fidelity)

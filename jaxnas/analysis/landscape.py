@@ -11,12 +11,13 @@ Architecture Search Space", SciTePress, 2024.
 
 import itertools
 import math
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxnas.analysis import reliability
-from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import TableBenchmark, classes_of
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, num_combinations, radix_weights
@@ -112,7 +113,7 @@ def _mean_held_out(bench: Benchmark) -> np.ndarray:
 
 
 def _representatives(bench: Benchmark) -> np.ndarray:
-    return np.asarray(bench.table.representatives, np.int64)[:, None]
+    return np.asarray(table_of(bench).representatives, np.int64)[:, None]
 
 
 def _lowest_where_failed(means: np.ndarray, bench: Benchmark) -> np.ndarray:
@@ -322,7 +323,7 @@ def _effects(space: Space, scores: np.ndarray) -> dict:
         return float(np.square(effect).mean() / variance) if variance else 0.0
 
     names = [decision.name for decision in space.decisions]
-    decisions = [
+    decisions: list[dict[str, Any]] = [
         {
             "name": decision.name,
             "share": share(effect),
@@ -332,7 +333,7 @@ def _effects(space: Space, scores: np.ndarray) -> dict:
         }
         for decision, effect in zip(space.decisions, main, strict=True)
     ]
-    interactions = [
+    interactions: list[dict[str, Any]] = [
         {"first": names[first], "second": names[second], "share": share(effect)}
         for (first, second), effect in pairs.items()
     ]
@@ -346,8 +347,9 @@ def _effects(space: Space, scores: np.ndarray) -> dict:
 
 def _noise(bench: Benchmark) -> tuple[dict | None, float | None]:
     """Returns the part `noise`, and the standard error of a mean over the seeds; None with one seed."""
-    told = bench.table.protocol(bench.protocol)
-    runs = bench.table.scores(told.told)[:, :, told.fidelities[-1]].astype(np.float64)
+    table = table_of(bench)
+    told = table.protocol(bench.protocol)
+    runs = table.scores(told.told)[:, :, told.fidelities[-1]].astype(np.float64)
     complete = np.isfinite(runs).all(axis=1)
     runs, means = runs[complete], bench.validation_scores(_representatives(bench)[complete])
     if runs.shape[1] < 2 or len(runs) < 2:

@@ -16,9 +16,9 @@ def pairwise(regrets: dict[str, np.ndarray], *, paired: bool = False) -> list[di
     and where runs are paired.
 
     Args:
-        paired: whether run i of each strategy belongs together, so that Wilcoxon's test takes the place of Mann and
-            Whitney's. The runs of `compare` do not, though runs of one number have one key: strategies that begin alike
-            are alike in part, and what is said here of their difference is then on the safe side.
+        paired: whether run i of one strategy is paired with run i of the other (Wilcoxon's test instead of Mann and
+            Whitney's). Runs from `compare` are unpaired; they share random keys, so the first trials of similar
+            strategies correlate, which makes the unpaired test conservative.
     """
     pairs = [
         _pair(first, second, regrets[first], regrets[second], paired)
@@ -46,7 +46,7 @@ def _pair(first_name: str, second_name: str, first: np.ndarray, second: np.ndarr
     }
 
 
-def _number(value: float) -> float | None:
+def _number(value: float | np.ndarray) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
@@ -126,7 +126,8 @@ def difference_interval(
     samples = [np.asarray(first) - np.asarray(second)] if paired else [np.asarray(first), np.asarray(second)]
     sizes = np.asarray([values.shape[-1] for values in samples])
     if sizes.min() < 2:
-        return np.nan, np.nan
+        nothing = np.full(samples[0].shape[:-1], np.nan)
+        return nothing, nothing
     squares = [values.var(-1, ddof=1) / size for values, size in zip(samples, sizes, strict=True)]
     variance = sum(squares)
     freedom = sum(square**2 / (size - 1) for square, size in zip(squares, sizes, strict=True))

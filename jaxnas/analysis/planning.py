@@ -1,4 +1,4 @@
-"""How many runs it takes to separate two strategies by Mann and Whitney's test, as runs at hand predict it."""
+"""How many runs it takes to separate two strategies by Mann and Whitney's test, predicted from pilot runs."""
 
 import bisect
 from typing import NamedTuple
@@ -27,8 +27,8 @@ def power(first: np.ndarray, second: np.ndarray, num_runs: int, *, level: float 
     Medicine, 2019; Noether's (1987) is the same with neither ties nor the second variance.
 
     Args:
-        first, second: regrets of runs of the strategies at the trial in question, float[runs]. What N runs of each do
-            not tell makes the prediction miss by up to 0.4 sqrt(num_runs / N), one standard deviation.
+        first, second: regrets of runs of the strategies at the trial in question, float[runs]. With N pilot runs, the
+            standard error of the predicted power is at most 0.4 * sqrt(num_runs / N).
 
     Raises:
         ValueError: on a number of runs below 1, or regrets that are no float[runs].

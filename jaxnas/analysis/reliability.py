@@ -1,4 +1,4 @@
-"""How far scores tell architectures apart: noise of seeds, rank correlations between seeds and between epochs."""
+"""How well scores distinguish architectures: noise of seeds, rank correlations between seeds and between epochs."""
 
 import itertools
 

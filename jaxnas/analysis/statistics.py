@@ -39,7 +39,7 @@ def mean_ranks(regrets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     placed = np.empty_like(share_below)
     np.put_along_axis(placed, order, share_below, -1)
     ends = np.cumsum([len(values) for values in samples])
-    # The shares below are of all strategies, its own among them, which is 1/2 in the mean: 1 + (mean - 1/2).
+    # The shares below are of all strategies, its own among them, which is 1/2 on average: 1 + (mean - 1/2).
     return {
         name: 0.5 + placed[..., end - len(values) : end].mean(-1)
         for name, values, end in zip(regrets, samples, ends, strict=True)

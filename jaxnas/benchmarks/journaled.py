@@ -6,9 +6,10 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas.benchmarks.base import HostBenchmark, Outcome
-from jaxnas.strategies.base import Observation, Query
+from jaxnas.strategies.base import Observation, Query, observed
 from jaxnas.tables.files import replace_file
 
 JOURNAL_FILE = "journal.jsonl"
@@ -90,19 +91,20 @@ class Journaled:
             asked = query.arch.tolist()
             raise ValueError(f"Expected trial {number} of {self.path} to ask {asked}, got {line['arch']}.")
         score = _from_json(line["score"])
-        return Outcome(Observation(score, np.float32(line["cost"]), np.int32(line["seed"])), score, line["failure"])
+        return Outcome(observed(score, line["cost"], line["seed"]), score, line["failure"])
 
     def query(self, query: Query, key: jax.Array) -> Observation:
         """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
-    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+    def fresh_score(self, arch: ArrayLike, number: int) -> np.float32:
         """Returns the journal's score of evaluation `number`, or else the benchmark's."""
-        name = (*arch.tolist(), number)
+        choices = np.asarray(arch).tolist()
+        name = (*choices, number)
         if name in self._fresh:
             return _from_json(self._fresh[name])
         score = self.bench.fresh_score(arch, number)
-        self._append({"fresh": number, "arch": arch.tolist(), "score": _to_json(score)})
+        self._append({"fresh": number, "arch": choices, "score": _to_json(score)})
         return score
 
     def description(self) -> dict:

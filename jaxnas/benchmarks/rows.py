@@ -6,6 +6,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas.spaces.base import Space, check_rows
 from jaxnas.spaces.decisions import mixed_radix, radix_weights
@@ -39,15 +40,17 @@ def _row_function(num_decisions: int) -> Callable[[RowFunction, jax.Array], jax.
     return row_of
 
 
-def rows_of(space: Space, archs: np.ndarray) -> np.ndarray:
+def rows_of(space: Space, archs: ArrayLike) -> np.ndarray:
     """Returns the rows of architectures [..., D], or of rows [..., 1], in the space's enumeration, int64[...]."""
     archs = np.asarray(archs)
     if archs.shape[-1] != len(space.decisions):
         return archs[..., 0].astype(np.int64)
     check_rows(space)
-    if space.indexer.func is mixed_radix:
+    indexer = space.indexer
+    assert indexer is not None  # as `check_rows` has seen
+    if indexer.func is mixed_radix:
         return (archs * radix_weights(space.decisions)).sum(-1)
-    rows = _rows(space.indexer, archs.reshape(-1, archs.shape[-1]))
+    rows = _rows(indexer, archs.reshape(-1, archs.shape[-1]))
     return np.asarray(rows, np.int64).reshape(archs.shape[:-1])
 
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -60,17 +60,17 @@ def run_asynchronous(
     seed: int = 0,
     prng: str = "hash",
 ) -> AsynchronousTrials:
-    """Returns the trials of independent runs in which workers evaluate queries side by side, in order of completion.
+    """Returns the trials of independent runs in which several workers evaluate queries, in order of completion.
 
-    A worker that becomes free tells its result and at once asks for the next query, without those that still run. A
-    query lasts as long as it costs: its list price less what finished trials of its run have paid for the
+    A worker that becomes free tells its result and at once asks for the next query, without waiting for those that
+    still run. A query lasts as long as it costs: its list price less what finished trials of its run have paid for the
     same architecture and seed. Of trials that finish together, that asked for first is told first. Its trials are
     those of `run` where there is one worker. A run's queries and results depend on `seed`, `prng` and its number
     alone. No time passes: answers come from the benchmark at once.
 
     Args:
         strategy: one with `parallel=True`.
-        num_workers: queries that run side by side.
+        num_workers: how many queries run at the same time.
         num_trials, num_runs, seed, prng: as of `run`.
 
     Raises:
@@ -102,7 +102,7 @@ def _simulate(
     row_of: RowFunction | None,
     keys: jax.Array,
 ) -> _Clock:
-    def run_one(key):
+    def run_one(key: jax.Array) -> _Clock:
         return _run_one(_scan, strategy, num_workers, num_trials, num_fidelities, query_function, row_of, key)
 
     return jax.vmap(run_one)(keys) if strategy.batched else jax.lax.map(run_one, keys)
@@ -130,17 +130,18 @@ def _run_one(
 ) -> _Clock:
     init_key, keys = split_run_key(key)
 
-    def begin(state, clock, t, now=0.0):
+    def begin(state: Any, clock: _Clock | None, t: Any, now: Any = 0.0) -> tuple[Any, _Clock]:
         state, query = ask_next(strategy, num_fidelities, state, t, keys)
         answer = query_function(query, jax.random.fold_in(keys.query, t))
         price = jnp.asarray(answer.cost)
         training = query.arch if row_of is None else row_of(query.arch)[None]
         clock = _no_trials(Trials(query, answer), training, num_trials) if clock is None else clock
         cost = jnp.maximum(price - _paid_before(clock, training, answer.seed), 0)
-        row = _Clock(Trials(query, answer._replace(cost=cost)), training, price, now, now + cost, True, False)
+        states: tuple[Any, ...] = (True, False)
+        row = _Clock(Trials(query, answer._replace(cost=cost)), training, price, now, now + cost, *states)
         return state, jax.tree.map(lambda values, value: values.at[t].set(value), clock, row)
 
-    def tell_and_begin(state, clock, t):
+    def tell_and_begin(state: Any, clock: _Clock, t: jax.Array) -> tuple[Any, _Clock]:
         first = jnp.argmin(jnp.where(clock.running, clock.finish, jnp.inf))  # of equal times the first asked for
         query, answer = jax.tree.map(lambda values: values[first], clock.trials)
         state = strategy.tell(state, first, query, answer._replace(cost=clock.price[first]))
@@ -170,7 +171,7 @@ def _paid_before(clock: _Clock, training: jax.Array, seed: jax.Array) -> jax.Arr
 def _in_order_of_completion(clock: _Clock) -> AsynchronousTrials:
     order = np.argsort(clock.finish, axis=1, kind="stable")  # of equal times the first asked for
 
-    def ordered(values):
+    def ordered(values: Any) -> np.ndarray:
         return np.take_along_axis(values, order.reshape(*order.shape, *[1] * (values.ndim - 2)), axis=1)
 
     return AsynchronousTrials(jax.tree.map(ordered, clock.trials), order, ordered(clock.start), ordered(clock.finish))

@@ -14,23 +14,30 @@ LAST = -1
 class Query(NamedTuple):
     """What a strategy asks: an architecture int32[D] and a fidelity int32[].
 
-    The fidelity is an index into the benchmark's fidelities (-1: the last).
+    The fidelity is an index into the benchmark's fidelities (-1: the last). Outside compiled programs both are NumPy
+    values.
     """
 
-    arch: jax.Array | np.ndarray
-    fidelity: jax.Array | np.ndarray | int = LAST
+    arch: jax.Array
+    fidelity: jax.Array | int = LAST
 
 
 class Observation(NamedTuple):
     """What a strategy is told, all scalars: the validation `score`, its `cost`, the stored `seed` that answered.
 
     A larger score is better, NaN means failed. `cost` is the list price of the query. What a run really pays,
-    repeated queries taken into account, is in its `Trials`.
+    repeated queries taken into account, is in its `Trials`. Outside compiled programs all are NumPy values.
     """
 
-    score: jax.Array | np.ndarray
-    cost: jax.Array | np.ndarray
-    seed: jax.Array | np.ndarray
+    score: jax.Array
+    cost: jax.Array
+    seed: jax.Array
+
+
+def observed(score: Any, cost: Any = 1, seed: Any = 0) -> Observation:
+    """Returns an observation of NumPy values."""
+    values: tuple[Any, ...] = np.float32(score), np.float32(cost), np.int32(seed)
+    return Observation(*values)
 
 
 class Init(Protocol):

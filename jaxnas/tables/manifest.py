@@ -52,19 +52,19 @@ def base_manifest(
         space, task: what the scores are of.
         fidelities: epochs, or `{"name": ..., "training": ..., "epoch": ...}` where there are several schedules.
         seeds: of the runs.
-        metric: of the scores; None: accuracy.
+        metric: of the scores; None: that of the task, accuracy where it is only a name.
 
     Raises:
         ValueError: where the epochs of a training do not ascend, or two fidelities have one name.
     """
-    name = task if isinstance(task, str) else task.name
+    name, own = (task, ACCURACY) if isinstance(task, str) else (task.name, task.metric)
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": "scores",
         "id": f"{space.name}-{name}",
         "space": space.description(),
         "task": {"name": name, "sha256": None if isinstance(task, str) else task.sha256},
-        "metric": (metric or ACCURACY)._asdict(),
+        "metric": (metric or own)._asdict(),
         "fidelities": [fidelity._asdict() for fidelity in _checked_fidelities(fidelities)],
         "seeds": [int(seed) for seed in seeds],
         "protocols": {DEFAULT_PROTOCOL: {"told": "validation", "reported": "test", "price": EPOCHS}},

@@ -200,8 +200,8 @@ class Table:
     def prices(self, protocol: Protocol) -> np.ndarray:
         """Returns what a query costs at the fidelities of a protocol: float32[1, F] for epochs, else float32[G, F]."""
         if protocol.price == EPOCHS:
-            known = self.column_fidelities(protocol.told)
-            return np.asarray([[known[position].epoch for position in protocol.fidelities]], np.float32)
+            epochs = self.column_fidelities(protocol.told)
+            return np.asarray([[epochs[position].epoch for position in protocol.fidelities]], np.float32)
         prices = self.means(protocol.price)
         if prices.shape[1] == 1:
             return np.repeat(prices, len(protocol.fidelities), axis=1)
@@ -339,7 +339,7 @@ class Table:
                 `{"seconds": (times, "seconds")}`, or a `Column`.
             protocols: what searches are told and what is reported, by name; a part that is left out is that of
                 `"default"`: `{"told": "validation", "reported": "test", "price": "epochs"}`, at all fidelities.
-            metric: of the scores; None: accuracy, larger is better.
+            metric: of the scores; None: that of the task, accuracy where it is only a name.
             nan: what NaN means: `"failed"`, a training that failed (and a query may meet it), or `"missing"`, a run
                 that was not done (and no query meets it); an infinite value is then a failed training.
             keys: what identifies the rows of a space whose rows are no mixed-radix number, integers [A].

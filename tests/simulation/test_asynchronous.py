@@ -1,6 +1,7 @@
 """Runs with several workers: the order of asking and telling on the virtual clock."""
 
 import heapq
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -50,14 +51,13 @@ def slow_run(strategy: jn.Strategy, bench, num_workers: int, num_trials: int, ke
             now, number, _, query, observation = event
             state = strategy.tell(state, number, query, observation)
             training = (query.arch.tobytes(), int(observation.seed))
-            paid[training] = max(paid.get(training, 0), FIDELITIES[int(query.fidelity)])
+            paid[training] = max(paid.get(training, 0), float(observation.cost))
             finished.append(event)
         state = strategy.advance(state, t, jax.random.fold_in(keys.advance, t))
         query = strategy.ask(state, t, jax.random.fold_in(keys.ask, t))
         query = jn.Query(np.asarray(query.arch), np.asarray(query.fidelity) % len(FIDELITIES))
         observation = bench.query(query, jax.random.fold_in(keys.query, t))
-        price = FIDELITIES[int(query.fidelity)]
-        cost = max(price - paid.get((query.arch.tobytes(), int(observation.seed)), 0), 0)
+        cost = max(float(observation.cost) - paid.get((query.arch.tobytes(), int(observation.seed)), 0), 0)
         heapq.heappush(running, (now + cost, t, now, query, observation))
     return finished + [heapq.heappop(running) for _ in range(len(running))]
 
@@ -75,6 +75,26 @@ def test_several_workers_are_a_heap_of_events(strategy, num_workers):
     np.testing.assert_array_equal(found.trials.query.fidelity[1], np.stack([each.fidelity for each in query]))
     np.testing.assert_array_equal(found.trials.observation.score[1], np.stack([each.score for each in observation]))
     np.testing.assert_array_equal(found.trials.observation.cost[1], np.subtract(finish, start))
+
+
+def test_a_query_lasts_as_long_as_its_architecture_costs():
+    seconds = np.random.RandomState(1).randint(1, 40, GRID.num_architectures) / np.float32(4)
+    table = tied_bench(0.2, num_seeds=2).table.with_columns({"seconds": (seconds, "seconds")})
+    default = table.manifest["protocols"]["default"] | {"price": "seconds"}
+    manifest = table.manifest | {"protocols": {"default": default}}
+    bench = jn.TableBenchmark(replace(table, manifest=manifest), space=GRID)
+    options = {"num_trials": 40, "num_runs": 2, "seed": 5}
+    strategy = STRATEGIES["random_search"]
+    found = jn.run_asynchronous(strategy, bench, num_workers=3, **options)
+    finish, number, *_, observation = zip(*slow_run(strategy, bench, 3, 40, jn.run_key(5, 1)), strict=True)
+    assert found.finish[1].tolist() == list(finish)
+    assert found.number[1].tolist() == list(number)
+    listed = bench.price(found.trials.query.arch, found.trials.query.fidelity)
+    np.testing.assert_array_equal(listed[1], [each.cost for each in observation])
+    assert (found.trials.observation.cost[1] < listed[1]).any()
+    assert_equal(
+        jn.run_asynchronous(strategy, bench, num_workers=1, **options).trials, jn.run(strategy, bench, **options)
+    )
 
 
 def test_queries_are_asked_before_earlier_ones_are_told_and_workers_are_never_idle():

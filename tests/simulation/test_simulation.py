@@ -138,7 +138,7 @@ def test_threefry_gives_other_runs_than_hash_and_the_same_each_time():
 def test_compare_returns_what_run_returns():
     options = {"num_trials": 20, "num_runs": 3, "seed": 2, "prng": "threefry"}
     strategies = {"mine": EVOLUTION, "baseline": jn.random_search(SMALL)}
-    compared = jn.compare(strategies, BENCH, **options)
+    compared = jn.compare(strategies, BENCH, **options).trials
     assert list(compared) == ["mine", "baseline"]
     for name, strategy in strategies.items():
         assert_equal(compared[name], jn.run(strategy, BENCH, **options))
@@ -310,6 +310,16 @@ def test_costs_are_what_was_not_paid_before(history):
     np.testing.assert_array_equal(paid_costs(trials, price), slow_costs(trials, prices))
     _, rows = np.unique(trials.query.arch.reshape(trials.query.fidelity.size, -1), axis=0, return_inverse=True)
     np.testing.assert_array_equal(paid_costs(trials, price, rows.reshape(price.shape)), slow_costs(trials, prices))
+
+
+def test_vectors_of_one_row_are_one_training():
+    query = jn.Query(np.array([[[0, 1], [1, 0], [1, 1], [1, 0]]]), np.zeros((1, 4), np.int32))
+    trials = jn.Trials(query, jn.Observation(np.zeros((1, 4)), np.zeros((1, 4)), np.zeros((1, 4), int)))
+    price = np.array([[0.1, 0.7, 0.3, 0.7]], np.float32)
+    np.testing.assert_array_equal(paid_costs(trials, price), [[0.1, 0.7, 0.3, 0]] * np.ones(1, np.float32))
+    costs = paid_costs(trials, price, rows=np.array([[5, 5, 2, 5]]))
+    np.testing.assert_allclose(costs, [[0.1, 0.6, 0.3, 0]], rtol=1e-6)
+    assert costs[0, 3] == 0  # exactly, although 0.7 is no sum of powers of two
 
 
 def test_a_run_pays_for_each_epoch_of_a_training_once(strategy):

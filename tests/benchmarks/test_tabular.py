@@ -1,4 +1,4 @@
-"""Benchmarks: a query answers what is stored, or what a training gives, and never holds the test split."""
+"""Benchmarks of tables: a query answers what is stored, and never holds the held-out scores."""
 
 import functools
 import types
@@ -7,26 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import MIXED, SMALL, TINY, make_strategy
+from samples import MIXED, SMALL, make_strategy
 from scipy.stats import chisquare
 
 import jaxnas as jn
 from jaxnas import catalog
-from jaxnas.analysis.fronts import true_front
-from jaxnas.benchmarks import training
-from jaxnas.benchmarks.base import Benchmark
 from jaxnas.spaces.base import EnumeratedSpace
 from jaxnas.tables.columns import Column, run_counts
 from jaxnas.tables.table import Table, write
-from jaxnas.training.config import TrainConfig
-from jaxnas.training.trainer import evaluate
 
 SEEDS, FIDELITIES = 3, [2, 5, 9]
-HYPERPARAMETERS = {  # small ones, so that short runs reach all phases
-    "regularized_evolution": {"population_size": 6},
-    "genetic_algorithm": {"population_size": 6},
-    "cross_entropy": {"batch_size": 8},
-}
 
 
 def make_table(space=MIXED, counts: bool = False) -> Table:
@@ -167,17 +157,13 @@ def test_another_space_than_the_table_s_is_refused(space):
         jn.TableBenchmark(make_table(), space=space)
 
 
-def test_other_wrong_arguments_are_refused(task):
+def test_other_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match=r"^Expected noise of seed or mean, got 'none'"):
         jn.TableBenchmark(make_table(), noise="none")
     with pytest.raises(ValueError, match=r"^Expected an architecture of the benchmark's space"):
         jn.TableBenchmark(make_table()).query(jn.Query(jnp.zeros(6, jnp.int32)), jax.random.key(0))
-    with pytest.raises(ValueError, match=r"^Expected num_seeds of 1 or more, got 0"):
-        jn.TrainingBenchmark(SMALL, task, TINY, num_seeds=0)
-    with pytest.raises(ValueError, match=r"^Expected a batch_size up to the 48 training images, got 49"):
-        jn.TrainingBenchmark(SMALL, task, TrainConfig(batch_size=49))
-    with pytest.raises(ValueError, match=r"^Expected a FunctionBenchmark with a test_function"):
-        jn.FunctionBenchmark(MIXED, lambda arch: arch.sum()).held_out.scores(np.zeros((1, 3), int))
+    with pytest.raises(ValueError, match=r"^Expected a protocol of default, got 'published'"):
+        jn.TableBenchmark(make_table(), protocol="published")
 
 
 def test_a_table_of_one_s_own_space_loads_with_a_plain_search_space(tmp_path):
@@ -270,61 +256,6 @@ def test_strategies_hold_no_scores_before_and_after_a_run(name):
         jn.run(strategy, bench, num_trials=10, num_runs=2)
 
 
-def first(arch):
-    return arch[0]
-
-
-def benches_of_all_kinds(task) -> list:
-    table = make_table()
-    sizes = np.arange(len(table.representatives))
-    bench = jn.TableBenchmark(table.with_columns({"num_parameters": (sizes, "parameters")}))
-    return [
-        bench,
-        jn.penalised(bench, 1e-3),
-        jn.FunctionBenchmark(
-            MIXED,
-            lambda arch: -arch.sum(),
-            test_function=lambda archs: archs.sum(-1),
-            optimum=4,
-            sizes={"first": first},
-        ),
-        jn.TrainingBenchmark(SMALL, task, TINY),
-        jn.penalised(jn.TrainingBenchmark(SMALL, task, TINY), 1e-3),
-    ]
-
-
-MEMBERS = [name for name in vars(Benchmark) if not name.startswith("_")]
-
-
-@pytest.mark.parametrize("kind", range(5))
-def test_every_kind_has_what_a_benchmark_has(task, kind):
-    bench = benches_of_all_kinds(task)[kind]
-    assert [name for name in MEMBERS if not hasattr(bench, name)] == []
-    archs = np.asarray(jax.vmap(bench.space.arch_at)(np.arange(6)))
-    trials = jn.run(jn.random_search(bench.space), bench, num_trials=3, num_runs=2)
-    assert trials.observation.score.shape == (2, 3)
-    assert bench.prices.shape == (1, len(bench.fidelities))
-    np.testing.assert_array_equal(bench.price(archs, -1), np.full(6, bench.prices[0, -1]))
-    np.testing.assert_array_equal(bench.price(archs[:1], 0), bench.prices[0, :1])
-    for name in bench.size_names:
-        sizes = bench.sizes(name, archs.reshape(2, 3, -1))
-        np.testing.assert_allclose(jax.vmap(bench.size(name))(archs).reshape(2, 3), sizes, rtol=1e-6)
-        assert bench.size(name) is bench.size(name)
-    with pytest.raises(ValueError, match=r"^Expected a (size of|benchmark with sizes)"):
-        bench.size("seconds")
-    assert bench.held_out.scores(archs).shape == bench.validation_scores(archs).shape == (6,)
-
-
-def test_everything_that_is_reported_is_held_out(task):
-    for bench in benches_of_all_kinds(task)[:3]:
-        trials = jn.compare({"random": jn.random_search(MIXED)}, bench, num_trials=3, num_runs=2)
-        frame = jn.to_frame(trials["random"], bench)
-        found = bench.held_out.scores(trials["random"].query.arch)
-        best = np.take_along_axis(found, jn.incumbents(trials["random"]), axis=1)
-        np.testing.assert_allclose(frame["test_regret"], (bench.held_out.optimum - best).ravel(), rtol=1e-6)
-    assert len(true_front(benches_of_all_kinds(task)[0], "parameters"))
-
-
 class Holder:
     __slots__ = ("scores",)
 
@@ -370,71 +301,3 @@ def test_scores_are_found_however_they_are_held(way):
     table = make_table(SMALL)
     cheat = cheats(table.scores("test")[..., -1].mean(1))[way]
     assert holds(jn.random_search(SMALL)._replace(ask=cheat), table, "test")
-
-
-# Trainings
-
-
-@pytest.fixture(scope="module")
-def trained(task) -> Table:
-    """Returns the table of the small space, every class trained with two seeds."""
-    class_rows, class_of = np.unique(SMALL.classes(), return_inverse=True)
-    curves = evaluate(SMALL, np.asarray(SMALL.arch_at(class_rows)), task, TINY, [0, 1])
-    splits = (getattr(curves, split)[class_of] for split in ("validation", "test"))
-    num_examples = {split: getattr(task, split).num_examples for split in ("validation", "test")}
-    return Table.from_arrays(SMALL, task, *splits, [1, 2], num_examples=num_examples)
-
-
-@pytest.mark.parametrize("name", catalog.STRATEGIES)
-def test_a_search_that_trains_is_the_search_on_the_table_of_its_trainings(name, task, trained):
-    strategy = make_strategy(name, SMALL, **HYPERPARAMETERS.get(name, {}))
-    training = jn.TrainingBenchmark(SMALL, task, TINY, num_seeds=2)
-    trials = jn.run(strategy, training, num_trials=25, num_runs=1, seed=3)
-    table = jn.TableBenchmark(trained, space=SMALL)
-    looked_up = jn.run(strategy, table, num_trials=25, num_runs=1, seed=3)
-    jax.tree.map(np.testing.assert_array_equal, trials, looked_up)
-    assert set(trials.observation.seed.ravel()) == {0, 1}
-    assert len(np.unique(trials.observation.score)) > 3
-
-
-def test_trainings_are_not_repeated(task, monkeypatch):
-    trained = []
-
-    def counting(space, archs, task, config, seeds):
-        trained.extend((tuple(arch), seed) for arch in archs.tolist() for seed in seeds)
-        return evaluate(space, archs, task, config, seeds)
-
-    monkeypatch.setattr(training, "evaluate", counting)
-    bench = jn.TrainingBenchmark(SMALL, task, TINY, num_seeds=2)
-    trials = jn.run(jn.local_search(SMALL), bench, num_trials=60, num_runs=1)
-    asked = {
-        (tuple(np.asarray(SMALL.canonical(arch)).tolist()), int(seed))
-        for arch, seed in zip(trials.query.arch[0], trials.observation.seed[0], strict=True)
-    }
-    assert len(trained) == len(asked) < 60
-    assert set(trained) == asked
-
-
-def test_scores_of_a_training_benchmark_are_means_of_what_was_trained(task, trained):
-    bench = jn.TrainingBenchmark(SMALL, task, TINY, num_seeds=2)
-    archs = np.asarray(SMALL.arch_at(np.array([[124, 31], [62, 6]])))
-    for seed in (0, 1):
-        bench.curves(archs[0, 0], seed)
-    bench.curves(archs[0, 1], 1)
-    bench.curves(archs[1, 0], 0)
-    for split, scores_of in (("validation", bench.validation_scores), ("test", bench.held_out.scores)):
-        scores = scores_of(archs)
-        stored = trained.scores(split)[..., -1]
-        expected = [[stored[124].mean(), stored[31, 1]], [stored[62, 0], np.nan]]
-        np.testing.assert_allclose(scores, expected, rtol=1e-6)
-
-
-def test_a_diverged_training_is_answered_with_nan(task, monkeypatch):
-    def diverging(space, archs, task, config, seeds):
-        curves = evaluate(space, archs, task, config, seeds)
-        return curves._replace(loss=np.where([False, True], np.inf, curves.loss))
-
-    monkeypatch.setattr(training, "evaluate", diverging)
-    bench = jn.TrainingBenchmark(SMALL, task, TINY)
-    scores = [bench.query(jn.Query(SMALL.arch_at(31), fidelity), jax.random.key(0)).score for fidelity in range(2)]
-    assert np.isnan(scores).tolist() == [False, True]
