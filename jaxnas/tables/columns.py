@@ -88,6 +88,8 @@ def checked(name: str, column: Column, num_classes: int) -> Column:
         raise ValueError(f"Expected column {name} of shape [{shape}], got {list(values.shape)}.")
     if values.dtype.kind not in "iuf" or values.dtype.itemsize not in (1, 2, 4, 8) or values.dtype == np.float16:
         raise ValueError(f"Expected column {name} of integers, float32 or float64, got {values.dtype}.")
+    if column.denominator is not None and not (isinstance(column.denominator, int) and column.denominator > 0):
+        raise ValueError(f"Expected column {name} with a denominator of at least 1, got {column.denominator!r}.")
     if column.better not in (-1, 0, 1):
         raise ValueError(f"Expected column {name} with better 1, -1 or 0, got {column.better!r}.")
     return column

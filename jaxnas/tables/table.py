@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from jaxnas.spaces.base import Space
     from jaxnas.tasks.base import Task
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.@]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*(@[A-Za-z0-9_.-]+)?")
+_HASHES = ("content_hash", "files", "manifest_hash")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,9 @@ class Table:
             raise ValueError("Expected classes numbered by the rows of their representatives, got another order.")
         for name, column in self.columns.items():
             if not _NAME.fullmatch(name) or name == "class" or name in self.keys:
-                raise ValueError(f"Expected a column's name of letters, digits, _, . and @, got {name!r}.")
+                raise ValueError(
+                    f"Expected a column's name of letters, digits, _ and ., and @ with more, got {name!r}."
+                )
             checked(name, column, len(self.representatives))
             self._check_fidelities(name, column)
         for name, values in self.keys.items():
@@ -91,6 +94,12 @@ class Table:
         found = column.values.shape[-1] if "fidelity" in column.axes else 1
         if found != expected and (column.fidelities or "fidelity" in column.axes):
             raise ValueError(f"Expected column {name} with {expected} fidelities, got {found}.")
+
+    def _check_protocols(self) -> None:
+        for name in self.protocols:
+            self.prices(self.protocol(name))
+            if self.metric.better not in (1, -1):
+                raise ValueError(f"Expected a metric with better 1 or -1, got {self.metric}.")
 
     # What the table is of
 
@@ -145,7 +154,8 @@ class Table:
         """Returns the fidelities on a column's axis; the one that it is of where it has no such axis."""
         column, known = self.column(name), fidelities_of(self.manifest)
         if column.fidelities is not None:
-            return tuple(each for wanted in column.fidelities for each in known if each.name == wanted)
+            by_name = {fidelity.name: fidelity for fidelity in known}
+            return tuple(by_name[name] for name in column.fidelities)
         return known if "fidelity" in column.axes else known[-1:]
 
     # Scores
@@ -203,7 +213,7 @@ class Table:
             epochs = self.column_fidelities(protocol.told)
             return np.asarray([[epochs[position].epoch for position in protocol.fidelities]], np.float32)
         prices = self.means(protocol.price)
-        if prices.shape[1] == 1:
+        if "fidelity" not in self.columns[protocol.price].axes:
             return np.repeat(prices, len(protocol.fidelities), axis=1)
         priced, told = (self.column_fidelities(name) for name in (protocol.price, protocol.told))
         asked = [told[position] for position in protocol.fidelities]
@@ -263,25 +273,29 @@ class Table:
     # Other tables
 
     def with_columns(self, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> "Table":
-        """Returns the table with further columns, or others in place of those of the same name.
+        """Returns the table with further columns, or others in place of those of the same name, and without hashes.
 
         Each is a Column, or values by class, [G] or [G, F], with their unit.
         """
         added = {name: arrays.column_of(name, each, len(self.representatives)) for name, each in columns.items()}
-        return replace(self, columns=self.columns | added)
+        manifest = {key: value for key, value in self.manifest.items() if key not in _HASHES}
+        return replace(self, manifest=manifest, columns=self.columns | added)
 
     def joined(self, pack: "Table") -> "Table":
-        """Returns the table with the columns of a pack, joined by row.
+        """Returns the table with the columns of a pack, joined by row; its hashes stay those of the table alone.
 
         Raises ValueError where the pack is of another space, or has a column of a name that the table has.
         """
         space = self.manifest["space"]
         if pack.manifest["space"] != space:
             raise ValueError(f"Expected columns for the space {space['name']}, got {pack.id} of other architectures.")
-        if both := sorted(set(pack.columns) & set(self.columns)):
-            raise ValueError(f"Expected columns that {self.id} lacks, got {', '.join(both)} of {pack.id} again.")
         classes = pack.class_of[self.representatives]
-        columns = {name: each._replace(values=each.values[classes]) for name, each in pack.columns.items()}
+        columns = {}
+        for name, column in pack.columns.items():
+            own = run_count_name(pack.id) if name == run_count_name(None) else name
+            columns[own] = column._replace(values=column.values[classes], runs=column.runs or pack.id)
+        if both := sorted(set(columns) & set(self.columns)):
+            raise ValueError(f"Expected columns that {self.id} lacks, got {', '.join(both)} of {pack.id} again.")
         record = {"id": pack.id, "content_hash": pack.manifest.get("content_hash")}
         manifest = self.manifest | {"joined": [*self.manifest.get("joined", []), record]}
         return replace(self, manifest=manifest, columns=self.columns | columns)
@@ -301,8 +315,7 @@ class Table:
         contents = format.read_contents(folder, manifest)
         try:
             table = Table(manifest, contents.keys, contents.class_of, contents.columns, contents.representatives)
-            for name in table.protocols:
-                table.prices(table.protocol(name))
+            table._check_protocols()
             if content_hash(table) != manifest["content_hash"]:
                 raise ValueError("arrays of another content_hash")
         except format.UNREADABLE as error:
@@ -358,8 +371,7 @@ class Table:
         manifest["seeds"] = list(range(found["validation"].by_run.shape[1]))
         rows = np.arange(size, dtype=np.int32)
         table = Table(manifest, {name: np.asarray(each) for name, each in (keys or {}).items()}, rows, found, rows)
-        for name in table.protocols:
-            table.prices(table.protocol(name))
+        table._check_protocols()
         return table
 
 
