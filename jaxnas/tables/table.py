@@ -1,7 +1,6 @@
 """Tables: every score of a search space on a task. Needs NumPy, and PyArrow to read and write."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -11,14 +10,7 @@ from numpy.typing import ArrayLike
 
 from jaxnas.checks import unknown_name
 from jaxnas.tables import arrays, format
-from jaxnas.tables.columns import (
-    RUN_COUNT_UNIT,
-    Column,
-    checked,
-    mean_over_runs,
-    run_count_name,
-    scores_of,
-)
+from jaxnas.tables.columns import Column, check_column, check_name, mean_over_runs, run_count_name, scores_of
 from jaxnas.tables.manifest import (
     DEFAULT_PROTOCOL,
     EPOCHS,
@@ -38,7 +30,6 @@ if TYPE_CHECKING:
     from jaxnas.spaces.base import Space
     from jaxnas.tasks.base import Task
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*(@[A-Za-z0-9_.-]+)?")
 _HASHES = ("content_hash", "files", "manifest_hash")
 
 
@@ -74,26 +65,13 @@ class Table:
             np.diff(self.representatives) <= 0
         ).any():
             raise ValueError("Expected classes numbered by the rows of their representatives, got another order.")
+        fidelities = [fidelity.name for fidelity in fidelities_of(self.manifest)]
         for name, column in self.columns.items():
-            if not _NAME.fullmatch(name) or name == "class" or name in self.keys:
-                raise ValueError(
-                    f"Expected a column's name of letters, digits, _ and ., and @ with more, got {name!r}."
-                )
-            checked(name, column, len(self.representatives))
-            self._check_fidelities(name, column)
+            check_column(name, column, len(self.representatives), fidelities)
         for name, values in self.keys.items():
-            if not _NAME.fullmatch(name) or values.shape != self.class_of.shape or values.dtype.kind not in "iu":
+            check_name(name, self.columns)
+            if values.shape != self.class_of.shape or values.dtype.kind not in "iu":
                 raise ValueError(f"Expected the key {name} to be integers [{len(self.class_of)}], got {values!r:.40}.")
-
-    def _check_fidelities(self, name: str, column: Column) -> None:
-        known = [fidelity.name for fidelity in fidelities_of(self.manifest)]
-        for fidelity in column.fidelities or ():
-            if fidelity not in known:
-                raise unknown_name(f"a fidelity of column {name}", fidelity, known)
-        expected = len(known if column.fidelities is None else column.fidelities)
-        found = column.values.shape[-1] if "fidelity" in column.axes else 1
-        if found != expected and (column.fidelities or "fidelity" in column.axes):
-            raise ValueError(f"Expected column {name} with {expected} fidelities, got {found}.")
 
     def _check_protocols(self) -> None:
         for name in self.protocols:
@@ -192,11 +170,7 @@ class Table:
     @property
     def size_names(self) -> tuple[str, ...]:
         """Returns the names of what each class has one value of: `"parameters"`, `"flops"`, latencies, ..."""
-        return tuple(
-            name.removeprefix("num_")
-            for name, column in self.columns.items()
-            if column.axes == ("class",) and column.unit != RUN_COUNT_UNIT
-        )
+        return tuple(name.removeprefix("num_") for name, column in self.columns.items() if column.is_size)
 
     def sizes(self, name: str) -> np.ndarray:
         """Returns the values of a size for each class, [G], in the type in which they are stored.
