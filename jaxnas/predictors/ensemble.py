@@ -1,4 +1,4 @@
-"""BANANAS: Bayesian optimisation with an ensemble of small neural networks on encoded architectures."""
+"""An ensemble of small neural networks that predict scores from encoded architectures."""
 
 import itertools
 
@@ -11,8 +11,19 @@ from jaxnas import prng
 NUM_LAYERS = 3
 MINIBATCH_SIZE = 32
 
+Layers = list[tuple[jax.Array, jax.Array]]
+"""Weights and biases of a network, the first layer first."""
 
-def fitted(optimizer, num_steps: int, width: int, key: jax.Array, features: jax.Array, scores: jax.Array, t: jax.Array):
+
+def fitted(
+    optimizer: optax.GradientTransformation,
+    num_steps: int,
+    width: int,
+    key: jax.Array,
+    features: jax.Array,
+    scores: jax.Array,
+    t: jax.Array,
+) -> Layers:
     """Returns a network, as a list of layers, trained on the successful ones of the first t trials.
 
     Args:
@@ -24,11 +35,11 @@ def fitted(optimizer, num_steps: int, width: int, key: jax.Array, features: jax.
     targets = standardised(scores, succeeded)
     draws = prng.draw_index(batch_key, t, (num_steps, MINIBATCH_SIZE))
 
-    def loss(layers, rows):
+    def loss(layers: Layers, rows: jax.Array) -> jax.Array:
         errors = jnp.abs(predicted(layers, features[rows]) - targets[rows])
         return jnp.where(succeeded[rows], errors, 0).mean()
 
-    def step(state, rows):
+    def step(state: tuple[Layers, optax.OptState], rows: jax.Array) -> tuple[tuple[Layers, optax.OptState], None]:
         layers, moments = state
         updates, moments = optimizer.update(jax.grad(loss)(layers, rows), moments)
         return (optax.apply_updates(layers, updates), moments), None
@@ -44,7 +55,7 @@ def standardised(scores: jax.Array, succeeded: jax.Array) -> jax.Array:
     return centered / jnp.where(deviation > 0, deviation, 1)
 
 
-def predicted(layers: list[tuple[jax.Array, jax.Array]], features: jax.Array) -> jax.Array:
+def predicted(layers: Layers, features: jax.Array) -> jax.Array:
     """Returns the outputs of a network, float32[N], for features float32[N, F]."""
     for weights, bias in layers[:-1]:
         features = jax.nn.relu(features @ weights + bias)
@@ -52,7 +63,7 @@ def predicted(layers: list[tuple[jax.Array, jax.Array]], features: jax.Array) ->
     return (features @ weights + bias)[:, 0]
 
 
-def _new_layers(key: jax.Array, sizes: list[int]) -> list[tuple[jax.Array, jax.Array]]:
+def _new_layers(key: jax.Array, sizes: list[int]) -> Layers:
     """Returns layers with He-normal weights and zero biases."""
     keys = jax.random.split(key, len(sizes) - 1)
     return [

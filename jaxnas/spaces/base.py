@@ -200,8 +200,8 @@ class Space(abc.ABC):
     def labelled(self, arch: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Returns an architecture as a graph: labels int32[V], -1 where there is no vertex, and edges bool[V, V].
 
-        Labels are positions in `label_names`. Vertices are in topological order: `edges[u, v]` only where u < v. By
-        default there is a vertex for each decision, in a chain.
+        Labels are positions in `label_names`. Vertices are in topological order, `edges[u, v]` only where u < v, from
+        the input to the output. By default there is a vertex for each decision, in a chain.
         """
         offsets = np.cumsum(cardinalities(self.decisions)) - cardinalities(self.decisions)
         return jnp.asarray(arch, jnp.int32) + offsets.astype(np.int32), jnp.eye(len(offsets), k=1, dtype=bool)

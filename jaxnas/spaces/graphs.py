@@ -1,7 +1,7 @@
 """Architectures as graphs with operations on vertices, for every space: pruning, hashes, counts of labels, drawings.
 
 A graph is labels int32[V], -1 where there is no vertex, and edges bool[V, V] in topological order: `edges[u, v]` only
-where u < v. `Space.labelled` makes it.
+where u < v. The first vertex is the input and the last one the output. `Space.labelled` makes it.
 """
 
 from collections.abc import Sequence
@@ -25,18 +25,14 @@ _BOX, _GAP, _ROW, _MARGIN = (118, 26), 44, 44, 14
 
 
 def pruned_mask(labels: jax.Array, edges: jax.Array) -> jax.Array:
-    """Returns which vertices lie on a path from a first vertex to a last one, bool[V]; absent vertices do not.
-
-    First is the lowest-numbered vertex that is present, last the highest-numbered one.
-    """
+    """Returns which vertices lie on a path from the first vertex to the last one, bool[V]."""
     present = labels >= 0
-    numbers = jnp.arange(len(labels))
-    reached = present & (numbers == jnp.argmax(present))
-    needed = present & (numbers == len(labels) - 1 - jnp.argmax(present[::-1]))
-    for vertex in range(len(labels)):
-        reached = reached.at[vertex].set(present[vertex] & (reached[vertex] | (reached & edges[:, vertex]).any()))
-    for vertex in reversed(range(len(labels))):
-        needed = needed.at[vertex].set(present[vertex] & (needed[vertex] | (needed & edges[vertex]).any()))
+    numbers = np.arange(len(labels))
+    reached, needed = present & (numbers == 0), present & (numbers == len(labels) - 1)
+    for vertex in numbers[1:]:
+        reached = reached.at[vertex].set(present[vertex] & (reached & edges[:, vertex]).any())
+    for vertex in numbers[-2::-1]:
+        needed = needed.at[vertex].set(present[vertex] & (needed & edges[vertex]).any())
     return reached & needed
 
 

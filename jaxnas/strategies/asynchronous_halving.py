@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.checks import checked_size
-from jaxnas.strategies.base import Query, Strategy, failed_as_worst
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
 from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs
 
 REFERENCES = ("li2020system",)
@@ -34,52 +35,52 @@ class AsynchronousState(NamedTuple):
 
 
 @functools.cache
-def asynchronous_halving(space, *, fidelities: tuple[int, ...], reduction: int = 3) -> Strategy:
+def asynchronous_halving(space: Space, *, fidelities: tuple[float, ...], reduction: int = 3) -> Strategy:
     """Returns asynchronous successive halving (ASHA): whatever is among the best of its rung so far is promoted.
 
-    Of a rung with n finished trials the best floor(n / `reduction`) may go on to the next. Each trial promotes one
-    that may and has not been yet: on the highest rung that has one, the best of them; where there is none it is a
-    uniform draw on the lowest rung. Failed trials count for n and are never promoted; of equal scores the earlier is
-    the better. Several trials may be asked for before any is told: those that are not told do not count. Rungs are
+    Of a rung with n finished trials the best floor(n / `reduction`) may be promoted to the next. Each trial promotes
+    one that may and has not been yet: on the highest rung that has one, the best of them; where there is none it is
+    a uniform draw on the lowest rung. Failed trials count for n and are never promoted; of equal scores the earlier is
+    the better. Several trials may be asked before any is told: those that are not told do not count. Rungs are
     chosen as in `successive_halving`. Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht and Talwalkar, "A
     System for Massively Parallel Hyperparameter Tuning", MLSys 2020.
 
     Args:
         fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
-        reduction: how many of a rung there are for each that may go on, and the least factor between rungs.
+        reduction: how many of a rung there are for each that may be promoted, and the least factor between rungs.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     top = len(rungs) - 1
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> AsynchronousState:
         none, zeros = jnp.full(num_trials, NOBODY), jnp.zeros(num_trials, jnp.int32)
         archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
         scores, promoted = jnp.full(num_trials, -jnp.inf), jnp.zeros(num_trials, bool)
         return AsynchronousState(archs, scores, none, zeros, promoted, jnp.int32(NOBODY), jnp.int32(0))
 
-    def advance(state, t, key):
+    def advance(state: AsynchronousState, t: jax.Array, key: jax.Array) -> AsynchronousState:
         quotas = sum((state.rungs == rung) * ((state.rungs == rung).sum() // reduction) for rung in range(len(rungs)))
-        may_go_on = (state.ranks < quotas) & ~state.promoted & (state.scores > -jnp.inf)
-        may_go_on &= (state.rungs >= 0) & (state.rungs < top)
+        promotable = (state.ranks < quotas) & ~state.promoted & (state.scores > -jnp.inf)
+        promotable &= (state.rungs >= 0) & (state.rungs < top)
         size = len(state.scores)
-        urgency = jnp.where(may_go_on, state.rungs * size + size - state.ranks, 0)
+        urgency = jnp.where(promotable, state.rungs * size + size - state.ranks, 0)
         best = jnp.argmax(urgency).astype(jnp.int32)
         found = urgency[best] > 0
         promoted = state.promoted.at[best].set(state.promoted[best] | found)
         rung = jnp.where(found, state.rungs[best] + 1, 0)
         return state._replace(promoted=promoted, parent=jnp.where(found, best, NOBODY), rung=rung)
 
-    def ask(state, t, key):
+    def ask(state: AsynchronousState, t: jax.Array, key: jax.Array) -> Query:
         arch = jnp.where(state.parent == NOBODY, space.sample(key), state.archs[state.parent])
         return Query(arch, jnp.asarray(rungs, jnp.int32)[state.rung])
 
-    def tell(state, t, query, observation):
+    def tell(state: AsynchronousState, t: jax.Array, query: Query, observation: Observation) -> AsynchronousState:
         score = failed_as_worst(observation.score)
         rung = (np.asarray(rungs) < query.fidelity).sum()  # not the state's, which may be of a later query
-        beside = state.rungs == rung
+        on_rung = state.rungs == rung
         earlier = np.arange(len(state.scores)) < t
         better = (state.scores > score) | ((state.scores == score) & earlier)
-        ranks = (state.ranks + (beside & ~better)).at[t].set((beside & better).sum())
+        ranks = (state.ranks + (on_rung & ~better)).at[t].set((on_rung & better).sum())
         archs, scores = state.archs.at[t].set(query.arch), state.scores.at[t].set(score)
         return state._replace(archs=archs, scores=scores, rungs=state.rungs.at[t].set(rung), ranks=ranks)
 

@@ -1,7 +1,6 @@
 """BANANAS: Bayesian optimisation with an ensemble of small neural networks on encoded architectures."""
 
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -10,10 +9,9 @@ import optax
 
 from jaxnas.checks import checked_function, checked_number, checked_size
 from jaxnas.predictors.ensemble import fitted, predicted
-from jaxnas.spaces.cells.encodings import path
-from jaxnas.spaces.cells.space import CellSpace
-from jaxnas.spaces.encodings import choices_of, one_hot
-from jaxnas.strategies.base import Query, Strategy, failed_as_worst
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.encodings import Encoding
+from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
 from jaxnas.strategies.parts.candidates import mutants, seen
 
 REFERENCES = ("white2021bananas",)
@@ -35,7 +33,7 @@ class EnsembleState(NamedTuple):
 
 @functools.cache
 def bananas(
-    space,
+    space: Space,
     *,
     num_startup: int = 10,
     refit_every: int = 10,
@@ -45,7 +43,7 @@ def bananas(
     width: int = 20,
     num_steps: int = 100,
     learning_rate: float = 0.01,
-    encoding: Callable | None = None,
+    encoding: Encoding | None = None,
 ) -> Strategy:
     """Returns BANANAS: an ensemble of networks predicts scores, and Thompson samples of it choose among mutants.
 
@@ -68,7 +66,7 @@ def bananas(
         num_steps: training steps, by Adam, at each refit.
         learning_rate: of these steps.
         encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`;
-            by default `path` in a cell space and `one_hot` in any other.
+            `space.features` by default: paths in a cell space, the one-hot choices in others.
     """
     for name, size in (("num_startup", num_startup), ("refit_every", refit_every), ("num_parents", num_parents)):
         checked_size(name, size)
@@ -76,18 +74,18 @@ def bananas(
         checked_size(name, size)
     checked_size("num_candidates", num_candidates, refit_every)
     checked_number("learning_rate", learning_rate, above=0)
-    encode = jax.vmap(_default_encoding(space) if encoding is None else checked_function("encoding", encoding))
+    encode = jax.vmap(space.features if encoding is None else checked_function("encoding", encoding))
     optimizer = optax.adam(learning_rate)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> EnsembleState:
         archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
         return EnsembleState(archs, jnp.full(num_trials, -jnp.inf), archs[: min(refit_every, num_trials)])
 
-    def advance(state, t, key):
+    def advance(state: EnsembleState, t: jax.Array, key: jax.Array) -> EnsembleState:
         refits = (t >= num_startup) & ((t - num_startup) % refit_every == 0)
         return state._replace(queue=jax.lax.cond(refits, chosen, lambda state, t, key: state.queue, state, t, key))
 
-    def chosen(state, t, key):
+    def chosen(state: EnsembleState, t: jax.Array, key: jax.Array) -> jax.Array:
         candidate_key, fit_key, sample_key, fill_key = jax.random.split(key, 4)
         archs = mutants(candidate_key, space, state.archs, state.scores, num_candidates, num_parents)
         fit_keys = jax.random.split(fit_key, num_networks)
@@ -100,11 +98,11 @@ def bananas(
         fill = jax.vmap(space.sample)(jax.random.split(fill_key, len(state.queue)))
         return jnp.where((samples > -jnp.inf)[:, None], archs[best], fill)
 
-    def ask(state, t, key):
+    def ask(state: EnsembleState, t: jax.Array, key: jax.Array) -> Query:
         queued = state.queue[(t - num_startup) % refit_every % len(state.queue)]
         return Query(jnp.where(t < num_startup, space.sample(key), queued))
 
-    def tell(state, t, query, observation):
+    def tell(state: EnsembleState, t: jax.Array, query: Query, observation: Observation) -> EnsembleState:
         archs, score = state.archs.at[t].set(query.arch), failed_as_worst(observation.score)
         return state._replace(archs=archs, scores=state.scores.at[t].set(score))
 
@@ -120,7 +118,3 @@ def bananas(
         ("encoding", encoding),
     )
     return Strategy("bananas", init, ask, tell, advance, hyperparameters, batched=False)
-
-
-def _default_encoding(space) -> Callable:
-    return path(space) if isinstance(choices_of(space)[0], CellSpace) else one_hot(space)

@@ -8,9 +8,11 @@ import numpy as np
 
 from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
-from jaxnas.spaces.base import cardinalities
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.decisions import cardinalities
 from jaxnas.strategies.base import Strategy
 from jaxnas.strategies.parts.rungs import (
+    BracketState,
     Plan,
     checked_fidelities,
     choose_rungs,
@@ -26,9 +28,9 @@ MOST_RUNS = 100
 
 @functools.cache
 def bohb(
-    space,
+    space: Space,
     *,
-    fidelities: tuple[int, ...],
+    fidelities: tuple[float, ...],
     reduction: int = 3,
     random_share: float = 1 / 3,
     good_share: float = 0.15,
@@ -39,11 +41,11 @@ def bohb(
     A model is fitted to all trials of the highest rung that has D + 3 of them, for D decisions: a kernel density of
     the good ones, the best `good_share` of those trials, and one of the others; either of at least D + 1 trials, so
     that they may overlap. Of candidates drawn from the density of the good ones, that with the largest ratio of the
-    densities is asked for. Failed trials are never good ones. Falkner, Klein and Hutter, "BOHB: Robust and Efficient
+    densities is queried. Failed trials are never good ones. Falkner, Klein and Hutter, "BOHB: Robust and Efficient
     Hyperparameter Optimization at Scale", ICML 2018, with its defaults.
 
     Kernels are products over the decisions, which are categorical: a kernel keeps each value of its trial, or with
-    probability w draws it anew (Aitchison and Aitken, Biometrika 1976). Here w is n ** (-1 / (4 + D)) for n trials,
+    probability w draws it again (Aitchison and Aitken, Biometrika 1976). Here w is n ** (-1 / (4 + D)) for n trials,
     Scott's rate alone; the authors' code multiplies it by the standard deviation of the values' numbers, which means
     nothing for categories. As in that code, candidates are drawn from kernels of the same width.
 
@@ -61,13 +63,13 @@ def bohb(
     brackets = hyperband_brackets(len(rungs), reduction)
     fewest = len(space.decisions) + 1
 
-    def draw(state, t, key):
+    def draw(state: BracketState, t: jax.Array, key: jax.Array) -> jax.Array:
         plan = plan_trials(brackets, len(state.scores))
         highest, sizes = _modelled(plan, fewest + 2)
         rung, size = jnp.asarray(highest)[t], jnp.asarray(sizes)[t]
         keys = [jax.random.fold_in(key, number) for number in range(3)]
 
-        def from_model(state):
+        def from_model(state: BracketState) -> jax.Array:
             on_rung = (jnp.asarray(plan.rung) == rung) & (np.arange(len(state.scores)) < t)
             order = jnp.argsort(jnp.where(on_rung, -state.scores, jnp.nan))  # failed ones last, then those not on it
             order = order[: sizes.max()]
@@ -78,7 +80,8 @@ def bohb(
             bad = (numbers >= size - jnp.maximum(fewest, size - num_good)) & (numbers < size)
             candidates = draw_candidates(keys[0], archs, good.sum(), num_candidates, space)
             ratio = log_density(candidates, archs, good, space) - log_density(candidates, archs, bad, space)
-            return jnp.where(good.any(), candidates[jnp.argmax(ratio)], space.sample(keys[1]))
+            promising = space.repaired(jax.random.fold_in(key, 3), candidates[jnp.argmax(ratio)])
+            return jnp.where(good.any(), promising, space.sample(keys[1]))
 
         uniform = (rung < 0) | (jax.random.uniform(keys[2]) < random_share)
         return jax.lax.cond(uniform, lambda state: space.sample(keys[1]), from_model, state)
@@ -101,20 +104,20 @@ def _modelled(plan: Plan, fewest: int) -> tuple[np.ndarray, np.ndarray]:
     return rung.astype(np.int32), before[np.arange(len(rung)), np.maximum(rung, 0)].astype(np.int32)
 
 
-def _redraw_chance(count: jax.Array, space) -> jax.Array:
-    """Returns how likely a kernel draws a value anew, float32[], where there are so many kernels."""
+def _redraw_chance(count: jax.Array, space: Space) -> jax.Array:
+    """Returns how likely a kernel redraws a value, float32[], with `count` kernels."""
     return jnp.maximum(count, 1).astype(jnp.float32) ** (-1 / (4 + len(space.decisions)))
 
 
-def draw_candidates(key: jax.Array, archs: jax.Array, count: jax.Array, num_candidates: int, space) -> jax.Array:
+def draw_candidates(key: jax.Array, archs: jax.Array, count: jax.Array, num_candidates: int, space: Space) -> jax.Array:
     """Returns draws from the kernel density of the first `count` of architectures [T, D]: int32[num_candidates, D]."""
     keys = [jax.random.fold_in(key, number) for number in range(3)]
     centers = archs[prng.draw_index(keys[0], count, (num_candidates,))]
-    anew = jax.random.uniform(keys[1], centers.shape) < _redraw_chance(count, space)
-    return jnp.where(anew, prng.draw_index(keys[2], cardinalities(space.decisions), centers.shape), centers)
+    redrawn = jax.random.uniform(keys[1], centers.shape) < _redraw_chance(count, space)
+    return jnp.where(redrawn, prng.draw_index(keys[2], cardinalities(space.decisions), centers.shape), centers)
 
 
-def log_density(candidates: jax.Array, archs: jax.Array, members: jax.Array, space) -> jax.Array:
+def log_density(candidates: jax.Array, archs: jax.Array, members: jax.Array, space: Space) -> jax.Array:
     """Returns the logarithm of the kernel density of members of a list at candidates int32[C, D]: float32[C].
 
     Args:

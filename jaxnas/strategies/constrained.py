@@ -1,6 +1,7 @@
 """A limit on the size of architectures, around any strategy."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,24 +9,27 @@ import numpy as np
 
 from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
+from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Query, Strategy
 
 _NUM_DRAWS = 4096
 _POOL_SIZE = 256
 
+Size = Callable[[jax.Array], jax.Array]
+"""`arch int32[D] -> float32`."""
 
-def constrained(strategy: Strategy, space, size: Callable, maximum: float, *, num_attempts: int = 32) -> Strategy:
-    """Returns a strategy that asks only for architectures up to a size, by asking another one again.
 
-    The strategy is asked with other keys until its answer is small enough, `num_attempts` times at most; then a
-    uniform draw from a pool of small enough architectures is asked for instead. So a strategy that does not depend on
-    its key, or whose neighbourhood is all too large, still moves on. Within the limit it is left alone: with an
-    infinite maximum the trajectory is the strategy's own.
+def constrained(strategy: Strategy, space: Space, size: Size, maximum: float, *, num_attempts: int = 32) -> Strategy:
+    """Returns a strategy that queries only architectures up to a size: it rejects those that are too large.
+
+    The strategy is asked with other keys until its answer is small enough, `num_attempts` times at most; then the
+    query falls back to a uniform draw from small architectures, so that no strategy gets stuck. Queries within the
+    limit are unchanged: with an infinite maximum the trajectory is the strategy's own.
 
     Args:
         strategy: any Strategy of `space`.
         size: `arch int32[D] -> float32`, such as `bench.size("parameters")`.
-        maximum: the largest size that may be asked for.
+        maximum: the largest size that may be queried.
         num_attempts: how often the strategy is asked.
 
     Raises:
@@ -37,7 +41,7 @@ def constrained(strategy: Strategy, space, size: Callable, maximum: float, *, nu
     pool = _small_architectures(space, size, maximum)
     repeat = _ask_compiled if strategy.jittable else _ask_in_python
 
-    def ask(state, t, key):
+    def ask(state: Any, t: jax.Array, key: jax.Array) -> Query:
         query = repeat(strategy, size, maximum, num_attempts, state, t, key)
         small = size(query.arch) <= maximum
         drawn = pool[prng.draw_index(jax.random.fold_in(key, num_attempts), len(pool))]
@@ -47,8 +51,10 @@ def constrained(strategy: Strategy, space, size: Callable, maximum: float, *, nu
     return strategy._replace(name=f"constrained_{strategy.name}", ask=ask, hyperparameters=hyperparameters)
 
 
-def _ask_compiled(strategy, size, maximum, num_attempts, state, t, key) -> Query:
-    def ask(number):
+def _ask_compiled(
+    strategy: Strategy, size: Size, maximum: float, num_attempts: int, state: Any, t: jax.Array, key: jax.Array
+) -> Query:
+    def ask(number: jax.Array) -> Query:
         attempt_key = jax.tree.map(
             lambda first, other: jnp.where(number == 0, first, other),
             jax.random.key_data(key),
@@ -57,17 +63,19 @@ def _ask_compiled(strategy, size, maximum, num_attempts, state, t, key) -> Query
         query = strategy.ask(state, t, jax.random.wrap_key_data(attempt_key, impl=jax.random.key_impl(key)))
         return Query(jnp.asarray(query.arch, jnp.int32), jnp.asarray(query.fidelity, jnp.int32))
 
-    def again(carry):
+    def again(carry: tuple[jax.Array, Query]) -> tuple[jax.Array, Query]:
         return carry[0] + 1, ask(carry[0])
 
-    def too_large(carry):
+    def too_large(carry: tuple[jax.Array, Query]) -> jax.Array:
         number, query = carry
         return (number < num_attempts) & (size(query.arch) > maximum)
 
     return jax.lax.while_loop(too_large, again, (jnp.int32(1), ask(jnp.int32(0))))[1]
 
 
-def _ask_in_python(strategy, size, maximum, num_attempts, state, t, key) -> Query:
+def _ask_in_python(
+    strategy: Strategy, size: Size, maximum: float, num_attempts: int, state: Any, t: jax.Array, key: jax.Array
+) -> Query:
     query = strategy.ask(state, t, key)
     for number in range(1, num_attempts):
         if size(query.arch) <= maximum:
@@ -76,7 +84,7 @@ def _ask_in_python(strategy, size, maximum, num_attempts, state, t, key) -> Quer
     return query
 
 
-def _small_architectures(space, size, maximum) -> jax.Array:
+def _small_architectures(space: Space, size: Size, maximum: float) -> jax.Array:
     """Returns some random architectures up to a size, int32[P, D]."""
     with jax.ensure_compile_time_eval():
         archs = jax.vmap(space.sample)(jax.random.split(jax.random.key(0), _NUM_DRAWS))

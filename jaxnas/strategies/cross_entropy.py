@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.checks import checked_number, checked_size
-from jaxnas.strategies.base import Query, Strategy, failed_as_worst
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
 from jaxnas.strategies.parts.marginals import draw_choices, uniform_marginals
 
 REFERENCES = ("rubinstein1999cross", "deboer2005tutorial")
@@ -26,7 +27,7 @@ class CrossEntropyState(NamedTuple):
 
 
 @functools.cache
-def cross_entropy(space, *, batch_size: int = 50, elite_share: float = 0.1, smoothing: float = 0.7) -> Strategy:
+def cross_entropy(space: Space, *, batch_size: int = 50, elite_share: float = 0.1, smoothing: float = 0.7) -> Strategy:
     """Returns the cross-entropy method: draws from marginals that are refitted to the best of each batch.
 
     Decisions are drawn independently. The marginals start uniform. The elite's frequencies are mixed with the old
@@ -47,11 +48,11 @@ def cross_entropy(space, *, batch_size: int = 50, elite_share: float = 0.1, smoo
     elite_size = max(1, round(batch_size * elite_share))
     num_decisions = len(space.decisions)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> CrossEntropyState:
         archs = jnp.zeros((batch_size, num_decisions), jnp.int32)
         return CrossEntropyState(uniform_marginals(space), archs, jnp.full(batch_size, -jnp.inf))
 
-    def refitted(state):
+    def refitted(state: CrossEntropyState) -> jax.Array:
         scores, elite = jax.lax.top_k(state.scores, elite_size)
         values = np.arange(state.marginals.shape[1])
         counts = ((state.archs[elite][..., None] == values) & (scores > -jnp.inf)[:, None, None]).sum(0)
@@ -59,14 +60,15 @@ def cross_entropy(space, *, batch_size: int = 50, elite_share: float = 0.1, smoo
         mixed = state.marginals + smoothing * (frequencies - state.marginals)
         return jnp.where(counts.sum() > 0, mixed, state.marginals)
 
-    def advance(state, t, key):
+    def advance(state: CrossEntropyState, t: jax.Array, key: jax.Array) -> CrossEntropyState:
         ends_batch = (t > 0) & (t % batch_size == 0)
         return state._replace(marginals=jax.lax.cond(ends_batch, refitted, lambda state: state.marginals, state))
 
-    def ask(state, t, key):
-        return Query(draw_choices(key, state.marginals, space))
+    def ask(state: CrossEntropyState, t: jax.Array, key: jax.Array) -> Query:
+        drawn = draw_choices(key, state.marginals, space)
+        return Query(space.repaired(jax.random.fold_in(key, 1), drawn))
 
-    def tell(state, t, query, observation):
+    def tell(state: CrossEntropyState, t: jax.Array, query: Query, observation: Observation) -> CrossEntropyState:
         slot, score = t % batch_size, failed_as_worst(observation.score)
         archs = state.archs.at[slot].set(query.arch)
         return CrossEntropyState(state.marginals, archs, state.scores.at[slot].set(score))

@@ -2,28 +2,34 @@
 
 import functools
 
+import jax
 import jax.numpy as jnp
 
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import Space, check_rows
+from jaxnas.strategies.base import Observation, Query, Strategy
 
 REFERENCES = ()
 
 
 @functools.cache
-def exhaustive_search(space) -> Strategy:
+def exhaustive_search(space: Space) -> Strategy:
     """Returns exhaustive search: the architectures in the order of their rows, from the first again after the last.
 
-    With as many trials as architectures it finds the best one (on a noisy benchmark, the best draw). Fewer than 2**31
-    architectures. A yardstick, not a search method.
-    """
+    With as many trials as architectures it finds the best one (on a noisy benchmark, the best draw). A yardstick, not
+    a search method.
 
-    def init(key, num_trials):
+    Raises:
+        ValueError: where the architectures of the space have no rows.
+    """
+    check_rows(space)
+
+    def init(key: jax.Array, num_trials: int) -> tuple[()]:
         return ()
 
-    def ask(state, t, key):
+    def ask(state: tuple[()], t: jax.Array, key: jax.Array) -> Query:
         return Query(space.arch_at(jnp.asarray(t, jnp.int32) % space.num_architectures))
 
-    def tell(state, t, query, observation):
+    def tell(state: tuple[()], t: jax.Array, query: Query, observation: Observation) -> tuple[()]:
         return state
 
     return Strategy("exhaustive_search", init, ask, tell, parallel=True)

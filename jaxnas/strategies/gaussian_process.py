@@ -8,8 +8,8 @@ import jax.numpy as jnp
 
 from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
-from jaxnas.spaces.encodings import choices_of
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import Space, has_rows
+from jaxnas.strategies.base import Observation, Query, Strategy
 
 REFERENCES = ("jones1998efficient", "wan2021think")
 MOST_RUNS = 300
@@ -60,7 +60,7 @@ class GaussianState(NamedTuple):
 
 @functools.cache
 def gaussian_process(
-    space, *, pool_size: int = 1000, num_startup: int = 10, length: float = 0.6, noise: float = 0.1
+    space: Space, *, pool_size: int = 1000, num_startup: int = 10, length: float = 0.6, noise: float = 0.1
 ) -> Strategy:
     """Returns Bayesian optimisation: the largest expected improvement by a Gaussian process over a random pool.
 
@@ -84,49 +84,52 @@ def gaussian_process(
     checked_size("num_startup", num_startup)
     checked_number("length", length, above=0)
     checked_number("noise", noise, above=0)
-    _, choices_at = choices_of(space)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> GaussianState:
         archs = draw_pool(key, space, pool_size)
         factor = jnp.zeros((-(-num_trials // BLOCK_SIZE) * BLOCK_SIZE, len(archs)))
-        choices = jax.vmap(choices_at, out_axes=1)(archs)
+        choices = jax.vmap(space.choices, out_axes=1)(archs)
         return GaussianState(archs, choices, jnp.zeros(len(archs), bool), factor, _prior(len(archs)))
 
-    def ask(state, t, key):
+    def ask(state: GaussianState, t: jax.Array, key: jax.Array) -> Query:
         free = ~state.asked | state.asked.all()
         starts = (t < num_startup) | (state.posterior.count == 0)
         index = jax.lax.cond(starts, lambda _, free: first_of(free), _most_promising, state.posterior, free)
         return Query(state.archs[index])  # the first of a pool in random order is a random one
 
-    def tell(state, t, query, observation):
-        shares = (state.choices != choices_at(query.arch)[:, None]).mean(0)
+    def tell(state: GaussianState, t: jax.Array, query: Query, observation: Observation) -> GaussianState:
+        shares = (state.choices != space.choices(query.arch)[:, None]).mean(0)
         arguments = (state.factor, state.posterior, t, shares, observation.score)
         row, posterior = jax.lax.cond(jnp.isfinite(observation.score), observed, ignored, *arguments)
         factor = state.factor.at[t].set(row)
         return state._replace(asked=state.asked | (shares == 0), factor=factor, posterior=posterior)
 
-    def observed(factor, posterior, t, shares, score):
+    def observed(
+        factor: jax.Array, posterior: Posterior, t: jax.Array, shares: jax.Array, score: jax.Array
+    ) -> tuple[jax.Array, Posterior]:
         index = first_of(shares == 0)
         kernel = jnp.exp(-shares / length)
         covariance = kernel - _products(factor, index, t)
         scale = jnp.sqrt(jnp.maximum(posterior.variance[index], 0) + noise)
         return _observed(posterior, covariance / scale, index, scale, score)
 
-    def ignored(factor, posterior, t, shares, score):
+    def ignored(
+        factor: jax.Array, posterior: Posterior, t: jax.Array, shares: jax.Array, score: jax.Array
+    ) -> tuple[jax.Array, Posterior]:
         return jnp.zeros_like(shares), posterior
 
     hyperparameters = (("pool_size", pool_size), ("num_startup", num_startup), ("length", length), ("noise", noise))
     return Strategy("gaussian_process", init, ask, tell, hyperparameters=hyperparameters, batched=False)
 
 
-def draw_pool(key: jax.Array, space, size: int) -> jax.Array:
+def draw_pool(key: jax.Array, space: Space, size: int) -> jax.Array:
     """Returns uniformly drawn architectures in random order, int32[N, D], N the size or all of a smaller space.
 
-    They differ, except in spaces of 2**31 architectures or more, where repeats are unlikely.
+    They differ, except in spaces without rows, where repeats are unlikely.
     """
-    num_architectures = space.num_architectures
-    if num_architectures >= 2**31:
+    if not has_rows(space):
         return jax.vmap(space.sample)(jax.random.split(key, size))
+    num_architectures = space.num_architectures
     if num_architectures <= 4 * size:
         rows = jnp.argsort(jax.random.bits(key, (num_architectures,), jnp.uint32))[:size]
     else:
@@ -188,14 +191,16 @@ def expected_improvement(means: jax.Array, deviations: jax.Array) -> jax.Array:
 def _products(factor: jax.Array, index: jax.Array, t: jax.Array) -> jax.Array:
     """Returns the inner products of one column of the factor with all, over the rows before t, float32[N]."""
 
-    def add(block, total):
+    def add(block: jax.Array, total: jax.Array) -> jax.Array:
         rows = jax.lax.dynamic_slice_in_dim(factor, block * BLOCK_SIZE, BLOCK_SIZE)
         return total + rows[:, index] @ rows
 
     return jax.lax.fori_loop(0, (t + BLOCK_SIZE - 1) // BLOCK_SIZE, add, jnp.zeros(factor.shape[1]))
 
 
-def _observed(posterior: Posterior, row: jax.Array, index: jax.Array, scale: jax.Array, score: jax.Array):
+def _observed(
+    posterior: Posterior, row: jax.Array, index: jax.Array, scale: jax.Array, score: jax.Array
+) -> tuple[jax.Array, Posterior]:
     """Returns the row of the factor, and the posterior after the score of the member `index` of the pool."""
     first = jnp.where(posterior.count == 0, score, posterior.first)
     value = score - first

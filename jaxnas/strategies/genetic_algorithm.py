@@ -9,7 +9,8 @@ import numpy as np
 
 from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
-from jaxnas.strategies.base import Query, Strategy, failed_as_worst
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
 
 REFERENCES = ("holland1975adaptation", "syswerda1989uniform")
 
@@ -23,7 +24,7 @@ class GeneticState(NamedTuple):
 
 @functools.cache
 def genetic_algorithm(
-    space,
+    space: Space,
     *,
     population_size: int = 30,
     sample_size: int = 2,
@@ -52,21 +53,22 @@ def genetic_algorithm(
     checked_number("mutation_rate", mutation_rate, at_least=0, at_most=1)
     num_decisions = len(space.decisions)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> GeneticState:
         archs = jnp.zeros((population_size, num_decisions), jnp.int32)
         return GeneticState(archs, jnp.full(population_size, -jnp.inf))
 
-    def ask(state, t, key):
-        keys = [jax.random.fold_in(key, number) for number in range(4)]
+    def ask(state: GeneticState, t: jax.Array, key: jax.Array) -> Query:
+        keys = [jax.random.fold_in(key, number) for number in range(5)]
         members = prng.draw_index(key, population_size, (2, sample_size))
         winners = jnp.argmax(state.scores[members], axis=1)
         first, second = state.archs[members[np.arange(2), winners]]
         crosses = _coins(keys[0], num_decisions) & jax.random.bernoulli(keys[1], crossover_rate)
         child = jnp.where(crosses, second, first)
         child = jnp.where(jax.random.bernoulli(keys[2], mutation_rate), space.mutate(keys[3], child), child)
+        child = space.repaired(keys[4], child)
         return Query(jnp.where(state.scores[-1] == -jnp.inf, space.sample(keys[3]), child))
 
-    def tell(state, t, query, observation):
+    def tell(state: GeneticState, t: jax.Array, query: Query, observation: Observation) -> GeneticState:
         slot = jnp.argmin(state.scores)  # places are taken in order, so that the last one is the last to be taken
         score = failed_as_worst(observation.score)
         joins = (np.arange(population_size) == slot) & (score >= state.scores[slot])

@@ -3,6 +3,7 @@
 import functools
 
 from jaxnas.checks import checked_size
+from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Strategy
 from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs, hyperband_brackets, synchronous_strategy
 
@@ -10,18 +11,18 @@ REFERENCES = ("li2018hyperband",)
 
 
 @functools.cache
-def hyperband(space, *, fidelities: tuple[int, ...], reduction: int = 3) -> Strategy:
+def hyperband(space: Space, *, fidelities: tuple[float, ...], reduction: int = 3) -> Strategy:
     """Returns Hyperband: brackets of successive halving that start ever fewer architectures on ever higher rungs.
 
     With n rungs, the bracket that uses the upper k of them starts ceil(n / k * reduction ** (k - 1)) uniform draws;
-    k runs from n to 1, and then from n again. Rungs are chosen and architectures go on as in `successive_halving`;
-    where the benchmark's fidelities are not `reduction` times apart, so are the rungs not, and brackets differ in
-    cost. Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar, "Hyperband: A Novel Bandit-Based Approach to
-    Hyperparameter Optimization", JMLR 2018.
+    k runs from n to 1, and then from n again. Rungs are chosen and architectures are promoted as in
+    `successive_halving`; where the benchmark's fidelities are not `reduction` times apart, neither are the rungs, and
+    brackets differ in cost. Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar, "Hyperband: A Novel Bandit-Based
+    Approach to Hyperparameter Optimization", JMLR 2018.
 
     Args:
         fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
-        reduction: how many of a rung there are for each that goes on, and the least factor between rungs.
+        reduction: how many of a rung there are for each that is promoted, and the least factor between rungs.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     brackets = hyperband_brackets(len(rungs), reduction)

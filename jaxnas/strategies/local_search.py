@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas import prng
-from jaxnas.strategies.base import Query, Strategy, failed_as_worst
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
 from jaxnas.strategies.parts.visited import nothing_visited, visit, were_visited
 
 REFERENCES = ("white2021exploring",)
@@ -31,12 +32,12 @@ class LocalSearchState(NamedTuple):
 
 
 @functools.cache
-def local_search(space, *, improvement: str = "first") -> Strategy:
-    """Returns local search with random restarts, which never asks for an architecture twice.
+def local_search(space: Space, *, improvement: str = "first") -> Strategy:
+    """Returns local search with random restarts, which never queries an architecture twice.
 
-    The neighbours of the centre that were not asked for before are tried in random order. By first improvement, a
+    The neighbours of the centre that were not queried before are tried in random order. By first improvement, a
     better one becomes the centre at once; by best improvement, the best of them does after all were tried. When none
-    is better, the search restarts at a uniform draw (at a repeated one only where four draws in a row were asked for
+    is better, the search restarts at a uniform draw (at a repeated one only where four draws in a row were queried
     before). White, Nolen and Savani, "Exploring the Loss Landscape in Neural Architecture Search", UAI 2021.
 
     Args:
@@ -50,19 +51,19 @@ def local_search(space, *, improvement: str = "first") -> Strategy:
     arch = jax.ShapeDtypeStruct((len(space.decisions),), jnp.int32)
     shape = jax.eval_shape(space.neighbors, arch).shape
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> LocalSearchState:
         nowhere, worst = jnp.zeros(arch.shape, arch.dtype), jnp.float32(-jnp.inf)
         nobody = jnp.zeros(shape, arch.dtype), jnp.zeros(shape[0], bool)  # nobody to try: the first trial is a restart
         return LocalSearchState(nowhere, worst, nowhere, worst, *nobody, nothing_visited(space, num_trials))
 
-    def ask(state, t, key):
+    def ask(state: LocalSearchState, t: jax.Array, key: jax.Array) -> Query:
         number = jnp.cumsum(state.untried)
         neighbor = state.neighbors[jnp.argmax(number > prng.draw_index(key, number[-1]))]
         draws = jax.vmap(space.sample)(jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(1, 1 + _NUM_DRAWS)))
         fresh = draws[jnp.argmin(were_visited(space, state.visited, draws))]
         return Query(jnp.where(state.untried.any(), neighbor, fresh))
 
-    def tell(state, t, query, observation):
+    def tell(state: LocalSearchState, t: jax.Array, query: Query, observation: Observation) -> LocalSearchState:
         score = failed_as_worst(observation.score)
         restarts = ~state.untried.any()
         left = state.untried & (state.neighbors != query.arch).any(-1)

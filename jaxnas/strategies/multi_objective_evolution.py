@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from jaxnas import prng
 from jaxnas.checks import checked_size
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query, Strategy
 from jaxnas.strategies.parts.domination import as_objectives, crowding_distances, domination_ranks, preference
 
 REFERENCES = ("real2019regularized", "deb2002fast")
@@ -24,7 +25,9 @@ class ParetoState(NamedTuple):
 
 
 @functools.cache
-def multi_objective_evolution(space, *, size: Callable, population_size: int = 100, sample_size: int = 10) -> Strategy:
+def multi_objective_evolution(
+    space: Space, *, size: Callable[[jax.Array], jax.Array], population_size: int = 100, sample_size: int = 10
+) -> Strategy:
     """Returns regularized evolution by score and size: the parent is the best of a sample by non-domination.
 
     Best is the first front of the sample, and on it the least crowded place; a mutation of the parent replaces the
@@ -34,17 +37,17 @@ def multi_objective_evolution(space, *, size: Callable, population_size: int = 1
 
     Args:
         size: `arch int32[D] -> float32`, the second objective, such as `bench.size("parameters")`.
-        population_size: members of the population; so many trials are drawn uniformly at first.
+        population_size: members of the population; that many trials are drawn uniformly at first.
         sample_size: members, drawn with replacement, among which the parent is chosen.
     """
     checked_size("population_size", population_size)
     checked_size("sample_size", sample_size)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> ParetoState:
         archs = jnp.zeros((population_size, len(space.decisions)), jnp.int32)
         return ParetoState(archs, jnp.full(population_size, -jnp.inf), jnp.full(population_size, jnp.inf))
 
-    def ask(state, t, key):
+    def ask(state: ParetoState, t: jax.Array, key: jax.Array) -> Query:
         members = prng.draw_index(key, population_size, (sample_size,))
         child_key = jax.random.fold_in(key, 1)
         scores, sizes = state.scores[members], state.sizes[members]
@@ -53,7 +56,7 @@ def multi_objective_evolution(space, *, size: Callable, population_size: int = 1
         child = space.mutate(child_key, state.archs[members[best]])
         return Query(jnp.where(t < population_size, space.sample(child_key), child))
 
-    def tell(state, t, query, observation):
+    def tell(state: ParetoState, t: jax.Array, query: Query, observation: Observation) -> ParetoState:
         slot = t % population_size
         member = (query.arch, *as_objectives(observation.score, size(query.arch)))
         return ParetoState(*(values.at[slot].set(value) for values, value in zip(state, member, strict=True)))

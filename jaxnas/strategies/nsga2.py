@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query, Strategy
 from jaxnas.strategies.parts.domination import as_objectives, crowding_distances, domination_ranks, preference
 
 REFERENCES = ("deb2002fast", "lu2019nsganet")
@@ -32,9 +33,9 @@ class NsgaState(NamedTuple):
 
 @functools.cache
 def nsga2(
-    space,
+    space: Space,
     *,
-    size: Callable,
+    size: Callable[[jax.Array], jax.Array],
     population_size: int = 40,
     crossover_rate: float = 0.9,
     mutation_rate: float = 1.0,
@@ -57,21 +58,22 @@ def nsga2(
     checked_number("mutation_rate", mutation_rate, at_least=0, at_most=1)
     num_decisions = len(space.decisions)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> NsgaState:
         archs = jnp.zeros((population_size, num_decisions), jnp.int32)
         nobody = Group(archs, jnp.full(population_size, -jnp.inf), jnp.full(population_size, jnp.inf))
         return NsgaState(nobody, nobody)
 
-    def ask(state, t, key):
-        keys = [jax.random.fold_in(key, number) for number in range(4)]
+    def ask(state: NsgaState, t: jax.Array, key: jax.Array) -> Query:
+        keys = [jax.random.fold_in(key, number) for number in range(5)]
         # Parents are ordered, so that the winner of a tournament is the one with the lower number.
         first, second = state.parents.archs[prng.draw_index(key, population_size, (2, 2)).min(1)]
         crosses = jax.random.bernoulli(keys[0], 0.5, (num_decisions,)) & jax.random.bernoulli(keys[1], crossover_rate)
         child = jnp.where(crosses, second, first)
         child = jnp.where(jax.random.bernoulli(keys[2], mutation_rate), space.mutate(keys[3], child), child)
+        child = space.repaired(keys[4], child)
         return Query(jnp.where(t < population_size, space.sample(keys[3]), child))
 
-    def tell(state, t, query, observation):
+    def tell(state: NsgaState, t: jax.Array, query: Query, observation: Observation) -> NsgaState:
         slot = t % population_size
         child = (query.arch, *as_objectives(observation.score, size(query.arch)))
         children = Group(*(values.at[slot].set(value) for values, value in zip(state.children, child, strict=True)))

@@ -1,19 +1,32 @@
 """Optuna's samplers as strategies, and runs as Optuna studies. Needs the package optuna (extra `optuna`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, Protocol
 
 import jax
 import numpy as np
 
 from jaxnas.checks import checked_function
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query, Strategy
 
 
-def optuna_strategy(space, sampler_factory: Callable) -> Strategy:
+class Recorded(Protocol):
+    """The trials of runs, `Trials`."""
+
+    @property
+    def query(self) -> Query: ...
+    @property
+    def observation(self) -> Observation: ...
+
+
+def optuna_strategy(space: Space, sampler_factory: Callable) -> Strategy:
     """Returns a sampler of Optuna as a strategy, which runs in a Python loop.
 
     It is for one objective. Its state is an Optuna study, which `ask` and `tell` change in place: a run is a fresh
-    one from `init`, and every trial is asked before it is told. Failed trials are told as failed. Akiba, Sano,
+    one from `init`, and every trial is asked before it is told. Failed trials are told as failed. Where the sampler's
+    choices are no architecture the nearest one found is queried, and its score told for those choices. Akiba, Sano,
     Yanase, Ohta and Koyama, "Optuna: A Next-generation Hyperparameter Optimization Framework", KDD 2019.
 
     Args:
@@ -33,14 +46,17 @@ def optuna_strategy(space, sampler_factory: Callable) -> Strategy:
         for decision in space.decisions
     }
 
-    def init(key, num_trials):
+    repaired = jax.jit(space.repaired) if space.constrained else space.repaired
+
+    def init(key: jax.Array, num_trials: int) -> Any:
         return _new_study(optuna, sampler_factory(seed=int(jax.random.bits(key, (), np.uint32))))
 
-    def ask(state, t, key):
+    def ask(state: Any, t: int, key: jax.Array) -> Query:
         params = state.ask(distributions).params
-        return Query(np.asarray([params[decision.name] for decision in space.decisions], np.int32))
+        arch = np.asarray([params[decision.name] for decision in space.decisions], np.int32)
+        return Query(np.asarray(repaired(key, arch)))
 
-    def tell(state, t, query, observation):
+    def tell(state: Any, t: int, query: Query, observation: Observation) -> Any:
         score = float(observation.score)
         failed = optuna.trial.TrialState.FAIL if np.isnan(score) else None
         state.tell(int(t), None if failed else score, state=failed)  # trials are numbered from 0 in both
@@ -51,7 +67,7 @@ def optuna_strategy(space, sampler_factory: Callable) -> Strategy:
     return Strategy(name, init, ask, tell, hyperparameters=hyperparameters, jittable=False)
 
 
-def to_optuna_study(trials, space, run: int = 0):
+def to_optuna_study(trials: Recorded, space: Space, run: int = 0) -> Any:
     """Returns the trials of one run as an in-memory Optuna study that maximizes the score.
 
     Parameters are the values of the decisions by their names, as text where they are not text, numbers, truth values
@@ -82,7 +98,7 @@ def to_optuna_study(trials, space, run: int = 0):
     return study
 
 
-def _frozen_trials(optuna, trials, distributions: dict) -> list:
+def _frozen_trials(optuna: ModuleType, trials: Recorded, distributions: dict) -> list:
     columns = (trials.query.arch, trials.query.fidelity, *trials.observation)
     frozen = []
     for arch, fidelity, score, cost, seed in zip(*columns, strict=True):
@@ -99,19 +115,19 @@ def _frozen_trials(optuna, trials, distributions: dict) -> list:
     return frozen
 
 
-def _check_choices(archs: np.ndarray, distributions: dict, space) -> None:
+def _check_choices(archs: np.ndarray, distributions: dict, space: Space) -> None:
     sizes = [len(distribution.choices) for distribution in distributions.values()]
     if archs.shape[-1] != len(sizes) or (archs < 0).any() or (archs >= sizes).any():
         raise ValueError(f"Expected trials of {space.name}, got architectures that are not of it.")
 
 
-def _readable(values) -> tuple:
+def _readable(values: Sequence) -> tuple:
     """Returns the values as Optuna can keep them, numbered where they would not differ."""
     texts = tuple(value if isinstance(value, str | int | float | None) else str(value) for value in values)
     return texts if len(set(texts)) == len(texts) else tuple(f"{number}: {text}" for number, text in enumerate(texts))
 
 
-def _new_study(optuna, sampler):
+def _new_study(optuna: ModuleType, sampler: Any) -> Any:
     """Returns an empty study, without the line that Optuna logs for each."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -121,7 +137,7 @@ def _new_study(optuna, sampler):
         optuna.logging.set_verbosity(verbosity)
 
 
-def _import_optuna():
+def _import_optuna() -> ModuleType:
     try:
         import optuna
     except ImportError:

@@ -2,15 +2,16 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.checks import checked_function, checked_size
-from jaxnas.spaces.encodings import one_hot
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.encodings import Encoding, one_hot
+from jaxnas.strategies.base import Observation, Query, Strategy
 from jaxnas.strategies.parts.candidates import mutants, seen
 
 REFERENCES = ("wen2020neural",)
@@ -18,6 +19,13 @@ MOST_RUNS = 10
 """Most runs in a comparison, so that it takes seconds."""
 
 NUM_PARENTS = 5
+
+
+class Regressor(Protocol):
+    """A regressor with the methods of scikit-learn's."""
+
+    def fit(self, X: np.ndarray, y: np.ndarray, /) -> object: ...  # noqa: N803
+    def predict(self, X: np.ndarray, /) -> np.ndarray: ...  # noqa: N803
 
 
 class PredictorState(NamedTuple):
@@ -33,13 +41,13 @@ class PredictorState(NamedTuple):
 
 @functools.cache
 def predictor_guided(
-    space,
+    space: Space,
     *,
-    regressor_factory: Callable | None = None,
+    regressor_factory: Callable[[], Regressor] | None = None,
     num_startup: int = 20,
     num_candidates: int = 200,
     refit_every: int = 10,
-    encoding: Callable | None = None,
+    encoding: Encoding | None = None,
 ) -> Strategy:
     """Returns search by a predictor: of many candidates, those with the largest predicted scores are asked.
 
@@ -70,11 +78,11 @@ def predictor_guided(
     sample = jax.jit(space.sample)
     draw = jax.jit(functools.partial(_candidates, space, num_candidates))
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> PredictorState:
         archs = np.zeros((num_trials, len(space.decisions)), np.int32)
         return PredictorState(archs, np.full(num_trials, -np.inf, np.float32), archs[: min(refit_every, num_trials)])
 
-    def advance(state, t, key):
+    def advance(state: PredictorState, t: int, key: jax.Array) -> PredictorState:
         if t < num_startup or (t - num_startup) % refit_every:
             return state
         archs, new = map(np.asarray, draw(key, state.archs, state.scores, t))
@@ -83,7 +91,7 @@ def predictor_guided(
         fill = np.stack([sample(fill_key) for fill_key in jax.random.split(jax.random.fold_in(key, 2), len(best))])
         return state._replace(queue=np.where(new[best, None], archs[best], fill))
 
-    def predicted(state, archs, key):
+    def predicted(state: PredictorState, archs: np.ndarray, key: jax.Array) -> np.ndarray:
         succeeded = np.isfinite(state.scores)
         if not succeeded.any():
             return np.zeros(len(archs))
@@ -91,11 +99,11 @@ def predictor_guided(
         regressor.fit(np.asarray(encode(state.archs))[succeeded], state.scores[succeeded])
         return np.asarray(regressor.predict(np.asarray(encode(archs)))).reshape(len(archs))
 
-    def ask(state, t, key):
+    def ask(state: PredictorState, t: int, key: jax.Array) -> Query:
         queued = (t - num_startup) % refit_every
         return Query(np.asarray(sample(key)) if t < num_startup else state.queue[queued])
 
-    def tell(state, t, query, observation):
+    def tell(state: PredictorState, t: int, query: Query, observation: Observation) -> PredictorState:
         archs, scores = state.archs.copy(), state.scores.copy()
         archs[t] = query.arch
         scores[t] = observation.score if np.isfinite(observation.score) else -np.inf
@@ -111,7 +119,9 @@ def predictor_guided(
     return Strategy("predictor_guided", init, ask, tell, advance, hyperparameters, jittable=False)
 
 
-def _candidates(space, number: int, key: jax.Array, archs: jax.Array, scores: jax.Array, t: jax.Array):
+def _candidates(
+    space: Space, number: int, key: jax.Array, archs: jax.Array, scores: jax.Array, t: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """Returns candidates int32[number, D], and which are new: not among the first t trials, no repeats."""
     draw_key, mutant_key = jax.random.split(key)
     num_mutants = number // 2
@@ -121,13 +131,13 @@ def _candidates(space, number: int, key: jax.Array, archs: jax.Array, scores: ja
     return candidates, ~seen(candidates, archs, t)
 
 
-def _random_forest():
+def _random_forest() -> Regressor:
     from sklearn.ensemble import RandomForestRegressor
 
     return RandomForestRegressor()
 
 
-def _seeded(regressor, seed: int):
+def _seeded(regressor: Regressor, seed: int) -> Regressor:
     """Returns the regressor with its `random_state` set, where it has one that is None."""
     parameters = regressor.get_params() if hasattr(regressor, "get_params") else {}
     return regressor.set_params(random_state=seed) if parameters.get("random_state", seed) is None else regressor

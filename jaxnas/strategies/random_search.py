@@ -1,19 +1,23 @@
-"""Random search, and asking for everything in turn."""
+"""Random search."""
 
 import functools
 
 import jax
 import jax.numpy as jnp
 
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import Space, check_rows
+from jaxnas.strategies.base import Observation, Query, Strategy
 
 REFERENCES = ("li2019random",)
 
 _ROUNDS = 4
 
+RandomState = jax.Array | tuple[()]
+"""The key of the random order; nothing where draws are repeated."""
+
 
 @functools.cache
-def random_search(space, *, replacement: bool = True) -> Strategy:
+def random_search(space: Space, *, replacement: bool = True) -> Strategy:
     """Returns random search: every trial is a uniform draw from the space.
 
     The baseline of NAS: Li and Talwalkar, "Random Search and Reproducibility for Neural Architecture Search",
@@ -21,25 +25,25 @@ def random_search(space, *, replacement: bool = True) -> Strategy:
 
     Args:
         replacement: whether an architecture can be drawn again. Without, trials are the beginning of a random order
-            of the space, and begin anew at its end; fewer than 2**31 architectures.
+            of the space, which starts over at its end.
 
     Raises:
-        ValueError: where a space is too large to be put in order.
+        ValueError: without replacement, where the architectures of the space have no rows.
     """
     if not isinstance(replacement, bool):
         raise ValueError(f"Expected replacement to be True or False, got {replacement!r}.")
-    if not replacement and space.num_architectures >= 2**31:
-        raise ValueError(f"Expected fewer than 2**31 architectures to order, got {space.num_architectures:,}.")
+    if not replacement:
+        check_rows(space)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> RandomState:
         return () if replacement else key
 
-    def ask(state, t, key):
+    def ask(state: RandomState, t: jax.Array, key: jax.Array) -> Query:
         if replacement:
             return Query(space.sample(key))
         return Query(space.arch_at(_shuffled(state, t % space.num_architectures, space.num_architectures)))
 
-    def tell(state, t, query, observation):
+    def tell(state: RandomState, t: jax.Array, query: Query, observation: Observation) -> RandomState:
         return state
 
     hyperparameters = (("replacement", replacement),)
@@ -55,7 +59,7 @@ def _shuffled(key: jax.Array, position: jax.Array, size: int) -> jax.Array:
     half = max(-(-(size - 1).bit_length() // 2), 1)
     mask = jnp.uint32((1 << half) - 1)
 
-    def encrypt(value):
+    def encrypt(value: jax.Array) -> jax.Array:
         left, right = value >> half, value & mask
         for number in range(_ROUNDS):
             round_key = jax.random.fold_in(jax.random.fold_in(key, number), right)

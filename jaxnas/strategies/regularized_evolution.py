@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from jaxnas import prng
 from jaxnas.checks import checked_size
-from jaxnas.strategies.base import Query, Strategy, best_of, failed_as_worst, look_up
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query, Strategy, best_of, failed_as_worst, look_up
 
 REFERENCES = ("real2019regularized",)
 
@@ -21,7 +22,7 @@ class EvolutionState(NamedTuple):
 
 
 @functools.cache
-def regularized_evolution(space, *, population_size: int = 100, sample_size: int = 10) -> Strategy:
+def regularized_evolution(space: Space, *, population_size: int = 100, sample_size: int = 10) -> Strategy:
     """Returns regularized evolution: a mutation of the best of a random sample replaces the oldest member.
 
     The first `population_size` trials are uniform draws. Samples are drawn with replacement. Real, Aggarwal, Huang
@@ -34,11 +35,11 @@ def regularized_evolution(space, *, population_size: int = 100, sample_size: int
     checked_size("population_size", population_size)
     checked_size("sample_size", sample_size)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> EvolutionState:
         archs = jnp.zeros((population_size, len(space.decisions)), jnp.int32)
         return EvolutionState(archs, jnp.full(population_size, -jnp.inf))
 
-    def ask(state, t, key):
+    def ask(state: EvolutionState, t: jax.Array, key: jax.Array) -> Query:
         child_key = jax.random.fold_in(key, 1)
 
         def child():
@@ -48,7 +49,7 @@ def regularized_evolution(space, *, population_size: int = 100, sample_size: int
         # t is the same in all runs, so that only one side is computed
         return Query(jax.lax.cond(t < population_size, lambda: space.sample(child_key), child))
 
-    def tell(state, t, query, observation):
+    def tell(state: EvolutionState, t: jax.Array, query: Query, observation: Observation) -> EvolutionState:
         slot = t % population_size
         score = failed_as_worst(observation.score)
         return EvolutionState(state.archs.at[slot].set(query.arch), state.scores.at[slot].set(score))

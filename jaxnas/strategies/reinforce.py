@@ -9,7 +9,8 @@ import numpy as np
 import optax
 
 from jaxnas.checks import checked_number
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query, Strategy
 from jaxnas.strategies.parts.marginals import draw_choices, uniform_marginals
 
 REFERENCES = ("williams1992simple", "zoph2017neural")
@@ -27,7 +28,7 @@ class ReinforceState(NamedTuple):
 
 
 @functools.cache
-def reinforce(space, *, learning_rate: float = 0.01, baseline_decay: float = 0.9) -> Strategy:
+def reinforce(space: Space, *, learning_rate: float = 0.01, baseline_decay: float = 0.9) -> Strategy:
     """Returns REINFORCE: draws from a policy that follows the gradient of the expected score.
 
     Decisions are drawn independently. The policy starts uniform. A trial moves it by one step of Adam, weighted by
@@ -44,14 +45,15 @@ def reinforce(space, *, learning_rate: float = 0.01, baseline_decay: float = 0.9
     checked_number("baseline_decay", baseline_decay, at_least=0, at_most=1)
     optimizer = optax.adam(learning_rate)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> ReinforceState:
         logits = jnp.where(uniform_marginals(space) > 0, 0.0, -jnp.inf)
         return ReinforceState(logits, optimizer.init(logits), jnp.float32(jnp.nan))
 
-    def ask(state, t, key):
-        return Query(draw_choices(key, jax.nn.softmax(state.logits), space))
+    def ask(state: ReinforceState, t: jax.Array, key: jax.Array) -> Query:
+        drawn = draw_choices(key, jax.nn.softmax(state.logits), space)
+        return Query(space.repaired(jax.random.fold_in(key, 1), drawn))
 
-    def tell(state, t, query, observation):
+    def tell(state: ReinforceState, t: jax.Array, query: Query, observation: Observation) -> ReinforceState:
         score = observation.score
         baseline = jnp.where(jnp.isnan(state.baseline), score, state.baseline)
         chosen = query.arch[:, None] == np.arange(state.logits.shape[1])

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.checks import checked_size
-from jaxnas.spaces.base import cardinalities
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.decisions import cardinalities
+from jaxnas.strategies.base import Observation, Query, Strategy
 
 REFERENCES = ("holland1975adaptation", "grefenstette1986optimization")
 
@@ -32,7 +33,7 @@ class SamplingState(NamedTuple):
 
 @functools.cache
 def reward_weighted_sampling(
-    space, *, num_initial: int = 10, marginals: tuple[tuple[float, ...], ...] | None = None
+    space: Space, *, num_initial: int = 10, marginals: tuple[tuple[float, ...], ...] | None = None
 ) -> Strategy:
     """Returns reward-weighted sampling: parents are drawn by score from all architectures evaluated so far.
 
@@ -50,13 +51,13 @@ def reward_weighted_sampling(
     checked_size("num_initial", num_initial)
     ratios = None if marginals is None else _ratios(marginals, space)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> SamplingState:
         size = -(-num_trials // BLOCK_SIZE) * BLOCK_SIZE
         archs = jnp.zeros((size, len(space.decisions)), jnp.int32)
         priors = None if ratios is None else jnp.zeros(size)
         return SamplingState(archs, jnp.full(size, jnp.nan), priors, jnp.float32(jnp.inf))
 
-    def ask(state, t, key):
+    def ask(state: SamplingState, t: jax.Array, key: jax.Array) -> Query:
         weights = jnp.nan_to_num(state.scores - state.lowest)
         weights = weights if ratios is None else weights * state.priors
         parent = _draw(key, weights)
@@ -64,7 +65,7 @@ def reward_weighted_sampling(
         uniform = (t < num_initial) | (weights[parent] == 0)
         return Query(jnp.where(uniform, space.sample(key), space.mutate(key, state.archs[parent])))
 
-    def tell(state, t, query, observation):
+    def tell(state: SamplingState, t: jax.Array, query: Query, observation: Observation) -> SamplingState:
         score = jnp.where(jnp.isfinite(observation.score), observation.score, jnp.nan)
         archs, scores = state.archs.at[t].set(query.arch), state.scores.at[t].set(score)
         priors = None if ratios is None else state.priors.at[t].set(_prior(ratios, query.arch))
@@ -90,7 +91,7 @@ def _pick(uniform: jax.Array, weights: jax.Array) -> jax.Array:
     return jnp.minimum((cumulative <= uniform * cumulative[-1]).sum(), len(weights) - 1)
 
 
-def _ratios(marginals, space) -> np.ndarray:
+def _ratios(marginals: tuple[tuple[float, ...], ...], space: Space) -> np.ndarray:
     """Returns the marginals over those of a uniform draw, float32[D, V]. Raises ValueError where they do not fit."""
     sizes = cardinalities(space.decisions)
     try:

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.checks import checked_number
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query, Strategy
 
 REFERENCES = ("kirkpatrick1983optimization",)
 
@@ -27,7 +28,7 @@ class AnnealingState(NamedTuple):
 
 
 @functools.cache
-def simulated_annealing(space, *, initial_temperature: float = 0.1, final_temperature: float = 0.01) -> Strategy:
+def simulated_annealing(space: Space, *, initial_temperature: float = 0.1, final_temperature: float = 0.01) -> Strategy:
     """Returns simulated annealing: better neighbours are accepted, worse ones with a falling probability.
 
     A uniform neighbour of the current architecture takes its place if it is better, and with probability
@@ -44,19 +45,19 @@ def simulated_annealing(space, *, initial_temperature: float = 0.1, final_temper
     checked_number("final_temperature", final_temperature, above=0, at_most=initial_temperature)
     ratio = math.log(final_temperature / initial_temperature)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> AnnealingState:
         arch = jnp.zeros(len(space.decisions), jnp.int32)
         return AnnealingState(arch, jnp.float32(-jnp.inf), jnp.float32(0), jnp.float32(ratio / max(num_trials - 1, 1)))
 
-    def advance(state, t, key):
+    def advance(state: AnnealingState, t: jax.Array, key: jax.Array) -> AnnealingState:
         """Draws by how much this trial may be worse: exp(-loss / T) is the chance that an exponential exceeds it."""
         temperature = initial_temperature * jnp.exp(state.cooling * t)
         return state._replace(allowed_loss=temperature * jax.random.exponential(key))
 
-    def ask(state, t, key):
+    def ask(state: AnnealingState, t: jax.Array, key: jax.Array) -> Query:
         return Query(jnp.where(state.score == -jnp.inf, space.sample(key), space.mutate(key, state.arch)))
 
-    def tell(state, t, query, observation):
+    def tell(state: AnnealingState, t: jax.Array, query: Query, observation: Observation) -> AnnealingState:
         moves = observation.score >= state.score - state.allowed_loss  # never where the score is NaN
         arch = jnp.where(moves, query.arch, state.arch)
         return state._replace(arch=arch, score=jnp.where(moves, observation.score, state.score))

@@ -3,6 +3,7 @@
 import functools
 
 from jaxnas.checks import checked_size
+from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Strategy
 from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs, halved, synchronous_strategy
 
@@ -10,18 +11,20 @@ REFERENCES = ("jamieson2016nonstochastic",)
 
 
 @functools.cache
-def successive_halving(space, *, fidelities: tuple[int, ...], reduction: int = 3, num_initial: int = 27) -> Strategy:
+def successive_halving(
+    space: Space, *, fidelities: tuple[float, ...], reduction: int = 3, num_initial: int = 27
+) -> Strategy:
     """Returns successive halving: many architectures are trained briefly, and the best of them longer and longer.
 
     A bracket draws `num_initial` architectures uniformly for the lowest rung; one in `reduction` of each rung, the
-    best, goes on to the next, and at least one. When a bracket has ended the next one starts afresh. The rungs are
+    best, is promoted to the next, and at least one. When a bracket has ended the next one starts afresh. The rungs are
     fidelities: the last, and below each rung the largest fidelity of at most 1 / `reduction` of it, as far as there
     is one. Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", AISTATS
     2016; they halve (`reduction=2`), 3 is the default of Hyperband.
 
     Args:
         fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
-        reduction: how many of a rung there are for each that goes on, and the least factor between rungs.
+        reduction: how many of a rung there are for each that is promoted, and the least factor between rungs.
         num_initial: architectures on the lowest rung of a bracket.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))

@@ -9,8 +9,9 @@ import numpy as np
 
 from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
-from jaxnas.spaces.base import cardinalities, num_combinations
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.decisions import cardinalities, num_combinations
+from jaxnas.strategies.base import Observation, Query, Strategy
 
 REFERENCES = ("bergstra2011algorithms", "akiba2019optuna")
 MOST_RUNS = 300
@@ -56,14 +57,14 @@ class Mixture(NamedTuple):
 
 @functools.cache
 def tree_parzen_estimator(
-    space, *, num_startup: int = 10, num_candidates: int = 24, good_share: float = 0.1, prior_weight: float = 1.0
+    space: Space, *, num_startup: int = 10, num_candidates: int = 24, good_share: float = 0.1, prior_weight: float = 1.0
 ) -> Strategy:
     """Returns the tree-structured Parzen estimator (TPE): the candidate that is most typical of good architectures.
 
     The first trials are uniform draws, until `num_startup` succeeded. From then on the best `good_share` of the
-    trials so far, at most 25, are good; candidates are drawn from a Parzen estimator of those, and the one is asked
-    for whose density there is largest in proportion to its density in an estimator of the other trials, in which the
-    oldest weigh least. Kernels are products over the decisions. Architectures can be asked for again. Failed trials
+    trials so far, at most 25, are good; candidates are drawn from a Parzen estimator of those, and the one is
+    queried whose density there is largest in proportion to its density in an estimator of the other trials, in which
+    the oldest weigh least. Kernels are products over the decisions. Architectures can be queried again. Failed trials
     count as none. Bergstra, Bardenet, Bengio and Kégl, "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011;
     Bergstra, Yamins and Cox, "Making a Science of Model Search", ICML 2013; kernels, weights and defaults are those
     of the multivariate `TPESampler` of Optuna 5: Akiba, Sano, Yanase, Ohta and Koyama, "Optuna: A Next-generation
@@ -73,8 +74,8 @@ def tree_parzen_estimator(
     It deviates from Optuna's in this: densities are float32, and of candidates whose ratios differ by less than 1e-4
     the first is taken; scores that are not finite are failures, where Optuna takes infinite ones as scores. Over the
     rows of an enumerated space it learns little, because rows share no decisions. The time of a query is in
-    proportion to candidates times trials times decisions. Runs on one device go one after another: side by side,
-    their kernels (candidates times trials for each run) leave the caches, which takes longer.
+    proportion to candidates times trials times decisions. Runs on one device are computed one after another: side by
+    side, their kernels (candidates times trials for each run) leave the caches, which takes longer.
 
     Args:
         num_startup: successful trials at the start that are drawn uniformly.
@@ -93,27 +94,28 @@ def tree_parzen_estimator(
         raise ValueError(f"Expected a space of at most 2**200 architectures, got {space.num_architectures:,}.")
     sizes = cardinalities(space.decisions)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> ParzenState:
         choices = jnp.zeros((len(sizes), num_trials), jnp.int32)
         best = jnp.zeros(MAX_GOOD, jnp.int32)
         return ParzenState(choices, best, jnp.full(MAX_GOOD, -jnp.inf), jnp.int32(0))
 
-    def ask(state, t, key):
+    def ask(state: ParzenState, t: jax.Array, key: jax.Array) -> Query:
         good, other = estimators(state, good_share, prior_weight)
         candidates = draw_candidates(jax.random.fold_in(key, 1), good, prior_weight, sizes, num_candidates)
         ratios = log_density(candidates, good, prior_weight, sizes) - log_density(
             candidates, other, prior_weight, sizes
         )
         promising = candidates[:, jnp.argmax(ratios > ratios.max() - TOLERANCE)]
+        promising = space.repaired(jax.random.fold_in(key, 2), promising)
         return Query(jnp.where(state.count < num_startup, space.sample(key), promising))
 
-    def tell(state, t, query, observation):
+    def tell(state: ParzenState, t: jax.Array, query: Query, observation: Observation) -> ParzenState:
         succeeded = jnp.isfinite(observation.score)
         score = jnp.where(succeeded, observation.score, -jnp.inf)
         choices = state.choices.at[:, state.count].set(query.arch)  # a failed trial's column is overwritten
         place, places = (state.best_scores >= score).sum(), np.arange(MAX_GOOD)
 
-        def insert(values, value):
+        def insert(values: jax.Array, value: jax.Array) -> jax.Array:
             return jnp.where(places < place, values, jnp.where(places == place, value, jnp.roll(values, 1)))
 
         best, best_scores = insert(state.best, state.count), insert(state.best_scores, score)

@@ -25,26 +25,19 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @dataclass(frozen=True)
-class DepthSpace:
+class DepthSpace(base.Space):
     """A space of layers that may be absent: texts, decoded values and neighbours are not those of a plain one."""
 
     name: str = "depths"
     decisions: tuple = (Decision("depth", range(1, 4)), *(Decision(f"width_{n}", (4, 8)) for n in (1, 2, 3)))
-    num_architectures: int = 24
 
-    def neighbors(self, arch):
+    def moves(self, arch):
         counts = np.arange(4) < 2 + jnp.asarray(arch)[0]
-        others = base.neighbors(arch, self.decisions)
+        others = super().moves(arch)
         return jnp.where(((others != arch) & ~counts).any(1)[:, None], arch, others)
 
-    def index(self, arch):
-        return base.index(arch, self.decisions)
-
-    def arch_at(self, row):
-        return base.arch_at(row, self.decisions)
-
     def decode(self, arch):
-        depth, *widths = base.decode(arch, self.decisions).values()
+        depth, *widths = super().decode(arch).values()
         return {"layers": widths[:depth]}
 
     def to_str(self, arch):

@@ -53,7 +53,11 @@ def make_result(
     strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in names}
     num_runs, num_trials = shape
     settings = Settings(
-        num_trials, num_runs, seed, objective=penalised.objective_of(objective, bench.size_names), command="jaxnas compare"
+        num_trials,
+        num_runs,
+        seed,
+        objective=penalised.objective_of(objective, bench.size_names),
+        command="jaxnas compare",
     )
     result = result_of(trials, strategies, bench, settings)
     return json.loads(json.dumps(result), parse_constant=lambda text: pytest.fail(text))

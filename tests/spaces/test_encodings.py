@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from samples import MIXED, SMALL
 
 import jaxnas as jn
-from jaxnas.spaces import encodings
+from jaxnas.spaces import encodings, graphs
 from jaxnas.spaces.cells import encodings as cell_encodings
 from jaxnas.spaces.cells import graph
 from jaxnas.spaces.cells.operations.base import ZERO
@@ -89,8 +89,8 @@ def hash_of(label, names: list[str]) -> int:
     if isinstance(label, str):
         return [*names, "input", "output"].index(label)
     own, predecessors = label
-    passed = sum(int(cell_encodings.hash_label(hash_of(other, names), 0)) for other in predecessors)
-    return int(cell_encodings.hash_label(hash_of(own, names), passed % 2**32))
+    passed = sum(int(graphs.hash_label(hash_of(other, names), 0)) for other in predecessors)
+    return int(graphs.hash_label(hash_of(own, names), passed % 2**32))
 
 
 @settings(deadline=None, max_examples=60)
@@ -143,7 +143,7 @@ def test_weisfeiler_lehman_features_are_the_counts_of_a_dictionary(case, num_ite
     np.testing.assert_array_equal(features, expected)
 
 
-def test_weisfeiler_lehman_tells_apart_what_the_dictionaries_tell_apart():
+def test_weisfeiler_lehman_distinguishes_what_the_dictionaries_distinguish():
     archs = np.random.RandomState(0).randint(0, 5, (400, 6))
     encode = cell_encodings.weisfeiler_lehman(jn.NB201, num_iterations=2, num_buckets=4096)
     features = np.asarray(jax.jit(jax.vmap(encode))(archs))
@@ -213,7 +213,7 @@ def test_rows_plain_calls_and_batches_have_the_same_features(name, space):
 
 @pytest.mark.parametrize("name", sorted(set(ENCODINGS) - {"one_hot"}))
 @pytest.mark.parametrize("space", [MIXED, MIXED.enumerated()], ids=["plain", "rows"])
-def test_graph_encodings_refuse_spaces_without_graphs(name, space):
+def test_encodings_of_cells_refuse_other_spaces(name, space):
     with pytest.raises(ValueError, match=r"^Expected a CellSpace, .* got SearchSpace"):
         ENCODINGS[name](space)
 

@@ -13,12 +13,11 @@ from scipy import stats
 
 import jaxnas as jn
 from jaxnas import prng
-from jaxnas.spaces import base
-from jaxnas.spaces.base import Decision, SearchSpace
+from jaxnas.spaces import decisions as decisions_of
+from jaxnas.spaces.base import Decision, EnumeratedSpace, SearchSpace
 from jaxnas.spaces.cells import graph
 from jaxnas.spaces.cells.operations.base import Operation, as_operation
 from jaxnas.spaces.cells.space import CellSpace
-from jaxnas.spaces.enumerated import EnumeratedSpace
 from jaxnas.spaces.perceptrons.space import MLP, MLPSpace
 
 LATE_ZERO = CellSpace(4, ("skip_connect", "none", "nor_conv_1x1"), name="late-zero")  # the zero operation is not first
@@ -295,9 +294,9 @@ def test_functions_become_operations_of_their_name():
 def test_row_numbers_reach_the_largest_that_int32_holds():
     decisions = (Decision("a", range(2**16)), Decision("b", range(2**15 - 1)))
     arch = jnp.asarray([2**16 - 1, 2**15 - 2])
-    row = base.index(arch, decisions)
+    row = decisions_of.index(arch, decisions)
     assert int(row) == 2**16 * (2**15 - 1) - 1
-    np.testing.assert_array_equal(base.arch_at(row, decisions), arch)
+    np.testing.assert_array_equal(decisions_of.arch_at(row, decisions), arch)
 
 
 def mlp_arch(layers, activation=0, initializer=0, regularizer=0, dropout=0, space=SMALL_MLP):

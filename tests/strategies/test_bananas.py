@@ -13,7 +13,6 @@ import jaxnas as jn
 from jaxnas.predictors import ensemble
 from jaxnas.spaces import encodings
 from jaxnas.spaces.cells import encodings as cell_encodings
-from jaxnas.strategies import bananas
 from jaxnas.strategies.parts import candidates
 
 QUICK = {"num_networks": 3, "num_steps": 60, "num_candidates": 60}
@@ -65,11 +64,15 @@ def test_none_is_asked_twice_while_the_space_is_large():
         assert len(np.unique(archs[10:], axis=0)) == 50
 
 
-def test_the_encoding_is_that_of_paths_in_cell_spaces_and_one_hot_elsewhere():
-    for space in (SMALL, SMALL.enumerated()):
-        assert bananas._default_encoding(space) is cell_encodings.path(space)
-    for space in (MIXED, MIXED.enumerated()):
-        assert bananas._default_encoding(space) is encodings.one_hot(space)
+@pytest.mark.parametrize(
+    ("space", "encoding"),
+    [(SMALL, cell_encodings.path), (SMALL.enumerated(), cell_encodings.path), (MIXED, encodings.one_hot)],
+    ids=["cells", "rows", "plain"],
+)
+def test_the_default_encoding_is_that_of_paths_in_cell_spaces_and_one_hot_elsewhere(space, encoding):
+    for row in (1, 11):
+        arch = space.arch_at(row)
+        np.testing.assert_array_equal(space.features(arch), encoding(space)(arch))
 
 
 def test_fewer_candidates_than_a_batch_are_refused():

@@ -1,23 +1,12 @@
-"""The graph of a cell: simplification, isomorphism classes, parameter and FLOP counts, drawing.
-
-Node 0 is the input of the cell and the last node its output; a node is the sum of what its incoming edges bring.
-"""
+"""A cell as an image: nodes in a row, operations on arcs between them."""
 
 from collections.abc import Sequence
 from html import escape
 
 from jaxnas.spaces.cells.graph import Edge, Graph, live_edges
 from jaxnas.spaces.cells.operations.base import ZERO
+from jaxnas.spaces.graphs import COLORS
 
-_COLORS = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#56b4e9",
-    "#e69f00",
-    "#999999",
-)  # Okabe & Ito, told apart by the colour-blind
 _STEP, _MARGIN, _RADIUS = 130, 26, 16
 
 
@@ -35,7 +24,7 @@ def draw(graph: Graph, names: Sequence[str] = ()) -> str:
     baseline = 30 - min(0, *heights)
     height = baseline + max(_RADIUS, *heights) + 24
     names = names or sorted({edge.operation.name for edge in graph.edges if edge.operation.role != ZERO})
-    colors = {name: _COLORS[number % len(_COLORS)] for number, name in enumerate(names)}
+    colors = {name: COLORS[number % len(COLORS)] for number, name in enumerate(names)}
     arcs = [
         _draw_edge(edge, colors[edge.operation.name], alive, baseline)
         for edge, alive in zip(graph.edges, live_edges(graph), strict=True)

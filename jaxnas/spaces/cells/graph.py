@@ -1,4 +1,4 @@
-"""The graph of a cell: simplification, isomorphism classes, parameter and FLOP counts, drawing.
+"""The graph of a cell: simplification, isomorphism classes, operation counts.
 
 Node 0 is the input of the cell and the last node its output; a node is the sum of what its incoming edges bring.
 """
@@ -48,7 +48,7 @@ def canonical_form(graph: Graph) -> tuple:
     """Returns a value that two cells share exactly when they compute the same function.
 
     The function is one of their input and their own parameters. Dead edges and zero terms are dropped, sums are
-    flattened through identities to multisets, and every edge with parameters is a symbol of its own, up to renaming:
+    flattened through identities to multisets, and every edge with parameters is another symbol, up to renaming:
     `c(x) + c(x)` (one convolution, used twice) differs from `c(x) + c'(x)`. No algebra goes beyond that.
     """
     terms, output = _terms(graph)
@@ -92,7 +92,7 @@ def _smallest_labelling(
 ) -> tuple:
     """Returns the smallest description of a labelled graph over the orders of its vertices.
 
-    The orders are all those that refinement cannot tell apart.
+    The orders are all those that refinement cannot distinguish.
     """
     colors = _refine(names, inputs, colors or dict.fromkeys(names, 0))
     groups = {}
@@ -106,7 +106,7 @@ def _smallest_labelling(
 
 
 def _refine(names: dict[int, str], inputs: dict[int, Counter], colors: dict[int, int]) -> dict[int, int]:
-    """Returns colors that tell apart all vertices whose names, colors or neighbourhoods differ.
+    """Returns colors that differ wherever names, colors or neighbourhoods do.
 
     Weisfeiler & Leman, 1968.
     """

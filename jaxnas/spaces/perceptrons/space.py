@@ -1,7 +1,7 @@
 """Spaces of multilayer perceptrons: a width for each layer, and an activation, an initialiser, a regulariser and a
 dropout rate for the whole network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
@@ -20,6 +20,9 @@ NUM_LAYERS, ACTIVATION, INITIALIZER, REGULARIZER, DROPOUT, FIRST_WIDTH = range(6
 """The numbers of the decisions; the widths of all layers are the last ones."""
 _TRUNCATED = 0.87962566  # standard deviation of a normal distribution that is cut off at -2 and 2
 
+Fan = int | jax.Array
+"""Units that a kernel reads or writes."""
+
 ACTIVATIONS: dict[str, Callable] = {
     "relu": jax.nn.relu,
     "sigmoid": jax.nn.sigmoid,
@@ -29,15 +32,15 @@ ACTIVATIONS: dict[str, Callable] = {
 }
 
 
-def _random_normal(num_values, key, fan_in, fan_out):
+def _random_normal(num_values: int, key: jax.Array, fan_in: Fan, fan_out: Fan) -> jax.Array:
     return 0.05 * jax.random.normal(key, (num_values,))
 
 
-def _lecun_normal(num_values, key, fan_in, fan_out):
+def _lecun_normal(num_values: int, key: jax.Array, fan_in: Fan, fan_out: Fan) -> jax.Array:
     return jax.random.truncated_normal(key, -2, 2, (num_values,)) / (_TRUNCATED * jnp.sqrt(fan_in))
 
 
-def _glorot_uniform(num_values, key, fan_in, fan_out):
+def _glorot_uniform(num_values: int, key: jax.Array, fan_in: Fan, fan_out: Fan) -> jax.Array:
     return jax.random.uniform(key, (num_values,), minval=-1, maxval=1) * jnp.sqrt(6 / (fan_in + fan_out))
 
 
@@ -191,7 +194,7 @@ class MLPSpace(Space):
     def labelled(self, arch: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Returns a network as a chain from the input over its layers to the output.
 
-        Activation, initialiser, regulariser and dropout have vertices, too, which lead to the first layer.
+        Activation, initialiser, regulariser and dropout have vertices, too, between the input and the first layer.
         """
         arch = jnp.asarray(arch, jnp.int32)
         offsets = np.cumsum([0, *cardinalities(self.decisions)[1 : FIRST_WIDTH + 1]])
@@ -199,16 +202,17 @@ class MLPSpace(Space):
         settings = arch[1:FIRST_WIDTH] + offsets[: FIRST_WIDTH - 1]
         layers = jnp.where(present, arch[FIRST_WIDTH:] + offsets[FIRST_WIDTH - 1], -1)
         ends = jnp.asarray([offsets[-1], offsets[-1] + 1])
-        labels = jnp.concatenate([settings, ends[:1], layers, ends[1:]]).astype(jnp.int32)
+        labels = jnp.concatenate([ends[:1], settings, layers, ends[1:]]).astype(jnp.int32)
 
         first, last = FIRST_WIDTH, FIRST_WIDTH + self.max_layers  # the vertices of the first layer and of the output
         chain = np.eye(last + 1, k=1, dtype=bool)
-        chain[:first] = np.arange(last + 1) == first
+        chain[0, :first] = np.arange(first) > 0
+        chain[1:first] = np.arange(last + 1) == first
         edges = chain & (labels >= 0)[:, None] & (labels >= 0)
         return labels, edges.at[:, last].set(np.arange(last + 1) == first + arch[NUM_LAYERS])
 
 
-def _known(kind: str, names, known) -> tuple[str, ...]:
+def _known(kind: str, names: str | Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     names = (names,) if isinstance(names, str) else tuple(names)
     for name in names:
         if name not in known:
@@ -218,7 +222,7 @@ def _known(kind: str, names, known) -> tuple[str, ...]:
     return names
 
 
-def _rates(rates) -> tuple[float, ...]:
+def _rates(rates: Iterable[float]) -> tuple[float, ...]:
     rates = tuple(float(rate) for rate in rates)
     if not rates or len(set(rates)) != len(rates) or not all(0 <= rate < 1 for rate in rates):
         raise ValueError(f"Expected one or more different dropout_rates from 0 to below 1, got {list(rates)}.")

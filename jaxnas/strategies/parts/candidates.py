@@ -1,12 +1,16 @@
-"""BANANAS: Bayesian optimisation with an ensemble of small neural networks on encoded architectures."""
+"""Candidates for the next queries: mutants of the best architectures, and which candidates were asked before."""
 
 import jax
 import jax.numpy as jnp
 
+from jaxnas.spaces.base import Space
+
 MAX_EDITS = 2
 
 
-def mutants(key: jax.Array, space, archs: jax.Array, scores: jax.Array, number: int, num_parents: int) -> jax.Array:
+def mutants(
+    key: jax.Array, space: Space, archs: jax.Array, scores: jax.Array, number: int, num_parents: int
+) -> jax.Array:
     """Returns mutants of the best architectures, int32[number, D], of one or two edits each.
 
     They are mutants of random architectures while no trial has succeeded.

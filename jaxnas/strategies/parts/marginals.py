@@ -1,19 +1,20 @@
-"""Estimation of distribution: the cross-entropy method."""
+"""Products of independent distributions over the values of decisions."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.base import cardinalities
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.decisions import cardinalities
 
 
-def uniform_marginals(space) -> jax.Array:
+def uniform_marginals(space: Space) -> jax.Array:
     """Returns the same probability for all values of each decision, float32[D, V], 0 beyond a decision's own."""
     sizes = cardinalities(space.decisions)[:, None]
     return jnp.asarray((np.arange(sizes.max()) < sizes) / sizes, jnp.float32)
 
 
-def draw_choices(key: jax.Array, marginals: jax.Array, space) -> jax.Array:
+def draw_choices(key: jax.Array, marginals: jax.Array, space: Space) -> jax.Array:
     """Returns an architecture int32[D] whose decisions are drawn independently, with one random word each.
 
     Args:

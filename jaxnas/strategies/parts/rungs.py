@@ -3,14 +3,15 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.strategies.base import Query, Strategy, failed_as_worst
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
 
 Brackets = tuple[tuple[int, ...], ...]
 """For each bracket the number of trials on each of its rungs; its last rung is the last of all."""
@@ -42,7 +43,7 @@ class BracketState(NamedTuple):
     promoted: jax.Array
 
 
-def checked_fidelities(fidelities) -> tuple[float, ...]:
+def checked_fidelities(fidelities: Iterable[float]) -> tuple[float, ...]:
     """Returns the fidelities of a benchmark, ascending positive numbers. Raises ValueError on anything else."""
     try:
         values = tuple(fidelities)
@@ -95,11 +96,16 @@ def plan_trials(brackets: Brackets, num_trials: int) -> Plan:
 
 
 def synchronous_strategy(
-    name: str, space, rungs: tuple[int, ...], brackets: Brackets, draw: Callable, hyperparameters: tuple
+    name: str,
+    space: Space,
+    rungs: tuple[int, ...],
+    brackets: Brackets,
+    draw: Callable[[BracketState, jax.Array, jax.Array], jax.Array],
+    hyperparameters: tuple[tuple[str, object], ...],
 ) -> Strategy:
-    """Returns a strategy that goes through brackets: each rung's best go on to the next when all of it is told.
+    """Returns a strategy that goes through brackets: each rung's best are promoted to the next when all of it is told.
 
-    Failed trials go on only where fewer succeeded than are to go on; of equal scores the earlier goes on.
+    Failed trials are promoted only where fewer succeeded than are to be; of equal scores the earlier is promoted.
 
     Args:
         rungs: the fidelity of each rung, an index.
@@ -108,17 +114,17 @@ def synchronous_strategy(
     largest_source = max(max(sizes) for sizes in brackets)
     num_promoted = max((size for sizes in brackets for size in sizes[1:]), default=1)
 
-    def init(key, num_trials):
+    def init(key: jax.Array, num_trials: int) -> BracketState:
         archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
         return BracketState(archs, jnp.full(num_trials, -jnp.inf), jnp.zeros(num_promoted, jnp.int32))
 
-    def plan_at(state, t):
+    def plan_at(state: BracketState, t: jax.Array) -> Plan:
         return Plan(*(jnp.asarray(column)[t] for column in plan_trials(brackets, len(state.scores))))
 
-    def advance(state, t, key):
+    def advance(state: BracketState, t: jax.Array, key: jax.Array) -> BracketState:
         _, place, source = plan_at(state, t)
 
-        def promote(state):
+        def promote(state: BracketState) -> jax.Array:
             places = np.arange(largest_source)
             scores = state.scores.at[t - source + places].get(mode="fill", fill_value=-jnp.inf)
             best = jax.lax.top_k(jnp.where(places < source, scores, -jnp.inf), num_promoted)[1]
@@ -127,7 +133,7 @@ def synchronous_strategy(
         promoted = jax.lax.cond((place == 0) & (source > 0), promote, lambda state: state.promoted, state)
         return state._replace(promoted=promoted)
 
-    def ask(state, t, key):
+    def ask(state: BracketState, t: jax.Array, key: jax.Array) -> Query:
         rung, place, source = plan_at(state, t)
         arch = jax.lax.cond(
             source == 0,
@@ -137,7 +143,7 @@ def synchronous_strategy(
         )
         return Query(arch, jnp.asarray(rungs, jnp.int32)[rung])
 
-    def tell(state, t, query, observation):
+    def tell(state: BracketState, t: jax.Array, query: Query, observation: Observation) -> BracketState:
         score = failed_as_worst(observation.score)
         return state._replace(archs=state.archs.at[t].set(query.arch), scores=state.scores.at[t].set(score))
 

@@ -1,19 +1,21 @@
-"""Which architectures a run has asked for: a bit each in a space of moderate size, a list of them in a larger one."""
+"""Which architectures a run has queried: a bit each in a space of moderate size, a list of them in a larger one."""
 
 import jax
 import jax.numpy as jnp
 
+from jaxnas.spaces.base import Space, has_rows
+
 MAX_BITS = 1 << 18
 
 
-def nothing_visited(space, num_trials: int) -> jax.Array:
+def nothing_visited(space: Space, num_trials: int) -> jax.Array:
     """Returns the record of a run before its first trial: uint32[W] of 32 bits each, or int32[num_trials, D] of -1."""
-    if space.num_architectures <= MAX_BITS:
+    if has_rows(space) and space.num_architectures <= MAX_BITS:
         return jnp.zeros(-(-space.num_architectures // 32), jnp.uint32)
     return jnp.full((num_trials, len(space.decisions)), -1, jnp.int32)
 
 
-def visit(space, visited: jax.Array, t: jax.Array, arch: jax.Array) -> jax.Array:
+def visit(space: Space, visited: jax.Array, t: jax.Array, arch: jax.Array) -> jax.Array:
     """Returns the record with the architecture of trial t."""
     if visited.ndim == 2:
         return visited.at[t].set(arch)
@@ -21,7 +23,7 @@ def visit(space, visited: jax.Array, t: jax.Array, arch: jax.Array) -> jax.Array
     return visited.at[row >> 5].set(visited[row >> 5] | _bit(row))
 
 
-def were_visited(space, visited: jax.Array, archs: jax.Array) -> jax.Array:
+def were_visited(space: Space, visited: jax.Array, archs: jax.Array) -> jax.Array:
     """Returns which architectures, int32[K, D], are in the record, bool[K]."""
     if visited.ndim == 2:
         return (visited[:, None] == archs).all(-1).any(0)
