@@ -1,9 +1,10 @@
 """The best architectures of a table, drawn, and how often searches ended on them."""
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.analysis.incumbents import NONE_YET, incumbents
-from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import classes_of
 from jaxnas.simulation.trials import Trials
 
@@ -22,8 +23,7 @@ def best_cells(trials: dict[str, Trials], bench: Benchmark) -> list[dict]:
         trials: the `Trials` of each strategy.
         bench: a benchmark with a table.
     """
-    table = bench.table
-    representatives = table.representatives.astype(np.int64)
+    representatives = table_of(bench).representatives.astype(np.int64)
     validation = bench.validation_scores(representatives[:, None])
     ended = {name: _final_classes(each, bench) for name, each in trials.items()}
     best = np.argsort(-np.where(np.isnan(validation), -np.inf, validation), kind="stable")[:NUM_CELLS]
@@ -43,8 +43,8 @@ def _final_classes(trials: Trials, bench: Benchmark) -> np.ndarray:
 
 def _describe(bench: Benchmark, number: int, validation: float) -> dict:
     space = bench.space
-    row = int(bench.table.representatives[number])
-    arch = np.asarray(space.arch_at(row))
+    row = int(table_of(bench).representatives[number])
+    arch = space.arch_at(jnp.int32(row))
     sizes = {name: int(bench.sizes(name, np.asarray([row]))) for name in NETWORK_SIZES if name in bench.size_names}
     return {
         "architecture": space.to_str(arch),

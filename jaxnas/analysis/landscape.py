@@ -11,12 +11,14 @@ Architecture Search Space", SciTePress, 2024.
 
 import itertools
 import math
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.analysis import reliability
-from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import TableBenchmark, classes_of
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, num_combinations, radix_weights
@@ -53,8 +55,6 @@ def landscape(source: Table | Benchmark) -> dict:
     Raises ValueError where the table is not complete, or the benchmark has none.
     """
     bench = TableBenchmark(source) if isinstance(source, Table) else source
-    if bench.table is None:
-        raise ValueError(f"Expected a benchmark with a table, whose landscape is known, got {bench.id} without.")
     class_of = classes_of(bench, np.arange(bench.space.num_architectures)[:, None])
     told = mean_scores(bench)[class_of]
     final = {"validation": told[:, -1], "test": _mean_held_out(bench)[class_of]}
@@ -62,7 +62,7 @@ def landscape(source: Table | Benchmark) -> dict:
     noise, standard_error = _noise(bench)
     found = {
         "num_architectures": len(class_of),
-        "num_classes": len(bench.table.representatives),
+        "num_classes": len(table_of(bench).representatives),
         "split": "validation",
         "fidelity": bench.fidelities[-1],
         "scores": {split: _distribution(values) for split, values in final.items()},
@@ -112,7 +112,7 @@ def _mean_held_out(bench: Benchmark) -> np.ndarray:
 
 
 def _representatives(bench: Benchmark) -> np.ndarray:
-    return np.asarray(bench.table.representatives, np.int64)[:, None]
+    return np.asarray(table_of(bench).representatives, np.int64)[:, None]
 
 
 def _lowest_where_failed(means: np.ndarray, bench: Benchmark) -> np.ndarray:
@@ -312,7 +312,7 @@ def _neutrality(
 
 
 def _effects(space: Space, scores: np.ndarray) -> dict:
-    archs = np.asarray(jax.vmap(space.arch_at)(np.arange(len(scores))))
+    archs = np.asarray(jax.vmap(space.arch_at)(jnp.arange(len(scores))))
     grid = np.empty(len(scores))
     grid[archs @ radix_weights(space.decisions)] = scores
     main, pairs = variance_shares(grid.reshape(cardinalities(space.decisions)))
@@ -322,7 +322,7 @@ def _effects(space: Space, scores: np.ndarray) -> dict:
         return float(np.square(effect).mean() / variance) if variance else 0.0
 
     names = [decision.name for decision in space.decisions]
-    decisions = [
+    decisions: list[dict[str, Any]] = [
         {
             "name": decision.name,
             "share": share(effect),
@@ -332,7 +332,7 @@ def _effects(space: Space, scores: np.ndarray) -> dict:
         }
         for decision, effect in zip(space.decisions, main, strict=True)
     ]
-    interactions = [
+    interactions: list[dict[str, Any]] = [
         {"first": names[first], "second": names[second], "share": share(effect)}
         for (first, second), effect in pairs.items()
     ]
@@ -346,8 +346,9 @@ def _effects(space: Space, scores: np.ndarray) -> dict:
 
 def _noise(bench: Benchmark) -> tuple[dict | None, float | None]:
     """Returns the part `noise`, and the standard error of a mean over the seeds; None with one seed."""
-    told = bench.table.protocol(bench.protocol)
-    runs = bench.table.scores(told.told)[:, :, told.fidelities[-1]].astype(np.float64)
+    table = table_of(bench)
+    told = table.protocol(bench.protocol)
+    runs = table.scores(told.told)[:, :, told.fidelities[-1]].astype(np.float64)
     complete = np.isfinite(runs).all(axis=1)
     runs, means = runs[complete], bench.validation_scores(_representatives(bench)[complete])
     if runs.shape[1] < 2 or len(runs) < 2:

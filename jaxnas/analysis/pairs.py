@@ -46,7 +46,7 @@ def _pair(first_name: str, second_name: str, first: np.ndarray, second: np.ndarr
     }
 
 
-def _number(value: float) -> float | None:
+def _number(value: float | np.ndarray) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
@@ -126,7 +126,7 @@ def difference_interval(
     samples = [np.asarray(first) - np.asarray(second)] if paired else [np.asarray(first), np.asarray(second)]
     sizes = np.asarray([values.shape[-1] for values in samples])
     if sizes.min() < 2:
-        return np.nan, np.nan
+        return np.asarray(np.nan), np.asarray(np.nan)
     squares = [values.var(-1, ddof=1) / size for values, size in zip(samples, sizes, strict=True)]
     variance = sum(squares)
     freedom = sum(square**2 / (size - 1) for square, size in zip(squares, sizes, strict=True))

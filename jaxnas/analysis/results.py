@@ -91,7 +91,7 @@ def _provenance(bench: Benchmark, settings: Settings) -> dict[str, Any]:
 
 def _full_price(bench: Benchmark) -> float:
     """Returns the list price of a trial at the last fidelity, the mean over classes of architectures."""
-    return float(np.mean(bench.prices, axis=0, dtype=np.float64)[-1])
+    return float(np.asarray(bench.prices, np.float64)[:, -1].mean())
 
 
 def summarize(trials: dict[str, Trials], bench: Benchmark) -> dict[str, Any]:

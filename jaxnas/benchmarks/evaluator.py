@@ -5,12 +5,13 @@ import numbers
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.benchmarks.base import HeldOut, Outcome, checked_size_name, list_prices
 from jaxnas.checks import checked_function
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query
+from jaxnas.strategies.base import Observation, Query, observed
 from jaxnas.tasks.metrics import Metric
 
 
@@ -47,8 +48,8 @@ class EvaluatorBenchmark:
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns the score of an architecture, NaN where the call failed, and why."""
-        score, failure = self._call(query.arch)
-        return Outcome(Observation(score, np.float32(1), np.int32(0)), score, failure)
+        score, failure = self._call(np.asarray(query.arch))
+        return Outcome(observed(score), score, failure)
 
     def query(self, query: Query, key: jax.Array) -> Observation:
         """Returns the observation of `answer`."""
@@ -61,7 +62,7 @@ class EvaluatorBenchmark:
     def _call(self, arch: np.ndarray) -> tuple[np.float32, str]:
         failed = np.float32(np.nan)
         try:
-            score = self.evaluator(self.space.decode(arch))
+            score = self.evaluator(self.space.decode(jnp.asarray(arch)))
         except Exception as error:
             return failed, f"{type(error).__name__}: {error}"
         if isinstance(score, np.ndarray | jax.Array) and score.ndim == 0:

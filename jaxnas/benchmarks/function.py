@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -42,7 +43,7 @@ class FunctionBenchmark:
     def __init__(
         self,
         space: Space,
-        function: Callable[..., object],
+        function: Callable[..., Any],
         *,
         test_function: Callable[[np.ndarray], np.ndarray] | None = None,
         optimum: float | None = None,
@@ -98,7 +99,7 @@ class FunctionBenchmark:
 class _Called:
     """A function of one architecture that gives float32[]; equal for equal functions, so that programs are shared."""
 
-    function: Callable[..., object]
+    function: Callable[..., Any]
     host: bool
 
     def __call__(self, arch: jax.Array) -> jax.Array:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxnas.benchmarks.base import HostBenchmark, Outcome
-from jaxnas.strategies.base import Observation, Query
+from jaxnas.strategies.base import Observation, Query, observed
 from jaxnas.tables.files import replace_file
 
 JOURNAL_FILE = "journal.jsonl"
@@ -90,7 +90,7 @@ class Journaled:
             asked = query.arch.tolist()
             raise ValueError(f"Expected trial {number} of {self.path} to ask {asked}, got {line['arch']}.")
         score = _from_json(line["score"])
-        return Outcome(Observation(score, np.float32(line["cost"]), np.int32(line["seed"])), score, line["failure"])
+        return Outcome(observed(score, line["cost"], line["seed"]), score, line["failure"])
 
     def query(self, query: Query, key: jax.Array) -> Observation:
         """Returns the observation of `answer`."""

@@ -3,13 +3,13 @@
 import functools
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.benchmarks.base import Benchmark, HeldOut, Outcome, checked_size_name
+from jaxnas.benchmarks.base import Benchmark, HeldOut, HostBenchmark, Outcome, checked_size_name
 from jaxnas.benchmarks.rows import row_function
 from jaxnas.checks import checked_number, unknown_name
 from jaxnas.spaces.base import has_rows
@@ -97,24 +97,24 @@ class Penalised:
             penalty = jax.tree_util.Partial(_weighted, jax.tree_util.Partial(self.size(self.size_name)), self.weight)
         return jax.tree_util.Partial(_answer_less, penalty, self.bench.query)
 
-    def _penalty(self, arch: np.ndarray) -> np.float32:
-        return np.float32(self.weight * self.sizes(self.size_name, arch))
+    def _penalty(self, arch: jax.Array | np.ndarray) -> Any:
+        return np.float32(self.weight * self.sizes(self.size_name, np.asarray(arch)))
 
     @functools.cached_property
     def _everything(self) -> np.ndarray:
         """Every architecture of the space, as rows [A, 1] where the benchmark has a table."""
         rows = np.arange(self.space.num_architectures)
-        return rows[:, None] if self.table is not None else np.asarray(jax.vmap(self.space.arch_at)(rows))
+        return rows[:, None] if self.table is not None else np.asarray(jax.vmap(self.space.arch_at)(jnp.asarray(rows)))
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns the outcome of a benchmark in Python, of which the strategy is told the score less the penalty."""
-        outcome = self.bench.answer(query, key)
+        outcome = cast(HostBenchmark, self.bench).answer(query, key)
         score = outcome.observation.score - self._penalty(query.arch)
         return outcome._replace(observation=outcome.observation._replace(score=score))
 
     def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
         """Returns the measured score of another evaluation, without the penalty."""
-        return self.bench.fresh_score(arch, number)
+        return cast(HostBenchmark, self.bench).fresh_score(arch, number)
 
     def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
         """Returns the list prices of architectures [..., D] at fidelities, float32[...]."""
@@ -132,13 +132,16 @@ class Penalised:
         """Returns the validation scores of architectures [..., D] less the weighted sizes, float64[...]."""
         return self.bench.validation_scores(archs, fidelity) - self.weight * self.sizes(self.size_name, archs)
 
-    @functools.cached_property
+    @property
     def held_out(self) -> HeldOut:
-        """The held-out scores less the weighted sizes, for reports only.
+        """Returns the held-out scores less the weighted sizes, for reports only.
 
         The optimum is known where that of the benchmark is and its space can be enumerated.
         """
+        return self._held_out
 
+    @functools.cached_property
+    def _held_out(self) -> HeldOut:
         def scores(archs: np.ndarray) -> np.ndarray:
             return self.bench.held_out.scores(archs) - self.weight * self.sizes(self.size_name, archs)
 

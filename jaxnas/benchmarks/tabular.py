@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import catalog, prng
-from jaxnas.benchmarks.base import Benchmark, HeldOut, checked_size_name
+from jaxnas.benchmarks.base import Benchmark, HeldOut, checked_size_name, table_of
 from jaxnas.benchmarks.rows import RowFunction, row_function, rows_of
 from jaxnas.spaces.base import SearchSpace, Space
 from jaxnas.spaces.decisions import Decision
@@ -157,16 +157,20 @@ class TableBenchmark:
         """Returns the told scores of architectures [..., D] at a fidelity, float32[...], means over the runs."""
         return self._told_means[classes_of(self, archs), fidelity]
 
-    @functools.cached_property
+    @property
     def held_out(self) -> HeldOut:
-        """The reported scores, float32 means over the runs, for reports only."""
+        """Returns the reported scores, float32 means over the runs, for reports only."""
+        return self._held_out
+
+    @functools.cached_property
+    def _held_out(self) -> HeldOut:
         means = self._oriented(self.table.means(self._protocol.reported)[:, -1])
         return HeldOut(lambda archs: means[classes_of(self, archs)], float(np.nanmax(means)), float(np.nanmin(means)))
 
 
 def classes_of(bench: Benchmark, archs: np.ndarray) -> np.ndarray:
     """Returns the classes, in a benchmark's table, of architectures [..., D] or rows [..., 1], int[...]."""
-    return bench.table.class_of[rows_of(bench.space, archs)]
+    return table_of(bench).class_of[rows_of(bench.space, archs)]
 
 
 def _size_function(row_of: RowFunction, values: np.ndarray) -> Callable[[jax.Array], jax.Array]:

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,8 @@ import numpy as np
 from jaxnas import prng
 from jaxnas.benchmarks.base import HeldOut, Outcome, checked_size_name, list_prices
 from jaxnas.checks import checked_size
-from jaxnas.strategies.base import Observation, Query
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.base import Observation, Query, observed
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import Size
 from jaxnas.training.trainer import Trainer
@@ -40,7 +42,8 @@ class TrainingBenchmark:
 
     def __init__(self, trainer: Trainer, *, num_seeds: int = 1):
         self.trainer, self.num_seeds = trainer, checked_size("num_seeds", num_seeds)
-        self.space, self.metric = trainer.space, trainer.task.metric
+        self.space = cast(Space, trainer.space)
+        self.metric = trainer.task.metric
         self.id = f"{trainer.space.name}-{trainer.task.name}"
         self.fidelities = tuple(range(1, trainer.config.num_epochs + 1))
         self.prices = list_prices(self.fidelities)
@@ -52,7 +55,7 @@ class TrainingBenchmark:
 
     def curves(self, arch: np.ndarray, seed: int) -> Curves:
         """Returns the `Curves` of one training, with axes [E] or none, training it where that has not been done."""
-        arch = np.asarray(self.space.canonical(arch))
+        arch = np.asarray(self.space.canonical(jnp.asarray(arch)))
         name = (arch.tobytes(), int(seed))
         if name not in self._curves:
             curves = self.trainer.curves(arch[None], [int(seed)])
@@ -62,9 +65,8 @@ class TrainingBenchmark:
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns the validation score of a training at the query's fidelity, NaN where it had diverged by then."""
         seed, fidelity = int(prng.draw_index(key, self.num_seeds)), int(query.fidelity)
-        score = np.float32(self._scores("validation", query.arch, seed)[fidelity])
-        observation = Observation(score, np.float32(self.fidelities[fidelity]), np.int32(seed))
-        return Outcome(observation, score, NOT_FINITE if np.isnan(score) else "")
+        score = np.float32(self._scores("validation", np.asarray(query.arch), seed)[fidelity])
+        return Outcome(observed(score, self.fidelities[fidelity], seed), score, NOT_FINITE if np.isnan(score) else "")
 
     def query(self, query: Query, key: jax.Array) -> Observation:
         """Returns the observation of `answer`."""
@@ -122,7 +124,7 @@ class TrainingBenchmark:
         return np.asarray(means, np.float32).reshape(archs.shape[:-1])
 
     def _mean(self, split: str, arch: np.ndarray, fidelity: int) -> float:
-        name = np.asarray(self.space.canonical(arch)).tobytes()
+        name = np.asarray(self.space.canonical(jnp.asarray(arch))).tobytes()
         seeds = [seed for seed in range(self.num_seeds) if (name, seed) in self._curves]
         scores = np.asarray([self._scores(split, arch, seed)[fidelity] for seed in seeds])
         return float(np.nanmean(scores)) if np.isfinite(scores).any() else np.nan

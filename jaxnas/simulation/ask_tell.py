@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxnas import prng as random
 from jaxnas.simulation.trials import Trials
-from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.base import Observation, Query, Strategy, observed
 
 
 class RunKeys(NamedTuple):
@@ -26,10 +26,8 @@ def split_run_key(key: jax.Array) -> tuple[jax.Array, RunKeys]:
     return init_key, RunKeys(*keys)
 
 
-def ask_next(
-    strategy: Strategy, num_fidelities: int, state: Any, t: int | jax.Array, keys: RunKeys
-) -> tuple[Any, Query]:
-    """Returns the state after `advance`, and the query with its fidelity resolved."""
+def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: RunKeys) -> tuple[Any, Query]:
+    """Returns the state after `advance`, and the query with its fidelity resolved; `t` is an int, traced or not."""
     state = strategy.advance(state, t, jax.random.fold_in(keys.advance, t))
     query = strategy.ask(state, t, jax.random.fold_in(keys.ask, t))
     fidelity = jnp.asarray(query.fidelity, jnp.int32)
@@ -52,12 +50,14 @@ def check_arguments(strategy: Strategy, **counts: int) -> None:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _ask_compiled(strategy: Strategy, num_fidelities: int, state: Any, t: jax.Array, keys: RunKeys):
+def _ask_compiled(
+    strategy: Strategy, num_fidelities: int, state: Any, t: jax.Array, keys: RunKeys
+) -> tuple[Any, Query]:
     return ask_next(strategy, num_fidelities, state, t, keys)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _tell_compiled(strategy: Strategy, state: Any, t: jax.Array, query: Query, observation: Observation):
+def _tell_compiled(strategy: Strategy, state: Any, t: jax.Array, query: Query, observation: Observation) -> Any:
     return strategy.tell(state, t, query, observation)
 
 
@@ -106,10 +106,7 @@ class AskTell:
         """
         if self._asked is None:
             raise ValueError("Expected ask() before tell(), got tell() first.")
-        if not isinstance(observation, Observation):
-            observation = Observation(observation, 1, 0)
-        score, cost, seed = observation
-        observation = Observation(np.float32(score), np.float32(cost), np.int32(seed))
+        observation = observed(*observation) if isinstance(observation, Observation) else observed(observation)
         tell = _tell_compiled if self._strategy.jittable else _tell_plain
         self._state = tell(self._strategy, self._state, self.num_told, self._asked, observation)
         self._history.append(Trials(self._asked, observation))
@@ -122,5 +119,5 @@ class AskTell:
         return jax.tree.map(lambda *values: np.stack(values), *self._history)
 
 
-def _tell_plain(strategy: Strategy, state: Any, t: int, query: Query, observation: Observation):
+def _tell_plain(strategy: Strategy, state: Any, t: Any, query: Query, observation: Observation) -> Any:
     return strategy.tell(state, t, query, observation)

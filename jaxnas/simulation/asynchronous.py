@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -102,7 +102,7 @@ def _simulate(
     row_of: RowFunction | None,
     keys: jax.Array,
 ) -> _Clock:
-    def run_one(key):
+    def run_one(key: jax.Array) -> _Clock:
         return _run_one(_scan, strategy, num_workers, num_trials, num_fidelities, query_function, row_of, key)
 
     return jax.vmap(run_one)(keys) if strategy.batched else jax.lax.map(run_one, keys)
@@ -130,17 +130,18 @@ def _run_one(
 ) -> _Clock:
     init_key, keys = split_run_key(key)
 
-    def begin(state, clock, t, now=0.0):
+    def begin(state: Any, clock: _Clock | None, t: Any, now: Any = 0.0) -> tuple[Any, _Clock]:
         state, query = ask_next(strategy, num_fidelities, state, t, keys)
         answer = query_function(query, jax.random.fold_in(keys.query, t))
         price = jnp.asarray(answer.cost)
         training = query.arch if row_of is None else row_of(query.arch)[None]
         clock = _no_trials(Trials(query, answer), training, num_trials) if clock is None else clock
         cost = jnp.maximum(price - _paid_before(clock, training, answer.seed), 0)
-        row = _Clock(Trials(query, answer._replace(cost=cost)), training, price, now, now + cost, True, False)
+        yes, no = jnp.asarray(True), jnp.asarray(False)
+        row = _Clock(Trials(query, answer._replace(cost=cost)), training, price, now, now + cost, yes, no)
         return state, jax.tree.map(lambda values, value: values.at[t].set(value), clock, row)
 
-    def tell_and_begin(state, clock, t):
+    def tell_and_begin(state: Any, clock: _Clock, t: Any) -> tuple[Any, _Clock]:
         first = jnp.argmin(jnp.where(clock.running, clock.finish, jnp.inf))  # of equal times the first asked for
         query, answer = jax.tree.map(lambda values: values[first], clock.trials)
         state = strategy.tell(state, first, query, answer._replace(cost=clock.price[first]))
@@ -170,7 +171,7 @@ def _paid_before(clock: _Clock, training: jax.Array, seed: jax.Array) -> jax.Arr
 def _in_order_of_completion(clock: _Clock) -> AsynchronousTrials:
     order = np.argsort(clock.finish, axis=1, kind="stable")  # of equal times the first asked for
 
-    def ordered(values):
+    def ordered(values: Any) -> np.ndarray:
         return np.take_along_axis(values, order.reshape(*order.shape, *[1] * (values.ndim - 2)), axis=1)
 
     return AsynchronousTrials(jax.tree.map(ordered, clock.trials), order, ordered(clock.start), ordered(clock.finish))

@@ -2,13 +2,13 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, SupportsFloat, SupportsInt
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-LAST = -1
+LAST: Any = -1
 
 
 class Query(NamedTuple):
@@ -17,8 +17,8 @@ class Query(NamedTuple):
     The fidelity is an index into the benchmark's fidelities (-1: the last).
     """
 
-    arch: jax.Array | np.ndarray
-    fidelity: jax.Array | np.ndarray | int = LAST
+    arch: jax.Array
+    fidelity: jax.Array = LAST
 
 
 class Observation(NamedTuple):
@@ -28,9 +28,15 @@ class Observation(NamedTuple):
     repeated queries taken into account, is in its `Trials`.
     """
 
-    score: jax.Array | np.ndarray
-    cost: jax.Array | np.ndarray
-    seed: jax.Array | np.ndarray
+    score: jax.Array
+    cost: jax.Array
+    seed: jax.Array
+
+
+def observed(score: SupportsFloat, cost: SupportsFloat = 1, seed: SupportsInt = 0) -> Observation:
+    """Returns an observation of numbers, as NumPy values."""
+    values: Any = np.float32(score), np.float32(cost), np.int32(seed)
+    return Observation(*values)
 
 
 class Init(Protocol):
@@ -38,6 +44,7 @@ class Init(Protocol):
 
     def __call__(self, key: jax.Array, num_trials: int, /) -> Any:
         """Returns the state before the first trial."""
+        ...
 
 
 class Ask(Protocol):
@@ -45,6 +52,7 @@ class Ask(Protocol):
 
     def __call__(self, state: Any, t: jax.Array, key: jax.Array, /) -> Query:
         """Returns what to evaluate in trial `t`."""
+        ...
 
 
 class Tell(Protocol):
@@ -52,6 +60,7 @@ class Tell(Protocol):
 
     def __call__(self, state: Any, t: jax.Array, query: Query, observation: Observation, /) -> Any:
         """Returns the state that knows the outcome of trial `t`."""
+        ...
 
 
 class Advance(Protocol):
@@ -59,6 +68,7 @@ class Advance(Protocol):
 
     def __call__(self, state: Any, t: jax.Array, key: jax.Array, /) -> Any:
         """Returns the state that `ask` is given in trial `t`."""
+        ...
 
 
 def no_change(state: Any, t: jax.Array, key: jax.Array) -> Any:
@@ -99,13 +109,16 @@ class Searchable(Protocol):
     @property
     def space(self) -> Any:
         """Returns the search space."""
+        ...
 
     @property
     def fidelities(self) -> tuple[float, ...]:
         """Returns the fidelities of queries, ascending."""
+        ...
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch -> float32` of an architecture's size."""
+        ...
 
 
 def failed_as_worst(score: jax.Array) -> jax.Array:
