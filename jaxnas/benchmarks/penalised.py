@@ -16,7 +16,7 @@ from jaxnas.spaces.base import has_rows
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.strategies.base import Observation, Query, look_up
 
-OBJECTIVE = re.compile(r"([^,*-]+)(?:,([^,*-]+)|-([0-9.]+(?:[eE][-+]?[0-9]+)?)\*([^,*-]+))?")
+OBJECTIVE = re.compile(r"([^,*-]+)(?:,([^,*-]+)|-((?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\*([^,*-]+))?")
 """`METRIC`, `METRIC,NAME` or `METRIC-WEIGHT*NAME`."""
 
 
