@@ -8,20 +8,20 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxnas.checks import unknown_name
+
+if TYPE_CHECKING:
+    from jaxnas.spaces.base import Space
+    from jaxnas.strategies.base import Strategy
+    from jaxnas.tasks.base import Task
 
 SPACES = {
     "nb201": "jaxnas.spaces.cells.space:NB201",
     "mlp": "jaxnas.spaces.perceptrons.space:MLP",
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
 }
-SPACE_TYPES = {
-    "CellSpace": "jaxnas.spaces.cells.space:CellSpace",
-    "MLPSpace": "jaxnas.spaces.perceptrons.space:MLPSpace",
-}
-"""The classes of spaces that a saved model may name."""
 TASKS = {
     "digits": "jaxnas.tasks.digits:digits",
     "shifted-digits": "jaxnas.tasks.digits:shifted_digits",
@@ -50,7 +50,7 @@ STRATEGIES = {
 }
 
 
-def space(name: str) -> Any:
+def space(name: str) -> "Space":
     """Returns the search space of a name, or of `file.py:NAME`, a space itself.
 
     Raises ValueError on an unknown name.
@@ -58,7 +58,7 @@ def space(name: str) -> Any:
     return checked_space(_find("a space", name, SPACES), name)
 
 
-def checked_space(found: Any, name: str = "space") -> Any:
+def checked_space(found: Any, name: str = "space") -> "Space":
     """Returns what was found under a name. Raises ValueError where it is no search space."""
     missing = [method for method in ("decisions", "sample", "mutate", "index", "arch_at") if not hasattr(found, method)]
     if missing:
@@ -66,7 +66,7 @@ def checked_space(found: Any, name: str = "space") -> Any:
     return found
 
 
-def task(name: str) -> Any:
+def task(name: str) -> "Task":
     """Returns the `Task` of a name, of `file.py:NAME` (a Task or a function that returns one), or of `file.npz`.
 
     An `.npz` file holds arrays `X`, `y` and optionally `split` (see `jaxnas.tasks.arrays`). Raises ValueError on an
@@ -81,7 +81,7 @@ def task(name: str) -> Any:
     return found
 
 
-def strategy(name: str) -> Callable[..., Any]:
+def strategy(name: str) -> "Callable[..., Strategy]":
     """Returns the factory `(space, ...) -> Strategy` of a name, or of `file.py:NAME`.
 
     Raises ValueError on an unknown name.
@@ -92,6 +92,11 @@ def strategy(name: str) -> Callable[..., Any]:
             f"Expected {name} to be a function of a space that returns a Strategy, got {type(found).__name__}."
         )
     return found
+
+
+def space_types() -> dict[str, type]:
+    """Returns the classes of the spaces in the catalog by their names: what a saved model may say it is made by."""
+    return {type(found).__name__: type(found) for found in (find(name, SPACES) for name in SPACES)}
 
 
 def find(name: str, known: dict[str, str]) -> Any:

@@ -20,7 +20,7 @@ def checked_size(name: str, value: int, smallest: int = 1) -> int:
     return value
 
 
-def checked_function(name: str, value: Callable) -> Callable:
+def checked_function(name: str, value: object) -> Callable:
     """Returns a hyperparameter that is a function. Raises ValueError otherwise."""
     if not callable(value):
         raise ValueError(f"Expected {name} to be a function, got {value!r}.")

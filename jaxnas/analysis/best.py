@@ -1,6 +1,5 @@
 """The best architectures of a table, drawn, and how often searches ended on them."""
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.analysis.incumbents import NONE_YET, incumbents
@@ -44,7 +43,7 @@ def _final_classes(trials: Trials, bench: Benchmark) -> np.ndarray:
 def _describe(bench: Benchmark, number: int, validation: float) -> dict:
     space = bench.space
     row = int(table_of(bench).representatives[number])
-    arch = space.arch_at(jnp.int32(row))
+    arch = np.asarray(space.arch_at(row))
     sizes = {name: int(bench.sizes(name, np.asarray([row]))) for name in NETWORK_SIZES if name in bench.size_names}
     return {
         "architecture": space.to_str(arch),

@@ -126,7 +126,8 @@ def difference_interval(
     samples = [np.asarray(first) - np.asarray(second)] if paired else [np.asarray(first), np.asarray(second)]
     sizes = np.asarray([values.shape[-1] for values in samples])
     if sizes.min() < 2:
-        return np.asarray(np.nan), np.asarray(np.nan)
+        nothing = np.full(samples[0].shape[:-1], np.nan)
+        return nothing, nothing
     squares = [values.var(-1, ddof=1) / size for values, size in zip(samples, sizes, strict=True)]
     variance = sum(squares)
     freedom = sum(square**2 / (size - 1) for square, size in zip(squares, sizes, strict=True))

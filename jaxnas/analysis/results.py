@@ -90,8 +90,9 @@ def _provenance(bench: Benchmark, settings: Settings) -> dict[str, Any]:
 
 
 def _full_price(bench: Benchmark) -> float:
-    """Returns the list price of a trial at the last fidelity, the mean over classes of architectures."""
-    return float(np.asarray(bench.prices, np.float64)[:, -1].mean())
+    """Returns the price of a trial at the last fidelity, the mean over architectures."""
+    last = np.asarray(bench.prices)[:, -1]
+    return float(last[0] if len(last) == 1 else last[bench.table.class_of].mean(dtype=np.float64))
 
 
 def summarize(trials: dict[str, Trials], bench: Benchmark) -> dict[str, Any]:
@@ -125,7 +126,9 @@ def summarize(trials: dict[str, Trials], bench: Benchmark) -> dict[str, Any]:
 
 def _equal_cost(trials: dict[str, Trials], bench: Benchmark) -> int | None:
     last, price = len(bench.fidelities) - 1, _full_price(bench)
-    paid = [each.observation.cost.sum(1).min() for each in trials.values() if (each.query.fidelity < last).any()]
+    paid = [
+        each.observation.cost.sum(1).min() for each in trials.values() if (np.asarray(each.query.fidelity) < last).any()
+    ]
     if not paid or min(paid) < price:
         return None
     return int(min(paid) / price)

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas.checks import unknown_name
 from jaxnas.spaces.base import Space
@@ -27,7 +28,7 @@ class HeldOut:
         optimum, worst: the best and the lowest of these scores of any architecture; None where not known.
     """
 
-    scores: Callable[[np.ndarray], np.ndarray]
+    scores: Callable[[ArrayLike], np.ndarray]
     optimum: float | None = None
     worst: float | None = None
 
@@ -81,7 +82,7 @@ class Benchmark(Protocol):
         """Returns the list prices, float32[1, F], or float32[G, F] where they differ between the G classes."""
         ...
 
-    def price(self, archs: np.ndarray, fidelity: np.ndarray | int) -> np.ndarray:
+    def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns the list prices of architectures [..., D] at fidelities [...], float32[...]."""
         ...
 
@@ -94,11 +95,11 @@ class Benchmark(Protocol):
         """Returns the function `arch -> float32` of an architecture's size, the same one each time."""
         ...
 
-    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+    def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
         """Returns the sizes of architectures [..., D]."""
         ...
 
-    def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+    def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
         """Returns the mean score that queries of architectures [..., D] answer at a fidelity, NaN where all failed."""
         ...
 
@@ -144,7 +145,7 @@ class HostBenchmark(Benchmark, Protocol):
         """Returns how a query ended; a failure is an outcome, too."""
         ...
 
-    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+    def fresh_score(self, arch: ArrayLike, number: int) -> np.float32:
         """Returns the measured score of evaluation `number`, 0 or more, of an architecture, NaN where it failed.
 
         It is independent of all answers.
@@ -156,13 +157,6 @@ class HostBenchmark(Benchmark, Protocol):
         ...
 
 
-def table_of(bench: Benchmark) -> Table:
-    """Returns the table that holds a benchmark's scores. Raises ValueError where there is none."""
-    if bench.table is None:
-        raise ValueError(f"Expected a benchmark with a table, got {bench.id} without.")
-    return bench.table
-
-
 def checked_size_name(name: str, bench: Benchmark) -> str:
     """Returns a name among a benchmark's `size_names`. Raises ValueError on another one, with the nearest of them."""
     if not bench.size_names:
@@ -170,6 +164,13 @@ def checked_size_name(name: str, bench: Benchmark) -> str:
     if name not in bench.size_names:
         raise unknown_name("a size", name, bench.size_names)
     return name
+
+
+def table_of(bench: Benchmark) -> Table:
+    """Returns the table behind a benchmark. Raises ValueError where there is none."""
+    if bench.table is None:
+        raise ValueError(f"Expected a benchmark with a table, got {bench.id} without.")
+    return bench.table
 
 
 def list_prices(fidelities: tuple[float, ...]) -> np.ndarray:

@@ -3,10 +3,11 @@
 import math
 import numbers
 from collections.abc import Callable
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas.benchmarks.base import HeldOut, Outcome, checked_size_name, list_prices
 from jaxnas.checks import checked_function
@@ -43,26 +44,26 @@ class EvaluatorBenchmark:
         self.space, self.evaluator = space, checked_function("evaluator", evaluator)
         self.held_out = HeldOut(self._no_scores)
 
-    def _no_scores(self, archs: np.ndarray) -> np.ndarray:
+    def _no_scores(self, archs: ArrayLike) -> np.ndarray:
         raise ValueError("Expected a benchmark with held-out scores, got an evaluator.")
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns the score of an architecture, NaN where the call failed, and why."""
-        score, failure = self._call(np.asarray(query.arch))
+        score, failure = self._call(query.arch)
         return Outcome(observed(score), score, failure)
 
     def query(self, query: Query, key: jax.Array) -> Observation:
         """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
-    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+    def fresh_score(self, arch: ArrayLike, number: int) -> np.float32:
         """Returns the score of another call."""
         return self._call(arch)[0]
 
-    def _call(self, arch: np.ndarray) -> tuple[np.float32, str]:
+    def _call(self, arch: Any) -> tuple[np.float32, str]:
         failed = np.float32(np.nan)
         try:
-            score = self.evaluator(self.space.decode(jnp.asarray(arch)))
+            score = self.evaluator(self.space.decode(arch))
         except Exception as error:
             return failed, f"{type(error).__name__}: {error}"
         if isinstance(score, np.ndarray | jax.Array) and score.ndim == 0:
@@ -78,7 +79,7 @@ class EvaluatorBenchmark:
         name = getattr(self.evaluator, "__qualname__", type(self.evaluator).__name__)
         return {"space": self.space.description(), "evaluator": f"{getattr(self.evaluator, '__module__', '')}.{name}"}
 
-    def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
+    def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns 1 for each architecture of [..., D]."""
         return np.ones(np.asarray(archs).shape[:-1], np.float32)
 
@@ -86,11 +87,11 @@ class EvaluatorBenchmark:
         """Raises ValueError: sizes are not known."""
         raise ValueError(f"Expected a task for a strategy that needs {name}, got an evaluator.")
 
-    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+    def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
         """Raises ValueError: sizes are not known."""
         raise ValueError(f"Expected a benchmark with {checked_size_name(name, self)}, got an evaluator.")
 
-    def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+    def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
         """Returns the scores of architectures [..., D] by calling the evaluator again, float32[...]."""
         archs = np.asarray(archs)
         scores = [self._call(arch)[0] for arch in archs.reshape(-1, archs.shape[-1])]

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas.benchmarks.base import HeldOut, checked_size_name, list_prices
 from jaxnas.spaces.base import Space
@@ -45,7 +46,7 @@ class FunctionBenchmark:
         space: Space,
         function: Callable[..., Any],
         *,
-        test_function: Callable[[np.ndarray], np.ndarray] | None = None,
+        test_function: Callable[[ArrayLike], np.ndarray] | None = None,
         optimum: float | None = None,
         worst: float | None = None,
         host: bool = False,
@@ -65,7 +66,7 @@ class FunctionBenchmark:
     def __repr__(self) -> str:
         return f"FunctionBenchmark({self.id!r})"
 
-    def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
+    def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns 1 for each architecture [..., D], float32[...]."""
         return np.ones(np.shape(archs)[:-1], np.float32)
 
@@ -78,18 +79,18 @@ class FunctionBenchmark:
         """Returns the function of an architecture's size that was given under a name."""
         return self._sizes[checked_size_name(name, self)]
 
-    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+    def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
         """Returns the sizes of architectures [..., D], float32[...]."""
         return _over_distinct(_Called(self.size(name), host=False), archs)
 
-    def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+    def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
         """Returns what the function says of architectures [..., D], float32[...].
 
         It is called again, once for each distinct architecture.
         """
         return _over_distinct(self._function, archs)
 
-    def _test_scores(self, archs: np.ndarray) -> np.ndarray:
+    def _test_scores(self, archs: ArrayLike) -> np.ndarray:
         if self._test_function is None:
             raise ValueError("Expected a FunctionBenchmark with a test_function to report by, got one without.")
         return np.asarray(self._test_function(archs))
@@ -119,7 +120,7 @@ class _Answer:
         return Observation(self.score_of(query.arch), jnp.float32(1), jnp.int32(0))
 
 
-def _over_distinct(function: _Called, archs: np.ndarray) -> np.ndarray:
+def _over_distinct(function: _Called, archs: ArrayLike) -> np.ndarray:
     """Returns the values of a function at architectures [..., D], computed once for equal ones, float32[...]."""
     archs = np.asarray(archs, np.int32)
     distinct, position = np.unique(archs.reshape(-1, archs.shape[-1]), axis=0, return_inverse=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas.benchmarks.base import HostBenchmark, Outcome
 from jaxnas.strategies.base import Observation, Query, observed
@@ -96,13 +97,14 @@ class Journaled:
         """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
-    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+    def fresh_score(self, arch: ArrayLike, number: int) -> np.float32:
         """Returns the journal's score of evaluation `number`, or else the benchmark's."""
-        name = (*arch.tolist(), number)
+        choices = np.asarray(arch).tolist()
+        name = (*choices, number)
         if name in self._fresh:
             return _from_json(self._fresh[name])
         score = self.bench.fresh_score(arch, number)
-        self._append({"fresh": number, "arch": arch.tolist(), "score": _to_json(score)})
+        self._append({"fresh": number, "arch": choices, "score": _to_json(score)})
         return score
 
     def description(self) -> dict:

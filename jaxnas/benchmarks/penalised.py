@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas.benchmarks.base import Benchmark, HeldOut, HostBenchmark, Outcome, checked_size_name
 from jaxnas.benchmarks.rows import row_function
@@ -97,8 +98,8 @@ class Penalised:
             penalty = jax.tree_util.Partial(_weighted, jax.tree_util.Partial(self.size(self.size_name)), self.weight)
         return jax.tree_util.Partial(_answer_less, penalty, self.bench.query)
 
-    def _penalty(self, arch: jax.Array | np.ndarray) -> Any:
-        return np.float32(self.weight * self.sizes(self.size_name, np.asarray(arch)))
+    def _penalty(self, arch: ArrayLike) -> Any:
+        return np.float32(self.weight * self.sizes(self.size_name, arch))
 
     @functools.cached_property
     def _everything(self) -> np.ndarray:
@@ -108,15 +109,23 @@ class Penalised:
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns the outcome of a benchmark in Python, of which the strategy is told the score less the penalty."""
-        outcome = cast(HostBenchmark, self.bench).answer(query, key)
+        outcome = self._host.answer(query, key)
         score = outcome.observation.score - self._penalty(query.arch)
         return outcome._replace(observation=outcome.observation._replace(score=score))
 
-    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+    def fresh_score(self, arch: ArrayLike, number: int) -> np.float32:
         """Returns the measured score of another evaluation, without the penalty."""
-        return cast(HostBenchmark, self.bench).fresh_score(arch, number)
+        return self._host.fresh_score(arch, number)
 
-    def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
+    def description(self) -> dict:
+        """Returns what answers depend on, as JSON values."""
+        return {**self._host.description(), "weight": self.weight, "size": self.size_name}
+
+    @property
+    def _host(self) -> HostBenchmark:
+        return cast(HostBenchmark, self.bench)
+
+    def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns the list prices of architectures [..., D] at fidelities, float32[...]."""
         return self.bench.price(archs, fidelity)
 
@@ -124,11 +133,11 @@ class Penalised:
         """Returns the function of an architecture's size."""
         return self.bench.size(name)
 
-    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+    def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
         """Returns the sizes of architectures [..., D]."""
         return self.bench.sizes(name, archs)
 
-    def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+    def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
         """Returns the validation scores of architectures [..., D] less the weighted sizes, float64[...]."""
         return self.bench.validation_scores(archs, fidelity) - self.weight * self.sizes(self.size_name, archs)
 
@@ -142,7 +151,7 @@ class Penalised:
 
     @functools.cached_property
     def _held_out(self) -> HeldOut:
-        def scores(archs: np.ndarray) -> np.ndarray:
+        def scores(archs: ArrayLike) -> np.ndarray:
             return self.bench.held_out.scores(archs) - self.weight * self.sizes(self.size_name, archs)
 
         listed = has_rows(self.space) and self.space.num_architectures <= MAX_ENUMERABLE

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas.spaces.base import Space, check_rows
 from jaxnas.spaces.decisions import mixed_radix, radix_weights
@@ -46,7 +47,7 @@ def _row_function(num_decisions: int) -> Callable[[RowFunction, jax.Array], jax.
     return row_of
 
 
-def rows_of(space: Space, archs: np.ndarray) -> np.ndarray:
+def rows_of(space: Space, archs: ArrayLike) -> np.ndarray:
     """Returns the rows of architectures [..., D], or of rows [..., 1], in the space's enumeration, int64[...]."""
     archs = np.asarray(archs)
     if archs.shape[-1] != len(space.decisions):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas import catalog, prng
 from jaxnas.benchmarks.base import Benchmark, HeldOut, checked_size_name, table_of
@@ -128,15 +129,15 @@ class TableBenchmark:
         """The mean of each class at each fidelity of queries, float32[G, F]."""
         return self._oriented(self.table.means(self._protocol.told)[:, list(self._protocol.fidelities)])
 
-    def rows(self, archs: np.ndarray) -> np.ndarray:
+    def rows(self, archs: ArrayLike) -> np.ndarray:
         """Returns the rows of architectures [..., D], or of rows [..., 1], in the enumeration: int64[...]."""
         return rows_of(self.space, archs)
 
-    def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
+    def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns the list prices of architectures [..., D] at fidelities, float32[...]."""
         prices = np.asarray(self.prices)
         numbers = classes_of(self, archs) if len(prices) > 1 else np.zeros(np.shape(archs)[:-1], int)
-        return prices[numbers, fidelity]
+        return prices[numbers, np.asarray(fidelity)]
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch int32[D] -> float32` of an architecture's size, for strategies.
@@ -149,11 +150,11 @@ class TableBenchmark:
             self._size_functions[name] = _size_function(row_function(self.space), values)
         return self._size_functions[name]
 
-    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+    def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
         """Returns the sizes of architectures [..., D], as the table stores them; `name` as in `size`."""
         return self.table.sizes(checked_size_name(name, self))[classes_of(self, archs)]
 
-    def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+    def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
         """Returns the told scores of architectures [..., D] at a fidelity, float32[...], means over the runs."""
         return self._told_means[classes_of(self, archs), fidelity]
 
@@ -168,7 +169,7 @@ class TableBenchmark:
         return HeldOut(lambda archs: means[classes_of(self, archs)], float(np.nanmax(means)), float(np.nanmin(means)))
 
 
-def classes_of(bench: Benchmark, archs: np.ndarray) -> np.ndarray:
+def classes_of(bench: Benchmark, archs: ArrayLike) -> np.ndarray:
     """Returns the classes, in a benchmark's table, of architectures [..., D] or rows [..., 1], int[...]."""
     return table_of(bench).class_of[rows_of(bench.space, archs)]
 

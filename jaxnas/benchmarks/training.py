@@ -2,11 +2,11 @@
 
 import functools
 from collections.abc import Callable
-from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas import prng
 from jaxnas.benchmarks.base import HeldOut, Outcome, checked_size_name, list_prices
@@ -42,7 +42,7 @@ class TrainingBenchmark:
 
     def __init__(self, trainer: Trainer, *, num_seeds: int = 1):
         self.trainer, self.num_seeds = trainer, checked_size("num_seeds", num_seeds)
-        self.space = cast(Space, trainer.space)
+        self.space: Space = trainer.space
         self.metric = trainer.task.metric
         self.id = f"{trainer.space.name}-{trainer.task.name}"
         self.fidelities = tuple(range(1, trainer.config.num_epochs + 1))
@@ -53,30 +53,31 @@ class TrainingBenchmark:
         self._sizes: dict[bytes, Size] = {}
         self._size_functions: dict[str, Callable] = {}
 
-    def curves(self, arch: np.ndarray, seed: int) -> Curves:
+    def curves(self, arch: ArrayLike, seed: int) -> Curves:
         """Returns the `Curves` of one training, with axes [E] or none, training it where that has not been done."""
-        arch = np.asarray(self.space.canonical(jnp.asarray(arch)))
-        name = (arch.tobytes(), int(seed))
+        representative = np.asarray(self.space.canonical(arch))
+        name = (representative.tobytes(), int(seed))
         if name not in self._curves:
-            curves = self.trainer.curves(arch[None], [int(seed)])
+            curves = self.trainer.curves(representative[None], [int(seed)])
             self._curves[name] = jax.tree.map(lambda values: values[0, 0], curves)
         return self._curves[name]
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns the validation score of a training at the query's fidelity, NaN where it had diverged by then."""
         seed, fidelity = int(prng.draw_index(key, self.num_seeds)), int(query.fidelity)
-        score = np.float32(self._scores("validation", np.asarray(query.arch), seed)[fidelity])
-        return Outcome(observed(score, self.fidelities[fidelity], seed), score, NOT_FINITE if np.isnan(score) else "")
+        score = np.float32(self._scores("validation", query.arch, seed)[fidelity])
+        observation = observed(score, self.fidelities[fidelity], seed)
+        return Outcome(observation, score, NOT_FINITE if np.isnan(score) else "")
 
     def query(self, query: Query, key: jax.Array) -> Observation:
         """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
-    def fresh_score(self, arch: np.ndarray, number: int) -> np.float32:
+    def fresh_score(self, arch: ArrayLike, number: int) -> np.float32:
         """Returns the validation score of a seed that queries do not draw."""
         return np.float32(self._scores("validation", arch, self.num_seeds + number)[-1])
 
-    def _scores(self, split: str, arch: np.ndarray, seed: int) -> np.ndarray:
+    def _scores(self, split: str, arch: ArrayLike, seed: int) -> np.ndarray:
         num_examples = getattr(self.trainer.task, split).num_examples
         return self.curves(arch, seed).scores(split, num_examples)
 
@@ -84,9 +85,9 @@ class TrainingBenchmark:
         """Returns what answers depend on, as JSON values."""
         return {**self.trainer.description(), "num_seeds": self.num_seeds}
 
-    def price(self, archs: np.ndarray, fidelity: np.ndarray | int = -1) -> np.ndarray:
+    def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns the epochs that a training of architectures [..., D] is paid for, float32[...]."""
-        return self.prices[np.zeros(np.shape(archs)[:-1], int), fidelity]
+        return self.prices[np.zeros(np.shape(archs)[:-1], int), np.asarray(fidelity)]
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch int32[D] -> float32` of an architecture's size, `"parameters"` or `"flops"`.
@@ -100,7 +101,7 @@ class TrainingBenchmark:
             )
         return self._size_functions[name]
 
-    def sizes(self, name: str, archs: np.ndarray) -> np.ndarray:
+    def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
         """Returns the sizes of architectures [..., D], int64[...]; `name` as in `size`."""
         checked_size_name(name, self)
         archs = np.asarray(archs)
@@ -113,18 +114,18 @@ class TrainingBenchmark:
             self._sizes[name] = self.trainer.size(arch)
         return self._sizes[name]
 
-    def validation_scores(self, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+    def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
         """Returns the validation scores of architectures [..., D] over the seeds trained so far, NaN without any."""
         return self._means("validation", archs, fidelity)
 
-    def _means(self, split: str, archs: np.ndarray, fidelity: int = -1) -> np.ndarray:
+    def _means(self, split: str, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
         """Returns the means over the seeds trained so far that did not fail, float32[...]."""
         archs = np.asarray(archs)
         means = [self._mean(split, arch, fidelity) for arch in archs.reshape(-1, archs.shape[-1])]
         return np.asarray(means, np.float32).reshape(archs.shape[:-1])
 
     def _mean(self, split: str, arch: np.ndarray, fidelity: int) -> float:
-        name = np.asarray(self.space.canonical(jnp.asarray(arch))).tobytes()
+        name = np.asarray(self.space.canonical(arch)).tobytes()
         seeds = [seed for seed in range(self.num_seeds) if (name, seed) in self._curves]
         scores = np.asarray([self._scores(split, arch, seed)[fidelity] for seed in seeds])
         return float(np.nanmean(scores)) if np.isfinite(scores).any() else np.nan

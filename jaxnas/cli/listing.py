@@ -5,7 +5,8 @@ import json
 from typing import Any
 
 from jaxnas import catalog
-from jaxnas.tables import table
+from jaxnas.tables.format import read_manifest
+from jaxnas.tables.shipped import find, shipped_ids
 
 
 def run(options: argparse.Namespace) -> int:
@@ -14,7 +15,7 @@ def run(options: argparse.Namespace) -> int:
         "spaces": {name: f"{catalog.space(name).num_architectures:,} architectures" for name in catalog.SPACES},
         "tasks": {name: _first_line(catalog.find(name, catalog.TASKS).__doc__) for name in catalog.TASKS},
         "strategies": {name: _first_line(catalog.strategy(name).__doc__) for name in catalog.STRATEGIES},
-        "tables": {name: _described(table.read_manifest(table.find(name))) for name in table.shipped_ids()},
+        "tables": {name: _described(read_manifest(find(name))) for name in shipped_ids()},
     }
     if options.json:
         print(json.dumps(found, indent=1))

@@ -9,7 +9,7 @@ from jaxnas.report import units
 from jaxnas.report.figures.style import save
 from jaxnas.search.nas import NAS
 from jaxnas.search.result import SearchResult
-from jaxnas.tasks.base import SPLITS
+from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.compilation import use_compilation_cache
 from jaxnas.training.fitted import FittedModel
 
@@ -35,16 +35,16 @@ def run(options: argparse.Namespace) -> int:
     if result.stopped:
         raise KeyboardInterrupt
     model = result.train()
-    print(f"trained on training and validation data: {_scores(model)}")
+    print(f"trained on training and validation data: {_scores(model, task)}")
     _save(folder, result, model)
     print(f"Journal, history.csv, search.svg and the trained model are in {folder}")
     return 0
 
 
-def _scores(model: FittedModel) -> str:
-    splits = [split for split in SPLITS if getattr(model.task, split).num_examples]
-    scores = ", ".join(f"{split} {units.with_unit(model.score(split), model.task.metric)}" for split in splits)
-    return f"{model.task.metric.name} {scores}"
+def _scores(model: FittedModel, task: Task) -> str:
+    splits = [split for split in SPLITS if getattr(task, split).num_examples]
+    scores = ", ".join(f"{split} {units.with_unit(model.score(split), task.metric)}" for split in splits)
+    return f"{task.metric.name} {scores}"
 
 
 def _save(folder: Path, result: SearchResult, model: FittedModel) -> None:

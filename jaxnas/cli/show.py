@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-import numpy as np
+import jax
 
 from jaxnas import catalog
 from jaxnas.cli.folders import writable
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _arch_of(text: str, space: Space) -> np.ndarray:
+def _arch_of(text: str, space: Space) -> jax.Array:
     """Returns the architecture of a row number, or of a string as the space writes it."""
     if not text.isdecimal():
         return space.from_str(text)
@@ -32,7 +32,7 @@ def _arch_of(text: str, space: Space) -> np.ndarray:
     return space.arch_at(int(text))
 
 
-def _description(space: Space, arch: np.ndarray) -> list[str]:
+def _description(space: Space, arch: jax.Array) -> list[str]:
     lines = [f"architecture  {space.to_str(arch)}"]
     if has_rows(space):
         lines.append(f"row           {int(space.index(arch)):,} of {space.num_architectures:,}")
@@ -42,7 +42,7 @@ def _description(space: Space, arch: np.ndarray) -> list[str]:
     return [*lines, f"class         {space.to_str(representative)}{' (itself)' if same else ''}"]
 
 
-def _sizes(space: Space, task: Task, arch: np.ndarray) -> list[str]:
+def _sizes(space: Space, task: Task, arch: jax.Array) -> list[str]:
     """Returns the lines of a network's size, none where the space has no networks."""
     if space.family is None:
         return []

@@ -3,18 +3,20 @@
 import argparse
 import sys
 
-from jaxnas.tables import table
+from jaxnas.tables.format import check_files
+from jaxnas.tables.shipped import find
+from jaxnas.tables.table import Table
 
 
 def run(options: argparse.Namespace) -> int:
     """Checks the files of a table, and retrains a sample of it. Returns the exit code."""
-    folder = table.find(options.id)
-    problems = table.check_files(folder)
+    folder = find(options.id)
+    problems = check_files(folder)
     for problem in problems:
         print(f"jaxnas verify: {problem}", file=sys.stderr)
     if problems:
         return 1
-    table.Table.read(folder)
+    Table.read(folder)
     print(f"{folder.name}: files and arrays are those that the manifest names.")
     if not options.sample:
         return 0

@@ -1,8 +1,10 @@
 """Neural architecture search as a classifier of scikit-learn."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
@@ -12,6 +14,7 @@ from jaxnas import catalog
 from jaxnas.search.nas import NAS
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.perceptrons.space import MLPSpace
+from jaxnas.strategies.base import Strategy
 from jaxnas.tasks.base import Split, Task, normalized
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.trainer import default_config
@@ -54,7 +57,13 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(
-        self, space=None, *, num_trials=20, num_epochs=20, strategy="regularized_evolution", random_state=None
+        self,
+        space: Space | str | None = None,
+        *,
+        num_trials: int = 20,
+        num_epochs: int = 20,
+        strategy: str | Callable[..., Strategy] | Strategy = "regularized_evolution",
+        random_state: int | np.random.RandomState | None = None,
     ):
         self.space = space
         self.num_trials = num_trials
@@ -62,18 +71,18 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
         self.strategy = strategy
         self.random_state = random_state
 
-    def fit(self, X, y):  # noqa: N803, as scikit-learn has it
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "NASClassifier":  # noqa: N803, as scikit-learn has it
         """Returns the classifier, fitted to features [n, F], or images [n, H, W, C] for a cell space, and classes [n].
 
         Raises ValueError on values that are no finite numbers, fewer than two classes, or too few samples.
         """
-        X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)  # noqa: N806
-        check_classification_targets(y)
-        self.classes_, labels = np.unique(y, return_inverse=True)
+        features, targets = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
+        check_classification_targets(targets)
+        self.classes_, labels = np.unique(targets, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"Expected two or more classes, got {len(self.classes_)} class.")
         random = check_random_state(self.random_state)
-        task = _task_of(X, labels, _validation_members(labels, random))
+        task = _task_of(features, labels, _validation_members(labels, random))
         space = DEFAULT_SPACE if self.space is None else self.space
         space = catalog.space(space) if isinstance(space, str) else space
         nas = NAS(
@@ -92,13 +101,13 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
         self.history_ = result.history
         return self
 
-    def predict_proba(self, X):  # noqa: N803
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
         """Returns the probability of each class, float64[n, K], in the order of `classes_`."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)  # noqa: N806
         return self.model_.predict_proba(X)
 
-    def predict(self, X):  # noqa: N803
+    def predict(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
         """Returns the most probable class of each sample, [n]."""
         best = self.predict_proba(X).argmax(-1)
         return self.classes_[best]

@@ -16,7 +16,7 @@ from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
 from jaxnas.benchmarks.journaled import journaled
 from jaxnas.benchmarks.penalised import objective_of, penalised
 from jaxnas.benchmarks.training import TrainingBenchmark
-from jaxnas.checks import checked_number, checked_size
+from jaxnas.checks import checked_function, checked_number, checked_size
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.units import with_unit
 from jaxnas.search.result import Finalist, SearchResult
@@ -77,7 +77,8 @@ class NAS:
         if (task is None) == (evaluator is None):
             raise ValueError(f"Expected a task or an evaluator, got {'neither' if task is None else 'both'}.")
         self.task = None if task is None else task_of(task)
-        self._trainer, self._bench = None, None
+        self._trainer: Trainer | None = None
+        self._bench: HostBenchmark
         if self.task is None:
             self._bench = _evaluator_bench(self.space, evaluator, config or num_epochs)
         else:
@@ -114,9 +115,9 @@ class NAS:
         if max_seconds is not None:
             checked_number("max_seconds", max_seconds, above=0)
         bench = journaled(self._bench, self.folder, self._description(num_trials))
-        if self.objective.weight is not None:
+        if self.objective.weight is not None and self.objective.size is not None:
             bench = penalised(bench, self.objective.weight, self.objective.size)
-        finalists = ()
+        finalists: tuple[Finalist, ...] = ()
         with progress_bars() if self.progress else nullcontext() as bars:
             trials, outcomes, stopped = self._trials(bench, num_trials, max_seconds, bars)
             try:
@@ -152,7 +153,8 @@ class NAS:
         """Returns the trials, leading axes [1, T], their outcomes, and why there are not all of them."""
         key = run_key(self.seed, 0)
         loop = AskTell(self.strategy, num_trials=num_trials, key=key, num_fidelities=len(bench.fidelities))
-        outcomes, stopped, started = [], "", time.monotonic()
+        outcomes: list[Outcome] = []
+        stopped, started = "", time.monotonic()
         show = _bar(bars, "compiling and searching", num_trials)
         try:
             while len(outcomes) < num_trials:
@@ -182,9 +184,9 @@ class NAS:
         """Returns the best architectures with scores that no trial saw."""
         best = _best_trials(self.space, trials, num_finalists)
         show = _bar(bars, "evaluating the best again", len(best) * NUM_FRESH)
-        finalists = []
+        finalists: list[Finalist] = []
         for number in best:
-            arch, outcome = trials.query.arch[0, number], outcomes[number]
+            arch, outcome = np.asarray(trials.query.arch)[0, number], outcomes[number]
             fresh = []
             for count in range(NUM_FRESH):
                 fresh.append(bench.fresh_score(arch, count))
@@ -215,10 +217,10 @@ def _trainer_of(space: Space, task: Task, config: TrainConfig | None, num_epochs
     return Trainer(space, task, config, num_epochs=num_epochs)
 
 
-def _evaluator_bench(space: Space, evaluator: Callable[[dict], float], training: object) -> EvaluatorBenchmark:
+def _evaluator_bench(space: Space, evaluator: Callable[[dict], float] | None, training: object) -> EvaluatorBenchmark:
     if training is not None:
         raise ValueError("Expected no config or num_epochs with an evaluator, which trains as it likes, got one.")
-    return EvaluatorBenchmark(space, evaluator)
+    return EvaluatorBenchmark(space, checked_function("evaluator", evaluator))
 
 
 def _strategy_of(strategy: str | Callable[..., Strategy] | Strategy, bench: HostBenchmark, size: str) -> Strategy:
@@ -233,9 +235,9 @@ def _strategy_of(strategy: str | Callable[..., Strategy] | Strategy, bench: Host
 def _best_trials(space: Space, trials: Trials, count: int) -> list[int]:
     """Returns the numbers of the best trials, best first, of different classes, at the incumbent's fidelity."""
     best = int(incumbents(trials)[0, -1])
-    scores, fidelity = trials.observation.score[0], trials.query.fidelity[0]
+    scores, fidelity = np.asarray(trials.observation.score)[0], np.asarray(trials.query.fidelity)[0]
     eligible = np.isfinite(scores) & (fidelity == fidelity[best])
-    first = {}
+    first: dict[bytes, int] = {}
     for number in np.argsort(-scores, kind="stable"):
         if eligible[number]:
             first.setdefault(np.asarray(space.canonical(trials.query.arch[0, number])).tobytes(), int(number))
@@ -254,4 +256,4 @@ def _progress_text(outcomes: list[Outcome], bench: HostBenchmark) -> str:
     scores = [outcome.measured for outcome in outcomes if not outcome.failure]
     if not scores:
         return "searching, all failed so far"
-    return f"searching, best {with_unit(max(scores), bench.metric)}"
+    return f"searching, best {with_unit(float(max(scores)), bench.metric)}"

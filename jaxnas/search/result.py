@@ -4,7 +4,7 @@ import functools
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -92,7 +92,7 @@ class SearchResult:
     @property
     def arch(self) -> np.ndarray:
         """Returns the best architecture, int32[D]."""
-        return self.trials.query.arch[0, self.best_trial]
+        return np.asarray(self.trials.query.arch)[0, self.best_trial]
 
     @property
     def architecture(self) -> dict:
@@ -128,7 +128,7 @@ class SearchResult:
         import pandas as pd
 
         query, observation = self.trials.query, self.trials.observation
-        columns = {"score": observation.score[0]}
+        columns: dict[str, Any] = {"score": observation.score[0]}
         if self.task is not None:
             columns |= {"accuracy": self.scores, "epochs": observation.cost[0], "seed": observation.seed[0]}
         if self.trainer is not None:
@@ -169,13 +169,15 @@ class SearchResult:
         seeds = range(first, first + NUM_ATTEMPTS) if seed is None else [seed]
         task = self.task.without_validation() if with_validation else self.task
         trainer = Trainer(self.space, task, self.config, num_epochs=num_epochs)
-        for attempt in seeds:
+        for attempt in seeds[:-1]:
             try:
                 return trainer.fit(self.arch, attempt)
             except FloatingPointError as error:
-                if attempt == seeds[-1]:
-                    raise RuntimeError(str(error)) from error
                 warnings.warn(f"{error} Trying seed {attempt + 1}.", RuntimeWarning, stacklevel=2)
+        try:
+            return trainer.fit(self.arch, seeds[-1])
+        except FloatingPointError as error:
+            raise RuntimeError(str(error)) from error
 
     def __repr__(self) -> str:
         return "\n".join([*self._found_lines(), *self._noise_lines()])

@@ -106,10 +106,10 @@ class AskTell:
         """
         if self._asked is None:
             raise ValueError("Expected ask() before tell(), got tell() first.")
-        observation = observed(*observation) if isinstance(observation, Observation) else observed(observation)
+        told = observed(*observation) if isinstance(observation, Observation) else observed(observation)
         tell = _tell_compiled if self._strategy.jittable else _tell_plain
-        self._state = tell(self._strategy, self._state, self.num_told, self._asked, observation)
-        self._history.append(Trials(self._asked, observation))
+        self._state = tell(self._strategy, self._state, self.num_told, self._asked, told)
+        self._history.append(Trials(self._asked, told))
         self._asked = None
 
     def trials(self) -> Trials:

@@ -137,11 +137,11 @@ def _run_one(
         training = query.arch if row_of is None else row_of(query.arch)[None]
         clock = _no_trials(Trials(query, answer), training, num_trials) if clock is None else clock
         cost = jnp.maximum(price - _paid_before(clock, training, answer.seed), 0)
-        yes, no = jnp.asarray(True), jnp.asarray(False)
-        row = _Clock(Trials(query, answer._replace(cost=cost)), training, price, now, now + cost, yes, no)
+        states: tuple[Any, ...] = (True, False)
+        row = _Clock(Trials(query, answer._replace(cost=cost)), training, price, now, now + cost, *states)
         return state, jax.tree.map(lambda values, value: values.at[t].set(value), clock, row)
 
-    def tell_and_begin(state: Any, clock: _Clock, t: Any) -> tuple[Any, _Clock]:
+    def tell_and_begin(state: Any, clock: _Clock, t: jax.Array) -> tuple[Any, _Clock]:
         first = jnp.argmin(jnp.where(clock.running, clock.finish, jnp.inf))  # of equal times the first asked for
         query, answer = jax.tree.map(lambda values: values[first], clock.trials)
         state = strategy.tell(state, first, query, answer._replace(cost=clock.price[first]))

@@ -31,7 +31,6 @@ def _simulate(
     keys: jax.Array,
 ) -> Trials:
     by_fidelity = len(prices) == 1  # costs then follow from the fidelity: one array less to write in the loop
-    nothing: Any = None
 
     def run_one(key: jax.Array) -> Trials:
         init_key, run_keys = split_run_key(key)
@@ -39,8 +38,8 @@ def _simulate(
         def step(state: Any, t: jax.Array) -> tuple[Any, Trials]:
             state, query = ask_next(strategy, prices.shape[-1], state, t, run_keys)
             observation = query_function(query, jax.random.fold_in(run_keys.query, t))
-            kept = observation._replace(cost=nothing) if by_fidelity else observation
-            return strategy.tell(state, t, query, observation), Trials(query, kept)
+            cost: Any = None if by_fidelity else observation.cost
+            return strategy.tell(state, t, query, observation), Trials(query, observation._replace(cost=cost))
 
         return jax.lax.scan(step, strategy.init(init_key, num_trials), jnp.arange(num_trials))[1]
 

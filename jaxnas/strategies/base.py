@@ -2,30 +2,31 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, SupportsFloat, SupportsInt
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-LAST: Any = -1
+LAST = -1
 
 
 class Query(NamedTuple):
     """What a strategy asks: an architecture int32[D] and a fidelity int32[].
 
-    The fidelity is an index into the benchmark's fidelities (-1: the last).
+    The fidelity is an index into the benchmark's fidelities (-1: the last). Outside compiled programs both are NumPy
+    values.
     """
 
     arch: jax.Array
-    fidelity: jax.Array = LAST
+    fidelity: jax.Array | int = LAST
 
 
 class Observation(NamedTuple):
     """What a strategy is told, all scalars: the validation `score`, its `cost`, the stored `seed` that answered.
 
     A larger score is better, NaN means failed. `cost` is the list price of the query. What a run really pays,
-    repeated queries taken into account, is in its `Trials`.
+    repeated queries taken into account, is in its `Trials`. Outside compiled programs all are NumPy values.
     """
 
     score: jax.Array
@@ -33,9 +34,9 @@ class Observation(NamedTuple):
     seed: jax.Array
 
 
-def observed(score: SupportsFloat, cost: SupportsFloat = 1, seed: SupportsInt = 0) -> Observation:
-    """Returns an observation of numbers, as NumPy values."""
-    values: Any = np.float32(score), np.float32(cost), np.int32(seed)
+def observed(score: Any, cost: Any = 1, seed: Any = 0) -> Observation:
+    """Returns an observation of NumPy values."""
+    values: tuple[Any, ...] = np.float32(score), np.float32(cost), np.int32(seed)
     return Observation(*values)
 
 

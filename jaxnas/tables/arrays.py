@@ -48,10 +48,10 @@ def score_columns(
         raise ValueError(f"Expected {' and '.join(arrays)} of one shape, got {shapes}.")
     examples = num_examples if isinstance(num_examples, Mapping) else dict.fromkeys(given, num_examples)
     columns = {}
-    for name, values in given.items():
-        if isinstance(values, Column):
-            column = column_of(name, values, shape[0])
-            examples = examples | {name: column.denominator or examples.get(name)}
+    for name, each in given.items():
+        if isinstance(each, Column):
+            column = column_of(name, each, shape[0])
+            examples = {**examples, name: column.denominator or examples.get(name)}
         else:
             column = Column(arrays[name], ("class", "run", "fidelity"), metric["unit"], metric["better"])
         columns[name] = _stored(name, column, examples.get(name))

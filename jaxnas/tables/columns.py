@@ -127,8 +127,8 @@ def packed(columns: Mapping[str, Column]) -> dict[str, Column]:
 
     Raises ValueError where a run has a value in one column or at one fidelity, and none in another.
     """
-    there = {name: ~is_missing(column.by_run) for name, column in columns.items()}
-    present = next(iter(there.values())).any(axis=2)
+    there: dict[str, np.ndarray] = {name: np.logical_not(is_missing(column.by_run)) for name, column in columns.items()}
+    present = np.asarray(next(iter(there.values())).any(axis=2))
     for name, found in there.items():
         if found.shape[1] != present.shape[1] or (found != present[..., None]).any():
             raise ValueError(

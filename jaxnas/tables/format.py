@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 ROWS_PER_GROUP = 65_536
+UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError)
+"""What reading raises where a manifest says what it should not."""
 _CLASS = "class"
 _CURVES = ("train", "validation", "test", "loss")
 _FIRST_STEP = ("first_loss", "first_gradient_norm")
@@ -71,7 +73,7 @@ def _arrays_2(contents: Contents) -> Iterator[tuple[str, np.ndarray]]:
         yield f"{name} {little.dtype.str} {little.shape}", little
 
 
-def _sha256(data: bytes) -> str:
+def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
@@ -86,7 +88,7 @@ def read_manifest(folder: Path) -> dict:
     path = folder / MANIFEST_FILE
     try:
         manifest = json.loads(path.read_bytes())
-        if manifest["manifest_hash"] != _manifest_hash(manifest):
+        if manifest["manifest_hash"] != manifest_hash(manifest):
             raise ValueError("its hash does not match")
         version = manifest["schema_version"]
         if version not in range(1, SCHEMA_VERSION + 1):
@@ -102,15 +104,16 @@ def check_files(folder: Path) -> list[str]:
     """Returns what is wrong with a table's files: a line for each that is missing or not what the manifest says."""
     try:
         manifest = read_manifest(folder)
-        files = dict(manifest["files"])
-    except (ValueError, KeyError, TypeError) as error:
-        return [line(error) if isinstance(error, ValueError) else f"Expected {folder} with files, got none listed."]
-    problems = []
-    if (folder / MANIFEST_FILE).read_bytes() != _manifest_bytes(manifest):
+    except ValueError as error:
+        return [str(error)]
+    files, problems = manifest.get("files"), []
+    if not isinstance(files, dict) or not {TABLE_FILE, CARD_FILE} <= set(files):
+        return [f"Expected {folder / MANIFEST_FILE} to name {TABLE_FILE} and {CARD_FILE}, got {files!r:.40}."]
+    if (folder / MANIFEST_FILE).read_bytes() != manifest_bytes(manifest):
         problems.append(f"Expected {folder / MANIFEST_FILE} as it was written, got a file that was changed.")
     for name, expected in files.items():
         path = folder / name
-        found = _sha256(path.read_bytes()) if path.is_file() else "no file"
+        found = sha256(path.read_bytes()) if path.is_file() else "no file"
         if found != expected:
             problems.append(
                 f"Expected {path} with SHA-256 {str(expected)[:12]}, got {found[:12]}: changed, truncated or missing."
@@ -124,15 +127,15 @@ def write_files(folder: str | os.PathLike, manifest: dict, contents: Contents, c
     folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / TABLE_FILE, _parquet_bytes(contents))
     replace_file(folder / CARD_FILE, card.encode())
-    files = {name: _sha256((folder / name).read_bytes()) for name in (TABLE_FILE, CARD_FILE)}
+    files = {name: sha256((folder / name).read_bytes()) for name in (TABLE_FILE, CARD_FILE)}
     manifest = manifest | {
         "columns": {name: _description(column) for name, column in contents.columns.items()},
         "keys": sorted(contents.keys),
         "content_hash": content_hash(SCHEMA_VERSION, contents),
         "files": files,
     }
-    manifest["manifest_hash"] = _manifest_hash(manifest)
-    replace_file(folder / MANIFEST_FILE, _manifest_bytes(manifest))
+    manifest["manifest_hash"] = manifest_hash(manifest)
+    replace_file(folder / MANIFEST_FILE, manifest_bytes(manifest))
     return manifest
 
 
@@ -143,12 +146,12 @@ def _description(column: Column) -> dict:
     return described | ({} if column.fidelities is None else {"fidelities": list(column.fidelities)})
 
 
-def _manifest_hash(manifest: dict) -> str:
+def manifest_hash(manifest: dict) -> str:
     rest = {key: value for key, value in manifest.items() if key != "manifest_hash"}
-    return _sha256(json.dumps(rest, sort_keys=True).encode())
+    return sha256(json.dumps(rest, sort_keys=True).encode())
 
 
-def _manifest_bytes(manifest: dict) -> bytes:
+def manifest_bytes(manifest: dict) -> bytes:
     return (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
 
 
@@ -168,7 +171,7 @@ def read_contents(folder: Path, manifest: dict) -> Contents:
         return read(manifest, arrow)
     except (OSError, pa.ArrowException) as error:
         raise ValueError(f"Expected {path} to be a Parquet file, got: {line(error)}.") from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"Expected {path} with the columns that its manifest names, got: {line(error)}.") from None
 
 

@@ -69,7 +69,7 @@ class Table:
     columns: dict[str, Column]
     representatives: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.class_of is None:
             object.__setattr__(self, "class_of", np.arange(self.manifest["space"]["num_architectures"], dtype=np.int32))
         if not len(self.representatives):
@@ -208,8 +208,8 @@ class Table:
     def prices(self, protocol: Protocol) -> np.ndarray:
         """Returns what a query costs at the fidelities of a protocol: float32[1, F] for epochs, else float32[G, F]."""
         if protocol.price == EPOCHS:
-            known = self.column_fidelities(protocol.told)
-            return np.asarray([[known[position].epoch for position in protocol.fidelities]], np.float32)
+            epochs = self.column_fidelities(protocol.told)
+            return np.asarray([[epochs[position].epoch for position in protocol.fidelities]], np.float32)
         prices = self.means(protocol.price)
         if prices.shape[1] == 1:
             return np.repeat(prices, len(protocol.fidelities), axis=1)
@@ -305,12 +305,15 @@ class Table:
             raise ValueError(problems[0])
         manifest = format.read_manifest(folder)
         contents = format.read_contents(folder, manifest)
-        if format.content_hash(manifest["schema_version"], contents) != manifest.get("content_hash"):
-            raise ValueError(f"Expected the arrays of {folder} to have the content_hash of its manifest, got others.")
         try:
-            return _of(manifest, contents)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise ValueError(f"Expected {folder} to hold a table, got: {format.line(error)}.") from None
+            table = Table(manifest, contents.keys, contents.class_of, contents.columns, contents.representatives)
+            for name in table.protocols:
+                table.prices(table.protocol(name))
+            if content_hash(table) != manifest["content_hash"]:
+                raise ValueError("arrays of another content_hash")
+        except format.UNREADABLE as error:
+            raise ValueError(f"Expected {folder} to hold what its manifest says, got: {format.line(error)}.") from None
+        return table
 
     @staticmethod
     def from_arrays(
@@ -446,7 +449,3 @@ def content_hash(table: Table) -> str:
     """
     contents = format.Contents(table.keys, table.class_of, table.representatives, table.columns)
     return format.content_hash(table.manifest["schema_version"], contents)
-
-
-def _of(manifest: dict, contents: format.Contents) -> Table:
-    return Table(manifest, contents.keys, contents.class_of, contents.columns, contents.representatives)

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxnas.tasks.base import SPLITS, Split, Task, normalized
 
@@ -30,7 +31,9 @@ def task_from_npz(path: str | os.PathLike) -> Task:
     return task_from_arrays(arrays["X"], arrays["y"], arrays.get("split"), name=path.stem)
 
 
-def task_from_arrays(images, labels, split=None, *, name: str = "mine", card: str = "") -> Task:
+def task_from_arrays(
+    images: ArrayLike, labels: ArrayLike, split: ArrayLike | None = None, *, name: str = "mine", card: str = ""
+) -> Task:
     """Returns the task of images, or vectors of features, and labels.
 
     Args:
@@ -78,8 +81,8 @@ def task_from_arrays(images, labels, split=None, *, name: str = "mine", card: st
     return normalized(name, parts, len(classes), text, "unspecified", tuple(classes.tolist()))
 
 
-def _checked_images(images) -> np.ndarray:
-    images = np.asarray(images)
+def _checked_images(values: ArrayLike) -> np.ndarray:
+    images = np.asarray(values)
     if images.dtype.kind not in "biuf":
         raise ValueError(
             f"Expected images of numbers, got {images.dtype}; turn words into numbers, say one-hot, first."
@@ -95,8 +98,8 @@ def _checked_images(images) -> np.ndarray:
     return images
 
 
-def _checked_split(split, num_images: int) -> np.ndarray:
-    split = np.asarray(split).astype(str)
+def _checked_split(values: ArrayLike, num_images: int) -> np.ndarray:
+    split = np.asarray(values).astype(str)
     unknown = sorted(set(split.reshape(-1)) - set(SPLITS))
     if split.shape != (num_images,) or unknown:
         found = repr(str(unknown[0])) if unknown else f"shape {list(split.shape)}"

@@ -80,7 +80,7 @@ class Task:
     kind: str = ""
     goal: str = "class"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.goal not in GOALS:
             raise unknown_name("a goal", self.goal, GOALS)
         if not self.kind:
@@ -138,6 +138,8 @@ def normalized(
     Vectors are normalised by those of each feature; one that is constant in training is 0 everywhere.
     """
     inputs = splits["train"].inputs.astype(np.float64)
+    mean: float | np.ndarray
+    deviation: float | np.ndarray
     # Rounded, so that the order in which a version of NumPy sums does not show in the arrays and their hash.
     if inputs.ndim == 3:
         mean = np.asarray([_rounded(value, 12) for value in inputs.mean((0, 1))])  # may be far from 0
@@ -148,8 +150,8 @@ def normalized(
     def normal(split: Split) -> Split:
         return Split(((split.inputs - mean) / deviation).astype(np.float32), split.labels.astype(np.int32))
 
-    parts = (normal(splits[split]) for split in SPLITS)
-    return Task(name, *parts, num_classes, card, licence, mean, deviation, classes)
+    train, validation, test = (normal(splits[split]) for split in SPLITS)
+    return Task(name, train, validation, test, num_classes, card, licence, mean, deviation, classes)
 
 
 def _rounded(value: float, num_digits: int = 6) -> float:

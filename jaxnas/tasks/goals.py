@@ -20,7 +20,7 @@ class Goal(NamedTuple):
     """
 
     loss: Callable[[jax.Array, jax.Array], jax.Array]
-    count: Callable[[jax.Array, jax.Array], jax.Array]
+    count: Callable[[jax.Array, jax.Array], jax.Array]  # type: ignore[assignment]  # tuples have a method of this name
     metric: Metric
 
 

@@ -29,7 +29,7 @@ class TrainConfig:
     weight_decay: float = 5e-4
     network: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("num_epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"Expected {name} of 1 or more, got {getattr(self, name)}.")

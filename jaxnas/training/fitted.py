@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,12 +61,12 @@ class FittedModel:
     ):
         self.network, self.space, self.arch, self.config = network, space, arch, config
         self.inputs, self.task = inputs, task
-        self._scores = {}
+        self._scores: dict[str, float] = {}
 
     def __repr__(self) -> str:
         return f"FittedModel({self.space.to_str(self.arch)!r})"
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         """Returns what is pickled: what `save` writes."""
         description = self._description()
         space = self.space if description["space_fields"] is None else None
@@ -135,7 +136,7 @@ class FittedModel:
         return exponentials / exponentials.sum(-1, keepdims=True)
 
     @functools.cached_property
-    def _logits(self):
+    def _logits(self) -> Callable[[np.ndarray], jax.Array]:
         definition, state = nnx.split(self.network)
         compiled = jax.jit(lambda state, examples: nnx.merge(definition, state)(examples))
         return functools.partial(compiled, state)
@@ -232,12 +233,17 @@ def _checked_examples(examples: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _fields(space: TrainableSpace) -> dict | None:
-    """Returns the fields that a space can be made of again, as JSON values; None where that does not give it back."""
+    """Returns the fields that a space can be made of again, as JSON values; None where that does not give it back.
+
+    Fields with their default values are left out.
+    """
     if not dataclasses.is_dataclass(space):
         return None
-    fields = {field.name: getattr(space, field.name) for field in dataclasses.fields(space) if field.init}
-    for name, value in fields.items():
-        fields[name] = [getattr(each, "name", each) for each in value] if isinstance(value, tuple) else value
+    fields = {}
+    for field in dataclasses.fields(space):
+        value = getattr(space, field.name)
+        if field.init and value != field.default:
+            fields[field.name] = [getattr(each, "name", each) for each in value] if isinstance(value, tuple) else value
     try:
         fields = {"type": type(space).__name__, **json.loads(json.dumps(fields))}
         return fields if _made_of(fields) == space else None
@@ -247,7 +253,7 @@ def _fields(space: TrainableSpace) -> dict | None:
 
 def _made_of(fields: dict) -> TrainableSpace:
     arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    return catalog.find(arguments.pop("type"), catalog.SPACE_TYPES)(**arguments)
+    return catalog.space_types()[str(arguments.pop("type"))](**arguments)
 
 
 def _space_of(found: dict, space: TrainableSpace | None) -> TrainableSpace:
@@ -256,7 +262,7 @@ def _space_of(found: dict, space: TrainableSpace | None) -> TrainableSpace:
         raise ValueError(
             f"Expected the space {found['space']} of this model, which has functions or networks of its own; got none."
         )
-    made = _made_of(found["space_fields"]) if found["space_fields"] is not None else space
+    made = space if found["space_fields"] is None and space is not None else _made_of(found["space_fields"])
     if space is not None and (space.name != found["space"] or made != space):
         raise ValueError(f"Expected the space {found['space']} that this model was saved with, got {space.name}.")
     return made

@@ -17,7 +17,7 @@ from jaxnas.tasks.goals import GOALS, Goal
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import Plan, TrainableSpace, Variables, equal_chunks
+from jaxnas.training.family import Applied, Plan, TrainableSpace, Variables, equal_chunks
 from jaxnas.training.order import EVALUATION_BATCH, epoch_order, training_key
 
 STATISTICS_BATCHES = 4
@@ -78,10 +78,10 @@ def train(
     num_steps = training.inputs.shape[1] // config.batch_size
     init_key, order_key = jax.random.split(key)
 
-    def applied(variables: Variables, inputs: jax.Array, mode: str):
+    def applied(variables: Variables, inputs: jax.Array, mode: str) -> Applied:
         return apply(space, config, spec, arch, variables, inputs, mode=mode)
 
-    def batches(number: jax.Array):
+    def batches(number: jax.Array) -> tuple[jax.Array, jax.Array]:
         indices, views = epoch_order(jax.random.fold_in(order_key, number), training, num_steps, config.batch_size)
         return training.inputs[views, indices], training.labels[indices]
 
@@ -114,10 +114,10 @@ def run(
         optax.add_decayed_weights(config.weight_decay), optax.sgd(schedule, momentum=config.momentum, nesterov=True)
     )
 
-    def step(trainee: Trainee, batch: tuple):
+    def step(trainee: Trainee, batch: tuple) -> tuple[Trainee, tuple]:
         return _step(apply, goal, optimizer, trainee, read(batch[0]), batch[1])
 
-    def epoch(trainee: Trainee, number: jax.Array):
+    def epoch(trainee: Trainee, number: jax.Array) -> tuple[Trainee, tuple]:
         inputs, labels = batches(number)
         trainee, (losses, norms, correct) = jax.lax.scan(step, trainee, (inputs, labels))
         first = jax.tree.map(lambda values: values[:STATISTICS_BATCHES], inputs)
@@ -126,8 +126,9 @@ def run(
         return trainee._replace(variables=variables), (correct.sum(0), *counts, losses.mean(0), losses[0], norms[0])
 
     trainee = Trainee(variables, optimizer.init(variables.parameters))
-    trainee, (*curves, first_losses, first_norms) = jax.lax.scan(epoch, trainee, jnp.arange(config.num_epochs))
-    return Curves(*curves, first_losses[0], first_norms[0]), trainee.variables
+    trainee, measured = jax.lax.scan(epoch, trainee, jnp.arange(config.num_epochs))
+    *curves, first_losses, first_norms = measured
+    return Curves._make([*curves, first_losses[0], first_norms[0]]), trainee.variables
 
 
 def _step(
@@ -137,8 +138,8 @@ def _step(
     trainee: Trainee,
     inputs: jax.Array,
     labels: jax.Array,
-):
-    def loss_function(parameters: Any):
+) -> tuple[Trainee, tuple]:
+    def loss_function(parameters: Any) -> tuple[jax.Array, tuple]:
         outputs = apply(trainee.variables._replace(parameters=parameters), inputs, "train").outputs
         loss = goal.loss(outputs, labels).mean(-1)
         # Several trainings share no parameters: the gradient of the sum is that of each.
@@ -161,7 +162,7 @@ def _with_statistics(apply: Callable, variables: Variables, inputs: Any, read: C
     if not jax.tree.leaves(variables.statistics):
         return variables
 
-    def add(statistics: Any, numbered: tuple):
+    def add(statistics: Any, numbered: tuple) -> tuple[Any, None]:
         number, batch = numbered
         momentum = number / (number + 1)
         found = apply(variables._replace(statistics=statistics), read(batch), "train").statistics
@@ -179,13 +180,15 @@ def num_correct(apply: Callable, variables: Variables, goal: Goal, split: Split)
     size = max(-(-len(labels) // num_batches), 1)
     padding = num_batches * size - len(labels)
     widths = ((0, padding), *((0, 0) for _ in inputs.shape[1:]))
-    inputs = jnp.pad(inputs, widths).reshape(num_batches, size, *inputs.shape[1:])
-    labels = jnp.pad(labels, (0, padding), constant_values=-1).reshape(num_batches, size)
+    batches = (
+        jnp.pad(inputs, widths).reshape(num_batches, size, *inputs.shape[1:]),
+        jnp.pad(labels, (0, padding), constant_values=-1).reshape(num_batches, size),
+    )
 
-    def count(batch: tuple):
+    def count(batch: tuple) -> jax.Array:
         return goal.count(apply(variables, batch[0], "evaluate").outputs, batch[1]).sum(-1)
 
-    return jax.lax.map(count, (inputs, labels)).sum(0)
+    return jax.lax.map(count, batches).sum(0)
 
 
 def _in_sequence(
@@ -248,6 +251,15 @@ def _fit(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4), compiler_options=ONE_THREAD)
-def _train_one(init, apply, space, config, spec, arch, seed, splits):
+def _train_one(
+    init: Callable,
+    apply: Callable,
+    space: TrainableSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    arch: jax.Array,
+    seed: jax.Array | int,
+    splits: Splits,
+) -> tuple[Curves, Variables]:
     """Returns the curves and the variables of one training."""
     return train(init, apply, space, config, spec, arch, training_key(arch, seed), splits)

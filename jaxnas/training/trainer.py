@@ -3,21 +3,23 @@
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxnas.tasks.base import Task, TaskSpec
+from jaxnas.tasks.base import Split, Task, TaskSpec
 from jaxnas.training.config import TrainConfig, check_fit
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import Family, Plan, Size, TrainableSpace, default_plan, family_of
 from jaxnas.training.fitted import FittedModel, Inputs
 
+SpaceType = TypeVar("SpaceType", bound=TrainableSpace)
 
-class Trainer:
+
+class Trainer(Generic[SpaceType]):
     """The networks of a space on a task, trained in one way.
 
     Defaults, checks and the transfer of data to the device happen here, once.
@@ -33,7 +35,7 @@ class Trainer:
 
     def __init__(
         self,
-        space: TrainableSpace,
+        space: SpaceType,
         task: Task,
         config: TrainConfig | None = None,
         *,
@@ -45,7 +47,7 @@ class Trainer:
             config: by default that of the kind of space, with smaller batches where the task has few examples.
             num_epochs: instead of those of `config`.
         """
-        self.space: TrainableSpace = space
+        self.space: SpaceType = space
         self.task: Task = task
         self.family: Family = family_of(space)
         config = config or default_config(space, task)
@@ -68,7 +70,7 @@ class Trainer:
         return self.task.spec
 
     @functools.cached_property
-    def _splits(self):
+    def _splits(self) -> tuple[Split, Split, Split]:
         return jax.device_put((self.task.train, self.task.validation, self.task.test))
 
     def plan(self, name: str | None = None) -> Plan:
@@ -118,7 +120,7 @@ class Trainer:
         names = [arch.tobytes() for arch in archs]
         first = np.sort(np.unique(archs, axis=0, return_index=True)[1])
         parts = train(self.space, self.config, self.spec, archs[first], jnp.asarray(seeds, jnp.int32), self._splits)
-        found = {}
+        found: dict[bytes, Curves] = {}
         for name in names:
             while name not in found:
                 found |= next(parts)

@@ -1,4 +1,4 @@
-"""Tables: what is written is what is read, and any change is noticed."""
+"""Tables in memory: scores, runs with holes, protocols, sizes, prices, and what is refused."""
 
 import json
 import subprocess
@@ -6,73 +6,82 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from samples import MIXED, SMALL
 
-from jaxnas.tables import table
-from jaxnas.tables.table import Table
+from jaxnas.tables.columns import Column, run_counts
+from jaxnas.tables.shipped import shipped_ids
+from jaxnas.tables.table import SPLITS, Protocol, Table, column_pack, table_of_curves
+from jaxnas.tasks.goals import ACCURACY, Metric
+
+BY_RUN = ("class", "run", "fidelity")
+SCHEDULES = [
+    {"name": "12", "training": "12 epochs", "epoch": 12},
+    {"name": "100", "training": "200 epochs", "epoch": 100},
+    {"name": "200", "training": "200 epochs", "epoch": 200},
+]
 
 
-def make_table(num_seeds: int = 2, num_fidelities: int = 3, floats: bool = False, space=MIXED) -> Table:
+def make_table(num_seeds: int = 2, floats: bool = False, space=MIXED) -> Table:
+    """Returns a table of counts or of proportions at epochs 1, 3 and 9."""
     random = np.random.RandomState(1)
-    shape = (space.num_architectures, num_seeds, num_fidelities)
+    shape = (space.num_architectures, num_seeds, 3)
     validation, test = (random.randint(0, 101, shape) for _ in range(2))
     if floats:
         return Table.from_arrays(space, "noise", validation / 100, test / 100, [1, 3, 9])
-    return Table.from_arrays(space, "noise", validation, test, [1, 3, 9], num_images={"validation": 100, "test": 200})
+    return Table.from_arrays(space, "noise", validation, test, [1, 3, 9], {"validation": 100, "test": 200})
 
 
 def with_classes() -> Table:
-    """A table as a build makes it: classes, one not trained, one training failed."""
-    table = make_table()
-    half = table.num_architectures // 2
-    arrays = {name: getattr(table, name)[:half] for name in ("validation", "test")}
-    loss = np.ones(arrays["test"].shape, np.float32)
+    """Returns a table as a build makes it: two rows a class, class 2 not trained, a training of class 1 failed."""
+    random = np.random.RandomState(2)
+    curves = {split: random.randint(0, 101, (6, 2, 3)).astype(np.int32) for split in SPLITS}
+    loss = random.uniform(1, 2, (6, 2, 3)).astype(np.float32)
     loss[1, 0, 1:] = np.inf
-    trained = np.ones(half, bool)
-    trained[2] = False
-    loss[2], arrays["validation"][2], arrays["test"][2] = 0, 0, 0
-    manifest = table.manifest | {
-        "metric": table.manifest["metric"] | {"denominators": dict.fromkeys(table.SPLITS, 100)}
-    }
-    return Table(
-        manifest,
-        class_of=np.arange(table.num_architectures, dtype=np.int32) // 2,
-        representatives=np.arange(half, dtype=np.int32) * 2,
-        num_parameters=np.arange(half) + 10,
-        num_flops=np.arange(half) + 20,
-        train=arrays["validation"] // 2,
-        loss=loss,
-        first_loss=loss[:, :, 0] * trained[:, None],
-        first_gradient_norm=2 * loss[:, :, 0] * trained[:, None],
-        trained=trained,
-        **arrays,
+    curves |= {"loss": loss, "first_loss": loss[:, :, 0] + 1, "first_gradient_norm": loss[:, :, 0]}
+    return table_of_curves(
+        make_table().manifest,
+        np.arange(12) // 2,
+        np.arange(6) * 2,
+        {"num_parameters": np.arange(6) + 10, "num_flops": np.arange(6) + 20},
+        curves,
+        np.arange(6) != 2,
+        dict.fromkeys(SPLITS, 100),
     )
 
 
-@pytest.mark.parametrize("make", [make_table, lambda: make_table(floats=True), with_classes])
-def test_reading_gives_what_was_written(make, tmp_path):
-    written = table.write(make(), tmp_path, "a card")
-    read = Table.read(tmp_path)
-    for name, value in vars(written).items():
-        if isinstance(value, np.ndarray):
-            np.testing.assert_array_equal(getattr(read, name), value, err_msg=name)
-        else:
-            assert getattr(read, name) == value
-    for split in ("validation", "test"):
-        np.testing.assert_array_equal(read.scores(split), written.scores(split))
+def two_schedules(nan: str = "missing") -> Table:
+    """Returns a table as published ones are: a short schedule with one run, a long one with two or three runs."""
+    random = np.random.RandomState(3)
+    final = random.uniform(0.5, 0.9, (12, 3, 2))
+    final[::2, 0] = np.nan
+    return Table.from_arrays(
+        MIXED,
+        "noise",
+        Column(random.randint(0, 101, (12, 1)), ("class", "run"), "count", 1, 100, "search", ("12",)),
+        Column(final, BY_RUN, "proportion", 1, runs="final", fidelities=("100", "200")),
+        SCHEDULES,
+        columns={
+            "seconds": (np.linspace(50, 60, 12, dtype=np.float32), "seconds"),
+            "latency_pi": (np.linspace(1, 2, 12), "milliseconds"),
+        },
+        protocols={
+            "published": {"price": "seconds"},
+            "late": {"told": "test", "fidelities": ["200"]},
+        },
+        nan=nan,
+    )
 
 
-def test_writing_twice_gives_the_same_files(tmp_path):
-    table.write(with_classes(), tmp_path / "a", "a card")
-    table.write(with_classes(), tmp_path / "b", "a card")
-    for path in (tmp_path / "a").iterdir():
-        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+# Scores
 
 
 def test_counts_become_proportions_of_their_own_split():
     table = make_table()
     np.testing.assert_allclose(table.scores("validation"), table.validation / 100, rtol=1e-6)
     np.testing.assert_allclose(table.scores("test"), table.test / 200, rtol=1e-6)
+    assert table.scores("test").dtype == table.means("test").dtype == np.float32
 
 
 def test_failed_and_missing_trainings_have_no_score_and_are_kept():
@@ -81,59 +90,187 @@ def test_failed_and_missing_trainings_have_no_score_and_are_kept():
     assert missing[2].all()
     assert missing[1, 0].tolist() == [False, True, True]
     assert missing.sum() == missing[2].size + 2
+    np.testing.assert_array_equal(table.succeeded(), ~missing)
+    assert table.num_runs("validation").tolist() == [2, 2, 0, 2, 2, 2]
+    assert table.trained.tolist() == [True, True, False, True, True, True]
+    assert table.validation[1, 0, 2] <= 100  # the count of a failed training is stored
 
 
-@pytest.mark.parametrize("name", [table.TABLE_FILE, table.MANIFEST_FILE, table.CARD_FILE])
-@pytest.mark.parametrize("place", [0.0, 0.3, 0.5, 0.9, 0.999])
-def test_any_changed_bit_is_noticed_and_the_file_named(name, place, tmp_path):
-    table.write(make_table(), tmp_path, "a card\n" * 20)
-    path = tmp_path / name
-    data = bytearray(path.read_bytes())
-    data[int(place * len(data))] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(ValueError, match=rf"^Expected .*{name}"):
-        Table.read(tmp_path)
-
-
-def test_changed_arrays_with_honest_files_are_noticed(tmp_path):
-    written = table.write(make_table(), tmp_path, "a card")
-    lying = written.manifest | {"content_hash": "0" * 64}
-    lying["manifest_hash"] = table._manifest_hash(lying)
-    (tmp_path / table.MANIFEST_FILE).write_bytes(table._manifest_bytes(lying))
-    with pytest.raises(ValueError, match="content_hash"):
-        Table.read(tmp_path)
-
-
-def test_truncated_and_missing_files_are_noticed(tmp_path):
-    table.write(make_table(), tmp_path, "a card")
-    path = tmp_path / table.TABLE_FILE
-    path.write_bytes(path.read_bytes()[:100])
-    assert table.check_files(tmp_path)[0].startswith(f"Expected {path}")
-    path.unlink()
-    assert "missing" in table.check_files(tmp_path)[0]
-
-
-def test_content_hash_depends_on_every_array_and_not_on_the_file_layout():
+def test_means_are_over_the_runs_that_have_a_score():
     table = with_classes()
-    hashes = {table.content_hash(table)}
-    arrays = [name for name, value in vars(table).items() if isinstance(value, np.ndarray)]
-    for name in arrays:
-        changed = getattr(table, name).copy()
-        changed.reshape(-1)[-1] = ~changed.reshape(-1)[-1] if changed.dtype == bool else changed.reshape(-1)[-1] + 1
-        hashes.add(table.content_hash(Table(**vars(table) | {name: changed})))
-    assert len(hashes) == len(arrays) + 1
-    wider = Table(**vars(table) | {"validation": table.validation.astype(np.int16)})
-    assert table.content_hash(wider) == table.content_hash(table)
+    scores = table.scores("test").astype(np.float64)
+    expected = np.full((6, 3), np.nan)
+    for number in set(range(6)) - {2}:
+        expected[number] = np.nanmean(scores[number], axis=0)
+    np.testing.assert_allclose(table.means("test"), expected, rtol=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2**32 - 1))
+def test_counts_come_back_whatever_their_size(num_examples, num_runs, num_fidelities, seed):
+    scale = 10 ** np.random.RandomState(seed).randint(0, 5)
+    shape = (2, 12, num_runs, num_fidelities)
+    counts = np.random.RandomState(seed).randint(0, num_examples * scale + 1, shape)
+    table = Table.from_arrays(MIXED, "noise", *counts, range(1, num_fidelities + 1), int(num_examples * scale))
+    np.testing.assert_array_equal(table.validation, counts[0])
+    assert table.validation.dtype.kind == "u"
+    np.testing.assert_array_equal(table.scores("test"), (counts[1] / (num_examples * scale)).astype(np.float32))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_runs_that_are_missing_are_moved_to_the_end(num_runs, seed):
+    random = np.random.RandomState(seed)
+    validation, test = random.uniform(size=(2, 12, num_runs, 2)).astype(np.float32)
+    missing = random.uniform(size=(12, num_runs)) < 0.4
+    for values in (validation, test):
+        values[missing] = np.nan
+    table = Table.from_arrays(MIXED, "noise", validation, test, [1, 2], nan="missing")
+    np.testing.assert_array_equal(table.num_runs("validation"), (~missing).sum(1))
+    for row in range(12):
+        there = (~missing[row]).sum()
+        np.testing.assert_array_equal(table.scores("test")[row, :there], test[row, ~missing[row]])
+        np.testing.assert_array_equal(table.scores("validation")[row, :there], validation[row, ~missing[row]])
+        assert np.isnan(table.scores("validation")[row, there:]).all()
+
+
+def test_nan_is_a_failed_training_unless_it_is_said_to_be_missing():
+    validation, test = np.random.RandomState(0).uniform(size=(2, 12, 3, 2))
+    validation[4, 1] = np.nan
+    failed = Table.from_arrays(MIXED, "noise", validation, test, [1, 2])
+    assert failed.num_runs("validation").tolist() == [3] * 12
+    assert np.isnan(failed.scores("validation")[4, 1]).all()
+    test[4, 1] = np.nan
+    validation[5, 2] = -np.inf
+    holes = Table.from_arrays(MIXED, "noise", validation, test, [1, 2], nan="missing")
+    assert holes.num_runs("validation")[[3, 4, 5]].tolist() == [3, 2, 3]
+    assert np.isnan(holes.scores("validation")[5, 2]).all()
+
+
+def test_a_run_that_is_missing_in_part_is_refused():
+    validation, test = np.random.RandomState(0).uniform(size=(2, 12, 3, 2))
+    validation[4, 1, 0] = np.nan
+    with pytest.raises(ValueError, match="Expected runs with every value of validation and test, or with none, got a"):
+        Table.from_arrays(MIXED, "noise", validation, test, [1, 2], nan="missing")
+
+
+# Protocols, metric, prices
+
+
+def test_by_default_a_search_is_told_validation_at_every_epoch_and_test_is_reported():
+    table = make_table()
+    assert table.protocol() == table.protocol("default") == Protocol("validation", "test", (0, 1, 2), "epochs")
+    assert table.protocols == ("default",)
+    assert table.fidelities == [1, 3, 9]
+    assert table.prices(table.protocol()).tolist() == [[1, 3, 9]]
+    assert table.cost_unit(table.protocol()) == "epochs"
+    assert table.metric == ACCURACY
+
+
+def test_schedules_have_runs_and_fidelities_of_their_own():
+    table = two_schedules()
+    assert table.protocols == ("default", "published", "late")
+    published = table.protocol("published")
+    assert published == Protocol("validation", "test", (0,), "seconds")
+    assert table.fidelities == [12]
+    assert [fidelity.epoch for fidelity in table.column_fidelities("test")] == [100, 200]
+    assert table.scores("validation").shape == (12, 1, 1)
+    assert table.num_runs("validation").tolist() == [1] * 12
+    assert table.num_runs("test").tolist() == [2, 3] * 6
+    assert not np.isnan(table.means("test")).any()
+    np.testing.assert_array_equal(table.prices(published), np.linspace(50, 60, 12, dtype=np.float32)[:, None])
+    assert table.cost_unit(published) == "seconds"
+    assert table.protocol("late") == Protocol("test", "test", (1,), "epochs")
+    assert table.prices(table.protocol("late")).tolist() == [[200]]
+
+
+def test_prices_by_fidelity_are_those_of_the_fidelities_that_are_asked():
+    seconds = np.arange(36, dtype=np.float32).reshape(12, 3)
+    table = Table.from_arrays(
+        MIXED,
+        "noise",
+        *np.full((2, 12, 1, 3), 0.5),
+        [1, 3, 9],
+        columns={"seconds": (seconds, "seconds")},
+        protocols={"default": {"price": "seconds", "fidelities": ["9", "3"]}},
+    )
+    np.testing.assert_array_equal(table.prices(table.protocol()), seconds[:, [2, 1]])
+    assert table.fidelities == [9, 3]
+
+
+def test_a_metric_may_be_any_unit_and_direction():
+    metric = Metric("error", "percent", -1)
+    table = Table.from_arrays(MIXED, "noise", *np.full((2, 12, 1, 1), 31.5), [5], metric=metric)
+    assert table.metric == metric
+    assert table.columns["test"].better == -1
+    assert (table.scores("test") == np.float32(31.5)).all()
+
+
+# Sizes and packs
+
+
+def test_sizes_are_the_columns_with_one_value_a_class():
+    table = two_schedules()
+    assert table.size_names == ("seconds", "latency_pi")
+    np.testing.assert_array_equal(table.sizes("latency_pi"), np.linspace(1, 2, 12))
+    table = with_classes()
+    assert table.size_names == ("parameters", "flops")
+    np.testing.assert_array_equal(table.sizes("flops"), table.num_flops)
+    with pytest.raises(ValueError, match="Expected a size of mixed-noise of flops, parameters, got 'flop'; did"):
+        table.sizes("flop")
+
+
+def test_a_pack_of_columns_is_joined_by_row():
+    table = with_classes()
+    energy = np.arange(12.0)
+    joined = table.joined(column_pack(MIXED, "mixed-energy", {"energy": (energy, "millijoules")}))
+    np.testing.assert_array_equal(joined.sizes("energy"), energy[table.representatives])
+    assert joined.manifest["joined"] == [{"id": "mixed-energy", "content_hash": None}]
+    assert "energy" not in table.columns
+    with pytest.raises(ValueError, match=r"Expected columns that mixed-noise lacks, got energy of mixed-energy"):
+        joined.joined(column_pack(MIXED, "mixed-energy", {"energy": (energy, "millijoules")}))
+    with pytest.raises(ValueError, match="Expected columns for the space mixed, got small-energy"):
+        table.joined(column_pack(SMALL, "small-energy", {"energy": (np.zeros(125), "millijoules")}))
+
+
+def test_a_pack_has_no_scores():
+    pack = column_pack(MIXED, "mixed-energy", {"energy": (np.arange(12.0), "millijoules")})
+    assert pack.protocols == ()
+    with pytest.raises(ValueError, match="Expected a table of scores, got mixed-energy"):
+        pack.protocol()
+
+
+# What is refused
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"validation": np.zeros((3, 1, 3))}, "Expected validation of shape"),
+        ({"validation": np.zeros((3, 1, 3))}, r"Expected validation of shape \[12, S, 3\], got \[3, 1, 3\]"),
         ({"test": np.zeros((12, 1, 2))}, "Expected test of shape"),
-        ({"fidelities": [3, 1, 9]}, "Expected ascending fidelities"),
-        ({"num_images": None}, "Expected num_images"),
+        ({"test": np.full((12, 1, 3), "a")}, "Expected test of numbers, got <U1"),
         ({"test": np.zeros((12, 5, 3), int)}, "of one shape"),
+        ({"test": np.full((12, 1, 3), 101)}, "Expected counts of test from 0 to 100, got 101"),
+        ({"validation": np.full((12, 1, 3), -1)}, "Expected counts of validation from 0 to 100, got -1"),
+        ({"fidelities": [3, 1, 9]}, "Expected ascending fidelities"),
+        ({"fidelities": [None, 1, 9]}, "Expected fidelities that are epochs"),
+        ({"fidelities": [{"name": "a"}, 1, 9]}, "Expected fidelities that are epochs, or have a name and an epoch"),
+        ({"fidelities": [*SCHEDULES[:2], SCHEDULES[1] | {"epoch": 150}]}, "Expected fidelities of different names"),
+        ({"num_examples": None}, "Expected num_examples with counts"),
+        ({"nan": "lost"}, "Expected nan of failed or missing, got 'lost'"),
+        ({"columns": {"seconds": np.zeros(12)}}, r"Expected seconds as \(values, unit\) or a Column, got ndarray"),
+        ({"columns": {"seconds": (np.zeros(11), "seconds")}}, r"Expected seconds of shape \[12\] or \[12, F\]"),
+        ({"columns": {"seconds": (np.zeros((12, 2)), "seconds")}}, "Expected column seconds with 3 fidelities, got 2"),
+        ({"columns": {"a-b": (np.zeros(12), "seconds")}}, "Expected a column's name of letters"),
+        ({"columns": {"names": (np.full(12, "a"), "text")}}, "Expected column names of integers, float32 or float64"),
+        (
+            {"columns": {"late": Column(np.zeros((12, 1)), ("class", "run"), "nats", fidelities=("200",))}},
+            "Expected a fidelity of column late of 1, 3, 9, got '200'",
+        ),
+        ({"columns": {"odd": Column(np.zeros((12, 1)), ("run", "class"), "nats")}}, "Expected column odd with axes"),
+        ({"protocols": {"mine": {"price": "hours"}}}, "Expected a column of test, validation, got 'hours'"),
+        ({"protocols": {"mine": {"fidelities": ["4"]}}}, "Expected a fidelity of 1, 3, 9, got '4'"),
+        ({"keys": {"matrix": np.zeros(11, int)}}, r"Expected the key matrix to be integers \[12\]"),
     ],
 )
 def test_wrong_arrays_are_refused(change, message):
@@ -143,55 +280,47 @@ def test_wrong_arrays_are_refused(change, message):
         "validation": np.zeros((12, 1, 3), int),
         "test": np.zeros((12, 1, 3), int),
         "fidelities": [1, 3, 9],
-        "num_images": 100,
+        "num_examples": 100,
     }
     with pytest.raises(ValueError, match=message):
         Table.from_arrays(**arguments | change)
 
 
-def test_an_unknown_table_is_answered_with_the_nearest(tmp_path):
-    with pytest.raises(ValueError, match="did you mean nb201-shifted-digits"):
-        Table.read("nb201-shifted-digit")
-    with pytest.raises(ValueError, match=r"or a folder with a manifest\.json"):
-        Table.read(tmp_path)
+def test_unknown_names_are_answered_with_the_nearest():
+    table = make_table()
+    with pytest.raises(ValueError, match="Expected a protocol of default, got 'defalt'; did you mean default"):
+        table.protocol("defalt")
+    with pytest.raises(ValueError, match="Expected a column of mixed-noise of test, validation, got 'tset'; did you"):
+        table.scores("tset")
+    with pytest.raises(ValueError, match="Expected a column of mixed-noise"):
+        table.means("loss")
 
 
-@pytest.mark.parametrize("name", table.shipped_ids())
-def test_a_shipped_table_is_complete_and_describes_itself(name):
-    table = Table.read(name)
-    assert table.id == name
-    assert table.trained.all()
-    assert table.train is not None
-    assert not np.array_equal(table.validation, table.test)
-    for split in table.SPLITS:
-        assert getattr(table, split).max() <= table.manifest["metric"]["denominators"][split]
-    card = (table.find(name) / table.CARD_FILE).read_text()
-    assert name in card
-    assert "## Limits" in card
-    assert {"training", "plan", "versions", "machine", "licence"} <= set(table.manifest)
+def test_classes_are_numbered_in_the_order_of_their_representatives():
+    table = make_table()
+    halves = {name: column._replace(values=column.values[:6]) for name, column in table.columns.items()}
+    assert Table(table.manifest, {}, np.arange(12) // 2, halves).representatives.tolist() == [0, 2, 4, 6, 8, 10]
+    assert Table(table.manifest, {}, None, table.columns).class_of.tolist() == list(range(12))
+    with pytest.raises(ValueError, match="Expected classes numbered by the rows of their representatives"):
+        Table(table.manifest, {}, 5 - np.arange(12) // 2, halves)
+    with pytest.raises(ValueError, match=r"Expected column validation of shape \[6, Rs, Fs\], got \[12, 2, 3\]"):
+        Table(table.manifest, {}, np.arange(12) // 2, table.columns)
 
 
-def test_shipped_tables_stay_small():
-    total = sum(path.stat().st_size for path in table.shipped_folder().rglob("*") if path.is_file())
-    assert total < 12e6
+def test_columns_can_be_added_and_replaced():
+    table = make_table()
+    changed = table.with_columns({"num_runs": run_counts(np.arange(12) % 3, None), "heat": (np.ones(12), "kelvin")})
+    assert changed.num_runs("test").tolist() == [0, 1, 2] * 4
+    assert changed.size_names == ("heat",)
+    assert table.size_names == ()
 
 
 def test_reading_a_table_loads_no_jax():
     code = (
         "import sys, jaxnas\n"
-        f"jaxnas.Table.read({table.shipped_ids()[0]!r}).scores('validation')\n"
+        f"table = jaxnas.Table.read({shipped_ids()[0]!r})\n"
+        "table.scores('validation'), table.means('test'), table.prices(table.protocol())\n"
         "print([name for name in ('jax', 'flax', 'pandas', 'sklearn') if name in sys.modules])"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert json.loads(output.replace("'", '"')) == []
-
-
-def test_the_rows_of_the_file_are_architectures_in_index_order(tmp_path):
-    import pyarrow.parquet as pq
-
-    table = make_table(space=SMALL)
-    table.write(table, tmp_path, "a card")
-    rows = pq.read_table(tmp_path / table.TABLE_FILE).to_pylist()
-    assert len(rows) == SMALL.num_architectures
-    row = int(SMALL.index(SMALL.from_str("|skip_connect~0|+|none~0|tanh~1|")))
-    assert rows[row]["validation"] == table.validation[row].reshape(-1).tolist()

@@ -80,7 +80,8 @@ def facts_of(table: Table, space: Space) -> dict[str, Any]:
 def _denominators(table: Table) -> dict[str, int] | None:
     """Returns what counts are divided by, for each split; None where scores are metric values."""
     found = {split: table.columns[split].denominator for split in ("validation", "test")}
-    return None if None in found.values() else found
+    known = {split: number for split, number in found.items() if number is not None}
+    return known if len(known) == len(found) else None
 
 
 def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:

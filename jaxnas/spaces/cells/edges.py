@@ -58,7 +58,7 @@ def init_edge(
     """
     sizes = slot_sizes(operations, num_channels)
 
-    def packed(operation):
+    def packed(operation: Operation) -> tuple[jax.Array, jax.Array]:
         parameters, statistics = operation.arrays(key, num_channels)
         return pack(parameters, sizes[0]), pack(statistics, sizes[1])
 
@@ -78,14 +78,20 @@ def traced_edge(operations: tuple[Operation, ...], num_channels: int, train: boo
     backwards = [functools.partial(_backward, *pair, train) for pair in zip(operations, shapes, strict=True)]
 
     @jax.custom_vjp
-    def edge(index, x, parameters, statistics):
+    def edge(
+        index: jax.Array, x: jax.Array, parameters: jax.Array, statistics: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         return jax.lax.switch(index, forwards, x, parameters, statistics)[:2]
 
-    def forward(index, x, parameters, statistics):
+    def forward(
+        index: jax.Array, x: jax.Array, parameters: jax.Array, statistics: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, ...]]:
         y, changed, kept = jax.lax.switch(index, forwards, x, parameters, statistics)
         return (y, changed), (index, x, parameters, statistics, kept)
 
-    def backward(residuals, gradients):
+    def backward(
+        residuals: tuple[jax.Array, ...], gradients: tuple[jax.Array, jax.Array]
+    ) -> tuple[np.ndarray, jax.Array, jax.Array, jax.Array]:
         index, *inputs = residuals
         gradient_x, gradient_parameters = jax.lax.switch(index, backwards, *inputs, gradients[0])
         return np.zeros(jnp.shape(index), jax.dtypes.float0), gradient_x, gradient_parameters, jnp.zeros_like(inputs[2])
@@ -94,7 +100,14 @@ def traced_edge(operations: tuple[Operation, ...], num_channels: int, train: boo
     return edge
 
 
-def _forward(operation, shapes, train, x, parameters, statistics):
+def _forward(
+    operation: Operation,
+    shapes: tuple[dict, dict],
+    train: bool,
+    x: jax.Array,
+    parameters: jax.Array,
+    statistics: jax.Array,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     arrays = unpack(parameters, shapes[0])
     z = operation.linear(x, arrays) if operation.linear else x
     y, changed = operation.apply(z, arrays, unpack(statistics, shapes[1]), train)
@@ -102,8 +115,17 @@ def _forward(operation, shapes, train, x, parameters, statistics):
     return y, pack(changed, statistics.size), kept
 
 
-def _backward(operation, shapes, train, x, parameters, statistics, kept, gradient):
-    def apply(z, arrays):
+def _backward(
+    operation: Operation,
+    shapes: tuple[dict, dict],
+    train: bool,
+    x: jax.Array,
+    parameters: jax.Array,
+    statistics: jax.Array,
+    kept: jax.Array,
+    gradient: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    def apply(z: jax.Array, arrays: dict) -> jax.Array:
         return operation.apply(z, arrays, unpack(statistics, shapes[1]), train)[0]
 
     arrays = unpack(parameters, shapes[0])

@@ -5,7 +5,9 @@ The macro-skeleton is that of NAS-Bench-201 (Dong & Yang, ICLR 2020), scaled by 
 with a residual reduction block before all but the first, and a head. Images are float32[N, H, W, C].
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +35,7 @@ class Skeleton:
     num_stages: int = 3
     cells_per_stage: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("num_channels", "num_stages", "cells_per_stage"):
             if getattr(self, name) < 1:
                 raise ValueError(f"Expected {name} of 1 or more, got {getattr(self, name)}.")
@@ -42,12 +44,12 @@ class Skeleton:
 class Layer(nnx.Module):
     """A pure function `(x, parameters, statistics, train) -> (y, statistics)` and the arrays it is called with."""
 
-    def __init__(self, apply, parameters: dict, statistics: dict):
+    def __init__(self, apply: Callable, parameters: dict, statistics: dict):
         self.apply = apply
         self.parameters = nnx.Dict({name: nnx.Param(value) for name, value in parameters.items()})
         self.statistics = nnx.Dict({name: nnx.BatchStat(value) for name, value in statistics.items()})
 
-    def __call__(self, x: jax.Array, train: bool, momentum) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool, momentum: float | jax.Array) -> jax.Array:
         parameters = {name: variable[...] for name, variable in self.parameters.items()}
         statistics = {name: variable[...] for name, variable in self.statistics.items()}
         y, changed = self.apply(x, parameters, statistics, train)
@@ -64,14 +66,14 @@ class StaticCell(nnx.Module):
         pruned = graph.prune(space.graph(arch))
         numbers = {edge: number for number, edge in enumerate(space.edges)}
         self.num_nodes = space.num_nodes
-        self.edges = nnx.Dict()
+        self.edges: nnx.Dict[Layer] = nnx.Dict()
         for edge in pruned.edges:
             edge_key = jax.random.fold_in(key, numbers[edge.source, edge.target])
             arrays = edge.operation.arrays(edge_key, num_channels)
             self.edges[f"{edge.source}-{edge.target}"] = Layer(edge.operation, *arrays)
 
-    def __call__(self, x: jax.Array, arch: None, train: bool, momentum) -> jax.Array:
-        nodes = [x] + [None] * (self.num_nodes - 1)
+    def __call__(self, x: jax.Array, arch: None, train: bool, momentum: float | jax.Array) -> jax.Array:
+        nodes: list[Any] = [x] + [None] * (self.num_nodes - 1)
         for name, layer in self.edges.items():
             source, target = (int(node) for node in name.split("-"))
             y = layer(nodes[source], train, momentum)
@@ -83,7 +85,7 @@ class TracedCell(nnx.Module):
     """The cell of any architecture of a space: for each edge, vectors that hold the arrays of any operation."""
 
     def __init__(self, space: CellSpace, arch: jax.Array, num_channels: int, key: jax.Array):
-        def init(edge):
+        def init(edge: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             number, choice = edge
             return edges.init_edge(space.operations, num_channels, choice, jax.random.fold_in(key, number))
 
@@ -95,11 +97,11 @@ class TracedCell(nnx.Module):
         self.parameters = nnx.Param(parameters)
         self.statistics = nnx.BatchStat(statistics)
 
-    def __call__(self, x: jax.Array, arch: jax.Array, train: bool, momentum) -> jax.Array:
+    def __call__(self, x: jax.Array, arch: jax.Array, train: bool, momentum: float | jax.Array) -> jax.Array:
         edge = edges.traced_edge(self.space.operations, self.num_channels, train)
         parameters, statistics = jnp.unstack(self.parameters[...]), jnp.unstack(self.statistics[...])
         changed = []
-        nodes = [x] + [None] * (self.space.num_nodes - 1)
+        nodes: list[Any] = [x] + [None] * (self.space.num_nodes - 1)
         for number, (source, target) in enumerate(self.space.edges):
             y, new = edge(arch[number], nodes[source], parameters[number], statistics[number])
             nodes[target] = y if nodes[target] is None else nodes[target] + y
@@ -123,9 +125,9 @@ class Network(nnx.Module):
         self,
         space: CellSpace,
         skeleton: Skeleton,
-        image_shape: tuple[int, int, int],
+        image_shape: tuple[int, ...],
         num_classes: int,
-        arch,
+        arch: tuple[int, ...] | jax.Array,
         *,
         key: jax.Array,
     ):
@@ -134,14 +136,15 @@ class Network(nnx.Module):
         The traced network has the arrays of `arch`.
         """
         static = isinstance(arch, tuple)
-        make_cell = StaticCell if static else TracedCell
-        arch = arch if static else space.pruned(arch)
+        make_cell: Callable = StaticCell if static else TracedCell
+        arch = arch if isinstance(arch, tuple) else space.pruned(arch)
         self.space, self.skeleton, self.image_shape = space, skeleton, tuple(image_shape)
         self.arch = arch if static else None
         stem_key, head_key, body_key = jax.random.split(key, 3)
         channels = skeleton.num_channels
         self.stem = Layer(_stem, *init_convolution(stem_key, image_shape[2], channels))
-        self.reductions, self.cells = nnx.List(), nnx.List()
+        self.reductions: nnx.List[Layer] = nnx.List()
+        self.cells: nnx.List[Any] = nnx.List()
         for stage in range(skeleton.num_stages):
             stage_key = jax.random.fold_in(body_key, stage)
             if stage:
@@ -199,7 +202,7 @@ def _copy_arrays(source: Layer, target: Layer) -> None:
             variable.set_value(getattr(source, kind)[name][...])
 
 
-def _stem(x, parameters, statistics, train):
+def _stem(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
     return layers.batch_norm(layers.convolve(x, parameters["kernel"]), parameters, statistics, train)
 
 
@@ -209,7 +212,7 @@ def init_convolution(key: jax.Array, in_channels: int, out_channels: int) -> tup
     return {"kernel": layers.kaiming_normal(key, (3, 3, in_channels, out_channels)), **parameters}, statistics
 
 
-def _reduction(x, parameters, statistics, train):
+def _reduction(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
     """Returns the residual block with stride 2.
 
     It is two relu-convolution-norms beside an average pooling and a 1x1 convolution.
@@ -246,7 +249,7 @@ def init_reduction(key: jax.Array, in_channels: int) -> tuple[dict, dict]:
     return {**_joined(a=a, b=b), "shortcut": shortcut}, _joined(a=a_statistics, b=b_statistics)
 
 
-def _head(x, parameters, statistics, train):
+def _head(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
     normal, statistics = layers.batch_norm(x, parameters, statistics, train)
     features = jax.nn.relu(normal).mean((1, 2))
     return features.T @ parameters["kernel"] + parameters["offset"], statistics

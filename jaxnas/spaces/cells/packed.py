@@ -11,17 +11,18 @@ This has run on CPU only: no accelerator was at hand, and nothing was measured o
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.typing import ArrayLike
 
 from jaxnas.spaces.base import MAX_ENUMERABLE
 from jaxnas.spaces.cells import edges
 from jaxnas.spaces.cells.network import MOMENTUM, Layer, Network, Skeleton, TracedCell
-from jaxnas.spaces.cells.operations.base import FUNCTION, IDENTITY
+from jaxnas.spaces.cells.operations.base import FUNCTION, IDENTITY, Operation
 from jaxnas.spaces.cells.space import CellSpace
 
 MAX_TRAININGS = 1024  # of one program: bounds its memory; not tuned, as no accelerator was at hand
@@ -76,7 +77,8 @@ def batches(space: CellSpace, archs: np.ndarray, places: int) -> list[list[int]]
     A batch has at most `places` architectures, whose operations fit into `capacities(space, places)`.
     """
     room = np.asarray(capacities(space, places))
-    found, left = [], []
+    found: list[list[int]] = []
+    left: list[np.ndarray] = []
     for number, need in enumerate(_num_slots(space, archs)):
         fitting = (at for at, batch in enumerate(found) if len(batch) < places and (need <= left[at]).all())
         position = next(fitting, len(found))
@@ -109,12 +111,12 @@ def place(space: CellSpace, archs: np.ndarray, slots: Capacities, num_candidates
         choices = np.full((num_candidates, len(numbers)), -1)
         choices[: len(archs)] = archs[:, numbers]
         functions = zip(_functions(space), sizes, strict=True)
-        pairs = [_padded(np.flatnonzero(choices == function), size, choices.size) for function, size in functions]
-        pairs = np.concatenate([*pairs, np.zeros(0)]).astype(np.int32)
+        parts = [_padded(np.flatnonzero(choices == function), size, choices.size) for function, size in functions]
+        pairs = np.concatenate([*parts, np.zeros(0)]).astype(np.int32)
         inverse = np.full(choices.size + 1, len(pairs), np.int32)
         inverse[pairs] = np.arange(len(pairs))
         found.append((pairs, inverse[:-1], np.isin(choices, identities)))
-    return Placement(*zip(*found, strict=True))
+    return Placement._make(zip(*found, strict=True))
 
 
 def _padded(pairs: np.ndarray, size: int, padding: int) -> np.ndarray:
@@ -124,11 +126,11 @@ def _padded(pairs: np.ndarray, size: int, padding: int) -> np.ndarray:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _pruned(space, archs):
+def _pruned(space: CellSpace, archs: jax.Array) -> jax.Array:
     return jax.vmap(space.pruned)(archs)
 
 
-def pruned(space: CellSpace, archs: np.ndarray) -> np.ndarray:
+def pruned(space: CellSpace, archs: ArrayLike) -> np.ndarray:
     """Returns the architectures int32[A, D] with a zero operation on their dead edges."""
     return np.asarray(_pruned(space, np.asarray(archs, np.int32)))
 
@@ -169,7 +171,7 @@ class PackedNetwork(nnx.Module):
         self,
         space: CellSpace,
         skeleton: Skeleton,
-        image_shape: tuple[int, int, int],
+        image_shape: tuple[int, ...],
         num_classes: int,
         archs: jax.Array,
         capacities: Capacities,
@@ -181,7 +183,7 @@ class PackedNetwork(nnx.Module):
         `archs` is int32[B, D], `keys` [B].
         """
 
-        def make(arch, key):
+        def make(arch: jax.Array, key: jax.Array) -> Network:
             return Network(space, skeleton, image_shape, num_classes, arch, key=key)
 
         self.networks = nnx.vmap(make)(archs, keys)
@@ -201,11 +203,11 @@ class PackedNetwork(nnx.Module):
         return each(networks.head, x)
 
 
-def _apply_layers(layers: Layer, x: jax.Array, train: bool, momentum) -> jax.Array:
+def _apply_layers(layers: Layer, x: jax.Array, train: bool, momentum: float | jax.Array) -> jax.Array:
     """Returns the outputs of the layers of B candidates on x [B, ...], or on the x [C, H, W, N] of all."""
     definition, arrays = nnx.split(layers)
 
-    def apply(arrays, x):
+    def apply(arrays: nnx.State, x: jax.Array) -> tuple[jax.Array, nnx.State]:
         layer = nnx.merge(definition, arrays, copy=True)
         return layer(x, train, momentum), nnx.state(layer, nnx.BatchStat)
 
@@ -215,16 +217,25 @@ def _apply_layers(layers: Layer, x: jax.Array, train: bool, momentum) -> jax.Arr
     return y
 
 
-def _apply_cell(cell: TracedCell, x, placement: Placement, capacities: Capacities, train: bool, momentum) -> jax.Array:
+def _apply_cell(
+    cell: TracedCell,
+    x: jax.Array,
+    placement: Placement,
+    capacities: Capacities,
+    train: bool,
+    momentum: float | jax.Array,
+) -> jax.Array:
     """Returns the output of the cells of B candidates on x [B, C, H, W, N]."""
     space = cell.space
     parameters, statistics = (jnp.unstack(values[...], axis=1) for values in (cell.parameters, cell.statistics))
     changed = list(statistics)
-    nodes = [x] + [None] * (space.num_nodes - 1)
+    nodes: list[Any] = [x] + [None] * (space.num_nodes - 1)
     for node, numbers in enumerate(_outgoing(space)):
-        arrays = [jnp.stack([values[number] for number in numbers], axis=1) for values in (parameters, statistics)]
+        mine, running = (
+            jnp.stack([values[number] for number in numbers], axis=1) for values in (parameters, statistics)
+        )
         places = (placement.pairs[node], placement.slots[node])
-        y, new = _apply_edges(cell, nodes[node], *arrays, places, capacities[node], train)
+        y, new = _apply_edges(cell, nodes[node], mine, running, places, capacities[node], train)
         y = jnp.where(placement.identity[node][:, :, None, None, None, None], nodes[node][:, None], y)
         for position, number in enumerate(numbers):
             target = space.edges[number][1]
@@ -235,7 +246,15 @@ def _apply_cell(cell: TracedCell, x, placement: Placement, capacities: Capacitie
     return nodes[-1]
 
 
-def _apply_edges(cell: TracedCell, x, parameters, statistics, places, sizes: tuple[int, ...], train: bool):
+def _apply_edges(
+    cell: TracedCell,
+    x: jax.Array,
+    parameters: jax.Array,
+    statistics: jax.Array,
+    places: tuple[jax.Array, jax.Array],
+    sizes: tuple[int, ...],
+    train: bool,
+) -> tuple[jax.Array, ...]:
     """Returns the outputs [B, E, C, H, W, N] and the new statistics [B, E, S] of the E edges out of one node.
 
     Both are zero for pairs without a slot.
@@ -258,7 +277,9 @@ def _apply_edges(cell: TracedCell, x, parameters, statistics, places, sizes: tup
     return tuple(_take(values, slots, pairs).reshape(*parameters.shape[:2], *values.shape[1:]) for values in results)
 
 
-def _apply_packed(operation, num_channels: int, train: bool, x, parameters, statistics):
+def _apply_packed(
+    operation: Operation, num_channels: int, train: bool, x: jax.Array, parameters: jax.Array, statistics: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """Returns the output of one operation on x [C, H, W, N] and its new statistics, on packed vectors."""
     shapes = edges.array_shapes(operation, num_channels)
     y, changed = operation(x, edges.unpack(parameters, shapes[0]), edges.unpack(statistics, shapes[1]), train)
@@ -278,11 +299,13 @@ def _take(rows: jax.Array, index: jax.Array, inverse: jax.Array) -> jax.Array:
     return rows.at[index].get(mode="fill", fill_value=0)
 
 
-def _take_forward(rows, index, inverse):
+def _take_forward(
+    rows: jax.Array, index: jax.Array, inverse: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
     return _take(rows, index, inverse), (index, inverse)
 
 
-def _take_backward(residuals, gradient):
+def _take_backward(residuals: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, None, None]:
     index, inverse = residuals
     return _take(gradient, inverse, index), None, None
 

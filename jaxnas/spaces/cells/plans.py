@@ -64,27 +64,36 @@ def train_packed(
     network = packed.PackedNetwork(
         space, config.network, spec.shape, spec.num_outputs, archs, capacities, keys=init_keys
     )
-    definition, parameters, statistics = nnx.split(network, nnx.Param, nnx.BatchStat)
+    definition, *arrays = nnx.split(network, nnx.Param, nnx.BatchStat)
 
     def apply(variables: Variables, inputs: jax.Array, mode: str) -> Applied:
-        network = nnx.merge(definition, *variables, copy=True)
+        network = nnx.merge(definition, variables.parameters, variables.statistics, copy=True)
         outputs = network(inputs, placement, train=mode == "train", momentum=0.0)
         return Applied(outputs, nnx.state(network, nnx.BatchStat))
 
-    def batches(number: jax.Array):
+    def batches(number: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         epoch_keys = jax.vmap(jax.random.fold_in, (0, None))(order_keys, number)
         order = functools.partial(epoch_order, split=training, num_steps=num_steps, batch_size=config.batch_size)
         indices, views = jax.vmap(order, out_axes=1)(epoch_keys)
         return (views, indices), training.labels[indices]
 
-    variables = Variables(parameters, statistics)
+    variables = Variables(*arrays)
     goal = GOALS[spec.goal]
     curves, _ = run(apply, variables, goal, batches, lambda numbers: training.inputs[numbers], config, splits)
-    return Curves(*(values.T for values in curves))
+    return Curves._make(values.T for values in curves)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _train_pack(space, config, spec, capacities, archs, seeds, placement, splits):
+def _train_pack(
+    space: CellSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    capacities: packed.Capacities,
+    archs: jax.Array,
+    seeds: jax.Array,
+    placement: packed.Placement,
+    splits: Splits,
+) -> Curves:
     """Returns the curves of each architecture with each seed, with one leading axis, architectures first."""
     archs, seeds = jnp.repeat(archs, len(seeds), axis=0), jnp.tile(seeds, len(archs))
     keys = jax.vmap(training_key)(archs, seeds)
@@ -109,7 +118,7 @@ def in_packs(
         curves = _train_pack(space, config, spec, capacities, filled, seeds, placement, splits)
         curves = [values.reshape(places, len(seeds), *values.shape[1:]) for values in jax.device_get(curves)]
         yield {
-            archs[number].tobytes(): Curves(*(values[position] for values in curves))
+            archs[number].tobytes(): Curves._make(values[position] for values in curves)
             for position, number in enumerate(batch)
         }
 

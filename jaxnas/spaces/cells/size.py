@@ -26,15 +26,15 @@ def size(space: CellSpace, config: TrainConfig, spec: TaskSpec, arch: Sequence[i
     return Size(parameters, flops)
 
 
-def _stages(skeleton: Skeleton, image_shape: tuple[int, int, int]) -> list[tuple[int, int, int]]:
+def _stages(skeleton: Skeleton, image_shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
     """Returns channels, height and width of each stage."""
-    height, width, _ = image_shape
+    height, width = image_shape[:2]
     scales = [2**stage for stage in range(skeleton.num_stages)]
     return [(skeleton.num_channels * scale, -(-height // scale), -(-width // scale)) for scale in scales]
 
 
 @functools.cache
-def _fixed_size(skeleton: Skeleton, image_shape: tuple[int, int, int], num_classes: int) -> Size:
+def _fixed_size(skeleton: Skeleton, image_shape: tuple[int, ...], num_classes: int) -> Size:
     """Returns the size of the stem, the reduction blocks and the head."""
     stages = _stages(skeleton, image_shape)
     channels, height, width = stages[0]

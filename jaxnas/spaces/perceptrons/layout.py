@@ -10,7 +10,7 @@ written by hand because `jax.vmap` and `jax.grad` would turn each write of a par
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -105,7 +105,7 @@ def make_arrays(shapes: Shapes, arch: jax.Array, key: jax.Array) -> Arrays:
     widths = jnp.asarray(shapes.space.widths)[layout.widths]
     functions = [functools.partial(INITIALIZERS[name], shapes.slot) for name in shapes.space.initializers]
 
-    def write(count, kernels):
+    def write(count: jax.Array, kernels: jax.Array) -> jax.Array:
         layer = layout.depth - count  # the output first: each layer overwrites what the one before wrote too much
         fan_in = jnp.where(layer == 0, shapes.num_features, widths[layer - 1])
         fan_out = jnp.where(count == 0, shapes.num_classes, widths[layer])  # out of bounds is not chosen
@@ -134,11 +134,11 @@ def logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array) -> jax
     functions = [functools.partial(_activated, ACTIVATIONS[name]) for name in shapes.space.activations]
     first, hidden, last = _branches(shapes, _multiply)
 
-    def layer(number, x, choice, branches):
+    def layer(number: int | jax.Array, x: jax.Array, choice: jax.Array, branches: list[Callable]) -> jax.Array:
         x = jax.lax.switch(choice, branches, x, arrays.kernels, _at(layout.offsets, number))
         return jax.lax.switch(arch[ACTIVATION], functions, x, _bias(arrays, number))
 
-    def hidden_layer(number, x):
+    def hidden_layer(number: int | jax.Array, x: jax.Array) -> jax.Array:
         return layer(number, x, _pair(shapes, layout, number), hidden)
 
     x = jax.lax.fori_loop(1, layout.depth, hidden_layer, layer(0, x[None], layout.widths[0], first))
@@ -161,7 +161,9 @@ def differentiable_logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: ja
     return (x + arrays.biases[:, -1:])[..., : shapes.num_classes]
 
 
-def train_logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, keys: jax.Array, scratch: Scratch):
+def train_logits(
+    shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, keys: jax.Array, scratch: Scratch
+) -> tuple[jax.Array, Scratch]:
     """Returns the logits [S, N, num_classes] of samples [S, N, num_features] with dropout, and the `Scratch`.
 
     `keys` [S] decide which units are dropped.
@@ -172,7 +174,9 @@ def train_logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, 
     draw_scales = functools.partial(_draw_scales, (*x.shape[:2], shapes.width))
     keep = 1 - jnp.asarray(shapes.space.dropout_rates, jnp.float32)[arch[DROPOUT]]
 
-    def layer(number, x, scratch, choice, branches):
+    def layer(
+        number: int | jax.Array, x: jax.Array, scratch: Scratch, choice: jax.Array, branches: list[Callable]
+    ) -> tuple[jax.Array, Scratch]:
         x = jax.lax.switch(choice, branches, x, arrays.kernels, _at(layout.offsets, number))
         y, slope = jax.lax.switch(arch[ACTIVATION], functions, x, _bias(arrays, number))
         if any(shapes.space.dropout_rates):
@@ -181,7 +185,7 @@ def train_logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, 
         outputs = write(scratch.outputs, y[None], number, 0, 0, 0)
         return y, scratch._replace(outputs=outputs, slopes=write(scratch.slopes, slope[None], number, 0, 0, 0))
 
-    def hidden_layer(number, state):
+    def hidden_layer(number: int | jax.Array, state: tuple) -> tuple[jax.Array, Scratch]:
         return layer(number, *state, _pair(shapes, layout, number), hidden)
 
     state = layer(0, x, scratch, layout.widths[0], first)
@@ -201,13 +205,21 @@ def gradients(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, g: 
     layout = make_layout(shapes, arch)
     (first, _, _), (_, hidden, last) = _branches(shapes, _outer), _branches(shapes, _multiply_back)
 
-    def layer(state, row, place, choice, branches, layers, number):
+    def layer(
+        state: tuple,
+        row: int | jax.Array,
+        place: tuple,
+        choice: jax.Array,
+        branches: list[Callable],
+        layers: jax.Array,
+        number: int | jax.Array,
+    ) -> tuple[Arrays, jax.Array]:
         written, g = state
         biases = write(written.biases, g.sum(1)[:, None], 0, row, 0)
         kernel, g = jax.lax.switch(choice, branches, layers, number, g, arrays.kernels, place[0], scratch.blank)
         return Arrays(_write_kernel(written.kernels, kernel, *place), biases), g
 
-    def hidden_layer(count, state):
+    def hidden_layer(count: jax.Array, state: tuple) -> tuple[Arrays, jax.Array]:
         number = layout.depth - 1 - count
         state = state[0], state[1] * _at(scratch.slopes, number)
         place = _at(layout.offsets, number), _at(layout.offsets, number - 1)
@@ -223,16 +235,16 @@ def gradients(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, g: 
     return scratch._replace(gradients=written)
 
 
-def _write_kernel(kernels: jax.Array, kernel: jax.Array, start, end) -> jax.Array:
+def _write_kernel(kernels: jax.Array, kernel: jax.Array, start: int | jax.Array, end: int | jax.Array) -> jax.Array:
     """Returns `kernels` with the first numbers of `kernel` from `start` to `end`, and what is left of a chunk."""
 
-    def body(number, kernels):
+    def body(number: int | jax.Array, kernels: jax.Array) -> jax.Array:
         return write(kernels, read(kernel, number * CHUNK, CHUNK), 0, start + number * CHUNK)
 
     return jax.lax.fori_loop(0, num_chunks(end - start), body, kernels)
 
 
-def num_chunks(size):
+def num_chunks(size: int | jax.Array) -> Any:
     """Returns how many chunks hold so many numbers; `size` may be traced."""
     return (size + CHUNK - 1) // CHUNK
 
@@ -241,7 +253,7 @@ def _whole_chunks(size: int) -> int:
     return num_chunks(size) * CHUNK
 
 
-def _branches(shapes: Shapes, function: Callable):
+def _branches(shapes: Shapes, function: Callable) -> tuple[list[Callable], list[Callable], list[Callable]]:
     """Returns what multiplies in the first layer, for each width; in others, for each pair; in the output likewise."""
     widths, features, classes = shapes.space.widths, shapes.num_features, shapes.num_classes
     make = functools.partial(functools.partial, function, shapes.width)
@@ -249,29 +261,29 @@ def _branches(shapes: Shapes, function: Callable):
     return [make(features, after) for after in widths], hidden, [make(before, classes) for before in widths]
 
 
-def _pair(shapes: Shapes, layout: Layout, number) -> jax.Array:
+def _pair(shapes: Shapes, layout: Layout, number: int | jax.Array) -> jax.Array:
     return _at(layout.widths, number - 1) * len(shapes.space.widths) + _at(layout.widths, number)
 
 
-def read(values: jax.Array, start, length: int) -> jax.Array:
+def read(values: jax.Array, start: int | jax.Array, length: int) -> jax.Array:
     """Returns `length` numbers of each vector of `values` [S, P] from a traced start, which is not negative."""
     return jax.lax.dynamic_slice_in_dim(values, start, length, axis=1, allow_negative_indices=False)
 
 
-def write(values: jax.Array, part: jax.Array, *start) -> jax.Array:
+def write(values: jax.Array, part: jax.Array, *start: int | jax.Array) -> jax.Array:
     """Returns `values` with `part` in the place that starts at `start`, which is not negative."""
     return jax.lax.dynamic_update_slice(values, part, start, allow_negative_indices=False)
 
 
-def _at(layers: jax.Array, number) -> jax.Array:
+def _at(layers: jax.Array, number: int | jax.Array) -> jax.Array:
     return jax.lax.dynamic_index_in_dim(layers, number, keepdims=False, allow_negative_indices=False)
 
 
-def _bias(arrays: Arrays, number) -> jax.Array:
+def _bias(arrays: Arrays, number: int | jax.Array) -> jax.Array:
     return read(arrays.biases, number, 1)
 
 
-def _kernel(kernels: jax.Array, start, fan_in: int, fan_out: int) -> jax.Array:
+def _kernel(kernels: jax.Array, start: int | jax.Array, fan_in: int, fan_out: int) -> jax.Array:
     return read(kernels, start, fan_in * fan_out).reshape(len(kernels), fan_in, fan_out)
 
 
@@ -284,17 +296,39 @@ def _padded(x: jax.Array, width: int) -> jax.Array:
     return jax.lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), (0, 0, 0), (0, width - x.shape[-1], 0)))
 
 
-def _multiply(width: int, fan_in: int, fan_out: int, x, kernels, start) -> jax.Array:
+def _multiply(
+    width: int, fan_in: int, fan_out: int, x: jax.Array, kernels: jax.Array, start: int | jax.Array
+) -> jax.Array:
     return _padded(x[..., :fan_in] @ _kernel(kernels, start, fan_in, fan_out), width)
 
 
-def _outer(width: int, fan_in: int, fan_out: int, layers, number, g, kernels, start, blank):
+def _outer(
+    width: int,
+    fan_in: int,
+    fan_out: int,
+    layers: jax.Array,
+    number: int | jax.Array,
+    g: jax.Array,
+    kernels: jax.Array,
+    start: int | jax.Array,
+    blank: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
     """Returns the gradient of a kernel, in the place of the first numbers of `blank`, and `g` itself."""
     kernel = _product(_at(layers, number)[..., :fan_in], g[..., :fan_out], 1, 1)
     return write(blank, kernel.reshape(len(blank), -1), 0, 0), g
 
 
-def _multiply_back(width: int, fan_in: int, fan_out: int, layers, number, g, kernels, start, blank):
+def _multiply_back(
+    width: int,
+    fan_in: int,
+    fan_out: int,
+    layers: jax.Array,
+    number: int | jax.Array,
+    g: jax.Array,
+    kernels: jax.Array,
+    start: int | jax.Array,
+    blank: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
     """Returns the gradient of a kernel, in the place of the first numbers of `blank`, and that of the inputs."""
     before = _product(g[..., :fan_out], _kernel(kernels, start, fan_in, fan_out), 2, 2)
     return _outer(width, fan_in, fan_out, layers, number, g, kernels, start, blank)[0], _padded(before, width)
@@ -308,7 +342,7 @@ def _with_slope(function: Callable, x: jax.Array, bias: jax.Array) -> tuple[jax.
     return jax.jvp(function, (x + bias,), (jnp.ones_like(x),))
 
 
-def _draw_scales(shape: tuple[int, ...], keep, keys, number) -> jax.Array:
+def _draw_scales(shape: tuple[int, ...], keep: jax.Array, keys: jax.Array, number: int | jax.Array) -> jax.Array:
     """Returns what a layer's units are multiplied by, float32[S, N, W]: 0 where dropped, 1 / keep otherwise."""
     bits = jax.vmap(lambda key: jax.random.bits(jax.random.fold_in(key, number), shape[1:], jnp.uint32))(keys)
     return jnp.where((bits >> 8).astype(jnp.float32) < keep * 2**24, 1 / keep, 0)

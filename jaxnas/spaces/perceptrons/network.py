@@ -27,7 +27,15 @@ class Perceptron(nnx.Module):
         dropout: the share of units that are dropped after each hidden layer in training.
     """
 
-    def __init__(self, space: MLPSpace, image_shape: tuple[int, ...], num_classes: int, arch, *, key: jax.Array | None):
+    def __init__(
+        self,
+        space: MLPSpace,
+        image_shape: tuple[int, ...],
+        num_classes: int,
+        arch: tuple[int, ...] | jax.Array,
+        *,
+        key: jax.Array | None,
+    ):
         """Makes the network with the initial parameters that a training with this key starts from; None: with zeros."""
         shapes = Shapes(space, math.prod(image_shape), num_classes)
         values = space.decode(arch)
@@ -45,6 +53,7 @@ class Perceptron(nnx.Module):
             shape = layer.kernel.shape
             row = number if number < len(self.layers) - 1 else -1
             layer.kernel.set_value(arrays.kernels[start : start + math.prod(shape)].reshape(shape))
+            assert layer.bias is not None  # as a linear layer has one by default
             layer.bias.set_value(arrays.biases[row, : shape[1]])
             start += math.prod(shape)
 
@@ -58,6 +67,8 @@ class Perceptron(nnx.Module):
         for number, layer in enumerate(self.layers[:-1]):
             x = ACTIVATIONS[self.activation](layer(x))
             if train and self.dropout:
+                if key is None:
+                    raise ValueError("Expected a key for dropout, got none.")
                 kept = jax.random.bernoulli(jax.random.fold_in(key, number), 1 - self.dropout, x.shape)
                 x = jnp.where(kept, x / (1 - self.dropout), 0)
         return self.layers[-1](x)

@@ -69,8 +69,8 @@ def train(
     images = splits[0].inputs.reshape(*splits[0].inputs.shape[:2], -1)
     evaluation = _evaluation_batches(splits[1:])
 
-    def epoch(trainees, number):
-        def order(key):
+    def epoch(trainees: Trainees, number: jax.Array) -> tuple[Trainees, tuple]:
+        def order(key: jax.Array) -> tuple[jax.Array, jax.Array]:
             return epoch_order(jax.random.fold_in(key, number), splits[0], num_steps, config.batch_size)
 
         indices, views = jax.vmap(order, out_axes=1)(order_keys)
@@ -87,15 +87,16 @@ def train(
     trainees = Trainees(
         arrays, jax.tree.map(jnp.zeros_like, arrays), layout.make_scratch(shapes, len(keys), config.batch_size)
     )
-    trainees, (*curves, first_losses, first_norms) = jax.lax.scan(epoch, trainees, jnp.arange(config.num_epochs))
-    return Curves(*(values.T for values in curves), first_losses[0], first_norms[0]), trainees.arrays
+    trainees, measured = jax.lax.scan(epoch, trainees, jnp.arange(config.num_epochs))
+    *curves, first_losses, first_norms = measured
+    return Curves._make([*(values.T for values in curves), first_losses[0], first_norms[0]]), trainees.arrays
 
 
 def _factor(space: MLPSpace, arch: jax.Array, name: str) -> jax.Array:
     return jnp.asarray([STRENGTH * (each == name) for each in space.regularizers], jnp.float32)[arch[REGULARIZER]]
 
 
-def _step(constants: Constants, keys: jax.Array, trainees: Trainees, batch):
+def _step(constants: Constants, keys: jax.Array, trainees: Trainees, batch: tuple) -> tuple[Trainees, tuple]:
     shapes, arch = constants.shapes, constants.arch
     x, labels, rate, number = batch
     keys = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
@@ -114,19 +115,21 @@ def _norm(gradients: Arrays) -> jax.Array:
     return jnp.sqrt((gradients.kernels**2).sum(1) + (gradients.biases**2).sum((1, 2)))
 
 
-def _descend(constants: Constants, arrays: Arrays, momentum: Arrays, gradients: Arrays, rate) -> tuple[Arrays, Arrays]:
+def _descend(
+    constants: Constants, arrays: Arrays, momentum: Arrays, gradients: Arrays, rate: jax.Array
+) -> tuple[Arrays, Arrays]:
     """Returns the parameters and the momentum after a step of SGD with Nesterov momentum.
 
     Kernels go by chunks, as many as the architecture has.
     """
     beta, decay = constants.config.momentum, constants.config.weight_decay
 
-    def slope(gradient, kernel):
+    def slope(gradient: jax.Array, kernel: jax.Array) -> jax.Array:
         penalised = gradient + constants.l2 * kernel
         return penalised + constants.l1 * jnp.sign(kernel) if "l1" in constants.shapes.space.regularizers else penalised
 
-    def descend(number, state):
-        def part(values):
+    def descend(number: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        def part(values: jax.Array) -> jax.Array:
             return layout.read(values, number * layout.CHUNK, layout.CHUNK)
 
         velocities, kernels = state
@@ -143,15 +146,18 @@ def _descend(constants: Constants, arrays: Arrays, momentum: Arrays, gradients: 
     return Arrays(kernels, arrays.biases - rate * (gradient + beta * momentum.biases)), momentum
 
 
-def _evaluation_batches(splits: tuple[Split, ...]):
+def _evaluation_batches(splits: tuple[Split, ...]) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Returns samples [K, N, features], labels and numbers of the splits, both [K, N]; -1 for padding.
 
     Views are samples of their own. All splits together fill few batches.
     """
-    samples = [split.inputs.reshape(split.num_examples, math.prod(split.inputs.shape[2:])) for split in splits]
-    labels = [jnp.tile(split.labels, split.inputs.shape[0]) for split in splits]
-    owners = [jnp.full(len(values), number) for number, values in enumerate(labels)]
-    samples, labels, owners = (jnp.concatenate(values) for values in (samples, labels, owners))
+    targets = [jnp.tile(split.labels, split.inputs.shape[0]) for split in splits]
+    parts: tuple[list, ...] = (
+        [split.inputs.reshape(split.num_examples, math.prod(split.inputs.shape[2:])) for split in splits],
+        targets,
+        [jnp.full(len(values), number) for number, values in enumerate(targets)],
+    )
+    samples, labels, owners = (jnp.concatenate(values) for values in parts)
     num_batches = max(-(-len(labels) // EVALUATION_BATCH), 1)
     size = max(-(-len(labels) // num_batches), 1)
     padding = num_batches * size - len(labels)
@@ -162,10 +168,12 @@ def _evaluation_batches(splits: tuple[Split, ...]):
     return samples, labels, owners
 
 
-def _num_correct(constants: Constants, arrays: Arrays, batches) -> list[jax.Array]:
+def _num_correct(
+    constants: Constants, arrays: Arrays, batches: tuple[jax.Array, jax.Array, jax.Array]
+) -> list[jax.Array]:
     """Returns how many samples of validation and of test are classified correctly, [S] each."""
 
-    def count(batch):
+    def count(batch: tuple) -> jax.Array:
         samples, labels, owners = batch
         correct = layout.logits(constants.shapes, constants.arch, arrays, samples).argmax(-1) == labels
         return jnp.stack([(correct & (owners == number)).sum(-1) for number in range(2)])
@@ -174,7 +182,9 @@ def _num_correct(constants: Constants, arrays: Arrays, batches) -> list[jax.Arra
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=ONE_THREAD)
-def _train_seeds(space, config, num_classes, arch, seeds, splits):
+def _train_seeds(
+    space: MLPSpace, config: TrainConfig, num_classes: int, arch: jax.Array, seeds: jax.Array, splits: Splits
+) -> tuple[Curves, Arrays]:
     """Returns the curves and the arrays of one architecture for each seed."""
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
     return train(space, config, num_classes, arch, keys, splits)

@@ -3,9 +3,10 @@
 from importlib import resources
 
 from jaxnas.tables.table import SPLITS, Table
+from jaxnas.tasks.base import Task
 
 
-def table_card(table: Table, task, space_name: str, task_name: str, limit: int | None) -> str:
+def table_card(table: Table, task: Task, space_name: str, task_name: str, limit: int | None) -> str:
     """Returns the README.md of a table that a build made of these arguments."""
     import jinja2
 

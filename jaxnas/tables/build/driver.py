@@ -17,7 +17,6 @@ from jaxnas.tables.files import remove_leftovers, replace_file
 from jaxnas.tables.table import Table, base_manifest, table_of_curves, write
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.curves import Curves
 from jaxnas.training.family import Size
 from jaxnas.training.trainer import Trainer
 
@@ -111,7 +110,7 @@ def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, table_id: str | No
     space = trainer.space
     representatives, class_of = np.unique(space.classes(), return_inverse=True)
     trained = np.zeros(len(representatives), bool)
-    curves = dict.fromkeys(Curves._fields)
+    curves: dict[str, np.ndarray] = {}
     for chunk in plan.chunks:
         arrays = read_shard(folder, chunk)
         if arrays is None:
@@ -119,7 +118,7 @@ def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, table_id: str | No
         classes = np.searchsorted(representatives, chunk.rows)
         trained[classes] = True
         for name, values in arrays.items():
-            if curves[name] is None:
+            if name not in curves:
                 curves[name] = np.zeros((len(representatives), *values.shape[1:]), values.dtype)
             curves[name][classes] = values
     sizes = [trainer.size(space.arch_at(row)) for row in representatives]

@@ -46,7 +46,7 @@ def retrain(source: str | os.PathLike, num_classes: int, *, seed: int | None = N
     classes = np.random.default_rng(seed).choice(known, min(num_classes, len(known)), replace=False)
     archs = [np.asarray(space.arch_at(table.representatives[number])) for number in classes]
     sizes = np.asarray([trainer.size(arch) for arch in archs])
-    stored_sizes = np.stack([table.num_parameters[classes], table.num_flops[classes]], axis=1)
+    stored_sizes = np.stack([table.sizes(name)[classes] for name in ("parameters", "flops")], axis=1)
     found = trainer.curves(archs, manifest["seeds"])
     stored = Curves(*(getattr(table, name)[classes] for name in Curves._fields))
     return [

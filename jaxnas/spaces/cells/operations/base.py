@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 
 ZERO = "zero"
@@ -37,11 +38,11 @@ class Operation:
     num_flops: Callable[[int, int, int], int] = lambda num_channels, height, width: 0
     role: str = FUNCTION
 
-    def arrays(self, key, num_channels: int) -> tuple[dict, dict]:
+    def arrays(self, key: jax.Array, num_channels: int) -> tuple[dict, dict]:
         """Returns the initial parameters and statistics; both empty for an operation without arrays."""
         return self.init(key, num_channels) if self.init else ({}, {})
 
-    def __call__(self, x, parameters: dict, statistics: dict, train: bool) -> tuple:
+    def __call__(self, x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple:
         """Returns the output and the statistics after it: `linear`, where there is one, and then `apply`."""
         z = self.linear(x, parameters) if self.linear else x
         return self.apply(z, parameters, statistics, train)
@@ -63,7 +64,7 @@ def as_operation(value: Operation | Callable) -> Operation:
 def _images_last(function: Callable) -> Callable:
     """Returns a function on [N, H, W, C] as one on [C, H, W, N]."""
 
-    def apply(x, parameters, statistics, train):
+    def apply(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
         y, statistics = function(jnp.transpose(x, (3, 1, 2, 0)), parameters, statistics, train)
         return jnp.transpose(y, (3, 1, 2, 0)), statistics
 

@@ -9,6 +9,7 @@ arithmetic as one product.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -97,12 +98,14 @@ def _convolve_direct(stride: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
     return _sequential(functools.partial(_lax_convolution, stride=stride))(x, kernel)
 
 
-def _convolve_direct_forward(stride, x, kernel):
+def _convolve_direct_forward(stride: int, x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     return _convolve_direct(stride, x, kernel), (x, kernel)
 
 
-def _convolve_direct_backward(stride, residuals, gradient):
-    def pullback(x, kernel, gradient):
+def _convolve_direct_backward(
+    stride: int, residuals: tuple[jax.Array, ...], gradient: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    def pullback(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
         return jax.vjp(functools.partial(_lax_convolution, stride=stride), x, kernel)[1](gradient)
 
     return _sequential(pullback)(*residuals, gradient)
@@ -111,7 +114,7 @@ def _convolve_direct_backward(stride, residuals, gradient):
 _convolve_direct.defvjp(_convolve_direct_forward, _convolve_direct_backward)
 
 
-def _sequential(function):
+def _sequential(function: Callable) -> Callable:
     return jax.custom_batching.sequential_vmap(function)
 
 
@@ -135,7 +138,9 @@ def _normalize_batch(x: jax.Array, scale: jax.Array, bias: jax.Array) -> tuple[j
     return _normalize_batch_forward(x, scale, bias)[0]
 
 
-def _normalize_batch_forward(x, scale, bias):
+def _normalize_batch_forward(
+    x: jax.Array, scale: jax.Array, bias: jax.Array
+) -> tuple[tuple[jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]:
     count = x.size // x.shape[0]
     mean = _channel_sums(x) / count
     variance = jnp.maximum(_channel_sums(x * x) / count - mean * mean, 0)
@@ -145,7 +150,9 @@ def _normalize_batch_forward(x, scale, bias):
     return (y, mean, variance), (x, scale, mean, inverse)
 
 
-def _normalize_batch_backward(residuals, gradients):
+def _normalize_batch_backward(
+    residuals: tuple[jax.Array, ...], gradients: tuple[jax.Array, ...]
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     x, scale, mean, inverse = residuals
     gradient = gradients[0]  # the statistics are kept, not differentiated
     count = x.size // x.shape[0]

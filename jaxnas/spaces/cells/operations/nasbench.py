@@ -7,41 +7,41 @@ from jaxnas.spaces.cells.operations import layers
 from jaxnas.spaces.cells.operations.base import IDENTITY, ZERO, Operation
 
 
-def _zero(x, parameters, statistics, train):
+def _zero(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
     return jnp.zeros_like(x), statistics
 
 
-def _skip(x, parameters, statistics, train):
+def _skip(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
     return x, statistics
 
 
-def _convolution_1x1(x, parameters):
+def _convolution_1x1(x: jax.Array, parameters: dict) -> jax.Array:
     return layers.convolve_pointwise(jax.nn.relu(x), parameters["kernel"])
 
 
-def _convolution_3x3(x, parameters):
+def _convolution_3x3(x: jax.Array, parameters: dict) -> jax.Array:
     return layers.convolve(jax.nn.relu(x), parameters["kernel"])
 
 
-def _average_pool(x, parameters, statistics, train):
+def _average_pool(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
     return layers.average_pool(x), statistics
 
 
-def _init_1x1(key, num_channels):
+def _init_1x1(key: jax.Array, num_channels: int) -> tuple[dict, dict]:
     parameters, statistics = layers.init_batch_norm(num_channels)
     return {"kernel": layers.kaiming_normal(key, (num_channels, num_channels)), **parameters}, statistics
 
 
-def _init_3x3(key, num_channels):
+def _init_3x3(key: jax.Array, num_channels: int) -> tuple[dict, dict]:
     parameters, statistics = layers.init_batch_norm(num_channels)
     return {"kernel": layers.kaiming_normal(key, (3, 3, num_channels, num_channels)), **parameters}, statistics
 
 
-def _flops_1x1(num_channels, height, width):
+def _flops_1x1(num_channels: int, height: int, width: int) -> int:
     return height * width * num_channels**2
 
 
-def _flops_3x3(num_channels, height, width):
+def _flops_3x3(num_channels: int, height: int, width: int) -> int:
     return 9 * height * width * num_channels**2
 
 

@@ -1,0 +1,43 @@
+"""The tables that ship: found by name, complete, small, and each with a card."""
+
+import numpy as np
+import pytest
+
+from jaxnas.tables.files import CARD_FILE
+from jaxnas.tables.shipped import find, shipped_folder, shipped_ids
+from jaxnas.tables.table import SPLITS, Table
+
+
+def test_an_unknown_table_is_answered_with_the_nearest(tmp_path):
+    with pytest.raises(ValueError, match="did you mean nb201-shifted-digits"):
+        Table.read("nb201-shifted-digit")
+    with pytest.raises(ValueError, match=r"^Expected a folder with a manifest\.json, or a table of "):
+        Table.read(tmp_path)
+
+
+def test_a_folder_is_found_by_its_path_and_a_shipped_table_by_its_identifier(tmp_path):
+    name = shipped_ids()[0]
+    assert find(name) == shipped_folder() / name
+    assert find(shipped_folder() / name) == shipped_folder() / name
+    assert find(str(shipped_folder() / name)) == shipped_folder() / name
+
+
+@pytest.mark.parametrize("name", shipped_ids())
+def test_a_shipped_table_is_complete_and_describes_itself(name):
+    table = Table.read(name)
+    assert table.id == name
+    assert table.trained.all()
+    assert table.train is not None
+    assert table.protocol().told != table.protocol().reported
+    assert not np.array_equal(table.validation, table.test)
+    for split in SPLITS:
+        assert table.columns[split].values.max() <= table.columns[split].denominator
+    card = (find(name) / CARD_FILE).read_text()
+    assert name in card
+    assert "## Limits" in card
+    assert {"training", "plan", "versions", "machine", "licence"} <= set(table.manifest)
+
+
+def test_shipped_tables_stay_small():
+    total = sum(path.stat().st_size for path in shipped_folder().rglob("*") if path.is_file())
+    assert total < 12e6
