@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnas.spaces.base import Space
+
 LAST = -1
 
 
@@ -108,7 +110,7 @@ class Searchable(Protocol):
     """What `make` needs of a benchmark."""
 
     @property
-    def space(self) -> Any:
+    def space(self) -> Space:
         """Returns the search space."""
         ...
 
