@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import final
 
 import jax.numpy as jnp
 import numpy as np
@@ -166,6 +167,7 @@ def counts_of_small() -> np.ndarray:
     return counts
 
 
+@final
 @dataclass(frozen=True)
 class Chain(Space):
     """A space of five architectures in a row, with one neighbour at the ends, whose rows beyond repeat them."""
@@ -173,7 +175,7 @@ class Chain(Space):
     name: str = "chain"
     decisions: tuple[Decision, ...] = (Decision("place", range(5)),)
 
-    def neighbors(self, arch):
+    def moves(self, arch):
         return jnp.clip(jnp.stack([arch - 1, arch + 1]), 0, 4)
 
 
@@ -267,7 +269,7 @@ def test_scores_of_a_weighted_benchmark_are_less_the_size():
 
 def test_without_a_table_there_is_none():
     bench = jn.FunctionBenchmark(MIXED, lambda arch: arch.sum(), id="a-sum")
-    with pytest.raises(ValueError, match=r"^Expected a benchmark with a table, whose landscape is known, got a-sum"):
+    with pytest.raises(ValueError, match=r"^Expected a benchmark with a table, got a-sum without"):
         of.landscape(bench)
 
 
