@@ -48,23 +48,23 @@ class Init(Protocol):
 
 
 class Ask(Protocol):
-    """`(state, t, key) -> Query`; `t` counts the trials of the run, from 0."""
+    """`(state, t, key) -> Query`; `t` counts the trials of the run from 0: int32[], a Python int in a loop."""
 
-    def __call__(self, state: Any, t: jax.Array, key: jax.Array, /) -> Query:
+    def __call__(self, state: Any, t: Any, key: jax.Array, /) -> Query:
         """Returns what to evaluate in trial `t`."""
 
 
 class Tell(Protocol):
     """`(state, t, query, observation) -> state`."""
 
-    def __call__(self, state: Any, t: jax.Array, query: Query, observation: Observation, /) -> Any:
+    def __call__(self, state: Any, t: Any, query: Query, observation: Observation, /) -> Any:
         """Returns the state that knows the outcome of trial `t`."""
 
 
 class Advance(Protocol):
     """`(state, t, key) -> state`, run before each `ask`: promotions, refits."""
 
-    def __call__(self, state: Any, t: jax.Array, key: jax.Array, /) -> Any:
+    def __call__(self, state: Any, t: Any, key: jax.Array, /) -> Any:
         """Returns the state that `ask` is given in trial `t`."""
 
 

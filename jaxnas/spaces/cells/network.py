@@ -163,6 +163,8 @@ class Network(nnx.Module):
         1 - momentum; otherwise the running averages are used.
         """
         if self.arch is None:
+            if arch is None:
+                raise ValueError("Expected an architecture for a traced network, got none.")
             arch = self.space.pruned(arch)
         x = self.stem(jnp.transpose(x, (3, 1, 2, 0)), train, momentum)
         for number, cell in enumerate(self.cells):
