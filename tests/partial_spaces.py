@@ -1,7 +1,7 @@
 """Spaces in which not every vector of choices is an architecture, for contract tests."""
 
 import jax.numpy as jnp
-from conftest import SMALL, SMALL_MLP
+from samples import SMALL, SMALL_MLP
 
 import jaxnas as jn
 from jaxnas.spaces.base import SearchSpace

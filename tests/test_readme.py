@@ -56,7 +56,7 @@ def test_the_example_of_a_function_prints_what_it_found(tmp_path):
     assert float(output.splitlines()[-1]) > 1.8  # of at most 2 - 0.001
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_the_example_of_a_search_prints_what_it_found(tmp_path):
     output = output_of(block_with("MLPSpace("), tmp_path)
     assert "best of 100 trials" in output

@@ -91,7 +91,8 @@ def _provenance(bench: Benchmark, settings: Settings) -> dict[str, Any]:
 
 def _full_price(bench: Benchmark) -> float:
     """Returns the price of a trial at the last fidelity, the mean over architectures."""
-    return float(bench.fidelities[-1])
+    last = np.asarray(bench.prices)[:, -1]
+    return float(last[0] if len(last) == 1 else last[bench.table.class_of].mean(dtype=np.float64))
 
 
 def summarize(trials: dict[str, Trials], bench: Benchmark) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxnas.benchmarks.base import Benchmark
-from jaxnas.benchmarks.penalised import objective_of
 from jaxnas.benchmarks.tabular import load
 from jaxnas.cli.folders import writable
 from jaxnas.report import units, words
-from jaxnas.report.comparison import Comparison, compare, entries_of, write_overall
+from jaxnas.report.comparison import Comparison, aim_of, compare, entries_of, write_overall
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.write import PAGE_FILE
 from jaxnas.strategies.base import Strategy
@@ -30,8 +29,8 @@ def run(options: argparse.Namespace) -> int:
     use_compilation_cache()
     names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
     benches = [load(name) for name in names]
-    objective = objective_of(options.objective, benches[0].size_names, benches[0].metric.name)
-    entries = entries_of(options.strategies, objective)
+    aims = [aim_of(options.objective, bench) for bench in benches]
+    entries = entries_of(options.strategies, aims[0])
     if options.until_decided and len(entries) < 2:
         raise ValueError(f"Expected two strategies or more with --until-decided, got {', '.join(entries)}.")
     folder = Path(options.out)

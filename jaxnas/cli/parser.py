@@ -64,9 +64,8 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--objective",
-        default="accuracy",
         metavar="O",
-        help="accuracy (default); accuracy,flops or accuracy,parameters: two objectives; accuracy-1e-6*flops",
+        help="default: the metric; accuracy,flops or accuracy,parameters: two objectives; accuracy-1e-6*flops",
     )
     parser.add_argument(
         "--runs", type=_count, default=1000, metavar="N", help="independent runs of each strategy (default 1000)"

@@ -124,8 +124,8 @@ def compare(
         most_runs: the most runs of a strategy, by name. By default a factory whose module has a constant `MOST_RUNS`
             gets no more, as those of the catalog that are too slow for a thousand runs have.
         until_decided: whether to run each strategy only until all its pairs are decided, see `jn.until_decided`.
-        objective: as of `jaxnas compare`: `"accuracy"`, `"accuracy,flops"`, `"accuracy-1e-6*parameters"`, ...; None:
-            the metric of the benchmark.
+        objective: as of `jaxnas compare`, with the benchmark's metric first: `"accuracy,flops"` compares by score and
+            size, `"accuracy-1e-6*parameters"` by the score less the weighted size; None by the score alone.
         command: the command line to show on the page.
         progress: called before and after runs with the strategy, the number of runs done, and the number in all.
 
@@ -133,7 +133,7 @@ def compare(
         ValueError: on unknown or equal names, an unknown objective, or numbers out of range.
     """
     bench = load(bench) if isinstance(bench, str | os.PathLike) else bench
-    aim = objective_of(objective or bench.metric.name, bench.size_names, bench.metric.name)
+    aim = aim_of(objective, bench)
     bench = _penalised(bench, aim)
     entries = entries_of(strategies, aim)
     limits = {name: _most_runs(entry, num_runs) for name, entry in entries.items()} | dict(most_runs or {})
@@ -164,6 +164,13 @@ def write_overall(comparisons: Iterable[Comparison], folder: str | os.PathLike) 
         write_result(part, result)
     write_index(folder)
     return list(results.values())
+
+
+def aim_of(objective: str | None, bench: Benchmark) -> Objective:
+    """Returns the objective of a text as of `compare`. Raises ValueError where the benchmark has none such."""
+    if objective is None:
+        return Objective(bench.metric.name)
+    return objective_of(objective, bench.size_names, bench.metric.name)
 
 
 def entries_of(strategies: Entries, objective: Objective) -> dict[str, Strategy | Callable[..., Strategy]]:

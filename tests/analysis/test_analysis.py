@@ -15,8 +15,9 @@ import jaxnas as jn
 from jaxnas.analysis.incumbents import incumbent_scores, incumbents
 from jaxnas.analysis.pairs import pairwise
 from jaxnas.analysis.regret import at_budgets, regret
-from jaxnas.analysis.results import regret_text, separation_text, summarize
+from jaxnas.analysis.results import summarize
 from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks
+from jaxnas.report.words import regret_text, separation_text
 from jaxnas.spaces.base import EnumeratedSpace
 
 NAN = float("nan")
@@ -263,7 +264,7 @@ def test_strategies_that_train_briefly_too_are_compared_at_equal_cost(compared):
     found = np.take_along_axis(regrets, spent.sum(1)[:, None] - 1, 1)
     low, high = bootstrap_interval(found)
     expected = f"{100 * found.mean():.3f} [{100 * low[0]:.3f}, {100 * high[0]:.3f}]"
-    assert regret_text(result["strategies"]["halving"], number - 1, by="_by_cost") == expected
+    assert regret_text(result, "halving", number - 1, by="_by_cost") == expected
 
 
 @pytest.mark.parametrize("space", [SMALL, SMALL.enumerated()], ids=["architectures", "rows"])

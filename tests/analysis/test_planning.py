@@ -12,7 +12,7 @@ from jaxnas.analysis.pairs import holm, mann_whitney, pairwise
 from jaxnas.analysis.planning import num_runs_for_power, power
 from jaxnas.analysis.sequential import look_numbers, until_decided
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.simulation
 
 NUM_PILOT_RUNS = 20_000
 

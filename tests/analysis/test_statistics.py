@@ -12,7 +12,7 @@ from jaxnas.analysis.pairs import difference_interval, effect_size, holm, mann_w
 from jaxnas.analysis.several import critical_difference, friedman, not_separated, overall
 from jaxnas.analysis.statistics import mean_ranks, probability_best
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.simulation
 
 
 def assert_rate(hits: np.ndarray, rate: float) -> None:

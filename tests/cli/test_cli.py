@@ -83,7 +83,6 @@ def test_compare_again_gives_the_same_numbers(tmp_path):
     assert all(np.array_equal(trials[0][key], trials[1][key]) for key in trials[0].files)
 
 
-@pytest.mark.slow
 def test_search_trains_and_goes_on_when_run_again(capsys, tmp_path):
     command = ["search", "--space", f"{MINE}:SPACE", "--task", f"{MINE}:task", "--strategy", "random_search"]
     command += ["--trials", 3, "--epochs", 1, "--out", tmp_path]
@@ -103,7 +102,7 @@ def test_search_trains_and_goes_on_when_run_again(capsys, tmp_path):
     assert "another seed" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_build_writes_a_partial_table(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(MINE.parent))
     command = ["build", "--space", f"{MINE}:SPACE", "--task", f"{MINE}:task", "--limit", 5, "--epochs", 1]

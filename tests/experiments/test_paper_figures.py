@@ -9,7 +9,7 @@ import pytest
 
 from jaxnas.report import comparison
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.simulation
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "paper_figures.py"
 

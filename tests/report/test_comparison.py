@@ -11,7 +11,7 @@ from samples import MIXED
 
 import jaxnas as jn
 from jaxnas import catalog
-from jaxnas.benchmarks import penalised
+from jaxnas.benchmarks.penalised import Objective
 from jaxnas.cli.compare import DEFAULT_BENCHMARK
 from jaxnas.cli.main import main
 from jaxnas.report import comparison, words
@@ -21,15 +21,8 @@ SIZES = ("parameters", "flops")
 MINE = Path(__file__).parents[1] / "mine.py"
 
 
-def test_objectives_are_read():
-    assert penalised.objective_of("accuracy", SIZES) == penalised.Objective("accuracy")
-    assert penalised.objective_of("accuracy, flops", SIZES) == penalised.Objective("accuracy,flops", "flops")
-    weighted = penalised.objective_of("accuracy - 1e-6 * parameters", SIZES)
-    assert weighted == penalised.Objective("accuracy-1e-6*parameters", "parameters", 1e-6)
-
-
 def test_default_strategies_are_in_the_catalog_and_fit_the_objective():
-    one, two = penalised.objective_of("accuracy", SIZES), penalised.objective_of("accuracy,flops", SIZES)
+    one, two = Objective("accuracy"), Objective("accuracy,flops", "flops")
     assert list(comparison.entries_of(None, one)) == list(comparison.SINGLE_OBJECTIVE)
     assert list(comparison.entries_of(None, two)) == list(comparison.TWO_OBJECTIVES)
     assert list(comparison.entries_of("all", two)) == list(catalog.STRATEGIES)
@@ -201,7 +194,7 @@ def test_two_objectives_are_compared_by_hypervolume_and_drawn(by_two):
     bench = jn.load(DEFAULT_BENCHMARK)
     sizes, scores = np.asarray(fronts["true"]).T
     everything = np.arange(bench.space.num_architectures)[:, None]
-    assert scores[-1] == pytest.approx(bench.optimum)
+    assert scores[-1] == pytest.approx(bench.held_out.optimum)
     assert sizes[0] == bench.sizes("flops", everything).min()
     assert (np.diff(sizes) > 0).all()
     assert (np.diff(scores) > 0).all()
@@ -220,9 +213,9 @@ def test_a_weighted_objective_moves_the_optimum(tmp_path):
     assert main(["compare", "--objective", "accuracy-1e-5*parameters", *arguments]) == 0
     result = json.loads((tmp_path / "summary.json").read_text())
     assert result["objective"] == "accuracy-1e-5*parameters"
-    bench = jn.ObjectiveBenchmark(jn.load(DEFAULT_BENCHMARK), weight=1e-5, size="parameters")
+    bench = jn.penalised(jn.load(DEFAULT_BENCHMARK), 1e-5, "parameters")
     numbers = result["strategies"]["random_search"]
-    assert numbers["regret_mean"][-1] == pytest.approx(bench.optimum - numbers["final_test_mean"], abs=1e-6)
+    assert numbers["regret_mean"][-1] == pytest.approx(bench.held_out.optimum - numbers["final_test_mean"], abs=1e-6)
     assert "fronts" not in result
     best = result["landscape"]["optima"]["best"][0]
     everything = np.arange(bench.space.num_architectures)[:, None]
@@ -235,4 +228,4 @@ def test_a_table_without_sizes_is_not_compared_by_them(tmp_path, capsys):
     scores = np.random.RandomState(0).uniform(size=(2, MIXED.num_architectures, 1, 1))
     write(jn.Table.from_arrays(MIXED, "noise", *scores, [1]), tmp_path / "table", "a card")
     assert main(["compare", "--objective", "accuracy,flops", "--benchmark", str(tmp_path / "table")]) == 2
-    assert "Expected a table with flops" in capsys.readouterr().err
+    assert "Expected the objective accuracy where sizes are not known" in capsys.readouterr().err

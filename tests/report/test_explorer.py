@@ -19,7 +19,7 @@ from jaxnas.spaces.cells import drawing
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.tables.columns import Column, run_counts
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -11,13 +11,13 @@ from samples import SMALL
 import jaxnas as jn
 from jaxnas.analysis.results import Settings, result_of
 from jaxnas.analysis.several import overall
-from jaxnas.benchmarks import penalised
 from jaxnas.report import words
+from jaxnas.report.comparison import aim_of
 from jaxnas.report.page import page as pages
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Observation, Query
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 NAMES = ("random_search", "local_search", "regularized_evolution", "exhaustive_search")
 NUM_RUNS, NUM_TRIALS = 20, 40
@@ -52,9 +52,7 @@ def make_result(
     trials = {name: make_trials(bench, 15 * number, number, shape) for number, name in enumerate(names)}
     strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in names}
     num_runs, num_trials = shape
-    settings = Settings(
-        num_trials, num_runs, seed, objective=penalised.objective_of(objective, bench.size_names), command="jaxnas compare"
-    )
+    settings = Settings(num_trials, num_runs, seed, objective=aim_of(objective, bench), command="jaxnas compare")
     result = result_of(trials, strategies, bench, settings)
     return json.loads(json.dumps(result), parse_constant=lambda text: pytest.fail(text))
 

@@ -22,7 +22,6 @@ def fitted() -> NASClassifier:
     return NASClassifier(num_trials=3, num_epochs=20, random_state=0).fit(X, NAMES)
 
 
-@pytest.mark.slow
 def test_scikit_learn_s_checks_pass():
     check_estimator(NASClassifier(num_trials=2, num_epochs=1))
 

@@ -86,7 +86,6 @@ def test_the_result_is_the_incumbent_and_its_network(task, whole):
     assert result.size == jn.network_size(SMALL, TINY.network, task.shape, task.num_classes, result.arch)
 
 
-@pytest.mark.slow
 def test_the_best_architecture_is_trained_on_the_validation_data_too(task, whole):
     result, _ = whole
     model = result.train()
@@ -536,7 +535,7 @@ def run_script(kind: str, folder, num_calls: int) -> subprocess.CompletedProcess
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **programs})
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 @pytest.mark.parametrize("kind", ["evaluator", "training"])
 def test_a_search_that_is_killed_again_and_again_ends_as_one_that_is_not(kind, tmp_path):
     whole = run_script(kind, tmp_path / "whole", 1000)

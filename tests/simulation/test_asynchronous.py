@@ -78,11 +78,11 @@ def test_several_workers_are_a_heap_of_events(strategy, num_workers):
 
 
 def test_a_query_lasts_as_long_as_its_architecture_costs():
-    seconds = np.random.RandomState(1).randint(1, 40, SPACE.num_architectures) / np.float32(4)
-    table = make_bench(0.2, num_seeds=2).table.with_columns({"seconds": (seconds, "seconds")})
+    seconds = np.random.RandomState(1).randint(1, 40, GRID.num_architectures) / np.float32(4)
+    table = tied_bench(0.2, num_seeds=2).table.with_columns({"seconds": (seconds, "seconds")})
     default = table.manifest["protocols"]["default"] | {"price": "seconds"}
     manifest = table.manifest | {"protocols": {"default": default}}
-    bench = jn.TableBenchmark(replace(table, manifest=manifest), space=SPACE)
+    bench = jn.TableBenchmark(replace(table, manifest=manifest), space=GRID)
     options = {"num_trials": 40, "num_runs": 2, "seed": 5}
     strategy = STRATEGIES["random_search"]
     found = jn.run_asynchronous(strategy, bench, num_workers=3, **options)

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MIXED, NB201, SMALL, SMALL_MLP, make_strategy
 from partial_spaces import CONSTRAINED, LISTED, LISTED_MLP, PARTIAL, UNNUMBERED
+from samples import MIXED, NB201, SMALL, SMALL_MLP, make_strategy
 from scipy import stats
 
 import jaxnas as jn
@@ -102,7 +102,7 @@ def test_spaces_without_rows_say_so():
     ):
         between.index(jnp.zeros(12, int))
     for name, arguments in (("exhaustive_search", {}), ("random_search", {"replacement": False})):
-        with pytest.raises(ValueError, match="^Expected a constrained space of at most 2,000,000 vectors"):
+        with pytest.raises(ValueError, match=r"^Expected a constrained space of at most 2,000,000 vectors"):
             make_strategy(name, between, **arguments)
 
 

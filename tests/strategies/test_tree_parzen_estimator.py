@@ -207,7 +207,7 @@ def optuna_best(scores: np.ndarray, num_trials: int, seed: int) -> np.ndarray:
     return np.maximum.accumulate(told_scores)
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 def test_it_is_as_good_as_the_sampler_of_optuna():
     bench = jn.load("nb201-shifted-digits-v1", noise="mean")
     scores = bench.validation_scores(np.indices((5,) * 6).reshape(6, -1).T)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import MIXED, SMALL
 from test_table import make_table, two_schedules, with_classes
 
 from jaxnas.tables import files, format

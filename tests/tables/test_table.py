@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import MIXED, SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import MIXED, SMALL
 
 from jaxnas.tables.columns import Column, run_counts
 from jaxnas.tables.shipped import shipped_ids

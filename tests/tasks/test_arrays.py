@@ -35,7 +35,6 @@ def test_a_split_of_one_s_own_and_string_labels_are_kept():
     np.testing.assert_array_equal(task.train.labels[:4], [3, 1, 2, 0])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(28, 28), (9, 5, 3)])
 def test_images_of_any_shape_are_trained_on(shape):
     images, labels = arrays(shape)

@@ -150,8 +150,7 @@ def _ascending(edges: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def _score(result: dict[str, Any]) -> str:
     metric = units.metric_of(result)
-    is_plain = result.get("objective", metric.name) == metric.name
-    return units.labelled(metric.name if is_plain else f"{metric.name} less the weighted size", units.unit(metric))
+    return units.labelled(metric.name, units.unit(metric))
 
 
 def _note(axes: "Axes", text: str) -> None:

@@ -26,6 +26,7 @@ def page_text(result: dict[str, Any], figures: dict[str, dict[str, str]], index:
         figures: what readers without JavaScript see, by name: dictionaries with `caption` and `svg`.
         index: where the page over all tables lies, from this page.
     """
+    cells = _cells(result)
     return render(
         "page/page.html",
         units.metric_of(result),
@@ -40,7 +41,8 @@ def page_text(result: dict[str, Any], figures: dict[str, dict[str, str]], index:
         overall=result.get("overall"),
         landscape=result.get("landscape"),
         effects=_effects(result.get("landscape") or {}),
-        cells=_cells(result),
+        cells=cells,
+        dashed=any("stroke-dasharray" in cell["drawing"] for cell in cells),
         figures=_fitting(figures),
         index=index,
         data=embedded({**_thinned(result), "cells": None, "units": _units(result)}),
@@ -120,7 +122,7 @@ def _cells(result: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for number, cell in enumerate(result.get("cells") or ()):
         ended = sorted(((share, name) for name, share in cell["found_by"].items() if share), reverse=True)
-        drawing = labelled(cell["drawing"], f"Cell {cell['architecture']}", f"cell-{number}")
+        drawing = labelled(cell["drawing"], f"Architecture {cell['architecture']}", f"cell-{number}")
         found.append({**cell, "drawing": drawing, "ended": [(name, share) for share, name in ended[:3]]})
     return found
 

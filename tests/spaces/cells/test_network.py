@@ -109,7 +109,6 @@ def test_static_and_traced_networks_agree(text, train):
     assert_static_is_traced(SMALL, SKELETON, (6, 5, 1), choices(SMALL, text), train)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -28,8 +28,6 @@ from jaxnas.training.curves import Curves
 from jaxnas.training.family import default_plan
 from jaxnas.training.trainer import Trainer, evaluate
 
-pytestmark = pytest.mark.slow  # its programs are large
-
 HERE = Path(__file__).parents[2]
 SPACE, TASK = f"{HERE / 'mine.py'}:SPACE", f"{HERE / 'mine.py'}:task"
 NUM_CLASSES = 3

@@ -24,7 +24,7 @@ from jaxnas.training.curves import Curves
 from jaxnas.training.trainer import Trainer, evaluate
 
 HERE = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.processes
 SPACE, TASK = f"{HERE / 'mine.py'}:SPACE", f"{HERE / 'mine.py'}:task"
 
 

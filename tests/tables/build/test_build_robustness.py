@@ -27,7 +27,7 @@ from jaxnas.training.curves import Curves
 from jaxnas.training.trainer import Trainer
 
 HERE = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.processes
 PATIENCE = 900  # seconds until a test gives up: nothing here depends on how fast the machine is
 CHUNK_SIZE = 3
 
