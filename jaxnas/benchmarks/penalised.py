@@ -142,13 +142,16 @@ class Penalised:
         """Returns the validation scores of architectures [..., D] less the weighted sizes, float64[...]."""
         return self.bench.validation_scores(archs, fidelity) - self.weight * self.sizes(self.size_name, archs)
 
-    @functools.cached_property
+    @property
     def held_out(self) -> HeldOut:
-        """The held-out scores less the weighted sizes, for reports only.
+        """Returns the held-out scores less the weighted sizes, for reports only.
 
         The optimum is known where that of the benchmark is and its space can be enumerated.
         """
+        return self._held_out
 
+    @functools.cached_property
+    def _held_out(self) -> HeldOut:
         def scores(archs: ArrayLike) -> np.ndarray:
             return self.bench.held_out.scores(archs) - self.weight * self.sizes(self.size_name, archs)
 

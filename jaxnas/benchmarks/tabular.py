@@ -158,9 +158,13 @@ class TableBenchmark:
         """Returns the told scores of architectures [..., D] at a fidelity, float32[...], means over the runs."""
         return self._told_means[classes_of(self, archs), fidelity]
 
-    @functools.cached_property
+    @property
     def held_out(self) -> HeldOut:
-        """The reported scores, float32 means over the runs, for reports only."""
+        """Returns the reported scores, float32 means over the runs, for reports only."""
+        return self._held_out
+
+    @functools.cached_property
+    def _held_out(self) -> HeldOut:
         means = self._oriented(self.table.means(self._protocol.reported)[:, -1])
         return HeldOut(lambda archs: means[classes_of(self, archs)], float(np.nanmax(means)), float(np.nanmin(means)))
 
