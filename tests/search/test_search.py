@@ -15,7 +15,6 @@ from samples import MIXED, SMALL, TINY, make_task
 from scipy import stats
 
 import jaxnas as jn
-from jaxnas.benchmarks import training
 from jaxnas.benchmarks.journaled import JOURNAL_FILE
 from jaxnas.search.nas import NUM_FRESH
 from jaxnas.search.result import SearchResult
@@ -54,19 +53,19 @@ def whole(task, tmp_path_factory) -> tuple[SearchResult, str]:
 @pytest.fixture
 def trained(monkeypatch) -> list:
     """Returns a list of what is trained from now on, never with test images."""
-    archs = []
+    archs, curves = [], jn.Trainer.curves
 
-    def counting(space, asked, task, *others):
-        assert not task.test.num_examples
+    def counting(trainer, asked, seeds):
+        assert not trainer.task.test.num_examples
         archs.extend(asked.tolist())
-        return evaluate(space, asked, task, *others)
+        return curves(trainer, asked, seeds)
 
-    monkeypatch.setattr(training, "evaluate", counting)
+    monkeypatch.setattr(jn.Trainer, "curves", counting)
     return archs
 
 
 def test_a_search_is_the_run(task, whole):
-    bench = jn.TrainingBenchmark(SMALL, task, TINY)
+    bench = jn.TrainingBenchmark(jn.Trainer(SMALL, task, TINY))
     run = jn.run(STRATEGY, bench, num_trials=NUM_TRIALS, num_runs=1, seed=3)
     jax.tree.map(np.testing.assert_array_equal, whole[0].trials, run)
     assert_equal(start(task), whole[0])  # without a journal
@@ -83,7 +82,7 @@ def test_the_result_is_the_incumbent_and_its_network(task, whole):
     model = result.train(with_validation=False)
     assert model.score("validation") == pytest.approx(result.accuracy)
     assert model.score("test") == curves.test[0, 0, -1] / task.test.num_examples
-    assert result.size == jn.network_size(SMALL, TINY.network, task.shape, task.num_classes, result.arch)
+    assert result.size == jn.Trainer(SMALL, task, TINY).size(result.arch)
 
 
 def test_the_best_architecture_is_trained_on_the_validation_data_too(task, whole):
@@ -101,11 +100,11 @@ def test_a_final_training_that_diverges_is_tried_with_other_seeds(whole, monkeyp
     result, _ = whole
     seeds, from_seed = [], result.trials.observation.seed[0, result.best_trial]
 
-    def diverging(space, arch, task, config, seed):
+    def diverging(trainer, arch, seed):
         seeds.append(seed)
         raise FloatingPointError(f"Expected a training that converges, got seed {seed}.")
 
-    monkeypatch.setattr("jaxnas.search.result.fit_model", diverging)
+    monkeypatch.setattr(jn.Trainer, "fit", diverging)
     with (
         pytest.warns(RuntimeWarning, match=r"Trying seed"),
         pytest.raises(RuntimeError, match=r"^Expected a training that converges"),
@@ -145,15 +144,15 @@ def test_a_bar_shows_progress(task, capsys):
 
 def interrupting(monkeypatch, num_trained: int) -> None:
     """Makes the training after the given number of them end in Ctrl-C."""
-    counted = []
+    counted, curves = [], jn.Trainer.curves
 
     def counting(*arguments):
         if len(counted) == num_trained:
             raise KeyboardInterrupt
         counted.append(1)
-        return evaluate(*arguments)
+        return curves(*arguments)
 
-    monkeypatch.setattr(training, "evaluate", counting)
+    monkeypatch.setattr(jn.Trainer, "curves", counting)
 
 
 @pytest.mark.parametrize("num_trained", [1, 4, NUM_TRIALS - 1, NUM_TRIALS + 1])
@@ -264,11 +263,13 @@ def test_a_search_in_which_all_trainings_diverge_ends_in_one_line(task, tmp_path
 
 
 def test_a_search_goes_on_after_failed_trainings_and_interruptions(task, tmp_path, monkeypatch):
-    def some_diverge(space, archs, *others):
-        curves = evaluate(space, archs, *others)
-        return curves._replace(loss=np.where(archs[0, 0] % 2, np.inf, curves.loss))
+    curves = jn.Trainer.curves
 
-    monkeypatch.setattr(training, "evaluate", some_diverge)
+    def some_diverge(trainer, archs, seeds):
+        found = curves(trainer, archs, seeds)
+        return found._replace(loss=np.where(archs[0, 0] % 2, np.inf, found.loss))
+
+    monkeypatch.setattr(jn.Trainer, "curves", some_diverge)
     result = start(task, tmp_path)
     failed = np.isnan(result.scores)
     assert 0 < failed.sum() < NUM_TRIALS
@@ -417,17 +418,20 @@ def test_a_strategy_with_two_objectives_is_given_sizes(task):
         ({"task": 3}, "Expected a task: a Task, a name, .* got int"),
         ({"task": None}, "Expected a task or an evaluator, got neither"),
         ({"evaluator": moody}, "Expected a task or an evaluator, got both"),
-        ({"task": None, "evaluator": "moody"}, "Expected an evaluator that is a function, got str"),
+        ({"task": None, "evaluator": "moody"}, "Expected evaluator to be a function, got 'moody'"),
         ({"task": None, "evaluator": moody, "config": TINY}, "Expected no config or num_epochs with"),
         ({"task": None, "evaluator": moody, "num_epochs": 3}, "Expected no config or num_epochs with an evaluator"),
         ({"num_epochs": 0}, "Expected num_epochs"),
-        ({"task": None, "evaluator": moody, "objective": "accuracy-1*flops"}, "Expected the objective accuracy with"),
-        ({"task": None, "evaluator": moody, "strategy": "nsga2"}, "Expected a task for a strategy that asks for sizes"),
+        ({"task": None, "evaluator": moody, "objective": "accuracy-1*flops"}, "Expected the objective accuracy where"),
+        (
+            {"task": None, "evaluator": moody, "strategy": "nsga2"},
+            "Expected a task for a strategy that asks for parameters",
+        ),
         ({"strategy": "evolution"}, "Expected a strategy of .* got 'evolution'; did you mean"),
         ({"strategy": 3}, "Expected a strategy: a name, a factory or a Strategy, got int"),
-        ({"objective": "flops"}, "Expected an objective such as .* got 'flops'"),
+        ({"objective": "flops"}, "Expected a metric of accuracy, got 'flops'"),
         ({"config": {"num_epochs": 3}}, "Expected a TrainConfig, got dict"),
-        ({"config": replace(TINY, batch_size=1000)}, "Expected a batch_size up to the 48 training images, got 1000"),
+        ({"config": replace(TINY, batch_size=1000)}, "Expected a batch_size up to the 48 training examples, got 1000"),
     ],
 )
 def test_wrong_arguments_say_what_was_expected(changes, message):
@@ -479,10 +483,10 @@ def test_wrong_data_say_what_to_do(changes, message, shape):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_trials": 0}, "Expected num_trials of 1 or more, got 0"),
+        ({"num_trials": 0}, "Expected num_trials to be an int of at least 1, got 0"),
         ({"num_trials": 1, "max_seconds": 0}, "Expected max_seconds to be a number above 0, got 0"),
-        ({"num_trials": "ten"}, "Expected num_trials of 1 or more, got 'ten'"),
-        ({"num_trials": 1, "num_finalists": -1}, "Expected num_finalists of 0 or more, got -1"),
+        ({"num_trials": "ten"}, "Expected num_trials to be an int of at least 1, got 'ten'"),
+        ({"num_trials": 1, "num_finalists": -1}, "Expected num_finalists to be an int of at least 0, got -1"),
     ],
 )
 def test_wrong_numbers_say_what_was_expected(arguments, message, task):
@@ -499,10 +503,7 @@ def test_a_strategy_of_another_space_is_refused(task):
 
 SCRIPT = """
 import os, signal, sys
-from dataclasses import replace
 import jaxnas as jn
-from jaxnas.benchmarks import training
-from jaxnas.training.trainer import default_config
 
 kind, folder, num_calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
@@ -521,9 +522,8 @@ arguments = {"strategy": "random_search", "seed": 1, "folder": folder, "progress
 if kind == "evaluator":
     nas = jn.NAS(space, evaluator=counted(lambda arch: sum(map(ord, repr(arch))) % 101), **arguments)
 else:
-    tabular.evaluate = counted(tabular.evaluate)
-    config = replace(default_config(space), num_epochs=1)
-    nas = jn.NAS(space, "digits", config=config, **arguments)
+    jn.Trainer.curves = counted(jn.Trainer.curves)
+    nas = jn.NAS(space, "digits", num_epochs=1, **arguments)
 result = nas.search(6)
 print(result.history.to_csv(), result, sep="")
 """
