@@ -15,7 +15,7 @@ MAX_ROWS = 2**31
 """A space of fewer architectures can number them."""
 
 Arch = jax.Array | np.ndarray | Sequence[int]
-"""An architecture as a caller may give it: a vector of choices, int32[D]; or of one more axis, where that is said."""
+"""An architecture as a caller may give it: a vector of choices, int32[D], as an array or a sequence of ints."""
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def asks_for(factory: Callable[..., Strategy], name: str) -> bool:
 
 
 def make(factory: Callable[..., Strategy], bench: Searchable, size: str = "parameters") -> Strategy:
-    """Returns the strategy that a factory makes for a benchmark, given what its parameters ask for.
+    """Returns the strategy that a factory makes for a benchmark, given what its parameters need.
 
     Every factory is given the space. One with a parameter `fidelities` is given those of the benchmark, a tuple, and
     one with `size` the function `bench.size(size)`.

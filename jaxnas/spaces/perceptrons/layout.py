@@ -77,7 +77,7 @@ class Layout(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What a gradient needs room for, kept between steps so that nothing is made anew.
+    """Buffers of a gradient, kept between steps so that none is allocated again.
 
     `outputs`, `slopes` [L, S, N, W]: of each layer, its outputs and their derivatives with respect to its inputs, after
     dropout. `gradients`: of the loss. `blank` [S, K]: zeros, room for any kernel.
@@ -246,7 +246,7 @@ def _write_kernel(kernels: jax.Array, kernel: jax.Array, start: int | jax.Array,
 
 
 def num_chunks(size: int | jax.Array) -> Any:
-    """Returns how many chunks hold so many numbers; `size` may be traced."""
+    """Returns how many chunks hold `size` numbers; `size` may be traced."""
     return (size + CHUNK - 1) // CHUNK
 
 
