@@ -12,7 +12,7 @@ from jaxnas.analysis.pairs import pairwise
 from jaxnas.analysis.regret import at_budgets, regret
 from jaxnas.analysis.sequential import Decision, look_numbers
 from jaxnas.analysis.statistics import LEVEL, bootstrap_interval, mean_ranks, probability_best
-from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.penalised import Objective
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Strategy
@@ -92,7 +92,7 @@ def _provenance(bench: Benchmark, settings: Settings) -> dict[str, Any]:
 def _full_price(bench: Benchmark) -> float:
     """Returns the price of a trial at the last fidelity, the mean over architectures."""
     last = np.asarray(bench.prices)[:, -1]
-    return float(last[0] if len(last) == 1 else last[bench.table.class_of].mean(dtype=np.float64))
+    return float(last[0] if len(last) == 1 else last[table_of(bench).class_of].mean(dtype=np.float64))
 
 
 def summarize(trials: dict[str, Trials], bench: Benchmark) -> dict[str, Any]:

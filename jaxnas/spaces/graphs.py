@@ -63,8 +63,8 @@ def wl_codes(labels: jax.Array, edges: jax.Array, rounds: int = 4) -> jax.Array:
 
 def label_counts(
     labels: jax.Array,
-    edges: jax.Array,
-    counted: jax.Array,
+    edges: jax.Array | np.ndarray,
+    counted: jax.Array | np.ndarray,
     *,
     num_labels: int,
     num_iterations: int,

@@ -51,9 +51,9 @@ class Init(Protocol):
 
 
 class Ask(Protocol):
-    """`(state, t, key) -> Query`; `t` counts the trials of the run, from 0."""
+    """`(state, t, key) -> Query`; `t` counts the trials of the run from 0: int32[], a Python int in a loop."""
 
-    def __call__(self, state: Any, t: jax.Array, key: jax.Array, /) -> Query:
+    def __call__(self, state: Any, t: Any, key: jax.Array, /) -> Query:
         """Returns what to evaluate in trial `t`."""
         ...
 
@@ -61,7 +61,7 @@ class Ask(Protocol):
 class Tell(Protocol):
     """`(state, t, query, observation) -> state`."""
 
-    def __call__(self, state: Any, t: jax.Array, query: Query, observation: Observation, /) -> Any:
+    def __call__(self, state: Any, t: Any, query: Query, observation: Observation, /) -> Any:
         """Returns the state that knows the outcome of trial `t`."""
         ...
 
@@ -69,7 +69,7 @@ class Tell(Protocol):
 class Advance(Protocol):
     """`(state, t, key) -> state`, run before each `ask`: promotions, refits."""
 
-    def __call__(self, state: Any, t: jax.Array, key: jax.Array, /) -> Any:
+    def __call__(self, state: Any, t: Any, key: jax.Array, /) -> Any:
         """Returns the state that `ask` is given in trial `t`."""
         ...
 
@@ -145,7 +145,7 @@ def asks_for(factory: Callable[..., Strategy], name: str) -> bool:
 
 
 def make(factory: Callable[..., Strategy], bench: Searchable, size: str = "parameters") -> Strategy:
-    """Returns the strategy that a factory makes for a benchmark, given what its parameters ask for.
+    """Returns the strategy that a factory makes for a benchmark, given what its parameters need.
 
     Every factory is given the space. One with a parameter `fidelities` is given those of the benchmark, a tuple, and
     one with `size` the function `bench.size(size)`.

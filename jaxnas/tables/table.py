@@ -43,7 +43,7 @@ class Table:
     Attributes:
         manifest: what the numbers are: space, task, metric, fidelities, protocols, training, versions (see `write`).
         keys: what identifies a row of the space, by name, [A]; empty where the row is a mixed-radix number.
-        class_of: the number of each row's class, int32[A]; every row is a class of its own where None is given.
+        class_of: the number of each row's class, int32[A]; where None is given, every row is its own class.
         columns: named arrays over classes, and some also over runs and fidelities.
         representatives: for each class the row of the architecture that stands for it, int32[G]; by default the
             first.
