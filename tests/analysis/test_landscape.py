@@ -15,7 +15,7 @@ from scipy.stats import spearmanr
 
 import jaxnas as jn
 from jaxnas.analysis import landscape as of
-from jaxnas.spaces.base import Decision, SearchSpace
+from jaxnas.spaces.base import Decision, SearchSpace, Space
 from jaxnas.tables.columns import Column, run_counts
 
 CUBE = SearchSpace("cube", tuple(Decision(name, range(4)) for name in "abc"))
@@ -167,24 +167,14 @@ def counts_of_small() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Chain:
+class Chain(Space):
     """A space of five architectures in a row, with one neighbour at the ends, whose rows beyond repeat them."""
 
-    name = "chain"
-    decisions = (Decision("place", range(5)),)
-    num_architectures = 5
+    name: str = "chain"
+    decisions: tuple = (Decision("place", range(5)),)
 
-    def neighbors(self, arch):
+    def moves(self, arch):
         return jnp.clip(jnp.stack([arch - 1, arch + 1]), 0, 4)
-
-    def index(self, arch):
-        return arch[0]
-
-    def arch_at(self, row):
-        return jnp.asarray(row)[None]
-
-    def to_str(self, arch):
-        return str(int(arch[0]))
 
 
 def test_numbers_of_neighbours_may_differ():
