@@ -54,15 +54,15 @@ def test_the_sampler_learns_from_what_it_is_told():
 
 def test_failed_trials_are_told_as_failed_and_the_study_is_the_state():
     strategy = jn.optuna_strategy(MIXED, RANDOM)
-    loop = jn.AskTell(strategy, num_trials=3, key=jn.run_key(0, 0))
-    for score in (0.25, np.nan, 0.75):
-        loop.ask()
-        loop.tell(score)
-    study = loop._state
+    study, asked = strategy.init(jn.run_key(0, 0), 3), []
+    for t, score in enumerate((0.25, np.nan, 0.75)):
+        query = strategy.ask(study, t, jn.run_key(0, t))
+        study = strategy.tell(study, t, query, jn.Observation(np.float32(score), 1, 0))
+        asked.append(query.arch)
     assert [trial.state for trial in study.trials] == [STATES.COMPLETE, STATES.FAIL, STATES.COMPLETE]
     assert (study.best_value, study.direction) == (0.75, optuna.study.StudyDirection.MAXIMIZE)
     archs = [[trial.params[decision.name] for decision in MIXED.decisions] for trial in study.trials]
-    np.testing.assert_array_equal(archs, loop.trials().query.arch)
+    np.testing.assert_array_equal(archs, asked)
 
 
 @pytest.mark.parametrize("factory", [lambda seed: None, lambda seed: RANDOM])
