@@ -44,7 +44,7 @@ CONFIG = Config()
 
 
 def screenshot(page: Path, out: Path, config: Config) -> None:
-    """Writes a picture of the start of a report and, beside it, of its curves and cells."""
+    """Writes a picture of the start of a report and, next to it, of its curves."""
     chromium = os.environ.get("JAXNAS_CHROMIUM") or shutil.which("chromium")
     if not chromium:
         sys.exit("Expected Chromium: install it, or set JAXNAS_CHROMIUM to its path.")

@@ -37,6 +37,7 @@ _PUBLIC = {  # name -> the module that holds it
     "Operation": "spaces.cells.operations.base",
     "Plan": "training.family",
     "Query": "strategies.base",
+    "SearchResult": "search.result",
     "SearchSpace": "spaces.base",
     "Size": "training.family",
     "Skeleton": "spaces.cells.network",

@@ -23,6 +23,7 @@ from jaxnas.report.comparison import Comparison as Comparison
 from jaxnas.report.comparison import compare as compare
 from jaxnas.report.tables import summary as summary
 from jaxnas.search.nas import NAS as NAS
+from jaxnas.search.result import SearchResult as SearchResult
 from jaxnas.simulation.ask_tell import AskTell as AskTell
 from jaxnas.simulation.ask_tell import run_key as run_key
 from jaxnas.simulation.asynchronous import run_asynchronous as run_asynchronous

@@ -56,6 +56,16 @@ def test_the_example_of_a_function_prints_what_it_found(tmp_path):
     assert float(output.splitlines()[-1]) > 1.8  # of at most 2 - 0.001
 
 
+def test_the_example_of_constraints_counts_what_is_left(tmp_path):
+    assert output_of(block_with("ListedSpace"), tmp_path).split() == ["106", "3125"]
+
+
+def test_the_example_of_a_table_is_compared_on(tmp_path):
+    lines = output_of(block_with("from_arrays"), tmp_path).splitlines()
+    assert lines[0].startswith("seconds ('latency',) 0.")
+    assert {line.split()[0] for line in lines[2:]} == {"random_search", "local_search"}
+
+
 @pytest.mark.processes
 def test_the_example_of_a_search_prints_what_it_found(tmp_path):
     output = output_of(block_with("MLPSpace("), tmp_path)

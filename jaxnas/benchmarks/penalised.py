@@ -14,10 +14,11 @@ from jaxnas.benchmarks.base import Benchmark, HeldOut, HostBenchmark, Outcome, c
 from jaxnas.benchmarks.rows import row_function
 from jaxnas.checks import checked_number, unknown_name
 from jaxnas.spaces.base import has_rows
+from jaxnas.spaces.decisions import Arch
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.strategies.base import Observation, Query, look_up
 
-OBJECTIVE = re.compile(r"([^,*-]+)(?:,([^,*-]+)|-([0-9.]+(?:[eE][-+]?[0-9]+)?)\*([^,*-]+))?")
+OBJECTIVE = re.compile(r"([^,*-]+)(?:,([^,*-]+)|-((?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\*([^,*-]+))?")
 """`METRIC`, `METRIC,NAME` or `METRIC-WEIGHT*NAME`."""
 
 
@@ -105,7 +106,7 @@ class Penalised:
     def _everything(self) -> np.ndarray:
         """Every architecture of the space, as rows [A, 1] where the benchmark has a table."""
         rows = np.arange(self.space.num_architectures)
-        return rows[:, None] if self.table is not None else np.asarray(jax.vmap(self.space.arch_at)(rows))
+        return rows[:, None] if self.table is not None else np.asarray(jax.vmap(self.space.arch_at)(jnp.asarray(rows)))
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns the outcome of a benchmark in Python, of which the strategy is told the score less the penalty."""
@@ -113,7 +114,7 @@ class Penalised:
         score = outcome.observation.score - self._penalty(query.arch)
         return outcome._replace(observation=outcome.observation._replace(score=score))
 
-    def fresh_score(self, arch: ArrayLike, number: int) -> np.float32:
+    def fresh_score(self, arch: Arch, number: int) -> np.float32:
         """Returns the measured score of another evaluation, without the penalty."""
         return self._host.fresh_score(arch, number)
 
@@ -141,13 +142,16 @@ class Penalised:
         """Returns the validation scores of architectures [..., D] less the weighted sizes, float64[...]."""
         return self.bench.validation_scores(archs, fidelity) - self.weight * self.sizes(self.size_name, archs)
 
-    @functools.cached_property
+    @property
     def held_out(self) -> HeldOut:
-        """The held-out scores less the weighted sizes, for reports only.
+        """Returns the held-out scores less the weighted sizes, for reports only.
 
         The optimum is known where that of the benchmark is and its space can be enumerated.
         """
+        return self._held_out
 
+    @functools.cached_property
+    def _held_out(self) -> HeldOut:
         def scores(archs: ArrayLike) -> np.ndarray:
             return self.bench.held_out.scores(archs) - self.weight * self.sizes(self.size_name, archs)
 

@@ -158,9 +158,13 @@ class TableBenchmark:
         """Returns the told scores of architectures [..., D] at a fidelity, float32[...], means over the runs."""
         return self._told_means[classes_of(self, archs), fidelity]
 
-    @functools.cached_property
+    @property
     def held_out(self) -> HeldOut:
-        """The reported scores, float32 means over the runs, for reports only."""
+        """Returns the reported scores, float32 means over the runs, for reports only."""
+        return self._held_out
+
+    @functools.cached_property
+    def _held_out(self) -> HeldOut:
         means = self._oriented(self.table.means(self._protocol.reported)[:, -1])
         return HeldOut(lambda archs: means[classes_of(self, archs)], float(np.nanmax(means)), float(np.nanmin(means)))
 
@@ -184,7 +188,7 @@ def _checked_prices(table: Table, protocol: Protocol) -> np.ndarray:
 def space_of(table: Table, space: Space | None = None) -> Space:
     """Returns the search space of a table: the one of its name in the catalog, or else a plain one of its decisions.
 
-    A `space` given is returned itself. Raises ValueError where it has other decisions than the table's.
+    A `space` given is returned itself. Raises ValueError where it has other architectures than the table.
     """
     described = table.manifest["space"]
     if space is None and described["name"] in catalog.SPACES:
@@ -193,8 +197,9 @@ def space_of(table: Table, space: Space | None = None) -> Space:
     if space is None:
         decisions = tuple(Decision(decision["name"], tuple(decision["values"])) for decision in described["decisions"])
         space = SearchSpace(described["name"], decisions)
-    if space.description()["decisions"] != described["decisions"]:
-        raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
+    found = space.description()
+    if any(found[part] != described[part] for part in ("decisions", "num_architectures")):
+        raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} of other architectures.")
     return space
 
 

@@ -151,7 +151,7 @@ def write_overall(comparisons: Iterable[Comparison], folder: str | os.PathLike) 
     """Returns the `summary.json` of comparisons of the same strategies on several benchmarks, after writing them.
 
     Each goes to a folder named after its benchmark, and report.html over all of them to the folder itself. An iterator
-    may run each comparison when it is asked for it, so that the trials of one are held at a time.
+    may run each comparison when it is needed, so that the trials of one are held at a time.
     """
     results = {}
     for comparison in comparisons:

@@ -24,8 +24,8 @@ class AsynchronousTrials(NamedTuple):
 
     Attributes:
         trials: as `run` returns them; costs are what each trial paid, and how long it lasted.
-        number: the place of each trial in the order in which they were asked for, int[runs, T].
-        start, finish: when it was asked for and when it was told, float32[runs, T], in the benchmark's unit of cost.
+        number: the place of each trial in the order in which they were queried, int[runs, T].
+        start, finish: when it was queried and when it was told, float32[runs, T], in the benchmark's unit of cost.
     """
 
     trials: Trials
@@ -35,10 +35,10 @@ class AsynchronousTrials(NamedTuple):
 
 
 class _Clock(NamedTuple):
-    """The trials of a run in the order in which they are asked for, axis [T], and when they start and finish.
+    """The trials of a run in the order in which they are queried, axis [T], and when they start and finish.
 
     `training`: the row of the architecture, int32[1], or the architecture where there are no rows. `price`: the list
-    price of the query. `running`: asked for and not told yet. `told`: told.
+    price of the query. `running`: queried and not told yet. `told`: told.
     """
 
     trials: Trials
@@ -62,9 +62,9 @@ def run_asynchronous(
 ) -> AsynchronousTrials:
     """Returns the trials of independent runs in which several workers evaluate queries, in order of completion.
 
-    A worker that becomes free tells its result and at once asks for the next query, without waiting for those that
+    A worker that becomes free tells its result and at once asks the next query, without waiting for those that
     still run. A query lasts as long as it costs: its list price less what finished trials of its run have paid for the
-    same architecture and seed. Of trials that finish together, that asked for first is told first. Its trials are
+    same architecture and seed. Of trials that finish together, that queried first is told first. Its trials are
     those of `run` where there is one worker. A run's queries and results depend on `seed`, `prng` and its number
     alone. No time passes: answers come from the benchmark at once.
 
@@ -142,7 +142,7 @@ def _run_one(
         return state, jax.tree.map(lambda values, value: values.at[t].set(value), clock, row)
 
     def tell_and_begin(state: Any, clock: _Clock, t: jax.Array) -> tuple[Any, _Clock]:
-        first = jnp.argmin(jnp.where(clock.running, clock.finish, jnp.inf))  # of equal times the first asked for
+        first = jnp.argmin(jnp.where(clock.running, clock.finish, jnp.inf))  # of equal times the first queried
         query, answer = jax.tree.map(lambda values: values[first], clock.trials)
         state = strategy.tell(state, first, query, answer._replace(cost=clock.price[first]))
         running, told = clock.running.at[first].set(False), clock.told.at[first].set(True)
@@ -169,7 +169,7 @@ def _paid_before(clock: _Clock, training: jax.Array, seed: jax.Array) -> jax.Arr
 
 
 def _in_order_of_completion(clock: _Clock) -> AsynchronousTrials:
-    order = np.argsort(clock.finish, axis=1, kind="stable")  # of equal times the first asked for
+    order = np.argsort(clock.finish, axis=1, kind="stable")  # of equal times the first queried
 
     def ordered(values: Any) -> np.ndarray:
         return np.take_along_axis(values, order.reshape(*order.shape, *[1] * (values.ndim - 2)), axis=1)

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas import prng
 
 MAX_ROWS = 2**31
 """A space of fewer architectures can number them."""
+
+Arch = jax.Array | np.ndarray | Sequence[int]
+"""An architecture as a caller may give it: a vector of choices, int32[D], as an array or a sequence of ints."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Decision:
     name: str
     values: Sequence
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.values, range):
             object.__setattr__(self, "values", tuple(self.values))  # hashable, so that a space is
 
@@ -71,7 +75,7 @@ def _move(arch: jax.Array, position: jax.Array, step: jax.Array, decisions: tupl
 
 
 def mutate(
-    key: jax.Array, arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax.Array | None = None
+    key: jax.Array, arch: Arch, decisions: tuple[Decision, ...], num_present: jax.Array | None = None
 ) -> jax.Array:
     """Returns the architecture with one decision changed, uniform over all such changes.
 
@@ -83,42 +87,41 @@ def mutate(
         words = jax.random.bits(key, (2,), jnp.uint32)
         position = prng.scale_word(words[0], len(sizes))
         step = 1 + prng.scale_word(words[1], int(sizes[0]) - 1)
-        return _move(arch, position, step, decisions)
+        return _move(jnp.asarray(arch), position, step, decisions)
     changed, steps = _moves(decisions)
     count = len(changed) if num_present is None else (changed < num_present).sum()
     number = prng.draw_index(key, count)
-    return _move(arch, jnp.asarray(changed)[number], jnp.asarray(steps)[number], decisions)
+    return _move(jnp.asarray(arch), jnp.asarray(changed)[number], jnp.asarray(steps)[number], decisions)
 
 
-def neighbors(arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax.Array | None = None) -> jax.Array:
+def neighbors(arch: Arch, decisions: tuple[Decision, ...], num_present: jax.Array | None = None) -> jax.Array:
     """Returns the architectures that differ in one decision, int32[K, D].
 
     Of decisions beyond the first `num_present`, which do not count, rows repeat the architecture.
     """
     changed, steps = _moves(decisions)
-    if num_present is not None:
-        steps = jnp.where(changed < num_present, steps, 0)
-    return jax.vmap(lambda position, step: _move(jnp.asarray(arch), position, step, decisions))(changed, steps)
+    counted = steps if num_present is None else jnp.where(changed < num_present, steps, 0)
+    return jax.vmap(lambda position, step: _move(jnp.asarray(arch), position, step, decisions))(changed, counted)
 
 
-def mixed_radix(weights: jax.Array, arch: jax.Array) -> jax.Array:
+def mixed_radix(weights: ArrayLike, arch: Arch) -> jax.Array:
     """Returns the mixed-radix number of an architecture, int32[], by the weights of the decisions."""
     return (jnp.asarray(arch) * weights).sum(-1).astype(jnp.int32)
 
 
-def index(arch: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
+def index(arch: Arch, decisions: tuple[Decision, ...]) -> jax.Array:
     """Returns the mixed-radix number of an architecture, int32[]; the first decision is the most significant."""
     return mixed_radix(radix_weights(decisions).astype(np.int32), arch)
 
 
-def arch_at(row: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
+def arch_at(row: ArrayLike, decisions: tuple[Decision, ...]) -> jax.Array:
     """Returns the architecture with this mixed-radix number, int32[D]."""
     return (jnp.asarray(row)[..., None] // radix_weights(decisions).astype(np.int32) % cardinalities(decisions)).astype(
         jnp.int32
     )
 
 
-def one_hot(arch: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
+def one_hot(arch: Arch, decisions: tuple[Decision, ...]) -> jax.Array:
     """Returns 1 for the chosen value of each decision and 0 for the others, float32[F], by decision and value."""
     sizes = cardinalities(decisions)
     owners = np.repeat(np.arange(len(sizes)), sizes)
@@ -126,7 +129,7 @@ def one_hot(arch: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
     return (jnp.asarray(arch, jnp.int32)[owners] == values).astype(jnp.float32)
 
 
-def checked(arch: jax.Array, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
+def checked(arch: Arch, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
     """Returns an architecture as a tuple of ints. Raises ValueError where it is no architecture of the decisions."""
     choices = tuple(int(choice) for choice in np.asarray(arch).reshape(-1))
     if len(choices) != len(decisions):
@@ -137,7 +140,7 @@ def checked(arch: jax.Array, decisions: tuple[Decision, ...]) -> tuple[int, ...]
     return choices
 
 
-def decode(arch: jax.Array, decisions: tuple[Decision, ...]) -> dict:
+def decode(arch: Arch, decisions: tuple[Decision, ...]) -> dict:
     """Returns the values of an architecture by the names of the decisions."""
     return {
         decision.name: decision.values[choice]

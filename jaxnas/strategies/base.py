@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnas.spaces.base import Space
+
 LAST = -1
 
 
@@ -45,27 +47,31 @@ class Init(Protocol):
 
     def __call__(self, key: jax.Array, num_trials: int, /) -> Any:
         """Returns the state before the first trial."""
+        ...
 
 
 class Ask(Protocol):
-    """`(state, t, key) -> Query`; `t` counts the trials of the run, from 0."""
+    """`(state, t, key) -> Query`; `t` counts the trials of the run from 0: int32[], a Python int in a loop."""
 
-    def __call__(self, state: Any, t: jax.Array, key: jax.Array, /) -> Query:
+    def __call__(self, state: Any, t: Any, key: jax.Array, /) -> Query:
         """Returns what to evaluate in trial `t`."""
+        ...
 
 
 class Tell(Protocol):
     """`(state, t, query, observation) -> state`."""
 
-    def __call__(self, state: Any, t: jax.Array, query: Query, observation: Observation, /) -> Any:
+    def __call__(self, state: Any, t: Any, query: Query, observation: Observation, /) -> Any:
         """Returns the state that knows the outcome of trial `t`."""
+        ...
 
 
 class Advance(Protocol):
     """`(state, t, key) -> state`, run before each `ask`: promotions, refits."""
 
-    def __call__(self, state: Any, t: jax.Array, key: jax.Array, /) -> Any:
+    def __call__(self, state: Any, t: Any, key: jax.Array, /) -> Any:
         """Returns the state that `ask` is given in trial `t`."""
+        ...
 
 
 def no_change(state: Any, t: jax.Array, key: jax.Array) -> Any:
@@ -104,15 +110,18 @@ class Searchable(Protocol):
     """What `make` needs of a benchmark."""
 
     @property
-    def space(self) -> Any:
+    def space(self) -> Space:
         """Returns the search space."""
+        ...
 
     @property
     def fidelities(self) -> tuple[float, ...]:
         """Returns the fidelities of queries, ascending."""
+        ...
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch -> float32` of an architecture's size."""
+        ...
 
 
 def failed_as_worst(score: jax.Array) -> jax.Array:
@@ -136,7 +145,7 @@ def asks_for(factory: Callable[..., Strategy], name: str) -> bool:
 
 
 def make(factory: Callable[..., Strategy], bench: Searchable, size: str = "parameters") -> Strategy:
-    """Returns the strategy that a factory makes for a benchmark, given what its parameters ask for.
+    """Returns the strategy that a factory makes for a benchmark, given what its parameters need.
 
     Every factory is given the space. One with a parameter `fidelities` is given those of the benchmark, a tuple, and
     one with `size` the function `bench.size(size)`.

@@ -75,7 +75,7 @@ def bohb(
             order = order[: sizes.max()]
             archs, scores = state.archs[order], state.scores[order]
             num_good = jnp.maximum(fewest, jnp.floor(good_share * size).astype(jnp.int32))
-            numbers = np.arange(len(order))
+            numbers = jnp.arange(len(order))
             good = (numbers < num_good) & (scores > -jnp.inf)
             bad = (numbers >= size - jnp.maximum(fewest, size - num_good)) & (numbers < size)
             candidates = draw_candidates(keys[0], archs, good.sum(), num_candidates, space)

@@ -37,7 +37,7 @@ class Posterior(NamedTuple):
     total: jax.Array
     total_squares: jax.Array
     best: jax.Array
-    count: jax.Array
+    count: jax.Array  # type: ignore[assignment]  # tuples have a method of this name
 
 
 class GaussianState(NamedTuple):

@@ -54,7 +54,8 @@ def optuna_strategy(space: Space, sampler_factory: Callable) -> Strategy:
     def ask(state: Any, t: int, key: jax.Array) -> Query:
         params = state.ask(distributions).params
         arch = np.asarray([params[decision.name] for decision in space.decisions], np.int32)
-        return Query(np.asarray(repaired(key, arch)))
+        valid: Any = np.asarray(repaired(key, arch))
+        return Query(valid)
 
     def tell(state: Any, t: int, query: Query, observation: Observation) -> Any:
         score = float(observation.score)
@@ -84,7 +85,7 @@ def to_optuna_study(trials: Recorded, space: Space, run: int = 0) -> Any:
     """
     optuna = _import_optuna()
     if np.ndim(trials.query.fidelity) > 1:
-        num_runs = len(trials.query.fidelity)
+        num_runs = len(np.asarray(trials.query.fidelity))
         if not 0 <= run < num_runs:
             raise ValueError(f"Expected a run of 0 to {num_runs - 1}, got {run}.")
         trials = jax.tree.map(lambda values: values[run], trials)
@@ -92,14 +93,14 @@ def to_optuna_study(trials: Recorded, space: Space, run: int = 0) -> Any:
         decision.name: optuna.distributions.CategoricalDistribution(_readable(decision.values))
         for decision in space.decisions
     }
-    _check_choices(trials.query.arch, distributions, space)
+    _check_choices(np.asarray(trials.query.arch), distributions, space)
     study = _new_study(optuna, optuna.samplers.RandomSampler())
     study.add_trials(_frozen_trials(optuna, trials, distributions))
     return study
 
 
 def _frozen_trials(optuna: ModuleType, trials: Recorded, distributions: dict) -> list:
-    columns = (trials.query.arch, trials.query.fidelity, *trials.observation)
+    columns = [np.asarray(column) for column in (*trials.query, *trials.observation)]
     frozen = []
     for arch, fidelity, score, cost, seed in zip(*columns, strict=True):
         choices = zip(distributions.items(), arch, strict=True)

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -101,7 +101,8 @@ def predictor_guided(
 
     def ask(state: PredictorState, t: int, key: jax.Array) -> Query:
         queued = (t - num_startup) % refit_every
-        return Query(np.asarray(sample(key)) if t < num_startup else state.queue[queued])
+        arch: Any = np.asarray(sample(key)) if t < num_startup else state.queue[queued]
+        return Query(arch)
 
     def tell(state: PredictorState, t: int, query: Query, observation: Observation) -> PredictorState:
         archs, scores = state.archs.copy(), state.scores.copy()
@@ -137,7 +138,7 @@ def _random_forest() -> Regressor:
     return RandomForestRegressor()
 
 
-def _seeded(regressor: Regressor, seed: int) -> Regressor:
+def _seeded(regressor: Any, seed: int) -> Regressor:
     """Returns the regressor with its `random_state` set, where it has one that is None."""
     parameters = regressor.get_params() if hasattr(regressor, "get_params") else {}
     return regressor.set_params(random_state=seed) if parameters.get("random_state", seed) is None else regressor

@@ -1,6 +1,7 @@
 """Random search."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ REFERENCES = ("li2019random",)
 
 _ROUNDS = 4
 
-RandomState = jax.Array | tuple[()]
+RandomState = Any
 """The key of the random order; nothing where draws are repeated."""
 
 

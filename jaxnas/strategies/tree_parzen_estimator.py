@@ -38,7 +38,7 @@ class ParzenState(NamedTuple):
     choices: jax.Array
     best: jax.Array
     best_scores: jax.Array
-    count: jax.Array
+    count: jax.Array  # type: ignore[assignment]  # tuples have a method of this name
 
 
 class Mixture(NamedTuple):
@@ -133,13 +133,13 @@ def tree_parzen_estimator(
 def estimators(state: ParzenState, good_share: float, prior_weight: float) -> tuple[Mixture, Mixture]:
     """Returns the estimators of the good trials, N of MAX_GOOD, and of the others, N of all."""
     num_good = jnp.minimum(jnp.ceil(good_share * state.count).astype(jnp.int32), MAX_GOOD)
-    is_good = np.arange(MAX_GOOD) < num_good
+    is_good = jnp.arange(MAX_GOOD) < num_good
     good = Mixture(state.choices[:, state.best], is_good.astype(jnp.float32), prior_weight / (num_good + 1))
 
     numbers = np.arange(state.choices.shape[1])[:, None]
     good_numbers = jnp.where(is_good, state.best, len(numbers))
     is_other = (good_numbers != numbers).all(1) & (numbers[:, 0] < state.count)
-    places = numbers[:, 0] - (good_numbers < numbers).sum(1)
+    places = jnp.asarray(numbers[:, 0] - (good_numbers < numbers).sum(1))
     num_other = state.count - num_good
     weights = jnp.where(is_other, recency_weights(places, num_other), 0)
     return good, Mixture(state.choices, weights, prior_weight / (num_other + 1))

@@ -1,4 +1,4 @@
-"""Tasks of one's own arrays."""
+"""Tasks from your own arrays."""
 
 import os
 import zipfile
@@ -74,7 +74,7 @@ def task_from_arrays(
         raise ValueError("Expected training images that differ, got constant ones.")
     sizes = ", ".join(f"{len(part_labels):,} {part}" for part, (_, part_labels) in parts.items())
     kind = "vectors" if images.ndim == 2 else "images"
-    text = f"# {name}: {kind} of one's own, {' x '.join(map(str, images.shape[1:]))}\n\n{card or 'No source given.'}\n"
+    text = f"# {name}: your own {kind}, {' x '.join(map(str, images.shape[1:]))}\n\n{card or 'No source given.'}\n"
     text += f"{len(classes)} classes; {sizes} images.\n"
     of_what = "each feature in training" if images.ndim == 2 else "the training images"
     text += f"Normalised by the mean and standard deviation of {of_what}.\n"

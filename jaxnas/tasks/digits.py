@@ -26,7 +26,7 @@ _SPLIT_SEED = 20201
 
 @functools.cache
 def digits() -> Task:
-    """Returns scikit-learn's digits, unchanged: easy, so that good architectures are hardly told apart."""
+    """Returns scikit-learn's digits, unchanged: easy, so that good architectures are hard to distinguish."""
     splits = {name: Split(images[None], labels) for name, (images, labels) in _raw_splits().items()}
     card = _CARD.format(
         title="# digits: handwritten digits, 8x8 pixels", seed=_SPLIT_SEED, changes="Images are unchanged."
@@ -38,7 +38,7 @@ def digits() -> Task:
 def shifted_digits() -> Task:
     """Returns the digits with each image moved by up to 2 pixels each way.
 
-    In training a shift is drawn anew each epoch, in evaluation there are 4 fixed ones.
+    In training a new shift is drawn each epoch, in evaluation there are 4 fixed ones.
     """
     raw = _raw_splits()
     steps = range(-MAX_SHIFT, MAX_SHIFT + 1)

@@ -11,16 +11,13 @@ from jaxnas.training.config import TrainConfig
 
 
 class TrainableSpace(Protocol):
-    """What training asks of a search space; every `Space` with a `family` is one."""
+    """What training asks of a search space, besides a `family`; every `Space` is one."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def decisions(self) -> tuple: ...
-
-    @property
-    def family(self) -> str | None: ...
 
     def canonical(self, arch: Any) -> jax.Array: ...
 

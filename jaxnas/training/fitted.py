@@ -108,7 +108,7 @@ class FittedModel:
                 self._scores[X] = self._score_of_split(X)
             return self._scores[X]
         if y is None:
-            raise ValueError("Expected classes y beside X, got none.")
+            raise ValueError("Expected classes y with X, got none.")
         predicted, y = self.predict(X), np.asarray(y)
         if y.shape != predicted.shape:
             raise ValueError(f"Expected a class for each of {len(predicted)} examples, got shape {list(y.shape)}.")
@@ -260,7 +260,7 @@ def _space_of(found: dict, space: TrainableSpace | None) -> TrainableSpace:
     """Returns the space that a model was saved with. Raises ValueError where it is another one or unknown."""
     if space is None and found["space_fields"] is None:
         raise ValueError(
-            f"Expected the space {found['space']} of this model, which has functions or networks of its own; got none."
+            f"Expected the space {found['space']} of this model, which has custom functions or networks; got none."
         )
     made = space if found["space_fields"] is None and space is not None else _made_of(found["space_fields"])
     if space is not None and (space.name != found["space"] or made != space):

@@ -425,7 +425,7 @@ def test_a_strategy_with_two_objectives_is_given_sizes(task):
         ({"task": None, "evaluator": moody, "objective": "accuracy-1*flops"}, "Expected the objective accuracy where"),
         (
             {"task": None, "evaluator": moody, "strategy": "nsga2"},
-            "Expected a task for a strategy that asks for parameters",
+            "Expected a task for a strategy that needs parameters",
         ),
         ({"strategy": "evolution"}, "Expected a strategy of .* got 'evolution'; did you mean"),
         ({"strategy": 3}, "Expected a strategy: a name, a factory or a Strategy, got int"),

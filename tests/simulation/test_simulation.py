@@ -317,7 +317,7 @@ def test_vectors_of_one_row_are_one_training():
     query = jn.Query(np.array([[[0, 1], [1, 0], [1, 1], [1, 0]]]), np.zeros((1, 4), np.int32))
     trials = jn.Trials(query, jn.Observation(np.zeros((1, 4)), np.zeros((1, 4)), np.zeros((1, 4), int)))
     price = np.array([[0.1, 0.7, 0.3, 0.7]], np.float32)
-    np.testing.assert_array_equal(paid_costs(trials, price), [[0.1, 0.7, 0.3, 0]] * np.ones(1, np.float32))
+    np.testing.assert_array_equal(paid_costs(trials, price), np.float32([[0.1, 0.7, 0.3, 0]]))
     costs = paid_costs(trials, price, rows=np.array([[5, 5, 2, 5]]))
     np.testing.assert_allclose(costs, [[0.1, 0.6, 0.3, 0]], rtol=1e-6)
     assert costs[0, 3] == 0  # exactly, although 0.7 is no sum of powers of two

@@ -1,4 +1,4 @@
-"""Tasks of one's own arrays: what comes out, and what is said of wrong data."""
+"""Tasks from your own arrays: what comes out, and the errors on wrong data."""
 
 import numpy as np
 import pytest
@@ -108,7 +108,7 @@ def test_vectors_are_normalised_by_feature_and_constant_features_are_zero():
     np.testing.assert_allclose(task.train.inputs[0].std(0), [1, 1, 0, 1], atol=1e-4)
     expected = (features[60:80] - features[:60].mean(0)) / np.where(np.arange(4) == 2, np.inf, features[:60].std(0))
     np.testing.assert_allclose(task.validation.inputs[0], expected, atol=1e-3)
-    assert "vectors of one's own, 4" in task.card
+    assert "your own vectors, 4" in task.card
 
 
 def test_cells_refuse_vectors():

@@ -122,7 +122,7 @@ def test_wrong_examples_say_what_was_expected(arguments, message, model):
     ("arguments", "message"),
     [
         (("tests",), "Expected a split of train, validation, test, got 'tests'"),
-        ((np.zeros((3, 8, 8)),), "Expected classes y beside X, got none"),
+        ((np.zeros((3, 8, 8)),), "Expected classes y with X, got none"),
         ((np.zeros((3, 8, 8)), [1, 2]), r"Expected a class for each of 3 examples, got shape \[2\]"),
     ],
 )

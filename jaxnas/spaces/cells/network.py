@@ -163,6 +163,8 @@ class Network(nnx.Module):
         1 - momentum; otherwise the running averages are used.
         """
         if self.arch is None:
+            if arch is None:
+                raise ValueError("Expected an architecture for a traced network, got none.")
             arch = self.space.pruned(arch)
         x = self.stem(jnp.transpose(x, (3, 1, 2, 0)), train, momentum)
         for number, cell in enumerate(self.cells):
@@ -215,7 +217,7 @@ def init_convolution(key: jax.Array, in_channels: int, out_channels: int) -> tup
 def _reduction(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
     """Returns the residual block with stride 2.
 
-    It is two relu-convolution-norms beside an average pooling and a 1x1 convolution.
+    It is two relu-convolution-norms in parallel with an average pooling and a 1x1 convolution.
     """
     (first, first_statistics), (second, second_statistics) = (
         ({name: parameters[f"{block}_{name}"] for name in ("kernel", "scale", "bias")}, _of_block(block, statistics))

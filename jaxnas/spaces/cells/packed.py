@@ -6,7 +6,7 @@ of slots there, its capacity, and runs once, by `jax.vmap` over its slots. Edges
 edges with a zero operation are left out, and neither takes a slot. Slots that stay empty are computed for nothing;
 `waste` says how many. Of all 5,260 classes of `nb201` with 5 seeds it is 1.18.
 
-This has run on CPU only: no accelerator was at hand, and nothing was measured on one. Images wider than
+This has run on CPU only: no accelerator was available, and nothing was measured on one. Images wider than
 `layers.MAX_ROW_TOEPLITZ_WIDTH` are convolved one slot after another, which an accelerator will not like.
 """
 
@@ -25,7 +25,7 @@ from jaxnas.spaces.cells.network import MOMENTUM, Layer, Network, Skeleton, Trac
 from jaxnas.spaces.cells.operations.base import FUNCTION, IDENTITY, Operation
 from jaxnas.spaces.cells.space import CellSpace
 
-MAX_TRAININGS = 1024  # of one program: bounds its memory; not tuned, as no accelerator was at hand
+MAX_TRAININGS = 1024  # of one program: bounds its memory; not tuned, as no accelerator was available
 SLACK = 2.0  # standard deviations
 _SAMPLE_SIZE = 4096
 
@@ -59,7 +59,7 @@ def num_places(num_archs: int, num_seeds: int) -> int:
 
 @functools.lru_cache(maxsize=64)
 def capacities(space: CellSpace, places: int, num_seeds: int = 1) -> Capacities:
-    """Returns the slots of a program for so many architectures, each with so many seeds.
+    """Returns the slots of a program for `num_archs` architectures, each with `num_seeds` seeds.
 
     They depend on the space alone, so that one compilation serves whatever is trained: the slots that a random sample
     of the space's classes takes in the mean, and `SLACK` standard deviations more. Any one architecture fits.

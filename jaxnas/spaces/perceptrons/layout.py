@@ -77,7 +77,7 @@ class Layout(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What a gradient needs room for, kept between steps so that nothing is made anew.
+    """Buffers of a gradient, kept between steps so that none is allocated again.
 
     `outputs`, `slopes` [L, S, N, W]: of each layer, its outputs and their derivatives with respect to its inputs, after
     dropout. `gradients`: of the loss. `blank` [S, K]: zeros, room for any kernel.
@@ -186,7 +186,8 @@ def train_logits(
         return y, scratch._replace(outputs=outputs, slopes=write(scratch.slopes, slope[None], number, 0, 0, 0))
 
     def hidden_layer(number: int | jax.Array, state: tuple) -> tuple[jax.Array, Scratch]:
-        return layer(number, *state, _pair(shapes, layout, number), hidden)
+        x, scratch = state
+        return layer(number, x, scratch, _pair(shapes, layout, number), hidden)
 
     state = layer(0, x, scratch, layout.widths[0], first)
     x, scratch = jax.lax.fori_loop(1, layout.depth, hidden_layer, state)
@@ -245,7 +246,7 @@ def _write_kernel(kernels: jax.Array, kernel: jax.Array, start: int | jax.Array,
 
 
 def num_chunks(size: int | jax.Array) -> Any:
-    """Returns how many chunks hold so many numbers; `size` may be traced."""
+    """Returns how many chunks hold `size` numbers; `size` may be traced."""
     return (size + CHUNK - 1) // CHUNK
 
 
@@ -257,7 +258,7 @@ def _branches(shapes: Shapes, function: Callable) -> tuple[list[Callable], list[
     """Returns what multiplies in the first layer, for each width; in others, for each pair; in the output likewise."""
     widths, features, classes = shapes.space.widths, shapes.num_features, shapes.num_classes
     make = functools.partial(functools.partial, function, shapes.width)
-    hidden = [make(before, after) for before in widths for after in widths]
+    hidden: list[Callable] = [make(before, after) for before in widths for after in widths]
     return [make(features, after) for after in widths], hidden, [make(before, classes) for before in widths]
 
 

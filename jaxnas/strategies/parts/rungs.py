@@ -119,7 +119,7 @@ def synchronous_strategy(
         return BracketState(archs, jnp.full(num_trials, -jnp.inf), jnp.zeros(num_promoted, jnp.int32))
 
     def plan_at(state: BracketState, t: jax.Array) -> Plan:
-        return Plan(*(jnp.asarray(column)[t] for column in plan_trials(brackets, len(state.scores))))
+        return jax.tree.map(lambda column: jnp.asarray(column)[t], plan_trials(brackets, len(state.scores)))
 
     def advance(state: BracketState, t: jax.Array, key: jax.Array) -> BracketState:
         _, place, source = plan_at(state, t)

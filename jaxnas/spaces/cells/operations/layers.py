@@ -171,7 +171,7 @@ _normalize_batch.defvjp(_normalize_batch_forward, _normalize_batch_backward)
 def batch_norm(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
     """Returns batch normalisation (Ioffe & Szegedy, ICML 2015) of x [C, H, W, N], and the statistics it used.
 
-    In training, x is normalised by the mean and variance of its own batch, otherwise by the given ones.
+    In training, x is normalised with the mean and variance of its batch, otherwise with the given ones.
     """
     if train:
         y, mean, variance = _normalize_batch(x, parameters["scale"], parameters["bias"])

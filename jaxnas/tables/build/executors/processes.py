@@ -29,7 +29,7 @@ def train_chunks(plan_path: Path, num_missing: int, num_processes: int | None, l
     """Returns why chunks may be missing still, after workers have trained those of a plan and have all ended.
 
     Args:
-        plan_path: of a plan; shards are written beside it.
+        plan_path: of a plan; shards are written next to it.
         num_missing: chunks that are still to be trained.
         num_processes: by default one for each available core, and one on an accelerator.
         look: called every half second.
