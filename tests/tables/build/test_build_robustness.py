@@ -1,4 +1,4 @@
-"""Builds under kill -9, beside another builder, on a full disk: always the undisturbed table."""
+"""Builds under kill -9, with another builder, on a full disk: always the undisturbed table."""
 
 import contextlib
 import errno
@@ -46,7 +46,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 sys.exit(main.main(sys.argv[1:]))
 """
 
-# A task that makes workers slow (PAUSE), lets none go on once there are HOLD shards, or kills them while they write
+# A task that makes workers slow (PAUSE), stops them once there are HOLD shards, or kills them while they write
 # (CRASH).
 PACED = """
 import os
@@ -109,7 +109,7 @@ def built(names, tmp_path_factory) -> tuple[Path, Table]:
 
 @pytest.fixture
 def start():
-    """Returns a function that starts a builder in a process group of its own; what is left of each is killed after."""
+    """Returns a function that starts a builder in its own process group; what is left of each is killed after."""
     groups = []
 
     def started(names, folder, *options, **environment) -> subprocess.Popen:
@@ -138,8 +138,8 @@ def complete(built, tmp_path) -> Path:
     return tmp_path / "complete"
 
 
-def go_on(names, folder: Path, **options) -> Table:
-    """Returns the table after the build has gone on in this process, and checks that it left nothing else behind."""
+def resumed(names, folder: Path, **options) -> Table:
+    """Returns the table after the build was resumed in this process, and checks that it left nothing else behind."""
     table = build(*names, folder, config=TINY, num_seeds=2, num_processes=2, **options)
     assert Table.read(folder).manifest == table.manifest
     assert not leftovers(folder)
@@ -185,7 +185,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="fi
 
 
 @needs_proc
-def test_killed_again_and_again_it_goes_on_to_the_same_table(names, built, start, tmp_path):
+def test_killed_again_and_again_it_resumes_to_the_same_table(names, built, start, tmp_path):
     """Half a minute: five builders and their workers start, and eight processes are killed."""
     random = np.random.RandomState(0)
     total = len(make_plan(*names, TINY, 2).chunks)
@@ -234,7 +234,7 @@ def test_killed_again_and_again_it_goes_on_to_the_same_table(names, built, start
 
     assert 0 < total - num_shards(tmp_path) <= 2
     assert not (tmp_path / MANIFEST_FILE).exists()
-    assert go_on(names, tmp_path).manifest["content_hash"] == built[1].manifest["content_hash"]
+    assert resumed(names, tmp_path).manifest["content_hash"] == built[1].manifest["content_hash"]
 
 
 def test_two_builders_at_once_make_the_same_table(names, built, start, tmp_path):
@@ -253,7 +253,7 @@ def killed(*_):
 @pytest.mark.parametrize("rebuilt", [False, True])
 def test_a_builder_killed_while_it_writes_a_file_leaves_no_wrong_table(write, rebuilt, names, built, complete):
     if rebuilt:
-        go_on(names, complete, limit=9)
+        resumed(names, complete, limit=9)
     replacing = os.replace
     written = iter([replacing] * write + [killed])
     with pytest.MonkeyPatch.context() as patch:
@@ -267,7 +267,7 @@ def test_a_builder_killed_while_it_writes_a_file_leaves_no_wrong_table(write, re
     else:
         with pytest.raises(ValueError, match="Expected "):
             Table.read(complete)
-    assert go_on(names, complete).manifest["content_hash"] == built[1].manifest["content_hash"]
+    assert resumed(names, complete).manifest["content_hash"] == built[1].manifest["content_hash"]
 
 
 @pytest.mark.parametrize("write", range(4), ids=["plan", "table", "card", "manifest"])
@@ -297,8 +297,8 @@ def test_a_worker_that_cannot_write_is_reported_in_one_line(names, built, start,
     assert "Traceback" in (folder / "worker-0.log").read_text()
     assert not num_shards(folder)
     assert not leftovers(folder)
-    undisturbed = go_on(names, complete, limit=CHUNK_SIZE)
-    assert go_on(names, folder, limit=CHUNK_SIZE).manifest["content_hash"] == undisturbed.manifest["content_hash"]
+    undisturbed = resumed(names, complete, limit=CHUNK_SIZE)
+    assert resumed(names, folder, limit=CHUNK_SIZE).manifest["content_hash"] == undisturbed.manifest["content_hash"]
 
 
 def test_a_folder_that_cannot_be_made_is_wrong_input(names, tmp_path, capsys):
@@ -323,8 +323,8 @@ def test_a_folder_without_permission_is_wrong_input(names, tmp_path, capsys):
 def test_a_complete_build_trains_nothing_again(names, built, complete, monkeypatch):
     monkeypatch.setattr(driver, "_start_worker", killed)
     reports = []
-    table = go_on(names, complete, progress=lambda *numbers: reports.append(numbers))
-    assert go_on(names, complete).manifest == table.manifest
+    table = resumed(names, complete, progress=lambda *numbers: reports.append(numbers))
+    assert resumed(names, complete).manifest == table.manifest
     assert table.manifest["content_hash"] == built[1].manifest["content_hash"]
     assert set(reports) == {(60, 60)}
     assert build(*names, complete, config=TINY, num_seeds=2, shard=(90, 99)) is None  # a part without chunks
