@@ -9,6 +9,7 @@ import pytest
 from samples import FIDELITIES, GRID, tied_bench
 
 import jaxnas as jn
+from jaxnas.simulation.ask_tell import split_run_key
 
 HALVING = jn.asynchronous_halving(GRID, fidelities=FIDELITIES)
 STRATEGIES = {
@@ -42,8 +43,8 @@ def slow_run(strategy: jn.Strategy, bench, num_workers: int, num_trials: int, ke
 
     The keys of asking and answering are those of `AskTell`, which only takes results in turn.
     """
-    loop = jn.AskTell(strategy, num_trials=num_trials, key=key, num_fidelities=len(bench.fidelities))
-    state, keys = loop._state, loop._keys
+    init_key, keys = split_run_key(key)
+    state = strategy.init(init_key, num_trials)
     running, finished, paid, now = [], [], {}, 0.0
     for t in range(num_trials):
         if len(running) == num_workers:

@@ -1,4 +1,4 @@
-"""Strategies over several fidelities against plain Python: which architecture is trained how long, and who goes on."""
+"""Strategies over several fidelities, against plain Python: what is trained how long, and what is promoted."""
 
 import itertools
 import math
@@ -52,12 +52,12 @@ def follow_brackets(brackets: list[list[int]], rungs: list[int], archs, fideliti
     for sizes in itertools.cycle(brackets):
         before = []
         for rung, size in zip(rungs[len(rungs) - len(sizes) :], sizes, strict=True):
-            going_on = best_first(before, scores)[:size]
+            promoted_trials = best_first(before, scores)[:size]
             rung_trials = list(itertools.islice(trials, size))
             for place, trial in enumerate(rung_trials):
                 assert fidelities[trial] == rung
                 if before:
-                    assert archs[trial].tolist() == archs[going_on[place]].tolist()
+                    assert archs[trial].tolist() == archs[promoted_trials[place]].tolist()
                     promotions += 1
             if len(rung_trials) < size:
                 return promotions
@@ -87,7 +87,7 @@ def follow_brackets(brackets: list[list[int]], rungs: list[int], archs, fideliti
     ],
     ids=["halving", "halving-2", "halving-5", "halving-one-rung", "hyperband", "hyperband-2", "bohb"],
 )
-def test_brackets_are_those_of_the_papers_and_the_best_of_each_rung_go_on(strategy, brackets, rungs, failed):
+def test_brackets_are_those_of_the_papers_and_the_best_of_each_rung_are_promoted(strategy, brackets, rungs, failed):
     trials = jn.run(strategy, tied_bench(failed), num_trials=NUM_TRIALS, num_runs=NUM_RUNS)
     for archs, fidelities, scores in zip(*trials.query, trials.observation.score, strict=True):
         promotions = follow_brackets(brackets, rungs, archs, fidelities, scores)

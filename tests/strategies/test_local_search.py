@@ -62,7 +62,7 @@ def test_local_search_tries_each_neighbor_of_its_centre_once_then_restarts(space
     for run in range(10):
         moves, ends = local_steps(archs[run], trials.observation.score[run], plain, improvement)
         all_moves, all_ends = all_moves + moves, all_ends + len(ends)
-        if noise == "mean" and failed == 0 and ends:  # later climbs may end beside what was tried before
+        if noise == "mean" and failed == 0 and ends:  # later climbs may end next to what was tried before
             around = np.array(list(neighbors(ends[0], plain)))
             assert mean[rows_of(np.array(ends[0]), plain)] > mean[rows_of(around, plain)].max()
     assert min(all_moves, all_ends) >= 5

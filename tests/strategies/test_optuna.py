@@ -14,7 +14,7 @@ from jaxnas import catalog
 RANDOM = optuna.samplers.RandomSampler
 STATES = optuna.trial.TrialState
 ODD = jn.SearchSpace("odd", (jn.Decision("shape", ((3, 3), (5, 5))), jn.Decision("bias", (1, True, None))))
-"""A space with values that Optuna cannot keep, or cannot tell apart."""
+"""A space with values that Optuna cannot keep or distinguish."""
 
 
 @functools.cache
@@ -35,10 +35,10 @@ def test_a_sampler_runs_as_a_strategy_and_its_trials_replay():
     rows = np.ravel_multi_index(np.moveaxis(trials.query.arch, -1, 0), (2, 3, 2))
     assert trials.query.arch.dtype == np.int32
     np.testing.assert_array_equal(trials.observation.score, bench.table.scores("validation")[rows, 0, -1])
-    assert len({run.tobytes() for run in rows}) == 3  # each run has a seed of its own
+    assert len({run.tobytes() for run in rows}) == 3  # each run has its own seed
 
 
-def test_a_run_is_the_same_again_and_does_not_depend_on_the_runs_beside_it():
+def test_a_run_is_the_same_again_and_does_not_depend_on_the_other_runs():
     strategy = jn.optuna_strategy(MIXED, functools.partial(optuna.samplers.TPESampler, n_startup_trials=4))
     one, two = (jn.run(strategy, make_bench(), num_trials=12, num_runs=number, seed=2) for number in (1, 2))
     np.testing.assert_array_equal(one.query.arch[0], two.query.arch[0])
@@ -54,15 +54,15 @@ def test_the_sampler_learns_from_what_it_is_told():
 
 def test_failed_trials_are_told_as_failed_and_the_study_is_the_state():
     strategy = jn.optuna_strategy(MIXED, RANDOM)
-    loop = jn.AskTell(strategy, num_trials=3, key=jn.run_key(0, 0))
-    for score in (0.25, np.nan, 0.75):
-        loop.ask()
-        loop.tell(score)
-    study = loop._state
+    study, asked = strategy.init(jn.run_key(0, 0), 3), []
+    for t, score in enumerate((0.25, np.nan, 0.75)):
+        query = strategy.ask(study, t, jn.run_key(0, t))
+        study = strategy.tell(study, t, query, jn.Observation(np.float32(score), 1, 0))
+        asked.append(query.arch)
     assert [trial.state for trial in study.trials] == [STATES.COMPLETE, STATES.FAIL, STATES.COMPLETE]
     assert (study.best_value, study.direction) == (0.75, optuna.study.StudyDirection.MAXIMIZE)
     archs = [[trial.params[decision.name] for decision in MIXED.decisions] for trial in study.trials]
-    np.testing.assert_array_equal(archs, loop.trials().query.arch)
+    np.testing.assert_array_equal(archs, asked)
 
 
 @pytest.mark.parametrize("factory", [lambda seed: None, lambda seed: RANDOM])
@@ -107,7 +107,7 @@ def test_the_trials_of_a_loop_become_a_study_too():
     assert [trial.params for trial in study.trials] == [SMALL.decode(arch) for arch in loop.trials().query.arch]
 
 
-def test_values_that_optuna_cannot_keep_or_tell_apart_are_text():
+def test_values_that_optuna_cannot_keep_or_distinguish_are_text():
     query = jn.Query(np.array([[0, 0], [1, 1], [1, 2]], np.int32), np.zeros(3, np.int32))
     trials = jn.Trials(query, jn.Observation(np.float32([0.1, 0.2, 0.3]), np.ones(3, np.float32), np.zeros(3, int)))
     params = [trial.params for trial in jn.to_optuna_study(trials, ODD).trials]

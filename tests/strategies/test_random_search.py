@@ -33,7 +33,7 @@ def test_random_search_without_replacement_is_a_random_order(space_name):
     assert 70 < (rows[:, 0] < rows[:, 1]).sum() < 130
 
 
-def test_an_exhausted_order_begins_anew():
+def test_an_exhausted_order_starts_again():
     trials = jn.run(jn.random_search(SMALL, replacement=False), random_bench("small"), num_trials=250, num_runs=2)
     rows = rows_of(trials.query.arch, SMALL)
     np.testing.assert_array_equal(rows[:, :125], rows[:, 125:])

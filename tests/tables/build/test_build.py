@@ -2,10 +2,6 @@
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +13,7 @@ from jaxnas.catalog import task as find_task
 from jaxnas.tables.build.driver import build
 from jaxnas.tables.build.plan import make_plan, plan_from_json, read_shard, shard_path
 from jaxnas.tables.build.verification import retrain
-from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE
+from jaxnas.tables.files import CARD_FILE
 from jaxnas.tables.table import Table, write
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
@@ -103,21 +99,6 @@ def test_parts_trained_apart_make_the_same_table(built, tmp_path):
             shutil.copy(shard_path(elsewhere, chunk), tmp_path / "all" / "shards")
     merged = build(SPACE, TASK, tmp_path / "all", config=TINY, num_seeds=2)
     assert merged.manifest["content_hash"] == table.manifest["content_hash"]
-
-
-def test_killed_at_any_time_it_goes_on_to_the_same_table(built, tmp_path):
-    code = (
-        "import sys\nfrom jaxnas.tables.build.driver import build\nfrom samples import TINY\n"
-        f"build({SPACE!r}, {TASK!r}, {str(tmp_path)!r}, config=TINY, num_seeds=2, num_processes=2)\n"
-    )
-    driver = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
-    while driver.poll() is None and not list((tmp_path / "shards").glob("*.npz")):
-        time.sleep(0.01)
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
-    assert not (tmp_path / MANIFEST_FILE).exists()
-    again = build(SPACE, TASK, tmp_path, config=TINY, num_seeds=2, num_processes=1)
-    assert again.manifest["content_hash"] == built[1].manifest["content_hash"]
 
 
 def test_a_limited_build_is_a_valid_partial_table(built, tmp_path):
