@@ -5,6 +5,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "jaxnas" / "xla")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import jax
+import jax.monitoring
 from browsing import axe_violations, browser, visit  # noqa: F401
 from samples import make_task
 
@@ -38,8 +40,22 @@ def task() -> Task:
     return make_task()
 
 
+@pytest.fixture
+def compiled() -> Iterator[list[str]]:
+    """Returns the names of the functions that JAX compiles while the test runs, in a list that grows."""
+    names = []
+
+    def note(event: str, duration: float, **about: str | int) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":  # also where the program is in the cache
+            names.append(about["fun_name"])
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    yield names
+    jax.monitoring.unregister_event_duration_listener(note)
+
+
 @pytest.fixture(scope="module", autouse=True)
-def compiled_programs_are_dropped():
-    """A process can map only so many pieces of memory, and each compiled program takes some."""
+def compiled_programs_are_dropped() -> Iterator[None]:
+    """A process can map 65,530 pieces of memory, and each compiled program takes about a hundred."""
     yield
     jax.clear_caches()

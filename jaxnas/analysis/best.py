@@ -22,8 +22,7 @@ def best_cells(trials: dict[str, Trials], bench: Benchmark) -> list[dict]:
         trials: the `Trials` of each strategy.
         bench: a benchmark with a table.
     """
-    table = table_of(bench)
-    representatives = table.representatives.astype(np.int64)
+    representatives = table_of(bench).representatives.astype(np.int64)
     validation = bench.validation_scores(representatives[:, None])
     ended = {name: _final_classes(each, bench) for name, each in trials.items()}
     best = np.argsort(-np.where(np.isnan(validation), -np.inf, validation), kind="stable")[:NUM_CELLS]

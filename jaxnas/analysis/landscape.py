@@ -14,6 +14,7 @@ import math
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.analysis import reliability
@@ -54,8 +55,6 @@ def landscape(source: Table | Benchmark) -> dict:
     Raises ValueError where the table is not complete, or the benchmark has none.
     """
     bench = TableBenchmark(source) if isinstance(source, Table) else source
-    if bench.table is None:
-        raise ValueError(f"Expected a benchmark with a table, whose landscape is known, got {bench.id} without.")
     class_of = classes_of(bench, np.arange(bench.space.num_architectures)[:, None])
     told = mean_scores(bench)[class_of]
     final = {"validation": told[:, -1], "test": _mean_held_out(bench)[class_of]}
@@ -63,7 +62,7 @@ def landscape(source: Table | Benchmark) -> dict:
     noise, standard_error = _noise(bench)
     found = {
         "num_architectures": len(class_of),
-        "num_classes": len(bench.table.representatives),
+        "num_classes": len(table_of(bench).representatives),
         "split": "validation",
         "fidelity": bench.fidelities[-1],
         "scores": {split: _distribution(values) for split, values in final.items()},
@@ -313,7 +312,7 @@ def _neutrality(
 
 
 def _effects(space: Space, scores: np.ndarray) -> dict:
-    archs = np.asarray(jax.vmap(space.arch_at)(np.arange(len(scores))))
+    archs = np.asarray(jax.vmap(space.arch_at)(jnp.arange(len(scores))))
     grid = np.empty(len(scores))
     grid[archs @ radix_weights(space.decisions)] = scores
     main, pairs = variance_shares(grid.reshape(cardinalities(space.decisions)))

@@ -149,13 +149,18 @@ def _summarize_one(trials: Trials, regrets: np.ndarray, bench: Benchmark, budget
         "regret_area_mean": float(areas.mean()),
         "regret_area_ci_low": float(area_low[0]),
         "regret_area_ci_high": float(area_high[0]),
-        "regret_mean_by_cost": by_cost.mean(0).tolist(),
-        "regret_ci_low_by_cost": low_by_cost.tolist(),
-        "regret_ci_high_by_cost": high_by_cost.tolist(),
+        "regret_mean_by_cost": _listed(by_cost.mean(0)),
+        "regret_ci_low_by_cost": _listed(low_by_cost),
+        "regret_ci_high_by_cost": _listed(high_by_cost),
         "final_test_mean": float(final_test.mean()),
         "final_test_std": float(final_test.std()),
         "final_validation_mean": float(final_validation.mean()),
     }
+
+
+def _listed(values: np.ndarray) -> list[float | None]:
+    """Returns values as JSON holds them, None for NaN: a budget that does not pay for the first trial of every run."""
+    return [None if np.isnan(value) else value for value in values.tolist()]
 
 
 def summarize_fronts(trials: dict[str, Trials], bench: Benchmark, size: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from jaxnas.spaces.decisions import Arch
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.strategies.base import Observation, Query, look_up
 
-OBJECTIVE = re.compile(r"([^,*-]+)(?:,([^,*-]+)|-([0-9.]+(?:[eE][-+]?[0-9]+)?)\*([^,*-]+))?")
+OBJECTIVE = re.compile(r"([^,*-]+)(?:,([^,*-]+)|-((?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\*([^,*-]+))?")
 """`METRIC`, `METRIC,NAME` or `METRIC-WEIGHT*NAME`."""
 
 
@@ -106,7 +106,7 @@ class Penalised:
     def _everything(self) -> np.ndarray:
         """Every architecture of the space, as rows [A, 1] where the benchmark has a table."""
         rows = np.arange(self.space.num_architectures)
-        return rows[:, None] if self.table is not None else np.asarray(jax.vmap(self.space.arch_at)(rows))
+        return rows[:, None] if self.table is not None else np.asarray(jax.vmap(self.space.arch_at)(jnp.asarray(rows)))
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns the outcome of a benchmark in Python, of which the strategy is told the score less the penalty."""

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +15,20 @@ from jaxnas.spaces.decisions import mixed_radix, radix_weights
 RowFunction = Callable[[jax.Array], jax.Array]
 
 
+def indexer_of(space: Space) -> jax.tree_util.Partial:
+    """Returns the function from an architecture to its row. Raises ValueError where the space has no rows."""
+    check_rows(space)
+    indexer: Any = space.indexer
+    return indexer
+
+
 def row_function(space: Space) -> jax.tree_util.Partial:
     """Returns the function of an architecture int32[D], or of a row int32[1], that gives its row, int32[].
 
     It is a pytree with the arrays of the space's indexer, for compiled programs to take as an argument. Raises
     ValueError where the space has no rows.
     """
-    check_rows(space)
-    return jax.tree_util.Partial(_row_function(len(space.decisions)), space.indexer)
+    return jax.tree_util.Partial(_row_function(len(space.decisions)), indexer_of(space))
 
 
 @functools.cache
@@ -45,9 +52,7 @@ def rows_of(space: Space, archs: ArrayLike) -> np.ndarray:
     archs = np.asarray(archs)
     if archs.shape[-1] != len(space.decisions):
         return archs[..., 0].astype(np.int64)
-    check_rows(space)
-    indexer = space.indexer
-    assert indexer is not None  # as `check_rows` has seen
+    indexer = indexer_of(space)
     if indexer.func is mixed_radix:
         return (archs * radix_weights(space.decisions)).sum(-1)
     rows = _rows(indexer, archs.reshape(-1, archs.shape[-1]))

@@ -188,7 +188,7 @@ def _checked_prices(table: Table, protocol: Protocol) -> np.ndarray:
 def space_of(table: Table, space: Space | None = None) -> Space:
     """Returns the search space of a table: the one of its name in the catalog, or else a plain one of its decisions.
 
-    A `space` given is returned itself. Raises ValueError where it has other decisions than the table's.
+    A `space` given is returned itself. Raises ValueError where it has other architectures than the table.
     """
     described = table.manifest["space"]
     if space is None and described["name"] in catalog.SPACES:
@@ -197,8 +197,9 @@ def space_of(table: Table, space: Space | None = None) -> Space:
     if space is None:
         decisions = tuple(Decision(decision["name"], tuple(decision["values"])) for decision in described["decisions"])
         space = SearchSpace(described["name"], decisions)
-    if space.description()["decisions"] != described["decisions"]:
-        raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
+    found = space.description()
+    if any(found[part] != described[part] for part in ("decisions", "num_architectures")):
+        raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} of other architectures.")
     return space
 
 

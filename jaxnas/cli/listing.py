@@ -6,6 +6,7 @@ from typing import Any
 
 from jaxnas import catalog
 from jaxnas.tables.format import read_manifest
+from jaxnas.tables.manifest import fidelities_of
 from jaxnas.tables.shipped import find, shipped_ids
 
 
@@ -33,5 +34,5 @@ def _first_line(text: str | None) -> str:
 
 
 def _described(manifest: dict[str, Any]) -> str:
-    size = manifest["space"]["num_architectures"]
-    return f"{size:,} architectures, {len(manifest['seeds'])} seed(s), {manifest['fidelities'][-1]} epochs"
+    size, epochs = manifest["space"]["num_architectures"], fidelities_of(manifest)[-1].epoch
+    return f"{size:,} architectures, {len(manifest['seeds'])} seed(s), {epochs} epochs"

@@ -29,7 +29,7 @@ def bibtex(results: list[dict[str, Any]]) -> str:
     known = references()
     version = results[0].get("versions", {}).get("jaxnas")
     entries = [_misc("jaxnas", TITLE, f"Version {version}" if version else None)]
-    entries += [_table_entry(result) for result in results]
+    entries += [_table_entry(result) for result in results if result.get("content_hash")]
     return "\n\n".join(entries + [known[key] for key in dict.fromkeys(keys)])
 
 
@@ -38,8 +38,7 @@ def _cited(name: str | None, known: dict[str, str]) -> tuple[str, ...]:
 
 
 def _table_entry(result: dict[str, Any]) -> str:
-    content_hash = result.get("content_hash")
-    note = f"Table of jaxnas, content hash {content_hash}" if content_hash else "Table of jaxnas"
+    note = f"Table of jaxnas, content hash {result['content_hash']}"
     return _misc(result["benchmark"], f"{{{result['benchmark']}}}", note)
 
 

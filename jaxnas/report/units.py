@@ -38,6 +38,12 @@ def gap(value: Values, metric: Metric) -> Values:
     return percent(value) if metric.unit == "proportion" else value
 
 
+def quantiles(found: dict[str, float], metric: Metric) -> list[tuple[float, float]]:
+    """Returns the quantiles of the metric, (share, score), ascending, of those of scores by their shares."""
+    pairs = [(float(share), score) for share, score in found.items()]
+    return pairs if metric.better > 0 else [(round(1 - share, 9), score) for share, score in reversed(pairs)]
+
+
 def unit(metric: Metric) -> str:
     """Returns the unit that scores are shown in, such as "%"; empty where the metric has none."""
     return _SIGNS.get(metric.unit, metric.unit)

@@ -27,7 +27,7 @@ def split_run_key(key: jax.Array) -> tuple[jax.Array, RunKeys]:
 
 
 def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: RunKeys) -> tuple[Any, Query]:
-    """Returns the state after `advance`, and the query with its fidelity resolved."""
+    """Returns the state after `advance`, and the query with its fidelity resolved; `t` is an int, traced or not."""
     state = strategy.advance(state, t, jax.random.fold_in(keys.advance, t))
     query = strategy.ask(state, t, jax.random.fold_in(keys.ask, t))
     fidelity = jnp.asarray(query.fidelity, jnp.int32)

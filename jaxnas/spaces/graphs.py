@@ -27,13 +27,18 @@ _BOX, _GAP, _ROW, _MARGIN = (118, 26), 44, 44, 14
 def pruned_mask(labels: jax.Array, edges: jax.Array) -> jax.Array:
     """Returns which vertices lie on a path from the first vertex to the last one, bool[V]."""
     present = labels >= 0
-    numbers = np.arange(len(labels))
-    reached, needed = present & (numbers == 0), present & (numbers == len(labels) - 1)
-    for vertex in numbers[1:]:
-        reached = reached.at[vertex].set(present[vertex] & (reached & edges[:, vertex]).any())
-    for vertex in numbers[-2::-1]:
-        needed = needed.at[vertex].set(present[vertex] & (needed & edges[vertex]).any())
-    return reached & needed
+    numbers, last = np.arange(len(labels)), len(labels) - 1
+
+    def reach(vertex: jax.Array, reached: jax.Array) -> jax.Array:
+        return reached | (numbers == vertex) & present & (reached & edges[:, vertex]).any()
+
+    def need(number: jax.Array, needed: jax.Array) -> jax.Array:
+        vertex = last - number
+        return needed | (numbers == vertex) & present & (needed & edges[vertex]).any()
+
+    edges = jnp.asarray(edges)
+    reached = jax.lax.fori_loop(1, last + 1, reach, present & (numbers == 0))
+    return reached & jax.lax.fori_loop(1, last + 1, need, present & (numbers == last))
 
 
 def wl_codes(labels: jax.Array, edges: jax.Array, rounds: int = 4) -> jax.Array:
@@ -43,18 +48,17 @@ def wl_codes(labels: jax.Array, edges: jax.Array, rounds: int = 4) -> jax.Array:
     of its successors. Equal graphs have equal hashes; different ones have different hashes where that many rounds
     distinguish them, but for collisions of 64 bits.
     """
-    present = labels >= 0
+    present, salts = labels >= 0, jnp.asarray([[1], [2]], jnp.uint32)
 
-    def lane(salt: int) -> jax.Array:
-        words = hash_label(labels, jnp.uint32(salt))
-        for _ in range(rounds):
-            passed = jnp.where(present, hash_label(words, jnp.uint32(0)), 0)
-            before = jnp.where(edges.T, passed, 0).sum(1, dtype=jnp.uint32)
-            after = jnp.where(edges, passed, 0).sum(1, dtype=jnp.uint32)
-            words = hash_label(hash_label(words, before), after)
-        return hash_label(jnp.where(present, words, 0).sum(dtype=jnp.uint32), jnp.uint32(salt))
+    def refine(_: jax.Array, words: jax.Array) -> jax.Array:
+        passed = jnp.where(present, hash_label(words, jnp.uint32(0)), 0)[:, None]
+        before = jnp.where(edges.T, passed, 0).sum(-1, dtype=jnp.uint32)
+        after = jnp.where(edges, passed, 0).sum(-1, dtype=jnp.uint32)
+        return hash_label(hash_label(words, before), after)
 
-    return jnp.stack([lane(1), lane(2)])
+    words = jax.lax.fori_loop(0, rounds, refine, hash_label(labels, salts))
+    total = jnp.where(present, words, 0).sum(-1, dtype=jnp.uint32)
+    return hash_label(total, salts[:, 0])
 
 
 def label_counts(

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnas.spaces.base import Space
+
 LAST = -1
 
 
@@ -45,6 +47,7 @@ class Init(Protocol):
 
     def __call__(self, key: jax.Array, num_trials: int, /) -> Any:
         """Returns the state before the first trial."""
+        ...
 
 
 class Ask(Protocol):
@@ -52,6 +55,7 @@ class Ask(Protocol):
 
     def __call__(self, state: Any, t: Any, key: jax.Array, /) -> Query:
         """Returns what to evaluate in trial `t`."""
+        ...
 
 
 class Tell(Protocol):
@@ -59,6 +63,7 @@ class Tell(Protocol):
 
     def __call__(self, state: Any, t: Any, query: Query, observation: Observation, /) -> Any:
         """Returns the state that knows the outcome of trial `t`."""
+        ...
 
 
 class Advance(Protocol):
@@ -66,6 +71,7 @@ class Advance(Protocol):
 
     def __call__(self, state: Any, t: Any, key: jax.Array, /) -> Any:
         """Returns the state that `ask` is given in trial `t`."""
+        ...
 
 
 def no_change(state: Any, t: jax.Array, key: jax.Array) -> Any:
@@ -104,15 +110,18 @@ class Searchable(Protocol):
     """What `make` needs of a benchmark."""
 
     @property
-    def space(self) -> Any:
+    def space(self) -> Space:
         """Returns the search space."""
+        ...
 
     @property
     def fidelities(self) -> tuple[float, ...]:
         """Returns the fidelities of queries, ascending."""
+        ...
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch -> float32` of an architecture's size."""
+        ...
 
 
 def failed_as_worst(score: jax.Array) -> jax.Array:

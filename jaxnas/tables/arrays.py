@@ -40,21 +40,20 @@ def score_columns(
         ValueError: where shapes do not fit together, or counts are not between 0 and their denominator.
     """
     arrays = {name: np.asarray(values) for name, values in given.items() if not isinstance(values, Column)}
-    for name, values in arrays.items():
-        if values.ndim != 3 or (values.shape[0], values.shape[2]) != shape:
-            raise ValueError(f"Expected {name} of shape [{shape[0]}, S, {shape[1]}], got {list(values.shape)}.")
-    if len({values.shape for values in arrays.values()}) > 1:
-        shapes = " and ".join(str(list(values.shape)) for values in arrays.values())
+    for name, array in arrays.items():
+        if array.ndim != 3 or (array.shape[0], array.shape[2]) != shape:
+            raise ValueError(f"Expected {name} of shape [{shape[0]}, S, {shape[1]}], got {list(array.shape)}.")
+    if len({array.shape for array in arrays.values()}) > 1:
+        shapes = " and ".join(str(list(array.shape)) for array in arrays.values())
         raise ValueError(f"Expected {' and '.join(arrays)} of one shape, got {shapes}.")
     examples = num_examples if isinstance(num_examples, Mapping) else dict.fromkeys(given, num_examples)
     columns = {}
     for name, each in given.items():
         if isinstance(each, Column):
             column = column_of(name, each, shape[0])
-            examples = {**examples, name: column.denominator or examples.get(name)}
         else:
             column = Column(arrays[name], ("class", "run", "fidelity"), metric["unit"], metric["better"])
-        columns[name] = _stored(name, column, examples.get(name))
+        columns[name] = _stored(name, column, column.denominator or examples.get(name))
     return columns
 
 

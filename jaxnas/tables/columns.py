@@ -1,10 +1,14 @@
 """Columns of a table: values by class, run and fidelity, and the arithmetic on them. Needs NumPy only."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from jaxnas.checks import unknown_name
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*(@[A-Za-z0-9_.-]+)?")
 AXES = (("class",), ("class", "run"), ("class", "fidelity"), ("class", "run", "fidelity"))
 RUN_COUNT_UNIT = "runs"
 UNITS = {
@@ -42,6 +46,11 @@ class Column(NamedTuple):
     fidelities: tuple[str, ...] | None = None
 
     @property
+    def is_size(self) -> bool:
+        """Returns whether the column has one value a class that says how large, slow or costly a network is."""
+        return self.axes == ("class",) and self.unit != RUN_COUNT_UNIT
+
+    @property
     def by_run(self) -> np.ndarray:
         """Returns the values with all three axes, [G, S, F]; an axis that the column lacks has length 1."""
         shape = iter(self.values.shape)
@@ -64,7 +73,9 @@ def is_missing(values: np.ndarray) -> np.ndarray:
     """Returns where values are missing, bool with the shape of `values`."""
     if values.dtype.kind == "f":
         return np.isnan(values)
-    return values == missing_value(values.dtype) if values.dtype.kind == "u" else np.zeros(values.shape, bool)
+    if values.dtype.kind == "u":
+        return np.equal(values, np.iinfo(values.dtype).max)
+    return np.zeros(values.shape, bool)
 
 
 def unsigned(counts: np.ndarray) -> np.ndarray:
@@ -75,8 +86,19 @@ def unsigned(counts: np.ndarray) -> np.ndarray:
     return np.where(missing, np.iinfo(kind).max, counts).astype(kind)
 
 
-def checked(name: str, column: Column, num_classes: int) -> Column:
-    """Returns a column that has the rows and the axes that it says. Raises ValueError otherwise."""
+def check_name(name: str, taken: Container[str] = ()) -> None:
+    """Raises ValueError where a key or a column cannot have a name."""
+    if not _NAME.fullmatch(name) or name == "class" or name in taken:
+        raise ValueError(f"Expected a column's name of letters, digits, _ and ., and @ with more, got {name!r}.")
+
+
+def check_column(name: str, column: Column, num_classes: int, fidelities: Sequence[str]) -> None:
+    """Raises ValueError where a column has not the name, the shape, the type or the fidelities of one.
+
+    Args:
+        fidelities: the names of those of the table.
+    """
+    check_name(name)
     values = column.values
     if tuple(column.axes) not in AXES:
         shown = " or ".join(str(axes) for axes in AXES)
@@ -86,9 +108,16 @@ def checked(name: str, column: Column, num_classes: int) -> Column:
         raise ValueError(f"Expected column {name} of shape [{shape}], got {list(values.shape)}.")
     if values.dtype.kind not in "iuf" or values.dtype.itemsize not in (1, 2, 4, 8) or values.dtype == np.float16:
         raise ValueError(f"Expected column {name} of integers, float32 or float64, got {values.dtype}.")
+    if column.denominator is not None and not (isinstance(column.denominator, int) and column.denominator > 0):
+        raise ValueError(f"Expected column {name} with a denominator of at least 1, got {column.denominator!r}.")
     if column.better not in (-1, 0, 1):
         raise ValueError(f"Expected column {name} with better 1, -1 or 0, got {column.better!r}.")
-    return column
+    if unknown := [fidelity for fidelity in column.fidelities or () if fidelity not in fidelities]:
+        raise unknown_name(f"a fidelity of column {name}", unknown[0], fidelities)
+    expected = len(fidelities if column.fidelities is None else column.fidelities)
+    found = values.shape[-1] if "fidelity" in column.axes else 1
+    if found != expected and (column.fidelities or "fidelity" in column.axes):
+        raise ValueError(f"Expected column {name} with {expected} fidelities, got {found}.")
 
 
 def scores_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.ndarray:
@@ -102,7 +131,7 @@ def scores_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.n
     values = column.by_run
     there = ~is_missing(values)
     if "run" in column.axes:
-        there &= (np.arange(values.shape[1]) < num_runs[:, None])[..., None]
+        there &= np.less(np.arange(values.shape[1]), num_runs[:, None])[..., None]
     if loss is not None and loss.runs == column.runs and loss.by_run.shape == values.shape:
         there &= np.isfinite(loss.by_run)
     if column.denominator is not None:
@@ -127,8 +156,8 @@ def packed(columns: Mapping[str, Column]) -> dict[str, Column]:
 
     Raises ValueError where a run has a value in one column or at one fidelity, and none in another.
     """
-    there: dict[str, np.ndarray] = {name: np.logical_not(is_missing(column.by_run)) for name, column in columns.items()}
-    present = np.asarray(next(iter(there.values())).any(axis=2))
+    there: dict[str, np.ndarray] = {name: ~is_missing(column.by_run) for name, column in columns.items()}
+    present = np.any(next(iter(there.values())), axis=2)
     for name, found in there.items():
         if found.shape[1] != present.shape[1] or (found != present[..., None]).any():
             raise ValueError(

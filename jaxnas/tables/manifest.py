@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from jaxnas.checks import unknown_name
+from jaxnas.tasks.metrics import ACCURACY, Metric
 
 if TYPE_CHECKING:  # both would load JAX, which reading a table does without
     from jaxnas.spaces.base import Space
     from jaxnas.tasks.base import Task
-    from jaxnas.tasks.metrics import Metric
 
 SCHEMA_VERSION = 2
 DEFAULT_PROTOCOL = "default"
@@ -44,7 +44,7 @@ def base_manifest(
     task: "Task | str",
     fidelities: Sequence[float | Mapping],
     seeds: Sequence[int],
-    metric: "Metric | None" = None,
+    metric: Metric | None = None,
 ) -> dict:
     """Returns the part of a manifest that every table of scores has.
 
@@ -52,32 +52,23 @@ def base_manifest(
         space, task: what the scores are of.
         fidelities: epochs, or `{"name": ..., "training": ..., "epoch": ...}` where there are several schedules.
         seeds: of the runs.
-        metric: of the scores; None: accuracy.
+        metric: of the scores; None: that of the task, accuracy where it is only a name.
 
     Raises:
         ValueError: where the epochs of a training do not ascend, or two fidelities have one name.
     """
-    name = task if isinstance(task, str) else task.name
-    unit = {"name": "accuracy", "unit": "proportion", "better": 1} if metric is None else metric._asdict()
+    name, own = (task, ACCURACY) if isinstance(task, str) else (task.name, task.metric)
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": "scores",
         "id": f"{space.name}-{name}",
-        "space": describe_space(space),
+        "space": space.description(),
         "task": {"name": name, "sha256": None if isinstance(task, str) else task.sha256},
-        "metric": unit,
+        "metric": (metric or own)._asdict(),
         "fidelities": [fidelity._asdict() for fidelity in _checked_fidelities(fidelities)],
         "seeds": [int(seed) for seed in seeds],
         "protocols": {DEFAULT_PROTOCOL: {"told": "validation", "reported": "test", "price": EPOCHS}},
     }
-
-
-def describe_space(space: "Space") -> dict:
-    """Returns a space as a manifest holds it: its name and its decisions with the names of their values."""
-    decisions = [
-        {"name": decision.name, "values": [str(value) for value in decision.values]} for decision in space.decisions
-    ]
-    return {"name": space.name, "num_architectures": space.num_architectures, "decisions": decisions}
 
 
 def fidelities_of(manifest: dict) -> tuple[Fidelity, ...]:

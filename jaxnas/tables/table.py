@@ -1,7 +1,6 @@
 """Tables: every score of a search space on a task. Needs NumPy, and PyArrow to read and write."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -11,18 +10,7 @@ from numpy.typing import ArrayLike
 
 from jaxnas.checks import unknown_name
 from jaxnas.tables import arrays, format
-from jaxnas.tables.columns import (
-    RUN_COUNT_UNIT,
-    UNITS,
-    Column,
-    checked,
-    mean_over_runs,
-    missing_value,
-    run_count_name,
-    run_counts,
-    scores_of,
-    unsigned,
-)
+from jaxnas.tables.columns import Column, check_column, check_name, mean_over_runs, run_count_name, scores_of
 from jaxnas.tables.manifest import (
     DEFAULT_PROTOCOL,
     EPOCHS,
@@ -31,20 +19,18 @@ from jaxnas.tables.manifest import (
     Protocol,
     base_manifest,
     better_of,
-    describe_space,
     fidelities_of,
     protocol_of,
     upgraded,
 )
 from jaxnas.tables.shipped import find
+from jaxnas.tasks.metrics import Metric
 
 if TYPE_CHECKING:
     from jaxnas.spaces.base import Space
     from jaxnas.tasks.base import Task
-    from jaxnas.tasks.metrics import Metric
 
-SPLITS = ("train", "validation", "test")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.@]*")
+_HASHES = ("content_hash", "files", "manifest_hash")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,24 +65,19 @@ class Table:
             np.diff(self.representatives) <= 0
         ).any():
             raise ValueError("Expected classes numbered by the rows of their representatives, got another order.")
+        fidelities = [fidelity.name for fidelity in fidelities_of(self.manifest)]
         for name, column in self.columns.items():
-            if not _NAME.fullmatch(name) or name == "class" or name in self.keys:
-                raise ValueError(f"Expected a column's name of letters, digits, _, . and @, got {name!r}.")
-            checked(name, column, len(self.representatives))
-            self._check_fidelities(name, column)
+            check_column(name, column, len(self.representatives), fidelities)
         for name, values in self.keys.items():
-            if not _NAME.fullmatch(name) or values.shape != self.class_of.shape or values.dtype.kind not in "iu":
+            check_name(name, self.columns)
+            if values.shape != self.class_of.shape or values.dtype.kind not in "iu":
                 raise ValueError(f"Expected the key {name} to be integers [{len(self.class_of)}], got {values!r:.40}.")
 
-    def _check_fidelities(self, name: str, column: Column) -> None:
-        known = [fidelity.name for fidelity in fidelities_of(self.manifest)]
-        for fidelity in column.fidelities or ():
-            if fidelity not in known:
-                raise unknown_name(f"a fidelity of column {name}", fidelity, known)
-        expected = len(known if column.fidelities is None else column.fidelities)
-        found = column.values.shape[-1] if "fidelity" in column.axes else 1
-        if found != expected and (column.fidelities or "fidelity" in column.axes):
-            raise ValueError(f"Expected column {name} with {expected} fidelities, got {found}.")
+    def _check_protocols(self) -> None:
+        for name in self.protocols:
+            self.prices(self.protocol(name))
+            if self.metric.better not in (1, -1):
+                raise ValueError(f"Expected a metric with better 1 or -1, got {self.metric}.")
 
     # What the table is of
 
@@ -123,10 +104,8 @@ class Table:
         return [known[position].epoch for position in protocol.fidelities]
 
     @property
-    def metric(self) -> "Metric":
+    def metric(self) -> Metric:
         """Returns what scores measure, after counts are divided."""
-        from jaxnas.tasks.metrics import Metric
-
         metric = self.manifest["metric"]
         return Metric(metric["name"], metric["unit"], better_of(self.manifest))
 
@@ -153,7 +132,8 @@ class Table:
         """Returns the fidelities on a column's axis; the one that it is of where it has no such axis."""
         column, known = self.column(name), fidelities_of(self.manifest)
         if column.fidelities is not None:
-            return tuple(each for wanted in column.fidelities for each in known if each.name == wanted)
+            by_name = {fidelity.name: fidelity for fidelity in known}
+            return tuple(by_name[name] for name in column.fidelities)
         return known if "fidelity" in column.axes else known[-1:]
 
     # Scores
@@ -190,11 +170,7 @@ class Table:
     @property
     def size_names(self) -> tuple[str, ...]:
         """Returns the names of what each class has one value of: `"parameters"`, `"flops"`, latencies, ..."""
-        return tuple(
-            name.removeprefix("num_")
-            for name, column in self.columns.items()
-            if column.axes == ("class",) and column.unit != RUN_COUNT_UNIT
-        )
+        return tuple(name.removeprefix("num_") for name, column in self.columns.items() if column.is_size)
 
     def sizes(self, name: str) -> np.ndarray:
         """Returns the values of a size for each class, [G], in the type in which they are stored.
@@ -211,11 +187,13 @@ class Table:
             epochs = self.column_fidelities(protocol.told)
             return np.asarray([[epochs[position].epoch for position in protocol.fidelities]], np.float32)
         prices = self.means(protocol.price)
-        if prices.shape[1] == 1:
+        if "fidelity" not in self.columns[protocol.price].axes:
             return np.repeat(prices, len(protocol.fidelities), axis=1)
-        known = [fidelity.name for fidelity in self.column_fidelities(protocol.price)]
-        told = self.column_fidelities(protocol.told)
-        return prices[:, [known.index(told[position].name) for position in protocol.fidelities]]
+        priced, told = (self.column_fidelities(name) for name in (protocol.price, protocol.told))
+        asked = [told[position] for position in protocol.fidelities]
+        if unknown := [fidelity.name for fidelity in asked if fidelity not in priced]:
+            raise unknown_name(f"a fidelity of {protocol.price}", unknown[0], [fidelity.name for fidelity in priced])
+        return prices[:, [priced.index(fidelity) for fidelity in asked]]
 
     def cost_unit(self, protocol: Protocol) -> str:
         """Returns the unit of `prices`."""
@@ -269,25 +247,29 @@ class Table:
     # Other tables
 
     def with_columns(self, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> "Table":
-        """Returns the table with further columns, or others in place of those of the same name.
+        """Returns the table with further columns, or others in place of those of the same name, and without hashes.
 
         Each is a Column, or values by class, [G] or [G, F], with their unit.
         """
         added = {name: arrays.column_of(name, each, len(self.representatives)) for name, each in columns.items()}
-        return replace(self, columns=self.columns | added)
+        manifest = {key: value for key, value in self.manifest.items() if key not in _HASHES}
+        return replace(self, manifest=manifest, columns=self.columns | added)
 
     def joined(self, pack: "Table") -> "Table":
-        """Returns the table with the columns of a pack, joined by row.
+        """Returns the table with the columns of a pack, joined by row; its hashes stay those of the table alone.
 
         Raises ValueError where the pack is of another space, or has a column of a name that the table has.
         """
         space = self.manifest["space"]
         if pack.manifest["space"] != space:
             raise ValueError(f"Expected columns for the space {space['name']}, got {pack.id} of other architectures.")
-        if both := sorted(set(pack.columns) & set(self.columns)):
-            raise ValueError(f"Expected columns that {self.id} lacks, got {', '.join(both)} of {pack.id} again.")
         classes = pack.class_of[self.representatives]
-        columns = {name: each._replace(values=each.values[classes]) for name, each in pack.columns.items()}
+        columns = {}
+        for name, column in pack.columns.items():
+            own = run_count_name(pack.id) if name == run_count_name(None) else name
+            columns[own] = column._replace(values=column.values[classes], runs=column.runs or pack.id)
+        if both := sorted(set(columns) & set(self.columns)):
+            raise ValueError(f"Expected columns that {self.id} lacks, got {', '.join(both)} of {pack.id} again.")
         record = {"id": pack.id, "content_hash": pack.manifest.get("content_hash")}
         manifest = self.manifest | {"joined": [*self.manifest.get("joined", []), record]}
         return replace(self, manifest=manifest, columns=self.columns | columns)
@@ -307,8 +289,7 @@ class Table:
         contents = format.read_contents(folder, manifest)
         try:
             table = Table(manifest, contents.keys, contents.class_of, contents.columns, contents.representatives)
-            for name in table.protocols:
-                table.prices(table.protocol(name))
+            table._check_protocols()
             if content_hash(table) != manifest["content_hash"]:
                 raise ValueError("arrays of another content_hash")
         except format.UNREADABLE as error:
@@ -326,7 +307,7 @@ class Table:
         *,
         columns: Mapping[str, Column | tuple[ArrayLike, str]] | None = None,
         protocols: Mapping[str, Mapping] | None = None,
-        metric: "Metric | None" = None,
+        metric: Metric | None = None,
         nan: str = "failed",
         keys: Mapping[str, ArrayLike] | None = None,
     ) -> "Table":
@@ -345,7 +326,7 @@ class Table:
                 `{"seconds": (times, "seconds")}`, or a `Column`.
             protocols: what searches are told and what is reported, by name; a part that is left out is that of
                 `"default"`: `{"told": "validation", "reported": "test", "price": "epochs"}`, at all fidelities.
-            metric: of the scores; None: accuracy, larger is better.
+            metric: of the scores; None: that of the task, accuracy where it is only a name.
             nan: what NaN means: `"failed"`, a training that failed (and a query may meet it), or `"missing"`, a run
                 that was not done (and no query meets it); an infinite value is then a failed training.
             keys: what identifies the rows of a space whose rows are no mixed-radix number, integers [A].
@@ -364,8 +345,7 @@ class Table:
         manifest["seeds"] = list(range(found["validation"].by_run.shape[1]))
         rows = np.arange(size, dtype=np.int32)
         table = Table(manifest, {name: np.asarray(each) for name, each in (keys or {}).items()}, rows, found, rows)
-        for name in table.protocols:
-            table.protocol(name)
+        table._check_protocols()
         return table
 
 
@@ -381,45 +361,12 @@ def column_pack(space: "Space", name: str, columns: Mapping[str, Column | tuple[
         "schema_version": SCHEMA_VERSION,
         "kind": "columns",
         "id": name,
-        "space": describe_space(space),
+        "space": space.description(),
         "fidelities": [],
     }
     rows = np.arange(space.num_architectures, dtype=np.int32)
     found = {each: arrays.column_of(each, given, len(rows)) for each, given in columns.items()}
     return Table(manifest, {}, rows, found, rows)
-
-
-def table_of_curves(
-    manifest: dict,
-    class_of: np.ndarray,
-    representatives: np.ndarray,
-    sizes: Mapping[str, ArrayLike],
-    curves: Mapping[str, np.ndarray],
-    trained: np.ndarray,
-    num_examples: Mapping[str, int],
-) -> Table:
-    """Returns the table of trainings.
-
-    Args:
-        manifest: see `base_manifest`.
-        class_of, representatives: see `Table`.
-        sizes: `num_parameters` and `num_flops` of each class.
-        curves: the arrays of a `Curves` by name, with an axis of classes first.
-        trained: which classes were trained, bool[G]; the others are missing, whatever `curves` holds of them.
-        num_examples: the examples behind the counts of each split.
-    """
-    columns = {name: Column(np.asarray(each, np.int64), ("class",), UNITS[name]) for name, each in sizes.items()}
-    for name, values in curves.items():
-        axes = ("class", "run", "fidelity")[: values.ndim]
-        stored = unsigned(values) if name in SPLITS else values.astype(np.float32)
-        stored[~trained] = missing_value(stored.dtype)
-        if name in SPLITS:
-            columns[name] = Column(stored, axes, "count", manifest["metric"]["better"], int(num_examples[name]))
-        else:
-            columns[name] = Column(stored, axes, UNITS[name], -1 if name == "loss" else 0)
-    if not trained.all():
-        columns[run_count_name(None)] = run_counts(trained * columns["validation"].values.shape[1], None)
-    return Table(manifest, {}, class_of.astype(np.int32), columns, representatives.astype(np.int32))
 
 
 def write(table: Table, folder: str | os.PathLike, card: str) -> Table:

@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import final
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.stats import spearmanr
 
 import jaxnas as jn
 from jaxnas.analysis import landscape as of
-from jaxnas.spaces.base import Decision, SearchSpace
+from jaxnas.spaces.base import Decision, SearchSpace, Space
 from jaxnas.tables.columns import Column, run_counts
 
 CUBE = SearchSpace("cube", tuple(Decision(name, range(4)) for name in "abc"))
@@ -166,25 +167,16 @@ def counts_of_small() -> np.ndarray:
     return counts
 
 
+@final
 @dataclass(frozen=True)
-class Chain:
+class Chain(Space):
     """A space of five architectures in a row, with one neighbour at the ends, whose rows beyond repeat them."""
 
-    name = "chain"
-    decisions = (Decision("place", range(5)),)
-    num_architectures = 5
+    name: str = "chain"
+    decisions: tuple[Decision, ...] = (Decision("place", range(5)),)
 
-    def neighbors(self, arch):
+    def moves(self, arch):
         return jnp.clip(jnp.stack([arch - 1, arch + 1]), 0, 4)
-
-    def index(self, arch):
-        return arch[0]
-
-    def arch_at(self, row):
-        return jnp.asarray(row)[None]
-
-    def to_str(self, arch):
-        return str(int(arch[0]))
 
 
 def test_numbers_of_neighbours_may_differ():
@@ -277,7 +269,7 @@ def test_scores_of_a_weighted_benchmark_are_less_the_size():
 
 def test_without_a_table_there_is_none():
     bench = jn.FunctionBenchmark(MIXED, lambda arch: arch.sum(), id="a-sum")
-    with pytest.raises(ValueError, match=r"^Expected a benchmark with a table, whose landscape is known, got a-sum"):
+    with pytest.raises(ValueError, match=r"^Expected a benchmark with a table, got a-sum without"):
         of.landscape(bench)
 
 

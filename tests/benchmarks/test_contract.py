@@ -212,6 +212,8 @@ def test_rows_are_what_the_space_says_they_are(space):
     assert by_row.query.arch.shape == (2, 5, 1)
     found = landscape(bench)
     assert (found["num_architectures"], "effects" in found) == (space.num_architectures, False)
+    with pytest.raises(ValueError, match=rf"^Expected the space that {bench.id} was made of, got {space.name}"):
+        jn.TableBenchmark(bench.table)  # a plain space of its decisions has more architectures
     with pytest.raises(ValueError, match=rf"^Expected valid architectures of {space.name}, got others from random"):
         jn.run(jn.random_search(MIXED), bench, num_trials=20, num_runs=2)
 

@@ -30,8 +30,10 @@ def make_bench(seed: int):
     sizes = random.randint(100, 5000, SMALL.num_architectures)
     scores = 0.4 + 0.1 * np.log10(sizes)[:, None, None] + 0.02 * random.randn(2, len(sizes), 3, 2)
     table = jn.Table.from_arrays(SMALL, f"task{seed}", *scores, [2, 4])
-    manifest = table.manifest | {"content_hash": f"{seed:064x}"}
-    return jn.TableBenchmark(replace(table, manifest=manifest, num_parameters=sizes, num_flops=9 * sizes), space=SMALL)
+    flops = (9 * sizes, "multiply-accumulates")
+    table = table.with_columns({"num_parameters": (sizes, "parameters"), "num_flops": flops})
+    table = replace(table, manifest=table.manifest | {"content_hash": f"{seed:064x}"})
+    return jn.TableBenchmark(table, space=SMALL)
 
 
 def make_trials(bench, lowest: int, seed: int, shape: tuple[int, int]) -> Trials:

@@ -35,6 +35,12 @@ def test_where_smaller_is_better_scores_are_negated_and_regrets_are_not():
     assert units.labelled("test perplexity", units.unit(PERPLEXITY)) == "test perplexity"
 
 
+def test_the_quantiles_of_a_loss_are_those_of_the_negated_scores():
+    found = {"0.05": -3.0, "0.5": -2.0, "0.95": -1.5}
+    assert units.quantiles(found, ACCURACY) == [(0.05, -3), (0.5, -2), (0.95, -1.5)]
+    assert units.quantiles(found, LOSS) == [(0.05, -1.5), (0.5, -2), (0.95, -3)]
+
+
 def test_no_number_is_no_text():
     assert units.score_text(None, ACCURACY) == units.gap_text(None, LOSS) == units.percent_text(None) == ""
 

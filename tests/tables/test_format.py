@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from samples import MIXED, SMALL
 from test_table import make_table, two_schedules, with_classes
 
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.spaces.decisions import Decision
 from jaxnas.tables import files, format
 from jaxnas.tables.columns import Column
 from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
@@ -86,7 +88,7 @@ def tables(draw) -> Table:
     return Table.from_arrays(MIXED, "noise", validation, test, epochs, 1_000, columns=columns, nan=nan)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tables())
 def test_any_table_survives_being_written(tmp_path_factory, table):
     folder = tmp_path_factory.mktemp("table")
@@ -327,7 +329,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
 
 def test_a_table_of_the_size_of_nas_bench_101_is_read_and_written_in_seconds(tmp_path):
     """At a fifth of its 423,624 rows; counts of 3 runs at 4 epochs that do not compress."""
-    space = type("Big", (), {"name": "big", "decisions": (), "num_architectures": 84_725})()
+    space = SearchSpace("big", (Decision("row", range(84_725)),))
     counts = np.random.RandomState(0).randint(0, 9_985, (2, 84_725, 3, 4)).astype(np.uint16)
     table = Table.from_arrays(space, "cifar10", *counts, [4, 12, 36, 108], 9_984)
     begin = os.times()

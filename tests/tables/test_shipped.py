@@ -5,7 +5,8 @@ import pytest
 
 from jaxnas.tables.files import CARD_FILE
 from jaxnas.tables.shipped import find, shipped_folder, shipped_ids
-from jaxnas.tables.table import SPLITS, Table
+from jaxnas.tables.table import Table
+from jaxnas.tasks.base import SPLITS
 
 
 def test_an_unknown_table_is_answered_with_the_nearest(tmp_path):

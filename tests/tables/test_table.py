@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from samples import MIXED, SMALL
 
 from jaxnas.tables.columns import Column, run_counts
+from jaxnas.tables.curves import table_of_curves
+from jaxnas.tables.manifest import Protocol
 from jaxnas.tables.shipped import shipped_ids
-from jaxnas.tables.table import SPLITS, Protocol, Table, column_pack, table_of_curves
-from jaxnas.tasks.goals import ACCURACY, Metric
+from jaxnas.tables.table import Table, column_pack
+from jaxnas.tasks.base import SPLITS
+from jaxnas.tasks.metrics import ACCURACY, Metric
 
 BY_RUN = ("class", "run", "fidelity")
 SCHEDULES = [
@@ -134,7 +137,7 @@ def test_runs_that_are_missing_are_moved_to_the_end(num_runs, seed):
         assert np.isnan(table.scores("validation")[row, there:]).all()
 
 
-def test_nan_is_a_failed_training_unless_it_is_said_to_be_missing():
+def test_nan_is_a_failed_training_unless_it_means_missing():
     validation, test = np.random.RandomState(0).uniform(size=(2, 12, 3, 2))
     validation[4, 1] = np.nan
     failed = Table.from_arrays(MIXED, "noise", validation, test, [1, 2])
@@ -225,12 +228,22 @@ def test_a_pack_of_columns_is_joined_by_row():
     energy = np.arange(12.0)
     joined = table.joined(column_pack(MIXED, "mixed-energy", {"energy": (energy, "millijoules")}))
     np.testing.assert_array_equal(joined.sizes("energy"), energy[table.representatives])
+    np.testing.assert_array_equal(joined.scores("test"), table.scores("test"))
     assert joined.manifest["joined"] == [{"id": "mixed-energy", "content_hash": None}]
     assert "energy" not in table.columns
     with pytest.raises(ValueError, match=r"Expected columns that mixed-noise lacks, got energy of mixed-energy"):
         joined.joined(column_pack(MIXED, "mixed-energy", {"energy": (energy, "millijoules")}))
     with pytest.raises(ValueError, match="Expected columns for the space mixed, got small-energy"):
         table.joined(column_pack(SMALL, "small-energy", {"energy": (np.zeros(125), "millijoules")}))
+
+
+def test_runs_of_a_pack_are_not_those_of_the_table():
+    snip = Column(np.arange(24, dtype=np.float32).reshape(12, 2), ("class", "run"), "score", 1)
+    pack = column_pack(MIXED, "mixed-snip", {"snip": snip, "num_runs": run_counts(np.arange(12) % 3, None)})
+    table = with_classes().joined(pack)
+    assert table.num_runs("snip").tolist() == [0, 2, 1, 0, 2, 1]
+    assert table.num_runs("test").tolist() == [2, 2, 0, 2, 2, 2]
+    assert table.size_names == ("parameters", "flops")
 
 
 def test_a_pack_has_no_scores():
@@ -268,6 +281,18 @@ def test_a_pack_has_no_scores():
             "Expected a fidelity of column late of 1, 3, 9, got '200'",
         ),
         ({"columns": {"odd": Column(np.zeros((12, 1)), ("run", "class"), "nats")}}, "Expected column odd with axes"),
+        ({"metric": Metric("accuracy", "percent", 0)}, "Expected a metric with better 1 or -1"),
+        (
+            {"columns": {"n": Column(np.zeros(12), ("class",), "count", 0, -1)}},
+            "column n with a denominator of at least 1",
+        ),
+        (
+            {
+                "columns": {"hours": Column(np.zeros((12, 1)), ("class", "fidelity"), "hours", fidelities=("9",))},
+                "protocols": {"mine": {"price": "hours", "fidelities": ["3", "9"]}},
+            },
+            "Expected a fidelity of hours of 9, got '3'",
+        ),
         ({"protocols": {"mine": {"price": "hours"}}}, "Expected a column of test, validation, got 'hours'"),
         ({"protocols": {"mine": {"fidelities": ["4"]}}}, "Expected a fidelity of 1, 3, 9, got '4'"),
         ({"keys": {"matrix": np.zeros(11, int)}}, r"Expected the key matrix to be integers \[12\]"),
@@ -309,9 +334,11 @@ def test_classes_are_numbered_in_the_order_of_their_representatives():
 
 def test_columns_can_be_added_and_replaced():
     table = make_table()
+    table.manifest["content_hash"] = "of these columns"
     changed = table.with_columns({"num_runs": run_counts(np.arange(12) % 3, None), "heat": (np.ones(12), "kelvin")})
     assert changed.num_runs("test").tolist() == [0, 1, 2] * 4
     assert changed.size_names == ("heat",)
+    assert "content_hash" not in changed.manifest
     assert table.size_names == ()
 
 

@@ -82,8 +82,10 @@ function spoken({ space, scores }, { split }, row) {
 // What points can be drawn against: title of the axis, label of the switch, values of the classes, text of a value.
 function axesOf(arrays, scores) {
   const axes = {};
-  if (arrays.parameters) axes.parameters = { title: "parameters", label: "parameters", of: () => arrays.parameters, text: whole };
-  if (arrays.flops) axes.flops = { title: "multiply-accumulates for one image", label: "FLOPs", of: () => arrays.flops, text: whole };
+  for (const name of facts.sizes) {
+    const title = name === "flops" ? "multiply-accumulates for one example" : name;
+    axes[name] = { title, label: sizeName(name), of: () => arrays[name], text: sizeText };
+  }
   axes.rank = { title: "rank, 1 is best", label: "rank", of: (split) => scores.rank[split], text: whole };
   if (facts.fidelities.length > 1) {
     const label = `validation after epoch ${facts.fidelities[0]}`;

@@ -19,6 +19,7 @@ from jaxnas.spaces.base import Space, num_combinations, radix_weights
 from jaxnas.spaces.cells.operations.base import ZERO
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.enumerated import neighbor_table
+from jaxnas.tables.columns import Column
 from jaxnas.tables.table import Table
 
 MAX_CURVE_BYTES = 2_000_000
@@ -36,19 +37,17 @@ def write_explorer(table: Table, space: Space, path: str | os.PathLike, command:
     """
     arrays = arrays_of(table, space)
     layout, data = packed(arrays)
-    metric = table.metric
     facts = {**facts_of(table, space), "arrays": layout}
     cited: dict[str, Any] = {"benchmark": table.id, "space": space.name, "strategies": ()}
     cited |= {"versions": {"jaxnas": __version__}}
     cited |= {"content_hash": table.manifest.get("content_hash")}
     html = render(
         "explorer/explorer.html",
-        metric,
+        table.metric,
         facts=facts,
         embedded_facts=embedded(facts),
         data=data,
         manifest=table.manifest,
-        sizes=[name for name in ("parameters", "flops") if name in arrays],
         command=command,
         version=__version__,
         bibtex=bibtex([cited]),
@@ -60,14 +59,16 @@ def write_explorer(table: Table, space: Space, path: str | os.PathLike, command:
 
 def facts_of(table: Table, space: Space) -> dict[str, Any]:
     """Returns what the script must know besides the arrays: the space, the metric, the epochs, as JSON values."""
-    metric, fidelities = table.metric, table.fidelities
+    fidelities, told = table.fidelities, table.protocol().told
     return {
         "id": table.id,
         "space": table.manifest["space"]["name"],
         "decisions": table.manifest["space"]["decisions"],
-        "units": units.for_scripts(metric, "epochs"),
-        "denominators": _denominators(table),
-        "seeds": table.manifest["seeds"],
+        "units": units.for_scripts(table.metric, table.cost_unit(table.protocol())),
+        "denominators": {split: column.denominator for split, column in _splits(table).items()},
+        "num_runs": {split: column.by_run.shape[1] for split, column in _splits(table).items()},
+        "seeds": table.manifest.get("seeds") or list(range(table.column(told).by_run.shape[1])),
+        "sizes": list(table.size_names),
         "fidelities": [fidelities[position] for position in _shown_fidelities(table)],
         "num_fidelities": len(fidelities),
         "num_architectures": table.num_architectures,
@@ -77,34 +78,34 @@ def facts_of(table: Table, space: Space) -> dict[str, Any]:
     }
 
 
-def _denominators(table: Table) -> dict[str, int] | None:
-    """Returns what counts are divided by, for each split; None where scores are metric values."""
-    found = {split: table.columns[split].denominator for split in ("validation", "test")}
-    known = {split: number for split, number in found.items() if number is not None}
-    return known if len(known) == len(found) else None
+def _splits(table: Table) -> dict[str, Column]:
+    """Returns the columns that the default protocol tells and reports."""
+    protocol = table.protocol()
+    return {"validation": table.column(protocol.told), "test": table.column(protocol.reported)}
 
 
 def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
     """Returns the arrays of the page by name.
 
-    `validation` [G, S, F'], `test` [G, S] at the last epoch; `choices` [A, D], and `texts`, how the architectures are
-    written, lines of UTF-8; `class_of` [A] and `representatives` [G] where classes have several members; `parameters`,
-    `flops` [G] where known; `decoded`, lines of JSON, where architectures are not decoded to the values of the
-    decisions; `neighbors` [A, K] and `degrees` [A] where neighbours are not all changes of one decision.
+    `validation` [G, S, F'], what the default protocol tells; `test` [G, S], what it reports, at the last epoch;
+    `choices` [A, D], and `texts`, how the architectures are written, lines of UTF-8; `class_of` [A] and
+    `representatives` [G] where classes have several members; each size [G]; `decoded`, lines of JSON, where
+    architectures are not decoded to the values of the decisions; `neighbors` [A, K] and `degrees` [A] where neighbours
+    are not all changes of one decision.
     """
+    protocol = table.protocol()
     archs = np.asarray(jax.vmap(space.arch_at)(np.arange(space.num_architectures)))
     arrays = {
-        "validation": _stored(table, "validation", _shown_fidelities(table)),
-        "test": _stored(table, "test", [-1]),
+        "validation": _stored(table, protocol.told, [protocol.fidelities[each] for each in _shown_fidelities(table)]),
+        "test": _stored(table, protocol.reported, [-1]),
         "choices": archs.astype(np.uint8 if archs.max(initial=0) < 256 else np.uint16),
         "texts": _lines(space.to_str(arch) for arch in archs),
     }
     if len(table.representatives) < table.num_architectures:
         arrays |= {"class_of": _smallest(table.class_of), "representatives": _smallest(table.representatives)}
-    for name in ("parameters", "flops"):
-        sizes = getattr(table, f"num_{name}")
-        if sizes is not None:
-            arrays[name] = _smallest(sizes)
+    for name in table.size_names:
+        sizes = table.sizes(name)
+        arrays[name] = _smallest(sizes) if np.issubdtype(sizes.dtype, np.integer) else sizes.astype(np.float32)
     rows, degrees = neighbor_table(space)
     if not _are_single_changes(rows, degrees, space):
         arrays |= {"neighbors": _smallest(rows), "degrees": _smallest(degrees)}
@@ -131,22 +132,23 @@ def packed(arrays: dict[str, np.ndarray]) -> tuple[list[dict], str]:
 
 def _shown_fidelities(table: Table) -> list[int]:
     """Returns the positions of the epochs whose scores go into the page: all, or evenly spaced ones with the last."""
-    num_classes, num_seeds, num_fidelities = table.validation.shape
-    bytes_of_epoch = num_classes * num_seeds * (2 if np.issubdtype(table.validation.dtype, np.integer) else 4)
+    told, num_fidelities = _splits(table)["validation"], len(table.fidelities)
+    bytes_of_epoch = told.by_run[..., 0].size * (4 if told.denominator is None else 2)
     num_shown = max(2, min(num_fidelities, MAX_CURVE_BYTES // bytes_of_epoch))
     return np.unique(np.linspace(0, num_fidelities - 1, num_shown).round().astype(int)).tolist()
 
 
-def _stored(table: Table, split: str, positions: list[int]) -> np.ndarray:
-    """Returns the counts or metric values of a split as the table has them, [G, S, len(positions)].
+def _stored(table: Table, name: str, positions: list[int]) -> np.ndarray:
+    """Returns the counts or metric values of a column as the table has them, [G, S, len(positions)].
 
     Where there is none: the type's largest integer, or NaN.
     """
-    values, succeeded = getattr(table, split)[:, :, positions], table.succeeded()[:, :, positions]
-    if not np.issubdtype(values.dtype, np.integer):
-        return np.where(succeeded, values, np.nan).astype(np.float32)
-    kind = np.uint16 if values.max(initial=0) < np.iinfo(np.uint16).max else np.uint32
-    return np.where(succeeded, values, np.iinfo(kind).max).astype(kind)
+    column, scores = table.column(name), table.scores(name)[:, :, positions]
+    if column.denominator is None:
+        return scores
+    counts, there = column.by_run[:, :, positions], np.isfinite(scores)
+    kind = np.uint16 if counts.max(initial=0, where=there) < np.iinfo(np.uint16).max else np.uint32
+    return np.where(there, counts, np.iinfo(kind).max).astype(kind)
 
 
 def _smallest(values: np.ndarray) -> np.ndarray:

@@ -61,21 +61,22 @@ function weightsOf(decisions) {
 function makeScores(arrays) {
   const kinds = Object.fromEntries(facts.arrays.map(({ name, type }) => [name, type]));
   const numEpochs = { validation: facts.fidelities.length, test: 1 };
+  const numRuns = facts.num_runs;
 
   const isCount = (split) => kinds[split] in MISSING;
   // What stored values are divided by, so that a larger score is better.
   const scale = { validation: units.better, test: units.better };
-  for (const split of Object.keys(scale)) if (isCount(split)) scale[split] *= facts.denominators[split];
+  for (const split of Object.keys(scale)) scale[split] *= facts.denominators[split] ?? 1;
 
   function stored(split, number, seed, epoch) {
-    const found = arrays[split][(number * facts.seeds.length + seed) * numEpochs[split] + epoch];
+    const found = arrays[split][(number * numRuns[split] + seed) * numEpochs[split] + epoch];
     return isCount(split) && found === MISSING[kinds[split]] ? NaN : found;
   }
 
   const value = (split, number, seed, epoch) => stored(split, number, seed, epoch) / scale[split];
 
   function ofSeeds(split, number, epoch = numEpochs[split] - 1) {
-    return facts.seeds.map((_, seed) => value(split, number, seed, epoch)).filter(Number.isFinite);
+    return Array.from({ length: numRuns[split] }, (_, seed) => value(split, number, seed, epoch)).filter(Number.isFinite);
   }
 
   // Counts are summed before they are divided, so that equal sums are equal means.
@@ -83,7 +84,7 @@ function makeScores(arrays) {
     const found = new Float64Array(facts.num_classes);
     for (let number = 0; number < found.length; number++) {
       let sum = 0, count = 0;
-      for (let seed = 0; seed < facts.seeds.length; seed++) {
+      for (let seed = 0; seed < numRuns[split]; seed++) {
         const each = stored(split, number, seed, epoch);
         if (Number.isFinite(each)) [sum, count] = [sum + each, count + 1];
       }

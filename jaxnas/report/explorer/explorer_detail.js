@@ -32,8 +32,7 @@ function makeDetail({ arrays, space, scores }, state, select) {
       ["validation", ofSplit("validation")],
       ["test", ofSplit("test")],
       [`rank by ${state.split}`, Number.isFinite(rank) ? `${whole(rank)} of ${whole(facts.num_trained)}` : "none"],
-      ...["parameters", "flops"].filter((name) => arrays[name]).map((name) =>
-        [name === "flops" ? "FLOPs" : name, whole(arrays[name][number])]),
+      ...facts.sizes.map((name) => [sizeName(name), sizeText(arrays[name][number])]),
       ...(arrays.class_of ? [["class", classText(row, number)]] : []),
     ];
   }

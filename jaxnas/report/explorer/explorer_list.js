@@ -9,8 +9,7 @@ function makeList({ arrays, space, scores }, state, select) {
     { name: "architecture", values: () => space.representatives, ascending: true },
     { name: "validation", values: () => scores.mean.validation, text: scoreText },
     { name: "test", values: () => scores.mean.test, text: scoreText },
-    ...["parameters", "flops"].filter((name) => arrays[name]).map((name) =>
-      ({ name: name === "flops" ? "FLOPs" : name, values: () => arrays[name], text: whole, ascending: true })),
+    ...facts.sizes.map((name) => ({ name: sizeName(name), values: () => arrays[name], text: sizeText, ascending: true })),
     ...(arrays.class_of ? [{ name: "members", values: () => space.members, text: whole }] : []),
   ];
   let sorted = { column: columns[0], ascending: true }, order = [], page = 0;

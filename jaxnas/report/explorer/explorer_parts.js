@@ -5,6 +5,9 @@
 const byId = (id) => document.getElementById(id);
 const whole = (value) => Math.round(value).toLocaleString("en");
 
+const sizeName = (name) => (name === "flops" ? "FLOPs" : name);
+const sizeText = (value) => (Number.isInteger(value) ? whole(value) : charts.format(value));
+
 function button(content, press, attributes = {}) {
   const made = charts.html("button", { type: "button", ...attributes }, ...[content].flat());
   made.addEventListener("click", press);

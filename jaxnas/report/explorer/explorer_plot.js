@@ -70,7 +70,7 @@ function makePlot({ arrays, space, scores, axes }, state, select) {
 
   // The best score of classes of at most a size, where the axis is a size.
   function frontOf(xs, ys, visible, toX, toY, area) {
-    if (!arrays[state.against]) return [];
+    if (!facts.sizes.includes(state.against)) return [];
     let best = -Infinity, path = "";
     for (const number of [...visible].sort((a, b) => xs[a] - xs[b] || ys[b] - ys[a])) {
       if (ys[number] <= best) continue;

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIZE_LABELS = {"parameters": "parameters", "flops": "multiply-accumulates for one image"}
+SIZE_LABELS = {"parameters": "parameters", "flops": "multiply-accumulates for one example"}
 _PARTS = ("mean", "ci_low", "ci_high")
 
 

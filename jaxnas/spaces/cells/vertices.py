@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.spaces.cells.operations.base import FUNCTION, IDENTITY, Operation
+from jaxnas.spaces.graphs import pruned_mask
 
 
 def operations_on_vertices(
@@ -16,44 +17,39 @@ def operations_on_vertices(
     input the next one, that of the output the last. There is a vertex only for an edge that computes something: zeros
     and dead edges are absent, what reads an identity reads what the identity does, and equal applications of an
     operation without parameters are one vertex, the first. So cells of one class have one graph, up to the order of
-    vertices. A vertex that reads another one twice is drawn as if it read it once.
+    vertices. How often a vertex reads another one is not in the graph: x + x has that of x.
     """
-    reads, present = _applications(arch, cell_edges, operations)
-    last = len(present) - 1
-    live = np.arange(last + 1) == last
-    live = jnp.asarray(live)
-    for vertex in reversed(range(last)):
-        live = live.at[vertex].set(present[vertex] & (reads[:, vertex] & live).any())
-    live = live.at[0].set(True)
-    labels = jnp.concatenate([jnp.asarray([len(operations)]), arch, jnp.asarray([len(operations) + 1])])
-    return jnp.where(live, labels, -1).astype(jnp.int32), reads.T & live[:, None] & live
+    names = jnp.concatenate([jnp.asarray([len(operations)]), arch, jnp.asarray([len(operations) + 1])])
+    reads, present = _applications(names, cell_edges, operations)
+    labels = jnp.where(present, names, -1).astype(jnp.int32)
+    live = pruned_mask(labels, reads.T).at[np.asarray([0, -1])].set(True)
+    return jnp.where(live, labels, -1), reads.T & live[:, None] & live
 
 
 def _applications(
-    arch: jax.Array, cell_edges: tuple[tuple[int, int], ...], operations: tuple[Operation, ...]
+    names: jax.Array, cell_edges: tuple[tuple[int, int], ...], operations: tuple[Operation, ...]
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns which vertices each vertex reads, bool[V, V], and which vertices there are, bool[V]; dead ones, too."""
-    identity, function, shared = (
-        jnp.asarray(flags)
-        for flags in (
-            [operation.role == IDENTITY for operation in operations],
-            [operation.role == FUNCTION for operation in operations],
-            [operation.role == FUNCTION and operation.init is None for operation in operations],
-        )
-    )
-    num_vertices = len(cell_edges) + 2
-    ones = jnp.eye(num_vertices, dtype=bool)
-    sums = [ones[0] if node == 0 else ones[0] & False for node in range(max(target for _, target in cell_edges) + 1)]
-    reads, present = [ones[0] & False], [jnp.asarray(True)]
-    for number, (source, target) in enumerate(cell_edges):
-        choice, argument = arch[number], sums[source]
-        applies = function[choice] & argument.any()
-        same = jnp.zeros(num_vertices, bool)
-        if number:
-            equal = (jnp.stack(reads[1:]) == argument).all(1) & (arch[:number] == choice) & jnp.stack(present[1:])
-            same = same.at[1 : number + 1].set(equal & shared[choice])
-        vertex = jnp.where(same.any(), ones[jnp.argmax(same)], ones[number + 1])
-        sums[target] |= jnp.where(identity[choice], argument, vertex & applies)
-        reads.append(argument)
-        present.append(applies & ~same.any())
-    return jnp.stack([*reads, sums[-1]]), jnp.stack([*present, jnp.asarray(True)])
+    """Returns which vertices each vertex reads, bool[V, V], and which vertices there are, bool[V], dead ones, too."""
+    identity = jnp.asarray([operation.role == IDENTITY for operation in operations])
+    function = jnp.asarray([operation.role == FUNCTION for operation in operations])
+    shared = function & np.asarray([operation.init is None for operation in operations])
+    num_vertices, num_nodes = len(names), 1 + max(target for _, target in cell_edges)
+    numbers = np.arange(num_vertices)
+
+    def apply(carry: tuple[jax.Array, ...], edge: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
+        sums, reads, present = carry  # sums: which vertices are added up at each node of the cell
+        vertex, source, target = edge
+        name, argument = names[vertex], sums[source]
+        applies = function[name] & argument.any()
+        equal = shared[name] & present & (names == name) & (reads == argument).all(1)
+        result = jnp.where(equal.any(), jnp.argmax(equal), vertex)
+        passed = jnp.where(identity[name], argument, applies & (numbers == result))
+        present = present.at[vertex].set(applies & ~equal.any())
+        return (sums.at[target].set(sums[target] | passed), reads.at[vertex].set(argument), present), None
+
+    sums = np.zeros((num_nodes, num_vertices), bool)
+    sums[0, 0] = True
+    start = jnp.asarray(sums), jnp.zeros((num_vertices, num_vertices), bool), jnp.asarray(numbers == 0)
+    edges = np.asarray([(number + 1, *edge) for number, edge in enumerate(cell_edges)], np.int32)
+    (sums, reads, present), _ = jax.lax.scan(apply, start, edges)
+    return reads.at[-1].set(sums[-1]), present.at[-1].set(True)

@@ -2,8 +2,8 @@
 
 from importlib import resources
 
-from jaxnas.tables.table import SPLITS, Table
-from jaxnas.tasks.base import Task
+from jaxnas.tables.table import Table
+from jaxnas.tasks.base import SPLITS, Task
 
 
 def table_card(table: Table, task: Task, space_name: str, task_name: str, limit: int | None) -> str:

@@ -13,8 +13,10 @@ from jaxnas.tables.build.card import table_card
 from jaxnas.tables.build.executors.processes import train_chunks
 from jaxnas.tables.build.plan import BuildPlan, make_plan, missing_chunks, read_shard
 from jaxnas.tables.build.provenance import git_commit, machine, versions
+from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.files import remove_leftovers, replace_file
-from jaxnas.tables.table import Table, base_manifest, table_of_curves, write
+from jaxnas.tables.manifest import base_manifest
+from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Size

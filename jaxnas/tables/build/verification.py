@@ -7,7 +7,8 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.tables.build.provenance import machine, versions
-from jaxnas.tables.table import SPLITS, Table
+from jaxnas.tables.table import Table
+from jaxnas.tasks.base import SPLITS
 from jaxnas.training.config import config_from_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import family_of

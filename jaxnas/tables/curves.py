@@ -1,0 +1,42 @@
+"""The table of trainings that were done here. Needs NumPy only."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jaxnas.tables.columns import UNITS, Column, missing_value, run_count_name, run_counts, unsigned
+from jaxnas.tables.table import Table
+
+
+def table_of_curves(
+    manifest: dict,
+    class_of: np.ndarray,
+    representatives: np.ndarray,
+    sizes: Mapping[str, ArrayLike],
+    curves: Mapping[str, np.ndarray],
+    trained: np.ndarray,
+    num_examples: Mapping[str, int],
+) -> Table:
+    """Returns the table of trainings.
+
+    Args:
+        manifest: see `base_manifest`.
+        class_of, representatives: see `Table`.
+        sizes: `num_parameters` and `num_flops` of each class.
+        curves: the arrays of a `Curves` by name, with an axis of classes first.
+        trained: which classes were trained, bool[G]; the others are missing, whatever `curves` holds of them.
+        num_examples: the examples behind the counts of each split.
+    """
+    columns = {name: Column(np.asarray(each, np.int64), ("class",), UNITS[name]) for name, each in sizes.items()}
+    for name, values in curves.items():
+        axes = ("class", "run", "fidelity")[: values.ndim]
+        stored = unsigned(values) if name in num_examples else values.astype(np.float32)
+        stored[~trained] = missing_value(stored.dtype)
+        if name in num_examples:
+            columns[name] = Column(stored, axes, "count", manifest["metric"]["better"], int(num_examples[name]))
+        else:
+            columns[name] = Column(stored, axes, UNITS[name], -1 if name == "loss" else 0)
+    if not trained.all():
+        columns[run_count_name(None)] = run_counts(trained * columns["validation"].values.shape[1], None)
+    return Table(manifest, {}, class_of.astype(np.int32), columns, representatives.astype(np.int32))
