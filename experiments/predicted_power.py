@@ -85,7 +85,7 @@ def seconds_of_statistics(regrets: dict) -> float:
 def main() -> None:
     bench, random = jn.load(CONFIG.benchmark), np.random.default_rng(0)
     strategies = {name: jn.strategy(name)(bench.space) for name in CONFIG.strategies}
-    trials = jn.compare(strategies, bench, num_trials=CONFIG.num_trials, num_runs=CONFIG.num_runs)
+    trials = jn.compare(strategies, bench, num_trials=CONFIG.num_trials, num_runs=CONFIG.num_runs).trials
     regrets = {name: jn.regret(each, bench) for name, each in trials.items()}
     final = {name: values[:, -1] for name, values in regrets.items()}
     errors = 100 * np.abs(errors_of_power(final, random))
