@@ -9,6 +9,7 @@ from collections.abc import Hashable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend import random as jax_random
 
 PRNGS = ("hash", "threefry")
@@ -24,7 +25,7 @@ def make_key(seed: int, prng: str = "threefry") -> jax.Array:
     return jax.random.key(seed, impl="threefry2x32" if prng == "threefry" else hash_implementation())
 
 
-def draw_index(key: jax.Array, size: int | jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+def draw_index(key: jax.Array, size: int | jax.Array | np.ndarray, shape: tuple[int, ...] = ()) -> jax.Array:
     """Returns int32 values uniform in [0, size); a value's probability is off by less than 2**-32 of one.
 
     One random word a value, where `jax.random.randint` takes two and a division.
@@ -32,7 +33,7 @@ def draw_index(key: jax.Array, size: int | jax.Array, shape: tuple[int, ...] = (
     return scale_word(jax.random.bits(key, shape, jnp.uint32), size)
 
 
-def scale_word(word: jax.Array, size: int | jax.Array) -> jax.Array:
+def scale_word(word: jax.Array, size: int | jax.Array | np.ndarray) -> jax.Array:
     """Returns floor(word * size / 2**32) as int32: the high word of a 32 x 32 bit product, for `size` below 2**31."""
     high, low = word >> 16, word & 0xFFFF
     if isinstance(size, int) and size <= 1 << 16:

@@ -11,11 +11,13 @@ from typing import ClassVar, final
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas import prng
 from jaxnas.spaces import graphs
 from jaxnas.spaces.decisions import (
     MAX_ROWS,
+    Choices,
     Decision,
     arch_at,
     cardinalities,
@@ -85,15 +87,14 @@ class Space(abc.ABC):
             return jax.tree_util.Partial(mixed_radix, weights)
         return jax.tree_util.Partial(_listed_row, weights, codes)
 
-    def index(self, arch: jax.Array) -> jax.Array:
+    def index(self, arch: ArrayLike) -> jax.Array:
         """Returns the row of an architecture in the enumeration of the space, int32[].
 
         The first decision varies slowest. Raises ValueError where the space has no rows.
         """
-        check_rows(self)
-        return self.indexer(arch)
+        return check_rows(self)(arch)
 
-    def arch_at(self, row: jax.Array) -> jax.Array:
+    def arch_at(self, row: ArrayLike) -> jax.Array:
         """Returns the architecture at a row of the enumeration, int32[D].
 
         Raises ValueError where the space has no rows.
@@ -102,7 +103,7 @@ class Space(abc.ABC):
         codes = self.codes
         return arch_at(row if codes is None else jnp.asarray(codes)[row], self.decisions)
 
-    def valid(self, arch: jax.Array) -> jax.Array:
+    def valid(self, arch: jax.Array, /) -> jax.Array:
         """Returns whether a vector of choices is an architecture, bool[]; `arch` may be traced."""
         return everything(arch)
 
@@ -143,7 +144,7 @@ class Space(abc.ABC):
         """
         return repaired(self, key, jnp.asarray(arch, jnp.int32)) if self.constrained else arch
 
-    def canonical(self, arch: jax.Array) -> jax.Array:
+    def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of an architecture's class; by default, every architecture is its own class."""
         return jnp.asarray(arch, jnp.int32)
 
@@ -161,7 +162,7 @@ class Space(abc.ABC):
             found = jax.jit(jax.vmap(lambda row: jax.vmap(self.index)(self.neighbors(self.arch_at(row)))))(rows)
         return np.asarray(found)
 
-    def to_str(self, arch: jax.Array) -> str:
+    def to_str(self, arch: Choices) -> str:
         """Returns an architecture as a string of its choices, `"2-0-1"`."""
         return "-".join(str(choice) for choice in checked(arch, self.decisions))
 
@@ -175,7 +176,7 @@ class Space(abc.ABC):
             ) from None
         return check_valid(self, jnp.asarray(checked(choices, self.decisions), jnp.int32))
 
-    def decode(self, arch: jax.Array) -> dict:
+    def decode(self, arch: Choices) -> dict:
         """Returns the values of an architecture by the names of the decisions."""
         return decode(arch, self.decisions)
 
@@ -184,11 +185,11 @@ class Space(abc.ABC):
         """Returns the space that the choices of an architecture are of: itself, or the one behind its rows."""
         return self
 
-    def choices(self, arch: jax.Array) -> jax.Array:
+    def choices(self, arch: ArrayLike) -> jax.Array:
         """Returns an architecture as a vector of the choices of `plain`, int32[D]."""
         return jnp.asarray(arch, jnp.int32)
 
-    def features(self, arch: jax.Array) -> jax.Array:
+    def features(self, arch: ArrayLike) -> jax.Array:
         """Returns what predictors learn from unless told otherwise, float32[F]: by default the choices, one-hot."""
         return one_hot(arch, self.decisions)
 
@@ -197,7 +198,7 @@ class Space(abc.ABC):
         """Returns the names of the labels of `labelled`."""
         return tuple(f"{decision.name}={value}" for decision in self.decisions for value in decision.values)
 
-    def labelled(self, arch: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns an architecture as a graph: labels int32[V], -1 where there is no vertex, and edges bool[V, V].
 
         Labels are positions in `label_names`. Vertices are in topological order, `edges[u, v]` only where u < v, from
@@ -206,7 +207,7 @@ class Space(abc.ABC):
         offsets = np.cumsum(cardinalities(self.decisions)) - cardinalities(self.decisions)
         return jnp.asarray(arch, jnp.int32) + offsets.astype(np.int32), jnp.eye(len(offsets), k=1, dtype=bool)
 
-    def drawing(self, arch: jax.Array) -> str:
+    def drawing(self, arch: Choices) -> str:
         """Returns an architecture as an SVG image."""
         labels, edges = self.labelled(jnp.asarray(checked(arch, self.decisions), jnp.int32))
         return graphs.draw(np.asarray(labels), np.asarray(edges), self.label_names)
@@ -240,7 +241,7 @@ class SearchSpace(Space):
     decisions: tuple[Decision, ...]
     valid: Callable[[jax.Array], jax.Array] = everything
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "decisions", tuple(self.decisions))
 
     @property
@@ -264,7 +265,7 @@ class EnumeratedSpace(Space):
     name: str = field(init=False, repr=False)
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_enumerable(self.space)
         object.__setattr__(self, "name", self.space.name)
         object.__setattr__(self, "decisions", (Decision("row", range(self.space.num_architectures)),))
@@ -274,7 +275,7 @@ class EnumeratedSpace(Space):
         """Returns the function from an architecture to its row, which is all it holds."""
         return jax.tree_util.Partial(_only_row)
 
-    def arch_at(self, row: jax.Array) -> jax.Array:
+    def arch_at(self, row: ArrayLike) -> jax.Array:
         """Returns a row as an architecture, int32[1]."""
         return jnp.asarray(row, jnp.int32)[..., None]
 
@@ -291,7 +292,7 @@ class EnumeratedSpace(Space):
         """Returns the rows of the neighbours, int32[K, 1]."""
         return jnp.asarray(neighbor_table(self.space)[0])[jnp.asarray(arch)[0]][:, None]
 
-    def canonical(self, arch: jax.Array) -> jax.Array:
+    def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the row of the class's representative, int32[1]."""
         return self.arch_at(self.space.index(self.space.canonical(self.choices(arch))))
 
@@ -303,7 +304,7 @@ class EnumeratedSpace(Space):
         """Returns the rows of the neighbours of each architecture, int32[A, K]."""
         return neighbor_table(self.space)[0]
 
-    def to_str(self, arch: jax.Array) -> str:
+    def to_str(self, arch: Choices) -> str:
         """Returns the string of the architecture in the space behind the rows."""
         return self.space.to_str(self._behind(arch))
 
@@ -311,7 +312,7 @@ class EnumeratedSpace(Space):
         """Returns the row of a string of the space behind the rows, int32[1]."""
         return self.arch_at(self.space.index(self.space.from_str(text)))
 
-    def decode(self, arch: jax.Array) -> dict:
+    def decode(self, arch: Choices) -> dict:
         """Returns the values of the architecture in the space behind the rows."""
         return self.space.decode(self._behind(arch))
 
@@ -320,11 +321,11 @@ class EnumeratedSpace(Space):
         """Returns the space behind the rows."""
         return self.space.plain
 
-    def choices(self, arch: jax.Array) -> jax.Array:
+    def choices(self, arch: ArrayLike) -> jax.Array:
         """Returns the vector of choices of an architecture in the space behind the rows, int32[D]."""
         return self.space.choices(self.space.arch_at(self.index(arch)))
 
-    def features(self, arch: jax.Array) -> jax.Array:
+    def features(self, arch: ArrayLike) -> jax.Array:
         """Returns the features of the architecture in the space behind the rows, float32[F]."""
         return self.space.features(self.space.arch_at(self.index(arch)))
 
@@ -333,11 +334,11 @@ class EnumeratedSpace(Space):
         """Returns the names of the labels of `labelled`."""
         return self.space.label_names
 
-    def labelled(self, arch: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the graph of the architecture in the space behind the rows."""
         return self.space.labelled(self.space.arch_at(self.index(arch)))
 
-    def drawing(self, arch: jax.Array) -> str:
+    def drawing(self, arch: Choices) -> str:
         """Returns the drawing of the architecture in the space behind the rows."""
         return self.space.drawing(self._behind(arch))
 
@@ -345,7 +346,7 @@ class EnumeratedSpace(Space):
         """Returns itself."""
         return self
 
-    def _behind(self, arch: jax.Array) -> jax.Array:
+    def _behind(self, arch: Choices) -> jax.Array:
         return self.space.arch_at(checked(arch, self.decisions)[0])
 
 
@@ -354,14 +355,16 @@ def has_rows(space: Space) -> bool:
     return space.indexer is not None
 
 
-def check_rows(space: Space) -> None:
-    """Raises ValueError where the architectures of a space have no row numbers."""
-    if not has_rows(space):
+def check_rows(space: Space) -> jax.tree_util.Partial:
+    """Returns the indexer of a space. Raises ValueError where its architectures have no row numbers."""
+    indexer = space.indexer
+    if indexer is None:
         radix_weights(space.decisions)
         raise ValueError(
             f"Expected a constrained space of at most {MAX_ENUMERABLE:,} vectors to number its architectures, got "
             f"{num_combinations(space.decisions):,}."
         )
+    return indexer
 
 
 def check_valid(space: Space, arch: jax.Array) -> jax.Array:
@@ -371,16 +374,16 @@ def check_valid(space: Space, arch: jax.Array) -> jax.Array:
     return arch
 
 
-def listed_position(weights: jax.Array, codes: jax.Array, arch: jax.Array) -> tuple[jax.Array, jax.Array]:
+def listed_position(weights: ArrayLike, codes: np.ndarray | jax.Array, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
     """Returns the position of an architecture among ascending mixed-radix codes, int32[], and whether it is there."""
     code = mixed_radix(weights, arch)
     position = jnp.minimum(jnp.searchsorted(codes, code), len(codes) - 1).astype(jnp.int32)
     return position, jnp.asarray(codes)[position] == code
 
 
-def _listed_row(weights: jax.Array, codes: jax.Array, arch: jax.Array) -> jax.Array:
+def _listed_row(weights: ArrayLike, codes: np.ndarray | jax.Array, arch: ArrayLike) -> jax.Array:
     return listed_position(weights, codes, arch)[0]
 
 
-def _only_row(arch: jax.Array) -> jax.Array:
+def _only_row(arch: ArrayLike) -> jax.Array:
     return jnp.asarray(arch, jnp.int32)[..., 0]

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas import prng
 
 MAX_ROWS = 2**31
 """A space of fewer architectures can number them."""
+
+
+Choices = jax.Array | np.ndarray | Sequence[int]
+"""An architecture outside of traced functions: the numbers of its values, one a decision."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Decision:
     name: str
     values: Sequence
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.values, range):
             object.__setattr__(self, "values", tuple(self.values))  # hashable, so that a space is
 
@@ -96,29 +101,30 @@ def neighbors(arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax
     Of decisions beyond the first `num_present`, which do not count, rows repeat the architecture.
     """
     changed, steps = _moves(decisions)
+    each = jax.vmap(lambda position, step: _move(jnp.asarray(arch), position, step, decisions))
     if num_present is not None:
-        steps = jnp.where(changed < num_present, steps, 0)
-    return jax.vmap(lambda position, step: _move(jnp.asarray(arch), position, step, decisions))(changed, steps)
+        return each(changed, jnp.where(changed < num_present, steps, 0))
+    return each(changed, steps)
 
 
-def mixed_radix(weights: jax.Array, arch: jax.Array) -> jax.Array:
+def mixed_radix(weights: ArrayLike, arch: ArrayLike) -> jax.Array:
     """Returns the mixed-radix number of an architecture, int32[], by the weights of the decisions."""
     return (jnp.asarray(arch) * weights).sum(-1).astype(jnp.int32)
 
 
-def index(arch: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
+def index(arch: ArrayLike, decisions: tuple[Decision, ...]) -> jax.Array:
     """Returns the mixed-radix number of an architecture, int32[]; the first decision is the most significant."""
     return mixed_radix(radix_weights(decisions).astype(np.int32), arch)
 
 
-def arch_at(row: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
+def arch_at(row: ArrayLike, decisions: tuple[Decision, ...]) -> jax.Array:
     """Returns the architecture with this mixed-radix number, int32[D]."""
     return (jnp.asarray(row)[..., None] // radix_weights(decisions).astype(np.int32) % cardinalities(decisions)).astype(
         jnp.int32
     )
 
 
-def one_hot(arch: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
+def one_hot(arch: ArrayLike, decisions: tuple[Decision, ...]) -> jax.Array:
     """Returns 1 for the chosen value of each decision and 0 for the others, float32[F], by decision and value."""
     sizes = cardinalities(decisions)
     owners = np.repeat(np.arange(len(sizes)), sizes)
@@ -126,7 +132,7 @@ def one_hot(arch: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
     return (jnp.asarray(arch, jnp.int32)[owners] == values).astype(jnp.float32)
 
 
-def checked(arch: jax.Array, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
+def checked(arch: Choices, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
     """Returns an architecture as a tuple of ints. Raises ValueError where it is no architecture of the decisions."""
     choices = tuple(int(choice) for choice in np.asarray(arch).reshape(-1))
     if len(choices) != len(decisions):
@@ -137,7 +143,7 @@ def checked(arch: jax.Array, decisions: tuple[Decision, ...]) -> tuple[int, ...]
     return choices
 
 
-def decode(arch: jax.Array, decisions: tuple[Decision, ...]) -> dict:
+def decode(arch: Choices, decisions: tuple[Decision, ...]) -> dict:
     """Returns the values of an architecture by the names of the decisions."""
     return {
         decision.name: decision.values[choice]

@@ -16,9 +16,9 @@ class Recorded(Protocol):
     """The trials of runs, `Trials`."""
 
     @property
-    def query(self) -> Query: ...
+    def query(self) -> Any: ...
     @property
-    def observation(self) -> Observation: ...
+    def observation(self) -> Any: ...
 
 
 def optuna_strategy(space: Space, sampler_factory: Callable) -> Strategy:
@@ -51,12 +51,13 @@ def optuna_strategy(space: Space, sampler_factory: Callable) -> Strategy:
     def init(key: jax.Array, num_trials: int) -> Any:
         return _new_study(optuna, sampler_factory(seed=int(jax.random.bits(key, (), np.uint32))))
 
-    def ask(state: Any, t: int, key: jax.Array) -> Query:
+    def ask(state: Any, t: jax.Array, key: jax.Array) -> Query:
         params = state.ask(distributions).params
-        arch = np.asarray([params[decision.name] for decision in space.decisions], np.int32)
-        return Query(np.asarray(repaired(key, arch)))
+        arch: Any = np.asarray([params[decision.name] for decision in space.decisions], np.int32)
+        arch = np.asarray(repaired(key, arch))
+        return Query(arch)
 
-    def tell(state: Any, t: int, query: Query, observation: Observation) -> Any:
+    def tell(state: Any, t: jax.Array, query: Query, observation: Observation) -> Any:
         score = float(observation.score)
         failed = optuna.trial.TrialState.FAIL if np.isnan(score) else None
         state.tell(int(t), None if failed else score, state=failed)  # trials are numbered from 0 in both

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -82,7 +82,7 @@ def predictor_guided(
         archs = np.zeros((num_trials, len(space.decisions)), np.int32)
         return PredictorState(archs, np.full(num_trials, -np.inf, np.float32), archs[: min(refit_every, num_trials)])
 
-    def advance(state: PredictorState, t: int, key: jax.Array) -> PredictorState:
+    def advance(state: PredictorState, t: jax.Array, key: jax.Array) -> PredictorState:
         if t < num_startup or (t - num_startup) % refit_every:
             return state
         archs, new = map(np.asarray, draw(key, state.archs, state.scores, t))
@@ -99,11 +99,12 @@ def predictor_guided(
         regressor.fit(np.asarray(encode(state.archs))[succeeded], state.scores[succeeded])
         return np.asarray(regressor.predict(np.asarray(encode(archs)))).reshape(len(archs))
 
-    def ask(state: PredictorState, t: int, key: jax.Array) -> Query:
+    def ask(state: PredictorState, t: jax.Array, key: jax.Array) -> Query:
         queued = (t - num_startup) % refit_every
-        return Query(np.asarray(sample(key)) if t < num_startup else state.queue[queued])
+        arch: Any = np.asarray(sample(key)) if t < num_startup else state.queue[queued]
+        return Query(arch)
 
-    def tell(state: PredictorState, t: int, query: Query, observation: Observation) -> PredictorState:
+    def tell(state: PredictorState, t: jax.Array, query: Query, observation: Observation) -> PredictorState:
         archs, scores = state.archs.copy(), state.scores.copy()
         archs[t] = query.arch
         scores[t] = observation.score if np.isfinite(observation.score) else -np.inf
@@ -137,7 +138,7 @@ def _random_forest() -> Regressor:
     return RandomForestRegressor()
 
 
-def _seeded(regressor: Regressor, seed: int) -> Regressor:
+def _seeded(regressor: Any, seed: int) -> Regressor:
     """Returns the regressor with its `random_state` set, where it has one that is None."""
     parameters = regressor.get_params() if hasattr(regressor, "get_params") else {}
     return regressor.set_params(random_state=seed) if parameters.get("random_state", seed) is None else regressor

@@ -42,7 +42,7 @@ def regularized_evolution(space: Space, *, population_size: int = 100, sample_si
     def ask(state: EvolutionState, t: jax.Array, key: jax.Array) -> Query:
         child_key = jax.random.fold_in(key, 1)
 
-        def child():
+        def child() -> jax.Array:
             members = prng.draw_index(key, population_size, (sample_size,))
             return space.mutate(child_key, look_up(state.archs, best_of(state.scores, members)))
 

@@ -69,9 +69,9 @@ def _terms(graph: Graph) -> tuple[dict[int, tuple[str, Counter]], Counter]:
     A sum is a Counter of term numbers; term 1 is the input of the cell. Equal applications of an operation without
     parameters are one term.
     """
-    terms = {1: ("input", Counter())}
+    terms: dict[int, tuple[str, Counter]] = {1: ("input", Counter())}
     sums = [Counter({1: 1})] + [Counter() for _ in range(graph.num_nodes - 1)]
-    known = {}
+    known: dict[tuple[str, frozenset], int] = {}
     for edge in graph.edges:
         argument = sums[edge.source]
         if edge.operation.role == ZERO or not argument:
@@ -95,12 +95,12 @@ def _smallest_labelling(
     The orders are all those that refinement cannot distinguish.
     """
     colors = _refine(names, inputs, colors or dict.fromkeys(names, 0))
-    groups = {}
+    groups: dict[int, list[int]] = {}
     for vertex, color in colors.items():
         groups.setdefault(color, []).append(vertex)
     tied = [group for color, group in sorted(groups.items()) if len(group) > 1]
     if not tied:
-        order = sorted(names, key=colors.get)
+        order = sorted(names, key=colors.__getitem__)
         return tuple((names[v], tuple(sorted((colors[u], count) for u, count in inputs[v].items()))) for v in order)
     return min(_smallest_labelling(names, inputs, {**colors, vertex: len(names)}) for vertex in tied[0])
 

@@ -8,10 +8,11 @@ from typing import ClassVar, final
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas import checks
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.decisions import Decision, cardinalities, decode, mutate, neighbors
+from jaxnas.spaces.decisions import Choices, Decision, cardinalities, decode, mutate, neighbors
 
 REFERENCES = ()
 
@@ -95,7 +96,7 @@ class MLPSpace(Space):
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
     family: ClassVar[str] = "jaxnas.spaces.perceptrons.family"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for size in ("max_layers", "max_units"):
             value = getattr(self, size)
             if not isinstance(value, int) or value < 1:
@@ -131,11 +132,11 @@ class MLPSpace(Space):
         """
         return neighbors(arch, self.decisions, self._num_present(arch))
 
-    def _num_present(self, arch: jax.Array) -> jax.Array:
+    def _num_present(self, arch: ArrayLike) -> jax.Array:
         """Returns how many decisions count, those before the width of the first absent layer."""
         return FIRST_WIDTH + 1 + jnp.asarray(arch)[NUM_LAYERS]
 
-    def canonical(self, arch: jax.Array) -> jax.Array:
+    def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of an architecture's class: absent layers have the smallest width.
 
         `arch` may be traced.
@@ -143,7 +144,7 @@ class MLPSpace(Space):
         arch = jnp.asarray(arch, jnp.int32)
         return jnp.where(np.arange(len(self.decisions)) < self._num_present(arch), arch, 0)
 
-    def to_str(self, arch: jax.Array) -> str:
+    def to_str(self, arch: Choices) -> str:
         """Returns an architecture as widths and names: `"64-32/relu/lecun_normal/l2/0.25"`.
 
         Widths of absent layers follow a plus, `"64-32+8-128/..."`, where one of them is not the smallest.
@@ -173,7 +174,7 @@ class MLPSpace(Space):
             choices.append(known.index(name))
         return jnp.asarray(choices, jnp.int32)
 
-    def decode(self, arch: jax.Array) -> dict:
+    def decode(self, arch: Choices) -> dict:
         """Returns readable values, of present layers only.
 
         `{"layers": [64, 32], "activation": "relu", "initializer": "lecun_normal", "regularizer": "l2", "dropout":
@@ -191,7 +192,7 @@ class MLPSpace(Space):
         names = (f"{decision.name} {value}" for decision in settings for value in decision.values)
         return (*names, *(f"{width} units" for width in self.widths), "input", "output")
 
-    def labelled(self, arch: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns a network as a chain from the input over its layers to the output.
 
         Activation, initialiser, regulariser and dropout have vertices, too, between the input and the first layer.
@@ -208,7 +209,7 @@ class MLPSpace(Space):
         chain = np.eye(last + 1, k=1, dtype=bool)
         chain[0, :first] = np.arange(first) > 0
         chain[1:first] = np.arange(last + 1) == first
-        edges = chain & (labels >= 0)[:, None] & (labels >= 0)
+        edges = jnp.asarray(chain) & (labels >= 0)[:, None] & (labels >= 0)
         return labels, edges.at[:, last].set(np.arange(last + 1) == first + arch[NUM_LAYERS])
 
 

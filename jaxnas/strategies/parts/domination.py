@@ -21,7 +21,7 @@ def domination_ranks(scores: jax.Array, sizes: jax.Array) -> jax.Array:
     no_worse = (scores[:, None] >= scores) & (sizes[:, None] <= sizes)
     dominates = no_worse & ~no_worse.T
 
-    def peel(carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    def peel(carry: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
         ranks, left, number = carry
         front = left & ~(dominates & left[:, None]).any(0)
         return jnp.where(front, number, ranks), left & ~front, number + 1
