@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 
 from jaxnas.checks import unknown_name
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.decisions import Arch
+from jaxnas.spaces.decisions import Choices
 from jaxnas.strategies.base import Observation, Query
 from jaxnas.tables.table import Table
 from jaxnas.tasks.metrics import Metric
@@ -146,7 +146,7 @@ class HostBenchmark(Benchmark, Protocol):
         """Returns how a query ended; a failure is an outcome, too."""
         ...
 
-    def fresh_score(self, arch: Arch, number: int) -> np.float32:
+    def fresh_score(self, arch: Choices, number: int) -> np.float32:
         """Returns the measured score of evaluation `number`, 0 or more, of an architecture, NaN where it failed.
 
         It is independent of all answers.

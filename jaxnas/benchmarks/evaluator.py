@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from jaxnas.benchmarks.base import HeldOut, Outcome, checked_size_name, list_prices
 from jaxnas.checks import checked_function
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.decisions import Arch
+from jaxnas.spaces.decisions import Choices
 from jaxnas.strategies.base import Observation, Query, observed
 from jaxnas.tasks.metrics import Metric
 
@@ -56,11 +56,11 @@ class EvaluatorBenchmark:
         """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
-    def fresh_score(self, arch: Arch, number: int) -> np.float32:
+    def fresh_score(self, arch: Choices, number: int) -> np.float32:
         """Returns the score of another call."""
         return self._call(arch)[0]
 
-    def _call(self, arch: Arch) -> tuple[np.float32, str]:
+    def _call(self, arch: Choices) -> tuple[np.float32, str]:
         failed = np.float32(np.nan)
         try:
             score = self.evaluator(self.space.decode(arch))

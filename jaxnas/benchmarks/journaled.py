@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxnas.benchmarks.base import HostBenchmark, Outcome
-from jaxnas.spaces.decisions import Arch
+from jaxnas.spaces.decisions import Choices
 from jaxnas.strategies.base import Observation, Query, observed
 from jaxnas.tables.files import replace_file
 
@@ -97,7 +97,7 @@ class Journaled:
         """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
-    def fresh_score(self, arch: Arch, number: int) -> np.float32:
+    def fresh_score(self, arch: Choices, number: int) -> np.float32:
         """Returns the journal's score of evaluation `number`, or else the benchmark's."""
         choices = np.asarray(arch).tolist()
         name = (*choices, number)

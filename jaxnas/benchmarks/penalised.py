@@ -14,7 +14,7 @@ from jaxnas.benchmarks.base import Benchmark, HeldOut, HostBenchmark, Outcome, c
 from jaxnas.benchmarks.rows import row_function
 from jaxnas.checks import checked_number, unknown_name
 from jaxnas.spaces.base import has_rows
-from jaxnas.spaces.decisions import Arch
+from jaxnas.spaces.decisions import Choices
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.strategies.base import Observation, Query, look_up
 
@@ -114,7 +114,7 @@ class Penalised:
         score = outcome.observation.score - self._penalty(query.arch)
         return outcome._replace(observation=outcome.observation._replace(score=score))
 
-    def fresh_score(self, arch: Arch, number: int) -> np.float32:
+    def fresh_score(self, arch: Choices, number: int) -> np.float32:
         """Returns the measured score of another evaluation, without the penalty."""
         return self._host.fresh_score(arch, number)
 

@@ -12,7 +12,7 @@ from jaxnas import prng
 from jaxnas.benchmarks.base import HeldOut, Outcome, checked_size_name, list_prices
 from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.decisions import Arch
+from jaxnas.spaces.decisions import Choices
 from jaxnas.strategies.base import Observation, Query, observed
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import Size
@@ -54,7 +54,7 @@ class TrainingBenchmark:
         self._sizes: dict[bytes, Size] = {}
         self._size_functions: dict[str, Callable] = {}
 
-    def curves(self, arch: Arch, seed: int) -> Curves:
+    def curves(self, arch: Choices, seed: int) -> Curves:
         """Returns the `Curves` of one training, with axes [E] or none, training it where that has not been done."""
         representative = np.asarray(self.space.canonical(arch))
         name = (representative.tobytes(), int(seed))
@@ -74,11 +74,11 @@ class TrainingBenchmark:
         """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
-    def fresh_score(self, arch: Arch, number: int) -> np.float32:
+    def fresh_score(self, arch: Choices, number: int) -> np.float32:
         """Returns the validation score of a seed that queries do not draw."""
         return np.float32(self._scores("validation", arch, self.num_seeds + number)[-1])
 
-    def _scores(self, split: str, arch: Arch, seed: int) -> np.ndarray:
+    def _scores(self, split: str, arch: Choices, seed: int) -> np.ndarray:
         num_examples = getattr(self.trainer.task, split).num_examples
         return self.curves(arch, seed).scores(split, num_examples)
 

@@ -17,7 +17,7 @@ from jaxnas import prng
 from jaxnas.spaces import graphs
 from jaxnas.spaces.decisions import (
     MAX_ROWS,
-    Arch,
+    Choices,
     Decision,
     arch_at,
     cardinalities,
@@ -87,15 +87,12 @@ class Space(abc.ABC):
             return jax.tree_util.Partial(mixed_radix, weights)
         return jax.tree_util.Partial(_listed_row, weights, codes)
 
-    def index(self, arch: Arch) -> jax.Array:
+    def index(self, arch: ArrayLike) -> jax.Array:
         """Returns the row of an architecture in the enumeration of the space, int32[].
 
         The first decision varies slowest. Raises ValueError where the space has no rows.
         """
-        check_rows(self)
-        indexer = self.indexer
-        assert indexer is not None
-        return indexer(arch)
+        return check_rows(self)(arch)
 
     def arch_at(self, row: ArrayLike) -> jax.Array:
         """Returns the architecture at a row of the enumeration, int32[D].
@@ -106,7 +103,7 @@ class Space(abc.ABC):
         codes = self.codes
         return arch_at(row if codes is None else jnp.asarray(codes)[row], self.decisions)
 
-    def valid(self, arch: Arch) -> jax.Array:
+    def valid(self, arch: jax.Array, /) -> jax.Array:
         """Returns whether a vector of choices is an architecture, bool[]; `arch` may be traced."""
         return everything(arch)
 
@@ -118,11 +115,11 @@ class Space(abc.ABC):
             return self.arch_at(prng.draw_index(key, self.num_architectures))
         return valid_sample(self, key)
 
-    def moves(self, arch: Arch) -> jax.Array:
+    def moves(self, arch: jax.Array) -> jax.Array:
         """Returns all vectors that are one step away, valid or not, int32[K, D]; rows may repeat the architecture."""
         return neighbors(arch, self.decisions)
 
-    def neighbors(self, arch: Arch) -> jax.Array:
+    def neighbors(self, arch: jax.Array) -> jax.Array:
         """Returns all architectures that are one step away, int32[K, D]: by default, those with one other choice.
 
         Rows beyond their number repeat the architecture.
@@ -132,23 +129,22 @@ class Space(abc.ABC):
             return moves
         return jnp.where(jax.vmap(self.valid)(moves)[:, None], moves, jnp.asarray(arch, jnp.int32))
 
-    def mutate(self, key: jax.Array, arch: Arch) -> jax.Array:
+    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
         """Returns a uniformly drawn neighbour of an architecture; itself where it has none."""
         if not self.constrained and type(self).moves is Space.moves:
             return mutate(key, arch, self.decisions)
         neighbors = self.neighbors(arch)
-        return pick(key, neighbors, (neighbors != jnp.asarray(arch)).any(-1))
+        return pick(key, neighbors, (neighbors != arch).any(-1))
 
-    def repaired(self, key: jax.Array, arch: Arch) -> jax.Array:
+    def repaired(self, key: jax.Array, arch: jax.Array) -> jax.Array:
         """Returns a vector of choices where it is valid, else an architecture near it.
 
         That is where a random walk from it, of at most eight steps, first meets an architecture; a uniform draw where
         it meets none. For strategies that set choices freely. Where all vectors are valid nothing is computed.
         """
-        arch = jnp.asarray(arch, jnp.int32)
-        return repaired(self, key, arch) if self.constrained else arch
+        return repaired(self, key, jnp.asarray(arch, jnp.int32)) if self.constrained else arch
 
-    def canonical(self, arch: Arch) -> jax.Array:
+    def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of an architecture's class; by default, every architecture is its own class."""
         return jnp.asarray(arch, jnp.int32)
 
@@ -166,7 +162,7 @@ class Space(abc.ABC):
             found = jax.jit(jax.vmap(lambda row: jax.vmap(self.index)(self.neighbors(self.arch_at(row)))))(rows)
         return np.asarray(found)
 
-    def to_str(self, arch: Arch) -> str:
+    def to_str(self, arch: Choices) -> str:
         """Returns an architecture as a string of its choices, `"2-0-1"`."""
         return "-".join(str(choice) for choice in checked(arch, self.decisions))
 
@@ -180,7 +176,7 @@ class Space(abc.ABC):
             ) from None
         return check_valid(self, jnp.asarray(checked(choices, self.decisions), jnp.int32))
 
-    def decode(self, arch: Arch) -> dict:
+    def decode(self, arch: Choices) -> dict:
         """Returns the values of an architecture by the names of the decisions."""
         return decode(arch, self.decisions)
 
@@ -189,11 +185,11 @@ class Space(abc.ABC):
         """Returns the space that the choices of an architecture are of: itself, or the one behind its rows."""
         return self
 
-    def choices(self, arch: Arch) -> jax.Array:
+    def choices(self, arch: ArrayLike) -> jax.Array:
         """Returns an architecture as a vector of the choices of `plain`, int32[D]."""
         return jnp.asarray(arch, jnp.int32)
 
-    def features(self, arch: Arch) -> jax.Array:
+    def features(self, arch: ArrayLike) -> jax.Array:
         """Returns what predictors learn from unless told otherwise, float32[F]: by default the choices, one-hot."""
         return one_hot(arch, self.decisions)
 
@@ -202,7 +198,7 @@ class Space(abc.ABC):
         """Returns the names of the labels of `labelled`."""
         return tuple(f"{decision.name}={value}" for decision in self.decisions for value in decision.values)
 
-    def labelled(self, arch: Arch) -> tuple[jax.Array, jax.Array]:
+    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns an architecture as a graph: labels int32[V], -1 where there is no vertex, and edges bool[V, V].
 
         Labels are positions in `label_names`. Vertices are in topological order, `edges[u, v]` only where u < v, from
@@ -211,7 +207,7 @@ class Space(abc.ABC):
         offsets = np.cumsum(cardinalities(self.decisions)) - cardinalities(self.decisions)
         return jnp.asarray(arch, jnp.int32) + offsets.astype(np.int32), jnp.eye(len(offsets), k=1, dtype=bool)
 
-    def drawing(self, arch: Arch) -> str:
+    def drawing(self, arch: Choices) -> str:
         """Returns an architecture as an SVG image."""
         labels, edges = self.labelled(jnp.asarray(checked(arch, self.decisions), jnp.int32))
         return graphs.draw(np.asarray(labels), np.asarray(edges), self.label_names)
@@ -243,7 +239,7 @@ class SearchSpace(Space):
 
     name: str
     decisions: tuple[Decision, ...]
-    valid: Callable[[Arch], jax.Array] = everything  # type: ignore[assignment]  # in place of the method
+    valid: Callable[[jax.Array], jax.Array] = everything
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decisions", tuple(self.decisions))
@@ -283,7 +279,7 @@ class EnumeratedSpace(Space):
         """Returns a row as an architecture, int32[1]."""
         return jnp.asarray(row, jnp.int32)[..., None]
 
-    def mutate(self, key: jax.Array, arch: Arch) -> jax.Array:
+    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
         """Returns a uniformly drawn neighbour of an architecture, int32[1]; itself where it has none."""
         table, degrees = neighbor_table(self.space)
         if (degrees == table.shape[1]).all():
@@ -292,11 +288,11 @@ class EnumeratedSpace(Space):
             return flat.at[arch * table.shape[1] + number].get(mode="promise_in_bounds", wrap_negative_indices=False)
         return jnp.asarray(table)[arch, prng.draw_index(key, jnp.asarray(degrees)[arch])]
 
-    def moves(self, arch: Arch) -> jax.Array:
+    def moves(self, arch: jax.Array) -> jax.Array:
         """Returns the rows of the neighbours, int32[K, 1]."""
         return jnp.asarray(neighbor_table(self.space)[0])[jnp.asarray(arch)[0]][:, None]
 
-    def canonical(self, arch: Arch) -> jax.Array:
+    def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the row of the class's representative, int32[1]."""
         return self.arch_at(self.space.index(self.space.canonical(self.choices(arch))))
 
@@ -308,7 +304,7 @@ class EnumeratedSpace(Space):
         """Returns the rows of the neighbours of each architecture, int32[A, K]."""
         return neighbor_table(self.space)[0]
 
-    def to_str(self, arch: Arch) -> str:
+    def to_str(self, arch: Choices) -> str:
         """Returns the string of the architecture in the space behind the rows."""
         return self.space.to_str(self._behind(arch))
 
@@ -316,7 +312,7 @@ class EnumeratedSpace(Space):
         """Returns the row of a string of the space behind the rows, int32[1]."""
         return self.arch_at(self.space.index(self.space.from_str(text)))
 
-    def decode(self, arch: Arch) -> dict:
+    def decode(self, arch: Choices) -> dict:
         """Returns the values of the architecture in the space behind the rows."""
         return self.space.decode(self._behind(arch))
 
@@ -325,11 +321,11 @@ class EnumeratedSpace(Space):
         """Returns the space behind the rows."""
         return self.space.plain
 
-    def choices(self, arch: Arch) -> jax.Array:
+    def choices(self, arch: ArrayLike) -> jax.Array:
         """Returns the vector of choices of an architecture in the space behind the rows, int32[D]."""
         return self.space.choices(self.space.arch_at(self.index(arch)))
 
-    def features(self, arch: Arch) -> jax.Array:
+    def features(self, arch: ArrayLike) -> jax.Array:
         """Returns the features of the architecture in the space behind the rows, float32[F]."""
         return self.space.features(self.space.arch_at(self.index(arch)))
 
@@ -338,11 +334,11 @@ class EnumeratedSpace(Space):
         """Returns the names of the labels of `labelled`."""
         return self.space.label_names
 
-    def labelled(self, arch: Arch) -> tuple[jax.Array, jax.Array]:
+    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the graph of the architecture in the space behind the rows."""
         return self.space.labelled(self.space.arch_at(self.index(arch)))
 
-    def drawing(self, arch: Arch) -> str:
+    def drawing(self, arch: Choices) -> str:
         """Returns the drawing of the architecture in the space behind the rows."""
         return self.space.drawing(self._behind(arch))
 
@@ -350,7 +346,7 @@ class EnumeratedSpace(Space):
         """Returns itself."""
         return self
 
-    def _behind(self, arch: Arch) -> jax.Array:
+    def _behind(self, arch: Choices) -> jax.Array:
         return self.space.arch_at(checked(arch, self.decisions)[0])
 
 
@@ -359,33 +355,35 @@ def has_rows(space: Space) -> bool:
     return space.indexer is not None
 
 
-def check_rows(space: Space) -> None:
-    """Raises ValueError where the architectures of a space have no row numbers."""
-    if not has_rows(space):
+def check_rows(space: Space) -> jax.tree_util.Partial:
+    """Returns the indexer of a space. Raises ValueError where its architectures have no row numbers."""
+    indexer = space.indexer
+    if indexer is None:
         radix_weights(space.decisions)
         raise ValueError(
             f"Expected a constrained space of at most {MAX_ENUMERABLE:,} vectors to number its architectures, got "
             f"{num_combinations(space.decisions):,}."
         )
+    return indexer
 
 
-def check_valid(space: Space, arch: Arch) -> jax.Array:
+def check_valid(space: Space, arch: jax.Array) -> jax.Array:
     """Returns an architecture. Raises ValueError where it is not valid."""
     if not bool(space.valid(arch)):
         raise ValueError(f"Expected a valid architecture of {space.name}, got {space.to_str(arch)!r}.")
-    return jnp.asarray(arch)
+    return arch
 
 
-def listed_position(weights: ArrayLike, codes: jax.Array | np.ndarray, arch: Arch) -> tuple[jax.Array, jax.Array]:
+def listed_position(weights: ArrayLike, codes: np.ndarray | jax.Array, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
     """Returns the position of an architecture among ascending mixed-radix codes, int32[], and whether it is there."""
     code = mixed_radix(weights, arch)
     position = jnp.minimum(jnp.searchsorted(codes, code), len(codes) - 1).astype(jnp.int32)
     return position, jnp.asarray(codes)[position] == code
 
 
-def _listed_row(weights: ArrayLike, codes: jax.Array | np.ndarray, arch: Arch) -> jax.Array:
+def _listed_row(weights: ArrayLike, codes: np.ndarray | jax.Array, arch: ArrayLike) -> jax.Array:
     return listed_position(weights, codes, arch)[0]
 
 
-def _only_row(arch: Arch) -> jax.Array:
+def _only_row(arch: ArrayLike) -> jax.Array:
     return jnp.asarray(arch, jnp.int32)[..., 0]

@@ -14,8 +14,9 @@ from jaxnas import prng
 MAX_ROWS = 2**31
 """A space of fewer architectures can number them."""
 
-Arch = jax.Array | np.ndarray | Sequence[int]
-"""An architecture as a caller may give it: a vector of choices, int32[D], as an array or a sequence of ints."""
+
+Choices = jax.Array | np.ndarray | Sequence[int]
+"""An architecture outside of traced functions: the numbers of its values, one a decision."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _move(arch: jax.Array, position: jax.Array, step: jax.Array, decisions: tupl
 
 
 def mutate(
-    key: jax.Array, arch: Arch, decisions: tuple[Decision, ...], num_present: jax.Array | None = None
+    key: jax.Array, arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax.Array | None = None
 ) -> jax.Array:
     """Returns the architecture with one decision changed, uniform over all such changes.
 
@@ -87,29 +88,31 @@ def mutate(
         words = jax.random.bits(key, (2,), jnp.uint32)
         position = prng.scale_word(words[0], len(sizes))
         step = 1 + prng.scale_word(words[1], int(sizes[0]) - 1)
-        return _move(jnp.asarray(arch), position, step, decisions)
+        return _move(arch, position, step, decisions)
     changed, steps = _moves(decisions)
     count = len(changed) if num_present is None else (changed < num_present).sum()
     number = prng.draw_index(key, count)
-    return _move(jnp.asarray(arch), jnp.asarray(changed)[number], jnp.asarray(steps)[number], decisions)
+    return _move(arch, jnp.asarray(changed)[number], jnp.asarray(steps)[number], decisions)
 
 
-def neighbors(arch: Arch, decisions: tuple[Decision, ...], num_present: jax.Array | None = None) -> jax.Array:
+def neighbors(arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax.Array | None = None) -> jax.Array:
     """Returns the architectures that differ in one decision, int32[K, D].
 
     Of decisions beyond the first `num_present`, which do not count, rows repeat the architecture.
     """
     changed, steps = _moves(decisions)
-    counted = steps if num_present is None else jnp.where(changed < num_present, steps, 0)
-    return jax.vmap(lambda position, step: _move(jnp.asarray(arch), position, step, decisions))(changed, counted)
+    each = jax.vmap(lambda position, step: _move(jnp.asarray(arch), position, step, decisions))
+    if num_present is not None:
+        return each(changed, jnp.where(changed < num_present, steps, 0))
+    return each(changed, steps)
 
 
-def mixed_radix(weights: ArrayLike, arch: Arch) -> jax.Array:
+def mixed_radix(weights: ArrayLike, arch: ArrayLike) -> jax.Array:
     """Returns the mixed-radix number of an architecture, int32[], by the weights of the decisions."""
     return (jnp.asarray(arch) * weights).sum(-1).astype(jnp.int32)
 
 
-def index(arch: Arch, decisions: tuple[Decision, ...]) -> jax.Array:
+def index(arch: ArrayLike, decisions: tuple[Decision, ...]) -> jax.Array:
     """Returns the mixed-radix number of an architecture, int32[]; the first decision is the most significant."""
     return mixed_radix(radix_weights(decisions).astype(np.int32), arch)
 
@@ -121,7 +124,7 @@ def arch_at(row: ArrayLike, decisions: tuple[Decision, ...]) -> jax.Array:
     )
 
 
-def one_hot(arch: Arch, decisions: tuple[Decision, ...]) -> jax.Array:
+def one_hot(arch: ArrayLike, decisions: tuple[Decision, ...]) -> jax.Array:
     """Returns 1 for the chosen value of each decision and 0 for the others, float32[F], by decision and value."""
     sizes = cardinalities(decisions)
     owners = np.repeat(np.arange(len(sizes)), sizes)
@@ -129,7 +132,7 @@ def one_hot(arch: Arch, decisions: tuple[Decision, ...]) -> jax.Array:
     return (jnp.asarray(arch, jnp.int32)[owners] == values).astype(jnp.float32)
 
 
-def checked(arch: Arch, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
+def checked(arch: Choices, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
     """Returns an architecture as a tuple of ints. Raises ValueError where it is no architecture of the decisions."""
     choices = tuple(int(choice) for choice in np.asarray(arch).reshape(-1))
     if len(choices) != len(decisions):
@@ -140,7 +143,7 @@ def checked(arch: Arch, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
     return choices
 
 
-def decode(arch: Arch, decisions: tuple[Decision, ...]) -> dict:
+def decode(arch: Choices, decisions: tuple[Decision, ...]) -> dict:
     """Returns the values of an architecture by the names of the decisions."""
     return {
         decision.name: decision.values[choice]

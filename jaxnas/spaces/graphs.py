@@ -10,6 +10,7 @@ from html import escape
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 COLORS = (
     "#0072b2",
@@ -63,8 +64,8 @@ def wl_codes(labels: jax.Array, edges: jax.Array, rounds: int = 4) -> jax.Array:
 
 def label_counts(
     labels: jax.Array,
-    edges: jax.Array | np.ndarray,
-    counted: jax.Array | np.ndarray,
+    edges: ArrayLike,
+    counted: ArrayLike,
     *,
     num_labels: int,
     num_iterations: int,
@@ -79,7 +80,7 @@ def label_counts(
     Args:
         counted: which of the vertices that are present are counted after an iteration, bool[V].
     """
-    present = labels >= 0
+    present, edges = labels >= 0, jnp.asarray(edges)
     features = [(labels == np.arange(num_labels)[:, None]).sum(1).astype(jnp.float32)]
     words = labels.astype(jnp.uint32)
     for _ in range(num_iterations):

@@ -9,9 +9,10 @@ from typing import final
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas.spaces.base import Space, check_valid, listed_position
-from jaxnas.spaces.decisions import Arch, Decision, radix_weights
+from jaxnas.spaces.decisions import Choices, Decision, radix_weights
 
 
 @final
@@ -58,15 +59,15 @@ class ListedSpace(Space):
         """Returns the mixed-radix numbers of the architectures, ascending, int32[A]."""
         return self.numbers
 
-    def valid(self, arch: Arch) -> jax.Array:
+    def valid(self, arch: jax.Array, /) -> jax.Array:
         """Returns whether an architecture is listed, bool[]; `arch` may be traced."""
         return listed_position(radix_weights(self.decisions).astype(np.int32), self.numbers, arch)[1]
 
-    def moves(self, arch: Arch) -> jax.Array:
+    def moves(self, arch: jax.Array) -> jax.Array:
         """Returns all vectors that are one step away in the whole space, listed or not, int32[K, D]."""
         return self.space.moves(arch)
 
-    def canonical(self, arch: Arch) -> jax.Array:
+    def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of an architecture's class, its first listed member."""
         return self.arch_at(jnp.asarray(self.classes())[self.index(arch)])
 
@@ -74,7 +75,7 @@ class ListedSpace(Space):
         """Returns for each row the first row of the same class, int32[A]."""
         return _listed_classes(self)
 
-    def to_str(self, arch: Arch) -> str:
+    def to_str(self, arch: Choices) -> str:
         """Returns the string of an architecture in the whole space."""
         return self.space.to_str(arch)
 
@@ -82,7 +83,7 @@ class ListedSpace(Space):
         """Returns the architecture of a string. Raises ValueError where it is malformed or not listed."""
         return check_valid(self, self.space.from_str(text))
 
-    def decode(self, arch: Arch) -> dict:
+    def decode(self, arch: Choices) -> dict:
         """Returns the values of an architecture, as the whole space does."""
         return self.space.decode(arch)
 
@@ -91,11 +92,11 @@ class ListedSpace(Space):
         """Returns the whole space, whose choices architectures hold."""
         return self.space.plain
 
-    def choices(self, arch: Arch) -> jax.Array:
+    def choices(self, arch: ArrayLike) -> jax.Array:
         """Returns an architecture as a vector of the choices of `plain`, int32[D]."""
         return self.space.choices(arch)
 
-    def features(self, arch: Arch) -> jax.Array:
+    def features(self, arch: ArrayLike) -> jax.Array:
         """Returns the features of an architecture, as the whole space does, float32[F]."""
         return self.space.features(arch)
 
@@ -104,11 +105,11 @@ class ListedSpace(Space):
         """Returns the names of the labels of `labelled`."""
         return self.space.label_names
 
-    def labelled(self, arch: Arch) -> tuple[jax.Array, jax.Array]:
+    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the graph of an architecture, as the whole space does."""
         return self.space.labelled(arch)
 
-    def drawing(self, arch: Arch) -> str:
+    def drawing(self, arch: Choices) -> str:
         """Returns the drawing of an architecture, as the whole space does."""
         return self.space.drawing(arch)
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng
-from jaxnas.spaces.decisions import Arch, Decision, sample
+from jaxnas.spaces.decisions import Decision, sample
 
 NUM_REPAIRS = 8
 _NUM_DRAWS = 10_000
@@ -21,12 +21,13 @@ class Constrained(Protocol):
     def name(self) -> str: ...
     @property
     def decisions(self) -> tuple[Decision, ...]: ...
-    def valid(self, arch: Arch) -> jax.Array: ...
+    def valid(self, arch: jax.Array, /) -> jax.Array: ...
     def sample(self, key: jax.Array) -> jax.Array: ...
-    def moves(self, arch: Arch) -> jax.Array: ...
+    def moves(self, arch: jax.Array) -> jax.Array: ...
+    def __hash__(self) -> int: ...
 
 
-def everything(arch: Arch) -> jax.Array:
+def everything(arch: jax.Array) -> jax.Array:
     """Returns true: every vector of choices is an architecture."""
     return jnp.ones(np.shape(arch)[:-1], bool)
 
@@ -39,7 +40,7 @@ def pick(key: jax.Array, archs: jax.Array, members: jax.Array) -> jax.Array:
 
 def valid_sample(space: Constrained, key: jax.Array) -> jax.Array:
     """Returns the first valid one of uniform draws, int32[D]. Raises ValueError where none of 10,000 draws is."""
-    _check_satisfiable(space)  # type: ignore[arg-type]  # spaces are hashable
+    _check_satisfiable(space)
 
     def again(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         number, _ = carry

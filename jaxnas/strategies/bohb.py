@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
@@ -117,14 +118,14 @@ def draw_candidates(key: jax.Array, archs: jax.Array, count: jax.Array, num_cand
     return jnp.where(redrawn, prng.draw_index(keys[2], cardinalities(space.decisions), centers.shape), centers)
 
 
-def log_density(candidates: jax.Array, archs: jax.Array, members: jax.Array, space: Space) -> jax.Array:
+def log_density(candidates: jax.Array, archs: jax.Array, members: ArrayLike, space: Space) -> jax.Array:
     """Returns the logarithm of the kernel density of members of a list at candidates int32[C, D]: float32[C].
 
     Args:
         archs: the list, int32[T, D].
         members: which of it count, bool[T].
     """
-    count = members.sum()
+    count = jnp.sum(members)
     chance = _redraw_chance(count, space)
     other = jnp.log(chance / cardinalities(space.decisions))
     same = jnp.log(1 - chance + chance / cardinalities(space.decisions))

@@ -27,7 +27,7 @@ class Posterior(NamedTuple):
         solved_scores, solved_ones: the posterior means, with a prior mean of 0, after being told the scores less the
             first one, and after being told ones, float32[N]. They give the mean for any constant prior mean.
         first: the first score; those below are less this one, against cancellation.
-        total, total_squares, best, count: sum, sum of squares and maximum of the scores, and how many there are.
+        total, total_squares, best, num_scores: sum, sum of squares and maximum of the scores, and how many there are.
     """
 
     variance: jax.Array
@@ -37,7 +37,7 @@ class Posterior(NamedTuple):
     total: jax.Array
     total_squares: jax.Array
     best: jax.Array
-    count: jax.Array  # type: ignore[assignment]  # tuples have a method of this name
+    num_scores: jax.Array
 
 
 class GaussianState(NamedTuple):
@@ -93,7 +93,7 @@ def gaussian_process(
 
     def ask(state: GaussianState, t: jax.Array, key: jax.Array) -> Query:
         free = ~state.asked | state.asked.all()
-        starts = (t < num_startup) | (state.posterior.count == 0)
+        starts = (t < num_startup) | (state.posterior.num_scores == 0)
         index = jax.lax.cond(starts, lambda _, free: first_of(free), _most_promising, state.posterior, free)
         return Query(state.archs[index])  # the first of a pool in random order is a random one
 
@@ -149,7 +149,7 @@ def posterior_of(state: GaussianState) -> tuple[jax.Array, jax.Array]:
     posterior = state.posterior
     mean, deviation = _moments(posterior)
     means = posterior.first + mean + posterior.solved_scores - mean * posterior.solved_ones
-    return jnp.where(posterior.count > 0, means, jnp.nan), deviation**2 * posterior.variance
+    return jnp.where(posterior.num_scores > 0, means, jnp.nan), deviation**2 * posterior.variance
 
 
 def _prior(size: int) -> Posterior:
@@ -159,7 +159,7 @@ def _prior(size: int) -> Posterior:
 
 def _moments(posterior: Posterior) -> tuple[jax.Array, jax.Array]:
     """Returns mean and standard deviation of the scores so far; 1 for a deviation of 0."""
-    count = jnp.maximum(posterior.count, 1)
+    count = jnp.maximum(posterior.num_scores, 1)
     mean = posterior.total / count
     variance = posterior.total_squares / count - mean**2
     return mean, jnp.where(variance > 0, jnp.sqrt(jnp.maximum(variance, 0)), 1)
@@ -202,7 +202,7 @@ def _observed(
     posterior: Posterior, row: jax.Array, index: jax.Array, scale: jax.Array, score: jax.Array
 ) -> tuple[jax.Array, Posterior]:
     """Returns the row of the factor, and the posterior after the score of the member `index` of the pool."""
-    first = jnp.where(posterior.count == 0, score, posterior.first)
+    first = jnp.where(posterior.num_scores == 0, score, posterior.first)
     value = score - first
     scores, ones = posterior.solved_scores, posterior.solved_ones
     return row, Posterior(
@@ -213,5 +213,5 @@ def _observed(
         posterior.total + value,
         posterior.total_squares + value**2,
         jnp.maximum(posterior.best, value),
-        posterior.count + 1,
+        posterior.num_scores + 1,
     )

@@ -16,9 +16,9 @@ class Recorded(Protocol):
     """The trials of runs, `Trials`."""
 
     @property
-    def query(self) -> Query: ...
+    def query(self) -> Any: ...
     @property
-    def observation(self) -> Observation: ...
+    def observation(self) -> Any: ...
 
 
 def optuna_strategy(space: Space, sampler_factory: Callable) -> Strategy:
@@ -51,13 +51,13 @@ def optuna_strategy(space: Space, sampler_factory: Callable) -> Strategy:
     def init(key: jax.Array, num_trials: int) -> Any:
         return _new_study(optuna, sampler_factory(seed=int(jax.random.bits(key, (), np.uint32))))
 
-    def ask(state: Any, t: int, key: jax.Array) -> Query:
+    def ask(state: Any, t: jax.Array, key: jax.Array) -> Query:
         params = state.ask(distributions).params
-        arch = np.asarray([params[decision.name] for decision in space.decisions], np.int32)
-        valid: Any = np.asarray(repaired(key, arch))
-        return Query(valid)
+        arch: Any = np.asarray([params[decision.name] for decision in space.decisions], np.int32)
+        arch = np.asarray(repaired(key, arch))
+        return Query(arch)
 
-    def tell(state: Any, t: int, query: Query, observation: Observation) -> Any:
+    def tell(state: Any, t: jax.Array, query: Query, observation: Observation) -> Any:
         score = float(observation.score)
         failed = optuna.trial.TrialState.FAIL if np.isnan(score) else None
         state.tell(int(t), None if failed else score, state=failed)  # trials are numbered from 0 in both
@@ -85,7 +85,7 @@ def to_optuna_study(trials: Recorded, space: Space, run: int = 0) -> Any:
     """
     optuna = _import_optuna()
     if np.ndim(trials.query.fidelity) > 1:
-        num_runs = len(np.asarray(trials.query.fidelity))
+        num_runs = len(trials.query.fidelity)
         if not 0 <= run < num_runs:
             raise ValueError(f"Expected a run of 0 to {num_runs - 1}, got {run}.")
         trials = jax.tree.map(lambda values: values[run], trials)
@@ -93,14 +93,14 @@ def to_optuna_study(trials: Recorded, space: Space, run: int = 0) -> Any:
         decision.name: optuna.distributions.CategoricalDistribution(_readable(decision.values))
         for decision in space.decisions
     }
-    _check_choices(np.asarray(trials.query.arch), distributions, space)
+    _check_choices(trials.query.arch, distributions, space)
     study = _new_study(optuna, optuna.samplers.RandomSampler())
     study.add_trials(_frozen_trials(optuna, trials, distributions))
     return study
 
 
 def _frozen_trials(optuna: ModuleType, trials: Recorded, distributions: dict) -> list:
-    columns = [np.asarray(column) for column in (*trials.query, *trials.observation)]
+    columns = (trials.query.arch, trials.query.fidelity, *trials.observation)
     frozen = []
     for arch, fidelity, score, cost, seed in zip(*columns, strict=True):
         choices = zip(distributions.items(), arch, strict=True)

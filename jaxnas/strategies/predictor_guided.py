@@ -82,7 +82,7 @@ def predictor_guided(
         archs = np.zeros((num_trials, len(space.decisions)), np.int32)
         return PredictorState(archs, np.full(num_trials, -np.inf, np.float32), archs[: min(refit_every, num_trials)])
 
-    def advance(state: PredictorState, t: int, key: jax.Array) -> PredictorState:
+    def advance(state: PredictorState, t: jax.Array, key: jax.Array) -> PredictorState:
         if t < num_startup or (t - num_startup) % refit_every:
             return state
         archs, new = map(np.asarray, draw(key, state.archs, state.scores, t))
@@ -99,12 +99,12 @@ def predictor_guided(
         regressor.fit(np.asarray(encode(state.archs))[succeeded], state.scores[succeeded])
         return np.asarray(regressor.predict(np.asarray(encode(archs)))).reshape(len(archs))
 
-    def ask(state: PredictorState, t: int, key: jax.Array) -> Query:
+    def ask(state: PredictorState, t: jax.Array, key: jax.Array) -> Query:
         queued = (t - num_startup) % refit_every
         arch: Any = np.asarray(sample(key)) if t < num_startup else state.queue[queued]
         return Query(arch)
 
-    def tell(state: PredictorState, t: int, query: Query, observation: Observation) -> PredictorState:
+    def tell(state: PredictorState, t: jax.Array, query: Query, observation: Observation) -> PredictorState:
         archs, scores = state.archs.copy(), state.scores.copy()
         archs[t] = query.arch
         scores[t] = observation.score if np.isfinite(observation.score) else -np.inf

@@ -1,7 +1,6 @@
 """Random search."""
 
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +12,8 @@ REFERENCES = ("li2019random",)
 
 _ROUNDS = 4
 
-RandomState = Any
-"""The key of the random order; nothing where draws are repeated."""
+RandomState = jax.Array | None
+"""The key of the random order; None where draws are repeated."""
 
 
 @functools.cache
@@ -37,10 +36,10 @@ def random_search(space: Space, *, replacement: bool = True) -> Strategy:
         check_rows(space)
 
     def init(key: jax.Array, num_trials: int) -> RandomState:
-        return () if replacement else key
+        return None if replacement else key
 
     def ask(state: RandomState, t: jax.Array, key: jax.Array) -> Query:
-        if replacement:
+        if state is None:
             return Query(space.sample(key))
         return Query(space.arch_at(_shuffled(state, t % space.num_architectures, space.num_architectures)))
 

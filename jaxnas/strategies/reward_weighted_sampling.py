@@ -68,7 +68,9 @@ def reward_weighted_sampling(
     def tell(state: SamplingState, t: jax.Array, query: Query, observation: Observation) -> SamplingState:
         score = jnp.where(jnp.isfinite(observation.score), observation.score, jnp.nan)
         archs, scores = state.archs.at[t].set(query.arch), state.scores.at[t].set(score)
-        priors = None if ratios is None or state.priors is None else state.priors.at[t].set(_prior(ratios, query.arch))
+        priors = state.priors
+        if ratios is not None and priors is not None:
+            priors = priors.at[t].set(_prior(ratios, query.arch))
         return SamplingState(archs, scores, priors, jnp.fmin(state.lowest, score))
 
     hyperparameters = (("num_initial", num_initial), ("marginals", marginals))

@@ -29,16 +29,16 @@ class ParzenState(NamedTuple):
     """The successful trials of the run in their order, and the best of them.
 
     Attributes:
-        choices: their architectures, a column each, int32[D, T]; those past `count` mean nothing.
+        choices: their architectures, a column each, int32[D, T]; those past `num_succeeded` mean nothing.
         best: numbers of the best of them, the best first and of equals the earlier, int32[MAX_GOOD].
         best_scores: the scores of those, -inf where there are fewer, float32[MAX_GOOD].
-        count: how many there are, int32[].
+        num_succeeded: how many there are, int32[].
     """
 
     choices: jax.Array
     best: jax.Array
     best_scores: jax.Array
-    count: jax.Array  # type: ignore[assignment]  # tuples have a method of this name
+    num_succeeded: jax.Array
 
 
 class Mixture(NamedTuple):
@@ -107,19 +107,19 @@ def tree_parzen_estimator(
         )
         promising = candidates[:, jnp.argmax(ratios > ratios.max() - TOLERANCE)]
         promising = space.repaired(jax.random.fold_in(key, 2), promising)
-        return Query(jnp.where(state.count < num_startup, space.sample(key), promising))
+        return Query(jnp.where(state.num_succeeded < num_startup, space.sample(key), promising))
 
     def tell(state: ParzenState, t: jax.Array, query: Query, observation: Observation) -> ParzenState:
         succeeded = jnp.isfinite(observation.score)
         score = jnp.where(succeeded, observation.score, -jnp.inf)
-        choices = state.choices.at[:, state.count].set(query.arch)  # a failed trial's column is overwritten
+        choices = state.choices.at[:, state.num_succeeded].set(query.arch)  # a failed trial's column is overwritten
         place, places = (state.best_scores >= score).sum(), np.arange(MAX_GOOD)
 
         def insert(values: jax.Array, value: jax.Array) -> jax.Array:
             return jnp.where(places < place, values, jnp.where(places == place, value, jnp.roll(values, 1)))
 
-        best, best_scores = insert(state.best, state.count), insert(state.best_scores, score)
-        return ParzenState(choices, best, best_scores, state.count + succeeded)
+        best, best_scores = insert(state.best, state.num_succeeded), insert(state.best_scores, score)
+        return ParzenState(choices, best, best_scores, state.num_succeeded + succeeded)
 
     hyperparameters = (
         ("num_startup", num_startup),
@@ -132,15 +132,15 @@ def tree_parzen_estimator(
 
 def estimators(state: ParzenState, good_share: float, prior_weight: float) -> tuple[Mixture, Mixture]:
     """Returns the estimators of the good trials, N of MAX_GOOD, and of the others, N of all."""
-    num_good = jnp.minimum(jnp.ceil(good_share * state.count).astype(jnp.int32), MAX_GOOD)
-    is_good = jnp.arange(MAX_GOOD) < num_good
-    good = Mixture(state.choices[:, state.best], is_good.astype(jnp.float32), prior_weight / (num_good + 1))
+    num_good = jnp.minimum(jnp.ceil(good_share * state.num_succeeded).astype(jnp.int32), MAX_GOOD)
+    is_good = np.arange(MAX_GOOD) < num_good
+    good = Mixture(state.choices[:, state.best], jnp.asarray(is_good, jnp.float32), prior_weight / (num_good + 1))
 
     numbers = np.arange(state.choices.shape[1])[:, None]
     good_numbers = jnp.where(is_good, state.best, len(numbers))
-    is_other = (good_numbers != numbers).all(1) & (numbers[:, 0] < state.count)
+    is_other = (good_numbers != numbers).all(1) & (numbers[:, 0] < state.num_succeeded)
     places = jnp.asarray(numbers[:, 0] - (good_numbers < numbers).sum(1))
-    num_other = state.count - num_good
+    num_other = state.num_succeeded - num_good
     weights = jnp.where(is_other, recency_weights(places, num_other), 0)
     return good, Mixture(state.choices, weights, prior_weight / (num_other + 1))
 

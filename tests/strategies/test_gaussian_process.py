@@ -67,7 +67,7 @@ def test_failed_trials_are_no_observations():
     assert state.asked.sum() == 12
     state, archs = told(strategy, [*[np.nan] * 12, 0.5])  # its startup is over: the first success decides
     assert len(np.unique(archs, axis=0)) == 13
-    assert state.posterior.count == 1
+    assert state.posterior.num_scores == 1
     np.testing.assert_allclose(gaussian_process.posterior_of(state)[0], 0.5)
 
 

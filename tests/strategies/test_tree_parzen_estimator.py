@@ -143,7 +143,7 @@ def test_failed_trials_count_as_none():
     with_failed = told(strategy, archs, scores, 60)
     without = told(strategy, archs[succeeded], scores[succeeded], 60)
     np.testing.assert_array_equal(asked(strategy, with_failed, 60, 500), asked(strategy, without, 36, 500))
-    assert with_failed.count == succeeded.sum()
+    assert with_failed.num_succeeded == succeeded.sum()
 
 
 def best_of(strategy: jn.Strategy, bench, num_trials: int, num_runs: int) -> np.ndarray:

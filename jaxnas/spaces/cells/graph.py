@@ -70,8 +70,8 @@ def _terms(graph: Graph) -> tuple[dict[int, tuple[str, Counter]], Counter]:
     parameters are one term.
     """
     terms: dict[int, tuple[str, Counter]] = {1: ("input", Counter())}
-    sums: list[Counter] = [Counter({1: 1})] + [Counter() for _ in range(graph.num_nodes - 1)]
-    known: dict[tuple, int] = {}
+    sums = [Counter({1: 1})] + [Counter() for _ in range(graph.num_nodes - 1)]
+    known: dict[tuple[str, frozenset], int] = {}
     for edge in graph.edges:
         argument = sums[edge.source]
         if edge.operation.role == ZERO or not argument:
@@ -100,7 +100,7 @@ def _smallest_labelling(
         groups.setdefault(color, []).append(vertex)
     tied = [group for color, group in sorted(groups.items()) if len(group) > 1]
     if not tied:
-        order = sorted(names, key=lambda vertex: colors[vertex])
+        order = sorted(names, key=colors.__getitem__)
         return tuple((names[v], tuple(sorted((colors[u], count) for u, count in inputs[v].items()))) for v in order)
     return min(_smallest_labelling(names, inputs, {**colors, vertex: len(names)}) for vertex in tied[0])
 

@@ -1,13 +1,14 @@
 """Cell spaces: a small graph whose every edge carries one of a few operations. `NB201` is the best-known instance."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas import checks
 from jaxnas.spaces.base import Space
@@ -16,7 +17,7 @@ from jaxnas.spaces.cells.operations import OPERATIONS
 from jaxnas.spaces.cells.operations.base import ZERO, Operation, as_operation
 from jaxnas.spaces.cells.paths import path_features
 from jaxnas.spaces.cells.vertices import operations_on_vertices
-from jaxnas.spaces.decisions import Arch, Decision, checked
+from jaxnas.spaces.decisions import Choices, Decision, checked
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable
 
 REFERENCES = ("dong2020nasbench201",)
@@ -41,10 +42,16 @@ class CellSpace(Space):
     """
 
     num_nodes: int
-    operations: tuple[Any, ...]
+    operations: tuple[Operation, ...]
     name: str = "cell"
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
     family: ClassVar[str] = "jaxnas.spaces.cells.family"
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, num_nodes: int, operations: Iterable[Operation | str | Callable], name: str = "cell"
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         if self.num_nodes < 2:
@@ -64,13 +71,13 @@ class CellSpace(Space):
         """Returns the pairs (source, target) of the cell, in the order of the decisions."""
         return tuple((source, target) for target in range(1, self.num_nodes) for source in range(target))
 
-    def graph(self, arch: Arch) -> graph.Graph:
+    def graph(self, arch: Choices) -> graph.Graph:
         """Returns the graph of a cell, dead edges included."""
         choices = checked(arch, self.decisions)
         edges = (graph.Edge(*edge, self.operations[choice]) for edge, choice in zip(self.edges, choices, strict=True))
         return graph.Graph(self.num_nodes, tuple(edges))
 
-    def pruned(self, arch: Arch) -> jax.Array:
+    def pruned(self, arch: ArrayLike) -> jax.Array:
         """Returns the architecture with a zero operation on its dead edges; `arch` may be traced."""
         zeros = [operation.role == ZERO for operation in self.operations]
         arch = jnp.asarray(arch, jnp.int32)
@@ -94,7 +101,7 @@ class CellSpace(Space):
         """
         return _classes(self)
 
-    def canonical(self, arch: Arch) -> jax.Array:
+    def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of an architecture's class, the member with the smallest index.
 
         `arch` may be traced. In a space too large to enumerate, the architecture with its dead edges removed stands
@@ -104,7 +111,7 @@ class CellSpace(Space):
             return self.pruned(arch)
         return self.arch_at(jnp.asarray(self.classes())[self.index(arch)])
 
-    def to_str(self, arch: Arch) -> str:
+    def to_str(self, arch: Choices) -> str:
         """Returns an architecture in the format of NAS-Bench-201: `"|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"`."""
         names = iter(self.decode(arch).values())
         nodes = [
@@ -137,7 +144,7 @@ class CellSpace(Space):
             f"Expected an architecture such as {self.to_str((0,) * len(self.decisions))!r}, got {text!r}."
         )
 
-    def features(self, arch: Arch) -> jax.Array:
+    def features(self, arch: ArrayLike) -> jax.Array:
         """Returns the features of the paths through a cell, float32[F], as `jaxnas.spaces.cells.encodings.path`."""
         return path_features(self.edges, self.operations)(jnp.asarray(arch, jnp.int32))
 
@@ -146,11 +153,11 @@ class CellSpace(Space):
         """Returns the names of the operations, "input" and "output"."""
         return (*(operation.name for operation in self.operations), "input", "output")
 
-    def labelled(self, arch: Arch) -> tuple[jax.Array, jax.Array]:
+    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns a cell with its operations on vertices; see `jaxnas.spaces.cells.vertices`."""
         return operations_on_vertices(jnp.asarray(arch, jnp.int32), self.edges, self.operations)
 
-    def drawing(self, arch: Arch) -> str:
+    def drawing(self, arch: Choices) -> str:
         """Returns a cell as an SVG image, with operations on edges; cells of one space share their colours."""
         return drawing.draw(self.graph(arch), [operation.name for operation in self.operations])
 

@@ -7,6 +7,8 @@ import numpy as np
 from jaxnas.spaces.cells.operations.base import FUNCTION, IDENTITY, Operation
 from jaxnas.spaces.graphs import pruned_mask
 
+Carry = tuple[jax.Array, jax.Array, jax.Array]
+
 
 def operations_on_vertices(
     arch: jax.Array, cell_edges: tuple[tuple[int, int], ...], operations: tuple[Operation, ...]
@@ -36,9 +38,7 @@ def _applications(
     num_vertices, num_nodes = len(names), 1 + max(target for _, target in cell_edges)
     numbers = np.arange(num_vertices)
 
-    def apply(
-        carry: tuple[jax.Array, jax.Array, jax.Array], edge: jax.Array
-    ) -> tuple[tuple[jax.Array, jax.Array, jax.Array], None]:
+    def apply(carry: Carry, edge: jax.Array) -> tuple[Carry, None]:
         sums, reads, present = carry  # sums: which vertices are added up at each node of the cell
         vertex, source, target = edge
         name, argument = names[vertex], sums[source]
@@ -49,8 +49,8 @@ def _applications(
         present = present.at[vertex].set(applies & ~equal.any())
         return (sums.at[target].set(sums[target] | passed), reads.at[vertex].set(argument), present), None
 
-    first = jnp.zeros((num_nodes, num_vertices), bool).at[0, 0].set(True)
-    start = first, jnp.zeros((num_vertices, num_vertices), bool), jnp.asarray(numbers == 0)
+    input_only = jnp.zeros((num_nodes, num_vertices), bool).at[0, 0].set(True)
+    start = input_only, jnp.zeros((num_vertices, num_vertices), bool), jnp.asarray(numbers == 0)
     edges = jnp.asarray([(number + 1, *edge) for number, edge in enumerate(cell_edges)], jnp.int32)
     (sums, reads, present), _ = jax.lax.scan(apply, start, edges)
     return reads.at[-1].set(sums[-1]), present.at[-1].set(True)

@@ -8,10 +8,11 @@ from typing import ClassVar, final
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas import checks
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.decisions import Arch, Decision, cardinalities, decode, mutate, neighbors
+from jaxnas.spaces.decisions import Choices, Decision, cardinalities, decode, mutate, neighbors
 
 REFERENCES = ()
 
@@ -120,22 +121,22 @@ class MLPSpace(Space):
         powers = (SMALLEST_WIDTH << number for number in range(self.max_units.bit_length()))
         return (*(width for width in powers if width < self.max_units), self.max_units)
 
-    def mutate(self, key: jax.Array, arch: Arch) -> jax.Array:
+    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
         """Returns a uniformly drawn neighbour of an architecture: one decision that counts is another one."""
         return mutate(key, arch, self.decisions, self._num_present(arch))
 
-    def moves(self, arch: Arch) -> jax.Array:
+    def moves(self, arch: jax.Array) -> jax.Array:
         """Returns all architectures that differ in exactly one decision that counts, int32[K, D].
 
         Rows beyond their number, last, repeat the architecture.
         """
         return neighbors(arch, self.decisions, self._num_present(arch))
 
-    def _num_present(self, arch: Arch) -> jax.Array:
+    def _num_present(self, arch: ArrayLike) -> jax.Array:
         """Returns how many decisions count, those before the width of the first absent layer."""
         return FIRST_WIDTH + 1 + jnp.asarray(arch)[NUM_LAYERS]
 
-    def canonical(self, arch: Arch) -> jax.Array:
+    def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of an architecture's class: absent layers have the smallest width.
 
         `arch` may be traced.
@@ -143,7 +144,7 @@ class MLPSpace(Space):
         arch = jnp.asarray(arch, jnp.int32)
         return jnp.where(np.arange(len(self.decisions)) < self._num_present(arch), arch, 0)
 
-    def to_str(self, arch: Arch) -> str:
+    def to_str(self, arch: Choices) -> str:
         """Returns an architecture as widths and names: `"64-32/relu/lecun_normal/l2/0.25"`.
 
         Widths of absent layers follow a plus, `"64-32+8-128/..."`, where one of them is not the smallest.
@@ -173,7 +174,7 @@ class MLPSpace(Space):
             choices.append(known.index(name))
         return jnp.asarray(choices, jnp.int32)
 
-    def decode(self, arch: Arch) -> dict:
+    def decode(self, arch: Choices) -> dict:
         """Returns readable values, of present layers only.
 
         `{"layers": [64, 32], "activation": "relu", "initializer": "lecun_normal", "regularizer": "l2", "dropout":
@@ -191,7 +192,7 @@ class MLPSpace(Space):
         names = (f"{decision.name} {value}" for decision in settings for value in decision.values)
         return (*names, *(f"{width} units" for width in self.widths), "input", "output")
 
-    def labelled(self, arch: Arch) -> tuple[jax.Array, jax.Array]:
+    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns a network as a chain from the input over its layers to the output.
 
         Activation, initialiser, regulariser and dropout have vertices, too, between the input and the first layer.

@@ -20,13 +20,13 @@ def mutants(
     """
     key, sample_key = jax.random.split(key)
     best_scores, best = jax.lax.top_k(scores, min(num_parents, len(scores)))
-    num_known = jnp.maximum((best_scores > -jnp.inf).sum(), 1)
-    parents = archs[best[jnp.arange(number) % num_known]]
+    num_found = jnp.maximum((best_scores > -jnp.inf).sum(), 1)
+    parents = archs[best[jnp.arange(number) % num_found]]
     drawn = jax.vmap(space.sample)(jax.random.split(sample_key, number))
     mutated = jnp.where(best_scores[0] > -jnp.inf, parents, drawn)
     for edit, edit_key in enumerate(jax.random.split(key, MAX_EDITS)):
         edited = jax.vmap(space.mutate)(jax.random.split(edit_key, number), mutated)
-        mutated = jnp.where((jnp.arange(number) // num_known % MAX_EDITS >= edit)[:, None], edited, mutated)
+        mutated = jnp.where((jnp.arange(number) // num_found % MAX_EDITS >= edit)[:, None], edited, mutated)
     return mutated
 
 

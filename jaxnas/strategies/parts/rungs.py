@@ -118,8 +118,9 @@ def synchronous_strategy(
         archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
         return BracketState(archs, jnp.full(num_trials, -jnp.inf), jnp.zeros(num_promoted, jnp.int32))
 
-    def plan_at(state: BracketState, t: jax.Array) -> Plan:
-        return jax.tree.map(lambda column: jnp.asarray(column)[t], plan_trials(brackets, len(state.scores)))
+    def plan_at(state: BracketState, t: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        rung, place, source = plan_trials(brackets, len(state.scores))
+        return jnp.asarray(rung)[t], jnp.asarray(place)[t], jnp.asarray(source)[t]
 
     def advance(state: BracketState, t: jax.Array, key: jax.Array) -> BracketState:
         _, place, source = plan_at(state, t)
