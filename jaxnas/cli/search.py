@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     if result.stopped:
         raise KeyboardInterrupt
     model = result.train()
-    print(f"trained on training and validation data: {_scores(model, task)}")
+    print(f"trained on training and validation data: {_scores(model, task.without_validation())}")
     _save(folder, result, model)
     print(f"Journal, history.csv, search.svg and the trained model are in {folder}")
     return 0

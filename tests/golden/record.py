@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -65,10 +66,12 @@ def trainings() -> dict[str, str]:
     """Returns digests of the curves of small trainings of both kinds of network."""
     task, seeds = make_task(), (0, 1)
     spaces = {
-        "cells": (SMALL, [[2, 3, 4], [1, 2, 2]]),
-        "perceptrons": (SMALL_MLP, SMALL_MLP.arch_at(np.array([7, 200]))),
+        "cells": (SMALL, [[2, 3, 4], [1, 2, 2]], TINY),
+        "perceptrons": (SMALL_MLP, SMALL_MLP.arch_at(np.array([7, 200])), replace(TINY, network=None)),
     }
-    return {name: digest(jn.evaluate(space, archs, task, TINY, seeds)) for name, (space, archs) in spaces.items()}
+    return {
+        name: digest(jn.evaluate(space, archs, task, config, seeds)) for name, (space, archs, config) in spaces.items()
+    }
 
 
 def identity() -> dict[str, str]:

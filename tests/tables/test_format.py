@@ -88,7 +88,7 @@ def tables(draw) -> Table:
     return Table.from_arrays(MIXED, "noise", validation, test, epochs, 1_000, columns=columns, nan=nan)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tables())
 def test_any_table_survives_being_written(tmp_path_factory, table):
     folder = tmp_path_factory.mktemp("table")

@@ -137,7 +137,7 @@ def test_runs_that_are_missing_are_moved_to_the_end(num_runs, seed):
         assert np.isnan(table.scores("validation")[row, there:]).all()
 
 
-def test_nan_is_a_failed_training_unless_it_is_said_to_be_missing():
+def test_nan_is_a_failed_training_unless_it_means_missing():
     validation, test = np.random.RandomState(0).uniform(size=(2, 12, 3, 2))
     validation[4, 1] = np.nan
     failed = Table.from_arrays(MIXED, "noise", validation, test, [1, 2])

@@ -114,6 +114,8 @@ def test_vectors_are_normalised_by_feature_and_constant_features_are_zero():
 def test_cells_refuse_vectors():
     features = np.random.RandomState(0).randn(100, 5)
     task = task_from_arrays(features, np.arange(100) % 4)
-    for call in (lambda: evaluate(SMALL, [np.zeros(3, int)], task, TINY), lambda: jn.TrainingBenchmark(SMALL, task)):
-        with pytest.raises(ValueError, match=r"^Expected images of .* for a CellSpace, got samples of shape \[5\]"):
+    for call in (lambda: evaluate(SMALL, [np.zeros(3, int)], task, TINY), lambda: jn.Trainer(SMALL, task)):
+        with pytest.raises(
+            ValueError, match=r"^Expected a task of images for a CellSpace, got mine, vectors of shape \[5\]"
+        ):
             call()

@@ -36,7 +36,9 @@ def _applications(
     num_vertices, num_nodes = len(names), 1 + max(target for _, target in cell_edges)
     numbers = np.arange(num_vertices)
 
-    def apply(carry: tuple[jax.Array, ...], edge: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
+    def apply(
+        carry: tuple[jax.Array, jax.Array, jax.Array], edge: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array, jax.Array], None]:
         sums, reads, present = carry  # sums: which vertices are added up at each node of the cell
         vertex, source, target = edge
         name, argument = names[vertex], sums[source]
@@ -47,9 +49,8 @@ def _applications(
         present = present.at[vertex].set(applies & ~equal.any())
         return (sums.at[target].set(sums[target] | passed), reads.at[vertex].set(argument), present), None
 
-    sums = np.zeros((num_nodes, num_vertices), bool)
-    sums[0, 0] = True
-    start = jnp.asarray(sums), jnp.zeros((num_vertices, num_vertices), bool), jnp.asarray(numbers == 0)
-    edges = np.asarray([(number + 1, *edge) for number, edge in enumerate(cell_edges)], np.int32)
+    first = jnp.zeros((num_nodes, num_vertices), bool).at[0, 0].set(True)
+    start = first, jnp.zeros((num_vertices, num_vertices), bool), jnp.asarray(numbers == 0)
+    edges = jnp.asarray([(number + 1, *edge) for number, edge in enumerate(cell_edges)], jnp.int32)
     (sums, reads, present), _ = jax.lax.scan(apply, start, edges)
     return reads.at[-1].set(sums[-1]), present.at[-1].set(True)

@@ -48,6 +48,8 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
 
     It stops after the training during which the process `parent` has gone, also where that was killed.
     """
+    import numpy as np
+
     from jaxnas import catalog
     from jaxnas.tables.build.plan import plan_from_json, read_shard, shard_path
     from jaxnas.training.compilation import use_compilation_cache
@@ -69,7 +71,7 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
     for chunk in (*own, *others):
         after_each()
         if read_shard(folder, chunk) is None:
-            archs = [space.arch_at(row) for row in chunk.rows]
+            archs = [space.arch_at(np.int32(row)) for row in chunk.rows]
             curves = trainer.curves(archs, plan.seeds, plan=plan.training_plan, progress=after_each)
             if read_shard(folder, chunk) is None:  # no other worker was faster
                 write_shard(shard_path(folder, chunk), curves)

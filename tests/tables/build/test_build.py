@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from samples import SMALL, TINY
 
+from jaxnas import catalog
 from jaxnas.catalog import task as find_task
 from jaxnas.tables.build.driver import build
-from jaxnas.tables.build.plan import make_plan, plan_from_json, read_shard, shard_path
+from jaxnas.tables.build.plan import BuildPlan, make_plan, plan_from_json, read_shard, shard_path
 from jaxnas.tables.build.verification import retrain
 from jaxnas.tables.files import CARD_FILE
 from jaxnas.tables.table import Table, write
@@ -84,7 +85,7 @@ def test_lost_and_broken_shards_are_trained_again_to_the_same_table(built, tmp_p
 
 def test_parts_trained_apart_make_the_same_table(built, tmp_path):
     folder, table = built
-    plan = make_plan(SPACE, TASK, TINY, 2)
+    plan = plan_of(SPACE, TASK, TINY, 2)
     parts = [plan.chunks[0::3], plan.chunks[1::3], plan.chunks[2::3]]
     assert sorted(chunk.name for part in parts for chunk in part) == sorted(chunk.name for chunk in plan.chunks)
     for number, part in enumerate(parts, start=1):
@@ -120,9 +121,14 @@ def test_a_failing_worker_is_reported_in_one_line(tmp_path, monkeypatch):
         build(SPACE, TASK, tmp_path, config=TINY)
 
 
+def plan_of(space: str, task: str, config: TrainConfig, num_seeds: int, limit: int | None = None) -> BuildPlan:
+    trainer = Trainer(catalog.space(space), catalog.task(task), config)
+    return make_plan(trainer, space, task, num_seeds, limit)
+
+
 def test_chunks_are_named_by_all_that_their_numbers_depend_on():
     def names(*arguments):
-        return {chunk.name for chunk in make_plan(*arguments).chunks}
+        return {chunk.name for chunk in plan_of(*arguments).chunks}
 
     digits = (SPACE, "digits")
     different = [
@@ -137,7 +143,7 @@ def test_chunks_are_named_by_all_that_their_numbers_depend_on():
 
 
 def test_a_plan_survives_being_written():
-    plan = make_plan(SPACE, TASK, TINY, 2, limit=20)
+    plan = plan_of(SPACE, TASK, TINY, 2, limit=20)
     assert plan_from_json(plan.to_json()) == plan
     rows = [row for chunk in plan.chunks for row in chunk.rows]
     assert len(rows) == len(set(rows)) == 20

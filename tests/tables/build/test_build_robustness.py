@@ -188,7 +188,8 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="fi
 def test_killed_again_and_again_it_resumes_to_the_same_table(names, built, start, tmp_path):
     """Half a minute: five builders and their workers start, and eight processes are killed."""
     random = np.random.RandomState(0)
-    total = len(make_plan(*names, TINY, 2).chunks)
+    trainer = Trainer(catalog.space(names[0]), catalog.task(names[1]), TINY)
+    total = len(make_plan(trainer, *names, 2).chunks)
     hold = total - 2  # two workers then leave a chunk or two, however late a kill comes
 
     def run(**environment):
