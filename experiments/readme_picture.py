@@ -35,7 +35,7 @@ class Config:
 
     out: Path = Path("docs/images/report.png")
     page_width: int = 1100
-    page_height: int = 1120
+    page_height: int = 1060
     scale: float = 0.75
     most_bytes: int = 200_000
 
