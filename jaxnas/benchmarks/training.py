@@ -56,7 +56,7 @@ class TrainingBenchmark:
 
     def curves(self, arch: Choices, seed: int) -> Curves:
         """Returns the `Curves` of one training, with axes [E] or none, training it where that has not been done."""
-        representative = np.asarray(self.space.canonical(arch))
+        representative = np.asarray(self.space.canonical(np.asarray(arch)))
         name = (representative.tobytes(), int(seed))
         if name not in self._curves:
             curves = self.trainer.curves(representative[None], [int(seed)])
