@@ -91,7 +91,7 @@ def test_the_good_are_a_tenth_rounded_up_and_at_most_25():
     state = jn.tree_parzen_estimator(MIXED).init(jax.random.key(0), 300)
     count = jax.jit(
         jax.vmap(
-            lambda number: tree_parzen_estimator.estimators(state._replace(count=number), 0.1, 1.0)[0].weights.sum()
+            lambda number: tree_parzen_estimator.estimators(state._replace(num_succeeded=number), 0.1, 1.0)[0].weights.sum()
         )
     )
     expected = [min(math.ceil(0.1 * number), 25) for number in range(301)]
