@@ -212,6 +212,14 @@ class Space(abc.ABC):
         labels, edges = self.labelled(jnp.asarray(checked(arch, self.decisions), jnp.int32))
         return graphs.draw(np.asarray(labels), np.asarray(edges), self.label_names)
 
+    @property
+    def cell(self) -> dict | None:
+        """Returns what a page must know to draw architectures as cells, as JSON values; None where they are none.
+
+        `num_nodes`, `edges` in the order of the decisions, and `zero`, the names of operations that pass nothing.
+        """
+        return None
+
     def description(self) -> dict:
         """Returns the space as manifests hold it: its name, its size and its decisions with the names of values."""
         decisions = [

@@ -16,8 +16,6 @@ from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
 from jaxnas.report.templates import embedded, render
 from jaxnas.spaces.base import Space, num_combinations, radix_weights
-from jaxnas.spaces.cells.operations.base import ZERO
-from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.tables.columns import Column
 from jaxnas.tables.table import Table
@@ -74,7 +72,7 @@ def facts_of(table: Table, space: Space) -> dict[str, Any]:
         "num_architectures": table.num_architectures,
         "num_classes": len(table.representatives),
         "num_trained": int(table.trained.sum()),
-        "cell": _cell(space),
+        "cell": space.cell,
     }
 
 
@@ -187,11 +185,3 @@ def _are_single_changes(rows: np.ndarray, degrees: np.ndarray, space: Space) -> 
         choice = own // weight % size
         expected.append(own + ((choice + np.arange(1, size)) % size - choice) * weight)
     return np.array_equal(np.sort(rows, 1), np.sort(np.concatenate(expected, 1), 1))
-
-
-def _cell(space: Space) -> dict[str, Any] | None:
-    """Returns what it takes to draw a cell: edges in the order of the decisions, and which operations pass nothing."""
-    if not isinstance(space, CellSpace):
-        return None
-    zero = [operation.name for operation in space.operations if operation.role == ZERO]
-    return {"num_nodes": space.num_nodes, "edges": [list(edge) for edge in space.edges], "zero": zero}

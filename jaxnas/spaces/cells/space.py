@@ -157,6 +157,12 @@ class CellSpace(Space):
         """Returns a cell with its operations on vertices; see `jaxnas.spaces.cells.vertices`."""
         return operations_on_vertices(jnp.asarray(arch, jnp.int32), self.edges, self.operations)
 
+    @property
+    def cell(self) -> dict:
+        """Returns the nodes, the edges and the operations that pass nothing."""
+        zero = [operation.name for operation in self.operations if operation.role == ZERO]
+        return {"num_nodes": self.num_nodes, "edges": [list(edge) for edge in self.edges], "zero": zero}
+
     def drawing(self, arch: Choices) -> str:
         """Returns a cell as an SVG image, with operations on edges; cells of one space share their colours."""
         return drawing.draw(self.graph(arch), [operation.name for operation in self.operations])
