@@ -14,11 +14,13 @@ from jaxnas.benchmarks.base import Benchmark, HeldOut, checked_size_name, table_
 from jaxnas.benchmarks.rows import RowFunction, row_function, rows_of
 from jaxnas.spaces.base import SearchSpace, Space
 from jaxnas.spaces.decisions import Decision
+from jaxnas.spaces.listed import ListedSpace
 from jaxnas.strategies.base import Observation, Query, look_up
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Protocol
 from jaxnas.tables.table import Table
 
 NOISES = ("seed", "mean")
+CODE = "code"  # the key of tables of listed and constrained spaces
 
 
 def load(
@@ -188,6 +190,8 @@ def _checked_prices(table: Table, protocol: Protocol) -> np.ndarray:
 def space_of(table: Table, space: Space | None = None) -> Space:
     """Returns the search space of a table: the one of its name in the catalog, or else a plain one of its decisions.
 
+    The latter has the architectures that the table lists, where it lists them.
+
     A `space` given is returned itself. Raises ValueError where it has other architectures than the table.
     """
     described = table.manifest["space"]
@@ -197,6 +201,8 @@ def space_of(table: Table, space: Space | None = None) -> Space:
     if space is None:
         decisions = tuple(Decision(decision["name"], tuple(decision["values"])) for decision in described["decisions"])
         space = SearchSpace(described["name"], decisions)
+        if CODE in table.keys:
+            space = ListedSpace(space, table.keys[CODE])
     found = space.description()
     if any(found[part] != described[part] for part in ("decisions", "num_architectures")):
         raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} of other architectures.")

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from jaxnas import catalog
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.tabular import load
 from jaxnas.cli.folders import writable
@@ -28,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     """Compares strategies, prints a table and writes a report for each benchmark. Returns the exit code."""
     use_compilation_cache()
     names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
-    benches = [load(name) for name in names]
+    benches = [_bench_of(name, options.protocol) for name in names]
     aims = [aim_of(options.objective, bench) for bench in benches]
     entries = entries_of(options.strategies, aims[0])
     if options.until_decided and len(entries) < 2:
@@ -46,6 +47,17 @@ def run(options: argparse.Namespace) -> int:
         _show(folder / result["benchmark"], result)
     print(f"Over all tables: {folder / PAGE_FILE}")
     return 0
+
+
+def _bench_of(source: str, protocol: str | None) -> Benchmark:
+    """Returns the benchmark of a table, or the one that a file defines."""
+    if ".py:" not in source:
+        return load(source, protocol=protocol)
+    found = catalog.load(source)
+    missing = [name for name in ("query", "space", "held_out", "size_names") if not hasattr(found, name)]
+    if missing:
+        raise ValueError(f"Expected {source} to be a benchmark, got {type(found).__name__} without {missing[0]}.")
+    return found
 
 
 def _each_compared(options: argparse.Namespace, entries: Entries, benches: Sequence[Benchmark]) -> Iterator[Comparison]:

@@ -55,7 +55,10 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--benchmark",
         metavar="ID,ID,..",
-        help="tables: identifiers or folders (default: the most informative that ships)",
+        help="identifiers or folders of tables, or file.py:NAME (default: the most informative table that ships)",
+    )
+    parser.add_argument(
+        "--protocol", metavar="P", help="of the tables: what is told, reported and paid (default: the table's own)"
     )
     parser.add_argument(
         "--strategies",

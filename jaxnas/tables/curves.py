@@ -17,6 +17,7 @@ def table_of_curves(
     curves: Mapping[str, np.ndarray],
     trained: np.ndarray,
     num_examples: Mapping[str, int],
+    keys: dict[str, np.ndarray] | None = None,
 ) -> Table:
     """Returns the table of trainings.
 
@@ -27,6 +28,7 @@ def table_of_curves(
         curves: the arrays of a `Curves` by name, with an axis of classes first.
         trained: which classes were trained, bool[G]; the others are missing, whatever `curves` holds of them.
         num_examples: the examples behind the counts of each split.
+        keys: see `Table`.
     """
     columns = {name: Column(np.asarray(each, np.int64), ("class",), UNITS[name]) for name, each in sizes.items()}
     for name, values in curves.items():
@@ -39,4 +41,4 @@ def table_of_curves(
             columns[name] = Column(stored, axes, UNITS[name], -1 if name == "loss" else 0)
     if not trained.all():
         columns[run_count_name(None)] = run_counts(trained * columns["validation"].values.shape[1], None)
-    return Table(manifest, {}, class_of.astype(np.int32), columns, representatives.astype(np.int32))
+    return Table(manifest, keys or {}, class_of.astype(np.int32), columns, representatives.astype(np.int32))

@@ -329,7 +329,8 @@ class Table:
             metric: of the scores; None: that of the task, accuracy where it is only a name.
             nan: what NaN means: `"failed"`, a training that failed (and a query may meet it), or `"missing"`, a run
                 that was not done (and no query meets it); an infinite value is then a failed training.
-            keys: what identifies the rows of a space whose rows are no mixed-radix number, integers [A].
+            keys: what identifies the rows of a space whose rows are no mixed-radix number, integers [A]; by default
+                the mixed-radix numbers of a listed or constrained space.
 
         Raises:
             ValueError: where the arguments do not fit together.
@@ -344,9 +345,15 @@ class Table:
         manifest["protocols"] |= {name: {**default, **each} for name, each in (protocols or {}).items()}
         manifest["seeds"] = list(range(found["validation"].by_run.shape[1]))
         rows = np.arange(size, dtype=np.int32)
-        table = Table(manifest, {name: np.asarray(each) for name, each in (keys or {}).items()}, rows, found, rows)
+        named = keys_of(space) if keys is None else {name: np.asarray(each) for name, each in keys.items()}
+        table = Table(manifest, named, rows, found, rows)
         table._check_protocols()
         return table
+
+
+def keys_of(space: "Space") -> dict[str, np.ndarray]:
+    """Returns what identifies the rows of a space: `code`, mixed-radix numbers, unless rows are these themselves."""
+    return {} if space.codes is None else {"code": space.codes}
 
 
 def column_pack(space: "Space", name: str, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> Table:
@@ -366,7 +373,7 @@ def column_pack(space: "Space", name: str, columns: Mapping[str, Column | tuple[
     }
     rows = np.arange(space.num_architectures, dtype=np.int32)
     found = {each: arrays.column_of(each, given, len(rows)) for each, given in columns.items()}
-    return Table(manifest, {}, rows, found, rows)
+    return Table(manifest, keys_of(space), rows, found, rows)
 
 
 def write(table: Table, folder: str | os.PathLike, card: str) -> Table:

@@ -13,6 +13,7 @@ from jaxnas.analysis.fronts import true_front
 from jaxnas.analysis.landscape import landscape
 from jaxnas.analysis.regret import at_budgets
 from jaxnas.benchmarks.base import Benchmark
+from jaxnas.cli.main import main
 from jaxnas.spaces.listed import ListedSpace
 from jaxnas.tables.columns import Column
 from jaxnas.tables.table import Table, column_pack, write
@@ -212,10 +213,27 @@ def test_rows_are_what_the_space_says_they_are(space):
     assert by_row.query.arch.shape == (2, 5, 1)
     found = landscape(bench)
     assert (found["num_architectures"], "effects" in found) == (space.num_architectures, False)
-    with pytest.raises(ValueError, match=rf"^Expected the space that {bench.id} was made of, got {space.name}"):
-        jn.TableBenchmark(bench.table)  # a plain space of its decisions has more architectures
+    with pytest.raises(ValueError, match=rf"^Expected the space that {bench.id} was made of, got mixed"):
+        jn.TableBenchmark(bench.table, space=MIXED)
     with pytest.raises(ValueError, match=rf"^Expected valid architectures of {space.name}, got others from random"):
         jn.run(jn.random_search(MIXED), bench, num_trials=20, num_runs=2)
+
+
+@pytest.mark.parametrize("space", [LISTED, CONSTRAINED], ids=["listed", "constrained"])
+def test_the_command_compares_on_a_folder_of_such_a_space(space, tmp_path, capsys):
+    bench = published(space)
+    write(bench.table, tmp_path / "table", "a card")
+    again = jn.load(tmp_path / "table", protocol="published")
+    np.testing.assert_array_equal(again.space.codes, space.codes)
+    options = ["--protocol", "published", "--runs", "5", "--trials", "6", "--strategies", "random_search,local_search"]
+    assert main(["compare", "--benchmark", str(tmp_path / "table"), *options, "--out", str(tmp_path / "out")]) == 0
+    assert "local_search" in capsys.readouterr().out
+    result = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert result["cost_unit"] == "seconds"
+    assert (tmp_path / "out" / "report.html").exists()
+    unknown = ["compare", "--benchmark", str(tmp_path / "table"), "--protocol", "publish"]
+    assert main(unknown) == 2
+    assert "did you mean published" in capsys.readouterr().err
 
 
 # Prices and sizes

@@ -235,3 +235,20 @@ def test_time_left_is_known_after_the_first_chunk_of_this_run():
     assert left(130, 400) == "0:30:00 left"
     times["now"] = 9999
     assert left(400, 400) == "0:00:00 left"
+
+
+def test_a_benchmark_in_a_file_is_compared(tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import jaxnas as jn\n"
+        "SPACE = jn.SearchSpace('grid', (jn.Decision('a', range(5)), jn.Decision('b', range(7))))\n"
+        "BENCH = jn.FunctionBenchmark(\n"
+        "    SPACE, lambda arch: -arch.sum(), test_function=lambda archs: -archs.sum(-1), optimum=0, worst=-10\n"
+        ")\n"
+    )
+    options = ["--runs", "4", "--trials", "8", "--strategies", "random_search,local_search"]
+    arguments = ["compare", "--benchmark", f"{file}:BENCH", *options, "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    assert (tmp_path / "out" / "report.html").exists()
+    assert main(["compare", "--benchmark", f"{file}:SPACE"]) == 2
+    assert capsys.readouterr().err.endswith("to be a benchmark, got SearchSpace without query.\n")

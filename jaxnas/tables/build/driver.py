@@ -16,7 +16,7 @@ from jaxnas.tables.build.provenance import git_commit, machine, versions
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.files import remove_leftovers, replace_file
 from jaxnas.tables.manifest import base_manifest
-from jaxnas.tables.table import Table, write
+from jaxnas.tables.table import Table, keys_of, write
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Size
@@ -134,6 +134,7 @@ def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, table_id: str | No
         curves,
         trained,
         num_examples | {"train": steps * trainer.config.batch_size},
+        keys_of(space),
     )
 
 
