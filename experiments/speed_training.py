@@ -51,9 +51,8 @@ from jaxnas.tasks.base import SPLITS, Split, Task
 from jaxnas.training.compilation import use_compilation_cache
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import network_size
 from jaxnas.training.order import epoch_order, training_key
-from jaxnas.training.trainer import evaluate
+from jaxnas.training.trainer import Trainer, evaluate
 
 
 @dataclass(frozen=True)
@@ -223,7 +222,7 @@ def _differences(form, space, task, config, arch, starts: list[Start], expected:
 
     other = speed_training_torch.Network(space, config.network, task, arch, len(starts))
     speed_training_torch.copy_parameters([start.network for start in starts], other)
-    size = network_size(space, config.network, task.shape, task.num_classes, arch).num_parameters
+    size = Trainer(space, task, config).size(arch).num_parameters
     parameters = np.full(len(starts), abs(size - speed_training_torch.num_parameters(other)))
     images = task.train.inputs[0]
     logits = np.stack([speed_training_torch.logits(form, other, images, training) for training in (False, True)], 1)

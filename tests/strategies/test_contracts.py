@@ -276,5 +276,7 @@ def test_wrong_hyperparameters_are_refused(name):
 
 
 def test_the_docstring_names_the_source_paper(name):
+    if not catalog.references(name, catalog.STRATEGIES):
+        pytest.skip("a yardstick without a paper")
     text = " ".join(catalog.strategy(name).__doc__.split())
     assert re.search(r'[A-Z]\w+, "[^"]{10,}", [^."]*\b(19|20)\d\d\b', text)
