@@ -26,7 +26,7 @@ def journaled(bench: HostBenchmark, folder: str | os.PathLike | None, descriptio
         description: what the order of queries depends on, as JSON values.
 
     Raises:
-        ValueError: where the file is of another search.
+        ValueError: where the file is of another search, is damaged, or is none of a search.
     """
     return bench if folder is None else Journaled(bench, folder, description)
 
@@ -61,14 +61,24 @@ class Journaled:
         replace_file(self.path, text.encode())  # without a last line that was cut off
 
     def _read(self) -> list[dict]:
+        """Returns the lines of the file, without a last one that was cut off.
+
+        Raises ValueError where any other line cannot be read: the file is damaged, or is not of a search.
+        """
         if not self.path.exists():
             return []
         lines = []
-        for text in self.path.read_text().splitlines(keepends=True):
+        texts = self.path.read_bytes().splitlines(keepends=True)
+        for number, text in enumerate(texts):
             try:
-                lines.append(json.loads(text))
-            except json.JSONDecodeError:
-                break
+                line = json.loads(text)
+            except ValueError:
+                line = None
+            if not isinstance(line, dict):
+                if number == len(texts) - 1 and not text.endswith(b"\n"):
+                    break
+                raise ValueError(f"Expected {self.path} as a search writes it, got line {number + 1} that is damaged.")
+            lines.append(line)
         return lines
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:

@@ -122,6 +122,10 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sample", type=_natural, default=0, metavar="N", help="classes to train again (default 0: hashes only)"
     )
+    parser.add_argument(
+        "--space", metavar="S", help="of the table, where the catalog has none of its name: file.py:NAME"
+    )
+    parser.add_argument("--task", metavar="T", help="likewise: file.py:NAME, or file.npz with X, y")
 
 
 def _add_show(parser: argparse.ArgumentParser) -> None:

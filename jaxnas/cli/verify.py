@@ -20,9 +20,12 @@ def run(options: argparse.Namespace) -> int:
     print(f"{folder.name}: files and arrays are those that the manifest names.")
     if not options.sample:
         return 0
+    from jaxnas import catalog
     from jaxnas.tables.build.verification import retrain
 
-    checks = retrain(folder, options.sample)
+    space = None if options.space is None else catalog.space(options.space)
+    task = None if options.task is None else catalog.task(options.task)
+    checks = retrain(folder, options.sample, space=space, task=task)
     for check in checks:
         print(f"{'passed' if check.passed else 'FAILED'}: {check.text}")
     return 0 if all(check.passed for check in checks) else 1

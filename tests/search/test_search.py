@@ -239,6 +239,23 @@ def test_a_journal_with_a_field_more_is_refused(task, whole, tmp_path):
         start(task, tmp_path)
 
 
+@pytest.mark.parametrize("text", ["my notes\n", "[1, 2]\n", "{}{}\n", "\x00\n"])
+def test_a_file_that_is_no_journal_is_refused_and_kept(text, task, tmp_path):
+    (tmp_path / JOURNAL_FILE).write_text(text)
+    with pytest.raises(ValueError, match=r"^Expected .* as a search writes it, got line 1 that is damaged"):
+        start(task, tmp_path)
+    assert (tmp_path / JOURNAL_FILE).read_text() == text
+
+
+def test_a_damaged_line_does_not_discard_what_follows(task, whole, tmp_path):
+    damaged = whole[1].splitlines(keepends=True)
+    damaged[3] = damaged[3].replace('"', "'", 1)
+    (tmp_path / JOURNAL_FILE).write_text("".join(damaged))
+    with pytest.raises(ValueError, match=r"^Expected .* as a search writes it, got line 4 that is damaged"):
+        start(task, tmp_path)
+    assert (tmp_path / JOURNAL_FILE).read_text() == "".join(damaged)
+
+
 def test_a_journal_with_another_trajectory_is_refused(task, whole, tmp_path):
     lines = [json.loads(line) for line in whole[1].splitlines()]
     lines[3]["arch"] = [0, 0, 0]

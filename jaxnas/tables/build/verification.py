@@ -1,14 +1,15 @@
 """Checking a table by training a sample of it again."""
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxnas import catalog
+from jaxnas.spaces.base import Space
 from jaxnas.tables.build.provenance import machine, versions
 from jaxnas.tables.table import Table
-from jaxnas.tasks.base import SPLITS
+from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.config import config_from_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import family_of
@@ -25,7 +26,14 @@ class Check(NamedTuple):
     text: str
 
 
-def retrain(source: str | os.PathLike, num_classes: int, *, seed: int | None = None) -> list[Check]:
+def retrain(
+    source: str | os.PathLike,
+    num_classes: int,
+    *,
+    space: Space | None = None,
+    task: Task | None = None,
+    seed: int | None = None,
+) -> list[Check]:
     """Returns the checks of a table against trainings, done now, of a random sample of its classes.
 
     On any machine: the task's arrays, parameters and FLOPs exactly, loss and gradient norm of the first step within
@@ -35,11 +43,16 @@ def retrain(source: str | os.PathLike, num_classes: int, *, seed: int | None = N
 
     Args:
         num_classes: how many classes to train again.
+        space, task: of the table; by default those of their names in the catalog. A table never names code to run.
         seed: of the sample; None: another one each time.
+
+    Raises:
+        ValueError: where the catalog has no such space or task, or the space is another one.
     """
     table = Table.read(source)
     manifest = table.manifest
-    space, task = catalog.space(manifest["space"]["name"]), catalog.task(manifest["task"]["name"])
+    space = space or _of_the_catalog("space", manifest["space"]["name"], catalog.SPACES, table.id)
+    task = task or _task_of_the_catalog(manifest["task"]["name"], table.id)
     if space.description() | {"name": manifest["space"]["name"]} != manifest["space"]:
         raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
     trainer = Trainer(space, task, config_from_dict(manifest["training"], family_of(space).config))
@@ -57,6 +70,19 @@ def retrain(source: str | os.PathLike, num_classes: int, *, seed: int | None = N
         _first_step("first_gradient_norm", found, stored),
         _same_counts(found, stored) if _reproducible(manifest, trainer) else _similar_counts(found, stored),
     ]
+
+
+def _of_the_catalog(kind: str, name: str, known: dict[str, str], table_id: str) -> Any:
+    if name not in known:
+        raise ValueError(
+            f"Expected the {kind} of {table_id} to be one of {', '.join(known)}, got {name!r}; give it by --{kind}."
+        )
+    return catalog.find(name, known)
+
+
+def _task_of_the_catalog(name: str, table_id: str) -> Task:
+    found = _of_the_catalog("task", name, catalog.TASKS, table_id)
+    return found() if callable(found) else found
 
 
 def _reproducible(manifest: dict, trainer: Trainer) -> bool:

@@ -243,8 +243,10 @@ def test_a_small_space_is_searched_shown_and_built_from_the_command_line(tmp_pat
     assert f"parameters    {65 * 8 + 9 * 8 + 9 * 10} (for" in capsys.readouterr().out
     assert main(["show", "8/relu/lecun_normal/l2/0.0", "--space", "mlp"]) == 0
     assert "row" not in capsys.readouterr().out
-    assert main(["show", "8/relu/lecun_normal/l2/0.0", "--space", "mlp", "--out", str(tmp_path / "a.svg")]) == 2
+    assert main(["show", "8/relu/lecun_normal/l2/0.0", "--space", "mlp", "--out", str(tmp_path / "a.svg")]) == 0
+    assert (tmp_path / "a.svg").read_text().startswith("<svg")
     assert main(["build", *arguments, "--limit", "3", "--processes", "1"]) == 0
     assert "network" not in (tmp_path / "out" / "README.md").read_text().split("## Columns")[0].split("trained |")[1]
     assert main(["verify", out, "--sample", "2"]) == 2  # its name is that of another space
     assert "Expected the space that" in capsys.readouterr().err
+    assert main(["verify", out, "--sample", "2", "--space", space]) == 0

@@ -161,6 +161,9 @@ def edited(folder: Path, target: Path, change) -> Path:
     return target
 
 
+OWN = {"space": catalog.space(SPACE), "task": catalog.task(TASK)}
+
+
 def nothing(manifest, arrays):
     pass
 
@@ -207,7 +210,7 @@ def other_task(manifest, arrays):
     ],
 )
 def test_training_a_sample_again_finds_what_was_changed(change, failing, built, tmp_path):
-    checks = retrain(edited(built[0], tmp_path, change), 40, seed=0)
+    checks = retrain(edited(built[0], tmp_path, change), 40, **OWN, seed=0)
     failed = [check.text for check in checks if not check.passed]
     assert (failing is None) == (not failed)
     assert failing is None or any(failing in text for text in failed)
@@ -229,13 +232,28 @@ def single_seed(manifest, arrays):
 
 
 def test_counts_of_a_single_seed_from_another_processor_are_not_compared(built, tmp_path):
-    checks = retrain(edited(built[0], tmp_path, on_another_processor(single_seed)), 2, seed=0)
+    checks = retrain(edited(built[0], tmp_path, on_another_processor(single_seed)), 2, **OWN, seed=0)
     assert checks[-1].passed
     assert "not compared" in checks[-1].text
 
 
 @pytest.mark.parametrize(("change", "passes"), [(nothing, True), (slow_rate, False)])
 def test_counts_from_another_processor_are_compared_by_their_mean(change, passes, built, tmp_path):
-    checks = retrain(edited(built[0], tmp_path, on_another_processor(change)), 20, seed=0)
+    checks = retrain(edited(built[0], tmp_path, on_another_processor(change)), 20, **OWN, seed=0)
     assert "standard errors" in checks[-1].text
     assert checks[-1].passed == passes
+
+
+@pytest.mark.parametrize("part", ["space", "task"])
+def test_a_table_never_names_code_to_run(part, built, tmp_path):
+    marker = tmp_path / "ran"
+    code = tmp_path / "evil.py"
+    code.write_text(f"open({str(marker)!r}, 'w')\nSPACE = task = None\n")
+
+    def named(manifest, arrays):
+        manifest[part] = manifest[part] | {"name": f"{code}:{'SPACE' if part == 'space' else 'task'}"}
+
+    own = {other: value for other, value in OWN.items() if other != part}
+    with pytest.raises(ValueError, match=rf"^Expected the {part} of .* to be one of .*; give it by --{part}"):
+        retrain(edited(built[0], tmp_path / "table", named), 1, **own)
+    assert not marker.exists()
