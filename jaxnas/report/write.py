@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,11 @@ def write_trials(folder: str | os.PathLike, trials: dict[str, Trials]) -> None:
     for name, each in trials.items():
         for part, values in {**each.query._asdict(), **each.observation._asdict()}.items():
             arrays[f"{name}/{part}"] = values
-    np.savez_compressed(folder / TRIALS_FILE, **arrays)
+    # np.savez_compressed compresses harder, which takes six times as long for a file that is a quarter smaller.
+    with zipfile.ZipFile(folder / TRIALS_FILE, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(values), allow_pickle=False)
 
 
 def write_result(folder: str | os.PathLike, result: dict[str, Any]) -> Path:
