@@ -130,7 +130,7 @@ def main(config: Config = CONFIG) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=CONFIG.runs)
+    parser.add_argument("--runs", type=int, default=CONFIG.num_runs)
     parser.add_argument("--strategies", help="of the comparisons with one objective, as of jaxnas compare")
     parser.add_argument("--out", type=Path, default=CONFIG.out)
     options = parser.parse_args()

@@ -29,6 +29,7 @@ import numpy as np
 
 import jaxnas as jn
 from jaxnas import catalog, prng
+from jaxnas.simulation.run import simulate
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.strategies.base import asks_for
 from jaxnas.training.compilation import use_compilation_cache
@@ -79,7 +80,7 @@ def jaxnas_side(bench, name: str, num_runs: int, num_trials: int, space):
     keys = jax.vmap(jax.random.fold_in, (None, 0))(prng.make_key(0, "hash"), jnp.arange(num_runs))
 
     def run():
-        trials = jax.device_get(run.simulate(strategy, bench, num_trials, keys))
+        trials = jax.device_get(simulate(strategy, bench, num_trials, keys))
         return trials.query.arch, trials.observation.seed, trials.query.fidelity, trials.observation.score
 
     return run

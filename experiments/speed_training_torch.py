@@ -225,7 +225,7 @@ def _kernel(variable) -> np.ndarray:
 def logits(form: Form, network: Network, images: np.ndarray, training: bool) -> np.ndarray:
     """Returns the logits [K, B, classes] of each of the networks for images [B, H, W, C]."""
     split = Split(images[None], np.zeros(len(images), np.int32))
-    batches = evaluation_batches(form, split, network.num_folded).inputs
+    batches = evaluation_batches(form, split, network.num_folded).images
     network.to(memory_format=form.memory_format).train(training)
     return torch.cat([network(batch) for batch in batches], 1).numpy()
 
@@ -315,10 +315,10 @@ def train(
     schedule = None
     num_steps = 0
     for batches in epochs:
-        steps = len(batches.inputs)
+        steps = len(batches.images)
         schedule = schedule or torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.num_epochs * steps)
         rows.append([*_train_epoch(network, optimizer, schedule, batches)])
-        _estimate_statistics(network, batches.inputs[:STATISTICS_BATCHES])
+        _estimate_statistics(network, batches.images[:STATISTICS_BATCHES])
         rows[-1] += [_num_correct(network, batches) for batches in evaluations]
         num_steps += steps * network.num_folded
     losses, correct, *evaluated = (torch.stack(values, 1).numpy() for values in zip(*rows, strict=True))
