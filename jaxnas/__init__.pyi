@@ -1,5 +1,7 @@
 """The public names, for editors and type checkers. Written by `python tests/test_public_names.py`."""
 
+from jaxnas.analysis.confirmation import Confirmed as Confirmed
+from jaxnas.analysis.confirmation import confirmed as confirmed
 from jaxnas.analysis.frames import to_frame as to_frame
 from jaxnas.analysis.incumbents import incumbents as incumbents
 from jaxnas.analysis.pairs import pairwise as pairwise

@@ -32,14 +32,19 @@ def incumbents(trials: Trials) -> np.ndarray:
     return found
 
 
-def incumbent_scores(trials: Trials, bench: Benchmark, split: str = "test") -> np.ndarray:
+def incumbent_scores(
+    trials: Trials, bench: Benchmark, split: str = "test", best: np.ndarray | None = None
+) -> np.ndarray:
     """Returns the benchmark's score of the incumbent after each trial, float[runs, T].
 
     It is the held-out score (`split="test"`) or the mean of the scores that queries answer at the last fidelity
     (`"validation"`). Before the first successful trial, and where every run of the incumbent failed, it is the lowest
     held-out score of the benchmark, NaN where that is not known.
+
+    Args:
+        best: the trials that hold the incumbents, int[runs, T]; by default those of `incumbents`.
     """
-    best = incumbents(trials)
+    best = incumbents(trials) if best is None else best
     archs = np.take_along_axis(np.asarray(trials.query.arch), np.maximum(best, 0)[..., None], axis=1)
     scores = bench.held_out.scores(archs) if split == "test" else bench.validation_scores(archs)
     lowest = bench.held_out.worst

@@ -2,21 +2,28 @@
 
 import numpy as np
 
+from jaxnas.analysis.confirmation import confirmed
 from jaxnas.analysis.incumbents import incumbent_scores
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
 
 
-def regret(trials: Trials, bench: Benchmark) -> np.ndarray:
+def regret(trials: Trials, bench: Benchmark, *, confirm: tuple[int, int] | None = None) -> np.ndarray:
     """Returns the regret after each trial, float[runs, T]: the optimum less the score of the incumbent.
 
-    Both are held-out scores: means over runs at the reported fidelity. Raises ValueError where the benchmark has no
-    known optimum.
+    Both are held-out scores: means over runs at the reported fidelity.
+
+    Args:
+        confirm: (m, k): the incumbent is that of `jn.confirmed`, the best m architectures evaluated k times more.
+
+    Raises:
+        ValueError: where the benchmark has no known optimum, or stores too few runs to confirm with.
     """
     optimum = bench.held_out.optimum
     if optimum is None:
         raise ValueError(f"Expected a benchmark with a known optimum, got {bench.id} without one.")
-    return optimum - incumbent_scores(trials, bench)
+    best = None if confirm is None else confirmed(trials, bench, confirm).numbers
+    return optimum - incumbent_scores(trials, bench, best=best)
 
 
 def at_budgets(values: np.ndarray, trials: Trials, budgets: np.ndarray) -> np.ndarray:

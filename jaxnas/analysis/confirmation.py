@@ -1,0 +1,104 @@
+"""Confirmed incumbents: the best architectures of a run, evaluated again before one of them is returned."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxnas.analysis.incumbents import NONE_YET
+from jaxnas.benchmarks.base import Benchmark, table_of
+from jaxnas.benchmarks.tabular import classes_of
+from jaxnas.checks import checked_size
+from jaxnas.simulation.trials import Trials
+
+
+class Confirmed(NamedTuple):
+    """What a run would return if it confirmed its best architectures after each trial.
+
+    Attributes:
+        numbers: the trial that holds the confirmed incumbent, int64[runs, T]; -1 before the first that succeeded.
+        costs: what the confirmation after that trial costs, float64[runs, T], in the benchmark's unit.
+    """
+
+    numbers: np.ndarray
+    costs: np.ndarray
+
+
+def confirmed(trials: Trials, bench: Benchmark, confirm: tuple[int, int], *, seed: int = 0) -> Confirmed:
+    """Returns the incumbents after confirmation: the best `m` architectures are evaluated with `k` further runs each.
+
+    The one with the best mean of these is the incumbent. Where queries answer single noisy runs, the best of many is
+    a lucky one, so that more trials can make the choice worse; a confirmation does not see the lucky run.
+
+    Args:
+        trials: as `jn.run` returns them.
+        bench: a benchmark with a table, whose stored runs at the last fidelity are drawn from.
+        confirm: (m, k).
+        seed: of the draw of runs.
+
+    Raises:
+        ValueError: where the table stores too few runs.
+    """
+    num_candidates, num_fresh = (checked_size(name, size) for name, size in zip(("m", "k"), confirm, strict=True))
+    scores, fidelities = np.asarray(trials.observation.score), np.asarray(trials.query.fidelity)
+    classes = classes_of(bench, trials.query.arch)
+    fresh = _fresh_means(trials, bench, classes, num_fresh, seed)
+    prices = num_fresh * np.asarray(bench.price(trials.query.arch, -1), np.float64)
+    shape = (len(scores), num_candidates)
+    held, held_scores = np.full(shape, NONE_YET), np.full(shape, -np.inf)
+    highest, every = np.full(len(scores), -1), np.arange(len(scores))
+    numbers, costs = np.empty(scores.shape, np.int64), np.empty(scores.shape)
+    for trial in range(scores.shape[1]):
+        succeeded = ~np.isnan(scores[:, trial])
+        higher = succeeded & (fidelities[:, trial] > highest)
+        highest = np.where(higher, fidelities[:, trial], highest)
+        held[higher], held_scores[higher] = NONE_YET, -np.inf
+        taken = succeeded & (fidelities[:, trial] == highest)
+        _insert(held, held_scores, np.where(taken, scores[:, trial], -np.inf), classes, trial)
+        means = np.where(held == NONE_YET, -np.inf, fresh[every[:, None], held])
+        numbers[:, trial] = held[every, means.argmax(1)]
+        costs[:, trial] = np.where(held == NONE_YET, 0, prices[every[:, None], held]).sum(1)
+    return Confirmed(numbers, costs)
+
+
+def _insert(held: np.ndarray, held_scores: np.ndarray, score: np.ndarray, classes: np.ndarray, trial: int) -> None:
+    """Puts a trial of each run among the best ones, [runs, m], best first; a class is held by its best trial."""
+    every = np.arange(len(held))
+    same = (classes[every[:, None], held] == classes[:, [trial]]) & (held != NONE_YET)
+    place = np.where(same.any(1), same.argmax(1), held.shape[1] - 1)
+    better = score > held_scores[every, place]
+    held[every[better], place[better]] = trial
+    held_scores[every[better], place[better]] = score[better]
+    order = np.argsort(-held_scores, axis=1, kind="stable")
+    held[:], held_scores[:] = (np.take_along_axis(values, order, axis=1) for values in (held, held_scores))
+
+
+def _fresh_means(trials: Trials, bench: Benchmark, classes: np.ndarray, num_fresh: int, seed: int) -> np.ndarray:
+    """Returns the mean of further runs of the architecture of each trial, float64[runs, T]; -inf where all failed.
+
+    A run of a search draws the stored runs in one random order, of which it skips the one that the trial was told.
+    """
+    table = table_of(bench)
+    protocol = table.protocol(bench.protocol)
+    stored = bench.metric.better * table.scores(protocol.told)[..., protocol.fidelities[-1]].astype(np.float64)
+    num_runs = table.num_runs(protocol.told)
+    if num_runs.min() <= num_fresh:
+        raise ValueError(f"Expected k of at most {num_runs.min() - 1} further runs in {bench.id}, got {num_fresh}.")
+    priority = np.random.default_rng(seed).random((len(classes), 1, stored.shape[1]))
+    numbers = np.arange(stored.shape[1])
+    barred = numbers == np.asarray(trials.observation.seed)[..., None]
+    barred |= numbers >= num_runs[classes][..., None]
+    order = np.where(barred, np.inf, priority).argsort(-1)[..., :num_fresh]
+    found = np.take_along_axis(stored[classes], order, axis=-1)
+    succeeded = np.isfinite(found)
+    count = succeeded.sum(-1)
+    sums = np.where(succeeded, found, 0).sum(-1)
+    means = np.divide(sums, count, out=np.full(count.shape, -np.inf), where=count > 0)
+    return means + _offset(bench, trials)
+
+
+def _offset(bench: Benchmark, trials: Trials) -> np.ndarray:
+    """Returns what an objective adds to the table's score of each trial's architecture: zero without a penalty."""
+    table = table_of(bench)
+    protocol = table.protocol(bench.protocol)
+    plain = bench.metric.better * table.means(protocol.told)[:, protocol.fidelities[-1]]
+    return np.nan_to_num(bench.validation_scores(trials.query.arch) - plain[classes_of(bench, trials.query.arch)])
