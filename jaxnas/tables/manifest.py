@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from jaxnas.checks import unknown_name
 from jaxnas.tasks.metrics import ACCURACY, Metric
 
@@ -151,3 +153,8 @@ def _checked_fidelities(given: Sequence[float | Mapping]) -> list[Fidelity]:
     if len({fidelity.name for fidelity in found}) < len(found):
         raise ValueError(f"Expected fidelities of different names, got {[fidelity.name for fidelity in found]}.")
     return found
+
+
+def keys_of(space: "Space") -> dict[str, np.ndarray]:
+    """Returns what identifies the rows of a space: `code`, mixed-radix numbers, unless rows are these themselves."""
+    return {} if space.codes is None else {"code": space.codes}

@@ -20,6 +20,7 @@ from jaxnas.tables.manifest import (
     base_manifest,
     better_of,
     fidelities_of,
+    keys_of,
     protocol_of,
     upgraded,
 )
@@ -351,11 +352,6 @@ class Table:
         return table
 
 
-def keys_of(space: "Space") -> dict[str, np.ndarray]:
-    """Returns what identifies the rows of a space: `code`, mixed-radix numbers, unless rows are these themselves."""
-    return {} if space.codes is None else {"code": space.codes}
-
-
 def column_pack(space: "Space", name: str, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> Table:
     """Returns a table of columns without scores, to be joined to tables of the same space (`Table.joined`).
 
@@ -397,9 +393,6 @@ def write(table: Table, folder: str | os.PathLike, card: str) -> Table:
 
 
 def content_hash(table: Table) -> str:
-    """Returns the SHA-256 of a table's arrays in fixed order and byte order, by the rule of its schema.
-
-    It does not depend on how the file is laid out.
-    """
+    """Returns the SHA-256 of a table's arrays, whatever the layout of the file, by the rule of its schema."""
     contents = format.Contents(table.keys, table.class_of, table.representatives, table.columns)
     return format.content_hash(table.manifest["schema_version"], contents)

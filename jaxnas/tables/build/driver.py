@@ -15,8 +15,8 @@ from jaxnas.tables.build.plan import BuildPlan, make_plan, missing_chunks, read_
 from jaxnas.tables.build.provenance import git_commit, machine, versions
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.files import remove_leftovers, replace_file
-from jaxnas.tables.manifest import base_manifest
-from jaxnas.tables.table import Table, keys_of, write
+from jaxnas.tables.manifest import base_manifest, keys_of
+from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Size
