@@ -1,4 +1,4 @@
-"""How a network is trained and what a training measures, whatever kind of network it is."""
+"""How programs are compiled: in one thread where numbers must be the same everywhere, and kept on disk."""
 
 import jax
 

@@ -9,6 +9,8 @@ import numpy as np
 from jaxnas import catalog
 from jaxnas.training.config import TrainConfig
 
+CHUNK_SIZE = 16
+
 
 class TrainableSpace(Protocol):
     """What training asks of a search space, besides a `family`; every `Space` is one."""
@@ -136,6 +138,3 @@ def default_plan(family: Family) -> str:
 def equal_chunks(space: TrainableSpace, rows: np.ndarray, num_seeds: int) -> list[tuple[int, ...]]:
     """Returns the rows in chunks of `CHUNK_SIZE`: the chunks of a plan that trains one architecture at a time."""
     return [tuple(rows[start : start + CHUNK_SIZE].tolist()) for start in range(0, len(rows), CHUNK_SIZE)]
-
-
-CHUNK_SIZE = 16

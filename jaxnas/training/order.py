@@ -1,4 +1,4 @@
-"""How a network is trained and what a training measures, whatever kind of network it is."""
+"""The randomness of a training: its key, and the order of examples and views in an epoch."""
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +20,9 @@ def training_key(arch: jax.Array, seed: int | jax.Array) -> jax.Array:
 
 
 def epoch_order(key: jax.Array, split: Split, num_steps: int, batch_size: int) -> tuple[jax.Array, jax.Array]:
-    """Returns the images of an epoch and the view of each, both int32[num_steps, batch_size]."""
+    """Returns the examples of an epoch and the view of each, both int32[num_steps, batch_size]."""
     shape = (num_steps, batch_size)
-    num_views, num_images = split.inputs.shape[:2]
+    num_views, num_examples = split.inputs.shape[:2]
     order_key, view_key = jax.random.split(key)
-    indices = jax.random.permutation(order_key, num_images)[: num_steps * batch_size].reshape(shape)
+    indices = jax.random.permutation(order_key, num_examples)[: num_steps * batch_size].reshape(shape)
     return indices, jax.random.randint(view_key, (num_steps * batch_size,), 0, num_views).reshape(shape)

@@ -1,4 +1,4 @@
-"""Figures of a comparison, in one style, as Matplotlib figures that fit the columns of a paper.
+"""Figures of a comparison: regret, ranks, hypervolume and fronts over trials and costs.
 
 Every function takes the dictionary of `summary.json`. No figure has a title: its caption says what it shows.
 """

@@ -1,7 +1,4 @@
-"""Figures of a comparison, in one style, as Matplotlib figures that fit the columns of a paper.
-
-Every function takes the dictionary of `summary.json`. No figure has a title: its caption says what it shows.
-"""
+"""The style of all figures: sizes that fit the columns of a paper, colours, labels, and how files are saved."""
 
 import functools
 import os

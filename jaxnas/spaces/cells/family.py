@@ -17,6 +17,9 @@ from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Applied, Family, Kernels, Plan, Variables
 from jaxnas.training.loop import sequential_plan
 
+KERNELS = ("kernel", "shortcut")
+"""How the names of arrays end that are kernels."""
+
 
 def init(space: CellSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, key: jax.Array) -> Variables:
     """Returns the initial arrays of the traced network of an architecture."""
@@ -98,9 +101,6 @@ def module(
     nnx.update(traced, *variables)
     return specialize(traced, arch)
 
-
-KERNELS = ("kernel", "shortcut")
-"""How the names of arrays end that are kernels."""
 
 _SEQUENTIAL = sequential_plan("switch-sequential-3", init, apply, num_seeds_together)
 

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons: the Flax module of one architecture, and functions that compute any architecture of a space.
+"""Multilayer perceptrons: functions that compute any architecture of a space, and where its kernels lie.
 
 The functions take a traced architecture and the arrays of S trainings of it, with a leading axis [S]. Layers are a
 loop over those that are present, and a layer is a branch for each pair of widths (`lax.switch`), so that a small

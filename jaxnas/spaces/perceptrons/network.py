@@ -1,11 +1,4 @@
-"""Multilayer perceptrons: the Flax module of one architecture, and functions that compute any architecture of a space.
-
-The functions take a traced architecture and the arrays of S trainings of it, with a leading axis [S]. Layers are a
-loop over those that are present, and a layer is a branch for each pair of widths (`lax.switch`), so that a small
-network costs what it needs. The kernels of an architecture lie behind one another in one vector, the last layer first,
-so that a step reads and writes as many numbers as the architecture has. The axis is written out and gradients are
-written by hand because `jax.vmap` and `jax.grad` would turn each write of a part into a write of the whole.
-"""
+"""The multilayer perceptron of one architecture, as a Flax module."""
 
 import itertools
 import math
