@@ -35,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
             num_processes=options.processes,
             shard=options.shard,
             table_id=table_id,
+            replace_table=options.replace,
             progress=progress,
         )
     if built is None:

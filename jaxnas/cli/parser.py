@@ -1,8 +1,12 @@
 """The options of the command line, without anything heavy, so that `jaxnas --help` is quick."""
 
 import argparse
-import re
 from typing import NoReturn
+
+from jaxnas.checks import NUM_SEEDS, is_file_name
+
+MAX_COUNT = 2**31 - 1
+MAX_DIGITS = 100
 
 
 class _Parser(argparse.ArgumentParser):
@@ -13,26 +17,33 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or text.strip("0") == "":
         raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
-    return int(text)
+    return _bounded(text, MAX_COUNT)
 
 
 def _natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, got {text!r}")
+    return _bounded(text, NUM_SEEDS - 1)
+
+
+def _bounded(text: str, largest: int) -> int:
+    if len(text) > MAX_DIGITS or int(text) > largest:  # Python refuses to read very many digits
+        raise argparse.ArgumentTypeError(f"expected a whole number of at most {largest:,}, got {text:.30}")
     return int(text)
 
 
 def _shard(text: str) -> tuple[int, int]:
     number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+    digits = number.isdecimal() and count.isdecimal() and len(text) <= MAX_DIGITS
+    if not (digits and 1 <= int(number) <= int(count)):
         raise argparse.ArgumentTypeError(f"expected i/N with i from 1 to N, got {text!r}")
     return int(number), int(count)
 
 
 def _table_id(text: str) -> str:
-    if not re.fullmatch(r"\w[\w.-]*", text):
+    if not is_file_name(text):
         raise argparse.ArgumentTypeError(f"expected an identifier of letters, digits, dots and dashes, got {text!r}")
     return text
 
@@ -115,6 +126,9 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--id", type=_table_id, metavar="ID", help="the name of the table (default SPACE-TASK-v0, a preview)"
     )
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-tables/ID")
+    parser.add_argument(
+        "--replace", action="store_true", help="write over another or a larger table, or other files of its names"
+    )
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxnas.tables.columns import UNITS, Column, is_missing, missing_value, run_count_name, run_counts
 from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE, replace_file
 from jaxnas.tables.manifest import SCHEMA_VERSION, better_of
-from jaxnas.tables.schema import check_manifest
+from jaxnas.tables.schema import problem_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,7 +98,8 @@ def read_manifest(folder: Path) -> dict:
         version = manifest["schema_version"]
         if version not in range(1, SCHEMA_VERSION + 1):
             raise ValueError(f"schema version {version}; a newer version of jaxnas may read it")
-        check_manifest(manifest)
+        if problem := problem_of(manifest):
+            raise ValueError(problem)
         return manifest
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise ValueError(
@@ -138,7 +139,8 @@ def write_files(folder: str | os.PathLike, manifest: dict, contents: Contents, c
         "keys": sorted(contents.keys),
         "content_hash": content_hash(SCHEMA_VERSION, contents),
     }
-    check_manifest(manifest)
+    if problem := problem_of(manifest):
+        raise ValueError(f"Expected a table that can be read again, got {problem}.")
     folder.mkdir(parents=True, exist_ok=True)
     data = {TABLE_FILE: _parquet_bytes(contents), CARD_FILE: card.encode()}
     for name, each in data.items():
