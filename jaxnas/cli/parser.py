@@ -171,7 +171,13 @@ def _add_epochs(parser: argparse.ArgumentParser) -> None:
 
 def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
-    parser.add_argument("--task", required=True, metavar="T", help="a name, file.py:NAME, or file.npz with X, y")
+    parser.add_argument(
+        "--task",
+        required=True,
+        metavar="T",
+        help="a name, file.py:NAME, file.npz with X, y, or file.csv or file.parquet with the label in the last column",
+    )
+    parser.add_argument("--label", metavar="NAME", help="the label's column of a file.csv or file.parquet")
 
 
 _COMMANDS = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from jaxnas.checks import first_line
 from jaxnas.tables.columns import UNITS, Column, is_missing, missing_value, run_count_name, run_counts
 from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE, replace_file
 from jaxnas.tables.manifest import SCHEMA_VERSION, better_of
@@ -103,7 +104,7 @@ def read_manifest(folder: Path) -> dict:
         return manifest
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise ValueError(
-            f"Expected {path} to be a manifest of schema version 1 to {SCHEMA_VERSION}, got: {line(error)}."
+            f"Expected {path} to be a manifest of schema version 1 to {SCHEMA_VERSION}, got: {first_line(error)}."
         ) from None
 
 
@@ -184,9 +185,9 @@ def read_contents(folder: Path, manifest: dict) -> Contents:
         read = _contents_1 if manifest["schema_version"] == 1 else _contents_2
         return read(manifest, arrow)
     except (OSError, pa.ArrowException) as error:
-        raise ValueError(f"Expected {path} to be a Parquet file, got: {line(error)}.") from None
+        raise ValueError(f"Expected {path} to be a Parquet file, got: {first_line(error)}.") from None
     except UNREADABLE as error:
-        raise ValueError(f"Expected {path} with the columns that its manifest names, got: {line(error)}.") from None
+        raise ValueError(f"Expected {path} with the columns that its manifest names, got: {first_line(error)}.") from None
 
 
 def _check_size(metadata: "pq.FileMetaData", num_bytes: int, num_rows: int) -> None:
@@ -198,12 +199,6 @@ def _check_size(metadata: "pq.FileMetaData", num_bytes: int, num_rows: int) -> N
     most = max(ALWAYS_READ, VALUES_A_BYTE * num_bytes)
     if found > most:
         raise ValueError(f"{found:,} values in {num_bytes:,} bytes, where a table has at most {most:,}")
-
-
-def line(error: Exception) -> str:
-    """Returns the first line of an error's message; that of a missing key or an empty one with its kind."""
-    text = str(error).splitlines()[0] if str(error) else ""
-    return text.rstrip(".") if text and not isinstance(error, KeyError) else f"{type(error).__name__} {text}".strip()
 
 
 def _parquet_bytes(contents: Contents) -> bytes:
