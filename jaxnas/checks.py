@@ -20,6 +20,13 @@ def checked_size(name: str, value: int, smallest: int = 1) -> int:
     return value
 
 
+def checked_flag(name: str, value: bool) -> bool:
+    """Returns a hyperparameter that is True or False. Raises ValueError otherwise."""
+    if not isinstance(value, bool):
+        raise ValueError(f"Expected {name} to be True or False, got {value!r}.")
+    return value
+
+
 def checked_function(name: str, value: object) -> Callable:
     """Returns a hyperparameter that is a function. Raises ValueError otherwise."""
     if not callable(value):

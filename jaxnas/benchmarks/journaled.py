@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxnas.benchmarks.base import HostBenchmark, Outcome
 from jaxnas.spaces.decisions import Choices
-from jaxnas.strategies.base import Observation, Query, observed
+from jaxnas.strategies.base import ANY, Observation, Query, observed
 from jaxnas.tables.files import replace_file
 
 JOURNAL_FILE = "journal.jsonl"
@@ -97,7 +97,8 @@ class Journaled:
 
     def _recalled(self, number: int, query: Query) -> Outcome:
         line = self._trials[number]
-        if line["arch"] != query.arch.tolist() or line["fidelity"] != int(query.fidelity):
+        same = line["arch"] == query.arch.tolist() and line["fidelity"] == int(query.fidelity)
+        if not same or int(query.seed) not in (ANY, line["seed"]):
             asked = query.arch.tolist()
             raise ValueError(f"Expected trial {number} of {self.path} to ask {asked}, got {line['arch']}.")
         score = _from_json(line["score"])
