@@ -25,7 +25,8 @@ class TrainingBenchmark:
     """A benchmark that trains; its answers are those of the table that the same code would build.
 
     A query draws a seed number below `num_seeds`, unless it asks for one, as `TableBenchmark` does, and trains that
-    seed of the architecture's class; a training is kept, so that it is not run twice. The whole schedule is trained whatever the fidelity.
+    seed of the architecture's class; a training is kept, so that it is not run twice. The whole schedule is trained
+    whatever the fidelity.
 
     Args:
         trainer: what is trained, and how.

@@ -66,8 +66,8 @@ def run_asynchronous(
 
     A worker that becomes free tells its result and at once asks the next query, without waiting for those that
     still run. A query lasts as long as it costs: its list price less what finished trials of its run have paid for the
-    same architecture, seed and training. Of trials that finish together, that queried first is told first. Its trials are
-    those of `run` where there is one worker. A run's queries and results depend on `seed`, `prng` and its number
+    same architecture, seed and training. Of trials that finish together, that queried first is told first. Its trials
+    are those of `run` where there is one worker. A run's queries and results depend on `seed`, `prng` and its number
     alone. No time passes: answers come from the benchmark at once.
 
     Args:

@@ -21,8 +21,8 @@ class AsynchronousState(NamedTuple):
     """All trials of the run, and what the next one is.
 
     Trials are architectures int32[T, D], scores float32[T] (-inf where failed), rungs int32[T] (-1 before a trial is
-    told), ranks on their rungs int32[T] (0 the best), seeds that answered int32[T], and whether they were promoted, bool[T]. The next trial
-    promotes the trial `parent`, int32[] (-1: a new architecture), to a rung, int32[].
+    told), ranks on their rungs int32[T] (0 the best), seeds that answered int32[T], and whether they were promoted,
+    bool[T]. The next trial promotes the trial `parent`, int32[] (-1: a new architecture), to a rung, int32[].
     """
 
     archs: jax.Array
@@ -51,8 +51,7 @@ def asynchronous_halving(
     Args:
         fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
         reduction: how many of a rung there are for each that may be promoted, and the least factor between rungs.
-        resume: whether a promoted architecture continues its run, and pays only for what is added; otherwise it is asked
-            for any run, as a new training would be.
+        resume: whether a promoted architecture continues its run and pays only for what is added, or any run answers.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     top = len(rungs) - 1

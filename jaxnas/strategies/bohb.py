@@ -57,8 +57,7 @@ def bohb(
         random_share: the share of new architectures that are uniform draws even though there is a model.
         good_share: the share of trials that are good ones.
         num_candidates: candidates for a new architecture.
-        resume: whether a promoted architecture continues its run, and pays only for what is added; otherwise it is asked
-            for any run, as a new training would be.
+        resume: whether a promoted architecture continues its run and pays only for what is added, or any run answers.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     checked_number("random_share", random_share, at_least=0, at_most=1)

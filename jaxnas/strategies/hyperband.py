@@ -23,8 +23,7 @@ def hyperband(space: Space, *, fidelities: tuple[float, ...], reduction: int = 3
     Args:
         fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
         reduction: how many of a rung there are for each that is promoted, and the least factor between rungs.
-        resume: whether a promoted architecture continues its run, and pays only for what is added; otherwise it is asked
-            for any run, as a new training would be.
+        resume: whether a promoted architecture continues its run and pays only for what is added, or any run answers.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     brackets = hyperband_brackets(len(rungs), reduction)

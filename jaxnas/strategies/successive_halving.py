@@ -26,8 +26,7 @@ def successive_halving(
         fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
         reduction: how many of a rung there are for each that is promoted, and the least factor between rungs.
         num_initial: architectures on the lowest rung of a bracket.
-        resume: whether a promoted architecture continues its run, and pays only for what is added; otherwise it is asked
-            for any run, as a new training would be.
+        resume: whether a promoted architecture continues its run and pays only for what is added, or any run answers.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     brackets = (halved(checked_size("num_initial", num_initial), len(rungs), reduction),)
