@@ -50,6 +50,13 @@ def is_file_name(text: object) -> bool:
     return isinstance(text, str) and len(text) <= MAX_FILE_NAME and _FILE_NAME.fullmatch(text) is not None
 
 
+def checked_flag(name: str, value: bool) -> bool:
+    """Returns a hyperparameter that is True or False. Raises ValueError otherwise."""
+    if not isinstance(value, bool):
+        raise ValueError(f"Expected {name} to be True or False, got {value!r}.")
+    return value
+
+
 def checked_function(name: str, value: object) -> Callable:
     """Returns a hyperparameter that is a function. Raises ValueError otherwise."""
     if not callable(value):
