@@ -74,3 +74,8 @@ def checked_number(
         text = " and ".join(f"{word} {bound}" for word, bound in bounds.items() if math.isfinite(bound))
         raise ValueError(f"Expected {name} to be a number {text}, got {value!r}.")
     return value
+
+
+def printable(text: str) -> str:
+    """Returns a text with the sign of an unknown character for each that XML has none for."""
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
