@@ -18,7 +18,7 @@ from jaxnas.report.comparison import Comparison, aim_of, compare, entries_of, wr
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.write import PAGE_FILE
 from jaxnas.strategies.base import Strategy
-from jaxnas.training.compilation import use_compilation_cache
+from jaxnas.training.compilation import configure_compilation
 
 DEFAULT_BENCHMARK = "nb201-mnist5k-v1"
 
@@ -27,7 +27,7 @@ Entries = dict[str, Strategy | Callable[..., Strategy]]
 
 def run(options: argparse.Namespace) -> int:
     """Compares strategies, prints a table and writes a report for each benchmark. Returns the exit code."""
-    use_compilation_cache()
+    configure_compilation()
     names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
     benches = [_bench_of(name, options.protocol) for name in names]
     aims = [aim_of(options.objective, bench) for bench in benches]

@@ -299,7 +299,7 @@ def test_a_build_follows_its_plan_and_names_it(training_plan, name, monkeypatch,
         return Curves(*[np.zeros(len(archs))] * len(Curves._fields))
 
     monkeypatch.setattr(Trainer, "curves", fake)
-    monkeypatch.setattr(compilation, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(compilation, "configure_compilation", lambda: None)
     (tmp_path / "shards").mkdir()
     (tmp_path / "plan.json").write_text(plan.to_json())
     worker.work(tmp_path / "plan.json", 0, 1, os.getppid())
