@@ -56,6 +56,13 @@ def is_file_name(text: object) -> bool:
     return isinstance(text, str) and len(text) <= MAX_FILE_NAME and _FILE_NAME.fullmatch(text) is not None
 
 
+def checked_flag(name: str, value: bool) -> bool:
+    """Returns a hyperparameter that is True or False. Raises ValueError otherwise."""
+    if not isinstance(value, bool):
+        raise ValueError(f"Expected {name} to be True or False, got {value!r}.")
+    return value
+
+
 def checked_function(name: str, value: object) -> Callable:
     """Returns a hyperparameter that is a function. Raises ValueError otherwise."""
     if not callable(value):
@@ -73,3 +80,8 @@ def checked_number(
         text = " and ".join(f"{word} {bound}" for word, bound in bounds.items() if math.isfinite(bound))
         raise ValueError(f"Expected {name} to be a number {text}, got {value!r}.")
     return value
+
+
+def printable(text: str) -> str:
+    """Returns a text with the sign of an unknown character for each that XML has none for."""
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)

@@ -174,6 +174,19 @@ def table_of(bench: Benchmark) -> Table:
     return bench.table
 
 
+def trainings_of(bench: Benchmark) -> np.ndarray:
+    """Returns a number for each of a benchmark's fidelities, int[F]: equal where they are epochs of one training.
+
+    A run of one training cannot continue in another, which starts from the beginning.
+    """
+    if bench.table is None:
+        return np.zeros(len(bench.fidelities), int)
+    protocol = bench.table.protocol(bench.protocol)
+    known = bench.table.column_fidelities(protocol.told)
+    names = [known[position].training for position in protocol.fidelities]
+    return np.unique(names, return_inverse=True)[1]
+
+
 def list_prices(fidelities: tuple[float, ...]) -> np.ndarray:
     """Returns prices that are the fidelities themselves, the same for all architectures, float32[1, F]."""
     return np.asarray(fidelities, np.float32)[None]

@@ -13,7 +13,7 @@ from jaxnas.benchmarks.base import HostBenchmark, Outcome
 from jaxnas.benchmarks.lines import JournalFile
 from jaxnas.checks import NUM_SEEDS
 from jaxnas.spaces.decisions import Choices, checked
-from jaxnas.strategies.base import Observation, Query, observed
+from jaxnas.strategies.base import ANY, Observation, Query, observed
 
 JOURNAL_FILE = "journal.jsonl"
 _TRIAL = {"trial": int, "arch": list, "fidelity": int, "score": (float, type(None)), "cost": float}
@@ -108,7 +108,8 @@ class Journaled:
 
     def _recalled(self, number: int, query: Query) -> Outcome:
         line = self._trials[number]
-        if line["arch"] != query.arch.tolist() or line["fidelity"] != int(query.fidelity):
+        same = line["arch"] == query.arch.tolist() and line["fidelity"] == int(query.fidelity)
+        if not same or int(query.seed) not in (ANY, line["seed"]):
             asked = query.arch.tolist()
             raise ValueError(f"Expected trial {number} of {self.path} to ask {asked}, got {line['arch']}.")
         score = _from_json(line["score"])
