@@ -19,6 +19,8 @@ from jaxnas.strategies.base import Strategy
 from jaxnas.tables.build.provenance import versions
 
 NUM_FRONTS = 24
+QUANTILES = np.linspace(0, 1, 21)
+"""The shares of runs at which `regret_quantiles` gives the final regret: its smallest, then those of every 5 %."""
 PROTOCOL = (
     "Strategies saw validation scores only, and each run's architecture was selected by them. "
     "Regret uses its test score, averaged over seeds after the last epoch, which no search saw."
@@ -156,6 +158,7 @@ def _summarize_one(trials: Trials, regrets: np.ndarray, bench: Benchmark, budget
         "regret_area_mean": float(areas.mean()),
         "regret_area_ci_low": float(area_low[0]),
         "regret_area_ci_high": float(area_high[0]),
+        "regret_quantiles": np.quantile(regrets[:, -1].astype(np.float64), QUANTILES).tolist(),
         "regret_mean_by_cost": _listed(by_cost.mean(0)),
         "regret_ci_low_by_cost": _listed(low_by_cost),
         "regret_ci_high_by_cost": _listed(high_by_cost),
