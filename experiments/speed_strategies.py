@@ -221,7 +221,7 @@ def seconds_of_one_run(config: Config, folder: str) -> float:
     jax.config.update("jax_compilation_cache_dir", folder)
     started = time.perf_counter()
     bench = jn.load(config.benchmark)
-    strategy = jn.regularized_evolution(bench.space.enumerated())
+    strategy = jn.regularized_evolution(bench.space.enumerated(), population_size=100)
     trials = jn.run(strategy, bench, num_trials=config.num_trials, num_runs=config.numpy_runs)
     seconds = time.perf_counter() - started
     fidelities = np.asarray(trials.query.fidelity)
