@@ -9,8 +9,6 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.decisions import radix_weights
-from jaxnas.spaces.listed import ListedSpace
 from jaxnas.tables.columns import Column
 from jaxnas.tables.manifest import base_manifest, keys_of
 from jaxnas.tables.published import unpickle
@@ -24,6 +22,8 @@ REFERENCES = ("qin2022nasbenchgraph",)
 FILES = ("nas_bench_graph-1.4.0-py3-none-any.whl", "the folder of the installed package", "its folder light/")
 SUFFIX = ".bench"
 BASE, PLACES = 10, 4
+OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
+SPACES = {"proteins": "nb-graph-proteins"}
 LARGEST_FILE = 1 << 26
 METRICS = {"proteins": Metric("ROC-AUC", "proportion", 1)}
 PUBLICATION = Publication(
@@ -45,10 +45,10 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """
     del work
     files = _files(path)
-    space = catalog.space("nb-graph")
     for number, (name, data) in enumerate(sorted(files.items())):
         progress(name, number + 1, len(files))
         task = name.removesuffix(SUFFIX)
+        space = catalog.space(SPACES.get(task, NAME))
         with expected(path, f"NAS-Bench-Graph's pickles, {name} among them"):
             table, notes = _table(space, task, unpickle.read(io.BytesIO(data)))
             table = described(table, f"nb-graph-{task}", PUBLICATION, NAME, {})
@@ -82,38 +82,34 @@ def _in_wheel(path: Path) -> dict[str, bytes]:
         raise ValueError(f"Expected a wheel or a folder of nas-bench-graph, got {path}: {error}.") from None
 
 
-def vectors_of(keys: np.ndarray) -> np.ndarray:
+def vectors_of(space: Space, keys: np.ndarray) -> np.ndarray:
     """Returns the file's numbers of architectures as vectors int32[N, 5]: the links, then four operations.
 
-    Digits are base 10, and those of operations the same for all data sets, `proteins` with its five included.
+    Digits are base 10, and those of operations count `OPERATIONS` for all data sets, `proteins` with its five included.
+    Raises ValueError on a number that is none.
     """
+    known = space.decisions[1].values
+    position = np.asarray([known.index(name) if name in known else -1 for name in (*OPERATIONS, "")], np.int32)
     digits = keys[:, None] // BASE ** np.arange(PLACES, -1, -1)
-    digits[:, 1:] %= BASE
-    return digits.astype(np.int32)
+    operations = digits[:, 1:] % BASE
+    if (keys < 0).any() or (digits[:, 0] >= len(space.decisions[0].values)).any() or (operations == BASE - 1).any():
+        raise ValueError("numbers that are of no architecture")
+    vectors = np.concatenate([digits[:, :1].astype(np.int32), position[operations]], axis=1)
+    if (vectors < 0).any():
+        raise ValueError(f"an operation that {space.name} has not")
+    return vectors
 
 
 def _table(space: Space, task: str, found: dict) -> tuple[Table, list[str]]:
     import jax
 
-    keys = np.asarray(list(found), np.int64)
-    vectors = vectors_of(keys)
-    if (vectors < 0).any() or (vectors >= [len(each.values) for each in space.decisions]).any():
-        raise ValueError("numbers of architectures that the space has not")
+    vectors = vectors_of(space, np.asarray(list(found), np.int64))
     if not np.asarray(jax.jit(jax.vmap(space.valid))(vectors)).all():
         raise ValueError("an architecture that the space has not")
-    representative = space.classes()
-    rows = representative[np.asarray(jax.jit(jax.vmap(space.index))(vectors))]
-    known, order = np.unique(rows, return_index=True)
-    if len(known) != len(keys):
-        raise ValueError(f"{len(keys) - len(known):,} architectures twice")
-    class_rows, class_of = np.unique(representative, return_inverse=True)
-    notes = [
-        f"Mean of three seeds of {len(keys):,} architectures on {task}: each stands for all that are the same network."
-    ]
-    if len(known) < len(class_rows):  # proteins
-        codes = vectors @ radix_weights(space.decisions)
-        space, order = ListedSpace(space, known, f"nb-graph-{task}"), np.argsort(codes)
-        class_of = np.arange(len(known))
+    rows, order = np.unique(np.asarray(jax.jit(jax.vmap(space.index))(vectors)), return_index=True)
+    if not len(rows) == len(found) == space.num_architectures:
+        raise ValueError(f"{len(rows):,} of {space.num_architectures:,} architectures, by {len(found):,} numbers")
+    notes = [f"Means of three seeds of {len(rows):,} architectures on {task}, each for all that are the same network."]
     values = {name: np.asarray([float(each[name]) for each in found.values()])[order] for name in _NAMES}
     if not all(np.isfinite(array).all() for array in values.values()):
         raise ValueError("numbers that are not finite")
@@ -128,7 +124,7 @@ def _table(space: Space, task: str, found: dict) -> tuple[Table, list[str]]:
     }
     fidelity = {"name": "full", "training": "", "epoch": 1}
     manifest = base_manifest(space, task, [fidelity], [0], metric)
-    table = Table(manifest, keys_of(space), class_of.astype(np.int32), scores | sizes)
+    table = Table(manifest, keys_of(space), np.arange(len(rows), dtype=np.int32), scores | sizes)
     return table, [*notes, "The files have no training times: a query costs 1."]
 
 

@@ -16,7 +16,7 @@ from jaxnas.tables.table import Table
 from jaxnas.tasks.metrics import Metric
 
 NAME = "transnas"
-REFERENCES = ("duan2021transnasbench101",)
+REFERENCES = ("duan2021transnas",)
 FILES = ("transnas-bench_v10141024.pth",)
 PUBLICATION = Publication(
     "TransNAS-Bench-101",
