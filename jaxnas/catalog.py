@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 SPACES = {
     "nb201": "jaxnas.spaces.cells.space:NB201",
+    "nb101": "jaxnas.spaces.nasbench101.space:NB101",
+    "nats-sss": "jaxnas.spaces.sizes:NATS_SSS",
+    "nb-macro": "jaxnas.spaces.macro:NB_MACRO",
+    "nb-graph": "jaxnas.spaces.graph_networks:NB_GRAPH",
+    "nb-graph-proteins": "jaxnas.spaces.graph_networks:NB_GRAPH_PROTEINS",
+    "transnas-micro": "jaxnas.spaces.transnas:TRANSNAS_MICRO",
+    "transnas-macro": "jaxnas.spaces.transnas:TRANSNAS_MACRO",
+    "darts": "jaxnas.spaces.darts:DARTS",
     "mlp": "jaxnas.spaces.perceptrons.space:MLP",
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
 }
