@@ -20,6 +20,8 @@ from jaxnas.strategies.base import Strategy
 from jaxnas.tables.build.provenance import versions
 
 NUM_FRONTS = 24
+QUANTILES = np.linspace(0, 1, 21)
+"""The shares of runs at which `regret_quantiles` gives the final regret: its smallest, then those of every 5 %."""
 PROTOCOL = (
     "Strategies saw validation scores only, and each run's architecture was selected by them. "
     "Regret uses its test score at the reported fidelity, which no search saw."
@@ -81,10 +83,17 @@ def second_size(objective: Objective) -> str | None:
     return objective.size if objective.weight is None else None
 
 
+def _source(bench: Benchmark) -> dict[str, Any]:
+    """Returns where the numbers of a published table come from: its authors and what to cite."""
+    source = None if bench.table is None else bench.table.manifest.get("source")
+    return {} if source is None else {"source": source}
+
+
 def _provenance(bench: Benchmark, settings: Settings) -> dict[str, Any]:
     return {
         "benchmark": bench.id,
         **({} if bench.content_hash is None else {"content_hash": bench.content_hash}),
+        **_source(bench),
         "space": bench.space.name,
         "objective": settings.objective.text,
         "metric": bench.metric._asdict(),
@@ -175,6 +184,7 @@ def _summarize_one(
         "regret_area_mean": float(areas.mean()),
         "regret_area_ci_low": float(area_low[0]),
         "regret_area_ci_high": float(area_high[0]),
+        "regret_quantiles": np.quantile(regrets[:, -1].astype(np.float64), QUANTILES).tolist(),
         "regret_mean_by_cost": _listed(by_cost.mean(0)),
         "regret_ci_low_by_cost": _listed(low_by_cost),
         "regret_ci_high_by_cost": _listed(high_by_cost),

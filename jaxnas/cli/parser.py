@@ -55,7 +55,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--benchmark",
         metavar="ID,ID,..",
-        help="identifiers or folders of tables, or file.py:NAME (default: the most informative table that ships)",
+        help="identifiers or folders of tables, or file.py:NAME (default: nb201-cifar10-v1)",
     )
     parser.add_argument(
         "--protocol", metavar="P", help="of the tables: what is told, reported and paid (default: the table's own)"
@@ -80,6 +80,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         help="add runs of each strategy, up to --runs, only until it is separated from all others",
     )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    parser.add_argument("--pdf", action="store_true", help="write figures as PDF, too")
     parser.add_argument("--out", default="jaxnas-results", metavar="DIR", help="default jaxnas-results")
 
 
@@ -147,6 +148,7 @@ def _add_explore(parser: argparse.ArgumentParser) -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="what `jaxnas compare --out DIR` wrote")
+    parser.add_argument("--pdf", action="store_true", help="write figures as PDF, too")
 
 
 def _add_epochs(parser: argparse.ArgumentParser) -> None:

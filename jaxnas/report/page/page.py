@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 
 from jaxnas.analysis.statistics import LEVEL
-from jaxnas.report import units, words
+from jaxnas.report import tables, units, words
 from jaxnas.report.bibliography import bibtex
+from jaxnas.report.drawings import drawing_of
+from jaxnas.report.figures import curves
 from jaxnas.report.templates import embedded, labelled, render
 
 MAX_POINTS = 300
@@ -18,13 +20,19 @@ MAX_FIGURES = 700_000
 _CURVES = ("regret_mean", "regret_ci_low", "regret_ci_high", "mean_rank_over_trials")
 
 
-def page_text(result: dict[str, Any], figures: dict[str, dict[str, str]], index: str | None = None) -> str:
+def page_text(
+    result: dict[str, Any],
+    figures: dict[str, dict[str, str]],
+    index: str | None = None,
+    explorer: str | None = None,
+) -> str:
     """Returns the page of a `summary.json` dictionary as HTML.
 
     Args:
         result: the dictionary.
         figures: what readers without JavaScript see, by name: dictionaries with `caption` and `svg`.
         index: where the page over all tables lies, from this page.
+        explorer: where the explorer of the table lies, from this page.
     """
     cells = _cells(result)
     return render(
@@ -45,7 +53,9 @@ def page_text(result: dict[str, Any], figures: dict[str, dict[str, str]], index:
         dashed=any("stroke-dasharray" in cell["drawing"] for cell in cells),
         figures=_fitting(figures),
         index=index,
-        data=embedded({**_thinned(result), "cells": None, "units": _units(result)}),
+        explorer=explorer,
+        latex=tables.headline_latex(result, words.shown_points(result)),
+        data=embedded(_for_script(result)),
         bibtex=bibtex([result]),
     )
 
@@ -64,6 +74,14 @@ def index_text(results: dict[str, dict[str, Any]]) -> str:
         data=embedded({"overall": overall, "strategies": {}, "units": _units(first)}),
         bibtex=bibtex(list(results.values())),
     )
+
+
+def _for_script(result: dict[str, Any]) -> dict[str, Any]:
+    """Returns what the script of the page must know: the result with thinned curves, units, tables to download."""
+    csv = {"table": tables.headline_csv(result, words.shown_points(result))}
+    csv |= {"fronts": tables.front_csv(result)} if "fronts" in result else {}
+    shown = {"start": curves.first_shown(result["num_trials"]), "csv": csv, "units": _units(result)}
+    return {**_thinned(result), "cells": None, **shown}
 
 
 def cost_unit(result: dict[str, Any]) -> str:
@@ -122,7 +140,8 @@ def _cells(result: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for number, cell in enumerate(result.get("cells") or ()):
         ended = sorted(((share, name) for name, share in cell["found_by"].items() if share), reverse=True)
-        drawing = labelled(cell["drawing"], f"Architecture {cell['architecture']}", f"cell-{number}")
+        svg = drawing_of(cell, result.get("space"))
+        drawing = labelled(svg, f"Architecture {cell['architecture']}", f"cell-{number}")
         found.append({**cell, "drawing": drawing, "ended": [(name, share) for share, name in ended[:3]]})
     return found
 
