@@ -115,9 +115,9 @@ def test_switches_follow_the_mouse(visit, folder, results):
     assert set(lines(page, "regret-chart")) == set(lines(page, "rank-chart")) == set(NAMES)
     page.locator(".chips label", has_text="local_search").click()
     assert set(lines(page, "regret-chart")) == set(lines(page, "rank-chart")) == set(NAMES) - {"local_search"}
-    page.get_by_role("button", name="None").click()
+    page.get_by_role("button", name="None", exact=True).click()
     assert lines(page, "regret-chart") == []
-    page.get_by_role("button", name="All").click()
+    page.get_by_role("button", name="All", exact=True).click()
     assert page.locator("#regret-chart .band").count() == 4
     page.get_by_text("95 % intervals").click()
     assert page.locator("#regret-chart .band").count() == 0
