@@ -135,7 +135,7 @@ class Outcome(NamedTuple):
     """
 
     observation: Observation
-    measured: np.float32
+    measured: np.floating
     failure: str = ""
 
 
@@ -146,7 +146,7 @@ class HostBenchmark(Benchmark, Protocol):
         """Returns how a query ended; a failure is an outcome, too."""
         ...
 
-    def fresh_score(self, arch: Choices, number: int) -> np.float32:
+    def fresh_score(self, arch: Choices, number: int) -> np.floating:
         """Returns the measured score of evaluation `number`, 0 or more, of an architecture, NaN where it failed.
 
         It is independent of all answers.
@@ -172,6 +172,19 @@ def table_of(bench: Benchmark) -> Table:
     if bench.table is None:
         raise ValueError(f"Expected a benchmark with a table, got {bench.id} without.")
     return bench.table
+
+
+def trainings_of(bench: Benchmark) -> np.ndarray:
+    """Returns a number for each of a benchmark's fidelities, int[F]: equal where they are epochs of one training.
+
+    A run of one training cannot continue in another, which starts from the beginning.
+    """
+    if bench.table is None:
+        return np.zeros(len(bench.fidelities), int)
+    protocol = bench.table.protocol(bench.protocol)
+    known = bench.table.column_fidelities(protocol.told)
+    names = [known[position].training for position in protocol.fidelities]
+    return np.unique(names, return_inverse=True)[1]
 
 
 def list_prices(fidelities: tuple[float, ...]) -> np.ndarray:

@@ -15,7 +15,7 @@ from jaxnas.benchmarks.rows import RowFunction, row_function, rows_of
 from jaxnas.spaces.base import SearchSpace, Space
 from jaxnas.spaces.decisions import Decision
 from jaxnas.spaces.listed import ListedSpace
-from jaxnas.strategies.base import Observation, Query, look_up
+from jaxnas.strategies.base import Observation, Query, look_up, run_asked
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Protocol
 from jaxnas.tables.table import Table
 
@@ -48,8 +48,8 @@ class TableBenchmark:
 
     Args:
         table: a complete table.
-        noise: what a query answers: `"seed"`, the score of one stored run, drawn at random, as a search that trains
-            would see it; `"mean"`, the mean over the runs.
+        noise: what a query answers: `"seed"`, the score of one stored run, drawn at random unless the query asks for
+            one, as a search that trains would see it; `"mean"`, the mean over the runs.
         space: the search space of the table; by default the one of its name in the catalog, or else a plain
             `SearchSpace` of its decisions.
         protocol: which of the table's protocols says what is told, what is reported and what a query costs; by default
@@ -213,7 +213,8 @@ def _answer_run(
     row_of: RowFunction, class_of: jax.Array, scores: jax.Array, prices: jax.Array, query: Query, key: jax.Array
 ) -> Observation:
     number = look_up(class_of, row_of(query.arch))
-    return _answer(scores, prices, number, prng.draw_index(key, scores.shape[1]), query)
+    run = run_asked(query.seed, prng.draw_index(key, scores.shape[1]))
+    return _answer(scores, prices, number, jnp.minimum(run, scores.shape[1] - 1), query)
 
 
 def _answer_one_of_some_runs(
@@ -226,7 +227,9 @@ def _answer_one_of_some_runs(
     key: jax.Array,
 ) -> Observation:
     number = look_up(class_of, row_of(query.arch))
-    return _answer(scores, prices, number, prng.draw_index(key, look_up(num_runs, number)), query)
+    stored = look_up(num_runs, number)
+    run = run_asked(query.seed, prng.draw_index(key, stored))
+    return _answer(scores, prices, number, jnp.minimum(run, stored - 1), query)
 
 
 def _answer_mean(

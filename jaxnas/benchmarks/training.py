@@ -13,7 +13,7 @@ from jaxnas.benchmarks.base import HeldOut, Outcome, checked_size_name, list_pri
 from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices
-from jaxnas.strategies.base import Observation, Query, observed
+from jaxnas.strategies.base import Observation, Query, observed, run_asked
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import Size
 from jaxnas.training.trainer import Trainer
@@ -24,8 +24,9 @@ NOT_FINITE = "The training loss was not finite."
 class TrainingBenchmark:
     """A benchmark that trains; its answers are those of the table that the same code would build.
 
-    A query draws a seed number below `num_seeds` as `TableBenchmark` does, and trains that seed of the architecture's
-    class; a training is kept, so that it is not run twice. The whole schedule is trained whatever the fidelity.
+    A query draws a seed number below `num_seeds`, unless it asks for one, as `TableBenchmark` does, and trains that
+    seed of the architecture's class; a training is kept, so that it is not run twice. The whole schedule is trained
+    whatever the fidelity.
 
     Args:
         trainer: what is trained, and how.
@@ -65,7 +66,8 @@ class TrainingBenchmark:
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns the validation score of a training at the query's fidelity, NaN where it had diverged by then."""
-        seed, fidelity = int(prng.draw_index(key, self.num_seeds)), int(query.fidelity)
+        drawn = prng.draw_index(key, self.num_seeds)
+        seed, fidelity = min(int(run_asked(query.seed, drawn)), self.num_seeds - 1), int(query.fidelity)
         score = np.float32(self._scores("validation", query.arch, seed)[fidelity])
         observation = observed(score, self.fidelities[fidelity], seed)
         return Outcome(observation, score, NOT_FINITE if np.isnan(score) else "")

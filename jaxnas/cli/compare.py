@@ -19,16 +19,16 @@ from jaxnas.report.folder import COMPARISON, PAGE_FILE, check_free
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.write import check_names
 from jaxnas.strategies.base import Strategy
-from jaxnas.training.compilation import use_compilation_cache
+from jaxnas.training.compilation import configure_compilation
 
-DEFAULT_BENCHMARK = "nb201-mnist5k-v1"
+DEFAULT_BENCHMARK = "nb201-cifar10-v1"
 
 Entries = dict[str, Strategy | Callable[..., Strategy]]
 
 
 def run(options: argparse.Namespace) -> int:
     """Compares strategies, prints a table and writes a report for each benchmark. Returns the exit code."""
-    use_compilation_cache()
+    configure_compilation()
     names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
     benches = [_bench_of(name, options.protocol) for name in names]
     aims = [aim_of(options.objective, bench) for bench in benches]

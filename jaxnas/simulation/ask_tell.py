@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxnas import prng as random
 from jaxnas.simulation.trials import Trials
-from jaxnas.strategies.base import Observation, Query, Strategy, observed
+from jaxnas.strategies.base import Observation, Query, Strategy, is_any, observed
 
 
 class RunKeys(NamedTuple):
@@ -27,12 +27,16 @@ def split_run_key(key: jax.Array) -> tuple[jax.Array, RunKeys]:
 
 
 def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: RunKeys) -> tuple[Any, Query]:
-    """Returns the state after `advance`, and the query with its fidelity resolved; `t` is an int, traced or not."""
+    """Returns the state after `advance`, and the query with its fidelity resolved; `t` is an int, traced or not.
+
+    A query for any run keeps the Python int, so that compiled runs need no array of them.
+    """
     state = strategy.advance(state, t, jax.random.fold_in(keys.advance, t))
     query = strategy.ask(state, t, jax.random.fold_in(keys.ask, t))
     fidelity = jnp.asarray(query.fidelity, jnp.int32)
     fidelity = jnp.where(fidelity < 0, fidelity + num_fidelities, fidelity)
-    return state, Query(jnp.asarray(query.arch, jnp.int32), fidelity)
+    seed = query.seed if is_any(query.seed) else jnp.asarray(query.seed, jnp.int32)
+    return state, Query(jnp.asarray(query.arch, jnp.int32), fidelity, seed)
 
 
 def run_key(seed: int, number: int, prng: str = "hash") -> jax.Array:
@@ -92,7 +96,7 @@ class AskTell:
         if self._asked is None:
             ask = _ask_compiled if self._strategy.jittable else ask_next
             self._state, query = ask(self._strategy, self._num_fidelities, self._state, self.num_told, self._keys)
-            self._asked = jax.tree.map(np.asarray, query)
+            self._asked = jax.tree.map(lambda value: np.asarray(value, np.int32), query)
         return self._asked
 
     def query_key(self) -> jax.Array:

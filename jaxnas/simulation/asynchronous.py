@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.base import Benchmark, trainings_of
 from jaxnas.benchmarks.rows import RowFunction, row_function
 from jaxnas.simulation.ask_tell import ask_next, check_arguments, run_key, split_run_key
 from jaxnas.simulation.run import check_queries, run_in_chunks
@@ -17,6 +17,7 @@ from jaxnas.spaces.base import has_rows
 from jaxnas.strategies.base import Observation, Query, Strategy
 
 QueryFunction = Callable[[Query, jax.Array], Observation]
+TrainingFunction = Callable[[Query], jax.Array]
 
 
 class AsynchronousTrials(NamedTuple):
@@ -37,8 +38,9 @@ class AsynchronousTrials(NamedTuple):
 class _Clock(NamedTuple):
     """The trials of a run in the order in which they are queried, axis [T], and when they start and finish.
 
-    `training`: the row of the architecture, int32[1], or the architecture where there are no rows. `price`: the list
-    price of the query. `running`: queried and not told yet. `told`: told.
+    `training`: the row of the architecture, or the architecture where there are no rows, and then the number of the
+    training that the fidelity belongs to, int32[2] or int32[D + 1]. `price`: the list price of the query. `running`:
+    queried and not told yet. `told`: told.
     """
 
     trials: Trials
@@ -64,8 +66,8 @@ def run_asynchronous(
 
     A worker that becomes free tells its result and at once asks the next query, without waiting for those that
     still run. A query lasts as long as it costs: its list price less what finished trials of its run have paid for the
-    same architecture and seed. Of trials that finish together, that queried first is told first. Its trials are
-    those of `run` where there is one worker. A run's queries and results depend on `seed`, `prng` and its number
+    same architecture, seed and training. Of trials that finish together, that queried first is told first. Its trials
+    are those of `run` where there is one worker. A run's queries and results depend on `seed`, `prng` and its number
     alone. No time passes: answers come from the benchmark at once.
 
     Args:
@@ -82,13 +84,14 @@ def run_asynchronous(
             f"Expected a strategy with parallel=True, such as asynchronous_halving, got {strategy.name} without."
         )
     row_of = row_function(bench.space) if has_rows(bench.space) else None
-    arguments = (strategy, num_workers, num_trials, len(bench.fidelities), bench.query, row_of)
+    training_of = jax.tree_util.Partial(_training_of, row_of, jnp.asarray(trainings_of(bench), jnp.int32))
+    arguments = (strategy, num_workers, num_trials, len(bench.fidelities), bench.query, training_of)
     if strategy.jittable and bench.jittable:
         clock = run_in_chunks(functools.partial(_simulate, *arguments), range(num_runs), seed, prng)
     else:
         clocks = [_run_one(_for_loop, *arguments, run_key(seed, number, prng)) for number in range(num_runs)]
         clock = jax.tree.map(lambda *values: np.stack(values), *clocks)
-    check_queries(clock.trials.query, strategy, bench)
+    check_queries(clock.trials, strategy, bench)
     return _in_order_of_completion(clock)
 
 
@@ -99,11 +102,11 @@ def _simulate(
     num_trials: int,
     num_fidelities: int,
     query_function: QueryFunction,
-    row_of: RowFunction | None,
+    training_of: TrainingFunction,
     keys: jax.Array,
 ) -> _Clock:
     def run_one(key: jax.Array) -> _Clock:
-        return _run_one(_scan, strategy, num_workers, num_trials, num_fidelities, query_function, row_of, key)
+        return _run_one(_scan, strategy, num_workers, num_trials, num_fidelities, query_function, training_of, key)
 
     return jax.vmap(run_one)(keys) if strategy.batched else jax.lax.map(run_one, keys)
 
@@ -125,7 +128,7 @@ def _run_one(
     num_trials: int,
     num_fidelities: int,
     query_function: QueryFunction,
-    row_of: RowFunction | None,
+    training_of: TrainingFunction,
     key: jax.Array,
 ) -> _Clock:
     init_key, keys = split_run_key(key)
@@ -134,7 +137,7 @@ def _run_one(
         state, query = ask_next(strategy, num_fidelities, state, t, keys)
         answer = query_function(query, jax.random.fold_in(keys.query, t))
         price = jnp.asarray(answer.cost)
-        training = query.arch if row_of is None else row_of(query.arch)[None]
+        training = training_of(query)
         clock = _no_trials(Trials(query, answer), training, num_trials) if clock is None else clock
         cost = jnp.maximum(price - _paid_before(clock, training, answer.seed), 0)
         states: tuple[Any, ...] = (True, False)
@@ -151,6 +154,12 @@ def _run_one(
     carry = begin(strategy.init(init_key, num_trials), None, 0)
     carry = loop(begin, carry, range(1, min(num_workers, num_trials)))
     return loop(tell_and_begin, carry, range(num_workers, num_trials))[1]
+
+
+def _training_of(row_of: RowFunction | None, trainings: jax.Array, query: Query) -> jax.Array:
+    """Returns what equals for queries that one training can answer, whose seeds are equal, too."""
+    arch = query.arch if row_of is None else row_of(query.arch)[None]
+    return jnp.append(arch, trainings[query.fidelity])
 
 
 def _no_trials(one: Trials, training: jax.Array, num_trials: int) -> _Clock:

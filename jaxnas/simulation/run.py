@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng as random
-from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.base import Benchmark, trainings_of
 from jaxnas.benchmarks.rows import rows_of
 from jaxnas.simulation.ask_tell import AskTell, ask_next, check_arguments, run_key, split_run_key
 from jaxnas.simulation.trials import Trials, paid_costs
 from jaxnas.spaces.base import Space, has_rows
 from jaxnas.spaces.decisions import cardinalities
-from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.base import ANY, Observation, Query, Strategy, is_any
 
 MAX_RUNS_AT_ONCE = 1000
 
@@ -39,14 +39,19 @@ def _simulate(
             state, query = ask_next(strategy, prices.shape[-1], state, t, run_keys)
             observation = query_function(query, jax.random.fold_in(run_keys.query, t))
             cost: Any = None if by_fidelity else observation.cost
-            return strategy.tell(state, t, query, observation), Trials(query, observation._replace(cost=cost))
+            seed: Any = None if is_any(query.seed) else query.seed
+            trial = Trials(query._replace(seed=seed), observation._replace(cost=cost))
+            return strategy.tell(state, t, query, observation), trial
 
         return jax.lax.scan(step, strategy.init(init_key, num_trials), jnp.arange(num_trials))[1]
 
     trials = jax.vmap(run_one)(keys) if strategy.batched else jax.lax.map(run_one, keys)
-    if not by_fidelity:
-        return trials
-    return trials._replace(observation=trials.observation._replace(cost=prices[0, trials.query.fidelity]))
+    query, observation = trials
+    if query.seed is None:
+        query = query._replace(seed=jnp.full(query.fidelity.shape, ANY, jnp.int32))
+    if by_fidelity:
+        observation = observation._replace(cost=prices[0, query.fidelity])
+    return Trials(query, observation)
 
 
 def simulate(strategy: Strategy, bench: Benchmark, num_trials: int, keys: jax.Array) -> Trials:
@@ -89,16 +94,17 @@ def run(
     else:
         runs = [_run_loop(strategy, bench, num_trials, run_key(seed, number, prng), progress) for number in numbers]
         trials = jax.tree.map(lambda *values: np.stack(values), *runs)
-    check_queries(trials.query, strategy, bench)
+    check_queries(trials, strategy, bench)
     rows = rows_of(bench.space, trials.query.arch) if has_rows(bench.space) else None
-    cost = paid_costs(trials, trials.observation.cost, rows)
+    cost = paid_costs(trials, trials.observation.cost, rows, trainings_of(bench))
     return trials._replace(observation=trials.observation._replace(cost=cost))
 
 
-def check_queries(query: Query, strategy: Strategy, bench: Benchmark) -> None:
+def check_queries(trials: Trials, strategy: Strategy, bench: Benchmark) -> None:
     """Raises ValueError where queries [runs, T] were of other architectures, or rows, than those of the benchmark's
-    space, or of other fidelities; compiled code does not check.
+    space, of other fidelities, or of runs that are not there; compiled code does not check.
     """
+    query, answered = trials.query, np.asarray(trials.observation.seed)
     archs, space, num_fidelities = np.asarray(query.arch), bench.space, len(bench.fidelities)
     fidelity = np.asarray(query.fidelity)
     sizes = cardinalities(space.decisions)
@@ -114,6 +120,9 @@ def check_queries(query: Query, strategy: Strategy, bench: Benchmark) -> None:
         raise ValueError(
             f"Expected one of {num_fidelities} fidelities, got another from {strategy.name}: made for others?"
         )
+    asked = np.asarray(query.seed)
+    if ((asked >= 0) & (asked != answered)).any():
+        raise ValueError(f"Expected stored runs of {bench.id}, got a query of another seed from {strategy.name}.")
 
 
 def _are_valid(space: Space, archs: np.ndarray) -> bool:

@@ -10,29 +10,36 @@ from jaxnas.strategies.base import Observation, Query
 class Trials(NamedTuple):
     """Everything that runs asked and were told, with leading axes [runs, T].
 
-    `query.fidelity` is an index, 0 or more. `observation.cost` is what the run paid: a repeated query of one
-    architecture and seed pays only what was not paid before.
+    `query.fidelity` is an index, 0 or more. `query.seed` is -1 where any run was asked for, `observation.seed` is the
+    run that answered. `observation.cost` is what the search paid: a repeated query of one architecture and seed pays
+    only what was not paid before, unless its fidelity is of another training.
     """
 
     query: Query
     observation: Observation
 
 
-def paid_costs(trials: Trials, price: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+def paid_costs(
+    trials: Trials, price: np.ndarray, rows: np.ndarray | None = None, trainings: np.ndarray | None = None
+) -> np.ndarray:
     """Returns what each trial cost, float32[runs, T].
 
-    That is its price less what its run had paid before for the same architecture and seed.
+    That is its price less what its run had paid before for the same architecture, seed and training.
 
     Args:
         price: the list price of each trial, 0 or more, float32[runs, T].
         rows: the rows of the architectures, int64[runs, T]: equal ones are the same architecture. Without them
             architectures are compared decision by decision.
+        trainings: a number for each fidelity, int[F]; those of one training, stopped at several epochs, have the same
+            one. Without them that holds of all.
     """
     archs = np.asarray(trials.query.arch)
     shape = archs.shape[:2]
     seed = np.asarray(trials.observation.seed, np.int64)
     runs = np.broadcast_to(np.arange(shape[0])[:, None], shape)
-    named = np.moveaxis(archs.astype(np.int64), -1, 0) if rows is None else [rows]
+    named = [*np.moveaxis(archs.astype(np.int64), -1, 0)] if rows is None else [rows]
+    if trainings is not None:
+        named.append(np.asarray(trainings, np.int64)[np.asarray(trials.query.fidelity)])
     bought = _numbers_of([column.reshape(-1) for column in (runs, seed - seed.min(), *named)])
     order = np.argsort(bought, kind="stable")
     listed = np.asarray(price, np.float32).reshape(-1)[order]

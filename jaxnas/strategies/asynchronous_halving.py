@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.checks import checked_size
+from jaxnas.checks import checked_flag, checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
+from jaxnas.strategies.base import ANY, Observation, Query, Strategy, failed_as_worst
 from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs
 
 REFERENCES = ("li2020system",)
@@ -21,21 +21,24 @@ class AsynchronousState(NamedTuple):
     """All trials of the run, and what the next one is.
 
     Trials are architectures int32[T, D], scores float32[T] (-inf where failed), rungs int32[T] (-1 before a trial is
-    told), ranks on their rungs int32[T] (0 the best), and whether they were promoted, bool[T]. The next trial
-    promotes the trial `parent`, int32[] (-1: a new architecture), to a rung, int32[].
+    told), ranks on their rungs int32[T] (0 the best), seeds that answered int32[T], and whether they were promoted,
+    bool[T]. The next trial promotes the trial `parent`, int32[] (-1: a new architecture), to a rung, int32[].
     """
 
     archs: jax.Array
     scores: jax.Array
     rungs: jax.Array
     ranks: jax.Array
+    seeds: jax.Array
     promoted: jax.Array
     parent: jax.Array
     rung: jax.Array
 
 
 @functools.cache
-def asynchronous_halving(space: Space, *, fidelities: tuple[float, ...], reduction: int = 3) -> Strategy:
+def asynchronous_halving(
+    space: Space, *, fidelities: tuple[float, ...], reduction: int = 3, resume: bool = True
+) -> Strategy:
     """Returns asynchronous successive halving (ASHA): whatever is among the best of its rung so far is promoted.
 
     Of a rung with n finished trials the best floor(n / `reduction`) may be promoted to the next. Each trial promotes
@@ -48,6 +51,7 @@ def asynchronous_halving(space: Space, *, fidelities: tuple[float, ...], reducti
     Args:
         fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
         reduction: how many of a rung there are for each that may be promoted, and the least factor between rungs.
+        resume: whether a promoted architecture continues its run and pays only for what is added, or any run answers.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     top = len(rungs) - 1
@@ -56,7 +60,7 @@ def asynchronous_halving(space: Space, *, fidelities: tuple[float, ...], reducti
         none, zeros = jnp.full(num_trials, NOBODY), jnp.zeros(num_trials, jnp.int32)
         archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
         scores, promoted = jnp.full(num_trials, -jnp.inf), jnp.zeros(num_trials, bool)
-        return AsynchronousState(archs, scores, none, zeros, promoted, jnp.int32(NOBODY), jnp.int32(0))
+        return AsynchronousState(archs, scores, none, zeros, zeros, promoted, jnp.int32(NOBODY), jnp.int32(0))
 
     def advance(state: AsynchronousState, t: jax.Array, key: jax.Array) -> AsynchronousState:
         quotas = sum((state.rungs == rung) * ((state.rungs == rung).sum() // reduction) for rung in range(len(rungs)))
@@ -72,7 +76,8 @@ def asynchronous_halving(space: Space, *, fidelities: tuple[float, ...], reducti
 
     def ask(state: AsynchronousState, t: jax.Array, key: jax.Array) -> Query:
         arch = jnp.where(state.parent == NOBODY, space.sample(key), state.archs[state.parent])
-        return Query(arch, jnp.asarray(rungs, jnp.int32)[state.rung])
+        seed = jnp.where(state.parent == NOBODY, ANY, state.seeds[state.parent]) if resume else ANY
+        return Query(arch, jnp.asarray(rungs, jnp.int32)[state.rung], seed)
 
     def tell(state: AsynchronousState, t: jax.Array, query: Query, observation: Observation) -> AsynchronousState:
         score = failed_as_worst(observation.score)
@@ -82,6 +87,8 @@ def asynchronous_halving(space: Space, *, fidelities: tuple[float, ...], reducti
         better = (state.scores > score) | ((state.scores == score) & earlier)
         ranks = (state.ranks + (on_rung & ~better)).at[t].set((on_rung & better).sum())
         archs, scores = state.archs.at[t].set(query.arch), state.scores.at[t].set(score)
-        return state._replace(archs=archs, scores=scores, rungs=state.rungs.at[t].set(rung), ranks=ranks)
+        told = state._replace(archs=archs, scores=scores, ranks=ranks)
+        return told._replace(rungs=state.rungs.at[t].set(rung), seeds=state.seeds.at[t].set(observation.seed))
 
-    return Strategy("asynchronous_halving", init, ask, tell, advance, (("reduction", reduction),), parallel=True)
+    hyperparameters = (("reduction", reduction), ("resume", checked_flag("resume", resume)))
+    return Strategy("asynchronous_halving", init, ask, tell, advance, hyperparameters, parallel=True)

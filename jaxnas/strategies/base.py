@@ -11,17 +11,20 @@ import numpy as np
 from jaxnas.spaces.base import Space
 
 LAST = -1
+ANY = -1
 
 
 class Query(NamedTuple):
-    """What a strategy asks: an architecture int32[D] and a fidelity int32[].
+    """What a strategy asks: an architecture int32[D], a fidelity int32[] and a run int32[].
 
-    The fidelity is an index into the benchmark's fidelities (-1: the last). Outside compiled programs both are NumPy
-    values.
+    The fidelity is an index into the benchmark's fidelities (-1: the last). `seed` asks for one run of the
+    architecture, by the `seed` of an earlier observation: at a higher fidelity that run continues and costs only the
+    difference. -1: any run, drawn at random. Outside compiled programs all are NumPy values.
     """
 
     arch: jax.Array
     fidelity: jax.Array | int = LAST
+    seed: jax.Array | int = ANY
 
 
 class Observation(NamedTuple):
@@ -132,6 +135,16 @@ def failed_as_worst(score: jax.Array) -> jax.Array:
 def look_up(values: jax.Array, position: jax.Array) -> jax.Array:
     """Returns values[position] without a check of the bounds, which would cost more than the look-up."""
     return values.at[position].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+
+def is_any(seed: jax.Array | int) -> bool:
+    """Returns whether a query asks for any run, which is known before its program runs."""
+    return isinstance(seed, int) and seed < 0
+
+
+def run_asked(seed: jax.Array | int, drawn: jax.Array) -> jax.Array:
+    """Returns the run that a query asks for, int32[]: the one drawn at random where it asks for any."""
+    return drawn if is_any(seed) else jnp.where(jnp.asarray(seed) < 0, drawn, seed)
 
 
 def best_of(scores: jax.Array, members: jax.Array) -> jax.Array:

@@ -36,6 +36,7 @@ def bohb(
     random_share: float = 1 / 3,
     good_share: float = 0.15,
     num_candidates: int = 64,
+    resume: bool = True,
 ) -> Strategy:
     """Returns BOHB: Hyperband whose new architectures are likely among the good ones so far and unlikely among the bad.
 
@@ -56,6 +57,7 @@ def bohb(
         random_share: the share of new architectures that are uniform draws even though there is a model.
         good_share: the share of trials that are good ones.
         num_candidates: candidates for a new architecture.
+        resume: whether a promoted architecture continues its run and pays only for what is added, or any run answers.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     checked_number("random_share", random_share, at_least=0, at_most=1)
@@ -93,7 +95,8 @@ def bohb(
         ("good_share", good_share),
         ("num_candidates", num_candidates),
     )
-    return synchronous_strategy("bohb", space, rungs, brackets, draw, hyperparameters)._replace(batched=False)
+    strategy = synchronous_strategy("bohb", space, rungs, brackets, draw, hyperparameters, resume)
+    return strategy._replace(batched=False)
 
 
 def _modelled(plan: Plan, fewest: int) -> tuple[np.ndarray, np.ndarray]:

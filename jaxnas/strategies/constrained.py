@@ -10,7 +10,7 @@ import numpy as np
 from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Query, Strategy
+from jaxnas.strategies.base import ANY, Query, Strategy, is_any
 
 _NUM_DRAWS = 4096
 _POOL_SIZE = 256
@@ -45,7 +45,8 @@ def constrained(strategy: Strategy, space: Space, size: Size, maximum: float, *,
         query = repeat(strategy, size, maximum, num_attempts, state, t, key)
         small = size(query.arch) <= maximum
         drawn = pool[prng.draw_index(jax.random.fold_in(key, num_attempts), len(pool))]
-        return Query(jnp.where(small, query.arch, drawn), query.fidelity)
+        seed = query.seed if is_any(query.seed) else jnp.where(small, query.seed, ANY)
+        return Query(jnp.where(small, query.arch, drawn), query.fidelity, seed)
 
     hyperparameters = (*strategy.hyperparameters, ("maximum", maximum), ("num_attempts", num_attempts))
     return strategy._replace(name=f"constrained_{strategy.name}", ask=ask, hyperparameters=hyperparameters)
@@ -61,7 +62,7 @@ def _ask_compiled(
             jax.random.key_data(jax.random.fold_in(key, number)),
         )
         query = strategy.ask(state, t, jax.random.wrap_key_data(attempt_key, impl=jax.random.key_impl(key)))
-        return Query(jnp.asarray(query.arch, jnp.int32), jnp.asarray(query.fidelity, jnp.int32))
+        return jax.tree.map(lambda value: jnp.asarray(value, jnp.int32), query)
 
     def again(carry: tuple[jax.Array, Query]) -> tuple[jax.Array, Query]:
         return carry[0] + 1, ask(carry[0])

@@ -11,7 +11,7 @@ REFERENCES = ("li2018hyperband",)
 
 
 @functools.cache
-def hyperband(space: Space, *, fidelities: tuple[float, ...], reduction: int = 3) -> Strategy:
+def hyperband(space: Space, *, fidelities: tuple[float, ...], reduction: int = 3, resume: bool = True) -> Strategy:
     """Returns Hyperband: brackets of successive halving that start ever fewer architectures on ever higher rungs.
 
     With n rungs, the bracket that uses the upper k of them starts ceil(n / k * reduction ** (k - 1)) uniform draws;
@@ -23,10 +23,11 @@ def hyperband(space: Space, *, fidelities: tuple[float, ...], reduction: int = 3
     Args:
         fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
         reduction: how many of a rung there are for each that is promoted, and the least factor between rungs.
+        resume: whether a promoted architecture continues its run and pays only for what is added, or any run answers.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     brackets = hyperband_brackets(len(rungs), reduction)
     hyperparameters = (("reduction", reduction),)
     return synchronous_strategy(
-        "hyperband", space, rungs, brackets, lambda state, t, key: space.sample(key), hyperparameters
+        "hyperband", space, rungs, brackets, lambda state, t, key: space.sample(key), hyperparameters, resume
     )

@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from jaxnas.checks import checked_flag
 from jaxnas.spaces.base import Space, check_rows
 from jaxnas.strategies.base import Observation, Query, Strategy
 
@@ -30,9 +31,7 @@ def random_search(space: Space, *, replacement: bool = True) -> Strategy:
     Raises:
         ValueError: without replacement, where the architectures of the space have no rows.
     """
-    if not isinstance(replacement, bool):
-        raise ValueError(f"Expected replacement to be True or False, got {replacement!r}.")
-    if not replacement:
+    if not checked_flag("replacement", replacement):
         check_rows(space)
 
     def init(key: jax.Array, num_trials: int) -> RandomState:

@@ -1,6 +1,7 @@
 """Regularized evolution."""
 
 import functools
+import math
 from typing import NamedTuple
 
 import jax
@@ -13,46 +14,64 @@ from jaxnas.strategies.base import Observation, Query, Strategy, best_of, failed
 
 REFERENCES = ("real2019regularized",)
 
+PAPER_SIZE = 100
+FEWEST = 10
+
 
 class EvolutionState(NamedTuple):
-    """The population, a ring whose oldest member is overwritten: architectures int32[P, D] and scores float32[P]."""
+    """The population, a ring whose oldest member is overwritten: architectures int32[P, D] and scores float32[P].
+
+    `num_told`, int32[], are the trials told, the last P of which are the members. Before, a place holds a random
+    architecture with the score of a failure.
+    """
 
     archs: jax.Array
     scores: jax.Array
+    num_told: jax.Array
 
 
 @functools.cache
-def regularized_evolution(space: Space, *, population_size: int = 100, sample_size: int = 10) -> Strategy:
+def regularized_evolution(space: Space, *, population_size: int | None = None, sample_size: int = 10) -> Strategy:
     """Returns regularized evolution: a mutation of the best of a random sample replaces the oldest member.
 
-    The first `population_size` trials are uniform draws. Samples are drawn with replacement. Real, Aggarwal, Huang
-    and Le, "Regularized Evolution for Image Classifier Architecture Search", AAAI 2019; its defaults are used.
+    The first `population_size` trials are uniform draws. Samples are drawn with replacement. Where several trials run
+    at once, members are replaced in the order in which results are told. Real, Aggarwal, Huang and Le, "Regularized
+    Evolution for Image Classifier Architecture Search", AAAI 2019. They use populations of 100, for 20,000 trials.
 
     Args:
-        population_size: members of the population.
+        population_size: members of the population. By default it follows the number of trials T, so that short runs
+            evolve as well: 1.5 times the square root of T, between 10 and 100, and never more than half of T.
         sample_size: members among which the parent is chosen.
     """
-    checked_size("population_size", population_size)
+    if population_size is not None:
+        checked_size("population_size", population_size)
     checked_size("sample_size", sample_size)
 
     def init(key: jax.Array, num_trials: int) -> EvolutionState:
-        archs = jnp.zeros((population_size, len(space.decisions)), jnp.int32)
-        return EvolutionState(archs, jnp.full(population_size, -jnp.inf))
+        size = population_for(num_trials) if population_size is None else population_size
+        archs = jnp.broadcast_to(space.sample(key), (size, len(space.decisions)))
+        return EvolutionState(archs, jnp.full(size, -jnp.inf), jnp.int32(0))
 
     def ask(state: EvolutionState, t: jax.Array, key: jax.Array) -> Query:
-        child_key = jax.random.fold_in(key, 1)
+        child_key, size = jax.random.fold_in(key, 1), len(state.scores)
 
         def child() -> jax.Array:
-            members = prng.draw_index(key, population_size, (sample_size,))
+            members = prng.draw_index(key, size, (sample_size,))
             return space.mutate(child_key, look_up(state.archs, best_of(state.scores, members)))
 
         # t is the same in all runs, so that only one side is computed
-        return Query(jax.lax.cond(t < population_size, lambda: space.sample(child_key), child))
+        return Query(jax.lax.cond(t < size, lambda: space.sample(child_key), child))
 
     def tell(state: EvolutionState, t: jax.Array, query: Query, observation: Observation) -> EvolutionState:
-        slot = t % population_size
-        score = failed_as_worst(observation.score)
-        return EvolutionState(state.archs.at[slot].set(query.arch), state.scores.at[slot].set(score))
+        slot = state.num_told % len(state.scores)
+        archs, score = state.archs.at[slot].set(query.arch), failed_as_worst(observation.score)
+        return EvolutionState(archs, state.scores.at[slot].set(score), state.num_told + 1)
 
     hyperparameters = (("population_size", population_size), ("sample_size", sample_size))
-    return Strategy("regularized_evolution", init, ask, tell, hyperparameters=hyperparameters)
+    return Strategy("regularized_evolution", init, ask, tell, hyperparameters=hyperparameters, parallel=True)
+
+
+def population_for(num_trials: int) -> int:
+    """Returns the size of the population for a number of trials."""
+    size = max(FEWEST, round(1.5 * math.sqrt(num_trials)))
+    return max(1, min(size, PAPER_SIZE, num_trials // 2))

@@ -12,7 +12,7 @@ REFERENCES = ("jamieson2016nonstochastic",)
 
 @functools.cache
 def successive_halving(
-    space: Space, *, fidelities: tuple[float, ...], reduction: int = 3, num_initial: int = 27
+    space: Space, *, fidelities: tuple[float, ...], reduction: int = 3, num_initial: int = 27, resume: bool = True
 ) -> Strategy:
     """Returns successive halving: many architectures are trained briefly, and the best of them longer and longer.
 
@@ -26,10 +26,11 @@ def successive_halving(
         fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
         reduction: how many of a rung there are for each that is promoted, and the least factor between rungs.
         num_initial: architectures on the lowest rung of a bracket.
+        resume: whether a promoted architecture continues its run and pays only for what is added, or any run answers.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     brackets = (halved(checked_size("num_initial", num_initial), len(rungs), reduction),)
     hyperparameters = (("reduction", reduction), ("num_initial", num_initial))
     return synchronous_strategy(
-        "successive_halving", space, rungs, brackets, lambda state, t, key: space.sample(key), hyperparameters
+        "successive_halving", space, rungs, brackets, lambda state, t, key: space.sample(key), hyperparameters, resume
     )

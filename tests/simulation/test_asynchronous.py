@@ -15,6 +15,7 @@ HALVING = jn.asynchronous_halving(GRID, fidelities=FIDELITIES)
 STRATEGIES = {
     "asynchronous_halving": HALVING,
     "random_search": jn.random_search(GRID),
+    "regularized_evolution": jn.regularized_evolution(GRID, population_size=5, sample_size=3),
     "reward_weighted_sampling": jn.reward_weighted_sampling(GRID),
 }
 
@@ -56,7 +57,7 @@ def slow_run(strategy: jn.Strategy, bench, num_workers: int, num_trials: int, ke
             finished.append(event)
         state = strategy.advance(state, t, jax.random.fold_in(keys.advance, t))
         query = strategy.ask(state, t, jax.random.fold_in(keys.ask, t))
-        query = jn.Query(np.asarray(query.arch), np.asarray(query.fidelity) % len(FIDELITIES))
+        query = query._replace(arch=np.asarray(query.arch), fidelity=np.asarray(query.fidelity) % len(FIDELITIES))
         observation = bench.query(query, jax.random.fold_in(keys.query, t))
         cost = max(float(observation.cost) - paid.get((query.arch.tobytes(), int(observation.seed)), 0), 0)
         heapq.heappush(running, (now + cost, t, now, query, observation))

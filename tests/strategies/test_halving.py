@@ -89,7 +89,7 @@ def follow_brackets(brackets: list[list[int]], rungs: list[int], archs, fideliti
 )
 def test_brackets_are_those_of_the_papers_and_the_best_of_each_rung_are_promoted(strategy, brackets, rungs, failed):
     trials = jn.run(strategy, tied_bench(failed), num_trials=NUM_TRIALS, num_runs=NUM_RUNS)
-    for archs, fidelities, scores in zip(*trials.query, trials.observation.score, strict=True):
+    for archs, fidelities, scores in zip(*trials.query[:2], trials.observation.score, strict=True):
         promotions = follow_brackets(brackets, rungs, archs, fidelities, scores)
         assert promotions > 10 or len(rungs) == 1
     fresh = trials.query.arch[:, : brackets[0][0]].reshape(-1, 4)
@@ -155,7 +155,7 @@ def test_asynchronous_halving_promotes_whatever_is_among_the_best_of_its_rung(nu
     )
     back = np.argsort(found.number, axis=1)
     for run in range(NUM_RUNS):
-        archs, fidelities = (values[run][back[run]] for values in found.trials.query)
+        archs, fidelities = (values[run][back[run]] for values in found.trials.query[:2])
         scores = found.trials.observation.score[run][back[run]]
 
         def told_before(t, order=found.number[run]):

@@ -61,8 +61,39 @@ def test_a_failed_member_is_no_parent_while_another_of_the_sample_succeeded():
     assert set(evolved([np.nan, np.nan, 0.01, np.nan], sample_size=100, num_children=100)) == {2}
 
 
+@pytest.mark.parametrize(
+    ("num_trials", "size"), [(1, 1), (2, 1), (12, 6), (20, 10), (50, 11), (100, 15), (300, 26), (20_000, 100)]
+)
+def test_by_default_the_population_follows_the_number_of_trials(num_trials, size):
+    state = jn.regularized_evolution(SMALL).init(jax.random.key(0), num_trials)
+    assert state.archs.shape == (size, 3)
+    named = jn.regularized_evolution(SMALL, population_size=size)
+    bench, options = random_bench("small"), {"num_trials": min(num_trials, 60), "num_runs": 2}
+    if num_trials <= 60:
+        one, other = (jn.run(each, bench, **options) for each in (jn.regularized_evolution(SMALL), named))
+        np.testing.assert_array_equal(one.query.arch, other.query.arch)
+
+
+def test_workers_replace_the_member_that_was_told_first():
+    strategy = jn.regularized_evolution(jn.NB201, population_size=2, sample_size=100)
+    state, tell = strategy.init(jax.random.key(0), 100), strategy.tell
+    for t, corner, score in ((1, 0, 0.9), (0, 1, 0.5), (3, 2, 0.6)):  # trial 1 was told first, so it leaves first
+        state = tell(state, t, jn.Query(CORNERS[corner]), jn.Observation(jnp.float32(score), 1, 0))
+    children = jax.vmap(lambda key: strategy.ask(state, 9, key).arch)(jax.random.split(jax.random.key(1), 50))
+    assert set((np.asarray(children)[:, None] != CORNERS).sum(-1).argmin(1)) == {2}
+
+
+def test_a_query_before_any_result_is_a_uniform_draw():
+    """More workers than members."""
+    strategy = jn.regularized_evolution(SMALL, population_size=2, sample_size=2)
+    found = jn.run_asynchronous(strategy, random_bench("small"), num_workers=12, num_trials=12, num_runs=1000)
+    for number in (2, 11):
+        rows = rows_of(found.trials.query.arch[found.number == number], SMALL)
+        assert chisquare(np.bincount(rows, minlength=125)).pvalue > 1e-3
+
+
 @pytest.mark.parametrize("argument", ["population_size", "sample_size"])
-@pytest.mark.parametrize("value", [0, -1, 2.5, None])
+@pytest.mark.parametrize("value", [0, -1, 2.5])
 def test_evolution_refuses_sizes_below_one_and_other_types(argument, value):
     with pytest.raises(ValueError, match=rf"^Expected {argument} to be an int of at least 1, got {value}"):
         jn.regularized_evolution(SMALL, **{argument: value})

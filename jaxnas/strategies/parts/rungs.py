@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnas.checks import checked_flag
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
+from jaxnas.strategies.base import ANY, Observation, Query, Strategy, failed_as_worst
 
 Brackets = tuple[tuple[int, ...], ...]
 """For each bracket the number of trials on each of its rungs; its last rung is the last of all."""
@@ -34,12 +35,13 @@ class Plan(NamedTuple):
 class BracketState(NamedTuple):
     """All trials of the run, and which of them were promoted to the current rung.
 
-    Trials are architectures int32[T, D] and scores float32[T], -inf where failed; the promoted, best first, are
-    numbers of trials int32[K].
+    Trials are architectures int32[T, D], scores float32[T], -inf where failed, and the seeds that answered int32[T];
+    the promoted, best first, are numbers of trials int32[K].
     """
 
     archs: jax.Array
     scores: jax.Array
+    seeds: jax.Array
     promoted: jax.Array
 
 
@@ -102,6 +104,7 @@ def synchronous_strategy(
     brackets: Brackets,
     draw: Callable[[BracketState, jax.Array, jax.Array], jax.Array],
     hyperparameters: tuple[tuple[str, object], ...],
+    resume: bool,
 ) -> Strategy:
     """Returns a strategy that goes through brackets: each rung's best are promoted to the next when all of it is told.
 
@@ -110,13 +113,15 @@ def synchronous_strategy(
     Args:
         rungs: the fidelity of each rung, an index.
         draw: `(state, t, key) -> int32[D]`, the architecture of a new trial.
+        resume: whether a promoted architecture continues its run, or is asked for any run.
     """
     largest_source = max(max(sizes) for sizes in brackets)
     num_promoted = max((size for sizes in brackets for size in sizes[1:]), default=1)
 
     def init(key: jax.Array, num_trials: int) -> BracketState:
         archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
-        return BracketState(archs, jnp.full(num_trials, -jnp.inf), jnp.zeros(num_promoted, jnp.int32))
+        seeds, promoted = jnp.full(num_trials, ANY, jnp.int32), jnp.zeros(num_promoted, jnp.int32)
+        return BracketState(archs, jnp.full(num_trials, -jnp.inf), seeds, promoted)
 
     def plan_at(state: BracketState, t: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         rung, place, source = plan_trials(brackets, len(state.scores))
@@ -136,16 +141,15 @@ def synchronous_strategy(
 
     def ask(state: BracketState, t: jax.Array, key: jax.Array) -> Query:
         rung, place, source = plan_at(state, t)
-        arch = jax.lax.cond(
-            source == 0,
-            lambda state: draw(state, t, key),
-            lambda state: state.archs[state.promoted[jnp.minimum(place, num_promoted - 1)]],
-            state,
-        )
-        return Query(arch, jnp.asarray(rungs, jnp.int32)[rung])
+        parent = state.promoted[jnp.minimum(place, num_promoted - 1)]
+        arch = jax.lax.cond(source == 0, lambda state: draw(state, t, key), lambda state: state.archs[parent], state)
+        seed = jnp.where(source == 0, ANY, state.seeds[parent]) if resume else ANY
+        return Query(arch, jnp.asarray(rungs, jnp.int32)[rung], seed)
 
     def tell(state: BracketState, t: jax.Array, query: Query, observation: Observation) -> BracketState:
         score = failed_as_worst(observation.score)
-        return state._replace(archs=state.archs.at[t].set(query.arch), scores=state.scores.at[t].set(score))
+        archs, scores = state.archs.at[t].set(query.arch), state.scores.at[t].set(score)
+        return state._replace(archs=archs, scores=scores, seeds=state.seeds.at[t].set(observation.seed))
 
+    hyperparameters = (*hyperparameters, ("resume", checked_flag("resume", resume)))
     return Strategy(name, init, ask, tell, advance, hyperparameters)

@@ -52,7 +52,7 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
 
     from jaxnas import catalog
     from jaxnas.tables.build.plan import plan_from_json, read_shard, shard_path
-    from jaxnas.training.compilation import use_compilation_cache
+    from jaxnas.training.compilation import configure_compilation
     from jaxnas.training.family import family_of
     from jaxnas.training.trainer import Trainer
 
@@ -61,7 +61,7 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
             sys.exit("The process that started this worker has gone.")
         _release_unused_memory()
 
-    use_compilation_cache()
+    configure_compilation()
     plan = plan_from_json(plan_path.read_text())
     space = catalog.space(plan.space)
     trainer = Trainer(space, catalog.task(plan.task), plan.config_for(family_of(space).config))
