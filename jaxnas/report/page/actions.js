@@ -85,8 +85,10 @@ const actions = (() => {
 
   function light(name) {
     const nameOf = ({ dataset }) => dataset.name ?? dataset.label ?? dataset.band;
-    for (const part of all(".chart g[data-name], .chart g[data-label], .chart path[data-band]"))
+    for (const part of all(".chart g[data-name], .chart g[data-label], .chart path[data-band]")) {
       part.classList.toggle("dim", name !== null && nameOf(part) !== name);
+      part.classList.toggle("lit", nameOf(part) === name);
+    }
     for (const row of all("tr[data-name]")) row.classList.toggle("lit", name !== null && row.dataset.name === name);
   }
 

@@ -7,7 +7,7 @@ const charts = (() => {
   // screens; dashes distinguish curves in grey.
   const NUM_COLORS = 7;
   const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
-  const NARROW = 560;
+  const NARROW = 560, CROWD = 8;
   const ruler = document.createElement("canvas").getContext("2d");
 
   const style = (number) => ({
@@ -194,7 +194,7 @@ const charts = (() => {
   function endLabels(series, x, y, area) {
     const shown = series.filter((each) => each.y.some((value) => value !== null));
     const last = shown.map((each) => each.y.findLastIndex((value) => value !== null));
-    const ends = shown.map((each, n) => y(each.y[last[n]]));
+    const ends = shown.map((each, n) => Math.min(Math.max(y(each.y[last[n]]), area.top - 4), area.bottom));
     const places = spread(ends, 15, area.top, area.bottom);
     return shown.map((each, n) => {
       const start = x(each.x[last[n]]) + 3;
@@ -261,7 +261,7 @@ const charts = (() => {
     }
 
     // On a phone a long readout stands below the chart, always, and serves as its legend.
-    const isBelow = (width, rows) => width < NARROW && rows.length > 2;
+    const isBelow = (width, rows) => !view().compact && width < NARROW && rows.length > 2;
 
     function place(pixel, width, area, below) {
       box.classList.toggle("floating", !below);
@@ -330,6 +330,7 @@ const charts = (() => {
      off curves that reach far above the others, and say so; an axis without positive values is linear;
      stopTitle(x): the heading of the readout; text(series, n): what it says of a series' n-th point;
      ascending: whether the readout starts with the smallest value (true without it);
+     compact: whether the readout always floats above the chart;
      near(name): called with the name of the curve at the pointer, null without. */
   function lineChart(container, options) {
     let state = null;
@@ -366,14 +367,14 @@ const charts = (() => {
       const within = { x: area.left - 4, y: area.top - 4, width: area.right - area.left + 4, height: area.bottom - area.top + 5 };
       const drawing = canvas(width, height,
         frame(area, width, height, toX, toY, titles),
-        svg("svg", { ...within, viewBox: Object.values(within).join(" ") },
+        svg("svg", { ...within, class: series.length > CROWD ? "crowded" : undefined, viewBox: Object.values(within).join(" ") },
           ...part.series.filter((each) => bands && each.low).map((each) => svg("path", {
             class: "band", "data-band": each.name, d: band(each, toX, toY), fill: each.color, "fill-opacity": 0.11 })),
           ...part.series.map((each) => line(each, toX, toY))),
         ...(named ? endLabels(part.series, toX, toY, area) : []), cursor);
       const stops = [...new Set(xs)].sort((a, b) => a - b);
-      const near = options.near;
-      state = { stops: stops.length ? stops : [0], x: toX, y: toY, area, width, height, cursor, tell, near };
+      const { near, compact } = options;
+      state = { stops: stops.length ? stops : [0], x: toX, y: toY, area, width, height, cursor, tell, near, compact };
       note.textContent = noteOf(part);
       note.hidden = !note.textContent;
       queueMicrotask(refresh);

@@ -61,7 +61,7 @@ function scaleBar(difference, x, width) {
 // A small chart of regret over trials for each table.
 function drawSmall(tables, title, { units, looks, shown, near }) {
   const options = ({ strategies, trials, start }) => ({
-    label: "Test regret", labels: false, height: 210, near,
+    label: "Test regret", labels: false, compact: true, height: 210, near,
     series: shown(strategies).map(([name, y]) => ({ ...looks[name], x: trials, y: y.map((value) => units.gap * value) })),
     x: { title: "trials", kind: "log", from: start }, y: { title, kind: "log", usual: true },
     stopTitle: (x) => `after trial ${x}`, text: (series, n) => charts.format(series.y[n]),
