@@ -2,7 +2,14 @@
 
 import difflib
 import math
+import operator
+import re
 from collections.abc import Callable, Iterable
+
+NUM_SEEDS = 2**32
+"""Seeds are whole numbers below this: those that a generator distinguishes."""
+_FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+MAX_FILE_NAME = 100
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
@@ -13,11 +20,34 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
     return ValueError(f"Expected {kind} of {', '.join(known)}, got {name!r}{hint}")
 
 
-def checked_size(name: str, value: int, smallest: int = 1) -> int:
-    """Returns a hyperparameter that is an int of at least `smallest`. Raises ValueError otherwise."""
+def checked_size(name: str, value: int, smallest: int = 1, largest: int | None = None, why: str = "") -> int:
+    """Returns a hyperparameter that is an int of at least `smallest`. Raises ValueError otherwise.
+
+    Args:
+        largest: the upper bound; None for none.
+        why: what makes the bound, for the error.
+    """
     if not isinstance(value, int) or value < smallest:
-        raise ValueError(f"Expected {name} to be an int of at least {smallest}, got {value!r}.")
+        raise ValueError(f"Expected {name} to be an int of at least {smallest}, got {value!r:.40}.")
+    if largest is not None and value > largest:
+        raise ValueError(f"Expected {name} of at most {largest:,}{f', {why}' if why else ''}, got {value:,}.")
     return value
+
+
+def checked_seed(value: int, largest: int = NUM_SEEDS - 1) -> int:
+    """Returns a seed as an int. Raises ValueError where it is no whole number from 0 to `largest`."""
+    try:
+        seed = operator.index(value)
+    except TypeError:
+        seed = -1
+    if not 0 <= seed <= largest:
+        raise ValueError(f"Expected a seed that is a whole number from 0 to {largest:,}, got {value!r:.40}.")
+    return seed
+
+
+def is_file_name(text: object) -> bool:
+    """Returns whether a text can safely name a file or a folder: ASCII letters, digits, `_`, `.` and `-`."""
+    return isinstance(text, str) and len(text) <= MAX_FILE_NAME and _FILE_NAME.fullmatch(text) is not None
 
 
 def checked_flag(name: str, value: bool) -> bool:

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import random as jax_random
 
+from jaxnas.checks import checked_seed
+
 PRNGS = ("hash", "threefry")
 
 _GOLDEN = 0x9E3779B9
@@ -19,9 +21,14 @@ _ODD = 0x85EBCA6B
 
 
 def make_key(seed: int, prng: str = "threefry") -> jax.Array:
-    """Returns a typed PRNG key of the generator `prng`, one of `PRNGS`. Raises ValueError on another name."""
+    """Returns a typed PRNG key of the generator `prng`, one of `PRNGS`.
+
+    Raises ValueError on another name, or a seed that is no whole number from 0 to 2**32 - 1.
+    """
     if prng not in PRNGS:
         raise ValueError(f"Expected a prng of {' or '.join(PRNGS)}, got {prng!r}.")
+    if not isinstance(seed, jax.Array):  # which may be traced
+        seed = np.uint32(checked_seed(seed))
     return jax.random.key(seed, impl="threefry2x32" if prng == "threefry" else hash_implementation())
 
 

@@ -71,10 +71,17 @@ def second_size(objective: Objective) -> str | None:
     return objective.size if objective.weight is None else None
 
 
+def _source(bench: Benchmark) -> dict[str, Any]:
+    """Returns where the numbers of a published table come from: its authors and what to cite."""
+    source = None if bench.table is None else bench.table.manifest.get("source")
+    return {} if source is None else {"source": source}
+
+
 def _provenance(bench: Benchmark, settings: Settings) -> dict[str, Any]:
     return {
         "benchmark": bench.id,
         **({} if bench.content_hash is None else {"content_hash": bench.content_hash}),
+        **_source(bench),
         "space": bench.space.name,
         "objective": settings.objective.text,
         "metric": bench.metric._asdict(),

@@ -135,7 +135,7 @@ class Outcome(NamedTuple):
     """
 
     observation: Observation
-    measured: np.float32
+    measured: np.floating
     failure: str = ""
 
 
@@ -146,7 +146,7 @@ class HostBenchmark(Benchmark, Protocol):
         """Returns how a query ended; a failure is an outcome, too."""
         ...
 
-    def fresh_score(self, arch: Choices, number: int) -> np.float32:
+    def fresh_score(self, arch: Choices, number: int) -> np.floating:
         """Returns the measured score of evaluation `number`, 0 or more, of an architecture, NaN where it failed.
 
         It is independent of all answers.

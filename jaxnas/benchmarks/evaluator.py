@@ -14,12 +14,16 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices
 from jaxnas.strategies.base import Observation, Query, observed
 from jaxnas.tasks.metrics import Metric
+from jaxnas.training.definition import definition_of
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 class EvaluatorBenchmark:
     """A benchmark that calls a Python function with an architecture as a dict of readable values.
 
-    A call that raises, or that returns no finite number, is a failed trial. There are no held-out scores.
+    A call that raises, or that returns no number which is finite in float32, is a failed trial. There are no held-out
+    scores. Strategies are told scores as float32, as `jn.run` keeps them; `jn.NAS` keeps and compares them as float64.
 
     Args:
         space: the search space.
@@ -56,12 +60,12 @@ class EvaluatorBenchmark:
         """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
-    def fresh_score(self, arch: Choices, number: int) -> np.float32:
+    def fresh_score(self, arch: Choices, number: int) -> np.float64:
         """Returns the score of another call."""
         return self._call(arch)[0]
 
-    def _call(self, arch: Choices) -> tuple[np.float32, str]:
-        failed = np.float32(np.nan)
+    def _call(self, arch: Choices) -> tuple[np.float64, str]:
+        failed = np.float64(np.nan)
         try:
             score = self.evaluator(self.space.decode(arch))
         except Exception as error:
@@ -70,14 +74,26 @@ class EvaluatorBenchmark:
             score = score.item()
         if not isinstance(score, numbers.Real):
             return failed, f"Expected the evaluator to return a number, got {type(score).__name__}."
-        if not math.isfinite(score):
-            return failed, f"Expected the evaluator to return a finite number, got {score}."
-        return np.float32(score), ""
+        try:
+            number = float(score)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            return failed, f"Expected the evaluator to return a finite number, got {number}."
+        if abs(number) > LARGEST:
+            return failed, f"Expected the evaluator to return a number of at most {LARGEST:.3g}, got {number}."
+        return np.float64(number), ""
 
     def description(self) -> dict:
-        """Returns the name of the evaluator."""
+        """Returns what answers depend on: the name of the evaluator, its code, and what of it cannot be compared."""
         name = getattr(self.evaluator, "__qualname__", type(self.evaluator).__name__)
-        return {"space": self.space.description(), "evaluator": f"{getattr(self.evaluator, '__module__', '')}.{name}"}
+        code, unknown = definition_of(self.evaluator)
+        return {
+            "space": self.space.description(),
+            "evaluator": f"{getattr(self.evaluator, '__module__', '')}.{name}",
+            "code of the evaluator": code,
+            "not compared": list(unknown),
+        }
 
     def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns 1 for each architecture of [..., D]."""

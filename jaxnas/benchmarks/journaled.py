@@ -1,32 +1,39 @@
 """The journal of a search: a file from which it resumes after an interruption."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxnas.benchmarks.base import HostBenchmark, Outcome
-from jaxnas.spaces.decisions import Choices
+from jaxnas.benchmarks.lines import JournalFile
+from jaxnas.checks import NUM_SEEDS
+from jaxnas.spaces.decisions import Choices, checked
 from jaxnas.strategies.base import ANY, Observation, Query, observed
-from jaxnas.tables.files import replace_file
 
 JOURNAL_FILE = "journal.jsonl"
+_TRIAL = {"trial": int, "arch": list, "fidelity": int, "score": (float, type(None)), "cost": float}
+_TRIAL |= {"seed": int, "failure": str}
+_FRESH = {"fresh": int, "arch": list, "score": (float, type(None))}
 
 
 def journaled(bench: HostBenchmark, folder: str | os.PathLike | None, description: dict) -> HostBenchmark:
     """Returns a benchmark that remembers the answers of another one, in order, in a file of a folder.
 
     Asked again in the same order, it gives the answers in the file, and then asks the benchmark. A line is on disk when
-    the call that appends it returns, so that killing the process loses one evaluation at most.
+    the call that appends it returns, so that killing the process loses one evaluation at most. Until `close` is called,
+    or the process ends, no other search can use the file.
 
     Args:
         folder: it is made where it is missing. None: the benchmark itself is returned.
         description: what the order of queries depends on, as JSON values.
 
     Raises:
-        ValueError: where the file is of another search, is damaged, or is none of a search.
+        ValueError: where the file is of another search, is used by one, is damaged, or is none of a search.
     """
     return bench if folder is None else Journaled(bench, folder, description)
 
@@ -46,40 +53,44 @@ class Journaled:
         self.validation_scores = bench.validation_scores
         self.path = Path(folder) / JOURNAL_FILE
         self._num_answers = 0
-        self._open({**bench.description(), **description})
-
-    def _open(self, description: dict) -> None:
-        header = json.loads(json.dumps(description))
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lines = self._read()
-        if lines and lines[0] != header:
-            changed = next(key for key in (*header, *lines[0]) if lines[0].get(key) != header.get(key))
-            raise ValueError(f"Expected the journal of this search, got one with another {changed} in {self.path}.")
-        self._trials = [line for line in lines[1:] if "trial" in line]
-        self._fresh = {(*line["arch"], line["fresh"]): line["score"] for line in lines[1:] if "fresh" in line}
-        text = "".join(json.dumps(line) + "\n" for line in lines or [header])
-        replace_file(self.path, text.encode())  # without a last line that was cut off
+        header = json.loads(json.dumps({**bench.description(), **description}))
+        self._file = JournalFile(self.path, header)
+        try:
+            self._read(header)
+        except BaseException:
+            self.close()
+            raise
 
-    def _read(self) -> list[dict]:
-        """Returns the lines of the file, without a last one that was cut off.
+    def close(self) -> None:
+        """Gives the file free for other searches."""
+        self._file.close()
 
-        Raises ValueError where any other line cannot be read: the file is damaged, or is not of a search.
-        """
-        if not self.path.exists():
-            return []
-        lines = []
-        texts = self.path.read_bytes().splitlines(keepends=True)
-        for number, text in enumerate(texts):
-            try:
-                line = json.loads(text)
-            except ValueError:
-                line = None
-            if not isinstance(line, dict):
-                if number == len(texts) - 1 and not text.endswith(b"\n"):
-                    break
-                raise ValueError(f"Expected {self.path} as a search writes it, got line {number + 1} that is damaged.")
-            lines.append(line)
-        return lines
+    def _read(self, header: dict) -> None:
+        found, *lines = self._file.lines
+        if found != header:
+            changed = next(key for key in (*header, *found) if found.get(key) != header.get(key))
+            raise ValueError(
+                f"Expected the journal of this search, got one with another {changed} in {self.path}; search in "
+                "another folder."
+            )
+        self._trials = [line for line in lines if "trial" in line]
+        fresh = [line for line in lines if "trial" not in line]
+        for number, line in enumerate(self._trials):
+            self._check(line, _TRIAL, line.get("trial") == number and 0 <= line.get("fidelity", 0) < len(self.fidelities))
+        for line in fresh:
+            self._check(line, _FRESH, True)
+        self._fresh = {(*line["arch"], line["fresh"]): line["score"] for line in fresh}
+
+    def _check(self, line: dict, kinds: dict[str, Any], plausible: bool) -> None:
+        """Raises ValueError where a line, whose checksum is right, is none that a search writes."""
+        whole = set(line) == set(kinds) and all(isinstance(line[name], kind) for name, kind in kinds.items())
+        whole = whole and plausible and 0 <= line.get("seed", 0) < NUM_SEEDS // 2
+        with contextlib.suppress(ValueError, TypeError, OverflowError):
+            checked(line["arch"] if whole else (), self.space.decisions)
+            if np.isfinite([line["score"] or 0.0, line.get("cost", 0.0)]).all():
+                return
+        raise ValueError(f"Expected {self.path} with trials of this search, got {json.dumps(line)[:60]}.")
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns the next outcome of the journal, or else what the benchmark answers.
@@ -91,7 +102,7 @@ class Journaled:
             outcome = self._recalled(number, query)
         else:
             outcome = self.bench.answer(query, key)
-            self._append(_line_of(number, query, outcome))
+            self._file.append(_line_of(number, query, outcome))
         self._num_answers += 1
         return outcome
 
@@ -108,25 +119,19 @@ class Journaled:
         """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
-    def fresh_score(self, arch: Choices, number: int) -> np.float32:
+    def fresh_score(self, arch: Choices, number: int) -> np.floating:
         """Returns the journal's score of evaluation `number`, or else the benchmark's."""
         choices = np.asarray(arch).tolist()
         name = (*choices, number)
         if name in self._fresh:
             return _from_json(self._fresh[name])
         score = self.bench.fresh_score(arch, number)
-        self._append({"fresh": number, "arch": choices, "score": _to_json(score)})
+        self._file.append({"fresh": number, "arch": choices, "score": _to_json(score)})
         return score
 
     def description(self) -> dict:
         """Returns what answers depend on, as JSON values."""
         return self.bench.description()
-
-    def _append(self, line: dict) -> None:
-        with open(self.path, "a") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def _line_of(number: int, query: Query, outcome: Outcome) -> dict:
@@ -142,9 +147,9 @@ def _line_of(number: int, query: Query, outcome: Outcome) -> dict:
     }
 
 
-def _to_json(score: np.float32) -> float | None:
+def _to_json(score: np.floating) -> float | None:
     return None if np.isnan(score) else float(score)
 
 
-def _from_json(score: float | None) -> np.float32:
-    return np.float32(np.nan if score is None else score)
+def _from_json(score: float | None) -> np.floating:
+    return np.float64(np.nan if score is None else score)

@@ -54,7 +54,7 @@ def objective_of(text: str, size_names: Sequence[str], metric_name: str = "accur
         if not size_names:
             raise ValueError(f"Expected the objective {metric_name} where sizes are not known, got {text!r}.")
         raise unknown_name("a size", size, size_names)
-    return Objective(bare, size, None if weight is None else float(weight))
+    return Objective(bare, size, None if weight is None else checked_number("weight", float(weight), at_least=0))
 
 
 def penalised(bench: Benchmark, weight: float, size: str = "parameters") -> "Penalised":
@@ -114,7 +114,7 @@ class Penalised:
         score = outcome.observation.score - self._penalty(query.arch)
         return outcome._replace(observation=outcome.observation._replace(score=score))
 
-    def fresh_score(self, arch: Choices, number: int) -> np.float32:
+    def fresh_score(self, arch: Choices, number: int) -> np.floating:
         """Returns the measured score of another evaluation, without the penalty."""
         return self._host.fresh_score(arch, number)
 

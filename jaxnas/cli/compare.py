@@ -20,7 +20,7 @@ from jaxnas.report.write import PAGE_FILE
 from jaxnas.strategies.base import Strategy
 from jaxnas.training.compilation import use_compilation_cache
 
-DEFAULT_BENCHMARK = "nb201-mnist5k-v1"
+DEFAULT_BENCHMARK = "nb201-cifar10-v1"
 
 Entries = dict[str, Strategy | Callable[..., Strategy]]
 

@@ -35,4 +35,5 @@ def _first_line(text: str | None) -> str:
 
 def _described(manifest: dict[str, Any]) -> str:
     size, epochs = manifest["space"]["num_architectures"], fidelities_of(manifest)[-1].epoch
-    return f"{size:,} architectures, {len(manifest['seeds'])} seed(s), {epochs} epochs"
+    text = f"{size:,} architectures, {len(manifest['seeds'])} seed(s), {epochs} epochs"
+    return f"{text}, published" if "source" in manifest else text

@@ -55,7 +55,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--benchmark",
         metavar="ID,ID,..",
-        help="identifiers or folders of tables, or file.py:NAME (default: the most informative table that ships)",
+        help="identifiers or folders of tables, or file.py:NAME (default: nb201-cifar10-v1)",
     )
     parser.add_argument(
         "--protocol", metavar="P", help="of the tables: what is told, reported and paid (default: the table's own)"

@@ -19,10 +19,12 @@ def references() -> dict[str, str]:
 def bibtex(results: list[dict[str, Any]]) -> str:
     """Returns the BibTeX entries to cite for comparisons, of their `summary.json` dictionaries.
 
-    Strategies and spaces that are not in the catalog have none; `jaxnas/report/references.bib` holds all entries.
+    A published table is cited by its papers. Strategies and spaces that are not in the catalog have none;
+    `jaxnas/report/references.bib` holds all entries.
     """
     keys: list[str] = []
     for result in results:
+        keys += result.get("source", {}).get("references", ())
         keys += _cited(result.get("space"), catalog.SPACES)
         for name in result["strategies"]:
             keys += _cited(name, catalog.STRATEGIES)
@@ -39,10 +41,11 @@ def _cited(name: str | None, known: dict[str, str]) -> tuple[str, ...]:
 
 def _table_entry(result: dict[str, Any]) -> str:
     note = f"Table of jaxnas, content hash {result['content_hash']}"
-    return _misc(result["benchmark"], f"{{{result['benchmark']}}}", note)
+    authors = result.get("source", {}).get("authors")
+    return _misc(result["benchmark"], f"{{{result['benchmark']}}}", note, authors or f"{{{AUTHOR}}}")
 
 
-def _misc(key: str, title: str, note: str | None) -> str:
-    fields = {"title": title, "author": f"{{{AUTHOR}}}", "note": note}
+def _misc(key: str, title: str, note: str | None, authors: str = f"{{{AUTHOR}}}") -> str:
+    fields = {"title": title, "author": authors, "note": note}
     lines = [f"  {name} = {{{value}}}" for name, value in fields.items() if value]
     return f"@misc{{{key},\n" + ",\n".join(lines) + "\n}"

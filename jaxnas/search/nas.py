@@ -1,9 +1,9 @@
 """A search from data, or a function of the user's, to the best network that it finds."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 
 import jax
 import numpy as np
@@ -13,10 +13,10 @@ from jaxnas import catalog
 from jaxnas.analysis.incumbents import incumbents
 from jaxnas.benchmarks.base import HostBenchmark, Outcome
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
-from jaxnas.benchmarks.journaled import journaled
+from jaxnas.benchmarks.journaled import Journaled, journaled
 from jaxnas.benchmarks.penalised import objective_of, penalised
 from jaxnas.benchmarks.training import TrainingBenchmark
-from jaxnas.checks import checked_function, checked_number, checked_size
+from jaxnas.checks import checked_function, checked_number, checked_seed, checked_size
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.units import with_unit
 from jaxnas.search.result import Finalist, SearchResult
@@ -29,6 +29,7 @@ from jaxnas.tasks.base import Task
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.trainer import Trainer
 
+MAX_TRIALS = 10**7
 NUM_FRESH = 3
 """How often each finalist is evaluated after the search."""
 INTERRUPTED = "interrupted"
@@ -88,7 +89,7 @@ class NAS:
         metric = "accuracy" if self.task is None else self._bench.metric.name
         self.objective = objective_of(str(objective), self._bench.size_names, metric)
         self.strategy = _strategy_of(strategy, self._bench, self.objective.size or "parameters")
-        self.seed, self.folder, self.progress = seed, folder, progress
+        self.seed, self.folder, self.progress = checked_seed(seed), folder, progress
 
     @property
     def config(self) -> TrainConfig | None:
@@ -110,15 +111,22 @@ class NAS:
             ValueError: on wrong numbers, or where the folder holds the journal of another search.
             RuntimeError: where all trials failed.
         """
-        num_trials = checked_size("num_trials", num_trials)
+        num_trials = checked_size("num_trials", num_trials, 1, MAX_TRIALS, "all of which are kept in memory")
         num_finalists = checked_size("num_finalists", num_finalists, 0)
         if max_seconds is not None:
             checked_number("max_seconds", max_seconds, above=0)
-        bench = journaled(self._bench, self.folder, self._description(num_trials))
+        bench = journaled(self._bench, self.folder, {} if self.folder is None else self._description(num_trials))
+        with contextlib.closing(bench) if isinstance(bench, Journaled) else contextlib.nullcontext():
+            return self._searched(bench, num_trials, max_seconds, num_finalists)
+
+    def _searched(
+        self, bench: HostBenchmark, num_trials: int, max_seconds: float | None, num_finalists: int
+    ) -> SearchResult:
+        """Returns what the search on a benchmark found."""
         if self.objective.weight is not None and self.objective.size is not None:
             bench = penalised(bench, self.objective.weight, self.objective.size)
         finalists: tuple[Finalist, ...] = ()
-        with progress_bars() if self.progress else nullcontext() as bars:
+        with progress_bars() if self.progress else contextlib.nullcontext() as bars:
             trials, outcomes, stopped = self._trials(bench, num_trials, max_seconds, bars)
             try:
                 if stopped != INTERRUPTED:
@@ -129,13 +137,17 @@ class NAS:
             space=self.space,
             objective=self.objective,
             trials=trials,
-            scores=np.asarray([outcome.measured for outcome in outcomes], np.float32),
+            scores=np.asarray([outcome.measured for outcome in outcomes], self._precision),
             failures=tuple(outcome.failure for outcome in outcomes),
             finalists=finalists,
             metric=self._bench.metric,
             trainer=self._trainer,
             stopped=stopped,
         )
+
+    @property
+    def _precision(self) -> type[np.floating]:
+        return np.float64 if self.task is None else np.float32
 
     def _description(self, num_trials: int) -> dict:
         """Returns what the queries of a search depend on, as JSON values."""
@@ -172,6 +184,9 @@ class NAS:
                 raise
             stopped = INTERRUPTED
         trials = jax.tree.map(lambda values: values[None, : len(outcomes)], loop.trials())
+        if self.task is None:  # strategies are told float32, which cannot tell all scores of a function apart
+            exact = np.asarray([[outcome.measured for outcome in outcomes]], self._precision)
+            trials = trials._replace(observation=trials.observation._replace(score=exact))
         if np.isnan(trials.observation.score).all():
             last = outcomes[-1].failure
             raise RuntimeError(f"Expected a trial that succeeds, got {len(outcomes)} that failed, the last by: {last}")

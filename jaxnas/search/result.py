@@ -251,7 +251,8 @@ def _noise(finalists: tuple[Finalist, ...], num_fresh: int) -> float:
 
     The variance of one evaluation is pooled over the finalists. Infinite with too few evaluations.
     """
-    variances = [np.nanvar(each.fresh, ddof=1) for each in finalists if np.isfinite(each.fresh).sum() > 1]
+    fresh = [each.fresh[np.isfinite(each.fresh)] for each in finalists]
+    variances = [np.var(each, ddof=1) if np.ptp(each) else 0 for each in fresh if len(each) > 1]
     freedom = sum(max(np.isfinite(each.fresh).sum() - 1, 0) for each in finalists)
     if not variances:
         return np.inf

@@ -140,15 +140,18 @@ def scores_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.n
     return np.where(there & np.isfinite(values), values, np.float32(np.nan))
 
 
-def mean_over_runs(scores: np.ndarray) -> np.ndarray:
-    """Returns the means of scores [G, S, F] over the runs that have one, float32[G, F]; NaN where none has."""
+def means_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.ndarray:
+    """Returns the means of `scores_of` over the runs that have one, float32[G, F]; NaN where none has.
+
+    Counts are summed before they are divided, so that means that are equal are equal numbers.
+    """
+    scores = scores_of(column, num_runs, loss)
     present = np.isfinite(scores)
-    return np.divide(
-        np.where(present, scores, 0).sum(1),
-        present.sum(1),
-        out=np.full(scores[:, 0].shape, np.nan, np.float32),
-        where=present.any(1),
-    )
+    values = scores if column.denominator is None else column.by_run
+    sums = np.where(present, values, 0).sum(1, dtype=np.float64)
+    numbers = present.sum(1) * (column.denominator or 1)
+    means = np.divide(sums, numbers, out=np.full(sums.shape, np.nan), where=present.any(1))
+    return means.astype(np.float32)
 
 
 def packed(columns: Mapping[str, Column]) -> dict[str, Column]:

@@ -13,13 +13,18 @@ import numpy as np
 from jaxnas.tables.columns import UNITS, Column, is_missing, missing_value, run_count_name, run_counts
 from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE, replace_file
 from jaxnas.tables.manifest import SCHEMA_VERSION, better_of
+from jaxnas.tables.schema import check_manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 
 ROWS_PER_GROUP = 65_536
-UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError)
+ALWAYS_READ = 2**24
+VALUES_A_BYTE = 100
+"""A table file holds at most `ALWAYS_READ` values, or so many a byte: a small file does not fill the memory."""
+UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, MemoryError)
 """What reading raises where a manifest says what it should not."""
 _CLASS = "class"
 _CURVES = ("train", "validation", "test", "loss")
@@ -93,8 +98,9 @@ def read_manifest(folder: Path) -> dict:
         version = manifest["schema_version"]
         if version not in range(1, SCHEMA_VERSION + 1):
             raise ValueError(f"schema version {version}; a newer version of jaxnas may read it")
+        check_manifest(manifest)
         return manifest
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise ValueError(
             f"Expected {path} to be a manifest of schema version 1 to {SCHEMA_VERSION}, got: {line(error)}."
         ) from None
@@ -107,7 +113,7 @@ def check_files(folder: Path) -> list[str]:
     except ValueError as error:
         return [str(error)]
     files, problems = manifest.get("files"), []
-    if not isinstance(files, dict) or not {TABLE_FILE, CARD_FILE} <= set(files):
+    if not isinstance(files, dict) or set(files) != {TABLE_FILE, CARD_FILE}:
         return [f"Expected {folder / MANIFEST_FILE} to name {TABLE_FILE} and {CARD_FILE}, got {files!r:.40}."]
     if (folder / MANIFEST_FILE).read_bytes() != manifest_bytes(manifest):
         problems.append(f"Expected {folder / MANIFEST_FILE} as it was written, got a file that was changed.")
@@ -122,18 +128,22 @@ def check_files(folder: Path) -> list[str]:
 
 
 def write_files(folder: str | os.PathLike, manifest: dict, contents: Contents, card: str) -> dict:
-    """Writes the files of a table, each whole or not at all, and returns the manifest completed by hashes."""
+    """Writes the files of a table, each whole or not at all, and returns the manifest completed by hashes.
+
+    Raises ValueError where the manifest is none that `read_manifest` takes.
+    """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / TABLE_FILE, _parquet_bytes(contents))
-    replace_file(folder / CARD_FILE, card.encode())
-    files = {name: sha256((folder / name).read_bytes()) for name in (TABLE_FILE, CARD_FILE)}
     manifest = manifest | {
         "columns": {name: _description(column) for name, column in contents.columns.items()},
         "keys": sorted(contents.keys),
         "content_hash": content_hash(SCHEMA_VERSION, contents),
-        "files": files,
     }
+    check_manifest(manifest)
+    folder.mkdir(parents=True, exist_ok=True)
+    data = {TABLE_FILE: _parquet_bytes(contents), CARD_FILE: card.encode()}
+    for name, each in data.items():
+        replace_file(folder / name, each)
+    manifest["files"] = {name: sha256(each) for name, each in data.items()}
     manifest["manifest_hash"] = manifest_hash(manifest)
     replace_file(folder / MANIFEST_FILE, manifest_bytes(manifest))
     return manifest
@@ -165,7 +175,9 @@ def read_contents(folder: Path, manifest: dict) -> Contents:
 
     path = folder / TABLE_FILE
     try:
-        file = pq.ParquetFile(path).read()  # read_table would load pandas
+        opened = pq.ParquetFile(path)  # read_table would load pandas
+        _check_size(opened.metadata, path.stat().st_size, manifest["space"]["num_architectures"])
+        file = opened.read()
         arrow = {name: file.column(name).combine_chunks() for name in file.column_names}
         read = _contents_1 if manifest["schema_version"] == 1 else _contents_2
         return read(manifest, arrow)
@@ -173,6 +185,17 @@ def read_contents(folder: Path, manifest: dict) -> Contents:
         raise ValueError(f"Expected {path} to be a Parquet file, got: {line(error)}.") from None
     except UNREADABLE as error:
         raise ValueError(f"Expected {path} with the columns that its manifest names, got: {line(error)}.") from None
+
+
+def _check_size(metadata: "pq.FileMetaData", num_bytes: int, num_rows: int) -> None:
+    """Raises ValueError where a file says that it holds other rows, or more values than its size can explain."""
+    if metadata.num_rows != num_rows:
+        raise ValueError(f"{metadata.num_rows:,} rows for {num_rows:,} architectures")
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    found = sum(group.column(number).num_values for group in groups for number in range(group.num_columns))
+    most = max(ALWAYS_READ, VALUES_A_BYTE * num_bytes)
+    if found > most:
+        raise ValueError(f"{found:,} values in {num_bytes:,} bytes, where a table has at most {most:,}")
 
 
 def line(error: Exception) -> str:

@@ -20,11 +20,16 @@ def shipped_ids() -> list[str]:
 
 
 def find(source: str | os.PathLike) -> Path:
-    """Returns the folder of a table, given by the folder itself or by a shipped identifier.
+    """Returns the folder of a table, given by a shipped identifier or by the folder itself.
+
+    A text without a separator that is a shipped identifier is that, whatever folders there are: `./ID` is a folder.
 
     Raises ValueError where there is none.
     """
-    for folder in (Path(source), shipped_folder() / str(source)):
-        if (folder / MANIFEST_FILE).is_file():
-            return folder
-    raise unknown_name(f"a folder with a {MANIFEST_FILE}, or a table", str(source), shipped_ids())
+    shipped = shipped_ids()
+    if isinstance(source, str) and source in shipped:
+        return shipped_folder() / source
+    folder = Path(source)
+    if (folder / MANIFEST_FILE).is_file():
+        return folder
+    raise unknown_name(f"a folder with a {MANIFEST_FILE}, or a table", os.fspath(source), shipped)

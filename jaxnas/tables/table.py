@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from jaxnas.checks import unknown_name
 from jaxnas.tables import arrays, format
-from jaxnas.tables.columns import Column, check_column, check_name, mean_over_runs, run_count_name, scores_of
+from jaxnas.tables.columns import Column, check_column, check_name, means_of, run_count_name, scores_of
 from jaxnas.tables.manifest import (
     DEFAULT_PROTOCOL,
     EPOCHS,
@@ -148,7 +148,7 @@ class Table:
 
     def means(self, name: str) -> np.ndarray:
         """Returns the means of `scores` over the runs that have one, float32[G, F]; NaN where none has."""
-        return mean_over_runs(self.scores(name))
+        return means_of(self.column(name), self.num_runs(name), self.columns.get("loss"))
 
     def num_runs(self, name: str) -> np.ndarray:
         """Returns how many runs of a column each class has, int[G]; they come first on the run axis."""

@@ -13,6 +13,7 @@ from flax import nnx
 from jaxnas.tasks.base import Split, Task, TaskSpec
 from jaxnas.training.config import TrainConfig, check_fit
 from jaxnas.training.curves import Curves
+from jaxnas.training.definition import Definition, definition_of
 from jaxnas.training.family import Family, Plan, Size, TrainableSpace, default_plan, family_of
 from jaxnas.training.fitted import FittedModel, Inputs
 
@@ -164,12 +165,19 @@ class Trainer(Generic[SpaceType]):
 
     def description(self, plan: str = "sequential") -> dict[str, Any]:
         """Returns what the numbers of a training depend on, as JSON values: for plans of builds and journals."""
+        code, unknown = self._definition
         return {
             "space": self.space.description(),
             "task": self.task.sha256,
             "config": asdict(self.config),
             "plan": self.plan(plan).name,
+            "code of the space": code,
+            "not compared": list(unknown),
         }
+
+    @functools.cached_property
+    def _definition(self) -> Definition:
+        return definition_of((self.space, self.family))
 
 
 def default_config(space: TrainableSpace, task: Task | None = None) -> TrainConfig:

@@ -1,4 +1,6 @@
-"""What pages ask to cite: an entry for every strategy and space, and this software as CITATION.cff names it."""
+"""What pages ask to cite: an entry for every strategy, space and published table, and this software as CITATION.cff
+names it.
+"""
 
 import re
 from pathlib import Path
@@ -7,6 +9,8 @@ import pytest
 
 from jaxnas import catalog
 from jaxnas.report import bibliography
+from jaxnas.tables.format import read_manifest
+from jaxnas.tables.shipped import find, shipped_ids
 
 ROOT = Path(__file__).parents[2]
 FIELDS = {
@@ -22,9 +26,16 @@ def cited() -> dict[str, tuple[str, ...]]:
     return {name: catalog.references(name, known) for known in kinds for name in known}
 
 
+def sources() -> dict[str, dict]:
+    """Returns where the numbers of each published table come from."""
+    manifests = {name: read_manifest(find(name)) for name in shipped_ids()}
+    return {name: manifest["source"] for name, manifest in manifests.items() if "source" in manifest}
+
+
 def test_every_strategy_and_space_of_the_catalog_has_references_or_explicitly_none():
     assert [name for name, keys in cited().items() if not keys] == ["exhaustive_search", "mlp", "mlp-small"]
-    assert {key for keys in cited().values() for key in keys} == set(bibliography.references())
+    used = [*cited().values(), *(source["references"] for source in sources().values())]
+    assert {key for keys in used for key in keys} == set(bibliography.references())
 
 
 @pytest.mark.parametrize("key", bibliography.references())
@@ -65,6 +76,15 @@ def test_bibtex_names_software_tables_and_each_paper_once():
     text = bibliography.bibtex(results)
     assert f"{2:064x}" in text
     assert "Version 9.9" in text
+
+
+def test_a_published_table_is_cited_by_its_papers_and_its_authors():
+    source = sources()["nb201-cifar100-v1"]
+    result = {"benchmark": "nb201-cifar100-v1", "content_hash": "0" * 64, "source": source, "strategies": {}}
+    text = bibliography.bibtex([result])
+    keys = re.findall(r"^@\w+\{([^,]+),", text, re.MULTILINE)
+    assert keys == ["jaxnas", "nb201-cifar100-v1", "dong2020nasbench201", "dong2021natsbench"]
+    assert "author = {Dong, Xuanyi and Yang, Yi and" in text
 
 
 def test_the_software_is_cited_as_in_citation_cff():

@@ -38,7 +38,7 @@ def write_explorer(table: Table, space: Space, path: str | os.PathLike, command:
     facts = {**facts_of(table, space), "arrays": layout}
     cited: dict[str, Any] = {"benchmark": table.id, "space": space.name, "strategies": ()}
     cited |= {"versions": {"jaxnas": __version__}}
-    cited |= {"content_hash": table.manifest.get("content_hash")}
+    cited |= {"content_hash": table.manifest.get("content_hash"), "source": table.manifest.get("source", {})}
     html = render(
         "explorer/explorer.html",
         table.metric,

@@ -47,10 +47,13 @@ def retrain(
         seed: of the sample; None: another one each time.
 
     Raises:
-        ValueError: where the catalog has no such space or task, or the space is another one.
+        ValueError: where the catalog has no such space or task, the space is another one, or the table was not
+            trained here: a published one.
     """
     table = Table.read(source)
     manifest = table.manifest
+    if "training" not in manifest:
+        raise ValueError(f"Expected a table that was trained here, got {table.id}, whose scores come from elsewhere.")
     space = space or _of_the_catalog("space", manifest["space"]["name"], catalog.SPACES, table.id)
     task = task or _task_of_the_catalog(manifest["task"]["name"], table.id)
     if space.description() | {"name": manifest["space"]["name"]} != manifest["space"]:
