@@ -132,6 +132,12 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="of an importer (see jaxnas list), or file.py:NAME")
+    parser.add_argument("path", metavar="PATH", help="the benchmark's own file or folder")
+    parser.add_argument("--out", default="jaxnas-tables", metavar="DIR", help="default jaxnas-tables")
+
+
 def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="an identifier or a folder")
     parser.add_argument(
@@ -183,10 +189,11 @@ def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS = {
-    "list": ("list spaces, tasks, strategies and tables", _add_list),
+    "list": ("list spaces, tasks, strategies, importers and tables", _add_list),
     "compare": ("compare strategies on tables; writes a report", _add_compare),
     "search": ("search by training networks; resumes when run again", _add_search),
     "build": ("train a whole space on a task into a table; resumes when run again", _add_build),
+    "import": ("read a published benchmark's own file into tables; resumes when run again", _add_import),
     "verify": ("check a table against its hashes, and a sample of it by retraining", _add_verify),
     "show": ("describe an architecture and draw it", _add_show),
     "explore": ("write a page to explore a table with", _add_explore),
