@@ -39,7 +39,24 @@ def mutated(data: bytes, random: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-_VALUES = (None, True, -1, 0, 2**31, 10**400, 1e300, math.nan, "", "x" * 300, "../../x", "\x00\n", [], [[]], {}, {"a": {}})
+_VALUES = (
+    None,
+    True,
+    -1,
+    0,
+    2**31,
+    10**400,
+    1e300,
+    math.nan,
+    "",
+    "x" * 300,
+    "../../x",
+    "\x00\n",
+    [],
+    [[]],
+    {},
+    {"a": {}},
+)
 
 
 def with_other_value(value: Any, random: np.random.Generator) -> Any:

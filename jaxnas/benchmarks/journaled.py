@@ -88,7 +88,9 @@ class Journaled:
         with contextlib.suppress(ValueError, TypeError, OverflowError):
             checked(line["arch"] if whole else (), self.space.decisions)
             finite = np.isfinite([line["score"] or 0.0, line.get("cost", 0.0)]).all()
-            in_range = 0 <= line.get("fidelity", 0) < len(self.fidelities) and ANY <= line.get("seed", 0) < NUM_SEEDS // 2
+            in_range = (
+                0 <= line.get("fidelity", 0) < len(self.fidelities) and ANY <= line.get("seed", 0) < NUM_SEEDS // 2
+            )
             if finite and in_range and line.get("trial") == number:
                 return
         raise ValueError(f"Expected {self.path} with trials of this search, got {json.dumps(line)[:60]}.")

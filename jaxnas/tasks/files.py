@@ -181,8 +181,8 @@ def _feature(name: str, column: "pa.ChunkedArray") -> np.ndarray:
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         example = str(column[0])
         raise ValueError(
-            f"Expected numbers in the column {name!r}, got {kind} such as {example!r:.30}; turn words into numbers, say "
-            "one-hot, first, or name the label's column by --label."
+            f"Expected numbers in the column {name!r}, got {kind} such as {example!r:.30}; turn words into numbers, "
+            "say one-hot, first, or name the label's column by --label."
         )
     return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False), np.float64)
 
@@ -190,6 +190,7 @@ def _feature(name: str, column: "pa.ChunkedArray") -> np.ndarray:
 def _labels(name: str, column: "pa.ChunkedArray") -> np.ndarray:
     if column.null_count:
         raise ValueError(
-            f"Expected a label in every row of the column {name!r}, got {column.null_count} missing ones; drop these rows."
+            f"Expected a label in every row of the column {name!r}, got {column.null_count} missing ones; drop these "
+            "rows."
         )
     return np.asarray(column.to_pylist())

@@ -59,7 +59,10 @@ def test_a_command_takes_a_label(wine, capsys):
         ("a,y\n", "got 0 rows"),
         ("1.5,2.5,red\n1,2,blue\n", "Expected a first line with the names of the columns in"),
         ("a,b,y\n1,red,0\n2,blue,1\n", "Expected numbers in the column 'b', got string such as 'red'; turn words into"),
-        ("a,b,y\n1,,0\n2,3,1\n", "Expected a number in every row of the column 'b', got 1 missing values; fill them in"),
+        (
+            "a,b,y\n1,,0\n2,3,1\n",
+            "Expected a number in every row of the column 'b', got 1 missing values; fill them in",
+        ),
         ("a,b,y\n1,2,\n2,3,1\n", "Expected a label in every row of the column 'y', got 1 missing ones"),
         ("a,b,y\n1,2,0\n1\n", "to be a csv table, got: CSV parse error"),
         ("\xff\x00", "Expected "),
@@ -67,7 +70,7 @@ def test_a_command_takes_a_label(wine, capsys):
 )
 def test_a_wrong_csv_is_answered_in_one_line(text, message, tmp_path):
     (tmp_path / "mine.csv").write_bytes(text.encode("latin-1"))
-    with pytest.raises(ValueError, match="^Expected ") as error:
+    with pytest.raises(ValueError, match=r"^Expected ") as error:
         jn.task(f"{tmp_path}/mine.csv")
     assert message in str(error.value)
     assert "\n" not in str(error.value)
@@ -113,7 +116,7 @@ HEADER = npy(np.zeros((100, 4)))
 )
 def test_a_wrong_npz_is_answered_in_one_line(data, tmp_path):
     (tmp_path / "mine.npz").write_bytes(data)
-    with pytest.raises(ValueError, match="^Expected .*mine.npz") as error:
+    with pytest.raises(ValueError, match=r"^Expected .*mine.npz") as error:
         jn.task(f"{tmp_path}/mine.npz")
     assert "\n" not in str(error.value)
     assert "pickle" not in str(error.value)
@@ -125,7 +128,9 @@ def test_sizes_are_read_before_data(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "ALWAYS_READ", 2**20)
     loaded = []
     monkeypatch.setattr(np, "load", lambda *_, **__: loaded.append(1))
-    with pytest.raises(ValueError, match=r"32,080,000 bytes of arrays in [\d,]+ bytes of file, .* save it by np.savez, wi"):
+    with pytest.raises(
+        ValueError, match=r"32,080,000 bytes of arrays in [\d,]+ bytes of file, .* save it by np.savez, wi"
+    ):
         jn.task(str(path))
     assert not loaded
     pq.write_table(pa.table({"a": np.zeros(10**6), "y": np.zeros(10**6, int)}), tmp_path / "mine.parquet")

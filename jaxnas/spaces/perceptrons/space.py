@@ -105,8 +105,8 @@ class MLPSpace(Space):
             checks.checked_size(size, value, 1, largest, "whose kernels would fill the memory")
         if self.max_layers * self.max_units**2 > MAX_WEIGHTS:
             raise ValueError(
-                f"Expected layers of at most {MAX_WEIGHTS:,} weights together, 1 GiB, got {self.max_layers:,} layers of "
-                f"{self.max_units:,} units."
+                f"Expected layers of at most {MAX_WEIGHTS:,} weights together, 1 GiB, got {self.max_layers:,} layers "
+                f"of {self.max_units:,} units."
             )
         choices = {
             "activation": _known("activations", self.activations, ACTIVATIONS),
