@@ -89,13 +89,14 @@ def checked_space(found: Any, name: str = "space") -> "Space":
 
 
 def task(name: str) -> "Task":
-    """Returns the `Task` of a name, of `file.py:NAME` (a Task or a function that returns one), or of `file.npz`.
+    """Returns the `Task` of a name, of `file.py:NAME` (a Task or a function that returns one), or of a data file.
 
-    An `.npz` file holds arrays `X`, `y` and optionally `split` (see `jaxnas.tasks.arrays`). Raises ValueError on an
-    unknown name.
+    An `.npz` file holds arrays `X`, `y` and optionally `split`; a `.csv` or `.parquet` file holds features and, in its
+    last column or in `file.csv:NAME`, the label (see `jaxnas.tasks.files`). Raises ValueError on an unknown name.
     """
-    if name.endswith(".npz"):
-        return importlib.import_module("jaxnas.tasks.arrays").task_from_npz(name)
+    files = importlib.import_module("jaxnas.tasks.files")
+    if name not in TASKS and files.is_file(name):
+        return files.task_from_file(name)
     found = _find("a task", name, TASKS)
     found = found() if callable(found) else found
     if not all(hasattr(found, attribute) for attribute in ("train", "validation", "test", "num_classes", "sha256")):

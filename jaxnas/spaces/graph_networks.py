@@ -19,7 +19,7 @@ from jaxnas.spaces.enumerated import padded_rows, symmetric_closure
 REFERENCES = ("qin2022nasbenchgraph",)
 
 LINKS = ("0000", "0001", "0011", "0012", "0013", "0111", "0112", "0122", "0123")
-"""What each of four layers reads: the input, 0, or an earlier layer. The output reads the layers that none else reads."""
+"""What each of four layers reads: the input, 0, or an earlier layer. The output reads the layers that no layer does."""
 OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
 PROTEINS_OPERATIONS = ("gcn", "sage", "arma", "fc", "skip")
 """Those that were trained on `proteins`."""

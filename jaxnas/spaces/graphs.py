@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxnas.checks import printable
+
 COLORS = (
     "#0072b2",
     "#d55e00",
@@ -170,5 +172,5 @@ def _draw_box(place: tuple[int, int], name: str, color: str) -> str:
     return (
         f'<rect x="{left}" y="{top}" width="{_BOX[0]}" height="{_BOX[1]}" rx="5" fill="#fff" stroke="{color}" '
         f'stroke-width="2"/><text x="{left + _BOX[0] / 2}" y="{top + _BOX[1] / 2 + 4}" text-anchor="middle" '
-        f'fill="#222">{escape(name)}</text>'
+        f'fill="#222">{escape(printable(name))}</text>'
     )

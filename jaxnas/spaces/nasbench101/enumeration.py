@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import os
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -224,7 +225,7 @@ def kept(name: str, arrays: tuple[str, ...], compute: Callable[[], dict[str, np.
             found = {each: file[each] for each in arrays}
             if str(file["sha256"]) == _digest(found):
                 return found
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass
     found = compute()
     _write(path, found | {"sha256": np.asarray(_digest(found))})
