@@ -277,7 +277,8 @@ class Table:
         for name, column in pack.columns.items():
             own = run_count_name(pack.id) if name == run_count_name(None) else name
             columns[own] = column._replace(values=column.values[classes], runs=column.runs or pack.id)
-        if both := sorted(set(columns) & set(self.columns)):
+        taken = {name.removeprefix("num_") for name in self.columns}  # as `sizes` knows them
+        if both := sorted(name for name in columns if name.removeprefix("num_") in taken):
             raise ValueError(f"Expected columns that {self.id} lacks, got {', '.join(both)} of {pack.id} again.")
         record = {"id": pack.id, "content_hash": pack.manifest.get("content_hash")}
         manifest = self.manifest | {"joined": [*self.manifest.get("joined", []), record]}

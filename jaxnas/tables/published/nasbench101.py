@@ -1,11 +1,13 @@
 """Imports NAS-Bench-101 from its TFRecord file, full or with the 108 epochs only, without TensorFlow."""
 
 import binascii
+import functools
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from jaxnas import catalog
@@ -65,7 +67,7 @@ _HEADS, _TAGS = (_EVALUATION,) * 3, (0x09, 0x11, 0x19, 0x21, 0x29)
 
 
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
-    """Returns one table: validation, test, seconds and parameters of every graph in the file.
+    """Returns a table of NAS-Bench-101: validation, test, seconds and parameters of every graph in the file.
 
     Args:
         path: `nasbench_full.tfrecord` or `nasbench_only108.tfrecord`, or a folder with one.
@@ -203,14 +205,17 @@ def vectors_of(graphs: np.ndarray) -> np.ndarray:
 
 def rows_of(space: Space, graphs: np.ndarray) -> np.ndarray:
     """Returns the rows of packed graphs in the space, int64[G]. Raises ValueError where one is not of the space."""
-    import jax
-
     vectors = np.zeros((-len(graphs) % _PADDED + len(graphs), VERTICES - 2 + len(_TRIANGLE)), np.int32)
     vectors[: len(graphs)] = vectors_of(graphs)
-    valid, rows = jax.jit(jax.vmap(lambda arch: (space.valid(arch), space.index(arch))))(vectors)
+    valid, rows = _looked_up(space)(vectors)
     if not np.asarray(valid)[: len(graphs)].all():
         raise ValueError("a graph of more than nine edges, or without a path to the output")
     return np.asarray(rows, np.int64)[: len(graphs)]
+
+
+@functools.cache
+def _looked_up(space: Space) -> Callable[[np.ndarray], tuple[jax.Array, jax.Array]]:
+    return jax.jit(jax.vmap(lambda arch: (space.valid(arch), space.index(arch))))
 
 
 class _Scores:
