@@ -94,10 +94,12 @@ _COLUMN = _record(
         "axes": _list(_TEXT, 1),
         "shape": _a(
             "a shape of whole numbers",
-            lambda value: isinstance(value, list)
-            and len(value) < 3
-            and all(isinstance(size, int) and 0 <= size <= MAX_ROWS for size in value)
-            and math.prod(value) <= MAX_ROWS,
+            lambda value: (
+                isinstance(value, list)
+                and len(value) < 3
+                and all(isinstance(size, int) and 0 <= size <= MAX_ROWS for size in value)
+                and math.prod(value) <= MAX_ROWS
+            ),
         ),
         "unit": _TEXT,
         "better": _SIGN,

@@ -71,7 +71,9 @@ class _Reader:
         elif isinstance(value, types.FunctionType):
             self._read_function(value)
         elif isinstance(value, type):
-            methods = {} if _is_of_a_package(value) else {key: each for key, each in vars(value).items() if callable(each)}
+            methods = (
+                {} if _is_of_a_package(value) else {key: each for key, each in vars(value).items() if callable(each)}
+            )
             self._read_parts(f"class {value.__module__}.{value.__qualname__}", methods, False)
         elif hasattr(value, "__array__") and hasattr(value, "dtype"):
             array = np.asarray(value)
@@ -105,7 +107,10 @@ class _Reader:
 
     def _read_function(self, function: types.FunctionType) -> None:
         """Hashes a function: those of packages by their names and what they close over."""
-        code, of_a_package = function.__code__, _is_in_a_package(Path(function.__code__.co_filename), function.__module__)
+        code, of_a_package = (
+            function.__code__,
+            _is_in_a_package(Path(function.__code__.co_filename), function.__module__),
+        )
         if of_a_package:
             self._note("function", code.co_filename.rpartition("/")[2], function.__qualname__)
         else:

@@ -16,6 +16,7 @@ import jaxnas
 from jaxnas import catalog
 from jaxnas.tasks.base import SPLITS, Task, TaskSpec
 from jaxnas.training.config import TrainConfig, config_from_dict
+from jaxnas.training.curves import Curves
 from jaxnas.training.family import TrainableSpace, family_of
 
 MODEL_FILE = "model.json"
@@ -48,6 +49,7 @@ class FittedModel:
         space, arch, config: what was trained, and how.
         inputs: what the data are.
         task: whose splits `score` knows, a Task or its name; None where they are not available.
+        curves: how it was trained, [E]; None where it was loaded.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class FittedModel:
     ):
         self.network, self.space, self.arch, self.config = network, space, arch, config
         self.inputs, self.task = inputs, task
+        self.curves: Curves | None = None
         self._scores: dict[str, float] = {}
 
     def __repr__(self) -> str:
