@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from jaxnas import catalog
-from jaxnas.cli.folders import writable
+from jaxnas.cli.folders import task_name_of, writable
 from jaxnas.report import units
 from jaxnas.report.folder import SEARCH, check_free
 from jaxnas.search.nas import NAS
@@ -17,7 +17,8 @@ from jaxnas.training.fitted import FittedModel
 def run(options: argparse.Namespace) -> int:
     """Searches by training, shows progress, and prints, trains, saves and draws the best. Returns the exit code."""
     configure_compilation()
-    space, task = catalog.space(options.space), catalog.task(options.task)
+    task_name = task_name_of(options.task, options.label)
+    space, task = catalog.space(options.space), catalog.task(task_name)
     strategy = catalog.strategy(options.strategy)
     default = f"jaxnas-searches/{space.name}-{task.name}-{options.strategy.rpartition(':')[2]}-{options.trials}"
     folder = writable(Path(options.out or default))

@@ -22,7 +22,7 @@ class Definition(NamedTuple):
     """What defines a computation.
 
     Attributes:
-        code: SHA-256 of what was found.
+        code: SHA-256 of what was found; empty where nothing in it is the user's.
         unknown: what else it uses, whose changes `code` does not show.
     """
 
@@ -40,7 +40,8 @@ def definition_of(value: Any) -> Definition:
     """
     reader = _Reader()
     reader.read("", value)
-    return Definition(reader.digest.hexdigest(), tuple(sorted(reader.unknown)))
+    code = reader.digest.hexdigest() if reader.of_the_user or reader.unknown else ""
+    return Definition(code, tuple(sorted(reader.unknown)))
 
 
 class _Reader:
@@ -49,6 +50,7 @@ class _Reader:
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
         self.unknown: set[str] = set()
+        self.of_the_user = False
         self._seen: dict[int, tuple[int, Any]] = {}  # with the objects, so that no other one gets such an id
 
     def read(self, name: str, value: Any, changing: bool = False) -> None:
@@ -114,6 +116,7 @@ class _Reader:
         if of_a_package:
             self._note("function", code.co_filename.rpartition("/")[2], function.__qualname__)
         else:
+            self.of_the_user = True
             self._read_code(code, function.__doc__)
         used = {"defaults": function.__defaults__, "named": function.__kwdefaults__}
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
