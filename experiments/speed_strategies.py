@@ -32,7 +32,7 @@ from jaxnas import catalog, prng
 from jaxnas.simulation.run import simulate
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.strategies.base import asks_for
-from jaxnas.training.compilation import use_compilation_cache
+from jaxnas.training.compilation import configure_compilation
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def seconds_of_one_run(config: Config, folder: str) -> float:
     """Returns the seconds from a table on disk to the trials of one experiment, compiled programs kept in a folder."""
     import pyarrow.parquet  # noqa: F401  imports are not counted
 
-    use_compilation_cache()
+    configure_compilation()
     jax.config.update("jax_compilation_cache_dir", folder)
     started = time.perf_counter()
     bench = jn.load(config.benchmark)

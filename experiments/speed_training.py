@@ -48,7 +48,7 @@ from jaxnas import catalog
 from jaxnas.spaces.cells.network import Network, Skeleton, specialize
 from jaxnas.tables.build.provenance import git_commit, versions
 from jaxnas.tasks.base import SPLITS, Split, Task
-from jaxnas.training.compilation import use_compilation_cache
+from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.order import epoch_order, training_key
@@ -135,7 +135,7 @@ def measure(side: str, run: Run) -> Measured:
     space, task = catalog.space(run.space), catalog.task(run.task)
     arguments = (space, run.archs, task, run.config, run.seeds)
     if side == "jaxnas":
-        use_compilation_cache()
+        configure_compilation()
         train = functools.partial(evaluate, *arguments)
     else:
         import speed_training_torch
@@ -161,7 +161,7 @@ def check(run: Run) -> Differences:
     """
     import speed_training_torch
 
-    use_compilation_cache()
+    configure_compilation()
     space, task = catalog.space(run.space), _one_batch(catalog.task(run.task), run.config.batch_size)
     config = replace(run.config, num_epochs=NUM_CHECKED_STEPS, learning_rate=CHECKED_LEARNING_RATE)
     curves = evaluate(space, run.archs, task, config, run.seeds)

@@ -4,6 +4,8 @@ from jaxnas.analysis.confirmation import Confirmed as Confirmed
 from jaxnas.analysis.confirmation import confirmed as confirmed
 from jaxnas.analysis.frames import to_frame as to_frame
 from jaxnas.analysis.incumbents import incumbents as incumbents
+from jaxnas.analysis.optimum import Optimum as Optimum
+from jaxnas.analysis.optimum import optimum as optimum
 from jaxnas.analysis.pairs import pairwise as pairwise
 from jaxnas.analysis.planning import num_runs_for_power as num_runs_for_power
 from jaxnas.analysis.planning import power as power

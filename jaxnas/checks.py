@@ -45,6 +45,12 @@ def checked_seed(value: int, largest: int = NUM_SEEDS - 1) -> int:
     return seed
 
 
+def first_line(error: Exception) -> str:
+    """Returns the first line of an error's message; that of a missing key or an empty one with its kind."""
+    text = str(error).splitlines()[0] if str(error).strip() else ""
+    return text.rstrip(".") if text and not isinstance(error, KeyError) else f"{type(error).__name__} {text}".strip()
+
+
 def is_file_name(text: object) -> bool:
     """Returns whether a text can safely name a file or a folder: ASCII letters, digits, `_`, `.` and `-`."""
     return isinstance(text, str) and len(text) <= MAX_FILE_NAME and _FILE_NAME.fullmatch(text) is not None
@@ -74,3 +80,8 @@ def checked_number(
         text = " and ".join(f"{word} {bound}" for word, bound in bounds.items() if math.isfinite(bound))
         raise ValueError(f"Expected {name} to be a number {text}, got {value!r}.")
     return value
+
+
+def printable(text: str) -> str:
+    """Returns a text with the sign of an unknown character for each that XML has none for."""
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)

@@ -17,10 +17,13 @@ class Confirmed(NamedTuple):
     Attributes:
         numbers: the trial that holds the confirmed incumbent, int64[runs, T]; -1 before the first that succeeded.
         costs: what the confirmation after that trial costs, float64[runs, T], in the benchmark's unit.
+        runs: the numbers of the stored runs that confirm each trial's architecture where it is among the best,
+            int64[runs, T, k].
     """
 
     numbers: np.ndarray
     costs: np.ndarray
+    runs: np.ndarray
 
 
 def confirmed(trials: Trials, bench: Benchmark, confirm: tuple[int, int], *, seed: int = 0) -> Confirmed:
@@ -41,7 +44,7 @@ def confirmed(trials: Trials, bench: Benchmark, confirm: tuple[int, int], *, see
     num_candidates, num_fresh = (checked_size(name, size) for name, size in zip(("m", "k"), confirm, strict=True))
     scores, fidelities = np.asarray(trials.observation.score), np.asarray(trials.query.fidelity)
     classes = classes_of(bench, trials.query.arch)
-    fresh = _fresh_means(trials, bench, classes, num_fresh, seed)
+    fresh, confirming = _fresh_means(trials, bench, classes, num_fresh, seed)
     prices = num_fresh * np.asarray(bench.price(trials.query.arch, -1), np.float64)
     shape = (len(scores), num_candidates)
     held, held_scores = np.full(shape, NONE_YET), np.full(shape, -np.inf)
@@ -57,7 +60,7 @@ def confirmed(trials: Trials, bench: Benchmark, confirm: tuple[int, int], *, see
         means = np.where(held == NONE_YET, -np.inf, fresh[every[:, None], held])
         numbers[:, trial] = held[every, means.argmax(1)]
         costs[:, trial] = np.where(held == NONE_YET, 0, prices[every[:, None], held]).sum(1)
-    return Confirmed(numbers, costs)
+    return Confirmed(numbers, costs, confirming)
 
 
 def _insert(held: np.ndarray, held_scores: np.ndarray, score: np.ndarray, classes: np.ndarray, trial: int) -> None:
@@ -72,8 +75,12 @@ def _insert(held: np.ndarray, held_scores: np.ndarray, score: np.ndarray, classe
     held[:], held_scores[:] = (np.take_along_axis(values, order, axis=1) for values in (held, held_scores))
 
 
-def _fresh_means(trials: Trials, bench: Benchmark, classes: np.ndarray, num_fresh: int, seed: int) -> np.ndarray:
-    """Returns the mean of further runs of the architecture of each trial, float64[runs, T]; -inf where all failed.
+def _fresh_means(
+    trials: Trials, bench: Benchmark, classes: np.ndarray, num_fresh: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the mean of further runs of the architecture of each trial, float64[runs, T], and their numbers [..., k].
+
+    The mean is -inf where all failed.
 
     A run of a search draws the stored runs in one random order, of which it skips the one that the trial was told.
     """
@@ -93,7 +100,7 @@ def _fresh_means(trials: Trials, bench: Benchmark, classes: np.ndarray, num_fres
     count = succeeded.sum(-1)
     sums = np.where(succeeded, found, 0).sum(-1)
     means = np.divide(sums, count, out=np.full(count.shape, -np.inf), where=count > 0)
-    return means + _offset(bench, trials)
+    return means + _offset(bench, trials), order
 
 
 def _offset(bench: Benchmark, trials: Trials) -> np.ndarray:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxnas.analysis.incumbents import incumbents
+from jaxnas.analysis.incumbents import check_trials, incumbents
 from jaxnas.analysis.regret import regret
 from jaxnas.analysis.results import Benchmark
 from jaxnas.simulation.trials import Trials
@@ -21,6 +21,7 @@ def to_frame(trials: Trials, bench: Benchmark) -> "pd.DataFrame":
     """
     import pandas as pd
 
+    check_trials(trials, bench)
     archs = np.asarray(trials.query.arch)
     num_runs, num_trials = archs.shape[:2]
     distinct, position = np.unique(archs.reshape(-1, archs.shape[-1]), axis=0, return_inverse=True)

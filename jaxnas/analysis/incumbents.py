@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from jaxnas.analysis.optimum import method_of
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
+from jaxnas.spaces.decisions import cardinalities
 
 NONE_YET = -1
 
@@ -33,19 +35,82 @@ def incumbents(trials: Trials) -> np.ndarray:
 
 
 def incumbent_scores(
-    trials: Trials, bench: Benchmark, split: str = "test", best: np.ndarray | None = None
+    trials: Trials,
+    bench: Benchmark,
+    split: str = "test",
+    best: np.ndarray | None = None,
+    *,
+    reference: str = "crossfit",
+    confirming: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Returns the benchmark's score of the incumbent after each trial, float[runs, T].
+    """Returns the benchmark's score of the incumbent after each trial, float64[runs, T].
 
     It is the held-out score (`split="test"`) or the mean of the scores that queries answer at the last fidelity
     (`"validation"`). Before the first successful trial, and where every run of the incumbent failed, it is the lowest
     held-out score of the benchmark, NaN where that is not known.
 
+    Where the benchmark holds the runs, the held-out score is the mean over those that the trial was not told: a run
+    that was chosen for its validation score is lucky on test, too. The runs that confirmed it are left out as well,
+    unless none remain; then only the one that was told is.
+
     Args:
         best: the trials that hold the incumbents, int[runs, T]; by default those of `incumbents`.
+        reference: with `"maximum"` the held-out score is the mean over all runs.
+        confirming: the numbers of the runs that confirmed each trial's architecture, int[runs, T, k], as
+            `Confirmed.runs`.
     """
+    check_trials(trials, bench)
     best = incumbents(trials) if best is None else best
-    archs = np.take_along_axis(np.asarray(trials.query.arch), np.maximum(best, 0)[..., None], axis=1)
-    scores = bench.held_out.scores(archs) if split == "test" else bench.validation_scores(archs)
+    every = np.arange(len(best))[:, None]
+    ever = np.zeros(best.shape, bool)
+    ever[every, np.maximum(best, 0)] = True
+    scores = np.full(best.shape, np.nan)
+    archs = np.asarray(trials.query.arch)[ever]
+    if split != "test":
+        scores[ever] = bench.validation_scores(archs)
+    elif method_of(bench, reference) == "crossfit":
+        confirmed = None if confirming is None else confirming[ever]
+        scores[ever] = _unseen_means(bench, archs, np.asarray(trials.observation.seed)[ever], confirmed)
+    else:
+        scores[ever] = bench.held_out.scores(archs)
+    found = scores[every, np.maximum(best, 0)]
     lowest = bench.held_out.worst
-    return np.where((best == NONE_YET) | np.isnan(scores), np.nan if lowest is None else lowest, scores)
+    return np.where((best == NONE_YET) | np.isnan(found), np.nan if lowest is None else lowest, found)
+
+
+def _unseen_means(bench: Benchmark, archs: np.ndarray, told: np.ndarray, confirming: np.ndarray | None) -> np.ndarray:
+    """Returns the mean held-out score over the runs that a search did not see of architectures [n, D], float64[n]."""
+    assert bench.held_out.runs is not None
+    runs = np.asarray(bench.held_out.runs(archs), np.float64)
+    if not bench.held_out.shares_runs:
+        return _mean_where(runs, np.isfinite(runs))
+    numbers = np.arange(runs.shape[1])
+    unseen = np.isfinite(runs) & (numbers != told[:, None])
+    if confirming is not None:
+        unconfirmed = unseen & ~(numbers == confirming[..., None]).any(1)
+        unseen = np.where(unconfirmed.any(1, keepdims=True), unconfirmed, unseen)
+    return _mean_where(runs, unseen)
+
+
+def _mean_where(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Returns the means of rows of values [n, S] where told, NaN where nowhere."""
+    counts = where.sum(1)
+    sums = np.where(where, values, 0).sum(1)
+    return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
+
+
+def check_trials(trials: Trials, bench: Benchmark) -> None:
+    """Raises ValueError where trials are of other architectures, or of other fidelities, than those of a benchmark."""
+    archs, space = np.asarray(trials.query.arch), bench.space
+    sizes = cardinalities(space.decisions)
+    if bench.table is not None and archs.shape[-1] == 1 != len(sizes):
+        sizes = np.asarray([space.num_architectures])
+    if archs.shape[-1] != len(sizes):
+        found = f"trials of {archs.shape[-1]} decisions"
+        raise ValueError(f"Expected trials of {space.name}, of {len(sizes)} decisions, got {found}: of another space?")
+    if archs.size and ((archs < 0).any() or (archs >= sizes).any()):
+        raise ValueError(f"Expected trials of architectures of {space.name}, got others: of another space?")
+    fidelity = np.asarray(trials.query.fidelity)
+    if fidelity.size and fidelity.max() >= len(bench.fidelities):
+        found = f"trials of fidelity {fidelity.max()}"
+        raise ValueError(f"Expected trials of the {len(bench.fidelities)} fidelities of {bench.id}, got {found}.")

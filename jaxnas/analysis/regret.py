@@ -4,26 +4,47 @@ import numpy as np
 
 from jaxnas.analysis.confirmation import confirmed
 from jaxnas.analysis.incumbents import incumbent_scores
+from jaxnas.analysis.optimum import Limit, optimum
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
 
 
-def regret(trials: Trials, bench: Benchmark, *, confirm: tuple[int, int] | None = None) -> np.ndarray:
-    """Returns the regret after each trial, float[runs, T]: the optimum less the score of the incumbent.
+def regret(
+    trials: Trials,
+    bench: Benchmark,
+    *,
+    confirm: tuple[int, int] | None = None,
+    reference: str = "crossfit",
+    limit: Limit | None = None,
+) -> np.ndarray:
+    """Returns the regret after each trial, float64[runs, T]: the optimum less the score of the incumbent.
 
-    Both are held-out scores: means over runs at the reported fidelity.
+    The optimum is the best expected held-out score, estimated where a table holds noisy runs (`jn.optimum`); the score
+    of the incumbent is the mean over the runs that its query was not told. Neither profits from luck, so that the
+    regret of a single run may be below zero; its mean over runs is right but for the standard error of the optimum.
 
     Args:
         confirm: (m, k): the incumbent is that of `jn.confirmed`, the best m architectures evaluated k times more.
+        reference: `"crossfit"`, or `"maximum"`: the largest mean over all runs less that of the incumbent, the
+            definition of most papers, and of tables that hold only means.
+        limit: (size, maximum): the optimum is among the architectures up to a size, as of `jn.constrained`.
 
     Raises:
-        ValueError: where the benchmark has no known optimum, or stores too few runs to confirm with.
+        ValueError: where the benchmark has no known optimum, stores too few runs to confirm with, or has another space
+            than the trials.
     """
-    optimum = bench.held_out.optimum
-    if optimum is None:
-        raise ValueError(f"Expected a benchmark with a known optimum, got {bench.id} without one.")
-    best = None if confirm is None else confirmed(trials, bench, confirm).numbers
-    return optimum - incumbent_scores(trials, bench, best=best)
+    best = optimum(bench, reference=reference, limit=limit)
+    return best.value - reported_scores(trials, bench, confirm=confirm, reference=reference)
+
+
+def reported_scores(
+    trials: Trials, bench: Benchmark, *, confirm: tuple[int, int] | None = None, reference: str = "crossfit"
+) -> np.ndarray:
+    """Returns the held-out score of the incumbent after each trial, float64[runs, T]; arguments as of `regret`."""
+    if confirm is None:
+        return incumbent_scores(trials, bench, reference=reference)
+    found = confirmed(trials, bench, confirm)
+    return incumbent_scores(trials, bench, best=found.numbers, reference=reference, confirming=found.runs)
 
 
 def at_budgets(values: np.ndarray, trials: Trials, budgets: np.ndarray) -> np.ndarray:

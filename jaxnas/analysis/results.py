@@ -8,8 +8,9 @@ from jaxnas.analysis import fronts
 from jaxnas.analysis.best import best_cells
 from jaxnas.analysis.incumbents import incumbent_scores
 from jaxnas.analysis.landscape import landscape
+from jaxnas.analysis.optimum import Optimum, optimum
 from jaxnas.analysis.pairs import pairwise
-from jaxnas.analysis.regret import at_budgets, regret
+from jaxnas.analysis.regret import at_budgets, reported_scores
 from jaxnas.analysis.sequential import Decision, look_numbers
 from jaxnas.analysis.statistics import LEVEL, bootstrap_interval, mean_ranks, probability_best
 from jaxnas.benchmarks.base import Benchmark, table_of
@@ -19,11 +20,21 @@ from jaxnas.strategies.base import Strategy
 from jaxnas.tables.build.provenance import versions
 
 NUM_FRONTS = 24
+QUANTILES = np.linspace(0, 1, 21)
+"""The shares of runs at which `regret_quantiles` gives the final regret: its smallest, then those of every 5 %."""
 PROTOCOL = (
     "Strategies saw validation scores only, and each run's architecture was selected by them. "
-    "Regret uses its test score, averaged over seeds after the last epoch, which no search saw."
+    "Regret uses its test score at the reported fidelity, which no search saw."
 )
 """By which split architectures were selected and reported."""
+REGRET_DEFINITIONS = {
+    "crossfit": "Regret is the best expected test score of the table, estimated by cross-fitting over its runs, less "
+    "the mean test score of the architecture that was found over the runs that its search was not told.",
+    "maximum": "Regret is the largest mean test score of the table less that of the architecture that was found, both "
+    "over all runs.",
+    "known": "Regret is the known optimum of the test score less the test score of the architecture that was found.",
+}
+"""What regret means, in a sentence, by the method of the optimum (see `Optimum`)."""
 
 
 class Settings(NamedTuple):
@@ -35,6 +46,7 @@ class Settings(NamedTuple):
     prng: str = "hash"
     objective: Objective = Objective("accuracy")
     command: str = ""
+    reference: str = "crossfit"
 
 
 def result_of(
@@ -48,7 +60,7 @@ def result_of(
 
     `decisions` say what was decided of each pair where runs were added until pairs were decided; None elsewhere.
     """
-    result = _provenance(bench, settings) | summarize(trials, bench)
+    result = _provenance(bench, settings) | summarize(trials, bench, settings.reference)
     for name, strategy in strategies.items():
         num_runs = len(trials[name].observation.score)
         result["strategies"][name] |= {"hyperparameters": dict(strategy.hyperparameters), "num_runs": num_runs}
@@ -102,8 +114,18 @@ def _full_price(bench: Benchmark) -> float:
     return float(last[0] if len(last) == 1 else last[table_of(bench).class_of].mean(dtype=np.float64))
 
 
-def summarize(trials: dict[str, Trials], bench: Benchmark) -> dict[str, Any]:
+def regret_definition(best: Optimum) -> str:
+    """Returns the sentence that says what regrets from an optimum mean, and why they are not estimated otherwise."""
+    sentence = REGRET_DEFINITIONS[best.method]
+    if not best.note:
+        return sentence
+    return f"{sentence} Luck of runs could not be left out: {best.note}."
+
+
+def summarize(trials: dict[str, Trials], bench: Benchmark, reference: str = "crossfit") -> dict[str, Any]:
     """Returns the numbers of `summary.json`: budgets, and what each strategy reached.
+
+    `optimum` is what regrets are measured from, see `Optimum`, and `regret_definition` a sentence that says so.
 
     For each strategy these are regret curves with 95 % intervals, the area under them (the mean regret over trials),
     final scores, mean rank and chance to be the best; for each pair the tests of their final regrets (see `pairwise`).
@@ -113,17 +135,21 @@ def summarize(trials: dict[str, Trials], bench: Benchmark) -> dict[str, Any]:
     """
     num_trials = next(iter(trials.values())).observation.score.shape[1]
     budgets = np.arange(1, num_trials + 1) * _full_price(bench)
-    regrets = {name: regret(each, bench) for name, each in trials.items()}
+    best = optimum(bench, reference=reference)
+    scores = {name: reported_scores(each, bench, reference=reference) for name, each in trials.items()}
+    regrets = {name: best.value - values for name, values in scores.items()}
     final = {name: values[:, -1] for name, values in regrets.items()}
     ranks, chances = mean_ranks(regrets), probability_best(final)
     strategies = {}
     for name, each in trials.items():
-        strategies[name] = _summarize_one(each, regrets[name], bench, budgets) | {
+        strategies[name] = _summarize_one(each, scores[name], regrets[name], bench, budgets) | {
             "mean_rank": float(ranks[name][-1]),
             "mean_rank_over_trials": ranks[name].tolist(),
             "probability_best": chances[name],
         }
     return {
+        "regret_definition": regret_definition(best),
+        "optimum": best._asdict(),
         "budget": budgets.tolist(),
         "equal_cost": _equal_cost(trials, bench),
         "strategies": strategies,
@@ -141,14 +167,16 @@ def _equal_cost(trials: dict[str, Trials], bench: Benchmark) -> int | None:
     return int(min(paid) / price)
 
 
-def _summarize_one(trials: Trials, regrets: np.ndarray, bench: Benchmark, budgets: np.ndarray) -> dict[str, Any]:
+def _summarize_one(
+    trials: Trials, scores: np.ndarray, regrets: np.ndarray, bench: Benchmark, budgets: np.ndarray
+) -> dict[str, Any]:
     low, high = bootstrap_interval(regrets)
     areas = regrets.mean(1, dtype=np.float64)
     area_low, area_high = bootstrap_interval(areas[:, None])
     by_cost = at_budgets(regrets, trials, budgets)
     low_by_cost, high_by_cost = bootstrap_interval(by_cost)
-    final_test = incumbent_scores(trials, bench)[:, -1].astype(np.float64)
-    final_validation = incumbent_scores(trials, bench, "validation")[:, -1].astype(np.float64)
+    final_test = scores[:, -1]
+    final_validation = incumbent_scores(trials, bench, "validation")[:, -1]
     return {
         "regret_mean": regrets.mean(0).tolist(),
         "regret_ci_low": low.tolist(),
@@ -156,6 +184,7 @@ def _summarize_one(trials: Trials, regrets: np.ndarray, bench: Benchmark, budget
         "regret_area_mean": float(areas.mean()),
         "regret_area_ci_low": float(area_low[0]),
         "regret_area_ci_high": float(area_high[0]),
+        "regret_quantiles": np.quantile(regrets[:, -1].astype(np.float64), QUANTILES).tolist(),
         "regret_mean_by_cost": _listed(by_cost.mean(0)),
         "regret_ci_low_by_cost": _listed(low_by_cost),
         "regret_ci_high_by_cost": _listed(high_by_cost),

@@ -26,12 +26,20 @@ class HeldOut:
     Attributes:
         scores: `archs [..., D] -> float[...]`, the mean held-out score at the reported fidelity; NaN where every run
             failed. It raises ValueError where the benchmark has none.
-        optimum, worst: the best and the lowest of these scores of any architecture; None where not known.
+        optimum, worst: the best and the lowest of these scores of any architecture; None where not known. Where scores
+            are means over noisy runs, the best of them is a lucky one: see `jn.optimum`.
+        runs: `archs [..., D] -> float[..., S]`, the held-out score of each stored run, NaN where it failed or is
+            missing; None where there is nothing to tell an architecture's luck by, and `note` says why.
+        shares_runs: whether run i of these is the training that queries answer with as seed i.
+        note: why there are no runs; empty where there are.
     """
 
     scores: Callable[[ArrayLike], np.ndarray]
     optimum: float | None = None
     worst: float | None = None
+    runs: Callable[[ArrayLike], np.ndarray] | None = None
+    shares_runs: bool = False
+    note: str = ""
 
 
 class Benchmark(Protocol):

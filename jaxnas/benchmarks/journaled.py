@@ -77,7 +77,9 @@ class Journaled:
         self._trials = [line for line in lines if "trial" in line]
         fresh = [line for line in lines if "trial" not in line]
         for number, line in enumerate(self._trials):
-            self._check(line, _TRIAL, line.get("trial") == number and 0 <= line.get("fidelity", 0) < len(self.fidelities))
+            self._check(
+                line, _TRIAL, line.get("trial") == number and 0 <= line.get("fidelity", 0) < len(self.fidelities)
+            )
         for line in fresh:
             self._check(line, _FRESH, True)
         self._fresh = {(*line["arch"], line["fresh"]): line["score"] for line in fresh}

@@ -152,14 +152,21 @@ class Penalised:
 
     @functools.cached_property
     def _held_out(self) -> HeldOut:
+        plain = self.bench.held_out
+
         def scores(archs: ArrayLike) -> np.ndarray:
-            return self.bench.held_out.scores(archs) - self.weight * self.sizes(self.size_name, archs)
+            return plain.scores(archs) - self.weight * self.sizes(self.size_name, archs)
+
+        def runs(archs: ArrayLike) -> np.ndarray:
+            assert plain.runs is not None
+            return plain.runs(archs) - self.weight * self.sizes(self.size_name, archs)[..., None]
 
         listed = has_rows(self.space) and self.space.num_architectures <= MAX_ENUMERABLE
-        if self.bench.held_out.optimum is None or not listed:
+        if plain.optimum is None or not listed:
             return HeldOut(scores)
         every = scores(self._everything)
-        return HeldOut(scores, float(np.nanmax(every)), float(np.nanmin(every)))
+        ends = float(np.nanmax(every)), float(np.nanmin(every))
+        return HeldOut(scores, *ends, None if plain.runs is None else runs, plain.shares_runs, plain.note)
 
 
 def _answer_less(

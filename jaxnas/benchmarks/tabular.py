@@ -84,6 +84,7 @@ class TableBenchmark:
         self.fidelities = tuple(known[position].epoch for position in self._protocol.fidelities)
         self.metric = table.metric
         self.cost_unit = table.cost_unit(self._protocol)
+        _check_complete(table, self._protocol.told)
         self.prices = jnp.asarray(_checked_prices(table, self._protocol))
         self._size_functions: dict[str, Callable[[jax.Array], jax.Array]] = {}
         self.query = self._query()
@@ -111,9 +112,6 @@ class TableBenchmark:
         arrays = row_function(self.space), jnp.asarray(self.table.class_of)
         told = self._protocol.told
         num_runs = self.table.num_runs(told)
-        if not num_runs.all():
-            done = f"{(num_runs > 0).sum():,} of {len(num_runs):,} classes"
-            raise ValueError(f"Expected a complete table, got {done} in {self.table.id}.")
         if self.noise == "mean":
             return jax.tree_util.Partial(_answer_mean, *arrays, jnp.asarray(self._told_means), self.prices)
         scores = jnp.asarray(self._oriented(self.table.scores(told)[..., list(self._protocol.fidelities)]))
@@ -162,13 +160,38 @@ class TableBenchmark:
 
     @property
     def held_out(self) -> HeldOut:
-        """Returns the reported scores, float32 means over the runs, for reports only."""
+        """Returns the reported scores, float32 means over the runs, and the scores of the runs, for reports only."""
         return self._held_out
 
     @functools.cached_property
     def _held_out(self) -> HeldOut:
-        means = self._oriented(self.table.means(self._protocol.reported)[:, -1])
-        return HeldOut(lambda archs: means[classes_of(self, archs)], float(np.nanmax(means)), float(np.nanmin(means)))
+        reported = self._protocol.reported
+        means = self._oriented(self.table.means(reported)[:, -1])
+        ends = float(np.nanmax(means)), float(np.nanmin(means))
+        if note := self._why_no_runs():
+            return HeldOut(lambda archs: means[classes_of(self, archs)], *ends, note=note)
+        runs = self._oriented(self.table.scores(reported)[..., -1])
+        return HeldOut(
+            lambda archs: means[classes_of(self, archs)],
+            *ends,
+            runs=lambda archs: runs[classes_of(self, archs)],
+            shares_runs=self._tells_the_reported_runs(),
+        )
+
+    def _why_no_runs(self) -> str:
+        """Returns why reports cannot leave the runs out that a search was told; empty where they can."""
+        reported = self._protocol.reported
+        if self.noise == "mean":
+            return "searches are told means over the runs"
+        if "run" not in self.table.column(reported).axes:
+            return f"the table holds one value of {reported} for each architecture, not its runs"
+        if self.table.num_runs(reported).min() < 2:
+            return "the table holds a single run of some architectures"
+        return ""
+
+    def _tells_the_reported_runs(self) -> bool:
+        told, reported = (self.table.column(name) for name in (self._protocol.told, self._protocol.reported))
+        return "run" in told.axes and told.runs == reported.runs
 
 
 def classes_of(bench: Benchmark, archs: ArrayLike) -> np.ndarray:
@@ -178,6 +201,13 @@ def classes_of(bench: Benchmark, archs: ArrayLike) -> np.ndarray:
 
 def _size_function(row_of: RowFunction, values: np.ndarray) -> Callable[[jax.Array], jax.Array]:
     return lambda arch: look_up(jnp.asarray(values), row_of(arch))
+
+
+def _check_complete(table: Table, told: str) -> None:
+    num_runs = table.num_runs(told)
+    if not num_runs.all():
+        done = f"{(num_runs > 0).sum():,} of {len(num_runs):,} classes"
+        raise ValueError(f"Expected a complete table, got {done} in {table.id}.")
 
 
 def _checked_prices(table: Table, protocol: Protocol) -> np.ndarray:

@@ -15,10 +15,11 @@ from jaxnas.benchmarks.tabular import load
 from jaxnas.cli.folders import writable
 from jaxnas.report import units, words
 from jaxnas.report.comparison import Comparison, aim_of, compare, entries_of, write_overall
+from jaxnas.report.folder import COMPARISON, PAGE_FILE, check_free
 from jaxnas.report.progress import progress_bars
-from jaxnas.report.write import PAGE_FILE
+from jaxnas.report.write import check_names
 from jaxnas.strategies.base import Strategy
-from jaxnas.training.compilation import use_compilation_cache
+from jaxnas.training.compilation import configure_compilation
 
 DEFAULT_BENCHMARK = "nb201-cifar10-v1"
 
@@ -27,23 +28,23 @@ Entries = dict[str, Strategy | Callable[..., Strategy]]
 
 def run(options: argparse.Namespace) -> int:
     """Compares strategies, prints a table and writes a report for each benchmark. Returns the exit code."""
-    use_compilation_cache()
+    configure_compilation()
     names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
     benches = [_bench_of(name, options.protocol) for name in names]
     aims = [aim_of(options.objective, bench) for bench in benches]
     entries = entries_of(options.strategies, aims[0])
     if options.until_decided and len(entries) < 2:
         raise ValueError(f"Expected two strategies or more with --until-decided, got {', '.join(entries)}.")
-    folder = Path(options.out)
+    if len(benches) > 1:
+        check_names(bench.id for bench in benches)
+    folder = writable(Path(options.out))
+    check_free(folder, COMPARISON)
     if len(benches) == 1:
-        writable(folder)
         comparison = _compared(options, entries, benches[0])
-        comparison.write(folder)
+        comparison.write(folder, pdf=options.pdf)
         _show(folder, comparison.result())
         return 0
-    for bench in benches:
-        writable(folder / bench.id)
-    for result in write_overall(_each_compared(options, entries, benches), folder):
+    for result in write_overall(_each_compared(options, entries, benches), folder, pdf=options.pdf):
         _show(folder / result["benchmark"], result)
     print(f"Over all tables: {folder / PAGE_FILE}")
     return 0

@@ -7,12 +7,15 @@ from pathlib import Path
 from jaxnas.benchmarks.tabular import space_of
 from jaxnas.cli.folders import writable
 from jaxnas.report.explorer.explorer import write_explorer
+from jaxnas.report.folder import is_plain
 from jaxnas.tables.table import Table
 
 
 def run(options: argparse.Namespace) -> int:
     """Writes the page of a whole table. Returns the exit code."""
     explored = Table.read(options.id)
+    if not options.out and not is_plain(explored.id):  # the identifier is data, and never a path
+        raise ValueError(f"Expected --out for a table whose identifier cannot name a file, got {explored.id!r}.")
     path = Path(options.out or f"{explored.id}.html")
     writable(path.parent)
     if path.is_dir():

@@ -6,7 +6,7 @@ import sys
 
 from jaxnas.cli.parser import make_parser
 
-_MODULES = {"list": "listing"}  # a module of the name would hide Python's own list
+_MODULES = {"list": "listing", "import": "importing"}  # a module cannot be called import, nor well be called list
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     except RuntimeError as error:
         return _fail(options.command, error, 1)
     except KeyboardInterrupt:
-        return _fail(options.command, "stopped; a search or a build resumes when the same command runs again", 130)
+        return _fail(options.command, "stopped; searches, builds and imports resume when the command runs again", 130)
 
 
 def _fail(command: str, error: Exception | str, code: int) -> int:

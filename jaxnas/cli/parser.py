@@ -1,8 +1,12 @@
 """The options of the command line, without anything heavy, so that `jaxnas --help` is quick."""
 
 import argparse
-import re
 from typing import NoReturn
+
+from jaxnas.checks import NUM_SEEDS, is_file_name
+
+MAX_COUNT = 2**31 - 1
+MAX_DIGITS = 100
 
 
 class _Parser(argparse.ArgumentParser):
@@ -13,26 +17,33 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or text.strip("0") == "":
         raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
-    return int(text)
+    return _bounded(text, MAX_COUNT)
 
 
 def _natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, got {text!r}")
+    return _bounded(text, NUM_SEEDS - 1)
+
+
+def _bounded(text: str, largest: int) -> int:
+    if len(text) > MAX_DIGITS or int(text) > largest:  # Python refuses to read very many digits
+        raise argparse.ArgumentTypeError(f"expected a whole number of at most {largest:,}, got {text:.30}")
     return int(text)
 
 
 def _shard(text: str) -> tuple[int, int]:
     number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+    digits = number.isdecimal() and count.isdecimal() and len(text) <= MAX_DIGITS
+    if not (digits and 1 <= int(number) <= int(count)):
         raise argparse.ArgumentTypeError(f"expected i/N with i from 1 to N, got {text!r}")
     return int(number), int(count)
 
 
 def _table_id(text: str) -> str:
-    if not re.fullmatch(r"\w[\w.-]*", text):
+    if not is_file_name(text):
         raise argparse.ArgumentTypeError(f"expected an identifier of letters, digits, dots and dashes, got {text!r}")
     return text
 
@@ -80,6 +91,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         help="add runs of each strategy, up to --runs, only until it is separated from all others",
     )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    parser.add_argument("--pdf", action="store_true", help="write figures as PDF, too")
     parser.add_argument("--out", default="jaxnas-results", metavar="DIR", help="default jaxnas-results")
 
 
@@ -115,6 +127,15 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--id", type=_table_id, metavar="ID", help="the name of the table (default SPACE-TASK-v0, a preview)"
     )
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-tables/ID")
+    parser.add_argument(
+        "--replace", action="store_true", help="write over another or a larger table, or other files of its names"
+    )
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="of an importer (see jaxnas list), or file.py:NAME")
+    parser.add_argument("path", metavar="PATH", help="the benchmark's own file or folder")
+    parser.add_argument("--out", default="jaxnas-tables", metavar="DIR", help="default jaxnas-tables")
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
@@ -147,6 +168,7 @@ def _add_explore(parser: argparse.ArgumentParser) -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="what `jaxnas compare --out DIR` wrote")
+    parser.add_argument("--pdf", action="store_true", help="write figures as PDF, too")
 
 
 def _add_epochs(parser: argparse.ArgumentParser) -> None:
@@ -157,14 +179,21 @@ def _add_epochs(parser: argparse.ArgumentParser) -> None:
 
 def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
-    parser.add_argument("--task", required=True, metavar="T", help="a name, file.py:NAME, or file.npz with X, y")
+    parser.add_argument(
+        "--task",
+        required=True,
+        metavar="T",
+        help="a name, file.py:NAME, file.npz with X, y, or file.csv or file.parquet with the label in the last column",
+    )
+    parser.add_argument("--label", metavar="NAME", help="the label's column of a file.csv or file.parquet")
 
 
 _COMMANDS = {
-    "list": ("list spaces, tasks, strategies and tables", _add_list),
+    "list": ("list spaces, tasks, strategies, importers and tables", _add_list),
     "compare": ("compare strategies on tables; writes a report", _add_compare),
     "search": ("search by training networks; resumes when run again", _add_search),
     "build": ("train a whole space on a task into a table; resumes when run again", _add_build),
+    "import": ("read a published benchmark's own file into tables; resumes when run again", _add_import),
     "verify": ("check a table against its hashes, and a sample of it by retraining", _add_verify),
     "show": ("describe an architecture and draw it", _add_show),
     "explore": ("write a page to explore a table with", _add_explore),

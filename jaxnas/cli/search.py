@@ -4,20 +4,21 @@ import argparse
 from pathlib import Path
 
 from jaxnas import catalog
-from jaxnas.cli.folders import writable
+from jaxnas.cli.folders import task_name_of, writable
 from jaxnas.report import units
 from jaxnas.report.figures.style import save
 from jaxnas.search.nas import NAS
 from jaxnas.search.result import SearchResult
 from jaxnas.tasks.base import SPLITS, Task
-from jaxnas.training.compilation import use_compilation_cache
+from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.fitted import FittedModel
 
 
 def run(options: argparse.Namespace) -> int:
     """Searches by training, shows progress, and prints, trains, saves and draws the best. Returns the exit code."""
-    use_compilation_cache()
-    space, task = catalog.space(options.space), catalog.task(options.task)
+    configure_compilation()
+    task_name = task_name_of(options.task, options.label)
+    space, task = catalog.space(options.space), catalog.task(task_name)
     strategy = catalog.strategy(options.strategy)
     default = f"jaxnas-searches/{space.name}-{task.name}-{options.strategy.rpartition(':')[2]}-{options.trials}"
     folder = writable(Path(options.out or default))

@@ -8,6 +8,7 @@ import jax
 from jaxnas import catalog
 from jaxnas.cli.folders import writable
 from jaxnas.spaces.base import Space, checked, has_rows
+from jaxnas.tables.files import replace_file
 from jaxnas.tasks.base import Task
 
 
@@ -17,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     arch = _arch_of(options.arch, space)
     if options.out:
         writable(Path(options.out).parent)
-        Path(options.out).write_text(space.drawing(arch))
+        replace_file(Path(options.out), space.drawing(arch).encode())
     for line in (*_description(space, arch), *_sizes(space, task, arch)):
         print(line)
     return 0

@@ -5,6 +5,7 @@ from importlib import resources
 from typing import Any
 
 from jaxnas import catalog
+from jaxnas.report.latex import latex_escaped
 
 TITLE = "jaxnas: a research benchmark suite for neural architecture search in JAX"
 AUTHOR = "The jaxnas authors"
@@ -30,7 +31,7 @@ def bibtex(results: list[dict[str, Any]]) -> str:
             keys += _cited(name, catalog.STRATEGIES)
     known = references()
     version = results[0].get("versions", {}).get("jaxnas")
-    entries = [_misc("jaxnas", TITLE, f"Version {version}" if version else None)]
+    entries = [_misc("jaxnas", TITLE, latex_escaped(f"Version {version}") if version else None)]
     entries += [_table_entry(result) for result in results if result.get("content_hash")]
     return "\n\n".join(entries + [known[key] for key in dict.fromkeys(keys)])
 
@@ -42,10 +43,12 @@ def _cited(name: str | None, known: dict[str, str]) -> tuple[str, ...]:
 def _table_entry(result: dict[str, Any]) -> str:
     note = f"Table of jaxnas, content hash {result['content_hash']}"
     authors = result.get("source", {}).get("authors")
-    return _misc(result["benchmark"], f"{{{result['benchmark']}}}", note, authors or f"{{{AUTHOR}}}")
+    title, author = f"{{{latex_escaped(result['benchmark'])}}}", latex_escaped(authors) if authors else f"{{{AUTHOR}}}"
+    return _misc(result["benchmark"], title, latex_escaped(note), author)
 
 
 def _misc(key: str, title: str, note: str | None, authors: str = f"{{{AUTHOR}}}") -> str:
     fields = {"title": title, "author": authors, "note": note}
     lines = [f"  {name} = {{{value}}}" for name, value in fields.items() if value]
+    key = re.sub(r"[^A-Za-z0-9_:./-]", "-", key)  # others end a key, or BibTeX has no use for them
     return f"@misc{{{key},\n" + ",\n".join(lines) + "\n}"

@@ -21,8 +21,9 @@ from jaxnas.analysis.several import overall
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.penalised import Objective, objective_of, penalised
 from jaxnas.benchmarks.tabular import load
+from jaxnas.report.folder import fresh_folder
 from jaxnas.report.tables import summary
-from jaxnas.report.write import write_index, write_result, write_trials
+from jaxnas.report.write import check_names, write_result, write_results, write_trials
 from jaxnas.simulation.run import run
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Strategy, asks_for, make
@@ -86,13 +87,14 @@ class Comparison:
         """Returns the dictionary of `summary.json`."""
         return dict(self._result)
 
-    def write(self, folder: str | os.PathLike) -> Path:
+    def write(self, folder: str | os.PathLike, *, pdf: bool = False) -> Path:
         """Returns the path of report.html, after writing it and the other files to a folder.
 
-        They are summary.json, trials.npz, figures as PDF and SVG, and tables as LaTeX and CSV.
+        They are summary.json, trials.npz, figures as SVG (with `pdf` also as PDF), and tables as LaTeX and CSV. They
+        replace an earlier comparison in the folder as a whole. Raises ValueError where a file there has one of their
+        names and is not of a comparison.
         """
-        write_trials(folder, self.trials)
-        return write_result(folder, self._result)
+        return write_result(folder, self._result, self.trials, pdf)
 
     @functools.cached_property
     def _result(self) -> dict[str, Any]:
@@ -147,22 +149,26 @@ def compare(
     return Comparison({name: run_some(name, 0, limits[name]) for name in made}, made, bench, settings)
 
 
-def write_overall(comparisons: Iterable[Comparison], folder: str | os.PathLike) -> list[dict[str, Any]]:
+def write_overall(
+    comparisons: Iterable[Comparison], folder: str | os.PathLike, *, pdf: bool = False
+) -> list[dict[str, Any]]:
     """Returns the `summary.json` of comparisons of the same strategies on several benchmarks, after writing them.
 
-    Each goes to a folder named after its benchmark, and report.html over all of them to the folder itself. An iterator
-    may run each comparison when it is needed, so that the trials of one are held at a time.
+    Each goes to a folder named after its benchmark; report.html, summary.json, and the diagram and the tables of ranks,
+    over all of them, to the folder itself. All replace what an earlier comparison left there. An iterator may run each
+    comparison when it is needed, so that the trials of one are held at a time. `pdf` as of `Comparison.write`.
     """
     results = {}
-    for comparison in comparisons:
-        part = Path(folder) / comparison.bench.id
-        write_trials(part, comparison.trials)
-        results[part] = comparison.result()
-    ranks = overall(list(results.values()))
-    for part, result in results.items():
-        result["overall"] = ranks
-        write_result(part, result)
-    write_index(folder)
+    folder = Path(folder)
+    with fresh_folder(folder) as fresh:
+        for comparison in comparisons:
+            name = comparison.bench.id
+            check_names([*results, name])
+            write_trials(fresh / name, comparison.trials)
+            results[name] = comparison.result()
+        ranks = overall(list(results.values()))
+        results = {name: result | {"overall": ranks} for name, result in results.items()}
+        write_results(fresh, folder, results, pdf)
     return list(results.values())
 
 

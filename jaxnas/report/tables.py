@@ -1,6 +1,6 @@
 """Tables of a comparison: a data frame, LaTeX (package booktabs) and CSV.
 
-CSV holds numbers as `summary.json` does; data frames and LaTeX show them as `units` does, proportions in percent.
+All show numbers as `units` does, proportions in percent; the headings of CSV name the unit.
 """
 
 import csv
@@ -9,23 +9,21 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxnas.analysis.pairs import not_separated_from
 from jaxnas.analysis.results import summarize
+from jaxnas.analysis.statistics import LEVEL
 from jaxnas.benchmarks.base import Benchmark
+from jaxnas.checks import printable
 from jaxnas.report import units
-from jaxnas.report.words import ranked, ranked_by_front
+from jaxnas.report.latex import latex_escaped, one_line
+from jaxnas.report.words import ranked, ranked_by_front, verdicts
 from jaxnas.simulation.trials import Trials
 from jaxnas.tasks.metrics import Metric
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_ESCAPES = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-}
+_FORMULA = ("=", "+", "-", "@")
+"""What a spreadsheet takes for the beginning of a formula."""
 
 
 def summary(trials: dict[str, Trials], bench: Benchmark) -> "pd.DataFrame":
@@ -65,20 +63,33 @@ def headline(result: dict[str, Any], points: list[int]) -> list[dict[str, Any]]:
     return rows
 
 
+def headline_csv(result: dict[str, Any], points: list[int]) -> str:
+    """Returns the headline table as CSV, in the units that its headings name."""
+    metric = units.metric_of(result)
+    return csv_text(
+        [
+            {key: value for each in row.items() for key, value in [_in_units(*each, metric)]}
+            for row in headline(result, points)
+        ]
+    )
+
+
 def headline_latex(result: dict[str, Any], points: list[int]) -> str:
     """Returns the headline table as LaTeX: regrets with their 95 % intervals, test, validation, mean rank.
 
-    Names are escaped. The lowest mean regret of each column is bold; where the result has tests of pairs, the last
-    regrets that they do not separate from it at 5 % (Holm) are bold too.
+    Names are escaped. The lowest mean regret of each column is bold. Where the result has tests of pairs, an asterisk
+    is at the last regret of each strategy that they separate at 5 % (Holm) from the one of the best mean rank.
     """
     rows, metric = headline(result, points), units.metric_of(result)
-    bold = {point: {min(rows, key=lambda row: row[f"regret_after_{point}"])["strategy"]} for point in points}
-    (best,) = bold[points[-1]]
-    bold[points[-1]] |= {*not_separated_from(best, result.get("pairwise", []))}
+    lowest = {point: min(row[f"regret_after_{point}"] for row in rows) for point in points}
+    separated = {name for name, verdict in verdicts(result).items() if verdict["separated"]}
     lines = []
     for row in rows:
         cells = [latex_escaped(row["strategy"])]
-        cells += [_regret(row, f"regret_after_{point}", row["strategy"] in bold[point], metric) for point in points]
+        for point in points:
+            key = f"regret_after_{point}"
+            mark = "$^{*}$" if point == points[-1] and row["strategy"] in separated else ""
+            cells.append(_regret(row, key, row[key] == lowest[point], metric) + mark)
         spread = units.gap_text(row["test_std"], metric, 2)
         cells.append(rf"{units.score_text(row['test'], metric)} $\pm$ {spread}")
         cells += [units.score_text(row["validation"], metric), f"{row['mean_rank']:.2f}"]
@@ -86,8 +97,13 @@ def headline_latex(result: dict[str, Any], points: list[int]) -> str:
     splits = [latex_escaped(units.labelled(split, units.unit(metric))) for split in ("test", "validation")]
     headings = ["strategy", *(f"regret after {point}" for point in points), *splits, "rank"]
     in_units = f" in {units.gap_unit(metric)}" if units.gap_unit(metric) else ""
-    note = f"test regret{in_units}, with 95 % bootstrap intervals over runs"
-    return _latex([_source(result), note], headings, lines)
+    notes = [
+        _source(result),
+        f"test regret{in_units}, with 95 % bootstrap intervals over runs; bold: lowest of a column",
+    ]
+    if separated:
+        notes.append("*: separated at 5 % (Holm) from the strategy of the best mean rank, the first row")
+    return _latex(notes, headings, lines)
 
 
 def front_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
@@ -113,6 +129,39 @@ def front_latex(result: dict[str, Any]) -> str:
     objectives = f"test {units.metric_of(result).name} and {result['fronts']['size']}"
     note = f"{objectives}; hypervolume in percent of the true front's"
     return _latex([_source(result), note], ["strategy", r"hypervolume (\%)", "IGD+"], lines)
+
+
+def front_csv(result: dict[str, Any]) -> str:
+    """Returns the table of fronts as CSV: hypervolume in percent of the true front's with its 95 % interval, IGD+."""
+    rows = []
+    for row in front_rows(result):
+        volumes = {
+            f"hypervolume{end} (%)": _rounded(units.percent(row[f"hypervolume{end}"])) for end in ("", "_low", "_high")
+        }
+        rows.append({"strategy": row["strategy"], **volumes, "igd_plus": row["igd_plus"]})
+    return csv_text(rows)
+
+
+def rank_rows(overall: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns a row for each strategy of a comparison on several tables, best first: its average rank, its ranks."""
+    order = sorted(range(len(overall["strategies"])), key=lambda number: overall["average_rank"][number])
+    return [
+        {"strategy": overall["strategies"][number], "average rank": overall["average_rank"][number]}
+        | {name: ranks[number] for name, ranks in zip(overall["benchmarks"], overall["mean_ranks"], strict=True)}
+        for number in order
+    ]
+
+
+def rank_latex(overall: dict[str, Any]) -> str:
+    """Returns the table of ranks over several tables as LaTeX."""
+    rows = rank_rows(overall)
+    lines = [[latex_escaped(row["strategy"]), *(f"{row[key]:.2f}" for key in list(row)[1:])] for row in rows]
+    notes = ["ranks of the mean final regret on each table, 1 is best"]
+    if overall["critical_difference"] is not None:
+        level = f"{units.percent(overall.get('level', LEVEL)):g} %"
+        difference = f"{overall['critical_difference']:.2f}"
+        notes.append(f"average ranks that differ by less than {difference} are not separated at {level} (Nemenyi)")
+    return _latex(notes, [latex_escaped(key) for key in rows[0]], lines)
 
 
 def landscape_rows(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -147,12 +196,20 @@ def landscape_latex(results: list[dict[str, Any]]) -> str:
 
 
 def csv_text(rows: list[dict[str, Any]]) -> str:
-    """Returns rows of equal keys as CSV with a heading."""
+    """Returns rows of equal keys as CSV with a heading. A spreadsheet takes no text in it for a formula."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([csv_cell(key) for key in rows[0]])
+    writer.writerows([[csv_cell(value) for value in row.values()] for row in rows])
     return text.getvalue()
+
+
+def csv_cell(value: Any) -> Any:
+    """Returns a value as CSV holds it: a text that would be a formula has an apostrophe before it."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) or text[:1] in ("\t", "\r") else text
 
 
 def write_tables(folder: str | os.PathLike, result: dict[str, Any], points: list[int]) -> None:
@@ -160,16 +217,34 @@ def write_tables(folder: str | os.PathLike, result: dict[str, Any], points: list
 
     `points` are the numbers of trials that regret is shown after.
     """
-    texts = {"table.tex": headline_latex(result, points), "table.csv": csv_text(headline(result, points))}
+    texts = {"table.tex": headline_latex(result, points), "table.csv": headline_csv(result, points)}
     if "fronts" in result:
-        texts |= {"fronts.tex": front_latex(result), "fronts.csv": csv_text(front_rows(result))}
+        texts |= {"fronts.tex": front_latex(result), "fronts.csv": front_csv(result)}
+    _write(folder, texts)
+
+
+def write_overall_tables(folder: str | os.PathLike, overall: dict[str, Any]) -> None:
+    """Writes ranks.tex and ranks.csv of the ranks over several tables into a folder."""
+    _write(folder, {"ranks.tex": rank_latex(overall), "ranks.csv": csv_text(rank_rows(overall))})
+
+
+def _write(folder: str | os.PathLike, texts: dict[str, str]) -> None:
     for name, text in texts.items():
-        (Path(folder) / name).write_text(text)
+        (Path(folder) / name).write_text(text, encoding="utf-8")
 
 
-def latex_escaped(text: str) -> str:
-    """Returns a text with what LaTeX would take for commands escaped."""
-    return "".join(_ESCAPES.get(character, character) for character in text)
+def _in_units(key: str, value: Any, metric: Metric) -> tuple[str, Any]:
+    """Returns the heading and the value of a cell of CSV in the unit that pages show it in."""
+    if key in ("test", "validation"):
+        return units.labelled(key, units.unit(metric)), _rounded(units.shown(value, metric))
+    if key.startswith("regret") or key == "test_std":
+        return units.labelled(key, units.gap_unit(metric)), _rounded(units.gap(value, metric))
+    return key, value
+
+
+def _rounded(value: float) -> float:
+    """Returns a number without the last digits, which are not of the scores but of the multiplication by 100."""
+    return float(f"{value:.9g}")
 
 
 def _regret(row: dict[str, Any], key: str, is_bold: bool, metric: Metric) -> str:
@@ -200,7 +275,7 @@ def _source(result: dict[str, Any]) -> str:
 
 def _latex(notes: list[str], headings: list[str], lines: list[list[str]]) -> str:
     heading, *rows = (" & ".join(cells) + r" \\" for cells in (headings, *lines))
-    comments = [f"% {note}" for note in (*notes, r"needs \usepackage{booktabs}")]
+    comments = [f"% {one_line(note)}" for note in (*notes, r"needs \usepackage{booktabs}")]
     begin = rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}"
     parts = (*comments, begin, r"\toprule", heading, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}")
     return "\n".join(parts) + "\n"

@@ -42,7 +42,6 @@ def _filters(metric: Metric) -> dict[str, Any]:
         "p": words.p_text,
         "p_number": words.p_number,
         "heat": _heat,
-        "breakable": _breakable,
         "positions": lambda values: np.argsort(values).tolist(),
     }
 
@@ -63,13 +62,6 @@ def _heat(value: float) -> str:
     """Returns the background of a table's cell: blue above a half, orange below, the stronger the further away."""
     color = "0 114 178" if value > 0.5 else "230 159 0"
     return f"rgb({color} / {min(0.45, abs(value - 0.5) * 0.9):.2f})"
-
-
-def _breakable(name: str) -> str:
-    """Returns a name that a narrow column may break after an underscore."""
-    from markupsafe import Markup, escape
-
-    return Markup("_<wbr>").join(escape(name).split("_"))
 
 
 def _text(name: str) -> str:

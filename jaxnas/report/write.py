@@ -1,23 +1,29 @@
-"""Writing a comparison into a folder, and the page again from what lies there."""
+"""Writing results into a folder, whole or not at all, and the pages again from what lies there."""
 
+import hashlib
 import json
 import os
 import re
 import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jaxnas import __version__
+from jaxnas.report import folder as folders
+from jaxnas.report import schema
 from jaxnas.report.figures import gallery
+from jaxnas.report.folder import COMPARISON, PAGE_FILE, SUMMARY_FILE, TRIALS_FILE
 from jaxnas.report.page import page
-from jaxnas.report.tables import write_tables
+from jaxnas.report.tables import write_overall_tables, write_tables
 from jaxnas.report.templates import labelled
 from jaxnas.report.words import shown_points
 from jaxnas.simulation.trials import Trials
 
-SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.html"
 INDEX_LINK = f"../{PAGE_FILE}"
+CHECKSUM = "checksum"
 
 
 def write_trials(folder: str | os.PathLike, trials: dict[str, Trials]) -> None:
@@ -35,81 +41,205 @@ def write_trials(folder: str | os.PathLike, trials: dict[str, Trials]) -> None:
                 np.lib.format.write_array(file, np.asarray(values), allow_pickle=False)
 
 
-def write_result(folder: str | os.PathLike, result: dict[str, Any]) -> Path:
-    """Returns the path of report.html, after writing it, summary.json, the figures and the tables."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / SUMMARY_FILE).write_text(json.dumps(result, indent=1) + "\n")
-    return write_page(folder)
+def write_result(
+    folder: str | os.PathLike, result: dict[str, Any], trials: dict[str, Trials], pdf: bool = False
+) -> Path:
+    """Returns the path of report.html, after writing it, summary.json, trials, figures and tables to a folder.
 
-
-def write_page(folder: str | os.PathLike) -> Path:
-    """Returns the path of report.html, after writing it, the figures and the tables from the folder's summary.json.
-
-    Raises ValueError where there is no summary.json or it is not one of ours.
+    They replace an earlier comparison there as a whole. `pdf`: whether figures are PDF files, too. Raises ValueError
+    where a file of such a name is in the folder that jaxnas did not write.
     """
     folder = Path(folder)
-    result = read_summary(folder)
-    shown = gallery.figures_of(result)
-    gallery.write_figures(folder, result, shown)
-    write_tables(folder, result, shown_points(result))
-    images = {name: _image(folder / f"{name}.svg", each.title) for name, each in shown.items()}
-    drawn = {name: {"caption": each.caption, "svg": images[name]} for name, each in shown.items()}
-    file = folder / PAGE_FILE
-    file.write_text(page.page_text(result, drawn, INDEX_LINK if "overall" in result else None), encoding="utf-8")
-    return file
+    with folders.fresh_folder(folder) as fresh:
+        write_trials(fresh, trials)
+        _write_summary(fresh, result)
+        _write_shown(fresh, folder, result, pdf)
+        folders.publish(fresh, folder, COMPARISON)
+    return folder / PAGE_FILE
 
 
-def write_index(folder: str | os.PathLike) -> Path:
-    """Returns the path of report.html over the last comparison on several tables in a folder, after writing it.
+def write_results(fresh: Path, folder: Path, results: Mapping[str, dict[str, Any]], pdf: bool = False) -> None:
+    """Replaces what is in a folder by the results of several benchmarks, in a folder each, and what is over all.
 
-    Raises ValueError where there is no such comparison.
+    Args:
+        fresh: from `fresh_folder`; the trials are there, in the folder of each benchmark.
+        folder: the folder of the results.
+        results: by benchmark, each with its part `overall`.
+        pdf: whether figures are PDF files, too.
     """
-    folder = Path(folder)
-    results = {path.name: read_summary(path) for path in _compared_last(folder)}
-    file = folder / PAGE_FILE
-    file.write_text(page.index_text(results), encoding="utf-8")
-    return file
+    for name, result in results.items():
+        _write_summary(fresh / name, result)
+        _write_shown(fresh / name, folder / name, result, pdf)
+    _write_summary(fresh, _over_all(results))
+    _write_index(fresh, results, pdf)
+    folders.publish(fresh, folder, COMPARISON)
 
 
-def write_again(folder: str | os.PathLike) -> Path:
+def check_names(names: Iterable[str]) -> None:
+    """Raises ValueError where identifiers of benchmarks cannot be the names of a folder each."""
+    names = list(names)
+    for name in names:
+        if not folders.is_plain(name):
+            raise ValueError(f"Expected benchmarks whose identifiers can name folders, got {name!r}.")
+        if names.count(name) > 1:
+            raise ValueError(f"Expected benchmarks of different identifiers, got {name} twice.")
+
+
+def write_again(folder: str | os.PathLike, pdf: bool = False) -> Path:
     """Returns the path of the page of a comparison, after writing it again; with those of its tables, if several.
 
-    Raises ValueError where the folder holds no comparison.
+    Figures and tables are written again, too: as PDF where asked for, or where there are PDF files. Raises ValueError
+    where the folder holds no comparison, RuntimeError where it is replaced meanwhile.
     """
     folder = Path(folder)
-    if (folder / SUMMARY_FILE).exists() or not list(folder.glob(f"*/{SUMMARY_FILE}")):
-        return write_page(folder)
-    for part in _compared_last(folder):
-        write_page(part)
-    return write_index(folder)
-
-
-def _compared_last(folder: Path) -> list[Path]:
-    """Returns the folders of the tables of the last comparison on several of them in a folder, in its order."""
-    parts = sorted(folder.glob(f"*/{SUMMARY_FILE}"), key=lambda path: path.stat().st_mtime_ns)
-    over_all = read_summary(parts[-1].parent).get("overall") if parts else None
-    if over_all is None:
-        raise ValueError(f"Expected {folder} as `jaxnas compare` on several tables writes it, got a folder without.")
-    return [folder / name for name in over_all["benchmarks"]]
-
-
-def _image(file: Path, title: str) -> str:
-    svg = re.sub(r"^.*?(?=<svg)", "", file.read_text(), flags=re.DOTALL)
-    return labelled(svg, title, prefix=file.stem)
+    pdf = pdf or bool([*folder.glob("*.pdf"), *folder.glob("*/*.pdf")])
+    _check_single(folder)
+    results = _results_of(folder)
+    kept = [f"{name}/{file}" for name in results for file in (SUMMARY_FILE, TRIALS_FILE)] if results else [TRIALS_FILE]
+    summaries = [SUMMARY_FILE, *(f"{name}/{SUMMARY_FILE}" for name in results)]
+    made_from = {name: (folder / name).read_bytes() for name in summaries if (folder / name).is_file()}
+    with folders.fresh_folder(folder) as fresh:
+        for name, result in results.items():
+            (fresh / name).mkdir()
+            _write_shown(fresh / name, folder / name, result, pdf)
+        if results:
+            _write_index(fresh, results, pdf)
+        else:
+            _write_shown(fresh, folder, read_summary(folder), pdf)
+        there = [name for name in (SUMMARY_FILE, *kept) if (folder / name).is_file()]
+        folders.publish(fresh, folder, COMPARISON, there, made_from)
+    return folder / PAGE_FILE
 
 
 def read_summary(folder: str | os.PathLike) -> dict[str, Any]:
-    """Returns the dictionary of the summary.json in a folder.
+    """Returns the dictionary of the summary.json of a comparison in a folder.
 
-    Raises ValueError where there is none or it is not one of ours.
+    Raises ValueError where there is none, it is not one of ours, or its content does not fit its checksum.
     """
     path = Path(folder) / SUMMARY_FILE
     try:
-        result = json.loads(path.read_text())
-        missing = {"benchmark", "num_runs", "num_trials", "strategies", "budget"} - set(result)
-        if missing:
-            raise ValueError(f"no {min(missing)}")
-    except (OSError, ValueError, TypeError) as error:
-        raise ValueError(f"Expected {path} as `jaxnas compare` writes it, got: {error}.") from None
+        return schema.checked(_read(path))
+    except (OSError, ValueError, RecursionError) as error:
+        text = str(error) or type(error).__name__
+        raise ValueError(f"Expected {path} as `jaxnas compare` writes it, got: {text.splitlines()[0]}.") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Returns the content of a summary without its checksum. Raises ValueError where that does not fit."""
+    result = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+    if not isinstance(result, dict):
+        raise ValueError(f"expected a dictionary, got {type(result).__name__}")
+    found = result.pop(CHECKSUM, None)
+    if found is not None and found != checksum(result):
+        raise ValueError(f"its content was changed since, and does not fit its {CHECKSUM}")
+    _check_version(result)
     return result
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"expected numbers, got {text}")
+
+
+def checksum(result: dict[str, Any]) -> str:
+    """Returns the SHA-256 of the content of a summary, however its file is laid out."""
+    text = json.dumps({key: value for key, value in result.items() if key != CHECKSUM}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_version(result: dict[str, Any]) -> None:
+    versions = result.get("versions")
+    found = versions.get("jaxnas") if isinstance(versions, dict) else None
+    if isinstance(found, str) and _release(found) > _release(__version__):
+        raise ValueError(f"results of jaxnas {found[:20]}, newer than this jaxnas, {__version__}: update it")
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"[0-9]{1,9}", version)[:3])
+
+
+def _check_single(folder: Path) -> None:
+    """Raises ValueError where a folder holds two comparisons, one on a table and one on several, as 0.1 left them."""
+    parts = [part.name for part in folders.parts_of(folder)]
+    if not (folder / SUMMARY_FILE).is_file() or not parts or _is_over_all(folder):
+        return
+    if not (folder / folders.NOTE).exists():
+        raise ValueError(
+            f"Expected one comparison in {folder}, got one on a table and one on {', '.join(sorted(parts))}: "
+            "make the page of the one that you want from its own folder, or compare again."
+        )
+
+
+def _is_over_all(folder: Path) -> bool:
+    try:
+        return "tables" in _read(folder / SUMMARY_FILE)
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def _results_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """Returns the results of each benchmark in the folder of a comparison on several, by their names; else none."""
+    has_summary = (folder / SUMMARY_FILE).is_file()
+    if has_summary and not _is_over_all(folder):
+        return {}
+    # Names in a file are looked up among the folders that are there: they are never paths.
+    parts = {part.name: part for part in folders.parts_of(folder)}
+    if has_summary:
+        hashes = _read(folder / SUMMARY_FILE)["tables"]
+        names = list(hashes) if isinstance(hashes, dict) else []
+    else:
+        latest = max(parts.values(), key=lambda part: (part / SUMMARY_FILE).stat().st_mtime_ns, default=None)
+        over_all = read_summary(folder if latest is None else latest).get("overall")
+        names, hashes = ([], {}) if over_all is None else (over_all["benchmarks"], {})
+    if not names or not set(names) <= set(parts):
+        raise ValueError(f"Expected {folder} as `jaxnas compare` on several tables writes it, got a folder without.")
+    results = {name: read_summary(parts[name]) for name in names}
+    for name, result in results.items():
+        if hashes.get(name, checksum(result)) != checksum(result) or "overall" not in result:
+            raise ValueError(f"Expected {parts[name]} as {folder} has it, got the results of another comparison.")
+    return results
+
+
+def _over_all(results: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Returns the summary over several benchmarks: their ranks, what they share, and which results they are of."""
+    first = next(iter(results.values()))
+    shared = ("objective", "metric", "cost_unit", "num_runs", "num_trials", "seed", "prng", "versions", "command")
+    hashes = {name: checksum(result) for name, result in results.items()}
+    return {"overall": first["overall"], **{key: first[key] for key in shared if key in first}, "tables": hashes}
+
+
+def _write_summary(fresh: Path, result: dict[str, Any]) -> None:
+    text = json.dumps({**result, CHECKSUM: checksum(result)}, indent=1) + "\n"
+    (fresh / SUMMARY_FILE).write_text(text, encoding="utf-8")
+
+
+def _write_shown(fresh: Path, folder: Path, result: dict[str, Any], pdf: bool) -> None:
+    """Writes the page, the figures and the tables of a result to a fresh folder, for them to stand in another."""
+    shown = gallery.figures_of(result)
+    gallery.write_figures(fresh, result, shown, pdf)
+    write_tables(fresh, result, shown_points(result))
+    drawn = {name: {"caption": each.caption, "svg": _image(fresh, name, each.title)} for name, each in shown.items()}
+    index = INDEX_LINK if "overall" in result else None
+    text = page.page_text(result, drawn, index, _explorer(folder, result["benchmark"]))
+    (fresh / PAGE_FILE).write_text(text, encoding="utf-8")
+
+
+def _write_index(fresh: Path, results: Mapping[str, dict[str, Any]], pdf: bool) -> None:
+    """Writes the page, the diagram and the tables over several results."""
+    over_all = {"overall": next(iter(results.values()))["overall"]}
+    shown = gallery.overall_figures_of(over_all)
+    gallery.write_figures(fresh, over_all, shown, pdf)
+    write_overall_tables(fresh, over_all["overall"])
+    (fresh / PAGE_FILE).write_text(page.index_text(dict(results)), encoding="utf-8")
+
+
+def _image(fresh: Path, name: str, title: str) -> str:
+    text = (fresh / f"{name}.svg").read_text(encoding="utf-8")
+    return labelled(re.sub(r"^.*?(?=<svg)", "", text, flags=re.DOTALL), title, prefix=name)
+
+
+def _explorer(folder: Path, benchmark: str) -> str | None:
+    """Returns where the explorer of a table lies, from a page in a folder: in it or in one of the two above it."""
+    if not folders.is_plain(benchmark):
+        return None
+    links = [f"{above}{benchmark}.html" for above in ("", "../", "../../")]
+    return next((link for link in links if (folder / link).is_file()), None)

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxnas.checks import printable
+
 COLORS = (
     "#0072b2",
     "#d55e00",
@@ -103,6 +105,14 @@ def hash_label(label: jax.Array, predecessors: jax.Array) -> jax.Array:
     return word ^ (word >> 16)
 
 
+def chain(labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns labels int32[V], and the edges that connect the vertices which are present to a chain, bool[V, V]."""
+    present, numbers = labels >= 0, np.arange(len(labels))
+    follows = present[:, None] & present & (numbers[:, None] < numbers)
+    between = jnp.cumsum(present) - 1
+    return labels.astype(jnp.int32), follows & (between[None] - between[:, None] == 1)
+
+
 def draw(labels: np.ndarray, edges: np.ndarray, names: Sequence[str]) -> str:
     """Returns a graph as an SVG image: a box with the name of its label for each vertex, edges from left to right.
 
@@ -162,5 +172,5 @@ def _draw_box(place: tuple[int, int], name: str, color: str) -> str:
     return (
         f'<rect x="{left}" y="{top}" width="{_BOX[0]}" height="{_BOX[1]}" rx="5" fill="#fff" stroke="{color}" '
         f'stroke-width="2"/><text x="{left + _BOX[0] / 2}" y="{top + _BOX[1] / 2 + 4}" text-anchor="middle" '
-        f'fill="#222">{escape(name)}</text>'
+        f'fill="#222">{escape(printable(name))}</text>'
     )

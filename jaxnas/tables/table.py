@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxnas.checks import unknown_name
+from jaxnas.checks import first_line, unknown_name
 from jaxnas.tables import arrays, format
 from jaxnas.tables.columns import Column, check_column, check_name, means_of, run_count_name, scores_of
 from jaxnas.tables.manifest import (
@@ -294,7 +294,7 @@ class Table:
             if content_hash(table) != manifest["content_hash"]:
                 raise ValueError("arrays of another content_hash")
         except format.UNREADABLE as error:
-            raise ValueError(f"Expected {folder} to hold what its manifest says, got: {format.line(error)}.") from None
+            raise ValueError(f"Expected {folder} to hold what its manifest says, got: {first_line(error)}.") from None
         return table
 
     @staticmethod

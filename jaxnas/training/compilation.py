@@ -1,14 +1,26 @@
 """How programs are compiled: in one thread where numbers must be the same everywhere, and kept on disk."""
 
+import os
+
 import jax
 
 # Sums over several threads have another order: a training's numbers would depend on where it runs.
 ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
 
+_EXTRA_OPTIONS = "--xla_backend_extra_options"
 
-def use_compilation_cache() -> None:
-    """Makes JAX keep compiled programs in the user's cache folder, so that a space is compiled once for all runs."""
+
+def configure_compilation() -> None:
+    """Makes JAX keep compiled programs in the user's cache folder, and XLA write faster loops on CPU.
+
+    For commands and worker processes, before anything is compiled; a library must not change the flags of a program
+    that imports it. XLA's tiled emitter copies each vector of an element-wise sum through the stack (jaxlib 0.10), so
+    it is turned off; results are the same. Extra options that the user has set are kept.
+    """
     import platformdirs
 
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _EXTRA_OPTIONS not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {_EXTRA_OPTIONS}=xla_cpu_disable_tiled_emitter=true".strip()
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)  # by default 1: no simulation takes that long
     jax.config.update("jax_compilation_cache_dir", str(platformdirs.user_cache_path("jaxnas") / "xla"))

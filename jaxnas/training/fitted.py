@@ -229,7 +229,7 @@ def _checked_examples(examples: Any, shape: tuple[int, ...]) -> np.ndarray:
         raise ValueError(f"Expected examples of shape [n, {', '.join(map(str, shape))}], got {list(examples.shape)}.")
     if not np.isfinite(examples).all():
         raise ValueError("Expected finite examples, got NaN or infinite values; replace or drop those examples.")
-    return examples.astype(np.float32)
+    return examples.astype(np.float64 if len(shape) == 1 else np.float32)
 
 
 def _fields(space: TrainableSpace) -> dict | None:

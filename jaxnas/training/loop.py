@@ -18,9 +18,11 @@ from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import Applied, Plan, TrainableSpace, Variables, equal_chunks
-from jaxnas.training.order import EVALUATION_BATCH, epoch_order, training_key
+from jaxnas.training.order import epoch_order, training_key
 
 STATISTICS_BATCHES = 4
+EVALUATION_BATCH = 64
+"""Examples evaluated together: they fill the processor's vectors, and feature maps stay in its cache."""
 
 Splits = tuple[Split, Split, Split]
 
@@ -114,6 +116,8 @@ def run(
         optax.add_decayed_weights(config.weight_decay), optax.sgd(schedule, momentum=config.momentum, nesterov=True)
     )
 
+    evaluation = evaluation_batches(splits[1:])
+
     def step(trainee: Trainee, batch: tuple) -> tuple[Trainee, tuple]:
         return _step(apply, goal, optimizer, trainee, read(batch[0]), batch[1])
 
@@ -122,7 +126,7 @@ def run(
         trainee, (losses, norms, correct) = jax.lax.scan(step, trainee, (inputs, labels))
         first = jax.tree.map(lambda values: values[:STATISTICS_BATCHES], inputs)
         variables = _with_statistics(apply, trainee.variables, first, read)
-        counts = [num_correct(apply, variables, goal, split) for split in splits[1:]]
+        counts = num_correct(apply, variables, goal, evaluation)
         return trainee._replace(variables=variables), (correct.sum(0), *counts, losses.mean(0), losses[0], norms[0])
 
     trainee = Trainee(variables, optimizer.init(variables.parameters))
@@ -172,23 +176,49 @@ def _with_statistics(apply: Callable, variables: Variables, inputs: Any, read: C
     return variables._replace(statistics=jax.lax.scan(add, variables.statistics, (numbers, inputs))[0])
 
 
-def num_correct(apply: Callable, variables: Variables, goal: Goal, split: Split) -> jax.Array:
-    """Returns how many examples of a split, views included, are classified correctly."""
-    inputs = split.inputs.reshape(-1, *split.inputs.shape[2:])
-    labels = jnp.tile(split.labels, split.inputs.shape[0])
-    num_batches = max(-(-len(labels) // EVALUATION_BATCH), 1)  # of padding alone where the split is empty
-    size = max(-(-len(labels) // num_batches), 1)
-    padding = num_batches * size - len(labels)
-    widths = ((0, padding), *((0, 0) for _ in inputs.shape[1:]))
-    batches = (
-        jnp.pad(inputs, widths).reshape(num_batches, size, *inputs.shape[1:]),
-        jnp.pad(labels, (0, padding), constant_values=-1).reshape(num_batches, size),
-    )
+class Evaluation(NamedTuple):
+    """Examples of several splits in batches of one size, padding included.
 
-    def count(batch: tuple) -> jax.Array:
-        return goal.count(apply(variables, batch[0], "evaluate").outputs, batch[1]).sum(-1)
+    Attributes:
+        inputs: [K, N, ...].
+        labels: [K, N, ...], -1 for padding.
+        splits: int32[K, N], the number of the split that each example is of.
+    """
 
-    return jax.lax.map(count, batches).sum(0)
+    inputs: jax.Array
+    labels: jax.Array
+    splits: jax.Array
+
+
+def evaluation_batches(splits: tuple[Split, ...]) -> Evaluation:
+    """Returns the examples of splits in batches of `EVALUATION_BATCH`. Every view of an example is one of them."""
+    inputs = jnp.concatenate([split.inputs.reshape(-1, *split.inputs.shape[2:]) for split in splits])
+    labels = [jnp.concatenate([split.labels] * split.inputs.shape[0]) for split in splits]
+    numbers = [jnp.full(len(each), number, jnp.int32) for number, each in enumerate(labels)]
+    num_batches = max(-(-len(inputs) // EVALUATION_BATCH), 1)  # of padding alone where the splits are empty
+    padding = num_batches * EVALUATION_BATCH - len(inputs)
+
+    def batched(values: jax.Array, filler: int) -> jax.Array:
+        widths = ((0, padding), *((0, 0) for _ in values.shape[1:]))
+        filled = jnp.pad(values, widths, constant_values=filler)
+        return filled.reshape(num_batches, EVALUATION_BATCH, *values.shape[1:])
+
+    return Evaluation(batched(inputs, 0), batched(jnp.concatenate(labels), -1), batched(jnp.concatenate(numbers), 0))
+
+
+def num_correct(apply: Callable, variables: Variables, goal: Goal, evaluation: Evaluation) -> tuple[jax.Array, ...]:
+    """Returns how many examples of validation and of test, views included, are classified correctly.
+
+    One loop serves both splits, so that one program is compiled for them.
+    """
+
+    def count(batch: Evaluation) -> tuple[jax.Array, jax.Array]:
+        correct = goal.count(apply(variables, batch.inputs, "evaluate").outputs, batch.labels)
+        validation, test = (jnp.where(batch.splits == number, correct, 0).sum(-1) for number in range(2))
+        return validation, test
+
+    counts = jax.lax.map(count, evaluation)
+    return counts[0].sum(0), counts[1].sum(0)
 
 
 def _in_sequence(

@@ -165,18 +165,19 @@ class Trainer(Generic[SpaceType]):
 
     def description(self, plan: str = "sequential") -> dict[str, Any]:
         """Returns what the numbers of a training depend on, as JSON values: for plans of builds and journals."""
-        code, unknown = self._definition
+        definition = self.definition
         return {
             "space": self.space.description(),
             "task": self.task.sha256,
             "config": asdict(self.config),
             "plan": self.plan(plan).name,
-            "code of the space": code,
-            "not compared": list(unknown),
+            **({"code of the space": definition.code} if definition.code else {}),
+            **({"not compared": list(definition.unknown)} if definition.unknown else {}),
         }
 
     @functools.cached_property
-    def _definition(self) -> Definition:
+    def definition(self) -> Definition:
+        """Returns what defines the functions that a user gave with the space or its family."""
         return definition_of((self.space, self.family))
 
 

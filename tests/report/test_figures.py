@@ -100,11 +100,11 @@ def test_figures_fit_a_column_or_a_page_in_readable_type_without_a_title(name):
 
 def test_equal_results_give_equal_files_with_embedded_fonts_whatever_the_users_settings(tmp_path):
     shown = {name: SHOWN[name] for name in ("fronts", "decision_effects")}
-    gallery.write_figures(tmp_path, RESULT, shown)
+    gallery.write_figures(tmp_path, RESULT, shown, pdf=True)
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert len(first) == 4
     with matplotlib.rc_context({"font.size": 20, "pdf.fonttype": 3, "lines.linewidth": 9, "axes.facecolor": "red"}):
-        gallery.write_figures(tmp_path, RESULT, shown)
+        gallery.write_figures(tmp_path, RESULT, shown, pdf=True)
     for name, content in first.items():
         assert (tmp_path / name).read_bytes() == content, name
         if name.endswith(".pdf"):
@@ -162,31 +162,52 @@ def test_the_latex_table_is_whole_and_names_are_escaped():
         )
 
 
-def test_the_best_regret_is_bold_and_what_tests_do_not_separate_from_it():
-    def bold(result):
+def test_bold_is_the_lowest_regret_and_an_asterisk_what_tests_separate_from_the_best():
+    def marked(result, has_mark):
         rows = cells_of(tables.headline_latex(result, [60]))[1:]
-        return {row[0] for row in rows if row[1].startswith(r"\textbf")}
+        return {row[0] for row in rows if has_mark(row[1])}
 
-    order = sorted(NAMES, key=lambda name: RESULT["strategies"][name]["regret_mean"][59])
-    best, second, third = order
-    assert bold(RESULT) == {tables.latex_escaped(best)}
+    lowest = min(NAMES, key=lambda name: RESULT["strategies"][name]["regret_mean"][59])
+    best, second, third = sorted(NAMES, key=lambda name: RESULT["strategies"][name]["mean_rank"])
     pairs = [{"first": best, "second": second, "p_holm": 0.04}, {"first": third, "second": best, "p_holm": 0.06}]
     pairs.append({"first": second, "second": third, "p_holm": 0.9})
-    assert bold(RESULT | {"pairwise": pairs}) == {tables.latex_escaped(name) for name in (best, third)}
+    pairs = [pair | {"effect_size": 0.5} for pair in pairs]
+    for result, separated in ((RESULT, []), (RESULT | {"pairwise": pairs}, [second])):
+        assert marked(result, lambda cell: r"\textbf" in cell) == {tables.latex_escaped(lowest)}
+        assert marked(result, lambda cell: cell.endswith("$^{*}$")) == set(map(tables.latex_escaped, separated))
 
 
-def test_csv_holds_the_numbers_as_they_are(tmp_path):
+def test_csv_holds_the_numbers_in_the_unit_that_its_headings_name(tmp_path):
     tables.write_tables(tmp_path, RESULT, [60])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fronts.csv", "fronts.tex", "table.csv", "table.tex"]
     for row in csv.DictReader(io.StringIO((tmp_path / "table.csv").read_text())):
         numbers = RESULT["strategies"][row["strategy"]]
-        assert float(row["regret_after_60_high"]) == numbers["regret_ci_high"][59]
-        assert float(row["test_std"]) == 0.01
+        high = float(row["regret_after_60_high (percentage points)"])
+        assert high == pytest.approx(100 * numbers["regret_ci_high"][59])
+        assert float(row["test (%)"]) == pytest.approx(100 * numbers["final_test_mean"])
+        assert float(row["test_std (percentage points)"]) == 1
         assert row["runs"] == "50"
     rows = list(csv.DictReader(io.StringIO((tmp_path / "fronts.csv").read_text())))
-    volumes = [float(row["hypervolume"]) for row in rows]
+    volumes = [float(row["hypervolume (%)"]) for row in rows]
     assert volumes == sorted(volumes, reverse=True)
+    assert max(volumes) > 1
     assert {row["strategy"] for row in rows} == set(NAMES)
+
+
+def test_hostile_names_are_no_formulas_no_commands_no_mathematics_and_no_control_characters(tmp_path):
+    names = ("=HYPERLINK(1)", " -1+2", "_hidden", "$\\frac{$", "nul\x00esc\x1b\u009b", "a\n\\input{/etc/passwd}")
+    strategies = dict(zip(names, list(RESULT["strategies"].values()) * 2, strict=True))
+    result = {**RESULT, "strategies": strategies, "benchmark": "id\n\\input{/etc/passwd}"}
+    shown = {name: SHOWN[name] for name in ("regret_by_trials", "ranks_by_trials")}
+    gallery.write_figures(tmp_path, {key: result[key] for key in result if key != "fronts"}, shown)
+    for name in shown:
+        texts = [element.text for element in ElementTree.parse(tmp_path / f"{name}.svg").iter() if element.text]
+        assert {"=HYPERLINK(1)", "_hidden", "$\\frac{$", "nul\ufffdesc\ufffd\ufffd"} <= set(texts), name
+    rows = list(csv.DictReader(io.StringIO(tables.headline_csv(result, [60]))))
+    assert {row["strategy"] for row in rows} >= {"'=HYPERLINK(1)", "' -1+2", "_hidden"}
+    for line in tables.headline_latex(result, [60]).splitlines():
+        assert line.startswith("%") or "\\input" not in line
+    assert "\x00" not in tables.headline_latex(result, [60])
 
 
 def test_landscapes_stand_side_by_side():

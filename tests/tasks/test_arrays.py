@@ -5,7 +5,8 @@ import pytest
 from samples import SMALL, TINY
 
 import jaxnas as jn
-from jaxnas.tasks.arrays import task_from_arrays, task_from_npz
+from jaxnas.tasks.arrays import task_from_arrays
+from jaxnas.tasks.files import task_from_npz
 from jaxnas.training.trainer import evaluate
 
 

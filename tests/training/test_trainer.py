@@ -234,8 +234,10 @@ def test_every_view_of_every_image_is_counted_once(num_images):
     def apply(variables, images, mode):  # reads the label from the image
         return Applied(jax.nn.one_hot(images[:, 0, 0, 0].astype(int), 3))
 
-    count = loop.num_correct(apply, Variables(()), GOALS["class"], Split(jnp.asarray(images), jnp.asarray(labels)))
-    assert int(count) == (~wrong).sum()
+    whole, first_view = (Split(jnp.asarray(images[:count]), jnp.asarray(labels)) for count in (2, 1))
+    evaluation = loop.evaluation_batches((whole, first_view))
+    counts = loop.num_correct(apply, Variables(()), GOALS["class"], evaluation)
+    assert [int(count) for count in counts] == [(~wrong).sum(), (~wrong[0]).sum()]
 
 
 def test_training_keys_depend_on_architecture_and_seed():

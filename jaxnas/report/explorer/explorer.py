@@ -18,6 +18,7 @@ from jaxnas.report.templates import embedded, render
 from jaxnas.spaces.base import Space, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.tables.columns import Column
+from jaxnas.tables.files import replace_file
 from jaxnas.tables.table import Table
 
 MAX_CURVE_BYTES = 2_000_000
@@ -25,7 +26,7 @@ MAX_CURVE_BYTES = 2_000_000
 
 
 def write_explorer(table: Table, space: Space, path: str | os.PathLike, command: str = "") -> Path:
-    """Returns the path of the explorer of a table, after writing it.
+    """Returns the path of the explorer of a table, after writing it, whole or not at all.
 
     Args:
         table: a table, complete or not; classes that were not trained are not drawn.
@@ -51,7 +52,7 @@ def write_explorer(table: Table, space: Space, path: str | os.PathLike, command:
         bibtex=bibtex([cited]),
     )
     path = Path(path)
-    path.write_text(html, encoding="utf-8")
+    replace_file(path, html.encode())
     return path
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxnas.checks import printable
 from jaxnas.report.figures.style import styled
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def critical_difference(result: dict[str, Any]) -> "Figure":
     for place, index in enumerate(order):
         left = place < num_left
         line = first_label + (place if left else len(order) - 1 - place)
-        label = f"{found['strategies'][index]} ({ranks[index]:.2f})"
+        label = f"{printable(found['strategies'][index])} ({ranks[index]:.2f})"
         _draw_label(axes, ranks[index], line, label, 1 if left else len(ranks), left)
     for line, group in enumerate(found["groups"], start=1):
         ends = ranks[[found["strategies"].index(name) for name in group]]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxnas.checks import printable
 from jaxnas.report import units
 from jaxnas.report.figures.style import (
     COLORS,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIZE_LABELS = {"parameters": "parameters", "flops": "multiply-accumulates for one example"}
+FIRST_TRIAL, OUTLIER = 10, 3
 _PARTS = ("mean", "ci_low", "ci_high")
 
 
@@ -35,11 +37,14 @@ def regret_by_trials(result: dict[str, Any]) -> "Figure":
     """Returns the figure of mean test regret over trials with its 95 % interval."""
     metric = units.metric_of(result)
     figure, axes = new_figure("trials", _regret_label(metric))
+    means = {}
     for name, style in strategy_styles(result["strategies"]).items():
         curves = result["strategies"][name]
         trials = np.arange(1, len(curves["regret_mean"]) + 1)
         regrets = [units.gap(np.asarray(curves[f"regret_{part}"], float), metric) for part in _PARTS]
         _band(axes, trials, regrets, name, style)
+        means[name] = (trials, regrets[0])
+    _show_from(axes, first_shown(result["num_trials"]), means)
     legend_below(figure, axes)
     return figure
 
@@ -49,9 +54,24 @@ def regret_by_cost(result: dict[str, Any]) -> "Figure":
     """Returns the figure of mean test regret over what was paid."""
     metric = units.metric_of(result)
     figure, axes = new_figure(units.paid(result.get("cost_unit", "epochs")), _regret_label(metric))
+    budget, means = np.asarray(result["budget"], float), {}
     for name, style in strategy_styles(result["strategies"]).items():
-        regrets = np.asarray(result["strategies"][name]["regret_mean_by_cost"], float)
-        axes.plot(result["budget"], units.gap(regrets, metric), label=name, **style)
+        regrets = units.gap(np.asarray(result["strategies"][name]["regret_mean_by_cost"], float), metric)
+        axes.plot(budget, regrets, label=name, **style)
+        means[name] = (budget, regrets)
+    _show_from(axes, budget[min(first_shown(len(budget)), len(budget)) - 1], means)
+    legend_below(figure, axes)
+    return figure
+
+
+@styled
+def regret_spread(result: dict[str, Any]) -> "Figure":
+    """Returns the figure of the share of runs that ended with at most a regret, over that regret."""
+    metric = units.metric_of(result)
+    figure, axes = new_figure(f"final {_regret_label(metric)}", "runs (%)", scales=("linear", "linear"))
+    for name, style in strategy_styles(result["strategies"]).items():
+        regrets = units.gap(np.asarray(result["strategies"][name]["regret_quantiles"], float), metric)
+        axes.plot(regrets, np.linspace(0, 100, len(regrets)), label=name, **style | {"marker": None})
     legend_below(figure, axes)
     return figure
 
@@ -103,6 +123,25 @@ def fronts(result: dict[str, Any]) -> "Figure":
 
 
 @styled
+def attainment(result: dict[str, Any]) -> "Figure":
+    """Returns the figure of the front that half of the runs of each strategy reached, between those of the quarters."""
+    found, metric = result["fronts"], units.metric_of(result)
+    label = units.labelled(f"test {metric.name}", units.unit(metric))
+    figure, axes = new_figure(SIZE_LABELS.get(found["size"], found["size"]), label, scales=("linear", "linear"))
+    for name, style in strategy_styles(found["strategies"]).items():
+        surfaces = found["strategies"][name].get("attainment", {})
+        for share, points in sorted(surfaces.items()):
+            sizes, scores = np.reshape(points, (-1, 2)).T
+            is_middle = float(share) == 0.5
+            width, alpha = (1.2, 1) if is_middle else (0.5, 0.6)
+            look = {"color": style["color"], "linestyle": style["linestyle"], "linewidth": width, "alpha": alpha}
+            label = {"label": name} if is_middle else {}
+            axes.step(sizes, units.shown(scores, metric), where="post", **look, **label)
+    legend_below(figure, axes)
+    return figure
+
+
+@styled
 def tried(history: "pd.DataFrame", best: int, size: str | None, measure: str) -> "Figure":
     """Returns the figure of what a search tried: scores over trials; with a size, also what was measured against it.
 
@@ -128,6 +167,44 @@ def tried(history: "pd.DataFrame", best: int, size: str | None, measure: str) ->
     panels[0].plot(points["index"], so_far, color=COLORS[0], drawstyle="steps-post", label="best so far")
     panels[0].legend()
     return figure
+
+
+def first_shown(num_trials: int) -> int:
+    """Returns the number of trials from which curves are shown: the first ones are luck, and far above the others."""
+    return FIRST_TRIAL if num_trials > 2 * FIRST_TRIAL else 1
+
+
+def shown_range(curves: dict[str, np.ndarray]) -> tuple[float, float, list[str]]:
+    """Returns the least and the largest value to show of curves, and the names of those that reach beyond.
+
+    A curve whose largest value is more than `OUTLIER` times the median of all of these would squeeze the others.
+    """
+    found = {name: each[np.isfinite(each)] for name, each in curves.items()}
+    tops = {name: float(each.max()) for name, each in found.items() if len(each)}
+    if not tops:
+        return 0.1, 1.0, []
+    limit = OUTLIER * max(float(np.median(list(tops.values()))), 0)
+    high = max([top for top in tops.values() if top <= limit], default=max(tops.values()))
+    low = min(float(each.min()) for each in found.values() if len(each))
+    return low, high, [name for name, top in tops.items() if top > high]
+
+
+def _show_from(axes: "Axes", start: float, curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Limits axes to what follows a start and to usual values, and says which curves leave them.
+
+    Values that are not above zero have no logarithm: then the axis is linear.
+    """
+    low, high, beyond = shown_range({name: ys[xs >= start] for name, (xs, ys) in curves.items()})
+    axes.set_xlim(left=start)
+    if low > 0:
+        axes.set_ylim(low / 1.15, high * 1.15 if high > low else 2 * high)
+    else:
+        margin = 0.05 * (high - low) or 1
+        axes.set(yscale="linear", ylim=(low - margin, high + margin))
+        axes.yaxis.set_major_formatter("{x:g}")
+    if beyond:
+        text = f"above: {', '.join(map(printable, beyond))}"
+        axes.text(0.98, 0.97, text, ha="right", va="top", fontsize=6, transform=axes.transAxes)
 
 
 def _regret_label(metric: Metric) -> str:

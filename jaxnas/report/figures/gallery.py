@@ -24,7 +24,7 @@ _REGRET = {
     ),
     "regret_by_cost": Shown(
         "Regret over cost",
-        "Mean test regret over what a run has paid; repeated evaluations are free.",
+        "Mean test regret over what a run has paid; repeated evaluations of one training are free.",
         curves.regret_by_cost,
     ),
 }
@@ -33,6 +33,13 @@ _RANKS = {
         "Ranks over trials",
         "Expected rank (1 is best) after each trial, one run of each strategy drawn at random.",
         curves.ranks_by_trials,
+    )
+}
+_SPREAD = {
+    "regret_spread": Shown(
+        "Spread over runs",
+        "Share of runs whose regret after the last trial is at most that.",
+        curves.regret_spread,
     )
 }
 _FRONTS = {
@@ -48,6 +55,14 @@ _FRONTS = {
         "benchmark's true front.",
         curves.fronts,
     ),
+}
+_ATTAINMENT = {
+    "attainment": Shown(
+        "Attainment surfaces",
+        "What half of the runs had reached after the last trial (lines), between what a quarter and three quarters had "
+        "(bands): test score within a size.",
+        curves.attainment,
+    )
 }
 _OVERALL = {
     "critical_difference": Shown(
@@ -89,11 +104,23 @@ _EFFECTS = {
 }
 
 
+FIGURE_NAMES = tuple(_REGRET | _RANKS | _SPREAD | _FRONTS | _ATTAINMENT | _OVERALL | _LANDSCAPE | _EFFECTS)
+"""The names of all figures that a comparison can have, without the suffix of their files."""
+
+_PARTS = {
+    "score_distribution": "scores",
+    "fitness_distance": "fitness_distance",
+    "walk_autocorrelation": "autocorrelation",
+    "fidelity_correlation": "fidelities",
+    "decision_effects": "effects",
+}
+"""What each figure of a landscape draws, by its key there."""
+
+
 def landscape_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
     """Returns the figures of the landscape of a `summary.json` dictionary by their file names, none without it."""
-    if "landscape" not in result:
-        return {}
-    return _LANDSCAPE | (_EFFECTS if "effects" in result["landscape"] else {})
+    found = result.get("landscape", {})
+    return {name: each for name, each in (_LANDSCAPE | _EFFECTS).items() if found.get(_PARTS[name])}
 
 
 def overall_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
@@ -103,14 +130,24 @@ def overall_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
 
 def figures_of(result: dict[str, Any]) -> dict[str, Shown]:
     """Returns the figures of a `summary.json` dictionary by their file names."""
-    has_ranks = all("mean_rank_over_trials" in numbers for numbers in result["strategies"].values())
-    found = _REGRET | (_RANKS if has_ranks else {}) | (_FRONTS if "fronts" in result else {})
+    each = result["strategies"].values()
+    found = _REGRET | (_RANKS if all("mean_rank_over_trials" in numbers for numbers in each) else {})
+    found |= _SPREAD if all("regret_quantiles" in numbers for numbers in each) else {}
+    found |= _fronts_of(result.get("fronts"))
     return found | overall_figures_of(result) | landscape_figures_of(result)
 
 
-def write_figures(folder: str | os.PathLike, result: dict[str, Any], shown: dict[str, Shown]) -> None:
-    """Writes figures of a `summary.json` dictionary into a folder, each as PDF and SVG."""
+def _fronts_of(fronts: dict[str, Any] | None) -> dict[str, Shown]:
+    if fronts is None:
+        return {}
+    return _FRONTS | (_ATTAINMENT if any("attainment" in each for each in fronts["strategies"].values()) else {})
+
+
+def write_figures(
+    folder: str | os.PathLike, result: dict[str, Any], shown: dict[str, Shown], pdf: bool = False
+) -> None:
+    """Writes figures of a `summary.json` dictionary into a folder, each as SVG, and as PDF where asked for."""
     for name, each in shown.items():
         figure = each.draw(result)
-        for suffix in (".svg", ".pdf"):
+        for suffix in (".svg", ".pdf") if pdf else (".svg",):
             style.save(figure, Path(folder) / f"{name}{suffix}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxnas.checks import printable
 from jaxnas.report import units
 from jaxnas.report.figures.style import COLORS, PAGE, legend_below, new_figure, styled
 from jaxnas.tasks.metrics import Metric
@@ -93,7 +94,7 @@ def _draw_values(axes: "Axes", decisions: list[dict[str, Any]], metric: Metric) 
     means = np.full((len(decisions), width), np.nan)
     for row, each in enumerate(decisions):
         means[row, : len(each["values"])] = [units.shown(value["mean"], metric) for value in each["values"]]
-    names = [[value["value"] for value in each["values"]] for each in decisions]
+    names = [[printable(str(value["value"])) for value in each["values"]] for each in decisions]
     shared = all(each == names[0] for each in names)
     reach = np.nanmax(np.abs(means)) or 1
     texts = {}
@@ -101,7 +102,7 @@ def _draw_values(axes: "Axes", decisions: list[dict[str, Any]], metric: Metric) 
         text = _signed(float(means[row, column]), metric)
         texts[row, column] = text if shared else f"{names[row][column]}\n{text}"
     _draw_cells(axes, means, texts, cmap="PuOr_r", vmin=-reach, vmax=reach)
-    _name_ticks(axes, names[0] if shared else [], [each["name"] for each in decisions])
+    _name_ticks(axes, names[0] if shared else [], [printable(each["name"]) for each in decisions])
     axes.set_xlabel(units.labelled("mean score, less that of all", units.gap_unit(metric)))
 
 
@@ -114,7 +115,8 @@ def _draw_shares(axes: "Axes", effects: dict[str, Any]) -> None:
         shares[second, first] = units.percent(each["share"])
     texts = {cell: f"{shares[cell]:.1f}" for cell in zip(*np.nonzero(np.isfinite(shares)), strict=True)}
     _draw_cells(axes, shares, texts, cmap="Blues", vmin=0, vmax=np.nanmax(shares) or 1)
-    _name_ticks(axes, names, names)
+    shown = [printable(name) for name in names]
+    _name_ticks(axes, shown, shown)
     axes.set_xlabel("share of the variance (%)")
     higher = f"three and more\ndecisions: {units.percent_text(effects['higher_order_share'], 1)}"
     axes.text(0.98, 0.98, higher, ha="right", va="top", transform=axes.transAxes)

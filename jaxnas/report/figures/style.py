@@ -2,17 +2,23 @@
 
 import functools
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from jaxnas.checks import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+BASELINE = "random_search"
 COLUMN, PAGE = 3.3, 6.9
 """Widths in inches, of one column and of a page of two."""
 
+GREY = "#7a828b"
+"""The colour of random search, which others are compared with, in every figure and on every page."""
 # Okabe and Ito's colours, which the colour-blind can distinguish; line styles and markers distinguish curves in grey.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":")
@@ -35,6 +41,7 @@ STYLE = {
     "legend.columnspacing": 1.2,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.2,
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "svg.fonttype": "none",
     "svg.hashsalt": "jaxnas",
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
@@ -57,15 +64,18 @@ def styled(draw: Callable) -> Callable:
 def strategy_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Returns the keywords of `axes.plot` for each strategy: no two share colour, line and marker."""
     names = list(names)
-    return {
+    others = [name for name in names if name != BASELINE]
+    looks = {
         name: {
             "color": COLORS[number % len(COLORS)],
             "linestyle": LINES[number % len(LINES)],
             "marker": MARKERS[number % len(MARKERS)],
-            "markevery": (0.2 * number / len(names), 0.2),  # shares of the axes' diagonal, so that markers keep apart
         }
-        for number, name in enumerate(names)
+        for number, name in enumerate(others)
     }
+    looks[BASELINE] = {"color": GREY, "linestyle": "-", "marker": "x"}
+    # shares of the axes' diagonal, so that markers keep apart
+    return {name: looks[name] | {"markevery": (0.2 * n / len(names), 0.2)} for n, name in enumerate(names)}
 
 
 def new_figure(
@@ -84,7 +94,7 @@ def label_axes(axes: "Axes", x_label: str, y_label: str, scales: tuple[str, str]
     """Sets the labels and the scales of axes, with plain numbers on them."""
     from matplotlib.ticker import LogLocator
 
-    axes.set(xlabel=x_label, ylabel=y_label, xscale=scales[0], yscale=scales[1])
+    axes.set(xlabel=printable(x_label), ylabel=printable(y_label), xscale=scales[0], yscale=scales[1])
     for axis, scale, labelled in ((axes.xaxis, scales[0], ()), (axes.yaxis, scales[1], (2, 5))):
         axis.set_major_formatter("{x:g}")
         if scale == "log":
@@ -94,10 +104,14 @@ def label_axes(axes: "Axes", x_label: str, y_label: str, scales: tuple[str, str]
 
 def legend_below(figure: "Figure", axes: "Axes") -> None:
     """Puts the legend below the axes, in two columns, and makes the figure that much higher."""
-    handles, labels = axes.get_legend_handles_labels()
+    handles = [each for each in (*axes.lines, *axes.patches) if not re.fullmatch(r"_child\d+", str(each.get_label()))]
+    labels = [printable(str(each.get_label())) for each in handles]
     width, height = figure.get_size_inches()
     figure.set_size_inches(width, height + 0.14 * -(-len(labels) // 2))
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(labels)))
+    numbers = [f"{number}" for number in range(len(labels))]
+    legend = figure.legend(handles, numbers, loc="outside lower center", ncols=min(2, len(labels)))
+    for text, label in zip(legend.get_texts(), labels, strict=True):
+        text.set_text(label)  # given to the legend, a name that begins with an underscore would be left out
 
 
 def save(figure: "Figure", path: str | os.PathLike) -> None:

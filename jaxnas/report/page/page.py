@@ -5,12 +5,17 @@ from typing import Any
 import numpy as np
 
 from jaxnas.analysis.statistics import LEVEL
-from jaxnas.report import units, words
+from jaxnas.report import tables, units, words
 from jaxnas.report.bibliography import bibtex
+from jaxnas.report.drawings import drawing_of
+from jaxnas.report.figures.curves import first_shown
 from jaxnas.report.templates import embedded, labelled, render
 
 MAX_POINTS = 300
 """Points of a curve that a page holds, the last one among them."""
+
+SMALL_POINTS = 60
+"""Points of a curve in the small chart of a table."""
 
 MAX_FIGURES = 700_000
 """Characters of figures that a page holds for readers without JavaScript; they are files in its folder, too."""
@@ -18,13 +23,19 @@ MAX_FIGURES = 700_000
 _CURVES = ("regret_mean", "regret_ci_low", "regret_ci_high", "mean_rank_over_trials")
 
 
-def page_text(result: dict[str, Any], figures: dict[str, dict[str, str]], index: str | None = None) -> str:
+def page_text(
+    result: dict[str, Any],
+    figures: dict[str, dict[str, str]],
+    index: str | None = None,
+    explorer: str | None = None,
+) -> str:
     """Returns the page of a `summary.json` dictionary as HTML.
 
     Args:
         result: the dictionary.
         figures: what readers without JavaScript see, by name: dictionaries with `caption` and `svg`.
         index: where the page over all tables lies, from this page.
+        explorer: where the explorer of the table lies, from this page.
     """
     cells = _cells(result)
     return render(
@@ -45,7 +56,13 @@ def page_text(result: dict[str, Any], figures: dict[str, dict[str, str]], index:
         dashed=any("stroke-dasharray" in cell["drawing"] for cell in cells),
         figures=_fitting(figures),
         index=index,
-        data=embedded({**_thinned(result), "cells": None, "units": _units(result)}),
+        explorer=explorer,
+        spread=all("regret_quantiles" in numbers for numbers in result["strategies"].values()),
+        attainment=any("attainment" in each for _, each in words.ranked_by_front(result)),
+        start=first_shown(result["num_trials"]),
+        ranks_latex=tables.rank_latex(result["overall"]) if "overall" in result else "",
+        latex=tables.headline_latex(result, words.shown_points(result)),
+        data=embedded(_for_script(result)),
         bibtex=bibtex([result]),
     )
 
@@ -61,9 +78,30 @@ def index_text(results: dict[str, dict[str, Any]]) -> str:
         results=results,
         overall=overall,
         findings={folder: words.finding(result) for folder, result in results.items()},
-        data=embedded({"overall": overall, "strategies": {}, "units": _units(first)}),
+        ranks_latex=tables.rank_latex(overall) if overall else "",
+        data=embedded(
+            {
+                "overall": overall,
+                "names": list(first["strategies"]),
+                "strategies": {},
+                "units": _units(first),
+                "tables": [_small(result) for result in results.values()],
+                "csv": {"ranks": tables.csv_text(tables.rank_rows(overall))} if overall else {},
+            }
+        ),
         bibtex=bibtex(list(results.values())),
     )
+
+
+def _for_script(result: dict[str, Any]) -> dict[str, Any]:
+    """Returns what the script of the page must know: the result with thinned curves, units, tables to download."""
+    csv = {"table": tables.headline_csv(result, words.shown_points(result))}
+    csv |= {"fronts": tables.front_csv(result)} if "fronts" in result else {}
+    csv |= {"ranks": tables.csv_text(tables.rank_rows(result["overall"]))} if "overall" in result else {}
+    start = first_shown(result["num_trials"])
+    start_cost = result["budget"][min(start, len(result["budget"])) - 1]
+    shown = {"start": start, "start_cost": start_cost, "csv": csv, "units": _units(result)}
+    return {**_thinned(result), "cells": None, **shown}
 
 
 def cost_unit(result: dict[str, Any]) -> str:
@@ -83,6 +121,16 @@ def _fitting(figures: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
             kept[name] = figure
             room -= len(figure["svg"])
     return kept
+
+
+def _small(result: dict[str, Any]) -> dict[str, Any]:
+    """Returns the curves of a small chart: the mean regret of each strategy after some numbers of trials."""
+    num_trials, start = result["num_trials"], first_shown(result["num_trials"])
+    kept = np.unique(np.geomspace(start, num_trials, SMALL_POINTS).round().astype(int))
+    found = {
+        name: [numbers["regret_mean"][trial - 1] for trial in kept] for name, numbers in result["strategies"].items()
+    }
+    return {"strategies": found, "trials": kept.tolist(), "start": start}
 
 
 def _matrix(result: dict[str, Any]) -> list[dict[str, Any]]:
@@ -122,7 +170,8 @@ def _cells(result: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for number, cell in enumerate(result.get("cells") or ()):
         ended = sorted(((share, name) for name, share in cell["found_by"].items() if share), reverse=True)
-        drawing = labelled(cell["drawing"], f"Architecture {cell['architecture']}", f"cell-{number}")
+        svg = drawing_of(cell, result.get("space"))
+        drawing = labelled(svg, f"Architecture {cell['architecture']}", f"cell-{number}")
         found.append({**cell, "drawing": drawing, "ended": [(name, share) for share, name in ended[:3]]})
     return found
 
@@ -134,7 +183,7 @@ def _thinned(result: dict[str, Any]) -> dict[str, Any]:
         [
             np.geomspace(1, num_trials, MAX_POINTS // 2),
             np.linspace(1, num_trials, MAX_POINTS // 2),
-            words.shown_points(result),
+            [*words.shown_points(result), first_shown(num_trials)],
         ]
     )
     kept = np.unique(spaced.round().astype(int)) if num_trials > MAX_POINTS else np.arange(1, num_trials + 1)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
+from jaxnas.checks import printable
 from jaxnas.spaces.cells.graph import Edge, Graph, live_edges
 from jaxnas.spaces.cells.operations.base import ZERO
 from jaxnas.spaces.graphs import COLORS
@@ -60,10 +61,11 @@ def _draw_edge(edge: Edge, color: str, alive: bool, baseline: int) -> str:
     bend = baseline + 2 * height - (side * _RADIUS if height else 0)
     dash = "" if alive else ' stroke-dasharray="5 4" opacity="0.45"'
     label = baseline + height + (-7 if side < 0 else 16)
+    name = escape(printable(edge.operation.name))
     return (
         f'<path d="M{begin[0]} {begin[1]} Q{middle} {bend} {finish[0]} {finish[1]}" '
         f'fill="none" stroke="{color}" stroke-width="2" marker-end="url(#arrow)"{dash}/>'
-        f'<text x="{middle}" y="{label}" text-anchor="middle" fill="#222">{escape(edge.operation.name)}</text>'
+        f'<text x="{middle}" y="{label}" text-anchor="middle" fill="#222">{name}</text>'
     )
 
 

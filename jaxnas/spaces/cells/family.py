@@ -102,7 +102,7 @@ def module(
     return specialize(traced, arch)
 
 
-_SEQUENTIAL = sequential_plan("switch-sequential-3", init, apply, num_seeds_together)
+_SEQUENTIAL = sequential_plan("switch-sequential-4", init, apply, num_seeds_together)
 
 FAMILY = Family(
     config=TrainConfig(network=Skeleton()),
@@ -114,6 +114,6 @@ FAMILY = Family(
     size=size,
     plans={
         "sequential": _SEQUENTIAL,
-        "packed": Plan("packed-1", in_packs, _SEQUENTIAL.fit, packed_chunks),
+        "packed": Plan("packed-2", in_packs, _SEQUENTIAL.fit, packed_chunks),
     },
 )

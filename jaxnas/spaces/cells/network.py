@@ -15,7 +15,7 @@ import numpy as np
 from flax import nnx
 
 from jaxnas.spaces.cells import edges, graph
-from jaxnas.spaces.cells.operations import layers
+from jaxnas.spaces.cells.operations import convolution, layers
 from jaxnas.spaces.cells.space import CellSpace
 
 MOMENTUM = 0.9
@@ -205,7 +205,7 @@ def _copy_arrays(source: Layer, target: Layer) -> None:
 
 
 def _stem(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
-    return layers.batch_norm(layers.convolve(x, parameters["kernel"]), parameters, statistics, train)
+    return layers.batch_norm(convolution.convolve(x, parameters["kernel"]), parameters, statistics, train)
 
 
 def init_convolution(key: jax.Array, in_channels: int, out_channels: int) -> tuple[dict, dict]:
@@ -224,12 +224,12 @@ def _reduction(x: jax.Array, parameters: dict, statistics: dict, train: bool) ->
         for block in ("a", "b")
     )
     y, first_statistics = layers.batch_norm(
-        layers.convolve(jax.nn.relu(x), first["kernel"], stride=2), first, first_statistics, train
+        convolution.convolve(jax.nn.relu(x), first["kernel"], stride=2), first, first_statistics, train
     )
     y, second_statistics = layers.batch_norm(
-        layers.convolve(jax.nn.relu(y), second["kernel"]), second, second_statistics, train
+        convolution.convolve(jax.nn.relu(y), second["kernel"]), second, second_statistics, train
     )
-    shortcut = layers.convolve_pointwise(layers.halve(x), parameters["shortcut"])
+    shortcut = convolution.convolve_pointwise(layers.halve(x), parameters["shortcut"])
     return shortcut + y, _joined(a=first_statistics, b=second_statistics)
 
 

@@ -7,7 +7,7 @@ edges with a zero operation are left out, and neither takes a slot. Slots that s
 `waste` says how many. Of all 5,260 classes of `nb201` with 5 seeds it is 1.18.
 
 This has run on CPU only: no accelerator was available, and nothing was measured on one. Images wider than
-`layers.MAX_ROW_TOEPLITZ_WIDTH` are convolved one slot after another, which an accelerator will not like.
+`convolution.MAX_ROW_TOEPLITZ_WIDTH` are convolved one slot after another, which an accelerator will not like.
 """
 
 import functools

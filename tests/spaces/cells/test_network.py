@@ -12,7 +12,7 @@ from samples import NB201, SMALL, make_task
 
 from jaxnas.spaces.cells import family
 from jaxnas.spaces.cells.network import Network, Skeleton, specialize
-from jaxnas.spaces.cells.operations import layers
+from jaxnas.spaces.cells.operations import convolution
 from jaxnas.spaces.cells.size import size as size_of
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.tasks.base import TaskSpec
@@ -227,7 +227,7 @@ SIZED = [
 
 @pytest.mark.parametrize(("space", "skeleton", "shape", "text"), SIZED)
 def test_sizes_are_those_of_the_network(space, skeleton, shape, text, monkeypatch):
-    monkeypatch.setattr(layers, "convolution_form", lambda height, width: "direct")
+    monkeypatch.setattr(convolution, "convolution_form", lambda height, width: "direct")
 
     arch = choices(space, text)
 
@@ -264,7 +264,9 @@ def test_running_statistics_move_by_one_less_the_momentum():
         network = Network(SMALL, SKELETON, (6, 5, 1), NUM_CLASSES, choices(SMALL, ARCHS[0]), key=jax.random.key(0))
         network(images, train=True, momentum=momentum)
         moved[momentum] = network.stem.statistics["mean"][...]
-    batch = layers.convolve(jnp.transpose(images, (3, 1, 2, 0)), network.stem.parameters["kernel"][...]).mean((1, 2, 3))
+    batch = convolution.convolve(jnp.transpose(images, (3, 1, 2, 0)), network.stem.parameters["kernel"][...]).mean(
+        (1, 2, 3)
+    )
     np.testing.assert_allclose(moved[0.0], batch, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(moved[0.9], 0.1 * batch, rtol=1e-4, atol=1e-6)  # they were zero
     network(images)

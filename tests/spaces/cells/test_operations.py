@@ -12,7 +12,7 @@ from jax.test_util import check_grads
 from samples import SMALL
 
 from jaxnas.spaces.cells import edges
-from jaxnas.spaces.cells.operations import OPERATIONS, layers
+from jaxnas.spaces.cells.operations import OPERATIONS, convolution, layers
 from jaxnas.spaces.cells.operations.base import IDENTITY, ZERO, Operation, as_operation
 
 CONTRACT = {**OPERATIONS, "tanh": SMALL.operations[-1]}
@@ -133,25 +133,68 @@ SIZES = [(1, 1), (1, 4), (2, 2), (3, 3), (4, 4), (5, 2), (6, 7), (9, 8)]
 @pytest.mark.parametrize("form", ["full", "row", "direct"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_every_form_of_convolution_is_the_convolution(size, form, stride, monkeypatch):
-    monkeypatch.setattr(layers, "convolution_form", lambda height, width: form)
+    monkeypatch.setattr(convolution, "convolution_form", lambda height, width: form)
     x, kernel = normal(0, (3, *size, 2)), normal(1, (3, 3, 3, 5))
 
     found, expected = (
-        value_and_gradients(function, stride)(x, kernel) for function in (layers.convolve, reference_convolution)
+        value_and_gradients(function, stride)(x, kernel) for function in (convolution.convolve, reference_convolution)
     )
     assert_close(found, expected)
+
+
+def second_derivatives(function, *inputs):
+    """Returns the gradients of a norm of the gradients: differentiation in reverse, twice."""
+
+    def norm(*inputs):
+        gradients = jax.grad(lambda *inputs: jnp.sin(function(*inputs)).sum(), tuple(range(len(inputs))))(*inputs)
+        return sum(jnp.square(gradient).sum() for gradient in gradients)
+
+    return jax.jit(jax.grad(norm, tuple(range(len(inputs)))))(*inputs)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("form", ["full", "row", "direct"])
+def test_convolutions_are_differentiated_twice(form, stride, monkeypatch):
+    monkeypatch.setattr(convolution, "convolution_form", lambda height, width: form)
+    inputs = normal(0, (2, 4, 3, 2)), normal(1, (3, 3, 2, 3)) / 3
+    found, expected = (
+        second_derivatives(lambda x, kernel, function=function: function(x, kernel, stride), *inputs)
+        for function in (convolution.convolve, reference_convolution)
+    )
+    assert_close(found, expected)
+
+
+def test_pointwise_convolutions_batch_norm_and_pools_are_differentiated_twice():
+    x, kernel, scale, bias = normal(0, (2, 4, 6, 3)), normal(1, (2, 3)), normal(2, (2,)), normal(3, (2,))
+
+    def pointwise(x, kernel):
+        return reference_convolution(x, kernel[None, None], 1)
+
+    def norm(x, scale, bias):
+        return layers.batch_norm(x, {"scale": scale, "bias": bias}, {}, True)[0]
+
+    pairs = [
+        (convolution.convolve_pointwise, pointwise, (x, kernel)),
+        (norm, naive_batch_norm, (x, scale, bias)),
+        (layers.average_pool, lambda x: window_means(x, 3, 1, ((1, 1), (1, 1))), (x,)),
+        (layers.halve, lambda x: window_means(x, 2, 2, ((0, 0), (0, 0))), (x,)),
+    ]
+    for ours, plain, inputs in pairs:
+        assert_close(second_derivatives(ours, *inputs), second_derivatives(plain, *inputs))
 
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("form", ["full", "row", "direct"])
 def test_vmap_over_kernels_is_a_loop_without_grouped_convolutions(form, stride, monkeypatch):
-    monkeypatch.setattr(layers, "convolution_form", lambda height, width: form)
+    monkeypatch.setattr(convolution, "convolution_form", lambda height, width: form)
     xs, kernels = normal(0, (3, 3, 5, 4, 2)), normal(1, (3, 3, 3, 3, 4))
 
-    ours, reference = (value_and_gradients(function, stride) for function in (layers.convolve, reference_convolution))
+    ours, reference = (
+        value_and_gradients(function, stride) for function in (convolution.convolve, reference_convolution)
+    )
     expected = [reference(x, kernel) for x, kernel in zip(xs, kernels, strict=True)]
     assert_close(jax.jit(jax.vmap(ours))(xs, kernels), jax.tree.map(lambda *values: jnp.stack(values), *expected))
-    shared = jax.jit(jax.vmap(lambda kernel: layers.convolve(xs[0], kernel, stride)))(kernels)
+    shared = jax.jit(jax.vmap(lambda kernel: convolution.convolve(xs[0], kernel, stride)))(kernels)
     assert_close(shared, jnp.stack([reference_convolution(xs[0], kernel, stride) for kernel in kernels]))
     # XLA's CPU back end runs grouped convolutions a hundred times slower
     program, naive = (str(jax.make_jaxpr(jax.vmap(function))(xs, kernels)) for function in (ours, reference))
@@ -160,13 +203,13 @@ def test_vmap_over_kernels_is_a_loop_without_grouped_convolutions(form, stride, 
 
 
 def test_the_form_of_convolution_goes_by_the_size():
-    forms = [layers.convolution_form(*size) for size in [(2, 2), (3, 3), (4, 4), (32, 8), (8, 9), (32, 32)]]
+    forms = [convolution.convolution_form(*size) for size in [(2, 2), (3, 3), (4, 4), (32, 8), (8, 9), (32, 32)]]
     assert forms == ["full", "full", "row", "row", "direct", "direct"]
 
 
 def test_pointwise_convolution_is_the_convolution():
     x, kernel = normal(0, (3, 4, 3, 2)), normal(1, (3, 5))
-    assert_close(layers.convolve_pointwise(x, kernel), reference_convolution(x, kernel[None, None], 1))
+    assert_close(convolution.convolve_pointwise(x, kernel), reference_convolution(x, kernel[None, None], 1))
 
 
 def naive_batch_norm(x, scale, bias):
@@ -220,12 +263,16 @@ def test_pools_are_means_over_the_pixels_inside(size):
     x = normal(0, (2, *size, 3))
     odd = [(0, length % 2) for length in size]
 
-    @jax.jit
-    def pools(x):
-        found = layers.average_pool(x), layers.halve(x)
-        return found, (window_means(x, 3, 1, ((1, 1), (1, 1))), window_means(x, 2, 2, odd))
+    def plain(x):
+        return window_means(x, 3, 1, ((1, 1), (1, 1))), window_means(x, 2, 2, odd)
 
-    assert_close(*pools(x))
+    @functools.partial(jax.jit, static_argnums=0)
+    def pools_and_gradients(function, x):
+        found, pullback = jax.vjp(function, x)
+        return found, pullback(jax.tree.map(jnp.cos, found))
+
+    ours = pools_and_gradients(lambda x: (layers.average_pool(x), layers.halve(x)), x)
+    assert_close(ours, pools_and_gradients(plain, x))
 
 
 def test_initial_weights_have_the_variance_of_kaiming():

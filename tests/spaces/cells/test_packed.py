@@ -287,7 +287,7 @@ def test_chunks_of_the_packed_plan_are_its_batches(monkeypatch):
         assert len(packed.batches(SMALL, archs, 16)) == 1
 
 
-@pytest.mark.parametrize(("training_plan", "name"), [("packed", "packed-1"), ("sequential", "switch-sequential-3")])
+@pytest.mark.parametrize(("training_plan", "name"), [("packed", "packed-2"), ("sequential", "switch-sequential-4")])
 def test_a_build_follows_its_plan_and_names_it(training_plan, name, monkeypatch, tmp_path):
     trained = Trainer(SMALL, find_task(TASK), TINY)
     plan = make_plan(trained, SPACE, TASK, 2, limit=3, training_plan=training_plan)
@@ -299,7 +299,7 @@ def test_a_build_follows_its_plan_and_names_it(training_plan, name, monkeypatch,
         return Curves(*[np.zeros(len(archs))] * len(Curves._fields))
 
     monkeypatch.setattr(Trainer, "curves", fake)
-    monkeypatch.setattr(compilation, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(compilation, "configure_compilation", lambda: None)
     (tmp_path / "shards").mkdir()
     (tmp_path / "plan.json").write_text(plan.to_json())
     worker.work(tmp_path / "plan.json", 0, 1, os.getppid())

@@ -1,15 +1,8 @@
-"""Convolution, batch normalisation and pooling of one network on float32[C, H, W, N], fast on CPU.
+"""Batch normalisation, pooling and initial weights of one network on float32[C, H, W, N], fast on CPU.
 
-The images of a batch lie side by side, so that every element-wise step, every reduction and every matrix product runs
-along contiguous memory, whatever the number of channels.
-
-A convolution of a narrow image is written as a product with a Toeplitz matrix of its kernel: XLA's CPU back end runs
-its own convolutions of few channels slowly, and under `jax.vmap` over kernels 100 to 200 times slower than the same
-arithmetic as one product.
+The images of a batch lie side by side, so that every element-wise step and every reduction runs along contiguous
+memory, whatever the number of channels.
 """
-
-import functools
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -17,105 +10,6 @@ import numpy as np
 from jax import lax
 
 EPSILON = 1e-5
-
-MAX_FULL_TOEPLITZ_PIXELS = 9
-MAX_ROW_TOEPLITZ_WIDTH = 8
-
-
-def convolution_form(height: int, width: int) -> str:
-    """Returns how a 3x3 convolution of an image of this size is computed.
-
-    `"full"` and `"row"` are Toeplitz products, the other form is `"direct"`.
-    """
-    if height * width <= MAX_FULL_TOEPLITZ_PIXELS:
-        return "full"
-    return "row" if width <= MAX_ROW_TOEPLITZ_WIDTH else "direct"
-
-
-def convolve(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
-    """Returns the 3x3 convolution of x [C, H, W, N] with kernel [3, 3, C, D] and padding 1.
-
-    The result is [D, ceil(H / stride), ceil(W / stride), N].
-    """
-    form = convolution_form(*x.shape[1:3])
-    if form == "full":
-        return _convolve_full_toeplitz(x, kernel, stride)
-    if form == "row":
-        return _convolve_row_toeplitz(x, kernel, stride)
-    return _convolve_direct(stride, x, kernel)
-
-
-def convolve_pointwise(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Returns the 1x1 convolution of x [C, H, W, N] with kernel [C, D]: [D, H, W, N]."""
-    return (kernel.T @ x.reshape(x.shape[0], -1)).reshape(-1, *x.shape[1:])
-
-
-def _tap_positions(size: int, stride: int) -> np.ndarray:
-    """Returns float32[3, size, ceil(size / stride)]: 1 where tap j of output position q reads input position p."""
-    taps = np.zeros((3, size, -(-size // stride)), np.float32)
-    for tap in range(3):
-        for output in range(taps.shape[2]):
-            position = output * stride + tap - 1
-            if 0 <= position < size:
-                taps[tap, position, output] = 1
-    return taps
-
-
-def _convolve_row_toeplitz(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    """One product of the Toeplitz matrix of the kernel along the height with [3 * C * H, columns * N]."""
-    channels, height, width, batch = x.shape
-    taps = _tap_positions(height, stride)
-    height_out, width_out = taps.shape[2], -(-width // stride)
-    matrix = jnp.einsum("ipq,ijcd->dqjcp", taps, kernel).reshape(-1, 3 * channels * height)
-    padded = jnp.pad(x.reshape(channels * height, width, batch), ((0, 0), (1, 1), (0, 0)))
-    last = (width_out - 1) * stride + 1
-    columns = jnp.concatenate([padded[:, j : j + last : stride] for j in range(3)])
-    return (matrix @ columns.reshape(len(columns), -1)).reshape(-1, height_out, width_out, batch)
-
-
-def _convolve_full_toeplitz(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    """One product of the Toeplitz matrix of the kernel over the whole image with [C * H * W, N]."""
-    channels, height, width, batch = x.shape
-    rows, columns = _tap_positions(height, stride), _tap_positions(width, stride)
-    height_out, width_out = rows.shape[2], columns.shape[2]
-    taps = np.einsum("iyr,jxs->ijyxrs", rows, columns).reshape(9, height * width, height_out * width_out)
-    matrix = jnp.einsum("tpq,tcd->dqcp", taps, kernel.reshape(9, channels, -1)).reshape(-1, channels * height * width)
-    return (matrix @ x.reshape(-1, batch)).reshape(-1, height_out, width_out, batch)
-
-
-def _lax_convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    return lax.conv_general_dilated(
-        x, kernel, (stride, stride), ((1, 1), (1, 1)), dimension_numbers=("CHWN", "HWIO", "CHWN")
-    )
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _convolve_direct(stride: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Returns the convolution of `lax.conv_general_dilated`.
-
-    Under `jax.vmap` it is one call a training instead of a grouped convolution, forward and backward.
-    """
-    return _sequential(functools.partial(_lax_convolution, stride=stride))(x, kernel)
-
-
-def _convolve_direct_forward(stride: int, x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    return _convolve_direct(stride, x, kernel), (x, kernel)
-
-
-def _convolve_direct_backward(
-    stride: int, residuals: tuple[jax.Array, ...], gradient: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    def pullback(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return jax.vjp(functools.partial(_lax_convolution, stride=stride), x, kernel)[1](gradient)
-
-    return _sequential(pullback)(*residuals, gradient)
-
-
-_convolve_direct.defvjp(_convolve_direct_forward, _convolve_direct_backward)
-
-
-def _sequential(function: Callable) -> Callable:
-    return jax.custom_batching.sequential_vmap(function)
 
 
 def _channel_sums(x: jax.Array) -> jax.Array:
@@ -186,13 +80,55 @@ def init_batch_norm(num_channels: int) -> tuple[dict, dict]:
     return {"scale": ones, "bias": zeros}, {"mean": zeros, "variance": ones}
 
 
+@jax.custom_vjp
 def average_pool(x: jax.Array) -> jax.Array:
     """Returns the mean over each pixel's 3x3 window, of the pixels inside the image, stride 1."""
-    padded = jnp.pad(x, ((0, 0), (0, 0), (1, 1), (0, 0)))
-    sums = padded[:, :, :-2] + padded[:, :, 1:-1] + padded[:, :, 2:]
-    padded = jnp.pad(sums, ((0, 0), (1, 1), (0, 0), (0, 0)))
-    sums = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
-    return sums * (_inverse_counts(x.shape[1])[:, None, None] * _inverse_counts(x.shape[2])[:, None])
+    return _window_sums(_window_sums(x, 2), 1) * _inverse_areas(x)
+
+
+def _average_pool_forward(x: jax.Array) -> tuple[jax.Array, None]:
+    return average_pool(x), None
+
+
+def _average_pool_backward(_: None, gradient: jax.Array) -> tuple[jax.Array]:
+    """The windows that hold a pixel are those around the pixels of its own window."""
+    return (_window_sums(_window_sums(gradient * _inverse_areas(gradient), 2), 1),)
+
+
+average_pool.defvjp(_average_pool_forward, _average_pool_backward)
+
+
+def _window_sums(x: jax.Array, axis: int) -> jax.Array:
+    """Returns the sums over windows of three along an axis, of the positions inside.
+
+    Sums of slices are joined: padding would be copied number by number.
+    """
+    size = x.shape[axis]
+    if size == 1:
+        return x
+
+    def part(start: int, stop: int) -> jax.Array:
+        return lax.slice_in_dim(x, start, stop, axis=axis)
+
+    first, last = part(0, 1) + part(1, 2), part(size - 2, size - 1) + part(size - 1, size)
+    if size == 2:
+        return lax.concatenate([first, last], axis)
+    middle = part(0, size - 2) + part(1, size - 1) + part(2, size)
+    return lax.concatenate([first, middle, last], axis)
+
+
+def _inverse_areas(x: jax.Array) -> np.ndarray:
+    """Returns 1 / (number of pixels inside) for the 3x3 window around each pixel, float32[H, W, 1]."""
+    rows, columns = (_num_inside(size) for size in x.shape[1:3])
+    return (1 / (rows[:, None, None] * columns[:, None])).astype(np.float32)
+
+
+def _num_inside(size: int) -> np.ndarray:
+    """Returns how many positions of the window of three around each position along an axis are inside."""
+    counts = np.full(size, 3)
+    counts[0] -= 1
+    counts[-1] -= 1
+    return counts
 
 
 def halve(x: jax.Array) -> jax.Array:
@@ -200,6 +136,8 @@ def halve(x: jax.Array) -> jax.Array:
 
     A window over the edge is the mean of the pixels inside.
     """
+    if x.shape[1] % 2 == 0 and x.shape[2] % 2 == 0:
+        return _halve_even(x)
     for axis in (1, 2):
         size = x.shape[axis]
         padding = [(0, size % 2 if position == axis else 0) for position in range(4)]
@@ -211,9 +149,25 @@ def halve(x: jax.Array) -> jax.Array:
     return x
 
 
-def _inverse_counts(size: int) -> np.ndarray:
-    """Returns 1 / (number of positions inside) for each window of three along an axis."""
-    return (1 / _tap_positions(size, 1).sum((0, 1))).astype(np.float32)
+@jax.custom_vjp
+def _halve_even(x: jax.Array) -> jax.Array:
+    """Returns the mean over 2x2 windows of an image of even height and width, in one pass over memory."""
+    channels, height, width, batch = x.shape
+    x = x.reshape(channels, height // 2, 2, width // 2, 2, batch)
+    return ((x[:, :, 0, :, 0] + x[:, :, 1, :, 0]) + (x[:, :, 0, :, 1] + x[:, :, 1, :, 1])) * 0.25
+
+
+def _halve_even_forward(x: jax.Array) -> tuple[jax.Array, None]:
+    return _halve_even(x), None
+
+
+def _halve_even_backward(_: None, gradient: jax.Array) -> tuple[jax.Array]:
+    channels, height, width, batch = gradient.shape
+    spread = jnp.broadcast_to((gradient * 0.25)[:, :, None, :, None], (channels, height, 2, width, 2, batch))
+    return (spread.reshape(channels, 2 * height, 2 * width, batch),)
+
+
+_halve_even.defvjp(_halve_even_forward, _halve_even_backward)
 
 
 def kaiming_normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces.cells.operations import layers
+from jaxnas.spaces.cells.operations import convolution, layers
 from jaxnas.spaces.cells.operations.base import IDENTITY, ZERO, Operation
 
 
@@ -16,11 +16,11 @@ def _skip(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tupl
 
 
 def _convolution_1x1(x: jax.Array, parameters: dict) -> jax.Array:
-    return layers.convolve_pointwise(jax.nn.relu(x), parameters["kernel"])
+    return convolution.convolve_pointwise(jax.nn.relu(x), parameters["kernel"])
 
 
 def _convolution_3x3(x: jax.Array, parameters: dict) -> jax.Array:
-    return layers.convolve(jax.nn.relu(x), parameters["kernel"])
+    return convolution.convolve(jax.nn.relu(x), parameters["kernel"])
 
 
 def _average_pool(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:

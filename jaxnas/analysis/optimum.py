@@ -1,0 +1,97 @@
+"""What regrets are measured from: the best score of a benchmark, known, estimated or the largest of a table."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from jaxnas.analysis.crossfit import crossfit
+from jaxnas.benchmarks.base import Benchmark, checked_size_name, table_of
+from jaxnas.checks import unknown_name
+
+REFERENCES = ("crossfit", "maximum")
+KNOWN = "known"
+
+Limit = tuple[str | Callable[[jax.Array], jax.Array], float]
+"""A size, by name or as a function `arch -> float32`, and the largest that is allowed."""
+
+
+class Optimum(NamedTuple):
+    """What regrets are measured from.
+
+    Attributes:
+        value: the best held-out score.
+        standard_error: of the value, where it is estimated; None elsewhere.
+        method: `"crossfit"`, the largest expected score, estimated from the runs of a table; `"maximum"`, the largest
+            mean over the runs of a table; `"known"`, where the benchmark says it.
+        note: why it is not estimated although that was asked for; empty elsewhere.
+    """
+
+    value: float
+    standard_error: float | None
+    method: str
+    note: str = ""
+
+
+def optimum(bench: Benchmark, *, reference: str = "crossfit", limit: Limit | None = None) -> Optimum:
+    """Returns the best held-out score of a benchmark, for reports only.
+
+    A mean over a few noisy runs is lucky where it is the largest of thousands. `"crossfit"` estimates the largest
+    *expected* score, by choosing and valuing with different runs (see `jaxnas.analysis.crossfit`). `"maximum"` is the
+    largest mean, as most papers on tables have it. Where a table holds no runs to choose and value with, or searches
+    are told means, it is the latter whatever was asked for, and `note` says why.
+
+    Args:
+        reference: `"crossfit"` or `"maximum"`.
+        limit: (size, maximum): among the architectures up to a size, one of the benchmark's `size_names` or a function
+            as of `jn.constrained`.
+
+    Raises:
+        ValueError: where the optimum is not known, or no architecture is within the limit.
+    """
+    method = method_of(bench, reference)
+    known = bench.held_out.optimum
+    if known is None:
+        raise ValueError(f"Expected a benchmark with a known optimum, got {bench.id} without one.")
+    if method == KNOWN:
+        if limit is not None:
+            raise ValueError(
+                f"Expected a benchmark with a table for an optimum within a limit, got {bench.id} without."
+            )
+        return Optimum(known, None, KNOWN)
+    if method == "maximum":
+        value = known if limit is None else float(np.nanmax(bench.held_out.scores(_candidates(bench, limit))))
+        return Optimum(value, None, method, bench.held_out.note if reference == "crossfit" else "")
+    return Optimum(*_estimated(bench, limit), method)
+
+
+def method_of(bench: Benchmark, reference: str = "crossfit") -> str:
+    """Returns by which method regrets on a benchmark are measured (see `Optimum`) where a reference is asked for."""
+    if reference not in REFERENCES:
+        raise unknown_name("a reference", reference, REFERENCES)
+    if bench.table is None:
+        return KNOWN
+    return "maximum" if bench.held_out.runs is None else reference
+
+
+@functools.lru_cache(maxsize=4)
+def _estimated(bench: Benchmark, limit: Limit | None) -> tuple[float, float]:
+    assert bench.held_out.runs is not None
+    return tuple(crossfit(bench.held_out.runs(_candidates(bench, limit))))
+
+
+def _candidates(bench: Benchmark, limit: Limit | None) -> np.ndarray:
+    """Returns the rows of an architecture of each class within a limit, int64[n, 1]."""
+    rows = np.asarray(table_of(bench).representatives, np.int64)[:, None]
+    if limit is None:
+        return rows
+    size, maximum = limit
+    if isinstance(size, str):
+        sizes = bench.sizes(checked_size_name(size, bench), rows)
+    else:
+        sizes = np.asarray(jax.vmap(size)(jax.vmap(bench.space.arch_at)(rows[:, 0].astype(np.int32))))
+    if not (sizes <= maximum).any():
+        raise ValueError(f"Expected a limit that some architecture keeps to, got {maximum:g}, below {sizes.min():g}.")
+    return rows[sizes <= maximum]

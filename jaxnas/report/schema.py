@@ -1,0 +1,295 @@
+"""What a `summary.json` must be like for a page to be made of it, so that a damaged one is refused in one line.
+
+A check is a function of a value, of where it is, and of the lengths that lists have had so far, by name: all lists of
+one name must be equally long. It raises ValueError on a value that is not as it must be. Keys that are not named here
+are taken as they are; no page reads them.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+Sizes = dict[str, int]
+Check = Callable[[Any, str, Sizes], None]
+
+_LARGEST = 1e18
+
+
+def checked(result: Any) -> dict[str, Any]:
+    """Returns the dictionary of a `summary.json`, once it is as pages need it. Raises ValueError otherwise."""
+    _fields({"num_trials": _count(1)})(result, "", {})
+    _RESULT(result, "", {"num_trials": result["num_trials"], "pair": 2})
+    _check_names(result)
+    return result
+
+
+def _refuse(where: str, expected: str, value: Any) -> ValueError:
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+    return ValueError(f"expected {where.lstrip('.') or 'it'} to be {expected}, got {shown}")
+
+
+def _number(value: Any, where: str, sizes: Sizes) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not -_LARGEST <= value <= _LARGEST:
+        raise _refuse(where, "a finite number", value)
+
+
+def _count(least: int = 0) -> Check:
+    def check(value: Any, where: str, sizes: Sizes) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _LARGEST:
+            raise _refuse(where, f"a whole number of {least} or more", value)
+
+    return check
+
+
+def _text(value: Any, where: str, sizes: Sizes) -> None:
+    if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
+        raise _refuse(where, "a text", value)
+
+
+def _anything(value: Any, where: str, sizes: Sizes) -> None:
+    """Accepts any value."""
+
+
+def _one_of(*values: Any) -> Check:
+    def check(value: Any, where: str, sizes: Sizes) -> None:
+        if isinstance(value, bool) or value not in values:
+            raise _refuse(where, " or ".join(map(str, values)), value)
+
+    return check
+
+
+def _maybe(inner: Check) -> Check:
+    return lambda value, where, sizes: None if value is None else inner(value, where, sizes)
+
+
+def _listed(inner: Check, size: str = "", least: int = 0, longer_by: int = 0) -> Check:
+    """Returns the check of a list: of at least some values, as long as the other lists of `size`, less `longer_by`."""
+
+    def check(value: Any, where: str, sizes: Sizes) -> None:
+        if not isinstance(value, list) or len(value) < least:
+            raise _refuse(where, f"a list of {least} or more", value)
+        if size and sizes.setdefault(size, len(value) - longer_by) != len(value) - longer_by:
+            raise _refuse(where, f"a list of {sizes[size] + longer_by}", value)
+        for number, each in enumerate(value):
+            inner(each, f"{where}[{number}]", sizes)
+
+    return check
+
+
+def _mapped(inner: Check, key: Check = _text, least: int = 0) -> Check:
+    def check(value: Any, where: str, sizes: Sizes) -> None:
+        if not isinstance(value, dict) or len(value) < least:
+            raise _refuse(where, f"names with values, {least} or more", value)
+        for name, each in value.items():
+            key(name, where, sizes)
+            inner(each, f"{where}.{name}", sizes)
+
+    return check
+
+
+def _fields(required: dict[str, Check], optional: dict[str, Check] | None = None, own: str = "") -> Check:
+    """Returns the check of a dictionary with some keys. Lists named `own` are equally long within it only."""
+
+    def check(value: Any, where: str, sizes: Sizes) -> None:
+        if not isinstance(value, dict):
+            raise _refuse(where, f"a dictionary with {', '.join(required)}", value)
+        sizes = {name: each for name, each in sizes.items() if name != own} if own else sizes
+        for name, inner in (required | (optional or {})).items():
+            if name in value:
+                inner(value[name], f"{where}.{name}", sizes)
+            elif name in required:
+                raise ValueError(f"expected {f'{where}.{name}'.lstrip('.')}, got a file without it")
+
+    return check
+
+
+def _share(value: Any, where: str, sizes: Sizes) -> None:
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not 0 <= found <= 1:
+        raise _refuse(where, "shares from 0 to 1", value)
+
+
+def _metric(value: Any, where: str, sizes: Sizes) -> None:
+    parts = {"name": _text, "unit": _text, "better": _one_of(1, -1)}
+    _fields(parts)(value, where, sizes)
+    if set(value) != set(parts):
+        raise _refuse(where, f"a dictionary of {', '.join(parts)}", value)
+
+
+_over_trials = _listed(_number, "num_trials")
+_over_budgets = _listed(_maybe(_number), "budget")
+_INTERVAL_ENDS = ("mean", "ci_low", "ci_high")
+_AREAS = {f"regret_area_{end}" for end in _INTERVAL_ENDS}
+_IN_TABLES = {*_AREAS, *(f"regret_{end}_by_cost" for end in _INTERVAL_ENDS), "probability_best", "regret_quantiles"}
+"""What tables show of all strategies or of none."""
+_STRATEGY = _fields(
+    {
+        **{f"regret_{end}": _over_trials for end in _INTERVAL_ENDS},
+        "regret_mean_by_cost": _over_budgets,
+        **dict.fromkeys(("final_test_mean", "final_test_std", "final_validation_mean", "mean_rank"), _number),
+    },
+    {
+        **{f"regret_{end}_by_cost": _over_budgets for end in _INTERVAL_ENDS},
+        **{f"regret_area_{end}": _number for end in _INTERVAL_ENDS},
+        "mean_rank_over_trials": _over_trials,
+        "probability_best": _number,
+        "regret_quantiles": _listed(_number, "quantiles", least=2),
+        "hyperparameters": _mapped(_anything),
+        "num_runs": _count(),
+    },
+)
+_PAIR = _fields(
+    {
+        **dict.fromkeys(("first", "second", "test"), _text),
+        **dict.fromkeys(("p_value", "p_holm", "effect_size"), _number),
+        **{f"difference_{end}": _maybe(_number) for end in _INTERVAL_ENDS},
+        "num_runs_for_power_80": _maybe(_count()),
+    },
+    {"num_runs": _count()},
+)
+_point = _listed(_number, "pair")
+_FRONTS = _fields(
+    {
+        "size": _text,
+        "points": _listed(_count(1), "points", least=1),
+        "true": _listed(_point, least=1),
+        "strategies": _mapped(
+            _fields(
+                {
+                    **{f"hypervolume_{end}": _listed(_number, "points") for end in _INTERVAL_ENDS},
+                    "distance_mean": _listed(_number, "points"),
+                    "front": _listed(_point),
+                },
+                {"attainment": _mapped(_listed(_point), _share)},
+            ),
+            least=1,
+        ),
+    }
+)
+_SCORES = _fields(
+    {
+        "edges": _listed(_number, "bins", least=2, longer_by=1),
+        "counts": _listed(_count(), "bins"),
+        "quantiles": _mapped(_number, _share),
+    },
+    own="bins",
+)
+_OPTIMUM = _fields(
+    {
+        **{"architecture": _text, "row": _count(), "basin_share": _number},
+        **dict.fromkeys(("validation", "test"), _maybe(_number)),
+    }
+)
+_VALUE = _fields({"value": _anything, "mean": _number})
+_DECISION = _fields({"name": _text, "share": _number, "values": _listed(_VALUE, least=1)})
+_LANDSCAPE = _fields(
+    {"num_architectures": _count(), "num_classes": _count(), "split": _text, "fidelity": _anything},
+    {
+        "scores": _fields({"validation": _SCORES, "test": _SCORES}),
+        "optima": _fields(
+            {"num_local": _count(), "num_global_found_by": _number},
+            {"num_without_better_neighbor": _count(), "best": _listed(_OPTIMUM)},
+        ),
+        "fitness_distance": _fields(
+            {
+                "correlation": _maybe(_number),
+                "distances": _listed(_number, "distances", least=1),
+                "means": _listed(_number, "distances"),
+                "counts": _listed(_count(), "distances"),
+            }
+        ),
+        "autocorrelation": _fields(
+            {
+                "lags": _listed(_number, "lags", least=1),
+                "values": _listed(_maybe(_number), "lags"),
+                "correlation_length": _maybe(_number),
+            }
+        ),
+        "neutrality": _fields({"share_equal_class": _number, "share_within_noise": _maybe(_number)}),
+        "noise": _maybe(
+            _fields(dict.fromkeys(("seed_std", "architecture_std", "intraclass_correlation"), _maybe(_number)))
+        ),
+        "fidelities": _maybe(
+            _fields(
+                {
+                    "values": _listed(_number, "fidelities", least=1),
+                    "spearman_with_last": _listed(_maybe(_number), "fidelities"),
+                }
+            )
+        ),
+        "sizes": _maybe(_mapped(_maybe(_number))),
+        "effects": _maybe(
+            _fields(
+                {
+                    "decisions": _listed(_DECISION, least=1),
+                    "interactions": _listed(_fields({"first": _text, "second": _text, "share": _number})),
+                    "higher_order_share": _maybe(_number),
+                }
+            )
+        ),
+    },
+)
+_CELL = _fields(
+    {"architecture": _text, "row": _count(), "validation": _number, "test": _number, "found_by": _mapped(_number)},
+    {"parameters": _number, "flops": _number, "drawing": _text},
+)
+_OVERALL = _fields(
+    {
+        "benchmarks": _listed(_text, "benchmarks", least=1),
+        "strategies": _listed(_text, "ranked", least=1),
+        "mean_ranks": _listed(_listed(_number, "ranked"), "benchmarks"),
+        "average_rank": _listed(_number, "ranked"),
+        "groups": _listed(_listed(_text, least=1)),
+        **dict.fromkeys(("friedman_statistic", "friedman_p_value", "critical_difference"), _maybe(_number)),
+    },
+    {"level": _number, "note": _maybe(_text)},
+)
+_RESULT = _fields(
+    {
+        "benchmark": _text,
+        "num_runs": _count(1),
+        "strategies": _mapped(_STRATEGY, least=1),
+        "budget": _listed(_number, "budget", least=1),
+        "seed": _count(),
+    },
+    {
+        **dict.fromkeys(("content_hash", "space", "objective", "protocol", "prng", "command", "cost_unit"), _text),
+        "metric": _metric,
+        "versions": _mapped(_text),
+        "equal_cost": _maybe(_count(1)),
+        "pairwise": _listed(_PAIR),
+        "sequential": _fields({"level": _number}),
+        "fronts": _FRONTS,
+        "landscape": _LANDSCAPE,
+        "cells": _listed(_CELL),
+        "overall": _OVERALL,
+    },
+)
+
+
+def _check_names(result: dict[str, Any]) -> None:
+    """Checks what no part can check alone: that parts speak of strategies and decisions that there are."""
+    strategies = set(result["strategies"])
+    keys = [_IN_TABLES & set(each) for each in result["strategies"].values()]
+    if any(each != keys[0] for each in keys) or len(keys[0] & _AREAS) not in (0, len(_AREAS)):
+        raise ValueError("expected numbers of the same kinds for all strategies")
+    for number, pair in enumerate(result.get("pairwise", ())):
+        _one_of(*strategies)(pair["first"], f"pairwise[{number}].first", {})
+        _one_of(*strategies)(pair["second"], f"pairwise[{number}].second", {})
+    for name in result.get("fronts", {}).get("strategies", ()):
+        _one_of(*strategies)(name, "fronts.strategies", {})
+    over_all = result.get("overall", {"groups": [], "strategies": []})
+    for name in [name for group in over_all["groups"] for name in group]:
+        _one_of(*over_all["strategies"])(name, "overall.groups", {})
+    if (result.get("equal_cost") or 0) > len(result["budget"]):
+        raise _refuse("equal_cost", f"at most {len(result['budget'])}", result["equal_cost"])
+    effects = result.get("landscape", {}).get("effects") or {"decisions": [], "interactions": []}
+    names = [decision["name"] for decision in effects["decisions"]]
+    for each in effects["interactions"]:
+        _one_of(*names)(each["first"], "landscape.effects.interactions", {})
+        _one_of(*names)(each["second"], "landscape.effects.interactions", {})

@@ -1,0 +1,32 @@
+import os
+
+import jax
+import pytest
+
+from jaxnas.training.compilation import configure_compilation
+
+
+@pytest.fixture
+def updated(monkeypatch):
+    options = {}
+    monkeypatch.setattr(jax.config, "update", options.__setitem__)
+    return options
+
+
+def test_programs_are_kept_on_disk_and_flags_of_the_user_stay(updated, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=dump")
+    configure_compilation()
+    first, second = os.environ["XLA_FLAGS"].split()
+    assert first == "--xla_dump_to=dump"
+    assert second.startswith("--xla_backend_extra_options=")
+    assert updated["jax_compilation_cache_dir"].endswith("xla")
+    assert updated["jax_persistent_cache_min_compile_time_secs"] == 0
+    configure_compilation()  # a second call adds nothing
+    assert os.environ["XLA_FLAGS"].split() == [first, second]
+
+
+def test_extra_options_of_the_user_are_kept(updated, monkeypatch):
+    flags = "--xla_backend_extra_options=xla_cpu_disable_tiled_emitter=false"
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    configure_compilation()
+    assert os.environ["XLA_FLAGS"] == flags
