@@ -18,6 +18,7 @@ from jaxnas import catalog
 from jaxnas.checks import first_line
 from jaxnas.tasks.base import SPLITS, Task, TaskSpec
 from jaxnas.training.config import TrainConfig, config_from_dict
+from jaxnas.training.curves import Curves
 from jaxnas.training.family import TrainableSpace, family_of
 from jaxnas.training.saved import read_arrays, read_description, write_model
 
@@ -51,6 +52,7 @@ class FittedModel:
         space, arch, config: what was trained, and how.
         inputs: what the data are.
         task: whose splits `score` knows, a Task or its name; None where they are not available.
+        curves: how it was trained, [E]; None where it was loaded.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class FittedModel:
     ):
         self.network, self.space, self.arch, self.config = network, space, arch, config
         self.inputs, self.task = inputs, task
+        self.curves: Curves | None = None
         self._scores: dict[str, float] = {}
 
     def __repr__(self) -> str:

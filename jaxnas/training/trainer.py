@@ -162,7 +162,9 @@ class Trainer(Generic[SpaceType]):
         choices = tuple(int(choice) for choice in np.asarray(self.space.canonical(arch)))
         classes = np.asarray(task.classes if len(task.classes) else range(task.num_classes))
         inputs = Inputs(task.spec, task.mean, task.deviation, classes)
-        return FittedModel(network, self.space, choices, self.config, inputs, task)
+        model = FittedModel(network, self.space, choices, self.config, inputs, task)
+        model.curves = curves
+        return model
 
     def size(self, arch: Any) -> Size:
         """Returns the `Size` of the network of an architecture: that of its class's representative."""
