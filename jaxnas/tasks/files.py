@@ -7,6 +7,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,7 @@ def task_from_npz(path: str | os.PathLike) -> Task:
         with zipfile.ZipFile(path) as file:
             names = [name.removesuffix(".npy") for name in file.namelist()]
         if {"X", "y"} <= set(names):
-            kept = [name for name in ("X", "y", "split") if name in names]
+            kept: list[str] = [name for name in ("X", "y", "split") if name in names]
             _check_size(path, kept)
             with np.load(path, allow_pickle=False) as loaded:
                 arrays = {name: loaded[name] for name in kept}
@@ -93,7 +94,7 @@ def task_from_npz(path: str | os.PathLike) -> Task:
     return task_from_arrays(arrays["X"], arrays["y"], arrays.get("split"), name=path.stem)
 
 
-def _check_size(path: Path, names: list[str]) -> None:
+def _check_size(path: Path, names: Sequence[str]) -> None:
     """Raises ValueError where arrays are larger than the size of their file can explain, before any is read."""
     total = 0
     with zipfile.ZipFile(path) as file, warnings.catch_warnings():
