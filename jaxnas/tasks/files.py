@@ -152,9 +152,12 @@ def _read(path: Path) -> "pa.Table":
         from pyarrow import csv
 
         return csv.read_csv(path)
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(path, page_checksum_verification=True)
+    if nested := [field.name for field in file.schema_arrow if pa.types.is_nested(field.type)]:
+        raise OSError(f"lists in the column {nested[0]!r}, where a number in each row should be")
     num_values, num_bytes = file.metadata.num_rows * file.metadata.num_columns, path.stat().st_size
     if num_values * 8 > max(ALWAYS_READ, BYTES_A_BYTE * num_bytes):
         raise OSError(f"{num_values:,} values in {num_bytes:,} bytes, more than a file of this size is read for")
