@@ -81,7 +81,7 @@ def _correlations(table: Table, name: str, position: int) -> Iterator[Figure]:
         tolerance=MENDED_TOLERANCE,
         digits=3,
         source=COMPUTED,
-        note="Before: with the mean counts of the files, of which those of 204 architectures are of other networks, too.",
+        note="Before: with the mean counts of the files, 204 of which are those of other networks, too.",
     )
     flops = float(spearmanr(table.sizes("flops"), validation).statistic)
     yield Figure(
