@@ -172,6 +172,15 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pdf", action="store_true", help="write figures as PDF, too")
 
 
+def _add_reproduce(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name", nargs="?", default="list", metavar="NAME", help="a published result, list (default) or all"
+    )
+    parser.add_argument("--table", default="", metavar="DIR,DIR", help="folders of imported tables")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
+    parser.add_argument("--out", default="jaxnas-reproduction", metavar="DIR", help="default jaxnas-reproduction")
+
+
 def _add_epochs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=_count, metavar="N", help="epochs of a training (default: that of the space's kind)"
@@ -197,6 +206,7 @@ _COMMANDS = {
     "import": ("read a published benchmark's own file into tables; resumes when run again", _add_import),
     "verify": ("check a table against its hashes, and a sample of it by retraining", _add_verify),
     "show": ("describe an architecture and draw it", _add_show),
+    "reproduce": ("compute published results again, beside the published figures", _add_reproduce),
     "explore": ("write a page to explore a table with", _add_explore),
     "report": ("write the page of a comparison again", _add_report),
 }
