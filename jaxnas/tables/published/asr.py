@@ -23,7 +23,7 @@ FILES = ("nb-asr-e40-1234.pickle", "nb-asr-e40-1235.pickle", "nb-asr-e40-1236.pi
 ID = "nb-asr-timit"
 EPOCHS = 40
 OPERATIONS = ("linear", "conv5", "conv5d2", "conv7", "conv7d2", "zero")
-NODES = 3
+NODES, MOST = 3, 1e6
 _TRAINING = re.compile(rf"nb-asr-e{EPOCHS}-\d+\.pickle")
 _DEVICE = re.compile(r"nb-asr-bench-([A-Za-z0-9-]+)\.pickle")
 _INFO = "nb-asr-info.pickle"
@@ -101,6 +101,8 @@ def _imported(path: Path, runs: list[dict], others: dict[Path, dict], trainings:
         raise ValueError("an architecture under two hashes")
     hashes = [hashes[position] for position in order]
     validation = np.asarray([[run[each][1] for run in runs] for each in hashes], float)
+    if not (np.abs(validation) < MOST).all():
+        raise ValueError("errors that are no rates")
     if validation.shape[2:] != (EPOCHS,):
         raise ValueError(f"validation errors of shape {list(validation.shape[2:])} an architecture")
     test = np.asarray([[float(run[each][2]) for run in runs] for each in hashes])

@@ -102,7 +102,8 @@ class _Wanted:
         if "valid_loss" not in found and "time_elapsed" not in found:
             return
         names = {f"{split}_{score.name}" for split in ("valid", "test") for score in SCORES.values()} | {"time_elapsed"}
-        kept = {name: np.asarray(values, np.float32) for name, values in found.items() if name in names}
+        with np.errstate(over="ignore"):  # it is infinite then
+            kept = {name: np.asarray(values, np.float32) for name, values in found.items() if name in names}
         if kept:
             found.clear()
             found.update(kept)
