@@ -23,7 +23,7 @@ FILES = ("nb-asr-e40-1234.pickle", "nb-asr-e40-1235.pickle", "nb-asr-e40-1236.pi
 ID = "nb-asr-timit"
 EPOCHS = 40
 OPERATIONS = ("linear", "conv5", "conv5d2", "conv7", "conv7d2", "zero")
-NODES, MOST = 3, 1e6
+NODES, MOST, LARGEST_RATE = 3, 1e6, 2
 _TRAINING = re.compile(rf"nb-asr-e{EPOCHS}-\d+\.pickle")
 _DEVICE = re.compile(r"nb-asr-bench-([A-Za-z0-9-]+)\.pickle")
 _INFO = "nb-asr-info.pickle"
@@ -106,7 +106,9 @@ def _imported(path: Path, runs: list[dict], others: dict[Path, dict], trainings:
     if validation.shape[2:] != (EPOCHS,):
         raise ValueError(f"validation errors of shape {list(validation.shape[2:])} an architecture")
     test = np.asarray([[float(run[each][2]) for run in runs] for each in hashes])
-    unit = "percent" if np.nanmedian(validation) > 2 else "proportion"
+    unit = "percent"
+    if np.median(validation) < LARGEST_RATE:  # the files have shares
+        validation, test = 100 * validation, 100 * test
     columns: dict[str, Column] = {}
     for file, rows in others.items():
         columns |= _sizes(file, [rows[each] for each in hashes])

@@ -144,7 +144,7 @@ def _table(space: Space, task: str, rows: np.ndarray, found: list[Mapping]) -> T
     seconds = _by_row(rows, [metric["time_elapsed"] for metric in metrics])
     if seconds.shape != validation.shape or not np.isfinite(seconds).all():
         raise ValueError("seconds for other epochs than scores")
-    if (np.diff(seconds, axis=1) < 0).any():  # of each epoch, not since the start
+    if (np.diff(seconds, axis=1) <= 0).any():  # of each epoch, not since the start
         seconds = np.cumsum(seconds, axis=1)
     fidelities = list(range(1, validation.shape[1] + 1))
     columns = {"seconds": Column(seconds, ("class", "fidelity"), "seconds")}
