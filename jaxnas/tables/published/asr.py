@@ -33,6 +33,10 @@ PUBLICATION = Publication(
     "and N. D. Lane, NAS-Bench-ASR: Reproducible Neural Architecture Search for Speech Recognition, ICLR 2021.",
     "Licence as in the repository",
     "https://github.com/SamsungLabs/nb-asr",
+    "Mehrotra, Abhinav and Ramos, Alberto Gil C. P. and Bhattacharya, Sourav and Dudziak, Lukasz and "
+    "Vipperla, Ravichander and Chau, Thomas and Abdelfattah, Mohamed S. and Ishtiaq, Samin and "
+    "Lane, Nicholas D.",
+    REFERENCES,
 )
 
 

@@ -25,6 +25,8 @@ PUBLICATION = Publication(
     "Generalizability of Cross-Task Neural Architecture Search, CVPR 2021.",
     "MIT licence of the repository",
     "https://github.com/yawen-d/TransNASBench",
+    "Duan, Yawen and Chen, Xin and Xu, Hang and Chen, Zewei and Liang, Xiaodan and Zhang, Tong and Li, Zhenguo",
+    REFERENCES,
 )
 
 
