@@ -89,6 +89,12 @@ def _source(bench: Benchmark) -> dict[str, Any]:
     return {} if source is None else {"source": source}
 
 
+def _warning(bench: Benchmark) -> dict[str, Any]:
+    """Returns what a reader must be warned of: a published table that tells searches what is reported."""
+    warning = None if bench.table is None else bench.table.manifest.get("warning")
+    return {} if warning is None else {"warning": warning}
+
+
 def _provenance(bench: Benchmark, settings: Settings) -> dict[str, Any]:
     return {
         "benchmark": bench.id,
@@ -98,7 +104,8 @@ def _provenance(bench: Benchmark, settings: Settings) -> dict[str, Any]:
         "objective": settings.objective.text,
         "metric": bench.metric._asdict(),
         "cost_unit": bench.cost_unit,
-        "protocol": PROTOCOL,
+        "protocol": _warning(bench).get("warning", PROTOCOL),
+        **_warning(bench),
         "num_runs": settings.num_runs,
         "num_trials": settings.num_trials,
         "seed": settings.seed,

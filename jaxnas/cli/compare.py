@@ -106,7 +106,8 @@ def _show(folder: Path, result: dict[str, Any]) -> None:
 def _notes(result: dict[str, Any]) -> list[str]:
     unit = units.gap_unit(units.metric_of(result))
     in_units = f" in {unit}" if unit else ""
-    lines = [f"Test regret{in_units} with 95 % intervals over runs; searches saw validation only."]
+    lines = [f"Test regret{in_units} with 95 % intervals over runs."]
+    lines.append(result.get("warning", "Searches saw validation only."))
     if result["pairwise"]:
         lines.append(words.separation_text(result))
     if "sequential" in result:
