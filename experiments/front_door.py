@@ -25,7 +25,7 @@ STRATEGIES = (
     "tree_parzen_estimator",
     "gaussian_process",
 )
-SLOW = {"tree_parzen_estimator": 10, "gaussian_process": 10}
+SLOW = {"tree_parzen_estimator": 10, "gaussian_process": 5}
 """How many times fewer runs these get."""
 
 

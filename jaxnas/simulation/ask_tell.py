@@ -36,7 +36,10 @@ def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: 
     fidelity = jnp.asarray(query.fidelity, jnp.int32)
     fidelity = jnp.where(fidelity < 0, fidelity + num_fidelities, fidelity)
     seed = query.seed if is_any(query.seed) else jnp.asarray(query.seed, jnp.int32)
-    return state, Query(jnp.asarray(query.arch, jnp.int32), fidelity, seed)
+    arch = jnp.asarray(query.arch)
+    if not jnp.issubdtype(arch.dtype, jnp.integer):
+        raise ValueError(f"Expected choices that are integers from ask of {strategy.name}, got {arch.dtype}.")
+    return state, Query(arch.astype(jnp.int32), fidelity, seed)
 
 
 def run_key(seed: int, number: int, prng: str = "hash") -> jax.Array:

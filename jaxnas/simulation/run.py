@@ -20,6 +20,9 @@ from jaxnas.spaces.decisions import cardinalities
 from jaxnas.strategies.base import ANY, Observation, Query, Strategy, is_any
 
 MAX_RUNS_AT_ONCE = 1000
+MAX_RUN_NUMBER = 2**31
+MAX_TRIAL_BYTES = 2**35
+NUM_OTHER_VALUES = 4  # of a trial besides its decisions: fidelity, score, cost, seed
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -86,8 +89,9 @@ def run(
         ValueError: on numbers out of range, an unknown prng, or a strategy of another space.
     """
     check_arguments(strategy, num_trials=num_trials, num_runs=num_runs)
-    if first_run < 0:
-        raise ValueError(f"Expected first_run of 0 or more, got {first_run}.")
+    if first_run < 0 or first_run + num_runs > MAX_RUN_NUMBER:
+        raise ValueError(f"Expected runs of numbers from 0 to below {MAX_RUN_NUMBER:,}, got the first {first_run:,}.")
+    _check_memory(num_runs, num_trials, len(bench.space.decisions))
     numbers = range(first_run, first_run + num_runs)
     if strategy.jittable and bench.jittable:
         trials = run_in_chunks(functools.partial(simulate, strategy, bench, num_trials), numbers, seed, prng)
@@ -98,6 +102,17 @@ def run(
     rows = rows_of(bench.space, trials.query.arch) if has_rows(bench.space) else None
     cost = paid_costs(trials, trials.observation.cost, rows, trainings_of(bench))
     return trials._replace(observation=trials.observation._replace(cost=cost))
+
+
+def _check_memory(num_runs: int, num_trials: int, num_decisions: int) -> None:
+    """Raises ValueError where the trials would not fit into memory."""
+    needed = num_runs * num_trials * 4 * (num_decisions + NUM_OTHER_VALUES)
+    if needed > MAX_TRIAL_BYTES:
+        most = MAX_TRIAL_BYTES // (num_runs * 4 * (num_decisions + NUM_OTHER_VALUES))
+        raise ValueError(
+            f"Expected trials that take at most {MAX_TRIAL_BYTES >> 30} GiB of memory, up to {most:,} in each of "
+            f"{num_runs:,} runs, got {num_trials:,}; make fewer, or fewer runs at once (first_run)."
+        )
 
 
 def check_queries(trials: Trials, strategy: Strategy, bench: Benchmark) -> None:

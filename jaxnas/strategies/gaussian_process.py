@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space, has_rows
@@ -26,34 +27,19 @@ SMALLEST_VARIANCE = 1e-6
 
 
 class GaussianState(NamedTuple):
-    """All trials of the run, architectures int32[T, D] and scores float32[T] (-inf: failed or to come); and the kernel's
-    length and noise, float32[].
+    """All trials of the run, and what the kernel of the trials so far is.
+
+    Attributes:
+        archs, scores: the trials, int32[T, D] and float32[T]; -inf: failed, or to come.
+        inverse: of the covariance of the trials, noise included, float32[T, T]; 0 for those to come.
+        length, noise: of the kernel, float32[].
     """
 
     archs: jax.Array
     scores: jax.Array
+    inverse: jax.Array
     length: jax.Array
     noise: jax.Array
-
-
-class Fit(NamedTuple):
-    """A Gaussian process that knows T trials, of which some are live.
-
-    Attributes:
-        choices: the decisions of the trials, int32[T, E].
-        live: which trials count, bool[T].
-        factor: the Cholesky factor of their covariance, float32[T, T], the identity's row for others.
-        solved: the factor's solution for the targets, float32[T].
-        length: of the kernel, float32[].
-        scale: the standard deviation of the prior that makes the targets most likely, float32[].
-    """
-
-    choices: jax.Array
-    live: jax.Array
-    factor: jax.Array
-    solved: jax.Array
-    length: jax.Array
-    scale: jax.Array
 
 
 @functools.cache
@@ -62,7 +48,6 @@ def gaussian_process(
     *,
     num_candidates: int = 200,
     num_startup: int = 10,
-    refit_every: int = 10,
     length: float | None = None,
     noise: float | None = None,
 ) -> Strategy:
@@ -80,68 +65,77 @@ def gaussian_process(
     The kernel is exp(-h / length), with h the share of the decisions that differ: the exponentiated overlap kernel of
     Wan, Nguyen, Ha, Ru, Lu and Osborne, "Think Global and Act Local: Bayesian Optimisation over High-Dimensional
     Categorical and Mixed Search Spaces", ICML 2021, with one length for all decisions. Length and noise are those of a
-    grid of 20 with the largest marginal likelihood, every `refit_every` trials. A trial takes time in proportion to
-    T ** 3 + candidates * T ** 2 for T trials of the run.
+    grid of 20 with the largest marginal likelihood, chosen again whenever the trials have doubled. A trial takes time
+    in proportion to candidates * T ** 2, for T trials of the run.
 
     Args:
         num_candidates: architectures that the next one is chosen from.
         num_startup: random trials at the start.
-        refit_every: trials between two choices of length and noise.
         length: the length scale of the kernel, as a share of the decisions; None: by the marginal likelihood.
         noise: the variance of the noise in a score, as a share of the prior variance; None: by the marginal likelihood.
     """
-    for name, size in (("num_candidates", num_candidates), ("num_startup", num_startup), ("refit_every", refit_every)):
-        checked_size(name, size)
+    checked_size("num_candidates", num_candidates)
+    checked_size("num_startup", num_startup)
     lengths, noises = (
         grid if value is None else (checked_number(name, value, above=0),)
         for name, value, grid in (("length", length, LENGTHS), ("noise", noise, NOISES))
     )
 
+    grid = np.asarray([(length, noise) for length in lengths for noise in noises], np.float32)
+
     def init(key: jax.Array, num_trials: int) -> GaussianState:
         archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
-        return GaussianState(archs, jnp.full(num_trials, -jnp.inf), jnp.float32(lengths[0]), jnp.float32(noises[0]))
+        nothing = jnp.zeros((num_trials, num_trials))
+        return GaussianState(archs, jnp.full(num_trials, -jnp.inf), nothing, *jnp.asarray(grid[0]))
 
     def advance(state: GaussianState, t: jax.Array, key: jax.Array) -> GaussianState:
-        refits = (t >= num_startup) & ((t - num_startup) % refit_every == 0)
-        if len(lengths) == len(noises) == 1:
+        if len(grid) == 1:
             return state
-        return jax.lax.cond(refits, refitted, lambda state, t: state, state, t)
+        sizes = refit_sizes(num_startup, len(state.scores))
+        refits = [functools.partial(refitted, size) for size in sizes]
+        # t is the same in all runs, so that one of them is computed, where its time has come
+        due = jnp.where((np.asarray(sizes) == t).any(), (np.asarray(sizes) < t).sum(), len(sizes))
+        return jax.lax.switch(due, [*refits, lambda state: state], state)
 
-    def refitted(state: GaussianState, t: jax.Array) -> GaussianState:
-        grid = jnp.asarray([(length, noise) for length in lengths for noise in noises], jnp.float32)
-        choices, live = jax.vmap(space.choices)(state.archs), jnp.arange(len(state.scores)) < t
-        targets = normal_scores(state.scores, live)
-        misfits = jax.lax.map(lambda each: misfit(fitted(choices, targets, live, *each)), grid)
-        length, noise = grid[jnp.argmin(jnp.where(jnp.isnan(misfits), jnp.inf, misfits))]
-        return state._replace(length=length, noise=noise)
+    def refitted(size: int, state: GaussianState) -> GaussianState:
+        choices, targets = jax.vmap(space.choices)(state.archs[:size]), normal_scores(state.scores[:size], size)
+        differing = differences(choices, choices)
+        inverses, logarithms = jax.vmap(functools.partial(inverse_of, differing))(*grid.T)
+        best = jnp.argmin(misfit(inverses, logarithms, targets))
+        inverse = jnp.zeros_like(state.inverse).at[:size, :size].set(inverses[best])
+        length, noise = jnp.asarray(grid)[best]
+        return state._replace(inverse=inverse, length=length, noise=noise)
 
     def ask(state: GaussianState, t: jax.Array, key: jax.Array) -> Query:
         keys = [jax.random.fold_in(key, number) for number in range(2)]
 
         def promising(state: GaussianState) -> jax.Array:
-            live = jnp.arange(len(state.scores)) < t
             candidates = candidates_for(keys[1], space, state, num_candidates)
-            choices, targets = jax.vmap(space.choices)(state.archs), normal_scores(state.scores, live)
-            fit = fitted(choices, targets, live, state.length, state.noise)
-            improvement = improvements(fit, state.noise, targets, jax.vmap(space.choices)(candidates))
-            asked = ((candidates[:, None] == state.archs).all(-1) & live).any(1)
+            improvement = improvements(state, space, t, candidates)
+            asked = ((candidates[:, None] == state.archs).all(-1) & (jnp.arange(len(state.scores)) < t)).any(1)
             return candidates[jnp.argmax(jnp.where(asked & ~asked.all(), -1, improvement))]
 
         return Query(jax.lax.cond(t < num_startup, lambda state: space.sample(keys[0]), promising, state))
 
     def tell(state: GaussianState, t: jax.Array, query: Query, observation: Observation) -> GaussianState:
         score = failed_as_worst(observation.score)
-        return state._replace(archs=state.archs.at[t].set(query.arch), scores=state.scores.at[t].set(score))
+        archs = state.archs.at[t].set(query.arch)
+        differing = differences(jax.vmap(space.choices)(archs), space.choices(query.arch)[None])[:, 0]
+        inverse, _ = with_another(state.inverse, overlap_kernel(differing, state.length), state.noise, t)
+        return state._replace(archs=archs, scores=state.scores.at[t].set(score), inverse=inverse)
 
     hyperparameters = (
         ("num_candidates", num_candidates),
         ("num_startup", num_startup),
-        ("refit_every", refit_every),
         ("length", length),
         ("noise", noise),
     )
-    # Batched factorisations wait for one another in the thread pool of XLA on CPU, at times for ever: runs take turns.
     return Strategy("gaussian_process", init, ask, tell, advance, hyperparameters, batched=False)
+
+
+def refit_sizes(first: int, num_trials: int) -> tuple[int, ...]:
+    """Returns the numbers of trials after which length and noise are chosen: each time that they have doubled."""
+    return tuple(first * 2**number for number in range(num_trials) if first * 2**number < num_trials)
 
 
 def candidates_for(key: jax.Array, space: Space, state: GaussianState, number: int) -> jax.Array:
@@ -157,50 +151,84 @@ def candidates_for(key: jax.Array, space: Space, state: GaussianState, number: i
     return jnp.concatenate([mutated, drawn])
 
 
-def normal_scores(scores: jax.Array, live: jax.Array) -> jax.Array:
-    """Returns the normal quantiles of the ranks of live scores among them, 0 for others: float32[T].
+def normal_scores(scores: jax.Array, count: ArrayLike) -> jax.Array:
+    """Returns the normal quantiles of the ranks of the first `count` scores among them, 0 for others: float32[T].
 
     A rank is the share that is lower, plus half of those that are equal.
     """
+    live = jnp.arange(len(scores)) < count
     counted = jnp.where(live, scores, jnp.inf)
     lower = ((counted < counted[:, None]) & live).sum(1)
     no_higher = ((counted <= counted[:, None]) & live).sum(1)
-    share = (lower + no_higher) / (2 * jnp.maximum(live.sum(), 1))
+    share = (lower + no_higher) / (2 * jnp.maximum(count, 1))
     return jnp.where(live, jax.scipy.special.ndtri(jnp.where(live, share, 0.5)), 0)
 
 
-def overlap_kernel(one: jax.Array, other: jax.Array, length: jax.Array) -> jax.Array:
-    """Returns the kernel between choices int32[M, E] and int32[N, E], float32[M, N]."""
-    return jnp.exp(-(one[:, None] != other).mean(-1) / length)
+def differences(one: jax.Array, other: jax.Array) -> jax.Array:
+    """Returns the share of the decisions in which choices int32[M, E] and int32[N, E] differ, float32[M, N]."""
+    return (one[:, None] != other).mean(-1)
 
 
-def fitted(choices: jax.Array, targets: jax.Array, live: jax.Array, length: jax.Array, noise: jax.Array) -> Fit:
-    """Returns the process that knows the targets float32[T] of live trials."""
-    kernel = jnp.where(live[:, None] & live, overlap_kernel(choices, choices, length), 0)
-    factor = jnp.linalg.cholesky(kernel + jnp.diag(jnp.where(live, noise, 1)))
-    solved = jax.scipy.linalg.solve_triangular(factor, targets, lower=True)
-    scale = jnp.sqrt(jnp.maximum(solved @ solved / jnp.maximum(live.sum(), 1), SMALLEST_VARIANCE))
-    return Fit(choices, live, factor, solved, length, scale)
+def overlap_kernel(differing: jax.Array, length: jax.Array) -> jax.Array:
+    """Returns the kernel for shares of decisions that differ."""
+    return jnp.exp(-differing / length)
 
 
-def misfit(fit: Fit) -> jax.Array:
-    """Returns the negative logarithm of the marginal likelihood, up to a constant, at the most likely scale."""
-    return fit.live.sum() * jnp.log(fit.scale) + jnp.log(jnp.diag(fit.factor)).sum()
+def with_another(inverse: jax.Array, kernel: jax.Array, noise: jax.Array, t: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    """Returns the inverse of the covariance that trial t is added to, and its variance given the trials before.
+
+    By bordering, in products of matrices and vectors alone: the routines of LAPACK that XLA calls on CPU may wait for
+    one another for ever where many runs call them at once.
+
+    Args:
+        inverse: float32[T, T], 0 from row and column t on.
+        kernel: between trial t and all, float32[T].
+    """
+    earlier = jnp.arange(len(kernel)) < t
+    kernel = jnp.where(earlier, kernel, 0)
+    weights = inverse @ kernel
+    variance = jnp.maximum(1 + noise - kernel @ weights, SMALLEST_VARIANCE)
+    border = weights.at[t].set(-1)
+    return inverse + border[:, None] * (border / variance), variance
 
 
-def posterior(fit: Fit, choices: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns mean and standard deviation of the noiseless values at choices int32[C, E], float32[C] each."""
-    kernel = jnp.where(fit.live[:, None], overlap_kernel(fit.choices, choices, fit.length), 0)
-    rows = jax.scipy.linalg.solve_triangular(fit.factor, kernel, lower=True)
-    variance = jnp.maximum(1 - (rows**2).sum(0), SMALLEST_VARIANCE)
-    return fit.solved @ rows, fit.scale * jnp.sqrt(variance)
+def inverse_of(differing: jax.Array, length: jax.Array, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns the inverse of the covariance of trials, float32[T, T], and the logarithm of its determinant."""
+    kernel = overlap_kernel(differing, length)
+
+    def add(t: jax.Array, carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        inverse, variance = with_another(carry[0], kernel[t], noise, t)
+        return inverse, carry[1] + jnp.log(variance)
+
+    return jax.lax.fori_loop(0, len(kernel), add, (jnp.zeros_like(kernel), jnp.float32(0)))
 
 
-def improvements(fit: Fit, noise: jax.Array, targets: jax.Array, choices: jax.Array) -> jax.Array:
-    """Returns the expected improvement of choices int32[C, E] over the largest posterior mean of the trials."""
-    weights = jax.scipy.linalg.solve_triangular(fit.factor, fit.solved, lower=True, trans="T")
-    best = jnp.where(fit.live, targets - noise * weights, -jnp.inf).max()
-    means, deviations = posterior(fit, choices)
+def misfit(inverses: jax.Array, logarithms: jax.Array, targets: jax.Array) -> jax.Array:
+    """Returns the negative logarithm of the marginal likelihood of targets float32[T], up to a constant, float32[G].
+
+    The scale of the prior is the one that makes them most likely.
+    """
+    squares = jnp.einsum("i,gij,j->g", targets, inverses, targets)
+    return (len(targets) * jnp.log(jnp.maximum(squares, SMALLEST_VARIANCE)) + logarithms) / 2
+
+
+def posterior(state: GaussianState, space: Space, t: ArrayLike, archs: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns mean and standard deviation of the noiseless values of architectures [N, D], in normal quantiles."""
+    live, targets = jnp.arange(len(state.scores)) < t, normal_scores(state.scores, t)
+    differing = differences(jax.vmap(space.choices)(state.archs), jax.vmap(space.choices)(archs))
+    kernel = jnp.where(live[:, None], overlap_kernel(differing, state.length), 0)
+    weights = state.inverse @ targets
+    scale = jnp.sqrt(jnp.maximum(targets @ weights / jnp.maximum(t, 1), SMALLEST_VARIANCE))
+    variance = jnp.maximum(1 - (kernel * (state.inverse @ kernel)).sum(0), SMALLEST_VARIANCE)
+    return weights @ kernel, scale * jnp.sqrt(variance)
+
+
+def improvements(state: GaussianState, space: Space, t: ArrayLike, archs: jax.Array) -> jax.Array:
+    """Returns the expected improvement of architectures [N, D] over the largest posterior mean of the trials."""
+    targets = normal_scores(state.scores, t)
+    at_trials = targets - state.noise * (state.inverse @ targets)
+    best = jnp.where(jnp.arange(len(targets)) < t, at_trials, -jnp.inf).max()
+    means, deviations = posterior(state, space, t, archs)
     return expected_improvement(means - best, deviations)
 
 
