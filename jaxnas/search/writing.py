@@ -18,7 +18,6 @@ from jaxnas.tables.build.provenance import versions
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.fitted import FittedModel
 
-
 _SHOWN_BELOW = ("  ", "architecture ", "parameters ")
 """How lines of a result begin whose content the page shows in another place."""
 
