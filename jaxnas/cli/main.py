@@ -3,6 +3,7 @@
 import importlib
 import shlex
 import sys
+import warnings
 
 from jaxnas.cli.parser import make_parser
 
@@ -26,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     options.command_line = shlex.join(["jaxnas", *arguments])
+    warnings.formatwarning = _one_line
     try:
         return importlib.import_module(f"jaxnas.cli.{_MODULES.get(options.command, options.command)}").run(options)
     except (ValueError, OSError) as error:
@@ -34,6 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(options.command, error, 1)
     except KeyboardInterrupt:
         return _fail(options.command, "stopped; searches, builds and imports resume when the command runs again", 130)
+
+
+def _one_line(message: Warning | str, category: type, filename: str, lineno: int, line: str | None = None) -> str:
+    """Returns a warning without the place in the code that it comes from."""
+    return f"jaxnas: {message}\n"
 
 
 def _fail(command: str, error: Exception | str, code: int) -> int:

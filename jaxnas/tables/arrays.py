@@ -62,7 +62,9 @@ def _stored(name: str, column: Column, num_examples: int | None) -> Column:
     """Returns a column of scores in the type and the unit in which a table stores them."""
     values = column.values
     if isinstance(values, np.ma.MaskedArray):
-        raise ValueError(f"Expected {name} without a mask, got a masked array; fill it with NaN, and say what NaN means.")
+        raise ValueError(
+            f"Expected {name} without a mask, got a masked array; fill it with NaN, and say what NaN means."
+        )
     if values.dtype.kind == "f":
         _check_proportions(name, column)
         return column._replace(values=values.astype(np.float32))
