@@ -32,6 +32,7 @@ _PUBLIC = {  # name -> the module that holds it
     "MLPSpace": "spaces.perceptrons.space",
     "Metric": "tasks.metrics",
     "NAS": "search.nas",
+    "NB101": "spaces.nasbench101.space",
     "NB201": "spaces.cells.space",
     "Network": "spaces.cells.network",
     "Observation": "strategies.base",

@@ -44,6 +44,7 @@ from jaxnas.spaces.cells.space import CellSpace as CellSpace
 from jaxnas.spaces.cells.space import NB201 as NB201
 from jaxnas.spaces.decisions import Decision as Decision
 from jaxnas.spaces.listed import ListedSpace as ListedSpace
+from jaxnas.spaces.nasbench101.space import NB101 as NB101
 from jaxnas.spaces.perceptrons.space import MLPSpace as MLPSpace
 from jaxnas.strategies.asynchronous_halving import asynchronous_halving as asynchronous_halving
 from jaxnas.strategies.bananas import bananas as bananas

@@ -87,7 +87,7 @@ class Journaled:
     def _check(self, line: dict, kinds: dict[str, Any], plausible: bool) -> None:
         """Raises ValueError where a line, whose checksum is right, is none that a search writes."""
         whole = set(line) == set(kinds) and all(isinstance(line[name], kind) for name, kind in kinds.items())
-        whole = whole and plausible and 0 <= line.get("seed", 0) < NUM_SEEDS // 2
+        whole = whole and plausible and -1 <= line.get("seed", 0) < NUM_SEEDS // 2
         with contextlib.suppress(ValueError, TypeError, OverflowError):
             checked(line["arch"] if whole else (), self.space.decisions)
             if np.isfinite([line["score"] or 0.0, line.get("cost", 0.0)]).all():

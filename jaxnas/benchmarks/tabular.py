@@ -114,7 +114,7 @@ class TableBenchmark:
         num_runs = self.table.num_runs(told)
         if self.noise == "mean":
             return jax.tree_util.Partial(_answer_mean, *arrays, jnp.asarray(self._told_means), self.prices)
-        scores = jnp.asarray(self._oriented(self.table.scores(told)[..., list(self._protocol.fidelities)]))
+        scores = jnp.asarray(self._oriented(self.table.scores(told, self._protocol.fidelities)))
         if (num_runs == scores.shape[1]).all():
             return jax.tree_util.Partial(_answer_run, *arrays, scores, self.prices)
         counts = jnp.asarray(num_runs, jnp.int32)

@@ -25,9 +25,8 @@ def run(options: argparse.Namespace) -> int:
 
         for imported in read(path, work, progress):
             folder = out / imported.table.id
-            table = write(imported.table, folder, imported.card)
-            bars.console.file.flush()
-            print(f"{folder}: {_described(table)}")
+            write(imported.table, folder, imported.card)
+            print(f"{folder}: {_described(Table.read(folder))}")
     return 0
 
 

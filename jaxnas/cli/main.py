@@ -1,5 +1,6 @@
 """The command line: `jaxnas COMMAND ...`. Each command has a module of this room, which loads only when it runs."""
 
+import functools
 import importlib
 import shlex
 import sys
@@ -27,9 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     options.command_line = shlex.join(["jaxnas", *arguments])
-    warnings.formatwarning = _one_line
     try:
-        return importlib.import_module(f"jaxnas.cli.{_MODULES.get(options.command, options.command)}").run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = functools.partial(_show_warning, options.command)
+            return importlib.import_module(f"jaxnas.cli.{_MODULES.get(options.command, options.command)}").run(options)
     except (ValueError, OSError) as error:
         return _fail(options.command, error, 2)
     except RuntimeError as error:
@@ -38,9 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(options.command, "stopped; searches, builds and imports resume when the command runs again", 130)
 
 
-def _one_line(message: Warning | str, category: type, filename: str, lineno: int, line: str | None = None) -> str:
-    """Returns a warning without the place in the code that it comes from."""
-    return f"jaxnas: {message}\n"
+def _show_warning(command: str, message: Warning | str, *where: object, **more: object) -> None:
+    """Prints a warning in one line, without the place in the code."""
+    print(f"jaxnas {command}: warning: {str(message).splitlines()[0]}", file=sys.stderr)
 
 
 def _fail(command: str, error: Exception | str, code: int) -> int:

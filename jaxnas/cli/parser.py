@@ -113,6 +113,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     )
     _add_epochs(parser)
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    parser.add_argument("--quiet", action="store_true", help="print only where the results are")
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
 
 

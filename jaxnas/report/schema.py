@@ -23,6 +23,17 @@ def checked(result: Any) -> dict[str, Any]:
     return result
 
 
+def checked_search(summary: Any) -> dict[str, Any]:
+    """Returns the dictionary of the `summary.json` of a search, once it is as its page needs it, as `checked` does."""
+    _SEARCH(summary, "", {})
+    if summary["best"] >= len(summary["trials"]) or summary["trials"][summary["best"]]["score"] is None:
+        raise _refuse("best", "the number of a trial with a score", summary["best"])
+    keys = [_SIZES & set(each) for each in summary["trials"]]
+    if any(each != keys[0] for each in keys):
+        raise ValueError("expected the same sizes of all trials")
+    return summary
+
+
 def _refuse(where: str, expected: str, value: Any) -> ValueError:
     shown = repr(value)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
@@ -269,6 +280,39 @@ _RESULT = _fields(
         "cells": _listed(_CELL),
         "overall": _OVERALL,
     },
+)
+
+
+_SIZES = {"parameters", "flops"}
+_TRIAL = _fields(
+    {"architecture": _text, "score": _maybe(_number), "measured": _maybe(_number), "cost": _number, "failure": _text},
+    dict.fromkeys(_SIZES, _count()),
+)
+_FINALIST = _fields(
+    {"trial": _count(), "architecture": _text, "score": _number, "fresh": _listed(_maybe(_number), least=1)}
+)
+_TRAINING = _fields(
+    {"train": _listed(_maybe(_number), "epochs", least=1), "scores": _mapped(_number)},
+    {"test": _listed(_maybe(_number), "epochs")},
+)
+_SEARCH = _fields(
+    {
+        "kind": _one_of("search"),
+        **dict.fromkeys(("space", "task", "task_hash", "strategy", "objective", "cost_unit"), _text),
+        **dict.fromkeys(("command", "stopped", "drawing"), _text),
+        "metric": _metric,
+        "num_epochs": _count(1),
+        "seed": _count(),
+        "versions": _mapped(_text),
+        "hyperparameters": _mapped(_anything),
+        "decisions": _mapped(_anything),
+        "findings": _listed(_text),
+        "best": _count(),
+        "trials": _listed(_TRIAL, least=1),
+        "finalists": _listed(_FINALIST),
+        "optimism": _maybe(_number),
+        "training": _maybe(_TRAINING),
+    }
 )
 
 

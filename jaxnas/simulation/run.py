@@ -21,6 +21,7 @@ from jaxnas.spaces.decisions import cardinalities
 from jaxnas.strategies.base import ANY, Observation, Query, Strategy, is_any
 
 MAX_RUNS_AT_ONCE = 1000
+MAX_RUN_NUMBER = 2**31
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -89,9 +90,9 @@ def run(
     """
     strategy = strategy_of(strategy, bench)
     check_arguments(strategy, num_trials=num_trials, num_runs=num_runs)
+    if first_run < 0 or first_run + num_runs > MAX_RUN_NUMBER:
+        raise ValueError(f"Expected runs of numbers from 0 to below {MAX_RUN_NUMBER:,}, got the first {first_run:,}.")
     check_memory(strategy, num_trials, num_runs, len(bench.space.decisions))
-    if first_run < 0:
-        raise ValueError(f"Expected first_run of 0 or more, got {first_run}.")
     numbers = range(first_run, first_run + num_runs)
     if strategy.jittable and bench.jittable:
         trials = run_in_chunks(functools.partial(simulate, strategy, bench, num_trials), numbers, seed, prng)

@@ -21,6 +21,7 @@ from jaxnas.spaces.decisions import (
     Decision,
     arch_at,
     cardinalities,
+    check_decisions,
     checked,
     decode,
     mixed_radix,
@@ -249,6 +250,7 @@ class SearchSpace(Space):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decisions", tuple(self.decisions))
+        check_decisions(self.decisions)
 
     @property
     def constrained(self) -> bool:

@@ -309,10 +309,15 @@ def _column_2(array: "pa.Array", described: dict, representatives: np.ndarray) -
         listed, there = _listed(array, representatives, shape)
         values = np.full((len(representatives), *shape), missing_value(listed.dtype) or 0, listed.dtype)
         values[there] = listed
+    return described_column(values, described)
+
+
+def described_column(values: np.ndarray, described: dict) -> Column:
+    """Returns the column of values that a manifest describes."""
     fidelities = described.get("fidelities")
     return Column(
         values,
-        axes,
+        tuple(described["axes"]),
         described["unit"],
         described["better"],
         described.get("denominator"),

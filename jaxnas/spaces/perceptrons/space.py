@@ -17,6 +17,7 @@ from jaxnas.spaces.decisions import Choices, Decision, cardinalities, decode, mu
 REFERENCES = ()
 
 SMALLEST_WIDTH = 8
+MAX_LAYERS, MAX_UNITS, MAX_WEIGHTS = 1000, 2**14, 2**28
 NUM_LAYERS, ACTIVATION, INITIALIZER, REGULARIZER, DROPOUT, FIRST_WIDTH = range(6)
 """The numbers of the decisions; the widths of all layers are the last ones."""
 _TRUNCATED = 0.87962566  # standard deviation of a normal distribution that is cut off at -2 and 2
@@ -106,12 +107,18 @@ class MLPSpace(Space):
     family: ClassVar[str] = "jaxnas.spaces.perceptrons.family"
 
     def __post_init__(self) -> None:
-        for size in ("max_layers", "max_units"):
+        for size, largest in (("max_layers", MAX_LAYERS), ("max_units", MAX_UNITS)):
             value = getattr(self, size)
             if not isinstance(value, int) or value < 1:
-                raise ValueError(f"Expected {size} to be an int of 1 or more, got {value!r}.")
+                raise ValueError(f"Expected {size} to be an int of 1 or more, got {value!r:.40}.")
+            checks.checked_size(size, value, 1, largest, "whose kernels would fill the memory")
         object.__setattr__(self, "widths", self._checked_widths())
         object.__setattr__(self, "max_units", self.widths[-1])
+        if self.max_layers * self.max_units**2 > MAX_WEIGHTS:
+            raise ValueError(
+                f"Expected layers of at most {MAX_WEIGHTS:,} weights together, 1 GiB, got {self.max_layers:,} layers of "
+                f"{self.max_units:,} units."
+            )
         choices = {
             "activation": _known("activations", self.activations, ACTIVATIONS),
             "initializer": _known("initializers", self.initializers, INITIALIZERS),

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxnas.checks import first_line
 from jaxnas.tables.columns import Column, is_missing, run_count_name, run_counts, unsigned
 from jaxnas.tables.files import replace_file
-from jaxnas.tables.format import line
 from jaxnas.tables.table import Table
 
 Progress = Callable[[str, int, int], None]
@@ -83,7 +83,7 @@ def expected(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, OverflowError) as error:
-        found = line(error)
+        found = first_line(error)
         if found.startswith("Expected "):
             raise ValueError(f"Expected {path} to be {what}: e{found[1:]}.") from None
         raise ValueError(f"Expected {path} to be {what}, got: {found}.") from None

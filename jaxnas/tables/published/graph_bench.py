@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from jaxnas import catalog
@@ -36,7 +37,7 @@ PUBLICATION = Publication(
 
 
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
-    """Returns a table for each data set: means of three seeds of validation and test, latency and parameters.
+    """Returns a table of NAS-Bench-Graph for each data set: validation and test, means of three seeds.
 
     Args:
         path: the wheel of nas-bench-graph, the folder of the installed package, its folder `light`, or one `.bench`.
@@ -101,8 +102,6 @@ def vectors_of(space: Space, keys: np.ndarray) -> np.ndarray:
 
 
 def _table(space: Space, task: str, found: dict) -> tuple[Table, list[str]]:
-    import jax
-
     vectors = vectors_of(space, np.asarray(list(found), np.int64))
     if not np.asarray(jax.jit(jax.vmap(space.valid))(vectors)).all():
         raise ValueError("an architecture that the space has not")

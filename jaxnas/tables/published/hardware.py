@@ -30,7 +30,7 @@ PUBLICATION = Publication(
 
 
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
-    """Returns a column pack for each data set: `latency_raspi4`, `energy_edgegpu`, ...
+    """Returns a column pack of HW-NAS-Bench for each data set: `latency_raspi4`, `energy_edgegpu`, ...
 
     Args:
         path: `HW-NAS-Bench-v1_0.pickle`, or a folder with it. Its part on FBNet's space is not read.

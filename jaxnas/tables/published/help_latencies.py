@@ -28,7 +28,7 @@ PUBLICATION = Publication(
 
 
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
-    """Returns one column pack: `latency_1080ti_1`, `latency_pixel3`, ...
+    """Returns a column pack of HELP: `latency_1080ti_1`, `latency_pixel3`, ...
 
     Args:
         path: the folder `data/nasbench201` of HELP's repository, with `latency/*.pt` and `str_arch2idx.pt`.

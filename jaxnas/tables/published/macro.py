@@ -31,7 +31,7 @@ PUBLICATION = Publication(
 
 
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
-    """Returns one table: test accuracy of three runs, parameters and FLOPs of 6,561 architectures.
+    """Returns a table of NAS-Bench-Macro: test accuracy of three runs, parameters and FLOPs of 6,561 architectures.
 
     Args:
         path: `nas-bench-macro_cifar10.json`, or a folder with it.

@@ -1,16 +1,19 @@
 """Imports NAS-Bench-101 from its TFRecord file, full or with the 108 epochs only, without TensorFlow."""
 
 import binascii
+import functools
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from jaxnas import catalog
 from jaxnas.spaces.base import Space
 from jaxnas.tables.columns import Column
+from jaxnas.tables.manifest import base_manifest, keys_of
 from jaxnas.tables.published.base import (
     Imported,
     Progress,
@@ -36,7 +39,7 @@ ID = "nb101-cifar10"
 EPOCHS, RUNS, IMAGES = (4, 12, 36, 108), 3, 9984
 VERTICES = 7
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
-PER_PART = 500_000
+PER_PART = 250_000
 PUBLICATION = Publication(
     "NAS-Bench-101",
     "C. Ying, A. Klein, E. Christiansen, E. Real, K. Murphy and F. Hutter, NAS-Bench-101: Towards Reproducible Neural "
@@ -56,13 +59,15 @@ _ROW = np.dtype(
 )
 """A row of the file: `scores` are final validation and test, and those half of the way."""
 _TRIANGLE = [(first, second) for first in range(VERTICES) for second in range(first + 1, VERTICES)]
+_SCORES = ("validation", "test", "halfway_validation", "halfway_test")
+_PADDED = 1 << 15
 _EVALUATION = b"\x0a\x2d"
 _FAST = struct.Struct("<" + "2sBdBdBdBdBd" * 3)
 _HEADS, _TAGS = (_EVALUATION,) * 3, (0x09, 0x11, 0x19, 0x21, 0x29)
 
 
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
-    """Returns one table: validation, test, seconds and parameters of every graph in the file.
+    """Returns a table of NAS-Bench-101: validation, test, seconds and parameters of every graph in the file.
 
     Args:
         path: `nasbench_full.tfrecord` or `nasbench_only108.tfrecord`, or a folder with one.
@@ -71,11 +76,13 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """
     path = path if path.is_file() else only_file(path, FILES, "NAS-Bench-101's TFRecord file")
     kept = Work(work, [path])
-    with expected(path, "a TFRecord file of NAS-Bench-101"):
-        rows = np.concatenate([part["rows"] for part in _parts(path, kept, progress)])
     space = catalog.space("nb101")
-    with expected(path, "NAS-Bench-101's graphs and their scores"):
-        table, count = _table(space, rows)
+    scores = _Scores(space)
+    with expected(path, "a TFRecord file of NAS-Bench-101"):
+        for part in _parts(path, kept, progress):
+            scores.add(part["rows"])
+        table = scores.table()
+    count = int((scores.md5 != 0).sum())
     digest = sha256_of(path)
     table = described(table, ID, PUBLICATION, NAME, {path.name: digest})
     official = SHA256.get(digest)
@@ -113,8 +120,6 @@ def _parts(path: Path, work: Work, progress: Progress) -> Iterator[dict[str, np.
                 work.keep(f"rows-{number:04d}", **part)
                 yield part
                 rows, number = [], number + 1
-        if number == 0 and not rows:
-            raise ValueError("no rows")
         progress(path.name, size, size)
         yield {"rows": _array(rows)}
 
@@ -198,65 +203,89 @@ def vectors_of(graphs: np.ndarray) -> np.ndarray:
     return np.concatenate([edges, operations], axis=1).astype(np.int32)
 
 
-def rows_of(space: Space, graphs: np.ndarray, md5: np.ndarray) -> np.ndarray:
-    """Returns the rows of packed graphs in the space.
-
-    Raises ValueError where one is not of the space, or where the file's hashes tell other graphs apart than ours do.
-    """
-    import jax
-
-    vectors = vectors_of(graphs)
-    if not np.asarray(jax.jit(jax.vmap(space.valid))(vectors)).all():
+def rows_of(space: Space, graphs: np.ndarray) -> np.ndarray:
+    """Returns the rows of packed graphs in the space, int64[G]. Raises ValueError where one is not of the space."""
+    vectors = np.zeros((-len(graphs) % _PADDED + len(graphs), VERTICES - 2 + len(_TRIANGLE)), np.int32)
+    vectors[: len(graphs)] = vectors_of(graphs)
+    valid, rows = _looked_up(space)(vectors)
+    if not np.asarray(valid)[: len(graphs)].all():
         raise ValueError("a graph of more than nine edges, or without a path to the output")
-    rows = np.asarray(jax.jit(jax.vmap(space.index))(vectors), np.int64)
-    pairs = np.unique(np.stack([rows.astype(np.uint64), md5], axis=1), axis=0)
-    if not len(pairs) == len(np.unique(pairs[:, 0])) == len(np.unique(pairs[:, 1])):
-        raise ValueError("graphs with the hash of another graph")
-    return rows
+    return np.asarray(rows, np.int64)[: len(graphs)]
 
 
-def _table(space: Space, found: np.ndarray) -> tuple[Table, int]:
-    """Returns the table of the file's rows, and how many graphs it has."""
-    graphs, first, number = np.unique(found["graph"], return_index=True, return_inverse=True)
-    if (found["md5"] != found["md5"][first][number]).any():
-        raise ValueError("one graph with two hashes")
-    row = rows_of(space, graphs, found["md5"][first])[number]
-    present = np.unique(found["epochs"])
-    place = row * len(EPOCHS) + found["epochs"]
-    order = np.argsort(place, kind="stable")
-    run = np.arange(len(order)) - np.searchsorted(place[order], place[order])
-    if run.max() >= RUNS:
-        raise ValueError(f"more than {RUNS} trainings of one graph and one number of epochs")
-    shape = (space.num_architectures, RUNS, len(EPOCHS))
-    at = row[order], run, found["epochs"][order]
-    fidelities = [
-        {"name": str(EPOCHS[each]), "training": f"{EPOCHS[each]} epochs", "epoch": EPOCHS[each]} for each in present
-    ]
-    columns = {}
-    for position, name in enumerate(("validation", "test", "halfway_validation", "halfway_test")):
-        counts = counts_of(found["scores"][order, position].astype(float), IMAGES)
-        values = np.full(shape, np.iinfo(np.uint16).max, np.uint16)
-        values[at] = counts
-        columns[name] = Column(values[..., present], ("class", "run", "fidelity"), "count", 1, IMAGES)
-    seconds = np.zeros((shape[0], len(EPOCHS)))
-    np.add.at(seconds, (at[0], at[2]), found["seconds"][order])
-    runs = np.bincount(place, minlength=shape[0] * len(EPOCHS)).reshape(shape[0], len(EPOCHS))
-    means = np.divide(seconds, runs, out=np.full(seconds.shape, np.nan), where=runs > 0)[:, present]
-    if (found["seconds"] < 0).any() or not np.isfinite(found["seconds"]).all():
-        raise ValueError("seconds below 0")
-    parameters = np.zeros(shape[0], np.int64)
-    parameters[row] = found["parameters"]
-    if (parameters[row] != found["parameters"]).any():
-        raise ValueError("one graph with two numbers of parameters")
-    columns |= with_run_counts(columns)
-    columns["seconds"] = Column(means.astype(np.float32), ("class", "fidelity"), "seconds")
-    columns["num_parameters"] = Column(parameters.astype(np.uint32), ("class",), "parameters")
-    return _with_manifest(space, fidelities, columns), len(np.unique(row))
+@functools.cache
+def _looked_up(space: Space) -> Callable[[np.ndarray], tuple[jax.Array, jax.Array]]:
+    return jax.jit(jax.vmap(lambda arch: (space.valid(arch), space.index(arch))))
+
+
+class _Scores:
+    """What is known of each graph and number of epochs: a part of the file after the other is put in."""
+
+    def __init__(self, space: Space):
+        size = space.num_architectures
+        self.space = space
+        self.md5 = np.zeros(size, np.uint64)
+        self.parameters = np.zeros(size, np.uint32)
+        self.runs = np.zeros((size, len(EPOCHS)), np.uint8)
+        self.seconds = np.zeros((size, len(EPOCHS)))
+        missing = np.iinfo(np.uint16).max
+        self.counts = {name: np.full((size, RUNS, len(EPOCHS)), missing, np.uint16) for name in _SCORES}
+
+    def add(self, found: np.ndarray) -> None:
+        """Puts rows of the file in. Raises ValueError where they contradict each other or rows before."""
+        graphs, first, number = np.unique(found["graph"], return_index=True, return_inverse=True)
+        of_graph = rows_of(self.space, graphs)
+        row = of_graph[number]
+        self._note(self.md5, row, found["md5"], of_graph, first, "one graph with two hashes")
+        self._note(self.parameters, row, found["parameters"], of_graph, first, "one graph with two sizes")
+        if (found["seconds"] < 0).any() or not np.isfinite(found["seconds"]).all():
+            raise ValueError("seconds below 0")
+        place = row * len(EPOCHS) + found["epochs"]
+        order = np.argsort(place, kind="stable")
+        place, before = place[order], self.runs.reshape(-1)
+        run = before[place] + np.arange(len(order)) - np.searchsorted(place, place)
+        if len(run) and run.max() >= RUNS:
+            raise ValueError(f"more than {RUNS} trainings of one graph and one number of epochs")
+        at = row[order], run, found["epochs"][order]
+        for position, name in enumerate(_SCORES):
+            self.counts[name][at] = counts_of(found["scores"][order, position].astype(float), IMAGES)
+        np.add.at(self.seconds.reshape(-1), place, found["seconds"][order])
+        np.add.at(before, place, 1)
+
+    def _note(
+        self, known: np.ndarray, row: np.ndarray, values: np.ndarray, rows: np.ndarray, first: np.ndarray, wrong: str
+    ) -> None:
+        """Keeps one value of each row. Raises ValueError where there are two."""
+        if (values == 0).any() or (known[row] != values)[known[row] != 0].any():
+            raise ValueError(wrong)
+        known[rows] = values[first]
+        if (known[row] != values).any():
+            raise ValueError(wrong)
+
+    def table(self) -> Table:
+        """Returns the table. Raises ValueError where there is nothing, or two graphs have one hash."""
+        hashes = self.md5[self.md5 != 0]
+        if not len(hashes) or len(np.unique(hashes)) < len(hashes):
+            raise ValueError("graphs with the hash of another graph" if len(hashes) else "no rows")
+        present = np.flatnonzero(self.runs.any(0))
+        columns = {
+            name: Column(counts[..., present], ("class", "run", "fidelity"), "count", 1, IMAGES)
+            for name, counts in self.counts.items()
+        }
+        columns |= with_run_counts(columns)
+        runs = self.runs[:, present]
+        seconds = np.full(runs.shape, np.nan, np.float32)
+        np.divide(self.seconds[:, present], runs, out=seconds, where=runs > 0, casting="unsafe")
+        columns["seconds"] = Column(seconds, ("class", "fidelity"), "seconds")
+        columns["num_parameters"] = Column(self.parameters, ("class",), "parameters")
+        fidelities = [
+            {"name": str(each), "training": f"{each} epochs", "epoch": each}
+            for each in np.asarray(EPOCHS)[present].tolist()
+        ]
+        return _with_manifest(self.space, fidelities, columns)
 
 
 def _with_manifest(space: Space, fidelities: list[dict], columns: dict[str, Column]) -> Table:
-    from jaxnas.tables.manifest import base_manifest, keys_of
-
     told = {"told": "validation", "reported": "test", "price": "seconds"}
     manifest = base_manifest(space, "cifar10", fidelities, range(RUNS))
     last = fidelities[-1]["name"]

@@ -21,9 +21,10 @@ PUBLICATION = Publication(
 
 
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
-    """Returns the tables of CIFAR-10, CIFAR-100 and ImageNet16-120; arguments as in `nats_topology.read`.
+    """Returns tables of NAS-Bench-201, version 1.1: CIFAR-10, CIFAR-100 and ImageNet16-120.
 
-    The file is 4.7 GB in one pickle and is read as a stream, so nothing can be kept of a part of it.
+    Arguments are those of `nats_topology.read`. The file is 4.7 GB in one pickle, read as a stream, so that nothing can
+    be kept of a part of it.
     """
     del work
     path = only_file(path, FILES, "NAS-Bench-201's torch file")

@@ -133,6 +133,9 @@ class Records:
             self.values.append(np.full((len(self.layout.epochs), self.layout.width), np.nan))
         self.values[-1][schedule] = numbers
         for result in found["all_results"].values():
+            for part in result.values():
+                if isinstance(part, dict):
+                    part.clear()  # the memo of the pickle still knows it
             result.clear()
         found.clear()
 

@@ -44,6 +44,9 @@ def layout() -> nats.Layout:
 
 
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
-    """Returns the tables of CIFAR-10, CIFAR-100 and ImageNet16-120; arguments as in `nats_topology.read`."""
+    """Returns tables of NATS-Bench's size space: CIFAR-10, CIFAR-100 and ImageNet16-120.
+
+    Arguments are those of `nats_topology.read`.
+    """
     known = layout()
     yield from nats.read(known, path, work, progress, WHAT)

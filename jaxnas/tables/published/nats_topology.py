@@ -42,7 +42,7 @@ LAYOUT = nats.Layout(
 
 
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
-    """Returns the tables of CIFAR-10, CIFAR-100 and ImageNet16-120.
+    """Returns tables of NATS-Bench's topology space: CIFAR-10, CIFAR-100 and ImageNet16-120.
 
     Args:
         path: the `-simple` folder, or `NATS-tss-v1_0-3ffb9.pickle.pbz2`.

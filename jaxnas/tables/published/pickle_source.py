@@ -111,6 +111,7 @@ PUSHES: dict[int, Push] = {
     0x42: lambda source: source.take(_unsigned(source, 4)),
     0x43: lambda source: source.take(_unsigned(source, 1)),
     0x8E: lambda source: source.take(_unsigned(source, 8)),
+    0x96: lambda source: source.take(_unsigned(source, 8)),
     0x5D: lambda source: [],
     0x29: lambda source: (),
     0x8F: lambda source: set(),

@@ -80,6 +80,12 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Ten
     return Tensor(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
 
 
+def _array(raw: Any, described: Any, shape: Any, order: Any) -> Described:
+    found = Described()
+    found.set((1, shape, described, order == "F", bytes(raw)))
+    return found
+
+
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     if encoding != "latin1":
         raise ValueError(f"Expected bytes as latin1, got {encoding!r:.40}.")
@@ -98,7 +104,11 @@ CALLS: dict[str, Callable[..., Any]] = {
     "numpy._core.multiarray.scalar": _scalar,
     "numpy.core.multiarray._reconstruct": lambda *_: Described(),
     "numpy._core.multiarray._reconstruct": lambda *_: Described(),
+    "numpy.core.numeric._frombuffer": _array,
+    "numpy._core.numeric._frombuffer": _array,
     "_codecs.encode": _encode,
+    "builtins.bytes": lambda: b"",
+    "__builtin__.bytes": lambda: b"",
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor": _tensor,
 }

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from jaxnas import catalog
@@ -55,7 +56,7 @@ INFORMATION = {
 
 
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
-    """Returns a table for each space and task of the file.
+    """Returns a table of TransNAS-Bench-101 for each space and task.
 
     Args:
         path: `transnas-bench_v10141024.pth`, or a folder with it.
@@ -111,8 +112,6 @@ def _rows(space: Space, kind: str, architectures: Mapping) -> np.ndarray:
     vectors = np.asarray(
         [(_micro if kind == "micro" else _macro)(space, str(text)) for text in architectures], np.int32
     )
-    import jax
-
     rows = np.asarray(jax.jit(jax.vmap(space.index))(vectors))
     known = np.asarray(space.arch_at(rows))
     if (known != vectors).any() or len(np.unique(rows)) != space.num_architectures:

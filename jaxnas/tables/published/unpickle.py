@@ -34,7 +34,7 @@ from jaxnas.tables.published.pickled import CALLS, STORAGE_TYPES, Described, Nam
 
 LARGEST_STACK = 4_000_000
 DEEPEST = 200
-KEPT_FIRST, KEPT_LAST, MOST_KEPT = 200_000, 500_000, 1_500_000
+KEPT_FIRST, KEPT_LAST, MOST_KEPT = 100_000, 200_000, 600_000
 """What the memo remembers of a file with more: files share their constants from the start, the rest is near."""
 
 

@@ -46,7 +46,7 @@ def row_of(key: str) -> int:
 
 
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
-    """Returns a column pack for each data set of the file: `synflow`, `nwot`, ..., and the seconds that each took.
+    """Returns a column pack of NAS-Bench-Suite-Zero for each data set: `synflow`, `nwot`, ..., and seconds.
 
     Args:
         path: `zc_nasbench201.json`, or a folder with it.
