@@ -3,6 +3,7 @@
 import argparse
 from typing import NoReturn
 
+from jaxnas import catalog
 from jaxnas.checks import NUM_SEEDS, is_file_name
 
 MAX_COUNT = 2**31 - 1
@@ -97,7 +98,12 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
     _add_space_and_task(parser)
-    parser.add_argument("--strategy", required=True, metavar="X", help="a name, or file.py:NAME")
+    parser.add_argument(
+        "--strategy",
+        default=catalog.DEFAULT_STRATEGY,
+        metavar="X",
+        help=f"a name, or file.py:NAME (default {catalog.DEFAULT_STRATEGY})",
+    )
     parser.add_argument("--trials", type=_count, required=True, metavar="N", help="architectures to train")
     parser.add_argument(
         "--objective",
