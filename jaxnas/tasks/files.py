@@ -85,6 +85,7 @@ def task_from_npz(path: str | os.PathLike) -> Task:
         if {"X", "y"} <= set(names):
             kept: list[str] = [name for name in ("X", "y", "split") if name in names]
             _check_size(path, kept)
+            _check_sums(path, kept)
             with np.load(path, allow_pickle=False) as loaded:
                 arrays = {name: loaded[name] for name in kept}
     except _UNREADABLE as error:
@@ -104,15 +105,28 @@ def _check_size(path: Path, names: Sequence[str]) -> None:
                 version = np.lib.format.read_magic(member)
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shape, _, dtype = read(member)
+                header = member.tell()
             if dtype.hasobject:
                 raise ValueError(f"{name} of Python objects, where numbers or text should be")
-            total += math.prod(shape) * dtype.itemsize
+            num_bytes = math.prod(shape) * dtype.itemsize
+            if file.getinfo(f"{name}.npy").file_size != header + num_bytes:  # else a checksum would not be reached
+                raise ValueError(f"{name} of another size than its shape {list(shape)}")
+            total += num_bytes
     most = max(ALWAYS_READ, BYTES_A_BYTE * path.stat().st_size)
     if total > most:
         raise ValueError(
             f"{total:,} bytes of arrays in {path.stat().st_size:,} bytes of file, at most {most:,} of which are read; "
             "save it by np.savez, without compression, or give the arrays to task_from_arrays"
         )
+
+
+def _check_sums(path: Path, names: Sequence[str]) -> None:
+    """Reads arrays to their ends, where zipfile compares checksums, and raises what it raises."""
+    with zipfile.ZipFile(path) as file:
+        for name in names:
+            with file.open(f"{name}.npy") as member:
+                while member.read(2**20):
+                    pass
 
 
 def task_from_table(path: str | os.PathLike, label: str | None = None) -> Task:
