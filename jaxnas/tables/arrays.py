@@ -62,7 +62,9 @@ def _stored(name: str, column: Column, num_examples: int | None) -> Column:
     """Returns a column of scores in the type and the unit in which a table stores them."""
     values = column.values
     if isinstance(values, np.ma.MaskedArray):
-        raise ValueError(f"Expected {name} without a mask, got a masked array; fill it with NaN, and say what NaN means.")
+        raise ValueError(
+            f"Expected {name} without a mask, got a masked array; fill it with NaN, and say what NaN means."
+        )
     if values.dtype.kind == "f":
         _check_proportions(name, column)
         return column._replace(values=values.astype(np.float32))
@@ -85,8 +87,8 @@ def _check_proportions(name: str, column: Column) -> None:
     if known.size and (known.min() < -ROUNDING or known.max() > 1 + ROUNDING):
         wrong = known.min() if known.min() < -ROUNDING else known.max()
         raise ValueError(
-            f"Expected {name} as proportions from 0 to 1, got {wrong:g}; divide percent by 100, give counts as integers "
-            "with num_examples, or say by metric=jn.Metric(name, unit) what the scores are."
+            f"Expected {name} as proportions from 0 to 1, got {wrong:g}; divide percent by 100, give counts as "
+            "integers with num_examples, or say by metric=jn.Metric(name, unit) what the scores are."
         )
 
 

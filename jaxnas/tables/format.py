@@ -187,7 +187,9 @@ def read_contents(folder: Path, manifest: dict) -> Contents:
     except (OSError, pa.ArrowException) as error:
         raise ValueError(f"Expected {path} to be a Parquet file, got: {first_line(error)}.") from None
     except UNREADABLE as error:
-        raise ValueError(f"Expected {path} with the columns that its manifest names, got: {first_line(error)}.") from None
+        raise ValueError(
+            f"Expected {path} with the columns that its manifest names, got: {first_line(error)}."
+        ) from None
 
 
 def _check_size(metadata: "pq.FileMetaData", num_bytes: int, num_rows: int) -> None:

@@ -70,7 +70,9 @@ def _checked_labels(values: ArrayLike) -> np.ndarray:
     whole = labels.dtype.kind in "biuU" or (labels.dtype.kind == "f" and bool((labels == np.round(labels)).all()))
     if not whole or (labels.dtype.kind == "f" and not np.isfinite(labels).all()):
         got = "NaN or fractions" if labels.dtype.kind == "f" else str(labels.dtype)
-        raise ValueError(f"Expected labels that are classes, integers or strings, got {got}; drop, bin or convert them.")
+        raise ValueError(
+            f"Expected labels that are classes, integers or strings, got {got}; drop, bin or convert them."
+        )
     return labels
 
 

@@ -19,7 +19,7 @@ from jaxnas.cli.main import main
 from jaxnas.spaces.cells import family as cells
 from jaxnas.tables.build import driver, worker
 from jaxnas.tables.build.driver import build
-from jaxnas.tables.build.plan import make_plan, read_shard, shard_path
+from jaxnas.tables.build.plan import make_plan, read_shard
 from jaxnas.tables.files import MANIFEST_FILE
 from jaxnas.tables.table import Table
 from jaxnas.training import family
@@ -448,7 +448,9 @@ def test_more_seeds_than_memory_can_hold_are_refused_in_one_line(names, tmp_path
     command = ["build", "--space", names[0], "--task", names[1], "--out", str(tmp_path), "--seeds"]
     assert main([*command, "1000000000"]) == 2
     message = capsys.readouterr().err
-    assert message.startswith("jaxnas build: Expected num_seeds of at most 65,535, whose curves of 2 epochs take 16 GiB")
+    assert message.startswith(
+        "jaxnas build: Expected num_seeds of at most 65,535, whose curves of 2 epochs take 16 GiB"
+    )
     assert message.count("\n") == 1
     with pytest.raises(SystemExit):
         main([*command, "9" * 40])
