@@ -14,7 +14,6 @@ from jaxnas.tables.columns import Column, at_fidelities, check_column, check_nam
 from jaxnas.tables.manifest import (
     DEFAULT_PROTOCOL,
     EPOCHS,
-    SCHEMA_VERSION,
     Fidelity,
     Protocol,
     base_manifest,
@@ -363,26 +362,6 @@ class Table:
         table = Table(manifest, named, rows, found, rows)
         table._check_protocols()
         return table
-
-
-def column_pack(space: "Space", name: str, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> Table:
-    """Returns a table of columns without scores, to be joined to tables of the same space (`Table.joined`).
-
-    Args:
-        space: a search space; row `i` of every array belongs to `space.arch_at(i)`.
-        name: the identifier.
-        columns: values [A] with their unit by name, or a `Column`.
-    """
-    manifest = {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "columns",
-        "id": name,
-        "space": space.description(),
-        "fidelities": [],
-    }
-    rows = np.arange(space.num_architectures, dtype=np.int32)
-    found = {each: arrays.column_of(each, given, len(rows)) for each, given in columns.items()}
-    return Table(manifest, keys_of(space), rows, found, rows)
 
 
 def write(table: Table, folder: str | os.PathLike, card: str) -> Table:
