@@ -214,7 +214,11 @@ def _checked_arch(arch: Any, space: TrainableSpace) -> tuple[int, ...]:
     """Returns an architecture as a tuple of ints. Raises ValueError where a choice is none of the space's."""
     whole = isinstance(arch, list | tuple) and all(isinstance(choice, int) for choice in arch)
     sizes = [len(decision.values) for decision in space.decisions]
-    if not whole or len(arch) != len(sizes) or not all(0 <= each < size for each, size in zip(arch, sizes, strict=True)):
+    if (
+        not whole
+        or len(arch) != len(sizes)
+        or not all(0 <= each < size for each, size in zip(arch, sizes, strict=True))
+    ):
         raise ValueError(f"Expected an architecture of {space.name}, got {arch!r:.60}.")
     return tuple(arch)
 
