@@ -1,8 +1,8 @@
 """What a search should use by default: regret of strategies with their defaults after 20, 50, 100 and 300 trials.
 
-Each number of trials is a search of its own, since defaults such as the population of evolution follow it. Prints a table
-for each benchmark, in points, with 95 % intervals of the mean, and as its last line one JSON object: for each benchmark,
-number of trials and strategy the mean, the interval and the runs.
+Each number of trials is a search of its own, since defaults such as the population of evolution follow it. Prints a
+table for each benchmark, in points, with 95 % intervals of the mean, and as its last line one JSON object: for each
+benchmark, number of trials and strategy the mean, the interval and the runs.
 
     python experiments/front_door.py --benchmarks nb201-mnist5k-v1 --trials 20 50 100 300        # ten minutes a table
 """
@@ -25,7 +25,7 @@ STRATEGIES = (
     "tree_parzen_estimator",
     "gaussian_process",
 )
-SLOW = {"tree_parzen_estimator": 10, "gaussian_process": 5}
+SLOW = {"tree_parzen_estimator": 10, "gaussian_process": 2}
 """How many times fewer runs these get."""
 
 

@@ -56,6 +56,7 @@ _PUBLIC = {  # name -> the module that holds it
     "TrainingBenchmark": "benchmarks.training",
     "Trials": "simulation.trials",
     "Variables": "training.family",
+    "check_strategy": "simulation.checking",
     "compare": "report.comparison",
     "confirmed": "analysis.confirmation",
     "constrained": "strategies.constrained",

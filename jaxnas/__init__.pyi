@@ -31,6 +31,7 @@ from jaxnas.search.result import SearchResult as SearchResult
 from jaxnas.simulation.ask_tell import AskTell as AskTell
 from jaxnas.simulation.ask_tell import run_key as run_key
 from jaxnas.simulation.asynchronous import run_asynchronous as run_asynchronous
+from jaxnas.simulation.checking import check_strategy as check_strategy
 from jaxnas.simulation.run import run as run
 from jaxnas.simulation.run import simulate as simulate
 from jaxnas.simulation.trials import Trials as Trials

@@ -57,6 +57,8 @@ STRATEGIES = {
     "asynchronous_halving": "jaxnas.strategies.asynchronous_halving:asynchronous_halving",
     "bohb": "jaxnas.strategies.bohb:bohb",
 }
+DEFAULT_STRATEGY = "gaussian_process"
+"""What a search uses unless told otherwise: docs/strategies.md has the measurement."""
 IMPORTERS = {
     "nats-tss": "jaxnas.tables.published.nats_topology:read",
     "nats-sss": "jaxnas.tables.published.nats_size:read",

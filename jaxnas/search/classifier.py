@@ -62,7 +62,7 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
         *,
         num_trials: int = 20,
         num_epochs: int = 20,
-        strategy: str | Callable[..., Strategy] | Strategy = "regularized_evolution",
+        strategy: str | Callable[..., Strategy] | Strategy = catalog.DEFAULT_STRATEGY,
         random_state: int | np.random.RandomState | None = None,
     ):
         self.space = space

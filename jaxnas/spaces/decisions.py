@@ -14,6 +14,7 @@ from jaxnas import prng
 MAX_ROWS = 2**31
 """A space of fewer architectures can number them."""
 
+MAX_NAMED = 2_000_000
 
 Choices = jax.Array | np.ndarray | Sequence[int]
 """An architecture outside of traced functions: the numbers of its values, one a decision."""
@@ -33,11 +34,20 @@ class Decision:
             raise ValueError(f"Expected a decision {self.name!r} with one or more values, got none.")
 
 
+def value_names(decision: Decision) -> list[str]:
+    """Returns the names of a decision's values; a single one for a range of more values than any table has."""
+    if isinstance(decision.values, range) and len(decision.values) > MAX_NAMED:
+        return [str(decision.values)]
+    return [str(value) for value in decision.values]
+
+
 def check_decisions(decisions: tuple[Decision, ...]) -> None:
     """Raises ValueError where there are no decisions, or two of one name: `decode` knows them by their names."""
     names = [decision.name for decision in decisions]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"Expected one or more decisions of different names, got {', '.join(map(str, names)) or 'none'}.")
+        raise ValueError(
+            f"Expected one or more decisions of different names, got {', '.join(map(str, names)) or 'none'}."
+        )
 
 
 def num_combinations(decisions: tuple[Decision, ...]) -> int:

@@ -1,6 +1,7 @@
 """What a strategy is: pure functions that say what to evaluate next, and are told the outcome."""
 
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -96,6 +97,8 @@ class Strategy(NamedTuple):
         parallel: whether several queries may be asked before any is told.
         batched: whether many compiled runs are batched, in arrays with one more axis, rather than run one after
             another, which suits large states and refits.
+        limit: the size function and the maximum that queries keep to (see `jn.constrained`), so that reports compare
+            with the best architecture within it; None without a limit.
     """
 
     name: str
@@ -107,6 +110,7 @@ class Strategy(NamedTuple):
     jittable: bool = True
     parallel: bool = False
     batched: bool = True
+    limit: tuple[Callable[[jax.Array], jax.Array], float] | None = None
 
 
 class Searchable(Protocol):
@@ -125,6 +129,12 @@ class Searchable(Protocol):
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch -> float32` of an architecture's size."""
         ...
+
+
+def warn_of_short_run(name: str, num_trials: int, needed: int, what: str) -> None:
+    """Warns that the plan of a strategy does not fit a run of fewer trials than it needs."""
+    if num_trials < needed:
+        warnings.warn(f"{name}: {num_trials:,} trials are fewer than {needed:,}, {what}.", UserWarning, stacklevel=2)
 
 
 def failed_as_worst(score: jax.Array) -> jax.Array:

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space, has_rows
-from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
+from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
 from jaxnas.strategies.parts.candidates import mutants
 
 REFERENCES = ("jones1998efficient", "wan2021think", "letham2019constrained")
@@ -84,6 +84,7 @@ def gaussian_process(
     grid = np.asarray([(length, noise) for length in lengths for noise in noises], np.float32)
 
     def init(key: jax.Array, num_trials: int) -> GaussianState:
+        warn_of_short_run("gaussian_process", num_trials, num_startup + 1, "so that all are uniform draws")
         archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
         nothing = jnp.zeros((num_trials, num_trials))
         return GaussianState(archs, jnp.full(num_trials, -jnp.inf), nothing, *jnp.asarray(grid[0]))
@@ -135,7 +136,7 @@ def gaussian_process(
 
 def refit_sizes(first: int, num_trials: int) -> tuple[int, ...]:
     """Returns the numbers of trials after which length and noise are chosen: each time that they have doubled."""
-    return tuple(first * 2**number for number in range(num_trials) if first * 2**number < num_trials)
+    return tuple(first << number for number in range(num_trials.bit_length()) if first << number < num_trials)
 
 
 def candidates_for(key: jax.Array, space: Space, state: GaussianState, number: int) -> jax.Array:

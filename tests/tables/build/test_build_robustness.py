@@ -19,7 +19,7 @@ from jaxnas.cli.main import main
 from jaxnas.spaces.cells import family as cells
 from jaxnas.tables.build import driver, worker
 from jaxnas.tables.build.driver import build
-from jaxnas.tables.build.plan import make_plan, read_shard, shard_path
+from jaxnas.tables.build.plan import make_plan, read_shard
 from jaxnas.tables.files import MANIFEST_FILE
 from jaxnas.tables.table import Table
 from jaxnas.training import family
