@@ -204,9 +204,7 @@ def test_a_plan_that_fits_says_nothing(recwarn):
 def test_spaces_of_a_single_architecture_can_be_searched():
     space = jn.SearchSpace("one", (jn.Decision("a", (1,)), jn.Decision("b", (2,))))
     bench = jn.FunctionBenchmark(space, total)
-    for name in catalog.STRATEGIES:
-        if name in SLOW:
-            continue
+    for name in ("random_search", "local_search", "regularized_evolution", "simulated_annealing", "gaussian_process"):
         trials = jn.run(make_strategy(name, space, fidelities=(1,)), bench, num_trials=3, num_runs=1)
         assert (trials.query.arch == 0).all()
 

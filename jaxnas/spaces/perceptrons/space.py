@@ -116,8 +116,8 @@ class MLPSpace(Space):
         object.__setattr__(self, "max_units", self.widths[-1])
         if self.max_layers * self.max_units**2 > MAX_WEIGHTS:
             raise ValueError(
-                f"Expected layers of at most {MAX_WEIGHTS:,} weights together, 1 GiB, got {self.max_layers:,} layers of "
-                f"{self.max_units:,} units."
+                f"Expected layers of at most {MAX_WEIGHTS:,} weights together, 1 GiB, got {self.max_layers:,} layers "
+                f"of {self.max_units:,} units."
             )
         choices = {
             "activation": _known("activations", self.activations, ACTIVATIONS),
