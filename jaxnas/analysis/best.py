@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jaxnas.analysis.confirmation import confirmed
 from jaxnas.analysis.incumbents import NONE_YET, incumbents
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import classes_of
@@ -11,20 +12,21 @@ NUM_CELLS = 6
 NETWORK_SIZES = ("parameters", "flops")
 
 
-def best_cells(trials: dict[str, Trials], bench: Benchmark) -> list[dict]:
+def best_cells(trials: dict[str, Trials], bench: Benchmark, confirm: tuple[int, int] | None = None) -> list[dict]:
     """Returns the best classes of a table, best first, as the key `cells` of `summary.json`.
 
     They are the best by mean validation score at the last fidelity. For each: `architecture` (string of the class's
-    representative), `row`, `validation` and `test` (mean scores), `parameters` and `flops` where the table has them,
-    `drawing` (SVG), and `found_by`, the share of the runs of each strategy whose last incumbent is of the class.
+    representative), `row`, `validation` and `test` (means over all runs), `parameters` and `flops` where the table has
+    them, `drawing` (SVG), and `found_by`, the share of the runs of each strategy whose last incumbent is of the class.
 
     Args:
         trials: the `Trials` of each strategy.
         bench: a benchmark with a table.
+        confirm: (m, k) as of `confirmed` where runs return confirmed incumbents.
     """
     representatives = table_of(bench).representatives.astype(np.int64)
     validation = bench.validation_scores(representatives[:, None])
-    ended = {name: _final_classes(each, bench) for name, each in trials.items()}
+    ended = {name: _final_classes(each, bench, confirm) for name, each in trials.items()}
     best = np.argsort(-np.where(np.isnan(validation), -np.inf, validation), kind="stable")[:NUM_CELLS]
     return [
         _describe(bench, number, float(validation[number]))
@@ -33,9 +35,10 @@ def best_cells(trials: dict[str, Trials], bench: Benchmark) -> list[dict]:
     ]
 
 
-def _final_classes(trials: Trials, bench: Benchmark) -> np.ndarray:
+def _final_classes(trials: Trials, bench: Benchmark, confirm: tuple[int, int] | None) -> np.ndarray:
     """Returns the class of the incumbent after the last trial of each run, int[runs]; -1 where there is none."""
-    last = incumbents(trials)[:, -1]
+    best = incumbents(trials) if confirm is None else confirmed(trials, bench, confirm).numbers
+    last = best[:, -1]
     archs = np.asarray(trials.query.arch)[np.arange(len(last)), np.maximum(last, 0)]
     return np.where(last == NONE_YET, NONE_YET, classes_of(bench, archs))
 

@@ -1,9 +1,17 @@
 """Fronts of two objectives: a score that is to be large and a size that is to be small."""
 
+import functools
+from typing import NamedTuple
+
 import numpy as np
 
+from jaxnas.analysis.incumbents import trial_scores
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.simulation.trials import Trials
+
+MARGIN = 0.1  # of the reference point of hypervolumes beyond the nadir, in ranges of the true front
+SHARES = (0.25, 0.5, 0.75)
+MOST_STEPS = 200
 
 
 def on_front(scores: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -48,10 +56,42 @@ def distance_to_front(
     return float(np.hypot(lower, larger).min(1).mean())
 
 
+class Scale(NamedTuple):
+    """How score and size are measured on one scale: 0 at the best of the true front, 1 at its worst (the nadir)."""
+
+    best_score: float
+    score_range: float
+    smallest_size: float
+    size_range: float
+    log: bool
+
+    def losses(self, scores: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns scores and sizes on the scale, both smaller-is-better."""
+        measured = np.log(sizes) if self.log else np.asarray(sizes, np.float64)
+        return (self.best_score - scores) / self.score_range, (measured - self.smallest_size) / self.size_range
+
+    def hypervolume(self, scores: np.ndarray, sizes: np.ndarray) -> float:
+        """Returns the area that points dominate, up to the reference point, `MARGIN` beyond the nadir on both axes."""
+        score_losses, size_losses = self.losses(scores, sizes)
+        return hypervolume(-score_losses, size_losses, -1 - MARGIN, 1 + MARGIN)
+
+    def distance(self, scores: np.ndarray, sizes: np.ndarray, front: tuple[np.ndarray, np.ndarray]) -> float:
+        """Returns the IGD+ of points to a front on the scale; no points are as far as the reference point."""
+        (scores, sizes), (front_scores, front_sizes) = self.losses(scores, sizes), self.losses(*front)
+        if not len(scores):
+            scores = sizes = np.asarray([1 + MARGIN])
+        return distance_to_front(-scores, sizes, -front_scores, front_sizes)
+
+    def reference(self) -> tuple[float, float]:
+        """Returns the score and the size of the reference point."""
+        size = self.smallest_size + (1 + MARGIN) * self.size_range
+        return self.best_score - (1 + MARGIN) * self.score_range, float(np.exp(size)) if self.log else size
+
+
 def true_front(bench: Benchmark, size: str) -> np.ndarray:
     """Returns the rows of the architectures on the front of held-out score and size, int64[n], small ones first.
 
-    For reports only. Raises ValueError where no table holds the scores.
+    Scores are means over all runs. For reports only. Raises ValueError where no table holds the scores.
     """
     rows = np.unique(table_of(bench).representatives)
     scores, sizes = bench.held_out.scores(rows[:, None]), bench.sizes(size, rows[:, None])
@@ -59,31 +99,98 @@ def true_front(bench: Benchmark, size: str) -> np.ndarray:
     return front[np.argsort(bench.sizes(size, front[:, None]))]
 
 
-def front_quality(trials: Trials, bench: Benchmark, size: str, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def scale_of(bench: Benchmark, size: str, *, log: bool = False) -> Scale:
+    """Returns the scale of a benchmark's true front; with `log` sizes are measured by their logarithm.
+
+    Where the front is one point, a range is that of all architectures. Raises ValueError on a logarithm of a size of 0
+    or less.
+    """
+    front, every = true_front(bench, size)[:, None], np.asarray(table_of(bench).representatives)[:, None]
+    scores, sizes = (
+        np.asarray(of(front), np.float64) for of in (bench.held_out.scores, functools.partial(bench.sizes, size))
+    )
+    all_scores, all_sizes = bench.held_out.scores(every), np.asarray(bench.sizes(size, every), np.float64)
+    if log:
+        if all_sizes.min() <= 0:
+            raise ValueError(f"Expected sizes above 0 for log-{size} in {bench.id}, got {all_sizes.min():g}.")
+        sizes, all_sizes = np.log(sizes), np.log(all_sizes)
+    ranges = [float(np.ptp(of_front) or np.ptp(all_of)) or 1.0
+              for of_front, all_of in ((scores, all_scores[np.isfinite(all_scores)]), (sizes, all_sizes))]  # fmt: skip
+    return Scale(float(scores.max()), ranges[0], float(sizes.min()), ranges[1], log)
+
+
+def found_fronts(trials: Trials, sizes: np.ndarray, num_trials: np.ndarray) -> list[np.ndarray]:
+    """Returns the trials on the front of each run after a number of trials [runs], as numbers, small sizes first.
+
+    A run's front is chosen by the scores that it was told, at the highest fidelity reached.
+    """
+    told, fidelities = np.asarray(trials.observation.score), np.asarray(trials.query.fidelity)
+    found = []
+    for scores, fidelity, size, stop in zip(told, fidelities, sizes, num_trials, strict=True):
+        succeeded = np.flatnonzero(~np.isnan(scores[:stop]))
+        reached = succeeded[fidelity[succeeded] == fidelity[succeeded].max(initial=0)]
+        chosen = reached[on_front(scores[reached], size[reached])]
+        found.append(chosen[np.argsort(size[chosen], kind="stable")])
+    return found
+
+
+def front_quality(
+    trials: Trials,
+    bench: Benchmark,
+    size: str,
+    points: np.ndarray,
+    *,
+    log: bool = False,
+    reference: str = "crossfit",
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the relative hypervolume and the IGD+ of what each run had found, both float[runs, B].
 
     A run's front is chosen by the scores that it was told (at the highest fidelity reached) and valued by held-out
-    scores. The hypervolume is relative to that of the true front; its reference point is the worst held-out score and
-    the largest size of the benchmark.
+    scores, as those of incumbents are. Both axes are scaled by the range of the true front, so that what counts is
+    where a run is along the front; the hypervolume is relative to that of the true front.
 
     Args:
         size: one of the benchmark's `size_names`.
-        points: numbers of trials [B] after which to measure.
+        points: numbers of trials after which to measure, [B], or [runs, B].
+        log: whether sizes are measured by their logarithm.
+        reference: of held-out scores, as of `jn.regret`.
     """
-    front = true_front(bench, size)[:, None]
-    everything = np.arange(bench.space.num_architectures)[:, None]
-    reference = (float(np.nanmin(bench.held_out.scores(everything))), float(bench.sizes(size, everything).max()))
-    front_scores, front_sizes = bench.held_out.scores(front), bench.sizes(size, front)
-    whole = hypervolume(front_scores, front_sizes, *reference)
-    told, fidelities = np.asarray(trials.observation.score), np.asarray(trials.query.fidelity)
-    archs = np.asarray(trials.query.arch)
-    scores, sizes = bench.held_out.scores(archs), bench.sizes(size, archs)
-    volumes, distances = np.empty((2, len(told), len(points)))
-    for run in range(len(told)):
-        for column, point in enumerate(points):
-            seen = fidelities[run, :point] == fidelities[run, :point].max()
-            chosen = np.flatnonzero(seen)[on_front(told[run, :point][seen], sizes[run, :point][seen])]
+    scale, front = scale_of(bench, size, log=log), true_front(bench, size)[:, None]
+    true = bench.held_out.scores(front), bench.sizes(size, front)
+    whole = scale.hypervolume(*true)
+    scores, sizes = trial_scores(trials, bench, reference), bench.sizes(size, trials.query.arch)
+    points = np.broadcast_to(points, (len(scores), np.shape(points)[-1]))
+    volumes, distances = np.empty((2, *points.shape))
+    for column in range(points.shape[1]):
+        for run, chosen in enumerate(found_fronts(trials, sizes, points[:, column])):
             found = scores[run, chosen], sizes[run, chosen]
-            volumes[run, column] = hypervolume(*found, *reference) / whole
-            distances[run, column] = distance_to_front(*found, front_scores, front_sizes)
+            volumes[run, column] = scale.hypervolume(*found) / whole
+            distances[run, column] = scale.distance(*found, true)
     return volumes, distances
+
+
+def attainment(found: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, list[list[float]]]:
+    """Returns the surfaces that shares of the runs attain, by share: steps (size, score), small sizes first.
+
+    At each size it is the score that this share of the runs had reached with no larger architecture. Fonseca and
+    Fleming, "On the Performance Assessment and Comparison of Stochastic Multiobjective Optimizers", PPSN 1996;
+    Lopez-Ibanez, Paquete and Stutzle, "Exploratory Analysis of Stochastic Local Search Algorithms in Biobjective
+    Optimization", 2010.
+
+    Args:
+        found: the scores and the sizes of the front of each run, by ascending size.
+    """
+    grid = np.unique(np.concatenate([sizes for _, sizes in found]))
+    if len(grid) > MOST_STEPS:
+        grid = grid[np.unique(np.linspace(0, len(grid) - 1, MOST_STEPS).round().astype(int))]
+    reached = np.full((len(found), len(grid)), -np.inf)
+    for row, (scores, sizes) in zip(reached, found, strict=True):
+        so_far = np.concatenate([[-np.inf], np.maximum.accumulate(scores)])
+        row[:] = so_far[np.searchsorted(sizes, grid, "right")]
+    descending = -np.sort(-reached, axis=0)
+    surfaces = {}
+    for share in SHARES:
+        attained = descending[int(np.ceil(share * len(found))) - 1]
+        steps = attained > np.concatenate([[-np.inf], np.maximum.accumulate(attained)[:-1]])
+        surfaces[str(share)] = np.stack([grid[steps], attained[steps]], axis=1).tolist()
+    return surfaces

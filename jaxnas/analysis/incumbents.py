@@ -78,6 +78,12 @@ def incumbent_scores(
     return np.where((best == NONE_YET) | np.isnan(found), np.nan if lowest is None else lowest, found)
 
 
+def trial_scores(trials: Trials, bench: Benchmark, reference: str = "crossfit") -> np.ndarray:
+    """Returns the held-out score of the architecture of each trial, float64[runs, T], as `incumbent_scores` does."""
+    numbers = np.broadcast_to(np.arange(trials.observation.score.shape[1]), trials.observation.score.shape)
+    return incumbent_scores(trials, bench, best=numbers, reference=reference)
+
+
 def _unseen_means(bench: Benchmark, archs: np.ndarray, told: np.ndarray, confirming: np.ndarray | None) -> np.ndarray:
     """Returns the mean held-out score over the runs that a search did not see of architectures [n, D], float64[n]."""
     assert bench.held_out.runs is not None

@@ -76,6 +76,15 @@ def method_of(bench: Benchmark, reference: str = "crossfit") -> str:
     return "maximum" if bench.held_out.runs is None else reference
 
 
+def limit_name(limit: Limit, bench: Benchmark) -> str:
+    """Returns the name of the size that is limited, that of its function where the benchmark does not know it."""
+    size, _ = limit
+    if isinstance(size, str):
+        return size
+    known = [name for name in bench.size_names if bench.size(name) is size]
+    return known[0] if known else getattr(size, "__name__", "size")
+
+
 @functools.lru_cache(maxsize=4)
 def _estimated(bench: Benchmark, limit: Limit | None) -> tuple[float, float]:
     assert bench.held_out.runs is not None

@@ -1,38 +1,52 @@
 """Strategies two at a time: tests, corrected for their number, effect sizes, and differences with intervals."""
 
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 
-from jaxnas.analysis.planning import num_runs_for_power
-from jaxnas.analysis.statistics import LEVEL, checked_runs, share_below
+from jaxnas.analysis.planning import num_runs_for_power, num_runs_interval
+from jaxnas.analysis.regret import final_regrets
+from jaxnas.analysis.statistics import LEVEL, share_below
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.simulation.trials import Trials
 
 
-def pairwise(regrets: dict[str, np.ndarray], *, paired: bool = False) -> list[dict]:
+def pairwise(
+    regrets: Mapping[str, np.ndarray | Trials],
+    bench: Benchmark | None = None,
+    *,
+    paired: bool = False,
+    level: float = 0.95,
+) -> list[dict]:
     """Returns for each pair of strategies how far their regrets [runs] differ, as `summary.json` holds it.
 
     `p_value` of the test, `p_holm` corrected for all pairs, `effect_size` (see `effect_size`), `difference_mean` (first
-    less second) with its 95 % interval, null with one run, and `num_runs_for_power_80`, null for more than 100,000 runs
-    and where runs are paired.
+    less second) with its interval of `level`, null with one run, and `num_runs_for_power_80` with its 95 % interval
+    (see `num_runs_interval`), null for more than 100,000 runs and where runs are paired.
 
     Args:
+        regrets: of the runs of each strategy, float[runs]; or trials, whose last regret it is.
+        bench: the benchmark of trials.
         paired: whether run i of one strategy is paired with run i of the other (Wilcoxon's test instead of Mann and
             Whitney's). Runs from `compare` are unpaired; they share random keys, so the first trials of similar
             strategies correlate, which makes the unpaired test conservative.
+        level: of the intervals of differences.
     """
+    final = {name: final_regrets(each, bench) for name, each in regrets.items()}
     pairs = [
-        _pair(first, second, regrets[first], regrets[second], paired)
-        for first, second in itertools.combinations(regrets, 2)
+        _pair(first, second, final[first], final[second], paired, level)
+        for first, second in itertools.combinations(final, 2)
     ]
     corrected = holm(np.asarray([pair["p_value"] for pair in pairs]))
     return [pair | {"p_holm": float(value)} for pair, value in zip(pairs, corrected, strict=True)]
 
 
-def _pair(first_name: str, second_name: str, first: np.ndarray, second: np.ndarray, paired: bool) -> dict:
-    first, second = checked_runs(first), checked_runs(second)
+def _pair(first_name: str, second_name: str, first: np.ndarray, second: np.ndarray, paired: bool, level: float) -> dict:
     test = wilcoxon if paired else mann_whitney
     p_value = float(test(first, second))
-    low, high = difference_interval(first, second, paired=paired)
+    low, high = difference_interval(first, second, paired=paired, level=level)
+    most, fewest = (None, None) if paired else num_runs_interval(first, second)[::-1]
     return {
         "first": first_name,
         "second": second_name,
@@ -43,6 +57,8 @@ def _pair(first_name: str, second_name: str, first: np.ndarray, second: np.ndarr
         "difference_ci_low": _number(low),
         "difference_ci_high": _number(high),
         "num_runs_for_power_80": None if paired else num_runs_for_power(first, second),
+        "num_runs_for_power_80_ci_low": fewest,
+        "num_runs_for_power_80_ci_high": most,
     }
 
 

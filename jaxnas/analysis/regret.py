@@ -1,10 +1,11 @@
-"""How far what a run had found is from the best, after each trial or for a budget."""
+"""How far what a run had found is from the best, after each trial."""
 
 import numpy as np
 
 from jaxnas.analysis.confirmation import confirmed
 from jaxnas.analysis.incumbents import incumbent_scores
 from jaxnas.analysis.optimum import Limit, optimum
+from jaxnas.analysis.statistics import checked_runs
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
 
@@ -47,11 +48,13 @@ def reported_scores(
     return incumbent_scores(trials, bench, best=found.numbers, reference=reference, confirming=found.runs)
 
 
-def at_budgets(values: np.ndarray, trials: Trials, budgets: np.ndarray) -> np.ndarray:
-    """Returns values [runs, T] after the last trial that each budget pays for, float[runs, B].
+def final_regrets(found: np.ndarray | Trials, bench: Benchmark | None) -> np.ndarray:
+    """Returns the regrets of runs after their last trial, float64[runs], of trials on a benchmark or as they are given.
 
-    NaN where a budget pays for no trial. Budgets count what trials cost, repeated queries free (see `Trials`).
+    Raises ValueError on trials without a benchmark, or what is no regrets at one trial.
     """
-    spent = np.cumsum(np.asarray(trials.observation.cost, np.float64), axis=1)
-    last = np.stack([np.searchsorted(row, np.asarray(budgets) * (1 + 1e-9), side="right") - 1 for row in spent])
-    return np.where(last < 0, np.nan, np.take_along_axis(values, np.maximum(last, 0), axis=1))
+    if not isinstance(found, Trials):
+        return checked_runs(found)
+    if bench is None:
+        raise ValueError("Expected the benchmark of the trials, too, got trials without.")
+    return regret(found, bench)[:, -1]

@@ -4,22 +4,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxnas.analysis import fronts
 from jaxnas.analysis.best import best_cells
-from jaxnas.analysis.incumbents import incumbent_scores
+from jaxnas.analysis.budgets import at_budgets, counts_crossing, equal_cost, full_price, num_trials_paid
+from jaxnas.analysis.confirmation import confirmed
+from jaxnas.analysis.incumbents import incumbent_scores, incumbents
 from jaxnas.analysis.landscape import landscape
-from jaxnas.analysis.optimum import Optimum, optimum
+from jaxnas.analysis.measures import Measure, end_of, front_measures, regret_measures, trials_paid
+from jaxnas.analysis.optimum import Limit, Optimum, limit_name, optimum
 from jaxnas.analysis.pairs import pairwise
-from jaxnas.analysis.regret import at_budgets, reported_scores
-from jaxnas.analysis.sequential import Decision, look_numbers
-from jaxnas.analysis.statistics import LEVEL, bootstrap_interval, mean_ranks, probability_best
-from jaxnas.benchmarks.base import Benchmark, table_of
-from jaxnas.benchmarks.penalised import Objective
+from jaxnas.analysis.sequential import Decision, interval_level, look_numbers
+from jaxnas.analysis.statistics import LEVEL, mean_interval, mean_ranks, probability_best
+from jaxnas.analysis.two_objectives import Fronts, over_trials, summarize_fronts
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.penalised import Objective, second_size
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Strategy
 from jaxnas.tables.build.provenance import versions
 
-NUM_FRONTS = 24
+MOST_BUDGETS = 300
 QUANTILES = np.linspace(0, 1, 21)
 """The shares of runs at which `regret_quantiles` gives the final regret: its smallest, then those of every 5 %."""
 PROTOCOL = (
@@ -38,7 +40,18 @@ REGRET_DEFINITIONS = {
 
 
 class Settings(NamedTuple):
-    """How strategies were compared. `command` is the command line that did it, empty where a script did."""
+    """How strategies were compared.
+
+    Attributes:
+        num_trials, num_runs, seed, prng, objective: as of `compare`.
+        command: the command line that did it, empty where a script did.
+        reference: what regrets are measured from, as of `regret`.
+        budget: what a run may cost; None where runs end after `num_trials`.
+        confirm: (m, k) as of `confirmed`, or None.
+        limit: the size and the maximum that strategies keep to, or None.
+        equal_cost: the number of full trainings at whose cost strategies are compared where some train less; None
+            where it is what all have paid.
+    """
 
     num_trials: int = 300
     num_runs: int = 1000
@@ -47,6 +60,10 @@ class Settings(NamedTuple):
     objective: Objective = Objective("accuracy")
     command: str = ""
     reference: str = "crossfit"
+    budget: float | None = None
+    confirm: tuple[int, int] | None = None
+    limit: Limit | None = None
+    equal_cost: int | None = None
 
 
 def result_of(
@@ -60,27 +77,21 @@ def result_of(
 
     `decisions` say what was decided of each pair where runs were added until pairs were decided; None elsewhere.
     """
-    result = _provenance(bench, settings) | summarize(trials, bench, settings.reference)
+    level = 0.95 if decisions is None else interval_level(settings.num_runs)
+    result = _provenance(trials, bench, settings) | summarize(trials, bench, settings, level)
     for name, strategy in strategies.items():
         num_runs = len(trials[name].observation.score)
         result["strategies"][name] |= {"hyperparameters": dict(strategy.hyperparameters), "num_runs": num_runs}
     if decisions is not None:
         # p values that hold although runs were added until they were small
         pairs = [pair | decisions[pair["first"], pair["second"]]._asdict() for pair in result["pairwise"]]
-        result |= {"pairwise": pairs, "sequential": {"level": LEVEL, "looks": look_numbers(settings.num_runs)}}
-    size = second_size(settings.objective)
-    if size is not None:
-        result["fronts"] = summarize_fronts(trials, bench, size)
-    elif bench.table is not None:
+        looks = {"level": LEVEL, "looks": look_numbers(settings.num_runs), "interval_level": level}
+        result |= {"pairwise": pairs, "sequential": looks}
+    if "fronts" not in result and bench.table is not None:
         result["landscape"] = landscape(bench)
     if bench.table is not None:
-        result["cells"] = best_cells(trials, bench)
+        result["cells"] = best_cells(trials, bench, settings.confirm)
     return result
-
-
-def second_size(objective: Objective) -> str | None:
-    """Returns the size that is a second objective, None where there is one objective."""
-    return objective.size if objective.weight is None else None
 
 
 def _source(bench: Benchmark) -> dict[str, Any]:
@@ -89,7 +100,14 @@ def _source(bench: Benchmark) -> dict[str, Any]:
     return {} if source is None else {"source": source}
 
 
-def _provenance(bench: Benchmark, settings: Settings) -> dict[str, Any]:
+def _warning(bench: Benchmark) -> dict[str, Any]:
+    """Returns what a reader must be warned of: a published table that tells searches what is reported."""
+    warning = None if bench.table is None else bench.table.manifest.get("warning")
+    return {} if warning is None else {"warning": warning}
+
+
+def _provenance(trials: dict[str, Trials], bench: Benchmark, settings: Settings) -> dict[str, Any]:
+    num_runs, num_trials = np.max([each.observation.score.shape for each in trials.values()], axis=0).tolist()
     return {
         "benchmark": bench.id,
         **({} if bench.content_hash is None else {"content_hash": bench.content_hash}),
@@ -98,20 +116,32 @@ def _provenance(bench: Benchmark, settings: Settings) -> dict[str, Any]:
         "objective": settings.objective.text,
         "metric": bench.metric._asdict(),
         "cost_unit": bench.cost_unit,
-        "protocol": PROTOCOL,
-        "num_runs": settings.num_runs,
-        "num_trials": settings.num_trials,
+        "protocol": _warning(bench).get("warning", PROTOCOL),
+        **_warning(bench),
+        "num_runs": num_runs,
+        "num_trials": num_trials,
         "seed": settings.seed,
         "prng": settings.prng,
         "versions": versions(),
         "command": settings.command,
+        **_options(bench, settings),
     }
 
 
-def _full_price(bench: Benchmark) -> float:
-    """Returns the price of a trial at the last fidelity, the mean over architectures."""
-    last = np.asarray(bench.prices)[:, -1]
-    return float(last[0] if len(last) == 1 else last[table_of(bench).class_of].mean(dtype=np.float64))
+def _options(bench: Benchmark, settings: Settings) -> dict[str, Any]:
+    """Returns what was asked for beyond a plain comparison: a budget, confirmations, a limit."""
+    found: dict[str, Any] = {}
+    if settings.budget is not None:
+        found["budget_limit"] = {
+            "amount": settings.budget,
+            "unit": bench.cost_unit,
+            "counts_crossing_trial": counts_crossing(bench),
+        }
+    if settings.confirm is not None:
+        found["confirm"] = dict(zip(("candidates", "runs"), settings.confirm, strict=True))
+    if settings.limit is not None:
+        found["limit"] = {"size": limit_name(settings.limit, bench), "maximum": settings.limit[1]}
+    return found
 
 
 def regret_definition(best: Optimum) -> str:
@@ -122,112 +152,183 @@ def regret_definition(best: Optimum) -> str:
     return f"{sentence} Luck of runs could not be left out: {best.note}."
 
 
-def summarize(trials: dict[str, Trials], bench: Benchmark, reference: str = "crossfit") -> dict[str, Any]:
+class Found(NamedTuple):
+    """What the runs of a strategy had found after each trial.
+
+    Attributes:
+        best: the trials that hold the incumbents, int[runs, T].
+        scores: the reported scores of these, float[runs, T].
+        reserved: what their confirmation costs, float[runs, T]; None without.
+    """
+
+    best: np.ndarray
+    scores: np.ndarray
+    reserved: np.ndarray | None
+
+
+def summarize(
+    trials: dict[str, Trials], bench: Benchmark, settings: Settings | None = None, level: float = 0.95
+) -> dict[str, Any]:
     """Returns the numbers of `summary.json`: budgets, and what each strategy reached.
 
-    `optimum` is what regrets are measured from, see `Optimum`, and `regret_definition` a sentence that says so.
+    `optimum` is what regrets are measured from, see `Optimum`, and `regret_definition` a sentence that says so. For
+    each strategy there are regret curves with 95 % intervals, the area under them (the mean regret over trials) and
+    final scores. `compared_by` says what strategies are compared by (see `regret_measures` and `front_measures`):
+    `compared_mean` with its interval, `mean_rank`, `probability_best` and the tests of pairs (see `pairwise`) are of
+    that. `secondary` holds the tests by further measures. By two objectives there are `fronts`, see `summarize_fronts`.
 
-    For each strategy these are regret curves with 95 % intervals, the area under them (the mean regret over trials),
-    final scores, mean rank and chance to be the best; for each pair the tests of their final regrets (see `pairwise`).
-    Budgets are in the benchmark's unit of cost: the price of 1, 2, ..., T trials at the last fidelity. `equal_cost` is
-    the number of trials at the last fidelity whose price every run of the strategies with lower fidelities has paid;
-    curves over cost can be compared up to there. None without such strategies.
+    Budgets are in the benchmark's unit of cost: the price of 1, 2, ..., T trials at the last fidelity, or equal parts
+    of the budget that runs had. `equal_cost` is the number of trials at the last fidelity whose price every run of the
+    strategies with lower fidelities has paid; curves over cost can be compared up to there. None without such
+    strategies.
+
+    Args:
+        settings: how strategies were compared, by default plainly.
+        level: of the intervals of differences.
     """
-    num_trials = next(iter(trials.values())).observation.score.shape[1]
-    budgets = np.arange(1, num_trials + 1) * _full_price(bench)
-    best = optimum(bench, reference=reference)
-    scores = {name: reported_scores(each, bench, reference=reference) for name, each in trials.items()}
-    regrets = {name: best.value - values for name, values in scores.items()}
-    final = {name: values[:, -1] for name, values in regrets.items()}
-    ranks, chances = mean_ranks(regrets), probability_best(final)
-    strategies = {}
-    for name, each in trials.items():
-        strategies[name] = _summarize_one(each, scores[name], regrets[name], bench, budgets) | {
-            "mean_rank": float(ranks[name][-1]),
-            "mean_rank_over_trials": ranks[name].tolist(),
-            "probability_best": chances[name],
-        }
+    settings = settings or Settings()
+    num_trials = _num_trials(trials)
+    cost = settings.equal_cost or (equal_cost(trials, bench) if settings.budget is None else None)
+    numbers = _numbers(trials, bench, settings, cost)
+    if numbers.fronts is None:
+        ranks = mean_ranks(numbers.regrets)
+    else:
+        at_points = mean_ranks(numbers.fronts.missing)
+        ranks = {name: over_trials(each, numbers.fronts.points, num_trials) for name, each in at_points.items()}
+    strategies = {
+        name: _summarize_one(each, numbers.found[name], numbers.regrets[name], numbers.by_cost[name], bench)
+        | {"mean_rank_over_trials": ranks[name].tolist()}
+        for name, each in trials.items()
+    }
+    compared, *others = numbers.measures
     return {
-        "regret_definition": regret_definition(best),
-        "optimum": best._asdict(),
-        "budget": budgets.tolist(),
-        "equal_cost": _equal_cost(trials, bench),
-        "strategies": strategies,
-        "pairwise": pairwise(final),
+        "regret_definition": regret_definition(numbers.best),
+        "optimum": numbers.best._asdict(),
+        "budget": numbers.budgets.tolist(),
+        "equal_cost": cost,
+        "compared_by": compared.described(),
+        "strategies": _with_comparison(strategies, compared),
+        "pairwise": pairwise(compared.values, level=level),
+        "secondary": [each.described() | {"pairwise": pairwise(each.values, level=level)} for each in others],
+        **({} if numbers.fronts is None else {"fronts": numbers.fronts.summary}),
     }
 
 
-def _equal_cost(trials: dict[str, Trials], bench: Benchmark) -> int | None:
-    last, price = len(bench.fidelities) - 1, _full_price(bench)
-    paid = [
-        each.observation.cost.sum(1).min() for each in trials.values() if (np.asarray(each.query.fidelity) < last).any()
-    ]
-    if not paid or min(paid) < price:
+def compared_values(trials: Trials, bench: Benchmark, settings: Settings, cost: int | None) -> np.ndarray:
+    """Returns what the runs of one strategy are compared by, float[runs], at an equal cost where there is one."""
+    return _numbers({"": trials}, bench, settings, cost).measures[0].values[""]
+
+
+class _Numbers(NamedTuple):
+    best: Optimum
+    found: dict[str, Found]
+    regrets: dict[str, np.ndarray]
+    budgets: np.ndarray
+    by_cost: dict[str, np.ndarray]
+    fronts: Fronts | None
+    measures: list[Measure]
+
+
+def _numbers(trials: dict[str, Trials], bench: Benchmark, settings: Settings, cost: int | None) -> _Numbers:
+    best = optimum(bench, reference=settings.reference, limit=settings.limit)
+    found = {name: _found(each, bench, settings) for name, each in trials.items()}
+    regrets = {name: best.value - each.scores for name, each in found.items()}
+    num_trials = _num_trials(trials)
+    budgets, crossing = _budgets(num_trials, bench, settings), counts_crossing(bench)
+    by_cost = {
+        name: at_budgets(regrets[name], trials[name], budgets, crossing=crossing, reserved=each.reserved)
+        for name, each in found.items()
+    }
+    fronts = _fronts(trials, bench, settings, cost)
+    end = end_of(num_trials, settings.budget, bench.cost_unit)
+    if fronts is not None:
+        measures = front_measures(fronts, cost, end)
+    elif cost is None:
+        measures = regret_measures(regrets, None, cost, end)
+    else:
+        at_cost = {name: _present(each[:, cost - 1], bench, best) for name, each in by_cost.items()}
+        measures = regret_measures(regrets, at_cost, cost, end)
+    return _Numbers(best, found, regrets, budgets, by_cost, fronts, measures)
+
+
+def _num_trials(trials: dict[str, Trials]) -> int:
+    return next(iter(trials.values())).observation.score.shape[1]
+
+
+def _found(trials: Trials, bench: Benchmark, settings: Settings) -> Found:
+    reference = settings.reference
+    if settings.confirm is None:
+        best = incumbents(trials)
+        return Found(best, incumbent_scores(trials, bench, best=best, reference=reference), None)
+    found = confirmed(trials, bench, settings.confirm)
+    scores = incumbent_scores(trials, bench, best=found.numbers, reference=reference, confirming=found.runs)
+    return Found(found.numbers, scores, found.costs)
+
+
+def _budgets(num_trials: int, bench: Benchmark, settings: Settings) -> np.ndarray:
+    if settings.budget is None:
+        return np.arange(1, num_trials + 1) * full_price(bench)
+    number = min(num_trials, MOST_BUDGETS)
+    return np.arange(1, number + 1) * settings.budget / number
+
+
+def _fronts(trials: dict[str, Trials], bench: Benchmark, settings: Settings, cost: int | None) -> Fronts | None:
+    size = second_size(settings.objective)
+    if size is None:
         return None
-    return int(min(paid) / price)
+    paid = None if cost is None else {name: trials_paid(each, bench, cost) for name, each in trials.items()}
+    log = settings.objective.log
+    return summarize_fronts(trials, bench, size, log=log, reference=settings.reference, paid=paid)
+
+
+def _present(regrets: np.ndarray, bench: Benchmark, best: Optimum) -> np.ndarray:
+    """Returns regrets with that of the worst architecture where a cost pays for no trial."""
+    worst = bench.held_out.worst
+    return regrets if worst is None else np.where(np.isnan(regrets), best.value - worst, regrets)
+
+
+def _with_comparison(strategies: dict[str, dict[str, Any]], measure: Measure) -> dict[str, dict[str, Any]]:
+    """Returns the numbers of strategies with those of what they are compared by."""
+    ranks, chances = mean_ranks(measure.values), probability_best(measure.values)
+    return {
+        name: numbers
+        | _scalars("compared", measure.values[name])
+        | {"mean_rank": float(ranks[name]), "probability_best": chances[name]}
+        for name, numbers in strategies.items()
+    }
 
 
 def _summarize_one(
-    trials: Trials, scores: np.ndarray, regrets: np.ndarray, bench: Benchmark, budgets: np.ndarray
+    trials: Trials, found: Found, regrets: np.ndarray, by_cost: np.ndarray, bench: Benchmark
 ) -> dict[str, Any]:
-    low, high = bootstrap_interval(regrets)
-    areas = regrets.mean(1, dtype=np.float64)
-    area_low, area_high = bootstrap_interval(areas[:, None])
-    by_cost = at_budgets(regrets, trials, budgets)
-    low_by_cost, high_by_cost = bootstrap_interval(by_cost)
-    final_test = scores[:, -1]
-    final_validation = incumbent_scores(trials, bench, "validation")[:, -1]
+    low, high = mean_interval(regrets)
+    low_by_cost, high_by_cost = mean_interval(by_cost)
+    final_test = found.scores[:, -1]
+    final_validation = incumbent_scores(trials, bench, "validation", found.best)[:, -1]
+    confirmation = {} if found.reserved is None else {"confirmation_cost_mean": float(found.reserved[:, -1].mean())}
     return {
         "regret_mean": regrets.mean(0).tolist(),
         "regret_ci_low": low.tolist(),
         "regret_ci_high": high.tolist(),
-        "regret_area_mean": float(areas.mean()),
-        "regret_area_ci_low": float(area_low[0]),
-        "regret_area_ci_high": float(area_high[0]),
-        "regret_quantiles": np.quantile(regrets[:, -1].astype(np.float64), QUANTILES).tolist(),
+        **_scalars("regret_area", regrets.mean(1)),
+        "regret_quantiles": np.quantile(regrets[:, -1], QUANTILES).tolist(),
         "regret_mean_by_cost": _listed(by_cost.mean(0)),
         "regret_ci_low_by_cost": _listed(low_by_cost),
         "regret_ci_high_by_cost": _listed(high_by_cost),
         "final_test_mean": float(final_test.mean()),
         "final_test_std": float(final_test.std()),
         "final_validation_mean": float(final_validation.mean()),
+        "num_trials_mean": float(num_trials_paid(trials).mean()),
+        **confirmation,
     }
+
+
+def _scalars(name: str, values: np.ndarray) -> dict[str, float]:
+    """Returns the mean over runs of values [runs] and the ends of its interval, by name."""
+    low, high = mean_interval(values[:, None])
+    return {f"{name}_mean": float(values.mean()), f"{name}_ci_low": float(low[0]), f"{name}_ci_high": float(high[0])}
 
 
 def _listed(values: np.ndarray) -> list[float | None]:
     """Returns values as JSON holds them, None for NaN: a budget that does not pay for the first trial of every run."""
     return [None if np.isnan(value) else value for value in values.tolist()]
-
-
-def summarize_fronts(trials: dict[str, Trials], bench: Benchmark, size: str) -> dict[str, Any]:
-    """Returns the numbers of a comparison by two objectives, score and size, for `summary.json`.
-
-    `points`: numbers of trials after which fronts were measured. `true`: the front of the benchmark, pairs (size, mean
-    test score). For each strategy: `hypervolume_mean` relative to the true front's with its 95 % interval, and
-    `distance_mean`, the IGD+, at the points; `front`: that of the run with the median hypervolume.
-    """
-    num_trials = next(iter(trials.values())).observation.score.shape[1]
-    points = np.unique(np.geomspace(1, num_trials, NUM_FRONTS).round().astype(int))
-    true = fronts.true_front(bench, size)[:, None]
-    found = {}
-    for name, each in trials.items():
-        volumes, distances = fronts.front_quality(each, bench, size, points)
-        low, high = bootstrap_interval(volumes)
-        median = np.argsort(volumes[:, -1])[len(volumes) // 2]
-        found[name] = {
-            "hypervolume_mean": volumes.mean(0).tolist(),
-            "hypervolume_ci_low": low.tolist(),
-            "hypervolume_ci_high": high.tolist(),
-            "distance_mean": distances.mean(0).tolist(),
-            "front": _front_of_run(each, median, bench, size),
-        }
-    true_pairs = np.stack([bench.sizes(size, true), bench.held_out.scores(true)], axis=1)
-    return {"size": size, "points": points.tolist(), "true": true_pairs.tolist(), "strategies": found}
-
-
-def _front_of_run(trials: Trials, run: int, bench: Benchmark, size: str) -> list[list[float]]:
-    archs, scores = np.asarray(trials.query.arch)[run], np.asarray(trials.observation.score)[run]
-    sizes, test = bench.sizes(size, archs), bench.held_out.scores(archs)
-    chosen = np.flatnonzero(fronts.on_front(scores, sizes))
-    chosen = chosen[np.argsort(sizes[chosen])]
-    return np.stack([sizes[chosen], test[chosen]], axis=1).tolist()

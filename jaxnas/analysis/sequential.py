@@ -28,6 +28,18 @@ def look_numbers(num_runs: int) -> list[int]:
     return [*doubled, num_runs]
 
 
+def interval_level(num_runs: int, level: float = LEVEL) -> float:
+    """Returns the level of intervals that cover at every look at once, whenever one stops: 95 % together.
+
+    Repeated confidence intervals with the error spent equally on the looks: Jennison and Turnbull, "Interim Analyses:
+    The Repeated Confidence Interval Approach", Journal of the Royal Statistical Society B, 1989.
+
+    Args:
+        num_runs: as of `look_numbers`.
+    """
+    return 1 - level / len(look_numbers(num_runs))
+
+
 def until_decided(
     more_runs: Callable[[str, int, int], np.ndarray],
     names: Sequence[str],

@@ -7,19 +7,21 @@ import numpy as np
 from jaxnas.analysis.statistics import LEVEL
 
 FEWEST_BENCHMARKS = 3
+ENOUGH_BENCHMARKS = 5
 
 
 def overall(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Returns how strategies rank over several benchmarks, as `summary.json` holds it, of the dictionaries of each.
 
-    `mean_ranks` [B][S]: ranks of the mean final regrets on a benchmark, ties shared; `average_rank` [S]. `groups`: the
-    largest sets of strategies whose average ranks differ by less than `critical_difference`, that is, which are not
-    separated. With fewer than 3 benchmarks there is no test, and `note` says so.
+    `mean_ranks` [B][S]: ranks of the means on a benchmark of what its strategies are compared by, ties shared;
+    `average_rank` [S]. `groups`: the largest sets of strategies whose average ranks differ by less than
+    `critical_difference`, that is, which are not separated. With fewer than 3 benchmarks there is no test, and with
+    fewer than 5 one that hardly separates anything; `note` says so.
     """
     from scipy.stats import rankdata
 
     names = list(results[0]["strategies"])
-    regrets = [[result["strategies"][name]["regret_mean"][-1] for name in names] for result in results]
+    regrets = [[_compared_mean(result["strategies"][name]) for name in names] for result in results]
     ranks = rankdata(regrets, axis=1)
     average = ranks.mean(0)
     numbers = {
@@ -40,7 +42,26 @@ def overall(results: list[dict[str, Any]]) -> dict[str, Any]:
         "friedman_p_value": p_value,
         "critical_difference": difference,
         "groups": [[names[index] for index in group] for group in not_separated(average, difference)],
+        "note": _note(*ranks.shape, difference),
     }
+
+
+def _compared_mean(numbers: dict[str, Any]) -> float:
+    return numbers["compared_mean"] if "compared_mean" in numbers else numbers["regret_mean"][-1]
+
+
+def _note(num_benchmarks: int, num_strategies: int, difference: float) -> str:
+    """Returns what a test over few benchmarks cannot show; empty where there are enough."""
+    if num_benchmarks >= ENOUGH_BENCHMARKS:
+        return ""
+    if difference >= num_strategies - 1:
+        shows = "none can be separated, however different they are"
+    else:
+        shows = f"average ranks must differ by {difference:.2f} of at most {num_strategies - 1} to be separated"
+    return (
+        f"With {num_benchmarks} tables a test over tables has hardly any power: {shows}. That strategies are not "
+        f"separated says little; take {ENOUGH_BENCHMARKS} tables or more."
+    )
 
 
 def friedman(ranks: np.ndarray) -> tuple[float, float]:

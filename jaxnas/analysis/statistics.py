@@ -4,6 +4,7 @@ import numpy as np
 
 LEVEL = 0.05
 """The error rate of tests."""
+FEWEST_FOR_BOOTSTRAP = 30
 
 
 def bootstrap_interval(
@@ -21,6 +22,25 @@ def bootstrap_interval(
     tail = 100 * (1 - level) / 2
     low, high = np.percentile(means, [tail, 100 - tail], axis=0)
     return low, high
+
+
+def mean_interval(values: np.ndarray, *, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the ends of the interval of the mean over runs of values [runs, T]: two float[T].
+
+    That of `bootstrap_interval`, and with fewer than 30 runs Student's, since the bootstrap's is then too narrow: with
+    10 runs it covers the mean in 89 % of all cases instead of 95. A single run is its own interval.
+    """
+    from scipy.stats import t
+
+    values = np.asarray(values, np.float64)
+    num_runs = len(values)
+    if num_runs >= FEWEST_FOR_BOOTSTRAP:
+        return bootstrap_interval(values, level=level)
+    mean = values.mean(0)
+    if num_runs == 1:
+        return mean, mean
+    half = t.ppf((1 + level) / 2, num_runs - 1) * values.std(0, ddof=1) / np.sqrt(num_runs)
+    return mean - half, mean + half
 
 
 def mean_ranks(regrets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

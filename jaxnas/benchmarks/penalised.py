@@ -18,23 +18,48 @@ from jaxnas.spaces.decisions import Choices
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.strategies.base import Observation, Query, look_up
 
-OBJECTIVE = re.compile(r"([^,*-]+)(?:,([^,*-]+)|-((?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\*([^,*-]+))?")
-"""`METRIC`, `METRIC,NAME` or `METRIC-WEIGHT*NAME`."""
+METRIC = r"[^,*<>=-]+"
+NUMBER = r"(?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+OBJECTIVES = (
+    re.compile(rf"(?P<metric>{METRIC})"),
+    re.compile(rf"(?P<metric>{METRIC}),(?P<size>[^,*<>=]+)<=(?P<maximum>{NUMBER})"),
+    re.compile(rf"(?P<metric>{METRIC}),(?P<log>log-)?(?P<size>[^,*<>=]+)"),
+    re.compile(rf"(?P<metric>{METRIC})-(?P<weight>{NUMBER})\*(?P<size>[^,*<>=]+)"),
+)
+"""`METRIC`, `METRIC,NAME<=MAXIMUM`, `METRIC,NAME` or `METRIC,log-NAME`, and `METRIC-WEIGHT*NAME`."""
 
 
 class Objective(NamedTuple):
-    """What a comparison optimises: the metric; with a `size` also that, as a second objective or at a `weight`."""
+    """What a comparison optimises.
+
+    Attributes:
+        text: as it was given.
+        size: a size of the benchmark's that matters, too: a second objective unless there is a weight or a maximum.
+        weight: how much score a unit of size costs.
+        log: whether a second objective is measured by its logarithm.
+        maximum: the largest size that is allowed.
+    """
 
     text: str
     size: str | None = None
     weight: float | None = None
+    log: bool = False
+    maximum: float | None = None
+
+
+def second_size(objective: Objective) -> str | None:
+    """Returns the size that is a second objective, None where there is one objective."""
+    return objective.size if objective.weight is None and objective.maximum is None else None
 
 
 def objective_of(text: str, size_names: Sequence[str], metric_name: str = "accuracy") -> Objective:
-    """Returns the objective that a text such as `accuracy`, `accuracy,flops` or `accuracy-1e-6*flops` names.
+    """Returns the objective that a text names.
+
+    Such as `accuracy`, `accuracy,flops`, `accuracy,log-flops`, `accuracy,flops<=1e6` or `accuracy-1e-6*flops`.
 
     Args:
-        text: `METRIC`, `METRIC,NAME` or `METRIC-WEIGHT*NAME`.
+        text: `METRIC`; `METRIC,NAME` or `METRIC,log-NAME`, two objectives; `METRIC,NAME<=MAXIMUM`, within a limit;
+            `METRIC-WEIGHT*NAME`, less a weighted size.
         size_names: the names of sizes that the benchmark knows.
         metric_name: the name of its metric.
 
@@ -42,19 +67,26 @@ def objective_of(text: str, size_names: Sequence[str], metric_name: str = "accur
         ValueError: on any other text, or an unknown name.
     """
     bare = text.replace(" ", "")
-    found = OBJECTIVE.fullmatch(bare)
-    if not found:
-        example = f"{metric_name}, {metric_name},flops or {metric_name}-1e-6*flops"
-        raise ValueError(f"Expected an objective such as {example}, got {text!r}.")
-    metric, second, weight, weighted = found.groups()
-    if metric != metric_name:
-        raise unknown_name("a metric", metric, [metric_name])
-    size = second or weighted
+    matches = [found for form in OBJECTIVES if (found := form.fullmatch(bare))]
+    if not matches:
+        examples = ",flops", ",log-flops", ",flops<=1e6", "-1e-6*flops"
+        shown = ", ".join([metric_name, *(metric_name + each for each in examples)])
+        raise ValueError(f"Expected an objective such as {shown}, got {text!r}.")
+    parts = matches[0].groupdict()
+    size, weight, maximum = (parts.get(name) for name in ("size", "weight", "maximum"))
+    if parts["metric"] != metric_name:
+        raise unknown_name("a metric", parts["metric"], [metric_name])
     if size is not None and size not in size_names:
         if not size_names:
             raise ValueError(f"Expected the objective {metric_name} where sizes are not known, got {text!r}.")
         raise unknown_name("a size", size, size_names)
-    return Objective(bare, size, None if weight is None else checked_number("weight", float(weight), at_least=0))
+    return Objective(
+        bare,
+        size,
+        None if weight is None else float(weight),
+        log=parts.get("log") is not None,
+        maximum=None if maximum is None else float(maximum),
+    )
 
 
 def penalised(bench: Benchmark, weight: float, size: str = "parameters") -> "Penalised":

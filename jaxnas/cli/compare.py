@@ -1,6 +1,8 @@
 """`jaxnas compare`: strategies on one or several tables, with a report for each."""
 
 import argparse
+import contextlib
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -29,31 +31,51 @@ Entries = dict[str, Strategy | Callable[..., Strategy]]
 def run(options: argparse.Namespace) -> int:
     """Compares strategies, prints a table and writes a report for each benchmark. Returns the exit code."""
     configure_compilation()
-    names = [name for name in (options.benchmark or DEFAULT_BENCHMARK).split(",") if name]
-    benches = [_bench_of(name, options.protocol) for name in names]
+    benches = _benches(options)
     aims = [aim_of(options.objective, bench) for bench in benches]
     entries = entries_of(options.strategies, aims[0])
     if options.until_decided and len(entries) < 2:
         raise ValueError(f"Expected two strategies or more with --until-decided, got {', '.join(entries)}.")
-    if len(benches) > 1:
-        check_names(bench.id for bench in benches)
     folder = writable(Path(options.out))
     check_free(folder, COMPARISON)
+    silent = options.json or options.quiet
     if len(benches) == 1:
         comparison = _compared(options, entries, benches[0])
         comparison.write(folder, pdf=options.pdf)
-        _show(folder, comparison.result())
-        return 0
-    for result in write_overall(_each_compared(options, entries, benches), folder, pdf=options.pdf):
-        _show(folder / result["benchmark"], result)
-    print(f"Over all tables: {folder / PAGE_FILE}")
+        results = [comparison.result()]
+        if not silent:
+            _show(folder, results[0])
+    else:
+        results = write_overall(_each_compared(options, entries, benches), folder, pdf=options.pdf)
+        if not silent:
+            for result in results:
+                _show(folder / result["benchmark"], result)
+            print(f"Over all tables: {folder / PAGE_FILE}")
+    if options.json:
+        shown = results[0] if len(results) == 1 else {result["benchmark"]: result for result in results}
+        print(json.dumps(shown, allow_nan=False))
     return 0
 
 
-def _bench_of(source: str, protocol: str | None) -> Benchmark:
+def _benches(options: argparse.Namespace) -> list[Benchmark]:
+    """Returns the benchmarks that are named. Raises ValueError on none, or two of one identifier."""
+    text = DEFAULT_BENCHMARK if options.benchmark is None else options.benchmark
+    names = [name for name in text.split(",") if name]
+    if not names:
+        raise ValueError(f"Expected benchmarks, got {text!r}.")
+    columns = [name for name in (options.columns or "").split(",") if name]
+    if options.columns is not None and not columns:
+        raise ValueError(f"Expected column packs, got {options.columns!r}.")
+    benches = [_bench_of(name, options.protocol, columns) for name in names]
+    if len(benches) > 1:
+        check_names(bench.id for bench in benches)
+    return benches
+
+
+def _bench_of(source: str, protocol: str | None, columns: Sequence[str]) -> Benchmark:
     """Returns the benchmark of a table, or the one that a file defines."""
     if ".py:" not in source:
-        return load(source, protocol=protocol)
+        return load(source, protocol=protocol, columns=columns)
     found = catalog.load(source)
     missing = [name for name in ("query", "space", "held_out", "size_names") if not hasattr(found, name)]
     if missing:
@@ -67,11 +89,13 @@ def _each_compared(options: argparse.Namespace, entries: Entries, benches: Seque
 
 
 def _compared(options: argparse.Namespace, entries: Entries, bench: Benchmark) -> Comparison:
-    with progress_bars() as bars:
-        bar = bars.add_task("", total=None)
+    bars_shown = contextlib.nullcontext() if options.quiet else progress_bars()
+    with bars_shown as bars:
+        bar = bars.add_task("", total=None) if bars else None
 
         def progress(name: str, done: int, total: int) -> None:
-            bars.update(bar, description=f"{bench.id}: {name}", completed=done, total=total)
+            if bars and bar is not None:
+                bars.update(bar, description=f"{bench.id}: {name}", completed=done, total=total)
 
         return compare(
             entries,
@@ -79,7 +103,9 @@ def _compared(options: argparse.Namespace, entries: Entries, bench: Benchmark) -
             num_trials=options.trials,
             num_runs=options.runs,
             seed=options.seed,
+            budget=options.budget,
             until_decided=options.until_decided,
+            confirm=options.confirm,
             objective=options.objective,
             command=options.command_line,
             progress=progress,
@@ -106,21 +132,22 @@ def _show(folder: Path, result: dict[str, Any]) -> None:
 def _notes(result: dict[str, Any]) -> list[str]:
     unit = units.gap_unit(units.metric_of(result))
     in_units = f" in {unit}" if unit else ""
-    lines = [f"Test regret{in_units} with 95 % intervals over runs; searches saw validation only."]
+    lines = [f"Test regret{in_units} with 95 % intervals over runs."]
+    lines += [result.get("warning", "Searches saw validation only."), words.optimum_text(result)]
     if result["pairwise"]:
-        lines.append(words.separation_text(result))
+        lines.append(f"Compared by {result['compared_by']['text']}. {words.separation_text(result)}")
     if "sequential" in result:
         lines += words.decision_texts(result)
     if result["equal_cost"]:
         number = result["equal_cost"]
         lines.append(f"@cost {number}: after paying as many {result['cost_unit']} as {number} full trainings take.")
-    return lines
+    return lines + words.option_texts(result)
 
 
 def _regret_table(result: dict[str, Any]) -> Table:
     points = words.shown_points(result)
     by = "" if result["objective"] == result["metric"]["name"] else f", by {result['objective']}"
-    title = f"{result['benchmark']}: {result['num_runs']} runs of {result['num_trials']} trials{by}"
+    title = f"{result['benchmark']}: {result['num_runs']} runs {words.length_text(result)}{by}"
     shown = Table(title=title, title_justify="left")
     shown.add_column("strategy")
     cost = [result["equal_cost"]] if result["equal_cost"] else []

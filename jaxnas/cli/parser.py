@@ -1,6 +1,7 @@
 """The options of the command line, without anything heavy, so that `jaxnas --help` is quick."""
 
 import argparse
+import math
 from typing import NoReturn
 
 from jaxnas import catalog
@@ -43,6 +44,23 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
+def _pair(text: str) -> tuple[int, int]:
+    first, _, second = text.partition(",")
+    if not (first.isdecimal() and second.isdecimal() and int(first) and int(second)):
+        raise argparse.ArgumentTypeError(f"expected M,K, two whole numbers of 1 or more, got {text!r}")
+    return int(first), int(second)
+
+
+def _amount(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
+
+
 def _table_id(text: str) -> str:
     if not is_file_name(text):
         raise argparse.ArgumentTypeError(f"expected an identifier of letters, digits, dots and dashes, got {text!r}")
@@ -80,12 +98,28 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--objective",
         metavar="O",
-        help="default: the metric; accuracy,flops or accuracy,parameters: two objectives; accuracy-1e-6*flops",
+        help="default: the metric; accuracy,flops or accuracy,log-flops: two objectives; accuracy,flops<=1e6: within a "
+        "limit; accuracy-1e-6*flops: less a weighted size",
+    )
+    parser.add_argument(
+        "--columns", metavar="PACK,..", help="identifiers or folders of column packs, whose columns are further sizes"
     )
     parser.add_argument(
         "--runs", type=_count, default=1000, metavar="N", help="independent runs of each strategy (default 1000)"
     )
-    parser.add_argument("--trials", type=_count, default=300, metavar="N", help="trials of a run (default 300)")
+    parser.add_argument("--trials", type=_count, metavar="N", help="trials of a run (default 300)")
+    parser.add_argument(
+        "--budget",
+        type=_amount,
+        metavar="B",
+        help="in place of --trials: what a run may cost, in the table's unit, such as seconds or epochs",
+    )
+    parser.add_argument(
+        "--confirm",
+        type=_pair,
+        metavar="M,K",
+        help="evaluate the best M architectures of a run K times more, at their cost, and return the best of these",
+    )
     parser.add_argument(
         "--until-decided",
         action="store_true",
@@ -93,6 +127,8 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--pdf", action="store_true", help="write figures as PDF, too")
+    parser.add_argument("--json", action="store_true", help="print summary.json in place of tables")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--out", default="jaxnas-results", metavar="DIR", help="default jaxnas-results")
 
 
@@ -178,6 +214,15 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pdf", action="store_true", help="write figures as PDF, too")
 
 
+def _add_reproduce(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name", nargs="?", default="list", metavar="NAME", help="a published result, list (default) or all"
+    )
+    parser.add_argument("--table", default="", metavar="DIR,DIR", help="folders of imported tables")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
+    parser.add_argument("--out", default="jaxnas-reproduction", metavar="DIR", help="default jaxnas-reproduction")
+
+
 def _add_epochs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=_count, metavar="N", help="epochs of a training (default: that of the space's kind)"
@@ -203,6 +248,7 @@ _COMMANDS = {
     "import": ("read a published benchmark's own file into tables; resumes when run again", _add_import),
     "verify": ("check a table against its hashes, and a sample of it by retraining", _add_verify),
     "show": ("describe an architecture and draw it", _add_show),
+    "reproduce": ("compute published results again, beside the published figures", _add_reproduce),
     "explore": ("write a page to explore a table with", _add_explore),
     "report": ("write the page of a comparison again", _add_report),
 }

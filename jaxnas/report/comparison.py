@@ -8,25 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jax
-import numpy as np
-
 from jaxnas import catalog
 from jaxnas.analysis.frames import to_frame
-from jaxnas.analysis.regret import regret
-from jaxnas.analysis.results import Settings, result_of, second_size
-from jaxnas.analysis.sequential import FIRST_LOOK, Decision
-from jaxnas.analysis.sequential import until_decided as decide
+from jaxnas.analysis.optimum import Limit
+from jaxnas.analysis.results import Settings, result_of
+from jaxnas.analysis.sequential import Decision
 from jaxnas.analysis.several import overall
 from jaxnas.benchmarks.base import Benchmark
-from jaxnas.benchmarks.penalised import Objective, objective_of, penalised
+from jaxnas.benchmarks.penalised import Objective, objective_of, penalised, second_size
 from jaxnas.benchmarks.tabular import load
+from jaxnas.checks import checked_number
 from jaxnas.report.folder import fresh_folder
+from jaxnas.report.runs import check_memory, first_guess, run_until_decided, run_within_budget, runner
 from jaxnas.report.tables import summary
 from jaxnas.report.write import check_names, write_result, write_results, write_trials
-from jaxnas.simulation.run import run
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Strategy, asks_for, make
+from jaxnas.strategies.constrained import constrained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +42,8 @@ SINGLE_OBJECTIVE = (
 """The strategies that are compared by default: the fast ones."""
 TWO_OBJECTIVES = ("random_search", "regularized_evolution", "multi_objective_evolution", "nsga2")
 """The same with a size as second objective."""
+
+DEFAULT_TRIALS = 300
 
 Entry = str | Strategy | Callable[..., Strategy]
 """A strategy to compare: a name (or `file.py:NAME`), a factory, or the strategy itself."""
@@ -73,8 +73,11 @@ class Comparison:
         return f"Comparison({', '.join(self.trials)} on {self.bench.id}: {size})"
 
     def summary(self) -> "pd.DataFrame":
-        """Returns a pandas frame with a row for each strategy, best first, as `jn.summary`."""
-        return summary(self.trials, self.bench)
+        """Returns a pandas frame with a row for each strategy, best first, as `jn.summary`.
+
+        It is of the same numbers as `result`: by the objective, within the budget, after confirmation.
+        """
+        return summary(self.trials, self.bench, self.settings)
 
     def to_frame(self) -> "pd.DataFrame":
         """Returns a pandas frame with a row for each trial: its strategy, then the columns of `jn.to_frame`."""
@@ -105,13 +108,16 @@ def compare(
     strategies: Entries,
     bench: Benchmark | str | os.PathLike,
     *,
-    num_trials: int = 300,
+    num_trials: int | None = None,
     num_runs: int = 1000,
+    budget: float | None = None,
     most_runs: Mapping[str, int] | None = None,
     seed: int = 0,
     prng: str = "hash",
     until_decided: bool = False,
     objective: str | None = None,
+    confirm: tuple[int, int] | None = None,
+    reference: str = "crossfit",
     command: str = "",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Comparison:
@@ -122,12 +128,19 @@ def compare(
             reports call them; a text such as `"random_search,local_search"`; `"all"` for all in the catalog that fit
             the objective; None for the fast ones.
         bench: a benchmark, or the identifier or folder of a table.
-        num_trials, num_runs, seed, prng: as of `run`.
+        num_trials, num_runs, seed, prng: as of `run`; 300 trials by default.
+        budget: what a run may cost, in the benchmark's unit of cost, in place of a number of trials. Runs are as long
+            as it takes to spend it; what comes later counts as failed, at no cost. Under a protocol named `published`
+            the trial that crosses the budget counts.
         most_runs: the most runs of a strategy, by name. By default a factory whose module has a constant `MOST_RUNS`
             gets no more, as those of the catalog that are too slow for a thousand runs have.
         until_decided: whether to run each strategy only until all its pairs are decided, see `jn.until_decided`.
         objective: as of `jaxnas compare`, with the benchmark's metric first: `"accuracy,flops"` compares by score and
-            size, `"accuracy-1e-6*parameters"` by the score less the weighted size; None by the score alone.
+            size, `"accuracy,log-flops"` by the logarithm of the size; `"accuracy,flops<=1e6"` within a limit;
+            `"accuracy-1e-6*parameters"` by the score less the weighted size; None by the score alone.
+        confirm: (m, k): a run returns the best of m architectures by k further runs each, at their cost, see
+            `jn.confirmed`.
+        reference: what regrets are measured from, see `jn.regret`.
         command: the command line to show on the page.
         progress: called before and after runs with the strategy, the number of runs done, and the number in all.
 
@@ -138,15 +151,41 @@ def compare(
     aim = aim_of(objective, bench)
     bench = _penalised(bench, aim)
     entries = entries_of(strategies, aim)
+    _check_options(num_trials, budget, until_decided)
     limits = {name: _most_runs(entry, num_runs) for name, entry in entries.items()} | dict(most_runs or {})
     limits = {name: min(num_runs, limits[name]) for name in entries}
     made = {name: _made(entry, bench, aim) for name, entry in entries.items()}
-    settings = Settings(num_trials, num_runs, seed, prng, aim, command)
-    run_some = _runner(made, bench, settings, sum(limits.values()), progress)
+    num_trials = num_trials or (DEFAULT_TRIALS if budget is None else first_guess(budget, bench))
+    check_memory(bench, len(made), num_runs, num_trials)
+    settings = Settings(
+        num_trials, num_runs, seed, prng, aim, command, reference, budget, confirm, _common_limit(made.values())
+    )
+    run_some = runner(made, bench, settings, sum(limits.values()), progress)
     if until_decided:
-        trials, decisions = _run_until_decided(run_some, bench, limits, num_runs)
-        return Comparison(trials, made, bench, settings, decisions)
+        trials, decisions, cost = run_until_decided(run_some, bench, limits, settings)
+        return Comparison(trials, made, bench, settings._replace(equal_cost=cost), decisions)
+    if budget is not None:
+        return Comparison(run_within_budget(run_some, bench, limits, settings), made, bench, settings)
     return Comparison({name: run_some(name, 0, limits[name]) for name in made}, made, bench, settings)
+
+
+def _check_options(num_trials: int | None, budget: float | None, until_decided: bool) -> None:
+    if budget is None:
+        return
+    if num_trials is not None:
+        raise ValueError(f"Expected a number of trials or a budget, got {num_trials} and {budget:g}.")
+    if until_decided:
+        raise ValueError("Expected a budget or runs until pairs are decided, got both.")
+    checked_number("budget", budget, at_least=0)
+
+
+def _common_limit(strategies: Iterable[Strategy]) -> Limit | None:
+    """Returns the limit that strategies keep to, None where none has one. Raises ValueError on different limits."""
+    limits = list(dict.fromkeys(strategy.limit for strategy in strategies if strategy.limit is not None))
+    if len(limits) > 1:
+        shown = " and ".join(f"{maximum:g}" for _, maximum in limits)
+        raise ValueError(f"Expected strategies within one limit, whose optimum they share, got limits of {shown}.")
+    return limits[0] if limits else None
 
 
 def write_overall(
@@ -219,7 +258,11 @@ def _most_runs(entry: Strategy | Callable[..., Strategy], num_runs: int) -> int:
 
 
 def _made(entry: Strategy | Callable[..., Strategy], bench: Benchmark, objective: Objective) -> Strategy:
-    return entry if isinstance(entry, Strategy) else make(entry, bench, objective.size or "parameters")
+    made = entry if isinstance(entry, Strategy) else make(entry, bench, objective.size or "parameters")
+    if objective.maximum is None or objective.size is None:
+        return made
+    name = made.name
+    return constrained(made, bench.space, bench.size(objective.size), objective.maximum)._replace(name=name)
 
 
 def _penalised(bench: Benchmark, objective: Objective) -> Benchmark:
@@ -227,52 +270,3 @@ def _penalised(bench: Benchmark, objective: Objective) -> Benchmark:
     if objective.weight is None or objective.size is None:
         return bench
     return penalised(bench, objective.weight, objective.size)
-
-
-def _runner(
-    strategies: dict[str, Strategy],
-    bench: Benchmark,
-    settings: Settings,
-    total: int,
-    progress: Callable[[str, int, int], None] | None,
-) -> Callable[[str, int, int], Trials]:
-    """Returns the function that runs a strategy, `(name, number of the first run, of the one after the last)`."""
-    done = 0
-
-    def run_some(name: str, start: int, stop: int) -> Trials:
-        nonlocal done
-        if progress is not None:
-            progress(name, done, total)
-        found = run(
-            strategies[name],
-            bench,
-            num_trials=settings.num_trials,
-            num_runs=stop - start,
-            first_run=start,
-            seed=settings.seed,
-            prng=settings.prng,
-        )
-        done += stop - start
-        if progress is not None:
-            progress(name, done, total)
-        return found
-
-    return run_some
-
-
-def _run_until_decided(
-    run_some: Callable[[str, int, int], Trials], bench: Benchmark, limits: dict[str, int], num_runs: int
-) -> tuple[dict[str, Trials], dict[tuple[str, str], Decision]]:
-    parts: dict[str, list[Trials]] = {name: [] for name in limits}
-
-    def more_runs(name: str, start: int, stop: int) -> np.ndarray:
-        stop = min(stop, limits[name])
-        # Parts of one size, so that each strategy is compiled once.
-        new = [run_some(name, first, min(first + FIRST_LOOK, stop)) for first in range(start, stop, FIRST_LOOK)]
-        parts[name] += new
-        return np.concatenate([np.empty(0), *(regret(part, bench)[:, -1] for part in new)])
-
-    decisions = decide(more_runs, list(limits), num_runs=num_runs)
-    return {
-        name: jax.tree.map(lambda *values: np.concatenate(values), *each) for name, each in parts.items()
-    }, decisions

@@ -59,6 +59,11 @@ def _text(value: Any, where: str, sizes: Sizes) -> None:
         raise _refuse(where, "a text", value)
 
 
+def _flag(value: Any, where: str, sizes: Sizes) -> None:
+    if not isinstance(value, bool):
+        raise _refuse(where, "true or false", value)
+
+
 def _anything(value: Any, where: str, sizes: Sizes) -> None:
     """Accepts any value."""
 
@@ -136,7 +141,15 @@ _over_trials = _listed(_number, "num_trials")
 _over_budgets = _listed(_maybe(_number), "budget")
 _INTERVAL_ENDS = ("mean", "ci_low", "ci_high")
 _AREAS = {f"regret_area_{end}" for end in _INTERVAL_ENDS}
-_IN_TABLES = {*_AREAS, *(f"regret_{end}_by_cost" for end in _INTERVAL_ENDS), "probability_best", "regret_quantiles"}
+_COMPARED = {f"compared_{end}" for end in _INTERVAL_ENDS}
+_IN_TABLES = {
+    *_AREAS,
+    *_COMPARED,
+    "confirmation_cost_mean",
+    *(f"regret_{end}_by_cost" for end in _INTERVAL_ENDS),
+    "probability_best",
+    "regret_quantiles",
+}
 """What tables show of all strategies or of none."""
 _STRATEGY = _fields(
     {
@@ -150,6 +163,8 @@ _STRATEGY = _fields(
         "mean_rank_over_trials": _over_trials,
         "probability_best": _number,
         "regret_quantiles": _listed(_number, "quantiles", least=2),
+        **{f"compared_{end}": _number for end in _INTERVAL_ENDS},
+        "confirmation_cost_mean": _number,
         "hyperparameters": _mapped(_anything),
         "num_runs": _count(),
     },
@@ -161,8 +176,12 @@ _PAIR = _fields(
         **{f"difference_{end}": _maybe(_number) for end in _INTERVAL_ENDS},
         "num_runs_for_power_80": _maybe(_count()),
     },
-    {"num_runs": _count()},
+    {
+        "num_runs": _count(),
+        **{f"num_runs_for_power_80_{end}": _maybe(_count()) for end in ("ci_low", "ci_high")},
+    },
 )
+_MEASURE = {"measure": _one_of("regret", "missing_hypervolume", "igd_plus"), "at": _text, "text": _text}
 _point = _listed(_number, "pair")
 _FRONTS = _fields(
     {
@@ -180,7 +199,8 @@ _FRONTS = _fields(
             ),
             least=1,
         ),
-    }
+    },
+    {"log_size": _flag, "reference": _fields(dict.fromkeys(("size", "score", "margin"), _number))},
 )
 _SCORES = _fields(
     {
@@ -274,7 +294,14 @@ _RESULT = _fields(
         "versions": _mapped(_text),
         "equal_cost": _maybe(_count(1)),
         "pairwise": _listed(_PAIR),
-        "sequential": _fields({"level": _number}),
+        "sequential": _fields({"level": _number}, {"interval_level": _number}),
+        "compared_by": _fields(_MEASURE),
+        "secondary": _listed(_fields({**_MEASURE, "pairwise": _listed(_PAIR)})),
+        "regret_definition": _text,
+        "optimum": _fields({"value": _number, "standard_error": _maybe(_number), "method": _text}),
+        "budget_limit": _fields({"amount": _number, "unit": _text, "counts_crossing_trial": _anything}),
+        "confirm": _fields(dict.fromkeys(("candidates", "runs"), _count(1))),
+        "limit": _fields({"size": _text, "maximum": _number}),
         "fronts": _FRONTS,
         "landscape": _LANDSCAPE,
         "cells": _listed(_CELL),
@@ -320,11 +347,13 @@ def _check_names(result: dict[str, Any]) -> None:
     """Checks what no part can check alone: that parts speak of strategies and decisions that there are."""
     strategies = set(result["strategies"])
     keys = [_IN_TABLES & set(each) for each in result["strategies"].values()]
-    if any(each != keys[0] for each in keys) or len(keys[0] & _AREAS) not in (0, len(_AREAS)):
+    if any(each != keys[0] for each in keys) or any(
+        keys[0] & part not in (set(), part) for part in (_AREAS, _COMPARED)
+    ):
         raise ValueError("expected numbers of the same kinds for all strategies")
-    for number, pair in enumerate(result.get("pairwise", ())):
-        _one_of(*strategies)(pair["first"], f"pairwise[{number}].first", {})
-        _one_of(*strategies)(pair["second"], f"pairwise[{number}].second", {})
+    for pair in [pair for part in (result, *result.get("secondary", ())) for pair in part.get("pairwise", ())]:
+        _one_of(*strategies)(pair["first"], "pairwise.first", {})
+        _one_of(*strategies)(pair["second"], "pairwise.second", {})
     for name in result.get("fronts", {}).get("strategies", ()):
         _one_of(*strategies)(name, "fronts.strategies", {})
     over_all = result.get("overall", {"groups": [], "strategies": []})

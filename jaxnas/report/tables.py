@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxnas.analysis.results import summarize
+from jaxnas.analysis.results import Settings, summarize
 from jaxnas.analysis.statistics import LEVEL
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.checks import printable
@@ -26,7 +26,7 @@ _FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for the beginning of a formula."""
 
 
-def summary(trials: dict[str, Trials], bench: Benchmark) -> "pd.DataFrame":
+def summary(trials: dict[str, Trials], bench: Benchmark, settings: Settings | None = None) -> "pd.DataFrame":
     """Returns a pandas frame with a row for each strategy, best first; proportions are in percent.
 
     Columns: `regret` after the last trial on test (searches saw validation only), `low` and `high`, its 95 %
@@ -37,7 +37,7 @@ def summary(trials: dict[str, Trials], bench: Benchmark) -> "pd.DataFrame":
 
     metric = bench.metric
     rows = {}
-    for name, numbers in ranked(summarize(trials, bench)):
+    for name, numbers in ranked(summarize(trials, bench, settings)):
         ends = {"regret": "regret_mean", "low": "regret_ci_low", "high": "regret_ci_high"}
         row = {column: units.gap(numbers[key][-1], metric) for column, key in ends.items()}
         row |= {split: units.shown(numbers[f"final_{split}_mean"], metric) for split in ("test", "validation")}

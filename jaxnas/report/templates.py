@@ -16,7 +16,7 @@ from jaxnas.tasks.metrics import Metric
 def render(name: str, metric: Metric, **values: Any) -> str:
     """Returns the template of a name such as "page/page.html" with its values filled in.
 
-    In a template `file(name)` is the text of another file, and `units` and `metric` say how scores are shown.
+    In a template `file(name)` is the text of another file, and `units`, `words` and `metric` say how scores are shown.
     """
     import jinja2
 
@@ -27,7 +27,7 @@ def render(name: str, metric: Metric, **values: Any) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.globals |= {"file": _text, "units": units, "metric": metric}
+    environment.globals |= {"file": _text, "units": units, "words": words, "metric": metric}
     environment.filters |= _filters(metric)
     return environment.get_template(name).render(**values)
 
@@ -41,6 +41,7 @@ def _filters(metric: Metric) -> dict[str, Any]:
         "fixed": lambda value, digits=2: "" if value is None else f"{value:.{digits}f}",
         "p": words.p_text,
         "p_number": words.p_number,
+        "runs": lambda value: "over 100,000" if value is None else f"{value:,}",
         "heat": _heat,
         "positions": lambda values: np.argsort(values).tolist(),
     }

@@ -52,18 +52,99 @@ def _verdict(p_holm: float, chance: float) -> dict[str, Any]:
 def finding(result: dict[str, Any]) -> str:
     """Returns what a comparison found, in a sentence or two."""
     best, numbers = ranked(result)[0]
-    metric = units.metric_of(result)
-    mean, low, high = (units.gap_text(numbers[f"regret_{end}"][-1], metric) for end in ("mean", "ci_low", "ci_high"))
+    compared = compared_by(result)
+    mean, low, high = (_compared_text(result, numbers, end) for end in ("mean", "ci_low", "ci_high"))
+    measure, when = _measure_and_when(compared, result)
     text = (
-        f"After {result['num_trials']} trials {best} has the best mean rank, with a test regret of "
-        f"{f'{mean} {units.gap_unit(metric)}'.rstrip()} (95 % interval {low} to {high})."
+        f"{when[0].upper()}{when[1:]} {best} has the best mean rank, with {measure} of {mean} (95 % interval {low} to "
     )
+    text += f"{high})."
     near = not_separated_from(best, result.get("pairwise") or [])
     if near:
         text += f" Not separated from it at {_level()} (Holm): {', '.join(near)}."
     elif result.get("pairwise"):
         text += f" It is separated from every other strategy at {_level()} (Holm)."
     return text
+
+
+def compared_by(result: dict[str, Any]) -> dict[str, str]:
+    """Returns what strategies are compared by: the keys `measure`, `at` and `text` (see `Measure`)."""
+    plain = {"measure": "regret", "at": "trials", "text": f"regret after {result['num_trials']} trials"}
+    return result.get("compared_by", plain)
+
+
+def _measure_and_when(compared: dict[str, str], result: dict[str, Any]) -> tuple[str, str]:
+    names = {"regret": "a test regret", "missing_hypervolume": "a missing hypervolume", "igd_plus": "an IGD+"}
+    starts = {"regret": "regret ", "missing_hypervolume": "missing hypervolume ", "igd_plus": "IGD+ "}
+    return names[compared["measure"]], compared["text"].removeprefix(starts[compared["measure"]])
+
+
+def _compared_text(result: dict[str, Any], numbers: dict[str, Any], end: str) -> str:
+    value = numbers.get(f"compared_{end}", numbers[f"regret_{end}"][-1])
+    text = difference_text(result, value)
+    unit = difference_unit(result)
+    return f"{text} {unit}".rstrip() if end == "mean" else text
+
+
+def difference_text(result: dict[str, Any], value: float, measure: str | None = None) -> str:
+    """Returns a value of what strategies are compared by, or a difference of two, in its unit."""
+    measure = measure or compared_by(result)["measure"]
+    if measure == "regret":
+        return units.gap_text(value, units.metric_of(result))
+    return units.percent_text(value) if measure == "missing_hypervolume" else f"{value:.4f}"
+
+
+def difference_unit(result: dict[str, Any], measure: str | None = None) -> str:
+    """Returns the unit of `difference_text`; empty where it has none."""
+    measure = measure or compared_by(result)["measure"]
+    if measure == "regret":
+        return units.gap_unit(units.metric_of(result))
+    return "%" if measure == "missing_hypervolume" else ""
+
+
+def optimum_text(result: dict[str, Any]) -> str:
+    """Returns what regret means in this result and what remains uncertain of the optimum, in a sentence or two."""
+    best, metric = result.get("optimum"), units.metric_of(result)
+    if best is None:
+        return ""
+    text = result["regret_definition"]
+    if best["method"] != "crossfit":
+        return text
+    value = f"{units.score_text(best['value'], metric)} {units.unit(metric)}".rstrip()
+    error = f"{units.gap_text(best['standard_error'], metric, 2)} {units.gap_unit(metric)}".rstrip()
+    return (
+        f"{text} The best is {value}, with a standard error of {error}: all regrets may be off by that, their "
+        "differences are not."
+    )
+
+
+def length_text(result: dict[str, Any]) -> str:
+    """Returns how long runs were: a number of trials, or a budget."""
+    limit = result.get("budget_limit")
+    if limit is None:
+        return f"of {result['num_trials']} trials"
+    return f"for {limit['amount']:,.10g} {limit['unit']}"
+
+
+def option_texts(result: dict[str, Any]) -> list[str]:
+    """Returns lines that say what a comparison was beyond a plain one: its budget, its confirmations, its limit."""
+    lines = []
+    if limit := result.get("budget_limit"):
+        counts = "counts" if limit["counts_crossing_trial"] else "does not count"
+        amount = f"{limit['amount']:,.10g} {limit['unit']}"
+        lines.append(f"Runs end when {amount} are spent; the trial that crosses the budget {counts}.")
+    if confirm := result.get("confirm"):
+        costs = [numbers["confirmation_cost_mean"] for numbers in result["strategies"].values()]
+        lines.append(
+            f"A run returns the best of its {confirm['candidates']} best architectures by the mean of {confirm['runs']}"
+            f" further runs each, which cost {min(costs):,.4g} to {max(costs):,.4g} {result['cost_unit']} on average."
+        )
+    if within := result.get("limit"):
+        lines.append(
+            f"Strategies ask for architectures of at most {within['maximum']:,.10g} {within['size']}; regret is "
+            "measured from the best of these."
+        )
+    return lines
 
 
 def regret_text(result: dict[str, Any], name: str, position: int, by: str = "") -> str:

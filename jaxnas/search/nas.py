@@ -90,6 +90,10 @@ class NAS:
             self._bench = TrainingBenchmark(searched)
         metric = "accuracy" if self.task is None else self._bench.metric.name
         self.objective = objective_of(str(objective), self._bench.size_names, metric)
+        if self.objective.maximum is not None:
+            raise ValueError(
+                f"Expected an objective without a limit in a search, got {objective!r}: use jn.constrained."
+            )
         self.strategy = _strategy_of(strategy, self._bench, self.objective.size or "parameters")
         self.seed, self.folder, self.progress = checked_seed(seed), folder, progress
 

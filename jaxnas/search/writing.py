@@ -18,6 +18,9 @@ from jaxnas.tables.build.provenance import versions
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.fitted import FittedModel
 
+_SHOWN_BELOW = ("  ", "architecture ", "parameters ")
+"""How lines of a result begin whose content the page shows in another place."""
+
 
 def write(
     folder: str | os.PathLike,
@@ -69,7 +72,7 @@ def summary_of(
         "num_epochs": config.num_epochs,
         "seed": seed,
         "stopped": result.stopped,
-        "findings": repr(result).splitlines(),
+        "findings": [line for line in repr(result).splitlines() if not line.startswith(_SHOWN_BELOW)],
         "best": result.best_trial,
         "decisions": {str(name): str(value) for name, value in result.architecture.items()},
         "drawing": result.space.drawing(result.arch),
@@ -118,7 +121,9 @@ def _training(model: FittedModel) -> dict[str, Any] | None:
     if curves is None or task is None or not hasattr(task, "train"):
         return None
     splits = [split for split in SPLITS if getattr(task, split).num_examples]
-    scores = {split: curves.scores(split, getattr(task, split).num_examples) for split in splits}
+    # In an epoch each training example is seen in one view, others are evaluated in all.
+    counted = {split: getattr(task, split).num_examples for split in splits} | {"train": task.train.inputs.shape[1]}
+    scores = {split: curves.scores(split, counted[split]) for split in splits}
     found = {split: [_number(value) for value in values] for split, values in scores.items() if split != "validation"}
     return found | {"scores": {split: model.score(split) for split in splits}}
 

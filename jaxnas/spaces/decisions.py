@@ -14,6 +14,7 @@ from jaxnas import prng
 MAX_ROWS = 2**31
 """A space of fewer architectures can number them."""
 
+MAX_NAMED = 2_000_000
 
 Choices = jax.Array | np.ndarray | Sequence[int]
 """An architecture outside of traced functions: the numbers of its values, one a decision."""
@@ -31,6 +32,13 @@ class Decision:
             object.__setattr__(self, "values", tuple(self.values))  # hashable, so that a space is
         if not len(self.values):
             raise ValueError(f"Expected a decision {self.name!r} with one or more values, got none.")
+
+
+def value_names(decision: Decision) -> list[str]:
+    """Returns the names of a decision's values; a single one for a range of more values than any table has."""
+    if isinstance(decision.values, range) and len(decision.values) > MAX_NAMED:
+        return [str(decision.values)]
+    return [str(value) for value in decision.values]
 
 
 def check_decisions(decisions: tuple[Decision, ...]) -> None:

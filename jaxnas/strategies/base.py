@@ -97,6 +97,8 @@ class Strategy(NamedTuple):
         parallel: whether several queries may be asked before any is told.
         batched: whether many compiled runs are batched, in arrays with one more axis, rather than run one after
             another, which suits large states and refits.
+        limit: the size function and the maximum that queries keep to (see `jn.constrained`), so that reports compare
+            with the best architecture within it; None without a limit.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Strategy(NamedTuple):
     jittable: bool = True
     parallel: bool = False
     batched: bool = True
+    limit: tuple[Callable[[jax.Array], jax.Array], float] | None = None
 
 
 class Searchable(Protocol):

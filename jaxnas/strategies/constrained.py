@@ -49,7 +49,9 @@ def constrained(strategy: Strategy, space: Space, size: Size, maximum: float, *,
         return Query(jnp.where(small, query.arch, drawn), query.fidelity, seed)
 
     hyperparameters = (*strategy.hyperparameters, ("maximum", maximum), ("num_attempts", num_attempts))
-    return strategy._replace(name=f"constrained_{strategy.name}", ask=ask, hyperparameters=hyperparameters)
+    name = f"constrained_{strategy.name}"
+    limit = None if maximum == float("inf") else (size, float(maximum))
+    return strategy._replace(name=name, ask=ask, hyperparameters=hyperparameters, limit=limit)
 
 
 def _ask_compiled(

@@ -87,8 +87,8 @@ def _check_proportions(name: str, column: Column) -> None:
     if known.size and (known.min() < -ROUNDING or known.max() > 1 + ROUNDING):
         wrong = known.min() if known.min() < -ROUNDING else known.max()
         raise ValueError(
-            f"Expected {name} as proportions from 0 to 1, got {wrong:g}; divide percent by 100, give counts as integers "
-            "with num_examples, or say by metric=jn.Metric(name, unit) what the scores are."
+            f"Expected {name} as proportions from 0 to 1, got {wrong:g}; divide percent by 100, give counts as "
+            "integers with num_examples, or say by metric=jn.Metric(name, unit) what the scores are."
         )
 
 

@@ -1,4 +1,4 @@
-"""What a manifest must be, part by part: a table is data, and may come from anybody. Needs the standard library only."""
+"""What a manifest must be, part by part: a table is data, and may come from anybody. Needs no more than Python."""
 
 import math
 import re

@@ -128,9 +128,9 @@ def task_from_table(path: str | os.PathLike, label: str | None = None) -> Task:
     path = Path(path)
     try:
         table = _read(path)
-    except (OSError, pa.ArrowException, MemoryError) as error:
+        names = table.column_names
+    except (OSError, pa.ArrowException, MemoryError, UnicodeError) as error:
         raise ValueError(f"Expected {path} to be a {path.suffix[1:]} table, got: {first_line(error)}.") from None
-    names = table.column_names
     if len(names) < 2 or len(set(names)) < len(names) or table.num_rows == 0:
         raise ValueError(
             f"Expected {path} with rows of features and a label in columns of different names, got "
@@ -153,7 +153,7 @@ def _read(path: Path) -> "pa.Table":
         return csv.read_csv(path)
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(path)
+    file = pq.ParquetFile(path, page_checksum_verification=True)
     num_values, num_bytes = file.metadata.num_rows * file.metadata.num_columns, path.stat().st_size
     if num_values * 8 > max(ALWAYS_READ, BYTES_A_BYTE * num_bytes):
         raise OSError(f"{num_values:,} values in {num_bytes:,} bytes, more than a file of this size is read for")
@@ -179,10 +179,10 @@ def _feature(name: str, column: "pa.ChunkedArray") -> np.ndarray:
         )
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-        example = str(column[0].as_py())
+        example = str(column[0])
         raise ValueError(
-            f"Expected numbers in the column {name!r}, got {kind} such as {example!r:.30}; turn words into numbers, say "
-            "one-hot, first, or name the label's column by --label."
+            f"Expected numbers in the column {name!r}, got {kind} such as {example!r:.30}; turn words into numbers, "
+            "say one-hot, first, or name the label's column by --label."
         )
     return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False), np.float64)
 
@@ -190,6 +190,7 @@ def _feature(name: str, column: "pa.ChunkedArray") -> np.ndarray:
 def _labels(name: str, column: "pa.ChunkedArray") -> np.ndarray:
     if column.null_count:
         raise ValueError(
-            f"Expected a label in every row of the column {name!r}, got {column.null_count} missing ones; drop these rows."
+            f"Expected a label in every row of the column {name!r}, got {column.null_count} missing ones; drop these "
+            "rows."
         )
     return np.asarray(column.to_pylist())

@@ -67,6 +67,7 @@ class _Reader:
         if isinstance(value, types.ModuleType):
             self._note("module", value.__name__)
         elif isinstance(value, functools.partial):
+            self.of_the_user |= not str(getattr(value.func, "__module__", "")).startswith("jaxnas.")
             self._read_parts("partial", {"": value.func, "arguments": value.args, "named": value.keywords}, changing)
         elif isinstance(value, types.MethodType):
             self._read_parts("method", {"": value.__func__, "self": value.__self__}, _changes(value.__func__))

@@ -104,8 +104,8 @@ def _older(folder: Path) -> str | None:
         known = False
     if not known:
         raise ValueError(
-            f"Expected a folder for a model, got {folder} with a {MODEL_FILE} that FittedModel.save did not write; give "
-            "another folder."
+            f"Expected a folder for a model, got {folder} with a {MODEL_FILE} that FittedModel.save did not write; "
+            "give another folder."
         )
     return found["arrays"] if _is_own(found["arrays"]) else None
 

@@ -12,11 +12,12 @@ from samples import MIXED, SMALL
 from scipy.stats import binomtest, rankdata
 
 import jaxnas as jn
+from jaxnas.analysis.budgets import at_budgets
 from jaxnas.analysis.incumbents import incumbent_scores, incumbents
 from jaxnas.analysis.pairs import pairwise
-from jaxnas.analysis.regret import at_budgets, regret
+from jaxnas.analysis.regret import regret
 from jaxnas.analysis.results import summarize
-from jaxnas.analysis.statistics import bootstrap_interval, mean_ranks
+from jaxnas.analysis.statistics import bootstrap_interval, mean_interval, mean_ranks
 from jaxnas.spaces.base import EnumeratedSpace
 
 NAN = float("nan")
@@ -199,7 +200,7 @@ def test_a_summary_has_a_row_a_strategy_best_first(compared):
     assert frame.index[-1] == "worst_only"
     for name, row in frame.iterrows():
         regrets = regret(trials[name], bench)[:, -1]
-        low, high = bootstrap_interval(regrets[:, None])
+        low, high = mean_interval(regrets[:, None])
         assert row["regret"] == pytest.approx(100 * regrets.mean(), abs=1e-3)
         assert row["low"] == pytest.approx(100 * low[0], abs=1e-3)
         assert row["high"] == pytest.approx(100 * high[0], abs=1e-3)
@@ -224,7 +225,7 @@ def test_a_summary_as_a_dictionary_agrees_with_regrets(compared):
         assert each["final_test_std"] == pytest.approx(scores.std(), abs=1e-6)
         areas = regrets.mean(1)
         assert each["regret_area_mean"] == pytest.approx(areas.mean(), rel=1e-5)
-        ends = bootstrap_interval(areas[:, None])
+        ends = mean_interval(areas[:, None])
         assert [each["regret_area_ci_low"], each["regret_area_ci_high"]] == pytest.approx(np.ravel(ends), rel=1e-5)
         assert len(each["mean_rank_over_trials"]) == 30
         assert each["mean_rank_over_trials"][-1] == each["mean_rank"]
@@ -253,7 +254,7 @@ def test_strategies_that_train_briefly_too_are_compared_at_equal_cost(compared):
     regrets = regret(halving, bench)
     spent = halving.observation.cost.cumsum(1) <= result["budget"][number - 1]
     found = np.take_along_axis(regrets, spent.sum(1)[:, None] - 1, 1)
-    low, high = bootstrap_interval(found)
+    low, high = mean_interval(found)
     shown = result["strategies"]["halving"]
     ends = [shown[f"regret_{end}_by_cost"][number - 1] for end in ("mean", "ci_low", "ci_high")]
     assert ends == pytest.approx([found.mean(), low[0], high[0]])

@@ -36,9 +36,8 @@ def test_columns_of_a_pack_are_sizes(bench, pack):
         expected = made_files.FIRST_CELL_COSTS[f"{device}_{measure}"]
         assert bench.sizes(name, arch) == expected
         assert float(bench.size(name)(arch)) == pytest.approx(expected)
-    assert bench.table.manifest["joined"] == [
-        {"id": "nb201-hwnas-cifar10", "content_hash": jn.Table.read(pack).manifest["content_hash"]}
-    ]
+    (joined,) = bench.table.manifest["joined"]
+    assert joined == {"id": "nb201-hwnas-cifar10", "content_hash": jn.Table.read(pack).manifest["content_hash"]}
     assert bench.content_hash == jn.load(TABLE).content_hash
 
 

@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 import jaxnas as jn
 from jaxnas.analysis.fronts import true_front
 from jaxnas.analysis.landscape import landscape
-from jaxnas.analysis.regret import at_budgets
+from jaxnas.analysis.budgets import at_budgets
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.cli.main import main
 from jaxnas.spaces.listed import ListedSpace

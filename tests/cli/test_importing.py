@@ -1,5 +1,7 @@
 """`jaxnas import`: tables in folders, and wrong usage in one line."""
 
+import json
+
 import made_files
 import pytest
 
@@ -33,3 +35,14 @@ def test_wrong_usage_is_one_line(arguments, problem, tmp_path, monkeypatch, caps
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("jaxnas import:")]
     assert len(lines) == 1
     assert problem in lines[0]
+
+
+def test_a_comparison_on_a_table_without_validation_warns(tmp_path, capsys):
+    path = made_files.macro(tmp_path / "nas-bench-macro_cifar10.json")
+    assert main(["import", "nb-macro", str(path), "--out", str(tmp_path / "out")]) == 0
+    options = ["--strategies", "random_search,exhaustive_search", "--runs", "5", "--trials", "5"]
+    table, report = str(tmp_path / "out" / "nb-macro-cifar10"), tmp_path / "report"
+    assert main(["compare", "--benchmark", table, *options, "--out", str(report)]) == 0
+    assert "No validation split" in capsys.readouterr().out
+    assert "No validation split" in json.loads((report / "summary.json").read_text())["warning"]
+    assert "No validation split" in next(report.glob("*.html")).read_text()

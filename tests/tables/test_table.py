@@ -434,7 +434,7 @@ def test_a_manifest_with_other_parts_and_honest_hashes_is_refused(part, value, t
     inner[last] = value
     changed["manifest_hash"] = format.manifest_hash(changed)
     (tmp_path / "manifest.json").write_bytes(format.manifest_bytes(changed))
-    with pytest.raises(ValueError, match="^Expected ") as error:
+    with pytest.raises(ValueError, match=r"^Expected ") as error:
         Table.read(tmp_path)
     assert "\n" not in str(error.value)
 
@@ -466,5 +466,15 @@ def test_a_folder_does_not_shadow_a_table_that_ships(tmp_path, monkeypatch):
     assert find(name) == shipped_folder() / name
     for folder in (f"./{name}", tmp_path / name):
         assert Table.read(folder).id == "mixed-noise"
-    with pytest.raises(ValueError, match="^Expected a folder with a manifest.json, or a table of"):
+    with pytest.raises(ValueError, match=r"^Expected a folder with a manifest.json, or a table of"):
         find(f"../{name}")
+
+
+def test_a_table_that_no_build_made_cannot_be_trained_again(tmp_path):
+    from jaxnas.tables.build.verification import retrain
+
+    write(make_table(), tmp_path, "a card")
+    with pytest.raises(
+        ValueError, match=r"^Expected a table that `jaxnas build` made, to train again, got mixed-noise"
+    ):
+        retrain(tmp_path, 1)

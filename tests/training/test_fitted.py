@@ -158,7 +158,7 @@ def test_a_changed_byte_of_any_file_is_refused_in_one_line(saved):
             changed = bytearray(data)
             changed[random.randint(len(data))] ^= 1 << random.randint(7)
             path.write_bytes(changed)
-            with pytest.raises(ValueError, match="^Expected ") as error:
+            with pytest.raises(ValueError, match=r"^Expected ") as error:
                 FittedModel.load(saved)
             assert "\n" not in str(error.value)
         path.write_bytes(data)

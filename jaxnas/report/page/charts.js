@@ -326,7 +326,7 @@ const charts = (() => {
   /* Lines with bands. Options:
      label: for screen readers; height; bands, labels: whether to draw them;
      series: [{ name, color, dash, x, y, low, high, step, markers }]; null in y is a gap;
-     x, y: { title, kind: "linear" or "log", format, from, to, reverse, usual }; from: where the axis begins; usual: cut
+     x, y: { title, kind: "linear" or "log", format, from, to, reverse, usual, whole }; whole: ticks at whole numbers; from: where the axis begins; usual: cut
      off curves that reach far above the others, and say so; an axis without positive values is linear;
      stopTitle(x): the heading of the readout; text(series, n): what it says of a series' n-th point;
      ascending: whether the readout starts with the smallest value (true without it);
@@ -360,11 +360,12 @@ const charts = (() => {
       const part = shownPart();
       const xs = part.series.flatMap((each) => each.x);
       const toX = scale(x.kind, domain(xs, x.kind, x), [area.left, area.right], area.right / 80);
+      if (x.whole) toX.ticks = toX.ticks.filter(Number.isInteger);
       const upward = y.reverse ? [area.top, area.bottom] : [area.bottom, area.top];
       const toY = scale(part.kind, padded(part.range, part.kind), upward, 6);
       const titles = { xTitle: x.title, yTitle: y.title, xFormat: x.format, yFormat: y.format };
       const cursor = svg("line", { class: "cursor", y1: area.top, y2: area.bottom, visibility: "hidden" });
-      const within = { x: area.left - 4, y: area.top - 4, width: area.right - area.left + 4, height: area.bottom - area.top + 5 };
+      const within = { x: area.left - 4, y: area.top - 4, width: area.right - area.left + 8, height: area.bottom - area.top + 5 };
       const drawing = canvas(width, height,
         frame(area, width, height, toX, toY, titles),
         svg("svg", { ...within, class: series.length > CROWD ? "crowded" : undefined, viewBox: Object.values(within).join(" ") },

@@ -14,7 +14,7 @@
   const best = { name: "best so far", ...charts.style(0), step: true, x: told.x, y: scaled(data.best) };
   charts.lineChart(document.getElementById("history-chart"), {
     label: "History", ascending: false, series: [told, best],
-    x: { title: "trial", kind: "linear" }, y: { title: data.told, kind: "linear" },
+    x: { title: "trial", kind: "linear", whole: true }, y: { title: data.told, kind: "linear" },
     stopTitle: (trial) => `trial ${trial}`, text: (series, n) => text(series.y[n]),
   });
 
@@ -25,7 +25,7 @@
     });
     charts.lineChart(document.getElementById("training-chart"), {
       label: "Training", ascending: false, height: 300, series,
-      x: { title: "epoch", kind: "linear" }, y: { title: units.metric, kind: "linear" },
+      x: { title: "epoch", kind: "linear", whole: true }, y: { title: units.metric, kind: "linear" },
       stopTitle: (epoch) => `epoch ${epoch}`, text: (each, n) => text(each.y[n]),
     });
   }

@@ -23,7 +23,7 @@ FILES = ("nb-asr-e40-1234.pickle", "nb-asr-e40-1235.pickle", "nb-asr-e40-1236.pi
 ID = "nb-asr-timit"
 EPOCHS = 40
 OPERATIONS = ("linear", "conv5", "conv5d2", "conv7", "conv7d2", "zero")
-NODES = 3
+NODES, MOST, LARGEST_RATE = 3, 1e6, 2
 _TRAINING = re.compile(rf"nb-asr-e{EPOCHS}-\d+\.pickle")
 _DEVICE = re.compile(r"nb-asr-bench-([A-Za-z0-9-]+)\.pickle")
 _INFO = "nb-asr-info.pickle"
@@ -33,6 +33,10 @@ PUBLICATION = Publication(
     "and N. D. Lane, NAS-Bench-ASR: Reproducible Neural Architecture Search for Speech Recognition, ICLR 2021.",
     "Licence as in the repository",
     "https://github.com/SamsungLabs/nb-asr",
+    "Mehrotra, Abhinav and Ramos, Alberto Gil C. P. and Bhattacharya, Sourav and Dudziak, Lukasz and "
+    "Vipperla, Ravichander and Chau, Thomas and Abdelfattah, Mohamed S. and Ishtiaq, Samin and "
+    "Lane, Nicholas D.",
+    REFERENCES,
 )
 
 
@@ -101,10 +105,14 @@ def _imported(path: Path, runs: list[dict], others: dict[Path, dict], trainings:
         raise ValueError("an architecture under two hashes")
     hashes = [hashes[position] for position in order]
     validation = np.asarray([[run[each][1] for run in runs] for each in hashes], float)
+    if not (np.abs(validation) < MOST).all():
+        raise ValueError("errors that are no rates")
     if validation.shape[2:] != (EPOCHS,):
         raise ValueError(f"validation errors of shape {list(validation.shape[2:])} an architecture")
     test = np.asarray([[float(run[each][2]) for run in runs] for each in hashes])
-    unit = "percent" if np.nanmedian(validation) > 2 else "proportion"
+    unit = "percent"
+    if np.median(validation) < LARGEST_RATE:  # the files have shares
+        validation, test = 100 * validation, 100 * test
     columns: dict[str, Column] = {}
     for file, rows in others.items():
         columns |= _sizes(file, [rows[each] for each in hashes])

@@ -144,8 +144,9 @@ def counts_of(shares: np.ndarray, denominator: int) -> np.ndarray:
     Raises ValueError where a share is no whole number of examples.
     """
     counts = shares * denominator
-    whole = np.round(counts)
-    wrong = ~np.isnan(counts) & ~((np.abs(counts - whole) <= 0.05) & (whole >= 0) & (whole <= denominator))
+    with np.errstate(invalid="ignore"):  # of infinite ones
+        whole = np.round(counts)
+        wrong = ~np.isnan(counts) & ~((np.abs(counts - whole) <= 0.05) & (whole >= 0) & (whole <= denominator))
     if wrong.any():
         value = shares[wrong].reshape(-1)[0]
         raise ValueError(f"Expected accuracies of {denominator:,} examples, got {value:.6g}.")

@@ -11,12 +11,17 @@ NOT_TRIED = "Read from its documented layout, not tried on the original file."
 
 
 class Publication(NamedTuple):
-    """What to cite and which licence the numbers have."""
+    """What to cite and which licence the numbers have.
+
+    `authors` are as BibTeX has them, `references` keys of the package's `references.bib`.
+    """
 
     title: str
     paper: str
     licence: str
     address: str
+    authors: str
+    references: tuple[str, ...]
 
 
 def card_of(
@@ -61,6 +66,13 @@ def described(table: Table, table_id: str, publication: Publication, importer: s
     Args:
         files: the SHA-256 of the files that were read, by name, where they are few.
     """
-    source = {"importer": importer, "paper": publication.paper, "address": publication.address, "files": files}
+    source = {
+        "authors": publication.authors,
+        "references": list(publication.references),
+        "paper": publication.paper,
+        "address": publication.address,
+        "made_by": f"jaxnas import {importer}",
+        "files": files,
+    }
     manifest = table.manifest | {"id": table_id, "licence": publication.licence, "source": source}
     return Table(manifest, table.keys, table.class_of, table.columns, table.representatives)

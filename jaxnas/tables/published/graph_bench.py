@@ -33,6 +33,8 @@ PUBLICATION = Publication(
     "NeurIPS 2022 (Datasets and Benchmarks).",
     "Apache-2.0 licence",
     "https://github.com/THUMNLab/NAS-Bench-Graph",
+    "Qin, Yijian and Zhang, Ziwei and Wang, Xin and Zhang, Zeyang and Zhu, Wenwu",
+    REFERENCES,
 )
 
 

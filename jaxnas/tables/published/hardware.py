@@ -26,6 +26,9 @@ PUBLICATION = Publication(
     "C. Li et al., HW-NAS-Bench: Hardware-Aware Neural Architecture Search Benchmark, ICLR 2021.",
     "MIT licence",
     "https://github.com/GATECH-EIC/HW-NAS-Bench",
+    "Li, Chaojian and Yu, Zhongzhi and Fu, Yonggan and Zhang, Yongan and Zhao, Yang and You, Haoran and "
+    "Yu, Qixuan and Wang, Yue and Lin, Yingyan",
+    REFERENCES,
 )
 
 

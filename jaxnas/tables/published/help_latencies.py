@@ -24,6 +24,8 @@ PUBLICATION = Publication(
     "Meta-Learning, NeurIPS 2021.",
     "No licence is named in the repository: for your own use",
     "https://github.com/HayeonLee/HELP",
+    "Lee, Hayeon and Lee, Sewoong and Chong, Song and Hwang, Sung Ju",
+    REFERENCES,
 )
 
 

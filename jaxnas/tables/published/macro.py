@@ -27,6 +27,9 @@ PUBLICATION = Publication(
     "Monto-Carlo Tree Search, CVPR 2021.",
     "Apache-2.0 licence",
     "https://github.com/xiusu/NAS-Bench-Macro",
+    "Su, Xiu and Huang, Tao and Li, Yanxi and You, Shan and Wang, Fei and Qian, Chen and "
+    "Zhang, Changshui and Xu, Chang",
+    REFERENCES,
 )
 
 

@@ -46,6 +46,8 @@ PUBLICATION = Publication(
     "Architecture Search, ICML 2019.",
     "Apache-2.0 licence",
     "https://github.com/google-research/nasbench",
+    "Ying, Chris and Klein, Aaron and Christiansen, Eric and Real, Esteban and Murphy, Kevin and Hutter, Frank",
+    REFERENCES,
 )
 _ROW = np.dtype(
     [

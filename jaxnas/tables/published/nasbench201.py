@@ -17,6 +17,8 @@ PUBLICATION = Publication(
     "X. Dong and Y. Yang, NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search, ICLR 2020.",
     "MIT licence",
     "https://github.com/D-X-Y/NAS-Bench-201",
+    "Dong, Xuanyi and Yang, Yi",
+    REFERENCES,
 )
 
 

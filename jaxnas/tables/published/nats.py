@@ -312,4 +312,6 @@ PUBLICATION = Publication(
     "Size, IEEE TPAMI, 2021.",
     "MIT licence",
     "https://github.com/D-X-Y/NATS-Bench",
+    "Dong, Xuanyi and Liu, Lu and Musial, Katarzyna and Gabrys, Bogdan",
+    ("dong2020nasbench201", "dong2021natsbench"),
 )

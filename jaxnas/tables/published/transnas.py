@@ -25,6 +25,8 @@ PUBLICATION = Publication(
     "Generalizability of Cross-Task Neural Architecture Search, CVPR 2021.",
     "MIT licence of the repository",
     "https://github.com/yawen-d/TransNASBench",
+    "Duan, Yawen and Chen, Xin and Xu, Hang and Chen, Zewei and Liang, Xiaodan and Zhang, Tong and Li, Zhenguo",
+    REFERENCES,
 )
 
 
@@ -102,7 +104,8 @@ class _Wanted:
         if "valid_loss" not in found and "time_elapsed" not in found:
             return
         names = {f"{split}_{score.name}" for split in ("valid", "test") for score in SCORES.values()} | {"time_elapsed"}
-        kept = {name: np.asarray(values, np.float32) for name, values in found.items() if name in names}
+        with np.errstate(over="ignore"):  # it is infinite then
+            kept = {name: np.asarray(values, np.float32) for name, values in found.items() if name in names}
         if kept:
             found.clear()
             found.update(kept)
@@ -143,7 +146,7 @@ def _table(space: Space, task: str, rows: np.ndarray, found: list[Mapping]) -> T
     seconds = _by_row(rows, [metric["time_elapsed"] for metric in metrics])
     if seconds.shape != validation.shape or not np.isfinite(seconds).all():
         raise ValueError("seconds for other epochs than scores")
-    if (np.diff(seconds, axis=1) < 0).any():  # of each epoch, not since the start
+    if (np.diff(seconds, axis=1) <= 0).any():  # of each epoch, not since the start
         seconds = np.cumsum(seconds, axis=1)
     fidelities = list(range(1, validation.shape[1] + 1))
     columns = {"seconds": Column(seconds, ("class", "fidelity"), "seconds")}

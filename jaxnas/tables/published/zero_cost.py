@@ -22,6 +22,8 @@ PUBLICATION = Publication(
     "on Zero Cost Proxies, NeurIPS 2022 (Datasets and Benchmarks).",
     "Apache-2.0 licence",
     "https://github.com/automl/NASLib/tree/zerocost",
+    "Krishnakumar, Arjun and White, Colin and Zela, Arber and Tu, Renbo and Safari, Mahmoud and Hutter, Frank",
+    REFERENCES,
 )
 OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 """NASLib's order: Identity, Zero, ReLUConvBN3x3, ReLUConvBN1x1, and the pool, which it calls AvgPool1x1."""

@@ -1,4 +1,4 @@
-"""Damaged files of every format: each is read or refused in one line. `experiments/attack_importers.py` tries 10,000."""
+"""Damaged files of every format: each is read or refused in one line. `attack_importers.py` tries 10,000 of each."""
 
 import attack_importers
 import pytest

@@ -270,7 +270,7 @@ def test_asr_counts_errors(tmp_path):
     assert (table.metric.better, table.num_architectures, len(table.fidelities)) == (-1, 12, 40)
     assert {"latency_gtx_1080ti_fp32", "parameters"} <= set(table.size_names)
     # operation 5 of the first node and no skips but the last one: number 5 of the list, and the 11th code of its node
-    assert table.means("test")[10, 0] == pytest.approx(0.25)
+    assert table.means("test")[10, 0] == pytest.approx(25)
     assert table.columns["num_parameters"].values[10] == 1005
 
 
