@@ -65,9 +65,9 @@ def compare(config: Config, source: str, objective: str) -> dict:
 def write(folder: Path, result: dict) -> list[str]:
     """Returns a line of the index for each figure and table of a result, after writing them."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SUMMARY_FILE).write_text(json.dumps(result, indent=1) + "\n")
+    (folder / SUMMARY_FILE).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     shown = gallery.figures_of(result)
-    gallery.write_figures(folder, result, shown)
+    gallery.write_figures(folder, result, shown, pdf=True)
     tables.write_tables(folder, result, shown_points(result))
     lines = ["| table.tex, .csv | Regret with its 95 % interval, test and validation score, and mean rank. |"]
     if "fronts" in result:
@@ -81,12 +81,12 @@ def write_overview(out: Path, results: list[dict]) -> list[str]:
     Returns lines of the index.
     """
     lines = ["| landscapes.tex, .csv | The landscapes of all tables side by side. |"]
-    (out / "landscapes.tex").write_text(tables.landscape_latex(results))
+    (out / "landscapes.tex").write_text(tables.landscape_latex(results), encoding="utf-8")
     (out / "landscapes.csv").write_text(tables.csv_text(tables.landscape_rows(results)))
     if len(results) > 1:
         over_all = {"overall": overall(results)}
         shown = gallery.overall_figures_of(over_all)
-        gallery.write_figures(out, over_all, shown)
+        gallery.write_figures(out, over_all, shown, pdf=True)
         lines += _index_of(shown)
     rows = correlations([Table.read(result["benchmark"]) for result in results])
     if rows:

@@ -31,6 +31,7 @@ from jaxnas.search.result import SearchResult as SearchResult
 from jaxnas.simulation.ask_tell import AskTell as AskTell
 from jaxnas.simulation.ask_tell import run_key as run_key
 from jaxnas.simulation.asynchronous import run_asynchronous as run_asynchronous
+from jaxnas.simulation.checking import check_strategy as check_strategy
 from jaxnas.simulation.run import run as run
 from jaxnas.simulation.run import simulate as simulate
 from jaxnas.simulation.trials import Trials as Trials
@@ -43,6 +44,7 @@ from jaxnas.spaces.cells.space import CellSpace as CellSpace
 from jaxnas.spaces.cells.space import NB201 as NB201
 from jaxnas.spaces.decisions import Decision as Decision
 from jaxnas.spaces.listed import ListedSpace as ListedSpace
+from jaxnas.spaces.nasbench101.space import NB101 as NB101
 from jaxnas.spaces.perceptrons.space import MLPSpace as MLPSpace
 from jaxnas.strategies.asynchronous_halving import asynchronous_halving as asynchronous_halving
 from jaxnas.strategies.bananas import bananas as bananas

@@ -1,11 +1,11 @@
-"""The names behind spaces, tasks and strategies: one line each. A name can also be `path/to/file.py:NAME`."""
+"""The names behind spaces, tasks, strategies and importers: one line each. A name can be `path/to/file.py:NAME`."""
 
 import importlib
 import importlib.machinery
 import importlib.util
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,19 @@ from jaxnas.checks import unknown_name
 if TYPE_CHECKING:
     from jaxnas.spaces.base import Space
     from jaxnas.strategies.base import Strategy
+    from jaxnas.tables.published.base import Imported
     from jaxnas.tasks.base import Task
 
 SPACES = {
     "nb201": "jaxnas.spaces.cells.space:NB201",
+    "nb101": "jaxnas.spaces.nasbench101.space:NB101",
+    "nats-sss": "jaxnas.spaces.sizes:NATS_SSS",
+    "nb-macro": "jaxnas.spaces.macro:NB_MACRO",
+    "nb-graph": "jaxnas.spaces.graph_networks:NB_GRAPH",
+    "nb-graph-proteins": "jaxnas.spaces.graph_networks:NB_GRAPH_PROTEINS",
+    "transnas-micro": "jaxnas.spaces.transnas:TRANSNAS_MICRO",
+    "transnas-macro": "jaxnas.spaces.transnas:TRANSNAS_MACRO",
+    "darts": "jaxnas.spaces.darts:DARTS",
     "mlp": "jaxnas.spaces.perceptrons.space:MLP",
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
 }
@@ -48,6 +57,21 @@ STRATEGIES = {
     "asynchronous_halving": "jaxnas.strategies.asynchronous_halving:asynchronous_halving",
     "bohb": "jaxnas.strategies.bohb:bohb",
 }
+DEFAULT_STRATEGY = "gaussian_process"
+"""What a search uses unless told otherwise: docs/strategies.md has the measurement."""
+IMPORTERS = {
+    "nats-tss": "jaxnas.tables.published.nats_topology:read",
+    "nats-sss": "jaxnas.tables.published.nats_size:read",
+    "nb201": "jaxnas.tables.published.nasbench201:read",
+    "nb101": "jaxnas.tables.published.nasbench101:read",
+    "nb-macro": "jaxnas.tables.published.macro:read",
+    "nb-graph": "jaxnas.tables.published.graph_bench:read",
+    "transnas": "jaxnas.tables.published.transnas:read",
+    "nb-asr": "jaxnas.tables.published.asr:read",
+    "hw-nas-bench": "jaxnas.tables.published.hardware:read",
+    "help": "jaxnas.tables.published.help_latencies:read",
+    "suite-zero": "jaxnas.tables.published.zero_cost:read",
+}
 
 
 def space(name: str) -> "Space":
@@ -67,13 +91,14 @@ def checked_space(found: Any, name: str = "space") -> "Space":
 
 
 def task(name: str) -> "Task":
-    """Returns the `Task` of a name, of `file.py:NAME` (a Task or a function that returns one), or of `file.npz`.
+    """Returns the `Task` of a name, of `file.py:NAME` (a Task or a function that returns one), or of a data file.
 
-    An `.npz` file holds arrays `X`, `y` and optionally `split` (see `jaxnas.tasks.arrays`). Raises ValueError on an
-    unknown name.
+    An `.npz` file holds arrays `X`, `y` and optionally `split`; a `.csv` or `.parquet` file holds features and, in its
+    last column or in `file.csv:NAME`, the label (see `jaxnas.tasks.files`). Raises ValueError on an unknown name.
     """
-    if name.endswith(".npz"):
-        return importlib.import_module("jaxnas.tasks.arrays").task_from_npz(name)
+    files = importlib.import_module("jaxnas.tasks.files")
+    if name not in TASKS and files.is_file(name):
+        return files.task_from_file(name)
     found = _find("a task", name, TASKS)
     found = found() if callable(found) else found
     if not all(hasattr(found, attribute) for attribute in ("train", "validation", "test", "num_classes", "sha256")):
@@ -91,6 +116,17 @@ def strategy(name: str) -> "Callable[..., Strategy]":
         raise ValueError(
             f"Expected {name} to be a function of a space that returns a Strategy, got {type(found).__name__}."
         )
+    return found
+
+
+def importer(name: str) -> "Callable[..., Iterator[Imported]]":
+    """Returns the function `(path, work, progress) -> Iterator[Imported]` of a name, or of `file.py:NAME`.
+
+    Raises ValueError on an unknown name.
+    """
+    found = _find("an importer", name, IMPORTERS)
+    if not callable(found):
+        raise ValueError(f"Expected {name} to be a function that reads a file, got {type(found).__name__}.")
     return found
 
 

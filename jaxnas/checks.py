@@ -45,6 +45,12 @@ def checked_seed(value: int, largest: int = NUM_SEEDS - 1) -> int:
     return seed
 
 
+def first_line(error: Exception) -> str:
+    """Returns the first line of an error's message; that of a missing key or an empty one with its kind."""
+    text = str(error).splitlines()[0] if str(error).strip() else ""
+    return text.rstrip(".") if text and not isinstance(error, KeyError) else f"{type(error).__name__} {text}".strip()
+
+
 def is_file_name(text: object) -> bool:
     """Returns whether a text can safely name a file or a folder: ASCII letters, digits, `_`, `.` and `-`."""
     return isinstance(text, str) and len(text) <= MAX_FILE_NAME and _FILE_NAME.fullmatch(text) is not None

@@ -33,7 +33,15 @@ MIXED = SearchSpace(
 )
 """A space without networks, whose decisions have different numbers of values."""
 
-SMALL_MLP = MLPSpace(2, 32, regularizers=("none", "l2"), dropout_rates=(0, 0.25), name="small-mlp")
+SMALL_MLP = MLPSpace(
+    2,
+    32,
+    activations=("relu", "sigmoid"),
+    initializers=("random_normal", "lecun_normal"),
+    regularizers=("none", "l2"),
+    dropout_rates=(0, 0.25),
+    name="small-mlp",
+)
 """A space of perceptrons: 288 architectures in 192 classes."""
 
 GRID = SearchSpace("grid", tuple(Decision(name, range(4)) for name in "abcd"))
@@ -188,7 +196,7 @@ def tied_bench(failed: float = 0.0, num_seeds: int = 1) -> jn.TableBenchmark:
     """Returns a table on GRID of random scores with many ties, which improve a little with the epochs, FIDELITIES."""
     random = np.random.RandomState(0)
     scores = random.uniform(size=(GRID.num_architectures, num_seeds, len(FIDELITIES))) + 0.05 * np.arange(6)
-    scores = scores.round(1).astype(np.float32)
+    scores = (scores.round(1) / 2).astype(np.float32)  # below 1
     return make_bench(GRID, with_failures(scores, failed, random), scores, FIDELITIES)
 
 

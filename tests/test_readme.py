@@ -75,6 +75,13 @@ def test_the_example_of_a_search_prints_what_it_found(tmp_path):
     assert float(accuracies[2]) > 0.93
 
 
+@pytest.mark.processes
+def test_the_example_of_an_own_loop_learns(tmp_path):
+    losses = [float(line) for line in output_of(block_with("nnx.Optimizer"), tmp_path).split()]
+    assert len(losses) == 10
+    assert losses[-1] < losses[0] - 0.3
+
+
 def test_every_command_is_one():
     lines = [line for block in blocks("") for line in block.splitlines() if line.startswith("jaxnas ")]
     lines += [" ".join(line.split()) for line in re.findall(r"`(jaxnas [a-z]+ [^`]*)`", TEXT)]

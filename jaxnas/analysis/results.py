@@ -100,6 +100,12 @@ def _source(bench: Benchmark) -> dict[str, Any]:
     return {} if source is None else {"source": source}
 
 
+def _warning(bench: Benchmark) -> dict[str, Any]:
+    """Returns what a reader must be warned of: a published table that tells searches what is reported."""
+    warning = None if bench.table is None else bench.table.manifest.get("warning")
+    return {} if warning is None else {"warning": warning}
+
+
 def _provenance(trials: dict[str, Trials], bench: Benchmark, settings: Settings) -> dict[str, Any]:
     num_runs, num_trials = np.max([each.observation.score.shape for each in trials.values()], axis=0).tolist()
     return {
@@ -110,7 +116,8 @@ def _provenance(trials: dict[str, Trials], bench: Benchmark, settings: Settings)
         "objective": settings.objective.text,
         "metric": bench.metric._asdict(),
         "cost_unit": bench.cost_unit,
-        "protocol": PROTOCOL,
+        "protocol": _warning(bench).get("warning", PROTOCOL),
+        **_warning(bench),
         "num_runs": num_runs,
         "num_trials": num_trials,
         "seed": settings.seed,

@@ -77,18 +77,21 @@ class Journaled:
         self._trials = [line for line in lines if "trial" in line]
         fresh = [line for line in lines if "trial" not in line]
         for number, line in enumerate(self._trials):
-            self._check(line, _TRIAL, line.get("trial") == number and 0 <= line.get("fidelity", 0) < len(self.fidelities))
+            self._check(line, _TRIAL, number)
         for line in fresh:
-            self._check(line, _FRESH, True)
+            self._check(line, _FRESH)
         self._fresh = {(*line["arch"], line["fresh"]): line["score"] for line in fresh}
 
-    def _check(self, line: dict, kinds: dict[str, Any], plausible: bool) -> None:
+    def _check(self, line: dict, kinds: dict[str, Any], number: int | None = None) -> None:
         """Raises ValueError where a line, whose checksum is right, is none that a search writes."""
         whole = set(line) == set(kinds) and all(isinstance(line[name], kind) for name, kind in kinds.items())
-        whole = whole and plausible and 0 <= line.get("seed", 0) < NUM_SEEDS // 2
         with contextlib.suppress(ValueError, TypeError, OverflowError):
             checked(line["arch"] if whole else (), self.space.decisions)
-            if np.isfinite([line["score"] or 0.0, line.get("cost", 0.0)]).all():
+            finite = np.isfinite([line["score"] or 0.0, line.get("cost", 0.0)]).all()
+            in_range = (
+                0 <= line.get("fidelity", 0) < len(self.fidelities) and ANY <= line.get("seed", 0) < NUM_SEEDS // 2
+            )
+            if finite and in_range and line.get("trial") == number:
                 return
         raise ValueError(f"Expected {self.path} with trials of this search, got {json.dumps(line)[:60]}.")
 

@@ -84,6 +84,7 @@ class TableBenchmark:
         self.fidelities = tuple(known[position].epoch for position in self._protocol.fidelities)
         self.metric = table.metric
         self.cost_unit = table.cost_unit(self._protocol)
+        _check_complete(table, self._protocol.told)
         self.prices = jnp.asarray(_checked_prices(table, self._protocol))
         self._size_functions: dict[str, Callable[[jax.Array], jax.Array]] = {}
         self.query = self._query()
@@ -111,12 +112,9 @@ class TableBenchmark:
         arrays = row_function(self.space), jnp.asarray(self.table.class_of)
         told = self._protocol.told
         num_runs = self.table.num_runs(told)
-        if not num_runs.all():
-            done = f"{(num_runs > 0).sum():,} of {len(num_runs):,} classes"
-            raise ValueError(f"Expected a complete table, got {done} in {self.table.id}.")
         if self.noise == "mean":
             return jax.tree_util.Partial(_answer_mean, *arrays, jnp.asarray(self._told_means), self.prices)
-        scores = jnp.asarray(self._oriented(self.table.scores(told)[..., list(self._protocol.fidelities)]))
+        scores = jnp.asarray(self._oriented(self.table.scores(told, self._protocol.fidelities)))
         if (num_runs == scores.shape[1]).all():
             return jax.tree_util.Partial(_answer_run, *arrays, scores, self.prices)
         counts = jnp.asarray(num_runs, jnp.int32)
@@ -203,6 +201,13 @@ def classes_of(bench: Benchmark, archs: ArrayLike) -> np.ndarray:
 
 def _size_function(row_of: RowFunction, values: np.ndarray) -> Callable[[jax.Array], jax.Array]:
     return lambda arch: look_up(jnp.asarray(values), row_of(arch))
+
+
+def _check_complete(table: Table, told: str) -> None:
+    num_runs = table.num_runs(told)
+    if not num_runs.all():
+        done = f"{(num_runs > 0).sum():,} of {len(num_runs):,} classes"
+        raise ValueError(f"Expected a complete table, got {done} in {table.id}.")
 
 
 def _checked_prices(table: Table, protocol: Protocol) -> np.ndarray:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from jaxnas import catalog
-from jaxnas.cli.folders import writable
+from jaxnas.cli.folders import task_name_of, writable
 from jaxnas.report.progress import progress_bars
 from jaxnas.tables.build.driver import build
 from jaxnas.tables.table import Table
@@ -15,7 +15,8 @@ from jaxnas.tables.table import Table
 
 def run(options: argparse.Namespace) -> int:
     """Trains a space on a task and writes the table. Returns the exit code."""
-    space, task = catalog.space(options.space), catalog.task(options.task)
+    task_name = task_name_of(options.task, options.label)
+    space, task = catalog.space(options.space), catalog.task(task_name)
     table_id = options.id or f"{space.name}-{task.name}-v0"
     folder = writable(Path(options.out or f"jaxnas-tables/{table_id}"))
     time_left = make_time_left()
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
 
         built = build(
             options.space,
-            options.task,
+            task_name,
             folder,
             num_epochs=options.epochs,
             num_seeds=options.seeds,
@@ -35,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
             num_processes=options.processes,
             shard=options.shard,
             table_id=table_id,
+            replace_table=options.replace,
             progress=progress,
         )
     if built is None:

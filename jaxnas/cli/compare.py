@@ -132,8 +132,8 @@ def _show(folder: Path, result: dict[str, Any]) -> None:
 def _notes(result: dict[str, Any]) -> list[str]:
     unit = units.gap_unit(units.metric_of(result))
     in_units = f" in {unit}" if unit else ""
-    lines = [f"Test regret{in_units} with 95 % intervals over runs; searches saw validation only."]
-    lines.append(words.optimum_text(result))
+    lines = [f"Test regret{in_units} with 95 % intervals over runs."]
+    lines += [result.get("warning", "Searches saw validation only."), words.optimum_text(result)]
     if result["pairwise"]:
         lines.append(f"Compared by {result['compared_by']['text']}. {words.separation_text(result)}")
     if "sequential" in result:

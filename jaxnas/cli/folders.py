@@ -1,4 +1,4 @@
-"""Folders that commands write to."""
+"""Folders that commands write to, and files that they read."""
 
 import tempfile
 from pathlib import Path
@@ -12,3 +12,12 @@ def writable(folder: Path) -> Path:
             return folder
     except OSError as error:
         raise ValueError(f"Expected a folder to write into, got {folder}: {error.strerror or error}.") from None
+
+
+def task_name_of(task: str, label: str | None) -> str:
+    """Returns the name of a task in the catalog, given the options `--task` and `--label`."""
+    if label is None:
+        return task
+    if not task.lower().endswith((".csv", ".parquet")):
+        raise ValueError(f"Expected --label with a file.csv or file.parquet, got the task {task!r}.")
+    return f"{task}:{label}"

@@ -1,12 +1,14 @@
 """The command line: `jaxnas COMMAND ...`. Each command has a module of this room, which loads only when it runs."""
 
+import functools
 import importlib
 import shlex
 import sys
+import warnings
 
 from jaxnas.cli.parser import make_parser
 
-_MODULES = {"list": "listing"}  # a module of the name would hide Python's own list
+_MODULES = {"list": "listing", "import": "importing"}  # a module cannot be called import, nor well be called list
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,13 +29,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     options.command_line = shlex.join(["jaxnas", *arguments])
     try:
-        return importlib.import_module(f"jaxnas.cli.{_MODULES.get(options.command, options.command)}").run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = functools.partial(_show_warning, options.command)
+            return importlib.import_module(f"jaxnas.cli.{_MODULES.get(options.command, options.command)}").run(options)
     except (ValueError, OSError) as error:
         return _fail(options.command, error, 2)
     except RuntimeError as error:
         return _fail(options.command, error, 1)
     except KeyboardInterrupt:
-        return _fail(options.command, "stopped; a search or a build resumes when the same command runs again", 130)
+        return _fail(options.command, "stopped; searches, builds and imports resume when the command runs again", 130)
+
+
+def _show_warning(command: str, message: Warning | str, *where: object, **more: object) -> None:
+    """Prints a warning in one line, without the place in the code."""
+    print(f"jaxnas {command}: warning: {str(message).splitlines()[0]}", file=sys.stderr)
 
 
 def _fail(command: str, error: Exception | str, code: int) -> int:

@@ -2,8 +2,13 @@
 
 import argparse
 import math
-import re
 from typing import NoReturn
+
+from jaxnas import catalog
+from jaxnas.checks import NUM_SEEDS, is_file_name
+
+MAX_COUNT = 2**31 - 1
+MAX_DIGITS = 100
 
 
 class _Parser(argparse.ArgumentParser):
@@ -14,20 +19,27 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or text.strip("0") == "":
         raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
-    return int(text)
+    return _bounded(text, MAX_COUNT)
 
 
 def _natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, got {text!r}")
+    return _bounded(text, NUM_SEEDS - 1)
+
+
+def _bounded(text: str, largest: int) -> int:
+    if len(text) > MAX_DIGITS or int(text) > largest:  # Python refuses to read very many digits
+        raise argparse.ArgumentTypeError(f"expected a whole number of at most {largest:,}, got {text:.30}")
     return int(text)
 
 
 def _shard(text: str) -> tuple[int, int]:
     number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+    digits = number.isdecimal() and count.isdecimal() and len(text) <= MAX_DIGITS
+    if not (digits and 1 <= int(number) <= int(count)):
         raise argparse.ArgumentTypeError(f"expected i/N with i from 1 to N, got {text!r}")
     return int(number), int(count)
 
@@ -50,7 +62,7 @@ def _amount(text: str) -> float:
 
 
 def _table_id(text: str) -> str:
-    if not re.fullmatch(r"\w[\w.-]*", text):
+    if not is_file_name(text):
         raise argparse.ArgumentTypeError(f"expected an identifier of letters, digits, dots and dashes, got {text!r}")
     return text
 
@@ -122,7 +134,12 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
     _add_space_and_task(parser)
-    parser.add_argument("--strategy", required=True, metavar="X", help="a name, or file.py:NAME")
+    parser.add_argument(
+        "--strategy",
+        default=catalog.DEFAULT_STRATEGY,
+        metavar="X",
+        help=f"a name, or file.py:NAME (default {catalog.DEFAULT_STRATEGY})",
+    )
     parser.add_argument("--trials", type=_count, required=True, metavar="N", help="architectures to train")
     parser.add_argument(
         "--objective",
@@ -132,6 +149,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     )
     _add_epochs(parser)
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    parser.add_argument("--quiet", action="store_true", help="print only where the results are")
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
 
 
@@ -152,6 +170,15 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--id", type=_table_id, metavar="ID", help="the name of the table (default SPACE-TASK-v0, a preview)"
     )
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-tables/ID")
+    parser.add_argument(
+        "--replace", action="store_true", help="write over another or a larger table, or other files of its names"
+    )
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="of an importer (see jaxnas list), or file.py:NAME")
+    parser.add_argument("path", metavar="PATH", help="the benchmark's own file or folder")
+    parser.add_argument("--out", default="jaxnas-tables", metavar="DIR", help="default jaxnas-tables")
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
@@ -187,6 +214,15 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pdf", action="store_true", help="write figures as PDF, too")
 
 
+def _add_reproduce(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name", nargs="?", default="list", metavar="NAME", help="a published result, list (default) or all"
+    )
+    parser.add_argument("--table", default="", metavar="DIR,DIR", help="folders of imported tables")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
+    parser.add_argument("--out", default="jaxnas-reproduction", metavar="DIR", help="default jaxnas-reproduction")
+
+
 def _add_epochs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=_count, metavar="N", help="epochs of a training (default: that of the space's kind)"
@@ -195,16 +231,24 @@ def _add_epochs(parser: argparse.ArgumentParser) -> None:
 
 def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
-    parser.add_argument("--task", required=True, metavar="T", help="a name, file.py:NAME, or file.npz with X, y")
+    parser.add_argument(
+        "--task",
+        required=True,
+        metavar="T",
+        help="a name, file.py:NAME, file.npz with X, y, or file.csv or file.parquet with the label in the last column",
+    )
+    parser.add_argument("--label", metavar="NAME", help="the label's column of a file.csv or file.parquet")
 
 
 _COMMANDS = {
-    "list": ("list spaces, tasks, strategies and tables", _add_list),
+    "list": ("list spaces, tasks, strategies, importers and tables", _add_list),
     "compare": ("compare strategies on tables; writes a report", _add_compare),
     "search": ("search by training networks; resumes when run again", _add_search),
     "build": ("train a whole space on a task into a table; resumes when run again", _add_build),
+    "import": ("read a published benchmark's own file into tables; resumes when run again", _add_import),
     "verify": ("check a table against its hashes, and a sample of it by retraining", _add_verify),
     "show": ("describe an architecture and draw it", _add_show),
+    "reproduce": ("compute published results again, beside the published figures", _add_reproduce),
     "explore": ("write a page to explore a table with", _add_explore),
     "report": ("write the page of a comparison again", _add_report),
 }

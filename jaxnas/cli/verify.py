@@ -16,7 +16,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"jaxnas verify: {problem}", file=sys.stderr)
     if problems:
         return 1
-    Table.read(folder)
+    Table.read(folder, verify=True)
     print(f"{folder.name}: files and arrays are those that the manifest names.")
     if not options.sample:
         return 0

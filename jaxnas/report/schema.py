@@ -23,6 +23,17 @@ def checked(result: Any) -> dict[str, Any]:
     return result
 
 
+def checked_search(summary: Any) -> dict[str, Any]:
+    """Returns the dictionary of the `summary.json` of a search, once it is as its page needs it, as `checked` does."""
+    _SEARCH(summary, "", {})
+    if summary["best"] >= len(summary["trials"]) or summary["trials"][summary["best"]]["score"] is None:
+        raise _refuse("best", "the number of a trial with a score", summary["best"])
+    keys = [_SIZES & set(each) for each in summary["trials"]]
+    if any(each != keys[0] for each in keys):
+        raise ValueError("expected the same sizes of all trials")
+    return summary
+
+
 def _refuse(where: str, expected: str, value: Any) -> ValueError:
     shown = repr(value)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
@@ -46,6 +57,11 @@ def _count(least: int = 0) -> Check:
 def _text(value: Any, where: str, sizes: Sizes) -> None:
     if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
         raise _refuse(where, "a text", value)
+
+
+def _flag(value: Any, where: str, sizes: Sizes) -> None:
+    if not isinstance(value, bool):
+        raise _refuse(where, "true or false", value)
 
 
 def _anything(value: Any, where: str, sizes: Sizes) -> None:
@@ -125,7 +141,15 @@ _over_trials = _listed(_number, "num_trials")
 _over_budgets = _listed(_maybe(_number), "budget")
 _INTERVAL_ENDS = ("mean", "ci_low", "ci_high")
 _AREAS = {f"regret_area_{end}" for end in _INTERVAL_ENDS}
-_IN_TABLES = {*_AREAS, *(f"regret_{end}_by_cost" for end in _INTERVAL_ENDS), "probability_best", "regret_quantiles"}
+_COMPARED = {f"compared_{end}" for end in _INTERVAL_ENDS}
+_IN_TABLES = {
+    *_AREAS,
+    *_COMPARED,
+    "confirmation_cost_mean",
+    *(f"regret_{end}_by_cost" for end in _INTERVAL_ENDS),
+    "probability_best",
+    "regret_quantiles",
+}
 """What tables show of all strategies or of none."""
 _STRATEGY = _fields(
     {
@@ -139,6 +163,8 @@ _STRATEGY = _fields(
         "mean_rank_over_trials": _over_trials,
         "probability_best": _number,
         "regret_quantiles": _listed(_number, "quantiles", least=2),
+        **{f"compared_{end}": _number for end in _INTERVAL_ENDS},
+        "confirmation_cost_mean": _number,
         "hyperparameters": _mapped(_anything),
         "num_runs": _count(),
     },
@@ -150,8 +176,12 @@ _PAIR = _fields(
         **{f"difference_{end}": _maybe(_number) for end in _INTERVAL_ENDS},
         "num_runs_for_power_80": _maybe(_count()),
     },
-    {"num_runs": _count()},
+    {
+        "num_runs": _count(),
+        **{f"num_runs_for_power_80_{end}": _maybe(_count()) for end in ("ci_low", "ci_high")},
+    },
 )
+_MEASURE = {"measure": _one_of("regret", "missing_hypervolume", "igd_plus"), "at": _text, "text": _text}
 _point = _listed(_number, "pair")
 _FRONTS = _fields(
     {
@@ -169,7 +199,8 @@ _FRONTS = _fields(
             ),
             least=1,
         ),
-    }
+    },
+    {"log_size": _flag, "reference": _fields(dict.fromkeys(("size", "score", "margin"), _number))},
 )
 _SCORES = _fields(
     {
@@ -263,7 +294,14 @@ _RESULT = _fields(
         "versions": _mapped(_text),
         "equal_cost": _maybe(_count(1)),
         "pairwise": _listed(_PAIR),
-        "sequential": _fields({"level": _number}),
+        "sequential": _fields({"level": _number}, {"interval_level": _number}),
+        "compared_by": _fields(_MEASURE),
+        "secondary": _listed(_fields({**_MEASURE, "pairwise": _listed(_PAIR)})),
+        "regret_definition": _text,
+        "optimum": _fields({"value": _number, "standard_error": _maybe(_number), "method": _text}),
+        "budget_limit": _fields({"amount": _number, "unit": _text, "counts_crossing_trial": _anything}),
+        "confirm": _fields(dict.fromkeys(("candidates", "runs"), _count(1))),
+        "limit": _fields({"size": _text, "maximum": _number}),
         "fronts": _FRONTS,
         "landscape": _LANDSCAPE,
         "cells": _listed(_CELL),
@@ -272,15 +310,50 @@ _RESULT = _fields(
 )
 
 
+_SIZES = {"parameters", "flops"}
+_TRIAL = _fields(
+    {"architecture": _text, "score": _maybe(_number), "measured": _maybe(_number), "cost": _number, "failure": _text},
+    dict.fromkeys(_SIZES, _count()),
+)
+_FINALIST = _fields(
+    {"trial": _count(), "architecture": _text, "score": _number, "fresh": _listed(_maybe(_number), least=1)}
+)
+_TRAINING = _fields(
+    {"train": _listed(_maybe(_number), "epochs", least=1), "scores": _mapped(_number)},
+    {"test": _listed(_maybe(_number), "epochs")},
+)
+_SEARCH = _fields(
+    {
+        "kind": _one_of("search"),
+        **dict.fromkeys(("space", "task", "task_hash", "strategy", "objective", "cost_unit"), _text),
+        **dict.fromkeys(("command", "stopped", "drawing"), _text),
+        "metric": _metric,
+        "num_epochs": _count(1),
+        "seed": _count(),
+        "versions": _mapped(_text),
+        "hyperparameters": _mapped(_anything),
+        "decisions": _mapped(_anything),
+        "findings": _listed(_text),
+        "best": _count(),
+        "trials": _listed(_TRIAL, least=1),
+        "finalists": _listed(_FINALIST),
+        "optimism": _maybe(_number),
+        "training": _maybe(_TRAINING),
+    }
+)
+
+
 def _check_names(result: dict[str, Any]) -> None:
     """Checks what no part can check alone: that parts speak of strategies and decisions that there are."""
     strategies = set(result["strategies"])
     keys = [_IN_TABLES & set(each) for each in result["strategies"].values()]
-    if any(each != keys[0] for each in keys) or len(keys[0] & _AREAS) not in (0, len(_AREAS)):
+    if any(each != keys[0] for each in keys) or any(
+        keys[0] & part not in (set(), part) for part in (_AREAS, _COMPARED)
+    ):
         raise ValueError("expected numbers of the same kinds for all strategies")
-    for number, pair in enumerate(result.get("pairwise", ())):
-        _one_of(*strategies)(pair["first"], f"pairwise[{number}].first", {})
-        _one_of(*strategies)(pair["second"], f"pairwise[{number}].second", {})
+    for pair in [pair for part in (result, *result.get("secondary", ())) for pair in part.get("pairwise", ())]:
+        _one_of(*strategies)(pair["first"], "pairwise.first", {})
+        _one_of(*strategies)(pair["second"], "pairwise.second", {})
     for name in result.get("fronts", {}).get("strategies", ()):
         _one_of(*strategies)(name, "fronts.strategies", {})
     over_all = result.get("overall", {"groups": [], "strategies": []})

@@ -16,7 +16,7 @@ from jaxnas.tasks.metrics import Metric
 def render(name: str, metric: Metric, **values: Any) -> str:
     """Returns the template of a name such as "page/page.html" with its values filled in.
 
-    In a template `file(name)` is the text of another file, and `units` and `metric` say how scores are shown.
+    In a template `file(name)` is the text of another file, and `units`, `words` and `metric` say how scores are shown.
     """
     import jinja2
 
@@ -27,7 +27,7 @@ def render(name: str, metric: Metric, **values: Any) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.globals |= {"file": _text, "units": units, "metric": metric}
+    environment.globals |= {"file": _text, "units": units, "words": words, "metric": metric}
     environment.filters |= _filters(metric)
     return environment.get_template(name).render(**values)
 
@@ -41,8 +41,8 @@ def _filters(metric: Metric) -> dict[str, Any]:
         "fixed": lambda value, digits=2: "" if value is None else f"{value:.{digits}f}",
         "p": words.p_text,
         "p_number": words.p_number,
+        "runs": lambda value: "over 100,000" if value is None else f"{value:,}",
         "heat": _heat,
-        "breakable": _breakable,
         "positions": lambda values: np.argsort(values).tolist(),
     }
 
@@ -63,13 +63,6 @@ def _heat(value: float) -> str:
     """Returns the background of a table's cell: blue above a half, orange below, the stronger the further away."""
     color = "0 114 178" if value > 0.5 else "230 159 0"
     return f"rgb({color} / {min(0.45, abs(value - 0.5) * 0.9):.2f})"
-
-
-def _breakable(name: str) -> str:
-    """Returns a name that a narrow column may break after an underscore."""
-    from markupsafe import Markup, escape
-
-    return Markup("_<wbr>").join(escape(name).split("_"))
 
 
 def _text(name: str) -> str:

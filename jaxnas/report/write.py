@@ -15,8 +15,9 @@ from jaxnas import __version__
 from jaxnas.report import folder as folders
 from jaxnas.report import schema
 from jaxnas.report.figures import gallery
-from jaxnas.report.folder import COMPARISON, PAGE_FILE, SUMMARY_FILE, TRIALS_FILE
+from jaxnas.report.folder import COMPARISON, PAGE_FILE, SEARCH, SUMMARY_FILE, TRIALS_FILE
 from jaxnas.report.page import page
+from jaxnas.report.page.search import search_text
 from jaxnas.report.tables import write_overall_tables, write_tables
 from jaxnas.report.templates import labelled
 from jaxnas.report.words import shown_points
@@ -24,6 +25,7 @@ from jaxnas.simulation.trials import Trials
 
 INDEX_LINK = f"../{PAGE_FILE}"
 CHECKSUM = "checksum"
+_COMMANDS = {COMPARISON: "compare", SEARCH: "search"}
 
 
 def write_trials(folder: str | os.PathLike, trials: dict[str, Trials]) -> None:
@@ -75,6 +77,21 @@ def write_results(fresh: Path, folder: Path, results: Mapping[str, dict[str, Any
     folders.publish(fresh, folder, COMPARISON)
 
 
+def write_search(folder: str | os.PathLike, summary: dict[str, Any], files: Mapping[str, bytes]) -> Path:
+    """Returns the path of report.html of a search, after writing it, summary.json and other files to a folder.
+
+    They replace those of an earlier search there. Raises ValueError as `write_result` does.
+    """
+    folder = Path(folder)
+    with folders.fresh_folder(folder) as fresh:
+        for name, content in files.items():
+            (fresh / name).write_bytes(content)
+        _write_summary(fresh, summary)
+        (fresh / PAGE_FILE).write_text(search_text(summary), encoding="utf-8")
+        folders.publish(fresh, folder, SEARCH)
+    return folder / PAGE_FILE
+
+
 def check_names(names: Iterable[str]) -> None:
     """Raises ValueError where identifiers of benchmarks cannot be the names of a folder each."""
     names = list(names)
@@ -92,6 +109,8 @@ def write_again(folder: str | os.PathLike, pdf: bool = False) -> Path:
     where the folder holds no comparison, RuntimeError where it is replaced meanwhile.
     """
     folder = Path(folder)
+    if _kind_of(folder) == SEARCH:
+        return _write_search_again(folder)
     pdf = pdf or bool([*folder.glob("*.pdf"), *folder.glob("*/*.pdf")])
     _check_single(folder)
     results = _results_of(folder)
@@ -111,17 +130,38 @@ def write_again(folder: str | os.PathLike, pdf: bool = False) -> Path:
     return folder / PAGE_FILE
 
 
-def read_summary(folder: str | os.PathLike) -> dict[str, Any]:
-    """Returns the dictionary of the summary.json of a comparison in a folder.
+def _write_search_again(folder: Path) -> Path:
+    content = (folder / SUMMARY_FILE).read_bytes()
+    summary = read_summary(folder, SEARCH)
+    kept = [path.name for path in folder.iterdir() if path.name != PAGE_FILE and path.is_file()]
+    with folders.fresh_folder(folder) as fresh:
+        (fresh / PAGE_FILE).write_text(search_text(summary), encoding="utf-8")
+        folders.publish(fresh, folder, SEARCH, kept, {SUMMARY_FILE: content})
+    return folder / PAGE_FILE
+
+
+def _kind_of(folder: Path) -> str:
+    """Returns of what kind the results in a folder say that they are."""
+    try:
+        return SEARCH if _read(folder / SUMMARY_FILE).get("kind") == SEARCH else COMPARISON
+    except (OSError, ValueError, RecursionError):
+        return COMPARISON
+
+
+def read_summary(folder: str | os.PathLike, kind: str = COMPARISON) -> dict[str, Any]:
+    """Returns the dictionary of the summary.json in a folder, of a comparison or, by `kind`, of a search.
 
     Raises ValueError where there is none, it is not one of ours, or its content does not fit its checksum.
     """
     path = Path(folder) / SUMMARY_FILE
     try:
-        return schema.checked(_read(path))
+        found = _read(path)
+        return schema.checked_search(found) if kind == SEARCH else schema.checked(found)
     except (OSError, ValueError, RecursionError) as error:
         text = str(error) or type(error).__name__
-        raise ValueError(f"Expected {path} as `jaxnas compare` writes it, got: {text.splitlines()[0]}.") from None
+        raise ValueError(
+            f"Expected {path} as `jaxnas {_COMMANDS[kind]}` writes it, got: {text.splitlines()[0]}."
+        ) from None
 
 
 def _read(path: Path) -> dict[str, Any]:

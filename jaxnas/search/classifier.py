@@ -62,7 +62,7 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
         *,
         num_trials: int = 20,
         num_epochs: int = 20,
-        strategy: str | Callable[..., Strategy] | Strategy = "regularized_evolution",
+        strategy: str | Callable[..., Strategy] | Strategy = catalog.DEFAULT_STRATEGY,
         random_state: int | np.random.RandomState | None = None,
     ):
         self.space = space
@@ -76,7 +76,7 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
 
         Raises ValueError on values that are no finite numbers, fewer than two classes, or too few samples.
         """
-        features, targets = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
+        features, targets = validate_data(self, X, y, dtype=np.float64, allow_nd=True)
         check_classification_targets(targets)
         self.classes_, labels = np.unique(targets, return_inverse=True)
         if len(self.classes_) < 2:
@@ -104,7 +104,7 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
         """Returns the probability of each class, float64[n, K], in the order of `classes_`."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)  # noqa: N806
+        X = validate_data(self, X, dtype=np.float64, allow_nd=True, reset=False)  # noqa: N806
         return self.model_.predict_proba(X)
 
     def predict(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
@@ -135,6 +135,7 @@ def _config_of(space: Space, task: Task, num_epochs: int) -> TrainConfig:
 
 
 def _task_of(samples: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> Task:
+    samples = samples if samples.ndim == 2 else samples.astype(np.float32)
     parts = {
         split: Split(samples[members][None], labels[members])
         for split, members in (("train", ~chosen), ("validation", chosen), ("test", np.zeros(len(labels), bool)))

@@ -30,6 +30,7 @@ from jaxnas.training.config import TrainConfig
 from jaxnas.training.trainer import Trainer
 
 MAX_TRIALS = 10**7
+NUM_FINALISTS = 3
 NUM_FRESH = 3
 """How often each finalist is evaluated after the search."""
 INTERRUPTED = "interrupted"
@@ -47,7 +48,8 @@ class NAS:
             train, 20 % to validate and 20 % to test.
         evaluator: instead of a task, a function of an architecture, a dict of readable values, that returns its score,
             larger is better. A call that raises or returns NaN is a failed trial.
-        strategy: a name, a factory such as `jn.random_search`, or a Strategy of the space.
+        strategy: a name, a factory such as `jn.random_search`, or a Strategy of the space; the default is better than
+            random search from 20 trials on.
         objective: `"accuracy"`, or less a weighted size, `"accuracy-1e-6*parameters"` or `"accuracy-1e-6*flops"`;
             for strategies with two objectives also `"accuracy,parameters"` or `"accuracy,flops"`.
         config: how networks are trained; by default the recipe of the kind of space.
@@ -66,7 +68,7 @@ class NAS:
         task: Task | str | os.PathLike | tuple | None = None,
         *,
         evaluator: Callable[[dict], float] | None = None,
-        strategy: str | Callable[..., Strategy] | Strategy = "regularized_evolution",
+        strategy: str | Callable[..., Strategy] | Strategy = catalog.DEFAULT_STRATEGY,
         objective: str = "accuracy",
         config: TrainConfig | None = None,
         num_epochs: int | None = None,
@@ -100,7 +102,9 @@ class NAS:
         """Returns how networks are trained; None where an evaluator gives the scores."""
         return None if self._trainer is None else self._trainer.config
 
-    def search(self, num_trials: int, max_seconds: float | None = None, *, num_finalists: int = 3) -> SearchResult:
+    def search(
+        self, num_trials: int, max_seconds: float | None = None, *, num_finalists: int | None = None
+    ) -> SearchResult:
         """Returns what the search found.
 
         Ctrl-C ends it with the best so far.
@@ -109,14 +113,16 @@ class NAS:
             num_trials: how many architectures are evaluated.
             max_seconds: after that time no further trial begins; the first always does.
             num_finalists: how many of the best architectures are evaluated three times more, to measure the optimism of
-                the search; 0 for none.
+                the search; 0 for none. By default 3, but 0 with an evaluator, which is called `num_trials` times then.
+                The best one whose new evaluations all succeed is the result's.
 
         Raises:
             ValueError: on wrong numbers, or where the folder holds the journal of another search.
             RuntimeError: where all trials failed.
         """
         num_trials = checked_size("num_trials", num_trials, 1, MAX_TRIALS, "all of which are kept in memory")
-        num_finalists = checked_size("num_finalists", num_finalists, 0)
+        default = 0 if self.task is None else NUM_FINALISTS
+        num_finalists = checked_size("num_finalists", default if num_finalists is None else num_finalists, 0)
         if max_seconds is not None:
             checked_number("max_seconds", max_seconds, above=0)
         bench = journaled(self._bench, self.folder, {} if self.folder is None else self._description(num_trials))
@@ -168,7 +174,7 @@ class NAS:
     ) -> tuple[Trials, list[Outcome], str]:
         """Returns the trials, leading axes [1, T], their outcomes, and why there are not all of them."""
         key = run_key(self.seed, 0)
-        loop = AskTell(self.strategy, num_trials=num_trials, key=key, num_fidelities=len(bench.fidelities))
+        loop = AskTell(self.strategy, num_trials=num_trials, key=key, bench=bench)
         outcomes: list[Outcome] = []
         stopped, started = "", time.monotonic()
         show = _bar(bars, "compiling and searching", num_trials)
@@ -200,7 +206,7 @@ class NAS:
     def _finalists(
         self, bench: HostBenchmark, trials: Trials, outcomes: list[Outcome], num_finalists: int, bars: Progress | None
     ) -> tuple[Finalist, ...]:
-        """Returns the best architectures with scores that no trial saw."""
+        """Returns the best architectures with scores that no trial saw; last those that failed when evaluated again."""
         best = _best_trials(self.space, trials, num_finalists)
         show = _bar(bars, "evaluating the best again", len(best) * NUM_FRESH)
         finalists: list[Finalist] = []
@@ -212,7 +218,7 @@ class NAS:
                 show(len(finalists) * NUM_FRESH + len(fresh), "")
             penalty = float(outcome.measured - outcome.observation.score)
             finalists.append(Finalist(number, arch, float(outcome.measured), penalty, np.asarray(fresh, np.float64)))
-        return tuple(finalists)
+        return tuple(sorted(finalists, key=lambda each: bool(np.isnan(each.fresh).any())))
 
 
 def task_of(task: Task | str | os.PathLike | tuple | list) -> Task:

@@ -86,8 +86,16 @@ class SearchResult:
 
     @functools.cached_property
     def best_trial(self) -> int:
-        """Returns the number of the trial of the best architecture: the first of the best score."""
-        return int(incumbents(self.trials)[0, -1])
+        """Returns the number of the trial of the best architecture: the first of the best score.
+
+        Where the best were evaluated again, it is the best of those that did not fail then, if there is one.
+        """
+        return self.finalists[0].trial if self.finalists else int(incumbents(self.trials)[0, -1])
+
+    @property
+    def num_evaluations(self) -> int:
+        """Returns how many evaluations there were: the trials, and those of the finalists after them."""
+        return len(self.scores) + sum(len(each.fresh) for each in self.finalists)
 
     @property
     def arch(self) -> np.ndarray:
@@ -205,8 +213,12 @@ class SearchResult:
         return gap_with_unit(value, self.metric)
 
     def _noise_lines(self) -> list[str]:
+        calls = [f"calls of the evaluator: {self.num_evaluations}"] if self.task is None else []
         if not self.finalists:
-            return ["not evaluated again: how much of the score is luck is not known"]
+            return ["not evaluated again: how much of the score is luck is not known", *calls]
+        return [*self._finalist_lines(), *calls]
+
+    def _finalist_lines(self) -> list[str]:
         best, *others = self.finalists
         what = "evaluated" if self.task is None else "trained"
         again = f"{what} {len(best.fresh)} times more"

@@ -1,6 +1,7 @@
 """A strategy in your own loop, and what every run shares: its keys, and one step of asking."""
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng as random
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.simulation.checking import called, check_memory, check_same_state, checked_query, strategy_of
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Observation, Query, Strategy, is_any, observed
 
@@ -31,12 +34,21 @@ def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: 
 
     A query for any run keeps the Python int, so that compiled runs need no array of them.
     """
-    state = strategy.advance(state, t, jax.random.fold_in(keys.advance, t))
-    query = strategy.ask(state, t, jax.random.fold_in(keys.ask, t))
+    before = state
+    state = called(strategy, "advance", state, t, jax.random.fold_in(keys.advance, t))
+    check_same_state(strategy, "advance", before, state)
+    query = checked_query(strategy, called(strategy, "ask", state, t, jax.random.fold_in(keys.ask, t)))
     fidelity = jnp.asarray(query.fidelity, jnp.int32)
     fidelity = jnp.where(fidelity < 0, fidelity + num_fidelities, fidelity)
     seed = query.seed if is_any(query.seed) else jnp.asarray(query.seed, jnp.int32)
     return state, Query(jnp.asarray(query.arch, jnp.int32), fidelity, seed)
+
+
+def tell_next(strategy: Strategy, state: Any, t: Any, query: Query, observation: Observation) -> Any:
+    """Returns the state that knows the outcome of trial t."""
+    told = called(strategy, "tell", state, t, query, observation)
+    check_same_state(strategy, "tell", state, told)
+    return told
 
 
 def run_key(seed: int, number: int, prng: str = "hash") -> jax.Array:
@@ -45,11 +57,10 @@ def run_key(seed: int, number: int, prng: str = "hash") -> jax.Array:
 
 
 def check_arguments(strategy: Strategy, **counts: int) -> None:
-    """Raises ValueError where there is no Strategy, or a count is below 1."""
-    if not isinstance(strategy, Strategy):
-        raise ValueError(f"Expected a Strategy, such as jn.random_search(space), got {type(strategy).__name__}.")
+    """Raises ValueError where there is no Strategy, or a count is no whole number of 1 or more."""
+    strategy_of(strategy, None)
     for name, count in counts.items():
-        if count < 1:
+        if not isinstance(count, int | np.integer) or count < 1:
             raise ValueError(f"Expected {name} of 1 or more, got {count}.")
 
 
@@ -62,7 +73,7 @@ def _ask_compiled(
 
 @functools.partial(jax.jit, static_argnums=0)
 def _tell_compiled(strategy: Strategy, state: Any, t: jax.Array, query: Query, observation: Observation) -> Any:
-    return strategy.tell(state, t, query, observation)
+    return tell_next(strategy, state, t, query, observation)
 
 
 class AskTell:
@@ -72,17 +83,31 @@ class AskTell:
     resumed by telling a new loop the answers of the old one again.
 
     Args:
-        strategy: a Strategy.
+        strategy: a Strategy; with `bench` also a factory, which is given what it needs of the benchmark.
         num_trials: how many trials the strategy is to plan for.
         key: of the run, as `run_key` makes it.
         num_fidelities: of the benchmark.
+        bench: the benchmark, instead of `num_fidelities`.
+
+    Raises:
+        ValueError: on numbers out of range, or no strategy.
     """
 
-    def __init__(self, strategy: Strategy, *, num_trials: int, key: jax.Array, num_fidelities: int = 1):
-        check_arguments(strategy, num_trials=num_trials)
-        self._strategy, self._num_fidelities = strategy, num_fidelities
+    def __init__(
+        self,
+        strategy: Strategy | Callable[..., Strategy],
+        *,
+        num_trials: int,
+        key: jax.Array,
+        num_fidelities: int = 1,
+        bench: Benchmark | None = None,
+    ):
+        self._strategy = strategy_of(strategy, bench)
+        check_arguments(self._strategy, num_trials=num_trials)
+        check_memory(self._strategy, num_trials)
+        self._num_fidelities = num_fidelities if bench is None else len(bench.fidelities)
         init_key, self._keys = split_run_key(key)
-        self._state = strategy.init(init_key, num_trials)
+        self._state = called(self._strategy, "init", init_key, num_trials)
         self._asked: Query | None = None
         self._history: list[Trials] = []
 
@@ -111,7 +136,7 @@ class AskTell:
         if self._asked is None:
             raise ValueError("Expected ask() before tell(), got tell() first.")
         told = observed(*observation) if isinstance(observation, Observation) else observed(observation)
-        tell = _tell_compiled if self._strategy.jittable else _tell_plain
+        tell = _tell_compiled if self._strategy.jittable else tell_next
         self._state = tell(self._strategy, self._state, self.num_told, self._asked, told)
         self._history.append(Trials(self._asked, told))
         self._asked = None
@@ -121,7 +146,3 @@ class AskTell:
         if not self._history:
             raise ValueError("Expected at least one finished trial, got none.")
         return jax.tree.map(lambda *values: np.stack(values), *self._history)
-
-
-def _tell_plain(strategy: Strategy, state: Any, t: Any, query: Query, observation: Observation) -> Any:
-    return strategy.tell(state, t, query, observation)

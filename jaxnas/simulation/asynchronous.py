@@ -10,7 +10,8 @@ import numpy as np
 
 from jaxnas.benchmarks.base import Benchmark, trainings_of
 from jaxnas.benchmarks.rows import RowFunction, row_function
-from jaxnas.simulation.ask_tell import ask_next, check_arguments, run_key, split_run_key
+from jaxnas.simulation.ask_tell import ask_next, check_arguments, run_key, split_run_key, tell_next
+from jaxnas.simulation.checking import called, check_memory, strategy_of
 from jaxnas.simulation.run import check_queries, run_in_chunks
 from jaxnas.simulation.trials import Trials
 from jaxnas.spaces.base import has_rows
@@ -53,7 +54,7 @@ class _Clock(NamedTuple):
 
 
 def run_asynchronous(
-    strategy: Strategy,
+    strategy: Strategy | Callable[..., Strategy],
     bench: Benchmark,
     *,
     num_workers: int,
@@ -71,14 +72,16 @@ def run_asynchronous(
     alone. No time passes: answers come from the benchmark at once.
 
     Args:
-        strategy: one with `parallel=True`.
+        strategy: one with `parallel=True`, or its factory.
         num_workers: how many queries run at the same time.
         num_trials, num_runs, seed, prng: as of `run`.
 
     Raises:
         ValueError: on a strategy that has to be told each result before it is asked again, and as `run` does.
     """
+    strategy = strategy_of(strategy, bench)
     check_arguments(strategy, num_workers=num_workers, num_trials=num_trials, num_runs=num_runs)
+    check_memory(strategy, num_trials, num_runs, len(bench.space.decisions))
     if not strategy.parallel:
         raise ValueError(
             f"Expected a strategy with parallel=True, such as asynchronous_halving, got {strategy.name} without."
@@ -147,11 +150,11 @@ def _run_one(
     def tell_and_begin(state: Any, clock: _Clock, t: jax.Array) -> tuple[Any, _Clock]:
         first = jnp.argmin(jnp.where(clock.running, clock.finish, jnp.inf))  # of equal times the first queried
         query, answer = jax.tree.map(lambda values: values[first], clock.trials)
-        state = strategy.tell(state, first, query, answer._replace(cost=clock.price[first]))
+        state = tell_next(strategy, state, first, query, answer._replace(cost=clock.price[first]))
         running, told = clock.running.at[first].set(False), clock.told.at[first].set(True)
         return begin(state, clock._replace(running=running, told=told), t, clock.finish[first])
 
-    carry = begin(strategy.init(init_key, num_trials), None, 0)
+    carry = begin(called(strategy, "init", init_key, num_trials), None, 0)
     carry = loop(begin, carry, range(1, min(num_workers, num_trials)))
     return loop(tell_and_begin, carry, range(num_workers, num_trials))[1]
 

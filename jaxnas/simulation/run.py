@@ -13,13 +13,15 @@ import numpy as np
 from jaxnas import prng as random
 from jaxnas.benchmarks.base import Benchmark, trainings_of
 from jaxnas.benchmarks.rows import rows_of
-from jaxnas.simulation.ask_tell import AskTell, ask_next, check_arguments, run_key, split_run_key
+from jaxnas.simulation.ask_tell import AskTell, ask_next, check_arguments, run_key, split_run_key, tell_next
+from jaxnas.simulation.checking import called, check_memory, strategy_of
 from jaxnas.simulation.trials import Trials, paid_costs
 from jaxnas.spaces.base import Space, has_rows
 from jaxnas.spaces.decisions import cardinalities
 from jaxnas.strategies.base import ANY, Observation, Query, Strategy, is_any
 
 MAX_RUNS_AT_ONCE = 1000
+MAX_RUN_NUMBER = 2**31
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -41,9 +43,9 @@ def _simulate(
             cost: Any = None if by_fidelity else observation.cost
             seed: Any = None if is_any(query.seed) else query.seed
             trial = Trials(query._replace(seed=seed), observation._replace(cost=cost))
-            return strategy.tell(state, t, query, observation), trial
+            return tell_next(strategy, state, t, query, observation), trial
 
-        return jax.lax.scan(step, strategy.init(init_key, num_trials), jnp.arange(num_trials))[1]
+        return jax.lax.scan(step, called(strategy, "init", init_key, num_trials), jnp.arange(num_trials))[1]
 
     trials = jax.vmap(run_one)(keys) if strategy.batched else jax.lax.map(run_one, keys)
     query, observation = trials
@@ -63,7 +65,7 @@ def simulate(strategy: Strategy, bench: Benchmark, num_trials: int, keys: jax.Ar
 
 
 def run(
-    strategy: Strategy,
+    strategy: Strategy | Callable[..., Strategy],
     bench: Benchmark,
     *,
     num_trials: int = 300,
@@ -78,6 +80,7 @@ def run(
     Run i depends on `seed`, `prng` and i alone, not on how many runs there are.
 
     Args:
+        strategy: a Strategy, or a factory such as `jn.random_search`, which is given what it needs of the benchmark.
         first_run: the number of the first run; further runs of an experiment have the numbers after those made before.
         prng: `"hash"`, fast, or `"threefry"`.
         progress: called after each trial where the runs loop in Python.
@@ -85,9 +88,11 @@ def run(
     Raises:
         ValueError: on numbers out of range, an unknown prng, or a strategy of another space.
     """
+    strategy = strategy_of(strategy, bench)
     check_arguments(strategy, num_trials=num_trials, num_runs=num_runs)
-    if first_run < 0:
-        raise ValueError(f"Expected first_run of 0 or more, got {first_run}.")
+    if first_run < 0 or first_run + num_runs > MAX_RUN_NUMBER:
+        raise ValueError(f"Expected runs of numbers from 0 to below {MAX_RUN_NUMBER:,}, got the first {first_run:,}.")
+    check_memory(strategy, num_trials, num_runs, len(bench.space.decisions))
     numbers = range(first_run, first_run + num_runs)
     if strategy.jittable and bench.jittable:
         trials = run_in_chunks(functools.partial(simulate, strategy, bench, num_trials), numbers, seed, prng)

@@ -21,6 +21,7 @@ from jaxnas.spaces.decisions import (
     Decision,
     arch_at,
     cardinalities,
+    check_decisions,
     checked,
     decode,
     mixed_radix,
@@ -30,6 +31,7 @@ from jaxnas.spaces.decisions import (
     one_hot,
     radix_weights,
     sample,
+    value_names,
 )
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable, class_rows, neighbor_table, valid_codes
 from jaxnas.spaces.validity import everything, pick, repaired, valid_sample
@@ -222,7 +224,7 @@ class Space(abc.ABC):
 
     def description(self) -> dict:
         """Returns the space as manifests hold it: its name, its size and its decisions with the names of values."""
-        decisions = [{"name": decision.name, "values": _names_of(decision)} for decision in self.decisions]
+        decisions = [{"name": decision.name, "values": value_names(decision)} for decision in self.decisions]
         return {"name": self.name, "num_architectures": self.num_architectures, "decisions": decisions}
 
     def enumerated(self) -> "EnumeratedSpace":
@@ -249,6 +251,7 @@ class SearchSpace(Space):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decisions", tuple(self.decisions))
+        check_decisions(self.decisions)
 
     @property
     def constrained(self) -> bool:
@@ -354,13 +357,6 @@ class EnumeratedSpace(Space):
 
     def _behind(self, arch: Choices) -> jax.Array:
         return self.space.arch_at(checked(arch, self.decisions)[0])
-
-
-def _names_of(decision: Decision) -> list[str]:
-    """Returns the names of a decision's values; a single one for a range of more values than any table has."""
-    if isinstance(decision.values, range) and len(decision.values) > MAX_ENUMERABLE:
-        return [str(decision.values)]
-    return [str(value) for value in decision.values]
 
 
 def has_rows(space: Space) -> bool:

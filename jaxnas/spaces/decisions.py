@@ -14,6 +14,7 @@ from jaxnas import prng
 MAX_ROWS = 2**31
 """A space of fewer architectures can number them."""
 
+MAX_NAMED = 2_000_000
 
 Choices = jax.Array | np.ndarray | Sequence[int]
 """An architecture outside of traced functions: the numbers of its values, one a decision."""
@@ -29,6 +30,24 @@ class Decision:
     def __post_init__(self) -> None:
         if not isinstance(self.values, range):
             object.__setattr__(self, "values", tuple(self.values))  # hashable, so that a space is
+        if not len(self.values):
+            raise ValueError(f"Expected a decision {self.name!r} with one or more values, got none.")
+
+
+def value_names(decision: Decision) -> list[str]:
+    """Returns the names of a decision's values; a single one for a range of more values than any table has."""
+    if isinstance(decision.values, range) and len(decision.values) > MAX_NAMED:
+        return [str(decision.values)]
+    return [str(value) for value in decision.values]
+
+
+def check_decisions(decisions: tuple[Decision, ...]) -> None:
+    """Raises ValueError where there are no decisions, or two of one name: `decode` knows them by their names."""
+    names = [decision.name for decision in decisions]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"Expected one or more decisions of different names, got {', '.join(map(str, names)) or 'none'}."
+        )
 
 
 def num_combinations(decisions: tuple[Decision, ...]) -> int:
@@ -134,7 +153,10 @@ def one_hot(arch: ArrayLike, decisions: tuple[Decision, ...]) -> jax.Array:
 
 def checked(arch: Choices, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
     """Returns an architecture as a tuple of ints. Raises ValueError where it is no architecture of the decisions."""
-    choices = tuple(int(choice) for choice in np.asarray(arch).reshape(-1))
+    given = np.asarray(arch).reshape(-1)
+    if given.dtype.kind not in "iu" and given.size:
+        raise ValueError(f"Expected an architecture of integers, got {given.dtype} {given.tolist()!r:.60}.")
+    choices = tuple(int(choice) for choice in given)
     if len(choices) != len(decisions):
         raise ValueError(f"Expected an architecture of {len(decisions)} choices, got {len(choices)}.")
     for decision, choice in zip(decisions, choices, strict=True):

@@ -1,6 +1,7 @@
 """What is computed once over all rows of a space: neighbours, classes, and the vectors that are architectures."""
 
 import functools
+from collections.abc import Iterable
 from typing import Protocol
 
 import jax
@@ -45,6 +46,9 @@ def neighbor_table(space: Enumerable) -> tuple[np.ndarray, np.ndarray]:
     """
     table = np.array(space.neighbor_rows())
     own = np.arange(len(table), dtype=table.dtype)[:, None]
+    counted = table != own
+    if (counted[:, :-1] >= counted[:, 1:]).all() and (~counted[:, 1:] | (table[:, :-1] < table[:, 1:])).all():
+        return table, counted.sum(1).astype(np.int32)  # as `padded_rows` makes it: a large table is not sorted again
     order = np.argsort(table, axis=1, kind="stable")
     ordered = np.take_along_axis(table, order, axis=1)
     repeated = np.zeros(table.shape, bool)
@@ -53,6 +57,29 @@ def neighbor_table(space: Enumerable) -> tuple[np.ndarray, np.ndarray]:
     uncounted = table == own
     table = np.take_along_axis(table, np.argsort(uncounted, axis=1, kind="stable"), axis=1)
     return table, (~uncounted).sum(1).astype(np.int32)
+
+
+def symmetric_closure(pairs: Iterable[tuple[np.ndarray, np.ndarray]], num_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the rows that each row is paired with, ascending and one after the other, int32[N], and their numbers.
+
+    Args:
+        pairs: arrays of rows, both int[M], that are neighbours of each other; a row with itself does not count.
+        num_rows: how many rows there are, A; the numbers are int32[A].
+    """
+    from scipy.sparse import coo_array
+
+    firsts, seconds = zip(*((one[one != other], other[one != other]) for one, other in pairs), strict=True)
+    first, second = np.concatenate([*firsts, *seconds]), np.concatenate([*seconds, *firsts])
+    matrix = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(num_rows, num_rows)).tocsr()
+    matrix.sum_duplicates()
+    return matrix.indices.astype(np.int32), np.diff(matrix.indptr).astype(np.int32)
+
+
+def padded_rows(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Returns the neighbours of each row as `symmetric_closure` returns them, int32[A, K], the own row after them."""
+    table = np.repeat(np.arange(len(counts), dtype=np.int32)[:, None], counts.max(), axis=1)
+    table[np.arange(table.shape[1]) < counts[:, None]] = rows
+    return table
 
 
 @functools.lru_cache(maxsize=8)

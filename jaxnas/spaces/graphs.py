@@ -105,6 +105,14 @@ def hash_label(label: jax.Array, predecessors: jax.Array) -> jax.Array:
     return word ^ (word >> 16)
 
 
+def chain(labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns labels int32[V], and the edges that connect the vertices which are present to a chain, bool[V, V]."""
+    present, numbers = labels >= 0, np.arange(len(labels))
+    follows = present[:, None] & present & (numbers[:, None] < numbers)
+    between = jnp.cumsum(present) - 1
+    return labels.astype(jnp.int32), follows & (between[None] - between[:, None] == 1)
+
+
 def draw(labels: np.ndarray, edges: np.ndarray, names: Sequence[str]) -> str:
     """Returns a graph as an SVG image: a box with the name of its label for each vertex, edges from left to right.
 

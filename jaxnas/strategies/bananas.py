@@ -11,7 +11,7 @@ from jaxnas.checks import checked_function, checked_number, checked_size
 from jaxnas.predictors.ensemble import fitted, predicted
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding
-from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
+from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
 from jaxnas.strategies.parts.candidates import mutants, seen
 
 REFERENCES = ("white2021bananas",)
@@ -78,6 +78,7 @@ def bananas(
     optimizer = optax.adam(learning_rate)
 
     def init(key: jax.Array, num_trials: int) -> EnsembleState:
+        warn_of_short_run("bananas", num_trials, num_startup + 1, "so that all are uniform draws")
         archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
         return EnsembleState(archs, jnp.full(num_trials, -jnp.inf), archs[: min(refit_every, num_trials)])
 

@@ -1,6 +1,7 @@
 """What a strategy is: pure functions that say what to evaluate next, and are told the outcome."""
 
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -128,6 +129,12 @@ class Searchable(Protocol):
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch -> float32` of an architecture's size."""
         ...
+
+
+def warn_of_short_run(name: str, num_trials: int, needed: int, what: str) -> None:
+    """Warns that the plan of a strategy does not fit a run of fewer trials than it needs."""
+    if num_trials < needed:
+        warnings.warn(f"{name}: {num_trials:,} trials are fewer than {needed:,}, {what}.", UserWarning, stacklevel=2)
 
 
 def failed_as_worst(score: jax.Array) -> jax.Array:

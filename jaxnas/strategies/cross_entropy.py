@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
+from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
 from jaxnas.strategies.parts.marginals import draw_choices, uniform_marginals
 
 REFERENCES = ("rubinstein1999cross", "deboer2005tutorial")
@@ -49,6 +49,7 @@ def cross_entropy(space: Space, *, batch_size: int = 50, elite_share: float = 0.
     num_decisions = len(space.decisions)
 
     def init(key: jax.Array, num_trials: int) -> CrossEntropyState:
+        warn_of_short_run("cross_entropy", num_trials, batch_size + 1, "so that all are uniform draws")
         archs = jnp.zeros((batch_size, num_decisions), jnp.int32)
         return CrossEntropyState(uniform_marginals(space), archs, jnp.full(batch_size, -jnp.inf))
 

@@ -1,183 +1,236 @@
-"""Bayesian optimisation with a Gaussian process over a pool of architectures."""
+"""Bayesian optimisation with a Gaussian process."""
 
 import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
 
-from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space, has_rows
-from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
+from jaxnas.strategies.parts.candidates import mutants
 
-REFERENCES = ("jones1998efficient", "wan2021think")
-MOST_RUNS = 300
+REFERENCES = ("jones1998efficient", "wan2021think", "letham2019constrained")
+MOST_RUNS = 100
 """Most runs in a comparison, so that it takes seconds."""
 
-BLOCK_SIZE = 32
-"""Rows of the factor that a solve takes at once; those past the block of the current trial are not read."""
+LENGTHS = (0.1, 0.2, 0.4, 0.8, 1.6)
+NOISES = (0.03, 0.1, 0.3, 1.0)
+"""The grid on which the marginal likelihood is maximised."""
 
-
-class Posterior(NamedTuple):
-    """What the successful trials say about the pool.
-
-    Attributes:
-        variance: the posterior variance in units of the prior's, float32[N].
-        solved_scores, solved_ones: the posterior means, with a prior mean of 0, after being told the scores less the
-            first one, and after being told ones, float32[N]. They give the mean for any constant prior mean.
-        first: the first score; those below are less this one, against cancellation.
-        total, total_squares, best, num_scores: sum, sum of squares and maximum of the scores, and how many there are.
-    """
-
-    variance: jax.Array
-    solved_scores: jax.Array
-    solved_ones: jax.Array
-    first: jax.Array
-    total: jax.Array
-    total_squares: jax.Array
-    best: jax.Array
-    num_scores: jax.Array
+SHARE_OF_MUTANTS = 0.5
+NUM_PARENTS = 10
+SMALLEST_VARIANCE = 1e-6
 
 
 class GaussianState(NamedTuple):
-    """The pool, and what is known of it.
+    """All trials of the run, and what the kernel of the trials so far is.
 
     Attributes:
-        archs: architectures of the pool, int32[N, D].
-        choices: their decisions, those of the space behind the rows for an enumerated space, int32[E, N].
-        asked: which of them were asked, bool[N].
-        factor: the kernel between trials and pool, solved by the Cholesky factor of the trials' covariance,
-            float32[T, N], with T rounded up to whole blocks; rows are 0 for failed trials and those to come.
+        archs, scores: the trials, int32[T, D] and float32[T]; -inf: failed, or to come.
+        inverse: of the covariance of the trials, noise included, float32[T, T]; 0 for those to come.
+        length, noise: of the kernel, float32[].
     """
 
     archs: jax.Array
-    choices: jax.Array
-    asked: jax.Array
-    factor: jax.Array
-    posterior: Posterior
+    scores: jax.Array
+    inverse: jax.Array
+    length: jax.Array
+    noise: jax.Array
 
 
 @functools.cache
 def gaussian_process(
-    space: Space, *, pool_size: int = 1000, num_startup: int = 10, length: float = 0.6, noise: float = 0.1
+    space: Space,
+    *,
+    num_candidates: int = 200,
+    num_startup: int = 10,
+    length: float | None = None,
+    noise: float | None = None,
 ) -> Strategy:
-    """Returns Bayesian optimisation: the largest expected improvement by a Gaussian process over a random pool.
+    """Returns Bayesian optimisation: the candidate with the largest expected improvement by a Gaussian process.
 
-    The pool is drawn uniformly at the start, without repeats where architectures can be numbered, and none of it is
-    asked twice until all were asked. The first `num_startup` trials are random. The kernel is exp(-h / length), with
-    h the share of the decisions that differ: the exponentiated overlap kernel of Wan, Nguyen, Ha, Ru, Lu and Osborne,
-    "Think Global and Act Local: Bayesian Optimisation over High-Dimensional Categorical and Mixed Search Spaces",
-    ICML 2021. Its hyperparameters are fixed, never fitted; prior mean and variance are those of all scores so far.
-    The posterior is exact: a trial adds one row to a Cholesky factor, so that time and memory of a run are in
-    proportion to trials times pool. Failed trials are no observations. Improvement is over the best score so far, as
+    The first `num_startup` trials are uniform draws. Then the candidates of each trial are new: half of them mutants,
+    by one or two edits, of the ten best architectures, the others uniform draws; all of the space where it has no more
+    than `num_candidates`. None is asked twice while there is another one. Scores are replaced by the normal quantiles
+    of their ranks, so that networks that learned nothing do not set the scale; failed trials are the lowest.
+    Improvement is over the largest posterior mean of what was asked, as is right for noisy scores (Letham, Karrer,
+    Ottoni and Bakshy, "Constrained Bayesian Optimization with Noisy Experiments", Bayesian Analysis 2019). Otherwise as
     in Jones, Schonlau and Welch, "Efficient Global Optimization of Expensive Black-Box Functions", Journal of Global
     Optimization 1998.
 
+    The kernel is exp(-h / length), with h the share of the decisions that differ: the exponentiated overlap kernel of
+    Wan, Nguyen, Ha, Ru, Lu and Osborne, "Think Global and Act Local: Bayesian Optimisation over High-Dimensional
+    Categorical and Mixed Search Spaces", ICML 2021, with one length for all decisions. Length and noise are those of a
+    grid of 20 with the largest marginal likelihood, chosen again whenever the trials have doubled. A trial takes time
+    in proportion to candidates * T ** 2, for T trials of the run.
+
     Args:
-        pool_size: architectures in the pool; all of the space where it has no more.
+        num_candidates: architectures that the next one is chosen from.
         num_startup: random trials at the start.
-        length: the length scale of the kernel, as a share of the decisions.
-        noise: the variance of the noise in a score, as a share of the prior variance.
+        length: the length scale of the kernel, as a share of the decisions; None: by the marginal likelihood.
+        noise: the variance of the noise in a score, as a share of the prior variance; None: by the marginal likelihood.
     """
-    checked_size("pool_size", pool_size)
+    checked_size("num_candidates", num_candidates)
     checked_size("num_startup", num_startup)
-    checked_number("length", length, above=0)
-    checked_number("noise", noise, above=0)
+    lengths, noises = (
+        grid if value is None else (checked_number(name, value, above=0),)
+        for name, value, grid in (("length", length, LENGTHS), ("noise", noise, NOISES))
+    )
+
+    grid = np.asarray([(length, noise) for length in lengths for noise in noises], np.float32)
 
     def init(key: jax.Array, num_trials: int) -> GaussianState:
-        archs = draw_pool(key, space, pool_size)
-        factor = jnp.zeros((-(-num_trials // BLOCK_SIZE) * BLOCK_SIZE, len(archs)))
-        choices = jax.vmap(space.choices, out_axes=1)(archs)
-        return GaussianState(archs, choices, jnp.zeros(len(archs), bool), factor, _prior(len(archs)))
+        warn_of_short_run("gaussian_process", num_trials, num_startup + 1, "so that all are uniform draws")
+        archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
+        nothing = jnp.zeros((num_trials, num_trials))
+        return GaussianState(archs, jnp.full(num_trials, -jnp.inf), nothing, *jnp.asarray(grid[0]))
+
+    def advance(state: GaussianState, t: jax.Array, key: jax.Array) -> GaussianState:
+        if len(grid) == 1:
+            return state
+        sizes = refit_sizes(num_startup, len(state.scores))
+        refits = [functools.partial(refitted, size) for size in sizes]
+        # t is the same in all runs, so that one of them is computed, where its time has come
+        due = jnp.where((np.asarray(sizes) == t).any(), (np.asarray(sizes) < t).sum(), len(sizes))
+        return jax.lax.switch(due, [*refits, lambda state: state], state)
+
+    def refitted(size: int, state: GaussianState) -> GaussianState:
+        choices, targets = jax.vmap(space.choices)(state.archs[:size]), normal_scores(state.scores[:size], size)
+        differing = differences(choices, choices)
+        inverses, logarithms = jax.vmap(functools.partial(inverse_of, differing))(*grid.T)
+        best = jnp.argmin(misfit(inverses, logarithms, targets))
+        inverse = jnp.zeros_like(state.inverse).at[:size, :size].set(inverses[best])
+        length, noise = jnp.asarray(grid)[best]
+        return state._replace(inverse=inverse, length=length, noise=noise)
 
     def ask(state: GaussianState, t: jax.Array, key: jax.Array) -> Query:
-        free = ~state.asked | state.asked.all()
-        starts = (t < num_startup) | (state.posterior.num_scores == 0)
-        index = jax.lax.cond(starts, lambda _, free: first_of(free), _most_promising, state.posterior, free)
-        return Query(state.archs[index])  # the first of a pool in random order is a random one
+        keys = [jax.random.fold_in(key, number) for number in range(2)]
+
+        def promising(state: GaussianState) -> jax.Array:
+            candidates = candidates_for(keys[1], space, state, num_candidates)
+            improvement = improvements(state, space, t, candidates)
+            asked = ((candidates[:, None] == state.archs).all(-1) & (jnp.arange(len(state.scores)) < t)).any(1)
+            return candidates[jnp.argmax(jnp.where(asked & ~asked.all(), -1, improvement))]
+
+        return Query(jax.lax.cond(t < num_startup, lambda state: space.sample(keys[0]), promising, state))
 
     def tell(state: GaussianState, t: jax.Array, query: Query, observation: Observation) -> GaussianState:
-        shares = (state.choices != space.choices(query.arch)[:, None]).mean(0)
-        arguments = (state.factor, state.posterior, t, shares, observation.score)
-        row, posterior = jax.lax.cond(jnp.isfinite(observation.score), observed, ignored, *arguments)
-        factor = state.factor.at[t].set(row)
-        return state._replace(asked=state.asked | (shares == 0), factor=factor, posterior=posterior)
+        score = failed_as_worst(observation.score)
+        archs = state.archs.at[t].set(query.arch)
+        differing = differences(jax.vmap(space.choices)(archs), space.choices(query.arch)[None])[:, 0]
+        inverse, _ = with_another(state.inverse, overlap_kernel(differing, state.length), state.noise, t)
+        return state._replace(archs=archs, scores=state.scores.at[t].set(score), inverse=inverse)
 
-    def observed(
-        factor: jax.Array, posterior: Posterior, t: jax.Array, shares: jax.Array, score: jax.Array
-    ) -> tuple[jax.Array, Posterior]:
-        index = first_of(shares == 0)
-        kernel = jnp.exp(-shares / length)
-        covariance = kernel - _products(factor, index, t)
-        scale = jnp.sqrt(jnp.maximum(posterior.variance[index], 0) + noise)
-        return _observed(posterior, covariance / scale, index, scale, score)
-
-    def ignored(
-        factor: jax.Array, posterior: Posterior, t: jax.Array, shares: jax.Array, score: jax.Array
-    ) -> tuple[jax.Array, Posterior]:
-        return jnp.zeros_like(shares), posterior
-
-    hyperparameters = (("pool_size", pool_size), ("num_startup", num_startup), ("length", length), ("noise", noise))
-    return Strategy("gaussian_process", init, ask, tell, hyperparameters=hyperparameters, batched=False)
+    hyperparameters = (
+        ("num_candidates", num_candidates),
+        ("num_startup", num_startup),
+        ("length", length),
+        ("noise", noise),
+    )
+    return Strategy("gaussian_process", init, ask, tell, advance, hyperparameters, batched=False)
 
 
-def draw_pool(key: jax.Array, space: Space, size: int) -> jax.Array:
-    """Returns uniformly drawn architectures in random order, int32[N, D], N the size or all of a smaller space.
+def refit_sizes(first: int, num_trials: int) -> tuple[int, ...]:
+    """Returns the numbers of trials after which length and noise are chosen: each time that they have doubled."""
+    return tuple(first << number for number in range(num_trials.bit_length()) if first << number < num_trials)
 
-    They differ, except in spaces without rows, where repeats are unlikely.
+
+def candidates_for(key: jax.Array, space: Space, state: GaussianState, number: int) -> jax.Array:
+    """Returns mutants of the best architectures and uniform draws, or all of a space that has no more: int32[C, D]."""
+    if has_rows(space) and space.num_architectures <= number:
+        return jax.vmap(space.arch_at)(np.arange(space.num_architectures))
+    keys = jax.random.split(key, number)
+    num_mutants = int(SHARE_OF_MUTANTS * number)
+    drawn = jax.vmap(space.sample)(keys[num_mutants:])
+    if num_mutants == 0:
+        return drawn
+    mutated = mutants(keys[0], space, state.archs, state.scores, num_mutants, NUM_PARENTS)
+    return jnp.concatenate([mutated, drawn])
+
+
+def normal_scores(scores: jax.Array, count: ArrayLike) -> jax.Array:
+    """Returns the normal quantiles of the ranks of the first `count` scores among them, 0 for others: float32[T].
+
+    A rank is the share that is lower, plus half of those that are equal.
     """
-    if not has_rows(space):
-        return jax.vmap(space.sample)(jax.random.split(key, size))
-    num_architectures = space.num_architectures
-    if num_architectures <= 4 * size:
-        rows = jnp.argsort(jax.random.bits(key, (num_architectures,), jnp.uint32))[:size]
-    else:
-        drawn = prng.draw_index(key, num_architectures, (2 * size + 16,))  # at most one in four or so is a repeat
-        order = jnp.argsort(drawn, stable=True)
-        repeats = jnp.concatenate([jnp.zeros(1, bool), drawn[order[1:]] == drawn[order[:-1]]])
-        repeated = jnp.zeros(len(drawn), bool).at[order].set(repeats)
-        rows = drawn[jnp.argsort(repeated, stable=True)[:size]]
-    return jax.vmap(space.arch_at)(rows).astype(jnp.int32)
+    live = jnp.arange(len(scores)) < count
+    counted = jnp.where(live, scores, jnp.inf)
+    lower = ((counted < counted[:, None]) & live).sum(1)
+    no_higher = ((counted <= counted[:, None]) & live).sum(1)
+    share = (lower + no_higher) / (2 * jnp.maximum(count, 1))
+    return jnp.where(live, jax.scipy.special.ndtri(jnp.where(live, share, 0.5)), 0)
 
 
-def posterior_of(state: GaussianState) -> tuple[jax.Array, jax.Array]:
-    """Returns the posterior mean and variance over the pool, in units of the scores, float32[N] each.
+def differences(one: jax.Array, other: jax.Array) -> jax.Array:
+    """Returns the share of the decisions in which choices int32[M, E] and int32[N, E] differ, float32[M, N]."""
+    return (one[:, None] != other).mean(-1)
 
-    Scores have a prior mean of NaN before the first success.
+
+def overlap_kernel(differing: jax.Array, length: jax.Array) -> jax.Array:
+    """Returns the kernel for shares of decisions that differ."""
+    return jnp.exp(-differing / length)
+
+
+def with_another(inverse: jax.Array, kernel: jax.Array, noise: jax.Array, t: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    """Returns the inverse of the covariance that trial t is added to, and its variance given the trials before.
+
+    By bordering, in products of matrices and vectors alone: the routines of LAPACK that XLA calls on CPU may wait for
+    one another for ever where many runs call them at once.
+
+    Args:
+        inverse: float32[T, T], 0 from row and column t on.
+        kernel: between trial t and all, float32[T].
     """
-    posterior = state.posterior
-    mean, deviation = _moments(posterior)
-    means = posterior.first + mean + posterior.solved_scores - mean * posterior.solved_ones
-    return jnp.where(posterior.num_scores > 0, means, jnp.nan), deviation**2 * posterior.variance
+    earlier = jnp.arange(len(kernel)) < t
+    kernel = jnp.where(earlier, kernel, 0)
+    weights = inverse @ kernel
+    variance = jnp.maximum(1 + noise - kernel @ weights, SMALLEST_VARIANCE)
+    border = weights.at[t].set(-1)
+    return inverse + border[:, None] * (border / variance), variance
 
 
-def _prior(size: int) -> Posterior:
-    zeros, zero = jnp.zeros(size), jnp.float32(0)
-    return Posterior(zeros + 1, zeros, zeros, zero, zero, zero, jnp.float32(-jnp.inf), jnp.int32(0))
+def inverse_of(differing: jax.Array, length: jax.Array, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns the inverse of the covariance of trials, float32[T, T], and the logarithm of its determinant."""
+    kernel = overlap_kernel(differing, length)
+
+    def add(t: jax.Array, carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        inverse, variance = with_another(carry[0], kernel[t], noise, t)
+        return inverse, carry[1] + jnp.log(variance)
+
+    return jax.lax.fori_loop(0, len(kernel), add, (jnp.zeros_like(kernel), jnp.float32(0)))
 
 
-def _moments(posterior: Posterior) -> tuple[jax.Array, jax.Array]:
-    """Returns mean and standard deviation of the scores so far; 1 for a deviation of 0."""
-    count = jnp.maximum(posterior.num_scores, 1)
-    mean = posterior.total / count
-    variance = posterior.total_squares / count - mean**2
-    return mean, jnp.where(variance > 0, jnp.sqrt(jnp.maximum(variance, 0)), 1)
+def misfit(inverses: jax.Array, logarithms: jax.Array, targets: jax.Array) -> jax.Array:
+    """Returns the negative logarithm of the marginal likelihood of targets float32[T], up to a constant, float32[G].
+
+    The scale of the prior is the one that makes them most likely.
+    """
+    squares = jnp.einsum("i,gij,j->g", targets, inverses, targets)
+    return (len(targets) * jnp.log(jnp.maximum(squares, SMALLEST_VARIANCE)) + logarithms) / 2
 
 
-def _most_promising(posterior: Posterior, free: jax.Array) -> jax.Array:
-    """Returns the index of the largest expected improvement over the free part of the pool."""
-    mean, deviation = _moments(posterior)
-    means = (mean + posterior.solved_scores - mean * posterior.solved_ones - posterior.best) / deviation
-    deviations = jnp.sqrt(jnp.maximum(posterior.variance, 1e-9))
-    improvement = jnp.where(free, expected_improvement(means, deviations), -1)
-    return first_of(improvement == improvement.max())
+def posterior(state: GaussianState, space: Space, t: ArrayLike, archs: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns mean and standard deviation of the noiseless values of architectures [N, D], in normal quantiles."""
+    live, targets = jnp.arange(len(state.scores)) < t, normal_scores(state.scores, t)
+    differing = differences(jax.vmap(space.choices)(state.archs), jax.vmap(space.choices)(archs))
+    kernel = jnp.where(live[:, None], overlap_kernel(differing, state.length), 0)
+    weights = state.inverse @ targets
+    scale = jnp.sqrt(jnp.maximum(targets @ weights / jnp.maximum(t, 1), SMALLEST_VARIANCE))
+    variance = jnp.maximum(1 - (kernel * (state.inverse @ kernel)).sum(0), SMALLEST_VARIANCE)
+    return weights @ kernel, scale * jnp.sqrt(variance)
 
 
-def first_of(mask: jax.Array) -> jax.Array:
-    """Returns the position of the first true value, the last position where there is none; faster than argmax."""
-    last = len(mask) - 1
-    return jnp.where(mask, jnp.arange(len(mask)), last).min()
+def improvements(state: GaussianState, space: Space, t: ArrayLike, archs: jax.Array) -> jax.Array:
+    """Returns the expected improvement of architectures [N, D] over the largest posterior mean of the trials."""
+    targets = normal_scores(state.scores, t)
+    at_trials = targets - state.noise * (state.inverse @ targets)
+    best = jnp.where(jnp.arange(len(targets)) < t, at_trials, -jnp.inf).max()
+    means, deviations = posterior(state, space, t, archs)
+    return expected_improvement(means - best, deviations)
 
 
 def expected_improvement(means: jax.Array, deviations: jax.Array) -> jax.Array:
@@ -186,32 +239,3 @@ def expected_improvement(means: jax.Array, deviations: jax.Array) -> jax.Array:
     above = 0.5 * jax.lax.erfc(-z / 2**0.5)
     density = jnp.exp(-0.5 * z**2) / (2 * jnp.pi) ** 0.5
     return jnp.maximum(means * above + deviations * density, 0)
-
-
-def _products(factor: jax.Array, index: jax.Array, t: jax.Array) -> jax.Array:
-    """Returns the inner products of one column of the factor with all, over the rows before t, float32[N]."""
-
-    def add(block: jax.Array, total: jax.Array) -> jax.Array:
-        rows = jax.lax.dynamic_slice_in_dim(factor, block * BLOCK_SIZE, BLOCK_SIZE)
-        return total + rows[:, index] @ rows
-
-    return jax.lax.fori_loop(0, (t + BLOCK_SIZE - 1) // BLOCK_SIZE, add, jnp.zeros(factor.shape[1]))
-
-
-def _observed(
-    posterior: Posterior, row: jax.Array, index: jax.Array, scale: jax.Array, score: jax.Array
-) -> tuple[jax.Array, Posterior]:
-    """Returns the row of the factor, and the posterior after the score of the member `index` of the pool."""
-    first = jnp.where(posterior.num_scores == 0, score, posterior.first)
-    value = score - first
-    scores, ones = posterior.solved_scores, posterior.solved_ones
-    return row, Posterior(
-        posterior.variance - row**2,
-        scores + row * (value - scores[index]) / scale,
-        ones + row * (1 - ones[index]) / scale,
-        first,
-        posterior.total + value,
-        posterior.total_squares + value**2,
-        jnp.maximum(posterior.best, value),
-        posterior.num_scores + 1,
-    )

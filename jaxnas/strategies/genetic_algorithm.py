@@ -10,7 +10,7 @@ import numpy as np
 from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
+from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
 
 REFERENCES = ("holland1975adaptation", "syswerda1989uniform")
 
@@ -54,6 +54,7 @@ def genetic_algorithm(
     num_decisions = len(space.decisions)
 
     def init(key: jax.Array, num_trials: int) -> GeneticState:
+        warn_of_short_run("genetic_algorithm", num_trials, population_size + 1, "so that all are uniform draws")
         archs = jnp.zeros((population_size, num_decisions), jnp.int32)
         return GeneticState(archs, jnp.full(population_size, -jnp.inf))
 

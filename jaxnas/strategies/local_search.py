@@ -49,7 +49,8 @@ def local_search(space: Space, *, improvement: str = "first") -> Strategy:
     if improvement not in IMPROVEMENTS:
         raise ValueError(f"Expected improvement to be {' or '.join(IMPROVEMENTS)}, got {improvement!r}.")
     arch = jax.ShapeDtypeStruct((len(space.decisions),), jnp.int32)
-    shape = jax.eval_shape(space.neighbors, arch).shape
+    num_neighbors = jax.eval_shape(space.neighbors, arch).shape[0]
+    shape = (max(1, num_neighbors), *arch.shape)
 
     def init(key: jax.Array, num_trials: int) -> LocalSearchState:
         nowhere, worst = jnp.zeros(arch.shape, arch.dtype), jnp.float32(-jnp.inf)
@@ -72,7 +73,7 @@ def local_search(space: Space, *, improvement: str = "first") -> Strategy:
         decided = True if improvement == "first" else restarts | ~left.any()
         moves = decided & (best_score > jnp.where(restarts, -jnp.inf, state.score))
         visited = visit(space, state.visited, t, query.arch)
-        neighbors = space.neighbors(best)
+        neighbors = space.neighbors(best) if num_neighbors else best[None]  # which is visited
         untried = ~were_visited(space, visited, neighbors)
         return LocalSearchState(
             jnp.where(moves, best, state.center),

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxnas import prng
 from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
 from jaxnas.strategies.parts.domination import as_objectives, crowding_distances, domination_ranks, preference
 
 REFERENCES = ("real2019regularized", "deb2002fast")
@@ -44,6 +44,7 @@ def multi_objective_evolution(
     checked_size("sample_size", sample_size)
 
     def init(key: jax.Array, num_trials: int) -> ParetoState:
+        warn_of_short_run("multi_objective_evolution", num_trials, population_size + 1, "so that all are uniform draws")
         archs = jnp.zeros((population_size, len(space.decisions)), jnp.int32)
         return ParetoState(archs, jnp.full(population_size, -jnp.inf), jnp.full(population_size, jnp.inf))
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
 from jaxnas.strategies.parts.domination import as_objectives, crowding_distances, domination_ranks, preference
 
 REFERENCES = ("deb2002fast", "lu2019nsganet")
@@ -59,6 +59,7 @@ def nsga2(
     num_decisions = len(space.decisions)
 
     def init(key: jax.Array, num_trials: int) -> NsgaState:
+        warn_of_short_run("nsga2", num_trials, population_size + 1, "so that all are uniform draws")
         archs = jnp.zeros((population_size, num_decisions), jnp.int32)
         nobody = Group(archs, jnp.full(population_size, -jnp.inf), jnp.full(population_size, jnp.inf))
         return NsgaState(nobody, nobody)

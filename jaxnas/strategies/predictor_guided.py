@@ -11,7 +11,7 @@ import numpy as np
 from jaxnas.checks import checked_function, checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
-from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
 from jaxnas.strategies.parts.candidates import mutants, seen
 
 REFERENCES = ("wen2020neural",)
@@ -79,6 +79,7 @@ def predictor_guided(
     draw = jax.jit(functools.partial(_candidates, space, num_candidates))
 
     def init(key: jax.Array, num_trials: int) -> PredictorState:
+        warn_of_short_run("predictor_guided", num_trials, num_startup + 1, "so that all are uniform draws")
         archs = np.zeros((num_trials, len(space.decisions)), np.int32)
         return PredictorState(archs, np.full(num_trials, -np.inf, np.float32), archs[: min(refit_every, num_trials)])
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxnas import prng
 from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy, best_of, failed_as_worst, look_up
+from jaxnas.strategies.base import Observation, Query, Strategy, best_of, failed_as_worst, look_up, warn_of_short_run
 
 REFERENCES = ("real2019regularized",)
 
@@ -49,6 +49,7 @@ def regularized_evolution(space: Space, *, population_size: int | None = None, s
 
     def init(key: jax.Array, num_trials: int) -> EvolutionState:
         size = population_for(num_trials) if population_size is None else population_size
+        warn_of_short_run("regularized_evolution", num_trials, size + 1, "so that all are uniform draws")
         archs = jnp.broadcast_to(space.sample(key), (size, len(space.decisions)))
         return EvolutionState(archs, jnp.full(size, -jnp.inf), jnp.int32(0))
 

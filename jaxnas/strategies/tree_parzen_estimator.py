@@ -11,7 +11,7 @@ from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, num_combinations
-from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
 
 REFERENCES = ("bergstra2011algorithms", "akiba2019optuna")
 MOST_RUNS = 300
@@ -95,6 +95,7 @@ def tree_parzen_estimator(
     sizes = cardinalities(space.decisions)
 
     def init(key: jax.Array, num_trials: int) -> ParzenState:
+        warn_of_short_run("tree_parzen_estimator", num_trials, num_startup + 1, "so that all are uniform draws")
         choices = jnp.zeros((len(sizes), num_trials), jnp.int32)
         best = jnp.zeros(MAX_GOOD, jnp.int32)
         return ParzenState(choices, best, jnp.full(MAX_GOOD, -jnp.inf), jnp.int32(0))

@@ -7,13 +7,14 @@ from numpy.typing import ArrayLike
 
 from jaxnas.tables.columns import Column, is_missing, packed, unsigned
 
+ROUNDING = 1e-5
 NAN_MEANINGS = ("failed", "missing")
 
 
 def column_of(name: str, given: Column | tuple[ArrayLike, str], num_rows: int) -> Column:
     """Returns the column of what a user gives: a Column, or values [A] or [A, F] with their unit."""
     if isinstance(given, Column):
-        return given._replace(values=np.asarray(given.values), axes=tuple(given.axes))
+        return given._replace(values=np.asanyarray(given.values), axes=tuple(given.axes))
     if not (isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], str)):
         raise ValueError(f"Expected {name} as (values, unit) or a Column, got {type(given).__name__}.")
     values = np.asarray(given[0])
@@ -39,7 +40,7 @@ def score_columns(
     Raises:
         ValueError: where shapes do not fit together, or counts are not between 0 and their denominator.
     """
-    arrays = {name: np.asarray(values) for name, values in given.items() if not isinstance(values, Column)}
+    arrays = {name: np.asanyarray(values) for name, values in given.items() if not isinstance(values, Column)}
     for name, array in arrays.items():
         if array.ndim != 3 or (array.shape[0], array.shape[2]) != shape:
             raise ValueError(f"Expected {name} of shape [{shape[0]}, S, {shape[1]}], got {list(array.shape)}.")
@@ -60,7 +61,12 @@ def score_columns(
 def _stored(name: str, column: Column, num_examples: int | None) -> Column:
     """Returns a column of scores in the type and the unit in which a table stores them."""
     values = column.values
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(
+            f"Expected {name} without a mask, got a masked array; fill it with NaN, and say what NaN means."
+        )
     if values.dtype.kind == "f":
+        _check_proportions(name, column)
         return column._replace(values=values.astype(np.float32))
     if values.dtype.kind not in "iu":
         raise ValueError(f"Expected {name} of numbers, got {values.dtype}.")
@@ -71,6 +77,19 @@ def _stored(name: str, column: Column, num_examples: int | None) -> Column:
         wrong = known.min() if known.min() < 0 else known.max()
         raise ValueError(f"Expected counts of {name} from 0 to {num_examples:,}, got {wrong:,}.")
     return column._replace(values=unsigned(values), unit="count", denominator=int(num_examples))
+
+
+def _check_proportions(name: str, column: Column) -> None:
+    """Raises ValueError where scores that are said to be proportions are percent, or counts."""
+    if column.unit != "proportion" or column.denominator is not None:
+        return
+    known = column.values[np.isfinite(column.values)]
+    if known.size and (known.min() < -ROUNDING or known.max() > 1 + ROUNDING):
+        wrong = known.min() if known.min() < -ROUNDING else known.max()
+        raise ValueError(
+            f"Expected {name} as proportions from 0 to 1, got {wrong:g}; divide percent by 100, give counts as "
+            "integers with num_examples, or say by metric=jn.Metric(name, unit) what the scores are."
+        )
 
 
 def runs_first(columns: Mapping[str, Column], nan: str) -> dict[str, Column]:

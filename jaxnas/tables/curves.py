@@ -36,6 +36,9 @@ def table_of_curves(
         stored = unsigned(values) if name in num_examples else values.astype(np.float32)
         stored[~trained] = missing_value(stored.dtype)
         if name in num_examples:
+            if (known := values[trained]).size and not 0 <= known.min() <= known.max() <= num_examples[name]:
+                wrong = f"{known.min():,} to {known.max():,}"
+                raise ValueError(f"Expected counts of {name} from 0 to {num_examples[name]:,}, got {wrong}.")
             columns[name] = Column(stored, axes, "count", manifest["metric"]["better"], int(num_examples[name]))
         else:
             columns[name] = Column(stored, axes, UNITS[name], -1 if name == "loss" else 0)

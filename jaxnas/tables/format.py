@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from jaxnas.checks import first_line
 from jaxnas.tables.columns import UNITS, Column, is_missing, missing_value, run_count_name, run_counts
 from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE, replace_file
 from jaxnas.tables.manifest import SCHEMA_VERSION, better_of
-from jaxnas.tables.schema import check_manifest
+from jaxnas.tables.schema import problem_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,11 +99,12 @@ def read_manifest(folder: Path) -> dict:
         version = manifest["schema_version"]
         if version not in range(1, SCHEMA_VERSION + 1):
             raise ValueError(f"schema version {version}; a newer version of jaxnas may read it")
-        check_manifest(manifest)
+        if problem := problem_of(manifest):
+            raise ValueError(problem)
         return manifest
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise ValueError(
-            f"Expected {path} to be a manifest of schema version 1 to {SCHEMA_VERSION}, got: {line(error)}."
+            f"Expected {path} to be a manifest of schema version 1 to {SCHEMA_VERSION}, got: {first_line(error)}."
         ) from None
 
 
@@ -138,7 +140,8 @@ def write_files(folder: str | os.PathLike, manifest: dict, contents: Contents, c
         "keys": sorted(contents.keys),
         "content_hash": content_hash(SCHEMA_VERSION, contents),
     }
-    check_manifest(manifest)
+    if problem := problem_of(manifest):
+        raise ValueError(f"Expected a table that can be read again, got {problem}.")
     folder.mkdir(parents=True, exist_ok=True)
     data = {TABLE_FILE: _parquet_bytes(contents), CARD_FILE: card.encode()}
     for name, each in data.items():
@@ -182,9 +185,11 @@ def read_contents(folder: Path, manifest: dict) -> Contents:
         read = _contents_1 if manifest["schema_version"] == 1 else _contents_2
         return read(manifest, arrow)
     except (OSError, pa.ArrowException) as error:
-        raise ValueError(f"Expected {path} to be a Parquet file, got: {line(error)}.") from None
+        raise ValueError(f"Expected {path} to be a Parquet file, got: {first_line(error)}.") from None
     except UNREADABLE as error:
-        raise ValueError(f"Expected {path} with the columns that its manifest names, got: {line(error)}.") from None
+        raise ValueError(
+            f"Expected {path} with the columns that its manifest names, got: {first_line(error)}."
+        ) from None
 
 
 def _check_size(metadata: "pq.FileMetaData", num_bytes: int, num_rows: int) -> None:
@@ -196,12 +201,6 @@ def _check_size(metadata: "pq.FileMetaData", num_bytes: int, num_rows: int) -> N
     most = max(ALWAYS_READ, VALUES_A_BYTE * num_bytes)
     if found > most:
         raise ValueError(f"{found:,} values in {num_bytes:,} bytes, where a table has at most {most:,}")
-
-
-def line(error: Exception) -> str:
-    """Returns the first line of an error's message; that of a missing key or an empty one with its kind."""
-    text = str(error).splitlines()[0] if str(error) else ""
-    return text.rstrip(".") if text and not isinstance(error, KeyError) else f"{type(error).__name__} {text}".strip()
 
 
 def _parquet_bytes(contents: Contents) -> bytes:
@@ -310,10 +309,15 @@ def _column_2(array: "pa.Array", described: dict, representatives: np.ndarray) -
         listed, there = _listed(array, representatives, shape)
         values = np.full((len(representatives), *shape), missing_value(listed.dtype) or 0, listed.dtype)
         values[there] = listed
+    return described_column(values, described)
+
+
+def described_column(values: np.ndarray, described: dict) -> Column:
+    """Returns the column of values that a manifest describes."""
     fidelities = described.get("fidelities")
     return Column(
         values,
-        axes,
+        tuple(described["axes"]),
         described["unit"],
         described["better"],
         described.get("denominator"),

@@ -1,4 +1,4 @@
-"""What a manifest must be, part by part: a table is data, and may come from anybody. Needs the standard library only."""
+"""What a manifest must be, part by part: a table is data, and may come from anybody. Needs no more than Python."""
 
 import math
 import re
@@ -15,16 +15,14 @@ Check = Callable[[Any], str]
 """Returns what a value should be, and got; empty where it is that."""
 
 
-def check_manifest(manifest: dict) -> None:
-    """Raises ValueError where a part of a manifest is not of the type that it should be, with the name of the part."""
+def problem_of(manifest: dict) -> str:
+    """Returns which part of a manifest is not what it should be; empty where each part is."""
     expected = dict(_EVERY)
     if manifest.get("kind", "scores") != "columns":
         expected |= _SCORES
     if manifest["schema_version"] != 1:
         expected |= _SCHEMA_2
-    problem = _record(expected, _OPTIONAL)(manifest)
-    if problem:
-        raise ValueError(problem)
+    return _record(expected, _OPTIONAL)(manifest)
 
 
 def _a(what: str, test: Callable[[Any], bool]) -> Check:
@@ -94,10 +92,12 @@ _COLUMN = _record(
         "axes": _list(_TEXT, 1),
         "shape": _a(
             "a shape of whole numbers",
-            lambda value: isinstance(value, list)
-            and len(value) < 3
-            and all(isinstance(size, int) and 0 <= size <= MAX_ROWS for size in value)
-            and math.prod(value) <= MAX_ROWS,
+            lambda value: (
+                isinstance(value, list)
+                and len(value) < 3
+                and all(isinstance(size, int) and 0 <= size <= MAX_ROWS for size in value)
+                and math.prod(value) <= MAX_ROWS
+            ),
         ),
         "unit": _TEXT,
         "better": _SIGN,

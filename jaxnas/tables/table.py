@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxnas.checks import unknown_name
-from jaxnas.tables import arrays, format
+from jaxnas.checks import first_line, unknown_name
+from jaxnas.tables import arrays, format, kept
 from jaxnas.tables.columns import Column, check_column, check_name, means_of, run_count_name, scores_of
 from jaxnas.tables.manifest import (
     DEFAULT_PROTOCOL,
@@ -139,12 +139,20 @@ class Table:
 
     # Scores
 
-    def scores(self, name: str) -> np.ndarray:
+    def scores(self, name: str, fidelities: Sequence[int] | None = None) -> np.ndarray:
         """Returns the values of a column, float32[G, S, F], counts divided: `metric`'s values, its sign unchanged.
 
         NaN where a run is missing or failed. An axis that the column lacks has length 1.
+
+        Args:
+            name: of the column.
+            fidelities: positions on its axis of fidelities, by default all.
         """
-        return scores_of(self.column(name), self.num_runs(name), self.columns.get("loss"))
+        column, loss = self.column(name), self.columns.get("loss")
+        if fidelities is not None and list(fidelities) != list(range(column.by_run.shape[2])):
+            loss = loss if loss is None or loss.by_run.shape != column.by_run.shape else _at(loss, fidelities)
+            column = _at(column, fidelities)
+        return scores_of(column, self.num_runs(name), loss)
 
     def means(self, name: str) -> np.ndarray:
         """Returns the means of `scores` over the runs that have one, float32[G, F]; NaN where none has."""
@@ -269,24 +277,34 @@ class Table:
         for name, column in pack.columns.items():
             own = run_count_name(pack.id) if name == run_count_name(None) else name
             columns[own] = column._replace(values=column.values[classes], runs=column.runs or pack.id)
-        if both := sorted(set(columns) & set(self.columns)):
+        taken = {name.removeprefix("num_") for name in self.columns}  # as `sizes` knows them
+        if both := sorted(name for name in columns if name.removeprefix("num_") in taken):
             raise ValueError(f"Expected columns that {self.id} lacks, got {', '.join(both)} of {pack.id} again.")
         record = {"id": pack.id, "content_hash": pack.manifest.get("content_hash")}
         manifest = self.manifest | {"joined": [*self.manifest.get("joined", []), record]}
         return replace(self, manifest=manifest, columns=self.columns | columns)
 
     @staticmethod
-    def read(source: str | os.PathLike) -> "Table":
+    def read(source: str | os.PathLike, *, verify: bool = False) -> "Table":
         """Returns the table of an identifier, or of a folder, after checking its hashes.
+
+        The arrays of a large table are kept in the user's cache folder, and its files are checked again only where
+        they have changed since.
+
+        Args:
+            source: an identifier that ships with jaxnas, or a folder.
+            verify: whether to check the files, whatever is kept.
 
         Raises:
             ValueError: where there is no such table, or a file is missing, unreadable or not what the manifest says.
         """
         folder = find(source)
-        problems = format.check_files(folder)
-        if problems:
-            raise ValueError(problems[0])
         manifest = format.read_manifest(folder)
+        contents = None if verify else kept.kept_contents(folder, manifest)
+        if contents is not None:
+            return Table(manifest, contents.keys, contents.class_of, contents.columns, contents.representatives)
+        if problems := format.check_files(folder):
+            raise ValueError(problems[0])
         contents = format.read_contents(folder, manifest)
         try:
             table = Table(manifest, contents.keys, contents.class_of, contents.columns, contents.representatives)
@@ -294,7 +312,8 @@ class Table:
             if content_hash(table) != manifest["content_hash"]:
                 raise ValueError("arrays of another content_hash")
         except format.UNREADABLE as error:
-            raise ValueError(f"Expected {folder} to hold what its manifest says, got: {format.line(error)}.") from None
+            raise ValueError(f"Expected {folder} to hold what its manifest says, got: {first_line(error)}.") from None
+        kept.keep(folder, manifest, contents)
         return table
 
     @staticmethod
@@ -350,6 +369,11 @@ class Table:
         table = Table(manifest, named, rows, found, rows)
         table._check_protocols()
         return table
+
+
+def _at(column: Column, fidelities: Sequence[int]) -> Column:
+    """Returns a column at some of its fidelities, with all three axes."""
+    return column._replace(values=column.by_run[..., list(fidelities)], axes=("class", "run", "fidelity"))
 
 
 def column_pack(space: "Space", name: str, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> Table:

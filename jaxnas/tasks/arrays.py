@@ -1,8 +1,6 @@
 """Tasks from your own arrays."""
 
-import os
-import zipfile
-from pathlib import Path
+import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,23 +10,6 @@ from jaxnas.tasks.base import SPLITS, Split, Task, normalized
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 SPLIT_SEED = 20202
 MIN_IMAGES = 10
-
-
-def task_from_npz(path: str | os.PathLike) -> Task:
-    """Returns the task of an `.npz` file with arrays `X`, `y` and optionally `split`.
-
-    The arrays are as `task_from_arrays` takes them. Raises ValueError where the file cannot be read or its arrays are
-    no task.
-    """
-    path = Path(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"Expected {path} to be an .npz file of arrays, got: {error}.") from None
-    if not {"X", "y"} <= set(arrays):
-        raise ValueError(f"Expected arrays X and y in {path}, got {', '.join(arrays) or 'none'}.")
-    return task_from_arrays(arrays["X"], arrays["y"], arrays.get("split"), name=path.stem)
 
 
 def task_from_arrays(
@@ -49,14 +30,10 @@ def task_from_arrays(
         ValueError: on shapes that do not match, values that are no finite numbers, one class only, or splits that are
             too small.
     """
-    images, labels = _checked_images(images), np.asarray(labels)
+    images, labels = _checked_images(images), _checked_labels(labels)
     if labels.shape != images.shape[:1]:
         raise ValueError(
             f"Expected one label for each of {len(images)} images, got labels of shape {list(labels.shape)}."
-        )
-    if labels.dtype.kind == "f" and not (labels == np.round(labels)).all():
-        raise ValueError(
-            "Expected labels that are classes, integers or strings, got NaN or fractions; drop or bin them."
         )
     classes, labels = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
@@ -70,8 +47,10 @@ def task_from_arrays(
             )
     if not set(labels) <= set(parts["train"].labels):
         raise ValueError("Expected training images of every class, got classes without any.")
-    if parts["train"].inputs.std() == 0:
+    train = parts["train"].inputs
+    if train.max() == train.min() or (images.ndim == 2 and (train.max((0, 1)) == train.min((0, 1))).all()):
         raise ValueError("Expected training images that differ, got constant ones.")
+    _warn_of_repeated(parts)
     sizes = ", ".join(f"{len(part_labels):,} {part}" for part, (_, part_labels) in parts.items())
     kind = "vectors" if images.ndim == 2 else "images"
     text = f"# {name}: your own {kind}, {' x '.join(map(str, images.shape[1:]))}\n\n{card or 'No source given.'}\n"
@@ -81,8 +60,42 @@ def task_from_arrays(
     return normalized(name, parts, len(classes), text, "unspecified", tuple(classes.tolist()))
 
 
+def _checked_labels(values: ArrayLike) -> np.ndarray:
+    """Returns labels as integers, floats that are whole, or strings."""
+    labels = np.asarray(values)
+    if np.ma.is_masked(values):
+        raise ValueError("Expected labels without a mask, got masked ones; drop those examples.")
+    if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.reshape(-1)):
+        labels = labels.astype(str)
+    whole = labels.dtype.kind in "biuU" or (labels.dtype.kind == "f" and bool((labels == np.round(labels)).all()))
+    if not whole or (labels.dtype.kind == "f" and not np.isfinite(labels).all()):
+        got = "NaN or fractions" if labels.dtype.kind == "f" else str(labels.dtype)
+        raise ValueError(
+            f"Expected labels that are classes, integers or strings, got {got}; drop, bin or convert them."
+        )
+    return labels
+
+
+def _warn_of_repeated(parts: dict[str, Split]) -> None:
+    """Warns where examples of validation or test are in training, too, so that scores would be too good."""
+    seen = {example.tobytes() for example in parts["train"].inputs[0]}
+    repeated = {
+        part: sum(example.tobytes() in seen for example in parts[part].inputs[0]) for part in ("validation", "test")
+    }
+    if any(repeated.values()):
+        found = " and ".join(f"{count} {part}" for part, count in repeated.items() if count)
+        warnings.warn(
+            f"Expected different examples in each split, got {found} examples that are in training, too; their scores "
+            "are too good.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
 def _checked_images(values: ArrayLike) -> np.ndarray:
     images = np.asarray(values)
+    if np.ma.is_masked(values):
+        raise ValueError("Expected images without a mask, got masked values; replace them, or drop those images.")
     if images.dtype.kind not in "biuf":
         raise ValueError(
             f"Expected images of numbers, got {images.dtype}; turn words into numbers, say one-hot, first."
@@ -92,10 +105,13 @@ def _checked_images(values: ArrayLike) -> np.ndarray:
     if images.ndim not in (2, 4) or 0 in images.shape:
         expected = "images of shape [n, H, W] or [n, H, W, C], or vectors of shape [n, F]"
         raise ValueError(f"Expected {expected}, got {list(images.shape)}.")
-    images = images.astype(np.float32)
-    if not np.isfinite(images).all():
+    if images.ndim == 2:  # of features, large numbers may differ by less than float32 can tell: normalised first
+        images = images.astype(np.float64)
+    with np.errstate(over="ignore"):
+        small = images if images.ndim == 2 else images.astype(np.float32)
+    if not np.isfinite(small).all():
         raise ValueError("Expected finite images, got NaN or infinite values; replace or drop those images.")
-    return images
+    return small
 
 
 def _checked_split(values: ArrayLike, num_images: int) -> np.ndarray:

@@ -135,7 +135,11 @@ def normalized(
 ) -> Task:
     """Returns the task of these splits, normalised by the mean and standard deviation of the training inputs.
 
-    Vectors are normalised by those of each feature; one that is constant in training is 0 everywhere.
+    Vectors are normalised by those of each feature; one that is constant in training is 0 everywhere. Values are cast
+    to float32 after that.
+
+    Raises:
+        ValueError: where all images of training have one and the same value.
     """
     inputs = splits["train"].inputs.astype(np.float64)
     mean: float | np.ndarray
@@ -143,7 +147,10 @@ def normalized(
     # Rounded, so that the order in which a version of NumPy sums does not show in the arrays and their hash.
     if inputs.ndim == 3:
         mean = np.asarray([_rounded(value, 12) for value in inputs.mean((0, 1))])  # may be far from 0
-        deviation = np.asarray([_rounded(value) or np.inf for value in inputs.std((0, 1))])
+        differs = inputs.max((0, 1)) > inputs.min((0, 1))  # the deviation of equal values need not be exactly 0
+        deviation = np.asarray([_rounded(value) or np.inf for value in np.where(differs, inputs.std((0, 1)), 0)])
+    elif inputs.max() == inputs.min():
+        raise ValueError("Expected training images that differ, got constant ones.")
     else:
         mean, deviation = _rounded(inputs.mean()), _rounded(inputs.std())
 

@@ -5,6 +5,9 @@ from typing import Any
 
 from jaxnas.tasks.base import Task
 
+MAX_EPOCHS = 100_000
+MAX_BATCH = 2**20
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -30,9 +33,15 @@ class TrainConfig:
     network: Any = None
 
     def __post_init__(self) -> None:
-        for name in ("num_epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Expected {name} of 1 or more, got {getattr(self, name)}.")
+        for name, largest, why in (
+            ("num_epochs", MAX_EPOCHS, "each of which is a fidelity"),
+            ("batch_size", MAX_BATCH, "which are in memory at once"),
+        ):
+            value = getattr(self, name)
+            if isinstance(value, float) or value < 1:
+                raise ValueError(f"Expected {name} of 1 or more, got {value!r:.40}.")
+            if value > largest:
+                raise ValueError(f"Expected {name} of at most {largest:,}, {why}, got {value:,}.")
         if not self.learning_rate > 0:
             raise ValueError(f"Expected a learning_rate above 0, got {self.learning_rate}.")
 

@@ -22,7 +22,7 @@ class Definition(NamedTuple):
     """What defines a computation.
 
     Attributes:
-        code: SHA-256 of what was found.
+        code: SHA-256 of what was found; empty where nothing in it is the user's.
         unknown: what else it uses, whose changes `code` does not show.
     """
 
@@ -40,7 +40,8 @@ def definition_of(value: Any) -> Definition:
     """
     reader = _Reader()
     reader.read("", value)
-    return Definition(reader.digest.hexdigest(), tuple(sorted(reader.unknown)))
+    code = reader.digest.hexdigest() if reader.of_the_user or reader.unknown else ""
+    return Definition(code, tuple(sorted(reader.unknown)))
 
 
 class _Reader:
@@ -49,6 +50,7 @@ class _Reader:
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
         self.unknown: set[str] = set()
+        self.of_the_user = False
         self._seen: dict[int, tuple[int, Any]] = {}  # with the objects, so that no other one gets such an id
 
     def read(self, name: str, value: Any, changing: bool = False) -> None:
@@ -65,13 +67,16 @@ class _Reader:
         if isinstance(value, types.ModuleType):
             self._note("module", value.__name__)
         elif isinstance(value, functools.partial):
+            self.of_the_user |= not str(getattr(value.func, "__module__", "")).startswith("jaxnas.")
             self._read_parts("partial", {"": value.func, "arguments": value.args, "named": value.keywords}, changing)
         elif isinstance(value, types.MethodType):
             self._read_parts("method", {"": value.__func__, "self": value.__self__}, _changes(value.__func__))
         elif isinstance(value, types.FunctionType):
             self._read_function(value)
         elif isinstance(value, type):
-            methods = {} if _is_of_a_package(value) else {key: each for key, each in vars(value).items() if callable(each)}
+            methods = (
+                {} if _is_of_a_package(value) else {key: each for key, each in vars(value).items() if callable(each)}
+            )
             self._read_parts(f"class {value.__module__}.{value.__qualname__}", methods, False)
         elif hasattr(value, "__array__") and hasattr(value, "dtype"):
             array = np.asarray(value)
@@ -105,10 +110,14 @@ class _Reader:
 
     def _read_function(self, function: types.FunctionType) -> None:
         """Hashes a function: those of packages by their names and what they close over."""
-        code, of_a_package = function.__code__, _is_in_a_package(Path(function.__code__.co_filename), function.__module__)
+        code, of_a_package = (
+            function.__code__,
+            _is_in_a_package(Path(function.__code__.co_filename), function.__module__),
+        )
         if of_a_package:
             self._note("function", code.co_filename.rpartition("/")[2], function.__qualname__)
         else:
+            self.of_the_user = True
             self._read_code(code, function.__doc__)
         used = {"defaults": function.__defaults__, "named": function.__kwdefaults__}
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):

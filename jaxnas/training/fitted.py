@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,15 @@ from flax import nnx
 
 import jaxnas
 from jaxnas import catalog
+from jaxnas.checks import first_line
 from jaxnas.tasks.base import SPLITS, Task, TaskSpec
 from jaxnas.training.config import TrainConfig, config_from_dict
+from jaxnas.training.curves import Curves
 from jaxnas.training.family import TrainableSpace, family_of
+from jaxnas.training.saved import read_arrays, read_description, write_model
 
-MODEL_FILE = "model.json"
-ARRAYS_FOLDER = "arrays"
+MAX_VALUES = 2**28
+"""Values of an example that a loaded model may take: a description alone must not fill the memory."""
 PREDICTION_BATCH = 128
 """Predictions run in batches of this size, the last one padded, so that a row's result depends on the row alone."""
 
@@ -48,6 +52,7 @@ class FittedModel:
         space, arch, config: what was trained, and how.
         inputs: what the data are.
         task: whose splits `score` knows, a Task or its name; None where they are not available.
+        curves: how it was trained, [E]; None where it was loaded.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class FittedModel:
     ):
         self.network, self.space, self.arch, self.config = network, space, arch, config
         self.inputs, self.task = inputs, task
+        self.curves: Curves | None = None
         self._scores: dict[str, float] = {}
 
     def __repr__(self) -> str:
@@ -142,14 +148,13 @@ class FittedModel:
         return functools.partial(compiled, state)
 
     def save(self, folder: str | os.PathLike) -> Path:
-        """Returns the folder that the model is written into, over an older one: arrays by Orbax, the rest as JSON."""
-        import orbax.checkpoint
+        """Returns the folder that the model is written into: arrays by Orbax, the rest as JSON, hashes of both.
 
+        An older model there is replaced as a whole, other files stay. Raises ValueError where the folder holds a
+        `model.json` of something else.
+        """
         folder = Path(folder).resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-        with orbax.checkpoint.StandardCheckpointer() as checkpointer:
-            checkpointer.save(folder / ARRAYS_FOLDER, _arrays(self.network), force=True)
-        (folder / MODEL_FILE).write_text(json.dumps(self._description(), indent=1))
+        write_model(folder, self._description(), _arrays(self.network))
         return folder
 
     def _description(self) -> dict:
@@ -175,18 +180,15 @@ class FittedModel:
             space: its search space; needed where that has functions, or a kind of network, of your own.
 
         Raises:
-            ValueError: where the folder holds no model, or the space is another one or unknown.
+            ValueError: where the folder holds no model, a file was changed, or the space is another one or unknown.
         """
-        import orbax.checkpoint
-
         folder = Path(folder).resolve()
+        found = read_description(folder)
         try:
-            found = json.loads((folder / MODEL_FILE).read_text())
-        except (OSError, json.JSONDecodeError):
-            raise ValueError(f"Expected a folder that FittedModel.save wrote, got {folder}.") from None
-        model = _untrained(found, space)
-        with orbax.checkpoint.StandardCheckpointer() as checkpointer:
-            nnx.update(model.network, checkpointer.restore(folder / ARRAYS_FOLDER, _arrays(model.network)))
+            model = _untrained(found, space)
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError) as error:
+            raise ValueError(f"Expected {folder} to hold a model, got: {first_line(error)}.") from None
+        nnx.update(model.network, read_arrays(folder, found, _arrays(model.network)))
         return model
 
 
@@ -198,10 +200,27 @@ def _untrained(description: dict, space: TrainableSpace | None) -> FittedModel:
     spec = TaskSpec(**description["spec"] | {"shape": tuple(description["spec"]["shape"])})
     mean, deviation = (_number_or_array(description[name]) for name in ("mean", "deviation"))
     inputs = Inputs(spec, mean, deviation, np.asarray(description["classes"]))
-    arch = tuple(description["arch"])
+    arch = _checked_arch(description["arch"], space)
+    if not (all(isinstance(size, int) and size > 0 for size in spec.shape) and math.prod(spec.shape) <= MAX_VALUES):
+        raise ValueError(f"Expected a model of examples of a known shape, got {list(spec.shape)!r:.60}.")
+    if not isinstance(spec.num_outputs, int) or len(inputs.classes) != spec.num_outputs:
+        raise ValueError(f"Expected a model of {spec.num_outputs!r:.20} classes, got {len(inputs.classes)}.")
     network = family.module(space, config, spec, arch, None)
     task = None if description["task"] is None else TaskName(*description["task"])
     return FittedModel(network, space, arch, config, inputs, task)
+
+
+def _checked_arch(arch: Any, space: TrainableSpace) -> tuple[int, ...]:
+    """Returns an architecture as a tuple of ints. Raises ValueError where a choice is none of the space's."""
+    whole = isinstance(arch, list | tuple) and all(isinstance(choice, int) for choice in arch)
+    sizes = [len(decision.values) for decision in space.decisions]
+    if (
+        not whole
+        or len(arch) != len(sizes)
+        or not all(0 <= each < size for each, size in zip(arch, sizes, strict=True))
+    ):
+        raise ValueError(f"Expected an architecture of {space.name}, got {arch!r:.60}.")
+    return tuple(arch)
 
 
 def _number_or_array(value: float | list) -> float | np.ndarray:
@@ -229,7 +248,7 @@ def _checked_examples(examples: Any, shape: tuple[int, ...]) -> np.ndarray:
         raise ValueError(f"Expected examples of shape [n, {', '.join(map(str, shape))}], got {list(examples.shape)}.")
     if not np.isfinite(examples).all():
         raise ValueError("Expected finite examples, got NaN or infinite values; replace or drop those examples.")
-    return examples.astype(np.float32)
+    return examples.astype(np.float64 if len(shape) == 1 else np.float32)
 
 
 def _fields(space: TrainableSpace) -> dict | None:

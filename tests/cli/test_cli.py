@@ -91,13 +91,20 @@ def test_search_trains_and_goes_on_when_run_again(capsys, tmp_path):
     assert all(word in first for word in ("architecture", "validation", "test", "parameters", "FLOPs"))
     journal = (tmp_path / "journal.jsonl").read_text()
     assert sum('"trial"' in line for line in journal.splitlines()) == 3
-    assert {"journal.jsonl", "history.csv", "search.svg", "best.svg", "model"} <= {
+    assert {"journal.jsonl", "report.html", "summary.json", "history.csv", "search.svg", "best.svg", "model"} <= {
         each.name for each in tmp_path.iterdir()
     }
     assert run(command) == 0
     assert capsys.readouterr().out == first
     assert (tmp_path / "journal.jsonl").read_text() == journal
     ElementTree.parse(tmp_path / "best.svg")
+    page = (tmp_path / "report.html").read_text()
+    assert all(f'id="{part}"' in page for part in ("history", "finalists", "training", "tried", "cite"))
+    capsys.readouterr()
+    assert run(["report", tmp_path]) == 0
+    assert (tmp_path / "report.html").read_text() == page
+    assert run([*command, "--quiet"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
     assert run([*command, "--seed", 1]) == 2
     assert "another seed" in capsys.readouterr().err
 

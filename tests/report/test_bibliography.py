@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jaxnas import catalog
+from jaxnas.cli.reproduce import scripts_folder
 from jaxnas.report import bibliography
 from jaxnas.tables.format import read_manifest
 from jaxnas.tables.shipped import find, shipped_ids
@@ -22,7 +23,7 @@ FIELDS = {
 
 def cited() -> dict[str, tuple[str, ...]]:
     """Returns the keys that each strategy and each space of the catalog is cited by."""
-    kinds = (catalog.STRATEGIES, catalog.SPACES)
+    kinds = (catalog.STRATEGIES, catalog.SPACES, catalog.IMPORTERS)
     return {name: catalog.references(name, known) for known in kinds for name in known}
 
 
@@ -35,6 +36,7 @@ def sources() -> dict[str, dict]:
 def test_every_strategy_and_space_of_the_catalog_has_references_or_explicitly_none():
     assert [name for name, keys in cited().items() if not keys] == ["exhaustive_search", "mlp", "mlp-small"]
     used = [*cited().values(), *(source["references"] for source in sources().values())]
+    used += [catalog.load(f"{path}:RESULT").references for path in scripts_folder().glob("*.py")]
     assert {key for keys in used for key in keys} == set(bibliography.references())
 
 

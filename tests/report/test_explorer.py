@@ -15,7 +15,6 @@ from jaxnas.report.explorer import explorer
 from jaxnas.report.explorer.explorer import write_explorer
 from jaxnas.spaces import base
 from jaxnas.spaces.base import Decision
-from jaxnas.spaces.cells import drawing
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.tables.columns import Column, run_counts
 
@@ -335,7 +334,7 @@ def test_the_list_is_sorted_and_turned_by_keyboard(page, table):
     assert first.get_attribute("aria-current") == "true"
 
 
-def test_cells_are_drawn_as_graph_draw_draws_them(page):
+def test_cells_are_drawn_as_the_space_draws_them_with_one_colour_an_operation(page):
     space = jn.NB201
 
     def strokes(svg) -> list:
@@ -347,7 +346,7 @@ def test_cells_are_drawn_as_graph_draw_draws_them(page):
     for row in (0, 11_743, 6_000, 1_234, 15_624):
         select(page, row)
         shown = page.locator("#cell svg").evaluate("node => new XMLSerializer().serializeToString(node)")
-        drawn = drawing.draw(space.graph(space.arch_at(row)))
+        drawn = space.drawing(space.arch_at(row))
         assert strokes(ElementTree.fromstring(shown)) == strokes(ElementTree.fromstring(drawn))
 
 

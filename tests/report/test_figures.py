@@ -72,8 +72,9 @@ def test_a_result_has_the_figures_of_what_is_in_it():
     assert len(SHOWN) == 10
     single = {key: value for key, value in RESULT.items() if key not in ("fronts", "landscape")}
     assert list(gallery.figures_of(single)) == ["regret_by_trials", "regret_by_cost", "ranks_by_trials"]
-    for strategies, shown in ((["a", "b"], True), (["a"], False)):
-        assert ("critical_difference" in gallery.figures_of(single | {"overall": {"strategies": strategies}})) == shown
+    for strategies, num_tables, shown in ((["a", "b"], 5, True), (["a"], 5, False), (["a", "b"], 4, False)):
+        overall = {"strategies": strategies, "benchmarks": list(range(num_tables))}
+        assert ("critical_difference" in gallery.figures_of(single | {"overall": overall})) == shown
     without = RESULT["landscape"] | {}
     del without["effects"]
     assert "decision_effects" not in gallery.figures_of(RESULT | {"landscape": without})

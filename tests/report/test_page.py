@@ -1,7 +1,10 @@
 """The pages in a real browser: they open from disk, follow switches and keys, and show the numbers of summary.json."""
 
 import json
+import re
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,9 +14,10 @@ from samples import SMALL
 import jaxnas as jn
 from jaxnas.analysis.results import Settings, result_of
 from jaxnas.analysis.several import overall
-from jaxnas.report import words
+from jaxnas.report import schema, tables, words
 from jaxnas.report.comparison import aim_of
 from jaxnas.report.page import page as pages
+from jaxnas.report.page.search import search_text
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Observation, Query
 
@@ -115,9 +119,9 @@ def test_switches_follow_the_mouse(visit, folder, results):
     assert set(lines(page, "regret-chart")) == set(lines(page, "rank-chart")) == set(NAMES)
     page.locator(".chips label", has_text="local_search").click()
     assert set(lines(page, "regret-chart")) == set(lines(page, "rank-chart")) == set(NAMES) - {"local_search"}
-    page.get_by_role("button", name="None").click()
+    page.get_by_role("button", name="None", exact=True).click()
     assert lines(page, "regret-chart") == []
-    page.get_by_role("button", name="All").click()
+    page.get_by_role("button", name="All", exact=True).click()
     assert page.locator("#regret-chart .band").count() == 4
     page.get_by_text("95 % intervals").click()
     assert page.locator("#regret-chart .band").count() == 0
@@ -127,8 +131,8 @@ def test_switches_follow_the_mouse(visit, folder, results):
     page.locator("#rank-chart .plot").hover(position={"x": 50, "y": 200})
     readout = page.locator("#rank-chart .readout")
     assert readout.is_visible()
-    first = results["one"]["strategies"]["random_search"]["mean_rank_over_trials"][0]
-    assert "after trial 1" in readout.inner_text()
+    first = results["one"]["strategies"]["random_search"]["mean_rank_over_trials"][9]
+    assert "after trial 10" in readout.inner_text()
     assert f"{first:.2f}" in readout.inner_text()
 
 
@@ -155,9 +159,9 @@ def test_switches_and_curves_follow_the_keyboard(visit, folder, results):
     page.keyboard.press("ArrowRight")
     assert plot.get_attribute("aria-valuenow") == "1"
     said = plot.get_attribute("aria-valuetext")
-    assert said.startswith("after trial 2: ")
+    assert said.startswith("after trial 11: ")
     for name, numbers in results["one"]["strategies"].items():
-        assert f"{name} {100 * numbers['regret_mean'][1]:.3f} [" in said
+        assert f"{name} {100 * numbers['regret_mean'][10]:.3f} [" in said
     page.keyboard.press("Escape")
     assert page.locator("#regret-chart .readout").is_hidden()
 
@@ -240,3 +244,155 @@ def test_the_page_speaks_without_javascript(visit, folder, results):
     assert page.locator("#switches").is_hidden()
     assert page.locator("#result tbody tr").count() == len(NAMES)
     assert words.finding(results["one"]) in page.locator(".masthead").inner_text()
+
+
+def test_tables_are_sorted_and_the_address_keeps_the_switches(visit, folder, results):
+    page = visit(folder / "one" / "report.html")
+    heading = page.locator("#result thead th", has_text="regret after 40")
+    for order in ("ascending", "descending"):
+        heading.locator("button").click()
+        assert heading.get_attribute("aria-sort") == order
+        names = page.eval_on_selector_all("#result tbody tr", "all => all.map(one => one.dataset.name)")
+        regret = {name: numbers["regret_mean"][-1] for name, numbers in results["one"]["strategies"].items()}
+        assert names == sorted(names, key=regret.get, reverse=order == "descending")
+    page.locator(".chips label", has_text="local_search").click()
+    page.get_by_role("radio", name="cost").check(force=True)
+    page.locator('input[name="start"][value="first"]').check(force=True)
+    address = page.evaluate("location.hash")
+    page.goto("about:blank")
+    page.goto((folder / "one" / "report.html").resolve().as_uri() + address)
+    assert set(lines(page, "regret-chart")) == set(NAMES) - {"local_search"}
+    assert title(page, "regret-chart") == "epochs of training paid for"
+    assert page.locator('input[name="start"][value="first"]').is_checked()
+
+
+def test_what_a_page_shows_can_be_saved(visit, folder, results):
+    page = visit(folder / "one" / "report.html")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").first.click()
+    assert Path(download.value.path()).read_text() == tables.headline_csv(results["one"], [30, 40])
+    with page.expect_download() as download:
+        page.get_by_role("button", name="save regret-chart as SVG").click()
+    saved = Path(download.value.path()).read_text()
+    assert {"random_search", "trials"} <= {element.text for element in ElementTree.fromstring(saved).iter()}
+    assert "stroke:rgb" in saved.replace(" ", "")
+    page.get_by_role("button", name="Copy LaTeX").first.click()
+    assert page.locator("#latex").text_content() == tables.headline_latex(results["one"], [30, 40])
+
+
+def test_curves_begin_at_trial_10_and_cope_with_outliers_and_with_regrets_below_zero(visit, tmp_path, results):
+    result = json.loads(json.dumps(results["one"]))
+    result["strategies"]["local_search"]["regret_mean"] = [5.0] * NUM_TRIALS
+    (tmp_path / "far.html").write_text(pages.page_text(result, {}))
+    page = visit(tmp_path / "far.html")
+    note = page.locator("#regret-chart .cut")
+    assert note.inner_text() == "Above the chart: local_search."
+    assert page.locator("#regret-chart .tick").first.text_content() != "500"
+    page.locator(".chips label", has_text="local_search").click()
+    assert note.is_hidden()
+    result["strategies"]["local_search"]["regret_mean"] = [-0.001] * NUM_TRIALS
+    (tmp_path / "below.html").write_text(pages.page_text(result, {}))
+    page = visit(tmp_path / "below.html")
+    assert "no logarithm" in page.locator("#regret-chart .cut").inner_text()
+    drawn = page.locator('#regret-chart g[data-name="local_search"] path').bounding_box()
+    chart = page.locator("#regret-chart .plot > svg").bounding_box()
+    assert chart["y"] < drawn["y"] < chart["y"] + chart["height"]
+
+
+def test_pages_are_readable_in_the_dark_and_light_one_strategy_up(visit, folder):
+    colors = {}
+    for scheme in ("light", "dark"):
+        page = visit(folder / "one" / "report.html", color_scheme=scheme)
+        paper = page.locator("body").evaluate("node => getComputedStyle(node).backgroundColor")
+        for text in ("h1", "#result td", ".lead", "#regret-chart .tick", "#cells svg text"):
+            color = page.locator(text).first.evaluate(
+                "node => getComputedStyle(node)[node instanceof SVGElement ? 'fill' : 'color']"
+            )
+            assert contrast(color, paper) > 4.5, (scheme, text)
+        for name in NAMES:
+            line = page.locator(f'#regret-chart g[data-name="{name}"] path')
+            colors[scheme, name] = line.evaluate("node => getComputedStyle(node).stroke")
+            assert contrast(colors[scheme, name], paper) > 2, (scheme, name)
+    assert colors["light", "local_search"] != colors["dark", "local_search"]
+    page.locator(".chips label", has_text="local_search").hover()
+    dim = page.eval_on_selector_all("#regret-chart g.dim[data-name]", "all => all.map(one => one.dataset.name)")
+    assert set(dim) == set(NAMES) - {"local_search"}
+
+
+def contrast(first: str, second: str) -> float:
+    """Returns the contrast of two colours as the Web Content Accessibility Guidelines define it."""
+    lights = []
+    for color in (first, second):
+        shares = np.asarray([float(part) / 255 for part in re.findall(r"[\d.]+", color)[:3]])
+        linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+        lights.append(float(linear @ [0.2126, 0.7152, 0.0722]))
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def test_nothing_sticks_or_is_cut_off_after_a_resize(visit, folder):
+    page = visit(folder / "one" / "report.html")
+    page.locator("#rank-chart .plot").hover(position={"x": 300, "y": 100})
+    assert page.locator("#rank-chart .readout").is_visible()
+    page.set_viewport_size({"width": 900, "height": 900})
+    page.wait_for_function("document.querySelector('#rank-chart .readout').hidden")
+    for width in (400, 1400):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(100)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for name in page.locator("tbody th[scope=row]").all()[:8]:
+            assert name.bounding_box()["height"] < 60
+    scroll = page.locator("#result .scroll")
+    page.set_viewport_size({"width": 400, "height": 900})
+    assert scroll.evaluate("node => node.scrollWidth > node.clientWidth")
+    assert "gradient" in scroll.evaluate("node => getComputedStyle(node).backgroundImage")
+
+
+SEARCH = {
+    "kind": "search",
+    **{
+        "space": "mine",
+        "task": "<b>task</b>",
+        "task_hash": "0" * 64,
+        "strategy": "</script><b>",
+        "objective": "accuracy",
+    },
+    "metric": {"name": "accuracy", "unit": "proportion", "better": 1},
+    **{"cost_unit": "epochs", "num_epochs": 3, "seed": 0, "stopped": "", "command": "jaxnas search", "best": 1},
+    "versions": {"jaxnas": "0.1.0"},
+    "hyperparameters": {},
+    "decisions": {"act": "relu"},
+    "findings": ["best of 3 trials"],
+    "drawing": '<svg xmlns="http://www.w3.org/2000/svg" onload="x()"><script>x()</script><text>cell</text></svg>',
+    "trials": [
+        {"architecture": f"0-{number}", "score": score, "measured": score, "cost": 3, "failure": "" if score else "NaN"}
+        for number, score in enumerate((0.5, 0.75, None))
+    ],
+    "finalists": [{"trial": 1, "architecture": "0-1", "score": 0.75, "fresh": [0.7, 0.66, None]}],
+    "optimism": 0.07,
+    "training": {"train": [0.2, 0.4, 0.6], "test": [0.1, 0.3, 0.5], "scores": {"train": 0.6, "test": 0.5}},
+}
+
+
+def test_a_search_has_a_page_and_no_text_of_it_runs(visit, tmp_path):
+    (tmp_path / "report.html").write_text(search_text(schema.checked_search(json.loads(json.dumps(SEARCH)))))
+    page = visit(tmp_path / "report.html")
+    assert page.locator("b").count() == 0
+    assert page.locator("#best svg script").count() == 0
+    assert page.locator("#best svg").first.get_attribute("onload") is None
+    assert page.locator("#best svg text").first.text_content() == "cell"
+    assert set(lines(page, "history-chart")) == {"told", "best so far"}
+    assert set(lines(page, "training-chart")) == {"train", "test"}
+    finalists = page.locator("#finalists tbody").inner_text()
+    assert "75.00" in finalists
+    assert "68.00" in finalists
+    assert "failed" in finalists
+    assert "7.00 percentage points" in page.locator("#best").inner_text()
+    assert page.locator("#tried tbody tr").count() == 3
+    assert page.locator('#tried tr[aria-current="true"] th').inner_text() == "1"
+
+
+def test_best_cells_lead_to_the_explorer_where_there_is_one(results, tmp_path):
+    result = results["one"]
+    assert "explorer</a>" not in pages.page_text(result, {})
+    text = pages.page_text(result, {}, explorer="../table.html")
+    assert f'href="../table.html#{result["cells"][0]["row"]}"' in text

@@ -319,7 +319,7 @@ def moody(architecture: dict):
 
 def test_an_evaluator_that_fails_fails_the_trial_and_the_search_goes_on(tmp_path):
     nas = jn.NAS(MIXED, evaluator=moody, strategy="exhaustive_search", folder=tmp_path, progress=False)
-    result = nas.search(12)
+    result = nas.search(12, num_finalists=3)
     assert result.architecture == {"depth": 1, "width": 32, "act": "relu"}
     assert result.score == 32
     failures = result.history["failure"].tolist()
@@ -380,7 +380,9 @@ def test_the_lead_is_compared_with_noise(spread, words):
 
     space = jn.SearchSpace("widths", MIXED.decisions[1:2])
     nas = jn.NAS(space, evaluator=evaluator, strategy="random_search", progress=False)
-    result = nas.search(12)
+    result = nas.search(12, num_finalists=3)
+    assert len(calls) == result.num_evaluations == 21
+    assert "calls of the evaluator: 21" in str(result)
     assert result.optimism == pytest.approx(0.5)
     assert "optimistic by 0.5" in str(result)
     assert words in str(result)
@@ -400,6 +402,38 @@ def test_a_runner_up_that_is_better_when_evaluated_again_is_named():
         12, num_finalists=5
     )
     assert "is better by 16, and the scores are without noise: prefer it" in str(result)
+
+
+def test_an_evaluator_is_called_once_a_trial_unless_finalists_are_asked_for():
+    calls = []
+    nas = jn.NAS(MIXED, evaluator=lambda arch: calls.append(arch) or arch["width"], progress=False)
+    result = nas.search(12)
+    assert len(calls) == result.num_evaluations == 12
+    assert result.finalists == ()
+    assert "calls of the evaluator: 12" in str(result)
+
+
+def test_an_architecture_that_fails_when_evaluated_again_does_not_win():
+    calls = []
+
+    def evaluator(architecture):
+        calls.append(1)
+        return np.nan if len(calls) > 12 and architecture["width"] == 32 else architecture["width"]
+
+    nas = jn.NAS(MIXED, evaluator=evaluator, strategy="exhaustive_search", progress=False)
+    result = nas.search(12, num_finalists=6)
+    assert result.architecture["width"] == result.accuracy == 16
+    assert result.optimism == 0
+    assert np.isnan(result.finalists[-1].fresh).all()
+    calls.clear()
+    assert nas.search(12).architecture["width"] == 32
+    calls.clear()
+    assert nas.search(12, num_finalists=1).architecture["width"] == 32  # none of them succeeds
+
+
+def test_by_default_searches_use_the_strategy_of_the_front_door():
+    nas = jn.NAS(MIXED, evaluator=lambda arch: 1)
+    assert nas.strategy.name == jn.catalog.DEFAULT_STRATEGY
 
 
 def test_without_finalists_nothing_is_said_of_noise(task):

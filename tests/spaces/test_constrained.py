@@ -21,7 +21,7 @@ over_constrained = pytest.mark.parametrize(
 )
 QUICK = {
     "bananas": {"num_startup": 6, "refit_every": 5, "num_candidates": 10, "num_steps": 5, "num_networks": 2},
-    "gaussian_process": {"pool_size": 30, "num_startup": 6},
+    "gaussian_process": {"num_candidates": 30, "num_startup": 6},
     "predictor_guided": {"num_startup": 6, "refit_every": 6, "num_candidates": 12},
     "cross_entropy": {"batch_size": 5},
     "genetic_algorithm": {"population_size": 5, "mutation_rate": 0.0},

@@ -177,7 +177,15 @@ def test_spaces_made_equally_are_equal(space):
         "mixed": SearchSpace(
             "mixed", [Decision("depth", range(2)), Decision("width", [8, 16, 32]), Decision("act", ["relu", "tanh"])]
         ),
-        "small-mlp": MLPSpace(2, 32, regularizers=["none", "l2"], dropout_rates=[0.0, 0.25], name="small-mlp"),
+        "small-mlp": MLPSpace(
+            2,
+            32,
+            activations=["relu", "sigmoid"],
+            initializers=["random_normal", "lecun_normal"],
+            regularizers=[None, "l2"],
+            dropout_rates=[0.0, 0.25],
+            name="small-mlp",
+        ),
     }[space.name]
     same = same.enumerated() if isinstance(space, EnumeratedSpace) else same
     assert same == space
@@ -310,6 +318,12 @@ def test_perceptrons_have_widths_of_powers_of_two_and_the_largest():
     assert MLPSpace(max_units=100).widths == (8, 16, 32, 64, 100)
     assert MLPSpace(max_units=8).widths == (8,)
     assert MLPSpace(max_units=5).widths == (5,)
+    given = MLPSpace(2, widths=[10, 50, 100])
+    assert given.widths == (10, 50, 100)
+    assert given.max_units == 100
+    assert given.decisions[-1].values == (10, 50, 100)
+    assert given.from_str(given.to_str(given.arch_at(7))).tolist() == given.arch_at(7).tolist()
+    assert MLPSpace(regularizers=("l1", "l2", None)).regularizers == ("l1", "l2", "none")
     assert MLP.num_architectures == 10 * 2 * 2 * 3 * 4 * 5**10
     assert len(np.unique(SMALL_MLP.classes())) == (3 + 9) * 16
 
@@ -373,6 +387,9 @@ def test_malformed_perceptrons_are_refused(text, message):
         ({"max_layers": 0}, "max_layers to be an int of 1 or more, got 0"),
         ({"max_units": 1.5}, "max_units to be an int of 1 or more, got 1.5"),
         ({"activations": ("relu", "swihs")}, "activations of .*, got 'swihs'"),
+        ({"widths": (50, 10)}, r"widths of ascending ints of 1 or more, got \[50, 10\]"),
+        ({"widths": (10, 50.0)}, "widths of ascending ints of 1 or more"),
+        ({"widths": (10, 50), "max_units": 64}, "max_units to be the largest width, 50, got 64"),
         ({"initializers": ()}, r"one or more different initializers, got \[\]"),
         ({"regularizers": ("l1", "l1")}, "one or more different regularizers"),
         ({"dropout_rates": (0.5, 1)}, "one or more different dropout_rates from 0 to below 1"),

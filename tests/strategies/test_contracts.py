@@ -32,7 +32,7 @@ HYPERPARAMETERS = {
     "nsga2": {"population_size": 8},
     "cross_entropy": {"batch_size": 10},
     "reward_weighted_sampling": {"num_initial": 5},
-    "gaussian_process": {"pool_size": 200, "num_startup": 4},
+    "gaussian_process": {"num_candidates": 40, "num_startup": 4},
     "bananas": {"num_startup": 4, "refit_every": 6, "num_candidates": 20, "num_networks": 2, "num_steps": 10},
     "predictor_guided": {"num_startup": 5, "refit_every": 20, "num_candidates": 40},
     "successive_halving": {"num_initial": 6},

@@ -10,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import MIXED, SMALL
 
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.spaces.decisions import Decision
+from jaxnas.tables import format
 from jaxnas.tables.columns import Column, run_counts
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.manifest import Protocol
-from jaxnas.tables.shipped import shipped_ids
-from jaxnas.tables.table import Table, column_pack
+from jaxnas.tables.shipped import find, shipped_folder, shipped_ids
+from jaxnas.tables.table import Table, column_pack, write
 from jaxnas.tasks.base import SPLITS
 from jaxnas.tasks.metrics import ACCURACY, Metric
 
@@ -351,3 +354,127 @@ def test_reading_a_table_loads_no_jax():
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert json.loads(output.replace("'", '"')) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            np.full((12, 1, 3), 93.4),
+            r"Expected validation as proportions from 0 to 1, got 93\.4; divide percent by 100",
+        ),
+        (np.full((12, 1, 3), -0.2), r"Expected validation as proportions from 0 to 1, got -0\.2"),
+        (np.ma.masked_equal(np.eye(12)[:, None, :3], 1), "Expected validation without a mask, got a masked array"),
+    ],
+    ids=["percent", "negative", "masked"],
+)
+def test_scores_that_are_no_proportions_are_refused_with_advice(values, message):
+    test = np.full((12, 1, 3), 0.5)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        Table.from_arrays(MIXED, "noise", values, test, [1, 3, 9])
+    if not isinstance(values, np.ma.MaskedArray):
+        percent = Metric("accuracy", "percent")
+        table = Table.from_arrays(MIXED, "noise", values, test, [1, 3, 9], metric=percent)
+        np.testing.assert_array_equal(table.validation, values.astype(np.float32))
+
+
+def test_infinite_scores_are_failed_trainings():
+    scores = np.full((12, 1, 3), 0.5)
+    scores[0, 0, 1] = np.inf
+    table = Table.from_arrays(MIXED, "noise", scores, scores, [1, 3, 9])
+    assert np.isnan(table.scores("validation")[0, 0, 1])
+    assert np.isfinite(table.means("test")).sum() == 35
+
+
+def test_counts_of_a_build_are_checked_against_the_examples():
+    random = np.random.RandomState(2)
+    curves = {split: random.randint(0, 101, (12, 2, 3)) for split in SPLITS}
+    arguments = [make_table().manifest, np.arange(12), np.arange(12), {}]
+    table_of_curves(*arguments, curves, np.ones(12, bool), dict.fromkeys(SPLITS, 100))
+    with pytest.raises(ValueError, match=r"^Expected counts of validation from 0 to 50, got 0 to 100"):
+        table_of_curves(*arguments, curves, np.ones(12, bool), {"train": 100, "validation": 50, "test": 100})
+
+
+# What others put into manifests and files
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        (("id",), "../victim"),
+        (("id",), "/home/u/site"),
+        (("id",), "a\nb"),
+        (("id",), ""),
+        (("id",), ["a"]),
+        (("space", "name"), "../mine.py:SPACE"),
+        (("task", "name"), "evil/evil.py:S"),
+        (("task", "name"), 3),
+        (("space", "decisions"), []),
+        (("space", "num_architectures"), 10**12),
+        (("seeds",), [2**40]),
+        (("seeds",), [None]),
+        (("fidelities",), []),
+        (("fidelities", 0), {"name": "a"}),
+        (("metric", "unit"), None),
+        (("columns", "test", "shape"), [10**9, 10**9]),
+        (("columns", "test", "denominator"), 0),
+        (("protocols", "default"), 7),
+        (("training",), [1]),
+        (("versions",), {"jax": 3}),
+        (("files",), {"/dev/zero": "0"}),
+    ],
+)
+def test_a_manifest_with_other_parts_and_honest_hashes_is_refused(part, value, tmp_path):
+    manifest = write(make_table(), tmp_path, "a card").manifest
+    changed = json.loads(json.dumps(manifest))
+    *parents, last = part
+    inner = changed
+    for name in parents:
+        inner = inner[name]
+    inner[last] = value
+    changed["manifest_hash"] = format.manifest_hash(changed)
+    (tmp_path / "manifest.json").write_bytes(format.manifest_bytes(changed))
+    with pytest.raises(ValueError, match=r"^Expected ") as error:
+        Table.read(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_table_that_could_not_be_read_is_not_written(tmp_path):
+    table = make_table()
+    table.manifest["id"] = "../victim"
+    with pytest.raises(ValueError, match=r"^Expected a table that can be read again, got '\.\./victim' where an id"):
+        write(table, tmp_path / "folder", "a card")
+    assert not (tmp_path / "folder").exists()
+
+
+def test_a_file_of_more_values_than_its_size_explains_is_not_read(tmp_path, monkeypatch):
+    space = SearchSpace("rows", (Decision("row", range(1000)),))
+    scores = np.zeros((1000, 1, 50), np.float32)
+    write(Table.from_arrays(space, "zeros", scores, scores, range(1, 51)), tmp_path, "a card")
+    Table.read(tmp_path)
+    monkeypatch.setattr(format, "ALWAYS_READ", 1000)
+    monkeypatch.setattr(format, "VALUES_A_BYTE", 1)
+    with pytest.raises(ValueError, match=r"100,000 values in [\d,]+ bytes, where a table has at most"):
+        Table.read(tmp_path)
+
+
+def test_a_folder_does_not_shadow_a_table_that_ships(tmp_path, monkeypatch):
+    name = shipped_ids()[0]
+    write(make_table(), tmp_path / name, "a card")
+    monkeypatch.chdir(tmp_path)
+    assert Table.read(name).id == name
+    assert find(name) == shipped_folder() / name
+    for folder in (f"./{name}", tmp_path / name):
+        assert Table.read(folder).id == "mixed-noise"
+    with pytest.raises(ValueError, match=r"^Expected a folder with a manifest.json, or a table of"):
+        find(f"../{name}")
+
+
+def test_a_table_that_no_build_made_cannot_be_trained_again(tmp_path):
+    from jaxnas.tables.build.verification import retrain
+
+    write(make_table(), tmp_path, "a card")
+    with pytest.raises(
+        ValueError, match=r"^Expected a table that `jaxnas build` made, to train again, got mixed-noise"
+    ):
+        retrain(tmp_path, 1)

@@ -1,11 +1,14 @@
 """Tasks from your own arrays: what comes out, and the errors on wrong data."""
 
+import re
+
 import numpy as np
 import pytest
 from samples import SMALL, TINY
 
 import jaxnas as jn
-from jaxnas.tasks.arrays import task_from_arrays, task_from_npz
+from jaxnas.tasks.arrays import task_from_arrays
+from jaxnas.tasks.files import task_from_npz
 from jaxnas.training.trainer import evaluate
 
 
@@ -119,3 +122,63 @@ def test_cells_refuse_vectors():
             ValueError, match=r"^Expected a task of images for a CellSpace, got mine, vectors of shape \[5\]"
         ):
             call()
+
+
+# Numbers at the edge
+
+
+def test_features_are_normalised_before_they_are_cast_to_float32():
+    labels = np.arange(100) % 2
+    seconds = 1.7e9 + np.arange(100.0)
+    task = task_from_arrays(np.stack([seconds, labels], axis=1), labels)
+    assert len(np.unique(task.train.inputs[0, :, 0])) == 60
+    assert abs(task.train.inputs[0, :, 0].std() - 1) < 1e-3
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 0.7, 123.456])
+def test_constant_images_and_features_are_found_exactly(value):
+    for shape in ((100, 4, 4), (100, 3)):
+        with pytest.raises(ValueError, match=r"^Expected training images that differ, got constant ones"):
+            task_from_arrays(np.full(shape, value), np.arange(100) % 2)
+    features = np.random.RandomState(0).randn(100, 2)
+    features[:, 1] = value
+    task = task_from_arrays(features, np.arange(100) % 2)
+    assert not task.train.inputs[..., 1].any()
+    assert np.isfinite(task.test.inputs).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (changed(labels=np.array([b"a", b"b"] * 50)), "Expected labels that are classes, integers or strings, got |S1"),
+        (
+            changed(labels=np.array([1j, 2] * 50)),
+            "Expected labels that are classes, integers or strings, got complex128",
+        ),
+        (
+            changed(labels=np.array([None, "a"] * 50)),
+            "Expected labels that are classes, integers or strings, got object",
+        ),
+        (
+            changed(labels=np.array([np.inf, 1] * 50)),
+            "Expected labels that are classes, integers or strings, got NaN or",
+        ),
+        (changed(labels=np.ma.masked_equal(np.arange(100) % 2, 1)), "Expected labels without a mask"),
+        (changed(images=np.ma.masked_greater(arrays()[0], 200)), "Expected images without a mask"),
+        (changed(images=arrays()[0] * 1e300), "Expected finite images"),
+    ],
+    ids=["bytes", "complex", "mixed", "infinite", "masked labels", "masked images", "too large"],
+)
+def test_labels_and_values_that_cannot_be_kept_are_refused_at_the_start(arguments, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        task_from_arrays(**arguments)
+
+
+def test_examples_in_two_splits_give_a_warning():
+    images, labels = arrays((4, 4))
+    images[80:] = images[:20]
+    split = np.repeat(["train", "validation", "test"], [60, 20, 20])
+    with pytest.warns(
+        UserWarning, match="^Expected different examples in each split, got 20 test examples that are in"
+    ):
+        task_from_arrays(images, labels, split)

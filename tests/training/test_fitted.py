@@ -1,6 +1,7 @@
 """Fitted models take data as they are, and are the same after a journey through a file."""
 
 import json
+import os
 import pickle
 from dataclasses import replace
 
@@ -11,7 +12,8 @@ from samples import SMALL, TINY, make_task
 from sklearn.datasets import load_digits
 
 import jaxnas as jn
-from jaxnas.training.fitted import MODEL_FILE, PREDICTION_BATCH, FittedModel
+from jaxnas.training.fitted import PREDICTION_BATCH, FittedModel
+from jaxnas.training.saved import HASH, MODEL_FILE, _hash_of
 from jaxnas.training.trainer import Trainer, default_config
 
 SPACE = jn.MLPSpace(max_layers=2, max_units=16)
@@ -136,3 +138,118 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(ValueError, match=r"^Expected a folder that FittedModel.save wrote, got"):
             FittedModel.load(folder)
+
+
+@pytest.fixture
+def saved(model, tmp_path):
+    """Returns the folder of a saved model."""
+    return model.save(tmp_path / "model")
+
+
+def files_of(folder) -> list:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_changed_byte_of_any_file_is_refused_in_one_line(saved):
+    random = np.random.RandomState(0)
+    for path in files_of(saved):
+        data = path.read_bytes()
+        for _ in range(5):
+            changed = bytearray(data)
+            changed[random.randint(len(data))] ^= 1 << random.randint(7)
+            path.write_bytes(changed)
+            with pytest.raises(ValueError, match=r"^Expected ") as error:
+                FittedModel.load(saved)
+            assert "\n" not in str(error.value)
+        path.write_bytes(data)
+    FittedModel.load(saved)
+
+
+def test_a_missing_or_additional_array_file_is_refused(saved):
+    path = next(path for path in files_of(saved) if path.name != MODEL_FILE)
+    data = path.read_bytes()
+    path.unlink()
+    with pytest.raises(ValueError, match="was changed or is missing"):
+        FittedModel.load(saved)
+    path.write_bytes(data)
+    path.with_name("more").write_bytes(data)
+    with pytest.raises(ValueError, match="was changed or is missing"):
+        FittedModel.load(saved)
+
+
+def test_a_save_that_is_killed_leaves_the_older_model(model, saved, images, monkeypatch):
+    expected = model.predict_proba(images[:5])
+    other = Trainer(SPACE, jn.task("digits"), replace(CONFIG, num_epochs=1)).fit(SPACE.arch_at(9))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    for number in range(2):  # before the arrays are in place, and before the description is
+        steps = iter([os.replace] * number + [killed])
+        with monkeypatch.context() as patch:
+            patch.setattr("os.replace", lambda *paths, steps=steps: next(steps)(*paths))
+            with pytest.raises(KeyboardInterrupt):
+                other.save(saved)
+        np.testing.assert_array_equal(FittedModel.load(saved).predict_proba(images[:5]), expected)
+    other.save(saved)
+    assert FittedModel.load(saved).arch == other.arch
+    assert len(FittedModel.load(saved).architecture) == len(other.architecture)
+
+
+def test_files_of_others_stay(model, tmp_path):
+    (tmp_path / "arrays").mkdir()
+    (tmp_path / "arrays" / "precious.npy").write_text("data")
+    (tmp_path / "arrays-of-mine").mkdir()
+    for _ in range(2):
+        model.save(tmp_path)
+    assert (tmp_path / "arrays" / "precious.npy").read_text() == "data"
+    assert (tmp_path / "arrays-of-mine").is_dir()
+    (tmp_path / MODEL_FILE).write_text('{"weights": 3}')
+    with pytest.raises(ValueError, match=r"with a model.json that FittedModel.save did not write"):
+        model.save(tmp_path)
+    assert (tmp_path / MODEL_FILE).read_text() == '{"weights": 3}'
+
+
+def test_a_saved_model_holds_no_absolute_path(saved):
+    for path in files_of(saved):
+        assert str(saved).encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("config", {"num_epochs": "ten"}),
+        ("config", None),
+        ("spec", {"kind": "images"}),
+        ("spec", {"kind": "images", "goal": "class", "shape": [10**6, 10**6, 1], "num_outputs": 10}),
+        ("arch", [0, 10**9]),
+        ("arch", None),
+        ("classes", [0, 1]),
+        ("classes", 3),
+        ("mean", {"a": 1}),
+        ("space_fields", {"type": "Popen", "args": ["touch", "PWNED"]}),
+        ("space_fields", {"type": "MLPSpace", "max_layers": 10**9}),
+        ("task", 5),
+        ("arrays", "../elsewhere"),
+        ("files", []),
+    ],
+)
+def test_a_description_of_other_types_with_an_honest_hash_is_refused_in_one_line(name, value, saved):
+    found = json.loads((saved / MODEL_FILE).read_text())
+    del found[HASH]
+    found[name] = value
+    (saved / MODEL_FILE).write_text(json.dumps({**found, HASH: _hash_of(found)}))
+    with pytest.raises(ValueError, match=r".") as error:
+        FittedModel.load(saved)
+    assert "\n" not in str(error.value)
+
+
+def test_features_far_from_zero_are_predicted_as_they_were_trained():
+    random = np.random.RandomState(0)
+    labels = np.arange(120) % 2
+    seconds = 1.7e9 + 60 * labels + random.randint(0, 20, 120)
+    features = np.stack([seconds, random.randn(120)], axis=1)
+    task = jn.task_from_arrays(features, labels)
+    assert len(np.unique(task.train.inputs[0, :, 0])) > 20
+    model = Trainer(SPACE, task, replace(CONFIG, batch_size=16)).fit(ARCH)
+    assert model.score(features, labels) > 0.95

@@ -3,6 +3,7 @@
 
 function makeDetail({ arrays, space, scores }, state, select) {
   let curves = null;
+  const operationNames = [...new Set(facts.decisions.flatMap(({ values }) => values))];
   return { show };
 
   function show() {
@@ -11,7 +12,7 @@ function makeDetail({ arrays, space, scores }, state, select) {
     byId("detail-title").textContent = `Architecture ${whole(row)}`;
     byId("text").replaceChildren(...breakable(space.text(row)));
     byId("numbers").replaceChildren(...pairs(numbersOf(row, number)));
-    if (facts.cell) byId("cell").replaceChildren(drawCell(facts.cell, [...space.decoded(row).values()]));
+    if (facts.cell) byId("cell").replaceChildren(drawCell(facts.cell, [...space.decoded(row).values()], operationNames));
     byId("choices").replaceChildren(...pairs([...space.decoded(row)]));
     showCurves(number);
     showNeighbors(row, number);
@@ -52,7 +53,7 @@ function makeDetail({ arrays, space, scores }, state, select) {
       y: facts.fidelities.map((_, epoch) => scores.value("validation", number, position, epoch)),
     }));
     const mean = {
-      name: "mean", color: "#1c2127", width: 2.6, x: facts.fidelities,
+      name: "mean", color: "var(--ink)", width: 2.6, x: facts.fidelities,
       y: facts.fidelities.map((_, epoch) => average(scores.ofSeeds("validation", number, epoch))),
     };
     const finite = (each) => ({ ...each, y: each.y.map((value) => (Number.isFinite(value) ? value : null)) });

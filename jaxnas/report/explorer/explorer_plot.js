@@ -1,7 +1,8 @@
 // The plot of the explorer: points on a canvas, the axes in SVG below it, marks in SVG above it.
 "use strict";
 
-const MATCHING = "#0072b2", OTHER = "#b4bac1";
+// The colours of points: a canvas knows no variables of the style sheet.
+const colorOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function makePlot({ arrays, space, scores, axes }, state, select) {
   let view = null;
@@ -15,6 +16,7 @@ function makePlot({ arrays, space, scores, axes }, state, select) {
   holder.addEventListener("pointerleave", () => point(-1));
   holder.addEventListener("click", (event) => choose(nearest(event)));
   holder.addEventListener("keydown", press);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   return { draw: redraw, mark };
 
   function draw(width) {
@@ -56,7 +58,7 @@ function makePlot({ arrays, space, scores, axes }, state, select) {
     const context = canvas.getContext("2d");
     context.scale(sharp, sharp);
     const radius = visible.length > 8000 ? 2.2 : visible.length > 600 ? 2.8 : 4;
-    for (const [wanted, color, alpha] of [[0, OTHER, 0.45], [1, MATCHING, 0.4]]) {
+    for (const [wanted, color, alpha] of [[0, colorOf("--truth"), 0.45], [1, colorOf("--color-0"), 0.4]]) {
       const stamp = stampOf(radius, sharp, color);
       context.globalAlpha = alpha;
       for (const number of visible) {

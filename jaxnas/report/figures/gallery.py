@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from jaxnas.report.figures import critical, curves, landscape, style
 
+FEWEST_DRAWN = 5
+"""The fewest tables whose critical difference is drawn: with fewer, hardly any strategies can be separated."""
 _BANDS = "bands are 95 % bootstrap intervals over runs"
 
 
@@ -124,8 +126,12 @@ def landscape_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
 
 
 def overall_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
-    """Returns the figures of the ranks over several tables by their file names, none without or for one strategy."""
-    return _OVERALL if len(result.get("overall", {}).get("strategies", ())) > 1 else {}
+    """Returns the figures of the ranks over several tables by their file names.
+
+    None for one strategy, or fewer tables than a critical difference says anything of.
+    """
+    found = result.get("overall", {"strategies": (), "benchmarks": ()})
+    return _OVERALL if len(found["strategies"]) > 1 and len(found["benchmarks"]) >= FEWEST_DRAWN else {}
 
 
 def figures_of(result: dict[str, Any]) -> dict[str, Shown]:

@@ -1,6 +1,7 @@
 """The style of all figures: sizes that fit the columns of a paper, colours, labels, and how files are saved."""
 
 import functools
+import io
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -114,11 +115,14 @@ def legend_below(figure: "Figure", axes: "Axes") -> None:
         text.set_text(label)  # given to the legend, a name that begins with an underscore would be left out
 
 
-def save(figure: "Figure", path: str | os.PathLike) -> None:
-    """Writes a figure; the format is that of the path's suffix, PDF, SVG or PNG. Equal figures give equal files."""
+def save(figure: "Figure", path: str | os.PathLike | io.BytesIO) -> None:
+    """Writes a figure; the format is that of the path's suffix, PDF, SVG or PNG, and SVG for a file in memory.
+
+    Equal figures give equal files.
+    """
     from matplotlib import style
 
-    path = Path(path)
-    no_date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
+    kind = "svg" if isinstance(path, io.BytesIO) else Path(path).suffix.removeprefix(".")
+    no_date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with style.context(STYLE, after_reset=True):
-        figure.savefig(path, metadata=no_date, dpi=200)
+        figure.savefig(path, metadata=no_date, dpi=200, format=kind)

@@ -17,11 +17,11 @@ function liveEdges(edges, passes, numNodes) {
   return edges.map(([source, target], number) => reached[source] && needed[target] && passes[number]);
 }
 
-// Returns the cell as an SVG element; `operations` holds the name of each edge's operation.
-function drawCell({ num_nodes: numNodes, edges, zero }, operations) {
+// Returns the cell as an SVG element; `operations` holds the name of each edge's operation, `names` all that there are, in
+// the order of their colours.
+function drawCell({ num_nodes: numNodes, edges, zero }, operations, names) {
   const passes = operations.map((name) => !zero.includes(name));
   const live = liveEdges(edges, passes, numNodes);
-  const names = [...new Set(operations.filter((_, number) => passes[number]))].sort();
   const width = STEP * (numNodes - 1) + 2 * MARGIN, heights = edges.map(arcHeight);
   const baseline = 30 - Math.min(0, ...heights), height = baseline + Math.max(RADIUS, ...heights) + 24;
   const drawing = charts.svg("svg", {

@@ -3,16 +3,26 @@
 "use strict";
 
 const charts = (() => {
-  // Okabe and Ito's colours, which the colour-blind can distinguish; dashes distinguish curves in grey.
-  const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+  // Okabe and Ito's colours, which the colour-blind can distinguish, as the style sheet has them for light and dark
+  // screens; dashes distinguish curves in grey.
+  const NUM_COLORS = 7;
   const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
-  const NARROW = 560;
+  const NARROW = 560, CROWD = 8;
   const ruler = document.createElement("canvas").getContext("2d");
 
   const style = (number) => ({
-    color: COLORS[number % COLORS.length],
-    dash: DASHES[Math.floor(number / COLORS.length) % DASHES.length],
+    color: `var(--color-${number % NUM_COLORS})`,
+    dash: DASHES[Math.floor(number / NUM_COLORS) % DASHES.length],
   });
+
+  // How each strategy is drawn, by its name. Random search, which others are compared with, is always the same grey.
+  function looks(names) {
+    const others = names.filter((name) => name !== "random_search");
+    return Object.fromEntries(names.map((name) => {
+      const look = name === "random_search" ? { color: "var(--baseline)", dash: "" } : style(others.indexOf(name));
+      return [name, { name, ...look }];
+    }));
+  }
 
   function fill(node, attributes, children) {
     for (const [key, value] of Object.entries(attributes)) if (value !== undefined) node.setAttribute(key, value);
@@ -52,7 +62,7 @@ const charts = (() => {
       for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
         ticks.push(...factors.map((factor) => factor * 10 ** power));
       const inside = ticks.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
-      if (inside.length <= count + 1) return inside.length > 1 ? inside : linearTicks(low, high, count);
+      if (inside.length <= count + 1) return inside.length > 2 ? inside : linearTicks(low, high, count);
     }
     const decades = [];
     const every = Math.ceil(Math.log10(high / low) / count);
@@ -86,6 +96,24 @@ const charts = (() => {
     if (to !== undefined) high = to;
     if (low === high) [low, high] = kind === "log" ? [low / 2, high * 2] : [low - 0.5, high + 0.5];
     return [low, high];
+  }
+
+  // The largest value to show of curves: one that reaches over three times the median of their tops would squeeze the
+  // others. Returns it, and the names of the curves that reach beyond.
+  function usualTop(series) {
+    const tops = series.map((each) => Math.max(...each.y.filter(Number.isFinite))).filter(Number.isFinite);
+    const middle = [...tops].sort((a, b) => a - b)[(tops.length - 1) >> 1];
+    const usual = tops.filter((top) => top <= 3 * Math.max(middle, 0));
+    const to = usual.length ? Math.max(...usual) : Math.max(...tops);
+    return { to, beyond: series.filter((each) => each.y.some((value) => value > to)).map((each) => each.name) };
+  }
+
+  // The part of a curve from a value of x on.
+  function from(start, series) {
+    if (start === undefined) return series;
+    const kept = series.x.map((value) => value >= start);
+    const part = (values) => values && values.filter((_, n) => kept[n]);
+    return { ...series, x: part(series.x), y: part(series.y), low: part(series.low), high: part(series.high) };
   }
 
   function padded([low, high], kind, share = 0.04) {
@@ -166,12 +194,12 @@ const charts = (() => {
   function endLabels(series, x, y, area) {
     const shown = series.filter((each) => each.y.some((value) => value !== null));
     const last = shown.map((each) => each.y.findLastIndex((value) => value !== null));
-    const ends = shown.map((each, n) => y(each.y[last[n]]));
+    const ends = shown.map((each, n) => Math.min(Math.max(y(each.y[last[n]]), area.top - 4), area.bottom));
     const places = spread(ends, 15, area.top, area.bottom);
     return shown.map((each, n) => {
       const start = x(each.x[last[n]]) + 3;
       const leader = `M${start} ${ends[n]}L${area.right + 14} ${places[n]}H${area.right + 22}`;
-      return svg("g", {},
+      return svg("g", { "data-label": each.name },
         svg("path", { d: leader, ...stroke({ color: each.color, width: 1.2 }) }),
         svg("text", { class: "label", x: area.right + 26, y: places[n] + 4 }, each.name));
     });
@@ -179,7 +207,7 @@ const charts = (() => {
 
   // The container of a chart: `draw(width)` returns its SVG; it is called again when the width changes.
 
-  function mount(container, draw) {
+  function mount(container, draw, resized = () => {}) {
     let width = 0;
     const holder = html("div", { class: "plot" });
     container.classList.add("chart");
@@ -190,6 +218,7 @@ const charts = (() => {
       if (found === width) return;
       width = found;
       redraw();
+      resized();
     }).observe(container);
     return { holder, redraw };
   }
@@ -232,7 +261,7 @@ const charts = (() => {
     }
 
     // On a phone a long readout stands below the chart, always, and serves as its legend.
-    const isBelow = (width, rows) => width < NARROW && rows.length > 2;
+    const isBelow = (width, rows) => !view().compact && width < NARROW && rows.length > 2;
 
     function place(pixel, width, area, below) {
       box.classList.toggle("floating", !below);
@@ -244,6 +273,7 @@ const charts = (() => {
     }
 
     function hide() {
+      if (view()?.near) view().near(null);
       const { stops, tell, width, cursor } = view();
       if (isBelow(width, tell(stops.at(-1)).rows)) return show(stops.length - 1);
       box.hidden = true;
@@ -258,6 +288,16 @@ const charts = (() => {
         if (Math.abs(x(stop) - pixel) < Math.abs(x(stops[nearest]) - pixel)) nearest = n;
       });
       show(nearest);
+      if (event.pointerType !== "touch") view().near?.(nameAt(stops[nearest], event));
+    }
+
+    // The curve that is nearest to the pointer, if any is near.
+    function nameAt(stop, event) {
+      const { y, height, tell } = view(), bounds = holder.getBoundingClientRect();
+      const pixel = ((event.clientY - bounds.top) / bounds.height) * height;
+      const distance = (row) => Math.abs(y(row.value) - pixel);
+      const rows = tell(stop).rows.sort((a, b) => distance(a) - distance(b));
+      return rows.length && distance(rows[0]) < 30 ? rows[0].name : null;
     }
 
     holder.addEventListener("pointermove", follow);
@@ -280,50 +320,79 @@ const charts = (() => {
       announce(Math.min(position ?? Infinity, stops.length - 1));
     }
 
-    return { refresh };
+    return { refresh, hide };
   }
 
   /* Lines with bands. Options:
      label: for screen readers; height; bands, labels: whether to draw them;
      series: [{ name, color, dash, x, y, low, high, step, markers }]; null in y is a gap;
-     x, y: { title, kind: "linear" or "log", format, from, to, reverse };
+     x, y: { title, kind: "linear" or "log", format, from, to, reverse, usual, whole }; whole: ticks at whole numbers; from: where the axis begins; usual: cut
+     off curves that reach far above the others, and say so; an axis without positive values is linear;
      stopTitle(x): the heading of the readout; text(series, n): what it says of a series' n-th point;
-     ascending: whether the readout starts with the smallest value (true without it). */
+     ascending: whether the readout starts with the smallest value (true without it);
+     compact: whether the readout always floats above the chart;
+     near(name): called with the name of the curve at the pointer, null without. */
   function lineChart(container, options) {
     let state = null;
-    const { holder, redraw } = mount(container, draw);
-    const { refresh } = reader(container, holder, options.label, () => state);
+    const { holder, redraw } = mount(container, draw, () => state && hide());
+    const { refresh, hide } = reader(container, holder, options.label, () => state);
+    const note = html("p", { class: "note cut", hidden: "" });
+    container.append(note);
     return { update: (changes) => ((options = { ...options, ...changes }), redraw()) };
+
+    // What is within the axes: the curves from where x begins, the kinds of the axes and their ranges.
+    function shownPart() {
+      const { x, y, bands } = options;
+      const series = options.series.map((each) => from(x.from, each));
+      const means = series.flatMap((each) => each.y).filter(Number.isFinite);
+      const kind = y.kind === "log" && means.some((value) => value <= 0) ? "linear" : y.kind;
+      const { to, beyond } = y.usual && means.length ? usualTop(series) : { to: undefined, beyond: [] };
+      const ends = bands && kind !== "log" && !y.usual ? series.flatMap((each) => [...(each.low ?? []), ...(each.high ?? [])]) : [];
+      const least = y.kind === "linear" && y.from === 0 ? Math.min(0, ...means) : y.from;
+      return { series, kind, beyond, range: domain([...means, ...ends], kind, { from: least, to: y.to ?? to }) };
+    }
 
     function draw(width) {
       const { series, x, y, bands, labels = true, height = 380 } = options;
       const longest = Math.max(0, ...series.map((each) => textWidth(each.name)));
       const named = labels && width >= 720 && series.length > 0 && series.length <= 20;
       const area = areaOf(width, height, named ? Math.min(longest + 32, width * 0.35) : 0);
-      const xs = series.flatMap((each) => each.x);
-      const ys = series.flatMap((each) => (bands && each.low ? [...each.y, ...each.low, ...each.high] : each.y));
+      const part = shownPart();
+      const xs = part.series.flatMap((each) => each.x);
       const toX = scale(x.kind, domain(xs, x.kind, x), [area.left, area.right], area.right / 80);
+      if (x.whole) toX.ticks = toX.ticks.filter(Number.isInteger);
       const upward = y.reverse ? [area.top, area.bottom] : [area.bottom, area.top];
-      const toY = scale(y.kind, padded(domain(ys, y.kind, y), y.kind), upward, 6);
+      const toY = scale(part.kind, padded(part.range, part.kind), upward, 6);
       const titles = { xTitle: x.title, yTitle: y.title, xFormat: x.format, yFormat: y.format };
       const cursor = svg("line", { class: "cursor", y1: area.top, y2: area.bottom, visibility: "hidden" });
+      const within = { x: area.left - 4, y: area.top - 4, width: area.right - area.left + 8, height: area.bottom - area.top + 5 };
       const drawing = canvas(width, height,
         frame(area, width, height, toX, toY, titles),
-        ...series.filter((each) => bands && each.low).map((each) =>
-          svg("path", { class: "band", d: band(each, toX, toY), fill: each.color, "fill-opacity": 0.11 })),
-        ...series.map((each) => line(each, toX, toY)),
-        ...(named ? endLabels(series, toX, toY, area) : []), cursor);
+        svg("svg", { ...within, class: series.length > CROWD ? "crowded" : undefined, viewBox: Object.values(within).join(" ") },
+          ...part.series.filter((each) => bands && each.low).map((each) => svg("path", {
+            class: "band", "data-band": each.name, d: band(each, toX, toY), fill: each.color, "fill-opacity": 0.11 })),
+          ...part.series.map((each) => line(each, toX, toY))),
+        ...(named ? endLabels(part.series, toX, toY, area) : []), cursor);
       const stops = [...new Set(xs)].sort((a, b) => a - b);
-      state = { stops: stops.length ? stops : [0], x: toX, area, width, cursor, tell };
+      const { near, compact } = options;
+      state = { stops: stops.length ? stops : [0], x: toX, y: toY, area, width, height, cursor, tell, near, compact };
+      note.textContent = noteOf(part);
+      note.hidden = !note.textContent;
       queueMicrotask(refresh);
       return drawing;
+    }
+
+    function noteOf({ beyond, kind }) {
+      const parts = beyond.length ? [`Above the chart: ${beyond.join(", ")}.`] : [];
+      if (kind !== options.y.kind) parts.push("The vertical axis is linear: a value that is not above zero has no logarithm.");
+      return parts.join(" ");
     }
 
     function line(each, x, y) {
       const marks = each.markers
         ? each.x.map((value, n) => svg("circle", { cx: x(value), cy: y(each.y[n]), r: 2.6, fill: each.color })) : [];
       const drawn = svg("path", { class: "line", d: path(each.x, each.y, x, y, each.step), ...stroke(each) });
-      return svg("g", { "data-name": each.name }, drawn, ...marks);
+      return svg("g", { "data-name": each.of ?? each.name }, drawn, ...marks);
     }
 
     function tell(stop) {
@@ -338,45 +407,8 @@ const charts = (() => {
     }
   }
 
-  /* Bars between edges. Options: label, height; series: [{ name, color, dash, edges, counts }];
-     x, y: { title, format }. */
-  function histogram(container, options) {
-    const { holder, redraw } = mount(container, draw);
-    fill(holder, { role: "img", "aria-label": options.label }, []);
-    return { update: (changes) => ((options = { ...options, ...changes }), redraw()) };
-
-    function draw(width) {
-      const { series, x, y, height = 260 } = options;
-      const area = areaOf(width, height);
-      const reach = domain(series.flatMap((each) => each.edges), "linear", x);
-      const [, most] = domain(series.flatMap((each) => each.counts), "linear", { from: 0 });
-      const toX = scale("linear", reach, [area.left, area.right], area.right / 80);
-      const toY = scale("linear", [0, most * 1.05], [area.bottom, area.top], 4);
-      const titles = { xTitle: x.title, yTitle: y.title, xFormat: x.format, yFormat: y.format };
-      return canvas(width, height,
-        frame(area, width, height, toX, toY, titles),
-        ...legend(series, area.right),
-        ...series.map((each) => bars(each, toX, toY, area.bottom)));
-    }
-
-    function legend(shown, right) {
-      let x = right;
-      return [...shown].reverse().flatMap(({ name, color, dash }) => {
-        x -= textWidth(name) + 46;
-        const line = svg("line", { x1: x + 12, x2: x + 36, y1: 8, y2: 8, ...stroke({ color, dash, width: 2.4 }) });
-        return [line, svg("text", { class: "label", x: x + 42, y: 12 }, name)];
-      });
-    }
-
-    function bars({ edges, counts, color, dash }, x, y, bottom) {
-      const steps = counts.map((count, n) => `V${y(count)}H${x(edges[n + 1])}`).join("");
-      const outline = `M${x(edges[0])} ${bottom}${steps}V${bottom}Z`;
-      return svg("path", { d: outline, ...stroke({ color, dash, width: 1.5 }), fill: color, "fill-opacity": 0.22 });
-    }
-  }
-
   return {
-    style, html, svg, format, swatch, textWidth, mount, canvas, scale, domain, padded, frame, areaOf,
-    lineChart, histogram,
+    style, looks, html, svg, format, swatch, textWidth, mount, canvas, scale, domain, padded, frame, areaOf,
+    lineChart, stroke, fill,
   };
 })();

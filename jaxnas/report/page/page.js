@@ -3,10 +3,9 @@
 
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const looks = Object.fromEntries(Object.keys(data.strategies).map((name, n) => [name, { name, ...charts.style(n) }]));
+  const looks = charts.looks(data.names ?? Object.keys(data.strategies));
   const find = (name) => document.getElementById(name);
   const all = (selector) => [...document.querySelectorAll(selector)];
-  const { svg } = charts;
   const chosen = (name) => document.querySelector(`input[name="${name}"]:checked`)?.value;
   const { units } = data;
   const scaled = (factor) => (values) => values.map((value) => (value === null ? null : factor * value));
@@ -47,15 +46,22 @@
     return { ...looks[name], x: data.budget, y: gaps(numbers.regret_mean_by_cost) };
   }
 
+  // Where horizontal axes begin: what the first trials find is luck, and its regret far above what follows.
+  const trialFrom = () => (chosen("start") === "first" ? undefined : data.start);
+  const budgetFrom = () => (trialFrom() === undefined ? undefined : data.start_cost);
+
+  // Where there are many curves, the one at the pointer is lit.
+  const near = (name) => Object.keys(looks).length > 4 && actions.light(name);
+
   const upward = () => (chosen("up") === "linear" ? { kind: "linear", from: 0 } : { kind: "log" });
 
   function regretOptions() {
     const byCost = chosen("over") === "cost";
     return {
-      label: "Test regret",
+      label: "Test regret", near,
       series: shown(data.strategies).map(byCost ? regretByCost : regretByTrials),
-      x: { title: byCost ? units.paid : "trials", kind: chosen("across") },
-      y: { title: labelled("test regret", units.gap_unit), ...upward() },
+      x: { title: byCost ? units.paid : "trials", kind: chosen("across"), from: byCost ? budgetFrom() : trialFrom() },
+      y: { title: labelled("test regret", units.gap_unit), ...upward(), usual: true },
       bands: !byCost && Boolean(chosen("bands")),
       stopTitle: (x) => (byCost ? `after ${charts.format(x)} ${units.cost}` : `after trial ${x}`),
       text: gapWithInterval,
@@ -64,14 +70,27 @@
 
   function rankOptions() {
     return {
-      label: "Mean rank",
+      label: "Mean rank", near,
       series: shown(data.strategies).map(([name, numbers]) => (
         { ...looks[name], x: data.trials, y: numbers.mean_rank_over_trials })),
-      x: { title: "trials", kind: chosen("across") },
+      x: { title: "trials", kind: chosen("across"), from: trialFrom() },
       y: { title: "mean rank (1 is best)", kind: "linear", reverse: true },
       height: 320,
       stopTitle: (x) => `after trial ${x}`,
       text: fixed(2),
+    };
+  }
+
+  function spreadOptions() {
+    const shares = (values) => values.map((_, n) => (100 * n) / (values.length - 1));
+    return {
+      label: "Spread of final regrets", ascending: false, labels: false, height: 340, near,
+      series: shown(data.strategies).map(([name, { regret_quantiles: values }]) => (
+        { ...looks[name], x: gaps(values), y: shares(values) })),
+      x: { title: labelled("regret after the last trial", units.gap_unit), kind: "linear" },
+      y: { title: "runs (%) with at most that regret", kind: "linear", from: 0, to: 100 },
+      stopTitle: (x) => `regret of at most ${charts.format(x)}`,
+      text: (series, n) => `${series.y[n].toFixed(0)} % of runs`,
     };
   }
 
@@ -82,9 +101,9 @@
       low: missing(numbers.hypervolume_ci_high), high: missing(numbers.hypervolume_ci_low),
     }));
     return {
-      label: "Missing hypervolume", series, bands: Boolean(chosen("bands")),
-      x: { title: "trials", kind: chosen("across") },
-      y: { title: "missing hypervolume (% of the true front's)", ...upward() },
+      label: "Missing hypervolume", series, bands: Boolean(chosen("bands")), near,
+      x: { title: "trials", kind: chosen("across"), from: trialFrom() },
+      y: { title: "missing hypervolume (% of the true front's)", ...upward(), usual: true },
       stopTitle: (x) => `after trial ${x}`, text: shareWithInterval,
     };
   }
@@ -97,16 +116,31 @@
 
   function frontOptions() {
     const { size, true: best, strategies } = data.fronts;
-    const truth = { name: "true front", color: "#8a949f", width: 4, ...front(best) };
+    const truth = { name: "true front", color: "var(--truth)", width: 4, ...front(best) };
     const found = shown(strategies).map(([name, numbers]) => (
       { ...looks[name], ...front(numbers.front), markers: true }));
-    return {
-      label: "Fronts", ascending: false, series: [truth, ...found],
-      x: { title: SIZES[size] ?? size, kind: best.every(([value]) => value > 0) ? "log" : "linear" },
-      y: { title: labelled(`test ${units.metric}`, units.unit), kind: "linear" },
-      stopTitle: (x) => `within ${charts.format(x)} ${size}`,
-      text: (series, n) => scoreText(series.y[n]),
-    };
+    return { ...bySize(size, best), label: "Fronts", series: [truth, ...found] };
+  }
+
+  const bySize = (size, points) => ({
+    ascending: false, near,
+    x: { title: SIZES[size] ?? size, kind: points.every(([value]) => value > 0) ? "log" : "linear" },
+    y: { title: labelled(`test ${units.metric}`, units.unit), kind: "linear" },
+    stopTitle: (x) => `within ${charts.format(x)} ${size}`,
+    text: (series, n) => scoreText(series.y[n]),
+  });
+
+  // What a share of the runs had reached: a line for the half, thin ones for the quarters.
+  function attainmentOptions() {
+    const { size, true: best, strategies } = data.fronts;
+    const truth = { name: "true front", color: "var(--truth)", width: 4, ...front(best) };
+    const surfaces = shown(strategies).flatMap(([name, { attainment = {} }]) =>
+      Object.entries(attainment).sort().map(([share, points]) => {
+        const isHalf = Number(share) === 0.5;
+        const label = isHalf ? name : `${name}, ${100 * share} % of runs`;
+        return { ...looks[name], ...front(points), name: label, of: name, width: isHalf ? 1.8 : 0.8 };
+      }));
+    return { ...bySize(size, best), label: "Attainment", labels: false, series: [truth, ...surfaces] };
   }
 
   // The landscape: one series a chart.
@@ -125,7 +159,7 @@
       name: split, color: charts.style(n).color, dash: n ? "5 3" : "",
       edges: scores(found[split].edges), counts: found[split].counts,
     }));
-    charts.histogram(find("scores-chart"), {
+    histogram(find("scores-chart"), {
       label: "Distribution of scores", series, x: { title: labelled("mean score", units.unit) }, y: { title: "architectures" },
     });
   }
@@ -152,99 +186,62 @@
     }
   }
 
-  // Average ranks over tables: a dot and a line for each strategy; brackets join those that are not separated.
+  // Switches, and their state in the address, so that a link leads to what its sender saw.
 
-  function drawOverall(overall) {
-    const strategies = overall.strategies
-      .map((name, n) => ({ name, rank: overall.average_rank[n] }))
-      .sort((a, b) => a.rank - b.rank);
-    const groups = (overall.groups ?? []).filter((group) => group.length > 1);
-    const { holder } = charts.mount(find("overall-chart"), (width) => {
-      const left = Math.max(...strategies.map(({ name }) => charts.textWidth(name))) + 16;
-      const right = width - 20 - 12 * groups.length;
-      const x = charts.scale("linear", [1, Math.max(2, strategies.length)], [left, right], 1);
-      const every = Math.ceil((24 * strategies.length) / (right - left));
-      const ranks = strategies.map((_, n) => n + 1).filter((rank) => (rank - 1) % every === 0);
-      const y = (n) => 52 + 24 * n;
-      const bottom = y(strategies.length - 1) + 16;
-      return charts.canvas(width, bottom + 6,
-        svg("text", { class: "axis-title", x: 0, y: 30 }, "average rank"),
-        ...ranks.flatMap((rank) => rankTick(x(rank), rank, bottom)),
-        ...strategies.flatMap((strategy, n) => rankRow(strategy, x, y(n), left)),
-        ...groups.map((group, k) => bracket(group, strategies, y, right + 24 + 12 * k)),
-        ...scaleBar(overall.critical_difference, x));
-    });
-    holder.setAttribute("role", "img");
-    const said = strategies.map(({ name, rank }) => `${name} ${rank.toFixed(2)}`);
-    holder.setAttribute("aria-label", `Average ranks: ${said.join(", ")}`);
-  }
-
-  const rankTick = (x, rank, bottom) => [
-    svg("line", { class: "grid", x1: x, x2: x, y1: 36, y2: bottom }),
-    svg("text", { class: "tick", x, y: 30, "text-anchor": "middle" }, String(rank)),
-  ];
-
-  const rankRow = ({ name, rank }, x, y, left) => [
-    svg("text", { class: "label", x: left - 14, y: y + 4, "text-anchor": "end" }, name),
-    svg("line", { class: "grid", x1: left, x2: x(rank), y1: y, y2: y }),
-    svg("circle", { cx: x(rank), cy: y, r: 5, fill: charts.style(0).color }),
-    svg("text", { class: "tick", x: x(rank) + 9, y: y + 4 }, rank.toFixed(2)),
-  ];
-
-  const outline = { fill: "none", stroke: "#1c2127", "stroke-width": 1.8 };
-
-  function bracket(group, strategies, y, x) {
-    const rows = group.map((name) => strategies.findIndex((strategy) => strategy.name === name));
-    const [top, bottom] = [y(Math.min(...rows)) - 6, y(Math.max(...rows)) + 6];
-    return svg("path", { d: `M${x - 5} ${top}H${x}V${bottom}H${x - 5}`, ...outline });
-  }
-
-  function scaleBar(difference, x) {
-    if (!difference) return [];
-    const [start, end] = [x(1), x(1 + difference)];
-    return [
-      svg("path", { d: `M${start} 6v6m0-3H${end}m0-3v6`, ...outline }),
-      svg("text", { class: "label", x: end + 6, y: 13 }, `critical difference ${difference.toFixed(2)}`),
-    ];
-  }
-
-  // Switches
+  const SWITCHES = ["over", "start", "across", "up"];
 
   function redraw() {
     for (const { chart, options } of drawn) chart.update(options());
   }
 
-  function listen() {
-    all("[data-swatch]").forEach((place) => place.replaceWith(charts.swatch(looks[place.dataset.swatch])));
-    all('input[name="strategy"], .controls input').forEach((input) => input.addEventListener("change", redraw));
-    all("button[data-all]").forEach((button) => button.addEventListener("click", () => {
-      all('input[name="strategy"]').forEach((box) => (box.checked = button.dataset.all === "true"));
-      redraw();
-    }));
-    all("button[data-copy]").forEach((button) => button.addEventListener("click", () => copy(button)));
-    addEventListener("beforeprint", () => all("details").forEach((part) => (part.open = true)));
+  function written() {
+    const state = new URLSearchParams();
+    for (const name of SWITCHES) {
+      const [first] = all(`input[name="${name}"]`);
+      if (first && !first.checked) state.set(name, chosen(name));
+    }
+    if (find("bands") && !find("bands").checked) state.set("bands", "no");
+    for (const box of all('input[name="strategy"]:not(:checked)')) state.append("without", box.value);
+    history.replaceState(null, "", String(state) ? `#?${state}` : location.pathname + location.search);
   }
 
-  async function copy(button) {
-    const source = find(button.dataset.copy);
-    getSelection().selectAllChildren(source);
-    try {
-      await navigator.clipboard.writeText(source.textContent);
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Selected";
-    }
-    setTimeout(() => (button.textContent = "Copy"), 2000);
+  function restore() {
+    if (!location.hash.startsWith("#?")) return;
+    const state = new URLSearchParams(location.hash.slice(2));
+    for (const input of all(".controls input[type=radio]")) if (state.get(input.name) === input.value) input.checked = true;
+    if (state.get("bands") === "no" && find("bands")) find("bands").checked = false;
+    const without = new Set(state.getAll("without"));
+    for (const box of all('input[name="strategy"]')) box.checked = !without.has(box.value);
+  }
+
+  function changed() {
+    written();
+    redraw();
+  }
+
+  function listen() {
+    all("[data-swatch]").forEach((place) => place.replaceWith(charts.swatch(looks[place.dataset.swatch])));
+    all('input[name="strategy"], .controls input').forEach((input) => input.addEventListener("change", changed));
+    for (const chip of all("#switches label")) actions.lightFrom(chip, chip.querySelector("input").value);
+    all("button[data-all]").forEach((button) => button.addEventListener("click", () => {
+      all('input[name="strategy"]').forEach((box) => (box.checked = button.dataset.all === "true"));
+      changed();
+    }));
   }
 
   all(".screen-script, button[data-copy]").forEach((part) => (part.hidden = false));
+  restore();
   listen();
   follow("regret-chart", charts.lineChart, regretOptions);
   follow("rank-chart", charts.lineChart, rankOptions);
+  follow("spread-chart", charts.lineChart, spreadOptions);
   if (data.fronts) {
     follow("hypervolume-chart", charts.lineChart, hypervolumeOptions);
     follow("front-chart", charts.lineChart, frontOptions);
+    follow("attainment-chart", charts.lineChart, attainmentOptions);
   }
   if (data.landscape) drawLandscape(data.landscape);
   if (data.overall) drawOverall(data.overall);
+  if (data.tables) drawn.push(...drawSmall(data.tables, labelled("test regret", units.gap_unit), { units, looks, shown, near }));
+  actions.listen(data);
 })();

@@ -8,11 +8,15 @@ from jaxnas.analysis.statistics import LEVEL
 from jaxnas.report import tables, units, words
 from jaxnas.report.bibliography import bibtex
 from jaxnas.report.drawings import drawing_of
-from jaxnas.report.figures import curves
+from jaxnas.report.figures.curves import first_shown
+from jaxnas.report.figures.gallery import FEWEST_DRAWN
 from jaxnas.report.templates import embedded, labelled, render
 
 MAX_POINTS = 300
 """Points of a curve that a page holds, the last one among them."""
+
+SMALL_POINTS = 60
+"""Points of a curve in the small chart of a table."""
 
 MAX_FIGURES = 700_000
 """Characters of figures that a page holds for readers without JavaScript; they are files in its folder, too."""
@@ -47,6 +51,10 @@ def page_text(
         matrix=_matrix(result),
         fronts=words.ranked_by_front(result),
         overall=result.get("overall"),
+        fewest_drawn=FEWEST_DRAWN,
+        compared=words.compared_by(result),
+        optimum_text=words.optimum_text(result),
+        option_texts=words.option_texts(result),
         landscape=result.get("landscape"),
         effects=_effects(result.get("landscape") or {}),
         cells=cells,
@@ -54,6 +62,10 @@ def page_text(
         figures=_fitting(figures),
         index=index,
         explorer=explorer,
+        spread=all("regret_quantiles" in numbers for numbers in result["strategies"].values()),
+        attainment=any("attainment" in each for _, each in words.ranked_by_front(result)),
+        start=first_shown(result["num_trials"]),
+        ranks_latex=tables.rank_latex(result["overall"]) if "overall" in result else "",
         latex=tables.headline_latex(result, words.shown_points(result)),
         data=embedded(_for_script(result)),
         bibtex=bibtex([result]),
@@ -70,8 +82,19 @@ def index_text(results: dict[str, dict[str, Any]]) -> str:
         result=first,
         results=results,
         overall=overall,
+        fewest_drawn=FEWEST_DRAWN,
         findings={folder: words.finding(result) for folder, result in results.items()},
-        data=embedded({"overall": overall, "strategies": {}, "units": _units(first)}),
+        ranks_latex=tables.rank_latex(overall) if overall else "",
+        data=embedded(
+            {
+                "overall": overall,
+                "names": list(first["strategies"]),
+                "strategies": {},
+                "units": _units(first),
+                "tables": [_small(result) for result in results.values()],
+                "csv": {"ranks": tables.csv_text(tables.rank_rows(overall))} if overall else {},
+            }
+        ),
         bibtex=bibtex(list(results.values())),
     )
 
@@ -80,7 +103,10 @@ def _for_script(result: dict[str, Any]) -> dict[str, Any]:
     """Returns what the script of the page must know: the result with thinned curves, units, tables to download."""
     csv = {"table": tables.headline_csv(result, words.shown_points(result))}
     csv |= {"fronts": tables.front_csv(result)} if "fronts" in result else {}
-    shown = {"start": curves.first_shown(result["num_trials"]), "csv": csv, "units": _units(result)}
+    csv |= {"ranks": tables.csv_text(tables.rank_rows(result["overall"]))} if "overall" in result else {}
+    start = first_shown(result["num_trials"])
+    start_cost = result["budget"][min(start, len(result["budget"])) - 1]
+    shown = {"start": start, "start_cost": start_cost, "csv": csv, "units": _units(result)}
     return {**_thinned(result), "cells": None, **shown}
 
 
@@ -101,6 +127,16 @@ def _fitting(figures: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
             kept[name] = figure
             room -= len(figure["svg"])
     return kept
+
+
+def _small(result: dict[str, Any]) -> dict[str, Any]:
+    """Returns the curves of a small chart: the mean regret of each strategy after some numbers of trials."""
+    num_trials, start = result["num_trials"], first_shown(result["num_trials"])
+    kept = np.unique(np.geomspace(start, num_trials, SMALL_POINTS).round().astype(int))
+    found = {
+        name: [numbers["regret_mean"][trial - 1] for trial in kept] for name, numbers in result["strategies"].items()
+    }
+    return {"strategies": found, "trials": kept.tolist(), "start": start}
 
 
 def _matrix(result: dict[str, Any]) -> list[dict[str, Any]]:
@@ -153,7 +189,7 @@ def _thinned(result: dict[str, Any]) -> dict[str, Any]:
         [
             np.geomspace(1, num_trials, MAX_POINTS // 2),
             np.linspace(1, num_trials, MAX_POINTS // 2),
-            words.shown_points(result),
+            [*words.shown_points(result), first_shown(num_trials)],
         ]
     )
     kept = np.unique(spaced.round().astype(int)) if num_trials > MAX_POINTS else np.arange(1, num_trials + 1)

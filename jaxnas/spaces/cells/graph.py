@@ -45,11 +45,13 @@ def prune(graph: Graph) -> Graph:
 
 
 def canonical_form(graph: Graph) -> tuple:
-    """Returns a value that two cells share exactly when they compute the same function.
+    """Returns a value that two cells share exactly when they are equal by graph isomorphism and identities.
 
-    The function is one of their input and their own parameters. Dead edges and zero terms are dropped, sums are
-    flattened through identities to multisets, and every edge with parameters is another symbol, up to renaming:
-    `c(x) + c(x)` (one convolution, used twice) differs from `c(x) + c'(x)`. No algebra goes beyond that.
+    They then compute the same function of their input and their own parameters. Dead edges and zero terms are dropped,
+    sums are flattened through identities to multisets, and every edge with parameters is another symbol, up to
+    renaming: `c(x) + c(x)` (one convolution, used twice) differs from `c(x) + c'(x)`. No algebra goes beyond that:
+    average pooling is linear, so that some cells of other values compute the same function, too. Counting that, the
+    5,260 classes of nb201 are 5,044 functions.
     """
     terms, output = _terms(graph)
     names = {0: "output"}

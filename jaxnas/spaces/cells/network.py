@@ -127,14 +127,16 @@ class Network(nnx.Module):
         skeleton: Skeleton,
         image_shape: tuple[int, ...],
         num_classes: int,
-        arch: tuple[int, ...] | jax.Array,
+        arch: tuple[int, ...] | np.ndarray | jax.Array,
         *,
         key: jax.Array,
     ):
-        """Makes a static network where `arch` is a tuple of ints, and a traced one where it is an array.
+        """Makes a static network where `arch` is a tuple of ints or a NumPy array, and a traced one where it is an
+        array of JAX.
 
-        The traced network has the arrays of `arch`.
+        The traced network has the arrays of `arch`, and is called with the architecture.
         """
+        arch = tuple(map(int, arch)) if isinstance(arch, np.ndarray | list) else arch
         static = isinstance(arch, tuple)
         make_cell: Callable = StaticCell if static else TracedCell
         arch = arch if isinstance(arch, tuple) else space.pruned(arch)
@@ -164,7 +166,9 @@ class Network(nnx.Module):
         """
         if self.arch is None:
             if arch is None:
-                raise ValueError("Expected an architecture for a traced network, got none.")
+                raise ValueError(
+                    "Expected an architecture for a traced network, got none; a tuple of ints makes a static one."
+                )
             arch = self.space.pruned(arch)
         x = self.stem(jnp.transpose(x, (3, 1, 2, 0)), train, momentum)
         for number, cell in enumerate(self.cells):

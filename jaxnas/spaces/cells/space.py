@@ -21,6 +21,7 @@ from jaxnas.spaces.decisions import Choices, Decision, checked
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable
 
 REFERENCES = ("dong2020nasbench201",)
+MAX_NODES = 100
 
 
 @final
@@ -54,8 +55,9 @@ class CellSpace(Space):
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        if self.num_nodes < 2:
-            raise ValueError(f"Expected at least 2 nodes, got {self.num_nodes}.")
+        if not isinstance(self.num_nodes, int) or self.num_nodes < 2:
+            raise ValueError(f"Expected at least 2 nodes, got {self.num_nodes!r:.40}.")
+        checks.checked_size("num_nodes", self.num_nodes, 2, MAX_NODES, "which have 4,950 edges, each in the program")
         operations = tuple(_resolve(operation) for operation in self.operations)
         names = tuple(operation.name for operation in operations)
         if len(set(names)) != len(names) or len(names) < 2:

@@ -17,6 +17,7 @@ from jaxnas.spaces.decisions import Choices, Decision, cardinalities, decode, mu
 REFERENCES = ()
 
 SMALLEST_WIDTH = 8
+MAX_LAYERS, MAX_UNITS, MAX_WEIGHTS = 1000, 2**14, 2**28
 NUM_LAYERS, ACTIVATION, INITIALIZER, REGULARIZER, DROPOUT, FIRST_WIDTH = range(6)
 """The numbers of the decisions; the widths of all layers are the last ones."""
 _TRUNCATED = 0.87962566  # standard deviation of a normal distribution that is cut off at -2 and 2
@@ -45,15 +46,21 @@ def _glorot_uniform(num_values: int, key: jax.Array, fan_in: Fan, fan_out: Fan) 
     return jax.random.uniform(key, (num_values,), minval=-1, maxval=1) * jnp.sqrt(6 / (fan_in + fan_out))
 
 
+def _he_normal(num_values: int, key: jax.Array, fan_in: Fan, fan_out: Fan) -> jax.Array:
+    return jnp.sqrt(2) * _lecun_normal(num_values, key, fan_in, fan_out)
+
+
 INITIALIZERS: dict[str, Callable] = {
     "random_normal": _random_normal,
     "lecun_normal": _lecun_normal,
     "glorot_uniform": _glorot_uniform,
+    "he_normal": _he_normal,
 }
 """Functions `(num_values, key, fan_in, fan_out) -> float32[num_values]` of initial kernels; biases start at zero.
 
 `random_normal` has a standard deviation of 0.05; `lecun_normal` (LeCun, Bottou, Orr and Mueller, "Efficient BackProp",
-1998) and `glorot_uniform` (Glorot and Bengio, AISTATS 2010) are those of Flax. The fans may be traced.
+1998), `glorot_uniform` (Glorot and Bengio, AISTATS 2010) and `he_normal` (He, Zhang, Ren and Sun, ICCV 2015) are those
+of Flax. The fans may be traced.
 """
 REGULARIZERS = ("none", "l1", "l2")
 STRENGTH = 1e-4
@@ -68,8 +75,8 @@ class MLPSpace(Space):
     Decisions are the number of layers, the activation, initialiser, regulariser and dropout rate of all layers, and a
     width for each layer, present or not. Widths of absent layers do not count: networks that differ in nothing else
     are one class, whose representative has the smallest width there. Widths are the powers of two from 8 and
-    `max_units` itself: doubling the units changes a network measurably, a few more do not, and the size of the space
-    grows as the number of widths to the power of `max_layers`.
+    `max_units` itself, unless they are given: doubling the units changes a network measurably, a few more do not, and
+    the size of the space grows as the number of widths to the power of `max_layers`.
 
     Samples have independent, uniform decisions: all depths are equally likely, and all networks of one depth.
     Uniform over classes, nearly all would be among the deepest. Absent layers have a width, too, which counts once
@@ -78,9 +85,11 @@ class MLPSpace(Space):
     Attributes:
         max_layers: hidden layers, 1 or more; every network has one at least.
         max_units: units of the widest layer, 1 or more.
-        activations, initializers, regularizers: names of `ACTIVATIONS`, `INITIALIZERS` and `REGULARIZERS`.
+        activations, initializers, regularizers: names of `ACTIVATIONS`, `INITIALIZERS` and `REGULARIZERS`; None is no
+            regulariser, `"none"`. The default initialisers are those with which networks of ten layers train.
         dropout_rates: shares of units that are dropped after each hidden layer in training, 0 to below 1.
         name: how tables and reports call the space.
+        widths: the numbers of units that a layer can have, ascending, the largest of which is `max_units`.
 
     Raises:
         ValueError: on sizes that are too small, unknown names, or a choice of nothing or of the same thing twice.
@@ -88,23 +97,32 @@ class MLPSpace(Space):
 
     max_layers: int = 10
     max_units: int = 128
-    activations: tuple[str, ...] = ("relu", "sigmoid")
-    initializers: tuple[str, ...] = ("random_normal", "lecun_normal")
-    regularizers: tuple[str, ...] = ("none", "l1", "l2")
-    dropout_rates: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75)
+    activations: tuple[str, ...] = ("relu", "tanh")
+    initializers: tuple[str, ...] = ("he_normal", "glorot_uniform")
+    regularizers: tuple[str | None, ...] = ("none", "l1", "l2")
+    dropout_rates: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5)
     name: str = "mlp"
+    widths: tuple[int, ...] = ()
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
     family: ClassVar[str] = "jaxnas.spaces.perceptrons.family"
 
     def __post_init__(self) -> None:
-        for size in ("max_layers", "max_units"):
+        for size, largest in (("max_layers", MAX_LAYERS), ("max_units", MAX_UNITS)):
             value = getattr(self, size)
             if not isinstance(value, int) or value < 1:
-                raise ValueError(f"Expected {size} to be an int of 1 or more, got {value!r}.")
+                raise ValueError(f"Expected {size} to be an int of 1 or more, got {value!r:.40}.")
+            checks.checked_size(size, value, 1, largest, "whose kernels would fill the memory")
+        object.__setattr__(self, "widths", self._checked_widths())
+        object.__setattr__(self, "max_units", self.widths[-1])
+        if self.max_layers * self.max_units**2 > MAX_WEIGHTS:
+            raise ValueError(
+                f"Expected layers of at most {MAX_WEIGHTS:,} weights together, 1 GiB, got {self.max_layers:,} layers "
+                f"of {self.max_units:,} units."
+            )
         choices = {
             "activation": _known("activations", self.activations, ACTIVATIONS),
             "initializer": _known("initializers", self.initializers, INITIALIZERS),
-            "regularizer": _known("regularizers", self.regularizers, REGULARIZERS),
+            "regularizer": _known("regularizers", _named(self.regularizers), REGULARIZERS),
             "dropout": _rates(self.dropout_rates),
         }
         fields = zip(("activations", "initializers", "regularizers", "dropout_rates"), choices.values(), strict=True)
@@ -115,11 +133,18 @@ class MLPSpace(Space):
         decisions += [Decision(f"width_{layer}", self.widths) for layer in range(1, self.max_layers + 1)]
         object.__setattr__(self, "decisions", tuple(decisions))
 
-    @property
-    def widths(self) -> tuple[int, ...]:
+    def _checked_widths(self) -> tuple[int, ...]:
         """Returns the numbers of units that a layer can have, ascending."""
-        powers = (SMALLEST_WIDTH << number for number in range(self.max_units.bit_length()))
-        return (*(width for width in powers if width < self.max_units), self.max_units)
+        if not self.widths:
+            powers = (SMALLEST_WIDTH << number for number in range(self.max_units.bit_length()))
+            return (*(width for width in powers if width < self.max_units), self.max_units)
+        widths = tuple(self.widths)
+        ascending = all(isinstance(width, int) and width > 0 for width in widths) and list(widths) == sorted({*widths})
+        if not ascending:
+            raise ValueError(f"Expected widths of ascending ints of 1 or more, got {list(widths)}.")
+        if self.max_units not in (type(self).max_units, widths[-1]):
+            raise ValueError(f"Expected max_units to be the largest width, {widths[-1]}, got {self.max_units}.")
+        return widths
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
         """Returns a uniformly drawn neighbour of an architecture: one decision that counts is another one."""
@@ -223,6 +248,13 @@ def _known(kind: str, names: str | Iterable[str], known: Iterable[str]) -> tuple
     return names
 
 
+def _named(regularizers: str | Iterable[str | None] | None) -> str | tuple[str, ...]:
+    """Returns the names of regularisers: None is "none"."""
+    if regularizers is None or isinstance(regularizers, str):
+        return regularizers or "none"
+    return tuple("none" if name is None else name for name in regularizers)
+
+
 def _rates(rates: Iterable[float]) -> tuple[float, ...]:
     rates = tuple(float(rate) for rate in rates)
     if not rates or len(set(rates)) != len(rates) or not all(0 <= rate < 1 for rate in rates):
@@ -233,5 +265,12 @@ def _rates(rates: Iterable[float]) -> tuple[float, ...]:
 MLP = MLPSpace()
 """Up to ten layers of up to 128 units."""
 
-SMALL_MLP = MLPSpace(3, 64, activations=("relu", "tanh"), dropout_rates=(0.0, 0.1, 0.25, 0.5), name="mlp-small")
+SMALL_MLP = MLPSpace(
+    3,
+    64,
+    activations=("relu", "tanh"),
+    initializers=("random_normal", "lecun_normal"),
+    dropout_rates=(0.0, 0.1, 0.25, 0.5),
+    name="mlp-small",
+)
 """Small enough for a table: 9,216 architectures in 4,032 classes. Deep networks of sigmoids would not train at all."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxnas.checks import checked_flag
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import ANY, Observation, Query, Strategy, failed_as_worst
+from jaxnas.strategies.base import ANY, Observation, Query, Strategy, failed_as_worst, warn_of_short_run
 
 Brackets = tuple[tuple[int, ...], ...]
 """For each bracket the number of trials on each of its rungs; its last rung is the last of all."""
@@ -93,8 +93,7 @@ def plan_trials(brackets: Brackets, num_trials: int) -> Plan:
         for number, size in enumerate(sizes)
         for place in range(size)
     ]
-    rows = np.asarray(list(itertools.islice(itertools.cycle(cycle), num_trials)), np.int32)
-    return Plan(*rows.T)
+    return Plan(*(np.resize(np.asarray(column, np.int32), num_trials) for column in zip(*cycle, strict=True)))
 
 
 def synchronous_strategy(
@@ -119,6 +118,8 @@ def synchronous_strategy(
     num_promoted = max((size for sizes in brackets for size in sizes[1:]), default=1)
 
     def init(key: jax.Array, num_trials: int) -> BracketState:
+        needed = sum(brackets[0][:-1]) + 1
+        warn_of_short_run(name, num_trials, needed, "so that its first bracket reaches no last fidelity")
         archs = jnp.zeros((num_trials, len(space.decisions)), jnp.int32)
         seeds, promoted = jnp.full(num_trials, ANY, jnp.int32), jnp.zeros(num_promoted, jnp.int32)
         return BracketState(archs, jnp.full(num_trials, -jnp.inf), seeds, promoted)

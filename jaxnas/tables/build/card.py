@@ -5,6 +5,9 @@ from importlib import resources
 from jaxnas.tables.table import Table
 from jaxnas.tasks.base import SPLITS, Task
 
+MARK = "Made by `jaxnas build --space"
+"""What every card has, by which it is known."""
+
 
 def table_card(table: Table, task: Task, space_name: str, task_name: str, limit: int | None) -> str:
     """Returns the README.md of a table that a build made of these arguments."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,10 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from jaxnas import catalog
+from jaxnas.checks import checked_size
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.tables.build.card import table_card
 from jaxnas.tables.build.executors.processes import train_chunks
-from jaxnas.tables.build.plan import BuildPlan, make_plan, missing_chunks, read_shard
+from jaxnas.tables.build.plan import BuildPlan, damaged_chunks, make_plan, missing_chunks, read_shard, shard_path
 from jaxnas.tables.build.provenance import git_commit, machine, versions
+from jaxnas.tables.build.replacing import check_replaceable
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.files import remove_leftovers, replace_file
 from jaxnas.tables.manifest import base_manifest, keys_of
@@ -22,6 +27,9 @@ from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Size
 from jaxnas.training.trainer import Trainer
 
+MAX_CURVE_BYTES = 2**34
+BYTES_AN_EPOCH = 32  # of a training: four numbers of four bytes, twice while they become a table
+MAX_SEEDS = 65_535
 _RESUMES = "run the same command again to resume"
 
 
@@ -37,12 +45,14 @@ def build(
     num_processes: int | None = None,
     shard: tuple[int, int] = (1, 1),
     table_id: str | None = None,
+    replace_table: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Table | None:
     """Returns the table of a space on a task, after training every class; a call after an interruption resumes.
 
     The folder holds the plan and a shard for each finished chunk of trainings, and at the end the table. Nothing is
-    locked: whatever is killed, the next call resumes, and several may run at once.
+    locked: whatever is killed, the next call resumes, and several may run at once. A damaged shard is set aside, with
+    a warning, and trained again.
 
     Args:
         space_name, task_name: as `jaxnas.catalog` knows them; workers find them by name.
@@ -52,28 +62,71 @@ def build(
         num_processes: worker processes; by default one for each available core, and one on an accelerator.
         shard: (i, N): train only the i-th of N parts of the chunks, on one of N machines; None is returned. Once the
             shards of all parts lie in one folder, a call without `shard` makes the table.
+        table_id: the table's identifier; by default `<space>-<task>-v0`, a preview.
+        replace_table: write over what the folder holds, also where that is another or a larger table, or files that no
+            build wrote.
         progress: called with the numbers of finished and of all classes.
 
     Raises:
-        ValueError: on wrong arguments.
+        ValueError: on wrong arguments, or a folder that holds something else.
         RuntimeError: where a worker failed, or the folder cannot be written to.
     """
     trainer = Trainer(catalog.space(space_name), catalog.task(task_name), config, num_epochs=num_epochs)
     folder = Path(folder)
+    _check_memory(trainer, num_seeds)
     plan = make_plan(trainer, space_name, task_name, num_seeds, limit)
+    num_classes = sum(len(chunk.rows) for chunk in plan.chunks)
+    if not replace_table:
+        check_replaceable(folder, manifest_of(plan, trainer, table_id), num_classes)
     part = replace(plan, chunks=plan.chunks[shard[0] - 1 :: shard[1]])
     plan_path = folder / ("plan.json" if shard[1] == 1 else f"plan-{shard[0]}-of-{shard[1]}.json")
     with _writing(folder):
         (folder / "shards").mkdir(parents=True, exist_ok=True)
         replace_file(plan_path, part.to_json().encode())
+        _set_damaged_aside(folder, part)
     _train_missing(plan_path, part, num_processes, progress)
     table = _collect(folder, plan, trainer, table_id) if shard[1] == 1 else None
     with _writing(folder):
         if table:
+            if not replace_table:  # another build may have written its table since
+                check_replaceable(folder, table.manifest, num_classes)
             table = write(table, folder, table_card(table, trainer.task, space_name, task_name, limit))
         for written in (folder, folder / "shards"):
             remove_leftovers(written)
     return table
+
+
+def _check_memory(trainer: Trainer, num_seeds: int) -> None:
+    """Raises ValueError where the space cannot be enumerated, or the curves of a build would not fit into memory."""
+    space = trainer.space
+    if space.num_architectures > MAX_ENUMERABLE:
+        smaller = [name for name in catalog.SPACES if _is_a_smaller_one(catalog.space(name), space)]
+        hint = f"; {' and '.join(smaller)} can be built" if smaller else ""
+        raise ValueError(
+            f"Expected a space of at most {MAX_ENUMERABLE:,} architectures to build, got {space.name} of "
+            f"{space.num_architectures:,}{hint}."
+        )
+    num_epochs = trainer.config.num_epochs
+    largest = MAX_CURVE_BYTES // (len(np.unique(space.classes())) * num_epochs * BYTES_AN_EPOCH)
+    why = f"whose curves of {num_epochs:,} epochs take {MAX_CURVE_BYTES >> 30} GiB of memory"
+    checked_size("num_seeds", num_seeds, 1, min(largest, MAX_SEEDS), why)
+
+
+def _is_a_smaller_one(space: Space, than: Space) -> bool:
+    return type(space) is type(than) and space.num_architectures <= MAX_ENUMERABLE
+
+
+def _set_damaged_aside(folder: Path, plan: BuildPlan) -> None:
+    """Renames the damaged shards of a plan, so that they are trained again, and warns of each."""
+    for chunk in damaged_chunks(folder, plan):
+        path = shard_path(folder, chunk)
+        os.replace(path, path.with_suffix(".damaged"))
+        warnings.warn(
+            f"Expected {path} as a worker wrote it, got a damaged file; it is now {path.stem}.damaged, and its "
+            f"{len(chunk.rows)} classes are trained again.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 @contextlib.contextmanager
@@ -91,10 +144,11 @@ def _train_missing(
     """Trains the chunks that are missing. Raises RuntimeError where some are missing then."""
     total = sum(len(chunk.rows) for chunk in plan.chunks)
     missing = plan.chunks
+    shape = plan.shape
 
     def look() -> None:
         nonlocal missing
-        missing = missing_chunks(plan_path.parent, missing)
+        missing = missing_chunks(plan_path.parent, missing, shape)
         if progress:
             progress(total - sum(len(chunk.rows) for chunk in missing), total)
 
@@ -114,7 +168,7 @@ def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, table_id: str | No
     trained = np.zeros(len(representatives), bool)
     curves: dict[str, np.ndarray] = {}
     for chunk in plan.chunks:
-        arrays = read_shard(folder, chunk)
+        arrays = read_shard(folder, chunk, plan.shape)
         if arrays is None:
             raise RuntimeError(f"Expected the shard {chunk.name} in {folder}, got none or a damaged one; {_RESUMES}.")
         classes = np.searchsorted(representatives, chunk.rows)
@@ -146,6 +200,7 @@ def manifest_of(plan: BuildPlan, trainer: Trainer, table_id: str | None) -> dict
         "id": table_id or f"{space.name}-{task.name}-v0",
         "training": asdict(trainer.config),
         "plan": trainer.plan(plan.training_plan).name,
+        **({"code": trainer.definition.code} if trainer.definition.code else {}),
         "versions": versions(),
         "machine": machine(),
         "git_commit": git_commit(),

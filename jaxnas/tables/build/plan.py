@@ -1,32 +1,22 @@
 """What a build trains: the classes of a space in chunks, each named by the hash of all that its numbers depend on."""
 
 import hashlib
+import io
 import json
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from jaxnas.tasks.base import SPLITS
 from jaxnas.training.config import TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import default_plan
 from jaxnas.training.trainer import Trainer
 
 _ORDER_SEED = 0
-# What NumPy and zipfile raise on missing files and changed bits; the last two are "encrypted" and "not supported".
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-    RuntimeError,
-    NotImplementedError,
-)
+_HASH_DIGITS = 64
 
 
 @dataclass(frozen=True)
@@ -54,6 +44,11 @@ class BuildPlan:
     def to_json(self) -> str:
         """Returns the plan as text, which `plan_from_json` reads."""
         return json.dumps(asdict(self), indent=1)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Returns the shape of the curves of a class, (seeds, epochs)."""
+        return len(self.seeds), self.config["num_epochs"]
 
     def config_for(self, default: TrainConfig) -> TrainConfig:
         """Returns the training configuration, given the default one of the kind of space."""
@@ -98,9 +93,19 @@ def make_plan(
     return BuildPlan(space_name, task_name, asdict(trainer.config), seeds, tuple(chunks), training_plan)
 
 
-def missing_chunks(folder: Path, chunks: Sequence[Chunk]) -> tuple[Chunk, ...]:
-    """Returns the chunks whose shards are missing or damaged in the folder of a build."""
-    return tuple(chunk for chunk in chunks if read_shard(folder, chunk) is None)
+def missing_chunks(folder: Path, chunks: Sequence[Chunk], shape: tuple[int, int]) -> tuple[Chunk, ...]:
+    """Returns the chunks whose shards are missing or damaged in the folder of a build.
+
+    Args:
+        shape: of the curves of a class, (seeds, epochs).
+    """
+    return tuple(chunk for chunk in chunks if read_shard(folder, chunk, shape) is None)
+
+
+def damaged_chunks(folder: Path, plan: BuildPlan) -> tuple[Chunk, ...]:
+    """Returns the chunks of a plan whose shards are there, but are not as a worker wrote them."""
+    missing = missing_chunks(folder, plan.chunks, plan.shape)
+    return tuple(chunk for chunk in missing if shard_path(folder, chunk).is_file())
 
 
 def shard_path(folder: Path, chunk: Chunk) -> Path:
@@ -108,12 +113,34 @@ def shard_path(folder: Path, chunk: Chunk) -> Path:
     return folder / "shards" / f"{chunk.name}.npz"
 
 
-def read_shard(folder: Path, chunk: Chunk) -> dict[str, np.ndarray] | None:
-    """Returns the arrays of a chunk's shard, or None where it is missing or damaged, and must be trained (again)."""
+def shard_bytes(chunk: Chunk, curves: Curves) -> bytes:
+    """Returns the shard of a chunk: an `.npz` file, followed by the SHA-256 of the chunk's name and of the file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **curves._asdict())
+    data = buffer.getvalue()
+    return data + _hash(chunk, data)
+
+
+def read_shard(folder: Path, chunk: Chunk, shape: tuple[int, int]) -> dict[str, np.ndarray] | None:
+    """Returns the arrays of a chunk's shard, or None where it is missing or damaged, and must be trained (again).
+
+    Args:
+        shape: of the curves of a class, (seeds, epochs).
+    """
     try:
-        with np.load(shard_path(folder, chunk)) as file:
-            arrays = {name: file[name] for name in file.files}
-    except _UNREADABLE:
+        data = shard_path(folder, chunk).read_bytes()
+    except OSError:
         return None
-    whole = set(arrays) == set(Curves._fields) and all(len(array) == len(chunk.rows) for array in arrays.values())
+    if data[-_HASH_DIGITS:] != _hash(chunk, data[:-_HASH_DIGITS]):  # nothing of a damaged file is parsed
+        return None
+    with np.load(io.BytesIO(data[:-_HASH_DIGITS])) as file:
+        arrays = {name: file[name] for name in file.files}
+    expected = {name: (len(chunk.rows), *shape[: 1 if name.startswith("first") else 2]) for name in Curves._fields}
+    kinds = {name: "i" if name in SPLITS else "f" for name in Curves._fields}
+    found = {name: array.shape for name, array in arrays.items()}
+    whole = found == expected and all(array.dtype.kind == kinds[name] for name, array in arrays.items())
     return arrays if whole else None
+
+
+def _hash(chunk: Chunk, data: bytes) -> bytes:
+    return hashlib.sha256(chunk.name.encode() + data).hexdigest().encode()

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnas import catalog
+from jaxnas.checks import first_line
 from jaxnas.spaces.base import Space
 from jaxnas.tables.build.provenance import machine, versions
 from jaxnas.tables.table import Table
 from jaxnas.tasks.base import SPLITS, Task
-from jaxnas.training.config import config_from_dict
+from jaxnas.training.config import TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import family_of
 from jaxnas.training.trainer import Trainer
@@ -52,13 +53,14 @@ def retrain(
     """
     table = Table.read(source)
     manifest = table.manifest
+    _check_built(table)
     if "training" not in manifest:
         raise ValueError(f"Expected a table that was trained here, got {table.id}, whose scores come from elsewhere.")
     space = space or _of_the_catalog("space", manifest["space"]["name"], catalog.SPACES, table.id)
     task = task or _task_of_the_catalog(manifest["task"]["name"], table.id)
     if space.description() | {"name": manifest["space"]["name"]} != manifest["space"]:
         raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
-    trainer = Trainer(space, task, config_from_dict(manifest["training"], family_of(space).config))
+    trainer = Trainer(space, task, _config_of(table, family_of(space).config))
     known = np.flatnonzero(table.trained)
     classes = np.random.default_rng(seed).choice(known, min(num_classes, len(known)), replace=False)
     archs = [np.asarray(space.arch_at(table.representatives[number])) for number in classes]
@@ -73,6 +75,23 @@ def retrain(
         _first_step("first_gradient_norm", found, stored),
         _same_counts(found, stored) if _reproducible(manifest, trainer) else _similar_counts(found, stored),
     ]
+
+
+def _check_built(table: Table) -> None:
+    """Raises ValueError where a table has not what a build writes."""
+    parts = [name for name in ("training", "plan", "versions", "machine") if name not in table.manifest]
+    columns = [name for name in (*Curves._fields, "num_parameters", "num_flops") if name not in table.columns]
+    if missing := [*parts, *columns]:
+        raise ValueError(
+            f"Expected a table that `jaxnas build` made, to train again, got {table.id} without {missing[0]}."
+        )
+
+
+def _config_of(table: Table, default: TrainConfig) -> TrainConfig:
+    try:
+        return config_from_dict(table.manifest["training"], default)
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"Expected {table.id} with a training configuration, got: {first_line(error)}.") from None
 
 
 def _of_the_catalog(kind: str, name: str, known: dict[str, str], table_id: str) -> Any:
@@ -90,7 +109,7 @@ def _task_of_the_catalog(name: str, table_id: str) -> Task:
 
 def _reproducible(manifest: dict, trainer: Trainer) -> bool:
     """Returns whether this jaxlib, processor and plan give the very numbers of a table."""
-    same_jaxlib = manifest["versions"]["jaxlib"] == versions()["jaxlib"]
+    same_jaxlib = manifest["versions"].get("jaxlib") == versions()["jaxlib"]
     # the plan whose trainings do not depend on their neighbours, bit by bit
     same_plan = manifest["plan"] == trainer.plan("sequential").name == trainer.plan().name
     return same_plan and manifest["machine"] == machine() and same_jaxlib

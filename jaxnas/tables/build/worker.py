@@ -9,7 +9,6 @@ is whole or not there; one that was damaged since counts as missing.
 
 import argparse
 import ctypes
-import io
 import os
 import sys
 import traceback
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # loaded in functions, after the core and the number of threads are set
+    from jaxnas.tables.build.plan import Chunk
     from jaxnas.training.curves import Curves
 
 
@@ -51,7 +51,7 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
     import numpy as np
 
     from jaxnas import catalog
-    from jaxnas.tables.build.plan import plan_from_json, read_shard, shard_path
+    from jaxnas.tables.build.plan import plan_from_json, read_shard
     from jaxnas.training.compilation import configure_compilation
     from jaxnas.training.family import family_of
     from jaxnas.training.trainer import Trainer
@@ -70,11 +70,11 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
     others = sorted(set(plan.chunks) - set(own), key=plan.chunks.index, reverse=True)
     for chunk in (*own, *others):
         after_each()
-        if read_shard(folder, chunk) is None:
+        if read_shard(folder, chunk, plan.shape) is None:
             archs = [space.arch_at(np.int32(row)) for row in chunk.rows]
             curves = trainer.curves(archs, plan.seeds, plan=plan.training_plan, progress=after_each)
-            if read_shard(folder, chunk) is None:  # no other worker was faster
-                write_shard(shard_path(folder, chunk), curves)
+            if read_shard(folder, chunk, plan.shape) is None:  # no other worker was faster
+                write_shard(folder, chunk, curves)
 
 
 def _release_unused_memory() -> None:
@@ -84,15 +84,12 @@ def _release_unused_memory() -> None:
         trim(0)
 
 
-def write_shard(path: Path, curves: "Curves") -> None:
+def write_shard(folder: Path, chunk: "Chunk", curves: "Curves") -> None:
     """Writes the curves of a chunk so that the file is whole or not there."""
-    import numpy as np
-
+    from jaxnas.tables.build.plan import shard_bytes, shard_path
     from jaxnas.tables.files import replace_file
 
-    buffer = io.BytesIO()
-    np.savez(buffer, **curves._asdict())
-    replace_file(path, buffer.getvalue())
+    replace_file(shard_path(folder, chunk), shard_bytes(chunk, curves))
 
 
 if __name__ == "__main__":

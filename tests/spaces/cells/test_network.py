@@ -161,6 +161,17 @@ def test_every_image_has_the_same_logits_where_the_output_is_not_reached():
         np.testing.assert_array_equal(logits, jnp.broadcast_to(logits[0], logits.shape))
 
 
+def test_an_array_as_architecture_makes_a_static_network():
+    """`space.arch_at(row)` is an array of JAX, a result's `arch` one of NumPy."""
+    images, arch = images_of((6, 5, 1))[0], choices(SMALL, ARCHS[0])
+    expected = Network(SMALL, SKELETON, (6, 5, 1), NUM_CLASSES, arch, key=jax.random.key(0))(images)
+    given = Network(SMALL, SKELETON, (6, 5, 1), NUM_CLASSES, np.asarray(arch), key=jax.random.key(0))
+    np.testing.assert_array_equal(given(images), expected)
+    traced = Network(SMALL, SKELETON, (6, 5, 1), NUM_CLASSES, jnp.asarray(arch), key=jax.random.key(0))
+    with pytest.raises(ValueError, match="got none; a tuple of ints makes a static one"):
+        traced(images)
+
+
 def test_one_trace_serves_all_architectures():
     traces = []
 

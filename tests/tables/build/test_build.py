@@ -94,7 +94,7 @@ def test_parts_trained_apart_make_the_same_table(built, tmp_path):
         shard_path(elsewhere, part[0]).unlink()
         arguments = {"config": TINY, "num_seeds": 2, "num_processes": 1}
         assert build(SPACE, TASK, elsewhere, shard=(number, 3), **arguments) is None
-        assert read_shard(elsewhere, part[0]) is not None
+        assert read_shard(elsewhere, part[0], plan.shape) is not None
         for chunk in part:
             (tmp_path / "all" / "shards").mkdir(parents=True, exist_ok=True)
             shutil.copy(shard_path(elsewhere, chunk), tmp_path / "all" / "shards")

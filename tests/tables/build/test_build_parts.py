@@ -10,7 +10,10 @@ import pytest
 from jaxnas.tables import files
 from jaxnas.tables.build import plan, worker
 from jaxnas.tables.build.executors import processes
+from jaxnas.tasks.base import SPLITS
 from jaxnas.training.curves import Curves
+
+SHAPE = (2, 2)
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +23,10 @@ def shard(tmp_path_factory) -> tuple[Path, plan.Chunk, dict]:
     (folder / "shards").mkdir()
     chunk = plan.Chunk("chunk", (3, 1, 4))
     random = np.random.RandomState(0)
-    arrays = {name: random.randint(0, 40, (3, 2, 2)).astype(np.float32) for name in Curves._fields}
-    worker.write_shard(plan.shard_path(folder, chunk), Curves(**arrays))
+    arrays = {name: random.randint(0, 40, (3, *SHAPE)).astype(np.int32) for name in SPLITS}
+    arrays |= {"loss": random.uniform(size=(3, *SHAPE)).astype(np.float32)}
+    arrays |= {name: random.uniform(size=(3, 2)).astype(np.float32) for name in ("first_loss", "first_gradient_norm")}
+    worker.write_shard(folder, chunk, Curves(**arrays))
     return folder, chunk, arrays
 
 
@@ -43,18 +48,47 @@ def test_a_damaged_shard_counts_as_missing(damage, shard):
     folder, chunk, arrays = shard
     path = plan.shard_path(folder, chunk)
     data = path.read_bytes()
-    detected = 0
-    places = range(0, len(data), 5)
-    for place in places:
+    for place in range(0, len(data), 5):
         path.write_bytes(damage(data, place))
-        found = plan.read_shard(folder, chunk)
-        detected += found is None
-        if found is not None:  # what was changed is no part of the arrays, such as a time of writing
-            for name, values in arrays.items():
-                np.testing.assert_array_equal(found[name], values, strict=True)
+        assert plan.read_shard(folder, chunk, SHAPE) is None
     path.write_bytes(data)
-    assert detected > len(places) / 2
-    assert plan.read_shard(folder, chunk) is not None
+    found = plan.read_shard(folder, chunk, SHAPE)
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(found[name], values, strict=True)
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (2, 1), (2, 3), (3, 2)])
+def test_a_shard_of_another_shape_or_type_counts_as_missing(shape, shard, tmp_path):
+    folder, chunk, arrays = shard
+    assert plan.read_shard(folder, chunk, shape) is None
+    (tmp_path / "shards").mkdir()
+    for changed in (
+        {"test": arrays["test"].astype(np.float32)},
+        {"loss": arrays["loss"].astype(np.int32)},
+        {"test": arrays["test"][:, :1]},
+        {"first_loss": arrays["first_loss"][:2]},
+    ):
+        worker.write_shard(tmp_path, chunk, Curves(**arrays | changed))
+        assert plan.read_shard(tmp_path, chunk, SHAPE) is None
+
+
+def test_the_shard_of_another_chunk_counts_as_missing(shard):
+    folder, chunk, _ = shard
+    other = plan.Chunk("other", chunk.rows)
+    plan.shard_path(folder, other).write_bytes(plan.shard_path(folder, chunk).read_bytes())
+    assert plan.read_shard(folder, other, SHAPE) is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="has no umask")
+def test_files_have_the_permissions_that_the_umask_leaves(tmp_path):
+    before = os.umask(0o027)
+    try:
+        files.replace_file(tmp_path / "a", b"whole")
+        os.umask(0o077)
+        files.replace_file(tmp_path / "b", b"whole")
+    finally:
+        os.umask(before)
+    assert [oct((tmp_path / name).stat().st_mode & 0o777) for name in "ab"] == ["0o640", "0o600"]
 
 
 def test_leftovers_are_removed_once_their_file_was_written_since(tmp_path):

@@ -19,7 +19,7 @@ from jaxnas.cli.main import main
 from jaxnas.spaces.cells import family as cells
 from jaxnas.tables.build import driver, worker
 from jaxnas.tables.build.driver import build
-from jaxnas.tables.build.plan import make_plan, read_shard, shard_path
+from jaxnas.tables.build.plan import make_plan, read_shard
 from jaxnas.tables.files import MANIFEST_FILE
 from jaxnas.tables.table import Table
 from jaxnas.training import family
@@ -58,7 +58,7 @@ from pathlib import Path
 from mine import SPACE
 from mine import task as quick
 
-PARENT = os.getppid()
+PARENT = int(sys.argv[sys.argv.index("--parent") + 1]) if "--parent" in sys.argv else os.getppid()
 
 
 def crash(source, target):
@@ -276,7 +276,7 @@ def test_a_full_disk_is_reported_in_one_line(write, names, built, complete, caps
     def full(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    written = iter([os.fsync] * write + [full])
+    written = iter([os.fsync] * 2 * write + [full])  # of the file, and of its folder
     command = ["build", "--space", names[0], "--task", names[1], "--seeds", "2", "--out", str(complete)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: next(written)(handle))
@@ -322,7 +322,7 @@ def test_a_folder_without_permission_is_wrong_input(names, tmp_path, capsys):
 
 
 def test_a_complete_build_trains_nothing_again(names, built, complete, monkeypatch):
-    monkeypatch.setattr(driver, "_start_worker", killed)
+    monkeypatch.setattr(driver, "train_chunks", killed)
     reports = []
     table = resumed(names, complete, progress=lambda *numbers: reports.append(numbers))
     assert resumed(names, complete).manifest == table.manifest
@@ -340,11 +340,12 @@ def test_a_shard_lost_at_the_last_moment_is_reported(names, complete, monkeypatc
 
 def test_failed_trainings_stay_as_rows_and_are_counted(names, complete, capsys):
     trainer = Trainer(catalog.space(names[0]), catalog.task(names[1]), TINY)
-    chunk = make_plan(trainer, *names, 2).chunks[0]
-    arrays = read_shard(complete, chunk)
+    plan = make_plan(trainer, *names, 2)
+    chunk = plan.chunks[0]
+    arrays = read_shard(complete, chunk, plan.shape)
     arrays["loss"][0, 1, 1:] = np.nan
     arrays["loss"][2] = np.nan
-    worker.write_shard(shard_path(complete, chunk), Curves(**arrays))
+    worker.write_shard(complete, chunk, Curves(**arrays))
     assert main(["build", "--space", names[0], "--task", names[1], "--seeds", "2", "--out", str(complete)]) == 0
     assert "60 of 60 classes trained with 2 seed(s), 3 trainings failed." in capsys.readouterr().out
     table = Table.read(complete)
@@ -352,3 +353,105 @@ def test_failed_trainings_stay_as_rows_and_are_counted(names, complete, capsys):
     assert table.trained.all()
     assert failed.sum() == 1 + 4
     assert failed[np.searchsorted(table.representatives, chunk.rows[0])].tolist() == [[False, False], [False, True]]
+
+
+# Damaged shards, and folders that hold something else
+
+
+def test_a_damaged_shard_is_named_set_aside_and_trained_again(names, built, complete):
+    path = sorted((complete / "shards").glob("*.npz"))[3]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+    with pytest.warns(RuntimeWarning, match=rf"^Expected {path} as a worker wrote it, got a damaged file; it is now"):
+        table = resumed(names, complete)
+    assert table.manifest["content_hash"] == built[1].manifest["content_hash"]
+    assert path.with_suffix(".damaged").read_bytes() == data
+
+
+def test_a_file_that_no_build_wrote_is_left_alone(names, complete, capsys):
+    (complete / "README.md").write_text("# mine\n")
+    command = ["build", "--space", names[0], "--task", names[1], "--seeds", "2", "--out", str(complete)]
+    assert main(command) == 2
+    message = capsys.readouterr().err.splitlines()
+    assert len(message) == 1
+    assert "with README.md, which no build wrote; give another one, or replace what is there by --replace" in message[0]
+    assert (complete / "README.md").read_text() == "# mine\n"
+    assert main([*command, "--replace"]) == 0
+    assert Table.read(complete).trained.all()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "table.parquet"])
+def test_a_foreign_file_of_a_tables_name_is_left_alone(name, names, tmp_path):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(ValueError, match=rf"with {name}, which "):
+        build(*names, tmp_path, config=TINY, num_seeds=2)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"limit": 5}, "of 60 classes and 2 seeds"),
+        ({"num_seeds": 1}, "of 60 classes and 2 seeds"),
+        ({"num_epochs": 3}, "of another training"),
+        ({"table_id": "mine-v1"}, "of another id"),
+        ({"task_name": "digits"}, "of another id"),
+    ],
+    ids=["smaller", "fewer seeds", "training", "id", "task"],
+)
+def test_a_complete_table_is_not_replaced_by_a_smaller_or_another_one(changes, found, names, built, complete):
+    resumed(names, complete)
+    before = {path.name: path.read_bytes() for path in complete.iterdir() if path.is_file()}
+    arguments = {"space_name": names[0], "task_name": names[1], "config": TINY, "num_seeds": 2}
+    with pytest.raises(ValueError, match=rf"^Expected a folder to write this table into, got .* {found}; give another"):
+        build(**arguments | changes, folder=complete)
+    assert {path.name: path.read_bytes() for path in complete.iterdir() if path.is_file()} == before
+
+
+CHANGED = """
+import jax.numpy as jnp
+import jaxnas as jn
+from mine import task
+
+def odd(x, parameters, statistics, train):
+    return FUNCTION(x), statistics
+
+SPACE = jn.CellSpace(2, ("none", odd), name="odd")
+"""
+
+
+def test_a_changed_operation_of_the_same_name_is_another_build(tmp_path):
+    path, folder = tmp_path / "odd.py", tmp_path / "table"
+    tables = []
+    for function in ("jnp.tanh", "jnp.sin"):
+        path.write_text(CHANGED.replace("FUNCTION", function))
+        os.utime(path, ns=(len(tables), len(tables)))
+        arguments = {"space_name": f"{path}:SPACE", "task_name": f"{path}:task", "config": TINY, "num_processes": 1}
+        if tables:
+            with pytest.raises(ValueError, match=r"^Expected a folder .* the table odd-stripes-v0 of another code"):
+                build(**arguments, folder=folder)
+        tables.append(build(**arguments, folder=folder, replace_table=True))
+    assert len({table.manifest["content_hash"] for table in tables}) == 2
+    assert len(list((folder / "shards").iterdir())) == 2
+
+
+def test_a_space_that_is_too_large_names_one_that_is_not(tmp_path, capsys):
+    assert main(["build", "--space", "mlp", "--task", "digits", "--out", str(tmp_path)]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "got mlp of" in message
+    assert "mlp-small can be built" in message
+
+
+def test_more_seeds_than_memory_can_hold_are_refused_in_one_line(names, tmp_path, capsys):
+    command = ["build", "--space", names[0], "--task", names[1], "--out", str(tmp_path), "--seeds"]
+    assert main([*command, "1000000000"]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(
+        "jaxnas build: Expected num_seeds of at most 65,535, whose curves of 2 epochs take 16 GiB"
+    )
+    assert message.count("\n") == 1
+    with pytest.raises(SystemExit):
+        main([*command, "9" * 40])
+    assert "expected a whole number of at most 2,147,483,647" in capsys.readouterr().err

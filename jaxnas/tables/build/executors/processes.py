@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -75,13 +76,19 @@ def reason_of_failure(folder: Path, workers: Sequence[Worker]) -> str:
         text = "".join(lines).strip()
         if process.returncode:
             with contextlib.suppress(OSError):
-                replace_file(folder / f"worker-{number}.log", text.encode())
+                replace_file(folder / f"worker-{number}.log", _without_paths(text).encode())
         if process.returncode < 0:
             name = signal.strsignal(-process.returncode)
             reasons.append(f"a worker was ended by signal {-process.returncode} ({name})")
         elif process.returncode:
             reasons.append(text.splitlines()[-1] if text else f"a worker ended with exit code {process.returncode}")
     return reasons[0] if reasons else "no worker failed, but shards or plan were changed meanwhile"
+
+
+def _without_paths(text: str) -> str:
+    """Returns the output of a worker with the files of a traceback below the working directory or their packages."""
+    text = text.replace(f"{os.getcwd()}{os.sep}", "")
+    return re.sub(r'File "/[^"]*?/(?:site-packages/|python3\.\d+/|(?=jaxnas/))([^"]+)"', r'File "\1"', text)
 
 
 def cores_of_workers(num_processes: int | None, num_chunks: int) -> list[int | None]:

@@ -1,0 +1,39 @@
+"""`jaxnas import`: a published benchmark's own file into tables."""
+
+import argparse
+from pathlib import Path
+
+from jaxnas import catalog
+from jaxnas.cli.folders import writable
+from jaxnas.report.progress import progress_bars
+from jaxnas.tables.manifest import upgraded
+from jaxnas.tables.table import Table, write
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reads the file and writes its tables, each into a folder of its identifier. Returns the exit code."""
+    read = catalog.importer(options.name)
+    path, out = Path(options.path), writable(Path(options.out))
+    if not path.exists():
+        raise ValueError(f"Expected a file or a folder, got {path}, which is not there.")
+    work = out / f".{options.name.rpartition(':')[2]}.partial"
+    with progress_bars() as bars:
+        bar = bars.add_task("", total=None)
+
+        def progress(name: str, done: int, total: int) -> None:
+            bars.update(bar, description=name, completed=done, total=total)
+
+        for imported in read(path, work, progress):
+            folder = out / imported.table.id
+            write(imported.table, folder, imported.card)
+            print(f"{folder}: {_described(Table.read(folder))}")
+    return 0
+
+
+def _described(table: Table) -> str:
+    """Returns what a table holds, in a line."""
+    if upgraded(table.manifest)["kind"] == "columns":
+        return f"a column pack of {', '.join(table.size_names[:4])}" + (", ..." if len(table.size_names) > 4 else "")
+    known, size = int(table.trained.sum()), table.num_architectures
+    scores = f"{known:,} architectures" if known == size else f"{known:,} of {size:,} architectures: a partial table"
+    return f"{scores}; protocols {', '.join(table.protocols)}"

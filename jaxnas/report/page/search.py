@@ -1,0 +1,59 @@
+"""The page of a search: a single file that needs nothing else, made from its `summary.json`."""
+
+import itertools
+from typing import Any
+
+from jaxnas.report import units
+from jaxnas.report.bibliography import bibtex
+from jaxnas.report.drawings import drawing_of
+from jaxnas.report.tables import csv_text
+from jaxnas.report.templates import embedded, labelled, render
+from jaxnas.tasks.metrics import Metric
+
+
+def search_text(summary: dict[str, Any]) -> str:
+    """Returns the page of a search as HTML, of the dictionary of its `summary.json`."""
+    metric = units.metric_of(summary)
+    best = summary["trials"][summary["best"]]
+    cell = {"architecture": best["architecture"], "drawing": summary["drawing"]}
+    drawing = labelled(drawing_of(cell, summary["space"]), f"Architecture {best['architecture']}", "best")
+    cited = {"benchmark": "", "space": summary["space"], "strategies": [summary["strategy"]]}
+    return render(
+        "page/search.html",
+        metric,
+        result=summary,
+        best=best,
+        drawing=drawing,
+        told=_told(summary, metric),
+        with_measured=any(each["measured"] != each["score"] for each in summary["trials"]),
+        sizes=[name for name in ("parameters", "flops") if name in best],
+        finalists=[each | {"mean": _mean(each["fresh"])} for each in summary["finalists"]],
+        data=embedded(_for_script(summary, metric)),
+        bibtex=bibtex([cited | {"versions": summary["versions"]}]),
+    )
+
+
+def _told(summary: dict[str, Any], metric: Metric) -> str:
+    """Returns what the search was told: the name of its score with its unit."""
+    if summary["objective"] != metric.name:
+        return summary["objective"]
+    return units.labelled(metric.name, units.unit(metric))
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _for_script(summary: dict[str, Any], metric: Metric) -> dict[str, Any]:
+    scores = [each["score"] for each in summary["trials"]]
+    so_far = itertools.accumulate(scores, lambda best, score: score if best is None or (score or best) > best else best)
+    rows = [{"trial": number, **each} for number, each in enumerate(summary["trials"])]
+    return {
+        "units": units.for_scripts(metric, summary["cost_unit"]),
+        "told": _told(summary, metric),
+        "scores": scores,
+        "best": list(so_far),
+        "training": summary["training"],
+        "csv": {"trials": csv_text(rows)},
+    }

@@ -1,0 +1,74 @@
+"""The space of NAS-Bench-Macro: a chain of eight blocks in three stages."""
+
+from dataclasses import dataclass, field
+from typing import final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.decisions import Choices, Decision, checked
+from jaxnas.spaces.graphs import chain
+
+REFERENCES = ("su2021prioritized",)
+
+STAGES = (2, 3, 3)
+BLOCKS = ("identity", "mbconv_k3_e3", "mbconv_k5_e6")
+
+
+@final
+@dataclass(frozen=True)
+class BlockSpace(Space):
+    """The search space of NAS-Bench-Macro: a block for each of eight layers, in stages of two, three and three layers.
+
+    The first layer of a stage halves the resolution; elsewhere an identity does nothing, so that architectures with
+    the same other blocks of a stage, in the same order, are one class. Networks are not trained.
+    """
+
+    name: str = "nb-macro"
+    decisions: tuple[Decision, ...] = field(
+        default=tuple(Decision(f"layer {number}", BLOCKS) for number in range(1, 1 + sum(STAGES))),
+        init=False,
+        repr=False,
+    )
+
+    def canonical(self, arch: ArrayLike) -> jax.Array:
+        """Returns the representative of an architecture's class: identities come first in their stage."""
+        arch = jnp.asarray(arch, jnp.int32)
+        parts = []
+        for stage in np.split(np.arange(sum(STAGES)), np.cumsum(STAGES)[:-1]):
+            blocks = arch[stage[1:]]
+            parts += [arch[stage[:1]], blocks[jnp.argsort(blocks != 0, stable=True)]]
+        return jnp.concatenate(parts)
+
+    def to_str(self, arch: Choices) -> str:
+        """Returns the digits of the blocks as the benchmark writes them, `"22212220"`."""
+        return "".join(str(choice) for choice in checked(arch, self.decisions))
+
+    def from_str(self, text: str) -> jax.Array:
+        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
+        digits = text.strip()
+        if len(digits) != sum(STAGES) or set(digits) - set("012"):
+            raise ValueError(f"Expected an architecture such as '22212220', got {text!r}.")
+        return jnp.asarray([int(digit) for digit in digits], jnp.int32)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Returns the names of the blocks, "input" and "output"."""
+        return (*BLOCKS, "input", "output")
+
+    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        """Returns the chain from the input over the layers of the representative to the output.
+
+        Layers whose identity does nothing are absent.
+        """
+        blocks = self.canonical(arch)
+        reduces = np.isin(np.arange(sum(STAGES)), np.cumsum([0, *STAGES[:-1]]))
+        layers = jnp.where(reduces | (blocks != 0), blocks, -1)
+        return chain(jnp.concatenate([jnp.asarray([len(BLOCKS)]), layers, jnp.asarray([len(BLOCKS) + 1])]))
+
+
+NB_MACRO = BlockSpace()
+"""The space of NAS-Bench-Macro: 6,561 architectures in 3,969 classes."""

@@ -1,0 +1,56 @@
+"""Size spaces: how many channels each layer of a network has. `NATS_SSS` is that of NATS-Bench."""
+
+from dataclasses import dataclass, field
+from typing import final
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.checks import unknown_name
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.decisions import Choices, Decision
+
+REFERENCES = ("dong2021natsbench",)
+
+
+@final
+@dataclass(frozen=True)
+class SizeSpace(Space):
+    """The search space of the numbers of channels of layers, each one of `channels`.
+
+    An architecture is the position of each layer's number in `channels`. Networks are not trained.
+
+    Attributes:
+        num_layers: how many layers have a number of channels.
+        channels: the numbers to choose from.
+        name: how tables and reports call the space.
+    """
+
+    num_layers: int
+    channels: tuple[int, ...]
+    name: str = "sizes"
+    decisions: tuple[Decision, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", tuple(self.channels))
+        layers = range(1, self.num_layers + 1)
+        object.__setattr__(self, "decisions", tuple(Decision(f"layer {layer}", self.channels) for layer in layers))
+
+    def to_str(self, arch: Choices) -> str:
+        """Returns the numbers of channels as NATS-Bench writes them, `"64:64:56:64:24"`."""
+        return ":".join(str(value) for value in self.decode(arch).values())
+
+    def from_str(self, text: str) -> jax.Array:
+        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
+        names, known = text.strip().split(":"), [str(number) for number in self.channels]
+        if len(names) != self.num_layers:
+            example = self.to_str((0,) * self.num_layers)
+            raise ValueError(f"Expected an architecture such as {example!r}, got {text!r}.")
+        for name in names:
+            if name not in known:
+                raise unknown_name("a number of channels", name, known)
+        return jnp.asarray([known.index(name) for name in names], jnp.int32)
+
+
+NATS_SSS = SizeSpace(5, tuple(range(8, 65, 8)), "nats-sss")
+"""The size space of NATS-Bench: five layers of 8 to 64 channels, 32,768 architectures."""

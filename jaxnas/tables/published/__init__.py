@@ -1,0 +1,1 @@
+"""Published benchmarks: one importer a file, and what reads the formats of their files."""

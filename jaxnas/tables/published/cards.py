@@ -1,0 +1,78 @@
+"""The cards of imported tables: what the numbers are, where they came from, how far the importer was tried."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from jaxnas.tables.table import Table
+
+TRIED = "The importer was tried on original files."
+NOT_TRIED = "Read from its documented layout, not tried on the original file."
+
+
+class Publication(NamedTuple):
+    """What to cite and which licence the numbers have.
+
+    `authors` are as BibTeX has them, `references` keys of the package's `references.bib`.
+    """
+
+    title: str
+    paper: str
+    licence: str
+    address: str
+    authors: str
+    references: tuple[str, ...]
+
+
+def card_of(
+    table: Table, publication: Publication, command: str, source: Path, notes: Sequence[str], tried: str
+) -> str:
+    """Returns the README.md of an imported table.
+
+    Args:
+        command: the name of the importer.
+        source: the file or folder that was read.
+        notes: what a reader must know of the numbers, a paragraph each.
+        tried: `TRIED` or `NOT_TRIED`, or a sentence that says more.
+    """
+    lines = [f"# {table.id}", "", f"{publication.title}, imported by `jaxnas import {command} {source.name}`.", ""]
+    lines += [f"{note}\n" for note in notes]
+    lines += ["## Columns", "| column | unit | axes |", "|---|---|---|"]
+    lines += [f"| `{name}` | {_unit(column)} | {' x '.join(column.axes)} |" for name, column in table.columns.items()]
+    lines += ["", *_protocols(table), "## Limits", tried]
+    lines += ["Networks of this table were not trained by jaxnas, and it does not train them again.", ""]
+    lines += ["## Licence and citation", f"{publication.licence}. {publication.address}", "", publication.paper]
+    return "\n".join([*lines, f"Cite the paper, the id `{table.id}` and the content_hash of manifest.json.", ""])
+
+
+def _unit(column: object) -> str:
+    denominator = getattr(column, "denominator", None)
+    return f"count of {denominator:,}" if denominator else getattr(column, "unit", "")
+
+
+def _protocols(table: Table) -> list[str]:
+    if not table.protocols:
+        return ["A column pack: `jn.load(ID, columns=[PACK])` joins it to a table of the same space.", ""]
+    lines = ["## Protocols", "| name | a search is told | reported | a query costs |", "|---|---|---|---|"]
+    for name in table.protocols:
+        protocol = table.protocol(name)
+        lines.append(f"| `{name}` | `{protocol.told}` | `{protocol.reported}` | {table.cost_unit(protocol)} |")
+    return [*lines, ""]
+
+
+def described(table: Table, table_id: str, publication: Publication, importer: str, files: dict[str, str]) -> Table:
+    """Returns a table with its identifier, its licence and its source in the manifest.
+
+    Args:
+        files: the SHA-256 of the files that were read, by name, where they are few.
+    """
+    source = {
+        "authors": publication.authors,
+        "references": list(publication.references),
+        "paper": publication.paper,
+        "address": publication.address,
+        "made_by": f"jaxnas import {importer}",
+        "files": files,
+    }
+    manifest = table.manifest | {"id": table_id, "licence": publication.licence, "source": source}
+    return Table(manifest, table.keys, table.class_of, table.columns, table.representatives)

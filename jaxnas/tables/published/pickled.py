@@ -1,0 +1,121 @@
+"""What a pickle of plain data may name: types and functions by which it makes values. None of them is called.
+
+Each has its replacement here, which makes the value from what the file says, or refuses it.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+_SCALARS = (str, int, float, bytes, bool, type(None))
+
+
+class Named(NamedTuple):
+    """A name that a file uses as a function or a class: one of `CALLS`, never the thing itself."""
+
+    name: str
+
+
+class Storage(NamedTuple):
+    """A torch storage that a file refers to: where its bytes are, not the bytes."""
+
+    key: str
+    type: str
+    size: int
+
+
+class Tensor(NamedTuple):
+    """A torch tensor that a file refers to."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class Described:
+    """A NumPy type, or an array, which a pickle makes first and describes afterwards."""
+
+    def __init__(self) -> None:
+        self.dtype: np.dtype | None = None
+        self.values: np.ndarray | None = None
+
+    def set(self, state: Any) -> None:
+        if self.dtype is not None:  # a type: its byte order
+            self.dtype = self.dtype.newbyteorder(state[1]) if state[1] in ("<", ">") else self.dtype
+            return
+        shape, described, _, raw = state[1:5]
+        if type(described) is not Described or described.dtype is None or type(raw) is not bytes:
+            raise ValueError("Expected an array of numbers, got another one.")
+        order = "F" if state[3] else "C"
+        self.values = np.frombuffer(raw, described.dtype).reshape([int(size) for size in shape], order=order)  # type: ignore[call-overload]
+
+
+def plain(value: Any) -> Any:
+    """Returns a value of a pickle as its reader needs it: an array as NumPy has it."""
+    return value.values if type(value) is Described else value
+
+
+def _dtype(name: Any, *_: Any) -> Described:
+    found = Described()
+    if type(name) is not str or not re.fullmatch(r"[<>=|]?([biuf][1248]|S\d{1,3}|U\d{1,3})", name):
+        raise ValueError(f"Expected a NumPy type of numbers, got {name!r:.40}.")
+    found.dtype = np.dtype(name)
+    return found
+
+
+def _scalar(described: Any, raw: Any) -> Any:
+    if type(described) is not Described or described.dtype is None or type(raw) is not bytes:
+        raise ValueError("Expected a NumPy scalar, got another one.")
+    if len(raw) != described.dtype.itemsize:
+        raise ValueError(f"Expected a NumPy scalar of {described.dtype.itemsize} bytes, got {len(raw)}.")
+    return np.frombuffer(raw, described.dtype)[0].item()
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
+    if type(storage) is not Storage:
+        raise ValueError("Expected a tensor with a storage, got another one.")
+    return Tensor(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
+
+
+def _array(raw: Any, described: Any, shape: Any, order: Any) -> Described:
+    found = Described()
+    found.set((1, shape, described, order == "F", bytes(raw)))
+    return found
+
+
+def _encode(text: Any, encoding: Any = "latin1") -> bytes:
+    if encoding != "latin1":
+        raise ValueError(f"Expected bytes as latin1, got {encoding!r:.40}.")
+    return text.encode("latin1")
+
+
+STORAGE_TYPES = re.compile(r"torch\.[A-Z]\w{2,15}Storage")
+CALLS: dict[str, Callable[..., Any]] = {
+    "collections.OrderedDict": lambda pairs=(): {checked_key(key): value for key, value in pairs},
+    "builtins.set": lambda items=(): {checked_key(item) for item in items},
+    "__builtin__.set": lambda items=(): {checked_key(item) for item in items},
+    "builtins.frozenset": lambda items=(): frozenset(checked_key(item) for item in items),
+    "numpy.dtype": _dtype,
+    "numpy.ndarray": lambda *_: Described(),
+    "numpy.core.multiarray.scalar": _scalar,
+    "numpy._core.multiarray.scalar": _scalar,
+    "numpy.core.multiarray._reconstruct": lambda *_: Described(),
+    "numpy._core.multiarray._reconstruct": lambda *_: Described(),
+    "numpy.core.numeric._frombuffer": _array,
+    "numpy._core.numeric._frombuffer": _array,
+    "_codecs.encode": _encode,
+    "builtins.bytes": lambda: b"",
+    "__builtin__.bytes": lambda: b"",
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor": _tensor,
+}
+
+
+def checked_key(value: Any) -> Any:
+    """Returns a key of a dictionary. Raises ValueError where it is no scalar and no tuple of scalars."""
+    if type(value) in _SCALARS or (type(value) is tuple and all(type(each) in _SCALARS for each in value)):
+        return value
+    raise ValueError(f"Expected keys that are strings, numbers or tuples of them, got a {type(value).__name__}.")

@@ -1,0 +1,137 @@
+"""The folder of a saved model: arrays by Orbax and a description, each with its hash. Nothing else is touched there."""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+from jaxnas.checks import first_line
+
+MODEL_FILE = "model.json"
+HASH = "sha256"
+_COMMITTED = "commit_success.txt"  # which Orbax writes, with the absolute path, and does not read on a disk
+_KEYS = {"jaxnas", "space", "arch", "arrays", HASH}
+
+
+def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
+    """Writes a model over an older one, so that the folder holds one or the other, whatever happens.
+
+    Args:
+        folder: made where it is missing; files of others in it stay.
+        description: JSON values.
+        arrays: a pytree.
+
+    Raises:
+        ValueError: where the folder holds a `model.json` of something else, or the description is not JSON.
+    """
+    import orbax.checkpoint
+
+    try:
+        json.dumps(description)
+    except TypeError as error:
+        raise ValueError(f"Expected a model whose classes can be written as JSON, got: {first_line(error)}.") from None
+    before = _older(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".arrays-{secrets.token_hex(4)}.tmp"
+    try:
+        with orbax.checkpoint.StandardCheckpointer() as checkpointer:
+            checkpointer.save(temporary, arrays)
+        (temporary / _COMMITTED).unlink(missing_ok=True)
+        files = _hashes(temporary)
+        name = f"arrays-{hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]}"
+        if (folder / name).exists():
+            shutil.rmtree(temporary)
+        else:
+            os.replace(temporary, folder / name)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    whole = {**description, "arrays": name, "files": files}
+    _replace_text(folder / MODEL_FILE, json.dumps({**whole, HASH: _hash_of(whole)}, indent=1))
+    if before is not None and before != name:
+        shutil.rmtree(folder / before, ignore_errors=True)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Returns the description of a saved model, after checking its hash and those of its arrays.
+
+    Raises ValueError where the folder holds no model, or one that was changed.
+    """
+    try:
+        found = json.loads((folder / MODEL_FILE).read_bytes())
+        known = isinstance(found, dict) and set(found) >= _KEYS
+    except (OSError, ValueError, RecursionError):
+        known = False
+    if not known:
+        raise ValueError(f"Expected a folder that FittedModel.save wrote, got {folder}.")
+    expected = found.pop(HASH)
+    if expected != _hash_of(found):
+        raise ValueError(f"Expected {folder / MODEL_FILE} as FittedModel.save wrote it, got a file that was changed.")
+    if not _is_own(found["arrays"]) or not isinstance(found.get("files"), dict):
+        raise ValueError(f"Expected {folder / MODEL_FILE} to name its arrays, got {found['arrays']!r:.40}.")
+    files = _hashes(folder / found["arrays"])
+    if changed := sorted(name for name in {**files, **found["files"]} if files.get(name) != found["files"].get(name)):
+        raise ValueError(
+            f"Expected {folder / found['arrays'] / changed[0]} as FittedModel.save wrote it, got a file that was "
+            "changed or is missing."
+        )
+    return found
+
+
+def read_arrays(folder: Path, description: dict[str, Any], like: Any) -> Any:
+    """Returns the arrays of a saved model, of the structure and shapes of `like`. Raises ValueError on others."""
+    import orbax.checkpoint
+
+    path = folder / description["arrays"]
+    try:
+        with orbax.checkpoint.StandardCheckpointer() as checkpointer:
+            return checkpointer.restore(path, like)
+    except Exception as error:  # which ones, Orbax does not say
+        raise ValueError(f"Expected {path} with the arrays of this model, got: {first_line(error)}.") from None
+
+
+def _older(folder: Path) -> str | None:
+    """Returns the name of the arrays of the model that a folder holds, None without one."""
+    if not (folder / MODEL_FILE).exists():
+        return None
+    try:
+        found = json.loads((folder / MODEL_FILE).read_bytes())
+        known = isinstance(found, dict) and set(found) >= _KEYS
+    except (OSError, ValueError, RecursionError):
+        known = False
+    if not known:
+        raise ValueError(
+            f"Expected a folder for a model, got {folder} with a {MODEL_FILE} that FittedModel.save did not write; "
+            "give another folder."
+        )
+    return found["arrays"] if _is_own(found["arrays"]) else None
+
+
+def _is_own(name: object) -> bool:
+    return isinstance(name, str) and name.startswith("arrays-") and name.removeprefix("arrays-").isalnum()
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Returns the SHA-256 of each file in a folder, by its path there."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def _hash_of(description: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+
+
+def _replace_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "x") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,96 @@
+"""Published results computed again: verdicts, the command, its page, and what is missing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jaxnas import catalog
+from jaxnas.cli.main import main
+from jaxnas.cli.reproduce import scripts_folder
+from jaxnas.report.bibliography import references
+from jaxnas.report.reproduction.figures import AGREES, DIFFERS, MISSING, READ, Figure
+from jaxnas.tables.shipped import shipped_ids
+
+SCRIPTS = {path.stem: path for path in sorted(scripts_folder().glob("*.py"))}
+
+
+@pytest.mark.parametrize(
+    ("figure", "verdict"),
+    [
+        (Figure("exact", 13, 13, digits=0), AGREES),
+        (Figure("exact", 13, 14, digits=0), DIFFERS),
+        (Figure("rounded", 91.61, 91.6067), AGREES),
+        (Figure("rounded", 91.61, 91.6167), DIFFERS),
+        (Figure("three errors", 1.0, 1.7, 0.2, 0.1), DIFFERS),
+        (Figure("three errors", 1.0, 1.6, 0.2, 0.1), AGREES),
+        (Figure("tolerance", 1.0, 1.7, 0.2, 0.1, 0.8), AGREES),
+        (Figure("none", 1.0, None, 0.2), MISSING),
+    ],
+)
+def test_a_figure_agrees_within_its_errors_or_its_tolerance(figure, verdict):
+    assert figure.verdict == verdict
+    assert figure.source == READ
+    found = figure.as_dict()
+    assert found["verdict"] == verdict
+    assert (found["difference"] is None) == (verdict == MISSING)
+
+
+def test_texts_of_a_figure_are_rounded_with_their_errors():
+    assert Figure("", 93.86, 93.869, 0.0103, 0.012).texts() == ("93.86 ± 0.01", "93.87 ± 0.01", "+0.01", "+0.6")
+    assert Figure("", 13, None, digits=0).texts() == ("13", "", "", "")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_says_what_it_reproduces_and_needs(name):
+    result = catalog.load(f"{SCRIPTS[name]}:RESULT")
+    assert set(result.references) <= set(references())
+    assert result.title
+    assert result.where
+    assert result.protocol
+    assert all(need in shipped_ids() or need == "nb101-cifar10" for need in result.needs)
+    text = SCRIPTS[name].read_text()
+    assert f"jaxnas reproduce {name}" in text
+
+
+def test_list_says_what_each_needs(capsys):
+    assert main(["reproduce"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[::2]] == list(SCRIPTS)
+    assert lines[2 * list(SCRIPTS).index("nasbench101_search") + 1].endswith("import nb101-cifar10")
+
+
+def test_a_published_result_is_computed_again(tmp_path, capsys):
+    assert main(["reproduce", "nb201_tables", "--json", "--out", str(tmp_path)]) == 0
+    assert "agrees" in capsys.readouterr().out
+    figures = json.loads((tmp_path / "reproduction.json").read_text())["nb201_tables"]
+    assert {figure["verdict"] for figure in figures} == {AGREES}
+    page = (tmp_path / "reproduction.html").read_text()
+    assert f"{len(figures)} figures agree, 0 differ" in page
+    assert "as remembered" in page
+    assert "@inproceedings{mellor2021neural," in page
+
+
+def test_what_cannot_be_computed_is_answered_in_a_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for arguments, message in [
+        (["nats_serch"], "did you mean nats_search"),
+        (["nasbench101_search"], "Expected nb101-cifar10 for nasbench101_search, got no such table"),
+        (["all", "--table", "nowhere"], "Expected nowhere"),
+    ]:
+        assert main(["reproduce", *arguments]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+
+
+def test_a_figure_that_differs_fails_the_command(tmp_path, capsys, monkeypatch):
+    script = (
+        "from jaxnas.report.reproduction.figures import Figure, Result\n"
+        "RESULT = Result('t', (), 'w', 'p', (), lambda tables: [Figure('f', 1.0, 2.0, note='why')])\n"
+    )
+    (tmp_path / "wrong.py").write_text(script)
+    monkeypatch.setattr("jaxnas.cli.reproduce.scripts_folder", lambda: Path(tmp_path))
+    assert main(["reproduce", "all", "--out", str(tmp_path / "out")]) == 1
+    assert "differs" in capsys.readouterr().out
+    assert "why" in (tmp_path / "out" / "reproduction.html").read_text()

@@ -1,0 +1,85 @@
+"""Every strategy on spaces of published benchmarks asks for architectures only.
+
+The scores are a function of the architecture, so that no table is needed; runs are short and few. Each pair of a
+strategy and a space is a compilation, which is what these tests cost: a second each. In rows all spaces are alike, so
+that one strategy runs on those of graphs, whose rows are classes.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from samples import make_strategy
+
+import jaxnas as jn
+from jaxnas import catalog
+from jaxnas.simulation import run as run_module
+
+SPACES = ("nb101", "nats-sss", "transnas-macro", "darts")
+QUICK = {
+    "bananas": {"num_startup": 6, "refit_every": 5, "num_candidates": 10, "num_steps": 5, "num_networks": 2},
+    "gaussian_process": {"num_candidates": 30, "num_startup": 6, "refit_every": 5},
+    "predictor_guided": {"num_startup": 6, "refit_every": 6, "num_candidates": 12},
+    "cross_entropy": {"batch_size": 5},
+    "genetic_algorithm": {"population_size": 5},
+    "nsga2": {"population_size": 5},
+    "regularized_evolution": {"population_size": 5, "sample_size": 2},
+    "multi_objective_evolution": {"population_size": 5, "sample_size": 2},
+    "tree_parzen_estimator": {"num_startup": 5},
+    "reward_weighted_sampling": {"num_initial": 5},
+    "successive_halving": {"num_initial": 5},
+}
+"""Hyperparameters with which a strategy is past its random trials early."""
+IN_ROWS = ("regularized_evolution",)
+SLOW = ("bananas", "gaussian_process", "predictor_guided", "tree_parzen_estimator")
+"""Those whose programs take long to compile; they run on the constrained space without ordered rows, and without rows."""
+NUM_RUNS, NUM_TRIALS = 2, 14
+UNOPTIMIZED = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
+
+def score(arch: jax.Array) -> jax.Array:
+    return -jnp.abs(arch - 1).sum().astype(jnp.float32)
+
+
+@functools.cache
+def bench_of(name: str) -> jn.FunctionBenchmark:
+    return jn.FunctionBenchmark(catalog.space(name), score)
+
+
+CASES = [(name, space_name, False) for space_name in SPACES for name in catalog.STRATEGIES]
+CASES = [case for case in CASES if case[:2] != ("exhaustive_search", "darts")]  # which has no rows to enumerate
+CASES = [case for case in CASES if case[0] not in SLOW or case[1] in ("nb101", "darts")]
+CASES += [(name, "nb101", True) for name in IN_ROWS]
+
+
+@pytest.fixture(autouse=True)
+def quick_compilation(monkeypatch):
+    """Makes programs compile in half the time, which run slower."""
+    simulated = jax.jit(run_module._simulate.__wrapped__, static_argnums=(0, 1), compiler_options=UNOPTIMIZED)
+    monkeypatch.setattr(run_module, "_simulate", simulated)
+
+
+@pytest.mark.parametrize(("name", "space_name", "rows"), CASES)
+def test_a_strategy_asks_for_architectures_only(name, space_name, rows):
+    bench = bench_of(space_name)
+    space = bench.space.enumerated() if rows else bench.space
+    strategy = make_strategy(name, space, fidelities=bench.fidelities, **QUICK.get(name, {}))
+    trials = jn.run(strategy, bench, num_trials=NUM_TRIALS, num_runs=NUM_RUNS)
+    archs = trials.query.arch
+    assert archs.shape == (NUM_RUNS, NUM_TRIALS, len(space.decisions))
+    if rows:
+        assert archs.min() >= 0
+        assert archs.max() < space.num_architectures
+    else:
+        assert are_valid(space_name, archs)
+
+
+def are_valid(space_name: str, archs: np.ndarray) -> bool:
+    return bool(_valid(space_name)(archs.reshape(-1, archs.shape[-1])).all())
+
+
+@functools.cache
+def _valid(space_name: str):
+    return jax.jit(jax.vmap(catalog.space(space_name).valid))

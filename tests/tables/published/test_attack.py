@@ -1,0 +1,36 @@
+"""Damaged files of every format: each is read or refused in one line. `attack_importers.py` tries 10,000 of each."""
+
+import attack_importers
+import pytest
+
+FORMATS = (
+    "nats-tss",
+    "nats-archive",
+    "nats-sss",
+    "nb101",
+    "nb-macro",
+    "nb-graph",
+    "nb-asr",
+    "hw-nas-bench",
+    "help",
+    "suite-zero",
+    "nb201-legacy",
+    "nb201-zip",
+    "transnas",
+)
+NUMBER = 200
+
+
+@pytest.fixture(scope="module")
+def formats(tmp_path_factory) -> dict[str, attack_importers.Format]:
+    found = attack_importers.formats(tmp_path_factory.mktemp("attack") / "files")
+    assert set(found) == set(FORMATS)
+    return found
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_damaged_files_end_in_one_line(name, formats, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    figures = attack_importers.attack(formats[name], NUMBER, seed=0)
+    assert figures["read"] + figures["refused"] == NUMBER
+    assert figures["refused"] > NUMBER // 4

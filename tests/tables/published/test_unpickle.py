@@ -1,0 +1,186 @@
+"""The reader of pickles: the values of every protocol, and nothing but values, whatever a file says."""
+
+import bz2
+import io
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_files import legacy_torch, zipped_torch
+
+from jaxnas.tables.published import unpickle
+from jaxnas.tables.published.containers import reader_of, value_of
+from jaxnas.tables.published.pickled import plain
+
+FILES = Path(__file__).parent / "files"
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(allow_nan=False), st.text(), st.binary()
+)
+KEYS = st.one_of(st.text(), st.integers(), st.tuples(st.text(), st.integers()))
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner), st.dictionaries(KEYS, inner), st.tuples(inner, inner), st.sets(st.integers()), st.tuples()
+    ),
+    max_leaves=8,
+)
+
+
+def read(data: bytes, **options):
+    return unpickle.read(io.BytesIO(data), **options)
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALUES, st.integers(0, 5))
+def test_values_come_out_as_they_went_in(value, protocol):
+    (found,) = read(pickle.dumps([value], protocol))
+    assert found == value
+    assert type(found) is type(value)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(st.one_of(st.integers(0, 400), st.text(max_size=12)), st.floats(allow_nan=False), max_size=40),
+    st.integers(0, 5),
+)
+def test_curves_come_out_as_they_went_in(curve, protocol):
+    """Their keys and floats are read as runs; a second curve has the same keys, which the memo knows."""
+    found = read(
+        pickle.dumps([curve, {key: value / 2 for key, value in curve.items()}, list(curve.values())], protocol)
+    )
+    assert found[0] == curve
+    assert list(found[0]) == list(curve)
+    assert found[1:] == [{key: value / 2 for key, value in curve.items()}, list(curve.values())]
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_numpy_and_ordered_dictionaries(protocol):
+    array = np.arange(6.0).reshape(2, 3)
+    value = {"scalar": np.float64(0.5), "count": np.int32(7), "order": OrderedDict(a=1, b=2), "array": array}
+    found = read(pickle.dumps(value, protocol))
+    assert (found["scalar"], found["count"], found["order"]) == (0.5, 7, {"a": 1, "b": 2})
+    np.testing.assert_array_equal(plain(found["array"]), array)
+    np.testing.assert_array_equal(plain(read(pickle.dumps(np.asfortranarray(array), protocol))), array)
+
+
+def test_an_original_file_reads_as_python_reads_it():
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module, name):
+            assert (module, name) in {
+                ("collections", "OrderedDict"),
+                ("numpy.core.multiarray", "scalar"),
+                ("numpy", "dtype"),
+            }
+            return super().find_class(module, name)
+
+    for path in FILES.glob("*/000011*"):
+        data = bz2.decompress(path.read_bytes())
+        assert read(data) == Unpickler(io.BytesIO(data)).load()
+
+
+def test_skipped_dictionaries_are_empty_and_finished_ones_are_told():
+    value = {"unwanted": dict.fromkeys(range(9), 1.0), "wanted": dict.fromkeys(range(9), 2.0)}
+    told = []
+    found = read(pickle.dumps(value, 4), skip={"unwanted"}, finished=lambda each: told.append(dict(each)))
+    assert found == {"unwanted": {}, "wanted": value["wanted"]}
+    assert told == [value["wanted"], found]
+
+
+class Runs:
+    """Pickles as a call of a function."""
+
+    def __init__(self, function, *arguments):
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize(
+    "value",
+    [
+        Runs(os.system, "echo run > ran"),
+        Runs(eval, "open('ran', 'w')"),
+        Runs(__import__, "os"),
+        Runs(getattr, "a", "upper"),
+        Runs(np.load, "ran"),
+        Runs(np.dtype, "O"),
+        [Path("ran")],
+        {1: Runs(os.mkdir, "ran")},
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_nothing_is_run(value, protocol, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"^Expected [^\n]+$"):
+        read(pickle.dumps(value, protocol))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"hello",
+        b"\x80\x04",
+        b"\x80\x09N.",
+        b"\x80\x02]r\xff\xff\xff\x7f]r\xff\xff\xff\xff.h\x01.",  # memo numbers that would fill gigabytes as a list
+        b"\x80\x04\x8e" + (2**40).to_bytes(8, "little") + b"x.",
+        b"\x80\x04\x8e" + (2**25).to_bytes(8, "little") + b"x.",
+        b"\x80\x04B\xff\xff\xff\xff.",
+        b"\x80\x02" + b"(" * 300 + b".",
+        b"\x80\x02)" + b"\x85" * 100_000 + b"}(" + b"u.",
+        b"\x80\x02}()" + b"\x85" * 100_000 + b"Nu.",  # a key so deep that its hash would overflow the stack
+        b"\x80\x02}(]Nu.",
+        b"\x80\x02NN.",
+        b"\x80\x02(.",
+        b"\x80\x02h\x07.",
+        b"\x80\x02K\x01a.",
+        b"\x80\x02}K\x01u.",
+        b"\x80\x02]K\x01s.",
+        b"I" + b"9" * 5000 + b"\n.",
+        b"\x80\x02Nb.",
+        b"\x80\x04\x8c\x02os\x8c\x06system\x93.",
+        b"cos\nsystem\n(S'true'\ntR.",
+        b"\x80\x02\x8c\x05ab.",
+        b"\x80\x02X\x04\x00\x00\x00\xff\xfe\xff\xfe.",
+    ],
+)
+def test_damaged_pickles_end_in_one_line(data):
+    with pytest.raises(ValueError, match=r"^Expected [^\n]+$"):
+        read(data)
+
+
+def test_a_long_list_of_nothing_is_refused(monkeypatch):
+    monkeypatch.setattr(unpickle, "LARGEST_STACK", 1000)
+    with pytest.raises(ValueError, match="at a time"):
+        read(b"\x80\x02(" + b"N" * 2000 + b"l.")
+
+
+@pytest.mark.parametrize("write", [legacy_torch, zipped_torch])
+def test_torch_files_of_both_forms(write, tmp_path):
+    value = {"a": [1.5] * 20, ("b", 777): {"x": 1}}
+    assert value_of(write(tmp_path / "file.pth", value)) == value
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_tensor_of_torch(zipped, tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "tensor.pt"
+    tensor = torch.arange(12, dtype=torch.float32).reshape(3, 4).T[1:]
+    torch.save(tensor, path, _use_new_zipfile_serialization=zipped)
+    np.testing.assert_array_equal(value_of(path), tensor.numpy())
+
+
+def test_files_of_several_pickles_are_read_one_after_the_other(tmp_path):
+    path = tmp_path / "two.pickle"
+    path.write_bytes(pickle.dumps({"seed": 1}) + pickle.dumps([1, 2]))
+    with reader_of(path) as reader:
+        assert [reader.read(), reader.read()] == [{"seed": 1}, [1, 2]]
