@@ -2,7 +2,7 @@
 
 Claim: after 100 kills of builds (the builder, a worker, or all) and searches, each table has the hash of an undisturbed
 build, each journal is byte for byte that of an undisturbed search, and no temporary file is left.
-Command: python experiments/attack_processes.py [--kills 100] [--seed 0]
+Command: python experiments/attack_processes.py [--kills 100] [--kinds build,search] [--seed 0]
 Run time: 15 minutes on a 2-core Intel Xeon.
 Output: a line a build or search; last, one JSON object with the counts.
 """
@@ -83,7 +83,7 @@ class Attack:
         kills = 0
         while True:
             process = self.start(folder)
-            end = time.monotonic() + self.random.uniform(0.2, 0.9) * seconds
+            end = time.monotonic() + self.random.uniform(0.2, 0.8) * seconds
             while process.poll() is None and time.monotonic() < end:
                 time.sleep(0.01)
             if process.poll() is not None:
@@ -112,13 +112,14 @@ def result_of(kind: str, folder: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--kinds", default="build,search")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as top:
         script = Path(top) / "attacked.py"
         script.write_text(SCRIPT)
-        for kind in ("build", "search"):
+        for kind in options.kinds.split(","):
             attack = Attack(kind, script, random.Random(options.seed))
             started = time.monotonic()
             attack.ended(attack.start(Path(top) / f"{kind}-whole"))

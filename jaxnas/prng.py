@@ -27,9 +27,8 @@ def make_key(seed: int, prng: str = "threefry") -> jax.Array:
     """
     if prng not in PRNGS:
         raise ValueError(f"Expected a prng of {' or '.join(PRNGS)}, got {prng!r}.")
-    if not isinstance(seed, jax.Array):  # which may be traced
-        seed = np.uint32(checked_seed(seed))
-    return jax.random.key(seed, impl="threefry2x32" if prng == "threefry" else hash_implementation())
+    word = seed if isinstance(seed, jax.Array) else np.uint32(checked_seed(seed))  # an array may be traced
+    return jax.random.key(word, impl="threefry2x32" if prng == "threefry" else hash_implementation())
 
 
 def draw_index(key: jax.Array, size: int | jax.Array | np.ndarray, shape: tuple[int, ...] = ()) -> jax.Array:

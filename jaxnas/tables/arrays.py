@@ -46,7 +46,10 @@ def score_columns(
             raise ValueError(f"Expected {name} of shape [{shape[0]}, S, {shape[1]}], got {list(array.shape)}.")
     if len({array.shape for array in arrays.values()}) > 1:
         shapes = " and ".join(str(list(array.shape)) for array in arrays.values())
-        raise ValueError(f"Expected {' and '.join(arrays)} of one shape, got {shapes}.")
+        raise ValueError(
+            f"Expected {' and '.join(arrays)} of one shape, got {shapes}; give what has other runs as a Column with "
+            "another name of `runs`."
+        )
     examples = num_examples if isinstance(num_examples, Mapping) else dict.fromkeys(given, num_examples)
     columns = {}
     for name, each in given.items():

@@ -13,12 +13,12 @@ import numpy as np
 from jaxnas.checks import first_line
 from jaxnas.tables.columns import UNITS, Column, is_missing, missing_value, run_count_name, run_counts
 from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE, replace_file
+from jaxnas.tables.footer import num_values
 from jaxnas.tables.manifest import SCHEMA_VERSION, better_of
 from jaxnas.tables.schema import problem_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 
 ROWS_PER_GROUP = 65_536
@@ -178,8 +178,11 @@ def read_contents(folder: Path, manifest: dict) -> Contents:
 
     path = folder / TABLE_FILE
     try:
+        _check_size(num_values(path), path.stat().st_size)
         opened = pq.ParquetFile(path)  # read_table would load pandas
-        _check_size(opened.metadata, path.stat().st_size, manifest["space"]["num_architectures"])
+        if opened.metadata.num_rows != manifest["space"]["num_architectures"]:
+            expected = f"{manifest['space']['num_architectures']:,} architectures"
+            raise ValueError(f"{opened.metadata.num_rows:,} rows for {expected}")
         file = opened.read()
         arrow = {name: file.column(name).combine_chunks() for name in file.column_names}
         read = _contents_1 if manifest["schema_version"] == 1 else _contents_2
@@ -192,12 +195,8 @@ def read_contents(folder: Path, manifest: dict) -> Contents:
         ) from None
 
 
-def _check_size(metadata: "pq.FileMetaData", num_bytes: int, num_rows: int) -> None:
-    """Raises ValueError where a file says that it holds other rows, or more values than its size can explain."""
-    if metadata.num_rows != num_rows:
-        raise ValueError(f"{metadata.num_rows:,} rows for {num_rows:,} architectures")
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    found = sum(group.column(number).num_values for group in groups for number in range(group.num_columns))
+def _check_size(found: int, num_bytes: int) -> None:
+    """Raises ValueError where a file says that it holds more values than its size can explain."""
     most = max(ALWAYS_READ, VALUES_A_BYTE * num_bytes)
     if found > most:
         raise ValueError(f"{found:,} values in {num_bytes:,} bytes, where a table has at most {most:,}")

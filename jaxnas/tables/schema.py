@@ -74,6 +74,7 @@ _PLAIN_NAME = _a(
     f"a name of at most {MAX_FILE_NAME} characters without slashes, that begins with no dot",
     lambda value: isinstance(value, str) and _NAME.fullmatch(value) is not None,
 )
+_DIGEST = _a("a SHA-256", lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None)
 _NOTHING = _a("null", lambda value: value is None)
 _NUMBER = _a(
     "a finite number",
@@ -127,6 +128,6 @@ _OPTIONAL = {
     "machine": _dict(_either(_SCALAR, _list(_SCALAR))),
     "git_commit": _either(_TEXT, _NOTHING),
     "licence": _TEXT,
-    "content_hash": _TEXT,
-    "files": _dict(_TEXT),
+    "content_hash": _DIGEST,
+    "files": _dict(_DIGEST),
 }

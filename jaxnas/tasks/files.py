@@ -7,6 +7,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,8 +83,9 @@ def task_from_npz(path: str | os.PathLike) -> Task:
         with zipfile.ZipFile(path) as file:
             names = [name.removesuffix(".npy") for name in file.namelist()]
         if {"X", "y"} <= set(names):
-            kept = [name for name in ("X", "y", "split") if name in names]
+            kept: list[str] = [name for name in ("X", "y", "split") if name in names]
             _check_size(path, kept)
+            _check_sums(path, kept)
             with np.load(path, allow_pickle=False) as loaded:
                 arrays = {name: loaded[name] for name in kept}
     except _UNREADABLE as error:
@@ -93,7 +95,7 @@ def task_from_npz(path: str | os.PathLike) -> Task:
     return task_from_arrays(arrays["X"], arrays["y"], arrays.get("split"), name=path.stem)
 
 
-def _check_size(path: Path, names: list[str]) -> None:
+def _check_size(path: Path, names: Sequence[str]) -> None:
     """Raises ValueError where arrays are larger than the size of their file can explain, before any is read."""
     total = 0
     with zipfile.ZipFile(path) as file, warnings.catch_warnings():
@@ -103,15 +105,28 @@ def _check_size(path: Path, names: list[str]) -> None:
                 version = np.lib.format.read_magic(member)
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shape, _, dtype = read(member)
+                header = member.tell()
             if dtype.hasobject:
                 raise ValueError(f"{name} of Python objects, where numbers or text should be")
-            total += math.prod(shape) * dtype.itemsize
+            num_bytes = math.prod(shape) * dtype.itemsize
+            if file.getinfo(f"{name}.npy").file_size != header + num_bytes:  # else a checksum would not be reached
+                raise ValueError(f"{name} of another size than its shape {list(shape)}")
+            total += num_bytes
     most = max(ALWAYS_READ, BYTES_A_BYTE * path.stat().st_size)
     if total > most:
         raise ValueError(
             f"{total:,} bytes of arrays in {path.stat().st_size:,} bytes of file, at most {most:,} of which are read; "
             "save it by np.savez, without compression, or give the arrays to task_from_arrays"
         )
+
+
+def _check_sums(path: Path, names: Sequence[str]) -> None:
+    """Reads arrays to their ends, where zipfile compares checksums, and raises what it raises."""
+    with zipfile.ZipFile(path) as file:
+        for name in names:
+            with file.open(f"{name}.npy") as member:
+                while member.read(2**20):
+                    pass
 
 
 def task_from_table(path: str | os.PathLike, label: str | None = None) -> Task:
@@ -151,9 +166,12 @@ def _read(path: Path) -> "pa.Table":
         from pyarrow import csv
 
         return csv.read_csv(path)
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(path, page_checksum_verification=True)
+    if nested := [field.name for field in file.schema_arrow if pa.types.is_nested(field.type)]:
+        raise OSError(f"lists in the column {nested[0]!r}, where a number in each row should be")
     num_values, num_bytes = file.metadata.num_rows * file.metadata.num_columns, path.stat().st_size
     if num_values * 8 > max(ALWAYS_READ, BYTES_A_BYTE * num_bytes):
         raise OSError(f"{num_values:,} values in {num_bytes:,} bytes, more than a file of this size is read for")

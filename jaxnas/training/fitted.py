@@ -225,7 +225,10 @@ def _checked_arch(arch: Any, space: TrainableSpace) -> tuple[int, ...]:
 
 def _number_or_array(value: float | list) -> float | np.ndarray:
     """Returns what images were normalised by: a Python number, which keeps their float32, or an array."""
-    return np.asarray(value) if isinstance(value, list) else value
+    found = np.asarray(value)
+    if found.dtype.kind not in "if":
+        raise ValueError(f"Expected a model that says what its examples were normalised by, got {value!r:.60}.")
+    return found if isinstance(value, list) else value
 
 
 def _restored(description: dict, space: TrainableSpace | None, arrays: dict) -> FittedModel:

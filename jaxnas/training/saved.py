@@ -8,6 +8,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
+
 from jaxnas.checks import first_line
 
 MODEL_FILE = "model.json"
@@ -49,7 +52,7 @@ def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    whole = {**description, "arrays": name, "files": files}
+    whole = {**description, "arrays": name, "shapes": _shapes(arrays), "files": files}
     _replace_text(folder / MODEL_FILE, json.dumps({**whole, HASH: _hash_of(whole)}, indent=1))
     if before is not None and before != name:
         shutil.rmtree(folder / before, ignore_errors=True)
@@ -86,6 +89,8 @@ def read_arrays(folder: Path, description: dict[str, Any], like: Any) -> Any:
     import orbax.checkpoint
 
     path = folder / description["arrays"]
+    if description.get("shapes") != _shapes(like):  # Orbax would print the errors of its threads
+        raise ValueError(f"Expected {path} with the arrays of this model, got others.")
     try:
         with orbax.checkpoint.StandardCheckpointer() as checkpointer:
             return checkpointer.restore(path, like)
@@ -110,6 +115,10 @@ def _older(folder: Path) -> str | None:
     return found["arrays"] if _is_own(found["arrays"]) else None
 
 
+def _shapes(arrays: Any) -> list[list[int]]:
+    return [list(np.shape(each)) for each in jax.tree.leaves(arrays)]
+
+
 def _is_own(name: object) -> bool:
     return isinstance(name, str) and name.startswith("arrays-") and name.removeprefix("arrays-").isalnum()
 
@@ -127,7 +136,7 @@ def _hash_of(description: dict[str, Any]) -> str:
 def _replace_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "x") as file:
+        with open(temporary, "x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -141,3 +141,22 @@ def test_the_reason_is_that_of_a_worker_that_failed(tmp_path):
     assert (
         processes.reason_of_failure(tmp_path, [fine]) == "no worker failed, but shards or plan were changed meanwhile"
     )
+
+
+def test_the_log_of_a_worker_holds_no_absolute_path_of_packages_or_of_the_working_directory(tmp_path):
+    here, package = os.getcwd(), Path(np.__file__).parent
+    lines = [
+        "Traceback (most recent call last):\n",
+        f'  File "{here}/mine.py", line 3, in task\n',
+        f'  File "{package}/lib/x.py", line 9, in y\n',
+        f'  File "{Path(files.__file__)}", line 9, in y\n',
+        f'  File "{Path(os.__file__)}", line 9, in y\n',
+        "ValueError: wrong\n",
+    ]
+    processes.reason_of_failure(tmp_path, [(SimpleNamespace(returncode=1), lines)])
+    text = (tmp_path / "worker-0.log").read_text()
+    assert 'File "mine.py", line 3' in text
+    assert 'File "numpy/lib/x.py"' in text
+    assert 'File "jaxnas/tables/files.py"' in text
+    assert 'File "os.py"' in text
+    assert 'File "/' not in text

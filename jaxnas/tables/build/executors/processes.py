@@ -88,7 +88,7 @@ def reason_of_failure(folder: Path, workers: Sequence[Worker]) -> str:
 def _without_paths(text: str) -> str:
     """Returns the output of a worker with the files of a traceback below the working directory or their packages."""
     text = text.replace(f"{os.getcwd()}{os.sep}", "")
-    return re.sub(r'File "/[^"]*?/(?:site-packages/|python3\.\d+/|(?=jaxnas/))([^"]+)"', r'File "\1"', text)
+    return re.sub(r'File "/[^"]*/(?:site-packages/|python3\.\d+/|(?=jaxnas/))([^"]+)"', r'File "\1"', text)
 
 
 def cores_of_workers(num_processes: int | None, num_chunks: int) -> list[int | None]:
