@@ -41,7 +41,7 @@ def confirmed(trials: Trials, bench: Benchmark, confirm: tuple[int, int], *, see
     Raises:
         ValueError: where the table stores too few runs.
     """
-    num_candidates, num_fresh = (checked_size(name, size) for name, size in zip(("m", "k"), confirm, strict=True))
+    num_candidates, num_fresh = checked_confirm(confirm, bench)
     scores, fidelities = np.asarray(trials.observation.score), np.asarray(trials.query.fidelity)
     classes = classes_of(bench, trials.query.arch)
     fresh, confirming = _fresh_means(trials, bench, classes, num_fresh, seed)
@@ -61,6 +61,16 @@ def confirmed(trials: Trials, bench: Benchmark, confirm: tuple[int, int], *, see
         numbers[:, trial] = held[every, means.argmax(1)]
         costs[:, trial] = np.where(held == NONE_YET, 0, prices[every[:, None], held]).sum(1)
     return Confirmed(numbers, costs, confirming)
+
+
+def checked_confirm(confirm: tuple[int, int], bench: Benchmark) -> tuple[int, int]:
+    """Returns (m, k) where a benchmark's table stores runs enough to confirm by. Raises ValueError otherwise."""
+    num_candidates, num_fresh = (checked_size(name, size) for name, size in zip(("m", "k"), confirm, strict=True))
+    table = table_of(bench)
+    most = int(table.num_runs(table.protocol(bench.protocol).told).min()) - 1
+    if num_fresh > most:
+        raise ValueError(f"Expected k of at most {most} further runs in {bench.id}, got {num_fresh}.")
+    return num_candidates, num_fresh
 
 
 def _insert(held: np.ndarray, held_scores: np.ndarray, score: np.ndarray, classes: np.ndarray, trial: int) -> None:
@@ -88,8 +98,6 @@ def _fresh_means(
     protocol = table.protocol(bench.protocol)
     stored = bench.metric.better * table.scores(protocol.told)[..., protocol.fidelities[-1]].astype(np.float64)
     num_runs = table.num_runs(protocol.told)
-    if num_runs.min() <= num_fresh:
-        raise ValueError(f"Expected k of at most {num_runs.min() - 1} further runs in {bench.id}, got {num_fresh}.")
     priority = np.random.default_rng(seed).random((len(classes), 1, stored.shape[1]))
     numbers = np.arange(stored.shape[1])
     barred = numbers == np.asarray(trials.observation.seed)[..., None]

@@ -1,6 +1,7 @@
 """`jaxnas reproduce`: published results computed again, side by side with the published figures."""
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ def _reproduce(
     for name, lacks in missing.items():
         print(_import_text(name, lacks))
     data = {name: [figure.as_dict() for figure in figures] for name, figures in found.items()}
-    (folder / DATA_FILE).write_text(json.dumps(data, indent=1))
+    (folder / DATA_FILE).write_text(json.dumps(data, indent=1), encoding="utf-8")
     (folder / PAGE_FILE).write_text(page_of(chosen, found, dict(missing), options.command_line), encoding="utf-8")
     if options.json:
         print(json.dumps(data))
@@ -79,9 +80,11 @@ def found_tables(folders: Sequence[Path]) -> dict[str, Path]:
 
     Raises ValueError where a folder that was given holds no table.
     """
-    imported = sorted(path.parent for path in IMPORTED.glob(f"*/{MANIFEST_FILE}"))
     found = {name: shipped_folder() / name for name in shipped_ids()}
-    return found | {read_manifest(folder)["id"]: folder for folder in (*imported, *folders)}
+    for path in sorted(IMPORTED.glob(f"*/{MANIFEST_FILE}")):
+        with contextlib.suppress(ValueError):  # a damaged table that nobody asked for
+            found[read_manifest(path.parent)["id"]] = path.parent
+    return found | {read_manifest(folder)["id"]: folder for folder in folders}
 
 
 def table_for(need: str, tables: Mapping[str, Path]) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxnas import catalog
+from jaxnas.analysis.confirmation import checked_confirm
 from jaxnas.analysis.frames import to_frame
 from jaxnas.analysis.optimum import Limit
 from jaxnas.analysis.results import Settings, result_of
@@ -152,6 +153,7 @@ def compare(
     bench = _penalised(bench, aim)
     entries = entries_of(strategies, aim)
     _check_options(num_trials, budget, until_decided)
+    confirm = None if confirm is None else checked_confirm(confirm, bench)
     limits = {name: _most_runs(entry, num_runs) for name, entry in entries.items()} | dict(most_runs or {})
     limits = {name: min(num_runs, limits[name]) for name in entries}
     made = {name: _made(entry, bench, aim) for name, entry in entries.items()}
@@ -197,7 +199,7 @@ def write_overall(
     over all of them, to the folder itself. All replace what an earlier comparison left there. An iterator may run each
     comparison when it is needed, so that the trials of one are held at a time. `pdf` as of `Comparison.write`.
     """
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     folder = Path(folder)
     with fresh_folder(folder) as fresh:
         for comparison in comparisons:

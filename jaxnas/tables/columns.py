@@ -120,6 +120,13 @@ def check_column(name: str, column: Column, num_classes: int, fidelities: Sequen
         raise ValueError(f"Expected column {name} with {expected} fidelities, got {found}.")
 
 
+def at_fidelities(column: Column, positions: Sequence[int]) -> Column:
+    """Returns a column at some of its fidelities, with all three axes."""
+    if list(positions) == list(range(column.by_run.shape[2])):
+        return column
+    return column._replace(values=column.by_run[..., list(positions)], axes=AXES[-1])
+
+
 def scores_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.ndarray:
     """Returns the values of a column as float32[G, S, F]: counts divided, NaN where there is none or it failed.
 

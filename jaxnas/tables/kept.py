@@ -25,7 +25,7 @@ def kept_contents(folder: Path, manifest: dict) -> Contents | None:
     if kept is None:
         return None
     try:
-        if json.loads((kept / _STAMP_FILE).read_text()) != _stamp(folder):
+        if json.loads((kept / _STAMP_FILE).read_text(encoding="utf-8")) != _stamp(folder):
             return None
         arrays = {path.stem: np.asarray(np.load(path, mmap_mode="r")) for path in kept.glob("*.npy")}
         columns = {
@@ -52,7 +52,7 @@ def keep(folder: Path, manifest: dict, contents: Contents) -> None:
         with tempfile.TemporaryDirectory(dir=kept.parent) as temporary:
             for name, array in arrays.items():
                 np.save(Path(temporary) / f"{name}.npy", array, allow_pickle=False)
-            (Path(temporary) / _STAMP_FILE).write_text(json.dumps(_stamp(folder)))
+            (Path(temporary) / _STAMP_FILE).write_text(json.dumps(_stamp(folder)), encoding="utf-8")
             shutil.rmtree(kept, ignore_errors=True)
             os.rename(temporary, kept)
             Path(temporary).mkdir()  # the context removes it

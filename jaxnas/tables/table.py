@@ -10,11 +10,10 @@ from numpy.typing import ArrayLike
 
 from jaxnas.checks import first_line, unknown_name
 from jaxnas.tables import arrays, format, kept
-from jaxnas.tables.columns import Column, check_column, check_name, means_of, run_count_name, scores_of
+from jaxnas.tables.columns import Column, at_fidelities, check_column, check_name, means_of, run_count_name, scores_of
 from jaxnas.tables.manifest import (
     DEFAULT_PROTOCOL,
     EPOCHS,
-    SCHEMA_VERSION,
     Fidelity,
     Protocol,
     base_manifest,
@@ -142,16 +141,14 @@ class Table:
     def scores(self, name: str, fidelities: Sequence[int] | None = None) -> np.ndarray:
         """Returns the values of a column, float32[G, S, F], counts divided: `metric`'s values, its sign unchanged.
 
-        NaN where a run is missing or failed. An axis that the column lacks has length 1.
-
-        Args:
-            name: of the column.
-            fidelities: positions on its axis of fidelities, by default all.
+        NaN where a run is missing or failed. An axis that the column lacks has length 1. `fidelities` are positions on
+        its axis of fidelities, by default all.
         """
         column, loss = self.column(name), self.columns.get("loss")
-        if fidelities is not None and list(fidelities) != list(range(column.by_run.shape[2])):
-            loss = loss if loss is None or loss.by_run.shape != column.by_run.shape else _at(loss, fidelities)
-            column = _at(column, fidelities)
+        if fidelities is not None:
+            same = loss is not None and loss.values.shape == column.values.shape
+            loss = at_fidelities(loss, fidelities) if loss is not None and same else None
+            column = at_fidelities(column, fidelities)
         return scores_of(column, self.num_runs(name), loss)
 
     def means(self, name: str) -> np.ndarray:
@@ -289,11 +286,7 @@ class Table:
         """Returns the table of an identifier, or of a folder, after checking its hashes.
 
         The arrays of a large table are kept in the user's cache folder, and its files are checked again only where
-        they have changed since.
-
-        Args:
-            source: an identifier that ships with jaxnas, or a folder.
-            verify: whether to check the files, whatever is kept.
+        they have changed since, or with `verify`.
 
         Raises:
             ValueError: where there is no such table, or a file is missing, unreadable or not what the manifest says.
@@ -369,31 +362,6 @@ class Table:
         table = Table(manifest, named, rows, found, rows)
         table._check_protocols()
         return table
-
-
-def _at(column: Column, fidelities: Sequence[int]) -> Column:
-    """Returns a column at some of its fidelities, with all three axes."""
-    return column._replace(values=column.by_run[..., list(fidelities)], axes=("class", "run", "fidelity"))
-
-
-def column_pack(space: "Space", name: str, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> Table:
-    """Returns a table of columns without scores, to be joined to tables of the same space (`Table.joined`).
-
-    Args:
-        space: a search space; row `i` of every array belongs to `space.arch_at(i)`.
-        name: the identifier.
-        columns: values [A] with their unit by name, or a `Column`.
-    """
-    manifest = {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "columns",
-        "id": name,
-        "space": space.description(),
-        "fidelities": [],
-    }
-    rows = np.arange(space.num_architectures, dtype=np.int32)
-    found = {each: arrays.column_of(each, given, len(rows)) for each, given in columns.items()}
-    return Table(manifest, keys_of(space), rows, found, rows)
 
 
 def write(table: Table, folder: str | os.PathLike, card: str) -> Table:

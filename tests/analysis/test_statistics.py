@@ -9,8 +9,9 @@ from scipy.stats import binomtest, friedmanchisquare, mannwhitneyu, rankdata
 from scipy.stats import t as student
 
 from jaxnas.analysis.pairs import difference_interval, effect_size, holm, mann_whitney, pairwise, wilcoxon
+from jaxnas.analysis.sequential import interval_level, look_numbers
 from jaxnas.analysis.several import critical_difference, friedman, not_separated, overall
-from jaxnas.analysis.statistics import mean_ranks, probability_best
+from jaxnas.analysis.statistics import bootstrap_interval, mean_interval, mean_ranks, probability_best
 
 pytestmark = pytest.mark.simulation
 
@@ -217,6 +218,50 @@ def test_the_critical_difference_bounds_the_chance_of_any_error():
     wrong = np.ptp(average, axis=-1) >= critical_difference(20, 6)
     assert binomtest(int(wrong.sum()), NUM_SIMULATIONS, 0.05, alternative="greater").pvalue > 1e-3
     assert wrong.mean() > 0.03
+
+
+def test_few_tables_are_tested_with_a_sentence_on_what_that_can_show():
+    regrets = np.arange(24.0).reshape(3, 8)
+    few, enough = overall(results_of(regrets)), overall(results_of(np.concatenate([regrets, regrets])))
+    assert few["critical_difference"] == pytest.approx(6.06, abs=0.005)
+    assert "must differ by 6.06 of at most 7" in few["note"]
+    assert enough["note"] == ""
+    two = overall(results_of(np.arange(6.0).reshape(3, 2)))
+    assert "none can be separated" in two["note"]
+
+
+def test_strategies_rank_by_what_they_are_compared_by():
+    results = results_of(np.array([[1.0, 2.0]] * 3))
+    for result in results:
+        result["strategies"]["s0"]["compared_mean"], result["strategies"]["s1"]["compared_mean"] = 0.5, 0.25
+    assert overall(results)["average_rank"] == [2, 1]
+
+
+def test_intervals_of_few_runs_cover_the_mean_where_the_bootstrap_does_not():
+    random = np.random.default_rng(11)
+    values = random.normal(size=(10, NUM_SIMULATIONS))
+    low, high = mean_interval(values)
+    assert_rate((low <= 0) & (high >= 0), 0.95)
+    low, high = bootstrap_interval(values)
+    assert ((low <= 0) & (high >= 0)).mean() < 0.92
+    values = random.normal(size=(30, 3))
+    np.testing.assert_array_equal(mean_interval(values), bootstrap_interval(values))
+    np.testing.assert_array_equal(mean_interval(values[:1]), np.stack([values[0]] * 2))
+
+
+def test_intervals_hold_at_every_look_at_once():
+    """So they cover wherever one stops; those of 95 % at each look do not."""
+    random = np.random.default_rng(12)
+    looks = look_numbers(400)
+    first, second = random.normal(size=(2, NUM_SIMULATIONS, 400))
+    covered = {level: np.ones(NUM_SIMULATIONS, bool) for level in (0.95, interval_level(400))}
+    for level, always in covered.items():
+        for look in looks:
+            low, high = difference_interval(first[:, :look], second[:, :look], level=level)
+            always &= (low <= 0) & (high >= 0)
+    plain, repeated = (always.mean() for always in covered.values())
+    assert plain < 0.9
+    assert repeated > 0.945
 
 
 def test_few_benchmarks_are_ranked_without_a_test():

@@ -7,8 +7,9 @@ import pytest
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.report.comparison import aim_of
+from jaxnas.tables.packs import column_pack
 from jaxnas.tables.published.nats_topology import row_of
-from jaxnas.tables.table import column_pack, write
+from jaxnas.tables.table import write
 
 TABLE = "nb201-cifar10-v1"
 

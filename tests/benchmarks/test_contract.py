@@ -9,14 +9,15 @@ from samples import MIXED, SMALL, TINY
 from scipy.stats import chisquare
 
 import jaxnas as jn
+from jaxnas.analysis.budgets import at_budgets
 from jaxnas.analysis.fronts import true_front
 from jaxnas.analysis.landscape import landscape
-from jaxnas.analysis.budgets import at_budgets
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.cli.main import main
 from jaxnas.spaces.listed import ListedSpace
 from jaxnas.tables.columns import Column
-from jaxnas.tables.table import Table, column_pack, write
+from jaxnas.tables.packs import column_pack
+from jaxnas.tables.table import Table, write
 from jaxnas.tasks.metrics import Metric
 from jaxnas.training.trainer import Trainer
 

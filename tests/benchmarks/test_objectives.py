@@ -253,6 +253,8 @@ def test_a_weighted_objective_is_the_score_less_the_weighted_size(bench):
         ("perplexity - 0.5 * flops", Objective("perplexity-0.5*flops", "flops", 0.5)),
         ("perplexity-1e-6*flops", Objective("perplexity-1e-6*flops", "flops", 1e-6)),
         ("perplexity-2E+3*flops", Objective("perplexity-2E+3*flops", "flops", 2000.0)),
+        ("perplexity,log-flops", Objective("perplexity,log-flops", "flops", log=True)),
+        ("perplexity, flops <= 1e6", Objective("perplexity,flops<=1e6", "flops", maximum=1e6)),
     ],
 )
 def test_an_objective_is_of_the_metric_and_the_sizes_of_a_benchmark(text, expected):
@@ -262,7 +264,7 @@ def test_an_objective_is_of_the_metric_and_the_sizes_of_a_benchmark(text, expect
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"^Expected an objective such as accuracy, accuracy,flops or accuracy-1e-6\*flops, got ''"),
+        ("", r"^Expected an objective such as accuracy, accuracy,flops, accuracy,log-flops, .*, got ''"),
         ("accuracy+1*flops", r"^Expected an objective such as"),
         ("accuracy-x*flops", r"^Expected an objective such as"),
         ("accuracy-1.2.3*flops", r"^Expected an objective such as"),

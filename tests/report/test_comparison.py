@@ -143,7 +143,8 @@ def test_runs_are_added_until_pairs_are_decided(monkeypatch, tmp_path, capsys):
     options = ["--runs", "60", "--trials", "8", "--out", str(tmp_path)]
     assert main(["compare", "--until-decided", "--strategies", ",".join(names), *options]) == 0
     result = json.loads((tmp_path / "summary.json").read_text())
-    assert result["sequential"] == {"level": 0.05, "looks": [25, 50, 60]}
+    assert result["sequential"] == {"level": 0.05, "looks": [25, 50, 60], "interval_level": 1 - 0.05 / 3}
+    assert result["num_runs"] == max(each["num_runs"] for each in result["strategies"].values())
     pairs = {(pair["first"], pair["second"]): pair for pair in result["pairwise"]}
     assert pairs["random_search", "first_only"]["num_runs"] == 25
     assert pairs["random_search", "first_only"]["p_holm"] <= 0.05

@@ -1,5 +1,6 @@
 """A folder of results is replaced whole: what a killed writer leaves, two writers at once, foreign and stale files."""
 
+import ast
 import contextlib
 import json
 import os
@@ -147,3 +148,14 @@ def test_files_respect_the_umask(tmp_path):
     finally:
         os.umask(before)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.name != NOTE} == {0o640}
+
+
+def test_every_text_is_read_and_written_with_its_encoding_stated():
+    found = []
+    for path in Path(folders.__file__).parents[1].rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = call.func if isinstance(call, ast.Call) else None
+            is_text = isinstance(name, ast.Attribute) and name.attr in ("read_text", "write_text")
+            if is_text and not any(keyword.arg == "encoding" for keyword in call.keywords):
+                found.append(f"{path.name}:{call.lineno}")
+    assert found == []

@@ -66,7 +66,8 @@ def test_every_kind_of_benchmark_has_a_report(kind, tmp_path):
     scale = 100 if bench.metric.unit == "proportion" else 1
     for name, numbers in result["strategies"].items():
         assert regrets[name] == round(scale * numbers["regret_mean"][-1], 3)
-        assert numbers["regret_mean"][-1] >= 0
+        # an estimated optimum may lie below what a few runs found
+        assert numbers["regret_mean"][-1] >= 0 or result["optimum"]["method"] == "crossfit"
     if kind == "missing":
         price = float(np.asarray(bench.prices).mean(dtype=np.float64))
         assert result["budget"] == pytest.approx([price * number for number in range(1, 7)])

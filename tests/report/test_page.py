@@ -58,8 +58,13 @@ def make_result(
     trials = {name: make_trials(bench, 15 * number, number, shape) for number, name in enumerate(names)}
     strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in names}
     num_runs, num_trials = shape
-    settings = Settings(num_trials, num_runs, seed, objective=aim_of(objective, bench), command="jaxnas compare")
+    settings = Settings(
+        num_trials, num_runs, seed, objective=aim_of(objective, bench), command="jaxnas compare", reference="maximum"
+    )
     result = result_of(trials, strategies, bench, settings)
+    for numbers in result["strategies"].values():  # above zero, so that they have logarithms
+        for curve in ("regret_mean", "regret_ci_low", "regret_ci_high", "regret_mean_by_cost"):
+            numbers[curve] = [value + 0.2 for value in numbers[curve]]
     return json.loads(json.dumps(result), parse_constant=lambda text: pytest.fail(text))
 
 
@@ -259,7 +264,7 @@ def test_tables_are_sorted_and_the_address_keeps_the_switches(visit, folder, res
     page.get_by_role("radio", name="cost").check(force=True)
     page.locator('input[name="start"][value="first"]').check(force=True)
     address = page.evaluate("location.hash")
-    page.goto("about:blank")
+    page = page.context.new_page()
     page.goto((folder / "one" / "report.html").resolve().as_uri() + address)
     assert set(lines(page, "regret-chart")) == set(NAMES) - {"local_search"}
     assert title(page, "regret-chart") == "epochs of training paid for"
@@ -331,7 +336,9 @@ def contrast(first: str, second: str) -> float:
 
 def test_nothing_sticks_or_is_cut_off_after_a_resize(visit, folder):
     page = visit(folder / "one" / "report.html")
-    page.locator("#rank-chart .plot").hover(position={"x": 300, "y": 100})
+    place = page.locator("#rank-chart .plot").bounding_box()
+    at = {"clientX": place["x"] + 300, "clientY": place["y"] + 100, "pointerType": "touch"}
+    page.locator("#rank-chart .plot").dispatch_event("pointermove", at)
     assert page.locator("#rank-chart .readout").is_visible()
     page.set_viewport_size({"width": 900, "height": 900})
     page.wait_for_function("document.querySelector('#rank-chart .readout').hidden")
@@ -340,7 +347,7 @@ def test_nothing_sticks_or_is_cut_off_after_a_resize(visit, folder):
         page.wait_for_timeout(100)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         for name in page.locator("tbody th[scope=row]").all()[:8]:
-            assert name.bounding_box()["height"] < 60
+            assert name.evaluate("node => getComputedStyle(node).whiteSpace") == "nowrap"
     scroll = page.locator("#result .scroll")
     page.set_viewport_size({"width": 400, "height": 900})
     assert scroll.evaluate("node => node.scrollWidth > node.clientWidth")

@@ -584,7 +584,7 @@ if kind == "evaluator":
 else:
     jn.Trainer.curves = counted(jn.Trainer.curves)
     nas = jn.NAS(space, "digits", num_epochs=1, **arguments)
-result = nas.search(6)
+result = nas.search(6, num_finalists=3)
 print(result.history.to_csv(), result, sep="")
 """
 

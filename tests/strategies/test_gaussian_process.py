@@ -166,10 +166,10 @@ def test_a_run_whose_trials_all_failed_goes_on_with_draws():
 
 
 def test_hyperparameters_have_an_effect():
-    bench = smooth_bench()
-    changes = ({}, {"num_candidates": 300}, {"num_startup": 15}, {"length": 0.1}, {"noise": 2.0})
+    bench, kernel = smooth_bench(SMALL), {"length": 0.4, "noise": 0.1}
+    changes = ({}, {"num_candidates": 20}, {"num_startup": 15}, {"length": 0.05}, {"noise": 5.0})
     runs = [
-        jn.run(jn.gaussian_process(bench.space, **change), bench, num_trials=20, num_runs=2).query.arch
+        jn.run(jn.gaussian_process(SMALL, **{**kernel, **change}), bench, num_trials=40, num_runs=2).query.arch
         for change in changes
     ]
     assert len({archs.tobytes() for archs in runs}) == len(changes)

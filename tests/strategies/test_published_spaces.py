@@ -34,7 +34,7 @@ QUICK = {
 """Hyperparameters with which a strategy is past its random trials early."""
 IN_ROWS = ("regularized_evolution",)
 SLOW = ("bananas", "gaussian_process", "predictor_guided", "tree_parzen_estimator")
-"""Those whose programs take long to compile; they run on the constrained space without ordered rows, and without rows."""
+"""Those whose programs take long to compile: they run on the space of graphs and on that without rows only."""
 NUM_RUNS, NUM_TRIALS = 2, 14
 UNOPTIMIZED = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 

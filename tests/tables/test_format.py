@@ -15,8 +15,9 @@ from jaxnas.spaces.decisions import Decision
 from jaxnas.tables import files, format
 from jaxnas.tables.columns import Column
 from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
+from jaxnas.tables.packs import column_pack
 from jaxnas.tables.shipped import find
-from jaxnas.tables.table import Table, column_pack, content_hash, write
+from jaxnas.tables.table import Table, content_hash, write
 
 SCHEMA_1 = Path(__file__).parent / "schema1"
 HASHES = {

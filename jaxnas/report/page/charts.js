@@ -347,7 +347,8 @@ const charts = (() => {
       const means = series.flatMap((each) => each.y).filter(Number.isFinite);
       const kind = y.kind === "log" && means.some((value) => value <= 0) ? "linear" : y.kind;
       const { to, beyond } = y.usual && means.length ? usualTop(series) : { to: undefined, beyond: [] };
-      const ends = bands && kind !== "log" && !y.usual ? series.flatMap((each) => [...(each.low ?? []), ...(each.high ?? [])]) : [];
+      const withEnds = bands && kind !== "log" && !y.usual;
+      const ends = withEnds ? series.flatMap((each) => [...(each.low ?? []), ...(each.high ?? [])]) : [];
       const least = y.kind === "linear" && y.from === 0 ? Math.min(0, ...means) : y.from;
       return { series, kind, beyond, range: domain([...means, ...ends], kind, { from: least, to: y.to ?? to }) };
     }
@@ -390,7 +391,8 @@ const charts = (() => {
 
     function line(each, x, y) {
       const marks = each.markers
-        ? each.x.map((value, n) => svg("circle", { cx: x(value), cy: y(each.y[n]), r: 2.6, fill: each.color })) : [];
+        ? each.x.flatMap((value, n) => (Number.isFinite(each.y[n])
+          ? [svg("circle", { cx: x(value), cy: y(each.y[n]), r: 2.6, fill: each.color })] : [])) : [];
       const drawn = svg("path", { class: "line", d: path(each.x, each.y, x, y, each.step), ...stroke(each) });
       return svg("g", { "data-name": each.of ?? each.name }, drawn, ...marks);
     }

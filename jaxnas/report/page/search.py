@@ -1,6 +1,5 @@
 """The page of a search: a single file that needs nothing else, made from its `summary.json`."""
 
-import itertools
 from typing import Any
 
 from jaxnas.report import units
@@ -47,13 +46,23 @@ def _mean(values: list[float | None]) -> float | None:
 
 def _for_script(summary: dict[str, Any], metric: Metric) -> dict[str, Any]:
     scores = [each["score"] for each in summary["trials"]]
-    so_far = itertools.accumulate(scores, lambda best, score: score if best is None or (score or best) > best else best)
     rows = [{"trial": number, **each} for number, each in enumerate(summary["trials"])]
     return {
         "units": units.for_scripts(metric, summary["cost_unit"]),
         "told": _told(summary, metric),
         "scores": scores,
-        "best": list(so_far),
+        "best": _best_so_far(scores),
         "training": summary["training"],
         "csv": {"trials": csv_text(rows)},
     }
+
+
+def _best_so_far(scores: list[float | None]) -> list[float | None]:
+    """Returns the largest score up to each trial, None as long as all have failed."""
+    found: list[float | None] = []
+    best = None
+    for score in scores:
+        if score is not None and (best is None or score > best):
+            best = score
+        found.append(best)
+    return found

@@ -19,7 +19,9 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
     command += f" --limit {limit}" if limit else ""
     command += f" --id {table.id}"
     environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(resources.files("jaxnas.tables.build").joinpath("card.md").read_text())
+    template = environment.from_string(
+        resources.files("jaxnas.tables.build").joinpath("card.md").read_text(encoding="utf-8")
+    )
     return template.render(
         table=table,
         manifest=table.manifest,

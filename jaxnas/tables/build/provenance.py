@@ -22,7 +22,9 @@ def machine() -> dict:
     features = []
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
-        flags = next((line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), "")
+        flags = next(
+            (line for line in cpuinfo.read_text(encoding="utf-8").splitlines() if line.startswith("flags")), ""
+        )
         features = sorted(flag for flag in flags.split() if flag.startswith(("avx", "fma", "sse", "amx")))
     device = jax.devices()[0]
     return {

@@ -23,7 +23,7 @@ def check_replaceable(folder: Path, manifest: dict[str, Any], num_classes: int) 
         num_classes: how many of its classes are to be trained.
     """
     present = [name for name in (MANIFEST_FILE, TABLE_FILE, CARD_FILE) if (folder / name).exists()]
-    if CARD_FILE in present and MARK not in (folder / CARD_FILE).read_text(errors="replace"):
+    if CARD_FILE in present and MARK not in (folder / CARD_FILE).read_text(encoding="utf-8", errors="replace"):
         raise _refused(folder, f"{CARD_FILE}, which no build wrote")
     if MANIFEST_FILE in present:
         _check_table(folder, json.loads(json.dumps(manifest)), num_classes)

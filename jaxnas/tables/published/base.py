@@ -72,7 +72,7 @@ class Work:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeError):
         return ""
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.columns import Column
+from jaxnas.tables.packs import column_pack
 from jaxnas.tables.published.base import Imported, Progress, expected, only_file, sha256_of
 from jaxnas.tables.published.cards import NOT_TRIED, Publication, card_of, described
 from jaxnas.tables.published.json_stream import items
-from jaxnas.tables.table import column_pack
 
 NAME = "suite-zero"
 REFERENCES = ("krishnakumar2022suitezero",)
