@@ -52,7 +52,7 @@ def test_the_largest_seed_is_another_one_than_the_others():
         (lambda: jn.TrainConfig(num_epochs=1.5), "Expected num_epochs of 1 or more, got 1.5"),
         (
             lambda: jn.run(FIRST, random_bench("mixed"), num_trials=10**9),
-            "Expected trials that take at most 32 GiB of memory, up to 1,227,133 in each of 1,000 runs, got 1,000,000",
+            "Expected num_trials of at most 119,304 in 1,000 runs, whose results take up 4 GiB, got 1,000,000,000",
         ),
         (
             lambda: jn.NAS(MIXED, evaluator=len, strategy="random_search").search(10**30),
@@ -82,15 +82,6 @@ def test_what_no_memory_could_hold_and_what_means_nothing_is_refused(make, messa
         make()
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
-
-
-def test_choices_that_are_no_integers_are_refused_when_they_are_asked():
-    def ask(state, t, key):
-        return jn.Query(prng.jnp.asarray([0.7, 0.0, 0.0]))
-
-    strategy = jn.Strategy("halves", lambda key, num_trials: (), ask, lambda state, t, query, observation: state)
-    with pytest.raises(ValueError, match=r"^Expected choices that are integers from ask of halves, got float32"):
-        jn.run(strategy, random_bench("mixed"), num_trials=2, num_runs=1)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def objective_of(text: str, size_names: Sequence[str], metric_name: str = "accur
     return Objective(
         bare,
         size,
-        None if weight is None else float(weight),
+        None if weight is None else checked_number("weight", float(weight), at_least=0),
         log=parts.get("log") is not None,
         maximum=None if maximum is None else float(maximum),
     )
