@@ -6,6 +6,8 @@ IEEE Transactions on Pattern Analysis and Machine Intelligence, 2022), whose sea
 spent.
 """
 
+from typing import Any
+
 import numpy as np
 
 from jaxnas.benchmarks.base import Benchmark, table_of
@@ -49,8 +51,8 @@ def within_budget(
     """
     last = _last_paid(trials, np.asarray([budget]), crossing, reserved)
     paid = np.arange(trials.observation.score.shape[1]) <= last
-    score = np.where(paid, trials.observation.score, np.float32(np.nan))
-    cost = np.where(paid, trials.observation.cost, np.float32(0))
+    score: Any = np.where(paid, trials.observation.score, np.float32(np.nan))
+    cost: Any = np.where(paid, trials.observation.cost, np.float32(0))
     return trials._replace(observation=trials.observation._replace(score=score, cost=cost))
 
 

@@ -24,7 +24,7 @@ def overall(results: list[dict[str, Any]]) -> dict[str, Any]:
     regrets = [[_compared_mean(result["strategies"][name]) for name in names] for result in results]
     ranks = rankdata(regrets, axis=1)
     average = ranks.mean(0)
-    numbers = {
+    numbers: dict[str, Any] = {
         "benchmarks": [result["benchmark"] for result in results],
         "strategies": names,
         "mean_ranks": ranks.tolist(),
@@ -42,7 +42,7 @@ def overall(results: list[dict[str, Any]]) -> dict[str, Any]:
         "friedman_p_value": p_value,
         "critical_difference": difference,
         "groups": [[names[index] for index in group] for group in not_separated(average, difference)],
-        "note": _note(*ranks.shape, difference),
+        "note": _note(len(ranks), len(names), difference),
     }
 
 

@@ -60,7 +60,7 @@ def _reproduce(
     for name, lacks in missing.items():
         print(_import_text(name, lacks))
     data = {name: [figure.as_dict() for figure in figures] for name, figures in found.items()}
-    (folder / DATA_FILE).write_text(json.dumps(data, indent=1))
+    (folder / DATA_FILE).write_text(json.dumps(data, indent=1), encoding="utf-8")
     (folder / PAGE_FILE).write_text(page_of(chosen, found, dict(missing), options.command_line), encoding="utf-8")
     if options.json:
         print(json.dumps(data))

@@ -199,7 +199,7 @@ def write_overall(
     over all of them, to the folder itself. All replace what an earlier comparison left there. An iterator may run each
     comparison when it is needed, so that the trials of one are held at a time. `pdf` as of `Comparison.write`.
     """
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     folder = Path(folder)
     with fresh_folder(folder) as fresh:
         for comparison in comparisons:

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 
 from jaxnas.tables.columns import Column, is_missing, packed, unsigned
 
-ROUNDING = 1e-5
+MARGIN = 1.0
+"""How far scores of functions that are called accuracies may lie outside 0 to 1; percent do not stay within it."""
 NAN_MEANINGS = ("failed", "missing")
 
 
@@ -87,8 +88,8 @@ def _check_proportions(name: str, column: Column) -> None:
     if column.unit != "proportion" or column.denominator is not None:
         return
     known = column.values[np.isfinite(column.values)]
-    if known.size and (known.min() < -ROUNDING or known.max() > 1 + ROUNDING):
-        wrong = known.min() if known.min() < -ROUNDING else known.max()
+    if known.size and (known.min() < -MARGIN or known.max() > 1 + MARGIN):
+        wrong = known.min() if known.min() < -MARGIN else known.max()
         raise ValueError(
             f"Expected {name} as proportions from 0 to 1, got {wrong:g}; divide percent by 100, give counts as "
             "integers with num_examples, or say by metric=jn.Metric(name, unit) what the scores are."

@@ -186,7 +186,9 @@ class FittedModel:
         found = read_description(folder)
         try:
             model = _untrained(found, space)
-        except (KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError) as error:
+            if isinstance(error, ValueError) and str(error).startswith("Expected "):
+                raise
             raise ValueError(f"Expected {folder} to hold a model, got: {first_line(error)}.") from None
         nnx.update(model.network, read_arrays(folder, found, _arrays(model.network)))
         return model
@@ -198,7 +200,7 @@ def _untrained(description: dict, space: TrainableSpace | None) -> FittedModel:
     family = family_of(space)
     config = config_from_dict(description["config"], family.config)
     spec = TaskSpec(**description["spec"] | {"shape": tuple(description["spec"]["shape"])})
-    mean, deviation = (_number_or_array(description[name]) for name in ("mean", "deviation"))
+    mean, deviation = (_number_or_array(description[name], spec.shape) for name in ("mean", "deviation"))
     inputs = Inputs(spec, mean, deviation, np.asarray(description["classes"]))
     arch = _checked_arch(description["arch"], space)
     if not (all(isinstance(size, int) and size > 0 for size in spec.shape) and math.prod(spec.shape) <= MAX_VALUES):
@@ -223,10 +225,10 @@ def _checked_arch(arch: Any, space: TrainableSpace) -> tuple[int, ...]:
     return tuple(arch)
 
 
-def _number_or_array(value: float | list) -> float | np.ndarray:
+def _number_or_array(value: float | list, shape: tuple[int, ...]) -> float | np.ndarray:
     """Returns what images were normalised by: a Python number, which keeps their float32, or an array."""
     found = np.asarray(value)
-    if found.dtype.kind not in "if":
+    if found.dtype.kind not in "if" or np.broadcast_shapes(found.shape, shape) != shape:
         raise ValueError(f"Expected a model that says what its examples were normalised by, got {value!r:.60}.")
     return found if isinstance(value, list) else value
 

@@ -58,7 +58,9 @@ def make_result(
     trials = {name: make_trials(bench, 15 * number, number, shape) for number, name in enumerate(names)}
     strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in names}
     num_runs, num_trials = shape
-    settings = Settings(num_trials, num_runs, seed, objective=aim_of(objective, bench), command="jaxnas compare")
+    settings = Settings(
+        num_trials, num_runs, seed, objective=aim_of(objective, bench), command="jaxnas compare", reference="maximum"
+    )
     result = result_of(trials, strategies, bench, settings)
     for numbers in result["strategies"].values():  # above zero, so that they have logarithms
         for curve in ("regret_mean", "regret_ci_low", "regret_ci_high", "regret_mean_by_cost"):

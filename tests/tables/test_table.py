@@ -364,7 +364,7 @@ def test_reading_a_table_loads_no_jax():
             np.full((12, 1, 3), 93.4),
             r"Expected validation as proportions from 0 to 1, got 93\.4; divide percent by 100",
         ),
-        (np.full((12, 1, 3), -0.2), r"Expected validation as proportions from 0 to 1, got -0\.2"),
+        (np.full((12, 1, 3), -7.2), r"Expected validation as proportions from 0 to 1, got -7\.2"),
         (np.ma.masked_equal(np.eye(12)[:, None, :3], 1), "Expected validation without a mask, got a masked array"),
     ],
     ids=["percent", "negative", "masked"],

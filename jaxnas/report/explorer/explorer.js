@@ -83,7 +83,7 @@ function spoken({ space, scores }, { split }, row) {
 function axesOf(arrays, scores) {
   const axes = {};
   for (const name of facts.sizes) {
-    const title = name === "flops" ? "multiply-accumulates for one example" : name;
+    const title = name === "flops" ? "FLOPs (multiply-accumulates for one example)" : name;
     axes[name] = { title, label: sizeName(name), of: () => arrays[name], text: sizeText };
   }
   axes.rank = { title: "rank, 1 is best", label: "rank", of: (split) => scores.rank[split], text: whole };

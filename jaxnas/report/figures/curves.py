@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIZE_LABELS = {"parameters": "parameters", "flops": "multiply-accumulates for one example"}
+SIZE_LABELS = {"parameters": "parameters", "flops": "FLOPs (multiply-accumulates for one example)"}
 FIRST_TRIAL, OUTLIER = 10, 3
 _PARTS = ("mean", "ci_low", "ci_high")
 

@@ -108,7 +108,7 @@
     };
   }
 
-  const SIZES = { parameters: "parameters", flops: "multiply-accumulates for one example" };
+  const SIZES = { parameters: "parameters", flops: "FLOPs (multiply-accumulates for one example)" };
 
   function front(points) {
     return { x: points.map(([size]) => size), y: scores(points.map(([, score]) => score)), step: true };
