@@ -8,7 +8,8 @@ from samples import MIXED
 
 import jaxnas as jn
 from jaxnas.cli.main import main
-from jaxnas.tables.table import column_pack, write
+from jaxnas.tables.packs import column_pack
+from jaxnas.tables.table import write
 
 
 @pytest.fixture(scope="module")
