@@ -22,6 +22,9 @@ SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.htm
 NOTE = ".jaxnas-files.json"
 COMPARISON, SEARCH = "comparison", "search"
 
+SEARCH_FILES = ("history.csv", "search.svg", "search.pdf", "best.svg")
+"""What a search leaves besides its page and its summary."""
+
 _TABLES = ("table", "fronts", "ranks")
 _LAST = (PAGE_FILE, SUMMARY_FILE)
 _SHOWN = (
@@ -30,7 +33,7 @@ _SHOWN = (
 )
 _NAMES = {
     COMPARISON: frozenset((*_LAST, TRIALS_FILE, *_SHOWN)),
-    SEARCH: frozenset((*_LAST, "history.csv", "search.svg", "search.pdf", "best.svg")),
+    SEARCH: frozenset((*_LAST, *SEARCH_FILES)),
 }
 _BEFORE_NOTES = {COMPARISON: SUMMARY_FILE, SEARCH: "journal.jsonl"}
 """What shows that version 0.1 wrote a folder, which left no note."""

@@ -133,7 +133,7 @@ def write_again(folder: str | os.PathLike, pdf: bool = False) -> Path:
 def _write_search_again(folder: Path) -> Path:
     content = (folder / SUMMARY_FILE).read_bytes()
     summary = read_summary(folder, SEARCH)
-    kept = [path.name for path in folder.iterdir() if path.name != PAGE_FILE and path.is_file()]
+    kept = [name for name in (SUMMARY_FILE, *folders.SEARCH_FILES) if (folder / name).is_file()]
     with folders.fresh_folder(folder) as fresh:
         (fresh / PAGE_FILE).write_text(search_text(summary), encoding="utf-8")
         folders.publish(fresh, folder, SEARCH, kept, {SUMMARY_FILE: content})

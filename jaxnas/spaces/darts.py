@@ -102,7 +102,7 @@ class DARTSSpace(Space):
         start = 1
         for number in range(len(CELLS)):
             cell = arch[number * _NUM_CHOICES :][:_NUM_CHOICES].reshape(NUM_NODES, 3)
-            labels += [first_before + NUM_INPUTS * number + np.arange(NUM_INPUTS)]
+            labels += [first_before + NUM_INPUTS * number + jnp.arange(NUM_INPUTS)]
             labels += [cell[:, 1:].reshape(-1) + number * len(OPERATIONS)]
             edges = edges.at[0, start : start + NUM_INPUTS].set(True)
             edges = _with_reads(edges, cell, start)
@@ -176,8 +176,11 @@ def _literal(text: str) -> object:
 
 def _choices(genes: object, text: str) -> list[int]:
     """Returns the choices of a cell's genes. Raises ValueError where they are none of a cell of the space."""
-    fits = isinstance(genes, list) and len(genes) == 2 * NUM_NODES
-    if not fits or not all(isinstance(gene, tuple) and [type(each) for each in gene] == [str, int] for gene in genes):
+    if (
+        not isinstance(genes, list)
+        or len(genes) != 2 * NUM_NODES
+        or not all(isinstance(gene, tuple) and [type(each) for each in gene] == [str, int] for gene in genes)
+    ):
         shown = text if len(text) < 60 else f"{text[:60]}..."
         raise ValueError(f"Expected a genotype with 8 pairs such as ('sep_conv_3x3', 0) in each cell, got {shown!r}.")
     found = []

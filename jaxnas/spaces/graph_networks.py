@@ -174,8 +174,9 @@ def _neighbor_pairs(space: GraphNetworkSpace) -> Iterator[tuple[np.ndarray, np.n
     _, rows = _enumerated(space)
     sizes = [len(decision.values) for decision in space.decisions]
     grid = rows.reshape(sizes)
-    valid = np.ones(sizes, bool)
-    valid[(slice(None), *(-1,) * NUM_LAYERS)] = False
+    valid = np.ones((len(LINKS), len(space.operations) ** NUM_LAYERS), bool)
+    valid[:, -1] = False  # identities only
+    valid = valid.reshape(sizes)
     for axis, size in enumerate(sizes):
         for step in range(1, size):
             both = valid & np.roll(valid, step, axis)

@@ -8,7 +8,8 @@ from samples import MIXED
 
 import jaxnas as jn
 from jaxnas.cli.main import main
-from jaxnas.tables.table import column_pack, write
+from jaxnas.tables.packs import column_pack
+from jaxnas.tables.table import write
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def command(tables, tmp_path, *options: str) -> list[str]:
 def test_json_prints_the_summary_and_nothing_else(tables, tmp_path, capsys):
     options = [
         "--strategies",
-        "random_search,nsga2",
+        "random_search,local_search",
         "--columns",
         str(tables / "pack"),
         "--objective",

@@ -337,7 +337,7 @@ def test_a_run_pays_for_each_epoch_of_a_training_once(strategy):
     [
         ({"num_trials": 0}, "^Expected num_trials of 1 or more, got 0"),
         ({"num_runs": -1}, "^Expected num_runs of 1 or more, got -1"),
-        ({"first_run": -1}, "^Expected first_run of 0 or more, got -1"),
+        ({"first_run": -1}, "^Expected runs of numbers from 0 to below .*, got the first -1"),
         ({"prng": "mersenne"}, "^Expected a prng of hash or threefry, got 'mersenne'"),
         ({"strategy": "random_search"}, "^Expected a Strategy, such as"),
         ({"strategy": jn.random_search(jn.NB201)}, "^Expected an architecture of the benchmark's space"),

@@ -136,7 +136,7 @@ def test_the_protocols_tell_different_columns_and_report_the_same():
 def test_a_published_table_is_verified_but_not_trained_again(name, capsys):
     assert main(["verify", name]) == 0
     assert main(["verify", name, "--sample", "1"]) == 2
-    assert f"Expected a table that was trained here, got {name}" in capsys.readouterr().err
+    assert f"Expected a table that `jaxnas build` made, to train again, got {name} without" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,6 +5,7 @@ matrices it is a hundred times slower on a CPU, where fusion computes shared val
 """
 
 import itertools
+from collections.abc import Iterable
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +44,7 @@ def live_vertices(edges: Edges) -> list[jax.Array]:
     return [reached[vertex] & needed[vertex] for vertex in range(NUM_VERTICES)]
 
 
-def _any(values) -> jax.Array:
+def _any(values: Iterable[jax.Array]) -> jax.Array:
     first, *others = values
     for other in others:
         first = first | other
@@ -83,7 +84,7 @@ def _refined(words: list[jax.Array], edges: Edges, salt: int) -> list[jax.Array]
     return mixed
 
 
-def _sum(values) -> jax.Array:
+def _sum(values: Iterable[jax.Array]) -> jax.Array:
     total = jnp.uint32(0)
     for value in values:
         total = total + value

@@ -29,6 +29,7 @@ NUM_GRAPHS = 423_624
 NUM_LABELLED = 1_293_208
 _NUM_INNER = NUM_VERTICES - 2
 _CHUNK = 1 << 18
+_SOURCES, _TARGETS = np.transpose(PAIRS)
 
 
 class Graphs(NamedTuple):
@@ -119,7 +120,7 @@ def _live_matrices(num_vertices: int) -> np.ndarray:
     pairs = list(itertools.combinations(range(num_vertices), 2))
     matrices = np.arange(1 << len(pairs), dtype=np.int32)
     edges = {pair: matrices >> number & 1 for number, pair in enumerate(pairs)}
-    kept = sum(edges.values()) <= MAX_EDGES
+    kept = np.asarray(sum(edges.values()) <= MAX_EDGES)
     for vertex in range(num_vertices - 1):
         kept &= sum(edges[vertex, target] for target in range(vertex + 1, num_vertices)) > 0
         kept &= sum(edges[source, vertex + 1] for source in range(vertex + 1)) > 0
@@ -156,7 +157,7 @@ def _neighbor_pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
 def _with_one_vertex_more(archs: np.ndarray, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields the rows of graphs with room for a vertex and two edges, and those with the vertex on any two."""
     adjacency = np.zeros((len(archs), NUM_VERTICES, NUM_VERTICES), np.int32)
-    adjacency[:, *zip(*PAIRS, strict=True)] = archs[:, :NUM_EDGES]
+    adjacency[:, _SOURCES, _TARGETS] = archs[:, :NUM_EDGES]
     num_inner = adjacency[:, 1:-1].any(2).sum(1)
     has_room = archs[:, :NUM_EDGES].sum(1) <= MAX_EDGES - 2
     for count in range(_NUM_INNER):
@@ -188,7 +189,7 @@ def _inserted(adjacency: np.ndarray, operations: np.ndarray, source: int, target
     edges[:, slots[:, None], slots] = adjacency[:, np.asarray(old_slots)[:, None], old_slots]
     edges[:, source, new] = edges[:, new, target + (target < last)] = 1
     archs = np.zeros((NUM_OPERATIONS, len(adjacency), NUM_EDGES + _NUM_INNER), np.int32)
-    archs[..., :NUM_EDGES] = edges[:, *zip(*PAIRS, strict=True)]
+    archs[..., :NUM_EDGES] = edges[:, _SOURCES, _TARGETS]
     archs[..., NUM_EDGES - 1 + slots[1:-1]] = operations
     archs[..., NUM_EDGES - 1 + new] = np.arange(NUM_OPERATIONS)[:, None]
     return archs.reshape(-1, archs.shape[-1])
@@ -244,7 +245,7 @@ def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            np.savez(file, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
         os.replace(file.name, path)
     except OSError:
         return

@@ -54,8 +54,6 @@ def retrain(
     table = Table.read(source)
     manifest = table.manifest
     _check_built(table)
-    if "training" not in manifest:
-        raise ValueError(f"Expected a table that was trained here, got {table.id}, whose scores come from elsewhere.")
     space = space or _of_the_catalog("space", manifest["space"]["name"], catalog.SPACES, table.id)
     task = task or _task_of_the_catalog(manifest["task"]["name"], table.id)
     if space.description() | {"name": manifest["space"]["name"]} != manifest["space"]:
