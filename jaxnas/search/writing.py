@@ -15,7 +15,7 @@ from jaxnas.report.write import write_search
 from jaxnas.search.result import SearchResult
 from jaxnas.strategies.base import Strategy
 from jaxnas.tables.build.provenance import versions
-from jaxnas.tasks.base import SPLITS
+from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.fitted import FittedModel
 
 _SHOWN_BELOW = ("  ", "architecture ", "parameters ")
@@ -118,7 +118,7 @@ def _trials(result: SearchResult) -> list[dict[str, Any]]:
 def _training(model: FittedModel) -> dict[str, Any] | None:
     """Returns how the model learned: its score on training and test data after each epoch, and in the end."""
     curves, task = model.curves, model.task
-    if curves is None or task is None or not hasattr(task, "train"):
+    if curves is None or not isinstance(task, Task):
         return None
     splits = [split for split in SPLITS if getattr(task, split).num_examples]
     # In an epoch each training example is seen in one view, others are evaluated in all.
