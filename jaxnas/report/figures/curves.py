@@ -135,7 +135,7 @@ def attainment(result: dict[str, Any]) -> "Figure":
             is_middle = float(share) == 0.5
             width, alpha = (1.2, 1) if is_middle else (0.5, 0.6)
             look = {"color": style["color"], "linestyle": style["linestyle"], "linewidth": width, "alpha": alpha}
-            named = {"label": name} if is_middle else {}
+            named: dict[str, Any] = {"label": name} if is_middle else {}
             axes.step(sizes, units.shown(scores, metric), where="post", **look, **named)
     legend_below(figure, axes)
     return figure
