@@ -132,7 +132,7 @@ def attack(each: Format, number: int, seed: int) -> dict[str, float]:
     inside = original if each.decompress is None else each.decompress(original)
     read = catalog.importer(each.importer)
     figures = {"read": 0, "refused": 0, "slowest": 0.0}
-    before = sorted(os.listdir())
+    before, memory_before = sorted(os.listdir()), _megabytes()
     for position in range(number):
         random = np.random.default_rng([seed, position])
         inner = each.compress is not None and position % 2
@@ -149,11 +149,16 @@ def attack(each: Format, number: int, seed: int) -> dict[str, float]:
         except Exception as error:
             raise RuntimeError(f"mutation {position} of seed {seed} gives {type(error).__name__}") from error
         figures["slowest"] = max(figures["slowest"], time.process_time() - started)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+        memory = _megabytes() - memory_before
         if figures["slowest"] > SLOWEST_SECONDS or memory > MOST_MEGABYTES or sorted(os.listdir()) != before:
             raise RuntimeError(f"mutation {position} of seed {seed}: {figures['slowest']:.1f} s, {memory:.0f} MB")
     each.damaged.write_bytes(original)
     return figures
+
+
+def _megabytes() -> float:
+    """Returns the most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ def make_table(space, scores, seed_noise=0.0, num_seeds=2) -> jn.Table:
     noise = seed_noise * np.random.RandomState(0).randn(len(scores), num_seeds, 1)
     values = np.repeat(np.asarray(scores, float)[:, None, None], num_seeds, axis=1) + noise
     values = np.concatenate([values / 2, values], axis=2)
-    return jn.Table.from_arrays(space, "known", values, values + 0.01, [1, 2])
+    return jn.Table.from_arrays(space, "known", values, values + 0.01, [1, 2], metric=jn.Metric("height", ""))
 
 
 def random_graph(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -310,7 +310,7 @@ def test_optima_of_the_published_table_are_counted_as_published():
     official = pd.read_parquet(Path(folder) / "nasbench201_cifar10.parquet").set_index("arch_str")
     cells = itertools.product([operation.name for operation in jn.NB201.operations], repeat=6)
     official = official.loc[["|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*cell) for cell in cells]]
-    columns = [official[name].to_numpy()[:, None, None] for name in ("val_acc_200", "test_acc_200")]
+    columns = [official[name].to_numpy()[:, None, None] / 100 for name in ("val_acc_200", "test_acc_200")]
     # Architectures without a better neighbour: 13 on validation, 18 on test, where two of them are equal neighbours.
     for scores, num_local, num_without_better in ((columns, 13, 13), (columns[::-1], 17, 18)):
         found = of.landscape(jn.Table.from_arrays(jn.NB201, "cifar10", *scores, [200]))["optima"]

@@ -527,7 +527,10 @@ def data(shape, num_samples=100, **changes) -> dict:
         ({"X": "word"}, "Expected images of numbers, got .*; turn words into numbers"),
         ({"y": np.zeros(100)}, "Expected labels of two or more classes, got 1; add examples"),
         ({"y": np.arange(99)}, r"Expected one label for each of 100 images, got labels of shape \[99\]"),
-        ({"y": np.full(100, np.nan)}, "Expected labels that are classes, .* got NaN or fractions; drop or bin"),
+        (
+            {"y": np.full(100, np.nan)},
+            "Expected labels that are classes, .* got NaN or fractions; drop, bin or convert",
+        ),
         ({"num_samples": 30}, "Expected 10 or more validation images, got 6; add data, or split"),
     ],
     ids=["nan", "strings", "one class", "shapes", "nan labels", "too few"],

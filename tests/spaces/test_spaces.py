@@ -55,7 +55,7 @@ def degree(space, arch) -> int:
     if not isinstance(behind(space), MLPSpace):
         return everything
     absent = behind(space).max_layers - 1 - choices(space, arch[None])[0, 0]
-    return int(everything - absent * (len(behind(space).widths) - 1))
+    return int(everything - absent * (len(behind(space).layer_widths) - 1))
 
 
 def all_archs(space) -> jax.Array:
@@ -309,17 +309,17 @@ def test_row_numbers_reach_the_largest_that_int32_holds():
 
 def mlp_arch(layers, activation=0, initializer=0, regularizer=0, dropout=0, space=SMALL_MLP):
     """Returns an architecture of a space of perceptrons, absent layers of the smallest width."""
-    widths = [space.widths.index(width) for width in layers] + [0] * (space.max_layers - len(layers))
+    widths = [space.layer_widths.index(width) for width in layers] + [0] * (space.max_layers - len(layers))
     return jnp.asarray([len(layers) - 1, activation, initializer, regularizer, dropout, *widths])
 
 
 def test_perceptrons_have_widths_of_powers_of_two_and_the_largest():
-    assert MLP.widths == (8, 16, 32, 64, 128)
-    assert MLPSpace(max_units=100).widths == (8, 16, 32, 64, 100)
-    assert MLPSpace(max_units=8).widths == (8,)
-    assert MLPSpace(max_units=5).widths == (5,)
+    assert MLP.layer_widths == (8, 16, 32, 64, 128)
+    assert MLPSpace(max_units=100).layer_widths == (8, 16, 32, 64, 100)
+    assert MLPSpace(max_units=8).layer_widths == (8,)
+    assert MLPSpace(max_units=5).layer_widths == (5,)
     given = MLPSpace(2, widths=[10, 50, 100])
-    assert given.widths == (10, 50, 100)
+    assert given.layer_widths == (10, 50, 100)
     assert given.max_units == 100
     assert given.decisions[-1].values == (10, 50, 100)
     assert given.from_str(given.to_str(given.arch_at(7))).tolist() == given.arch_at(7).tolist()

@@ -20,7 +20,7 @@ from jaxnas.simulation import run as run_module
 SPACES = ("nb101", "nats-sss", "transnas-macro", "darts")
 QUICK = {
     "bananas": {"num_startup": 6, "refit_every": 5, "num_candidates": 10, "num_steps": 5, "num_networks": 2},
-    "gaussian_process": {"num_candidates": 30, "num_startup": 6, "refit_every": 5},
+    "gaussian_process": {"num_candidates": 30, "num_startup": 6},
     "predictor_guided": {"num_startup": 6, "refit_every": 6, "num_candidates": 12},
     "cross_entropy": {"batch_size": 5},
     "genetic_algorithm": {"population_size": 5},

@@ -292,9 +292,12 @@ def test_impossible_configurations_are_refused(change, message):
         TrainConfig(**change)
 
 
-@pytest.mark.parametrize("seeds", [(), (0, -1)])
-def test_no_seeds_and_negative_seeds_are_refused(seeds, task):
-    with pytest.raises(ValueError, match="Expected one or more seeds of 0 or more"):
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [((), "Expected one or more seeds, got none"), ((0, -1), "Expected a seed that is a whole number")],
+)
+def test_no_seeds_and_negative_seeds_are_refused(seeds, message, task):
+    with pytest.raises(ValueError, match=message):
         evaluate(SMALL, ARCHS[:1], task, CONFIG, seeds)
 
 

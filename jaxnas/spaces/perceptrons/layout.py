@@ -39,7 +39,7 @@ class Shapes:
     @property
     def width(self) -> int:
         """Returns the units of a layer's arrays: enough for any layer and for the output."""
-        return max(self.space.widths[-1], self.num_classes)
+        return max(self.space.layer_widths[-1], self.num_classes)
 
     @property
     def slot(self) -> int:
@@ -92,7 +92,7 @@ class Scratch(NamedTuple):
 def make_layout(shapes: Shapes, arch: jax.Array) -> Layout:
     """Returns the layout of an architecture, int32[D]."""
     depth, widths = arch[0] + 1, arch[FIRST_WIDTH:]
-    outputs = jnp.asarray(shapes.space.widths)[widths]
+    outputs = jnp.asarray(shapes.space.layer_widths)[widths]
     inputs = jnp.concatenate([jnp.asarray([shapes.num_features]), outputs[:-1]])
     sizes = jnp.where(jnp.arange(len(widths)) < depth, inputs * outputs, 0)
     ends = outputs[depth - 1] * shapes.num_classes + jnp.cumsum(sizes[::-1])[::-1]
@@ -102,7 +102,7 @@ def make_layout(shapes: Shapes, arch: jax.Array) -> Layout:
 def make_arrays(shapes: Shapes, arch: jax.Array, key: jax.Array) -> Arrays:
     """Returns the initial parameters of one training, without the axis S."""
     layout = make_layout(shapes, arch)
-    widths = jnp.asarray(shapes.space.widths)[layout.widths]
+    widths = jnp.asarray(shapes.space.layer_widths)[layout.widths]
     functions = [functools.partial(INITIALIZERS[name], shapes.slot) for name in shapes.space.initializers]
 
     def write(count: jax.Array, kernels: jax.Array) -> jax.Array:
@@ -256,14 +256,14 @@ def _whole_chunks(size: int) -> int:
 
 def _branches(shapes: Shapes, function: Callable) -> tuple[list[Callable], list[Callable], list[Callable]]:
     """Returns what multiplies in the first layer, for each width; in others, for each pair; in the output likewise."""
-    widths, features, classes = shapes.space.widths, shapes.num_features, shapes.num_classes
+    widths, features, classes = shapes.space.layer_widths, shapes.num_features, shapes.num_classes
     make = functools.partial(functools.partial, function, shapes.width)
     hidden: list[Callable] = [make(before, after) for before in widths for after in widths]
     return [make(features, after) for after in widths], hidden, [make(before, classes) for before in widths]
 
 
 def _pair(shapes: Shapes, layout: Layout, number: int | jax.Array) -> jax.Array:
-    return _at(layout.widths, number - 1) * len(shapes.space.widths) + _at(layout.widths, number)
+    return _at(layout.widths, number - 1) * len(shapes.space.layer_widths) + _at(layout.widths, number)
 
 
 def read(values: jax.Array, start: int | jax.Array, length: int) -> jax.Array:

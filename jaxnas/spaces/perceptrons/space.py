@@ -89,7 +89,7 @@ class MLPSpace(Space):
             regulariser, `"none"`. The default initialisers are those with which networks of ten layers train.
         dropout_rates: shares of units that are dropped after each hidden layer in training, 0 to below 1.
         name: how tables and reports call the space.
-        widths: the numbers of units that a layer can have, ascending, the largest of which is `max_units`.
+        widths: the numbers of units that a layer can have, ascending, in place of `max_units`, which is the largest.
 
     Raises:
         ValueError: on sizes that are too small, unknown names, or a choice of nothing or of the same thing twice.
@@ -112,8 +112,9 @@ class MLPSpace(Space):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"Expected {size} to be an int of 1 or more, got {value!r:.40}.")
             checks.checked_size(size, value, 1, largest, "whose kernels would fill the memory")
-        object.__setattr__(self, "widths", self._checked_widths())
-        object.__setattr__(self, "max_units", self.widths[-1])
+        if self.widths:
+            self._check_widths()
+            object.__setattr__(self, "max_units", self.widths[-1])
         if self.max_layers * self.max_units**2 > MAX_WEIGHTS:
             raise ValueError(
                 f"Expected layers of at most {MAX_WEIGHTS:,} weights together, 1 GiB, got {self.max_layers:,} layers "
@@ -130,21 +131,25 @@ class MLPSpace(Space):
             object.__setattr__(self, name, values)
         decisions = [Decision("num_layers", range(1, self.max_layers + 1))]
         decisions += [Decision(name, values) for name, values in choices.items()]
-        decisions += [Decision(f"width_{layer}", self.widths) for layer in range(1, self.max_layers + 1)]
+        decisions += [Decision(f"width_{layer}", self.layer_widths) for layer in range(1, self.max_layers + 1)]
         object.__setattr__(self, "decisions", tuple(decisions))
 
-    def _checked_widths(self) -> tuple[int, ...]:
-        """Returns the numbers of units that a layer can have, ascending."""
-        if not self.widths:
-            powers = (SMALLEST_WIDTH << number for number in range(self.max_units.bit_length()))
-            return (*(width for width in powers if width < self.max_units), self.max_units)
+    def _check_widths(self) -> None:
         widths = tuple(self.widths)
         ascending = all(isinstance(width, int) and width > 0 for width in widths) and list(widths) == sorted({*widths})
         if not ascending:
             raise ValueError(f"Expected widths of ascending ints of 1 or more, got {list(widths)}.")
         if self.max_units not in (type(self).max_units, widths[-1]):
             raise ValueError(f"Expected max_units to be the largest width, {widths[-1]}, got {self.max_units}.")
-        return widths
+        object.__setattr__(self, "widths", widths)
+
+    @property
+    def layer_widths(self) -> tuple[int, ...]:
+        """Returns the numbers of units that a layer can have, ascending."""
+        if self.widths:
+            return self.widths
+        powers = (SMALLEST_WIDTH << number for number in range(self.max_units.bit_length()))
+        return (*(width for width in powers if width < self.max_units), self.max_units)
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
         """Returns a uniformly drawn neighbour of an architecture: one decision that counts is another one."""
@@ -177,7 +182,7 @@ class MLPSpace(Space):
         depth, *names = (str(value) for value in decode(arch, self.decisions).values())
         names, widths = names[: FIRST_WIDTH - 1], names[FIRST_WIDTH - 1 :]
         present, absent = "-".join(widths[: int(depth)]), widths[int(depth) :]
-        layers = present if set(absent) <= {str(self.widths[0])} else f"{present}+{'-'.join(absent)}"
+        layers = present if set(absent) <= {str(self.layer_widths[0])} else f"{present}+{'-'.join(absent)}"
         return "/".join((layers, *names))
 
     def from_str(self, text: str) -> jax.Array:
@@ -190,7 +195,7 @@ class MLPSpace(Space):
             raise ValueError(
                 f"Expected an architecture such as {example!r} of up to {self.max_layers} layers, got {text!r}."
             )
-        widths += [str(self.widths[0])] * (self.max_layers - len(widths))
+        widths += [str(self.layer_widths[0])] * (self.max_layers - len(widths))
         choices = [present.count("-")]
         for decision, name in zip(self.decisions[1:], (*names, *widths), strict=True):
             known = [str(value) for value in decision.values]
@@ -215,7 +220,7 @@ class MLPSpace(Space):
         """Returns the names of the values of all decisions but the number of layers, "input" and "output"."""
         settings = self.decisions[1:FIRST_WIDTH]
         names = (f"{decision.name} {value}" for decision in settings for value in decision.values)
-        return (*names, *(f"{width} units" for width in self.widths), "input", "output")
+        return (*names, *(f"{width} units" for width in self.layer_widths), "input", "output")
 
     def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns a network as a chain from the input over its layers to the output.

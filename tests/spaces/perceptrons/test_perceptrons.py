@@ -242,9 +242,9 @@ def test_a_small_space_is_searched_shown_and_built_from_the_command_line(tmp_pat
     assert (tmp_path / "out" / "best.svg").read_text().startswith("<svg")
     assert main(["show", "8-8/relu/lecun_normal/l2/0.5", "--space", space]) == 0
     assert f"parameters    {65 * 8 + 9 * 8 + 9 * 10} (for" in capsys.readouterr().out
-    assert main(["show", "8/relu/lecun_normal/l2/0.0", "--space", "mlp"]) == 0
+    assert main(["show", "8/relu/he_normal/l2/0.0", "--space", "mlp"]) == 0
     assert "row" not in capsys.readouterr().out
-    assert main(["show", "8/relu/lecun_normal/l2/0.0", "--space", "mlp", "--out", str(tmp_path / "a.svg")]) == 0
+    assert main(["show", "8/relu/he_normal/l2/0.0", "--space", "mlp", "--out", str(tmp_path / "a.svg")]) == 0
     assert (tmp_path / "a.svg").read_text().startswith("<svg")
     assert main(["build", *arguments, "--limit", "3", "--processes", "1"]) == 0
     assert "network" not in (tmp_path / "out" / "README.md").read_text().split("## Columns")[0].split("trained |")[1]
