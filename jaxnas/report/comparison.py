@@ -20,7 +20,7 @@ from jaxnas.benchmarks.penalised import Objective, objective_of, penalised, seco
 from jaxnas.benchmarks.tabular import load
 from jaxnas.checks import checked_number
 from jaxnas.report.folder import fresh_folder
-from jaxnas.report.runs import check_memory, first_guess, run_until_decided, run_within_budget, runner
+from jaxnas.report.runs import check_memory, first_guess, run_each, run_until_decided, run_within_budget, runner
 from jaxnas.report.tables import summary
 from jaxnas.report.write import check_names, write_result, write_results, write_trials
 from jaxnas.simulation.trials import Trials
@@ -168,7 +168,7 @@ def compare(
         return Comparison(trials, made, bench, settings._replace(equal_cost=cost), decisions)
     if budget is not None:
         return Comparison(run_within_budget(run_some, bench, limits, settings), made, bench, settings)
-    return Comparison({name: run_some(name, 0, limits[name]) for name in made}, made, bench, settings)
+    return Comparison(run_each(run_some, made, bench, limits), made, bench, settings)
 
 
 def _check_options(num_trials: int | None, budget: float | None, until_decided: bool) -> None:

@@ -1,6 +1,8 @@
 """The runs of a comparison: a number of trials each, or as many as a budget pays for, or until pairs are decided."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -19,6 +21,8 @@ MOST_BYTES = 8 * 2**30
 BYTES_OF_ANALYSIS = 64
 """What the analysis takes for each trial of a strategy, beyond the trial itself."""
 MOST_DOUBLINGS = 4
+SIDE_BY_SIDE = 2
+"""Compiled strategies that run at a time: most of the time XLA compiles, in one thread each."""
 
 
 def check_memory(bench: Benchmark, num_strategies: int, num_runs: int, num_trials: int) -> None:
@@ -47,11 +51,17 @@ def runner(
     `(name, number of the first run, of the one after the last, number of trials)`.
     """
     done = 0
+    lock = threading.Lock()
+
+    def report(name: str, num_more: int) -> None:
+        nonlocal done
+        with lock:
+            done += num_more
+            if progress is not None:
+                progress(name, done, total)
 
     def run_some(name: str, start: int, stop: int, num_trials: int = settings.num_trials) -> Trials:
-        nonlocal done
-        if progress is not None:
-            progress(name, done, total)
+        report(name, 0)
         found = run(
             strategies[name],
             bench,
@@ -61,12 +71,27 @@ def runner(
             seed=settings.seed,
             prng=settings.prng,
         )
-        done += stop - start
-        if progress is not None:
-            progress(name, done, total)
+        report(name, stop - start)
         return found
 
     return run_some
+
+
+def run_each(
+    run_some: Callable[..., Trials], strategies: dict[str, Strategy], bench: Benchmark, limits: dict[str, int]
+) -> dict[str, Trials]:
+    """Returns the trials of strategies, each with as many runs as its limit.
+
+    Compiled ones run `SIDE_BY_SIDE`; those that loop in Python, which may share state, one after another.
+    """
+    compiled = [name for name, strategy in strategies.items() if strategy.jittable and bench.jittable]
+    pool = ThreadPoolExecutor(SIDE_BY_SIDE)
+    try:
+        futures = {name: pool.submit(run_some, name, 0, limits[name]) for name in compiled}
+        found = {name: future.result() for name, future in futures.items()}
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return {name: found[name] if name in found else run_some(name, 0, limits[name]) for name in strategies}
 
 
 def first_guess(budget: float, bench: Benchmark) -> int:
