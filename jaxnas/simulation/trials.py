@@ -36,39 +36,42 @@ def paid_costs(
     archs = np.asarray(trials.query.arch)
     shape = archs.shape[:2]
     seed = np.asarray(trials.observation.seed, np.int64)
-    runs = np.broadcast_to(np.arange(shape[0])[:, None], shape)
     named = [*np.moveaxis(archs.astype(np.int64), -1, 0)] if rows is None else [rows]
     if trainings is not None:
         named.append(np.asarray(trainings, np.int64)[np.asarray(trials.query.fidelity)])
-    bought = _numbers_of([column.reshape(-1) for column in (runs, seed - seed.min(), *named)])
-    order = np.argsort(bought, kind="stable")
-    listed = np.asarray(price, np.float32).reshape(-1)[order]
-    group = np.cumsum(np.diff(bought[order], prepend=0) != 0)
-    before = _largest_before(group, listed)
-    costs = np.empty(listed.shape, np.float32)
-    costs[order] = np.maximum(listed.astype(np.float64) - before, 0)
-    return costs.reshape(shape)
+    times = np.broadcast_to(np.arange(shape[1]), shape)
+    # Sorted together, what was bought several times in a run stands side by side, in the order of time.
+    listed = np.sort(_numbers_of([seed - seed.min(), *named, times]), axis=1)
+    bought, order = np.divmod(listed, shape[1])
+    price = np.take_along_axis(np.asarray(price, np.float32), order, axis=1)
+    costs = np.empty(shape, np.float32)
+    paid = np.maximum(price.astype(np.float64) - _largest_before(bought, price), 0)
+    np.put_along_axis(costs, order, paid.astype(np.float32), axis=1)
+    return costs
 
 
-def _largest_before(group: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Returns the largest value before each one in its group, 0 for the first; groups are int64[n], ascending.
+def _largest_before(bought: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Returns the largest value before each one of the same number, 0 for the first; numbers ascend, [runs, T].
 
     The bits of floats of 0 or more, read as integers below 2**31, are ordered as the floats are. With 2**31 added for
-    each group, every number of a group exceeds all of the groups before, so that one running maximum serves them all.
+    each number, every value of one exceeds all of those before, so that one running maximum serves them all.
     """
-    start = group << 31
-    largest = np.maximum.accumulate(start + values.view(np.int32))
-    before = np.concatenate([[0], largest[:-1]]) - start  # negative where a group begins
-    return np.maximum(before, 0).astype(np.int32).view(np.float32)
+    start = np.cumsum(np.diff(bought, axis=1, prepend=-1) != 0, axis=1) << 31
+    largest = np.maximum.accumulate(start + values.view(np.int32), axis=1)
+    before = np.concatenate([np.zeros((len(start), 1), np.int64), largest[:, :-1]], axis=1) - start
+    return np.maximum(before, 0).astype(np.int32).view(np.float32)  # what is below 0 begins a number
 
 
 def _numbers_of(columns: list[np.ndarray]) -> np.ndarray:
-    """Returns a number for each tuple of non-negative values, int64, equal where the tuples are."""
-    code, size = np.zeros(len(columns[0]), np.int64), 1
+    """Returns a number for each tuple of non-negative values, int64[runs, T], equal where the tuples are.
+
+    The last value counts as digits do: numbers are in the order of the tuples' other values, and then in its own.
+    """
+    code, size = np.zeros(columns[0].shape, np.int64), 1
     for column in columns:
         width = int(column.max()) + 1
         if size > 2**62 // width:
-            _, code = np.unique(code, return_inverse=True)
+            code = np.unique(code, return_inverse=True)[1].reshape(code.shape)
             size = int(code.max()) + 1
         code, size = code * width + column, size * width
     return code

@@ -114,7 +114,10 @@ def test_progress_counts_all_runs():
         num_trials=2,
         progress=lambda *each: seen.append(each),
     )
-    assert seen == [("random_search", 0, 6), ("random_search", 3, 6), ("local_search", 3, 6), ("local_search", 6, 6)]
+    # Two strategies run at a time, so that the order of their ends is open.
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+    assert sorted(name for name, _, _ in seen) == ["local_search"] * 2 + ["random_search"] * 2
+    assert seen[-1][1:] == (6, 6)
 
 
 def test_a_strategy_is_one_file_and_one_line_of_the_catalog(monkeypatch, tmp_path, capsys):
