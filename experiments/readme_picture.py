@@ -26,7 +26,7 @@ PANELS = """<!doctype html>
 <div><iframe src="left.html"></iframe></div>
 <div><iframe src="right.html"></iframe></div>
 """
-WITHOUT_START = "<style>.skip, .masthead, #result, #pairs { display: none } #search { border: 0; margin: 0 }</style>"
+WITHOUT_START = "<style>.skip, .masthead, #search { display: none } #result { border: 0; margin: 0 }</style>"
 
 
 @dataclass(frozen=True)
