@@ -59,6 +59,12 @@ def _text(value: Any, where: str, sizes: Sizes) -> None:
         raise _refuse(where, "a text", value)
 
 
+def _words(value: Any, where: str, sizes: Sizes) -> None:
+    _text(value, where, sizes)
+    if not value:
+        raise _refuse(where, "a text with words", value)
+
+
 def _flag(value: Any, where: str, sizes: Sizes) -> None:
     if not isinstance(value, bool):
         raise _refuse(where, "true or false", value)
@@ -131,10 +137,15 @@ def _share(value: Any, where: str, sizes: Sizes) -> None:
 
 
 def _metric(value: Any, where: str, sizes: Sizes) -> None:
-    parts = {"name": _text, "unit": _text, "better": _one_of(1, -1)}
+    parts = {"name": _words, "unit": _text, "better": _one_of(1, -1)}
     _fields(parts)(value, where, sizes)
     if set(value) != set(parts):
         raise _refuse(where, f"a dictionary of {', '.join(parts)}", value)
+
+
+def _versions(value: Any, where: str, sizes: Sizes) -> None:
+    _mapped(_text)(value, where, sizes)
+    _fields({"jaxnas": _text})(value, where, sizes)
 
 
 _over_trials = _listed(_number, "num_trials")
@@ -169,7 +180,7 @@ _STRATEGY = _fields(
         "num_runs": _count(),
     },
 )
-_PAIR = _fields(
+_PAIR_PARTS = _fields(
     {
         **dict.fromkeys(("first", "second", "test"), _text),
         **dict.fromkeys(("p_value", "p_holm", "effect_size"), _number),
@@ -181,7 +192,18 @@ _PAIR = _fields(
         **{f"num_runs_for_power_80_{end}": _maybe(_count()) for end in ("ci_low", "ci_high")},
     },
 )
-_MEASURE = {"measure": _one_of("regret", "missing_hypervolume", "igd_plus"), "at": _text, "text": _text}
+
+
+def _pair(value: Any, where: str, sizes: Sizes) -> None:
+    _PAIR_PARTS(value, where, sizes)
+    for low, high in [(f"{name}_ci_low", f"{name}_ci_high") for name in ("difference", "num_runs_for_power_80")]:
+        if (low in value) != (high in value):
+            raise ValueError(f"expected both ends of an interval, got one of {where.lstrip('.')}.{low}")
+    if (value["difference_ci_low"] is None) != (value["difference_ci_high"] is None):
+        raise _refuse(f"{where}.difference_ci_low", "null where the other end is", value["difference_ci_low"])
+
+
+_MEASURE = {"measure": _one_of("regret", "missing_hypervolume", "igd_plus"), "at": _words, "text": _words}
 _point = _listed(_number, "pair")
 _FRONTS = _fields(
     {
@@ -291,13 +313,13 @@ _RESULT = _fields(
     {
         **dict.fromkeys(("content_hash", "space", "objective", "protocol", "prng", "command", "cost_unit"), _text),
         "metric": _metric,
-        "versions": _mapped(_text),
+        "versions": _versions,
         "equal_cost": _maybe(_count(1)),
-        "pairwise": _listed(_PAIR),
+        "pairwise": _listed(_pair),
         "sequential": _fields({"level": _number}, {"interval_level": _number}),
         "compared_by": _fields(_MEASURE),
-        "secondary": _listed(_fields({**_MEASURE, "pairwise": _listed(_PAIR)})),
-        "regret_definition": _text,
+        "secondary": _listed(_fields({**_MEASURE, "pairwise": _listed(_pair)})),
+        "regret_definition": _words,
         "optimum": _fields({"value": _number, "standard_error": _maybe(_number), "method": _text}),
         "budget_limit": _fields({"amount": _number, "unit": _text, "counts_crossing_trial": _anything}),
         "confirm": _fields(dict.fromkeys(("candidates", "runs"), _count(1))),
@@ -330,7 +352,7 @@ _SEARCH = _fields(
         "metric": _metric,
         "num_epochs": _count(1),
         "seed": _count(),
-        "versions": _mapped(_text),
+        "versions": _versions,
         "hyperparameters": _mapped(_anything),
         "decisions": _mapped(_anything),
         "findings": _listed(_text),
@@ -356,6 +378,13 @@ def _check_names(result: dict[str, Any]) -> None:
         _one_of(*strategies)(pair["second"], "pairwise.second", {})
     for name in result.get("fronts", {}).get("strategies", ()):
         _one_of(*strategies)(name, "fronts.strategies", {})
+    if "optimum" in result and "regret_definition" not in result:
+        raise ValueError("expected regret_definition, got a file without it")
+    if "sequential" in result and any("num_runs" not in pair for pair in result.get("pairwise", ())):
+        raise ValueError("expected num_runs of every pair, got a file without it")
+    optima = result.get("landscape", {}).get("optima", {})
+    if ("best" in optima) != ("num_without_better_neighbor" in optima):
+        raise ValueError("expected the best local optima with their number, got one without the other")
     over_all = result.get("overall", {"groups": [], "strategies": []})
     for name in [name for group in over_all["groups"] for name in group]:
         _one_of(*over_all["strategies"])(name, "overall.groups", {})

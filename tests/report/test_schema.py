@@ -116,3 +116,34 @@ def test_a_changed_number_does_not_fit_the_checksum(result, tmp_path, capsys):
     path.write_text(path.read_text().replace('"mean_rank": ', '"mean_rank": 1', 1))
     assert main(["report", str(tmp_path)]) == 2
     assert "does not fit its checksum" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("versions",), {}),
+        (("regret_definition",), None),
+        (("compared_by", "text"), ""),
+        (("metric", "name"), ""),
+        (("pairwise", 0, "num_runs_for_power_80_ci_high"), None),
+        (("landscape", "optima", "best"), None),
+    ],
+    ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else None,
+)
+def test_parts_that_a_page_needs_together_are_refused_one_without_the_other(where, value, result):
+    damaged = copy.deepcopy(result)
+    damaged |= {
+        "optimum": {"value": 0.9, "standard_error": None, "method": "maximum"},
+        "regret_definition": "Regret is",
+    }
+    damaged["compared_by"] = {"measure": "regret", "at": "trials", "text": "regret after 3 trials"}
+    damaged["pairwise"][0] |= {"num_runs_for_power_80_ci_low": 30, "num_runs_for_power_80_ci_high": 90}
+    schema.checked(copy.deepcopy(damaged))
+    inner = damaged
+    for key in where[:-1]:
+        inner = inner[key]
+    inner.pop(where[-1])
+    if value is not None:
+        inner[where[-1]] = value
+    with pytest.raises(ValueError, match=r"^expected "):
+        schema.checked(damaged)
