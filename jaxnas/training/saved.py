@@ -63,12 +63,8 @@ def read_description(folder: Path) -> dict[str, Any]:
 
     Raises ValueError where the folder holds no model, or one that was changed.
     """
-    try:
-        found = json.loads((folder / MODEL_FILE).read_bytes())
-        known = isinstance(found, dict) and set(found) >= _KEYS
-    except (OSError, ValueError, RecursionError):
-        known = False
-    if not known:
+    found = _described(folder)
+    if found is None:
         raise ValueError(f"Expected a folder that FittedModel.save wrote, got {folder}.")
     expected = found.pop(HASH)
     if expected != _hash_of(found):
@@ -98,16 +94,21 @@ def read_arrays(folder: Path, description: dict[str, Any], like: Any) -> Any:
         raise ValueError(f"Expected {path} with the arrays of this model, got: {first_line(error)}.") from None
 
 
+def _described(folder: Path) -> dict[str, Any] | None:
+    """Returns what the file of a model in a folder holds, unchecked; None where there is none of a model."""
+    try:
+        found = json.loads((folder / MODEL_FILE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and set(found) >= _KEYS else None
+
+
 def _older(folder: Path) -> str | None:
     """Returns the name of the arrays of the model that a folder holds, None without one."""
     if not (folder / MODEL_FILE).exists():
         return None
-    try:
-        found = json.loads((folder / MODEL_FILE).read_bytes())
-        known = isinstance(found, dict) and set(found) >= _KEYS
-    except (OSError, ValueError, RecursionError):
-        known = False
-    if not known:
+    found = _described(folder)
+    if found is None:
         raise ValueError(
             f"Expected a folder for a model, got {folder} with a {MODEL_FILE} that FittedModel.save did not write; "
             "give another folder."

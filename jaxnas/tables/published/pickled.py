@@ -5,7 +5,7 @@ Each has its replacement here, which makes the value from what the file says, or
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -49,8 +49,8 @@ class Described:
         shape, described, _, raw = state[1:5]
         if type(described) is not Described or described.dtype is None or type(raw) is not bytes:
             raise ValueError("Expected an array of numbers, got another one.")
-        order = "F" if state[3] else "C"
-        self.values = np.frombuffer(raw, described.dtype).reshape([int(size) for size in shape], order=order)  # type: ignore[call-overload]
+        order: Literal["F", "C"] = "F" if state[3] else "C"
+        self.values = np.frombuffer(raw, described.dtype).reshape([int(size) for size in shape], order=order)
 
 
 def plain(value: Any) -> Any:
