@@ -85,6 +85,7 @@ _PUBLIC = {  # name -> the module that holds it
     "to_frame": "analysis.frames",
     "to_optuna_study": "strategies.optuna",
     "until_decided": "analysis.sequential",
+    "warm_started": "strategies.warm_started",
 }
 
 __all__ = sorted([*_PUBLIC, *catalog.STRATEGIES])

@@ -71,6 +71,7 @@ from jaxnas.strategies.reward_weighted_sampling import reward_weighted_sampling 
 from jaxnas.strategies.simulated_annealing import simulated_annealing as simulated_annealing
 from jaxnas.strategies.successive_halving import successive_halving as successive_halving
 from jaxnas.strategies.tree_parzen_estimator import tree_parzen_estimator as tree_parzen_estimator
+from jaxnas.strategies.warm_started import warm_started as warm_started
 from jaxnas.tables.columns import Column as Column
 from jaxnas.tables.table import Table as Table
 from jaxnas.tasks.arrays import task_from_arrays as task_from_arrays
