@@ -28,6 +28,8 @@ from jaxnas.report.comparison import compare as compare
 from jaxnas.report.tables import summary as summary
 from jaxnas.search.nas import NAS as NAS
 from jaxnas.search.result import SearchResult as SearchResult
+from jaxnas.search.transfer.portfolio import greedy_portfolio as greedy_portfolio
+from jaxnas.search.transfer.protocol import compared_with_sources as compared_with_sources
 from jaxnas.simulation.ask_tell import AskTell as AskTell
 from jaxnas.simulation.ask_tell import run_key as run_key
 from jaxnas.simulation.asynchronous import run_asynchronous as run_asynchronous
@@ -58,13 +60,16 @@ from jaxnas.strategies.exhaustive_search import exhaustive_search as exhaustive_
 from jaxnas.strategies.gaussian_process import gaussian_process as gaussian_process
 from jaxnas.strategies.genetic_algorithm import genetic_algorithm as genetic_algorithm
 from jaxnas.strategies.hyperband import hyperband as hyperband
+from jaxnas.strategies.in_order import in_order as in_order
 from jaxnas.strategies.local_search import local_search as local_search
 from jaxnas.strategies.multi_objective_evolution import multi_objective_evolution as multi_objective_evolution
 from jaxnas.strategies.nsga2 import nsga2 as nsga2
 from jaxnas.strategies.optuna import optuna_strategy as optuna_strategy
 from jaxnas.strategies.optuna import to_optuna_study as to_optuna_study
 from jaxnas.strategies.predictor_guided import predictor_guided as predictor_guided
+from jaxnas.strategies.prior_guided import prior_guided as prior_guided
 from jaxnas.strategies.random_search import random_search as random_search
+from jaxnas.strategies.rank_weighted import rank_weighted as rank_weighted
 from jaxnas.strategies.regularized_evolution import regularized_evolution as regularized_evolution
 from jaxnas.strategies.reinforce import reinforce as reinforce
 from jaxnas.strategies.reward_weighted_sampling import reward_weighted_sampling as reward_weighted_sampling

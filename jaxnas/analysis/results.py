@@ -49,6 +49,7 @@ class Settings(NamedTuple):
         budget: what a run may cost; None where runs end after `num_trials`.
         confirm: (m, k) as of `confirmed`, or None.
         limit: the size and the maximum that strategies keep to, or None.
+        sources: what the source tables of a comparison of transfer were, see `described_sources`.
         equal_cost: the number of full trainings at whose cost strategies are compared where some train less; None
             where it is what all have paid.
     """
@@ -63,6 +64,7 @@ class Settings(NamedTuple):
     budget: float | None = None
     confirm: tuple[int, int] | None = None
     limit: Limit | None = None
+    sources: tuple[dict[str, Any], ...] = ()
     equal_cost: int | None = None
 
 
@@ -141,6 +143,8 @@ def _options(bench: Benchmark, settings: Settings) -> dict[str, Any]:
         found["confirm"] = dict(zip(("candidates", "runs"), settings.confirm, strict=True))
     if settings.limit is not None:
         found["limit"] = {"size": limit_name(settings.limit, bench), "maximum": settings.limit[1]}
+    if settings.sources:
+        found["sources"] = list(settings.sources)
     return found
 
 

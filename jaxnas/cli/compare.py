@@ -16,10 +16,11 @@ from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.tabular import load
 from jaxnas.cli.folders import writable
 from jaxnas.report import units, words
-from jaxnas.report.comparison import Comparison, aim_of, compare, entries_of, write_overall
+from jaxnas.report.comparison import Comparison, aim_of, entries_of, write_overall
 from jaxnas.report.folder import COMPARISON, PAGE_FILE, check_free
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.write import check_names
+from jaxnas.search.transfer.protocol import compared_with_sources
 from jaxnas.strategies.base import Strategy
 from jaxnas.training.compilation import configure_compilation
 
@@ -97,9 +98,10 @@ def _compared(options: argparse.Namespace, entries: Entries, bench: Benchmark) -
             if bars and bar is not None:
                 bars.update(bar, description=f"{bench.id}: {name}", completed=done, total=total)
 
-        return compare(
+        return compared_with_sources(
             entries,
             bench,
+            [name for name in (options.sources or "").split(",") if name],
             num_trials=options.trials,
             num_runs=options.runs,
             seed=options.seed,

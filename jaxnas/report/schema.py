@@ -324,6 +324,7 @@ _RESULT = _fields(
         "budget_limit": _fields({"amount": _number, "unit": _text, "counts_crossing_trial": _anything}),
         "confirm": _fields(dict.fromkeys(("candidates", "runs"), _count(1))),
         "limit": _fields({"size": _text, "maximum": _number}),
+        "sources": _listed(_fields({"id": _text, "spearman": _maybe(_number)}), least=1),
         "fronts": _FRONTS,
         "landscape": _LANDSCAPE,
         "cells": _listed(_CELL),

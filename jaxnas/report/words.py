@@ -144,7 +144,22 @@ def option_texts(result: dict[str, Any]) -> list[str]:
             f"Strategies ask for architectures of at most {within['maximum']:,.10g} {within['size']}; regret is "
             "measured from the best of these."
         )
+    if sources := result.get("sources"):
+        lines.append(_sources_text(sources))
     return lines
+
+
+def _sources_text(sources: list[dict[str, Any]]) -> str:
+    """Returns what strategies were given of earlier tasks, and how those rank the architectures of this one."""
+    named = [
+        each["id"] + ("" if each["spearman"] is None else f" (rank correlation {each['spearman']:.2f})")
+        for each in sources
+    ]
+    return (
+        f"Sources: {', '.join(named)}. Strategies named warm_, prior_ and rank_weighted, and sources_best, know what "
+        "searches on these are told; all others start cold. The correlation, of what is told here and there over all "
+        "architectures, is for the reader: no strategy saw it."
+    )
 
 
 def regret_text(result: dict[str, Any], name: str, position: int, by: str = "") -> str:
