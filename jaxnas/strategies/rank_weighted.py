@@ -65,8 +65,8 @@ def rank_weighted(space: Space, scores: ArrayLike, *, num_candidates: int = 200)
 def _rank_weighted(space: Space, scores: tuple[bytes, ...], num_candidates: int) -> Strategy:
     """Returns one strategy for equal arguments, so that runs of it are compiled once."""
     sources = np.stack([normal_quantiles(np.frombuffer(each)) for each in scores])
-    process = gaussian_process(space, num_candidates=num_candidates)
-    num_best = num_candidates // 2
+    process = gaussian_process(space, num_candidates=num_candidates, num_startup=FEWEST_TRIALS)
+    num_best = min(num_candidates // 2, space.num_architectures)
 
     def init(key: jax.Array, num_trials: int) -> EnsembleState:
         equal = jnp.full(len(sources) + 1, 1 / len(sources)).at[-1].set(0)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import MIXED, SMALL, assert_equal_trials, random_bench, told
+from samples import MIXED, SMALL, assert_equal_trials, random_bench
 
 import jaxnas as jn
 from jaxnas.analysis.statistics import mean_interval
@@ -16,7 +16,7 @@ from jaxnas.report.schema import checked
 from jaxnas.search.transfer.portfolio import regrets_of_classes, sources_ranking
 from jaxnas.search.transfer.protocol import transfer_entries
 from jaxnas.search.transfer.sources import described_sources, source_scores, without_target
-from jaxnas.strategies.gaussian_process import gaussian_process
+from jaxnas.strategies.gaussian_process import GaussianState
 from jaxnas.strategies.prior_guided import normal_quantiles
 from jaxnas.strategies.rank_weighted import ranking_weights
 
@@ -141,14 +141,16 @@ def test_the_ensemble_weighs_sources_by_how_they_rank_the_trials():
     random = np.random.RandomState(0)
     archs = np.asarray(SMALL.arch_at(random.permutation(125)[:40]))
     scores = random.uniform(size=40).astype(np.float32)  # nothing to learn: a process predicts no better than chance
-    state = told(gaussian_process(SMALL, num_candidates=10), archs, scores, 40)
+    kernel = np.exp(-(archs[:, None] != archs).mean(-1) / 0.4) + 0.1 * np.eye(40)
+    state = GaussianState(archs, scores, np.linalg.inv(kernel).astype(np.float32), np.float32(0.4), np.float32(0.1))
     truth = normal_quantiles(scores)
-    noisy, reverse = truth + random.normal(size=40), -truth
-    weights = ranking_weights(jax.random.key(0), jnp.stack([noisy, reverse]), state, 40)
+    noisy, reverse = truth + 0.3 * random.normal(size=40), -truth
+    weights_of = jax.jit(ranking_weights)
+    weights = weights_of(jax.random.key(0), jnp.stack([noisy, reverse]), state, 40)
     np.testing.assert_allclose(weights.sum(), 1, rtol=1e-6)
     assert weights[0] > 0.9
     assert weights[1] == 0
-    alone = ranking_weights(jax.random.key(0), jnp.stack([reverse]), state, 40)
+    alone = weights_of(jax.random.key(0), jnp.stack([reverse]), state, 40)
     np.testing.assert_array_equal(alone, [0, 1])
 
 
