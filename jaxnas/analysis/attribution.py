@@ -1,13 +1,17 @@
 """What each decision of an architecture is worth: ablation paths and Shapley values from a reference, exactly."""
 
+import functools
 import itertools
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxnas.analysis.scored import Scored
+from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, checked
 
 MOST_EXACT = 12
@@ -65,13 +69,12 @@ def ablation_path(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> list
     score = float(scored.means(found[None])[0])
     steps = []
     while (left := np.flatnonzero(found != goal)).size:
-        changed = np.repeat(found[None], len(left), axis=0)
-        changed[np.arange(len(left)), left] = goal[left]
-        allowed = np.flatnonzero(are_valid(scored, changed))
-        if len(allowed):
-            means = scored.means(changed[allowed])
-            best = int(allowed[np.argmax(means)])
-            decisions, after = (int(left[best]),), changed[best]
+        changed = np.where(np.eye(len(goal), dtype=bool), goal, found)  # one row a decision, so that shapes stay
+        allowed = are_valid(scored, changed) & (found != goal)
+        if allowed.any():
+            means = scored.means(np.where(allowed[:, None], changed, found))
+            best = int(np.argmax(np.where(allowed, means, -np.inf)))
+            decisions, after = (best,), changed[best]
         else:  # no single change leads to an architecture: all that is left at once
             decisions, after = tuple(left.tolist()), goal.copy()
         later = float(scored.means(after[None])[0])
@@ -95,6 +98,8 @@ def shapley(scored: Scored, arch: ArrayLike, reference: ArrayLike, *, seed: int 
     """
     start, goal = _both(scored, arch, reference)
     left = np.flatnonzero(start != goal)
+    if scored.space.constrained and len(left) > MOST_EXACT:
+        raise ValueError(f"Expected at most {MOST_EXACT} differing decisions in a constrained space, got {len(left)}.")
     mixtures, weights, exact = _all_subsets(len(left)) if len(left) <= MOST_EXACT else _some_orders(len(left), seed)
     archs = np.repeat(start[None], len(mixtures), axis=0)
     archs[:, left] = np.where(mixtures, goal[left], start[left])
@@ -121,8 +126,6 @@ def importance(scored: Scored, *, num_draws: int = 2000, seed: int = 0) -> np.nd
     """
     space = scored.space
     random, sizes = np.random.default_rng(seed), cardinalities(space.decisions)
-    import jax
-
     keys = jax.random.split(jax.random.key(seed), num_draws)
     archs = np.asarray(jax.jit(jax.vmap(space.sample))(keys))
     scores = scored.means(archs)
@@ -132,7 +135,8 @@ def importance(scored: Scored, *, num_draws: int = 2000, seed: int = 0) -> np.nd
         changed[:, decision] = random.integers(0, size, num_draws)
         kept = are_valid(scored, changed)
         if kept.any() and scores.var() > 0:
-            shares[decision] = ((scored.means(changed[kept]) - scores[kept]) ** 2).mean() / (2 * scores.var())
+            moved = scored.means(np.where(kept[:, None], changed, archs)) - scores
+            shares[decision] = (moved[kept] ** 2).mean() / (2 * scores.var())
     return shares
 
 
@@ -172,11 +176,14 @@ def _some_orders(number: int, seed: int) -> tuple[np.ndarray, np.ndarray, bool]:
 
 def are_valid(scored: Scored, archs: np.ndarray) -> np.ndarray:
     """Returns which vectors of choices [n, D] are architectures of the space, bool[n]."""
-    import jax
-
     if not scored.space.constrained:
         return np.ones(len(archs), bool)
-    return np.asarray(jax.vmap(scored.space.valid)(archs))
+    return np.asarray(_valid(scored.space)(archs))
+
+
+@functools.lru_cache(maxsize=8)
+def _valid(space: Space) -> Callable[[np.ndarray], jax.Array]:
+    return jax.jit(jax.vmap(space.valid))
 
 
 def _both(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

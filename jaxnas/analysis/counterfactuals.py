@@ -45,20 +45,16 @@ def half_the_size(
         sizes: of those, [n].
         size: of the architecture.
     """
-    near = others[sizes <= size / 2]
-    if not len(near):
+    own, small = np.asarray(arch), np.flatnonzero(sizes <= size / 2)
+    if not len(small):
         return None
-    differences = scored.means(near) - scored.means(np.asarray(arch)[None])
-    for number in _by_changes(near, np.asarray(arch), -differences):
-        if differences[number] > 0:
-            break  # better and smaller needs no error
-        error = _error(scored, arch, near[number])
-        if -differences[number] < error:
-            break
-    else:
+    differences = scored.means(others[small]) - scored.means(own[None])
+    # what is better needs no error
+    kept = (differences > 0) | (-differences < scored.pair_errors(own, others[small]))
+    if not kept.any():
         return None
-    ratio = float(sizes[sizes <= size / 2][number]) / size
-    return _described(scored, arch, near[number], ratio)
+    first = small[kept][_by_changes(others[small[kept]], own, -differences[kept])[0]]
+    return _described(scored, own, others[first], float(sizes[first]) / size)
 
 
 def best_within(
@@ -109,12 +105,8 @@ def _by_changes(others: np.ndarray, arch: np.ndarray, then: np.ndarray) -> np.nd
     return np.lexsort((then, (others != arch).sum(1)))
 
 
-def _error(scored: Scored, arch: ArrayLike, other: np.ndarray) -> float:
-    return float(scored.errors(np.stack([np.asarray(arch), other]), np.asarray([[-1.0, 1.0]]))[0])
-
-
 def _described(scored: Scored, arch: ArrayLike, other: np.ndarray, ratio: float | None = None) -> Counterfactual:
     own = np.asarray(checked(np.asarray(arch), scored.space.decisions))
     difference = float(np.subtract(*scored.means(np.stack([other, own]))))
     changed = tuple(np.flatnonzero(own != other).tolist())
-    return Counterfactual(other, changed, difference, _error(scored, own, other), ratio)
+    return Counterfactual(other, changed, difference, float(scored.pair_errors(own, other[None])[0]), ratio)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxnas.analysis.best import best_cells
 from jaxnas.analysis.budgets import at_budgets, counts_crossing, equal_cost, full_price, num_trials_paid
 from jaxnas.analysis.confirmation import confirmed
+from jaxnas.analysis.explain import MOST_CLASSES, explained_by_table
 from jaxnas.analysis.incumbents import incumbent_scores, incumbents
 from jaxnas.analysis.landscape import landscape
 from jaxnas.analysis.measures import Measure, end_of, front_measures, regret_measures, trials_paid
@@ -93,6 +94,8 @@ def result_of(
         result["landscape"] = landscape(bench)
     if bench.table is not None:
         result["cells"] = best_cells(trials, bench, settings.confirm)
+        if len(bench.table.representatives) <= MOST_CLASSES:
+            result["explanation"] = explained_by_table(bench, result["cells"][0]["row"])
     return result
 
 

@@ -30,12 +30,14 @@ class Scored(NamedTuple):
         means: `archs int[n, D] -> float64[n]`, larger is better.
         errors: `(archs int[n, D], weights float[m, n]) -> float64[m]`, the standard errors of weighted sums of scores;
             NaN where they are not known.
+        pair_errors: `(arch int[D], others int[n, D]) -> float64[n]`, those of differences of one score from others.
         exact: whether scores are those of a table rather than a model's.
     """
 
     space: Space
     means: Callable[[np.ndarray], np.ndarray]
     errors: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    pair_errors: Callable[[np.ndarray, np.ndarray], np.ndarray]
     exact: bool
 
 
@@ -56,7 +58,11 @@ def scored_by_table(bench: Benchmark) -> Scored:
         np.add.at(summed.T, members, np.asarray(weights, np.float64).T)
         return np.sqrt(summed**2 @ variances[classes])
 
-    return Scored(bench.space, lambda archs: means[of(archs)], errors, exact=True)
+    def pair_errors(arch: np.ndarray, others: np.ndarray) -> np.ndarray:
+        own, classes = of(arch[None])[0], of(others)
+        return np.where(classes == own, 0, np.sqrt(variances[own] + variances[classes]))
+
+    return Scored(bench.space, lambda archs: means[of(archs)], errors, pair_errors, exact=True)
 
 
 def _means_and_variances(bench: Benchmark) -> tuple[np.ndarray, np.ndarray]:
@@ -125,7 +131,13 @@ def scored_by_trials(space: Space, archs: np.ndarray, scores: np.ndarray) -> Sco
         variance = ((left @ _kernel(asked, asked, length)) * left).sum(1) - ((known @ inverse) * known).sum(1)
         return np.sqrt(prior * np.maximum(variance, 0))
 
-    return Scored(space, means, errors, exact=False)
+    def pair_errors(arch: np.ndarray, others: np.ndarray) -> np.ndarray:
+        own, asked = canonical_choices(space, arch[None]), canonical_choices(space, others)
+        across = _kernel(asked, choices, length) - _kernel(own, choices, length)
+        variance = 2 - 2 * _kernel(asked, own, length)[:, 0] - ((across @ inverse) * across).sum(1)
+        return np.sqrt(prior * np.maximum(variance, 0))
+
+    return Scored(space, means, errors, pair_errors, exact=False)
 
 
 def _likeliest(choices: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
