@@ -217,8 +217,7 @@ def _otherwise_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
         )
     if loss := explanation["loss"]:
         lines.append(
-            f"The smallest change that costs {units.gap_text(loss['at_least'], metric, 0)} {units.points(metric)} or "
-            f"more: {_changed_text(loss)}, {units.change_text(loss['difference'], metric)}."
+            f"The smallest change that costs a point or more: {_changed_text(loss)}, {units.change_text(loss['difference'], metric)}."
         )
     return lines
 
