@@ -173,8 +173,8 @@ def explanation_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
         else ("by a Gaussian process fitted to the trials, which can be wrong where few were tried")
     )
     lines = [
-        f"It is compared with an architecture of median score, {reference['architecture']}, from which it is "
-        f"{difference} away, {by}."
+        f"{best['architecture']} is {difference} better than an architecture of median score, "
+        f"{reference['architecture']}, {by}."
     ]
     lines += _worth_texts(explanation, metric) + _otherwise_texts(explanation, metric)
     rival = explanation.get("runner_up")
@@ -217,7 +217,8 @@ def _otherwise_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
         )
     if loss := explanation["loss"]:
         lines.append(
-            f"The smallest change that costs a point or more: {_changed_text(loss)}, {units.change_text(loss['difference'], metric)}."
+            f"The smallest change that costs a point or more: {_changed_text(loss)}, "
+            f"{units.change_text(loss['difference'], metric)}."
         )
     return lines
 
