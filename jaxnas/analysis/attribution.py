@@ -67,7 +67,8 @@ def ablation_path(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> list
     """
     found, goal = _both(scored, arch, reference)
     score = float(scored.means(found[None])[0])
-    steps = []
+    steps: list[Step] = []
+    decisions: tuple[int, ...]
     while (left := np.flatnonzero(found != goal)).size:
         changed = np.where(np.eye(len(goal), dtype=bool), goal, found)  # one row a decision, so that shapes stay
         allowed = are_valid(scored, changed) & (found != goal)
@@ -156,7 +157,8 @@ def _some_orders(number: int, seed: int) -> tuple[np.ndarray, np.ndarray, bool]:
     random = np.random.default_rng(seed)
     drawn = [random.permutation(number) for _ in range(NUM_ORDERS)]
     subsets: dict[bytes, int] = {}
-    listed, changes = [], []
+    listed: list[np.ndarray] = []
+    changes: list[tuple[int, int, int]] = []
     for order in itertools.chain(drawn, (each[::-1] for each in drawn)):
         mixture = np.zeros(number, bool)
         before = subsets.setdefault(mixture.tobytes(), len(subsets))

@@ -79,19 +79,19 @@ def explain_network(model: FittedModel, X: Any, y: Any) -> NetworkExplanation:  
     examples = _normalised(model, X)
     confusion = np.zeros((len(model.inputs.classes),) * 2, np.int64)
     position = {name: number for number, name in enumerate(model.inputs.classes.tolist())}
-    np.add.at(confusion, (numbers, [position[name] for name in predicted.tolist()]), 1)
+    np.add.at(confusion, (numbers, np.asarray([position[name] for name in predicted.tolist()])), 1)
     return NetworkExplanation(
         float(np.trace(confusion) / len(numbers)),
-        _lesions(model, examples, numbers) if isinstance(model.network, Network) else (),
+        _lesions(model, model.network, examples, numbers) if isinstance(model.network, Network) else (),
         _saliency(model, examples[:MOST_EXAMPLES], numbers[:MOST_EXAMPLES]),
         confusion,
         model.inputs.classes,
     )
 
 
-def _lesions(model: FittedModel, examples: np.ndarray, numbers: np.ndarray) -> tuple[Lesion, ...]:
-    network = _with_masks(model.network)
-    names = [f"{source}-{target}" for source, target in model.space.edges]  # type: ignore[attr-defined]
+def _lesions(model: FittedModel, network: Network, examples: np.ndarray, numbers: np.ndarray) -> tuple[Lesion, ...]:
+    names = [f"{source}-{target}" for source, target in network.space.edges]
+    network = _with_masks(network)
     predict = _predictor(network, examples)
     whole = predict("")
     found = []

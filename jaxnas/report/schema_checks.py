@@ -5,7 +5,7 @@ one name must be equally long. It raises ValueError on a value that is not as it
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Sizes = dict[str, int]
@@ -103,14 +103,14 @@ def mapped(inner: Check, key: Check = text, least: int = 0) -> Check:
     return check
 
 
-def fields(required: dict[str, Check], optional: dict[str, Check] | None = None, own: str = "") -> Check:
+def fields(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None, own: str = "") -> Check:
     """Returns the check of a dictionary with some keys. Lists named `own` are equally long within it only."""
 
     def check(value: Any, where: str, sizes: Sizes) -> None:
         if not isinstance(value, dict):
             raise refuse(where, f"a dictionary with {', '.join(required)}", value)
         sizes = {name: each for name, each in sizes.items() if name != own} if own else sizes
-        for name, inner in (required | (optional or {})).items():
+        for name, inner in {**required, **(optional or {})}.items():
             if name in value:
                 inner(value[name], f"{where}.{name}", sizes)
             elif name in required:

@@ -107,7 +107,9 @@ def _rank_weighted(space: Space, scores: tuple[bytes, ...], num_candidates: int)
     return Strategy("rank_weighted", init, ask, tell, advance, hyperparameters, batched=False)
 
 
-def on_scale(sources: jax.Array, seen: jax.Array, targets: jax.Array, t: ArrayLike) -> tuple[jax.Array, jax.Array]:
+def on_scale(
+    sources: jax.Array, seen: jax.Array, targets: jax.Array, t: jax.Array | int
+) -> tuple[jax.Array, jax.Array]:
     """Returns sources [S, A] with the mean 0 and deviation 1 on the first t trials, and their errors there, float32[S].
 
     Args:

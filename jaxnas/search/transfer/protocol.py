@@ -99,7 +99,7 @@ def compared_with_sources(
             an objective other than the metric; and as `jn.compare` does.
     """
     bench = load(bench) if isinstance(bench, str | os.PathLike) else bench
-    entries = entries_of(strategies, aim_of(objective, bench))
+    entries: Mapping[str, Entry] = entries_of(strategies, aim_of(objective, bench))
     limits: dict[str, int] = {}
     if sources:
         if objective is not None and objective != bench.metric.name:
