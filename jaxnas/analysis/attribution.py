@@ -127,8 +127,9 @@ def importance(scored: Scored, *, num_draws: int = 2000, seed: int = 0) -> np.nd
     """
     space = scored.space
     random, sizes = np.random.default_rng(seed), cardinalities(space.decisions)
-    keys = jax.random.split(jax.random.key(seed), num_draws)
-    archs = np.asarray(jax.jit(jax.vmap(space.sample))(keys))
+    archs = random.integers(0, sizes, (num_draws, len(sizes)))
+    if space.constrained:
+        archs = np.asarray(jax.jit(jax.vmap(space.sample))(jax.random.split(jax.random.key(seed), num_draws)))
     scores = scored.means(archs)
     shares = np.zeros(len(sizes))
     for decision, size in enumerate(sizes):

@@ -4,6 +4,7 @@ import contextlib
 import math
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -12,6 +13,7 @@ from jaxnas.analysis.counterfactuals import Counterfactual, best_within, chance_
 from jaxnas.analysis.motifs import Motif, insertion, motifs, rows_with
 from jaxnas.analysis.scored import Scored, scored_by_table
 from jaxnas.benchmarks.base import Benchmark, table_of
+from jaxnas.spaces.decisions import cardinalities
 from jaxnas.tasks.metrics import Metric
 
 SIZE = "parameters"
@@ -85,7 +87,7 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
     Raises:
         ValueError: where the benchmark has no table.
     """
-    table, space, scored = table_of(bench), bench.space, scored_by_table(bench)
+    table, scored = table_of(bench), scored_by_table(bench)
     rows = np.asarray(table.representatives, np.int64)
     scores = np.asarray(bench.validation_scores(rows[:, None]), np.float64)
     ranked = np.argsort(np.where(np.isnan(scores), -np.inf, scores), kind="stable")
@@ -93,7 +95,7 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
     sizes = bench.sizes(SIZE, rows[:, None]) if SIZE in bench.size_names else None
     own = np.asarray([row])
     size = None if sizes is None else float(bench.sizes(SIZE, own))
-    arch = np.asarray(space.arch_at(row))
+    arch = _archs_at(bench, own)[0]
     point = point_of(bench.metric)
     found = explained(scored, arch, others[ranked[len(ranked) // 2]], others, sizes, size, point)
     second = next((number for number in ranked[::-1] if number != table.class_of[row]), None)
@@ -120,8 +122,9 @@ def _runs(bench: Benchmark) -> np.ndarray:
 
 
 def _archs_at(bench: Benchmark, rows: np.ndarray) -> np.ndarray:
-    import jax
-
+    if not bench.space.constrained:  # as `arch_at` does, without compiling anything
+        sizes = cardinalities(bench.space.decisions)
+        return np.stack(np.unravel_index(rows, sizes), axis=1).astype(np.int32)
     return np.asarray(jax.vmap(bench.space.arch_at)(rows.astype(np.int32)))
 
 
