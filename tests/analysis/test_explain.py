@@ -15,6 +15,7 @@ from jaxnas.analysis.explain import explained_by_table
 from jaxnas.analysis.landscape import variance_shares
 from jaxnas.analysis.motifs import insertion, rows_with
 from jaxnas.analysis.scored import scored_by_table, scored_by_trials
+from jaxnas.report.figures.network import network_parts
 from jaxnas.report.schema_explanation import EXPLANATION
 from jaxnas.spaces.cells.network import Network
 from jaxnas.training.fitted import FittedModel, Inputs
@@ -197,5 +198,6 @@ def test_a_lesion_of_a_dead_edge_changes_nothing_and_one_of_the_only_path_what_i
     assert live.lesions[1].changed == 0 < min(live.lesions[0].changed, live.lesions[2].changed)
     assert live.lesions[0].operation == "nor_conv_3x3"
     assert live.saliency.shape == task.shape
+    assert len(network_parts(live).axes) == 3
     with pytest.raises(ValueError, match=r"^Expected classes of a, b, c, got 'd'"):
         explanation((2, 0, 1), ["d"] * len(y))
