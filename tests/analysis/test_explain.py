@@ -1,6 +1,7 @@
 """Explanations: sums and planted effects exactly, what errors are of, and networks without an edge."""
 
 import itertools
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -18,10 +19,11 @@ from jaxnas.analysis.scored import scored_by_table, scored_by_trials
 from jaxnas.report.figures.network import network_parts
 from jaxnas.report.schema_explanation import EXPLANATION
 from jaxnas.report.words import explanation_texts
-from jaxnas.spaces.cells.network import Network
+from jaxnas.spaces.cells.network import Network, Skeleton
 from jaxnas.tasks.metrics import ACCURACY
 from jaxnas.training.fitted import FittedModel, Inputs
 
+ONE_STAGE = replace(TINY, network=Skeleton(num_channels=2, num_stages=1))
 BEST, START = np.asarray([3, 2, 1, 3]), np.asarray([0, 1, 1, 2])
 
 
@@ -185,24 +187,20 @@ def test_a_table_is_explained_as_pages_need_it():
 
 def test_a_lesion_of_a_dead_edge_changes_nothing_and_one_of_the_only_path_what_is_predicted():
     task = make_task()
-    arch = tuple(int(each) for each in SMALL.from_str("|nor_conv_3x3~0|+|none~0|none~1|"))
+    arch = tuple(int(each) for each in SMALL.from_str("|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|"))
+    network = Network(SMALL, ONE_STAGE.network, task.shape, 3, arch, key=jax.random.key(1))
     inputs = Inputs(task.spec, task.mean, task.deviation, np.asarray(["a", "b", "c"]))
+    model = FittedModel(network, SMALL, arch, ONE_STAGE, inputs, task)
     X, y = task.test.inputs[0] * task.deviation + task.mean, inputs.classes[task.test.labels]  # noqa: N806
-
-    def explanation(arch: tuple[int, ...], y=y) -> jn.NetworkExplanation:
-        network = Network(SMALL, TINY.network, task.shape, 3, arch, key=jax.random.key(1))
-        return jn.explain_network(FittedModel(network, SMALL, arch, TINY, inputs, task), X, y)
-
-    dead = explanation(arch)
-    assert [each.live for each in dead.lesions] == [False] * 3  # nothing reaches the output
-    assert all(each.loss == each.changed == each.standard_error == 0 for each in dead.lesions)
-    assert dead.confusion.sum() == len(y)
-    assert dead.accuracy == pytest.approx(np.trace(dead.confusion) / len(y))
-    live = explanation((2, 0, 1))
-    assert [each.live for each in live.lesions] == [True, False, True]
-    assert live.lesions[1].changed == 0 < min(live.lesions[0].changed, live.lesions[2].changed)
-    assert live.lesions[0].operation == "nor_conv_3x3"
-    assert live.saliency.shape == task.shape
-    assert len(network_parts(live).axes) == 3
+    found = jn.explain_network(model, X, y)
+    dead, only, zeros = found.lesions
+    assert [each.live for each in found.lesions] == [False, True, False]
+    assert dead.operation == only.operation == "nor_conv_3x3"
+    assert all(each.loss == each.changed == each.standard_error == 0 for each in (dead, zeros))
+    assert only.changed > 0
+    assert found.confusion.sum() == len(y)
+    assert found.accuracy == pytest.approx(np.trace(found.confusion) / len(y)) == model.score(X, y)
+    assert found.saliency.shape == task.shape
+    assert len(network_parts(found).axes) == 3
     with pytest.raises(ValueError, match=r"^Expected classes of a, b, c, got 'd'"):
-        explanation((2, 0, 1), ["d"] * len(y))
+        jn.explain_network(model, X, ["d"] * len(y))
