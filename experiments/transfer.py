@@ -5,7 +5,8 @@ their ranks; the ensemble of sources; the sources' ranking without any search; t
 20, 50, 100 and 300 trials, of the incumbent by single runs and of the confirmed one (the best 5 evaluated once more).
 
 Claim: docs/transfer.md: after 20 and 50 trials what sources say beats a cold search in every direction, with 95 %
-intervals apart; after 300 trials little is left of it; and the largest networks first, without any source, are as good.
+intervals apart; after 300 trials the gain has shrunk or is gone; and the largest networks first, without any source,
+are a baseline that is as good on most targets.
 Command: python experiments/transfer.py [--runs 300] [--targets ID,ID,..]
 Run time: about 6 minutes on two cores.
 Output: a Markdown table a target and its sources, in points of accuracy with 95 % intervals over runs. Last line: a
