@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxnas import catalog
-from jaxnas.spaces.base import has_rows
+from jaxnas.spaces.base import Space, has_rows
 from jaxnas.spaces.darts import DARTS
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.spaces.graph_networks import NB_GRAPH, NB_GRAPH_PROTEINS
@@ -193,6 +193,19 @@ def test_rows_of_nasbench101_are_equal_where_the_published_hashes_are():
     hashes = np.asarray([md5_of(*graph) for graph in zip(*over(NB101.labelled, archs), strict=True)])
     assert len(set(rows)) < len(rows)
     np.testing.assert_array_equal(rows[:, None] == rows, hashes[:, None] == hashes)
+
+
+def test_mutations_of_nasbench101_are_those_of_any_space():
+    """Of vectors that are no architectures, too, some of which have no neighbour that is one."""
+    random = np.random.default_rng(0)
+    edges = random.random((600, NUM_EDGES)) < random.random((600, 1))
+    archs = np.concatenate([edges, random.integers(0, 3, (600, NUM_VERTICES - 2))], axis=1).astype(np.int32)
+    valid = over(NB101.valid, archs)
+    assert 100 < valid.sum() < 500
+    keys = jax.random.split(jax.random.key(1), len(archs))
+    found = jax.jit(jax.vmap(NB101.mutate))(keys, archs)
+    np.testing.assert_array_equal(found, jax.jit(jax.vmap(functools.partial(Space.mutate, NB101)))(keys, archs))
+    assert (np.asarray(found) != archs).any(1)[valid].all()
 
 
 def test_graphs_of_nasbench101_by_their_number_of_vertices():
