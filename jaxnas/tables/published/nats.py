@@ -186,7 +186,7 @@ def numbered_files(folder: Path) -> list[Path]:
 
 
 def check_names(folder: Path, parts: Sequence[Mapping[str, np.ndarray]]) -> None:
-    """Raises ValueError where a file of a folder is of another architecture than the benchmark's list has at its number.
+    """Raises ValueError where a file of a folder is of another architecture than the benchmark's list has there.
 
     That list is `META_FILE`; without it nothing is compared.
     """
