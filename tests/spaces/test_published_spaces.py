@@ -269,6 +269,10 @@ def test_classes_of_nasbench_macro_have_the_same_blocks_in_order():
     assert rows[0] == rows[1]
 
 
+def test_the_first_chain_of_transnas_that_its_authors_show_is_one():
+    assert TRANSNAS_MACRO.to_str(TRANSNAS_MACRO.from_str("64-2311-basic")) == "64-2311-basic"
+
+
 def test_cells_of_darts_with_nodes_in_another_order_are_one_class():
     text = TEXTS["darts"]
     first, second = "('sep_conv_3x3', 0), ('skip_connect', 1)", "('sep_conv_3x3', 0), ('sep_conv_3x3', 1)"
