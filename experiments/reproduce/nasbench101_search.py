@@ -2,7 +2,7 @@
 
 Claim: local search and BANANAS find better architectures than evolution, and evolution than random search.
 Command: jaxnas reproduce nasbench101_search --table FOLDER, with the table that `jaxnas import nb101 FILE` made
-Run time: 5 minutes on two cores.
+Run time: a minute of CPU.
 Output: mean test error, in percent, of what 200 searches chose, and standard errors.
 """
 
