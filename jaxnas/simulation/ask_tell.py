@@ -29,19 +29,27 @@ def split_run_key(key: jax.Array) -> tuple[jax.Array, RunKeys]:
     return init_key, RunKeys(*keys)
 
 
+_fold_in = jax.jit(jax.random.fold_in, inline=True)  # which runs that loop in Python call one by one
+
+
 def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: RunKeys) -> tuple[Any, Query]:
     """Returns the state after `advance`, and the query with its fidelity resolved; `t` is an int, traced or not.
 
     A query for any run keeps the Python int, so that compiled runs need no array of them.
     """
     before = state
-    state = called(strategy, "advance", state, t, jax.random.fold_in(keys.advance, t))
+    state = called(strategy, "advance", state, t, _fold_in(keys.advance, t))
     check_same_state(strategy, "advance", before, state)
-    query = checked_query(strategy, called(strategy, "ask", state, t, jax.random.fold_in(keys.ask, t)))
-    fidelity = jnp.asarray(query.fidelity, jnp.int32)
-    fidelity = jnp.where(fidelity < 0, fidelity + num_fidelities, fidelity)
-    seed = query.seed if is_any(query.seed) else jnp.asarray(query.seed, jnp.int32)
-    return state, Query(jnp.asarray(query.arch, jnp.int32), fidelity, seed)
+    query = checked_query(strategy, called(strategy, "ask", state, t, _fold_in(keys.ask, t)))
+    arch, fidelity, seed = _resolved(query._replace(seed=0) if is_any(query.seed) else query, num_fidelities)
+    return state, Query(arch, fidelity, query.seed if is_any(query.seed) else seed)
+
+
+@functools.partial(jax.jit, static_argnums=1, inline=True)
+def _resolved(query: Query, num_fidelities: int) -> Query:
+    """Returns a query as int32 values, its fidelity counted from 0."""
+    arch, fidelity, seed = (jnp.asarray(value, jnp.int32) for value in query)
+    return Query(arch, jnp.where(fidelity < 0, fidelity + num_fidelities, fidelity), seed)
 
 
 def tell_next(strategy: Strategy, state: Any, t: Any, query: Query, observation: Observation) -> Any:
@@ -126,7 +134,7 @@ class AskTell:
 
     def query_key(self) -> jax.Array:
         """Returns the key that the benchmark's answer to the current query may use."""
-        return jax.random.fold_in(self._keys.query, self.num_told)
+        return _fold_in(self._keys.query, self.num_told)
 
     def tell(self, observation: Observation | float) -> None:
         """Takes the outcome of the current query: an Observation, or a score (larger is better, NaN: failed).
