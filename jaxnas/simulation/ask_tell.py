@@ -41,15 +41,10 @@ def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: 
     state = called(strategy, "advance", state, t, _fold_in(keys.advance, t))
     check_same_state(strategy, "advance", before, state)
     query = checked_query(strategy, called(strategy, "ask", state, t, _fold_in(keys.ask, t)))
-    arch, fidelity, seed = _resolved(query._replace(seed=0) if is_any(query.seed) else query, num_fidelities)
-    return state, Query(arch, fidelity, query.seed if is_any(query.seed) else seed)
-
-
-@functools.partial(jax.jit, static_argnums=1, inline=True)
-def _resolved(query: Query, num_fidelities: int) -> Query:
-    """Returns a query as int32 values, its fidelity counted from 0."""
-    arch, fidelity, seed = (jnp.asarray(value, jnp.int32) for value in query)
-    return Query(arch, jnp.where(fidelity < 0, fidelity + num_fidelities, fidelity), seed)
+    fidelity = jnp.asarray(query.fidelity, jnp.int32)
+    fidelity = jnp.where(fidelity < 0, fidelity + num_fidelities, fidelity)
+    seed = query.seed if is_any(query.seed) else jnp.asarray(query.seed, jnp.int32)
+    return state, Query(jnp.asarray(query.arch, jnp.int32), fidelity, seed)
 
 
 def tell_next(strategy: Strategy, state: Any, t: Any, query: Query, observation: Observation) -> Any:
