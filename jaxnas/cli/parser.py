@@ -162,6 +162,9 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=_count, default=1, metavar="K", help="trainings of each architecture (default 1)"
     )
     _add_epochs(parser)
+    parser.add_argument(
+        "--test", choices=("last", "all"), default="last", help="epochs after which the test split is evaluated"
+    )
     parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one per core)")
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"

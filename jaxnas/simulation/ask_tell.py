@@ -29,6 +29,9 @@ def split_run_key(key: jax.Array) -> tuple[jax.Array, RunKeys]:
     return init_key, RunKeys(*keys)
 
 
+_fold_in = jax.jit(jax.random.fold_in, inline=True)  # which runs that loop in Python call one by one
+
+
 def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: RunKeys) -> tuple[Any, Query]:
     """Returns the state after `advance`, and the query with its fidelity resolved; `t` is an int, traced or not.
 
@@ -36,9 +39,9 @@ def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: 
     no arrays of them.
     """
     before = state
-    state = called(strategy, "advance", state, t, jax.random.fold_in(keys.advance, t))
+    state = called(strategy, "advance", state, t, _fold_in(keys.advance, t))
     check_same_state(strategy, "advance", before, state)
-    query = checked_query(strategy, called(strategy, "ask", state, t, jax.random.fold_in(keys.ask, t)))
+    query = checked_query(strategy, called(strategy, "ask", state, t, _fold_in(keys.ask, t)))
     fidelity: Any = np.int32(num_fidelities - 1)
     if not is_last(query.fidelity):
         fidelity = jnp.asarray(query.fidelity, jnp.int32)
@@ -129,7 +132,7 @@ class AskTell:
 
     def query_key(self) -> jax.Array:
         """Returns the key that the benchmark's answer to the current query may use."""
-        return jax.random.fold_in(self._keys.query, self.num_told)
+        return _fold_in(self._keys.query, self.num_told)
 
     def tell(self, observation: Observation | float) -> None:
         """Takes the outcome of the current query: an Observation, or a score (larger is better, NaN: failed).

@@ -20,6 +20,7 @@ from jaxnas.spaces.base import Space, has_rows
 from jaxnas.spaces.decisions import cardinalities
 from jaxnas.spaces.enumerated import are_valid
 from jaxnas.strategies.base import ANY, Observation, Query, Strategy, is_any
+from jaxnas.training.compilation import QUICKLY_COMPILED
 
 MAX_RUNS_AT_ONCE = 1000
 MAX_RUN_NUMBER = 2**31
@@ -61,12 +62,16 @@ def _simulate(
     return Trials(query, observation)
 
 
+_simulate_batched = jax.jit(_simulate.__wrapped__, static_argnums=(0, 1), compiler_options=QUICKLY_COMPILED)
+
+
 def simulate(strategy: Strategy, bench: Benchmark, num_trials: int, keys: jax.Array) -> Trials:
     """Returns the trials of one run for each key, compiled as one program, with the list prices as costs.
 
     The building block of `run`. The strategy and the benchmark must be jittable.
     """
-    return _simulate(strategy, num_trials, bench.query, bench.prices, keys)
+    compiled = _simulate_batched if strategy.batched else _simulate
+    return compiled(strategy, num_trials, bench.query, bench.prices, keys)
 
 
 def run(
@@ -157,13 +162,19 @@ def _run_keys(root: jax.Array, start: int, size: int) -> jax.Array:
     return jax.vmap(jax.random.fold_in, (None, 0))(root, start + jnp.arange(size))
 
 
+@jax.jit
+def _answer(query_function: Callable[[Query, jax.Array], Observation], query: Query, key: jax.Array) -> Observation:
+    return query_function(query, key)
+
+
 def _run_loop(
     strategy: Strategy, bench: Benchmark, num_trials: int, key: jax.Array, progress: Callable[[], None] | None
 ) -> Trials:
     loop = AskTell(strategy, num_trials=num_trials, key=key, num_fidelities=len(bench.fidelities))
+    answer = functools.partial(_answer, bench.query) if bench.jittable else bench.query
     for _ in range(num_trials):
         query = loop.ask()
-        loop.tell(bench.query(query, loop.query_key()))
+        loop.tell(answer(query, loop.query_key()))
         if progress:
             progress()
     return loop.trials()
