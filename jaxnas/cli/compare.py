@@ -17,10 +17,11 @@ from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.tabular import load
 from jaxnas.cli.folders import writable
 from jaxnas.report import units, words
-from jaxnas.report.comparison import Comparison, aim_of, compare, entries_of, prepare_report, write_overall
+from jaxnas.report.comparison import Comparison, aim_of, entries_of, prepare_report, write_overall
 from jaxnas.report.folder import COMPARISON, PAGE_FILE, check_free
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.write import check_names
+from jaxnas.search.transfer.protocol import compared_with_sources
 from jaxnas.strategies.base import Strategy
 from jaxnas.training.compilation import configure_compilation
 
@@ -100,9 +101,10 @@ def _compared(options: argparse.Namespace, entries: Entries, bench: Benchmark) -
 
         with ThreadPoolExecutor(1) as pool:
             pool.submit(prepare_report, bench)
-            return compare(
+            return compared_with_sources(
                 entries,
                 bench,
+                [name for name in (options.sources or "").split(",") if name],
                 num_trials=options.trials,
                 num_runs=options.runs,
                 seed=options.seed,

@@ -105,6 +105,12 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         "--columns", metavar="PACK,..", help="identifiers or folders of column packs, whose columns are further sizes"
     )
     parser.add_argument(
+        "--sources",
+        metavar="ID,ID,..",
+        help="tables of the same space on other tasks: each strategy also begun with and guided by what is best there, "
+        "beside the sources' best without search; the target itself is left out",
+    )
+    parser.add_argument(
         "--runs", type=_count, default=1000, metavar="N", help="independent runs of each strategy (default 1000)"
     )
     parser.add_argument("--trials", type=_count, metavar="N", help="trials of a run (default 300)")

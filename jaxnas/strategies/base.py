@@ -99,6 +99,8 @@ class Strategy(NamedTuple):
             another, which suits large states and refits.
         limit: the size function and the maximum that queries keep to (see `jn.constrained`), so that reports compare
             with the best architecture within it; None without a limit.
+        most_given: how many of its first trials may be of other architectures than it asked for (see
+            `jn.warm_started`); None: any number.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Strategy(NamedTuple):
     parallel: bool = False
     batched: bool = True
     limit: tuple[Callable[[jax.Array], jax.Array], float] | None = None
+    most_given: int | None = None
 
 
 class Searchable(Protocol):

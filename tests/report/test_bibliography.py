@@ -37,6 +37,7 @@ def test_every_strategy_and_space_of_the_catalog_has_references_or_explicitly_no
     assert [name for name, keys in cited().items() if not keys] == ["exhaustive_search", "mlp", "mlp-small"]
     used = [*cited().values(), *(source["references"] for source in sources().values())]
     used += [catalog.load(f"{path}:RESULT").references for path in scripts_folder().glob("*.py")]
+    used.append(bibliography.OF_TRANSFER)
     assert {key for keys in used for key in keys} == set(bibliography.references())
 
 

@@ -53,6 +53,7 @@ def page_text(
         compared=words.compared_by(result),
         optimum_text=words.optimum_text(result),
         option_texts=words.option_texts(result),
+        explanation=result.get("explanation"),
         landscape=result.get("landscape"),
         effects=_effects(result.get("landscape") or {}),
         cells=cells,
