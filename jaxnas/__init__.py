@@ -71,6 +71,8 @@ _PUBLIC = {  # name -> the module that holds it
     "pairwise": "analysis.pairs",
     "penalised": "benchmarks.penalised",
     "power": "analysis.planning",
+    "proxy": "catalog",
+    "proxy_scores": "predictors.zero_cost.scores",
     "regret": "analysis.regret",
     "run": "simulation.run",
     "run_asynchronous": "simulation.asynchronous",

@@ -1,4 +1,4 @@
-"""The names behind spaces, tasks, strategies, proxies and importers: one line each. A name can be `path/to/file.py:NAME`."""
+"""The names behind spaces, tasks, strategies, proxies and importers, one line each; also `file.py:NAME`."""
 
 import importlib
 import importlib.machinery

@@ -183,7 +183,9 @@ def _add_proxies(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inits", type=_count, default=4, metavar="I", help="initialisations of each architecture (default 4)"
     )
-    parser.add_argument("--batch-size", type=_count, default=64, metavar="B", help="training examples (default 64)")
+    parser.add_argument(
+        "--batch-size", type=_count, metavar="B", help="training examples (default 64, or all where fewer)"
+    )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     parser.add_argument(
         "--id", type=_table_id, metavar="ID", help="the name of the pack (default SPACE-TASK-proxies-v1)"

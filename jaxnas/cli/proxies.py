@@ -7,8 +7,8 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.cli.folders import task_name_of, writable
-from jaxnas.predictors.zero_cost.pack import build_pack
-from jaxnas.predictors.zero_cost.scores import proxies_of
+from jaxnas.predictors.zero_cost.pack import build_pack, check_enumerable
+from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
 from jaxnas.report.progress import progress_bars
 from jaxnas.tables.table import Table
 from jaxnas.training.compilation import configure_compilation
@@ -19,7 +19,10 @@ def run(options: argparse.Namespace) -> int:
     """Scores a space by zero-cost proxies and writes the column pack. Returns the exit code."""
     configure_compilation()
     space, task = catalog.space(options.space), catalog.task(task_name_of(options.task, options.label))
-    proxies_of(options.names, family_of(space))  # wrong names are told before anything is made
+    choices = {"num_inits": options.inits, "batch_size": options.batch_size, "seed": options.seed}
+    proxies_of(options.names, family_of(space))  # what is wrong is told before anything is made
+    check_enumerable(space)
+    setting_of(space, task, **choices)
     pack_id = options.id or f"{space.name}-{task.name}-proxies-v1"
     folder = writable(Path(options.out or f"jaxnas-tables/{pack_id}"))
     with progress_bars() as bars:
@@ -33,9 +36,7 @@ def run(options: argparse.Namespace) -> int:
             task,
             folder,
             options.names,
-            num_inits=options.inits,
-            batch_size=options.batch_size,
-            seed=options.seed,
+            **choices,
             pack_id=pack_id,
             progress=progress,
         )

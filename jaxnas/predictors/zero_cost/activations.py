@@ -4,12 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import TAPS, Batch, Networks, Pass, Proxy
+from jaxnas.predictors.zero_cost.base import TAPS, Batch, Networks, Pass, Proxy, log
 from jaxnas.training.taps import RECTIFIER
 
 REFERENCES = ("mellor2021neural", "peng2024swapnas", "chen2021tenas")
 CODE_BITS = 16
 """Examples whose signs are the code of a unit."""
+SINGULAR = 1e-10
 NUM_SEGMENTS, NUM_STEPS, SEGMENT = 8, 16, 0.05
 """Segments from one example towards another, steps on each, and the share of the way that they go."""
 
@@ -74,11 +75,15 @@ FORWARD = Pass("forward", measure_forward, (TAPS,))
 
 
 def nwot_of(found: np.ndarray) -> np.ndarray:
-    """Returns log |det| of matrices of agreement [..., B, B]; -inf where two examples have equal signs."""
-    found = found.astype(np.float64)
-    most = found[..., 0, 0]
-    others = found - most[..., None, None] * np.eye(found.shape[-1])
-    return np.where((others == most[..., None, None]).any((-2, -1)), -np.inf, np.linalg.slogdet(found)[1])
+    """Returns log |det| of matrices of agreement [..., B, B]; -inf where it is 0, as with two examples of equal signs.
+
+    The eigenvalues are those of a positive semi-definite matrix; one below 1e-10 of the largest is 0 but for rounding.
+    """
+    finite = np.isfinite(found).all((-2, -1))
+    values = np.linalg.eigvalsh(np.where(finite[..., None, None], found, 0).astype(np.float64))
+    singular = values[..., 0] <= SINGULAR * values[..., -1]
+    logs = log(np.where(singular[..., None], 1, values)).sum(-1)
+    return np.where(finite, np.where(singular, -np.inf, logs), np.nan)
 
 
 def distance_of(found: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""AZ-NAS: expressivity, progressivity and trainability of the blocks of a network; `composites.az` puts them together."""
+"""AZ-NAS: expressivity, progressivity and trainability of the blocks of a network."""
 
 import math
 from typing import Any

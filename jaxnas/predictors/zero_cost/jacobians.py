@@ -7,7 +7,7 @@ import numpy as np
 from jaxnas.predictors.zero_cost.base import Batch, Networks, Pass, Proxy
 
 REFERENCES = ("mellor2021neural", "lopes2021epenas")
-OFFSET = 1e-5
+OFFSET, ROUNDING = 1e-5, 1e-6
 FEWEST, EXAMPLES_A_CLASS = 32, 4
 
 
@@ -34,10 +34,14 @@ INPUT_GRADIENT = Pass("input_gradient", measure_jacobian)
 
 
 def jacov_of(found: np.ndarray) -> np.ndarray:
-    """Returns -sum (log(v + k) + 1 / (v + k)) over the eigenvalues v of correlations [..., n, n], with k = 1e-5."""
+    """Returns -sum (log(v + k) + 1 / (v + k)) over the eigenvalues v of correlations [..., n, n], with k = 1e-5.
+
+    An eigenvalue below 1e-6 is 0 but for the rounding of single precision, which 1 / v would show.
+    """
     finite = np.isfinite(found).all((-2, -1))
     safe = np.where(finite[..., None, None], found, np.eye(found.shape[-1])).astype(np.float64)
-    values = np.clip(np.linalg.eigvalsh((safe + safe.swapaxes(-2, -1)) / 2), 0, None) + OFFSET
+    values = np.linalg.eigvalsh((safe + safe.swapaxes(-2, -1)) / 2)
+    values = np.where(values < ROUNDING, 0, values) + OFFSET
     return np.where(finite, -(np.log(values) + 1 / values).sum(-1), np.nan)
 
 

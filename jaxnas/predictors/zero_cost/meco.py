@@ -49,7 +49,7 @@ def channel_correlations(x: jax.Array, live: jax.Array | None) -> jax.Array:
 def smallest_eigenvalue(matrix: jax.Array) -> jax.Array:
     """Returns the smallest eigenvalue of a positive semi-definite matrix with a diagonal of at most its size.
 
-    C - matrix is squared again and again, which leaves the projection on the eigenvectors of the smallest one.
+    C + 1 - matrix is squared again and again, which leaves the projection on the eigenvectors of the smallest one.
     """
     size = len(matrix)
 
@@ -57,7 +57,7 @@ def smallest_eigenvalue(matrix: jax.Array) -> jax.Array:
         power = power @ power
         return power / jnp.trace(power), None
 
-    power = jnp.eye(size) * 1.0 - matrix / size
+    power = jnp.eye(size) - matrix / (size + 1)
     power = jax.lax.scan(squared, power / jnp.trace(power), None, NUM_SQUARES)[0] if size > 1 else jnp.eye(1)
     return jnp.maximum(jnp.sum(matrix * power), 0)
 

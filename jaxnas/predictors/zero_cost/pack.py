@@ -13,7 +13,6 @@ from jaxnas import catalog
 from jaxnas.predictors.zero_cost.base import Pass, Proxy
 from jaxnas.predictors.zero_cost.scores import (
     AZ,
-    BATCH_SIZE,
     CHUNK,
     NUM_INITS,
     Setting,
@@ -45,7 +44,7 @@ def build_pack(
     names: str | Sequence[str] = "all",
     *,
     num_inits: int = NUM_INITS,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     seed: int = 0,
     pack_id: str | None = None,
     licence: str = "unspecified",
@@ -67,7 +66,7 @@ def build_pack(
     Raises:
         ValueError: on unknown names, or a space or task that cannot be scored or enumerated.
     """
-    _check_enumerable(space)
+    check_enumerable(space)
     setting = setting_of(space, task, num_inits=num_inits, batch_size=batch_size, seed=seed)
     proxies = proxies_of(names, setting.trainer.family)
     rows, class_of = np.unique(space.classes(), return_inverse=True)
@@ -92,7 +91,8 @@ def build_pack(
     return write(table, folder, _card(table, task, setting))
 
 
-def _check_enumerable(space: Space) -> None:
+def check_enumerable(space: Space) -> None:
+    """Raises ValueError where a space has too many architectures for a pack of all of them."""
     if space.num_architectures > MAX_ENUMERABLE:
         raise ValueError(
             f"Expected a space of at most {MAX_ENUMERABLE:,} architectures for a pack of all of them, got {space.name} "

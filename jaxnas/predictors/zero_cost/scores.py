@@ -51,13 +51,13 @@ def setting_of(
     config: TrainConfig | None = None,
     *,
     num_inits: int = NUM_INITS,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     seed: int = 0,
 ) -> Setting:
     """Returns the setting of a space on a task; arguments as of `proxy_scores`."""
     checked_size("num_inits", num_inits, 1, 1000, "each of which is a network of every architecture")
-    checked_size("batch_size", batch_size, 2)
     trainer = Trainer(space, task, config)
+    batch_size = min(BATCH_SIZE, len(task.train.labels)) if batch_size is None else batch_size
     checked_size("batch_size", batch_size, 2, len(task.train.labels), "the training examples")
     keys = jax.random.split(jax.random.key(checked_seed(seed)), num_inits)
     networks = Networks(space, trainer.config, trainer.spec)
@@ -109,7 +109,7 @@ def proxy_scores(
     config: TrainConfig | None = None,
     *,
     num_inits: int = NUM_INITS,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, np.ndarray]:
@@ -125,7 +125,7 @@ def proxy_scores(
         config: the recipe of the networks; by default that of the kind of space.
         num_inits: initialisations of each architecture. Scores over architectures agree less than the scores of two
             initialisations suggest, so that a mean of four is the least to report.
-        batch_size: training examples of the batch.
+        batch_size: training examples of the batch, 2 or more; by default 64, or all where there are fewer.
         seed: of initialisations, examples and noise.
         progress: called with the name of a pass, the architectures done and their number.
 
