@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jaxnas.checks import unknown_name
 
 if TYPE_CHECKING:
-    from jaxnas.predictors.zero_cost.base import Proxy
+    from jaxnas.predictors.zero_cost.proxy import Proxy
     from jaxnas.spaces.base import Space
     from jaxnas.strategies.base import Strategy
     from jaxnas.tables.published.base import Imported

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import TAPS, Batch, Networks, Pass, Proxy, log
+from jaxnas.predictors.zero_cost.base import Batch, Networks, log
+from jaxnas.predictors.zero_cost.proxy import TAPS, Pass, Proxy
 from jaxnas.training.taps import RECTIFIER
 
 REFERENCES = ("mellor2021neural", "peng2024swapnas", "chen2021tenas")

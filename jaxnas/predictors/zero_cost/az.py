@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import TAPS, Batch, Networks, Pass, Proxy
+from jaxnas.predictors.zero_cost.base import Batch, Networks
+from jaxnas.predictors.zero_cost.proxy import TAPS, Pass, Proxy
 from jaxnas.training.taps import BLOCK
 
 REFERENCES = ("lee2024aznas",)

@@ -1,6 +1,5 @@
-"""What a zero-cost proxy is: a number that one program, a pass, makes of an untrained network."""
+"""What passes measure: untrained networks, on a batch of examples and noise."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,9 +11,6 @@ from jaxnas.tasks.goals import GOALS
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Family, Kernels, TrainableSpace, Variables, family_of
 from jaxnas.training.taps import Tap
-
-KERNELS, TAPS = "kernels", "tapped"
-"""What a pass may need of a family: the attribute of this name."""
 
 
 class Batch(NamedTuple):
@@ -72,37 +68,6 @@ class Networks(NamedTuple):
         function = self.family.kernels
         assert function is not None
         return function(self.space, self.config, self.spec, arch)
-
-
-class Pass(NamedTuple):
-    """One program that measures an untrained network, shared by several proxies.
-
-    Attributes:
-        name: in progress and in the files of a pack.
-        measure: `(networks, arch, key, batch) -> dict` of arrays, pure; under `jax.vmap` over keys.
-        needs: what the family must have: `KERNELS`, `TAPS`.
-    """
-
-    name: str
-    measure: Callable[[Networks, jax.Array, jax.Array, Batch], dict[str, jax.Array]]
-    needs: tuple[str, ...] = ()
-
-
-class Proxy(NamedTuple):
-    """A zero-cost proxy.
-
-    Attributes:
-        text: what it is, in a line.
-        source: the pass that measures what it is made of.
-        score: `(measured) -> float64[A, I]` of the arrays [A, I, ...] that the pass gives, in NumPy.
-        better: 1 where a larger value is meant to be the better network's, -1 where a smaller one is, as the paper
-            that the proxy is from has it.
-    """
-
-    text: str
-    source: Pass
-    score: Callable[[dict[str, np.ndarray]], np.ndarray]
-    better: int = 1
 
 
 def make_batch(task: Task, size: int, seed: int) -> Batch:

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import KERNELS, TAPS, Batch, Networks, Pass, Proxy, log, sums_by_layer
+from jaxnas.predictors.zero_cost.base import Batch, Networks, log, sums_by_layer
+from jaxnas.predictors.zero_cost.proxy import KERNELS, TAPS, Pass, Proxy
 from jaxnas.training.taps import LINEAR
 
 REFERENCES = ("abdelfattah2021zero", "lee2019snip", "li2023zico", "turner2020blockswap")

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import Batch, Networks, Pass, Proxy
+from jaxnas.predictors.zero_cost.base import Batch, Networks
+from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 
 REFERENCES = ("mellor2021neural", "lopes2021epenas")
 OFFSET, ROUNDING = 1e-5, 1e-6

@@ -3,7 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from jaxnas.predictors.zero_cost.base import TAPS, Batch, Networks, Pass, Proxy
+from jaxnas.predictors.zero_cost.base import Batch, Networks
+from jaxnas.predictors.zero_cost.proxy import TAPS, Pass, Proxy
 from jaxnas.training.taps import BLOCK, LINEAR, NORM, OUTPUT
 
 REFERENCES = ("jiang2023meco",)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxnas import catalog
-from jaxnas.predictors.zero_cost.base import Pass, Proxy
+from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.predictors.zero_cost.scores import (
     AZ,
     CHUNK,

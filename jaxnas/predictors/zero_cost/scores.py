@@ -12,7 +12,8 @@ import numpy as np
 from jaxnas import catalog
 from jaxnas.checks import checked_seed, checked_size
 from jaxnas.predictors.zero_cost import composites
-from jaxnas.predictors.zero_cost.base import Batch, Networks, Pass, Proxy, make_batch
+from jaxnas.predictors.zero_cost.base import Batch, Networks, make_batch
+from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.predictors.zero_cost.sizes import SIZES
 from jaxnas.tasks.base import Task
 from jaxnas.training.compilation import ONE_THREAD

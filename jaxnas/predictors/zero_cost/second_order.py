@@ -5,7 +5,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.predictors.zero_cost.base import KERNELS, Batch, Networks, Pass, Proxy
+from jaxnas.predictors.zero_cost.base import Batch, Networks
+from jaxnas.predictors.zero_cost.proxy import KERNELS, Pass, Proxy
 
 REFERENCES = ("wang2020picking",)
 

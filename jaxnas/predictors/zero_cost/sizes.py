@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import KERNELS, Batch, Networks, Pass, Proxy
+from jaxnas.predictors.zero_cost.base import Batch, Networks
+from jaxnas.predictors.zero_cost.proxy import KERNELS, Pass, Proxy
 
 REFERENCES = ()
 

@@ -5,7 +5,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.predictors.zero_cost.base import KERNELS, Batch, Networks, Pass, Proxy, log, sums_by_layer
+from jaxnas.predictors.zero_cost.base import Batch, Networks, log, sums_by_layer
+from jaxnas.predictors.zero_cost.proxy import KERNELS, Pass, Proxy
 
 REFERENCES = ("tanaka2020pruning",)
 

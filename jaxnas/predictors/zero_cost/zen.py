@@ -5,7 +5,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.predictors.zero_cost.base import KERNELS, TAPS, Batch, Networks, Pass, Proxy, log
+from jaxnas.predictors.zero_cost.base import Batch, Networks, log
+from jaxnas.predictors.zero_cost.proxy import KERNELS, TAPS, Pass, Proxy
 from jaxnas.training.family import Kernels
 from jaxnas.training.taps import FEATURES, NORM
 
