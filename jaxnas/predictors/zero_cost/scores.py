@@ -184,12 +184,22 @@ def pass_scores(
             yield _scored(own, measured)
         return
     size = size or max(len(chunk) for chunk in chunks)
-    program = compiled(source, setting, size)
+    yield from chunk_scores(setting, compiled(source, setting, size), own, chunks, size)
+
+
+def chunk_scores(
+    setting: Setting,
+    program: Callable[..., dict[str, jax.Array]],
+    proxies: Mapping[str, Proxy],
+    chunks: Sequence[np.ndarray],
+    size: int,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yields the scores of chunks by the proxies of a compiled pass, in order; two chunks are computed at a time."""
 
     def scored(chunk: np.ndarray) -> dict[str, np.ndarray]:
         filled = np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])
         measured = jax.device_get(program(jnp.asarray(filled), setting.keys, setting.batch))
-        return _scored(own, {name: values[: len(chunk)] for name, values in measured.items()})
+        return _scored(proxies, {name: values[: len(chunk)] for name, values in measured.items()})
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         yield from pool.map(scored, chunks)
