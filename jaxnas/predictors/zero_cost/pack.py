@@ -75,15 +75,16 @@ def build_pack(
     shards = Path(folder) / "shards"
     shards.mkdir(parents=True, exist_ok=True)
     parts: dict[str, list[np.ndarray]] = {}
+    known = {name: catalog.proxy(name) for name in catalog.PROXIES} | proxies
     for source in sources:
-        own = {name: proxy for name, proxy in proxies.items() if proxy.source is source}
+        own = {name: proxy for name, proxy in known.items() if proxy.source is source}  # one pass gives all of them
         for found in _each_chunk(setting, source, own, rows, shards):
-            for name, values in found.items():
-                parts.setdefault(name, []).append(values)
+            for name in own.keys() & proxies.keys():
+                parts.setdefault(name, []).append(found[name])
             done += len(next(iter(found.values())))
             if progress:
                 progress(done, total, source.name)
-    scores = {name: np.concatenate(each) for name, each in parts.items()}
+    scores = {name: np.concatenate(parts[name]) for name in proxies}
     if has_az(names, proxies):
         scores[AZ] = az_scores(scores)
     table = _table(setting, scores, proxies, rows, class_of, pack_id or f"{space.name}-{task.name}-proxies-v1")
