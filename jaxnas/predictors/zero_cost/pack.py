@@ -47,7 +47,6 @@ def build_pack(
     batch_size: int | None = None,
     seed: int = 0,
     pack_id: str | None = None,
-    licence: str = "unspecified",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Table:
     """Returns the column pack of proxies of every class of a space on a task, written to a folder; a call after an
@@ -60,7 +59,6 @@ def build_pack(
     Args:
         names, num_inits, batch_size, seed: as of `proxy_scores`.
         pack_id: the pack's identifier; by default `<space>-<task>-proxies-v1`.
-        licence: of the pack.
         progress: called with the numbers of scores done and of all, by pass and class, and the name of the pass.
 
     Raises:
@@ -88,7 +86,7 @@ def build_pack(
     if has_az(names, proxies):
         scores[AZ] = az_scores(scores)
     table = _table(setting, scores, proxies, rows, class_of, pack_id or f"{space.name}-{task.name}-proxies-v1")
-    table.manifest.update(licence=licence, proxies=_recipe(setting))
+    table.manifest.update(licence=task.licence, proxies=_recipe(setting))
     return write(table, folder, _card(table, task, setting))
 
 
@@ -211,6 +209,6 @@ def _card(table: Table, task: Task, setting: Setting) -> str:
         "are infinite. How well they rank trained networks is in docs/proxies.md: several not better than the number "
         "of parameters.",
         "## Licence",
-        f"{table.manifest['licence']}; scores are computed from the task's data ({task.licence}).",
+        f"{task.licence}, that of the task's data.",
     ]
     return "\n\n".join(lines) + "\n"
