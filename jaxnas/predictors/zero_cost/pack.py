@@ -187,6 +187,8 @@ def rounded(values: np.ndarray) -> np.ndarray:
 
 def _card(table: Table, task: Task, setting: Setting) -> str:
     choices = setting.choices
+    texts = {SIZE_COLUMNS.get(name, name): catalog.proxy(name).text for name in catalog.PROXIES}
+    texts[AZ] = "AZ-NAS's score, log ranks among all classes of the pack (Lee and Ham 2024)."
     lines = [
         f"# {table.id}: zero-cost proxies",
         f"Scores without training of the {len(table.representatives):,} classes of {table.num_architectures:,} "
@@ -195,19 +197,11 @@ def _card(table: Table, task: Task, setting: Setting) -> str:
         f"The batch has {choices['batch_size']} training examples, balanced between classes, one view of each, drawn "
         f"by seed {choices['seed']} as are initialisations and noise; all architectures have the same ones.",
         "## Columns",
-        *(
-            f"* `{SIZE_COLUMNS.get(name, name)}`: {catalog.proxy(name).text}"
-            for name in catalog.PROXIES
-            if SIZE_COLUMNS.get(name, name) in table.columns
-        ),
-        *(
-            ["* `az`: AZ-NAS's score, log ranks among all classes of the pack (Lee and Ham 2024)."]
-            * (AZ in table.columns)
-        ),
+        "\n".join(f"* `{name}`: {texts.get(name, 'a proxy of your own.')}" for name in table.columns),
         "## Limits",
         f"Scores keep {PLACES} binary places. NaN is a score that is not defined, as of a network without output; some "
-        "are infinite. How well they rank trained networks is in docs/proxies.md: several not better than the number "
-        "of parameters.",
+        "are infinite. What a network is in training only, such as dropout, they do not see. How well they rank "
+        "trained networks is in docs/proxies.md: several not better than the number of parameters.",
         "## Licence",
         f"{task.licence}, that of the task's data.",
     ]
