@@ -82,6 +82,8 @@ _PUBLIC = {  # name -> the module that holds it
     "power": "analysis.planning",
     "prior_guided": "strategies.prior_guided",
     "rank_weighted": "strategies.rank_weighted",
+    "proxy": "catalog",
+    "proxy_scores": "predictors.zero_cost.scores",
     "regret": "analysis.regret",
     "run": "simulation.run",
     "run_asynchronous": "simulation.asynchronous",

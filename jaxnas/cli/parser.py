@@ -184,6 +184,24 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_proxies(parser: argparse.ArgumentParser) -> None:
+    _add_space_and_task(parser)
+    parser.add_argument(
+        "--names", default="all", metavar="a,b", help="proxies (see jaxnas list), or file.py:NAME (default: all)"
+    )
+    parser.add_argument(
+        "--inits", type=_count, default=4, metavar="I", help="initialisations of each architecture (default 4)"
+    )
+    parser.add_argument(
+        "--batch-size", type=_count, metavar="B", help="training examples (default 64, or all where fewer)"
+    )
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    parser.add_argument(
+        "--id", type=_table_id, metavar="ID", help="the name of the pack (default SPACE-TASK-proxies-v1)"
+    )
+    parser.add_argument("--out", metavar="DIR", help="default jaxnas-tables/ID")
+
+
 def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="of an importer (see jaxnas list), or file.py:NAME")
     parser.add_argument("path", metavar="PATH", help="the benchmark's own file or folder")
@@ -250,10 +268,11 @@ def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS = {
-    "list": ("list spaces, tasks, strategies, importers and tables", _add_list),
+    "list": ("list spaces, tasks, strategies, proxies, importers and tables", _add_list),
     "compare": ("compare strategies on tables; writes a report", _add_compare),
     "search": ("search by training networks; resumes when run again", _add_search),
     "build": ("train a whole space on a task into a table; resumes when run again", _add_build),
+    "proxies": ("score a space without training into a column pack; resumes when run again", _add_proxies),
     "import": ("read a published benchmark's own file into tables; resumes when run again", _add_import),
     "verify": ("check a table against its hashes, and a sample of it by retraining", _add_verify),
     "show": ("describe an architecture and draw it", _add_show),
