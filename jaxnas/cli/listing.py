@@ -16,6 +16,7 @@ def run(options: argparse.Namespace) -> int:
         "spaces": {name: f"{catalog.space(name).num_architectures:,} architectures" for name in catalog.SPACES},
         "tasks": {name: _first_line(catalog.find(name, catalog.TASKS).__doc__) for name in catalog.TASKS},
         "strategies": {name: _first_line(catalog.strategy(name).__doc__) for name in catalog.STRATEGIES},
+        "predictors": {name: _first_line(catalog.predictor(name).__doc__) for name in catalog.PREDICTORS},
         "importers": {name: _first_line(catalog.importer(name).__doc__) for name in catalog.IMPORTERS},
         "tables": {name: _described(read_manifest(find(name))) for name in shipped_ids()},
     }

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.checks import checked_size, unknown_name
+from jaxnas.checks import checked_function, checked_size, unknown_name
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding
 
@@ -209,3 +209,24 @@ def no_features(space: Space) -> Encoding:
 
 Factory = Callable[..., Predictor]
 """`(space, **hyperparameters) -> Predictor`."""
+
+
+def checked_learner(factory: Factory, space: Space, *, jittable: bool = False) -> Predictor:
+    """Returns the predictor that a factory makes for a space, for searches.
+
+    Raises ValueError where it needs more than features, or cannot be compiled where that is asked for.
+    """
+    found = checked_function("predictor", factory)(space)
+    if not isinstance(found, Predictor) or found.requires or not found.learns:
+        name = getattr(found, "name", type(found).__name__)
+        raise ValueError(f"Expected a predictor that learns from features alone, got {name}.")
+    if jittable and not found.jittable:
+        raise ValueError(f"Expected a predictor that can be compiled, got {found.name}.")
+    return found
+
+
+def compiled(predictor: Predictor) -> Predictor:
+    """Returns a predictor with its functions compiled, where they can be."""
+    if not predictor.jittable:
+        return predictor
+    return predictor._replace(fit=jax.jit(predictor.fit), predict=jax.jit(predictor.predict))

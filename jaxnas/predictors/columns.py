@@ -124,10 +124,10 @@ def share_below(ordered: jax.Array, values: jax.Array) -> jax.Array:
 
 
 def rank_agreement(values: jax.Array, y: jax.Array) -> jax.Array:
-    """Returns the rank correlation (Spearman, 1904) of what is known of both, float32[]; 0 where nothing is."""
+    """Returns the rank correlation (Spearman, 1904) of what is known of both, times its share of the scores."""
     known = jnp.isfinite(values) & jnp.isfinite(y)
     first, second = (
         standardised(jnp.where(known, share_below(jnp.sort(jnp.where(known, each, jnp.nan)), each), jnp.nan))[0]
         for each in (values, y)
     )
-    return (first * second).sum() / jnp.maximum(known.sum(), 1)
+    return (first * second).sum() / jnp.maximum(jnp.isfinite(y).sum(), 1)
