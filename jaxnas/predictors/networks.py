@@ -52,8 +52,8 @@ def trained(
 
     Args:
         parameters: the initial ones, any pytree.
-        predict: `(parameters, rows int32[B]) -> float32[B]`.
-        targets, known: float32[n] and bool[n]; only what is known is drawn.
+        predict: `(parameters, rows int32[B]) -> float32[B]`, or [B, C].
+        targets, known: float32[n], or [n, C], and bool[n]; only what is known is drawn.
     """
     schedule = optax.cosine_decay_schedule(learning_rate, num_steps)
     optimizer = optax.adamw(schedule, weight_decay=weight_decay)
@@ -61,7 +61,8 @@ def trained(
     draws = prng.draw_index(key, jnp.maximum(known.sum(), 1), (num_steps, batch_size))
 
     def loss(parameters: Any, batch: jax.Array) -> jax.Array:
-        return jnp.where(known[batch], (predict(parameters, batch) - targets[batch]) ** 2, 0).mean()
+        errors = (predict(parameters, batch) - targets[batch]).reshape(len(batch), -1)
+        return jnp.where(known[batch, None], errors**2, 0).mean()
 
     def step(state: tuple[Any, Any], numbers: jax.Array) -> tuple[tuple[Any, Any], None]:
         parameters, moments = state
