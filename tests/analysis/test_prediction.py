@@ -5,10 +5,9 @@ import functools
 import json
 import re
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import NB201, smooth_bench
+from samples import MIXED, smooth_bench
 
 from jaxnas import catalog
 from jaxnas.analysis.evidence import Sample, draw_sample, evidence_of
@@ -36,23 +35,26 @@ def looked_up(space):
 
     def predict(state, features, aux):
         nearest = ((features[:, None] - state[0]) ** 2).sum(-1).argmin(1)
-        return Prediction(state[1][nearest], jnp.full(len(features), jnp.nan))
+        return Prediction(state[1][nearest], np.full(len(features), np.nan))
 
-    return Predictor("looked_up", one_hot(space), fit, predict)
+    return Predictor("looked_up", one_hot(space), fit, predict, jittable=False)
 
 
 def with_noise(known, random):
-    return dataclasses.replace(known, scores=random.uniform(size=known.scores.shape))
+    curves = random.uniform(size=known.curves.shape).astype(np.float32)
+    return dataclasses.replace(known, scores=random.uniform(size=known.scores.shape), curves=curves)
 
 
-def taus(known, **arguments):
-    predictors = {"looked_up": looked_up(known.space), "blr": catalog.predictor("blr")(known.space)}
-    found = evaluations(predictors, known, num_train=[60], num_repetitions=8, **arguments)
-    return {each.predictor: each.measures["tau"].mean() for each in found}
+def tau(known, name, **arguments):
+    made = looked_up if name == "looked_up" else catalog.predictor(name)
+    (found,) = evaluations({name: made(known.space)}, known, num_train=[60], num_repetitions=8, **arguments)
+    return found.measures["tau"].mean()
 
 
-def test_no_predictor_ranks_noise():
-    assert all(abs(tau) < 0.1 for tau in taus(with_noise(evidence(), np.random.default_rng(0))).values())
+@pytest.mark.parametrize("name", ["looked_up", "knn", "last_value"])
+def test_no_predictor_ranks_noise(name):
+    known = with_noise(evidence(), np.random.default_rng(0))
+    assert abs(tau(known, name)) < 0.1
 
 
 def test_a_leak_would_be_seen(monkeypatch):
@@ -65,8 +67,7 @@ def test_a_leak_would_be_seen(monkeypatch):
         return sample._replace(rows=rows, truth=sample.labels[:num_test].astype(float))
 
     monkeypatch.setattr(prediction, "draw_sample", leaky)
-    found = taus(with_noise(evidence(), np.random.default_rng(0)), num_test=60)
-    assert found["looked_up"] > 0.9
+    assert tau(with_noise(evidence(), np.random.default_rng(0)), "looked_up", num_test=60) > 0.9
 
 
 def test_samples_are_of_different_classes_and_runs_that_are_seen_are_not_the_truth():
@@ -132,14 +133,20 @@ def test_measures_by_hand():
 
 
 def test_a_result_orders_predictors_with_tests():
-    known = evidence_of(smooth_bench())
-    predictors = {name: catalog.predictor(name)(NB201) for name in ("blr", "knn")}
-    found = evaluations(predictors, known, num_train=[10, 40], num_repetitions=8)
+    known = evidence_of(smooth_bench(MIXED))
+    remembers = looked_up(MIXED)
+
+    def opposite(state, features, aux):
+        mean, deviation = remembers.predict(state, features, aux)
+        return Prediction(-mean, deviation)
+
+    predictors = {"opposite": remembers._replace(predict=opposite), "remembers": remembers}
+    found = evaluations(predictors, known, num_train=[3, 6], num_test=6, num_repetitions=40)
     result = prediction_result(found, np.asarray([np.nan]))
     assert result["ceiling"] is None
-    assert result["order"]["predictors"] == ["blr", "knn"]  # scores are sums over the decisions
+    assert result["order"]["predictors"] == ["remembers", "opposite"]
     assert result["order"]["separated"] == [True]
-    assert [each["num_train"] for each in result["evaluations"]] == [10, 40, 10, 40]
+    assert [each["num_train"] for each in result["evaluations"]] == [3, 6, 3, 6]
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 

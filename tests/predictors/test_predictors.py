@@ -8,13 +8,20 @@ from samples import SMALL, all_archs
 
 from jaxnas import catalog
 from jaxnas.checks import is_installed
-from jaxnas.predictors.base import Aux, block_inverse, log_error, with_target
+from jaxnas.predictors.base import Aux, block_inverse, compiled, log_error, with_target
 from jaxnas.predictors.columns import rank_agreement, share_below
 from jaxnas.predictors.extrapolation import continued
 from jaxnas.predictors.neighbours import tied_weights
 
 EXTRAS = {"xgb": "xgboost", "lgb": "lightgbm"}
 NAMES = [name for name in catalog.PREDICTORS if is_installed(EXTRAS.get(name, "jax"))]
+SMALLER = {
+    "gp_wl": {"num_iterations": 1, "num_buckets": 32},
+    "gcn": {"num_layers": 2, "num_steps": 300},
+    "mlp": {"num_steps": 300},
+    "dngo": {"num_layers": 1, "num_steps": 300},
+}
+"""What compiles and trains in less time."""
 NUM_TRAIN = 40
 
 ARCHS = all_archs(SMALL)[np.random.RandomState(1).permutation(125)].astype(np.int32)
@@ -35,9 +42,8 @@ TRAIN, TEST = slice(0, NUM_TRAIN), slice(NUM_TRAIN, None)
 
 def predicted(predictor, y, test=TEST, aux=None):
     """Returns mean and deviation for test architectures after a fit to the first ones, NumPy arrays."""
-    features = np.asarray(jax.vmap(predictor.encoding)(ARCHS))
-    if predictor.jittable:
-        predictor = predictor._replace(fit=jax.jit(predictor.fit), predict=jax.jit(predictor.predict))
+    features = np.asarray(jax.jit(jax.vmap(predictor.encoding))(ARCHS))
+    predictor = compiled(predictor)
     state = predictor.fit(jax.random.key(0), features[TRAIN], y, made_aux(TRAIN))
     given = made_aux(test) if aux is None else aux
     return [np.asarray(each) for each in predictor.predict(state, features[test], given)], (predictor, state, features)
@@ -45,7 +51,7 @@ def predicted(predictor, y, test=TEST, aux=None):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_predictor_ranks_and_says_the_same_of_an_architecture_whatever_the_others_are(name):
-    predictor = catalog.predictor(name)(SMALL)
+    predictor = catalog.predictor(name)(SMALL, **SMALLER.get(name, {}))
     assert predictor.name == name
     y = TRUTH[TRAIN].copy()
     y[3] = np.nan  # a training that failed
@@ -79,9 +85,9 @@ def test_a_missing_score_changes_nothing():
     predictor = catalog.predictor("gp_hamming")(SMALL)
     y = TRUTH[TRAIN].copy()
     y[30:] = np.nan
-    (mean, deviation), (_, _, features) = predicted(predictor, y)
-    state = predictor.fit(jax.random.key(0), features[:30], TRUTH[:30], Aux())
-    alone = predictor.predict(state, features[TEST], Aux())
+    (mean, deviation), (same, _, features) = predicted(predictor, y)
+    state = same.fit(jax.random.key(0), features[:30], TRUTH[:30], Aux())
+    alone = same.predict(state, features[TEST], Aux())
     np.testing.assert_allclose(mean, alone.mean, atol=1e-4)
     np.testing.assert_allclose(deviation, alone.deviation, atol=1e-4)
 
@@ -133,7 +139,8 @@ def test_ranks_and_neighbours():
 
 def test_a_curve_of_a_family_is_continued():
     epochs = jnp.asarray([1.0, 2, 3, 4, 5, 6, 100])
-    mean, _ = continued(0.8 - 0.3 / epochs[:-1], epochs)
+    go_on = jax.jit(continued)
+    mean, _ = go_on(0.8 - 0.3 / epochs[:-1], epochs)
     assert abs(float(mean) - 0.797) < 0.01
-    mean, _ = continued(jnp.full(6, 0.5), epochs)
+    mean, _ = go_on(jnp.full(6, 0.5), epochs)
     assert abs(float(mean) - 0.5) < 1e-3
