@@ -89,6 +89,24 @@ def test_a_published_table_is_cited_by_its_papers_and_its_authors():
     assert "author = {Dong, Xuanyi and Yang, Yi and" in text
 
 
+def test_hostile_names_are_text_in_bibtex():
+    result = {
+        "benchmark": "my_table-v1, x}\n@comment{\\input{/etc/passwd}",
+        "content_hash": "0" * 64,
+        "source": {"authors": "O'Neil & Sons_{", "references": ()},
+        "versions": {"jaxnas": "0_1 %"},
+        "strategies": {},
+    }
+    text = bibliography.bibtex([result])
+    assert re.findall(r"^@.*", text, re.MULTILINE) == [
+        "@misc{jaxnas,",
+        "@misc{my_table-v1--x---comment--input-/etc/passwd-,",
+    ]
+    values = re.sub(r"\\(?:text\w+\{\}|.)", "", text)  # without what is escaped
+    assert not set("%&_#$\\") & set(values.replace("my_table-v1--x---comment--input-/etc/passwd-", ""))
+    assert values.count("{") == values.count("}")
+
+
 def test_the_software_is_cited_as_in_citation_cff():
     citation = (ROOT / "CITATION.cff").read_text()
     assert f'title: "{bibliography.TITLE}"' in citation

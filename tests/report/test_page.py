@@ -324,6 +324,32 @@ def test_pages_are_readable_in_the_dark_and_light_one_strategy_up(visit, folder)
     assert set(dim) == set(NAMES) - {"local_search"}
 
 
+def test_with_many_strategies_the_curve_at_the_pointer_is_lit(visit, tmp_path):
+    names = (*NAMES, "genetic_algorithm", "simulated_annealing")
+    path = tmp_path / "report.html"
+    path.write_text(pages.page_text(make_result(1, names=names), DRAWN))
+    page = visit(path)
+    plot = page.locator("#rank-chart .plot")
+    plot.scroll_into_view_if_needed()
+    assert not grey_lines(page)
+    for name in ("genetic_algorithm", "random_search"):
+        end = page.locator(f'#rank-chart g[data-name="{name}"] path').evaluate(
+            """path => {
+              const end = path.getPointAtLength(path.getTotalLength()).matrixTransform(path.getScreenCTM());
+              return [end.x, end.y];
+            }"""
+        )
+        page.mouse.move(end[0] - 1, end[1])
+        assert grey_lines(page) == set(names) - {name}
+    page.mouse.move(0, 0)
+    assert not grey_lines(page)
+
+
+def grey_lines(page) -> set[str]:
+    """Returns the names of the curves of mean ranks that are shown in grey."""
+    return set(page.eval_on_selector_all("#rank-chart g.dim[data-name]", "all => all.map(one => one.dataset.name)"))
+
+
 def contrast(first: str, second: str) -> float:
     """Returns the contrast of two colours as the Web Content Accessibility Guidelines define it."""
     lights = []
