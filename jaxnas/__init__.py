@@ -48,6 +48,7 @@ _PUBLIC = {  # name -> the module that holds it
     "Space": "spaces.base",
     "Split": "tasks.base",
     "Strategy": "strategies.base",
+    "SurrogateBenchmark": "benchmarks.surrogate",
     "Table": "tables.table",
     "TableBenchmark": "benchmarks.tabular",
     "Task": "tasks.base",

@@ -26,6 +26,7 @@ from jaxnas.benchmarks.evaluator import EvaluatorBenchmark as EvaluatorBenchmark
 from jaxnas.benchmarks.function import FunctionBenchmark as FunctionBenchmark
 from jaxnas.benchmarks.journaled import journaled as journaled
 from jaxnas.benchmarks.penalised import penalised as penalised
+from jaxnas.benchmarks.surrogate import SurrogateBenchmark as SurrogateBenchmark
 from jaxnas.benchmarks.tabular import TableBenchmark as TableBenchmark
 from jaxnas.benchmarks.tabular import load as load
 from jaxnas.benchmarks.training import TrainingBenchmark as TrainingBenchmark

@@ -14,6 +14,8 @@ from rich.table import Table
 
 from jaxnas import catalog
 from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.surrogate import SurrogateBenchmark
+from jaxnas.benchmarks.surrogate_files import is_surrogate
 from jaxnas.benchmarks.tabular import load
 from jaxnas.cli.folders import writable
 from jaxnas.report import units, words
@@ -75,7 +77,11 @@ def _benches(options: argparse.Namespace) -> list[Benchmark]:
 
 
 def _bench_of(source: str, protocol: str | None, columns: Sequence[str]) -> Benchmark:
-    """Returns the benchmark of a table, or the one that a file defines."""
+    """Returns the benchmark of a table or a surrogate, or the one that a file defines."""
+    if is_surrogate(source):
+        if protocol or columns:
+            raise ValueError(f"Expected no protocol and no columns with a surrogate, got some for {source}.")
+        return SurrogateBenchmark.read(source)
     if ".py:" not in source:
         return load(source, protocol=protocol, columns=columns)
     found = catalog.load(source)

@@ -22,8 +22,8 @@ FIELDS = {
 
 
 def cited() -> dict[str, tuple[str, ...]]:
-    """Returns the keys that each strategy and each space of the catalog is cited by."""
-    kinds = (catalog.STRATEGIES, catalog.SPACES, catalog.PROXIES, catalog.IMPORTERS)
+    """Returns the keys that each strategy, proxy, predictor, space and importer of the catalog is cited by."""
+    kinds = (catalog.STRATEGIES, catalog.SPACES, catalog.PROXIES, catalog.PREDICTORS, catalog.IMPORTERS)
     return {name: catalog.references(name, known) for known in kinds for name in known}
 
 
