@@ -23,8 +23,10 @@ FIELDS = {
 
 def cited() -> dict[str, tuple[str, ...]]:
     """Returns the keys that each strategy, predictor, space and importer of the catalog is cited by."""
-    kinds = (catalog.STRATEGIES, catalog.PREDICTORS, catalog.SPACES, catalog.IMPORTERS)
-    return {name: catalog.references(name, known) for known in kinds for name in known}
+    kinds = (catalog.STRATEGIES, catalog.SPACES, catalog.IMPORTERS)
+    others = {name: catalog.references(name, known) for known in kinds for name in known}
+    predictors = {f"predictor {name}": catalog.references(name, catalog.PREDICTORS) for name in catalog.PREDICTORS}
+    return others | predictors
 
 
 def sources() -> dict[str, dict]:
