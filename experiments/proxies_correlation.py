@@ -134,7 +134,7 @@ def one_training(runs: np.ndarray) -> dict[str, object]:
 
 
 def show(result: dict[str, dict[str, dict]]) -> None:
-    """Prints Markdown tables of correlations, and of how they vary with the initialisation; the best in the mean first."""
+    """Prints Markdown tables of correlations and of how they vary with the initialisation, best in the mean first."""
     names = list(result)
     proxies = list(dict.fromkeys(proxy for figures in result.values() for proxy in figures))
     proxies.sort(key=lambda proxy: -np.nanmean([result[name][proxy]["all"] for name in names if proxy in result[name]]))
