@@ -4,9 +4,11 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from jaxnas import catalog
 from jaxnas.analysis.confirmation import checked_confirm
@@ -18,7 +20,7 @@ from jaxnas.analysis.sequential import Decision
 from jaxnas.analysis.several import overall
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.penalised import Objective, objective_of, penalised, second_size
-from jaxnas.benchmarks.tabular import load
+from jaxnas.benchmarks.tabular import TableBenchmark, load
 from jaxnas.checks import checked_number
 from jaxnas.report.folder import fresh_folder
 from jaxnas.report.runs import check_memory, first_guess, run_each, run_until_decided, run_within_budget, runner
@@ -151,7 +153,7 @@ def compare(
     """
     bench = load(bench) if isinstance(bench, str | os.PathLike) else bench
     aim = aim_of(objective, bench)
-    bench = _penalised(bench, aim)
+    bench = _penalised(_minimised(bench, aim), aim)
     entries = entries_of(strategies, aim)
     _check_options(num_trials, budget, until_decided)
     confirm = None if confirm is None else checked_confirm(confirm, bench)
@@ -274,6 +276,25 @@ def _made(entry: Strategy | Callable[..., Strategy], bench: Benchmark, objective
         return made
     name = made.name
     return constrained(made, bench.space, bench.size(objective.size), objective.maximum)._replace(name=name)
+
+
+def _minimised(bench: Benchmark, objective: Objective) -> Benchmark:
+    """Returns the benchmark with a second objective of which larger is better negated, as sizes are to be small.
+
+    A proxy that is not finite counts as the worst that is.
+    """
+    size = second_size(objective)
+    if size is None or not isinstance(bench, TableBenchmark):
+        return bench
+    table, name = bench.table, size if size in bench.table.columns else f"num_{size}"
+    column = table.columns[name]
+    if column.better <= 0:
+        return bench
+    values = -table.sizes(size).astype(np.float32)
+    values = np.where(np.isfinite(values), values, values.max(initial=0, where=np.isfinite(values)))
+    own = column._replace(values=values, axes=("class",), better=-1, runs=None)
+    table = replace(table, columns={**table.columns, name: own})
+    return TableBenchmark(table, noise=bench.noise, space=bench.space, protocol=bench.protocol)
 
 
 def _penalised(bench: Benchmark, objective: Objective) -> Benchmark:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.checks import checked_function, checked_size
+from jaxnas.predictors.base import Aux, Factory, checked_learner, compiled
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
@@ -50,6 +51,7 @@ def predictor_guided(
     num_candidates: int = 200,
     refit_every: int = 10,
     encoding: Encoding | None = None,
+    predictor: Factory | None = None,
 ) -> Strategy:
     """Returns search by a predictor: of many candidates, those with the largest predicted scores are asked.
 
@@ -68,14 +70,20 @@ def predictor_guided(
         num_candidates: architectures among which the queries until the next refit are chosen.
         refit_every: trials between two refits.
         encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`;
-            `one_hot` by default.
+            by default the predictor's own, or `one_hot`.
+        predictor: in place of a regressor, a factory of predictors that need features only, such as
+            `jaxnas.catalog.predictor("gp_wl")`; candidates of the largest predicted means are asked.
     """
+    if predictor is not None and regressor_factory is not None:
+        raise ValueError("Expected a regressor_factory or a predictor, got both.")
+    learner = None if predictor is None else compiled(checked_learner(predictor, space))
     if regressor_factory is not None:
         checked_function("regressor_factory", regressor_factory)
     checked_size("num_startup", num_startup)
     checked_size("refit_every", refit_every)
     checked_size("num_candidates", num_candidates, refit_every)
-    encode = one_hot(space) if encoding is None else checked_function("encoding", encoding)
+    own = one_hot(space) if learner is None else learner.encoding
+    encode = own if encoding is None else checked_function("encoding", encoding)
     sample = jax.jit(space.sample)
     prepare = jax.jit(functools.partial(_refit, space, jax.vmap(encode), num_candidates))
 
@@ -96,6 +104,11 @@ def predictor_guided(
         succeeded = np.isfinite(state.scores)
         if not succeeded.any():
             return np.zeros(len(refit.candidates))
+        if learner is not None:
+            y = np.where(succeeded, state.scores, np.float32(np.nan))
+            fitted = learner.fit(jax.random.key(int(refit.seed)), refit.told, y, Aux())
+            mean = learner.predict(fitted, refit.features, Aux()).mean
+            return np.nan_to_num(np.asarray(mean), nan=-np.inf)
         regressor = _seeded((regressor_factory or _random_forest)(), int(refit.seed))
         regressor.fit(refit.told[succeeded], state.scores[succeeded])
         return np.asarray(regressor.predict(refit.features)).reshape(len(refit.candidates))
@@ -117,6 +130,7 @@ def predictor_guided(
         ("num_candidates", num_candidates),
         ("refit_every", refit_every),
         ("encoding", encoding),
+        *((("predictor", learner.name),) if learner else ()),
     )
     return Strategy("predictor_guided", init, ask, tell, advance, hyperparameters, jittable=False)
 

@@ -188,11 +188,14 @@ class Table:
     def sizes(self, name: str) -> np.ndarray:
         """Returns the values of a size for each class, [G], in the type in which they are stored.
 
+        They are means over initialisations where there are several, NaN where one is NaN.
+
         Raises ValueError on a name that is not in `size_names`.
         """
         if name not in self.size_names:
             raise unknown_name(f"a size of {self.id}", name, self.size_names)
-        return self.columns[name if name in self.columns else f"num_{name}"].values
+        values = self.columns[name if name in self.columns else f"num_{name}"].values
+        return values if values.ndim == 1 else values.mean(1, dtype=np.float64).astype(np.float32)
 
     def prices(self, protocol: Protocol) -> np.ndarray:
         """Returns what a query costs at the fidelities of a protocol: float32[1, F] for epochs, else float32[G, F]."""
