@@ -26,12 +26,15 @@ from jaxnas.benchmarks.evaluator import EvaluatorBenchmark as EvaluatorBenchmark
 from jaxnas.benchmarks.function import FunctionBenchmark as FunctionBenchmark
 from jaxnas.benchmarks.journaled import journaled as journaled
 from jaxnas.benchmarks.penalised import penalised as penalised
+from jaxnas.benchmarks.surrogate import SurrogateBenchmark as SurrogateBenchmark
 from jaxnas.benchmarks.tabular import TableBenchmark as TableBenchmark
 from jaxnas.benchmarks.tabular import load as load
 from jaxnas.benchmarks.training import TrainingBenchmark as TrainingBenchmark
+from jaxnas.catalog import proxy as proxy
 from jaxnas.catalog import space as space
 from jaxnas.catalog import strategy as strategy
 from jaxnas.catalog import task as task
+from jaxnas.predictors.zero_cost.scores import proxy_scores as proxy_scores
 from jaxnas.report.comparison import Comparison as Comparison
 from jaxnas.report.comparison import compare as compare
 from jaxnas.report.tables import summary as summary

@@ -1,4 +1,4 @@
-"""The names behind spaces, tasks, strategies and importers: one line each. A name can be `path/to/file.py:NAME`."""
+"""The names behind spaces, tasks, strategies, proxies, predictors and importers, one line each; also `file.py:NAME`."""
 
 import importlib
 import importlib.machinery
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from jaxnas.checks import unknown_name
 
 if TYPE_CHECKING:
+    from jaxnas.predictors.base import Predictor
+    from jaxnas.predictors.zero_cost.proxy import Proxy
     from jaxnas.spaces.base import Space
     from jaxnas.strategies.base import Strategy
     from jaxnas.tables.published.base import Imported
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 SPACES = {
     "nb201": "jaxnas.spaces.cells.space:NB201",
+    "nb201x5": "jaxnas.spaces.cells.space:NB201X5",
     "nb101": "jaxnas.spaces.nasbench101.space:NB101",
     "nats-sss": "jaxnas.spaces.sizes:NATS_SSS",
     "nb-macro": "jaxnas.spaces.macro:NB_MACRO",
@@ -59,6 +62,57 @@ STRATEGIES = {
 }
 DEFAULT_STRATEGY = "gaussian_process"
 """What a search uses unless told otherwise: docs/strategies.md has the measurement."""
+PROXIES = {
+    "params": "jaxnas.predictors.zero_cost.sizes:PARAMS",
+    "flops": "jaxnas.predictors.zero_cost.sizes:FLOPS",
+    "n_conv": "jaxnas.predictors.zero_cost.sizes:N_CONV",
+    "l2_norm": "jaxnas.predictors.zero_cost.gradients:L2_NORM",
+    "grad_norm": "jaxnas.predictors.zero_cost.gradients:GRAD_NORM",
+    "grad_norm_global": "jaxnas.predictors.zero_cost.gradients:GRAD_NORM_GLOBAL",
+    "snip": "jaxnas.predictors.zero_cost.gradients:SNIP",
+    "plain": "jaxnas.predictors.zero_cost.gradients:PLAIN",
+    "grasp": "jaxnas.predictors.zero_cost.second_order:GRASP",
+    "fisher": "jaxnas.predictors.zero_cost.gradients:FISHER",
+    "synflow": "jaxnas.predictors.zero_cost.synflow:SYNFLOW",
+    "jacov": "jaxnas.predictors.zero_cost.jacobians:JACOV",
+    "epe_nas": "jaxnas.predictors.zero_cost.jacobians:EPE_NAS",
+    "nwot": "jaxnas.predictors.zero_cost.activations:NWOT",
+    "relu_distance": "jaxnas.predictors.zero_cost.activations:RELU_DISTANCE",
+    "swap": "jaxnas.predictors.zero_cost.activations:SWAP",
+    "zico": "jaxnas.predictors.zero_cost.gradients:ZICO",
+    "zen": "jaxnas.predictors.zero_cost.zen:ZEN",
+    "meco": "jaxnas.predictors.zero_cost.meco:MECO",
+    "az_expressivity": "jaxnas.predictors.zero_cost.az:AZ_EXPRESSIVITY",
+    "az_progressivity": "jaxnas.predictors.zero_cost.az:AZ_PROGRESSIVITY",
+    "az_trainability": "jaxnas.predictors.zero_cost.az:AZ_TRAINABILITY",
+    "ntk_cond": "jaxnas.predictors.zero_cost.examples:NTK_COND",
+    "ntk_trace": "jaxnas.predictors.zero_cost.examples:NTK_TRACE",
+    "linear_regions": "jaxnas.predictors.zero_cost.activations:LINEAR_REGIONS",
+    "gradsign": "jaxnas.predictors.zero_cost.examples:GRADSIGN",
+}
+PREDICTORS = {
+    "blr": "jaxnas.predictors.linear:blr",
+    "knn": "jaxnas.predictors.neighbours:knn",
+    "rf": "jaxnas.predictors.random_forest:rf",
+    "hist_gb": "jaxnas.predictors.boosting:hist_gb",
+    "xgb": "jaxnas.predictors.boosting:xgb",
+    "lgb": "jaxnas.predictors.boosting:lgb",
+    "gp_rbf": "jaxnas.predictors.gaussian:gp_rbf",
+    "gp_hamming": "jaxnas.predictors.gaussian:gp_hamming",
+    "gp_wl": "jaxnas.predictors.weisfeiler_lehman:gp_wl",
+    "mlp": "jaxnas.predictors.mlp:mlp",
+    "dngo": "jaxnas.predictors.dngo:dngo",
+    "gcn": "jaxnas.predictors.gcn:gcn",
+    "last_value": "jaxnas.predictors.learning_curves:last_value",
+    "best_value": "jaxnas.predictors.learning_curves:best_value",
+    "sotl": "jaxnas.predictors.learning_curves:sotl",
+    "sotl_e": "jaxnas.predictors.learning_curves:sotl_e",
+    "lcsvr": "jaxnas.predictors.lcsvr:lcsvr",
+    "extrapolation": "jaxnas.predictors.extrapolation:extrapolation",
+    "column": "jaxnas.predictors.columns:column",
+    "column_gp": "jaxnas.predictors.columns:column_gp",
+    "omni": "jaxnas.predictors.columns:omni",
+}
 IMPORTERS = {
     "nats-tss": "jaxnas.tables.published.nats_topology:read",
     "nats-sss": "jaxnas.tables.published.nats_size:read",
@@ -115,6 +169,27 @@ def strategy(name: str) -> "Callable[..., Strategy]":
     if not callable(found) or isinstance(found, tuple):
         raise ValueError(
             f"Expected {name} to be a function of a space that returns a Strategy, got {type(found).__name__}."
+        )
+    return found
+
+
+def proxy(name: str) -> "Proxy":
+    """Returns the zero-cost proxy of a name, or of `file.py:NAME`. Raises ValueError on an unknown name."""
+    found = _find("a proxy", name, PROXIES)
+    if not hasattr(found, "source") or not hasattr(found, "score"):
+        raise ValueError(f"Expected {name} to be a Proxy, got {type(found).__name__}.")
+    return found
+
+
+def predictor(name: str) -> "Callable[..., Predictor]":
+    """Returns the factory `(space, ...) -> Predictor` of a name, or of `file.py:NAME`.
+
+    Raises ValueError on an unknown name.
+    """
+    found = _find("a predictor", name, PREDICTORS)
+    if not callable(found) or isinstance(found, tuple):
+        raise ValueError(
+            f"Expected {name} to be a function of a space that returns a Predictor, got {type(found).__name__}."
         )
     return found
 

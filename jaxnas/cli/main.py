@@ -8,7 +8,7 @@ import warnings
 
 from jaxnas.cli.parser import make_parser
 
-_MODULES = {"list": "listing", "import": "importing"}  # a module cannot be called import, nor well be called list
+_MODULES = {"list": "listing", "import": "importing", "fit-surrogate": "fit_surrogate"}  # what no module can be called
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     except RuntimeError as error:
         return _fail(options.command, error, 1)
     except KeyboardInterrupt:
-        return _fail(options.command, "stopped; searches, builds and imports resume when the command runs again", 130)
+        return _fail(
+            options.command, "stopped; searches, builds, proxies and imports resume when the command runs again", 130
+        )
 
 
 def _show_warning(command: str, message: Warning | str, *where: object, **more: object) -> None:

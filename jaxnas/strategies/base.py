@@ -155,6 +155,11 @@ def is_any(seed: jax.Array | int) -> bool:
     return isinstance(seed, int) and seed < 0
 
 
+def is_last(fidelity: jax.Array | int) -> bool:
+    """Returns whether a query asks for the last fidelity, as by default, which is known before its program runs."""
+    return isinstance(fidelity, int) and fidelity == LAST
+
+
 def run_asked(seed: jax.Array | int, drawn: jax.Array) -> jax.Array:
     """Returns the run that a query asks for, int32[]: the one drawn at random where it asks for any."""
     return drawn if is_any(seed) else jnp.where(jnp.asarray(seed) < 0, drawn, seed)

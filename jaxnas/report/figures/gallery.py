@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from jaxnas.report.figures import critical, curves, explanation, landscape, style
 
-FEWEST_DRAWN = 5
-"""The fewest tables whose critical difference is drawn: with fewer, hardly any strategies can be separated."""
+FEWEST_DRAWN = 3
+"""The fewest tables whose critical difference is drawn: over fewer there is no test."""
 _BANDS = "bands are 95 % bootstrap intervals over runs"
 
 
@@ -139,7 +139,7 @@ def landscape_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
 def overall_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
     """Returns the figures of the ranks over several tables by their file names.
 
-    None for one strategy, or fewer tables than a critical difference says anything of.
+    None for one strategy, or fewer tables than a test takes.
     """
     found = result.get("overall", {"strategies": (), "benchmarks": ()})
     return _OVERALL if len(found["strategies"]) > 1 and len(found["benchmarks"]) >= FEWEST_DRAWN else {}
