@@ -20,8 +20,6 @@ MOST_RUNS = 10
 """Most runs in a comparison, so that it takes seconds."""
 
 NUM_PARENTS = 5
-NUM_TREES = 30
-"""Of the default forest: it searches as well as one of 100 trees (`experiments/quality_forest.py`)."""
 
 
 class Regressor(Protocol):
@@ -65,7 +63,7 @@ def predictor_guided(
     Args:
         regressor_factory: returns a new regressor with `fit(X, y)` and `predict(X)`, such as a class of scikit-learn;
             where `get_params()` shows a `random_state` of None, it is set from the key of the run. By default
-            scikit-learn's `RandomForestRegressor` of 30 trees.
+            scikit-learn's `RandomForestRegressor`.
         num_startup: random trials at the start.
         num_candidates: architectures among which the queries until the next refit are chosen.
         refit_every: trials between two refits.
@@ -165,7 +163,7 @@ def _refit(space: Space, encode: Callable, number: int, key: jax.Array, state: P
 def _random_forest() -> Regressor:
     from sklearn.ensemble import RandomForestRegressor
 
-    return RandomForestRegressor(NUM_TREES)
+    return RandomForestRegressor()
 
 
 def _seeded(regressor: Any, seed: int) -> Regressor:
