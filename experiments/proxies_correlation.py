@@ -3,9 +3,10 @@
 Claim: none; the tables of docs/proxies.md are this script's output.
 Command: python experiments/proxies_correlation.py [--pack FOLDER=TABLE ..]
 Run time: about two minutes.
-Output: for each table a Markdown table with a row for each proxy, best first: Spearman's correlation with test accuracy
-over all classes and within the better half, the mean over initialisations with a 95 % interval, the range over
-initialisations, and how well two initialisations agree. Last line: a JSON object of the correlations.
+Output: a Markdown table with a row for each proxy, the best in the mean first: for each table of scores Spearman's
+correlation with test accuracy over all classes and within the better half, the mean over initialisations with a 95 %
+interval; and another one with the range over initialisations, how well two initialisations agree, and the share of
+scores that are not finite. Last line: a JSON object of the correlations.
 
 The truth is the mean test accuracy after the last epoch. The better half is chosen by the mean of two runs, and the
 truth within it is the mean of the other three, the mean over all ten ways to choose two: a half that is chosen by the
@@ -132,18 +133,38 @@ def one_training(runs: np.ndarray) -> dict[str, object]:
     return {"all": float(np.mean(each)), "top": float(np.mean(tops)), "range": [min(each), max(each)]}
 
 
-def show(name: str, figures: dict[str, dict]) -> None:
-    """Prints the Markdown table of one table of scores."""
-    print(f"\n### {name}\n")
-    print("| proxy | all | 95 % | better half | 95 % | by initialisation | two agree | not finite |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for proxy, each in sorted(figures.items(), key=lambda item: -np.nan_to_num(item[1]["all"], nan=-2)):
-        spans = [each.get(part) for part in ("all_interval", "top_interval")] + [each["range"]]
-        spans = ["" if span is None or span[0] == span[1] else f"{span[0]:.2f} to {span[1]:.2f}" for span in spans]
-        agree = "" if each.get("agree") is None else f"{each['agree']:.2f}"
-        bad = f"{100 * each['not_finite']:.1f} %" if each.get("not_finite") else ""
-        cells = (f"{each['all']:.2f}", spans[0], f"{each['top']:.2f}", *spans[1:], agree, bad)
+def show(result: dict[str, dict[str, dict]]) -> None:
+    """Prints Markdown tables of correlations and of how they vary with the initialisation, best in the mean first."""
+    names = list(result)
+    proxies = list(dict.fromkeys(proxy for figures in result.values() for proxy in figures))
+    proxies.sort(key=lambda proxy: -np.nanmean([result[name][proxy]["all"] for name in names if proxy in result[name]]))
+    print(f"| proxy | {' | '.join(f'{name}: all | better half' for name in names)} |")
+    print("| --- |" + " --- | --- |" * len(names))
+    for proxy in proxies:
+        found = [result[name].get(proxy) for name in names]
+        cells = [_cell(each, part) for each in found for part in ("all", "top")]
         print(f"| {proxy} | {' | '.join(cells)} |")
+    print(f"\n| proxy | {' | '.join(f'{name}: by initialisation | two agree | not finite' for name in names)} |")
+    print("| --- |" + " --- | --- | --- |" * len(names))
+    for proxy in proxies:
+        found = [result[name].get(proxy) for name in names]
+        if any(each is not None and each.get("agree") is not None for each in found):
+            print(f"| {proxy} | {' | '.join(' | '.join(_spread(each)) for each in found)} |")
+
+
+def _cell(each: dict | None, part: str) -> str:
+    if each is None:
+        return ""
+    low, high = each.get(f"{part}_interval", (None, None))
+    return f"{each[part]:.2f}" + ("" if low is None else f" ({low:.2f} to {high:.2f})")
+
+
+def _spread(each: dict | None) -> tuple[str, str, str]:
+    if each is None or each.get("agree") is None:
+        return "", "", ""
+    low, high = each["range"]
+    bad = f"{100 * each['not_finite']:.1f} %" if each["not_finite"] else ""
+    return f"{low:.2f} to {high:.2f}", f"{each['agree']:.2f}", bad
 
 
 def main() -> None:
@@ -160,8 +181,8 @@ def main() -> None:
             proxy: measured(each, runs, generator) for proxy, each in scores_of(table, Table.read(source)).items()
         }
         figures["one training"] = one_training(runs)
-        show(name, figures)
         result[name] = figures
+    show(result)
     print(json.dumps(result))
 
 

@@ -26,7 +26,7 @@ PACKS = {
     "nb201-mnist5k-proxies-v1": "nb201-mnist5k-v1",
     "mlp-small-shifted-digits-proxies-v1": "mlp-small-shifted-digits-v1",
 }
-COLUMNS = ("n_conv", "n_3x3", "zero_params", "nwot", "synflow", "jacov", "zico", "zen", "az", "meco")
+COLUMNS = ("n_conv", "zero_params", "nwot", "synflow", "jacov", "az")
 POINTS = (10, 30, 100)
 WARM, WARM_POOL = 10, 100
 

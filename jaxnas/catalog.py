@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SPACES = {
     "nb201": "jaxnas.spaces.cells.space:NB201",
+    "nb201x5": "jaxnas.spaces.cells.space:NB201X5",
     "nb101": "jaxnas.spaces.nasbench101.space:NB101",
     "nats-sss": "jaxnas.spaces.sizes:NATS_SSS",
     "nb-macro": "jaxnas.spaces.macro:NB_MACRO",

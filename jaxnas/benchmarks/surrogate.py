@@ -22,7 +22,7 @@ from jaxnas.tasks.metrics import Metric
 
 NUM_RUNS = 2**16
 """Runs of an architecture that can be told apart."""
-AT_ONCE = 2**15
+AT_ONCE, FEWEST = 2**15, 64
 Z_95 = 1.959964
 
 
@@ -66,7 +66,7 @@ class SurrogateBenchmark:
 
     @staticmethod
     def read(folder: str | os.PathLike, *, space: Space | None = None) -> "SurrogateBenchmark":
-        """Returns the benchmark of a folder, after checking its hashes.
+        """Returns the benchmark of a folder or of a shipped identifier, after checking its hashes.
 
         Args:
             space: by default the one that the manifest names, of the catalog.
@@ -91,14 +91,14 @@ class SurrogateBenchmark:
 
     def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
         """Returns the sizes of architectures [..., D], float32[...]."""
-        return _over(lambda _, arch: self.size(name)(arch), self._surrogate, archs)
+        lines = self._surrogate.lines[self._names.index(checked_size_name(name, self))]
+        return _over(_line_of(self.space), self._surrogate._replace(lines=lines), archs)
 
     def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns the prices of architectures [..., D] at fidelities [...], float32[...]."""
         found = _over(_prices_of(*self._parts), self._surrogate, archs)
-        return np.take_along_axis(found, np.broadcast_to(fidelity, found.shape[:-1])[..., None] % found.shape[-1], -1)[
-            ..., 0
-        ]
+        position = np.broadcast_to(fidelity, found.shape[:-1]) % found.shape[-1]
+        return np.take_along_axis(found, position[..., None], -1)[..., 0]
 
     def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
         """Returns the means over all runs of what queries of architectures [..., D] answer, float32[...]."""
@@ -170,6 +170,12 @@ def _prices_of(space: Space, target: str, prices: tuple[float, ...]) -> Callable
 
 
 @functools.cache
+def _line_of(space: Space) -> Callable[[Surrogate, jax.Array], jax.Array]:
+    """Returns the function that gives the value of `lines`, here those of one size, float32[]."""
+    return lambda surrogate, arch: inputs_of(space)(arch) @ surrogate.lines[:-1] + surrogate.lines[-1]
+
+
+@functools.cache
 def _means_of(space: Space, target: str) -> Callable[[Surrogate, jax.Array], jax.Array]:
     """Returns the function that gives the mean score at each fidelity and the reported one, float32[F + 1]."""
     backward = target_of(target).backward
@@ -207,16 +213,21 @@ def normal_of(word: jax.Array) -> jax.Array:
     return jax.scipy.special.ndtri(share)
 
 
+@functools.cache
+def _batched(function: Callable[[Surrogate, jax.Array], jax.Array]) -> Callable[[Surrogate, np.ndarray], jax.Array]:
+    """Returns the compiled function of many architectures; one for each function, so that it is compiled once."""
+    return jax.jit(jax.vmap(function, (None, 0)))
+
+
 def _over(function: Callable[[Surrogate, jax.Array], jax.Array], surrogate: Surrogate, archs: ArrayLike) -> np.ndarray:
-    """Returns the values of a function at architectures [..., D], in parts of bounded size."""
+    """Returns the values of a function at architectures [..., D], in parts of few sizes, so that few are compiled."""
     archs = np.asarray(archs, np.int32)
     flat = archs.reshape(-1, archs.shape[-1])
-    batched = jax.jit(jax.vmap(function, (None, 0)))
     found = []
-    for start in range(0, len(flat), AT_ONCE):
+    for start in range(0, max(len(flat), 1), AT_ONCE):
         part = flat[start : start + AT_ONCE]
-        short = AT_ONCE - len(part) if start else 0
-        padded = np.concatenate([part, np.repeat(part[:1], short, axis=0)])
-        found.append(np.asarray(batched(surrogate, padded))[: len(part)])
+        size = max(FEWEST, 1 << (len(part) - 1).bit_length()) if len(part) else FEWEST
+        padded = np.concatenate([part, np.zeros((size - len(part), flat.shape[1]), np.int32)])
+        found.append(np.asarray(_batched(function)(surrogate, padded))[: len(part)])
     values = np.concatenate(found)
     return values.reshape(*archs.shape[:-1], *values.shape[1:])

@@ -16,7 +16,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, replace_file
 
 ARRAYS_FILE, REPORT_FILE = "surrogate.npz", "report.json"
-KIND = "surrogate"
+KIND, FOLDER = "surrogate", "surrogates"
 SCHEMA_VERSION = 1
 NEEDED = ("id", "space", "fidelities", "metric", "cost_unit", "sizes", "prices", "sample_prices", "target", "files")
 
@@ -41,21 +41,39 @@ def write(folder: str | os.PathLike, surrogate: Surrogate, manifest: dict[str, A
     return manifest
 
 
-def is_surrogate(folder: str | os.PathLike) -> bool:
-    """Returns whether a folder holds a surrogate, by its manifest."""
+def shipped_folder() -> Path:
+    """Returns the folder of the surrogates that ship with the package."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / FOLDER
+    return inside if inside.is_dir() else package.parent / FOLDER
+
+
+def shipped_surrogates() -> list[str]:
+    """Returns the identifiers of the surrogates that ship with the package."""
+    return sorted(path.parent.name for path in shipped_folder().glob(f"*/{MANIFEST_FILE}"))
+
+
+def folder_of(source: str | os.PathLike) -> Path:
+    """Returns the folder of a surrogate, given by a shipped identifier or by the folder itself."""
+    return shipped_folder() / source if source in shipped_surrogates() else Path(source)
+
+
+def is_surrogate(source: str | os.PathLike) -> bool:
+    """Returns whether an identifier or a folder is that of a surrogate, by its manifest."""
+    folder = folder_of(source)
     try:
-        found = json.loads((Path(folder) / MANIFEST_FILE).read_text(encoding="utf-8"))
+        found = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(found, dict) and found.get("kind") == KIND
 
 
 def read(folder: str | os.PathLike, space: Space | None = None) -> tuple[Space, Surrogate, dict[str, Any]]:
-    """Returns the space, the arrays and the manifest of a folder, after checking its hashes.
+    """Returns the space, the arrays and the manifest of a surrogate, after checking its hashes.
 
     Raises ValueError where a file is missing or is not what the manifest says.
     """
-    folder = Path(folder)
+    folder = folder_of(folder)
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
         missing = [name for name in NEEDED if name not in manifest]

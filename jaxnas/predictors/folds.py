@@ -45,9 +45,8 @@ def cross_validated(
     found = np.full((2, len(y)), np.nan, np.float32)
     for fold in range(number.max() + 1):
         inside = number == fold
-        state = predictor.fit(
-            jax.random.fold_in(key, fold), features, np.where(inside, np.float32(np.nan), y), aux
-        )  # a score that is NaN is left out, so that all folds share a program
-        given = jax.tree.map(lambda values, inside=inside: np.asarray(values)[inside], aux)
-        found[:, inside] = np.stack([np.asarray(part) for part in predictor.predict(state, features[inside], given)])
+        left_out = np.where(inside, np.float32(np.nan), y)  # rather than fewer rows, so that folds share a program
+        state = predictor.fit(jax.random.fold_in(key, fold), features, left_out, aux)
+        said = predictor.predict(state, features, aux)
+        found[:, inside] = np.stack([np.asarray(part)[inside] for part in said])
     return Prediction(*found)

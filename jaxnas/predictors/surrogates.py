@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnas import prng
 from jaxnas.predictors import networks
 from jaxnas.predictors.base import SMALLEST_ERROR, Array, Aux, Factory, Predictor, compiled
 from jaxnas.predictors.folds import cross_validated
@@ -116,7 +117,7 @@ def fit(space: Space, trained: Trained, factory: Factory, target: Target, *, see
         space: of the architectures; where it is the rows or a part of another one, queries take the same.
         factory: of the teacher, a predictor that learns from features.
     """
-    key = jax.random.key(seed)
+    key = prng.make_key(seed, "hash")  # quicker to compile than threefry
     runs = target.forward(trained.scores)
     told = _mean_of_runs(runs)
     values = np.concatenate([told, target.forward(trained.reported)[:, None]], axis=1)

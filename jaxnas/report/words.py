@@ -167,13 +167,14 @@ def explanation_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
     """Returns sentences that say why an architecture is good and how sure that is, of the key `explanation`."""
     best, reference = (explanation[name] for name in ("architecture", "reference"))
     difference = units.gap_with_unit(abs(best["score"] - reference["score"]), metric)
+    than = "better" if best["score"] >= reference["score"] else "worse"
     by = (
         "by the mean scores of the table"
         if explanation["exact"]
         else ("by a Gaussian process fitted to the trials, which can be wrong where few were tried")
     )
     lines = [
-        f"{best['architecture']} is {difference} better than an architecture of median score, "
+        f"{best['architecture']} is {difference} {than} than an architecture of median score, "
         f"{reference['architecture']}, {by}."
     ]
     lines += _worth_texts(explanation, metric) + _otherwise_texts(explanation, metric)
@@ -204,6 +205,7 @@ def _worth_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
 def _otherwise_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
     """Returns what else would do, and what would not."""
     lines = []
+    among = "" if explanation["exact"] else " Only what was tried is looked at."
     if half := explanation["half"]:
         lines.append(
             f"With {units.percent_text(half['size_ratio'], 0)} % of its parameters {half['architecture']} loses less "
@@ -218,7 +220,7 @@ def _otherwise_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
     if loss := explanation["loss"]:
         lines.append(
             f"The smallest change that costs a point or more: {_changed_text(loss)}, "
-            f"{units.change_text(loss['difference'], metric)}."
+            f"{units.change_text(loss['difference'], metric)}.{among}"
         )
     return lines
 

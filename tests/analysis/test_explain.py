@@ -15,8 +15,11 @@ from jaxnas.analysis.explain import explained_by_table
 from jaxnas.analysis.landscape import variance_shares
 from jaxnas.analysis.motifs import insertion, rows_with
 from jaxnas.analysis.scored import scored_by_table, scored_by_trials
+from jaxnas.report.figures.network import network_parts
 from jaxnas.report.schema_explanation import EXPLANATION
+from jaxnas.report.words import explanation_texts
 from jaxnas.spaces.cells.network import Network
+from jaxnas.tasks.metrics import ACCURACY
 from jaxnas.training.fitted import FittedModel, Inputs
 
 BEST, START = np.asarray([3, 2, 1, 3]), np.asarray([0, 1, 1, 2])
@@ -174,6 +177,9 @@ def test_a_table_is_explained_as_pages_need_it():
     EXPLANATION(found, "", {})
     assert found["reference"]["score"] == pytest.approx(np.sort(scores)[6])
     assert 0 < found["runner_up"]["chance"] < 0.5
+    lines = explanation_texts(found, ACCURACY)
+    assert f"{100 * (scores.max() - np.sort(scores)[6]):.2f} percentage points better than" in lines[0]
+    assert lines[-1].startswith("The chance that the runner-up, ")
     assert sum(each["value"] for each in found["values"]) == pytest.approx(scores.max() - np.sort(scores)[6], abs=1e-6)
 
 
@@ -197,5 +203,6 @@ def test_a_lesion_of_a_dead_edge_changes_nothing_and_one_of_the_only_path_what_i
     assert live.lesions[1].changed == 0 < min(live.lesions[0].changed, live.lesions[2].changed)
     assert live.lesions[0].operation == "nor_conv_3x3"
     assert live.saliency.shape == task.shape
+    assert len(network_parts(live).axes) == 3
     with pytest.raises(ValueError, match=r"^Expected classes of a, b, c, got 'd'"):
         explanation((2, 0, 1), ["d"] * len(y))

@@ -22,9 +22,11 @@ FIELDS = {
 
 
 def cited() -> dict[str, tuple[str, ...]]:
-    """Returns the keys that each strategy, proxy, predictor, space and importer of the catalog is cited by."""
-    kinds = (catalog.STRATEGIES, catalog.SPACES, catalog.PROXIES, catalog.PREDICTORS, catalog.IMPORTERS)
-    return {name: catalog.references(name, known) for known in kinds for name in known}
+    """Returns the keys that each strategy, space, importer, proxy and predictor of the catalog is cited by."""
+    kinds = (catalog.STRATEGIES, catalog.SPACES, catalog.PROXIES, catalog.IMPORTERS)
+    others = {name: catalog.references(name, known) for known in kinds for name in known}
+    predictors = {f"predictor {name}": catalog.references(name, catalog.PREDICTORS) for name in catalog.PREDICTORS}
+    return others | predictors
 
 
 def sources() -> dict[str, dict]:

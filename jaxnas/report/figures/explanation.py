@@ -47,6 +47,7 @@ def _draw_path(axes: "Axes", explanation: dict[str, Any], metric: "Metric") -> N
         axes.barh(place, ends[1] - ends[0], left=ends[0], color=color, height=0.6)
         if step["standard_error"] is not None:
             axes.errorbar(ends[1], place, xerr=units.gap(step["standard_error"], metric), color="black", linewidth=0.8)
+    axes.use_sticky_edges = False  # room beside the reference
     _label(axes, names, units.labelled(metric.name, units.unit(metric)))
     axes.set_title("One decision at a time")
 
