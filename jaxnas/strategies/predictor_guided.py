@@ -151,13 +151,13 @@ class _Refit(NamedTuple):
 def _refit(space: Space, encode: Callable, number: int, key: jax.Array, state: PredictorState, t: jax.Array) -> tuple:
     """Returns the fields of `_Refit` for the first t trials of a run."""
     draw_key, mutant_key = jax.random.split(key)
-    num_mutants = number // 2
+    archs, scores, num_mutants = jnp.asarray(state.archs), jnp.asarray(state.scores), number // 2
     drawn = jax.vmap(space.sample)(jax.random.split(draw_key, number - num_mutants))
-    mutated = mutants(mutant_key, space, state.archs, state.scores, num_mutants, NUM_PARENTS)
+    mutated = mutants(mutant_key, space, archs, scores, num_mutants, NUM_PARENTS)
     candidates = jnp.concatenate([mutated, drawn])
     fill = jax.vmap(space.sample)(jax.random.split(jax.random.fold_in(key, 2), len(state.queue)))
     seed = jax.random.bits(jax.random.fold_in(key, 1), (), jnp.uint32)
-    return candidates, ~seen(candidates, state.archs, t), encode(candidates), encode(state.archs), fill, seed
+    return candidates, ~seen(candidates, archs, t), encode(candidates), encode(archs), fill, seed
 
 
 def _random_forest() -> Regressor:
