@@ -13,6 +13,7 @@ import copy
 import functools
 import itertools
 import math
+from collections.abc import Hashable
 from typing import Any
 
 import jax
@@ -56,10 +57,14 @@ def landscape(source: Table | Benchmark) -> dict:
 
     Raises ValueError where the table is not complete, or the benchmark has none.
     """
-    return copy.deepcopy(_landscape(source))
+    return copy.deepcopy(_kept(source) if isinstance(source, Hashable) else _landscape(source))
 
 
 @functools.lru_cache(maxsize=1)
+def _kept(source: Any) -> dict[str, Any]:
+    return _landscape(source)
+
+
 def _landscape(source: Table | Benchmark) -> dict[str, Any]:
     bench = TableBenchmark(source) if isinstance(source, Table) else source
     class_of = classes_of(bench, np.arange(bench.space.num_architectures)[:, None])

@@ -26,8 +26,7 @@ MAX_RUNS_AT_ONCE = 1000
 MAX_RUN_NUMBER = 2**31
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _simulate(
+def _simulated(
     strategy: Strategy,
     num_trials: int,
     query_function: Callable[[Query, jax.Array], Observation],
@@ -62,7 +61,8 @@ def _simulate(
     return Trials(query, observation)
 
 
-_simulate_batched = jax.jit(_simulate.__wrapped__, static_argnums=(0, 1), compiler_options=QUICKLY_COMPILED)
+_simulate = jax.jit(_simulated, static_argnums=(0, 1))
+_simulate_batched = jax.jit(_simulated, static_argnums=(0, 1), compiler_options=QUICKLY_COMPILED)
 
 
 def simulate(strategy: Strategy, bench: Benchmark, num_trials: int, keys: jax.Array) -> Trials:

@@ -20,8 +20,6 @@ MOST_RUNS = 10
 """Most runs in a comparison, so that it takes seconds."""
 
 NUM_PARENTS = 5
-NUM_TREES = 30
-"""Of the default forest: it searches as well as one of 100 trees (`experiments/quality_forest.py`)."""
 
 
 class Regressor(Protocol):
@@ -65,7 +63,7 @@ def predictor_guided(
     Args:
         regressor_factory: returns a new regressor with `fit(X, y)` and `predict(X)`, such as a class of scikit-learn;
             where `get_params()` shows a `random_state` of None, it is set from the key of the run. By default
-            scikit-learn's `RandomForestRegressor` of 30 trees.
+            scikit-learn's `RandomForestRegressor`.
         num_startup: random trials at the start.
         num_candidates: architectures among which the queries until the next refit are chosen.
         refit_every: trials between two refits.
@@ -153,19 +151,19 @@ class _Refit(NamedTuple):
 def _refit(space: Space, encode: Callable, number: int, key: jax.Array, state: PredictorState, t: jax.Array) -> tuple:
     """Returns the fields of `_Refit` for the first t trials of a run."""
     draw_key, mutant_key = jax.random.split(key)
-    num_mutants = number // 2
+    archs, scores, num_mutants = jnp.asarray(state.archs), jnp.asarray(state.scores), number // 2
     drawn = jax.vmap(space.sample)(jax.random.split(draw_key, number - num_mutants))
-    mutated = mutants(mutant_key, space, state.archs, state.scores, num_mutants, NUM_PARENTS)
+    mutated = mutants(mutant_key, space, archs, scores, num_mutants, NUM_PARENTS)
     candidates = jnp.concatenate([mutated, drawn])
     fill = jax.vmap(space.sample)(jax.random.split(jax.random.fold_in(key, 2), len(state.queue)))
     seed = jax.random.bits(jax.random.fold_in(key, 1), (), jnp.uint32)
-    return candidates, ~seen(candidates, state.archs, t), encode(candidates), encode(state.archs), fill, seed
+    return candidates, ~seen(candidates, archs, t), encode(candidates), encode(archs), fill, seed
 
 
 def _random_forest() -> Regressor:
     from sklearn.ensemble import RandomForestRegressor
 
-    return RandomForestRegressor(NUM_TREES)
+    return RandomForestRegressor()
 
 
 def _seeded(regressor: Any, seed: int) -> Regressor:

@@ -57,7 +57,7 @@ CASES += [(name, "nb101", True) for name in IN_ROWS]
 @pytest.fixture(autouse=True)
 def quick_compilation(monkeypatch):
     """Makes programs compile in half the time, which run slower."""
-    simulated = jax.jit(run_module._simulate.__wrapped__, static_argnums=(0, 1), compiler_options=UNOPTIMIZED)
+    simulated = jax.jit(run_module._simulated, static_argnums=(0, 1), compiler_options=UNOPTIMIZED)
     for name in ("_simulate", "_simulate_batched"):
         monkeypatch.setattr(run_module, name, simulated)
 
