@@ -176,21 +176,25 @@ def encoded(encoding: Encoding, archs: np.ndarray) -> np.ndarray:
     return np.asarray(jax.jit(jax.vmap(encoding))(archs))
 
 
-def draw_sample(evidence: Evidence, num_train: int, num_test: int, *, seed: int, repetition: int) -> Sample:
+def draw_sample(
+    evidence: Evidence, num_train: int, num_test: int, *, seed: int, repetition: int, isomorphs: bool = False
+) -> Sample:
     """Returns the architectures, runs and scores of one repetition.
 
-    Rows are drawn at random, those of a group that has been drawn before are left out, and training architectures come
-    first. Raises ValueError where there are too few groups.
+    Rows are drawn at random, and those of a group that has been drawn before are left out. The first are for the test:
+    they are the same for any number of training architectures. With `isomorphs` none is left out, so that equal networks
+    may be on both sides, as in the protocols of most papers. Raises ValueError where there are too few groups.
     """
     random = np.random.default_rng((seed, repetition))
     rows = random.permutation(np.flatnonzero(np.isfinite(evidence.scores).any(1)))
-    rows = rows[np.sort(np.unique(evidence.groups[rows], return_index=True)[1])]
+    if not isomorphs:
+        rows = rows[np.sort(np.unique(evidence.groups[rows], return_index=True)[1])]
     if len(rows) < num_train + num_test:
         raise ValueError(
             f"Expected {num_train + num_test:,} classes or more for {num_train:,} training and {num_test:,} test "
             f"architectures, got {len(rows):,}."
         )
-    rows = np.concatenate([rows[:num_train], rows[len(rows) - num_test :]])
+    rows = np.concatenate([rows[num_test : num_test + num_train], rows[:num_test]])
     scores = evidence.scores[rows]
     runs = drawn_runs(np.isfinite(scores), random)
     seen = np.take_along_axis(scores, runs[:, None], 1)[:, 0]
