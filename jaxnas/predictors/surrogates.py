@@ -21,7 +21,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.cells.space import CellSpace
 
 WIDTH = 64
-NUM_TAUGHT = 16_384
+NUM_TAUGHT = 8_192
 NUM_STEPS = 4_000
 MOST_COMPONENTS = 3
 CHUNK = 512
