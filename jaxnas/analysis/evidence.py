@@ -123,7 +123,8 @@ def evidence_of(bench: TableBenchmark) -> Evidence:
     scores = sign * table.scores(told.told).astype(np.float64)
     positions, prices = list(told.fidelities), np.asarray(table.prices(told), np.float64)
     archs = np.asarray(jax.vmap(bench.space.arch_at)(np.asarray(table.representatives)))
-    curves, losses, own = scores[..., positions].astype(np.float32), None, len(positions) > 1
+    curves: np.ndarray | None = scores[..., positions].astype(np.float32)
+    losses, own = None, len(positions) > 1
     epochs, curve_prices = [table.column_fidelities(told.told)[each].epoch for each in positions], prices
     if own:
         losses = _losses(bench, told.told, positions)
