@@ -1,4 +1,4 @@
-"""The names behind spaces, tasks, strategies, predictors, importers: one line each. A name can be `file.py:NAME`."""
+"""The names behind spaces, tasks, strategies, proxies, predictors and importers, one line each; also `file.py:NAME`."""
 
 import importlib
 import importlib.machinery
@@ -14,6 +14,7 @@ from jaxnas.checks import unknown_name
 
 if TYPE_CHECKING:
     from jaxnas.predictors.base import Predictor
+    from jaxnas.predictors.zero_cost.proxy import Proxy
     from jaxnas.spaces.base import Space
     from jaxnas.strategies.base import Strategy
     from jaxnas.tables.published.base import Imported
@@ -61,6 +62,34 @@ STRATEGIES = {
 }
 DEFAULT_STRATEGY = "gaussian_process"
 """What a search uses unless told otherwise: docs/strategies.md has the measurement."""
+PROXIES = {
+    "params": "jaxnas.predictors.zero_cost.sizes:PARAMS",
+    "flops": "jaxnas.predictors.zero_cost.sizes:FLOPS",
+    "n_conv": "jaxnas.predictors.zero_cost.sizes:N_CONV",
+    "l2_norm": "jaxnas.predictors.zero_cost.gradients:L2_NORM",
+    "grad_norm": "jaxnas.predictors.zero_cost.gradients:GRAD_NORM",
+    "grad_norm_global": "jaxnas.predictors.zero_cost.gradients:GRAD_NORM_GLOBAL",
+    "snip": "jaxnas.predictors.zero_cost.gradients:SNIP",
+    "plain": "jaxnas.predictors.zero_cost.gradients:PLAIN",
+    "grasp": "jaxnas.predictors.zero_cost.second_order:GRASP",
+    "fisher": "jaxnas.predictors.zero_cost.gradients:FISHER",
+    "synflow": "jaxnas.predictors.zero_cost.synflow:SYNFLOW",
+    "jacov": "jaxnas.predictors.zero_cost.jacobians:JACOV",
+    "epe_nas": "jaxnas.predictors.zero_cost.jacobians:EPE_NAS",
+    "nwot": "jaxnas.predictors.zero_cost.activations:NWOT",
+    "relu_distance": "jaxnas.predictors.zero_cost.activations:RELU_DISTANCE",
+    "swap": "jaxnas.predictors.zero_cost.activations:SWAP",
+    "zico": "jaxnas.predictors.zero_cost.gradients:ZICO",
+    "zen": "jaxnas.predictors.zero_cost.zen:ZEN",
+    "meco": "jaxnas.predictors.zero_cost.meco:MECO",
+    "az_expressivity": "jaxnas.predictors.zero_cost.az:AZ_EXPRESSIVITY",
+    "az_progressivity": "jaxnas.predictors.zero_cost.az:AZ_PROGRESSIVITY",
+    "az_trainability": "jaxnas.predictors.zero_cost.az:AZ_TRAINABILITY",
+    "ntk_cond": "jaxnas.predictors.zero_cost.examples:NTK_COND",
+    "ntk_trace": "jaxnas.predictors.zero_cost.examples:NTK_TRACE",
+    "linear_regions": "jaxnas.predictors.zero_cost.activations:LINEAR_REGIONS",
+    "gradsign": "jaxnas.predictors.zero_cost.examples:GRADSIGN",
+}
 PREDICTORS = {
     "blr": "jaxnas.predictors.linear:blr",
     "knn": "jaxnas.predictors.neighbours:knn",
@@ -141,6 +170,14 @@ def strategy(name: str) -> "Callable[..., Strategy]":
         raise ValueError(
             f"Expected {name} to be a function of a space that returns a Strategy, got {type(found).__name__}."
         )
+    return found
+
+
+def proxy(name: str) -> "Proxy":
+    """Returns the zero-cost proxy of a name, or of `file.py:NAME`. Raises ValueError on an unknown name."""
+    found = _find("a proxy", name, PROXIES)
+    if not hasattr(found, "source") or not hasattr(found, "score"):
+        raise ValueError(f"Expected {name} to be a Proxy, got {type(found).__name__}.")
     return found
 
 

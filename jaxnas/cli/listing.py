@@ -9,7 +9,7 @@ from jaxnas.benchmarks.surrogate_files import folder_of, shipped_surrogates
 from jaxnas.tables.files import MANIFEST_FILE
 from jaxnas.tables.format import read_manifest
 from jaxnas.tables.manifest import fidelities_of
-from jaxnas.tables.shipped import find, shipped_ids
+from jaxnas.tables.shipped import find, shipped_ids, shipped_packs
 
 
 def run(options: argparse.Namespace) -> int:
@@ -18,10 +18,12 @@ def run(options: argparse.Namespace) -> int:
         "spaces": {name: f"{catalog.space(name).num_architectures:,} architectures" for name in catalog.SPACES},
         "tasks": {name: _first_line(catalog.find(name, catalog.TASKS).__doc__) for name in catalog.TASKS},
         "strategies": {name: _first_line(catalog.strategy(name).__doc__) for name in catalog.STRATEGIES},
+        "proxies": {name: catalog.proxy(name).text for name in catalog.PROXIES},
         "predictors": {name: _first_line(catalog.predictor(name).__doc__) for name in catalog.PREDICTORS},
         "importers": {name: _first_line(catalog.importer(name).__doc__) for name in catalog.IMPORTERS},
         "surrogates": {name: _modelled(name) for name in shipped_surrogates()},
         "tables": {name: _described(read_manifest(find(name))) for name in shipped_ids()},
+        "packs": {name: _pack_described(read_manifest(find(name))) for name in shipped_packs()},
     }
     if options.json:
         print(json.dumps(found, indent=1))
@@ -48,3 +50,7 @@ def _described(manifest: dict[str, Any]) -> str:
     size, epochs = manifest["space"]["num_architectures"], fidelities_of(manifest)[-1].epoch
     text = f"{size:,} architectures, {len(manifest['seeds'])} seed(s), {epochs} epochs"
     return f"{text}, published" if "source" in manifest else text
+
+
+def _pack_described(manifest: dict[str, Any]) -> str:
+    return f"{len(manifest['columns'])} columns for tables of the space {manifest['space']['name']}"

@@ -37,7 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     except RuntimeError as error:
         return _fail(options.command, error, 1)
     except KeyboardInterrupt:
-        return _fail(options.command, "stopped; searches, builds and imports resume when the command runs again", 130)
+        return _fail(
+            options.command, "stopped; searches, builds, proxies and imports resume when the command runs again", 130
+        )
 
 
 def _show_warning(command: str, message: Warning | str, *where: object, **more: object) -> None:

@@ -109,6 +109,12 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         "--columns", metavar="PACK,..", help="identifiers or folders of column packs, whose columns are further sizes"
     )
     parser.add_argument(
+        "--sources",
+        metavar="ID,ID,..",
+        help="tables of the same space on other tasks: each strategy also begun with and guided by what is best there, "
+        "beside the sources' best without search; the target itself is left out",
+    )
+    parser.add_argument(
         "--runs", type=_count, default=1000, metavar="N", help="independent runs of each strategy (default 1000)"
     )
     parser.add_argument("--trials", type=_count, metavar="N", help="trials of a run (default 300)")
@@ -166,6 +172,9 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=_count, default=1, metavar="K", help="trainings of each architecture (default 1)"
     )
     _add_epochs(parser)
+    parser.add_argument(
+        "--test", choices=("last", "all"), default="last", help="epochs after which the test split is evaluated"
+    )
     parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one per core)")
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"
@@ -177,6 +186,24 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replace", action="store_true", help="write over another or a larger table, or other files of its names"
     )
+
+
+def _add_proxies(parser: argparse.ArgumentParser) -> None:
+    _add_space_and_task(parser)
+    parser.add_argument(
+        "--names", default="all", metavar="a,b", help="proxies (see jaxnas list), or file.py:NAME (default: all)"
+    )
+    parser.add_argument(
+        "--inits", type=_count, default=4, metavar="I", help="initialisations of each architecture (default 4)"
+    )
+    parser.add_argument(
+        "--batch-size", type=_count, metavar="B", help="training examples (default 64, or all where fewer)"
+    )
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    parser.add_argument(
+        "--id", type=_table_id, metavar="ID", help="the name of the pack (default SPACE-TASK-proxies-v1)"
+    )
+    parser.add_argument("--out", metavar="DIR", help="default jaxnas-tables/ID")
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
@@ -287,10 +314,11 @@ def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS = {
-    "list": ("list spaces, tasks, strategies, predictors, importers and tables", _add_list),
+    "list": ("list spaces, tasks, strategies, proxies, predictors, importers and tables", _add_list),
     "compare": ("compare strategies on tables; writes a report", _add_compare),
     "search": ("search by training networks; resumes when run again", _add_search),
     "build": ("train a whole space on a task into a table; resumes when run again", _add_build),
+    "proxies": ("score a space without training into a column pack; resumes when run again", _add_proxies),
     "import": ("read a published benchmark's own file into tables; resumes when run again", _add_import),
     "predict": ("evaluate predictors of scores on a table", _add_predict),
     "fit-surrogate": ("fit a model of a table's scores that answers as a benchmark", _add_fit_surrogate),

@@ -4,25 +4,28 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from jaxnas import catalog
 from jaxnas.analysis.confirmation import checked_confirm
 from jaxnas.analysis.frames import to_frame
+from jaxnas.analysis.landscape import landscape
 from jaxnas.analysis.optimum import Limit
 from jaxnas.analysis.results import Settings, result_of
 from jaxnas.analysis.sequential import Decision
 from jaxnas.analysis.several import overall
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.penalised import Objective, objective_of, penalised, second_size
-from jaxnas.benchmarks.tabular import load
+from jaxnas.benchmarks.tabular import TableBenchmark, load
 from jaxnas.checks import checked_number
 from jaxnas.report.folder import fresh_folder
 from jaxnas.report.runs import check_memory, first_guess, run_each, run_until_decided, run_within_budget, runner
 from jaxnas.report.tables import summary
-from jaxnas.report.write import check_names, write_result, write_results, write_trials
+from jaxnas.report.write import check_names, while_trials_are_written, write_result, write_results
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Strategy, asks_for, make
 from jaxnas.strategies.constrained import constrained
@@ -98,7 +101,7 @@ class Comparison:
         replace an earlier comparison in the folder as a whole. Raises ValueError where a file there has one of their
         names and is not of a comparison.
         """
-        return write_result(folder, self._result, self.trials, pdf)
+        return write_result(folder, self.result, self.trials, pdf)
 
     @functools.cached_property
     def _result(self) -> dict[str, Any]:
@@ -150,7 +153,7 @@ def compare(
     """
     bench = load(bench) if isinstance(bench, str | os.PathLike) else bench
     aim = aim_of(objective, bench)
-    bench = _penalised(bench, aim)
+    bench = _penalised(_minimised(bench, aim), aim)
     entries = entries_of(strategies, aim)
     _check_options(num_trials, budget, until_decided)
     confirm = None if confirm is None else checked_confirm(confirm, bench)
@@ -169,6 +172,15 @@ def compare(
     if budget is not None:
         return Comparison(run_within_budget(run_some, bench, limits, settings), made, bench, settings)
     return Comparison(run_each(run_some, made, bench, limits), made, bench, settings)
+
+
+def prepare_report(bench: Benchmark) -> None:
+    """Does what the report of a comparison needs besides its runs, so that it can be done while these are compiled."""
+    import matplotlib.backends.backend_svg
+    import matplotlib.figure  # noqa: F401
+
+    if bench.table is not None:
+        landscape(bench)
 
 
 def _check_options(num_trials: int | None, budget: float | None, until_decided: bool) -> None:
@@ -205,8 +217,7 @@ def write_overall(
         for comparison in comparisons:
             name = comparison.bench.id
             check_names([*results, name])
-            write_trials(fresh / name, comparison.trials)
-            results[name] = comparison.result()
+            results[name] = while_trials_are_written(fresh / name, comparison.trials, comparison.result)
         ranks = overall(list(results.values()))
         results = {name: result | {"overall": ranks} for name, result in results.items()}
         write_results(fresh, folder, results, pdf)
@@ -265,6 +276,25 @@ def _made(entry: Strategy | Callable[..., Strategy], bench: Benchmark, objective
         return made
     name = made.name
     return constrained(made, bench.space, bench.size(objective.size), objective.maximum)._replace(name=name)
+
+
+def _minimised(bench: Benchmark, objective: Objective) -> Benchmark:
+    """Returns the benchmark with a second objective of which larger is better negated, as sizes are to be small.
+
+    A proxy that is not finite counts as the worst that is.
+    """
+    size = second_size(objective)
+    if size is None or not isinstance(bench, TableBenchmark):
+        return bench
+    table, name = bench.table, size if size in bench.table.columns else f"num_{size}"
+    column = table.columns[name]
+    if column.better <= 0:
+        return bench
+    values = -table.sizes(size).astype(np.float32)
+    values = np.where(np.isfinite(values), values, values.max(initial=0, where=np.isfinite(values)))
+    own = column._replace(values=values, axes=("class",), better=-1, runs=None)
+    table = replace(table, columns={**table.columns, name: own})
+    return TableBenchmark(table, noise=bench.noise, space=bench.space, protocol=bench.protocol)
 
 
 def _penalised(bench: Benchmark, objective: Objective) -> Benchmark:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxnas.checks import checked_flag
 from jaxnas.spaces.base import Space, check_rows
 from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.parts.prefilter import POOL_SIZE, Prefilter, best_drawn, checked_prefilter
 
 REFERENCES = ("li2019random",)
 
@@ -18,7 +19,9 @@ RandomState = jax.Array | None
 
 
 @functools.cache
-def random_search(space: Space, *, replacement: bool = True) -> Strategy:
+def random_search(
+    space: Space, *, replacement: bool = True, prefilter: Prefilter | None = None, pool_size: int = POOL_SIZE
+) -> Strategy:
     """Returns random search: every trial is a uniform draw from the space.
 
     The baseline of NAS: Li and Talwalkar, "Random Search and Reproducibility for Neural Architecture Search",
@@ -27,10 +30,16 @@ def random_search(space: Space, *, replacement: bool = True) -> Strategy:
     Args:
         replacement: whether an architecture can be drawn again. Without, trials are the beginning of a random order
             of the space, which starts over at its end.
+        prefilter: a function `arch -> float32`, such as `bench.size("nwot")`: a trial is then the one with the largest
+            value of `pool_size` uniform draws. What it is worth is in docs/proxies.md.
+        pool_size: draws of which one is asked.
 
     Raises:
-        ValueError: without replacement, where the architectures of the space have no rows.
+        ValueError: without replacement, where the architectures of the space have no rows, or with a prefilter.
     """
+    filtered = checked_prefilter(prefilter, pool_size)
+    if prefilter is not None and not replacement:
+        raise ValueError("Expected replacement with a prefilter, got a random order without.")
     if not checked_flag("replacement", replacement):
         check_rows(space)
 
@@ -38,6 +47,8 @@ def random_search(space: Space, *, replacement: bool = True) -> Strategy:
         return None if replacement else key
 
     def ask(state: RandomState, t: jax.Array, key: jax.Array) -> Query:
+        if prefilter is not None:
+            return Query(best_drawn(key, space.sample, prefilter, pool_size))
         if state is None:
             return Query(space.sample(key))
         return Query(space.arch_at(_shuffled(state, t % space.num_architectures, space.num_architectures)))
@@ -45,7 +56,7 @@ def random_search(space: Space, *, replacement: bool = True) -> Strategy:
     def tell(state: RandomState, t: jax.Array, query: Query, observation: Observation) -> RandomState:
         return state
 
-    hyperparameters = (("replacement", replacement),)
+    hyperparameters = (("replacement", replacement), *filtered)
     return Strategy("random_search", init, ask, tell, hyperparameters=hyperparameters, parallel=True)
 
 

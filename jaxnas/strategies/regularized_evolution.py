@@ -11,6 +11,7 @@ from jaxnas import prng
 from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, best_of, failed_as_worst, look_up, warn_of_short_run
+from jaxnas.strategies.parts.prefilter import POOL_SIZE, Prefilter, best_drawn, checked_prefilter
 
 REFERENCES = ("real2019regularized",)
 
@@ -31,7 +32,14 @@ class EvolutionState(NamedTuple):
 
 
 @functools.cache
-def regularized_evolution(space: Space, *, population_size: int | None = None, sample_size: int = 10) -> Strategy:
+def regularized_evolution(
+    space: Space,
+    *,
+    population_size: int | None = None,
+    sample_size: int = 10,
+    prefilter: Prefilter | None = None,
+    pool_size: int = POOL_SIZE,
+) -> Strategy:
     """Returns regularized evolution: a mutation of the best of a random sample replaces the oldest member.
 
     The first `population_size` trials are uniform draws. Samples are drawn with replacement. Where several trials run
@@ -42,7 +50,12 @@ def regularized_evolution(space: Space, *, population_size: int | None = None, s
         population_size: members of the population. By default it follows the number of trials T, so that short runs
             evolve as well: 1.5 times the square root of T, between 10 and 100, and never more than half of T.
         sample_size: members among which the parent is chosen.
+        prefilter: a function `arch -> float32`, such as `bench.size("nwot")`: a child is then the one with the largest
+            value of `pool_size` mutants of the parent (Abdelfattah, Mehrotra, Dudziak and Lane, "Zero-Cost Proxies for
+            Lightweight NAS", ICLR 2021). The first trials are not filtered. What it is worth is in docs/proxies.md.
+        pool_size: mutants of which one is asked.
     """
+    filtered = checked_prefilter(prefilter, pool_size)
     if population_size is not None:
         checked_size("population_size", population_size)
     checked_size("sample_size", sample_size)
@@ -58,7 +71,10 @@ def regularized_evolution(space: Space, *, population_size: int | None = None, s
 
         def child() -> jax.Array:
             members = prng.draw_index(key, size, (sample_size,))
-            return space.mutate(child_key, look_up(state.archs, best_of(state.scores, members)))
+            parent = look_up(state.archs, best_of(state.scores, members))
+            if prefilter is None:
+                return space.mutate(child_key, parent)
+            return best_drawn(child_key, lambda key: space.mutate(key, parent), prefilter, pool_size)
 
         # t is the same in all runs, so that only one side is computed
         return Query(jax.lax.cond(t < size, lambda: space.sample(child_key), child))
@@ -68,7 +84,7 @@ def regularized_evolution(space: Space, *, population_size: int | None = None, s
         archs, score = state.archs.at[slot].set(query.arch), failed_as_worst(observation.score)
         return EvolutionState(archs, state.scores.at[slot].set(score), state.num_told + 1)
 
-    hyperparameters = (("population_size", population_size), ("sample_size", sample_size))
+    hyperparameters = (("population_size", population_size), ("sample_size", sample_size), *filtered)
     return Strategy("regularized_evolution", init, ask, tell, hyperparameters=hyperparameters, parallel=True)
 
 

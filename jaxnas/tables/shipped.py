@@ -6,6 +6,9 @@ from pathlib import Path
 from jaxnas.checks import unknown_name
 from jaxnas.tables.files import MANIFEST_FILE
 
+PACKS = "packs"
+"""The folder of column packs, among the tables that ship."""
+
 
 def shipped_folder() -> Path:
     """Returns the folder of the tables that ship with the package."""
@@ -19,6 +22,11 @@ def shipped_ids() -> list[str]:
     return sorted(path.parent.name for path in shipped_folder().glob(f"*/{MANIFEST_FILE}"))
 
 
+def shipped_packs() -> list[str]:
+    """Returns the identifiers of the column packs that ship with the package, to be joined to its tables."""
+    return sorted(path.parent.name for path in (shipped_folder() / PACKS).glob(f"*/{MANIFEST_FILE}"))
+
+
 def find(source: str | os.PathLike) -> Path:
     """Returns the folder of a table, given by a shipped identifier or by the folder itself.
 
@@ -29,7 +37,10 @@ def find(source: str | os.PathLike) -> Path:
     shipped = shipped_ids()
     if isinstance(source, str) and source in shipped:
         return shipped_folder() / source
+    packs = shipped_packs()
+    if isinstance(source, str) and source in packs:
+        return shipped_folder() / PACKS / source
     folder = Path(source)
     if (folder / MANIFEST_FILE).is_file():
         return folder
-    raise unknown_name(f"a folder with a {MANIFEST_FILE}, or a table", os.fspath(source), shipped)
+    raise unknown_name(f"a folder with a {MANIFEST_FILE}, or a table", os.fspath(source), [*shipped, *packs])

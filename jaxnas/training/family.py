@@ -59,11 +59,13 @@ class Kernels(NamedTuple):
     """Which parameters are kernels that the architecture uses.
 
     `live` has the structure of the parameters, 1 for each number of such a kernel and 0 elsewhere; `layer` has the
-    number of the layer that each belongs to, int32, -1 elsewhere.
+    number of the layer that each belongs to, int32, -1 elsewhere; `num_layers`, an int, is above all of these whatever
+    the architecture. In an array with several axes, a row along the first one holds numbers of one layer at most.
     """
 
     live: Any
     layer: Any
+    num_layers: int
 
 
 class Plan(NamedTuple):
@@ -101,6 +103,9 @@ class Family(NamedTuple):
             the arrays that `init` made and training changed; None: arrays of any value.
         size: `(space, config, spec, arch) -> Size`.
         plans: by name; `"sequential"` always.
+        tapped: `(space, config, spec, arch, variables, inputs, tap, *, mode) -> (outputs, statistics)`: what `apply`
+            computes, with a `jaxnas.training.taps.Tap` at each inner array, for scores without training; None for
+            kinds without.
     """
 
     config: TrainConfig
@@ -111,6 +116,7 @@ class Family(NamedTuple):
     module: Callable
     size: Callable
     plans: dict[str, Plan]
+    tapped: Callable | None = None
 
 
 def family_of(space: TrainableSpace) -> Family:

@@ -56,7 +56,7 @@ def test_only_training_changes_statistics(made):
 
 def test_live_kernels_are_those_of_the_network(made):
     trainer, arch, static, variables = made
-    live, layer = trainer.family.kernels(*static, jnp.asarray(arch))
+    live, layer, num_layers = trainer.family.kernels(*static, jnp.asarray(arch))
     assert jax.tree.structure(live) == jax.tree.structure(variables.parameters)
     network = trainer.family.module(*static, tuple(arch.tolist()), variables)
     paths = jax.tree.leaves_with_path(nnx.to_pure_dict(nnx.state(network, nnx.Param)))
@@ -64,6 +64,7 @@ def test_live_kernels_are_those_of_the_network(made):
     assert sum(float(values.sum()) for values in jax.tree.leaves(live)) == sum(values.size for values in kernels)
     numbers = {int(number) for values in jax.tree.leaves(layer) for number in np.unique(values)}
     assert len(numbers - {-1}) == len(kernels)
+    assert max(numbers) < num_layers
     for one, number in zip(jax.tree.leaves(live), jax.tree.leaves(layer), strict=True):
         assert ((one > 0) == (np.broadcast_to(number, one.shape) >= 0)).all()
 
@@ -77,7 +78,7 @@ def test_the_size_is_that_of_the_network(made):
 
 def test_gradients_reach_the_arrays_that_the_network_has_and_no_others(made):
     trainer, arch, static, variables = made
-    live, _ = trainer.family.kernels(*static, jnp.asarray(arch))
+    live = trainer.family.kernels(*static, jnp.asarray(arch)).live
 
     @jax.jit
     def gradient(parameters):

@@ -108,16 +108,19 @@ def fronts(result: dict[str, Any]) -> "Figure":
 
     found, metric = result["fronts"], units.metric_of(result)
     label = units.labelled(f"test {metric.name}", units.unit(metric))
-    figure, axes = new_figure(SIZE_LABELS.get(found["size"], found["size"]), label, scales=("log", "linear"))
     sizes, scores = np.asarray(found["true"]).T
+    positive = sizes.min() > 0  # else a proxy of which larger is better, negated
+    named = SIZE_LABELS.get(found["size"], found["size"]) if positive else f"{found['size']}, negated"
+    figure, axes = new_figure(named, label, scales=("log" if positive else "linear", "linear"))
     largest = max([sizes[-1], *(size for curves in found["strategies"].values() for size, _ in curves["front"])])
     sizes, scores = np.append(sizes, largest), np.append(scores, scores[-1])  # it dominates what is larger
     axes.step(sizes, units.shown(scores, metric), where="post", color="#bbbbbb", linewidth=3, label="true front")
     for name, style in strategy_styles(found["strategies"]).items():
         sizes, scores = np.reshape(found["strategies"][name]["front"], (-1, 2)).T
         axes.plot(sizes, units.shown(scores, metric), label=name, **style | {"markevery": 1, "linewidth": 0.7})
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if positive:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     legend_below(figure, axes)
     return figure
 

@@ -1,13 +1,14 @@
 """Cells as a kind of network: how they are initialised, applied, trained and sized."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxnas.spaces.cells import edges
+from jaxnas.spaces.cells import edges, taps
 from jaxnas.spaces.cells.network import Network, Skeleton, specialize
 from jaxnas.spaces.cells.plans import in_packs, num_seeds_together, packed_chunks
 from jaxnas.spaces.cells.size import size
@@ -16,6 +17,7 @@ from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Applied, Family, Kernels, Plan, Variables
 from jaxnas.training.loop import sequential_plan
+from jaxnas.training.taps import Tap
 
 KERNELS = ("kernel", "shortcut")
 """How the names of arrays end that are kernels."""
@@ -74,7 +76,7 @@ def kernels(space: CellSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Arr
         live.append(is_kernel)
         layers.append(jnp.where(is_kernel > 0, numbers, -1))
     structure = jax.tree.structure(shapes)
-    return Kernels(jax.tree.unflatten(structure, live), jax.tree.unflatten(structure, layers))
+    return Kernels(jax.tree.unflatten(structure, live), jax.tree.unflatten(structure, layers), num_layers)
 
 
 @functools.lru_cache(maxsize=64)
@@ -88,6 +90,22 @@ def _edge_kernels(space: CellSpace, num_channels: int, num_values: int) -> np.nd
             start, end = end, end + int(np.prod(shapes[name].shape))
             found[number, start:end] = name.endswith(KERNELS)
     return found
+
+
+def tapped(
+    space: CellSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    arch: jax.Array,
+    variables: Variables,
+    inputs: jax.Array,
+    tap: Tap,
+    *,
+    mode: str,
+) -> tuple[jax.Array, Any]:
+    """Returns the logits [N, K] of images [N, H, W, C], and what a tap found; see `jaxnas.spaces.cells.taps`."""
+    network = nnx.merge(_definition(space, config.network, spec), *variables, copy=True)
+    return taps.tapped(network, arch, inputs, tap, mode == "train")
 
 
 def module(
@@ -116,4 +134,5 @@ FAMILY = Family(
         "sequential": _SEQUENTIAL,
         "packed": Plan("packed-2", in_packs, _SEQUENTIAL.fit, packed_chunks),
     },
+    tapped=tapped,
 )

@@ -3,11 +3,12 @@
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces.perceptrons import layout
+from jaxnas.spaces.perceptrons import layout, taps
 from jaxnas.spaces.perceptrons.layout import Arrays, Shapes
 from jaxnas.spaces.perceptrons.network import Perceptron
 from jaxnas.spaces.perceptrons.plans import fit, in_sequence
@@ -15,6 +16,7 @@ from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Applied, Family, Kernels, Plan, Size, Variables, equal_chunks
+from jaxnas.training.taps import Tap
 
 
 def init(space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, key: jax.Array) -> Variables:
@@ -42,6 +44,25 @@ def apply(
     return Applied(layout.differentiable_logits(_shapes(space, spec), arch, arrays, samples)[0])
 
 
+def tapped(
+    space: MLPSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    arch: jax.Array,
+    variables: Variables,
+    inputs: jax.Array,
+    tap: Tap,
+    *,
+    mode: str,
+) -> tuple[jax.Array, Any]:
+    """Returns the logits [N, K] of inputs [N, ...], and what a tap found.
+
+    Blocks are the inputs and each hidden layer; what enters any activation function is a rectifier's.
+    """
+    arrays = jax.tree.map(lambda values: values[None], variables.parameters)
+    return taps.tapped(_shapes(space, spec), arch, arrays, inputs.reshape(len(inputs), -1), tap)
+
+
 def kernels(space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array) -> Kernels:
     """Returns which parameters are kernels of present layers; the first hidden layer is number 0."""
     shapes = _shapes(space, spec)
@@ -52,7 +73,8 @@ def kernels(space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Arra
     layer = jnp.where(position < place.size, place.depth - passed, -1).astype(jnp.int32)
     biases = jnp.zeros((space.max_layers + 1, shapes.width))
     live = (position < place.size).astype(jnp.float32)
-    return Kernels(Arrays(live, biases), Arrays(layer, jnp.full(biases.shape, -1, jnp.int32)))
+    numbers = Arrays(layer, jnp.full(biases.shape, -1, jnp.int32))
+    return Kernels(Arrays(live, biases), numbers, space.max_layers + 1)
 
 
 def module(
@@ -86,4 +108,5 @@ FAMILY = Family(
     module=module,
     size=size,
     plans={"sequential": Plan("switch-sequential-3", in_sequence, fit, equal_chunks)},
+    tapped=tapped,
 )

@@ -139,7 +139,7 @@ def logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array) -> jax
         return jax.lax.switch(arch[ACTIVATION], functions, x, _bias(arrays, number))
 
     def hidden_layer(number: int | jax.Array, x: jax.Array) -> jax.Array:
-        return layer(number, x, _pair(shapes, layout, number), hidden)
+        return layer(number, x, pair(shapes, layout, number), hidden)
 
     x = jax.lax.fori_loop(1, layout.depth, hidden_layer, layer(0, x[None], layout.widths[0], first))
     x = jax.lax.switch(_at(layout.widths, layout.depth - 1), last, x, arrays.kernels, 0)
@@ -153,7 +153,7 @@ def differentiable_logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: ja
     first, hidden, last = _branches(shapes, _multiply)
     x = jnp.broadcast_to(x[None], (len(arrays.biases), *x.shape))
     for number in range(shapes.space.max_layers):
-        choice = _pair(shapes, layout, number) if number else layout.widths[0]
+        choice = pair(shapes, layout, number) if number else layout.widths[0]
         y = jax.lax.switch(choice, hidden if number else first, x, arrays.kernels, layout.offsets[number])
         y = jax.lax.switch(arch[ACTIVATION], functions, y, _bias(arrays, number))
         x = jnp.where(number < layout.depth, y, x) if number else y
@@ -187,7 +187,7 @@ def train_logits(
 
     def hidden_layer(number: int | jax.Array, state: tuple) -> tuple[jax.Array, Scratch]:
         x, scratch = state
-        return layer(number, x, scratch, _pair(shapes, layout, number), hidden)
+        return layer(number, x, scratch, pair(shapes, layout, number), hidden)
 
     state = layer(0, x, scratch, layout.widths[0], first)
     x, scratch = jax.lax.fori_loop(1, layout.depth, hidden_layer, state)
@@ -224,7 +224,7 @@ def gradients(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, g: 
         number = layout.depth - 1 - count
         state = state[0], state[1] * _at(scratch.slopes, number)
         place = _at(layout.offsets, number), _at(layout.offsets, number - 1)
-        return layer(state, number, place, _pair(shapes, layout, number), hidden, scratch.outputs, number - 1)
+        return layer(state, number, place, pair(shapes, layout, number), hidden, scratch.outputs, number - 1)
 
     number = layout.depth - 1
     # As wide as in other layers: the width decides the order of the sum over samples, and so the bits of stored tables.
@@ -262,7 +262,13 @@ def _branches(shapes: Shapes, function: Callable) -> tuple[list[Callable], list[
     return [make(features, after) for after in widths], hidden, [make(before, classes) for before in widths]
 
 
-def _pair(shapes: Shapes, layout: Layout, number: int | jax.Array) -> jax.Array:
+def branches(shapes: Shapes) -> tuple[list[Callable], list[Callable], list[Callable]]:
+    """Returns the products `(x [S, N, ...], kernels [S, P], start) -> [S, N, W]` of a layer, as `_branches`."""
+    return _branches(shapes, _multiply)
+
+
+def pair(shapes: Shapes, layout: Layout, number: int | jax.Array) -> jax.Array:
+    """Returns the number of the pair of widths that a hidden layer after the first one has."""
     return _at(layout.widths, number - 1) * len(shapes.space.layer_widths) + _at(layout.widths, number)
 
 

@@ -27,6 +27,7 @@ class Operation:
             Training keeps z for the backward pass, so that this part runs forward once; what `apply` does is run
             again.
         num_flops: `(num_channels, height, width) -> int`, multiply-accumulates for one image.
+        rectifies: whether the operation begins with a rectifier of its input, for scores that count signs there.
         role: `"zero"` passes nothing, `"identity"` passes its input on, `"function"` is all else. The graph of a
             cell is simplified by roles.
     """
@@ -37,6 +38,7 @@ class Operation:
     linear: Callable | None = None
     num_flops: Callable[[int, int, int], int] = lambda num_channels, height, width: 0
     role: str = FUNCTION
+    rectifies: bool = False
 
     def arrays(self, key: jax.Array, num_channels: int) -> tuple[dict, dict]:
         """Returns the initial parameters and statistics; both empty for an operation without arrays."""

@@ -47,6 +47,6 @@ def _flops_3x3(num_channels: int, height: int, width: int) -> int:
 
 NONE = Operation("none", _zero, role=ZERO)
 SKIP_CONNECT = Operation("skip_connect", _skip, role=IDENTITY)
-NOR_CONV_1X1 = Operation("nor_conv_1x1", layers.batch_norm, _init_1x1, _convolution_1x1, _flops_1x1)
-NOR_CONV_3X3 = Operation("nor_conv_3x3", layers.batch_norm, _init_3x3, _convolution_3x3, _flops_3x3)
+NOR_CONV_1X1 = Operation("nor_conv_1x1", layers.batch_norm, _init_1x1, _convolution_1x1, _flops_1x1, rectifies=True)
+NOR_CONV_3X3 = Operation("nor_conv_3x3", layers.batch_norm, _init_3x3, _convolution_3x3, _flops_3x3, rectifies=True)
 AVG_POOL_3X3 = Operation("avg_pool_3x3", _average_pool)

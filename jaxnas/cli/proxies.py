@@ -1,0 +1,52 @@
+"""`jaxnas proxies`: every architecture of a space scored without training, into a column pack."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from jaxnas import catalog
+from jaxnas.cli.folders import task_name_of, writable
+from jaxnas.predictors.zero_cost.pack import build_pack, check_enumerable
+from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
+from jaxnas.report.progress import progress_bars
+from jaxnas.tables.table import Table
+from jaxnas.training.compilation import configure_compilation
+from jaxnas.training.family import family_of
+
+
+def run(options: argparse.Namespace) -> int:
+    """Scores a space by zero-cost proxies and writes the column pack. Returns the exit code."""
+    configure_compilation()
+    space, task = catalog.space(options.space), catalog.task(task_name_of(options.task, options.label))
+    choices = {"num_inits": options.inits, "batch_size": options.batch_size, "seed": options.seed}
+    proxies_of(options.names, family_of(space))  # what is wrong is told before anything is made
+    check_enumerable(space)
+    setting_of(space, task, **choices)
+    pack_id = options.id or f"{space.name}-{task.name}-proxies-v1"
+    folder = writable(Path(options.out or f"jaxnas-tables/{pack_id}"))
+    with progress_bars() as bars:
+        bar = bars.add_task("compiling", total=None)
+
+        def progress(done: int, total: int, name: str) -> None:
+            bars.update(bar, description=name, completed=done, total=total)
+
+        pack = build_pack(
+            space,
+            task,
+            folder,
+            options.names,
+            **choices,
+            pack_id=pack_id,
+            progress=progress,
+        )
+    _show(pack, folder)
+    return 0
+
+
+def _show(pack: Table, folder: Path) -> None:
+    print(f"{len(pack.representatives):,} classes, {len(pack.columns)} columns.")
+    bad = {name: int((~np.isfinite(column.values)).sum()) for name, column in pack.columns.items()}
+    if shown := ", ".join(f"{name} {count}" for name, count in bad.items() if count):
+        print(f"Not finite: {shown}.")
+    print(f"Column pack: {folder}")

@@ -1,0 +1,109 @@
+"""What passes measure: untrained networks, on a batch of examples and noise."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.tasks.base import Task, TaskSpec
+from jaxnas.tasks.goals import GOALS
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.family import Family, Kernels, TrainableSpace, Variables, family_of
+from jaxnas.training.taps import Tap
+
+
+class Batch(NamedTuple):
+    """What networks are scored on: a few examples of a task's training split, and noise.
+
+    Attributes:
+        inputs: [B, ...], as balanced between classes as the split allows, classes in turns.
+        labels: [B, ...].
+        noise: [2, B, ...], standard normal, independent of each other.
+    """
+
+    inputs: jax.Array
+    labels: jax.Array
+    noise: jax.Array
+
+
+class Networks(NamedTuple):
+    """The untrained networks of a space on a task; static, and hashable."""
+
+    space: TrainableSpace
+    config: TrainConfig
+    spec: TaskSpec
+
+    @property
+    def family(self) -> Family:
+        """Returns how the networks are made."""
+        return family_of(self.space)
+
+    def init(self, arch: jax.Array, key: jax.Array) -> Variables:
+        """Returns the initial arrays of an architecture, as a training with this key starts from."""
+        return self.family.init(self.space, self.config, self.spec, arch, key)
+
+    def outputs(self, arch: jax.Array, variables: Variables, inputs: jax.Array, mode: str = "train") -> jax.Array:
+        """Returns the outputs [N, K]."""
+        return self.family.apply(self.space, self.config, self.spec, arch, variables, inputs, mode=mode).outputs
+
+    def loss(self, arch: jax.Array, variables: Variables, inputs: jax.Array, labels: jax.Array) -> jax.Array:
+        """Returns the mean loss of a batch, by the statistics of the batch."""
+        return self.mean_loss(self.outputs(arch, variables, inputs), labels)
+
+    def mean_loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
+        """Returns the mean loss of the outputs for a batch."""
+        return GOALS[self.spec.goal].loss(outputs, labels).mean()
+
+    def tapped(
+        self, arch: jax.Array, variables: Variables, inputs: jax.Array, tap: Tap, mode: str = "train"
+    ) -> tuple[jax.Array, Any]:
+        """Returns the outputs [N, K] and the statistics of a tap."""
+        function = self.family.tapped
+        assert function is not None  # as the pass says that it needs it
+        return function(self.space, self.config, self.spec, arch, variables, inputs, tap, mode=mode)
+
+    def kernels(self, arch: jax.Array) -> Kernels:
+        """Returns which parameters are kernels that the architecture uses."""
+        function = self.family.kernels
+        assert function is not None
+        return function(self.space, self.config, self.spec, arch)
+
+
+def make_batch(task: Task, size: int, seed: int) -> Batch:
+    """Returns the batch of a task: `size` training examples, one of the views of each, all drawn by the seed.
+
+    Classes take turns as long as they have examples; where labels are no classes, examples are drawn uniformly.
+    """
+    generator = np.random.default_rng([seed, 0])
+    labels = task.train.labels
+    order = generator.permutation(len(labels))
+    if task.goal == "class":
+        turn = np.empty(len(labels), int)
+        for label in np.unique(labels):
+            turn[order[labels[order] == label]] = np.arange((labels == label).sum())
+        order = order[np.lexsort((labels[order], turn[order]))]
+    rows = order[:size]
+    views = generator.integers(0, len(task.train.inputs), len(rows))
+    noise = generator.standard_normal((2, len(rows), *task.shape)).astype(np.float32)
+    return Batch(jnp.asarray(task.train.inputs[views, rows]), jnp.asarray(labels[rows]), jnp.asarray(noise))
+
+
+def sums_by_layer(kernels: Kernels, values: Any) -> jax.Array:
+    """Returns the sums over the live kernel of each layer, [num_layers], of values in the structure of the parameters.
+
+    A layer that the architecture lacks has 0.
+    """
+    sums = jnp.zeros(kernels.num_layers)
+    for live, layer, each in zip(*map(jax.tree.leaves, (kernels.live, kernels.layer, values)), strict=True):
+        rows, numbers = jnp.where(live > 0, each, 0), jnp.broadcast_to(layer, each.shape)
+        if each.ndim > 1:
+            rows, numbers = rows.reshape(len(each), -1).sum(1), numbers.reshape(len(each), -1).max(1)
+        sums += rows @ jax.nn.one_hot(numbers, kernels.num_layers)
+    return sums
+
+
+def log(values: np.ndarray) -> np.ndarray:
+    """Returns the logarithms: -inf for 0, NaN for negative values and for NaN, without warnings."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(values)

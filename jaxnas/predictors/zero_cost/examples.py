@@ -1,0 +1,68 @@
+"""Proxies of the gradients of single examples: the neural tangent kernel, and the agreement of signs."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.predictors.zero_cost.base import Batch, Networks
+from jaxnas.predictors.zero_cost.proxy import KERNELS, Pass, Proxy
+
+REFERENCES = ("chen2021tenas", "shu2022nasi", "zhang2022gradsign")
+NUM_EXAMPLES = 16
+LEAST_SHARE = 1e-6
+"""Of the largest eigenvalue, below which the smallest one is rounding."""
+
+
+def measure_examples(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+    """Returns the tangent kernel [n, n] of 16 examples, and the sum over kernels of |sum of signs of gradients|.
+
+    The tangent kernel is of the summed outputs, in one batch; the signs are of the loss of each example alone, so that
+    each is normalised by itself.
+    """
+    variables, live = networks.init(arch, key), networks.kernels(arch).live
+    inputs, labels = batch.inputs[:NUM_EXAMPLES], batch.labels[:NUM_EXAMPLES]
+
+    def outputs(weights: Any) -> jax.Array:
+        return networks.outputs(arch, variables._replace(parameters=weights), inputs).sum(1)
+
+    (rows,) = jax.vmap(jax.vjp(outputs, variables.parameters)[1])(jnp.eye(len(inputs)))
+    flat = [each.reshape(len(inputs), -1) for each in jax.tree.leaves(rows)]
+
+    def loss(weights: Any, example: jax.Array, label: jax.Array) -> jax.Array:
+        return networks.loss(arch, variables._replace(parameters=weights), example[None], label[None])
+
+    gradients = jax.vmap(jax.grad(loss), (None, 0, 0))(variables.parameters, inputs, labels)
+    agreeing = jax.tree.map(lambda each, live: (jnp.abs(jnp.sign(each).sum(0)) * live).sum(), gradients, live)
+    return {"tangent": sum(each @ each.T for each in flat), "signs": sum(jax.tree.leaves(agreeing))}
+
+
+EXAMPLES = Pass("examples", measure_examples, (KERNELS,))
+
+
+def log_condition(tangent: np.ndarray) -> np.ndarray:
+    """Returns the log of the largest over the smallest eigenvalue of kernels [..., n, n]; NaN where all are 0."""
+    finite = np.isfinite(tangent).all((-2, -1))
+    safe = np.where(finite[..., None, None], tangent, 0).astype(np.float64)
+    values = np.linalg.eigvalsh((safe + safe.swapaxes(-2, -1)) / 2)
+    largest = np.where(finite & (values[..., -1] > 0), values[..., -1], np.nan)
+    return np.log(largest / np.maximum(values[..., 0], LEAST_SHARE * largest))
+
+
+NTK_COND = Proxy(
+    "the log condition number of the neural tangent kernel of 16 examples (Chen, Gong and Wang 2021).",
+    EXAMPLES,
+    lambda measured: log_condition(measured["tangent"]),
+    better=-1,
+)
+NTK_TRACE = Proxy(
+    "the mean of the diagonal of the neural tangent kernel of 16 examples (after Shu et al. 2022).",
+    EXAMPLES,
+    lambda measured: np.trace(measured["tangent"], axis1=-2, axis2=-1) / measured["tangent"].shape[-1],
+)
+GRADSIGN = Proxy(
+    "the sum over kernels of |sum over 16 examples of the sign of the gradient| (Zhang and Jia 2022).",
+    EXAMPLES,
+    lambda measured: measured["signs"],
+)

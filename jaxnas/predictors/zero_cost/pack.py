@@ -1,0 +1,208 @@
+"""A column pack of proxies: every class of a space, scored in parts that a later call takes up."""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxnas import catalog
+from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
+from jaxnas.predictors.zero_cost.scores import (
+    AZ,
+    CHUNK,
+    NUM_INITS,
+    Setting,
+    az_scores,
+    has_az,
+    pass_scores,
+    proxies_of,
+    setting_of,
+)
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.enumerated import MAX_ENUMERABLE
+from jaxnas.tables.build.provenance import git_commit, machine, versions
+from jaxnas.tables.columns import INITIALISATIONS, Column
+from jaxnas.tables.files import replace_file
+from jaxnas.tables.manifest import SCHEMA_VERSION, keys_of
+from jaxnas.tables.table import Table, write
+from jaxnas.tasks.base import Task
+
+SIZE_COLUMNS = {"params": "zero_params", "flops": "zero_flops"}
+"""What columns are called that tables of scores have themselves, for another task perhaps."""
+PLACES = 16
+"""Binary places that scores keep, 5 digits: the rest is noise that would not compress."""
+
+
+def build_pack(
+    space: Space,
+    task: Task,
+    folder: str | os.PathLike,
+    names: str | Sequence[str] = "all",
+    *,
+    num_inits: int = NUM_INITS,
+    batch_size: int | None = None,
+    seed: int = 0,
+    pack_id: str | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Table:
+    """Returns the column pack of proxies of every class of a space on a task, written to a folder; a call after an
+    interruption resumes.
+
+    A column [classes, initialisations] for each proxy, which `jn.load(table, columns=[folder])` joins to a table of the
+    space; its mean over initialisations is then a size of that name. The number of parameters and of
+    multiply-accumulates are `zero_params` and `zero_flops`.
+
+    Args:
+        names, num_inits, batch_size, seed: as of `proxy_scores`.
+        pack_id: the pack's identifier; by default `<space>-<task>-proxies-v1`.
+        progress: called with the numbers of scores done and of all, by pass and class, and the name of the pass.
+
+    Raises:
+        ValueError: on unknown names, or a space or task that cannot be scored or enumerated.
+    """
+    check_enumerable(space)
+    setting = setting_of(space, task, num_inits=num_inits, batch_size=batch_size, seed=seed)
+    proxies = proxies_of(names, setting.trainer.family)
+    rows, class_of = np.unique(space.classes(), return_inverse=True)
+    sources = list(dict.fromkeys(proxy.source for proxy in proxies.values()))
+    total, done = len(rows) * len(sources), 0
+    shards = Path(folder) / "shards"
+    shards.mkdir(parents=True, exist_ok=True)
+    parts: dict[str, list[np.ndarray]] = {}
+    known = {name: catalog.proxy(name) for name in catalog.PROXIES} | proxies
+    for source in sources:
+        own = {name: proxy for name, proxy in known.items() if proxy.source is source}  # one pass gives all of them
+        for found in _each_chunk(setting, source, own, rows, shards):
+            for name in own.keys() & proxies.keys():
+                parts.setdefault(name, []).append(found[name])
+            done += len(next(iter(found.values())))
+            if progress:
+                progress(done, total, source.name)
+    scores = {name: np.concatenate(parts[name]) for name in proxies}
+    if has_az(names, proxies):
+        scores[AZ] = az_scores(scores)
+    table = _table(setting, scores, proxies, rows, class_of, pack_id or f"{space.name}-{task.name}-proxies-v1")
+    table.manifest.update(licence=task.licence, proxies=_recipe(setting))
+    return write(table, folder, _card(table, task, setting))
+
+
+def check_enumerable(space: Space) -> None:
+    """Raises ValueError where a space has too many architectures for a pack of all of them."""
+    if space.num_architectures > MAX_ENUMERABLE:
+        raise ValueError(
+            f"Expected a space of at most {MAX_ENUMERABLE:,} architectures for a pack of all of them, got {space.name} "
+            f"of {space.num_architectures:,}; jn.proxy_scores scores a sample."
+        )
+
+
+def _each_chunk(
+    setting: Setting, source: Pass, proxies: Mapping[str, Proxy], rows: np.ndarray, shards: Path
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yields the scores of a pass for each chunk of rows in order, from its shard or, where there is none, computed."""
+    chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+    paths = [shards / f"{source.name}-{_name(setting, proxies, chunk)}.npz" for chunk in chunks]
+    stored = [_read(path, proxies, (len(chunk), len(setting.keys))) for path, chunk in zip(paths, chunks, strict=True)]
+    space = setting.networks.space
+    missing = [np.asarray(space.arch_at(chunk)) for chunk, each in zip(chunks, stored, strict=True) if each is None]
+    made = pass_scores(setting, source, proxies, missing, size=CHUNK) if missing else iter(())
+    for path, each in zip(paths, stored, strict=True):
+        if each is None:
+            each = next(made)
+            buffer = io.BytesIO()
+            np.savez(buffer, **each)
+            replace_file(path, buffer.getvalue())
+        yield each
+
+
+def _name(setting: Setting, proxies: Mapping[str, Proxy], rows: np.ndarray) -> str:
+    text = json.dumps({**_recipe(setting), "rows": rows.tolist(), "proxies": sorted(proxies)}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _recipe(setting: Setting) -> dict:
+    """Returns what scores depend on, as JSON values."""
+    described = {key: value for key, value in setting.trainer.description().items() if key != "plan"}
+    return described | setting.choices
+
+
+def _read(path: Path, proxies: Mapping[str, Proxy], shape: tuple[int, int]) -> dict[str, np.ndarray] | None:
+    """Returns the scores of a shard; None where it is missing or damaged."""
+    try:
+        with np.load(path) as file:
+            found = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError):  # a damaged one is written again
+        return None
+    whole = set(found) == set(proxies) and all(each.shape == shape for each in found.values())
+    return found if whole else None
+
+
+def _table(
+    setting: Setting,
+    scores: Mapping[str, np.ndarray],
+    proxies: Mapping[str, Proxy],
+    rows: np.ndarray,
+    class_of: np.ndarray,
+    pack_id: str,
+) -> Table:
+    space = setting.trainer.space
+    columns = {
+        SIZE_COLUMNS.get(name, name): _column(values, 1 if name == AZ else proxies[name].better)
+        for name, values in scores.items()
+    }
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "columns",
+        "id": pack_id,
+        "space": space.description(),
+        "task": {"name": setting.trainer.task.name, "sha256": setting.trainer.task.sha256},
+        "fidelities": [],
+        "versions": versions(),
+        "machine": machine(),
+        "git_commit": git_commit(),
+    }
+    return Table(manifest, keys_of(space), class_of.astype(np.int32), columns, rows.astype(np.int32))
+
+
+def _column(values: np.ndarray, better: int) -> Column:
+    """Returns the column of scores [G, I]; of one value a class where all initialisations have the same."""
+    values = rounded(values)
+    if (values == values[:, :1]).all():
+        return Column(values[:, 0], ("class",), "score", better)
+    return Column(values, ("class", "run"), "score", better, runs=INITIALISATIONS)
+
+
+def rounded(values: np.ndarray) -> np.ndarray:
+    """Returns float32 values with 16 binary places, whole numbers up to 2 ** 24, NaN and infinity as they are."""
+    values = values.astype(np.float32)
+    step = 1 << (23 - PLACES)
+    bits = ((values.view(np.uint32) + np.uint32(step >> 1)) & np.uint32(~(step - 1) & 0xFFFFFFFF)).view(np.float32)
+    with np.errstate(invalid="ignore"):
+        exact = ~np.isfinite(values) | (values == np.round(values))
+    return np.where(exact, values, bits)
+
+
+def _card(table: Table, task: Task, setting: Setting) -> str:
+    choices = setting.choices
+    texts = {SIZE_COLUMNS.get(name, name): catalog.proxy(name).text for name in catalog.PROXIES}
+    texts[AZ] = "AZ-NAS's score, log ranks among all classes of the pack (Lee and Ham 2024)."
+    lines = [
+        f"# {table.id}: zero-cost proxies",
+        f"Scores without training of the {len(table.representatives):,} classes of {table.num_architectures:,} "
+        f"architectures of the space `{table.manifest['space']['name']}` on the task `{task.name}`, "
+        f"{choices['num_inits']} initialisations each, by `jaxnas proxies`.",
+        f"The batch has {choices['batch_size']} training examples, balanced between classes, one view of each, drawn "
+        f"by seed {choices['seed']} as are initialisations and noise; all architectures have the same ones.",
+        "## Columns",
+        "\n".join(f"* `{name}`: {texts.get(name, 'a proxy of your own.')}" for name in table.columns),
+        "## Limits",
+        f"Scores keep {PLACES} binary places. NaN is a score that is not defined, as of a network without output; some "
+        "are infinite. What a network is in training only, such as dropout, they do not see. How well they rank "
+        "trained networks is in docs/proxies.md: several not better than the number of parameters.",
+        "## Licence",
+        f"{task.licence}, that of the task's data.",
+    ]
+    return "\n\n".join(lines) + "\n"

@@ -1,0 +1,40 @@
+"""A proxy of the curvature of the loss at initialisation."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.predictors.zero_cost.base import Batch, Networks
+from jaxnas.predictors.zero_cost.proxy import KERNELS, Pass, Proxy
+
+REFERENCES = ("wang2020picking",)
+
+
+def measure_second_order(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+    """Returns the sum over kernels w of w (H g): H is the Hessian of the loss of the kernels, g their gradient."""
+    variables, live = networks.init(arch, key), networks.kernels(arch).live
+
+    def gradient(weights: Any) -> Any:
+        def loss(weights: Any) -> jax.Array:
+            return networks.loss(arch, variables._replace(parameters=weights), batch.inputs, batch.labels)
+
+        return jax.grad(loss)(weights)
+
+    weights = variables.parameters
+    direction = jax.tree.map(lambda each, live: jax.lax.stop_gradient(each) * live, gradient(weights), live)
+    # Gradients of the layers are written by hand, so that there is no forward mode: the gradient of g . constant.
+    products = jax.grad(lambda weights: _dot(gradient(weights), direction))(weights)
+    return {"curvature": _dot(products, jax.tree.map(jnp.multiply, weights, live))}
+
+
+def _dot(first: Any, second: Any) -> jax.Array:
+    return sum((one * other).sum() for one, other in zip(*map(jax.tree.leaves, (first, second)), strict=True))
+
+
+SECOND_ORDER = Pass("second_order", measure_second_order, (KERNELS,))
+GRASP = Proxy(
+    "minus the sum of weight x (Hessian x gradient) over kernels (Wang, Zhang and Grosse 2020, at temperature 1).",
+    SECOND_ORDER,
+    lambda measured: -measured["curvature"],
+)

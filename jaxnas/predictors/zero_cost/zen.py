@@ -1,0 +1,71 @@
+"""The Zen score: how much a small change of random inputs moves the last features of a network of random weights."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.predictors.zero_cost.base import Batch, Networks, log
+from jaxnas.predictors.zero_cost.proxy import KERNELS, TAPS, Pass, Proxy
+from jaxnas.training.family import Kernels
+from jaxnas.training.taps import FEATURES, NORM
+
+REFERENCES = ("lin2021zen",)
+CHANGE = 0.01
+
+
+def measure_zen(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+    """Returns the mean absolute change of the features, summed over them, and the sum of logs of norms' deviations.
+
+    Inputs and kernels are standard normal; the change is 0.01 times such noise. The deviation at a normalisation is the
+    root of the mean over channels of the variance of its batch.
+    """
+    variables = networks.init(arch, key)
+    drawn = normal_kernels(networks.kernels(arch), variables.parameters, jax.random.fold_in(key, 1))
+    variables = variables._replace(parameters=drawn)
+    first, more = batch.noise
+    shape = feature_shape(networks, arch, variables, first)
+
+    def tap(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, tuple]:
+        features = x if live is None else jnp.where(live[:, None, None, None], x, 0)
+        variance = jnp.var(x.reshape(len(x), -1), axis=1).mean() if kind == NORM else 1.0
+        return x, (features if kind == FEATURES else jnp.zeros(shape), jnp.log(variance) / 2)
+
+    _, (features, deviations) = networks.tapped(arch, variables, first, tap)
+    _, (changed, _) = networks.tapped(arch, variables, first + CHANGE * more, tap)
+    return {"change": jnp.abs(features - changed).sum((0, 1, 2)).mean(), "deviations": deviations}
+
+
+def feature_shape(networks: Networks, arch: jax.Array, variables: Any, inputs: jax.Array) -> tuple[int, ...]:
+    """Returns the shape [C, H, W, N] of the last features."""
+    found = []
+
+    def tap(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, tuple]:
+        found.extend([x.shape] if kind == FEATURES else [])
+        return x, ()
+
+    jax.eval_shape(lambda inputs: networks.tapped(arch, variables, inputs, tap)[0], inputs)
+    return found[0]
+
+
+def normal_kernels(kernels: Kernels, weights: Any, key: jax.Array) -> Any:
+    """Returns the parameters with standard normal numbers in place of live kernels."""
+    leaves, structure = jax.tree.flatten(weights)
+    keys = jax.random.split(key, len(leaves))
+    drawn = [
+        jax.random.normal(each_key, (each.size,)).reshape(each.shape)
+        for each_key, each in zip(keys, leaves, strict=True)
+    ]
+    replaced = [
+        jnp.where(live > 0, new, each)
+        for live, new, each in zip(jax.tree.leaves(kernels.live), drawn, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(structure, replaced)
+
+
+NOISE = Pass("zen", measure_zen, (KERNELS, TAPS))
+ZEN = Proxy(
+    "the log change of the last features when random inputs change a little, norms undone (Lin et al. 2021).",
+    NOISE,
+    lambda measured: log(measured["change"]) + measured["deviations"],
+)

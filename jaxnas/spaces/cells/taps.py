@@ -1,0 +1,109 @@
+"""The traced network of a cell space with taps: what it computes is what `network` does, without its own gradients.
+
+Statistics of fixed shapes leave the branch of each edge's operation, so that the branches remain branches.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.spaces.cells import edges
+from jaxnas.spaces.cells.network import Layer, Network, TracedCell
+from jaxnas.spaces.cells.operations import convolution, layers
+from jaxnas.spaces.cells.operations.base import Operation
+from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.training.taps import BLOCK, FEATURES, LINEAR, NORM, OUTPUT, RECTIFIER, Tap, nothing, total
+
+
+class _Recorder:
+    """Calls a tap and adds up the statistics; it lives while a network is traced."""
+
+    def __init__(self, tap: Tap, zero: Any):
+        self.tap, self.statistics, self.numbers = tap, zero, itertools.count()
+
+    def __call__(self, kind: str, x: jax.Array, number: int | None = None) -> jax.Array:
+        x, found = self.tap(kind, next(self.numbers) if number is None else number, x, None)
+        self.statistics = total(self.statistics, found)
+        return x
+
+    def normalised(self, x: jax.Array, parameters: dict, statistics: dict, train: bool) -> jax.Array:
+        """Returns what a convolution gives after batch normalisation."""
+        return layers.batch_norm(self(NORM, self(LINEAR, x)), parameters, statistics, train)[0]
+
+
+def tapped(network: Network, arch: jax.Array, inputs: jax.Array, tap: Tap, train: bool) -> tuple[jax.Array, Any]:
+    """Returns the logits [N, K] of images [N, H, W, C], and the sum of the statistics of all places.
+
+    Dead edges have no taps. An operation shows what enters its activation where it says that it begins with one
+    (`Operation.rectifies`); what another operation does inside is not seen.
+
+    Args:
+        network: a traced network.
+    """
+    space, skeleton, arch = network.space, network.skeleton, network.space.pruned(arch)
+    x = jnp.transpose(inputs, (3, 1, 2, 0))
+    record = _Recorder(tap, nothing(tap, x))
+    stem, statistics = _arrays(network.stem)
+    x = record.normalised(convolution.convolve(x, stem["kernel"]), stem, statistics, train)
+    x = record(BLOCK, x, 0)
+    for number, cell in enumerate(network.cells):
+        if number and number % skeleton.cells_per_stage == 0:
+            x = _reduction(record, x, network.reductions[number // skeleton.cells_per_stage - 1], train)
+        x = record(BLOCK, _cell(record, space, cell, arch, x, train), number + 1)
+    head, statistics = _arrays(network.head)
+    x = layers.batch_norm(record(NORM, x), head, statistics, train)[0]
+    x = jax.nn.relu(record(RECTIFIER, record(FEATURES, x)))
+    outputs = head["kernel"].T @ x.mean((1, 2))
+    outputs = record(LINEAR, outputs[:, None, None], OUTPUT)[:, 0, 0]
+    return outputs.T + head["offset"], record.statistics
+
+
+def _arrays(layer: Layer) -> tuple[dict, dict]:
+    kinds = layer.parameters, layer.statistics
+    parameters, statistics = ({name: variable[...] for name, variable in kind.items()} for kind in kinds)
+    return parameters, statistics
+
+
+def _reduction(record: _Recorder, x: jax.Array, layer: Layer, train: bool) -> jax.Array:
+    parameters, statistics = _arrays(layer)
+    y = x
+    for block, stride in (("a", 2), ("b", 1)):
+        own, used = (
+            {name[2:]: each for name, each in kind.items() if name.startswith(f"{block}_")}
+            for kind in (parameters, statistics)
+        )
+        y = convolution.convolve(jax.nn.relu(record(RECTIFIER, y)), own["kernel"], stride=stride)
+        y = record.normalised(y, own, used, train)
+    return record(LINEAR, convolution.convolve_pointwise(layers.halve(x), parameters["shortcut"])) + y
+
+
+def _cell(
+    record: _Recorder, space: CellSpace, cell: TracedCell, arch: jax.Array, x: jax.Array, train: bool
+) -> jax.Array:
+    parameters, statistics = jnp.unstack(cell.parameters[...]), jnp.unstack(cell.statistics[...])
+    nodes: list[Any] = [x] + [None] * (space.num_nodes - 1)
+    for edge, (source, target) in enumerate(space.edges):
+        numbers = list(itertools.islice(record.numbers, 3))
+        branches = [_branch(operation, cell.num_channels, train, record.tap, numbers) for operation in space.operations]
+        y, found = jax.lax.switch(arch[edge], branches, nodes[source], parameters[edge], statistics[edge])
+        record.statistics = total(record.statistics, found)
+        nodes[target] = y if nodes[target] is None else nodes[target] + y
+    return nodes[-1]
+
+
+def _branch(operation: Operation, num_channels: int, train: bool, tap: Tap, numbers: list[int]) -> Callable:
+    """Returns `(x, parameters, statistics) -> (y, statistics of taps)` of an operation on packed vectors."""
+    shapes = edges.array_shapes(operation, num_channels)
+
+    def branch(x: jax.Array, parameters: jax.Array, statistics: jax.Array) -> tuple[jax.Array, Any]:
+        record = _Recorder(tap, nothing(tap, x))
+        arrays, used = edges.unpack(parameters, shapes[0]), edges.unpack(statistics, shapes[1])
+        x = record(RECTIFIER, x, numbers[0]) if operation.rectifies else x
+        z = record(LINEAR, operation.linear(x, arrays), numbers[1]) if operation.linear else x
+        z = record(NORM, z, numbers[2]) if operation.apply is layers.batch_norm else z
+        return operation.apply(z, arrays, used, train)[0], record.statistics
+
+    return branch

@@ -1,0 +1,106 @@
+"""`jaxnas proxies` writes a column pack, takes up where it was stopped, and says what is wrong in one line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_kind
+from samples import NB201
+from tiny_kind import TINY_KIND
+
+import jaxnas as jn
+from jaxnas.cli.main import main
+from jaxnas.predictors.zero_cost import pack
+from jaxnas.report.comparison import _minimised, aim_of
+from jaxnas.tables.shipped import find, shipped_packs
+
+
+@pytest.fixture(scope="module")
+def task_file(tmp_path_factory):
+    generator = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("task") / "points.npz"
+    np.savez(path, X=generator.normal(size=(60, 5)).astype(np.float32), y=generator.integers(0, 3, 60))
+    return str(path)
+
+
+SPACE = f"{Path(tiny_kind.__file__)}:TINY_KIND"
+
+
+def command(task_file, folder, *more):
+    return main(["proxies", "--space", SPACE, "--task", task_file, "--out", str(folder), *more])
+
+
+@pytest.fixture(scope="module")
+def written(task_file, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pack")
+    assert command(task_file, folder, "--names", "snip,params", "--inits", "2") == 0
+    return folder
+
+
+def test_the_pack_holds_scores_by_class_and_initialisation_and_joins_a_table(written):
+    table = jn.Table.read(written)
+    assert set(table.columns) == {"zero_params", "snip"}
+    assert table.columns["snip"].values.shape == (2, 2)
+    assert table.columns["zero_params"].values.tolist() == [5 * 4 + 4 * 4 + 4 * 3 + 4, 5 * 4 + 4 * 3 + 4]
+    scores = jn.Table.from_arrays(TINY_KIND, "points", *np.full((2, 2, 1, 1), 0.5, np.float32), (1,))
+    bench = jn.TableBenchmark(scores, space=TINY_KIND, columns=[table])
+    assert set(bench.size_names) == {"zero_params", "snip"}
+    means = table.columns["snip"].values.mean(1)
+    np.testing.assert_allclose(bench.sizes("snip", [[0], [1]]), means, rtol=1e-6)
+    assert float(bench.size("snip")(np.asarray([1]))) == pytest.approx(means[1])
+    minimised = _minimised(bench, aim_of("accuracy,snip", bench))
+    np.testing.assert_allclose(minimised.sizes("snip", [[0], [1]]), -means, rtol=1e-6)  # a size is to be small
+    assert _minimised(bench, aim_of("accuracy,zero_params<=50", bench)) is bench
+    with pytest.raises(ValueError, match=r"^Expected columns for the space nb201, got .* of other architectures"):
+        jn.load("nb201-mnist5k-v1", columns=[written])
+
+
+def test_a_second_call_computes_only_what_is_missing_or_damaged(written, task_file, monkeypatch):
+    before = jn.Table.read(written).columns["snip"].values
+    asked, real = [], pack.pass_scores
+    monkeypatch.setattr(pack, "pass_scores", lambda *args, **more: asked.append(args[1].name) or real(*args, **more))
+    next((written / "shards").glob("gradient-*.npz")).write_bytes(b"PK")
+    assert command(task_file, written, "--names", "snip,params", "--inits", "2") == 0
+    assert asked == ["gradient"]
+    np.testing.assert_array_equal(jn.Table.read(written).columns["snip"].values, before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--space", "nb201", "--task", "digits", "--names", "nwott"], "did you mean nwot"),
+        (["--space", "nb101", "--task", "digits"], "Expected a space with networks"),
+        (["--space", "nb201", "--task", "nothing"], "Expected a task of"),
+        (["--space", "mlp", "--task", "digits"], "Expected a space of at most"),
+        (
+            ["--space", "nb201", "--task", "digits", "--batch-size", "1"],
+            "Expected batch_size to be an int of at least 2",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(arguments, message, tmp_path, capsys):
+    assert main(["proxies", *arguments, "--out", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("jaxnas proxies: Expected")
+    assert message in line
+
+
+def test_rounded_scores_keep_what_is_not_finite_and_whole():
+    values = np.asarray([[np.nan, -np.inf, 3.0, 1 / 3, 123457.0]], np.float32)
+    found = pack.rounded(values)
+    np.testing.assert_array_equal(found[:, :3], values[:, :3])
+    assert found[0, 4] == 123457
+    assert found[0, 3] != values[0, 3]
+    assert found[0, 3] == pytest.approx(1 / 3, rel=2**-16)
+
+
+@pytest.mark.parametrize("name", shipped_packs())
+def test_a_shipped_pack_joins_the_tables_of_its_space(name):
+    table = jn.Table.read(name)
+    assert table.id == name
+    assert (find(name) / "README.md").read_text().startswith(f"# {name}")
+    space = table.manifest["space"]["name"]
+    assert space in (NB201.name, "mlp-small")
+    for column in table.columns.values():
+        assert column.unit == "score"
+        assert np.isfinite(column.values).mean() > 0.5

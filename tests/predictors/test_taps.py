@@ -1,0 +1,67 @@
+"""Taps show the inner arrays of the network that `apply` computes, and nothing of what an architecture lacks."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from samples import SMALL, SMALL_MLP, TINY, make_task
+
+import jaxnas as jn
+from jaxnas.predictors.zero_cost.activations import agreement
+from jaxnas.spaces.cells import graph
+from jaxnas.training.taps import RECTIFIER
+
+KINDS = {"cells": (SMALL, TINY), "perceptrons": (SMALL_MLP, replace(TINY, network=None))}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def shown(request):
+    """Returns a space, and `arch -> (outputs, outputs with taps, shared signs, kinds of places)`, compiled once."""
+    space, config = KINDS[request.param]
+    trainer = jn.Trainer(space, make_task(), config)
+    inputs, kinds = trainer.task.test.inputs[0][:8], set()
+
+    @jax.jit
+    def show(arch):
+        def tap(kind, number, x, live):
+            kinds.add(kind)
+            return x, agreement(x, live) if kind == RECTIFIER else jnp.zeros((len(inputs),) * 2)
+
+        static = (space, trainer.config, trainer.spec, arch)
+        variables = trainer.family.init(*static, jax.random.key(0))
+        outputs = trainer.family.apply(*static, variables, inputs, mode="train").outputs
+        return outputs, *trainer.family.tapped(*static, variables, inputs, tap, mode="train")
+
+    return space, lambda row: jax.device_get(show(jnp.asarray(space.arch_at(row)))), kinds
+
+
+def test_taps_show_the_network_that_is_applied(shown):
+    space, show, kinds = shown
+    for row in (0, 7, space.num_architectures - 1):
+        outputs, tapped, signs = show(row)
+        np.testing.assert_allclose(tapped, outputs, rtol=1e-4, atol=1e-5)
+        units = num_units(space, np.asarray(space.arch_at(row)))
+        np.testing.assert_array_equal(np.diag(signs), units)
+        assert (signs <= units).all()
+    assert kinds == {"rectifier", "linear", "block", "features"} | ({"norm"} if space is SMALL else set())
+
+
+def num_units(space, arch):
+    """Returns how many numbers of an example enter an activation function."""
+    if space is SMALL_MLP:
+        return sum(space.decode(arch)["layers"])
+    edges = [edge.operation.name for edge in graph.prune(space.graph(arch)).edges]
+    first, second = 2 * 6 * 5, 4 * 3 * 3  # numbers of the two stages' maps
+    return edges.count("nor_conv_3x3") * (first + second) + first + second + second  # the reduction's two, the head's
+
+
+def test_what_lies_on_a_dead_edge_shows_nothing(shown):
+    space, show, _ = shown
+    if space is not SMALL:
+        pytest.skip("perceptrons have no edges")
+    rows = [space.index(jnp.asarray(arch)) for arch in ((2, 2, 0), (1, 2, 0), (0, 2, 0))]  # nothing leaves node 1
+    first, *others = (show(int(row)) for row in rows)
+    for other in others:
+        jax.tree.map(np.testing.assert_array_equal, first, other)
