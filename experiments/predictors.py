@@ -1,9 +1,9 @@
 """Ranks all predictors on all tables that ship, by honest evaluation, and writes the table of docs/predictors.md.
 
-Claim: with 100 trained architectures of `nb201-cifar10-v1`, `gp_wl` ranks others with a tau-b of 0.73 by the protocol of
-most papers (`jaxnas predict --isomorphs`), where 12 epochs of training each of them have 0.65; of different classes, 0.68.
-Command: python experiments/predictors.py (`--tables ID,..`, `--predictors a,b`, `--train N,..`, `--repetitions R`). Each
-table's result is kept in `--folder` (default predictors-results) and not computed again.
+Claim: with 100 trained architectures of `nb201-cifar10-v1`, `gp_wl` ranks others with a tau-b of 0.73 by the protocol
+of most papers (`jaxnas predict --isomorphs`), where 12 epochs of training each have 0.65; of different classes, 0.68.
+Command: python experiments/predictors.py (`--tables ID,..`, `--predictors a,b`, `--train N,..`, `--repetitions R`).
+Each table's result is kept in `--folder` (default predictors-results) and not computed again.
 Run time: about 12 minutes of one core.
 Output: a Markdown table for each number of trained architectures, the order of predictors with tests for each table,
 and as the last line a JSON object with tau of each predictor on each table.

@@ -11,7 +11,10 @@ from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.predictors.base import Aux, Predictor
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding
+from jaxnas.tables.table import Table
 
+PROXY = "score"
+"""The unit of the columns of packs of proxies."""
 NO_COLUMNS = ("seconds", "training_seconds", "validation_seconds")
 """What a training tells only once it is done: no size."""
 
@@ -115,7 +118,7 @@ def evidence_of(bench: TableBenchmark) -> Evidence:
     """Returns what a table, with the packs joined to it, knows of its architectures.
 
     Curves are the fidelities of the told scores; where there is a single one, another protocol's told score of fewer
-    epochs, such as the 12 epochs of NAS-Bench-201. Every size of the table is a column, seconds are none.
+    epochs, such as the 12 epochs of NAS-Bench-201. Sizes and proxies are columns, seconds are none.
     """
     table = bench.table
     told = table.protocol(bench.protocol)
@@ -130,7 +133,6 @@ def evidence_of(bench: TableBenchmark) -> Evidence:
         losses = _losses(bench, told.told, positions)
     else:
         curves, epochs, curve_prices = _shorter(bench, epochs[-1])
-    sizes = {name: np.asarray(table.sizes(name), np.float32) for name in table.size_names if name not in NO_COLUMNS}
     return Evidence(
         bench.space,
         archs,
@@ -142,9 +144,16 @@ def evidence_of(bench: TableBenchmark) -> Evidence:
         np.asarray([*epochs, epochs[-1]] if own else epochs, np.float32),
         np.broadcast_to(prices[:, -1], len(archs)),
         np.broadcast_to(curve_prices, (len(archs), curve_prices.shape[1])),
-        sizes,
+        columns_of(table),
         bench.cost_unit,
     )
+
+
+def columns_of(table: Table) -> dict[str, np.ndarray]:
+    """Returns what predictors may read of each class, float32[G] each: sizes, and means of proxies' initialisations."""
+    found = {name: np.asarray(table.sizes(name), np.float32) for name in table.size_names if name not in NO_COLUMNS}
+    proxies = [name for name, each in table.columns.items() if each.unit == PROXY and each.axes == ("class", "run")]
+    return found | {name: table.means(name)[:, 0] for name in proxies}
 
 
 def _losses(bench: TableBenchmark, told: str, positions: list[int]) -> np.ndarray | None:
