@@ -82,7 +82,8 @@ def process(kernel: Kernel, lengths: tuple[float, ...], noises: tuple[float, ...
             return block_inverse(own + jnp.diag(jnp.where(known[rows], noise, UNKNOWN)), smallest=noise)
 
         def misfit_at(number: jax.Array) -> jax.Array:
-            found = misfit(*inverse_at(number, chosen_by), targets[chosen_by], known[chosen_by])[0]
+            inverse, logarithm = inverse_at(number, chosen_by)
+            found = misfit(inverse, logarithm, targets[chosen_by], known[chosen_by])[0]
             return jnp.where(jnp.isfinite(found), found, jnp.inf)
 
         everything = jnp.arange(len(targets))
