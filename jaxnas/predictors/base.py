@@ -76,6 +76,7 @@ class Predictor(NamedTuple):
         requires: which parts of `Aux` it reads: "curves", "losses", "epochs", "columns".
         learns: whether it needs trained architectures; otherwise `fit` ignores what it is given.
         jittable: whether the functions can be compiled, also under `jax.vmap`; otherwise they are of NumPy arrays.
+        ranks_only: whether the mean has another unit than scores have.
         hyperparameters: pairs (name, value), for reports.
     """
 
@@ -86,6 +87,7 @@ class Predictor(NamedTuple):
     requires: tuple[str, ...] = ()
     learns: bool = True
     jittable: bool = True
+    ranks_only: bool = False
     hyperparameters: tuple[tuple[str, object], ...] = ()
 
 
@@ -127,7 +129,7 @@ def with_target(predictor: Predictor, target: str) -> Predictor:
     """
     if target not in TARGETS:
         raise unknown_name("a target", target, TARGETS)
-    if target == "score" or not predictor.learns:
+    if target == "score" or predictor.ranks_only or not predictor.learns:
         return predictor
 
     def fit(key: jax.Array, features: Array, y: Array, aux: Aux) -> Any:

@@ -133,6 +133,8 @@ def test_a_target_keeps_the_order_and_the_unit():
     assert ("target", "log-error") in predictor.hyperparameters
     (mean, _), _ = predicted(predictor, TRUTH[TRAIN])
     assert abs(mean.mean() - TRUTH[TEST].mean()) < 0.05
+    column = catalog.predictor("column")(SMALL)
+    assert with_target(column, "log-error") is column  # whose values are no proportions
     with pytest.raises(ValueError, match=r"^Expected a target of log-error, score, got 'ranks'"):
         with_target(predictor, "ranks")
 
