@@ -11,7 +11,10 @@ from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.predictors.base import Aux, Predictor
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding
+from jaxnas.tables.table import Table
 
+PROXY = "score"
+"""The unit of the columns of packs of proxies."""
 NO_COLUMNS = ("seconds", "training_seconds", "validation_seconds")
 """What a training tells only once it is done: no size."""
 
@@ -115,7 +118,7 @@ def evidence_of(bench: TableBenchmark) -> Evidence:
     """Returns what a table, with the packs joined to it, knows of its architectures.
 
     Curves are the fidelities of the told scores; where there is a single one, another protocol's told score of fewer
-    epochs, such as the 12 epochs of NAS-Bench-201. Every size of the table is a column, seconds are none.
+    epochs, such as the 12 epochs of NAS-Bench-201. Sizes and proxies are columns, seconds are none.
     """
     table = bench.table
     told = table.protocol(bench.protocol)
@@ -123,13 +126,13 @@ def evidence_of(bench: TableBenchmark) -> Evidence:
     scores = sign * table.scores(told.told).astype(np.float64)
     positions, prices = list(told.fidelities), np.asarray(table.prices(told), np.float64)
     archs = np.asarray(jax.vmap(bench.space.arch_at)(np.asarray(table.representatives)))
-    curves, losses, own = scores[..., positions].astype(np.float32), None, len(positions) > 1
+    curves: np.ndarray | None = scores[..., positions].astype(np.float32)
+    losses, own = None, len(positions) > 1
     epochs, curve_prices = [table.column_fidelities(told.told)[each].epoch for each in positions], prices
     if own:
         losses = _losses(bench, told.told, positions)
     else:
         curves, epochs, curve_prices = _shorter(bench, epochs[-1])
-    sizes = {name: np.asarray(table.sizes(name), np.float32) for name in table.size_names if name not in NO_COLUMNS}
     return Evidence(
         bench.space,
         archs,
@@ -141,9 +144,16 @@ def evidence_of(bench: TableBenchmark) -> Evidence:
         np.asarray([*epochs, epochs[-1]] if own else epochs, np.float32),
         np.broadcast_to(prices[:, -1], len(archs)),
         np.broadcast_to(curve_prices, (len(archs), curve_prices.shape[1])),
-        sizes,
+        columns_of(table),
         bench.cost_unit,
     )
+
+
+def columns_of(table: Table) -> dict[str, np.ndarray]:
+    """Returns what predictors may read of each class, float32[G] each: sizes, and means of proxies' initialisations."""
+    found = {name: np.asarray(table.sizes(name), np.float32) for name in table.size_names if name not in NO_COLUMNS}
+    proxies = [name for name, each in table.columns.items() if each.unit == PROXY and each.axes == ("class", "run")]
+    return found | {name: table.means(name)[:, 0] for name in proxies}
 
 
 def _losses(bench: TableBenchmark, told: str, positions: list[int]) -> np.ndarray | None:
@@ -176,21 +186,25 @@ def encoded(encoding: Encoding, archs: np.ndarray) -> np.ndarray:
     return np.asarray(jax.jit(jax.vmap(encoding))(archs))
 
 
-def draw_sample(evidence: Evidence, num_train: int, num_test: int, *, seed: int, repetition: int) -> Sample:
+def draw_sample(
+    evidence: Evidence, num_train: int, num_test: int, *, seed: int, repetition: int, isomorphs: bool = False
+) -> Sample:
     """Returns the architectures, runs and scores of one repetition.
 
-    Rows are drawn at random, those of a group that has been drawn before are left out, and training architectures come
-    first. Raises ValueError where there are too few groups.
+    Rows are drawn at random, and those of a group that has been drawn before are left out. The first are for the test:
+    they are the same for any number of training architectures. With `isomorphs` none is left out, so that equal
+    networks may be on both sides, as in the protocols of most papers. Raises ValueError where there are too few groups.
     """
     random = np.random.default_rng((seed, repetition))
     rows = random.permutation(np.flatnonzero(np.isfinite(evidence.scores).any(1)))
-    rows = rows[np.sort(np.unique(evidence.groups[rows], return_index=True)[1])]
+    if not isomorphs:
+        rows = rows[np.sort(np.unique(evidence.groups[rows], return_index=True)[1])]
     if len(rows) < num_train + num_test:
         raise ValueError(
             f"Expected {num_train + num_test:,} classes or more for {num_train:,} training and {num_test:,} test "
             f"architectures, got {len(rows):,}."
         )
-    rows = np.concatenate([rows[:num_train], rows[len(rows) - num_test :]])
+    rows = np.concatenate([rows[num_test : num_test + num_train], rows[:num_test]])
     scores = evidence.scores[rows]
     runs = drawn_runs(np.isfinite(scores), random)
     seen = np.take_along_axis(scores, runs[:, None], 1)[:, 0]

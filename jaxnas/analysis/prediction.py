@@ -51,6 +51,7 @@ def evaluations(
     num_repetitions: int = 10,
     num_epochs: Sequence[int] = (),
     seed: int = 0,
+    isomorphs: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> list[Evaluation]:
     """Returns how well predictors rank, with each number of training architectures.
@@ -65,6 +66,7 @@ def evaluations(
         num_test: test architectures of a repetition.
         num_repetitions: repetitions, R.
         num_epochs: how many of the curve's epochs are read.
+        isomorphs: whether equal networks may be on both sides, as in most papers.
         progress: called with the name of each predictor.
 
     Raises:
@@ -72,7 +74,7 @@ def evaluations(
     """
     sizes = sorted({checked_size("num_train", size, 2) for size in num_train})
     samples = [
-        draw_sample(evidence, sizes[-1], num_test, seed=seed, repetition=number)
+        draw_sample(evidence, sizes[-1], num_test, seed=seed, repetition=number, isomorphs=isomorphs)
         for number in range(checked_size("num_repetitions", num_repetitions))
     ]
     found = []

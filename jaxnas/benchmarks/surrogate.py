@@ -113,9 +113,9 @@ class SurrogateBenchmark:
     def held_out(self) -> HeldOut:
         """Returns the reported scores that are modelled, without noise, for reports only."""
         means = _means_of(*self._parts[:2])
-        ends = (self.manifest.get(end) for end in ("optimum", "worst"))
+        optimum, worst = (self.manifest.get(end) for end in ("optimum", "worst"))
         note = "the surrogate's held-out scores are means"
-        return HeldOut(lambda archs: _over(means, self._surrogate, archs)[..., -1], *ends, note=note)
+        return HeldOut(lambda archs: _over(means, self._surrogate, archs)[..., -1], optimum, worst, note=note)
 
 
 def target_of(name: str) -> Any:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import catalog
@@ -26,7 +27,8 @@ def write(folder: str | os.PathLike, surrogate: Surrogate, manifest: dict[str, A
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    np.savez(buffer, **flat(surrogate))
+    arrays: dict[str, Any] = dict(flat(surrogate))
+    np.savez(buffer, **arrays)
     files = {
         ARRAYS_FILE: buffer.getvalue(),
         CARD_FILE: card.encode(),
@@ -112,7 +114,9 @@ def flat(surrogate: Surrogate) -> dict[str, np.ndarray]:
 def unflattened(arrays: dict[str, np.ndarray]) -> Surrogate:
     """Returns the surrogate of arrays that `flat` made. Raises KeyError where one is missing."""
     count = sum(name.startswith("weights_") for name in arrays)
-    layers = [(arrays[f"weights_{number}"], arrays[f"bias_{number}"]) for number in range(count)]
+    layers = [
+        (jnp.asarray(arrays[f"weights_{number}"]), jnp.asarray(arrays[f"bias_{number}"])) for number in range(count)
+    ]
     return Surrogate(layers, **{name: arrays[name] for name in Surrogate._fields if name != "layers"})
 
 

@@ -83,7 +83,7 @@ def fit_surrogate(
     bench = SurrogateBenchmark(whole, fit.surrogate, manifest)
     ends = _ends(bench, seed)
     bench = SurrogateBenchmark(whole, fit.surrogate, manifest | ends)
-    return FittedSurrogate(bench, fit, *parts, used, left)
+    return FittedSurrogate(bench, fit, parts[0], parts[1], used, left)
 
 
 def surrogate_id(table_id: str) -> str:

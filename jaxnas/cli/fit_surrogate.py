@@ -59,6 +59,8 @@ def lines_of(report: dict[str, Any]) -> list[str]:
         f"{report['teacher_tau_cross_validated']:.3f}; the network's correlation with it "
         f"{report['correlation_of_network_with_teacher']:.3f}."
     ]
+    if not report["left"] and (single := report["fitted"]["tau_of_a_run_with_the_others"]) is not None:
+        lines.append(f"A run of these classes has tau-b {single:.3f} with the mean of its other runs.")
     if left := report["left"]:
         parts = [f"tau-b {left['tau']:.3f}"]
         if left["tau_of_a_run_with_the_others"] is not None:

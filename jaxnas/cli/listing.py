@@ -5,6 +5,8 @@ import json
 from typing import Any
 
 from jaxnas import catalog
+from jaxnas.benchmarks.surrogate_files import folder_of, shipped_surrogates
+from jaxnas.tables.files import MANIFEST_FILE
 from jaxnas.tables.format import read_manifest
 from jaxnas.tables.manifest import fidelities_of
 from jaxnas.tables.shipped import find, shipped_ids, shipped_packs
@@ -19,6 +21,7 @@ def run(options: argparse.Namespace) -> int:
         "proxies": {name: catalog.proxy(name).text for name in catalog.PROXIES},
         "predictors": {name: _first_line(catalog.predictor(name).__doc__) for name in catalog.PREDICTORS},
         "importers": {name: _first_line(catalog.importer(name).__doc__) for name in catalog.IMPORTERS},
+        "surrogates": {name: _modelled(name) for name in shipped_surrogates()},
         "tables": {name: _described(read_manifest(find(name))) for name in shipped_ids()},
         "packs": {name: _pack_described(read_manifest(find(name))) for name in shipped_packs()},
     }
@@ -30,6 +33,12 @@ def run(options: argparse.Namespace) -> int:
         for name, text in entries.items():
             print(f"  {name:24} {text}")
     return 0
+
+
+def _modelled(name: str) -> str:
+    manifest = json.loads((folder_of(name) / MANIFEST_FILE).read_text(encoding="utf-8"))
+    size, fitted = manifest["space"]["num_architectures"], manifest["fitted_to"]["classes"]
+    return f"{size:,} architectures, fitted to {fitted:,}"
 
 
 def _first_line(text: str | None) -> str:

@@ -228,6 +228,9 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=_counts, metavar="E,..", help="how many epochs of a curve are read (default: half)"
     )
+    parser.add_argument(
+        "--isomorphs", action="store_true", help="let equal networks be on both sides, as most papers do"
+    )
     parser.add_argument("--repetitions", type=_count, default=10, metavar="R", help="draws of both (default 10)")
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -79,7 +79,7 @@ def _result(
             needs = " and ".join(predictor.requires)
             raise ValueError(f"Expected a table with {needs} for {name}, got {bench.id} without.")
     samples = [
-        draw_sample(evidence, max(sizes), num_test, seed=options.seed, repetition=number)
+        draw_sample(evidence, max(sizes), num_test, seed=options.seed, repetition=number, isomorphs=options.isomorphs)
         for number in range(options.repetitions)
     ]
     with progress_bars() as bars:
@@ -92,6 +92,7 @@ def _result(
             num_repetitions=options.repetitions,
             num_epochs=options.epochs or (),
             seed=options.seed,
+            isomorphs=options.isomorphs,
             progress=lambda name: bars.update(bar, description=name, advance=1),
         )
     return {
@@ -101,6 +102,7 @@ def _result(
         "version": __version__,
         "command": options.command_line,
         "seed": options.seed,
+        "isomorphs": options.isomorphs,
         "num_test": num_test,
         "num_repetitions": options.repetitions,
         "columns": list(evidence.columns),
@@ -137,8 +139,9 @@ def _show(result: dict[str, Any]) -> None:
 
 def notes(result: dict[str, Any]) -> list[str]:
     """Returns what a reader must know of a result, and what its tests separate."""
+    drawn = "architectures, equal ones among them" if result["isomorphs"] else "architectures of different classes"
     lines = [
-        f"Means over {result['num_repetitions']} draws of architectures of different classes; cost in "
+        f"Means over {result['num_repetitions']} draws of {drawn}; cost in "
         f"{result['cost_unit']}, of the architectures trained and of the curves read."
     ]
     if result["ceiling"]:

@@ -76,6 +76,7 @@ class Predictor(NamedTuple):
         requires: which parts of `Aux` it reads: "curves", "losses", "epochs", "columns".
         learns: whether it needs trained architectures; otherwise `fit` ignores what it is given.
         jittable: whether the functions can be compiled, also under `jax.vmap`; otherwise they are of NumPy arrays.
+        ranks_only: whether the mean has another unit than scores have.
         hyperparameters: pairs (name, value), for reports.
     """
 
@@ -86,6 +87,7 @@ class Predictor(NamedTuple):
     requires: tuple[str, ...] = ()
     learns: bool = True
     jittable: bool = True
+    ranks_only: bool = False
     hyperparameters: tuple[tuple[str, object], ...] = ()
 
 
@@ -127,7 +129,7 @@ def with_target(predictor: Predictor, target: str) -> Predictor:
     """
     if target not in TARGETS:
         raise unknown_name("a target", target, TARGETS)
-    if target == "score" or not predictor.learns:
+    if target == "score" or predictor.ranks_only or not predictor.learns:
         return predictor
 
     def fit(key: jax.Array, features: Array, y: Array, aux: Aux) -> Any:
@@ -153,11 +155,17 @@ def first(values: Array, known: Array) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(values)[kept], np.asarray(known)[kept]
 
 
-def block_inverse(matrix: jax.Array, block: int = 32) -> tuple[jax.Array, jax.Array]:
+def block_inverse(
+    matrix: jax.Array, block: int = 32, *, smallest: jax.Array | float = 1e-9
+) -> tuple[jax.Array, jax.Array]:
     """Returns the inverse of a positive definite matrix, float32[n, n], and the logarithm of its determinant.
 
     By bordering with blocks, in products of matrices: about 4 n^3 multiplications. The routines of LAPACK that XLA
     calls on CPU may wait for one another for ever where many programs call them at once.
+
+    Args:
+        block: rows of a block.
+        smallest: what no eigenvalue is below, such as the variance of noise on a diagonal; it bounds rounding errors.
     """
     size = len(matrix)
     width = min(checked_size("block", block), size)
@@ -172,7 +180,7 @@ def block_inverse(matrix: jax.Array, block: int = 32) -> tuple[jax.Array, jax.Ar
         before = jnp.where((numbers < start)[:, None], columns, 0)
         weights = inverse @ before
         own = jax.lax.dynamic_slice(columns, (start, 0), (width, width))
-        small, part = _small_inverse(own - before.T @ weights)
+        small, part = _small_inverse(own - before.T @ weights, smallest)
         border = jax.lax.dynamic_update_slice(weights, -jnp.eye(width), (start, 0))
         return inverse + border @ small @ border.T, logarithm + part
 
@@ -182,7 +190,7 @@ def block_inverse(matrix: jax.Array, block: int = 32) -> tuple[jax.Array, jax.Ar
     return inverse[:size, :size], logarithm
 
 
-def _small_inverse(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _small_inverse(matrix: jax.Array, smallest: jax.Array | float) -> tuple[jax.Array, jax.Array]:
     """Returns the inverse and the logarithm of the determinant, by bordering with one row after another."""
     numbers = jnp.arange(len(matrix))
 
@@ -190,7 +198,7 @@ def _small_inverse(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
         inverse, logarithm = carry
         before = jnp.where(numbers < row, matrix[row], 0)
         weights = inverse @ before
-        left = jnp.maximum(matrix[row, row] - before @ weights, 1e-9)
+        left = jnp.maximum(matrix[row, row] - before @ weights, smallest)
         border = weights.at[row].set(-1)
         return inverse + border[:, None] * (border / left), logarithm + jnp.log(left)
 

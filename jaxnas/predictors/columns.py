@@ -51,7 +51,13 @@ def column(space: Space, *, position: int | None = None) -> Predictor:
         return Prediction(values, jnp.full_like(values, jnp.nan))
 
     return Predictor(
-        "column", no_features(space), fit, predict, ("columns",), hyperparameters=(("position", position),)
+        "column",
+        no_features(space),
+        fit,
+        predict,
+        ("columns",),
+        ranks_only=True,
+        hyperparameters=(("position", position),),
     )
 
 

@@ -72,7 +72,7 @@ def gcn(
             for number in range(num_layers)
         ]
         head = networks.new_layers(jax.random.fold_in(key, num_layers), [width, width, 1])
-        parameters = networks.trained(
+        convolutions, head = networks.trained(
             jax.random.fold_in(key, num_layers + 1),
             (convolutions, head),
             lambda parameters, rows: jax.vmap(output, (None, 0))(parameters, inputs[rows]),
@@ -82,7 +82,7 @@ def gcn(
             batch_size=BATCH_SIZE,
             learning_rate=learning_rate,
         )
-        return GraphState(*parameters, scale)
+        return GraphState(convolutions, head, scale)
 
     def predict(state: GraphState, features: Array, aux: Aux) -> Prediction:
         features = jnp.asarray(features)

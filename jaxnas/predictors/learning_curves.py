@@ -15,7 +15,7 @@ REFERENCES = ("ru2021speedy",)
 @functools.cache
 def last_value(space: Space) -> Predictor:
     """Returns the score after the last epoch that was trained."""
-    return _read("last_value", space, ("curves",), lambda aux: aux.curves[:, -1])
+    return _read("last_value", space, ("curves",), lambda aux: jnp.asarray(aux.curves)[:, -1])
 
 
 @functools.cache
@@ -37,7 +37,7 @@ def sotl(space: Space) -> Predictor:
 @functools.cache
 def sotl_e(space: Space) -> Predictor:
     """Returns the training loss of the last epoch, negated: TSE-E of the paper of `sotl`, with one epoch."""
-    return _read("sotl_e", space, ("losses",), lambda aux: -aux.losses[:, -1])
+    return _read("sotl_e", space, ("losses",), lambda aux: -jnp.asarray(aux.losses)[:, -1])
 
 
 def _read(name: str, space: Space, requires: tuple[str, ...], value: Callable[[Aux], Array]) -> Predictor:

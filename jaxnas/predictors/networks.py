@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxnas import prng
+from jaxnas.predictors.base import Array
 
 Layers = list[tuple[jax.Array, jax.Array]]
 """Weights and biases of a network, the first layer first."""
@@ -23,14 +24,15 @@ def new_layers(key: jax.Array, sizes: list[int]) -> Layers:
     ]
 
 
-def hidden(layers: Layers, inputs: jax.Array) -> jax.Array:
+def hidden(layers: Layers, inputs: Array) -> jax.Array:
     """Returns the values of the last hidden layer, float32[..., W]."""
+    values = jnp.asarray(inputs)
     for weights, bias in layers[:-1]:
-        inputs = jax.nn.relu(inputs @ weights + bias)
-    return inputs
+        values = jax.nn.relu(values @ weights + bias)
+    return values
 
 
-def outputs(layers: Layers, inputs: jax.Array) -> jax.Array:
+def outputs(layers: Layers, inputs: Array) -> jax.Array:
     """Returns the outputs of a network, float32[..., K]."""
     weights, bias = layers[-1]
     return hidden(layers, inputs) @ weights + bias

@@ -21,7 +21,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.cells.space import CellSpace
 
 WIDTH = 64
-NUM_TAUGHT = 16_384
+NUM_TAUGHT = 8_192
 NUM_STEPS = 4_000
 MOST_COMPONENTS = 3
 CHUNK = 512
@@ -140,11 +140,10 @@ def fit(space: Space, trained: Trained, factory: Factory, target: Target, *, see
     interval = _scaled(residuals, held_out, log_variance(residuals, held_out, standard), standard)
     own = inputs[NUM_TAUGHT:]
     lines = [*trained.sizes.values(), *np.log(np.maximum(trained.prices, 1e-9)).T]
-    surrogate = Surrogate(
-        [(np.asarray(weights), np.asarray(bias)) for weights, bias in layers],
-        *(np.asarray(each, np.float32) for each in (basis, center, noise, shared, interval, standard)),
-        np.stack([line_of(own, values) for values in lines]).astype(np.float32),
+    found = Surrogate(
+        layers, basis, center, noise, shared, interval, standard, np.stack([line_of(own, values) for values in lines])
     )
+    surrogate: Surrogate = jax.tree.map(lambda values: jnp.asarray(values, jnp.float32), found)
     fidelity = float(np.corrcoef(said[:NUM_TAUGHT, -2], (taught @ basis + center)[:NUM_TAUGHT, -2])[0, 1])
     return Fit(surrogate, held_out, fidelity)
 

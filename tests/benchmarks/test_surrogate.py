@@ -143,3 +143,11 @@ def test_names_and_wrong_arguments():
     other = dataclasses.replace(SPACE, num_nodes=4)
     with pytest.raises(ValueError, match=r"^Expected the space that"):
         fit_surrogate(table(), factory, name="knn", space=other)
+
+
+def test_what_ships_is_what_its_manifest_says():
+    names = surrogate_files.shipped_surrogates()
+    assert names == ["nb201x5-shifted-digits-surrogate-v1"]
+    for name in names:
+        assert surrogate_files.is_surrogate(name)
+        assert SurrogateBenchmark.read(name).space.num_architectures == 5**10

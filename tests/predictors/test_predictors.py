@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import SMALL, all_archs
+from samples import MIXED, SMALL, all_archs, smooth_bench
 
+import jaxnas as jn
 from jaxnas import catalog, prng
 from jaxnas.checks import is_installed
 from jaxnas.predictors.base import Aux, block_inverse, log_error, with_target
@@ -132,6 +133,8 @@ def test_a_target_keeps_the_order_and_the_unit():
     assert ("target", "log-error") in predictor.hyperparameters
     (mean, _), _ = predicted(predictor, TRUTH[TRAIN])
     assert abs(mean.mean() - TRUTH[TEST].mean()) < 0.05
+    column = catalog.predictor("column")(SMALL)
+    assert with_target(column, "log-error") is column  # whose values are no proportions
     with pytest.raises(ValueError, match=r"^Expected a target of log-error, score, got 'ranks'"):
         with_target(predictor, "ranks")
 
@@ -152,3 +155,17 @@ def test_a_curve_of_a_family_is_continued():
     assert abs(float(mean) - 0.797) < 0.01
     mean, _ = go_on(jnp.full(6, 0.5), epochs)
     assert abs(float(mean) - 0.5) < 1e-3
+
+
+def test_searches_take_any_predictor():
+    bench = smooth_bench(MIXED)
+    knn = functools.partial(catalog.predictor("knn"), num_neighbours=2)
+    for made in (jn.bananas, jn.predictor_guided):
+        strategy = made(MIXED, num_startup=4, num_candidates=8, refit_every=4, predictor=knn)
+        assert ("predictor", "knn") in strategy.hyperparameters
+        trials = jn.run(strategy, bench, num_trials=12, num_runs=2)
+        assert len({tuple(arch) for arch in trials.query.arch[0]}) > 8
+    with pytest.raises(ValueError, match=r"^Expected a predictor that learns from features alone, got column"):
+        jn.predictor_guided(MIXED, predictor=catalog.predictor("column"))
+    with pytest.raises(ValueError, match=r"^Expected a predictor that can be compiled, got rf"):
+        jn.bananas(MIXED, predictor=catalog.predictor("rf"))
