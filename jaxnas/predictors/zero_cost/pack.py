@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -112,8 +113,8 @@ def _each_chunk(
     for path, each in zip(paths, stored, strict=True):
         if each is None:
             each = next(made)
-            buffer = io.BytesIO()
-            np.savez(buffer, **each)
+            buffer, arrays = io.BytesIO(), dict[str, Any](each)
+            np.savez(buffer, **arrays)
             replace_file(path, buffer.getvalue())
         yield each
 
