@@ -98,7 +98,7 @@ def attack_shard(folder: Path, number: int, random: np.random.Generator) -> Tall
     shard_path(folder, chunk).parent.mkdir()
 
     def read() -> dict:
-        found = read_shard(folder, chunk, (2, 30))
+        found = read_shard(folder, chunk, (2, 30, 30))
         if found is None:
             raise ValueError("Expected a whole shard.")
         return found

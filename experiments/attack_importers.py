@@ -1,13 +1,13 @@
 """Gives importers damaged files, and checks that each ends in one line: no traceback, hang, gigabyte or call.
 
 Claim: of 10,000 mutated files of each format every one is either read or refused by a ValueError of one line, within
-five seconds of CPU and a gigabyte, and none writes a file.
+five seconds of CPU and a gigabyte, and none writes a file. Undamaged, each file is read.
 Command: python experiments/attack_importers.py [--number 10000] [--seed 0] [FORMAT ..]
-Run time: an hour; 200 of each are a test.
+Run time: two hours; 200 of each are a test, of parts where only a whole benchmark is read.
 Output: for each format how many were read and refused, and the slowest. Last line: a JSON object with the figures.
 
-A mutation changes, removes, repeats or inserts bytes of a small file in the format's layout: of the file itself, and
-for compressed files also of what is within.
+A mutation changes, removes, repeats or inserts bytes of a file in the format's layout, as small as the importer reads
+it: of the file itself, and for compressed files also of what is within.
 """
 
 import argparse
@@ -34,17 +34,45 @@ INTERESTING = (b"\xff" * 4, b"\x00" * 4, b"\x7f\xff\xff\xff", b".", b"(", b"u.",
 
 
 class Format(NamedTuple):
-    """A file to damage: the importer, what it is given, the file in it, and how its bytes are packed."""
+    """A file to damage: the importer, what it is given, the file in it, and how its bytes are packed.
+
+    `is_part` where it is a part of a benchmark, which the importer refuses undamaged, too.
+    """
 
     importer: str
     given: Path
     damaged: Path
     compress: Callable[[bytes], bytes] | None = None
     decompress: Callable[[bytes], bytes] | None = None
+    is_part: bool = False
 
 
 def formats(folder: Path) -> dict[str, Format]:
-    """Returns a small file in the layout of each format, which are made in a folder."""
+    """Returns a file in the layout of each format that its importer reads, which are made in a folder."""
+    return small(folder) | whole(folder / "whole")
+
+
+def whole(folder: Path) -> dict[str, Format]:
+    """Returns a file of a whole benchmark for each importer that reads no part of one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = made_files.shuffled_cells()
+    macro = made_files.macro(folder / "macro.json")
+    graph = made_files.graphs(folder / "proteins.bench", "proteins")
+    costs = made_files.hw_nas_bench(folder / "costs.pickle", cells, shared=True)
+    latencies = made_files.help_latencies(folder / "help", cells)
+    micro = ["64-41414-{}_{}{}_{}{}{}".format(*digits) for digits in itertools.product("0123", repeat=6)]
+    tasks = made_files.transnas(folder / "transnas.pth", {"micro": micro}, shared=True)
+    return {
+        "nb-macro": Format("nb-macro", macro, macro),
+        "nb-graph": Format("nb-graph", graph, graph),
+        "hw-nas-bench": Format("hw-nas-bench", costs, costs),
+        "help": Format("help", latencies, latencies / "str_arch2idx.pt"),
+        "transnas": Format("transnas", tasks, tasks),
+    }
+
+
+def small(folder: Path) -> dict[str, Format]:
+    """Returns a file of a few architectures in the layout of each format."""
     cells = made_files.shuffled_cells()
     few = cells[:2]
     simple = folder / "simple"
@@ -68,7 +96,7 @@ def formats(folder: Path) -> dict[str, Format]:
     numbers = {"valid_perf": 0.5, "perf": 0.5, "latency": 0.1, "para": np.float64(0.2)}
     graph.write_bytes(pickle.dumps(dict.fromkeys(range(20), numbers), 3))
     micro = ["64-41414-{}_{}{}_{}{}{}".format(*digits) for digits in itertools.product("0123", repeat=6)][:20]
-    whole = made_files.whole_benchmark(few, {"less": 12, "full": 200})
+    benchmark = made_files.whole_benchmark(few, {"less": 12, "full": 200})
     asr = made_files.asr(folder / "asr", [[[1, 0], [1, 0, 0], [2, 0, 0, 1]]])
     latencies = made_files.help_latencies(folder / "help", few)
     costs = made_files.hw_nas_bench(folder / "costs.pickle", few)
@@ -79,18 +107,18 @@ def formats(folder: Path) -> dict[str, Format]:
         "nats-archive": Format("nats-tss", archive, archive, bz2.compress, bz2.decompress),
         "nats-sss": Format("nats-sss", sizes, sizes / "000000.pickle.pbz2", bz2.compress, bz2.decompress),
         "nb101": Format("nb101", tfrecord, tfrecord),
-        "nb-macro": Format("nb-macro", macro, macro),
-        "nb-graph": Format("nb-graph", graph, graph),
+        "nb-macro": Format("nb-macro", macro, macro, is_part=True),
+        "nb-graph": Format("nb-graph", graph, graph, is_part=True),
         "nb-asr": Format("nb-asr", asr, asr / "nb-asr-e40-1234.pickle"),
-        "hw-nas-bench": Format("hw-nas-bench", costs, costs),
-        "help": Format("help", latencies, latencies / "str_arch2idx.pt"),
+        "hw-nas-bench": Format("hw-nas-bench", costs, costs, is_part=True),
+        "help": Format("help", latencies, latencies / "str_arch2idx.pt", is_part=True),
         "suite-zero": Format("suite-zero", scores, scores),
     }
     for name, write in (("legacy", made_files.legacy_torch), ("zip", made_files.zipped_torch)):
-        path = write(folder / f"{name}.pth", whole)
+        path = write(folder / f"{name}.pth", benchmark)
         found[f"nb201-{name}"] = Format("nb201", path, path)
     path = made_files.transnas(folder / "transnas.pth", {"micro": micro})
-    return found | {"transnas": Format("transnas", path, path)}
+    return found | {"transnas": Format("transnas", path, path, is_part=True)}
 
 
 _OPERATIONS = "input,conv3x3-bn-relu,conv3x3-bn-relu,output"
@@ -126,11 +154,14 @@ def mutated(data: bytes, random: np.random.Generator) -> bytes:
 def attack(each: Format, number: int, seed: int) -> dict[str, float]:
     """Returns how many mutated files were read and refused, and the slowest in seconds.
 
-    Raises RuntimeError where one ended otherwise, took too long or too much memory, or wrote a file.
+    Raises RuntimeError where one ended otherwise, took too long or too much memory, or wrote a file, and where the file
+    is not read undamaged.
     """
     original = each.damaged.read_bytes()
     inside = original if each.decompress is None else each.decompress(original)
     read = catalog.importer(each.importer)
+    if not each.is_part and not list(read(each.given, each.given.parent / "work", lambda *_: None)):
+        raise RuntimeError(f"Expected tables of the undamaged {each.damaged.name}, got none.")
     figures = {"read": 0, "refused": 0, "slowest": 0.0}
     before, memory_before = sorted(os.listdir()), _megabytes()
     for position in range(number):

@@ -38,7 +38,7 @@ from jaxnas.report.write import read_summary, write_result
 result = read_summary(sys.argv[1])
 print("ready", flush=True)
 while True:
-    write_result(sys.argv[2], result, {})
+    write_result(sys.argv[2], lambda: result, {})
     print("written", flush=True)
 """
 

@@ -22,6 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from jaxnas import catalog
+from jaxnas.tables.published import graph_bench
+
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 FIRST_CELL = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
 """Architecture 0 of NATS-Bench and of HW-NAS-Bench."""
@@ -200,10 +203,19 @@ def varint(value: int) -> bytes:
 # Column packs
 
 
-def hw_nas_bench(path: Path, cells: list[str]) -> Path:
-    """Writes HW-NAS-Bench's pickle: lists by measure, in the order of `config`; the last cell has no Edge TPU."""
+def hw_nas_bench(path: Path, cells: list[str], shared: bool = False) -> Path:
+    """Writes HW-NAS-Bench's pickle: lists by measure, in the order of `config`; the last cell has no Edge TPU.
+
+    Args:
+        shared: whether all measures of all data sets are one list, in a smaller file.
+    """
     random = np.random.default_rng(0)
     found: dict[str, dict] = {}
+    if shared:
+        one = {"config": [{"arch_str": text} for text in cells]} | dict.fromkeys(FIRST_CELL_COSTS, [2.5] * len(cells))
+        found = dict.fromkeys(("cifar10", "cifar100", "ImageNet16-120"), one)
+        path.write_bytes(pickle.dumps({"nasbench201": found}, 3))
+        return path
     for data_set in ("cifar10", "cifar100", "ImageNet16-120"):
         values = {name: random.uniform(1, 20, len(cells)).tolist() for name in FIRST_CELL_COSTS}
         if data_set == "cifar10":
@@ -260,12 +272,37 @@ def macro(path: Path) -> Path:
     return path
 
 
-def transnas(path: Path, strings: dict[str, list[str]], tasks: tuple[str, ...] = ("jigsaw",), epochs: int = 3) -> Path:
-    """Writes TransNAS-Bench-101's torch file. `strings`: architectures by space."""
+def graphs(path: Path, task: str) -> Path:
+    """Writes a file of NAS-Bench-Graph: numbers of all architectures by the number of each."""
+    space = catalog.space("nb-graph-proteins" if task == "proteins" else "nb-graph")
+    archs = np.asarray(space.arch_at(np.arange(space.num_architectures)))
+    positions = np.asarray([graph_bench.OPERATIONS.index(name) for name in space.decisions[1].values])
+    digits = np.concatenate([archs[:, :1], positions[archs[:, 1:]]], axis=1)
+    keys = (digits * 10 ** np.arange(digits.shape[1])[::-1]).sum(1).tolist()
+    numbers = np.random.default_rng(0).uniform(0, 1, (len(keys), 4)).tolist()
+    values = [dict(zip(("valid_perf", "perf", "latency", "para"), each, strict=True)) for each in numbers]
+    path.write_bytes(pickle.dumps(dict(zip(keys, values, strict=True)), 3))
+    return path
+
+
+def transnas(
+    path: Path,
+    strings: dict[str, list[str]],
+    tasks: tuple[str, ...] = ("jigsaw",),
+    epochs: int = 3,
+    shared: bool = False,
+) -> Path:
+    """Writes TransNAS-Bench-101's torch file.
+
+    Args:
+        strings: architectures by space.
+        shared: whether all architectures have the same trainings, in a smaller file.
+    """
     data: dict[str, dict] = {}
     for space, names in strings.items():
         for number, name in enumerate(names):
-            data.setdefault(space, {})[name] = {task: _transnas_training(task, number, epochs) for task in tasks}
+            found = {task: _transnas_training(task, number, epochs) for task in tasks}
+            data.setdefault(space, {})[name] = next(iter(data[space].values())) if shared and number else found
     names = {
         task: [f"{split}_{score}" for split in ("train", "valid", "test")] for task, score in TRANSNAS_SCORES.items()
     }

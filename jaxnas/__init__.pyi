@@ -1,15 +1,24 @@
 """The public names, for editors and type checkers. Written by `python tests/test_public_names.py`."""
 
+from jaxnas.analysis.attribution import ablation_path as ablation_path
+from jaxnas.analysis.attribution import shapley as shapley
 from jaxnas.analysis.confirmation import Confirmed as Confirmed
 from jaxnas.analysis.confirmation import confirmed as confirmed
+from jaxnas.analysis.explain import explained_by_table as explained_by_table
 from jaxnas.analysis.frames import to_frame as to_frame
 from jaxnas.analysis.incumbents import incumbents as incumbents
+from jaxnas.analysis.motifs import insertion as insertion
+from jaxnas.analysis.motifs import motifs as motifs
+from jaxnas.analysis.networks import NetworkExplanation as NetworkExplanation
+from jaxnas.analysis.networks import explain_network as explain_network
 from jaxnas.analysis.optimum import Optimum as Optimum
 from jaxnas.analysis.optimum import optimum as optimum
 from jaxnas.analysis.pairs import pairwise as pairwise
 from jaxnas.analysis.planning import num_runs_for_power as num_runs_for_power
 from jaxnas.analysis.planning import power as power
 from jaxnas.analysis.regret import regret as regret
+from jaxnas.analysis.scored import scored_by_table as scored_by_table
+from jaxnas.analysis.scored import scored_by_trials as scored_by_trials
 from jaxnas.analysis.sequential import until_decided as until_decided
 from jaxnas.benchmarks.base import Benchmark as Benchmark
 from jaxnas.benchmarks.base import HeldOut as HeldOut
@@ -17,6 +26,7 @@ from jaxnas.benchmarks.evaluator import EvaluatorBenchmark as EvaluatorBenchmark
 from jaxnas.benchmarks.function import FunctionBenchmark as FunctionBenchmark
 from jaxnas.benchmarks.journaled import journaled as journaled
 from jaxnas.benchmarks.penalised import penalised as penalised
+from jaxnas.benchmarks.surrogate import SurrogateBenchmark as SurrogateBenchmark
 from jaxnas.benchmarks.tabular import TableBenchmark as TableBenchmark
 from jaxnas.benchmarks.tabular import load as load
 from jaxnas.benchmarks.training import TrainingBenchmark as TrainingBenchmark
@@ -30,6 +40,8 @@ from jaxnas.report.comparison import compare as compare
 from jaxnas.report.tables import summary as summary
 from jaxnas.search.nas import NAS as NAS
 from jaxnas.search.result import SearchResult as SearchResult
+from jaxnas.search.transfer.portfolio import greedy_portfolio as greedy_portfolio
+from jaxnas.search.transfer.protocol import compared_with_sources as compared_with_sources
 from jaxnas.simulation.ask_tell import AskTell as AskTell
 from jaxnas.simulation.ask_tell import run_key as run_key
 from jaxnas.simulation.asynchronous import run_asynchronous as run_asynchronous
@@ -60,19 +72,23 @@ from jaxnas.strategies.exhaustive_search import exhaustive_search as exhaustive_
 from jaxnas.strategies.gaussian_process import gaussian_process as gaussian_process
 from jaxnas.strategies.genetic_algorithm import genetic_algorithm as genetic_algorithm
 from jaxnas.strategies.hyperband import hyperband as hyperband
+from jaxnas.strategies.in_order import in_order as in_order
 from jaxnas.strategies.local_search import local_search as local_search
 from jaxnas.strategies.multi_objective_evolution import multi_objective_evolution as multi_objective_evolution
 from jaxnas.strategies.nsga2 import nsga2 as nsga2
 from jaxnas.strategies.optuna import optuna_strategy as optuna_strategy
 from jaxnas.strategies.optuna import to_optuna_study as to_optuna_study
 from jaxnas.strategies.predictor_guided import predictor_guided as predictor_guided
+from jaxnas.strategies.prior_guided import prior_guided as prior_guided
 from jaxnas.strategies.random_search import random_search as random_search
+from jaxnas.strategies.rank_weighted import rank_weighted as rank_weighted
 from jaxnas.strategies.regularized_evolution import regularized_evolution as regularized_evolution
 from jaxnas.strategies.reinforce import reinforce as reinforce
 from jaxnas.strategies.reward_weighted_sampling import reward_weighted_sampling as reward_weighted_sampling
 from jaxnas.strategies.simulated_annealing import simulated_annealing as simulated_annealing
 from jaxnas.strategies.successive_halving import successive_halving as successive_halving
 from jaxnas.strategies.tree_parzen_estimator import tree_parzen_estimator as tree_parzen_estimator
+from jaxnas.strategies.warm_started import warm_started as warm_started
 from jaxnas.tables.columns import Column as Column
 from jaxnas.tables.table import Table as Table
 from jaxnas.tasks.arrays import task_from_arrays as task_from_arrays

@@ -1,4 +1,4 @@
-"""The names behind spaces, tasks, strategies, proxies and importers, one line each; also `file.py:NAME`."""
+"""The names behind spaces, tasks, strategies, proxies, predictors and importers, one line each; also `file.py:NAME`."""
 
 import importlib
 import importlib.machinery
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jaxnas.checks import unknown_name
 
 if TYPE_CHECKING:
+    from jaxnas.predictors.base import Predictor
     from jaxnas.predictors.zero_cost.proxy import Proxy
     from jaxnas.spaces.base import Space
     from jaxnas.strategies.base import Strategy
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SPACES = {
     "nb201": "jaxnas.spaces.cells.space:NB201",
+    "nb201x5": "jaxnas.spaces.cells.space:NB201X5",
     "nb101": "jaxnas.spaces.nasbench101.space:NB101",
     "nats-sss": "jaxnas.spaces.sizes:NATS_SSS",
     "nb-macro": "jaxnas.spaces.macro:NB_MACRO",
@@ -88,6 +90,29 @@ PROXIES = {
     "linear_regions": "jaxnas.predictors.zero_cost.activations:LINEAR_REGIONS",
     "gradsign": "jaxnas.predictors.zero_cost.examples:GRADSIGN",
 }
+PREDICTORS = {
+    "blr": "jaxnas.predictors.linear:blr",
+    "knn": "jaxnas.predictors.neighbours:knn",
+    "rf": "jaxnas.predictors.random_forest:rf",
+    "hist_gb": "jaxnas.predictors.boosting:hist_gb",
+    "xgb": "jaxnas.predictors.boosting:xgb",
+    "lgb": "jaxnas.predictors.boosting:lgb",
+    "gp_rbf": "jaxnas.predictors.gaussian:gp_rbf",
+    "gp_hamming": "jaxnas.predictors.gaussian:gp_hamming",
+    "gp_wl": "jaxnas.predictors.weisfeiler_lehman:gp_wl",
+    "mlp": "jaxnas.predictors.mlp:mlp",
+    "dngo": "jaxnas.predictors.dngo:dngo",
+    "gcn": "jaxnas.predictors.gcn:gcn",
+    "last_value": "jaxnas.predictors.learning_curves:last_value",
+    "best_value": "jaxnas.predictors.learning_curves:best_value",
+    "sotl": "jaxnas.predictors.learning_curves:sotl",
+    "sotl_e": "jaxnas.predictors.learning_curves:sotl_e",
+    "lcsvr": "jaxnas.predictors.lcsvr:lcsvr",
+    "extrapolation": "jaxnas.predictors.extrapolation:extrapolation",
+    "column": "jaxnas.predictors.columns:column",
+    "column_gp": "jaxnas.predictors.columns:column_gp",
+    "omni": "jaxnas.predictors.columns:omni",
+}
 IMPORTERS = {
     "nats-tss": "jaxnas.tables.published.nats_topology:read",
     "nats-sss": "jaxnas.tables.published.nats_size:read",
@@ -153,6 +178,19 @@ def proxy(name: str) -> "Proxy":
     found = _find("a proxy", name, PROXIES)
     if not hasattr(found, "source") or not hasattr(found, "score"):
         raise ValueError(f"Expected {name} to be a Proxy, got {type(found).__name__}.")
+    return found
+
+
+def predictor(name: str) -> "Callable[..., Predictor]":
+    """Returns the factory `(space, ...) -> Predictor` of a name, or of `file.py:NAME`.
+
+    Raises ValueError on an unknown name.
+    """
+    found = _find("a predictor", name, PREDICTORS)
+    if not callable(found) or isinstance(found, tuple):
+        raise ValueError(
+            f"Expected {name} to be a function of a space that returns a Predictor, got {type(found).__name__}."
+        )
     return found
 
 

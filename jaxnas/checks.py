@@ -1,6 +1,7 @@
 """Checks of what a caller gives, with errors of one form: "Expected ..., got ...". Loads no JAX."""
 
 import difflib
+import importlib.util
 import math
 import operator
 import re
@@ -49,6 +50,11 @@ def first_line(error: Exception) -> str:
     """Returns the first line of an error's message; that of a missing key or an empty one with its kind."""
     text = str(error).splitlines()[0] if str(error).strip() else ""
     return text.rstrip(".") if text and not isinstance(error, KeyError) else f"{type(error).__name__} {text}".strip()
+
+
+def is_installed(module: str) -> bool:
+    """Returns whether a module can be imported, without importing it."""
+    return importlib.util.find_spec(module) is not None
 
 
 def is_file_name(text: object) -> bool:

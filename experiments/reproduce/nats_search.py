@@ -6,7 +6,10 @@ Run time: 40 seconds on two cores.
 Output: validation and test accuracy after 200 epochs of what 500 searches chose, mean and standard error.
 """
 
+import random
+from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,24 +28,21 @@ STRATEGIES = {
     "regularized evolution (10, 3)": lambda space: jn.regularized_evolution(space, population_size=10, sample_size=3),
     "REINFORCE (0.01, 0.9)": lambda space: jn.reinforce(space, learning_rate=0.01, baseline_decay=0.9),
 }
+EVOLUTION = [(91.25, 0.31), (94.02, 0.31), (72.28, 0.95), (72.23, 0.84), (45.71, 0.77), (45.77, 0.80)]
 PUBLISHED = {
     "random search": [(91.07, 0.26), (93.86, 0.23), (71.46, 0.97), (71.55, 0.97), (45.03, 0.91), (45.28, 0.97)],
-    "regularized evolution (10, 3)": [
-        (91.25, 0.31),
-        (94.02, 0.31),
-        (72.28, 0.95),
-        (72.23, 0.84),
-        (45.71, 0.77),
-        (45.77, 0.80),
-    ],
+    "regularized evolution (10, 3)": EVOLUTION,
+    "evolution with the authors' mutation": EVOLUTION,
     "REINFORCE (0.01, 0.9)": [(91.12, 0.25), (93.90, 0.26), (71.80, 0.94), (71.86, 0.89), (45.37, 0.74), (45.64, 0.78)],
     "BOHB": [(91.17, 0.27), (93.94, 0.28), (72.04, 0.93), (72.00, 0.86), (45.55, 0.79), (45.70, 0.86)],
 }
 """Mean and standard deviation over 500 runs of validation and test on each data set."""
-TOLERANCES = {"random search": 0.0, "regularized evolution (10, 3)": 0.2, "REINFORCE (0.01, 0.9)": 0.2}
-"""Besides three standard errors: mutations and policies are drawn in other ways than in the authors' programs."""
+TOLERANCES = {"regularized evolution (10, 3)": 0.2}
+"""Besides three standard errors: its mutations are drawn in another way than in the authors' program."""
 NOTES = {
     "BOHB": "It was told validation after fewer epochs of the 12, which this table does not hold.",
+    "regularized evolution (10, 3)": "A mutation draws one of the six edges. That of the authors' program draws a node "
+    "and then one of its edges: the rows below are with it.",
 }
 
 
@@ -52,7 +52,7 @@ def figures(tables: Mapping[str, Path]) -> Sequence[Figure]:
     for name in PUBLISHED:
         published = iter(PUBLISHED[name])
         for table, budget in BUDGETS.items():
-            scores = None if name not in STRATEGIES else searched(tables[table], name, budget)
+            scores = None if name not in SEARCHES else SEARCHES[name](tables[table], budget)
             for position, split in enumerate(("validation", "test")):
                 mean, deviation = next(published)
                 ours, error = (None, 0.0) if scores is None else mean_and_error(scores[position])
@@ -71,8 +71,8 @@ def figures(tables: Mapping[str, Path]) -> Sequence[Figure]:
     return found
 
 
-def searched(folder: Path, name: str, budget: float) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the validation and test accuracy, in percent, of what each run chose, both float[NUM_RUNS].
+def searched(name: str, folder: Path, budget: float) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the validation and test accuracy, in percent, of what each run of a strategy chose, both float[NUM_RUNS].
 
     Queries cost their list prices, and the one that crosses the budget counts, as in the authors' programs.
     """
@@ -86,6 +86,38 @@ def searched(folder: Path, name: str, budget: float) -> tuple[np.ndarray, np.nda
     test = incumbent_scores(trials, bench)[np.arange(NUM_RUNS), last]
     validation = bench.table.means("validation")[bench.rows(trials.query.arch[np.arange(NUM_RUNS), best]), 0]
     return 100 * validation, 100 * test
+
+
+def evolved(folder: Path, budget: float) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what `searched` does, of evolution with the authors' mutation: it draws a node, then one of its edges."""
+    table = jn.load(folder, protocol="published").table
+    told = table.means("validation@12")[:, 0].tolist()
+    prices = table.prices(table.protocol("published"))[:, 0].tolist()
+    chosen = [_evolve(random.Random(run), told, prices, budget) for run in range(NUM_RUNS)]
+    validation, test = (100 * table.means(split)[chosen, -1] for split in ("validation", "test"))
+    return validation, test
+
+
+def _evolve(draws: random.Random, told: list[float], prices: list[float], budget: float) -> int:
+    """Returns the row with the best score told, the first of equals, when the budget is spent."""
+    population: deque[int] = deque(maxlen=10)
+    best, spent = -1, 0.0
+    while spent < budget:
+        if len(population) < 10:
+            row = draws.randrange(len(told))
+        else:
+            row = max((draws.choice(population) for _ in range(3)), key=told.__getitem__)
+            node = draws.randrange(3)
+            weight = 5 ** (5 - draws.randrange(node * (node + 1) // 2, (node + 1) * (node + 2) // 2))
+            old = row // weight % 5
+            row += ((old + draws.randrange(1, 5)) % 5 - old) * weight
+        population.append(row)
+        spent += prices[row]
+        best = row if best < 0 or told[row] > told[best] else best
+    return best
+
+
+SEARCHES = {name: partial(searched, name) for name in STRATEGIES} | {"evolution with the authors' mutation": evolved}
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float]:

@@ -2,17 +2,17 @@
 
 Claim: the tables that ship hold the published data.
 Command: jaxnas reproduce nb201_tables (or python experiments/reproduce/nb201_tables.py)
-Run time: 10 seconds.
-Output: the figures, exact where nothing is drawn at random, else means and standard errors over 500 draws.
+Run time: 3 seconds.
+Output: the figures; ours are exact, expectations over draws at random included.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from scipy.special import gammaln
 from scipy.stats import spearmanr
 
-import jaxnas as jn
-from jaxnas.analysis.incumbents import incumbent_scores
 from jaxnas.report.reproduction.figures import COMPUTED, REMEMBERED, Figure, Result
 from jaxnas.tables.table import Table
 
@@ -34,13 +34,21 @@ FLOPS = (0.71, 0.72, 0.69)
 SCORED_TOLERANCE = 0.03
 """A sample of 725 architectures has another correlation than all of them: its standard error is about 0.015."""
 BEST_OF = {
-    10: [(93.06, 0.59), (69.76, 1.25), (43.30, 1.87)],
-    100: [(93.84, 0.23), (71.56, 0.78), (45.67, 0.64)],
+    ("validation", "validation", REMEMBERED): {
+        10: [(89.92, 0.75), (69.61, 1.21), (43.11, 1.85)],
+        100: [(91.05, 0.28), (71.45, 0.79), (45.37, 0.61)],
+    },
+    ("test", "test", REMEMBERED): {
+        10: [(93.06, 0.59), (69.76, 1.25), (43.30, 1.87)],
+        100: [(93.84, 0.23), (71.56, 0.78), (45.67, 0.64)],
+    },
+    ("validation", "test", COMPUTED): {
+        10: [(93.09, 0.53), (69.81, 1.14), (43.44, 1.65)],
+        100: [(93.81, 0.27), (71.43, 0.87), (45.39, 0.81)],
+    },
 }
-"""Test accuracy of the best by validation of N at random: mean and standard deviation over 500 draws."""
+"""Of the best of N at random, by what it is chosen and what is reported: mean and standard deviation over 500 draws."""
 NUM_DRAWS = 500
-BEST_OF_TOLERANCE = 0.3
-"""The means over architectures of earlier versions of the data differ by tenths of a point."""
 
 
 def figures(tables: Mapping[str, Path]) -> Sequence[Figure]:
@@ -95,31 +103,35 @@ def _correlations(table: Table, name: str, position: int) -> Iterator[Figure]:
 
 
 def _best_of(table: Table, name: str, position: int) -> Iterator[Figure]:
-    bench = jn.TableBenchmark(table, noise="mean")
-    space = bench.space.enumerated()
-    trials = jn.run(jn.random_search(space), bench, num_trials=max(BEST_OF), num_runs=NUM_DRAWS)
-    scores = 100 * incumbent_scores(trials, bench)
-    for number, published in BEST_OF.items():
-        mean, deviation = published[position]
-        ours = scores[:, number - 1]
-        yield Figure(
-            f"best of {number} at random, test, {name}",
-            mean,
-            float(ours.mean()),
-            deviation / NUM_DRAWS**0.5,
-            float(ours.std(ddof=1)) / NUM_DRAWS**0.5,
-            BEST_OF_TOLERANCE,
-            source=REMEMBERED,
-            note="The paper's data are those of NAS-Bench-201 before NATS-Bench, of other trainings.",
-        )
+    means = {split: 100 * table.means(split)[:, -1] for split in ("validation", "test")}
+    for (chosen, reported, source), by_number in BEST_OF.items():
+        for number, published in by_number.items():
+            mean, deviation = published[position]
+            yield Figure(
+                f"{reported} of the best of {number} at random by {chosen}, {name}",
+                mean,
+                expected_best(means[chosen], means[reported], number),
+                deviation / NUM_DRAWS**0.5,
+                source=source,
+            )
+
+
+def expected_best(scores: np.ndarray, values: np.ndarray, number: int) -> float:
+    """Returns the expected value of the one with the largest score among some drawn at random without replacement."""
+    size = len(scores)
+    ranks = np.arange(number, size + 1)  # from below: the one of a rank is the best if all others drawn are below it
+    logs = gammaln(ranks) - gammaln(ranks - number + 1) - gammaln(number)
+    logs -= gammaln(size + 1) - gammaln(size - number + 1) - gammaln(number + 1)
+    return float(np.exp(logs) @ values[np.argsort(scores, kind="stable")][number - 1 :])
 
 
 RESULT = Result(
     "NAS-Bench-201: optima, costs, correlations, the best of N at random",
     ("dong2020nasbench201", "dong2021natsbench", "mellor2021neural"),
     "tables of optima of both papers; the rows without a network of Mellor et al.'s table",
-    "Means over the two or three runs of 200 epochs. Best of N: of N architectures at random, the one of the best mean "
-    "validation accuracy; reported is its mean test accuracy.",
+    "Means over the two or three runs of 200 epochs. Best of N: of N architectures at random, without repetition. The "
+    "paper's figures of test are those of the best by test: their means and spreads (0.23, 0.78 and 0.64 for 100) are "
+    "those of this choice (0.23, 0.77, 0.65), not of the choice by validation (0.27, 0.87, 0.79).",
     TABLES,
     figures,
 )

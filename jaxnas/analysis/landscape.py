@@ -9,6 +9,8 @@ Architecture Search: A Visual Analysis", PPSN 2022, and Tao and Bang, "Fitness L
 Architecture Search Space", SciTePress, 2024.
 """
 
+import copy
+import functools
 import itertools
 import math
 from typing import Any
@@ -54,6 +56,11 @@ def landscape(source: Table | Benchmark) -> dict:
 
     Raises ValueError where the table is not complete, or the benchmark has none.
     """
+    return copy.deepcopy(_landscape(source))
+
+
+@functools.lru_cache(maxsize=1)
+def _landscape(source: Table | Benchmark) -> dict[str, Any]:
     bench = TableBenchmark(source) if isinstance(source, Table) else source
     class_of = classes_of(bench, np.arange(bench.space.num_architectures)[:, None])
     told = mean_scores(bench)[class_of]
@@ -255,15 +262,17 @@ def _optima(space: Space, final: dict[str, np.ndarray], neighbors: np.ndarray) -
     without_better = (validation[neighbors] <= validation[:, None]).all(axis=1)
     optima, sizes = np.unique(ends, return_counts=True)
     order = np.argsort(-validation[optima], kind="stable")
+    shown = optima[order][:MOST_SHOWN]
+    archs = np.asarray(jax.jit(space.arch_at)(jnp.asarray(shown, jnp.int32)))  # one program for all
     best = [
         {
-            "architecture": space.to_str(space.arch_at(row)),
+            "architecture": space.to_str(arch),
             "row": int(row),
             "validation": float(validation[row]),
             "test": float(final["test"][row]),
             "basin_share": float(size / len(ends)),
         }
-        for row, size in zip(optima[order][:MOST_SHOWN], sizes[order], strict=False)
+        for arch, row, size in zip(archs, shown, sizes[order], strict=False)
     ]
     in_global = validation[ends] == validation.max()
     return {
@@ -312,7 +321,7 @@ def _neutrality(
 
 
 def _effects(space: Space, scores: np.ndarray) -> dict:
-    archs = np.asarray(jax.vmap(space.arch_at)(jnp.arange(len(scores))))
+    archs = np.asarray(jax.jit(space.arch_at)(jnp.arange(len(scores))))
     grid = np.empty(len(scores))
     grid[archs @ radix_weights(space.decisions)] = scores
     main, pairs = variance_shares(grid.reshape(cardinalities(space.decisions)))

@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 
+from jaxnas.analysis.statistics import shared_ranks
+
 
 def variance_components(scores: np.ndarray) -> tuple[float, float]:
     """Returns the variance between architectures and that between seeds of one architecture, of scores [G, S].
@@ -59,11 +61,12 @@ def epoch_correlations(scores: np.ndarray, top_share: float = 1.0) -> np.ndarray
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Returns Spearman's rank correlation (Spearman, 1904).
 
-    Ties have their mean rank; it is 0 where one side is constant.
+    Ties have their mean rank; it is 0 where one side is constant, NaN where a value is.
     """
-    from scipy.stats import rankdata
-
-    ranks = np.stack([rankdata(first), rankdata(second)])
+    both = np.stack([first, second])
+    if np.isnan(both).any():
+        return float("nan")
+    ranks, _ = shared_ranks(both)
     if (ranks.std(axis=1) == 0).any():
         return 0.0
     return float(np.corrcoef(ranks)[0, 1])

@@ -7,6 +7,7 @@ import numpy as np
 from jaxnas.analysis.best import best_cells
 from jaxnas.analysis.budgets import at_budgets, counts_crossing, equal_cost, full_price, num_trials_paid
 from jaxnas.analysis.confirmation import confirmed
+from jaxnas.analysis.explain import MOST_CLASSES, explained_by_table
 from jaxnas.analysis.incumbents import incumbent_scores, incumbents
 from jaxnas.analysis.landscape import landscape
 from jaxnas.analysis.measures import Measure, end_of, front_measures, regret_measures, trials_paid
@@ -49,6 +50,7 @@ class Settings(NamedTuple):
         budget: what a run may cost; None where runs end after `num_trials`.
         confirm: (m, k) as of `confirmed`, or None.
         limit: the size and the maximum that strategies keep to, or None.
+        sources: what the source tables of a comparison of transfer were, see `described_sources`.
         equal_cost: the number of full trainings at whose cost strategies are compared where some train less; None
             where it is what all have paid.
     """
@@ -63,6 +65,7 @@ class Settings(NamedTuple):
     budget: float | None = None
     confirm: tuple[int, int] | None = None
     limit: Limit | None = None
+    sources: tuple[dict[str, Any], ...] = ()
     equal_cost: int | None = None
 
 
@@ -91,6 +94,8 @@ def result_of(
         result["landscape"] = landscape(bench)
     if bench.table is not None:
         result["cells"] = best_cells(trials, bench, settings.confirm)
+        if len(bench.table.representatives) <= MOST_CLASSES:
+            result["explanation"] = explained_by_table(bench, result["cells"][0]["row"])
     return result
 
 
@@ -141,6 +146,8 @@ def _options(bench: Benchmark, settings: Settings) -> dict[str, Any]:
         found["confirm"] = dict(zip(("candidates", "runs"), settings.confirm, strict=True))
     if settings.limit is not None:
         found["limit"] = {"size": limit_name(settings.limit, bench), "maximum": settings.limit[1]}
+    if settings.sources:
+        found["sources"] = list(settings.sources)
     return found
 
 

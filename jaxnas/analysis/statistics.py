@@ -1,5 +1,7 @@
 """Intervals, ranks and chances over runs."""
 
+import functools
+
 import numpy as np
 
 LEVEL = 0.05
@@ -17,11 +19,17 @@ def bootstrap_interval(
     """
     values = np.asarray(values, np.float64)
     num_runs = len(values)
-    counts = np.random.default_rng(seed).multinomial(num_runs, np.full(num_runs, 1 / num_runs), size=num_resamples)
-    means = counts @ values / num_runs
+    means = _resamples(num_runs, num_resamples, seed) @ values / num_runs
     tail = 100 * (1 - level) / 2
     low, high = np.percentile(means, [tail, 100 - tail], axis=0)
     return low, high
+
+
+@functools.lru_cache(maxsize=2)
+def _resamples(num_runs: int, num_resamples: int, seed: int) -> np.ndarray:
+    """Returns how often each resample holds each run, float64[num_resamples, num_runs]."""
+    random = np.random.default_rng(seed)
+    return random.multinomial(num_runs, np.full(num_runs, 1 / num_runs), size=num_resamples).astype(np.float64)
 
 
 def mean_interval(values: np.ndarray, *, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +38,7 @@ def mean_interval(values: np.ndarray, *, level: float = 0.95) -> tuple[np.ndarra
     That of `bootstrap_interval`, and with fewer than 30 runs Student's, since the bootstrap's is then too narrow: with
     10 runs it covers the mean in 89 % of all cases instead of 95. A single run is its own interval.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     values = np.asarray(values, np.float64)
     num_runs = len(values)
@@ -39,7 +47,7 @@ def mean_interval(values: np.ndarray, *, level: float = 0.95) -> tuple[np.ndarra
     mean = values.mean(0)
     if num_runs == 1:
         return mean, mean
-    half = t.ppf((1 + level) / 2, num_runs - 1) * values.std(0, ddof=1) / np.sqrt(num_runs)
+    half = stdtrit(num_runs - 1, (1 + level) / 2) * values.std(0, ddof=1) / np.sqrt(num_runs)
     return mean - half, mean + half
 
 
@@ -55,7 +63,8 @@ def mean_ranks(regrets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     weights = np.concatenate([np.full(len(values), 1 / len(values)) for values in samples])
     pooled = np.ascontiguousarray(np.moveaxis(np.concatenate(samples), 0, -1))
     order = np.argsort(pooled, axis=-1)
-    share_below = _mean_share_below(np.take_along_axis(pooled, order, -1), weights[order])
+    below, upto = _weights_below(np.take_along_axis(pooled, order, -1), weights[order])
+    share_below = (below + upto) / 2
     placed = np.empty_like(share_below)
     np.put_along_axis(placed, order, share_below, -1)
     ends = np.cumsum([len(values) for values in samples])
@@ -66,15 +75,25 @@ def mean_ranks(regrets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def _mean_share_below(ordered: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Returns the weight below each of ascending values [..., N], and half of that of its equals."""
+def shared_ranks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the rank of each of values [..., N] from 1, equals sharing their mean rank, and how many equal it."""
+    order = np.argsort(values, axis=-1)
+    below, upto = _weights_below(np.take_along_axis(values, order, -1), np.ones(order.shape))
+    ranks, equal = np.empty(order.shape), np.empty(order.shape)
+    np.put_along_axis(ranks, order, (below + upto + 1) / 2, -1)
+    np.put_along_axis(equal, order, upto - below, -1)
+    return ranks, equal
+
+
+def _weights_below(ordered: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the weight below each of ascending values [..., N], and the same with that of its equals."""
     upto = np.cumsum(weights, -1)
     before = upto - weights
     unequal, end = ordered[..., 1:] != ordered[..., :-1], np.ones_like(ordered[..., :1], bool)
     first, last = np.concatenate([end, unequal], -1), np.concatenate([unequal, end], -1)
     starts = np.maximum.accumulate(np.where(first, before, 0), -1)
     ends = np.minimum.accumulate(np.where(last, upto, np.inf)[..., ::-1], -1)[..., ::-1]
-    return (starts + ends) / 2
+    return starts, ends
 
 
 def probability_best(regrets: dict[str, np.ndarray]) -> dict[str, float]:

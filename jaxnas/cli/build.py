@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
             folder,
             num_epochs=options.epochs,
             num_seeds=options.seeds,
+            test=options.test,
             limit=options.limit,
             num_processes=options.processes,
             shard=options.shard,

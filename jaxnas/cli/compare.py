@@ -5,6 +5,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ from rich.table import Table
 
 from jaxnas import catalog
 from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.surrogate import SurrogateBenchmark
+from jaxnas.benchmarks.surrogate_files import is_surrogate
 from jaxnas.benchmarks.tabular import load
 from jaxnas.cli.folders import writable
 from jaxnas.report import units, words
-from jaxnas.report.comparison import Comparison, aim_of, compare, entries_of, write_overall
+from jaxnas.report.comparison import Comparison, aim_of, entries_of, prepare_report, write_overall
 from jaxnas.report.folder import COMPARISON, PAGE_FILE, check_free
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.write import check_names
+from jaxnas.search.transfer.protocol import compared_with_sources
 from jaxnas.strategies.base import Strategy
 from jaxnas.training.compilation import configure_compilation
 
@@ -73,7 +77,11 @@ def _benches(options: argparse.Namespace) -> list[Benchmark]:
 
 
 def _bench_of(source: str, protocol: str | None, columns: Sequence[str]) -> Benchmark:
-    """Returns the benchmark of a table, or the one that a file defines."""
+    """Returns the benchmark of a table or a surrogate, or the one that a file defines."""
+    if is_surrogate(source):
+        if protocol or columns:
+            raise ValueError(f"Expected no protocol and no columns with a surrogate, got some for {source}.")
+        return SurrogateBenchmark.read(source)
     if ".py:" not in source:
         return load(source, protocol=protocol, columns=columns)
     found = catalog.load(source)
@@ -97,19 +105,22 @@ def _compared(options: argparse.Namespace, entries: Entries, bench: Benchmark) -
             if bars and bar is not None:
                 bars.update(bar, description=f"{bench.id}: {name}", completed=done, total=total)
 
-        return compare(
-            entries,
-            bench,
-            num_trials=options.trials,
-            num_runs=options.runs,
-            seed=options.seed,
-            budget=options.budget,
-            until_decided=options.until_decided,
-            confirm=options.confirm,
-            objective=options.objective,
-            command=options.command_line,
-            progress=progress,
-        )
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(prepare_report, bench)
+            return compared_with_sources(
+                entries,
+                bench,
+                [name for name in (options.sources or "").split(",") if name],
+                num_trials=options.trials,
+                num_runs=options.runs,
+                seed=options.seed,
+                budget=options.budget,
+                until_decided=options.until_decided,
+                confirm=options.confirm,
+                objective=options.objective,
+                command=options.command_line,
+                progress=progress,
+            )
 
 
 def _show(folder: Path, result: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ def run(options: argparse.Namespace) -> int:
         "tasks": {name: _first_line(catalog.find(name, catalog.TASKS).__doc__) for name in catalog.TASKS},
         "strategies": {name: _first_line(catalog.strategy(name).__doc__) for name in catalog.STRATEGIES},
         "proxies": {name: catalog.proxy(name).text for name in catalog.PROXIES},
+        "predictors": {name: _first_line(catalog.predictor(name).__doc__) for name in catalog.PREDICTORS},
         "importers": {name: _first_line(catalog.importer(name).__doc__) for name in catalog.IMPORTERS},
         "tables": {name: _described(read_manifest(find(name))) for name in shipped_ids()},
         "packs": {name: _pack_described(read_manifest(find(name))) for name in shipped_packs()},

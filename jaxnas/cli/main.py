@@ -8,7 +8,7 @@ import warnings
 
 from jaxnas.cli.parser import make_parser
 
-_MODULES = {"list": "listing", "import": "importing"}  # a module cannot be called import, nor well be called list
+_MODULES = {"list": "listing", "import": "importing", "fit-surrogate": "fit_surrogate"}  # what no module can be called
 
 
 def main(arguments: list[str] | None = None) -> int:

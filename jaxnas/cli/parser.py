@@ -51,6 +51,10 @@ def _pair(text: str) -> tuple[int, int]:
     return int(first), int(second)
 
 
+def _counts(text: str) -> list[int]:
+    return [_count(part) for part in text.split(",")]
+
+
 def _amount(text: str) -> float:
     try:
         value = float(text)
@@ -103,6 +107,12 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--columns", metavar="PACK,..", help="identifiers or folders of column packs, whose columns are further sizes"
+    )
+    parser.add_argument(
+        "--sources",
+        metavar="ID,ID,..",
+        help="tables of the same space on other tasks: each strategy also begun with and guided by what is best there, "
+        "beside the sources' best without search; the target itself is left out",
     )
     parser.add_argument(
         "--runs", type=_count, default=1000, metavar="N", help="independent runs of each strategy (default 1000)"
@@ -162,6 +172,9 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=_count, default=1, metavar="K", help="trainings of each architecture (default 1)"
     )
     _add_epochs(parser)
+    parser.add_argument(
+        "--test", choices=("last", "all"), default="last", help="epochs after which the test split is evaluated"
+    )
     parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one per core)")
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"
@@ -197,6 +210,45 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="of an importer (see jaxnas list), or file.py:NAME")
     parser.add_argument("path", metavar="PATH", help="the benchmark's own file or folder")
     parser.add_argument("--out", default="jaxnas-tables", metavar="DIR", help="default jaxnas-tables")
+
+
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("table", metavar="TABLE", help="an identifier or a folder")
+    parser.add_argument(
+        "--predictors", metavar="a,b,file.py:mine", help="names, functions in files, or all (default: all that fit)"
+    )
+    parser.add_argument("--protocol", metavar="P", help="of the table (default: the table's own)")
+    parser.add_argument(
+        "--columns", metavar="PACK,..", help="identifiers or folders of column packs that predictors may read"
+    )
+    parser.add_argument(
+        "--train", type=_counts, metavar="N,..", help="numbers of training architectures (default 10,30,100,300)"
+    )
+    parser.add_argument("--test", type=_count, metavar="M", help="test architectures (default 200, or a third)")
+    parser.add_argument(
+        "--epochs", type=_counts, metavar="E,..", help="how many epochs of a curve are read (default: half)"
+    )
+    parser.add_argument("--repetitions", type=_count, default=10, metavar="R", help="draws of both (default 10)")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--out", metavar="DIR", help="write the result and figures there")
+
+
+def _add_fit_surrogate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("table", metavar="TABLE", help="an identifier or a folder; it may be a partial table")
+    parser.add_argument(
+        "--fraction", type=_amount, default=1.0, metavar="F", help="share of its classes to fit to (default 1)"
+    )
+    parser.add_argument("--predictor", default="gp_wl", metavar="X", help="a name, or file.py:NAME (default gp_wl)")
+    parser.add_argument("--protocol", metavar="P", help="of the table (default: the table's own)")
+    parser.add_argument("--space", metavar="S", help="that the table lists a part of: a name, or file.py:NAME")
+    parser.add_argument(
+        "--runs", type=_natural, default=200, metavar="N", help="searches on both for the report (default 200; 0: none)"
+    )
+    parser.add_argument("--id", type=_table_id, metavar="ID", help="default SPACE-TASK-surrogate-v1")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--out", metavar="DIR", help="default jaxnas-surrogates/ID")
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
@@ -259,12 +311,14 @@ def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS = {
-    "list": ("list spaces, tasks, strategies, proxies, importers and tables", _add_list),
+    "list": ("list spaces, tasks, strategies, proxies, predictors, importers and tables", _add_list),
     "compare": ("compare strategies on tables; writes a report", _add_compare),
     "search": ("search by training networks; resumes when run again", _add_search),
     "build": ("train a whole space on a task into a table; resumes when run again", _add_build),
     "proxies": ("score a space without training into a column pack; resumes when run again", _add_proxies),
     "import": ("read a published benchmark's own file into tables; resumes when run again", _add_import),
+    "predict": ("evaluate predictors of scores on a table", _add_predict),
+    "fit-surrogate": ("fit a model of a table's scores that answers as a benchmark", _add_fit_surrogate),
     "verify": ("check a table against its hashes, and a sample of it by retraining", _add_verify),
     "show": ("describe an architecture and draw it", _add_show),
     "reproduce": ("compute published results again, beside the published figures", _add_reproduce),

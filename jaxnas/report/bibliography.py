@@ -9,6 +9,8 @@ from jaxnas.report.latex import latex_escaped
 
 TITLE = "jaxnas: a research benchmark suite for neural architecture search in JAX"
 AUTHOR = "The jaxnas authors"
+OF_TRANSFER = ("feurer2015initializing", "feurer2022autosklearn", "hvarfner2022pibo", "feurer2018scalable")
+"""What a comparison with source tables cites: warm starts, portfolios, priors and ensembles."""
 
 
 def references() -> dict[str, str]:
@@ -29,6 +31,7 @@ def bibtex(results: list[dict[str, Any]]) -> str:
         keys += _cited(result.get("space"), catalog.SPACES)
         for name in result["strategies"]:
             keys += _cited(name, catalog.STRATEGIES)
+        keys += OF_TRANSFER if result.get("sources") else ()
     known = references()
     version = results[0].get("versions", {}).get("jaxnas")
     entries = [_misc("jaxnas", TITLE, latex_escaped(f"Version {version}") if version else None)]

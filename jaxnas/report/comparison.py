@@ -13,6 +13,7 @@ import numpy as np
 from jaxnas import catalog
 from jaxnas.analysis.confirmation import checked_confirm
 from jaxnas.analysis.frames import to_frame
+from jaxnas.analysis.landscape import landscape
 from jaxnas.analysis.optimum import Limit
 from jaxnas.analysis.results import Settings, result_of
 from jaxnas.analysis.sequential import Decision
@@ -24,7 +25,7 @@ from jaxnas.checks import checked_number
 from jaxnas.report.folder import fresh_folder
 from jaxnas.report.runs import check_memory, first_guess, run_each, run_until_decided, run_within_budget, runner
 from jaxnas.report.tables import summary
-from jaxnas.report.write import check_names, write_result, write_results, write_trials
+from jaxnas.report.write import check_names, while_trials_are_written, write_result, write_results
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Strategy, asks_for, make
 from jaxnas.strategies.constrained import constrained
@@ -100,7 +101,7 @@ class Comparison:
         replace an earlier comparison in the folder as a whole. Raises ValueError where a file there has one of their
         names and is not of a comparison.
         """
-        return write_result(folder, self._result, self.trials, pdf)
+        return write_result(folder, self.result, self.trials, pdf)
 
     @functools.cached_property
     def _result(self) -> dict[str, Any]:
@@ -173,6 +174,15 @@ def compare(
     return Comparison(run_each(run_some, made, bench, limits), made, bench, settings)
 
 
+def prepare_report(bench: Benchmark) -> None:
+    """Does what the report of a comparison needs besides its runs, so that it can be done while these are compiled."""
+    import matplotlib.backends.backend_svg
+    import matplotlib.figure  # noqa: F401
+
+    if bench.table is not None:
+        landscape(bench)
+
+
 def _check_options(num_trials: int | None, budget: float | None, until_decided: bool) -> None:
     if budget is None:
         return
@@ -207,8 +217,7 @@ def write_overall(
         for comparison in comparisons:
             name = comparison.bench.id
             check_names([*results, name])
-            write_trials(fresh / name, comparison.trials)
-            results[name] = comparison.result()
+            results[name] = while_trials_are_written(fresh / name, comparison.trials, comparison.result)
         ranks = overall(list(results.values()))
         results = {name: result | {"overall": ranks} for name, result in results.items()}
         write_results(fresh, folder, results, pdf)

@@ -22,7 +22,7 @@ SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.htm
 NOTE = ".jaxnas-files.json"
 COMPARISON, SEARCH = "comparison", "search"
 
-SEARCH_FILES = ("history.csv", "search.svg", "search.pdf", "best.svg")
+SEARCH_FILES = ("history.csv", "search.svg", "search.pdf", "best.svg", "explanation.svg")
 """What a search leaves besides its page and its summary."""
 
 _TABLES = ("table", "fronts", "ranks")

@@ -82,16 +82,19 @@ def run_each(
 ) -> dict[str, Trials]:
     """Returns the trials of strategies, each with as many runs as its limit.
 
-    Compiled ones run `SIDE_BY_SIDE`; those that loop in Python, which may share state, one after another.
+    Compiled ones run `SIDE_BY_SIDE`, the slow ones first; meanwhile those that loop in Python, which may share state,
+    run one after another.
     """
     compiled = [name for name, strategy in strategies.items() if strategy.jittable and bench.jittable]
     pool = ThreadPoolExecutor(SIDE_BY_SIDE)
     try:
-        futures = {name: pool.submit(run_some, name, 0, limits[name]) for name in compiled}
-        found = {name: future.result() for name, future in futures.items()}
+        slow_first = sorted(compiled, key=lambda name: strategies[name].batched)
+        futures = {name: pool.submit(run_some, name, 0, limits[name]) for name in slow_first}
+        looped = {name: run_some(name, 0, limits[name]) for name in strategies if name not in futures}
+        found = looped | {name: future.result() for name, future in futures.items()}
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return {name: found[name] if name in found else run_some(name, 0, limits[name]) for name in strategies}
+    return {name: found[name] for name in strategies}
 
 
 def first_guess(budget: float, bench: Benchmark) -> int:

@@ -1,18 +1,28 @@
 """What a `summary.json` must be like for a page to be made of it, so that a damaged one is refused in one line.
 
-A check is a function of a value, of where it is, and of the lengths that lists have had so far, by name: all lists of
-one name must be equally long. It raises ValueError on a value that is not as it must be. Keys that are not named here
-are taken as they are; no page reads them.
+Checks are those of `jaxnas.report.schema_checks`. Keys that are not named here are taken as they are; no page reads
+them.
 """
 
-import math
-from collections.abc import Callable
 from typing import Any
 
-Sizes = dict[str, int]
-Check = Callable[[Any, str, Sizes], None]
-
-_LARGEST = 1e18
+from jaxnas.report.schema_checks import Sizes
+from jaxnas.report.schema_checks import anything as _anything
+from jaxnas.report.schema_checks import count as _count
+from jaxnas.report.schema_checks import fields as _fields
+from jaxnas.report.schema_checks import flag as _flag
+from jaxnas.report.schema_checks import listed as _listed
+from jaxnas.report.schema_checks import mapped as _mapped
+from jaxnas.report.schema_checks import maybe as _maybe
+from jaxnas.report.schema_checks import metric as _metric
+from jaxnas.report.schema_checks import number as _number
+from jaxnas.report.schema_checks import one_of as _one_of
+from jaxnas.report.schema_checks import refuse as _refuse
+from jaxnas.report.schema_checks import share as _share
+from jaxnas.report.schema_checks import text as _text
+from jaxnas.report.schema_checks import versions as _versions
+from jaxnas.report.schema_checks import words as _words
+from jaxnas.report.schema_explanation import EXPLANATION, SOURCES
 
 
 def checked(result: Any) -> dict[str, Any]:
@@ -32,120 +42,6 @@ def checked_search(summary: Any) -> dict[str, Any]:
     if any(each != keys[0] for each in keys):
         raise ValueError("expected the same sizes of all trials")
     return summary
-
-
-def _refuse(where: str, expected: str, value: Any) -> ValueError:
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    return ValueError(f"expected {where.lstrip('.') or 'it'} to be {expected}, got {shown}")
-
-
-def _number(value: Any, where: str, sizes: Sizes) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not -_LARGEST <= value <= _LARGEST:
-        raise _refuse(where, "a finite number", value)
-
-
-def _count(least: int = 0) -> Check:
-    def check(value: Any, where: str, sizes: Sizes) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _LARGEST:
-            raise _refuse(where, f"a whole number of {least} or more", value)
-
-    return check
-
-
-def _text(value: Any, where: str, sizes: Sizes) -> None:
-    if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
-        raise _refuse(where, "a text", value)
-
-
-def _words(value: Any, where: str, sizes: Sizes) -> None:
-    _text(value, where, sizes)
-    if not value:
-        raise _refuse(where, "a text with words", value)
-
-
-def _flag(value: Any, where: str, sizes: Sizes) -> None:
-    if not isinstance(value, bool):
-        raise _refuse(where, "true or false", value)
-
-
-def _anything(value: Any, where: str, sizes: Sizes) -> None:
-    """Accepts any value."""
-
-
-def _one_of(*values: Any) -> Check:
-    def check(value: Any, where: str, sizes: Sizes) -> None:
-        if isinstance(value, bool) or value not in values:
-            raise _refuse(where, " or ".join(map(str, values)), value)
-
-    return check
-
-
-def _maybe(inner: Check) -> Check:
-    return lambda value, where, sizes: None if value is None else inner(value, where, sizes)
-
-
-def _listed(inner: Check, size: str = "", least: int = 0, longer_by: int = 0) -> Check:
-    """Returns the check of a list: of at least some values, as long as the other lists of `size`, less `longer_by`."""
-
-    def check(value: Any, where: str, sizes: Sizes) -> None:
-        if not isinstance(value, list) or len(value) < least:
-            raise _refuse(where, f"a list of {least} or more", value)
-        if size and sizes.setdefault(size, len(value) - longer_by) != len(value) - longer_by:
-            raise _refuse(where, f"a list of {sizes[size] + longer_by}", value)
-        for number, each in enumerate(value):
-            inner(each, f"{where}[{number}]", sizes)
-
-    return check
-
-
-def _mapped(inner: Check, key: Check = _text, least: int = 0) -> Check:
-    def check(value: Any, where: str, sizes: Sizes) -> None:
-        if not isinstance(value, dict) or len(value) < least:
-            raise _refuse(where, f"names with values, {least} or more", value)
-        for name, each in value.items():
-            key(name, where, sizes)
-            inner(each, f"{where}.{name}", sizes)
-
-    return check
-
-
-def _fields(required: dict[str, Check], optional: dict[str, Check] | None = None, own: str = "") -> Check:
-    """Returns the check of a dictionary with some keys. Lists named `own` are equally long within it only."""
-
-    def check(value: Any, where: str, sizes: Sizes) -> None:
-        if not isinstance(value, dict):
-            raise _refuse(where, f"a dictionary with {', '.join(required)}", value)
-        sizes = {name: each for name, each in sizes.items() if name != own} if own else sizes
-        for name, inner in (required | (optional or {})).items():
-            if name in value:
-                inner(value[name], f"{where}.{name}", sizes)
-            elif name in required:
-                raise ValueError(f"expected {f'{where}.{name}'.lstrip('.')}, got a file without it")
-
-    return check
-
-
-def _share(value: Any, where: str, sizes: Sizes) -> None:
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        found = math.nan
-    if not 0 <= found <= 1:
-        raise _refuse(where, "shares from 0 to 1", value)
-
-
-def _metric(value: Any, where: str, sizes: Sizes) -> None:
-    parts = {"name": _words, "unit": _text, "better": _one_of(1, -1)}
-    _fields(parts)(value, where, sizes)
-    if set(value) != set(parts):
-        raise _refuse(where, f"a dictionary of {', '.join(parts)}", value)
-
-
-def _versions(value: Any, where: str, sizes: Sizes) -> None:
-    _mapped(_text)(value, where, sizes)
-    _fields({"jaxnas": _text})(value, where, sizes)
 
 
 _over_trials = _listed(_number, "num_trials")
@@ -324,6 +220,8 @@ _RESULT = _fields(
         "budget_limit": _fields({"amount": _number, "unit": _text, "counts_crossing_trial": _anything}),
         "confirm": _fields(dict.fromkeys(("candidates", "runs"), _count(1))),
         "limit": _fields({"size": _text, "maximum": _number}),
+        "sources": SOURCES,
+        "explanation": EXPLANATION,
         "fronts": _FRONTS,
         "landscape": _LANDSCAPE,
         "cells": _listed(_CELL),
@@ -361,7 +259,8 @@ _SEARCH = _fields(
         "finalists": _listed(_FINALIST),
         "optimism": _maybe(_number),
         "training": _maybe(_TRAINING),
-    }
+    },
+    {"explanation": EXPLANATION},
 )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from jaxnas.analysis.pairs import not_separated_from
 from jaxnas.analysis.statistics import LEVEL
 from jaxnas.report import units
+from jaxnas.tasks.metrics import Metric
 
 CHECKPOINTS = (30, 100)
 
@@ -144,7 +145,89 @@ def option_texts(result: dict[str, Any]) -> list[str]:
             f"Strategies ask for architectures of at most {within['maximum']:,.10g} {within['size']}; regret is "
             "measured from the best of these."
         )
+    if sources := result.get("sources"):
+        lines.append(_sources_text(sources))
     return lines
+
+
+def _sources_text(sources: list[dict[str, Any]]) -> str:
+    """Returns what strategies were given of earlier tasks, and how those rank the architectures of this one."""
+    named = [
+        each["id"] + ("" if each["spearman"] is None else f" (rank correlation {each['spearman']:.2f})")
+        for each in sources
+    ]
+    return (
+        f"Sources: {', '.join(named)}. Strategies named warm_, prior_ and rank_weighted, and sources_best, know what "
+        "searches on these are told; all others start cold. The correlation, of what is told here and there over all "
+        "architectures, is for the reader: no strategy saw it."
+    )
+
+
+def explanation_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
+    """Returns sentences that say why an architecture is good and how sure that is, of the key `explanation`."""
+    best, reference = (explanation[name] for name in ("architecture", "reference"))
+    difference = units.gap_with_unit(abs(best["score"] - reference["score"]), metric)
+    than = "better" if best["score"] >= reference["score"] else "worse"
+    by = (
+        "by the mean scores of the table"
+        if explanation["exact"]
+        else ("by a Gaussian process fitted to the trials, which can be wrong where few were tried")
+    )
+    lines = [
+        f"{best['architecture']} is {difference} {than} than an architecture of median score, "
+        f"{reference['architecture']}, {by}."
+    ]
+    lines += _worth_texts(explanation, metric) + _otherwise_texts(explanation, metric)
+    rival = explanation.get("runner_up")
+    if rival is not None and rival["chance"] is not None:
+        lines.append(
+            f"The chance that the runner-up, {rival['architecture']}, is truly better is "
+            f"{units.percent_text(rival['chance'], 0)} %, by the spread of single runs."
+        )
+    return lines
+
+
+def _worth_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
+    """Returns which decisions are worth most, and how many are worth more than twice their error."""
+    worth = [each for each in explanation["values"] or () if each["before"] != each["after"]]
+    if not worth:
+        return []
+    first = max(worth, key=lambda each: each["value"])
+    sure = [each for each in worth if each["standard_error"] is not None]
+    sure = [each for each in sure if abs(each["value"]) > 2 * each["standard_error"]]
+    text = (
+        f"Worth most is {first['after']} rather than {first['before']} for {first['decision']}: "
+        f"{units.gap_with_unit(first['value'], metric)}."
+    )
+    return [f"{text} {len(sure)} of {len(worth)} differing decisions are worth more than two standard errors."]
+
+
+def _otherwise_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
+    """Returns what else would do, and what would not."""
+    lines = []
+    among = "" if explanation["exact"] else " Only what was tried is looked at."
+    if half := explanation["half"]:
+        lines.append(
+            f"With {units.percent_text(half['size_ratio'], 0)} % of its parameters {half['architecture']} loses less "
+            f"than a standard error ({_changed_text(half)})."
+        )
+    elif within := explanation["within_half"]:
+        lines.append(
+            f"Nothing of at most half its parameters loses less than a standard error; the best, "
+            f"{within['architecture']}, differs by {units.change_text(within['difference'], metric)} "
+            f"{units.points(metric)}.".replace(" .", ".")
+        )
+    if loss := explanation["loss"]:
+        lines.append(
+            f"The smallest change that costs a point or more: {_changed_text(loss)}, "
+            f"{units.change_text(loss['difference'], metric)}.{among}"
+        )
+    return lines
+
+
+def _changed_text(found: dict[str, Any]) -> str:
+    shown = [f"{each['decision']} from {each['before']} to {each['after']}" for each in found["changes"]]
+    return "; ".join(shown) or "the same decisions"
 
 
 def regret_text(result: dict[str, Any], name: str, position: int, by: str = "") -> str:

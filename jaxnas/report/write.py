@@ -5,7 +5,8 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +44,31 @@ def write_trials(folder: str | os.PathLike, trials: dict[str, Trials]) -> None:
                 np.lib.format.write_array(file, np.asarray(values), allow_pickle=False)
 
 
+def while_trials_are_written(
+    folder: Path, trials: dict[str, Trials], result: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Returns the result of a function that is called while another thread writes trials.npz, which takes as long."""
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(write_trials, folder, trials)
+        found = result()
+        written.result()
+    return found
+
+
 def write_result(
-    folder: str | os.PathLike, result: dict[str, Any], trials: dict[str, Trials], pdf: bool = False
+    folder: str | os.PathLike, result: Callable[[], dict[str, Any]], trials: dict[str, Trials], pdf: bool = False
 ) -> Path:
     """Returns the path of report.html, after writing it, summary.json, trials, figures and tables to a folder.
 
-    They replace an earlier comparison there as a whole. `pdf`: whether figures are PDF files, too. Raises ValueError
-    where a file of such a name is in the folder that jaxnas did not write.
+    They replace an earlier comparison there as a whole. `result` is called while trials are compressed. `pdf`: whether
+    figures are PDF files, too. Raises ValueError where a file of such a name is in the folder that jaxnas did not
+    write.
     """
     folder = Path(folder)
     with folders.fresh_folder(folder) as fresh:
-        write_trials(fresh, trials)
-        _write_summary(fresh, result)
-        _write_shown(fresh, folder, result, pdf)
+        found = while_trials_are_written(fresh, trials, result)
+        _write_summary(fresh, found)
+        _write_shown(fresh, folder, found, pdf)
         folders.publish(fresh, folder, COMPARISON)
     return folder / PAGE_FILE
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -20,10 +20,13 @@ from jaxnas.checks import checked_function, checked_number, checked_seed, checke
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.units import with_unit
 from jaxnas.search.result import Finalist, SearchResult
+from jaxnas.search.transfer.portfolio import greedy_portfolio
+from jaxnas.search.transfer.sources import Source
 from jaxnas.simulation.ask_tell import AskTell, run_key
 from jaxnas.simulation.trials import Trials, paid_costs
 from jaxnas.spaces.base import Space, checked
 from jaxnas.strategies.base import Strategy, make
+from jaxnas.strategies.warm_started import warm_started
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
 from jaxnas.training.config import TrainConfig
@@ -57,6 +60,8 @@ class NAS:
         seed: of the search.
         folder: where a journal lies, from which the same search resumes after an interruption. None: no journal.
         progress: whether a bar on standard error shows the progress.
+        sources: tables of the space on other tasks, or their identifiers or folders: the search begins with what is
+            best there, 20 architectures or as many as the strategy can begin with (see `jn.greedy_portfolio`).
 
     Raises:
         ValueError: on unknown names, data that cannot be trained on, or arguments that do not fit together.
@@ -75,6 +80,7 @@ class NAS:
         seed: int = 0,
         folder: str | os.PathLike | None = None,
         progress: bool = True,
+        sources: Sequence[Source] = (),
     ):
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
         if (task is None) == (evaluator is None):
@@ -95,6 +101,10 @@ class NAS:
                 f"Expected an objective without a limit in a search, got {objective!r}: use jn.constrained."
             )
         self.strategy = _strategy_of(strategy, self._bench, self.objective.size or "parameters")
+        if sources:
+            most = self.strategy.most_given
+            given = greedy_portfolio(sources, self.space)
+            self.strategy = warm_started(self.strategy, given if most is None else given[:most])
         self.seed, self.folder, self.progress = checked_seed(seed), folder, progress
 
     @property

@@ -4,19 +4,24 @@ import io
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxnas.report.figures.explanation import decision_values
 from jaxnas.report.figures.style import save
 from jaxnas.report.folder import SEARCH
 from jaxnas.report.tables import csv_cell
 from jaxnas.report.write import write_search
+from jaxnas.search.explaining import explanation_of
 from jaxnas.search.result import SearchResult
 from jaxnas.strategies.base import Strategy
 from jaxnas.tables.build.provenance import versions
 from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.fitted import FittedModel
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SHOWN_BELOW = ("  ", "architecture ", "parameters ")
 """How lines of a result begin whose content the page shows in another place."""
@@ -45,10 +50,13 @@ def write(
         model.save(Path(folder) / "model")
     files = {
         "history.csv": _history(result).encode(),
-        "search.svg": _figure(result),
+        "search.svg": _figure(result.plot()),
         "best.svg": result.space.drawing(result.arch).encode(),
     }
-    return write_search(folder, summary_of(result, strategy, seed, model, command), files)
+    summary = summary_of(result, strategy, seed, model, command)
+    if summary["explanation"] is not None:
+        files["explanation.svg"] = _figure(decision_values(summary))
+    return write_search(folder, summary, files)
 
 
 def summary_of(
@@ -87,6 +95,7 @@ def summary_of(
             for each in result.finalists
         ],
         "optimism": _number(optimism),
+        "explanation": explanation_of(result),
         "training": None if model is None else _training(model),
         "versions": versions(),
         "command": command,
@@ -138,7 +147,7 @@ def _history(result: SearchResult) -> str:
     return frame.map(csv_cell).to_csv()
 
 
-def _figure(result: SearchResult) -> bytes:
+def _figure(figure: "Figure") -> bytes:
     file = io.BytesIO()
-    save(result.plot(), file)
+    save(figure, file)
     return file.getvalue()

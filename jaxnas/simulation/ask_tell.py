@@ -12,7 +12,7 @@ from jaxnas import prng as random
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.checking import called, check_memory, check_same_state, checked_query, strategy_of
 from jaxnas.simulation.trials import Trials
-from jaxnas.strategies.base import Observation, Query, Strategy, is_any, observed
+from jaxnas.strategies.base import Observation, Query, Strategy, is_any, is_last, observed
 
 
 class RunKeys(NamedTuple):
@@ -29,17 +29,23 @@ def split_run_key(key: jax.Array) -> tuple[jax.Array, RunKeys]:
     return init_key, RunKeys(*keys)
 
 
+_fold_in = jax.jit(jax.random.fold_in, inline=True)  # which runs that loop in Python call one by one
+
+
 def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: RunKeys) -> tuple[Any, Query]:
     """Returns the state after `advance`, and the query with its fidelity resolved; `t` is an int, traced or not.
 
-    A query for any run keeps the Python int, so that compiled runs need no array of them.
+    A query for any run keeps the Python int, and one at the last fidelity has a NumPy int, so that compiled runs need
+    no arrays of them.
     """
     before = state
-    state = called(strategy, "advance", state, t, jax.random.fold_in(keys.advance, t))
+    state = called(strategy, "advance", state, t, _fold_in(keys.advance, t))
     check_same_state(strategy, "advance", before, state)
-    query = checked_query(strategy, called(strategy, "ask", state, t, jax.random.fold_in(keys.ask, t)))
-    fidelity = jnp.asarray(query.fidelity, jnp.int32)
-    fidelity = jnp.where(fidelity < 0, fidelity + num_fidelities, fidelity)
+    query = checked_query(strategy, called(strategy, "ask", state, t, _fold_in(keys.ask, t)))
+    fidelity: Any = np.int32(num_fidelities - 1)
+    if not is_last(query.fidelity):
+        fidelity = jnp.asarray(query.fidelity, jnp.int32)
+        fidelity = jnp.where(fidelity < 0, fidelity + num_fidelities, fidelity)
     seed = query.seed if is_any(query.seed) else jnp.asarray(query.seed, jnp.int32)
     return state, Query(jnp.asarray(query.arch, jnp.int32), fidelity, seed)
 
@@ -126,7 +132,7 @@ class AskTell:
 
     def query_key(self) -> jax.Array:
         """Returns the key that the benchmark's answer to the current query may use."""
-        return jax.random.fold_in(self._keys.query, self.num_told)
+        return _fold_in(self._keys.query, self.num_told)
 
     def tell(self, observation: Observation | float) -> None:
         """Takes the outcome of the current query: an Observation, or a score (larger is better, NaN: failed).

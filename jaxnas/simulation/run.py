@@ -18,7 +18,9 @@ from jaxnas.simulation.checking import called, check_memory, strategy_of
 from jaxnas.simulation.trials import Trials, paid_costs
 from jaxnas.spaces.base import Space, has_rows
 from jaxnas.spaces.decisions import cardinalities
+from jaxnas.spaces.enumerated import are_valid
 from jaxnas.strategies.base import ANY, Observation, Query, Strategy, is_any
+from jaxnas.training.compilation import QUICKLY_COMPILED
 
 MAX_RUNS_AT_ONCE = 1000
 MAX_RUN_NUMBER = 2**31
@@ -42,18 +44,25 @@ def _simulate(
             observation = query_function(query, jax.random.fold_in(run_keys.query, t))
             cost: Any = None if by_fidelity else observation.cost
             seed: Any = None if is_any(query.seed) else query.seed
-            trial = Trials(query._replace(seed=seed), observation._replace(cost=cost))
+            fidelity: Any = None if isinstance(query.fidelity, np.integer) else query.fidelity
+            trial = Trials(query._replace(fidelity=fidelity, seed=seed), observation._replace(cost=cost))
             return tell_next(strategy, state, t, query, observation), trial
 
         return jax.lax.scan(step, called(strategy, "init", init_key, num_trials), jnp.arange(num_trials))[1]
 
     trials = jax.vmap(run_one)(keys) if strategy.batched else jax.lax.map(run_one, keys)
     query, observation = trials
+    shape = observation.score.shape
+    if query.fidelity is None:  # always the last
+        query = query._replace(fidelity=jnp.full(shape, prices.shape[-1] - 1, jnp.int32))
     if query.seed is None:
-        query = query._replace(seed=jnp.full(query.fidelity.shape, ANY, jnp.int32))
+        query = query._replace(seed=jnp.full(shape, ANY, jnp.int32))
     if by_fidelity:
         observation = observation._replace(cost=prices[0, query.fidelity])
     return Trials(query, observation)
+
+
+_simulate_batched = jax.jit(_simulate.__wrapped__, static_argnums=(0, 1), compiler_options=QUICKLY_COMPILED)
 
 
 def simulate(strategy: Strategy, bench: Benchmark, num_trials: int, keys: jax.Array) -> Trials:
@@ -61,7 +70,8 @@ def simulate(strategy: Strategy, bench: Benchmark, num_trials: int, keys: jax.Ar
 
     The building block of `run`. The strategy and the benchmark must be jittable.
     """
-    return _simulate(strategy, num_trials, bench.query, bench.prices, keys)
+    compiled = _simulate_batched if strategy.batched else _simulate
+    return compiled(strategy, num_trials, bench.query, bench.prices, keys)
 
 
 def run(
@@ -132,7 +142,7 @@ def check_queries(trials: Trials, strategy: Strategy, bench: Benchmark) -> None:
 
 def _are_valid(space: Space, archs: np.ndarray) -> bool:
     """Returns whether the space allows these combinations [runs, T, D] of its decisions."""
-    return not space.constrained or bool(jax.jit(jax.vmap(jax.vmap(space.valid)))(archs).all())
+    return not space.constrained or bool(are_valid(space, archs.reshape(-1, archs.shape[-1])).all())
 
 
 def run_in_chunks(simulate_keys: Callable[[jax.Array], Any], numbers: range, seed: int, prng: str) -> Any:
@@ -152,13 +162,19 @@ def _run_keys(root: jax.Array, start: int, size: int) -> jax.Array:
     return jax.vmap(jax.random.fold_in, (None, 0))(root, start + jnp.arange(size))
 
 
+@jax.jit
+def _answer(query_function: Callable[[Query, jax.Array], Observation], query: Query, key: jax.Array) -> Observation:
+    return query_function(query, key)
+
+
 def _run_loop(
     strategy: Strategy, bench: Benchmark, num_trials: int, key: jax.Array, progress: Callable[[], None] | None
 ) -> Trials:
     loop = AskTell(strategy, num_trials=num_trials, key=key, num_fidelities=len(bench.fidelities))
+    answer = functools.partial(_answer, bench.query) if bench.jittable else bench.query
     for _ in range(num_trials):
         query = loop.ask()
-        loop.tell(bench.query(query, loop.query_key()))
+        loop.tell(answer(query, loop.query_key()))
         if progress:
             progress()
     return loop.trials()

@@ -1,5 +1,6 @@
 """Trials: everything that runs asked and were told, and what they paid for it."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -34,44 +35,58 @@ def paid_costs(
             one. Without them that holds of all.
     """
     archs = np.asarray(trials.query.arch)
-    shape = archs.shape[:2]
-    seed = np.asarray(trials.observation.seed, np.int64)
-    named = [*np.moveaxis(archs.astype(np.int64), -1, 0)] if rows is None else [rows]
-    if trainings is not None:
-        named.append(np.asarray(trainings, np.int64)[np.asarray(trials.query.fidelity)])
-    times = np.broadcast_to(np.arange(shape[1]), shape)
+    seed, fidelity = np.asarray(trials.observation.seed), np.asarray(trials.query.fidelity)
+    named = [seed - seed.min(), *(np.moveaxis(archs, -1, 0) if rows is None else [np.asarray(rows)])]
+    if trainings is not None and len(set(np.asarray(trainings).tolist())) > 1:
+        named.append(np.asarray(trainings)[fidelity])
     # Sorted together, what was bought several times in a run stands side by side, in the order of time.
-    listed = np.sort(_numbers_of([seed - seed.min(), *named, times]), axis=1)
-    bought, order = np.divmod(listed, shape[1])
-    price = np.take_along_axis(np.asarray(price, np.float32), order, axis=1)
-    costs = np.empty(shape, np.float32)
-    paid = np.maximum(price.astype(np.float64) - _largest_before(bought, price), 0)
-    np.put_along_axis(costs, order, paid.astype(np.float32), axis=1)
+    time_bits = (archs.shape[1] - 1).bit_length()
+    numbers = _numbers_of(named, time_bits)
+    numbers |= np.arange(archs.shape[1], dtype=numbers.dtype)
+    numbers.sort(axis=1)
+    again = np.zeros(numbers.shape, bool)
+    np.less(numbers[:, 1:] ^ numbers[:, :-1], 1 << time_bits, out=again[:, 1:])
+    # Most pay the list price: what was bought once, and the first of several.
+    costs = np.array(price, np.float32, order="C")
+    several = again.copy()
+    several[:, :-1] |= again[:, 1:]
+    places = np.flatnonzero(several)
+    order = numbers.reshape(-1)[places] & ((1 << time_bits) - 1)
+    trial = places - places % archs.shape[1] + order
+    listed = costs.reshape(-1)[trial]
+    before = _largest_before(~again.reshape(-1)[places], listed)
+    costs.reshape(-1)[trial] = np.maximum(listed.astype(np.float64) - before, 0)
     return costs
 
 
-def _largest_before(bought: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Returns the largest value before each one of the same number, 0 for the first; numbers ascend, [runs, T].
+def _largest_before(begins: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Returns the largest value before each one of its group, 0 for the first; bool[N] says where groups begin.
 
     The bits of floats of 0 or more, read as integers below 2**31, are ordered as the floats are. With 2**31 added for
-    each number, every value of one exceeds all of those before, so that one running maximum serves them all.
+    each group, every value of one exceeds all of those before, so that one running maximum serves them all.
     """
-    start = np.cumsum(np.diff(bought, axis=1, prepend=-1) != 0, axis=1) << 31
-    largest = np.maximum.accumulate(start + values.view(np.int32), axis=1)
-    before = np.concatenate([np.zeros((len(start), 1), np.int64), largest[:, :-1]], axis=1) - start
-    return np.maximum(before, 0).astype(np.int32).view(np.float32)  # what is below 0 begins a number
+    start = np.cumsum(begins, dtype=np.int64) << 31
+    largest = np.maximum.accumulate(start + values.view(np.int32))
+    before = np.concatenate([np.zeros(1, np.int64), largest])[: len(start)] - start
+    return np.maximum(before, 0).astype(np.int32).view(np.float32)  # what is below 0 begins a group
 
 
-def _numbers_of(columns: list[np.ndarray]) -> np.ndarray:
-    """Returns a number for each tuple of non-negative values, int64[runs, T], equal where the tuples are.
+def _numbers_of(columns: list[np.ndarray], num_bits: int) -> np.ndarray:
+    """Returns a number for each tuple of non-negative values, [runs, T], equal where the tuples are.
 
-    The last value counts as digits do: numbers are in the order of the tuples' other values, and then in its own.
+    Its lowest bits are left 0, `num_bits` of them. It is an int32 where that is large enough: half the time to sort.
     """
-    code, size = np.zeros(columns[0].shape, np.int64), 1
-    for column in columns:
-        width = int(column.max()) + 1
+    widths = [int(column.max()) + 1 for column in columns]
+    kind = np.int32 if math.prod(widths) << num_bits < 2**31 else np.int64
+    code, size = np.zeros(columns[0].shape, kind), 1
+    for column, width in zip(columns, widths, strict=True):
         if size > 2**62 // width:
-            code = np.unique(code, return_inverse=True)[1].reshape(code.shape)
-            size = int(code.max()) + 1
-        code, size = code * width + column, size * width
-    return code
+            code, size = _renumbered(code)
+        code, size = code * width + column.astype(kind, copy=False), size * width
+    return (code if size <= 2 ** (62 - num_bits) else _renumbered(code)[0]) << num_bits
+
+
+def _renumbered(code: np.ndarray) -> tuple[np.ndarray, int]:
+    """Returns equal numbers as equal ones from 0, and how many there are."""
+    different, numbers = np.unique(code, return_inverse=True)
+    return numbers.reshape(code.shape), len(different)

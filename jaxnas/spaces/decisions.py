@@ -90,7 +90,8 @@ def _moves(decisions: tuple[Decision, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 def _move(arch: jax.Array, position: jax.Array, step: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
     sizes = cardinalities(decisions)
-    moved = (arch + step) % sizes
+    moved = arch + step
+    moved = jnp.where(moved < sizes, moved, moved - sizes)
     return jnp.where(np.arange(len(sizes)) == position, moved, arch).astype(jnp.int32)
 
 
@@ -108,9 +109,14 @@ def mutate(
         position = prng.scale_word(words[0], len(sizes))
         step = 1 + prng.scale_word(words[1], int(sizes[0]) - 1)
         return _move(arch, position, step, decisions)
-    changed, steps = _moves(decisions)
+    changed, _ = _moves(decisions)
     count = len(changed) if num_present is None else (changed < num_present).sum()
-    number = prng.draw_index(key, count)
+    return neighbor_at(arch, prng.draw_index(key, count), decisions)
+
+
+def neighbor_at(arch: jax.Array, number: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
+    """Returns one of `neighbors`, int32[D], by its number."""
+    changed, steps = _moves(decisions)
     return _move(arch, jnp.asarray(changed)[number], jnp.asarray(steps)[number], decisions)
 
 

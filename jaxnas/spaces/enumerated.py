@@ -28,6 +28,7 @@ class Enumerable(Protocol):
     def valid(self, arch: jax.Array, /) -> jax.Array: ...
     def canonical(self, arch: ArrayLike) -> jax.Array: ...
     def neighbor_rows(self) -> np.ndarray: ...
+    def __hash__(self) -> int: ...
 
 
 def check_enumerable(space: Enumerable) -> None:
@@ -89,6 +90,18 @@ def class_rows(space: Enumerable) -> np.ndarray:
     rows = np.arange(space.num_architectures)
     with jax.ensure_compile_time_eval():  # a caller may be traced
         return np.asarray(jax.jit(jax.vmap(lambda row: space.index(space.canonical(space.arch_at(row)))))(rows))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def rows_of_all(space: Enumerable, archs: jax.Array) -> jax.Array:
+    """Returns the rows of architectures int32[N, D], int32[N], by one compiled program for each space."""
+    return jax.vmap(space.index)(archs)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def are_valid(space: Enumerable, archs: jax.Array) -> jax.Array:
+    """Returns which vectors of choices int32[N, D] are architectures, bool[N], by one program for each space."""
+    return jax.vmap(space.valid)(archs)
 
 
 @functools.lru_cache(maxsize=8)

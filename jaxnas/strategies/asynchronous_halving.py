@@ -91,4 +91,13 @@ def asynchronous_halving(
         return told._replace(rungs=state.rungs.at[t].set(rung), seeds=state.seeds.at[t].set(observation.seed))
 
     hyperparameters = (("reduction", reduction), ("resume", checked_flag("resume", resume)))
-    return Strategy("asynchronous_halving", init, ask, tell, advance, hyperparameters, parallel=True)
+    return Strategy(
+        "asynchronous_halving",
+        init,
+        ask,
+        tell,
+        advance,
+        hyperparameters,
+        parallel=True,
+        most_given=reduction,  # then the best of them may be promoted
+    )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxnas.checks import checked_function, checked_number, checked_size
+from jaxnas.predictors.base import Aux, Factory, checked_learner
 from jaxnas.predictors.ensemble import fitted, predicted
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding
@@ -44,6 +45,7 @@ def bananas(
     num_steps: int = 100,
     learning_rate: float = 0.01,
     encoding: Encoding | None = None,
+    predictor: Factory | None = None,
 ) -> Strategy:
     """Returns BANANAS: an ensemble of networks predicts scores, and Thompson samples of it choose among mutants.
 
@@ -66,15 +68,20 @@ def bananas(
         num_steps: training steps, by Adam, at each refit.
         learning_rate: of these steps.
         encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`;
-            `space.features` by default: paths in a cell space, the one-hot choices in others.
+            `space.features` by default: paths in a cell space, the one-hot choices in others; the predictor's own
+            where there is one.
+        predictor: in place of the ensemble, a factory of predictors that can be compiled and need features only, such
+            as `jaxnas.catalog.predictor("gp_wl")`.
     """
+    learner = None if predictor is None else checked_learner(predictor, space, jittable=True)
     for name, size in (("num_startup", num_startup), ("refit_every", refit_every), ("num_parents", num_parents)):
         checked_size(name, size)
     for name, size in (("num_networks", num_networks), ("width", width), ("num_steps", num_steps)):
         checked_size(name, size)
     checked_size("num_candidates", num_candidates, refit_every)
     checked_number("learning_rate", learning_rate, above=0)
-    encode = jax.vmap(space.features if encoding is None else checked_function("encoding", encoding))
+    own = space.features if learner is None else learner.encoding
+    encode = jax.vmap(own if encoding is None else checked_function("encoding", encoding))
     optimizer = optax.adam(learning_rate)
 
     def init(key: jax.Array, num_trials: int) -> EnsembleState:
@@ -89,15 +96,26 @@ def bananas(
     def chosen(state: EnsembleState, t: jax.Array, key: jax.Array) -> jax.Array:
         candidate_key, fit_key, sample_key, fill_key = jax.random.split(key, 4)
         archs = mutants(candidate_key, space, state.archs, state.scores, num_candidates, num_parents)
-        fit_keys = jax.random.split(fit_key, num_networks)
-        fit = functools.partial(fitted, optimizer, num_steps, width)
-        networks = jax.vmap(fit, (0, None, None, None))(fit_keys, encode(state.archs), state.scores, t)
-        predictions = jax.vmap(predicted, (0, None))(networks, encode(archs))
-        samples = predictions.mean(0) + predictions.std(0) * jax.random.normal(sample_key, (num_candidates,))
+        means, deviations = of_candidates(fit_key, state, t, archs)
+        samples = means + deviations * jax.random.normal(sample_key, (num_candidates,))
         samples = jnp.where(seen(archs, state.archs, t), -jnp.inf, samples)
         samples, best = jax.lax.top_k(samples, len(state.queue))
         fill = jax.vmap(space.sample)(jax.random.split(fill_key, len(state.queue)))
         return jnp.where((samples > -jnp.inf)[:, None], archs[best], fill)
+
+    def of_candidates(
+        key: jax.Array, state: EnsembleState, t: jax.Array, archs: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        if learner is not None:
+            known = jnp.where(state.scores > -jnp.inf, state.scores, jnp.nan)
+            found = learner.fit(key, encode(state.archs), known, Aux())
+            mean, deviation = map(jnp.asarray, learner.predict(found, encode(archs), Aux()))
+            return jnp.where(jnp.isnan(mean), -jnp.inf, mean), jnp.nan_to_num(deviation)
+        fit_keys = jax.random.split(key, num_networks)
+        fit = functools.partial(fitted, optimizer, num_steps, width)
+        networks = jax.vmap(fit, (0, None, None, None))(fit_keys, encode(state.archs), state.scores, t)
+        predictions = jax.vmap(predicted, (0, None))(networks, encode(archs))
+        return predictions.mean(0), predictions.std(0)
 
     def ask(state: EnsembleState, t: jax.Array, key: jax.Array) -> Query:
         queued = state.queue[(t - num_startup) % refit_every % len(state.queue)]
@@ -117,5 +135,6 @@ def bananas(
         ("num_steps", num_steps),
         ("learning_rate", learning_rate),
         ("encoding", encoding),
+        *((("predictor", learner.name),) if learner else ()),
     )
     return Strategy("bananas", init, ask, tell, advance, hyperparameters, batched=False)

@@ -99,6 +99,8 @@ class Strategy(NamedTuple):
             another, which suits large states and refits.
         limit: the size function and the maximum that queries keep to (see `jn.constrained`), so that reports compare
             with the best architecture within it; None without a limit.
+        most_given: how many of its first trials may be of other architectures than it asked for (see
+            `jn.warm_started`); None: any number.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Strategy(NamedTuple):
     parallel: bool = False
     batched: bool = True
     limit: tuple[Callable[[jax.Array], jax.Array], float] | None = None
+    most_given: int | None = None
 
 
 class Searchable(Protocol):
@@ -150,6 +153,11 @@ def look_up(values: jax.Array, position: jax.Array) -> jax.Array:
 def is_any(seed: jax.Array | int) -> bool:
     """Returns whether a query asks for any run, which is known before its program runs."""
     return isinstance(seed, int) and seed < 0
+
+
+def is_last(fidelity: jax.Array | int) -> bool:
+    """Returns whether a query asks for the last fidelity, as by default, which is known before its program runs."""
+    return isinstance(fidelity, int) and fidelity == LAST
 
 
 def run_asked(seed: jax.Array | int, drawn: jax.Array) -> jax.Array:

@@ -65,7 +65,7 @@ def optuna_strategy(space: Space, sampler_factory: Callable) -> Strategy:
 
     hyperparameters = (("sampler_factory", sampler_factory),)
     name = f"optuna_{type(sampler).__name__}"
-    return Strategy(name, init, ask, tell, hyperparameters=hyperparameters, jittable=False)
+    return Strategy(name, init, ask, tell, hyperparameters=hyperparameters, jittable=False, most_given=0)
 
 
 def to_optuna_study(trials: Recorded, space: Space, run: int = 0) -> Any:

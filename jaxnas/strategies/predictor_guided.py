@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.checks import checked_function, checked_size
+from jaxnas.predictors.base import Aux, Factory, checked_learner, compiled
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
@@ -19,6 +20,8 @@ MOST_RUNS = 10
 """Most runs in a comparison, so that it takes seconds."""
 
 NUM_PARENTS = 5
+NUM_TREES = 30
+"""Of the default forest: it searches as well as one of 100 trees (`experiments/quality_forest.py`)."""
 
 
 class Regressor(Protocol):
@@ -48,6 +51,7 @@ def predictor_guided(
     num_candidates: int = 200,
     refit_every: int = 10,
     encoding: Encoding | None = None,
+    predictor: Factory | None = None,
 ) -> Strategy:
     """Returns search by a predictor: of many candidates, those with the largest predicted scores are asked.
 
@@ -61,22 +65,27 @@ def predictor_guided(
     Args:
         regressor_factory: returns a new regressor with `fit(X, y)` and `predict(X)`, such as a class of scikit-learn;
             where `get_params()` shows a `random_state` of None, it is set from the key of the run. By default
-            scikit-learn's `RandomForestRegressor`.
+            scikit-learn's `RandomForestRegressor` of 30 trees.
         num_startup: random trials at the start.
         num_candidates: architectures among which the queries until the next refit are chosen.
         refit_every: trials between two refits.
         encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`;
-            `one_hot` by default.
+            by default the predictor's own, or `one_hot`.
+        predictor: in place of a regressor, a factory of predictors that need features only, such as
+            `jaxnas.catalog.predictor("gp_wl")`; candidates of the largest predicted means are asked.
     """
+    if predictor is not None and regressor_factory is not None:
+        raise ValueError("Expected a regressor_factory or a predictor, got both.")
+    learner = None if predictor is None else compiled(checked_learner(predictor, space))
     if regressor_factory is not None:
         checked_function("regressor_factory", regressor_factory)
     checked_size("num_startup", num_startup)
     checked_size("refit_every", refit_every)
     checked_size("num_candidates", num_candidates, refit_every)
-    encode = one_hot(space) if encoding is None else checked_function("encoding", encoding)
-    encode = jax.jit(jax.vmap(encode))
+    own = one_hot(space) if learner is None else learner.encoding
+    encode = own if encoding is None else checked_function("encoding", encoding)
     sample = jax.jit(space.sample)
-    draw = jax.jit(functools.partial(_candidates, space, num_candidates))
+    prepare = jax.jit(functools.partial(_refit, space, jax.vmap(encode), num_candidates))
 
     def init(key: jax.Array, num_trials: int) -> PredictorState:
         warn_of_short_run("predictor_guided", num_trials, num_startup + 1, "so that all are uniform draws")
@@ -86,19 +95,23 @@ def predictor_guided(
     def advance(state: PredictorState, t: jax.Array, key: jax.Array) -> PredictorState:
         if t < num_startup or (t - num_startup) % refit_every:
             return state
-        archs, new = map(np.asarray, draw(key, state.archs, state.scores, t))
-        predictions = predicted(state, archs, jax.random.fold_in(key, 1))
-        best = np.argsort(np.where(new, -predictions, np.inf), kind="stable")[: len(state.queue)]
-        fill = np.stack([sample(fill_key) for fill_key in jax.random.split(jax.random.fold_in(key, 2), len(best))])
-        return state._replace(queue=np.where(new[best, None], archs[best], fill))
+        refit = _Refit(*map(np.asarray, prepare(key, state, t)))
+        predictions = predicted(state, refit)
+        best = np.argsort(np.where(refit.new, -predictions, np.inf), kind="stable")[: len(state.queue)]
+        return state._replace(queue=np.where(refit.new[best, None], refit.candidates[best], refit.fill))
 
-    def predicted(state: PredictorState, archs: np.ndarray, key: jax.Array) -> np.ndarray:
+    def predicted(state: PredictorState, refit: _Refit) -> np.ndarray:
         succeeded = np.isfinite(state.scores)
         if not succeeded.any():
-            return np.zeros(len(archs))
-        regressor = _seeded((regressor_factory or _random_forest)(), int(jax.random.bits(key, (), jnp.uint32)))
-        regressor.fit(np.asarray(encode(state.archs))[succeeded], state.scores[succeeded])
-        return np.asarray(regressor.predict(np.asarray(encode(archs)))).reshape(len(archs))
+            return np.zeros(len(refit.candidates))
+        if learner is not None:
+            y = np.where(succeeded, state.scores, np.float32(np.nan))
+            fitted = learner.fit(jax.random.key(int(refit.seed)), refit.told, y, Aux())
+            mean = learner.predict(fitted, refit.features, Aux()).mean
+            return np.nan_to_num(np.asarray(mean), nan=-np.inf)
+        regressor = _seeded((regressor_factory or _random_forest)(), int(refit.seed))
+        regressor.fit(refit.told[succeeded], state.scores[succeeded])
+        return np.asarray(regressor.predict(refit.features)).reshape(len(refit.candidates))
 
     def ask(state: PredictorState, t: jax.Array, key: jax.Array) -> Query:
         queued = (t - num_startup) % refit_every
@@ -117,26 +130,42 @@ def predictor_guided(
         ("num_candidates", num_candidates),
         ("refit_every", refit_every),
         ("encoding", encoding),
+        *((("predictor", learner.name),) if learner else ()),
     )
     return Strategy("predictor_guided", init, ask, tell, advance, hyperparameters, jittable=False)
 
 
-def _candidates(
-    space: Space, number: int, key: jax.Array, archs: jax.Array, scores: jax.Array, t: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Returns candidates int32[number, D], and which are new: not among the first t trials, no repeats."""
+class _Refit(NamedTuple):
+    """What a refit needs, in one call of a compiled program.
+
+    Candidates int32[C, D], which of them are new bool[C] (not among the trials, no repeats) and their features [C, F];
+    the features of the trials [T, F]; draws at random int32[Q, D]; the seed of the regressor.
+    """
+
+    candidates: np.ndarray
+    new: np.ndarray
+    features: np.ndarray
+    told: np.ndarray
+    fill: np.ndarray
+    seed: np.ndarray
+
+
+def _refit(space: Space, encode: Callable, number: int, key: jax.Array, state: PredictorState, t: jax.Array) -> tuple:
+    """Returns the fields of `_Refit` for the first t trials of a run."""
     draw_key, mutant_key = jax.random.split(key)
     num_mutants = number // 2
     drawn = jax.vmap(space.sample)(jax.random.split(draw_key, number - num_mutants))
-    mutated = mutants(mutant_key, space, archs, scores, num_mutants, NUM_PARENTS)
+    mutated = mutants(mutant_key, space, state.archs, state.scores, num_mutants, NUM_PARENTS)
     candidates = jnp.concatenate([mutated, drawn])
-    return candidates, ~seen(candidates, archs, t)
+    fill = jax.vmap(space.sample)(jax.random.split(jax.random.fold_in(key, 2), len(state.queue)))
+    seed = jax.random.bits(jax.random.fold_in(key, 1), (), jnp.uint32)
+    return candidates, ~seen(candidates, state.archs, t), encode(candidates), encode(state.archs), fill, seed
 
 
 def _random_forest() -> Regressor:
     from sklearn.ensemble import RandomForestRegressor
 
-    return RandomForestRegressor()
+    return RandomForestRegressor(NUM_TREES)
 
 
 def _seeded(regressor: Any, seed: int) -> Regressor:

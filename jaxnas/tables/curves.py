@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxnas.tables.columns import UNITS, Column, missing_value, run_count_name, run_counts, unsigned
+from jaxnas.tables.manifest import fidelities_of
 from jaxnas.tables.table import Table
 
 
@@ -25,12 +26,14 @@ def table_of_curves(
         manifest: see `base_manifest`.
         class_of, representatives: see `Table`.
         sizes: `num_parameters` and `num_flops` of each class.
-        curves: the arrays of a `Curves` by name, with an axis of classes first.
+        curves: the arrays of a `Curves` by name, with an axis of classes first; what has fewer epochs than the manifest
+            has the last ones.
         trained: which classes were trained, bool[G]; the others are missing, whatever `curves` holds of them.
         num_examples: the examples behind the counts of each split.
         keys: see `Table`.
     """
     columns = {name: Column(np.asarray(each, np.int64), ("class",), UNITS[name]) for name, each in sizes.items()}
+    epochs = [fidelity.name for fidelity in fidelities_of(manifest)]
     for name, values in curves.items():
         axes = ("class", "run", "fidelity")[: values.ndim]
         stored = unsigned(values) if name in num_examples else values.astype(np.float32)
@@ -39,7 +42,9 @@ def table_of_curves(
             if (known := values[trained]).size and not 0 <= known.min() <= known.max() <= num_examples[name]:
                 wrong = f"{known.min():,} to {known.max():,}"
                 raise ValueError(f"Expected counts of {name} from 0 to {num_examples[name]:,}, got {wrong}.")
-            columns[name] = Column(stored, axes, "count", manifest["metric"]["better"], int(num_examples[name]))
+            known_at = None if values.shape[2] == len(epochs) else tuple(epochs[-values.shape[2] :])
+            better = manifest["metric"]["better"]
+            columns[name] = Column(stored, axes, "count", better, int(num_examples[name]), fidelities=known_at)
         else:
             columns[name] = Column(stored, axes, UNITS[name], -1 if name == "loss" else 0)
     if not trained.all():

@@ -144,16 +144,23 @@ class Table:
         NaN where a run is missing or failed. An axis that the column lacks has length 1. `fidelities` are positions on
         its axis of fidelities, by default all.
         """
-        column, loss = self.column(name), self.columns.get("loss")
+        column, loss = self.column(name), self._loss_of(name)
         if fidelities is not None:
-            same = loss is not None and loss.values.shape == column.values.shape
-            loss = at_fidelities(loss, fidelities) if loss is not None and same else None
+            loss = None if loss is None else at_fidelities(loss, fidelities)
             column = at_fidelities(column, fidelities)
         return scores_of(column, self.num_runs(name), loss)
 
     def means(self, name: str) -> np.ndarray:
         """Returns the means of `scores` over the runs that have one, float32[G, F]; NaN where none has."""
-        return means_of(self.column(name), self.num_runs(name), self.columns.get("loss"))
+        return means_of(self.column(name), self.num_runs(name), self._loss_of(name))
+
+    def _loss_of(self, name: str) -> Column | None:
+        """Returns the training loss of the runs of a column at the column's fidelities, None where not known."""
+        column, loss = self.columns[name], self.columns.get("loss")
+        if loss is None or loss.runs != column.runs or loss.by_run.shape[:2] != column.by_run.shape[:2]:
+            return None
+        known, asked = self.column_fidelities("loss"), self.column_fidelities(name)
+        return at_fidelities(loss, [known.index(each) for each in asked]) if set(asked) <= set(known) else None
 
     def num_runs(self, name: str) -> np.ndarray:
         """Returns how many runs of a column each class has, int[G]; they come first on the run axis."""

@@ -6,6 +6,8 @@ import jax
 
 # Sums over several threads have another order: a training's numbers would depend on where it runs.
 ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
+# For programs that take longer to compile than to run: half the time to compile. Those that compute much get slower.
+QUICKLY_COMPILED = {"xla_cpu_use_fusion_emitters": False}
 
 _EXTRA_OPTIONS = "--xla_backend_extra_options"
 

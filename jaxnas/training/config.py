@@ -1,12 +1,13 @@
 """How a network is trained."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from jaxnas.tasks.base import Task
 
 MAX_EPOCHS = 100_000
 MAX_BATCH = 2**20
+TEST_EPOCHS = ("all", "last")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class TrainConfig:
         momentum, weight_decay: of SGD; the decay is on all parameters.
         network: what a kind of space needs besides an architecture, its own frozen dataclass, such as the `Skeleton` of
             cells; None for the default of the kind.
+        test: after which epochs the test split is evaluated, `"all"` or only the `"last"`. The training is the same.
     """
 
     num_epochs: int = 10
@@ -31,6 +33,7 @@ class TrainConfig:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     network: Any = None
+    test: str = "all"
 
     def __post_init__(self) -> None:
         for name, largest, why in (
@@ -44,10 +47,21 @@ class TrainConfig:
                 raise ValueError(f"Expected {name} of at most {largest:,}, {why}, got {value:,}.")
         if not self.learning_rate > 0:
             raise ValueError(f"Expected a learning_rate above 0, got {self.learning_rate}.")
+        if self.test not in TEST_EPOCHS:
+            raise ValueError(f"Expected test of {' or '.join(TEST_EPOCHS)}, got {self.test!r:.40}.")
+
+
+def config_to_dict(config: TrainConfig) -> dict[str, Any]:
+    """Returns the configuration as JSON values, which `config_from_dict` reads.
+
+    `test` is left out where all epochs are tested, as tables, shards and journals had it before there was a choice.
+    """
+    fields = asdict(config)
+    return {name: value for name, value in fields.items() if name != "test" or value != TEST_EPOCHS[0]}
 
 
 def config_from_dict(fields: dict[str, Any], default: TrainConfig) -> TrainConfig:
-    """Returns the configuration that `dataclasses.asdict` made a dict of, also where that went through JSON.
+    """Returns the configuration that `config_to_dict` made a dict of, also where that went through JSON.
 
     Args:
         fields: manifests of version 0.1.0 call the field `network` `skeleton`.

@@ -102,6 +102,8 @@ def run(
 ) -> tuple[Curves, Variables]:
     """Returns `Curves` with the axis of epochs first, and the trained `Variables`, of one training or of several.
 
+    Where only the last epoch is tested, the others end with the batches that hold validation examples.
+
     Several have a leading axis B on the arrays of the network, on inputs and on labels; so have their results, after
     the axis of epochs.
 
@@ -117,6 +119,7 @@ def run(
     )
 
     evaluation = evaluation_batches(splits[1:])
+    num_batches = num_batches_of(config, splits[1], evaluation.labels.shape)
 
     def step(trainee: Trainee, batch: tuple) -> tuple[Trainee, tuple]:
         return _step(apply, goal, optimizer, trainee, read(batch[0]), batch[1])
@@ -126,13 +129,14 @@ def run(
         trainee, (losses, norms, correct) = jax.lax.scan(step, trainee, (inputs, labels))
         first = jax.tree.map(lambda values: values[:STATISTICS_BATCHES], inputs)
         variables = _with_statistics(apply, trainee.variables, first, read)
-        counts = num_correct(apply, variables, goal, evaluation)
+        counts = num_correct(apply, variables, goal, evaluation, num_batches(number))
         return trainee._replace(variables=variables), (correct.sum(0), *counts, losses.mean(0), losses[0], norms[0])
 
     trainee = Trainee(variables, optimizer.init(variables.parameters))
     trainee, measured = jax.lax.scan(epoch, trainee, jnp.arange(config.num_epochs))
-    *curves, first_losses, first_norms = measured
-    return Curves._make([*curves, first_losses[0], first_norms[0]]), trainee.variables
+    correct, validation, test, losses, first_losses, first_norms = measured
+    test = test[-1:] if config.test == "last" else test
+    return Curves(correct, validation, test, losses, first_losses[0], first_norms[0]), trainee.variables
 
 
 def _step(
@@ -206,19 +210,36 @@ def evaluation_batches(splits: tuple[Split, ...]) -> Evaluation:
     return Evaluation(batched(inputs, 0), batched(jnp.concatenate(labels), -1), batched(jnp.concatenate(numbers), 0))
 
 
-def num_correct(apply: Callable, variables: Variables, goal: Goal, evaluation: Evaluation) -> tuple[jax.Array, ...]:
+def num_batches_of(
+    config: TrainConfig, validation: Split, shape: tuple[int, ...]
+) -> Callable[[jax.Array], jax.Array | int]:
+    """Returns a function from the number of an epoch to how many of the batches [K, N] are evaluated after it."""
+    size = validation.inputs.shape[0] * validation.inputs.shape[1]
+    of_validation = min(-(-size // shape[1]), shape[0])
+    if config.test == "all" or config.num_epochs == 1:
+        return lambda number: shape[0]
+    return lambda number: jnp.where(number == config.num_epochs - 1, shape[0], of_validation)
+
+
+def num_correct(
+    apply: Callable, variables: Variables, goal: Goal, evaluation: Evaluation, num_batches: jax.Array | int
+) -> tuple[jax.Array, ...]:
     """Returns how many examples of validation and of test, views included, are classified correctly.
 
-    One loop serves both splits, so that one program is compiled for them.
+    One loop serves both splits, so that one program is compiled for them. Only the first `num_batches` are counted.
     """
 
-    def count(batch: Evaluation) -> tuple[jax.Array, jax.Array]:
+    def count(batch: Evaluation) -> tuple[jax.Array, ...]:
         correct = goal.count(apply(variables, batch.inputs, "evaluate").outputs, batch.labels)
-        validation, test = (jnp.where(batch.splits == number, correct, 0).sum(-1) for number in range(2))
-        return validation, test
+        return tuple(jnp.where(batch.splits == number, correct, 0).sum(-1) for number in range(2))
 
-    counts = jax.lax.map(count, evaluation)
-    return counts[0].sum(0), counts[1].sum(0)
+    def add(number: jax.Array, counts: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        batch = jax.tree.map(lambda values: values[number], evaluation)
+        return tuple(total + new for total, new in zip(counts, count(batch), strict=True))
+
+    kinds = jax.eval_shape(count, jax.tree.map(lambda values: values[0], evaluation))
+    zeros = tuple(jnp.zeros(kind.shape, kind.dtype) for kind in kinds)
+    return jax.lax.fori_loop(0, num_batches, add, zeros)
 
 
 def _in_sequence(

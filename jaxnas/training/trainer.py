@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 import jax
@@ -12,7 +12,7 @@ from flax import nnx
 
 from jaxnas.checks import checked_seed
 from jaxnas.tasks.base import Split, Task, TaskSpec
-from jaxnas.training.config import TrainConfig, check_fit
+from jaxnas.training.config import TrainConfig, check_fit, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.definition import Definition, definition_of
 from jaxnas.training.family import Family, Plan, Size, TrainableSpace, default_plan, family_of
@@ -177,7 +177,7 @@ class Trainer(Generic[SpaceType]):
         return {
             "space": self.space.description(),
             "task": self.task.sha256,
-            "config": asdict(self.config),
+            "config": config_to_dict(self.config),
             "plan": self.plan(plan).name,
             **({"code of the space": definition.code} if definition.code else {}),
             **({"not compared": list(definition.unknown)} if definition.unknown else {}),

@@ -11,7 +11,7 @@ from scipy.stats import t as student
 from jaxnas.analysis.pairs import difference_interval, effect_size, holm, mann_whitney, pairwise, wilcoxon
 from jaxnas.analysis.sequential import interval_level, look_numbers
 from jaxnas.analysis.several import critical_difference, friedman, not_separated, overall
-from jaxnas.analysis.statistics import bootstrap_interval, mean_interval, mean_ranks, probability_best
+from jaxnas.analysis.statistics import bootstrap_interval, mean_interval, mean_ranks, probability_best, shared_ranks
 
 pytestmark = pytest.mark.simulation
 
@@ -52,6 +52,21 @@ def test_a_run_that_found_nothing_is_the_worst():
 
 
 # Pairs
+
+
+@pytest.mark.parametrize("sizes", [(9, 9), (30, 12), (8, 40)])
+def test_the_test_of_independent_runs_is_that_of_scipy(sizes):
+    random = np.random.default_rng(4)
+    for first, second in ((tied(random, 5, 99), tied(random, 5, 99)), random.random((2, 5, 99))):
+        first, second = first[:, : sizes[0]], second[:, : sizes[1]]
+        first[0, 0] = np.inf
+        expected = mannwhitneyu(first, second, axis=-1).pvalue
+        np.testing.assert_allclose(mann_whitney(first, second), expected, rtol=1e-12)
+        ranks, equal = shared_ranks(first)
+        np.testing.assert_array_equal(ranks, rankdata(first, axis=-1))
+        np.testing.assert_array_equal(equal, (first[:, :, None] == first[:, None]).sum(-1))
+    same = np.ones((1, 9))
+    assert mann_whitney(same, same) == 1
 
 
 def test_effect_sizes_are_shares_of_pairs_of_runs():

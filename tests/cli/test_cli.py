@@ -44,6 +44,7 @@ def test_list_names_all_there_is(capsys):
     assert list(found["spaces"]) == list(catalog.SPACES)
     assert list(found["tasks"]) == list(catalog.TASKS)
     assert list(found["strategies"]) == list(catalog.STRATEGIES)
+    assert list(found["predictors"]) == list(catalog.PREDICTORS)
     assert list(found["importers"]) == list(catalog.IMPORTERS)
     assert list(found["tables"]) == shipped_ids()
     assert all(name in text for kind in found.values() for name in kind)

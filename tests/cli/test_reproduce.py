@@ -3,14 +3,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.cli.reproduce import scripts_folder
 from jaxnas.report.bibliography import references
 from jaxnas.report.reproduction.figures import AGREES, DIFFERS, MISSING, READ, Figure
 from jaxnas.tables.shipped import shipped_ids
+from jaxnas.tables.table import Table
 
 SCRIPTS = {path.stem: path for path in sorted(scripts_folder().glob("*.py"))}
 
@@ -39,6 +42,7 @@ def test_a_figure_agrees_within_its_errors_or_its_tolerance(figure, verdict):
 def test_texts_of_a_figure_are_rounded_with_their_errors():
     assert Figure("", 93.86, 93.869, 0.0103, 0.012).texts() == ("93.86 ± 0.01", "93.87 ± 0.01", "+0.01", "+0.6")
     assert Figure("", 13, None, digits=0).texts() == ("13", "", "", "")
+    assert Figure("", 0.75, 0.7499, 0.1).texts()[2:] == ("0.00", "0.0")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -71,6 +75,24 @@ def test_a_published_result_is_computed_again(tmp_path, capsys):
     assert "@inproceedings{mellor2021neural," in page
 
 
+def test_searches_of_nasbench101_are_computed_of_a_table_of_its_size(monkeypatch):
+    """Of random scores, in few and short runs: their errors are others than the published ones, and it is said why."""
+    space, random = catalog.space("nb101"), np.random.default_rng(0)
+    validation, test = (random.uniform(0.8, 0.9, (space.num_architectures, 3, 1)) for _ in range(2))
+    table = Table.from_arrays(space, "cifar10", validation, test, [108])
+    monkeypatch.setattr(jn, "load", lambda folder: jn.TableBenchmark(table))
+    figures = catalog.load(f"{SCRIPTS['nasbench101_search']}:RESULT").figures
+    strategies = {name: figures.__globals__["STRATEGIES"][name] for name in ("random search", "regularized evolution")}
+    for name, value in {"NUM_RUNS": 4, "NUM_TRIALS": 40, "STRATEGIES": strategies}.items():
+        monkeypatch.setitem(figures.__globals__, name, value)
+    found = figures({"nb101-cifar10": Path()})
+    assert [figure.what for figure in found] == [f"{name}, test error" for name in strategies]
+    for figure in found:
+        assert 10 < figure.ours < 20
+        assert 0 < figure.our_error < 3
+        assert (figure.verdict, figure.note[:29]) == (DIFFERS, "The table was not made of an ")
+
+
 def test_what_cannot_be_computed_is_answered_in_a_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for arguments, message in [
@@ -93,4 +115,6 @@ def test_a_figure_that_differs_fails_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("jaxnas.cli.reproduce.scripts_folder", lambda: Path(tmp_path))
     assert main(["reproduce", "all", "--out", str(tmp_path / "out")]) == 1
     assert "differs" in capsys.readouterr().out
-    assert "why" in (tmp_path / "out" / "reproduction.html").read_text()
+    page = (tmp_path / "out" / "reproduction.html").read_text()
+    assert "<td>f&nbsp;<sup>1</sup></td>" in page
+    assert "<li>why</li>" in page

@@ -26,8 +26,9 @@ from samples import SMALL, SMALL_MLP, TINY, make_strategy, make_task
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.tables.build.provenance import machine, versions
+from jaxnas.tables.shipped import shipped_ids
 
-TABLES = sorted(folder.name for folder in (HERE.parents[1] / "tabular").iterdir())
+TABLES = shipped_ids()
 TABLE = "mlp-small-shifted-digits-v1"
 FILE = HERE / "trajectories.json"
 RUNS, TRIALS = 2, 60

@@ -22,9 +22,11 @@ FIELDS = {
 
 
 def cited() -> dict[str, tuple[str, ...]]:
-    """Returns the keys that each strategy and each space of the catalog is cited by."""
+    """Returns the keys that each strategy, space, importer, proxy and predictor of the catalog is cited by."""
     kinds = (catalog.STRATEGIES, catalog.SPACES, catalog.PROXIES, catalog.IMPORTERS)
-    return {name: catalog.references(name, known) for known in kinds for name in known}
+    others = {name: catalog.references(name, known) for known in kinds for name in known}
+    predictors = {f"predictor {name}": catalog.references(name, catalog.PREDICTORS) for name in catalog.PREDICTORS}
+    return others | predictors
 
 
 def sources() -> dict[str, dict]:
@@ -44,6 +46,7 @@ def test_every_strategy_and_space_of_the_catalog_has_references_or_explicitly_no
     ]
     used = [*cited().values(), *(source["references"] for source in sources().values())]
     used += [catalog.load(f"{path}:RESULT").references for path in scripts_folder().glob("*.py")]
+    used.append(bibliography.OF_TRANSFER)
     assert {key for keys in used for key in keys} == set(bibliography.references())
 
 

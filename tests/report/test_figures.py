@@ -72,7 +72,7 @@ def test_a_result_has_the_figures_of_what_is_in_it():
     assert len(SHOWN) == 10
     single = {key: value for key, value in RESULT.items() if key not in ("fronts", "landscape")}
     assert list(gallery.figures_of(single)) == ["regret_by_trials", "regret_by_cost", "ranks_by_trials"]
-    for strategies, num_tables, shown in ((["a", "b"], 5, True), (["a"], 5, False), (["a", "b"], 4, False)):
+    for strategies, num_tables, shown in ((["a", "b"], 3, True), (["a"], 5, False), (["a", "b"], 2, False)):
         overall = {"strategies": strategies, "benchmarks": list(range(num_tables))}
         assert ("critical_difference" in gallery.figures_of(single | {"overall": overall})) == shown
     without = RESULT["landscape"] | {}

@@ -17,8 +17,13 @@ from scipy import stats
 import jaxnas as jn
 from jaxnas.benchmarks.journaled import JOURNAL_FILE
 from jaxnas.benchmarks.lines import CHECK, JournalFile
+from jaxnas.report.page.search import search_text
+from jaxnas.report.schema import checked_search
+from jaxnas.search import explaining
+from jaxnas.search.explaining import explanation_of
 from jaxnas.search.nas import NUM_FRESH
 from jaxnas.search.result import SearchResult
+from jaxnas.search.writing import summary_of
 from jaxnas.training.trainer import default_config, evaluate
 
 STRATEGY = jn.regularized_evolution(SMALL, population_size=4, sample_size=2)
@@ -609,3 +614,22 @@ def test_a_search_that_is_killed_again_and_again_ends_as_one_that_is_not(kind, t
     assert killed == 2  # six trials and nine evaluations more, five before each kill
     assert last.stdout == whole.stdout
     assert lines_of(tmp_path / "killed") == lines_of(tmp_path / "whole")
+
+
+def test_the_page_says_why_the_winner_won_and_how_sure_that_is(whole, monkeypatch):
+    result, _ = whole
+    monkeypatch.setattr(explaining, "FEWEST_TRIALS", 2)
+    summary = checked_search(summary_of(result, STRATEGY, 3))
+    found = summary["explanation"]
+    worth = [each["value"] for each in found["values"]]
+    difference = found["architecture"]["score"] - found["reference"]["score"]
+    assert sum(worth) == pytest.approx(difference)
+    assert sum(step["gain"] for step in found["path"]) == pytest.approx(difference)
+    assert found["runner_up"]["architecture"] in {SMALL.to_str(each.arch) for each in result.finalists[1:]}
+    assert 0 <= found["runner_up"]["chance"] <= 1
+    page = search_text(summary)
+    assert "Why this architecture" in page
+    assert "The chance that the runner-up, " in page
+    monkeypatch.setattr(explaining, "FEWEST_TRIALS", 10**6)
+    assert explanation_of(result) is None
+    assert "Why this architecture" not in search_text(summary | {"explanation": None})

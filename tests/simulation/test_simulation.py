@@ -309,6 +309,7 @@ def test_costs_are_what_was_not_paid_before(history):
     trials, prices = history
     price = np.asarray(prices, np.float32)[trials.query.fidelity]
     np.testing.assert_array_equal(paid_costs(trials, price), slow_costs(trials, prices))
+    np.testing.assert_array_equal(paid_costs(trials, np.asfortranarray(price)), slow_costs(trials, prices))
     _, rows = np.unique(trials.query.arch.reshape(trials.query.fidelity.size, -1), axis=0, return_inverse=True)
     np.testing.assert_array_equal(paid_costs(trials, price, rows.reshape(price.shape)), slow_costs(trials, prices))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxnas import catalog
-from jaxnas.spaces.base import has_rows
+from jaxnas.spaces.base import Space, has_rows
 from jaxnas.spaces.darts import DARTS
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.spaces.graph_networks import NB_GRAPH, NB_GRAPH_PROTEINS
@@ -195,6 +195,19 @@ def test_rows_of_nasbench101_are_equal_where_the_published_hashes_are():
     np.testing.assert_array_equal(rows[:, None] == rows, hashes[:, None] == hashes)
 
 
+def test_mutations_of_nasbench101_are_those_of_any_space():
+    """Of vectors that are no architectures, too, some of which have no neighbour that is one."""
+    random = np.random.default_rng(0)
+    edges = random.random((600, NUM_EDGES)) < random.random((600, 1))
+    archs = np.concatenate([edges, random.integers(0, 3, (600, NUM_VERTICES - 2))], axis=1).astype(np.int32)
+    valid = over(NB101.valid, archs)
+    assert 100 < valid.sum() < 500
+    keys = jax.random.split(jax.random.key(1), len(archs))
+    found = jax.jit(jax.vmap(NB101.mutate))(keys, archs)
+    np.testing.assert_array_equal(found, jax.jit(jax.vmap(functools.partial(Space.mutate, NB101)))(keys, archs))
+    assert (np.asarray(found) != archs).any(1)[valid].all()
+
+
 def test_graphs_of_nasbench101_by_their_number_of_vertices():
     matrix, labels = NB101.graphs()
     archs = enumeration.archs_of(matrix, labels)
@@ -254,6 +267,10 @@ def test_classes_of_nasbench_macro_have_the_same_blocks_in_order():
     same = ("22212220", "22212202")
     rows = [NB_MACRO.classes()[int(NB_MACRO.index(NB_MACRO.from_str(text)))] for text in same]
     assert rows[0] == rows[1]
+
+
+def test_the_first_chain_of_transnas_that_its_authors_show_is_one():
+    assert TRANSNAS_MACRO.to_str(TRANSNAS_MACRO.from_str("64-2311-basic")) == "64-2311-basic"
 
 
 def test_cells_of_darts_with_nodes_in_another_order_are_one_class():

@@ -396,6 +396,25 @@ def test_counts_of_a_build_are_checked_against_the_examples():
         table_of_curves(*arguments, curves, np.ones(12, bool), {"train": 100, "validation": 50, "test": 100})
 
 
+def test_a_build_that_tests_the_last_epoch_alone_fails_where_that_epoch_failed():
+    random = np.random.RandomState(2)
+    curves = {split: random.randint(0, 51, (12, 2, 3)) for split in SPLITS}
+    loss = np.ones((12, 2, 3), np.float32)
+    loss[0, 0, 1:], loss[1, :, 2] = np.nan, np.inf
+    arguments = [make_table().manifest, np.arange(12), np.arange(12), {}]
+    examples = dict.fromkeys(SPLITS, 50)
+    whole = table_of_curves(*arguments, curves | {"loss": loss}, np.ones(12, bool), examples)
+    last = curves | {"loss": loss, "test": curves["test"][:, :, -1:]}
+    table = table_of_curves(*arguments, last, np.ones(12, bool), examples)
+    assert [fidelity.epoch for fidelity in table.column_fidelities("test")] == [9]
+    assert table.test.shape == (12, 2, 1)
+    np.testing.assert_array_equal(table.scores("test"), whole.scores("test")[:, :, -1:])
+    np.testing.assert_array_equal(table.means("test"), whole.means("test")[:, -1:])
+    np.testing.assert_array_equal(table.scores("test", [-1]), whole.scores("test", [-1]))
+    assert np.isnan(table.scores("test")).sum() == 3
+    assert np.isnan(table.means("test")).sum() == 1
+
+
 # What others put into manifests and files
 
 

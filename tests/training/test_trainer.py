@@ -236,8 +236,22 @@ def test_every_view_of_every_image_is_counted_once(num_images):
 
     whole, first_view = (Split(jnp.asarray(images[:count]), jnp.asarray(labels)) for count in (2, 1))
     evaluation = loop.evaluation_batches((whole, first_view))
-    counts = loop.num_correct(apply, Variables(()), GOALS["class"], evaluation)
-    assert [int(count) for count in counts] == [(~wrong).sum(), (~wrong[0]).sum()]
+    for tested in ("all", "last"):
+        num_batches = loop.num_batches_of(TrainConfig(num_epochs=3, test=tested), whole, evaluation.labels.shape)
+        for number in range(3):
+            counts = loop.num_correct(apply, Variables(()), GOALS["class"], evaluation, num_batches(number))
+            assert counts[0] == (~wrong).sum()
+            if tested == "all" or number == 2:
+                assert counts[1] == (~wrong[0]).sum()
+    assert num_batches(1) < len(evaluation.labels) or num_images < 65
+
+
+def test_a_test_of_the_last_epoch_alone_is_the_same_training(curves, task):
+    last = evaluate(SMALL, ARCHS, task, dataclasses.replace(CONFIG, test="last"), SEEDS)
+    assert_equal(last, curves._replace(test=curves.test[..., -1:]))
+    scores = last._replace(loss=np.where(np.arange(CONFIG.num_epochs) > 0, np.nan, last.loss)).scores("test", 40)
+    assert scores.shape == last.test.shape
+    assert np.isnan(scores).all()
 
 
 def test_training_keys_depend_on_architecture_and_seed():

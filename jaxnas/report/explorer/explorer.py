@@ -12,6 +12,8 @@ import jax
 import numpy as np
 
 from jaxnas import __version__
+from jaxnas.analysis.explain import MOST_CLASSES, explained_by_table
+from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
 from jaxnas.report.templates import embedded, render
@@ -43,6 +45,7 @@ def write_explorer(table: Table, space: Space, path: str | os.PathLike, command:
     html = render(
         "explorer/explorer.html",
         table.metric,
+        explanation=explanation_of(table, space),
         facts=facts,
         embedded_facts=embedded(facts),
         data=data,
@@ -54,6 +57,17 @@ def write_explorer(table: Table, space: Space, path: str | os.PathLike, command:
     path = Path(path)
     replace_file(path, html.encode())
     return path
+
+
+def explanation_of(table: Table, space: Space) -> dict[str, Any] | None:
+    """Returns why the best class of a table is good, with motifs; None of partial tables and of very large ones."""
+    told = table.means(table.protocol().told)[:, table.protocol().fidelities[-1]]
+    if not table.trained.all() or len(told) > MOST_CLASSES or not np.isfinite(told).any():
+        return None
+    bench = TableBenchmark(table, space=space)
+    rows = np.asarray(table.representatives, np.int64)
+    best = int(rows[np.nanargmax(bench.validation_scores(rows[:, None]))])
+    return explained_by_table(bench, best, with_motifs=True)
 
 
 def facts_of(table: Table, space: Space) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxnas.report.figures import critical, curves, landscape, style
+from jaxnas.report.figures import critical, curves, explanation, landscape, style
 
-FEWEST_DRAWN = 5
-"""The fewest tables whose critical difference is drawn: with fewer, hardly any strategies can be separated."""
+FEWEST_DRAWN = 3
+"""The fewest tables whose critical difference is drawn: over fewer there is no test."""
 _BANDS = "bands are 95 % bootstrap intervals over runs"
 
 
@@ -105,8 +105,19 @@ _EFFECTS = {
     )
 }
 
+_EXPLANATION = {
+    "explanation": Shown(
+        "Why the best architecture is good",
+        "From an architecture of median score to the best one, one decision at a time, each the one of the largest "
+        "gain; and the Shapley value of each decision. Bars are standard errors.",
+        explanation.decision_values,
+    )
+}
 
-FIGURE_NAMES = tuple(_REGRET | _RANKS | _SPREAD | _FRONTS | _ATTAINMENT | _OVERALL | _LANDSCAPE | _EFFECTS)
+
+FIGURE_NAMES = tuple(
+    _REGRET | _RANKS | _SPREAD | _FRONTS | _ATTAINMENT | _OVERALL | _LANDSCAPE | _EFFECTS | _EXPLANATION
+)
 """The names of all figures that a comparison can have, without the suffix of their files."""
 
 _PARTS = {
@@ -128,7 +139,7 @@ def landscape_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
 def overall_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
     """Returns the figures of the ranks over several tables by their file names.
 
-    None for one strategy, or fewer tables than a critical difference says anything of.
+    None for one strategy, or fewer tables than a test takes.
     """
     found = result.get("overall", {"strategies": (), "benchmarks": ()})
     return _OVERALL if len(found["strategies"]) > 1 and len(found["benchmarks"]) >= FEWEST_DRAWN else {}
@@ -140,6 +151,7 @@ def figures_of(result: dict[str, Any]) -> dict[str, Shown]:
     found = _REGRET | (_RANKS if all("mean_rank_over_trials" in numbers for numbers in each) else {})
     found |= _SPREAD if all("regret_quantiles" in numbers for numbers in each) else {}
     found |= _fronts_of(result.get("fronts"))
+    found |= _EXPLANATION if result.get("explanation") else {}
     return found | overall_figures_of(result) | landscape_figures_of(result)
 
 

@@ -1,16 +1,12 @@
 // What several tables show together: average ranks, and small curves of each table.
 "use strict";
 
-// With fewer tables a critical difference is so large that it hardly says anything.
-const FEWEST_DRAWN = 5;
-
 // Average ranks over tables: a dot and a line for each strategy; brackets join those that are not separated.
 function drawOverall(overall) {
   const strategies = overall.strategies
     .map((name, n) => ({ name, rank: overall.average_rank[n] }))
     .sort((a, b) => a.rank - b.rank);
-  const isEnough = overall.benchmarks.length >= FEWEST_DRAWN;
-  const groups = isEnough ? (overall.groups ?? []).filter((group) => group.length > 1) : [];
+  const groups = (overall.groups ?? []).filter((group) => group.length > 1);
   const { holder } = charts.mount(document.getElementById("overall-chart"), (width) => {
     const left = Math.max(...strategies.map(({ name }) => charts.textWidth(name))) + 16;
     const right = width - 40 - 12 * groups.length;
@@ -24,7 +20,7 @@ function drawOverall(overall) {
       ...ranks.flatMap((rank) => rankTick(x(rank), rank, bottom)),
       ...strategies.flatMap((strategy, n) => rankRow(strategy, x, y(n), left)),
       ...groups.map((group, k) => bracket(group, strategies, y, right + 36 + 12 * k)),
-      ...scaleBar(isEnough && overall.critical_difference, x, width));
+      ...scaleBar(overall.critical_difference, x, width));
   });
   holder.setAttribute("role", "img");
   const said = strategies.map(({ name, rank }) => `${name} ${rank.toFixed(2)}`);

@@ -9,7 +9,6 @@ from jaxnas.report import tables, units, words
 from jaxnas.report.bibliography import bibtex
 from jaxnas.report.drawings import drawing_of
 from jaxnas.report.figures.curves import first_shown
-from jaxnas.report.figures.gallery import FEWEST_DRAWN
 from jaxnas.report.templates import embedded, labelled, render
 
 MAX_POINTS = 300
@@ -51,10 +50,10 @@ def page_text(
         matrix=_matrix(result),
         fronts=words.ranked_by_front(result),
         overall=result.get("overall"),
-        fewest_drawn=FEWEST_DRAWN,
         compared=words.compared_by(result),
         optimum_text=words.optimum_text(result),
         option_texts=words.option_texts(result),
+        explanation=result.get("explanation"),
         landscape=result.get("landscape"),
         effects=_effects(result.get("landscape") or {}),
         cells=cells,
@@ -82,7 +81,6 @@ def index_text(results: dict[str, dict[str, Any]]) -> str:
         result=first,
         results=results,
         overall=overall,
-        fewest_drawn=FEWEST_DRAWN,
         findings={folder: words.finding(result) for folder, result in results.items()},
         ranks_latex=tables.rank_latex(overall) if overall else "",
         data=embedded(

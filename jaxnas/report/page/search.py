@@ -24,6 +24,7 @@ def search_text(summary: dict[str, Any]) -> str:
         best=best,
         drawing=drawing,
         told=_told(summary, metric),
+        explanation=summary.get("explanation"),
         with_measured=any(each["measured"] != each["score"] for each in summary["trials"]),
         sizes=[name for name in ("parameters", "flops") if name in best],
         finalists=[each | {"mean": _mean(each["fresh"])} for each in summary["finalists"]],

@@ -70,14 +70,20 @@ class Figure(NamedTuple):
         published = number(self.published, self.published_error)
         if self.ours is None or self.difference is None:
             return published, "", "", ""
-        errors = f"{self.difference / self.error:+.1f}" if self.error else ""
-        return published, number(self.ours, self.our_error), f"{self.difference:+.{self.digits}f}", errors
+        errors = _signed(self.difference / self.error, 1) if self.error else ""
+        return published, number(self.ours, self.our_error), _signed(self.difference, self.digits), errors
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the figure and what follows from it as JSON values."""
         errors = None if self.difference is None or not self.error else self.difference / self.error
         found = {"difference": self.difference, "difference_in_errors": errors, "allowed": self.allowed}
         return {**self._asdict(), **found, "verdict": self.verdict}
+
+
+def _signed(value: float, digits: int) -> str:
+    """Returns a number with its sign, without one where it rounds to 0."""
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
 
 
 class Result(NamedTuple):

@@ -192,3 +192,6 @@ def _classes(space: CellSpace) -> np.ndarray:
 
 NB201 = CellSpace(4, ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"), name="nb201")
 """The topology space of NAS-Bench-201 (Dong & Yang, ICLR 2020): 15,625 cells of 4 nodes and 5 operations."""
+
+NB201X5 = CellSpace(5, NB201.operations, name="nb201x5")
+"""Cells of NAS-Bench-201's operations with a fifth node: 9,765,625 of them, too many to train."""

@@ -28,6 +28,7 @@ from jaxnas.spaces.nasbench101.codes import (
     row_of,
 )
 from jaxnas.spaces.nasbench101.enumeration import NUM_GRAPHS, all_graphs, neighbors
+from jaxnas.spaces.nasbench101.mutation import bit_at, valid_moves
 
 REFERENCES = ("ying2019nasbench101",)
 
@@ -100,6 +101,12 @@ class NB101Space(Space):
     def sample(self, key: jax.Array) -> jax.Array:
         """Returns the representative of a uniformly drawn graph, int32[26]."""
         return self.arch_at(prng.draw_index(key, NUM_GRAPHS))
+
+    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
+        """Returns a uniformly drawn neighbour of an architecture: what `Space.mutate` returns, in less time."""
+        valid = valid_moves(arch)
+        number = bit_at(valid, prng.draw_index(key, jax.lax.population_count(valid)))
+        return jnp.where(valid == 0, arch, of_decisions.neighbor_at(arch, number, self.decisions))
 
     def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of an architecture's graph."""

@@ -24,7 +24,7 @@ from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import Variables
-from jaxnas.training.loop import Splits
+from jaxnas.training.loop import Splits, num_batches_of
 from jaxnas.training.order import EVALUATION_BATCH, epoch_order, training_key
 
 
@@ -68,6 +68,7 @@ def train(
     dropout_keys = jax.random.wrap_key_data(jax.random.key_data(dropout_keys), impl=prng.hash_implementation())
     images = splits[0].inputs.reshape(*splits[0].inputs.shape[:2], -1)
     evaluation = _evaluation_batches(splits[1:])
+    num_batches = num_batches_of(config, splits[1], evaluation[1].shape)
 
     def epoch(trainees: Trainees, number: jax.Array) -> tuple[Trainees, tuple]:
         def order(key: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -80,7 +81,7 @@ def train(
         trainees, (losses, norms, correct) = jax.lax.scan(
             functools.partial(_step, constants, dropout_keys), trainees, batches
         )
-        counts = _num_correct(constants, trainees.arrays, evaluation)
+        counts = _num_correct(constants, trainees.arrays, evaluation, num_batches(number))
         return trainees, (correct.sum(0), *counts, losses.mean(0), losses[0], norms[0])
 
     arrays = jax.vmap(functools.partial(layout.make_arrays, shapes), (None, 0))(arch, init_keys)
@@ -89,7 +90,9 @@ def train(
     )
     trainees, measured = jax.lax.scan(epoch, trainees, jnp.arange(config.num_epochs))
     *curves, first_losses, first_norms = measured
-    return Curves._make([*(values.T for values in curves), first_losses[0], first_norms[0]]), trainees.arrays
+    correct, validation, test, losses = (values.T for values in curves)
+    test = test[:, -1:] if config.test == "last" else test
+    return Curves(correct, validation, test, losses, first_losses[0], first_norms[0]), trainees.arrays
 
 
 def _factor(space: MLPSpace, arch: jax.Array, name: str) -> jax.Array:
@@ -169,16 +172,23 @@ def _evaluation_batches(splits: tuple[Split, ...]) -> tuple[jax.Array, jax.Array
 
 
 def _num_correct(
-    constants: Constants, arrays: Arrays, batches: tuple[jax.Array, jax.Array, jax.Array]
+    constants: Constants,
+    arrays: Arrays,
+    batches: tuple[jax.Array, jax.Array, jax.Array],
+    num_batches: jax.Array | int,
 ) -> list[jax.Array]:
-    """Returns how many samples of validation and of test are classified correctly, [S] each."""
+    """Returns how many samples of validation and of test are classified correctly, [S] each.
 
-    def count(batch: tuple) -> jax.Array:
-        samples, labels, owners = batch
+    Only the first `num_batches` are counted.
+    """
+
+    def add(number: jax.Array, counts: jax.Array) -> jax.Array:
+        samples, labels, owners = (values[number] for values in batches)
         correct = layout.logits(constants.shapes, constants.arch, arrays, samples).argmax(-1) == labels
-        return jnp.stack([(correct & (owners == number)).sum(-1) for number in range(2)])
+        return counts + jnp.stack([(correct & (owners == number)).sum(-1) for number in range(2)])
 
-    return list(jax.lax.map(count, batches).sum(0))
+    num_seeds = len(arrays.biases)
+    return list(jax.lax.fori_loop(0, num_batches, add, jnp.zeros((2, num_seeds), jnp.int32)))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=ONE_THREAD)

@@ -153,4 +153,4 @@ def synchronous_strategy(
         return state._replace(archs=archs, scores=scores, seeds=state.seeds.at[t].set(observation.seed))
 
     hyperparameters = (*hyperparameters, ("resume", checked_flag("resume", resume)))
-    return Strategy(name, init, ask, tell, advance, hyperparameters)
+    return Strategy(name, init, ask, tell, advance, hyperparameters, most_given=brackets[0][0])

@@ -16,6 +16,8 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
     training = table.manifest["training"]
     command = f"jaxnas build --space {space_name} --task {task_name}"
     command += f" --seeds {table.num_seeds} --epochs {training['num_epochs']}"
+    tests_last = training.get("test") == "last"
+    command += "" if tests_last else " --test all"
     command += f" --limit {limit}" if limit else ""
     command += f" --id {table.id}"
     environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
@@ -26,6 +28,7 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
         table=table,
         manifest=table.manifest,
         training=training,
+        tests_last=tests_last,
         images={split: table.columns[split].denominator for split in SPLITS},
         num_trained=int(table.trained.sum()),
         num_failed=int((~table.succeeded()[table.trained][:, :, -1]).sum()),

@@ -4,7 +4,7 @@ import contextlib
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +23,9 @@ from jaxnas.tables.files import remove_leftovers, replace_file
 from jaxnas.tables.manifest import base_manifest, keys_of
 from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import SPLITS
-from jaxnas.training.config import TrainConfig
+from jaxnas.training.config import TrainConfig, config_to_dict
 from jaxnas.training.family import Size
-from jaxnas.training.trainer import Trainer
+from jaxnas.training.trainer import Trainer, default_config
 
 MAX_CURVE_BYTES = 2**34
 BYTES_AN_EPOCH = 32  # of a training: four numbers of four bytes, twice while they become a table
@@ -41,6 +41,7 @@ def build(
     config: TrainConfig | None = None,
     num_epochs: int | None = None,
     num_seeds: int = 1,
+    test: str = "last",
     limit: int | None = None,
     num_processes: int | None = None,
     shard: tuple[int, int] = (1, 1),
@@ -58,6 +59,7 @@ def build(
         space_name, task_name: as `jaxnas.catalog` knows them; workers find them by name.
         config, num_epochs: as of `Trainer`.
         num_seeds: trainings of each class.
+        test: the epochs after which the test split is evaluated, `"last"` or `"all"`; in place of that of `config`.
         limit: train only a sample of that many classes; the table is then a partial one.
         num_processes: worker processes; by default one for each available core, and one on an accelerator.
         shard: (i, N): train only the i-th of N parts of the chunks, on one of N machines; None is returned. Once the
@@ -71,7 +73,9 @@ def build(
         ValueError: on wrong arguments, or a folder that holds something else.
         RuntimeError: where a worker failed, or the folder cannot be written to.
     """
-    trainer = Trainer(catalog.space(space_name), catalog.task(task_name), config, num_epochs=num_epochs)
+    space, task = catalog.space(space_name), catalog.task(task_name)
+    config = replace(config or default_config(space, task), test=test)
+    trainer = Trainer(space, task, config, num_epochs=num_epochs)
     folder = Path(folder)
     _check_memory(trainer, num_seeds)
     plan = make_plan(trainer, space_name, task_name, num_seeds, limit)
@@ -198,7 +202,7 @@ def manifest_of(plan: BuildPlan, trainer: Trainer, table_id: str | None) -> dict
     return {
         **base_manifest(space, task, range(1, trainer.config.num_epochs + 1), plan.seeds),
         "id": table_id or f"{space.name}-{task.name}-v0",
-        "training": asdict(trainer.config),
+        "training": config_to_dict(trainer.config),
         "plan": trainer.plan(plan.training_plan).name,
         **({"code": trainer.definition.code} if trainer.definition.code else {}),
         "versions": versions(),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxnas.tasks.base import SPLITS
-from jaxnas.training.config import TrainConfig, config_from_dict
+from jaxnas.training.config import TrainConfig, config_from_dict, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import default_plan
 from jaxnas.training.trainer import Trainer
@@ -31,7 +31,7 @@ class Chunk:
 class BuildPlan:
     """A build: names of the space and the task, training configuration, seeds, chunks, the plan of their trainings.
 
-    The names are as `jaxnas.catalog` knows them; `config` is as `dataclasses.asdict` makes a dict of it.
+    The names are as `jaxnas.catalog` knows them; `config` is as `config_to_dict` makes a dict of it.
     """
 
     space: str
@@ -46,9 +46,10 @@ class BuildPlan:
         return json.dumps(asdict(self), indent=1)
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Returns the shape of the curves of a class, (seeds, epochs)."""
-        return len(self.seeds), self.config["num_epochs"]
+    def shape(self) -> tuple[int, int, int]:
+        """Returns the shape of the curves of a class, (seeds, epochs, epochs of the test split)."""
+        num_epochs = self.config["num_epochs"]
+        return len(self.seeds), num_epochs, 1 if self.config.get("test") == "last" else num_epochs
 
     def config_for(self, default: TrainConfig) -> TrainConfig:
         """Returns the training configuration, given the default one of the kind of space."""
@@ -90,14 +91,14 @@ def make_plan(
     for part in trainer.plan(training_plan).chunks(space, rows, num_seeds):
         text = json.dumps({**recipe, "rows": part}, sort_keys=True)
         chunks.append(Chunk(hashlib.sha256(text.encode()).hexdigest()[:32], part))
-    return BuildPlan(space_name, task_name, asdict(trainer.config), seeds, tuple(chunks), training_plan)
+    return BuildPlan(space_name, task_name, config_to_dict(trainer.config), seeds, tuple(chunks), training_plan)
 
 
-def missing_chunks(folder: Path, chunks: Sequence[Chunk], shape: tuple[int, int]) -> tuple[Chunk, ...]:
+def missing_chunks(folder: Path, chunks: Sequence[Chunk], shape: tuple[int, int, int]) -> tuple[Chunk, ...]:
     """Returns the chunks whose shards are missing or damaged in the folder of a build.
 
     Args:
-        shape: of the curves of a class, (seeds, epochs).
+        shape: of the curves of a class, see `BuildPlan.shape`.
     """
     return tuple(chunk for chunk in chunks if read_shard(folder, chunk, shape) is None)
 
@@ -121,11 +122,11 @@ def shard_bytes(chunk: Chunk, curves: Curves) -> bytes:
     return data + _hash(chunk, data)
 
 
-def read_shard(folder: Path, chunk: Chunk, shape: tuple[int, int]) -> dict[str, np.ndarray] | None:
+def read_shard(folder: Path, chunk: Chunk, shape: tuple[int, int, int]) -> dict[str, np.ndarray] | None:
     """Returns the arrays of a chunk's shard, or None where it is missing or damaged, and must be trained (again).
 
     Args:
-        shape: of the curves of a class, (seeds, epochs).
+        shape: of the curves of a class, see `BuildPlan.shape`.
     """
     try:
         data = shard_path(folder, chunk).read_bytes()
@@ -135,7 +136,10 @@ def read_shard(folder: Path, chunk: Chunk, shape: tuple[int, int]) -> dict[str, 
         return None
     with np.load(io.BytesIO(data[:-_HASH_DIGITS])) as file:
         arrays = {name: file[name] for name in file.files}
-    expected = {name: (len(chunk.rows), *shape[: 1 if name.startswith("first") else 2]) for name in Curves._fields}
+    num_seeds, num_epochs, num_tested = shape
+    epochs = dict.fromkeys(Curves._fields, (num_epochs,)) | {"test": (num_tested,)}
+    epochs |= {name: () for name in Curves._fields if name.startswith("first")}
+    expected = {name: (len(chunk.rows), num_seeds, *epochs[name]) for name in Curves._fields}
     kinds = {name: "i" if name in SPLITS else "f" for name in Curves._fields}
     found = {name: array.shape for name, array in arrays.items()}
     whole = found == expected and all(array.dtype.kind == kinds[name] for name, array in arrays.items())

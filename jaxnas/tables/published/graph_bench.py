@@ -5,11 +5,11 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from jaxnas import catalog
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.enumerated import are_valid, rows_of_all
 from jaxnas.tables.columns import Column
 from jaxnas.tables.manifest import base_manifest, keys_of
 from jaxnas.tables.published import unpickle
@@ -105,9 +105,9 @@ def vectors_of(space: Space, keys: np.ndarray) -> np.ndarray:
 
 def _table(space: Space, task: str, found: dict) -> tuple[Table, list[str]]:
     vectors = vectors_of(space, np.asarray(list(found), np.int64))
-    if not np.asarray(jax.jit(jax.vmap(space.valid))(vectors)).all():
+    if not np.asarray(are_valid(space, vectors)).all():
         raise ValueError("an architecture that the space has not")
-    rows, order = np.unique(np.asarray(jax.jit(jax.vmap(space.index))(vectors)), return_index=True)
+    rows, order = np.unique(np.asarray(rows_of_all(space, vectors)), return_index=True)
     if not len(rows) == len(found) == space.num_architectures:
         raise ValueError(f"{len(rows):,} of {space.num_architectures:,} architectures, by {len(found):,} numbers")
     notes = [f"Means of three seeds of {len(rows):,} architectures on {task}, each for all that are the same network."]

@@ -17,7 +17,7 @@ from jaxnas.tables.columns import Column
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, base_manifest
 from jaxnas.tables.published.base import Imported, Progress, Work, expected, runs_of, sha256_of, with_run_counts
 from jaxnas.tables.published.cards import Publication, card_of, described
-from jaxnas.tables.published.containers import reader_of
+from jaxnas.tables.published.containers import reader_of, value_of
 from jaxnas.tables.table import Table
 
 MAX_RUNS = 3
@@ -151,7 +151,9 @@ def read(layout: Layout, path: Path, work: Path, progress: Progress, what: str) 
     """Returns the tables of a `-simple` folder, or of a file of all architectures, of which `what` says what it is."""
     if path.is_dir():
         kept = Work(work, numbered_files(path))
-        yield from tables_of(layout, read_folder(layout, path, kept, progress), path)
+        parts = read_folder(layout, path, kept, progress)
+        check_names(path, parts)
+        yield from tables_of(layout, parts, path)
         kept.remove()
     else:
         yield from tables_of(layout, read_archive(layout, path, progress, what), path)
@@ -181,6 +183,23 @@ def numbered_files(folder: Path) -> list[Path]:
     if not files:
         raise ValueError(f"Expected a folder with files such as 000000.pickle.pbz2, got {folder} without.")
     return files
+
+
+def check_names(folder: Path, parts: Sequence[Mapping[str, np.ndarray]]) -> None:
+    """Raises ValueError where a file of a folder is of another architecture than the benchmark's list has there.
+
+    That list is `META_FILE`; without it nothing is compared.
+    """
+    path = folder / META_FILE
+    if not path.is_file():
+        return
+    names = [str(name) for part in parts for name in part["names"]]
+    with expected(path, "the list of architectures of the files beside it"):
+        listed = value_of(path, skip=frozenset({"arch2infos"}))["meta_archs"]
+        for file, name in zip(numbered_files(folder), names, strict=True):
+            number = int(file.name[:6])
+            if number >= len(listed) or listed[number] != name:
+                raise ValueError(f"{name[:80]} in {file.name}")
 
 
 def _read_one(path: Path, records: Records) -> None:

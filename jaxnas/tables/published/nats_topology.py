@@ -1,5 +1,6 @@
 """Imports NATS-Bench's topology space: the `-simple` folder, or the archive of all architectures."""
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ _CELL = re.compile(r"\|(\w+)~0\|\+\|(\w+)~0\|(\w+)~1\|\+\|(\w+)~0\|(\w+)~1\|(\w+
 _OPERATIONS = {name: number for number, name in enumerate(NB201.decisions[0].values)}
 
 
+@functools.lru_cache(maxsize=1 << 14)  # files have each cell for several data sets, schedules and runs
 def row_of(text: str) -> int:
     """Returns the row of a string such as `|none~0|+|none~0|none~1|+|none~0|none~1|none~2|` in the space `nb201`."""
     found = _CELL.fullmatch(text)

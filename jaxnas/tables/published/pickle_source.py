@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-CHUNK = 1 << 22
+CHUNK = 1 << 20
 LONGEST = 1 << 26
 """The longest string or array of a file, in bytes."""
 MARGIN = 1 << 13

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from jaxnas import catalog
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.enumerated import rows_of_all
 from jaxnas.tables.columns import Column
 from jaxnas.tables.published.base import Imported, Progress, expected, only_file, sha256_of
 from jaxnas.tables.published.cards import NOT_TRIED, Publication, card_of, described
@@ -115,7 +115,7 @@ def _rows(space: Space, kind: str, architectures: Mapping) -> np.ndarray:
     vectors = np.asarray(
         [(_micro if kind == "micro" else _macro)(space, str(text)) for text in architectures], np.int32
     )
-    rows = np.asarray(jax.jit(jax.vmap(space.index))(vectors))
+    rows = np.asarray(rows_of_all(space, vectors))
     known = np.asarray(space.arch_at(rows))
     if (known != vectors).any() or len(np.unique(rows)) != space.num_architectures:
         raise ValueError(f"{len(np.unique(rows)):,} of {space.num_architectures:,} architectures")

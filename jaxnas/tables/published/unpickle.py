@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from jaxnas.tables.published.pickle_memo import Memo
 from jaxnas.tables.published.pickle_runs import (
     FLOATS,
     PUTS,
@@ -34,8 +35,6 @@ from jaxnas.tables.published.pickled import CALLS, STORAGE_TYPES, Described, Nam
 
 LARGEST_STACK = 4_000_000
 DEEPEST = 200
-KEPT_FIRST, KEPT_LAST, MOST_KEPT = 100_000, 200_000, 600_000
-"""What the memo remembers of a file with more: files share their constants from the start, the rest is near."""
 
 
 class _Skipped(dict):
@@ -96,8 +95,7 @@ class _Machine:
         self.source = reader.source
         self.stack: list = []
         self.below: list[list] = []
-        self.memo: dict[int, Any] = {}
-        self.remembered = 0
+        self.memo = Memo()
 
     def run(self) -> Any:
         source = self.source
@@ -114,12 +112,12 @@ class _Machine:
             # The opcodes that files of curves consist of come first; all others are in tables.
             if code == 0x94:  # MEMOIZE
                 source.position = position + 1
-                self.remember(self.remembered, stack[-1])
+                self.memo.append(stack[-1])
             elif code == 0x68 or code == 0x6A:  # BINGET, LONG_BINGET
                 if data[position + (2 if code == 0x68 else 5)] == 0x47 and self.run_of_known_keys(code):
                     continue
                 width = 2 if code == 0x68 else 5
-                stack.append(self.known(int.from_bytes(data[position + 1 : position + width], "little")))
+                stack.append(self.memo.get(int.from_bytes(data[position + 1 : position + width], "little")))
                 source.position = position + width
             elif code == 0x4B or code == 0x4D:  # BININT1, BININT2
                 width = 2 if code == 0x4B else 3
@@ -146,7 +144,7 @@ class _Machine:
             elif code == 0x71 or code == 0x72:  # BINPUT, LONG_BINPUT
                 width = 2 if code == 0x71 else 5
                 source.position = position + width
-                self.remember(int.from_bytes(data[position + 1 : position + width], "little"), stack[-1])
+                self.memo.put(int.from_bytes(data[position + 1 : position + width], "little"), stack[-1])
             elif code == 0x2E:  # STOP
                 source.position = position + 1
                 if self.below or len(stack) != 1:
@@ -166,23 +164,6 @@ class _Machine:
             _STEPS[code](self)
         else:
             raise ValueError(f"Expected a pickle of plain data, got opcode {code:#04x} at byte {self.source.offset:,}.")
-
-    # The memo
-
-    def remember(self, number: int, value: Any) -> None:
-        self.memo[number] = value
-        self.remembered = max(self.remembered, number) + 1 if number >= self.remembered else self.remembered
-        if len(self.memo) > MOST_KEPT:
-            self.forget()
-
-    def forget(self) -> None:
-        last = self.remembered - KEPT_LAST
-        self.memo = {number: value for number, value in self.memo.items() if number < KEPT_FIRST or number >= last}
-
-    def known(self, number: int) -> Any:
-        if number not in self.memo:
-            raise ValueError(f"Expected a value that the pickle has had, got number {number:,} of it.")
-        return self.memo[number]
 
     # Runs of pairs
 
@@ -220,17 +201,13 @@ class _Machine:
     def name_keys(self, start: int, length: int, put: bytes, view: np.ndarray) -> list:
         keys = texts_of(view[:, start : start + length].tobytes(), length)
         if put == b"\x94":
-            numbers: Any = range(self.remembered, self.remembered + len(keys))
+            self.memo.extend(keys)
         else:
-            numbers = little_endian(view[:, start + length + 1 : start + length + PUTS[put]])
-        self.memo.update(zip(numbers, keys, strict=True))
-        self.remembered = max(self.remembered, max(numbers) + 1)
-        if len(self.memo) > MOST_KEPT:
-            self.forget()
+            self.memo.put_all(little_endian(view[:, start + length + 1 : start + length + PUTS[put]]), keys)
         return keys
 
     def known_keys(self, view: np.ndarray) -> list:
-        return [checked_key(self.known(number)) for number in little_endian(view[:, 1:-9])]
+        return [checked_key(self.memo.get(number)) for number in little_endian(view[:, 1:-9])]
 
     def run_of_floats(self) -> bool:
         source = self.source
@@ -385,8 +362,8 @@ _STEPS: dict[int, Callable[[_Machine], None]] = {
     0x87: lambda machine: machine.tuple_of(3),
     0x90: _Machine.add_items,
     0x91: _push_marked(lambda items: frozenset(checked_key(item) for item in items)),
-    0x67: lambda machine: machine.stack.append(machine.known(int(machine.source.line()[:20]))),
-    0x70: lambda machine: machine.remember(int(machine.source.line()[:20]), machine.stack[-1]),
+    0x67: lambda machine: machine.stack.append(machine.memo.get(int(machine.source.line()[:20]))),
+    0x70: lambda machine: machine.memo.put(int(machine.source.line()[:20]), machine.stack[-1]),
     0x63: lambda machine: machine.named(*(machine.source.line().decode() for _ in range(2))),
     0x93: _Machine.stack_global,
     0x52: _Machine.call,

@@ -13,7 +13,7 @@ from jaxnas.tables.build.executors import processes
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.curves import Curves
 
-SHAPE = (2, 2)
+SHAPE = (2, 2, 2)
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ def shard(tmp_path_factory) -> tuple[Path, plan.Chunk, dict]:
     (folder / "shards").mkdir()
     chunk = plan.Chunk("chunk", (3, 1, 4))
     random = np.random.RandomState(0)
-    arrays = {name: random.randint(0, 40, (3, *SHAPE)).astype(np.int32) for name in SPLITS}
-    arrays |= {"loss": random.uniform(size=(3, *SHAPE)).astype(np.float32)}
+    arrays = {name: random.randint(0, 40, (3, *SHAPE[:2])).astype(np.int32) for name in SPLITS}
+    arrays |= {"loss": random.uniform(size=(3, *SHAPE[:2])).astype(np.float32)}
     arrays |= {name: random.uniform(size=(3, 2)).astype(np.float32) for name in ("first_loss", "first_gradient_norm")}
     worker.write_shard(folder, chunk, Curves(**arrays))
     return folder, chunk, arrays
@@ -57,7 +57,7 @@ def test_a_damaged_shard_counts_as_missing(damage, shard):
         np.testing.assert_array_equal(found[name], values, strict=True)
 
 
-@pytest.mark.parametrize("shape", [(1, 2), (2, 1), (2, 3), (3, 2)])
+@pytest.mark.parametrize("shape", [(1, 2, 2), (2, 1, 1), (2, 3, 3), (3, 2, 2), (2, 2, 1)])
 def test_a_shard_of_another_shape_or_type_counts_as_missing(shape, shard, tmp_path):
     folder, chunk, arrays = shard
     assert plan.read_shard(folder, chunk, shape) is None

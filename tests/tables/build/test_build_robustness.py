@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from mine import SPACE
@@ -188,7 +190,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="fi
 def test_killed_again_and_again_it_resumes_to_the_same_table(names, built, start, tmp_path):
     """Half a minute: five builders and their workers start, and eight processes are killed."""
     random = np.random.RandomState(0)
-    trainer = Trainer(catalog.space(names[0]), catalog.task(names[1]), TINY)
+    trainer = Trainer(catalog.space(names[0]), catalog.task(names[1]), replace(TINY, test="last"))
     total = len(make_plan(trainer, *names, 2).chunks)
     hold = total - 2  # two workers then leave a chunk or two, however late a kill comes
 
@@ -349,7 +351,9 @@ def test_failed_trainings_stay_as_rows_and_are_counted(names, complete, capsys):
     assert main(["build", "--space", names[0], "--task", names[1], "--seeds", "2", "--out", str(complete)]) == 0
     assert "60 of 60 classes trained with 2 seed(s), 3 trainings failed." in capsys.readouterr().out
     table = Table.read(complete)
-    failed = np.isnan(table.scores("test"))
+    assert np.isnan(table.scores("test")).sum() == 1 + 2  # of the last epoch alone
+    assert np.isnan(table.means("test")).sum() == 1
+    failed = np.isnan(table.scores("validation"))
     assert table.trained.all()
     assert failed.sum() == 1 + 4
     assert failed[np.searchsorted(table.representatives, chunk.rows[0])].tolist() == [[False, False], [False, True]]

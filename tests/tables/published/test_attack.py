@@ -23,7 +23,7 @@ NUMBER = 200
 
 @pytest.fixture(scope="module")
 def formats(tmp_path_factory) -> dict[str, attack_importers.Format]:
-    found = attack_importers.formats(tmp_path_factory.mktemp("attack") / "files")
+    found = attack_importers.small(tmp_path_factory.mktemp("attack") / "files")
     assert set(found) == set(FORMATS)
     return found
 
@@ -34,3 +34,13 @@ def test_damaged_files_end_in_one_line(name, formats, tmp_path, monkeypatch):
     figures = attack_importers.attack(formats[name], NUMBER, seed=0)
     assert figures["read"] + figures["refused"] == NUMBER
     assert figures["refused"] > NUMBER // 4
+
+
+def test_files_of_whole_benchmarks_are_read_undamaged(tmp_path, monkeypatch):
+    """Of parts, such as those above, some importers read nothing."""
+    formats = attack_importers.whole(tmp_path / "files")
+    monkeypatch.chdir(tmp_path)
+    for name, each in formats.items():
+        assert not each.is_part
+        figures = attack_importers.attack(each, 4, seed=0)  # an error where the undamaged file is refused
+        assert figures["read"] + figures["refused"] == 4, name

@@ -1,8 +1,10 @@
 """Every importer on a file in its layout: the numbers that are in it, for the architectures that they are of."""
 
+import bz2
 import hashlib
 import itertools
 import json
+import pickle
 from pathlib import Path
 
 import made_files
@@ -110,6 +112,28 @@ def test_official_files_of_the_size_space(tmp_path):
     assert (table.num_runs("validation")[rows] == 1).all()
     assert (table.num_runs("validation@12")[rows] == 3).all()
     assert table.means("validation")[rows].min() > 0.1
+
+
+def test_files_are_those_of_the_list_of_architectures_where_it_is_there(tmp_path, cells):
+    folder = tmp_path / "simple"
+    folder.mkdir()
+    names = [made_files.FIRST_CELL, *cells[1:3]]
+    for number, name in enumerate(names):
+        record = {str(epochs): made_files.architecture(name, number, epochs, (777,)) for epochs in (12, 200)}
+        (folder / f"{number:06d}.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(record, 4)))
+    read = catalog.importer("nats-tss")
+    meta = folder / "meta.pickle.pbz2"
+    for listed, message in [
+        (names, None),
+        ([*names[:2], "another"], "got: .*in 000002.pickle.pbz2"),
+        (names[:2], "got: .*in 000002.pickle.pbz2"),
+    ]:
+        meta.write_bytes(bz2.compress(pickle.dumps({"meta_archs": listed, "total_archs": 3, "arch2infos": {}})))
+        if message is None:
+            assert len(list(read(folder, tmp_path / "work", lambda *_: None))) == 3
+        else:
+            with pytest.raises(ValueError, match=f"^Expected .*meta.pickle.pbz2 to be the list .*{message}"):
+                list(read(folder, tmp_path / "work", lambda *_: None))
 
 
 def test_an_import_that_was_stopped_reads_no_file_twice(tmp_path, monkeypatch):

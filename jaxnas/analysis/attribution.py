@@ -1,0 +1,199 @@
+"""What each decision of an architecture is worth: ablation paths and Shapley values from a reference, exactly."""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jaxnas.analysis.scored import Scored
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.decisions import cardinalities, checked
+
+MOST_EXACT = 12
+"""Decisions of which all subsets are looked up; of more, orders are drawn."""
+NUM_ORDERS = 200
+
+
+class Step(NamedTuple):
+    """One step of an ablation path.
+
+    Attributes:
+        decisions: the numbers of the decisions that change, one unless single changes give no architecture.
+        arch: the architecture after the step, int[D].
+        score: its score.
+        gain: by how much the step raised the score.
+        standard_error: of the gain; NaN where it is not known.
+    """
+
+    decisions: tuple[int, ...]
+    arch: np.ndarray
+    score: float
+    gain: float
+    standard_error: float
+
+
+class Attribution(NamedTuple):
+    """What each decision is worth.
+
+    Attributes:
+        values: float64[D], 0 for decisions that do not differ; they sum to the difference of the two scores.
+        standard_errors: float64[D], NaN where they are not known.
+        exact: whether all orders were counted rather than some drawn.
+    """
+
+    values: np.ndarray
+    standard_errors: np.ndarray
+    exact: bool
+
+
+def ablation_path(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> list[Step]:
+    """Returns the steps that lead from a reference to an architecture, each the one of the largest gain.
+
+    The gains sum to the difference of the two scores. A decision is worth what it gains on top of those before it, so
+    that later steps depend on earlier ones; see `shapley` for the mean over all orders. Fawcett and Hoos, "Analysing
+    Differences between Algorithm Configurations through Ablation", Journal of Heuristics, 2016.
+
+    Args:
+        scored: scores of architectures.
+        arch, reference: int[D].
+
+    Raises:
+        ValueError: on what are no architectures of the space.
+    """
+    found, goal = _both(scored, arch, reference)
+    score = float(scored.means(found[None])[0])
+    steps: list[Step] = []
+    decisions: tuple[int, ...]
+    while (left := np.flatnonzero(found != goal)).size:
+        changed = np.where(np.eye(len(goal), dtype=bool), goal, found)  # one row a decision, so that shapes stay
+        allowed = are_valid(scored, changed) & (found != goal)
+        if allowed.any():
+            means = scored.means(np.where(allowed[:, None], changed, found))
+            best = int(np.argmax(np.where(allowed, means, -np.inf)))
+            decisions, after = (best,), changed[best]
+        else:  # no single change leads to an architecture: all that is left at once
+            decisions, after = tuple(left.tolist()), goal.copy()
+        later = float(scored.means(after[None])[0])
+        error = float(scored.errors(np.stack([found, after]), np.asarray([[-1.0, 1.0]]))[0])
+        steps.append(Step(decisions, after, later, later - score, error))
+        found, score = after, later
+    return steps
+
+
+def shapley(scored: Scored, arch: ArrayLike, reference: ArrayLike, *, seed: int = 0) -> Attribution:
+    """Returns the Shapley value of each decision: its mean gain over all orders of changing a reference's.
+
+    Exact where at most 12 decisions differ, by all of their subsets; beyond, over 200 orders and their reverses.
+    Shapley, "A Value for n-Person Games", Contributions to the Theory of Games, 1953. Raises ValueError where not every
+    mixture of the two is an architecture: there the value is not defined.
+
+    Args:
+        scored: scores of architectures.
+        arch, reference: int[D].
+        seed: of the orders that are drawn.
+    """
+    start, goal = _both(scored, arch, reference)
+    left = np.flatnonzero(start != goal)
+    if scored.space.constrained and len(left) > MOST_EXACT:
+        raise ValueError(f"Expected at most {MOST_EXACT} differing decisions in a constrained space, got {len(left)}.")
+    mixtures, weights, exact = _all_subsets(len(left)) if len(left) <= MOST_EXACT else _some_orders(len(left), seed)
+    archs = np.repeat(start[None], len(mixtures), axis=0)
+    archs[:, left] = np.where(mixtures, goal[left], start[left])
+    if not are_valid(scored, archs).all():
+        raise ValueError(f"Expected every mixture of the two to be an architecture of {scored.space.name}.")
+    values, errors = np.zeros((2, len(start)))
+    values[left] = weights @ scored.means(archs)
+    errors[left] = scored.errors(archs, weights)
+    return Attribution(values, errors, exact)
+
+
+def importance(scored: Scored, *, num_draws: int = 2000, seed: int = 0) -> np.ndarray:
+    """Returns the share of the variance of scores that a decision takes part in, float64[D], by permutation.
+
+    It is half the mean squared change of the score when the decision alone is drawn again, over the variance: main
+    effect and all interactions of the decision together, so that shares sum to 1 or more. On complete grids
+    `jaxnas.analysis.landscape` has main effects and interactions apart, exactly. Jansen, "Analysis of Variance Designs
+    for Model Output", Computer Physics Communications, 1999. Draws that are no architectures are left out.
+
+    Args:
+        scored: scores of architectures.
+        num_draws: architectures that are changed.
+        seed: of the draws.
+    """
+    space = scored.space
+    random, sizes = np.random.default_rng(seed), cardinalities(space.decisions)
+    archs = random.integers(0, sizes, (num_draws, len(sizes)))
+    if space.constrained:
+        archs = np.asarray(jax.jit(jax.vmap(space.sample))(jax.random.split(jax.random.key(seed), num_draws)))
+    scores = scored.means(archs)
+    shares = np.zeros(len(sizes))
+    for decision, size in enumerate(sizes):
+        changed = archs.copy()
+        changed[:, decision] = random.integers(0, size, num_draws)
+        kept = are_valid(scored, changed)
+        if kept.any() and scores.var() > 0:
+            moved = scored.means(np.where(kept[:, None], changed, archs)) - scores
+            shares[decision] = (moved[kept] ** 2).mean() / (2 * scores.var())
+    return shares
+
+
+def _all_subsets(number: int) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Returns all subsets bool[2**n, n], and the weight of each in the value of each member, float64[n, 2**n]."""
+    mixtures = (np.arange(2**number)[:, None] >> np.arange(number)) % 2 == 1
+    size = mixtures.sum(1)
+    orders = np.asarray(
+        [math.factorial(each) * math.factorial(max(number - each - 1, 0)) for each in range(number + 1)]
+    )
+    share = orders / math.factorial(number) if number else np.ones(1)
+    with_it = share[np.maximum(size - 1, 0)]  # what was there before it came
+    return mixtures, np.where(mixtures, with_it[:, None], -share[size][:, None]).T, True
+
+
+def _some_orders(number: int, seed: int) -> tuple[np.ndarray, np.ndarray, bool]:
+    random = np.random.default_rng(seed)
+    drawn = [random.permutation(number) for _ in range(NUM_ORDERS)]
+    subsets: dict[bytes, int] = {}
+    listed: list[np.ndarray] = []
+    changes: list[tuple[int, int, int]] = []
+    for order in itertools.chain(drawn, (each[::-1] for each in drawn)):
+        mixture = np.zeros(number, bool)
+        before = subsets.setdefault(mixture.tobytes(), len(subsets))
+        listed += [mixture.copy()] if before == len(listed) else []
+        for decision in order:
+            mixture[decision] = True
+            after = subsets.setdefault(mixture.tobytes(), len(subsets))
+            listed += [mixture.copy()] if after == len(listed) else []
+            changes.append((decision, before, after))
+            before = after
+    weights = np.zeros((number, len(listed)))
+    for decision, before, after in changes:
+        weights[decision, after] += 1 / (2 * NUM_ORDERS)
+        weights[decision, before] -= 1 / (2 * NUM_ORDERS)
+    return np.stack(listed), weights, False
+
+
+def are_valid(scored: Scored, archs: np.ndarray) -> np.ndarray:
+    """Returns which vectors of choices [n, D] are architectures of the space, bool[n]."""
+    if not scored.space.constrained:
+        return np.ones(len(archs), bool)
+    return np.asarray(_valid(scored.space)(archs))
+
+
+@functools.lru_cache(maxsize=8)
+def _valid(space: Space) -> Callable[[np.ndarray], jax.Array]:
+    return jax.jit(jax.vmap(space.valid))
+
+
+def _both(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the reference and the architecture, int64[D]. Raises ValueError where one is none of the space."""
+    start, goal = (
+        np.asarray(checked(each, scored.space.decisions)) for each in (np.asarray(reference), np.asarray(arch))
+    )
+    if not are_valid(scored, np.stack([start, goal])).all():
+        raise ValueError(f"Expected two architectures of {scored.space.name}, got others.")
+    return start, goal

@@ -1,0 +1,229 @@
+"""What a table knows that predictors may be given, and how it is parted into training and test architectures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from jaxnas.benchmarks.tabular import TableBenchmark
+from jaxnas.predictors.base import Aux, Predictor
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.encodings import Encoding
+
+NO_COLUMNS = ("seconds", "training_seconds", "validation_seconds")
+"""What a training tells only once it is done: no size."""
+
+
+class Sample(NamedTuple):
+    """The architectures of one repetition: n for training, then m for the test.
+
+    Attributes:
+        rows: positions in the evidence, int[n + m]; each of another group of equal networks.
+        runs: the run of each whose score and curve are seen, int[n + m].
+        num_train: n.
+        labels: the scores of these runs of the training architectures, float32[n].
+        truth: the means over runs of the test architectures, float64[m]; where the curve is of a run of these, without
+            that run.
+        single, others: the score of the run that is seen of the test architectures and the mean of the other runs,
+            float64[m]; NaN where there is a single run.
+        chosen_by, judged_by: the means of two halves of the other runs, float64[m]: of the best by the first, the
+            second does not know how they were chosen.
+    """
+
+    rows: np.ndarray
+    runs: np.ndarray
+    num_train: int
+    labels: np.ndarray
+    truth: np.ndarray
+    single: np.ndarray
+    others: np.ndarray
+    chosen_by: np.ndarray
+    judged_by: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a table knows of G architectures, one a class.
+
+    Attributes:
+        archs: int32[G, D].
+        groups: a number for each, equal where networks are equal, int[G].
+        scores: the told score of each run at the last fidelity, larger is better, float64[G, S]; NaN where there is
+            none or it failed.
+        curves: the scores after E epochs of the same runs, or of others (`own_curves` is then False), float32[G, R, E];
+            None where there are none.
+        losses: training losses of the same, float32[G, R, E] or None.
+        epochs: of the curves, and last the one of `scores`, float32[E + 1].
+        prices: of a training to its end, float64[G], and of each epoch of a curve, float64[G, E].
+        columns: values by name, float32[G] each.
+        cost_unit: of the prices.
+    """
+
+    space: Space
+    archs: np.ndarray
+    groups: np.ndarray
+    scores: np.ndarray
+    curves: np.ndarray | None
+    losses: np.ndarray | None
+    own_curves: bool
+    epochs: np.ndarray
+    prices: np.ndarray
+    curve_prices: np.ndarray
+    columns: dict[str, np.ndarray]
+    cost_unit: str
+
+    @property
+    def most_epochs(self) -> int:
+        """Returns how many epochs of a curve may be read before the last one; 0 where there are none."""
+        if self.curves is None:
+            return 0
+        return self.curves.shape[2] - (1 if self.own_curves else 0)
+
+    def allows(self, predictor: Predictor) -> bool:
+        """Returns whether the table has what a predictor requires."""
+        known = {"curves": self.most_epochs > 0, "epochs": self.most_epochs > 0}
+        known |= {"losses": self.losses is not None and self.most_epochs > 0, "columns": bool(self.columns)}
+        return all(known[part] for part in predictor.requires)
+
+    def features(self, encoding: Encoding, samples: Sequence[Sample]) -> np.ndarray:
+        """Returns the features of the architectures of samples, float32[R, n + m, F]."""
+        rows, where = np.unique(np.stack([sample.rows for sample in samples]), return_inverse=True)
+        return encoded(encoding, self.archs[rows])[where.reshape(len(samples), -1)]
+
+    def aux(self, sample: Sample, part: slice, num_epochs: int) -> Aux:
+        """Returns what else is known of a part of a sample; curves of the runs that are seen, if any are read."""
+        rows, runs = sample.rows[part], sample.runs[part]
+        columns = np.stack([each[rows] for each in self.columns.values()], 1) if self.columns else None
+        if not num_epochs or self.curves is None:
+            return Aux(columns=columns)
+        runs = runs if self.own_curves else np.zeros_like(runs)
+        curves = self.curves[rows, runs, :num_epochs]
+        losses = None if self.losses is None else self.losses[rows, runs, :num_epochs]
+        epochs = np.append(self.epochs[:num_epochs], self.epochs[-1]).astype(np.float32)
+        return Aux(curves, losses, np.tile(epochs, (len(rows), 1)), columns)
+
+    def cost(self, sample: Sample, num_train: int, num_epochs: int) -> float:
+        """Returns what it costs to train `num_train` architectures, and to read epochs of the others' curves."""
+        train, test = sample.rows[:num_train], sample.rows[sample.num_train :]
+        read = self.curve_prices[test, num_epochs - 1].sum() if num_epochs else 0
+        return float(self.prices[train].sum() + read)
+
+
+def evidence_of(bench: TableBenchmark) -> Evidence:
+    """Returns what a table, with the packs joined to it, knows of its architectures.
+
+    Curves are the fidelities of the told scores; where there is a single one, another protocol's told score of fewer
+    epochs, such as the 12 epochs of NAS-Bench-201. Every size of the table is a column, seconds are none.
+    """
+    table = bench.table
+    told = table.protocol(bench.protocol)
+    sign = bench.metric.better
+    scores = sign * table.scores(told.told).astype(np.float64)
+    positions, prices = list(told.fidelities), np.asarray(table.prices(told), np.float64)
+    archs = np.asarray(jax.vmap(bench.space.arch_at)(np.asarray(table.representatives)))
+    curves, losses, own = scores[..., positions].astype(np.float32), None, len(positions) > 1
+    epochs, curve_prices = [table.column_fidelities(told.told)[each].epoch for each in positions], prices
+    if own:
+        losses = _losses(bench, told.told, positions)
+    else:
+        curves, epochs, curve_prices = _shorter(bench, epochs[-1])
+    sizes = {name: np.asarray(table.sizes(name), np.float32) for name in table.size_names if name not in NO_COLUMNS}
+    return Evidence(
+        bench.space,
+        archs,
+        groups_of(bench.space, archs),
+        scores[..., positions[-1]],
+        curves,
+        losses,
+        own,
+        np.asarray([*epochs, epochs[-1]] if own else epochs, np.float32),
+        np.broadcast_to(prices[:, -1], len(archs)),
+        np.broadcast_to(curve_prices, (len(archs), curve_prices.shape[1])),
+        sizes,
+        bench.cost_unit,
+    )
+
+
+def _losses(bench: TableBenchmark, told: str, positions: list[int]) -> np.ndarray | None:
+    table = bench.table
+    if "loss" not in table.columns or table.columns["loss"].by_run.shape != table.column(told).by_run.shape:
+        return None
+    return table.columns["loss"].by_run[..., positions].astype(np.float32)
+
+
+def _shorter(bench: TableBenchmark, last: float) -> tuple[np.ndarray | None, list[float], np.ndarray]:
+    """Returns curves, epochs with `last` at the end, and prices of a protocol whose told scores are of fewer epochs."""
+    table = bench.table
+    for name in table.manifest.get("protocols", {}):
+        other = table.protocol(name)
+        epochs = [table.column_fidelities(other.told)[each].epoch for each in other.fidelities]
+        if epochs[-1] < last and table.cost_unit(other) == bench.cost_unit:
+            curves = bench.metric.better * table.scores(other.told, other.fidelities)
+            return curves, [*epochs, last], np.asarray(table.prices(other), np.float64)
+    return None, [last], np.zeros((1, 1))
+
+
+def groups_of(space: Space, archs: np.ndarray) -> np.ndarray:
+    """Returns a number for each architecture of int32[G, D], equal where `space` has them in one class."""
+    canonical = np.asarray(jax.jit(jax.vmap(space.canonical))(archs))
+    return np.unique(canonical, axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def encoded(encoding: Encoding, archs: np.ndarray) -> np.ndarray:
+    """Returns the features of architectures int32[n, D], float32[n, F]."""
+    return np.asarray(jax.jit(jax.vmap(encoding))(archs))
+
+
+def draw_sample(evidence: Evidence, num_train: int, num_test: int, *, seed: int, repetition: int) -> Sample:
+    """Returns the architectures, runs and scores of one repetition.
+
+    Rows are drawn at random, those of a group that has been drawn before are left out, and training architectures come
+    first. Raises ValueError where there are too few groups.
+    """
+    random = np.random.default_rng((seed, repetition))
+    rows = random.permutation(np.flatnonzero(np.isfinite(evidence.scores).any(1)))
+    rows = rows[np.sort(np.unique(evidence.groups[rows], return_index=True)[1])]
+    if len(rows) < num_train + num_test:
+        raise ValueError(
+            f"Expected {num_train + num_test:,} classes or more for {num_train:,} training and {num_test:,} test "
+            f"architectures, got {len(rows):,}."
+        )
+    rows = np.concatenate([rows[:num_train], rows[len(rows) - num_test :]])
+    scores = evidence.scores[rows]
+    runs = drawn_runs(np.isfinite(scores), random)
+    seen = np.take_along_axis(scores, runs[:, None], 1)[:, 0]
+    hidden = np.where(np.arange(scores.shape[1]) == runs[:, None], np.nan, scores)
+    others, halves = mean_known(hidden), _halves(hidden)
+    truth = np.where(np.isnan(others), seen, others) if evidence.own_curves else mean_known(scores)
+    test = slice(num_train, None)
+    return Sample(
+        rows,
+        runs,
+        num_train,
+        seen[:num_train].astype(np.float32),
+        truth[test],
+        seen[test],
+        others[test],
+        *(half[test] for half in halves),
+    )
+
+
+def drawn_runs(there: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Returns a run of each architecture, drawn among those that there are, bool[n, S] -> int[n]."""
+    return np.where(there, random.uniform(size=there.shape), -1).argmax(1)
+
+
+def mean_known(values: np.ndarray) -> np.ndarray:
+    """Returns the means of what is not NaN in [n, S], float64[n]; NaN where nothing is."""
+    known = ~np.isnan(values)
+    total, count = np.where(known, values, 0).sum(1), known.sum(1)
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+
+
+def _halves(hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the means of every other one of the runs that are known, and of the rest, float64[n] each."""
+    order = np.cumsum(~np.isnan(hidden), axis=1)
+    first = mean_known(np.where(order % 2 == 1, hidden, np.nan))
+    return first, mean_known(np.where(order % 2 == 0, hidden, np.nan))

@@ -1,0 +1,203 @@
+"""How well predictors rank the architectures of a table that they were not fitted to.
+
+Training and test architectures are of different classes of equal networks; a training score is that of a single run,
+what is predicted is a mean over runs; whatever a predictor learns, transforms and signs included, it learns in `fit`
+from training architectures; and curves are paid for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from jaxnas import prng
+from jaxnas.analysis.evidence import Evidence, Sample, draw_sample
+from jaxnas.analysis.rank_measures import calibration_error, kendall, negative_log_likelihood, regret_of_top
+from jaxnas.analysis.reliability import rank_correlation
+from jaxnas.checks import checked_size
+from jaxnas.predictors.base import Aux, Prediction, Predictor
+
+TOP_SHARE = 0.2
+TOP_COUNTS = (1, 10)
+MEASURES = ("tau", "spearman", "tau_top", "regret_1", "regret_10", "nll", "calibration_error")
+NUM_TRAIN = (10, 30, 100, 300)
+
+
+class Evaluation(NamedTuple):
+    """How one predictor did in each of R repetitions with n training architectures.
+
+    Attributes:
+        predictor: its name.
+        num_train: n; 0 where it needs none.
+        num_epochs: how many epochs of each test architecture's training it read; 0 where it read none.
+        measures: those of `MEASURES`, float64[R] each, NaN where there is none.
+        cost: of all trainings that the ranking needed, in the table's unit, float64[R].
+    """
+
+    predictor: str
+    num_train: int
+    num_epochs: int
+    measures: dict[str, np.ndarray]
+    cost: np.ndarray
+
+
+def evaluations(
+    predictors: Mapping[str, Predictor],
+    evidence: Evidence,
+    *,
+    num_train: Sequence[int] = NUM_TRAIN,
+    num_test: int = 200,
+    num_repetitions: int = 10,
+    num_epochs: Sequence[int] = (),
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> list[Evaluation]:
+    """Returns how well predictors rank, with each number of training architectures.
+
+    All predictors meet the same architectures, runs and scores in a repetition, and fewer training architectures are
+    the first of more. Those that read curves are evaluated with each of `num_epochs`, by default half of them.
+
+    Args:
+        predictors: by name.
+        evidence: what the table knows.
+        num_train: training architectures.
+        num_test: test architectures of a repetition.
+        num_repetitions: repetitions, R.
+        num_epochs: how many of the curve's epochs are read.
+        progress: called with the name of each predictor.
+
+    Raises:
+        ValueError: where the table has too few classes.
+    """
+    sizes = sorted({checked_size("num_train", size, 2) for size in num_train})
+    samples = [
+        draw_sample(evidence, sizes[-1], num_test, seed=seed, repetition=number)
+        for number in range(checked_size("num_repetitions", num_repetitions))
+    ]
+    found = []
+    for name, predictor in predictors.items():
+        if progress:
+            progress(name)
+        if not evidence.allows(predictor):
+            continue
+        features = evidence.features(predictor.encoding, samples)
+        for epochs in _epochs_of(predictor, evidence, num_epochs):
+            for size in sizes if predictor.learns else sizes[:1]:
+                predictions = _predictions(predictor, evidence, samples, features, size, epochs, seed)
+                found.append(_evaluation(name, predictor, evidence, samples, predictions, size, epochs))
+    return found
+
+
+def ceiling(evidence: Evidence, samples: Sequence[Sample]) -> np.ndarray:
+    """Returns Kendall's tau-b of a single run with the mean of the other runs, in each repetition, float64[R].
+
+    No predictor of single runs can do much better. NaN where the table has one run.
+    """
+    return np.asarray([kendall(sample.single, sample.others) for sample in samples])
+
+
+def _epochs_of(predictor: Predictor, evidence: Evidence, num_epochs: Sequence[int]) -> Sequence[int]:
+    """Returns how many epochs of the curves a predictor reads: one number, 0, where it reads none."""
+    if not {"curves", "losses"} & set(predictor.requires):
+        return (0,)
+    most = evidence.most_epochs
+    return tuple(sorted({min(each, most) for each in num_epochs})) or (max(1, most // 2),)
+
+
+def _predictions(
+    predictor: Predictor,
+    evidence: Evidence,
+    samples: Sequence[Sample],
+    features: np.ndarray,
+    size: int,
+    epochs: int,
+    seed: int,
+) -> Prediction:
+    """Returns what is predicted of the test architectures in each repetition, float32[R, m]."""
+    keys = jax.random.split(prng.make_key(seed, "hash"), len(samples))  # quicker to compile than threefry
+    num_train = samples[0].num_train
+    parts = []
+    for start, stop in ((0, size), (num_train, None)):
+        aux = [evidence.aux(sample, slice(start, stop), epochs) for sample in samples]
+        parts.append((features[:, start:stop], jax.tree.map(lambda *values: np.stack(values), *aux)))
+    (train, train_aux), (test, test_aux) = parts
+    labels = np.stack([sample.labels[:size] for sample in samples])
+    if predictor.jittable:
+        return jax.device_get(_jitted(predictor, keys, train, labels, train_aux, test, test_aux))
+    found = [
+        predictor.predict(
+            predictor.fit(keys[number], train[number], labels[number], _at(train_aux, number)),
+            test[number],
+            _at(test_aux, number),
+        )
+        for number in range(len(samples))
+    ]
+    return Prediction(*(np.stack([np.asarray(each[part]) for each in found]) for part in range(2)))
+
+
+def _at(aux: Aux, number: int) -> Aux:
+    return jax.tree.map(lambda values: values[number], aux)
+
+
+def _jitted(
+    predictor: Predictor,
+    keys: jax.Array,
+    train: np.ndarray,
+    labels: np.ndarray,
+    train_aux: Aux,
+    test: np.ndarray,
+    test_aux: Aux,
+) -> Prediction:
+    """Returns the predictions of all repetitions by one program."""
+
+    def predicted(
+        key: jax.Array, train: jax.Array, labels: jax.Array, aux: Aux, test: jax.Array, at: Aux
+    ) -> Prediction:
+        return predictor.predict(predictor.fit(key, train, labels, aux), test, at)
+
+    return jax.jit(jax.vmap(predicted))(keys, train, labels, train_aux, test, test_aux)
+
+
+def _evaluation(
+    name: str,
+    predictor: Predictor,
+    evidence: Evidence,
+    samples: Sequence[Sample],
+    predictions: Prediction,
+    size: int,
+    epochs: int,
+) -> Evaluation:
+    rows = [
+        measures_of(sample, np.asarray(mean, np.float64), np.asarray(deviation, np.float64))
+        for sample, mean, deviation in zip(samples, *predictions, strict=True)
+    ]
+    trained = size if predictor.learns else 0
+    cost = [evidence.cost(sample, trained, epochs) for sample in samples]
+    measures = {measure: np.asarray([row[measure] for row in rows]) for measure in MEASURES}
+    return Evaluation(name, trained, epochs, measures, np.asarray(cost))
+
+
+def measures_of(sample: Sample, mean: np.ndarray, deviation: np.ndarray) -> dict[str, float]:
+    """Returns the measures of predictions float[m] of a sample's test architectures; what is NaN ranks last."""
+    known = np.isfinite(sample.truth)
+    truth, mean, deviation = sample.truth[known], mean[known], deviation[known]
+    ranked = np.where(np.isnan(mean), -np.inf, mean)
+    stratum = top_of(sample.chosen_by[known], TOP_SHARE)
+    regrets = {f"regret_{count}": regret_of_top(ranked, truth, count) for count in TOP_COUNTS}
+    certain = np.isfinite(mean) & (deviation > 0)
+    normal = [truth[certain], mean[certain], deviation[certain]] if certain.any() else None
+    return {
+        "tau": kendall(ranked, truth),
+        "spearman": rank_correlation(np.where(np.isinf(ranked), -1e30, ranked), truth),
+        "tau_top": kendall(ranked[stratum], sample.judged_by[known][stratum]),
+        **regrets,
+        "nll": negative_log_likelihood(*normal) if normal else np.nan,
+        "calibration_error": calibration_error(*normal) if normal else np.nan,
+    }
+
+
+def top_of(values: np.ndarray, share: float) -> np.ndarray:
+    """Returns the positions of the best share of values, int[k]; none of NaN."""
+    known = np.flatnonzero(np.isfinite(values))
+    return known[np.argsort(-values[known], kind="stable")[: round(share * len(known))]]

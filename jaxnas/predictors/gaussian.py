@@ -1,0 +1,149 @@
+"""Gaussian processes whose kernel and noise are those of a grid with the largest marginal likelihood."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.checks import checked_function
+from jaxnas.predictors.base import Array, Aux, Fit, Predict, Prediction, Predictor, Scale, block_inverse, standardised
+from jaxnas.predictors.base import unscaled as in_scores
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.encodings import Encoding, one_hot
+
+REFERENCES = ("rasmussen2006gaussian", "wan2021think")
+
+LENGTHS = (0.15, 0.3, 0.6, 1.2, 2.4)
+NOISES = (0.01, 0.03, 0.1, 0.3, 1.0)
+SMALLEST_VARIANCE = 1e-6
+UNKNOWN = 1e6
+"""The variance of the noise in a score that is missing."""
+
+
+class Kernel(NamedTuple):
+    """A kernel in two steps, so that what does not depend on the hyperparameter is computed once.
+
+    Attributes:
+        compare: `(features [m, F], features [n, F]) -> float32[P, m, n]`.
+        combine: `(float32[P, m, n], length) -> float32[m, n]`.
+    """
+
+    compare: Callable[[jax.Array, jax.Array], jax.Array]
+    combine: Callable[[jax.Array, jax.Array], jax.Array]
+
+    def __call__(self, one: jax.Array, other: jax.Array, length: jax.Array) -> jax.Array:
+        """Returns the covariances of rows [m, F] and [n, F], float32[m, n]."""
+        return self.combine(self.compare(one, other), length)
+
+
+class GaussianState(NamedTuple):
+    """What a Gaussian process has learned of n architectures.
+
+    Attributes:
+        features: float32[n, F].
+        weights: of the kernels to them in the mean, float32[n].
+        inverse: of their covariance, noise included, float32[n, n].
+        length: the kernel's hyperparameter, float32[].
+        amplitude: the standard deviation of the prior, float32[].
+        scale: of the scores.
+    """
+
+    features: jax.Array
+    weights: jax.Array
+    inverse: jax.Array
+    length: jax.Array
+    amplitude: jax.Array
+    scale: Scale
+
+
+def process(kernel: Kernel, lengths: tuple[float, ...], noises: tuple[float, ...] = NOISES) -> tuple[Fit, Predict]:
+    """Returns fit and predict of a Gaussian process with a constant mean.
+
+    Length and noise, the latter as a share of the prior variance, are those of the grid with the largest marginal
+    likelihood; the prior variance is the one that makes the scores most likely.
+    """
+    grid = np.asarray([(length, noise) for length in lengths for noise in noises], np.float32)
+
+    def fit(key: jax.Array, features: Array, y: Array, aux: Aux) -> GaussianState:
+        features = jnp.asarray(features)
+        targets, known, scale = standardised(jnp.where(jnp.isfinite(features).all(-1), y, jnp.nan))
+        kept = jnp.where(known[:, None], features, 0)
+        parts = kernel.compare(kept, kept)
+        kernels = jnp.stack([kernel.combine(parts, jnp.float32(length)) for length in lengths])
+
+        def misfit_at(number: jax.Array) -> jax.Array:
+            inverse, logarithm = inverse_at(number)
+            return misfit(inverse, logarithm, targets, known)[0]
+
+        def inverse_at(number: jax.Array) -> tuple[jax.Array, jax.Array]:
+            noise = jnp.asarray(grid)[number, 1]
+            added = jnp.where(known, noise, UNKNOWN)
+            return block_inverse(kernels[number // len(noises)] + jnp.diag(added))
+
+        best = jnp.argmin(jax.lax.map(misfit_at, jnp.arange(len(grid))))
+        inverse, logarithm = inverse_at(best)
+        amplitude = misfit(inverse, logarithm, targets, known)[1]
+        return GaussianState(kept, inverse @ targets, inverse, jnp.asarray(grid)[best, 0], amplitude, scale)
+
+    def predict(state: GaussianState, features: Array, aux: Aux) -> Prediction:
+        features = jnp.asarray(features)
+        across = kernel(features, state.features, state.length)
+        own = jax.vmap(lambda row: kernel(row[None], row[None], state.length)[0, 0])(features)
+        variance = jnp.maximum(own - ((across @ state.inverse) * across).sum(-1), SMALLEST_VARIANCE)
+        return in_scores(across @ state.weights, state.amplitude * jnp.sqrt(variance), state.scale, features)
+
+    return fit, predict
+
+
+def misfit(
+    inverse: jax.Array, logarithm: jax.Array, targets: jax.Array, known: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Returns the negative logarithm of the marginal likelihood, up to a constant, and the prior's deviation."""
+    count = jnp.maximum(known.sum(), 1)
+    squares = jnp.maximum(targets @ inverse @ targets, SMALLEST_VARIANCE)
+    logarithm = logarithm - (~known).sum() * jnp.log(UNKNOWN)
+    return (count * jnp.log(squares) + logarithm) / 2, jnp.sqrt(squares / count)
+
+
+def squared_distances(one: jax.Array, other: jax.Array) -> jax.Array:
+    """Returns the squared distances between rows [m, F] and [n, F], float32[m, n]."""
+    squares = (one**2).sum(-1)[:, None] + (other**2).sum(-1) - 2 * one @ other.T
+    return jnp.maximum(squares, 0)
+
+
+RBF = Kernel(
+    lambda one, other: squared_distances(one, other)[None] / one.shape[-1],
+    lambda parts, length: jnp.exp(-parts[0] / (2 * length**2)),
+)
+"""The Gaussian kernel of unit variance: exp(-d^2 / 2 l^2), with d^2 the mean squared difference of features."""
+
+
+@functools.cache
+def gp_rbf(space: Space, *, encoding: Encoding | None = None) -> Predictor:
+    """Returns a Gaussian process with the Gaussian kernel on features.
+
+    Rasmussen and Williams, "Gaussian Processes for Machine Learning", MIT Press 2006.
+
+    Args:
+        encoding: of architectures; `one_hot` by default.
+    """
+    encode = one_hot(space) if encoding is None else checked_function("encoding", encoding)
+    return Predictor("gp_rbf", encode, *process(RBF, LENGTHS), hyperparameters=(("encoding", encoding),))
+
+
+@functools.cache
+def gp_hamming(space: Space) -> Predictor:
+    """Returns a Gaussian process whose kernel falls with the share of the decisions that differ.
+
+    The exponentiated overlap kernel of Wan, Nguyen, Ha, Ru, Lu and Osborne, "Think Global and Act Local: Bayesian
+    Optimisation over High-Dimensional Categorical and Mixed Search Spaces", ICML 2021, with one length.
+    """
+    num_decisions = len(space.plain.decisions)
+    kernel = Kernel(
+        lambda one, other: squared_distances(one, other)[None] / (2 * num_decisions),
+        lambda parts, length: jnp.exp(-parts[0] / length),
+    )
+    return Predictor("gp_hamming", one_hot(space), *process(kernel, LENGTHS))

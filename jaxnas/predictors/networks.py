@@ -1,0 +1,73 @@
+"""Small networks that predictors train: layers, and minibatches of what has a score in one compiled loop."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxnas import prng
+
+Layers = list[tuple[jax.Array, jax.Array]]
+"""Weights and biases of a network, the first layer first."""
+
+
+def new_layers(key: jax.Array, sizes: list[int]) -> Layers:
+    """Returns layers with He-normal weights and zero biases."""
+    keys = jax.random.split(key, len(sizes) - 1)
+    return [
+        (jax.random.normal(layer_key, shape) * (2 / shape[0]) ** 0.5, jnp.zeros(shape[1]))
+        for layer_key, shape in zip(keys, itertools.pairwise(sizes), strict=True)
+    ]
+
+
+def hidden(layers: Layers, inputs: jax.Array) -> jax.Array:
+    """Returns the values of the last hidden layer, float32[..., W]."""
+    for weights, bias in layers[:-1]:
+        inputs = jax.nn.relu(inputs @ weights + bias)
+    return inputs
+
+
+def outputs(layers: Layers, inputs: jax.Array) -> jax.Array:
+    """Returns the outputs of a network, float32[..., K]."""
+    weights, bias = layers[-1]
+    return hidden(layers, inputs) @ weights + bias
+
+
+def trained(
+    key: jax.Array,
+    parameters: Any,
+    predict: Callable[[Any, jax.Array], jax.Array],
+    targets: jax.Array,
+    known: jax.Array,
+    *,
+    num_steps: int,
+    batch_size: int,
+    learning_rate: float,
+    weight_decay: float = 1e-4,
+) -> Any:
+    """Returns parameters after steps of AdamW with a cosine schedule on the mean squared error.
+
+    Args:
+        parameters: the initial ones, any pytree.
+        predict: `(parameters, rows int32[B]) -> float32[B]`, or [B, C].
+        targets, known: float32[n], or [n, C], and bool[n]; only what is known is drawn.
+    """
+    schedule = optax.cosine_decay_schedule(learning_rate, num_steps)
+    optimizer = optax.adamw(schedule, weight_decay=weight_decay)
+    rows = jnp.argsort(~known, stable=True)  # the known ones first
+    draws = prng.draw_index(key, jnp.maximum(known.sum(), 1), (num_steps, batch_size))
+
+    def loss(parameters: Any, batch: jax.Array) -> jax.Array:
+        errors = (predict(parameters, batch) - targets[batch]).reshape(len(batch), -1)
+        return jnp.where(known[batch, None], errors**2, 0).mean()
+
+    def step(state: tuple[Any, Any], numbers: jax.Array) -> tuple[tuple[Any, Any], None]:
+        parameters, moments = state
+        gradient = jax.grad(loss)(parameters, rows[numbers])
+        updates, moments = optimizer.update(gradient, moments, parameters)
+        return (optax.apply_updates(parameters, updates), moments), None
+
+    return jax.lax.scan(step, (parameters, optimizer.init(parameters)), draws)[0][0]

@@ -1,0 +1,41 @@
+"""What predictors by regressors with scikit-learn's methods share: seeds, missing scores, missing features."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.predictors.base import Array, first
+
+
+class Regressor(Protocol):
+    """A regressor with the methods of scikit-learn's."""
+
+    def fit(self, X: np.ndarray, y: np.ndarray, /) -> object: ...  # noqa: N803
+    def predict(self, X: np.ndarray, /) -> np.ndarray: ...  # noqa: N803
+
+
+def seed_of(key: jax.Array) -> int:
+    """Returns a seed for what has no keys, below 2**31."""
+    return int(jax.random.bits(key, (), jnp.uint32)) >> 1
+
+
+def fitted(regressor: Any, features: Array, y: Array) -> Any:
+    """Returns a regressor, fitted to the architectures that have a score; None where none has."""
+    rows, scores = first(features, y)
+    if not len(rows):
+        return None
+    regressor.fit(rows, scores)
+    return regressor
+
+
+def where_known(predict: Callable[[np.ndarray], np.ndarray], features: Array, count: int) -> np.ndarray:
+    """Returns what `predict` says of the rows without a NaN, NaN for others: float32[count, m]."""
+    rows = np.asarray(features)
+    known = np.isfinite(rows).all(-1)
+    found = np.full((count, len(rows)), np.nan, np.float32)
+    if known.any():
+        found[:, known] = predict(rows[known])
+    return found

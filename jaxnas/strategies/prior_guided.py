@@ -1,0 +1,100 @@
+"""A strategy whose queries are chosen by the scores of an earlier task, less and less so with time."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxnas.checks import checked_number, checked_size
+from jaxnas.spaces.base import Space, check_rows
+from jaxnas.strategies.base import Query, Strategy
+
+
+def prior_guided(
+    strategy: Strategy,
+    space: Space,
+    scores: ArrayLike | Callable[[jax.Array], jax.Array],
+    *,
+    weight: float = 4.0,
+    decay: float = 30.0,
+    num_asked: int = 8,
+) -> Strategy:
+    """Returns a strategy that is asked several times a trial, of which the likeliest answer by a prior is queried.
+
+    The answers are those of the strategy for several keys: uniform draws at first, for most, and later mutants or
+    candidates of its own. Of these one is drawn with probability in proportion to exp(z * w), where z is its score on
+    the earlier task in normal quantiles over the space, and w = `weight` / (1 + t / `decay`) fades with the number of
+    trials t, so that the new task has the last word. The fading exponent of a prior is that of Hvarfner, Stoll,
+    Souza, Lindauer, Hutter and Nardi, "PiBO: Augmenting Acquisition Functions with User Beliefs for Bayesian
+    Optimization", ICLR 2022. A trial takes as long as `num_asked` of the strategy.
+
+    Args:
+        strategy: any Strategy of `space` that does not change when it is asked.
+        scores: of an earlier task, float[rows of the space], larger is better, NaN the worst; or a function
+            `arch -> float32[]` whose values are of the size of normal quantiles.
+        weight: of the prior in the first trial; 0 for none.
+        decay: the number of trials after which the weight is halved.
+        num_asked: how often the strategy is asked for each trial; with 1 it is the strategy itself.
+
+    Raises:
+        ValueError: on scores of another number than the space has rows, or numbers out of range.
+    """
+    checked_number("weight", weight, at_least=0)
+    checked_number("decay", decay, above=0)
+    checked_size("num_asked", num_asked)
+    prior = scores if callable(scores) else _looked_up(space, np.asarray(scores, np.float64))
+    if num_asked == 1:
+        return strategy
+    if strategy.most_given == 0 and not strategy.jittable:
+        raise ValueError(f"Expected a strategy that can be asked several times, got {strategy.name}.")
+    asked = jax.vmap if strategy.jittable else _one_by_one
+
+    def ask(state: Any, t: jax.Array, key: jax.Array) -> Query:
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(num_asked))
+
+        def answer(key: jax.Array) -> Query:
+            return jax.tree.map(lambda value: jnp.asarray(value, jnp.int32), strategy.ask(state, t, key))
+
+        queries = asked(answer)(keys)
+        strength = weight / (1 + t / decay)
+        chances = jax.vmap(prior)(queries.arch) * strength
+        chosen = jnp.argmax(chances + jax.random.gumbel(jax.random.fold_in(key, num_asked), (num_asked,)))
+        return jax.tree.map(lambda values: values[chosen], queries)
+
+    hyperparameters = (
+        *strategy.hyperparameters,
+        ("weight", weight),
+        ("decay", decay),
+        ("num_asked", num_asked),
+    )
+    return strategy._replace(name=f"prior_guided_{strategy.name}", ask=ask, hyperparameters=hyperparameters)
+
+
+def normal_quantiles(scores: np.ndarray) -> np.ndarray:
+    """Returns the normal quantiles of the ranks of scores [A] among all, float32[A]; NaN counts as the lowest."""
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    ranks = rankdata(np.where(np.isnan(scores), -np.inf, scores))
+    return ndtri((ranks - 0.5) / len(scores)).astype(np.float32)
+
+
+def checked_scores(space: Space, scores: np.ndarray) -> np.ndarray:
+    """Returns scores by row of a space, float[rows]. Raises ValueError where there are not as many."""
+    check_rows(space)
+    if scores.shape != (space.num_architectures,) or not np.isfinite(scores).any():
+        raise ValueError(f"Expected {space.num_architectures:,} scores, one a row, got shape {list(scores.shape)}.")
+    return scores
+
+
+def _looked_up(space: Space, scores: np.ndarray) -> Callable[[jax.Array], jax.Array]:
+    values = normal_quantiles(checked_scores(space, scores))
+    return lambda arch: jnp.asarray(values)[space.index(arch)]
+
+
+def _one_by_one(answer: Callable[[jax.Array], Query]) -> Callable[[jax.Array], Query]:
+    """Returns the function of several keys for an answer that cannot be traced."""
+    return lambda keys: jax.tree.map(lambda *values: jnp.stack(values), *(answer(key) for key in keys))

@@ -1,0 +1,106 @@
+"""A strategy that is first given architectures, such as those that were good on an earlier task."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxnas.checks import checked_flag
+from jaxnas.strategies.base import Query, Strategy, look_up
+
+_SALT = 0x7761726D
+"""Folded into the key of a run for the order, so that the strategy's own draws stay as they are."""
+
+
+class WarmState(NamedTuple):
+    """The state of the strategy, and the order int32[n] in which the architectures are asked."""
+
+    inner: Any
+    order: jax.Array
+
+
+def warm_started(strategy: Strategy, archs: ArrayLike, *, shuffle: bool = True) -> Strategy:
+    """Returns a strategy that first asks for given architectures, and then as the strategy would.
+
+    The strategy learns the given trials as its own. They take the place of its first ones, at the fidelities that it
+    would ask. Without architectures it is the strategy itself. The idea is that of Feurer, Springenberg and Hutter,
+    "Initializing Bayesian Hyperparameter Optimization via Meta-Learning", AAAI 2015.
+
+    Args:
+        strategy: any Strategy whose first trials do not depend on one another; of a strategy with rungs only as many
+            can be given as its first rung has.
+        archs: int32[n, D]; a run of fewer trials asks for as many of them.
+        shuffle: whether each run asks for them in a random order of its own, or all in the order in which they are
+            given.
+
+    Raises:
+        ValueError: on what are no architectures, more of them than the strategy can be given, or architectures beyond
+            its limit on sizes.
+    """
+    choices = _checked(archs)
+    checked_flag("shuffle", shuffle)
+    if not len(choices):
+        return strategy
+    most = strategy.most_given
+    if most is not None and len(choices) > most:
+        raise ValueError(
+            f"Expected at most {most:,} architectures to begin {strategy.name} with, got {len(choices):,}: what it "
+            "asks after those depends on what it drew."
+        )
+    if strategy.limit is not None:
+        size, maximum = strategy.limit
+        largest = float(np.asarray(jax.vmap(size)(jnp.asarray(choices))).max())
+        if largest > maximum:
+            raise ValueError(f"Expected architectures of a size up to {maximum:g}, got one of {largest:g}.")
+    return _warm_started(strategy, tuple(map(tuple, choices.tolist())), shuffle)
+
+
+@functools.lru_cache(maxsize=256)
+def _warm_started(strategy: Strategy, given: tuple[tuple[int, ...], ...], shuffle: bool) -> Strategy:
+    """Returns one strategy for equal arguments, so that runs of it are compiled once."""
+    archs = np.asarray(given, np.int32)
+
+    def init(key: jax.Array, num_trials: int) -> WarmState:
+        numbers = jnp.arange(len(archs), dtype=jnp.int32)
+        order = jax.random.permutation(jax.random.fold_in(key, _SALT), numbers) if shuffle else numbers
+        return WarmState(strategy.init(key, num_trials), order)
+
+    def ask(state: WarmState, t: jax.Array, key: jax.Array) -> Query:
+        query = strategy.ask(state.inner, t, key)
+        arch = jnp.asarray(query.arch, jnp.int32)
+        if arch.shape != archs.shape[1:]:
+            raise ValueError(
+                f"Expected architectures of {len(arch)} choices to begin {strategy.name} with, got {archs.shape[1]}."
+            )
+        number = look_up(state.order, jnp.minimum(t, len(archs) - 1))
+        return query._replace(arch=jnp.where(t < len(archs), jnp.asarray(archs)[number], arch))
+
+    def tell(state: WarmState, t: jax.Array, query: Query, observation: Any) -> WarmState:
+        return state._replace(inner=strategy.tell(state.inner, t, query, observation))
+
+    def advance(state: WarmState, t: jax.Array, key: jax.Array) -> WarmState:
+        return state._replace(inner=strategy.advance(state.inner, t, key))
+
+    hyperparameters = (*strategy.hyperparameters, ("given", len(archs)), ("shuffle", shuffle))
+    return strategy._replace(
+        name=f"warm_started_{strategy.name}",
+        init=init,
+        ask=ask,
+        tell=tell,
+        advance=advance,
+        hyperparameters=hyperparameters,
+        most_given=0,
+    )
+
+
+def _checked(archs: ArrayLike) -> np.ndarray:
+    """Returns architectures as int64[n, D]. Raises ValueError where they are none."""
+    found = np.asarray(archs)
+    if not found.size:
+        return np.zeros((0, 0), np.int64)
+    if found.ndim != 2 or found.dtype.kind not in "iu" or found.min() < 0:
+        raise ValueError(f"Expected architectures of whole numbers [n, D], got {found.dtype}{list(found.shape)}.")
+    return found.astype(np.int64)

@@ -1,0 +1,145 @@
+"""Surrogates: the same query has the same answer, files are checked, noise is that of the data, a fit learns."""
+
+import dataclasses
+import functools
+import json
+
+import jax
+import numpy as np
+import pytest
+from samples import SMALL, all_archs, make_bench
+
+import jaxnas as jn
+from jaxnas import catalog, prng
+from jaxnas.analysis.surrogate_report import held_out_report, misses
+from jaxnas.benchmarks import surrogate_files
+from jaxnas.benchmarks.surrogate import SurrogateBenchmark, normal_of
+from jaxnas.benchmarks.surrogate_fitting import fit_surrogate, surrogate_id
+from jaxnas.cli.main import main
+from jaxnas.predictors import surrogates
+
+SPACE = jn.CellSpace(3, ("none", "skip_connect", "nor_conv_3x3"), name="tiny")
+
+
+def live(archs):
+    return np.asarray(jax.jit(jax.vmap(SPACE.pruned))(archs))
+
+
+@functools.cache
+def table():
+    """Returns a table of which the scores are sums over the choices of live edges, with noise that falls with them."""
+    random = np.random.RandomState(0)
+    archs = live(all_archs(SPACE))
+    means = 0.4 + 0.15 * (archs == 2).sum(1) + 0.05 * (archs == 1).sum(1)
+    noise = random.randn(len(archs), 8, 1) * 0.05 * (1 - means)[:, None, None]
+    scores = (means[:, None, None] * np.asarray([0.8, 1.0]) + noise).astype(np.float32)
+    return make_bench(SPACE, scores, scores, (1, 2)).table
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    patched = pytest.MonkeyPatch()
+    patched.setattr(surrogates, "NUM_TAUGHT", 256)
+    patched.setattr(surrogates, "NUM_STEPS", 1000)
+    with patched.context():
+        factory = functools.partial(catalog.predictor("knn"), num_neighbours=2)
+        found = fit_surrogate(table(), factory, name="knn", space=SPACE, fraction=0.8)
+    patched.undo()
+    return found
+
+
+ask = jax.jit(jax.vmap(lambda query, *parts: query(jn.Query(*parts[:3]), parts[3]), (None, 0, 0, 0, 0)))
+
+
+def asked(bench, rows, seeds, fidelity=1, keys=0):
+    """Returns the answers to queries of rows, one for each of the seeds or keys."""
+    shape = np.broadcast_shapes(np.shape(rows), np.shape(seeds), np.shape(keys))
+    rows, seeds, fidelities, keys = (np.broadcast_to(each, shape) for each in (rows, seeds, fidelity, keys))
+    made = jax.vmap(lambda key: prng.make_key(key, "hash"))(keys)
+    found = ask(bench.query, all_archs(SPACE)[rows], fidelities, seeds, made)
+    return jax.tree.map(np.asarray, found)
+
+
+def test_the_same_query_has_the_same_answer_and_each_run_its_own(fitted):
+    bench = fitted.bench
+    scores = asked(bench, 26, np.asarray([0, 0, 1, 2])).score
+    assert scores[0] == scores[1]
+    assert len(set(scores)) == 3
+    answers = asked(bench, 26, np.full(4, -1), keys=np.arange(4))
+    assert len(set(answers.seed)) == 4
+    np.testing.assert_array_equal(asked(bench, 26, answers.seed, keys=np.arange(9, 13)).score, answers.score)
+    nothing = np.flatnonzero(~live(all_archs(SPACE)).any(1))
+    assert len(set(asked(bench, nothing[:4], np.full(4, 3)).score)) == 1  # nothing passes through any of them
+    assert asked(bench, 26, np.zeros(4, int), fidelity=0).cost.tolist() == [1] * 4
+    assert bench.price(all_archs(SPACE)[26], 1) == 2
+
+
+def test_runs_vary_as_in_the_data_and_have_the_mean_that_is_said(fitted):
+    bench = fitted.bench
+    arch = all_archs(SPACE)[26]
+    runs = asked(bench, 26, np.arange(4000)).score
+    assert abs(float(runs.mean()) - bench.validation_scores(arch)) < 0.001
+    assert 0.5 < float(runs.std()) / 0.0075 < 2  # 0.05 * (1 - 0.85)
+    low, high = bench.interval(arch)
+    assert low < float(runs.mean()) < high
+    words = np.random.default_rng(0).integers(2**32, size=20_000, dtype=np.uint32)
+    assert abs(float(normal_of(words).std()) - 1) < 0.02
+
+
+def test_a_fit_ranks_what_was_left_and_says_so(fitted):
+    report = held_out_report(fitted)
+    assert report["classes_fitted"] == round(0.8 * len(fitted.trained.archs) / 0.8)
+    assert report["fitted"]["tau"] > 0.6
+    assert report["left"]["tau"] > 0.3
+    assert fitted.bench.held_out.optimum >= fitted.bench.held_out.scores(all_archs(SPACE)).max() - 1e-6
+    report["left"]["coverage_of_95"] = 0.5
+    assert misses(report) == ["The 95 % interval holds 50.0 % of the runs that were left."]
+
+
+def test_searches_run_on_it(fitted):
+    trials = jn.run(jn.random_search, fitted.bench, num_trials=20, num_runs=50)
+    regrets = jn.regret(trials, fitted.bench)
+    assert (np.diff(regrets.mean(0)) < 0.01).all()
+    assert regrets[:, -1].mean() < regrets[:, 0].mean()
+
+
+def test_a_folder_is_what_was_written_and_what_was_changed_is_refused(fitted, tmp_path, capsys):
+    manifest = surrogate_files.write(tmp_path / "s", fitted.fit.surrogate, fitted.bench.manifest, "# card", {})
+    read = SurrogateBenchmark.read(tmp_path / "s", space=SPACE)
+    assert read.content_hash == manifest["content_hash"]
+    archs = all_archs(SPACE)
+    np.testing.assert_array_equal(read.validation_scores(archs), fitted.bench.validation_scores(archs))
+    with pytest.raises(ValueError, match=r"^Expected a search space of .*, got 'tiny'|^Expected a space of"):
+        SurrogateBenchmark.read(tmp_path / "s")
+    with pytest.raises(ValueError, match=r"got small of others"):
+        SurrogateBenchmark.read(tmp_path / "s", space=SMALL)
+    data = bytearray((tmp_path / "s" / surrogate_files.ARRAYS_FILE).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "s" / surrogate_files.ARRAYS_FILE).write_bytes(data)
+    with pytest.raises(ValueError, match=r"surrogate\.npz with another hash"):
+        SurrogateBenchmark.read(tmp_path / "s", space=SPACE)
+    assert main(["compare", "--benchmark", str(tmp_path / "s"), "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    (tmp_path / "s" / "manifest.json").write_text(json.dumps({"kind": "surrogate"}))
+    with pytest.raises(ValueError, match="got: a manifest without id"):
+        SurrogateBenchmark.read(tmp_path / "s")
+
+
+def test_variances_are_found():
+    random = np.random.default_rng(0)
+    values = random.normal(size=4000)
+    residuals = random.normal(size=(4000, 2)) * np.exp(0.5 * (-2 + 0.8 * values))[:, None]
+    residuals[random.uniform(size=residuals.shape) < 0.3] = np.nan
+    found = surrogates.log_variance(residuals, values, np.asarray([0.0, 1.0]))
+    np.testing.assert_allclose(found, [-2, 0.8, 0], atol=0.1)
+
+
+def test_names_and_wrong_arguments():
+    assert surrogate_id("nb201-cifar10-v1") == "nb201-cifar10-surrogate-v1"
+    assert surrogate_id("mine") == "mine-surrogate-v1"
+    factory = catalog.predictor("knn")
+    with pytest.raises(ValueError, match=r"^Expected 20 trained classes or more to fit to, got 3 of 27"):
+        fit_surrogate(table(), factory, name="knn", space=SPACE, fraction=0.1)
+    other = dataclasses.replace(SPACE, num_nodes=4)
+    with pytest.raises(ValueError, match=r"^Expected the space that"):
+        fit_surrogate(table(), factory, name="knn", space=other)
