@@ -26,7 +26,7 @@ PACKS = {
     "nb201-mnist5k-proxies-v1": "nb201-mnist5k-v1",
     "mlp-small-shifted-digits-proxies-v1": "mlp-small-shifted-digits-v1",
 }
-COLUMNS = ("n_conv", "zero_params", "nwot", "synflow", "jacov", "az")
+COLUMNS = ("n_conv", "zero_params", "nwot", "synflow", "meco")
 POINTS = (10, 30, 100)
 WARM, WARM_POOL = 10, 100
 

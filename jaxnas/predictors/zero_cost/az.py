@@ -126,7 +126,7 @@ def progressivity_of(measured: dict[str, np.ndarray]) -> np.ndarray:
 def trainability_of(measured: dict[str, np.ndarray]) -> np.ndarray:
     """Returns the mean over blocks of 2 - s - 1 / s, s the largest singular value; -inf where a block does nothing."""
     products = measured["products"].astype(np.float64)
-    finite = np.isfinite(products).all((-2, -1))
+    finite = np.asarray(np.isfinite(products).all((-2, -1)))
     largest = np.linalg.norm(np.where(finite[..., None, None], products, 0), 2, (-2, -1))
     values = np.where(finite, 2 - largest - 1 / (largest + SMALLEST), np.nan)
     values = np.where(measured["unchanged"], -np.inf, values)

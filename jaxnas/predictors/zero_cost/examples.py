@@ -28,14 +28,15 @@ def measure_examples(networks: Networks, arch: jax.Array, key: jax.Array, batch:
         return networks.outputs(arch, variables._replace(parameters=weights), inputs).sum(1)
 
     (rows,) = jax.vmap(jax.vjp(outputs, variables.parameters)[1])(jnp.eye(len(inputs)))
-    flat = [each.reshape(len(inputs), -1) for each in jax.tree.leaves(rows)]
+    flat = jax.tree.map(lambda each: each.reshape(len(inputs), -1), rows)
 
     def loss(weights: Any, example: jax.Array, label: jax.Array) -> jax.Array:
         return networks.loss(arch, variables._replace(parameters=weights), example[None], label[None])
 
     gradients = jax.vmap(jax.grad(loss), (None, 0, 0))(variables.parameters, inputs, labels)
     agreeing = jax.tree.map(lambda each, live: (jnp.abs(jnp.sign(each).sum(0)) * live).sum(), gradients, live)
-    return {"tangent": sum(each @ each.T for each in flat), "signs": sum(jax.tree.leaves(agreeing))}
+    tangent = jax.tree.reduce(jnp.add, jax.tree.map(lambda each: each @ each.T, flat))
+    return {"tangent": tangent, "signs": jax.tree.reduce(jnp.add, agreeing)}
 
 
 EXAMPLES = Pass("examples", measure_examples, (KERNELS,))

@@ -28,7 +28,7 @@ def measure_gradient(networks: Networks, arch: jax.Array, key: jax.Array, batch:
         "gradients": sums_by_layer(kernels, jax.tree.map(jnp.square, gradients)),
         "absolute": sums_by_layer(kernels, jax.tree.map(jnp.abs, products)),
         "products": sums_by_layer(kernels, products),
-        "all": sum(jnp.square(each).sum() for each in jax.tree.leaves(gradients)),
+        "all": jax.tree.reduce(jnp.add, jax.tree.map(lambda each: jnp.square(each).sum(), gradients)),
     }
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def build_pack(
     known = {name: catalog.proxy(name) for name in catalog.PROXIES} | proxies
     for source in sources:
         own = {name: proxy for name, proxy in known.items() if proxy.source is source}  # one pass gives all of them
-        for found in _each_chunk(setting, source, own, rows, shards):
+        for found in _each_chunk(space, setting, source, own, rows, shards):
             for name in own.keys() & proxies.keys():
                 parts.setdefault(name, []).append(found[name])
             done += len(next(iter(found.values())))
@@ -100,20 +101,19 @@ def check_enumerable(space: Space) -> None:
 
 
 def _each_chunk(
-    setting: Setting, source: Pass, proxies: Mapping[str, Proxy], rows: np.ndarray, shards: Path
+    space: Space, setting: Setting, source: Pass, proxies: Mapping[str, Proxy], rows: np.ndarray, shards: Path
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yields the scores of a pass for each chunk of rows in order, from its shard or, where there is none, computed."""
     chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
     paths = [shards / f"{source.name}-{_name(setting, proxies, chunk)}.npz" for chunk in chunks]
     stored = [_read(path, proxies, (len(chunk), len(setting.keys))) for path, chunk in zip(paths, chunks, strict=True)]
-    space = setting.networks.space
     missing = [np.asarray(space.arch_at(chunk)) for chunk, each in zip(chunks, stored, strict=True) if each is None]
     made = pass_scores(setting, source, proxies, missing, size=CHUNK) if missing else iter(())
     for path, each in zip(paths, stored, strict=True):
         if each is None:
             each = next(made)
-            buffer = io.BytesIO()
-            np.savez(buffer, **each)
+            buffer, arrays = io.BytesIO(), dict[str, Any](each)
+            np.savez(buffer, **arrays)
             replace_file(path, buffer.getvalue())
         yield each
 

@@ -29,7 +29,8 @@ def measure_second_order(networks: Networks, arch: jax.Array, key: jax.Array, ba
 
 
 def _dot(first: Any, second: Any) -> jax.Array:
-    return sum((one * other).sum() for one, other in zip(*map(jax.tree.leaves, (first, second)), strict=True))
+    products = jax.tree.map(lambda one, other: (one * other).sum(), first, second)
+    return jax.tree.reduce(jnp.add, products)
 
 
 SECOND_ORDER = Pass("second_order", measure_second_order, (KERNELS,))
