@@ -1,13 +1,13 @@
 """Measures how fast published benchmarks are imported, opened and searched, and the memory that it takes.
 
 Claim: on one core a full-size TFRecord file of NAS-Bench-101 is imported within a gigabyte and a minute of CPU,
-15,625 `-simple` files of NATS-Bench in half a gigabyte and 184 s, a torch file of 3.9 GB in half a gigabyte and 111 s.
-The table of NAS-Bench-101 opens from what was kept of it within a second. Measured on two busy cores of an Intel Xeon,
-2026-11-25.
+15,625 `-simple` files of NATS-Bench in half a gigabyte and 239 s, their archive of 1.3 GB in half a gigabyte and 256 s,
+a torch file of 3.9 GB in half a gigabyte and 111 s. The table of NAS-Bench-101 opens from what was kept of it within a
+second. Measured on two busy cores of an Intel Xeon.
 Evolution makes ten million queries a second of a core on rows of NAS-Bench-101 and 1.7 million on vectors, with nothing
 else on the machine.
 Command: python experiments/speed_published.py [PART ..] [--simple FOLDER] [--folder DIR] (Linux)
-Run time: 15 minutes, and 10 GB in DIR; parts are shipped, tfrecord, open, search, simple, archive, torch.
+Run time: 25 minutes, and 10 GB in DIR; parts are shipped, tfrecord, open, search, simple, archive, torch.
 Output: seconds, CPU seconds and peak memory of each part. Last line: a JSON object with the figures.
 
 `--simple` is a folder of original files, `NATS-tss-v1_0-3ffb9-simple`: as many links to its files are made as there are

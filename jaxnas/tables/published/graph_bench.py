@@ -111,17 +111,21 @@ def _table(space: Space, task: str, found: dict) -> tuple[Table, list[str]]:
     if not len(rows) == len(found) == space.num_architectures:
         raise ValueError(f"{len(rows):,} of {space.num_architectures:,} architectures, by {len(found):,} numbers")
     notes = [f"Means of three seeds of {len(rows):,} architectures on {task}, each for all that are the same network."]
-    values = {name: np.asarray([float(each[name]) for each in found.values()])[order] for name in _NAMES}
+    with np.errstate(over="ignore"):  # too large a number is infinite then
+        values = {
+            name: np.asarray([float(each[name]) for each in found.values()])[order].astype(np.float32)
+            for name in _NAMES
+        }
     if not all(np.isfinite(array).all() for array in values.values()):
         raise ValueError("numbers that are not finite")
     metric = METRICS.get(task, ACCURACY)
     scores = {
-        name: Column(values[own][:, None].astype(np.float32), ("class", "run"), metric.unit, 1)
+        name: Column(values[own][:, None], ("class", "run"), metric.unit, 1)
         for name, own in (("validation", "valid_perf"), ("test", "perf"))
     }
     sizes = {
-        "latency": Column(values["latency"].astype(np.float32), ("class",), "seconds"),
-        "parameters": Column(values["para"].astype(np.float32), ("class",), "millions of parameters"),
+        "latency": Column(values["latency"], ("class",), "seconds"),
+        "parameters": Column(values["para"], ("class",), "millions of parameters"),
     }
     fidelity = {"name": "full", "training": "", "epoch": 1}
     manifest = base_manifest(space, task, [fidelity], [0], metric)

@@ -71,6 +71,8 @@ def _columns(found: dict) -> dict[str, Column]:
         given = np.asarray(found[measure], float)
         if given.shape != rows.shape:
             raise ValueError(f"Expected {len(rows):,} values of {measure}, got shape {list(given.shape)}")
+        if np.isinf(given).any():
+            raise ValueError(f"numbers of {measure} that are not finite")
         values = np.empty(len(rows))
         values[rows] = np.where(given < 0, np.nan, given)
         columns[f"{kind}_{device}"] = Column(values, ("class",), UNITS[kind])

@@ -67,5 +67,8 @@ def _latencies(file: Path, rows: np.ndarray, positions: np.ndarray) -> Column:
     if len(given) != len(rows):
         raise ValueError(f"Expected {len(rows):,} numbers, got {len(given):,}")
     values = np.empty(len(rows), np.float32)
-    values[rows] = given[positions]
+    with np.errstate(over="ignore"):  # too large a number is infinite then
+        values[rows] = given[positions]
+    if np.isinf(values).any():
+        raise ValueError("numbers that are not finite")
     return Column(values, ("class",), "milliseconds")

@@ -136,6 +136,15 @@ def test_files_are_those_of_the_list_of_architectures_where_it_is_there(tmp_path
                 list(read(folder, tmp_path / "work", lambda *_: None))
 
 
+def test_a_number_that_a_table_cannot_hold_is_refused(tmp_path):
+    path = made_files.graphs(tmp_path / "proteins.bench", "proteins")
+    numbers = pickle.loads(path.read_bytes())
+    numbers[next(iter(numbers))]["latency"] = 1e300  # finite here, infinite as float32
+    path.write_bytes(pickle.dumps(numbers, 3))
+    with pytest.raises(ValueError, match="got: numbers that are not finite"):
+        list(catalog.importer("nb-graph")(path, tmp_path / "work", lambda *_: None))
+
+
 def test_an_import_that_was_stopped_reads_no_file_twice(tmp_path, monkeypatch):
     from jaxnas.tables.published import nats
 
