@@ -137,8 +137,8 @@ def read_shard(folder: Path, chunk: Chunk, shape: tuple[int, int, int]) -> dict[
     with np.load(io.BytesIO(data[:-_HASH_DIGITS])) as file:
         arrays = {name: file[name] for name in file.files}
     num_seeds, num_epochs, num_tested = shape
-    epochs: dict[str, tuple[int, ...]] = dict.fromkeys(Curves._fields, (num_epochs,)) | {"test": (num_tested,)}
-    epochs |= {name: () for name in Curves._fields if name.startswith("first")}
+    epochs = {name: [num_epochs] for name in ("train", "validation", "loss")}
+    epochs |= {"test": [num_tested], "first_loss": [], "first_gradient_norm": []}
     expected = {name: (len(chunk.rows), num_seeds, *epochs[name]) for name in Curves._fields}
     kinds = {name: "i" if name in SPLITS else "f" for name in Curves._fields}
     found = {name: array.shape for name, array in arrays.items()}
