@@ -102,7 +102,7 @@ def at(tree, number: int):
 )
 def test_packed_networks_are_the_single_ones(space, shape):
     """Half a minute for all operations, most of it compilation."""
-    skeleton = Skeleton(2, num_stages=2 if space is SMALL else 1)
+    skeleton = Skeleton(2, num_stages=2 if space is PASSING else 1)
     archs, network, placement = candidates(space, skeleton, shape)
     random = np.random.RandomState(2)
     images = random.standard_normal((len(archs) + 1, 8, *shape)).astype(np.float32)
