@@ -70,7 +70,9 @@ def simulate(strategy: Strategy, bench: Benchmark, num_trials: int, keys: jax.Ar
 
     The building block of `run`. The strategy and the benchmark must be jittable.
     """
-    compiled = _simulate_batched if strategy.batched else _simulate
+    # JAX takes the options of a compiler at the outermost call only.
+    is_outermost = not isinstance(keys, jax.core.Tracer)
+    compiled = _simulate_batched if strategy.batched and is_outermost else _simulate
     return compiled(strategy, num_trials, bench.query, bench.prices, keys)
 
 

@@ -135,6 +135,6 @@ def bananas(
         ("num_steps", num_steps),
         ("learning_rate", learning_rate),
         ("encoding", encoding),
-        *((("predictor", learner.name),) if learner else ()),
+        ("predictor", learner and learner.name),
     )
     return Strategy("bananas", init, ask, tell, advance, hyperparameters, batched=False)

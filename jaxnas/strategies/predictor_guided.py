@@ -128,7 +128,7 @@ def predictor_guided(
         ("num_candidates", num_candidates),
         ("refit_every", refit_every),
         ("encoding", encoding),
-        *((("predictor", learner.name),) if learner else ()),
+        ("predictor", learner and learner.name),
     )
     return Strategy("predictor_guided", init, ask, tell, advance, hyperparameters, jittable=False)
 

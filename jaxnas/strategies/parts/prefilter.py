@@ -14,12 +14,12 @@ POOL_SIZE = 10
 
 
 def checked_prefilter(prefilter: Prefilter | None, pool_size: int) -> tuple[tuple[str, object], ...]:
-    """Returns the hyperparameters to report, none without a prefilter. Raises ValueError on wrong ones."""
+    """Returns the hyperparameters to report, a prefilter by its name. Raises ValueError on wrong ones."""
     checked_size("pool_size", pool_size)
-    if prefilter is None:
-        return ()
-    checked_function("prefilter", prefilter)
-    return ("prefilter", getattr(prefilter, "__name__", type(prefilter).__name__)), ("pool_size", pool_size)
+    name = None
+    if prefilter is not None:
+        name = getattr(checked_function("prefilter", prefilter), "__name__", type(prefilter).__name__)
+    return ("prefilter", name), ("pool_size", pool_size)
 
 
 def best_drawn(
