@@ -20,6 +20,9 @@ CACHE = Path(os.environ["JAXNAS_TESTS_CACHE"])
 os.environ["XDG_CACHE_HOME"] = str(CACHE)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "jaxnas" / "xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+# Most of the time is compilation, of programs that run for milliseconds: without optimisation a quarter less. Programs
+# as users get them are compared by `strategies/test_golden.py`, and commands run by `.ci/run`.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax
 import jax.monitoring

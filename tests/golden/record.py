@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,9 +84,19 @@ def identity() -> dict[str, str]:
     return {"jaxlib": versions()["jaxlib"], "machine": machine()}
 
 
+def trajectories(names: Iterable[str]) -> dict[str, dict]:
+    """Returns the trajectories of strategies, also on rows where these are recorded."""
+    cases = {name: trajectory(name) for name in names}
+    return cases | {f"{name} on rows": trajectory(name, rows=True) for name in ROWS if name in cases}
+
+
+def floating() -> dict[str, dict]:
+    """Returns what depends on floating-point numbers: `trajectories` and `trainings`."""
+    return {"trajectories": trajectories(FLOATING), "trainings": trainings()}
+
+
 def main() -> None:
-    cases = {name: trajectory(name) for name in catalog.STRATEGIES}
-    cases |= {f"{name} on rows": trajectory(name, rows=True) for name in ROWS}
+    cases = trajectories(catalog.STRATEGIES)
     tables = {name: jn.load(name).table.manifest["content_hash"] for name in TABLES}
     recorded = {"identity": identity(), "tables": tables, "trainings": trainings(), "trajectories": cases}
     text = json.dumps(recorded, indent=1)

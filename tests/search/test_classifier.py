@@ -32,15 +32,12 @@ CHECKS = {
     "check_set_params",
     "check_dont_overwrite_parameters",
     "check_estimators_unfitted",
-    "check_estimators_pickle",
     "check_n_features_in_after_fitting",
-    "check_methods_subset_invariance",
     "check_fit_idempotent",
     "check_complex_data",
     "check_estimators_empty_data_messages",
     "check_estimators_nan_inf",
     "check_estimator_sparse_array",
-    "check_classifiers_one_label",
     "check_classifiers_regression_target",
     "check_supervised_y_no_nan",
     "check_supervised_y_2d",
@@ -50,8 +47,8 @@ CHECKS = {
 
 
 def test_checks_of_scikit_learn_pass():
-    """Six of these fit, each to data of another shape, and compile for seconds; experiments/scikit_learn_checks.py runs
-    all that scikit-learn has.
+    """Three of these fit, each to data of another shape, and compile for seconds; experiments/scikit_learn_checks.py
+    runs all that scikit-learn has.
     """
     done, space = set(), MLPSpace(1, 16, activations=("relu",), name="one-layer")
     for estimator, check in estimator_checks_generator(NASClassifier(space, num_trials=2, num_epochs=1)):

@@ -33,8 +33,6 @@ QUICK = {
 }
 """Hyperparameters with which a strategy is past its random trials early."""
 IN_ROWS = ("regularized_evolution",)
-SLOW = ("bananas", "gaussian_process", "predictor_guided", "tree_parzen_estimator")
-"""Those whose programs take long to compile: they run on the space of graphs and on that without rows only."""
 NUM_RUNS, NUM_TRIALS = 2, 14
 UNOPTIMIZED = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
@@ -50,7 +48,6 @@ def bench_of(name: str) -> jn.FunctionBenchmark:
 
 CASES = [(name, space_name, False) for space_name in SPACES for name in catalog.STRATEGIES]
 CASES = [case for case in CASES if case[:2] != ("exhaustive_search", "darts")]  # which has no rows to enumerate
-CASES = [case for case in CASES if case[0] not in SLOW or case[1] in ("nb101", "darts")]
 CASES += [(name, "nb101", True) for name in IN_ROWS]
 
 
