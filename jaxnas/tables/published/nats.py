@@ -247,8 +247,13 @@ def tables_of(layout: Layout, parts: Sequence[Mapping[str, np.ndarray]], source:
 
 
 def _table(layout: Layout, data_set: DataSet, values: np.ndarray) -> Table:
-    """Returns the table of a data set. Its numbers are [A, schedules, numbers]."""
+    """Returns the table of a data set. Its numbers are [A, schedules, numbers].
+
+    Raises ValueError on times and sizes that a table cannot hold.
+    """
     validation, test, others, losses = np.split(values, [MAX_RUNS, 2 * MAX_RUNS, 2 * MAX_RUNS + 5], axis=-1)
+    if (np.abs(others) > np.finfo(np.float32).max).any():
+        raise ValueError("times or sizes that are not finite")
     seconds, one_pass, latency, parameters, flops = np.moveaxis(others, -1, 0)
     final = len(layout.epochs) - 1
     separate = "test" if data_set.validation[0] != data_set.test[0] else None

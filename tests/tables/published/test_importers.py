@@ -145,6 +145,14 @@ def test_a_number_that_a_table_cannot_hold_is_refused(tmp_path):
         list(catalog.importer("nb-graph")(path, tmp_path / "work", lambda *_: None))
 
 
+def test_a_time_that_a_table_cannot_hold_is_refused(tmp_path, cells):
+    record = {str(epochs): made_files.architecture(cells[0], 0, epochs) for epochs in (12, 200)}
+    next(iter(record["200"]["all_results"].values()))["train_times"][0] = 1e300  # finite here, infinite as float32
+    (tmp_path / "000000.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(record, 4)))
+    with pytest.raises(ValueError, match="got: times or sizes that are not finite"):
+        list(catalog.importer("nats-tss")(tmp_path, tmp_path / "work", lambda *_: None))
+
+
 def test_an_import_that_was_stopped_reads_no_file_twice(tmp_path, monkeypatch):
     from jaxnas.tables.published import nats
 
