@@ -69,7 +69,7 @@ def test_summary_json_is_what_the_contract_says(folder):
             assert len(strategy[curve]) == result["num_trials"]
         assert len(strategy["regret_mean_by_cost"]) == len(result["budget"])
     evolution = result["strategies"]["regularized_evolution"]
-    assert set(evolution["hyperparameters"]) == {"population_size", "sample_size"}
+    assert set(evolution["hyperparameters"]) == {"population_size", "sample_size", "prefilter", "pool_size"}
 
 
 def test_the_page_is_well_formed_and_needs_nothing_else(folder):
