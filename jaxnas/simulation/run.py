@@ -20,7 +20,7 @@ from jaxnas.spaces.base import Space, has_rows
 from jaxnas.spaces.decisions import cardinalities
 from jaxnas.spaces.enumerated import are_valid
 from jaxnas.strategies.base import ANY, Observation, Query, Strategy, is_any
-from jaxnas.training.compilation import QUICKLY_COMPILED
+from jaxnas.training.compilation import quickly_compiled
 
 MAX_RUNS_AT_ONCE = 1000
 MAX_RUN_NUMBER = 2**31
@@ -62,7 +62,12 @@ def _simulated(
 
 
 _simulate = jax.jit(_simulated, static_argnums=(0, 1))
-_simulate_batched = jax.jit(_simulated, static_argnums=(0, 1), compiler_options=QUICKLY_COMPILED)
+
+
+@functools.cache
+def _simulate_batched() -> Callable[..., Trials]:
+    """Returns `_simulate` for strategies of which many runs are one batch; not before XLA can be asked."""
+    return jax.jit(_simulated, static_argnums=(0, 1), compiler_options=quickly_compiled())
 
 
 def simulate(strategy: Strategy, bench: Benchmark, num_trials: int, keys: jax.Array) -> Trials:
@@ -72,7 +77,7 @@ def simulate(strategy: Strategy, bench: Benchmark, num_trials: int, keys: jax.Ar
     """
     # JAX takes the options of a compiler at the outermost call only.
     is_outermost = not isinstance(keys, jax.core.Tracer)
-    compiled = _simulate_batched if strategy.batched and is_outermost else _simulate
+    compiled = _simulate_batched() if strategy.batched and is_outermost else _simulate
     return compiled(strategy, num_trials, bench.query, bench.prices, keys)
 
 

@@ -1,5 +1,6 @@
 """How programs are compiled: in one thread where numbers must be the same everywhere, and kept on disk."""
 
+import functools
 import os
 
 import jax
@@ -10,6 +11,16 @@ ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
 QUICKLY_COMPILED = {"xla_cpu_use_fusion_emitters": False}
 
 _EXTRA_OPTIONS = "--xla_backend_extra_options"
+
+
+@functools.cache
+def quickly_compiled() -> dict[str, bool]:
+    """Returns `QUICKLY_COMPILED`, or nothing where XLA does not have it: such options come and go with its releases."""
+    try:
+        jax.jit(lambda: 0, compiler_options=QUICKLY_COMPILED).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return {}
+    return QUICKLY_COMPILED
 
 
 def configure_compilation() -> None:

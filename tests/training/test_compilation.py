@@ -3,6 +3,7 @@ import os
 import jax
 import pytest
 
+from jaxnas.training import compilation
 from jaxnas.training.compilation import configure_compilation
 
 
@@ -30,3 +31,10 @@ def test_extra_options_of_the_user_are_kept(updated, monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", flags)
     configure_compilation()
     assert os.environ["XLA_FLAGS"] == flags
+
+
+def test_options_that_xla_does_not_have_are_left_out(monkeypatch):
+    monkeypatch.setattr(compilation, "QUICKLY_COMPILED", {"xla_an_option_of_another_release": False})
+    assert compilation.quickly_compiled.__wrapped__() == {}
+    monkeypatch.setattr(compilation, "QUICKLY_COMPILED", {"xla_cpu_multi_thread_eigen": False})
+    assert compilation.quickly_compiled.__wrapped__() == {"xla_cpu_multi_thread_eigen": False}
