@@ -165,12 +165,7 @@ def strategy(name: str) -> "Callable[..., Strategy]":
 
     Raises ValueError on an unknown name.
     """
-    found = _find("a strategy", name, STRATEGIES)
-    if not callable(found) or isinstance(found, tuple):
-        raise ValueError(
-            f"Expected {name} to be a function of a space that returns a Strategy, got {type(found).__name__}."
-        )
-    return found
+    return _factory("strategy", name, STRATEGIES)
 
 
 def proxy(name: str) -> "Proxy":
@@ -186,10 +181,16 @@ def predictor(name: str) -> "Callable[..., Predictor]":
 
     Raises ValueError on an unknown name.
     """
-    found = _find("a predictor", name, PREDICTORS)
+    return _factory("predictor", name, PREDICTORS)
+
+
+def _factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:
+    """Returns the function of a space that makes what a name stands for. Raises ValueError where it is none."""
+    found = _find(f"a {kind}", name, known)
     if not callable(found) or isinstance(found, tuple):
         raise ValueError(
-            f"Expected {name} to be a function of a space that returns a Predictor, got {type(found).__name__}."
+            f"Expected {name} to be a function of a space that returns a {kind.capitalize()}, "
+            f"got {type(found).__name__}."
         )
     return found
 
