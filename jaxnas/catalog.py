@@ -33,6 +33,7 @@ SPACES = {
     "darts": "jaxnas.spaces.darts:DARTS",
     "mlp": "jaxnas.spaces.perceptrons.space:MLP",
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
+    "joint-small": "jaxnas.spaces.joint.space:JOINT_SMALL",
 }
 TASKS = {
     "digits": "jaxnas.tasks.digits:digits",
