@@ -65,8 +65,8 @@ def copy() -> Task:
         pairs.append(([*symbols, *[blank] * DELAY, *[recall] * COPIED], [*waits, *symbols]))
     text = (
         f"{COPIED} symbols of {NUM_SYMBOLS}, {DELAY} blanks, then {COPIED} steps that ask for the symbols in order;\n"
-        "only these have a tag. Many of the 512 sequences occur in several splits. The best possible tag accuracy is 1;\n"
-        "without memory it is 1/8."
+        "only these have a tag. Many of the 512 sequences occur in several splits. The best possible tag accuracy\n"
+        "is 1; without memory it is 1/8."
     )
     return _task(
         "copy", "symbols to be said again after a delay", text, pairs, NUM_SYMBOLS + 2, tuple("abcdefgh"), "abcdefgh.?"
@@ -87,8 +87,8 @@ def hmm() -> Task:
         pairs.append((symbols[:-1], symbols[1:]))
     text = (
         f"{NUM_STATES} hidden states, each kept with probability {STAY} a step; {NUM_EMITTED} symbols, of which each\n"
-        f"state emits two of its own with probability {OWN} each. The best possible cross entropy on a split is that of\n"
-        "the model itself: `jaxnas.tasks.generated.hmm_optimum(split)`."
+        f"state emits two of its own with probability {OWN} each. The best possible cross entropy on a split is that\n"
+        "of the model itself: `jaxnas.tasks.generated.hmm_optimum(split)`."
     )
     names = tuple("abcdef")
     return _task(
