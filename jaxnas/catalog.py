@@ -37,6 +37,8 @@ SPACES = {
     "mlp": "jaxnas.spaces.perceptrons.space:MLP",
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
 }
+SEQUENCE_SPACE = "recurrent"
+"""What estimators search for texts and sequences unless told otherwise."""
 TASKS = {
     "digits": "jaxnas.tasks.digits:digits",
     "shifted-digits": "jaxnas.tasks.digits:shifted_digits",
