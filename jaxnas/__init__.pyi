@@ -57,6 +57,7 @@ from jaxnas.spaces.cells.operations.base import Operation as Operation
 from jaxnas.spaces.cells.space import CellSpace as CellSpace
 from jaxnas.spaces.cells.space import NB201 as NB201
 from jaxnas.spaces.decisions import Decision as Decision
+from jaxnas.spaces.joint.space import JointSpace as JointSpace
 from jaxnas.spaces.listed import ListedSpace as ListedSpace
 from jaxnas.spaces.nasbench101.space import NB101 as NB101
 from jaxnas.spaces.perceptrons.space import MLPSpace as MLPSpace
@@ -108,6 +109,7 @@ from jaxnas.training.family import Size as Size
 from jaxnas.training.family import Variables as Variables
 from jaxnas.training.fitted import FittedModel as FittedModel
 from jaxnas.training.loop import sequential_plan as sequential_plan
+from jaxnas.training.recipe import Recipe as Recipe
 from jaxnas.training.trainer import Trainer as Trainer
 from jaxnas.training.trainer import evaluate as evaluate
 from jaxnas.training.trainer import fit as fit

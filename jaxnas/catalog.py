@@ -221,8 +221,9 @@ def importer(name: str) -> "Callable[..., Iterator[Imported]]":
 
 
 def space_types() -> dict[str, type]:
-    """Returns the classes of the spaces in the catalog by their names: what a saved model may say it is made by."""
-    return {type(found).__name__: type(found) for found in (find(name, SPACES) for name in SPACES)}
+    """Returns the classes of the spaces in the catalog, and of decisions: what a saved model may say it is made by."""
+    spaces = (find(name, SPACES) for name in SPACES)
+    return {each.__name__: each for each in (load("jaxnas.spaces.decisions:Decision"), *map(type, spaces))}
 
 
 def find(name: str, known: dict[str, str]) -> Any:

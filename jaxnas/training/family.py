@@ -76,8 +76,9 @@ class Plan(NamedTuple):
     Attributes:
         name: in manifests. It changes when the numbers of trainings change.
         train: `(space, config, spec, archs int32[A, D], seeds int32[S], splits)` -> iterator of dicts from the bytes of
-            an architecture to its `Curves` [S, ...], in any order and grouping.
-        fit: `(space, config, spec, arch, seed, splits) -> (Variables, Curves)` of one training.
+            an architecture to its `Curves` [S, ...], in any order and grouping. That of `"sequential"` takes a `Recipe`
+            after the splits, in place of the numbers of the configuration.
+        fit: `(space, config, spec, arch, seed, splits) -> (Variables, Curves)` of one training; likewise.
         chunks: `(space, rows, num_seeds)` -> tuples of rows that one call of `train` takes together.
     """
 
@@ -126,7 +127,8 @@ class Family(NamedTuple):
 def family_of(space: TrainableSpace) -> Family:
     """Returns how the networks of a space are trained.
 
-    `space.family` is the dotted name of a module with a `FAMILY`, or `module:NAME` or `path/to/file.py:NAME`.
+    `space.family` is the dotted name of a module with a `FAMILY`, or `module:NAME` or `path/to/file.py:NAME`; what it
+    names is a `Family`, or a function that returns that of a space.
 
     Raises:
         ValueError: where the space has no networks, or its family cannot be found.
@@ -135,6 +137,7 @@ def family_of(space: TrainableSpace) -> Family:
     if name is None:
         raise ValueError(f"Expected a space with networks, such as a CellSpace, got a {type(space).__name__}.")
     found = catalog.load(name if ":" in name else f"{name}:FAMILY")
+    found = found(space) if callable(found) else found
     if not isinstance(found, Family):
         raise ValueError(f"Expected a Family at {name}, got {type(found).__name__}.")
     return found
