@@ -194,7 +194,7 @@ JOINT_SMALL = JointSpace(
     (
         Decision("learning_rate", (0.02, 0.0632, 0.2, 0.632, 2.0), ordered=True),
         Decision("weight_decay", (5e-4, 5e-3), ordered=True),
-        Decision("num_views", (1, 9), ordered=True),
+        Decision("num_views", (1, 25), ordered=True),
     ),
     name="joint-small",
 )
