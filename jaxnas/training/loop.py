@@ -14,6 +14,7 @@ import optax
 
 from jaxnas.tasks.base import Split, TaskSpec
 from jaxnas.tasks.goals import GOALS, Goal, smoothed
+from jaxnas.training.adaptation import adaptive_sgd
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
@@ -120,7 +121,7 @@ def run(
     """
     recipe = recipe or recipe_of(config)
     num_steps = splits[0].inputs.shape[1] // config.batch_size
-    optimizer = _optimizer(config.optimizer, recipe, config.num_epochs * num_steps)
+    optimizer = _optimizer(config, recipe, config.num_epochs * num_steps)
     goal = goal if recipe.label_smoothing is None else smoothed(goal, recipe.label_smoothing)
     evaluation = evaluation_batches(splits[1:])
     num_batches = num_batches_of(config, splits[1], evaluation.labels.shape)
@@ -144,9 +145,11 @@ def run(
     return Curves(training, validation, test, losses, first_losses[0], first_norms[0]), trainee.variables
 
 
-def _optimizer(name: str, recipe: Recipe, num_steps: int) -> optax.GradientTransformation:
+def _optimizer(config: TrainConfig, recipe: Recipe, num_steps: int) -> optax.GradientTransformation:
+    if config.adaptation:
+        return adaptive_sgd(recipe, optax.cosine_decay_schedule(1.0, num_steps), config.adaptation)
     schedule = optax.cosine_decay_schedule(recipe.learning_rate, num_steps)
-    if name == "adam":  # with decoupled weight decay
+    if config.optimizer == "adam":  # with decoupled weight decay
         return optax.adamw(schedule, b1=recipe.momentum, weight_decay=recipe.weight_decay)
     return optax.chain(
         optax.add_decayed_weights(recipe.weight_decay), optax.sgd(schedule, momentum=recipe.momentum, nesterov=True)

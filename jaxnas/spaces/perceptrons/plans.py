@@ -236,8 +236,10 @@ def _train_seeds(
     recipe: Recipe | None,
 ) -> tuple[Curves, Arrays]:
     """Returns the curves and the arrays of one architecture for each seed."""
-    if config.optimizer != "sgd" or config.clip is not None:
-        raise ValueError("Expected sgd without clip for perceptrons, whose steps are written by hand, got another one.")
+    if config.optimizer != "sgd" or config.clip is not None or config.adaptation:
+        raise ValueError(
+            "Expected sgd without clip or adaptation for perceptrons, whose steps are written by hand, got others."
+        )
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
     return train(space, config, spec, arch, keys, splits, recipe)
 
