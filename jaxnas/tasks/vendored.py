@@ -25,13 +25,14 @@ _NAMES = """# names-gender: first names, letter by letter, of women or of men
 
 Source: first names of the 1990 census of the United States (U.S. Census Bureau), in the public domain, as the package
 names 0.3.0 distributes them. Names of both sexes are left out; of each sex the 888 most frequent others are kept.
-A sequence is a name in small letters. Splits: 60, 20 and 20 % of each class, drawn once at random (seed 20207).
+A sequence is a name in small letters.
+Splits: 1,066 training, 354 validation and 356 test names, of both classes alike, drawn once at random (seed 20207).
 """
 _MNIST1D = """# mnist1d: synthetic curves of ten kinds, 40 steps of one value
 
 Source: S. Greydanus and D. Kobak, "Scaling Down Deep Learning with MNIST-1D", ICML 2024: the 5,000 examples that the
 package mnist1d 0.0.2.post1 (Apache-2.0) generates by its default arguments, rounded to thousandths.
-Splits: its 4,000 examples to train are 3,000 to train and 1,000 to validate; its test part is unchanged.
+Splits: its 4,000 examples to train are 3,000 training and 1,000 validation examples; its 1,000 test ones are unchanged.
 Normalised by the mean and standard deviation of training.
 """
 _VOWELS = """# japanese-vowels: two vowels, said by nine men, of whom one is to be recognised
@@ -40,8 +41,8 @@ Source: M. Kudo, J. Toyama and M. Shimbo, "Multidimensional Curve Classification
 Recognition Letters 20 (1999), in the UCI Machine Learning Repository (https://doi.org/10.24432/C5NS47; CC BY 4.0 as the
 repository states of its data sets), as the package aeon 1.6.0 distributes it.
 A sequence is an utterance of 7 to 29 steps, each of 12 coefficients of a linear prediction of recorded speech.
-Splits: of the 30 utterances of each speaker to train, the last 10 are to validate; the 370 of the test are unchanged:
-the same speakers on other occasions.
+Splits: of the 30 utterances of each speaker to train, the last 10 are to validate: 180 training and 90 validation
+examples; the 370 test examples are unchanged: the same speakers on other occasions.
 Normalised by the mean and standard deviation of each coefficient in training.
 """
 _SPOKEN = """# spoken-digits: the words zero to nine, said by a synthetic voice in 60 variants
@@ -50,8 +51,8 @@ Source: synthesised by eSpeak NG 1.52 (the package espeakng-loader 0.2.4) in Eng
 voice at four speeds and pitches; `experiments/vendored_tasks.py` made it. The engine is GPL-3.0 and does not ship; its
 output is not covered by that licence. The features are CC0-1.0.
 A sequence has 32 steps of 20 ms, each the logarithms of the energy in 16 bands of the mel scale, in 256 levels.
-Splits: 36 variants to train, 12 others to validate and 12 others to test. It is not recorded speech: variants of one
-synthesiser differ less than people do.
+Splits: 36 variants to train, 12 others to validate and 12 others to test: 1,440 training, 480 validation and 480 test
+words. It is not recorded speech: variants of one synthesiser differ less than people do.
 Normalised by the mean and standard deviation of each band in training.
 """
 
