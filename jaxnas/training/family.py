@@ -127,8 +127,8 @@ class Family(NamedTuple):
 def family_of(space: TrainableSpace) -> Family:
     """Returns how the networks of a space are trained.
 
-    `space.family` is the dotted name of a module with a `FAMILY`, or `module:NAME` or `path/to/file.py:NAME`; what it
-    names is a `Family`, or a function that returns that of a space.
+    `space.family` is the dotted name of a module with a `FAMILY`, or `module:NAME` or `path/to/file.py:NAME`; or
+    `module:name()` of a function that returns the family of a space.
 
     Raises:
         ValueError: where the space has no networks, or its family cannot be found.
@@ -136,8 +136,8 @@ def family_of(space: TrainableSpace) -> Family:
     name = getattr(space, "family", None)
     if name is None:
         raise ValueError(f"Expected a space with networks, such as a CellSpace, got a {type(space).__name__}.")
-    found = catalog.load(name if ":" in name else f"{name}:FAMILY")
-    found = found(space) if callable(found) else found
+    found = catalog.load((name if ":" in name else f"{name}:FAMILY").removesuffix("()"))
+    found = found(space) if name.endswith("()") else found
     if not isinstance(found, Family):
         raise ValueError(f"Expected a Family at {name}, got {type(found).__name__}.")
     return found

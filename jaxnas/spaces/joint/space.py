@@ -64,7 +64,7 @@ class JointSpace(Space):
     hyperparameters: tuple[Decision, ...]
     name: str = ""
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
-    family: ClassVar[str] = "jaxnas.spaces.joint.family:joint_family"
+    family: ClassVar[str] = "jaxnas.spaces.joint.family:joint_family()"
 
     def __post_init__(self) -> None:
         hyperparameters = tuple(self.hyperparameters)
