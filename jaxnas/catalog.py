@@ -38,6 +38,8 @@ SPACES = {
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
     "joint-small": "jaxnas.spaces.joint.space:JOINT_SMALL",
 }
+IMAGE_TASK, SEQUENCE_TASK = "shifted-digits", "digits-rows"
+"""What networks are described on unless told otherwise."""
 SEQUENCE_SPACE = "recurrent"
 """What estimators search for texts and sequences unless told otherwise."""
 TASKS = {
