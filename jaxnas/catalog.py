@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 SPACES = {
     "nb201": "jaxnas.spaces.cells.space:NB201",
     "nb201x5": "jaxnas.spaces.cells.space:NB201X5",
+    "hierarchical-cell": "jaxnas.spaces.cells.hierarchical:HIERARCHICAL_CELL",
     "nb101": "jaxnas.spaces.nasbench101.space:NB101",
-    "nats-sss": "jaxnas.spaces.sizes:NATS_SSS",
-    "nb-macro": "jaxnas.spaces.macro:NB_MACRO",
+    "nats-sss": "jaxnas.spaces.sizes.space:NATS_SSS",
+    "nb-macro": "jaxnas.spaces.macro.space:NB_MACRO",
     "nb-graph": "jaxnas.spaces.graph_networks:NB_GRAPH",
     "nb-graph-proteins": "jaxnas.spaces.graph_networks:NB_GRAPH_PROTEINS",
     "transnas-micro": "jaxnas.spaces.transnas:TRANSNAS_MICRO",
     "transnas-macro": "jaxnas.spaces.transnas:TRANSNAS_MACRO",
-    "darts": "jaxnas.spaces.darts:DARTS",
+    "darts": "jaxnas.spaces.darts.space:DARTS",
     "mlp": "jaxnas.spaces.perceptrons.space:MLP",
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
 }

@@ -1,7 +1,7 @@
 """The space of NAS-Bench-Macro: a chain of eight blocks in three stages."""
 
 from dataclasses import dataclass, field
-from typing import final
+from typing import ClassVar, final
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ class BlockSpace(Space):
     """The search space of NAS-Bench-Macro: a block for each of eight layers, in stages of two, three and three layers.
 
     The first layer of a stage halves the resolution; elsewhere an identity does nothing, so that architectures with
-    the same other blocks of a stage, in the same order, are one class. Networks are not trained.
+    the same other blocks of a stage, in the same order, are one class.
     """
 
     name: str = "nb-macro"
@@ -33,6 +33,7 @@ class BlockSpace(Space):
         init=False,
         repr=False,
     )
+    family: ClassVar[str] = "jaxnas.spaces.macro.family"
 
     def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of an architecture's class: identities come first in their stage."""
