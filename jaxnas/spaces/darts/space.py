@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 
 from jaxnas.checks import unknown_name
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.darts import drawing
 from jaxnas.spaces.decisions import Choices, Decision, checked
 
 REFERENCES = ("liu2019darts",)
@@ -69,7 +70,7 @@ class DARTSSpace(Space):
     def to_str(self, arch: Choices) -> str:
         """Returns an architecture as a genotype, `"Genotype(normal=[('sep_conv_3x3', 0), ...], ...)"`."""
         values = checked(arch, self.decisions)
-        cells = (_genes(values[start : start + _NUM_CHOICES]) for start in (0, _NUM_CHOICES))
+        cells = (genes(values[start : start + _NUM_CHOICES]) for start in (0, _NUM_CHOICES))
         parts = [f"{name}={genes}, {name}_concat={_CONCAT}" for name, genes in zip(CELLS, cells, strict=True)]
         return f"Genotype({', '.join(parts)})"
 
@@ -110,6 +111,12 @@ class DARTSSpace(Space):
             edges = edges.at[start + NUM_INPUTS : start + NUM_INPUTS + 2 * NUM_NODES, -1].set(True)
             start += NUM_INPUTS + 2 * NUM_NODES
         return jnp.concatenate([*labels, jnp.asarray([first_before + 5])]).astype(jnp.int32), edges
+
+    def drawing(self, arch: Choices) -> str:
+        """Returns both cells as an SVG image; see `jaxnas.spaces.darts.drawing`."""
+        values = checked(arch, self.decisions)
+        cells = {name: genes(values[_NUM_CHOICES * number :][:_NUM_CHOICES]) for number, name in enumerate(CELLS)}
+        return drawing.draw(cells, OPERATIONS)
 
 
 def _with_reads(edges: jax.Array, cell: jax.Array, start: int) -> jax.Array:
@@ -159,7 +166,7 @@ def _rank(lower: jax.Array, upper: jax.Array, node: int) -> jax.Array:
     return jnp.asarray(ranks)[lower, upper]
 
 
-def _genes(choices: tuple[int, ...]) -> list[tuple[str, int]]:
+def genes(choices: tuple[int, ...]) -> list[tuple[str, int]]:
     """Returns the operations of a cell with their inputs, two a node."""
     found = []
     for node, pairs in enumerate(PAIRS):

@@ -174,7 +174,7 @@ def test_sizes_of_darts_are_the_published_ones():
 
 
 def test_sizes_of_the_published_macro_networks_are_those_of_their_layers():
-    """Convolutions without bias, each with a scale and a shift: counted by hand for the smallest and another network."""
+    """Convolutions without bias, each with a scale and a shift: counted by hand for two networks."""
     published = Chain(32, 1280, 3)
     stem, head = 27 * 32 + 64, 256 * 1280 + 2560 + 12810
     shortcuts = sum(channels * 2 * channels + 4 * channels for channels in (32, 64, 128))
