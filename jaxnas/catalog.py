@@ -32,6 +32,11 @@ SPACES = {
     "transnas-micro": "jaxnas.spaces.transnas:TRANSNAS_MICRO",
     "transnas-macro": "jaxnas.spaces.transnas:TRANSNAS_MACRO",
     "darts": "jaxnas.spaces.darts.space:DARTS",
+    "recurrent": "jaxnas.spaces.recurrent.space:RECURRENT",
+    "recurrent-3": "jaxnas.spaces.recurrent.space:RECURRENT_3",
+    "recurrent-4": "jaxnas.spaces.recurrent.space:RECURRENT_4",
+    "transformer-tiny": "jaxnas.spaces.transformers.space:TRANSFORMER_TINY",
+    "transformer-small": "jaxnas.spaces.transformers.space:TRANSFORMER_SMALL",
     "mlp": "jaxnas.spaces.perceptrons.space:MLP",
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
 }
@@ -39,6 +44,10 @@ TASKS = {
     "digits": "jaxnas.tasks.digits:digits",
     "shifted-digits": "jaxnas.tasks.digits:shifted_digits",
     "mnist5k": "jaxnas.tasks.mnist5k:mnist5k",
+    "digits-rows": "jaxnas.tasks.digits_rows:digits_rows",
+    "brackets": "jaxnas.tasks.generated:brackets",
+    "copy": "jaxnas.tasks.generated:copy",
+    "hmm": "jaxnas.tasks.generated:hmm",
 }
 STRATEGIES = {
     "random_search": "jaxnas.strategies.random_search:random_search",

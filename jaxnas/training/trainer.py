@@ -16,7 +16,8 @@ from jaxnas.training.config import TrainConfig, check_fit, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.definition import Definition, definition_of
 from jaxnas.training.family import Family, Plan, Size, TrainableSpace, default_plan, family_of
-from jaxnas.training.fitted import FittedModel, Inputs
+from jaxnas.training.fitted import FittedModel
+from jaxnas.training.inputs import Inputs
 
 MAX_SEED = 2**31 - 1  # tables hold seeds as int32
 SpaceType = TypeVar("SpaceType", bound=TrainableSpace)
@@ -64,6 +65,11 @@ class Trainer(Generic[SpaceType]):
             raise ValueError(
                 f"Expected a task of {' or '.join(self.family.inputs)} for a {type(space).__name__}, got {task.name},"
                 f" {task.kind} of shape {list(task.shape)}."
+            )
+        if task.goal not in self.family.goals:
+            raise ValueError(
+                f"Expected a task with the goal {' or '.join(self.family.goals)} for a {type(space).__name__}, got "
+                f"{task.name} with {task.goal}."
             )
         check_fit(task, self.config)
 
@@ -160,8 +166,9 @@ class Trainer(Generic[SpaceType]):
             )
         task = self.task
         choices = tuple(int(choice) for choice in np.asarray(self.space.canonical(arch)))
-        classes = np.asarray(task.classes if len(task.classes) else range(task.num_classes))
-        inputs = Inputs(task.spec, task.mean, task.deviation, classes)
+        classes = np.asarray(task.classes if task.classes or task.goal == "value" else range(task.num_classes))
+        labels = (task.label_mean, task.label_deviation)
+        inputs = Inputs(task.spec, task.mean, task.deviation, classes, task.vocabulary, *labels)
         model = FittedModel(network, self.space, choices, self.config, inputs, task)
         model.curves = curves
         return model
