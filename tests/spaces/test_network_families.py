@@ -1,4 +1,4 @@
-"""Families of images: the traced and the static network are one function, with one gradient; sizes are as published."""
+"""Families of networks: the traced and the static network are one function, with one gradient; sizes are as published."""
 
 import functools
 import re
@@ -18,12 +18,14 @@ from jaxnas.spaces.macro.network import Chain
 from jaxnas.spaces.macro.space import NB_MACRO
 from jaxnas.spaces.sizes.network import Widths
 from jaxnas.spaces.sizes.space import NATS_SSS, SizeSpace
+from jaxnas.spaces.transformers.space import TransformerSpace
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training import loop
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Variables, family_of
 
 FEW_SIZES = SizeSpace(5, (2, 4, 6), "few-sizes")
+FEW_TRANSFORMERS = TransformerSpace(2, (4, 8), (1, 2), (3, 6), name="few-transformers")
 PUBLISHED_CELLS = (
     "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), "
     "('sep_conv_3x3', 1), ('skip_connect', 0), ('skip_connect', 0), ('dil_conv_3x3', 2)], normal_concat=[2, 3, 4, 5], "
@@ -41,6 +43,7 @@ KINDS = {
     "macro": (NB_MACRO, Chain(2, 5, 2), ("22010121", "00100200")),
     "sizes": (FEW_SIZES, Widths(1), ("4:2:6:6:4", "2:4:4:2:2")),
     "darts": (DARTS, Stack(2, 3), (PUBLISHED_CELLS, OTHER_CELLS)),
+    "transformers": (FEW_TRANSFORMERS, None, ("4/2-3-attention/1-6-fourier", "4/2-6-conv5", "8/2-3-fourier")),
 }
 SHAPE, NUM_CLASSES = (6, 5, 1), 3
 SPEC = TaskSpec("images", "class", SHAPE, NUM_CLASSES)
@@ -82,7 +85,8 @@ def static_measures(network, images, labels):
     evaluated = network(images)
 
     def loss(network):
-        outputs = network(images, True, 0.0)
+        momentum = (0.0,) if jax.tree.leaves(nnx.state(network, nnx.BatchStat)) else ()
+        outputs = network(images, True, *momentum)
         return loss_of(outputs, labels), outputs
 
     gradients, outputs = nnx.grad(loss, has_aux=True)(network)
@@ -202,7 +206,7 @@ def test_one_trace_serves_all_architectures_and_its_branches_remain(kind):
     for text in texts:
         measure(space.from_str(text), init(space.from_str(text), jax.random.key(0)), images, labels)
     assert measure._cache_size() == 1
-    if kind == "sizes":  # which has masks
+    if network is None or kind == "sizes":  # which has masks
         return
     config = TrainConfig(num_epochs=2, batch_size=16, network=network)
     splits = (task.train, task.validation, task.test)
