@@ -1,4 +1,4 @@
-"""Families of networks: the traced and the static network are one function, with one gradient; sizes are as published."""
+"""Families of networks: traced and static networks are one function, with one gradient; sizes are as published."""
 
 import functools
 import re

@@ -1,6 +1,5 @@
 """Transformers: counts, notation, and what layers compute against plain formulas."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
