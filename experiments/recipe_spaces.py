@@ -1,7 +1,7 @@
-"""Measures what a training costs, and how well a task tells the architectures of a space apart, before a table is built.
+"""Measures what a training costs, and how well a task tells a space's architectures apart, before a table is built.
 
-Claim: a space and a task whose intraclass correlation of one seed is below 0.5 are not worth a table; docs/spaces.md has
-the figures of the spaces that are trained.
+Claim: a space and a task whose intraclass correlation of one seed is below 0.5 are not worth a table; docs/spaces.md
+has the figures of spaces that are trained.
 Command: python experiments/recipe_spaces.py nb-macro mnist5k [--network channels=4,features=32] [--epochs 6]
 Run time: 40 architectures x 5 seeds, some minutes on one core; the card of a table says what all of them cost.
 Output: seconds of the first call (with compilation) and of a training after it, in processor time of one core; scores;
