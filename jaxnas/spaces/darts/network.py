@@ -28,7 +28,7 @@ class Stack:
 
     Attributes:
         num_channels: channels of a node before the first reduction cell; each of the two doubles them.
-        num_cells: cells, of which those after a third and after two thirds are reduction cells.
+        num_cells: cells, of which those after a third and after two thirds are reduction cells, but never the first.
     """
 
     num_channels: int = 4
@@ -77,7 +77,7 @@ def blocks(stack: Stack, spec: TaskSpec) -> Blocks:
     before_last, last, halved = STEM_FACTOR * channels, STEM_FACTOR * channels, False
     cells = []
     for number in range(stack.num_cells):
-        reduces = number in (stack.num_cells // 3, 2 * stack.num_cells // 3)
+        reduces = number > 0 and number in (stack.num_cells // 3, 2 * stack.num_cells // 3)
         channels *= 2 if reduces else 1
         pixels = height * width
         before: tuple[Block, Block] = (

@@ -19,7 +19,7 @@ from jaxnas.training.taps import BLOCK, Tap
 
 def init(space: BlockSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, key: jax.Array) -> Variables:
     """Returns the initial arrays of an architecture: of each slot, a vector of parameters and one of statistics."""
-    each = zip(slots(config.network, spec), choices(arch), strict=True)
+    each = zip(slots(space.stages, config.network, spec), choices(arch), strict=True)
     made = [
         blocks.init_slot(slot, choice, jax.random.fold_in(key, number)) for number, (slot, choice) in enumerate(each)
     ]
@@ -39,7 +39,7 @@ def apply(
 ) -> Applied:
     """Returns the logits [N, K] of images [N, H, W, C], and the statistics after them: in training, the batch's."""
     x, changed = jnp.transpose(inputs, (3, 1, 2, 0)), []
-    for slot, choice, *arrays in zip(slots(config.network, spec), choices(arch), *variables, strict=True):
+    for slot, choice, *arrays in zip(slots(space.stages, config.network, spec), choices(arch), *variables, strict=True):
         x, statistics = traced_slot(slot, mode == "train")(choice, x, *arrays)
         changed.append(statistics)
     return Applied(x, changed)
@@ -59,7 +59,7 @@ def tapped(
     """Returns the logits [N, K] of images [N, H, W, C], and what a tap found."""
     x = jnp.transpose(inputs, (3, 1, 2, 0))
     seen = Seen(tap, x, itertools.count())
-    all_slots = slots(config.network, spec)
+    all_slots = slots(space.stages, config.network, spec)
     for number, (slot, choice, *arrays) in enumerate(zip(all_slots, choices(arch), *variables, strict=True)):
         x = tapped_slot(slot, choice, x, *arrays, mode == "train", seen)
         x = seen(BLOCK, x, number) if number < len(all_slots) - 1 else x
@@ -69,7 +69,7 @@ def tapped(
 def kernels(space: BlockSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array) -> Kernels:
     """Returns which parameters are kernels of the architecture's blocks; layers are numbered from the input on."""
     live, layers, first = [], [], 0
-    for slot, choice in zip(slots(config.network, spec), choices(arch), strict=True):
+    for slot, choice in zip(slots(space.stages, config.network, spec), choices(arch), strict=True):
         found = blocks.slot_kernels(slot, choice, first)
         live.append(found[0])
         layers.append(found[1])
@@ -81,7 +81,7 @@ def module(
     space: BlockSpace, config: TrainConfig, spec: TaskSpec, arch: tuple[int, ...], variables: Variables | None
 ) -> ChainNetwork:
     """Returns the network of an architecture with the arrays of a traced one, or with zeros."""
-    all_slots = slots(config.network, spec)
+    all_slots = slots(space.stages, config.network, spec)
     if variables is None:
         sizes = zip(*map(slot_sizes, all_slots), strict=True)
         variables = Variables(*([jnp.zeros(size) for size in kind] for kind in sizes))
@@ -89,12 +89,15 @@ def module(
     for slot, choice, parameters, statistics in zip(all_slots, choices(arch), *variables, strict=True):
         block = slot[choice]
         arrays.append((blocks.unpack(parameters, block.parameters()), blocks.unpack(statistics, block.statistics())))
-    return ChainNetwork(config.network, spec, arch, arrays)
+    return ChainNetwork(arch, all_slots, arrays)
 
 
 def size(space: BlockSpace, config: TrainConfig, spec: TaskSpec, arch: tuple[int, ...]) -> Size:
     """Returns the `Size` of the network of an architecture."""
-    used = [slot[choice] for slot, choice in zip(slots(config.network, spec), choices(tuple(arch)), strict=True)]
+    used = [
+        slot[choice]
+        for slot, choice in zip(slots(space.stages, config.network, spec), choices(tuple(arch)), strict=True)
+    ]
     return Size(sum(block.num_parameters for block in used), sum(block.num_flops() for block in used))
 
 

@@ -11,7 +11,6 @@ from jaxnas.spaces.blocks import Block, Slot
 from jaxnas.spaces.cells.network import MOMENTUM, Layer
 from jaxnas.spaces.convolutional import Identity, Stem
 from jaxnas.spaces.macro.blocks import Head, InvertedBottleneck, Shortcut
-from jaxnas.spaces.macro.space import STAGES
 from jaxnas.tasks.base import TaskSpec
 
 
@@ -22,7 +21,7 @@ class Chain:
     Attributes:
         num_channels: channels of the stem; the first layer of each stage doubles them.
         num_features: channels of the head.
-        num_halvings: how many of the three stages halve height and width in their first layer, the last ones.
+        num_halvings: how many of the stages halve height and width in their first layer, the last ones.
     """
 
     num_channels: int = 4
@@ -30,21 +29,21 @@ class Chain:
     num_halvings: int = 2
 
     def __post_init__(self) -> None:
-        for name, least, most in (("num_channels", 1, 4096), ("num_features", 1, 65536), ("num_halvings", 0, 3)):
+        for name, least, most in (("num_channels", 1, 4096), ("num_features", 1, 65536), ("num_halvings", 0, 64)):
             value = getattr(self, name)
             if not isinstance(value, int) or not least <= value <= most:
                 raise ValueError(f"Expected {name} of {least} to {most}, got {value!r:.40}.")
 
 
 @functools.lru_cache(maxsize=64)
-def slots(chain: Chain, spec: TaskSpec) -> tuple[Slot, ...]:
-    """Returns the slots of the stem, of the eight layers and of the head."""
+def slots(stages: tuple[int, ...], chain: Chain, spec: TaskSpec) -> tuple[Slot, ...]:
+    """Returns the slots of the stem, of the layers of each stage and of the head."""
     height, width, num_inputs = spec.shape
     channels = chain.num_channels
     found: list[Slot] = [(Stem(num_inputs, channels, height * width, rectifies=True),)]
-    for stage, num_layers in enumerate(STAGES):
+    for stage, num_layers in enumerate(stages):
         for layer in range(num_layers):
-            stride = 2 if not layer and stage >= len(STAGES) - chain.num_halvings else 1
+            stride = 2 if not layer and stage >= len(stages) - chain.num_halvings else 1
             before, outputs = height * width, channels * (1 if layer else 2)
             height, width = -(-height // stride), -(-width // stride)
             found.append(_layer(channels, outputs, stride, (before, height * width)))
@@ -76,10 +75,10 @@ class ChainNetwork(nnx.Module):
         parts: a `Layer` for the stem, each block and the head.
     """
 
-    def __init__(self, chain: Chain, spec: TaskSpec, arch: tuple[int, ...], arrays: list[tuple[dict, dict]]):
+    def __init__(self, arch: tuple[int, ...], all_slots: tuple[Slot, ...], arrays: list[tuple[dict, dict]]):
         """Makes the network with the parameters and the statistics of each part."""
         self.arch = arch
-        blocks = [slot[choice] for slot, choice in zip(slots(chain, spec), choices(arch), strict=True)]
+        blocks = [slot[choice] for slot, choice in zip(all_slots, choices(arch), strict=True)]
         self.parts = nnx.List([Layer(block, *each) for block, each in zip(blocks, arrays, strict=True)])
 
     def __call__(self, x: jax.Array, train: bool = False, momentum: float | jax.Array = MOMENTUM) -> jax.Array:
