@@ -35,13 +35,13 @@ def init(space: SizeSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array,
         parameters.append(
             {name: _initial(name, values, around, key_of[name]) for name, values in block.parameters().items()}
         )
-        statistics.append({name: jnp.full(each.shape, each.mean) for name, each in block.statistics().items()})
+        statistics.append({name: jnp.full(each.shape, each.mean, jnp.float32) for name, each in block.statistics().items()})
     return Variables(parameters, statistics)
 
 
 def _initial(name: str, values: Values, around: Live, key: jax.Array) -> jax.Array:
     if not name.endswith(KERNEL):
-        return jnp.full(values.shape, values.mean)
+        return jnp.full(values.shape, values.mean, jnp.float32)
     mask, inputs = _kernel_mask(name, values, around)
     factor = 1.0 if inputs is None else jnp.sqrt(values.shape[-2] / inputs.sum())
     noise = jax.random.normal(key, (values.size,)).reshape(values.shape)  # drawn flat: quicker to compile

@@ -47,7 +47,7 @@ def _made(
             noise = jax.random.normal(jax.random.fold_in(key, number), (math.prod(shape),)).reshape(shape)
             found[name] = jnp.where(_live(kinds, sizes, own), deviation * noise, 0)
         else:
-            found[name] = jnp.full(shape, float(name.endswith("scale")))
+            found[name] = jnp.full(shape, name.endswith("scale"), jnp.float32)
     return found
 
 
