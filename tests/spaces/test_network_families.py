@@ -178,7 +178,8 @@ def test_static_and_traced_networks_of_darts_are_one_function():
 
 def test_the_gradients_of_a_slot_are_those_of_its_block():
     """A slot of a reduction cell: an operation of one of its inputs, which halves, and one of a node."""
-    slot = blocks(Stack(2, 2), SPEC).cells[1].slot
+    whole = blocks(Stack(2, 2), SPEC).cells[1].slot
+    slot = whole[OPERATIONS.index("sep_conv_3x3")], whole[len(OPERATIONS) + OPERATIONS.index("max_pool_3x3")]
     random = np.random.RandomState(0)
     channels = 4
     x = tuple(jnp.asarray(random.randn(channels, *shape, 3), jnp.float32) for shape in ((6, 5), (3, 3)))
@@ -189,8 +190,7 @@ def test_the_gradients_of_a_slot_are_those_of_its_block():
 
     run = traced_slot(slot, True)
     found = jax.jit(jax.grad(lambda choice, *inputs: loss(functools.partial(run, choice), *inputs), (1, 2)))
-    for choice in (OPERATIONS.index("sep_conv_3x3"), len(OPERATIONS) + OPERATIONS.index("max_pool_3x3")):
-        block = slot[choice]
+    for choice, block in enumerate(slot):
 
         def alone(x, parameters, statistics, block=block):
             return block(x, unpack(parameters, block.parameters()), unpack(statistics, block.statistics()), True)
