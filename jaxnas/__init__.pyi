@@ -56,10 +56,16 @@ from jaxnas.spaces.cells.network import Skeleton as Skeleton
 from jaxnas.spaces.cells.operations.base import Operation as Operation
 from jaxnas.spaces.cells.space import CellSpace as CellSpace
 from jaxnas.spaces.cells.space import NB201 as NB201
+from jaxnas.spaces.darts.network import Stack as Stack
 from jaxnas.spaces.decisions import Decision as Decision
 from jaxnas.spaces.listed import ListedSpace as ListedSpace
+from jaxnas.spaces.macro.network import Chain as Chain
+from jaxnas.spaces.macro.space import BlockSpace as BlockSpace
 from jaxnas.spaces.nasbench101.space import NB101 as NB101
 from jaxnas.spaces.perceptrons.space import MLPSpace as MLPSpace
+from jaxnas.spaces.sizes.network import Widths as Widths
+from jaxnas.spaces.sizes.space import SizeSpace as SizeSpace
+from jaxnas.spaces.transformers.space import TransformerSpace as TransformerSpace
 from jaxnas.strategies.asynchronous_halving import asynchronous_halving as asynchronous_halving
 from jaxnas.strategies.bananas import bananas as bananas
 from jaxnas.strategies.base import Observation as Observation

@@ -35,7 +35,8 @@ def init(space: SizeSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array,
         parameters.append(
             {name: _initial(name, values, around, key_of[name]) for name, values in block.parameters().items()}
         )
-        statistics.append({name: jnp.full(each.shape, each.mean, jnp.float32) for name, each in block.statistics().items()})
+        normal = block.statistics().items()
+        statistics.append({name: jnp.full(each.shape, each.mean, jnp.float32) for name, each in normal})
     return Variables(parameters, statistics)
 
 
