@@ -63,6 +63,8 @@ from jaxnas.spaces.macro.network import Chain as Chain
 from jaxnas.spaces.macro.space import BlockSpace as BlockSpace
 from jaxnas.spaces.nasbench101.space import NB101 as NB101
 from jaxnas.spaces.perceptrons.space import MLPSpace as MLPSpace
+from jaxnas.spaces.recurrent.network import Recurrence as Recurrence
+from jaxnas.spaces.recurrent.space import RecurrentSpace as RecurrentSpace
 from jaxnas.spaces.sizes.network import Widths as Widths
 from jaxnas.spaces.sizes.space import SizeSpace as SizeSpace
 from jaxnas.spaces.transformers.space import TransformerSpace as TransformerSpace

@@ -64,7 +64,7 @@ def task_from_arrays(
     """
     if goal not in GOALS:
         raise unknown_name("a goal", goal, GOALS)
-    examples = _examples_of(images, kind)
+    examples = examples_of(images, kind)
     if goal == "next":
         examples, labels = _with_next(examples, labels)
     classes, labels, num_outputs = _labels_of(labels, examples, goal)
@@ -89,7 +89,7 @@ def task_from_arrays(
     return normalized(name, parts, num_outputs, text, "unspecified", classes, goal=goal)
 
 
-def _examples_of(values: Any, kind: str | None) -> Examples:
+def examples_of(values: Any, kind: str | None) -> Examples:
     """Returns inputs of a kind, or of the kind that they say themselves."""
     if kind not in (None, *KINDS):
         raise unknown_name("a kind of inputs", kind, KINDS)
@@ -194,7 +194,8 @@ def _checked_labels(values: ArrayLike) -> np.ndarray:
     if not whole or (labels.dtype.kind == "f" and not np.isfinite(labels).all()):
         got = "NaN or fractions" if labels.dtype.kind == "f" else str(labels.dtype)
         raise ValueError(
-            f"Expected labels that are classes, integers or strings, got {got}; drop, bin or convert them."
+            f"Expected labels that are classes, integers or strings, got {got}; drop, bin or convert them, "
+            "or give goal='value' for a regression."
         )
     return labels
 

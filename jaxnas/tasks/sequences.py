@@ -12,9 +12,12 @@ MAX_VALUES = 2**28
 
 
 def is_text(values: Any) -> bool:
-    """Returns whether data are strings."""
-    found = values if isinstance(values, np.ndarray) else list(values) if isinstance(values, list | tuple) else []
-    return len(found) > 0 and all(isinstance(each, str) for each in np.ravel(np.asarray(found, object)).tolist())
+    """Returns whether data are strings, one or more."""
+    if isinstance(values, np.ndarray):
+        if values.dtype.kind != "O":
+            return values.dtype.kind == "U" and values.size > 0
+        values = values.reshape(-1).tolist()
+    return isinstance(values, list | tuple) and len(values) > 0 and all(isinstance(each, str) for each in values)
 
 
 def is_ragged(values: Any) -> bool:

@@ -20,6 +20,8 @@ from jaxnas.training.fitted import FittedModel
 from jaxnas.training.inputs import Inputs
 
 MAX_SEED = 2**31 - 1  # tables hold seeds as int32
+VALUE_RATE = 0.1
+"""The learning rate for real numbers, as a share of that for classes."""
 SpaceType = TypeVar("SpaceType", bound=TrainableSpace)
 
 
@@ -197,8 +199,13 @@ class Trainer(Generic[SpaceType]):
 
 
 def default_config(space: TrainableSpace, task: Task | None = None) -> TrainConfig:
-    """Returns the training of a space's networks by default, with smaller batches where a task has few examples."""
+    """Returns the training of a space's networks by default, with smaller batches where a task has few examples.
+
+    Steps of SGD are smaller for real numbers: gradients of squared errors have no bound.
+    """
     default = family_of(space).config
+    if task is not None and task.goal == "value" and default.optimizer == "sgd":
+        default = replace(default, learning_rate=VALUE_RATE * default.learning_rate)
     num_examples = default.batch_size if task is None else task.train.inputs.shape[1]
     return replace(default, batch_size=min(default.batch_size, num_examples))
 

@@ -115,7 +115,7 @@ def size(space: RecurrentSpace, config: TrainConfig, spec: TaskSpec, arch: tuple
 
 FAMILY = Family(
     config=TrainConfig(
-        num_epochs=12,
+        num_epochs=20,
         batch_size=64,
         learning_rate=1e-2,
         weight_decay=0.0,

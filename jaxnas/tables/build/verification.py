@@ -139,12 +139,13 @@ def _similar_counts(found: Curves, stored: Curves) -> Check:
 
 
 def _standard_errors(found: np.ndarray, stored: np.ndarray) -> float:
-    """Returns the mean difference of final counts, or scores, [G, S, E] in standard errors by the stored spread over
-    seeds. Trainings that failed on either side do not count.
+    """Returns the mean difference of final counts, or values, [G, S, E] in standard errors by the stored spread over
+    seeds. Classes with a training whose value is not finite, on either side, are left out.
     """
-    both = np.isfinite(found[:, :, -1]) & np.isfinite(stored[:, :, -1])
-    final = np.where(both, stored[:, :, -1], np.nan)
-    variance = 2 * np.nanmean(np.nanvar(final, axis=1, ddof=1)) / final.size
-    difference = float(np.nanmean(found[:, :, -1] - final))
+    whole = (np.isfinite(found[:, :, -1]) & np.isfinite(stored[:, :, -1])).all(1)
+    final, again = stored[whole][:, :, -1], found[whole][:, :, -1]
+    if not final.size:
+        return 0.0
+    variance = 2 * final.var(axis=1, ddof=1).mean() / final.size
     smallest = 1 / final.size if found.dtype.kind in "iu" else np.finfo(np.float32).tiny
-    return difference / max(float(variance), smallest) ** 0.5
+    return float((again - final).mean()) / max(float(variance), smallest) ** 0.5
