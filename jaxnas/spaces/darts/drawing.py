@@ -10,7 +10,7 @@ Genes = Sequence[tuple[str, int]]
 
 _STEP, _ROW, _MARGIN, _GAP = 64, 54, 16, 50
 _BOX = (150, 38)
-_INPUTS = ("cell before last", "last cell")
+_INPUTS = ("cell -2", "cell -1")
 
 
 def draw(cells: Mapping[str, Genes], operations: Sequence[str]) -> str:
