@@ -113,9 +113,9 @@ class TransformerSpace(Space):
 
     def from_str(self, text: str) -> jax.Array:
         """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
-        present, _, absent = text.strip().partition("+")
+        present, plus, absent = text.strip().partition("+")
         width, *layers = present.split("/")
-        others = absent.split("/") if absent else []
+        others = absent.split("/") if plus else []
         filled = self.max_layers - len(layers)
         parts = [part.split("-") for part in (*layers, *others)]
         if not layers or filled < 0 or len(others) not in (0, filled) or any(len(part) != PER_LAYER for part in parts):
