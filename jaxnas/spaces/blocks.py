@@ -159,8 +159,8 @@ def slot_kernels(slot: Slot, choice: int | jax.Array, first: int) -> tuple[jax.A
     Args:
         first: the number of the slot's first layer.
     """
-    layer = np.stack([_layers(block, slot_sizes(slot)[0]) for block in slot])
-    layer = jnp.asarray(np.where(layer >= 0, layer + first, -1).astype(np.int32))[choice]
+    numbers = np.stack([_layers(block, slot_sizes(slot)[0]) for block in slot])
+    layer = jnp.asarray(np.where(numbers >= 0, numbers + first, -1).astype(np.int32))[choice]
     return (layer >= 0).astype(jnp.float32), layer
 
 

@@ -144,8 +144,9 @@ class DARTSNetwork(nnx.Module):
     def _term(
         self, cell: int, slot: int, states: list[jax.Array], train: bool, momentum: float | jax.Array
     ) -> jax.Array:
-        x: Any = states[self.sources[cell][slot]]
-        return self.operations[cell][slot]((x, x) if self.reduces[cell] else x, train, momentum)
+        state = states[self.sources[cell][slot]]
+        x: Any = (state, state) if self.reduces[cell] else state
+        return self.operations[cell][slot](x, train, momentum)
 
 
 def used_blocks(made: Blocks, arch: tuple[int, ...]) -> list[Block]:

@@ -60,8 +60,9 @@ def tapped(
     x = jnp.transpose(inputs, (3, 1, 2, 0))
     seen = Seen(tap, x, itertools.count())
     all_slots = slots(space.stages, config.network, spec)
-    for number, (slot, choice, *arrays) in enumerate(zip(all_slots, choices(arch), *variables, strict=True)):
-        x = tapped_slot(slot, choice, x, *arrays, mode == "train", seen)
+    each = zip(all_slots, choices(arch), variables.parameters, variables.statistics, strict=True)
+    for number, (slot, choice, parameters, statistics) in enumerate(each):
+        x = tapped_slot(slot, choice, x, parameters, statistics, mode == "train", seen)
         x = seen(BLOCK, x, number) if number < len(all_slots) - 1 else x
     return x, seen.statistics
 

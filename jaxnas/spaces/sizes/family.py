@@ -74,8 +74,9 @@ def _computed(
     x, changed = jnp.transpose(inputs, (3, 1, 2, 0)), []
     made = blocks(space, config.network, spec, None)
     live = live_channels(space, config.network, arch)
-    for number, (block, around, *arrays) in enumerate(zip(made, pairs(live), *variables, strict=True)):
-        scope = Scope(*arrays, train, seen)
+    each = zip(made, pairs(live), variables.parameters, variables.statistics, strict=True)
+    for number, (block, around, parameters, statistics) in enumerate(each):
+        scope = Scope(parameters, statistics, train, seen)
         scope.live_inputs, scope.live = around
         x = block.compute(x, scope)
         if seen is not None and number < len(made) - 1:

@@ -42,8 +42,8 @@ def _made(
         shape = tuple(sizes[kind] for kind in kinds)
         if name.endswith(("kernel", "positions")):
             is_token = name == "input_kernel" and spec.kind == "tokens"  # of which one is not 0
-            deviation = 1 / jnp.sqrt(1 if is_token else own[kinds[0]])
-            deviation = POSITION_DEVIATION if name == "positions" else deviation
+            by_inputs = 1 / jnp.sqrt(1 if is_token else own[kinds[0]])
+            deviation = POSITION_DEVIATION if name == "positions" else by_inputs
             noise = jax.random.normal(jax.random.fold_in(key, number), (math.prod(shape),)).reshape(shape)
             found[name] = jnp.where(_live(kinds, sizes, own), deviation * noise, 0)
         else:
