@@ -40,6 +40,8 @@ SPACES = {
     "mlp": "jaxnas.spaces.perceptrons.space:MLP",
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
 }
+IMAGE_TASK, SEQUENCE_TASK = "shifted-digits", "digits-rows"
+"""What networks are described on unless told otherwise."""
 SEQUENCE_SPACE = "recurrent"
 """What estimators search for texts and sequences unless told otherwise."""
 TASKS = {

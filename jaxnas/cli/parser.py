@@ -269,9 +269,8 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
     parser.add_argument(
         "--task",
-        default="shifted-digits",
         metavar="T",
-        help="the task of the network (default shifted-digits)",
+        help="the task of the network (default shifted-digits, or digits-rows for networks of sequences)",
     )
     parser.add_argument("--out", metavar="FILE.svg", help="where to draw it")
 

@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas.checks import checked_size, unknown_name
+from jaxnas.spaces import graphs
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, checked
 
@@ -93,6 +94,11 @@ class RecurrentSpace(Space):
         reads = jnp.concatenate([jnp.asarray([_END]), parents, jnp.asarray([_END])])
         edges = (reads == states[:, None]).at[1 : self.num_nodes + 1, -1].set(True)
         return jnp.concatenate([ends[:1], activations, ends[1:]]).astype(jnp.int32), edges
+
+    def drawing(self, arch: Choices) -> str:
+        """Returns the tree of states as an SVG image, without the mean of all nodes, whose edges would hide it."""
+        labels, edges = self.labelled(jnp.asarray(checked(arch, self.decisions), jnp.int32))
+        return graphs.draw(np.asarray(labels)[:-1], np.asarray(edges)[:-1, :-1], self.label_names)
 
 
 def parts(arch: jax.Array | np.ndarray) -> tuple[jax.Array, jax.Array]:
