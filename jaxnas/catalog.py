@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jaxnas.predictors.zero_cost.proxy import Proxy
     from jaxnas.spaces.base import Space
     from jaxnas.strategies.base import Strategy
+    from jaxnas.tables.build.executors.base import Executor
     from jaxnas.tables.published.base import Imported
     from jaxnas.tasks.base import Task
 
@@ -113,6 +114,11 @@ PREDICTORS = {
     "column_gp": "jaxnas.predictors.columns:column_gp",
     "omni": "jaxnas.predictors.columns:omni",
 }
+EXECUTORS = {
+    "processes": "jaxnas.tables.build.executors.processes:Processes",
+    "ray": "jaxnas.tables.build.executors.ray:RayCluster",
+}
+"""Where `jaxnas build` trains."""
 IMPORTERS = {
     "nats-tss": "jaxnas.tables.published.nats_topology:read",
     "nats-sss": "jaxnas.tables.published.nats_size:read",
@@ -126,6 +132,9 @@ IMPORTERS = {
     "help": "jaxnas.tables.published.help_latencies:read",
     "suite-zero": "jaxnas.tables.published.zero_cost:read",
 }
+
+USER_FILE = "jaxnas_user_file_"
+"""How the names of modules begin that are files of the user's."""
 
 
 def space(name: str) -> "Space":
@@ -206,6 +215,13 @@ def importer(name: str) -> "Callable[..., Iterator[Imported]]":
     return found
 
 
+def executor(name: str) -> "Callable[[int | None, str | None], Executor]":
+    """Returns the class of executors of a name. Raises ValueError on an unknown name."""
+    if name not in EXECUTORS:
+        raise unknown_name("an executor", name, EXECUTORS)
+    return find(name, EXECUTORS)
+
+
 def space_types() -> dict[str, type]:
     """Returns the classes of the spaces in the catalog by their names: what a saved model may say it is made by."""
     return {type(found).__name__: type(found) for found in (find(name, SPACES) for name in SPACES)}
@@ -260,7 +276,7 @@ def _import_file(path: Path) -> ModuleType:
     path = path.resolve()
     if not path.is_file():
         raise ValueError(f"Expected a Python file, got {path}, which is not there.")
-    name, modified = f"jaxnas_user_file_{zlib.crc32(str(path).encode()):08x}", path.stat().st_mtime_ns
+    name, modified = f"{USER_FILE}{zlib.crc32(str(path).encode()):08x}", path.stat().st_mtime_ns
     before = sys.modules.get(name)
     if before is not None and before.__spec__ is not None and before.__spec__.loader_state == modified:
         return before

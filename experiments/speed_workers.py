@@ -1,0 +1,55 @@
+"""Measures how long searches take by the number of their workers.
+
+Claim: two workers on two cores take at most 0.65 of the time of one, start of the processes included.
+Command: python experiments/speed_workers.py [--trials 60] [--repeats 2] [--workers 1,2]
+Run time: 3 minutes on two idle cores.
+Output: the seconds of each search, in alternation, of `random_search` on the space `nb201` and the task
+`shifted-digits`, without evaluations after it, with programs compiled before; and the shares of the time of one worker.
+Last line: a JSON object with the figures.
+"""
+
+import argparse
+import json
+import statistics
+import time
+
+import jaxnas as jn
+from jaxnas.training.compilation import configure_compilation
+
+
+def seconds_of(num_workers: int, num_trials: int, num_epochs: int) -> float:
+    """Returns the seconds of a search."""
+    strategy, task = "random_search", "shifted-digits"
+    nas = jn.NAS("nb201", task, strategy=strategy, num_epochs=num_epochs, progress=False, num_workers=num_workers)
+    started = time.perf_counter()
+    nas.search(num_trials, num_finalists=0)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--workers", default="1,2")
+    options = parser.parse_args()
+    configure_compilation()
+    counts = [int(count) for count in options.workers.split(",")]
+    seconds_of(1, 1, options.epochs)  # compiles
+    seconds: dict[int, list[float]] = {count: [] for count in counts}
+    for _ in range(options.repeats):
+        for count in counts:
+            seconds[count].append(seconds_of(count, options.trials, options.epochs))
+            print(f"{count} workers  {options.trials} trials  {seconds[count][-1]:6.1f} s", flush=True)
+    medians = {count: statistics.median(values) for count, values in seconds.items()}
+    figures = {
+        "trials": options.trials,
+        "seconds": medians,
+        "share_of_one_worker": {count: round(value / medians[counts[0]], 3) for count, value in medians.items()},
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
