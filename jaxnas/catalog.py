@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from jaxnas.predictors.zero_cost.proxy import Proxy
     from jaxnas.spaces.base import Space
     from jaxnas.strategies.base import Strategy
-    from jaxnas.tables.build.executors.base import Executor
     from jaxnas.tables.published.base import Imported
     from jaxnas.tasks.base import Task
 
@@ -215,8 +214,11 @@ def importer(name: str) -> "Callable[..., Iterator[Imported]]":
     return found
 
 
-def executor(name: str) -> "Callable[[int | None, str | None], Executor]":
-    """Returns the class of executors of a name. Raises ValueError on an unknown name."""
+def executor(name: str) -> Callable[[int | None, str | None], Any]:
+    """Returns the class of a name of `EXECUTORS`, made of a number of processes and an address.
+
+    Raises ValueError on an unknown name.
+    """
     if name not in EXECUTORS:
         raise unknown_name("an executor", name, EXECUTORS)
     return find(name, EXECUTORS)

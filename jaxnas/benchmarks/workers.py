@@ -134,6 +134,7 @@ class _Process:
             self._ended = True
             if self._process is not None:
                 self._process.kill()
+                self._process.wait()
 
     def _start(self, copy: bytes) -> None:
         command = [sys.executable, "-m", "jaxnas.benchmarks.worker"]
