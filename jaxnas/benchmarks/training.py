@@ -68,13 +68,13 @@ class TrainingBenchmark:
             self._curves[name] = jax.tree.map(lambda values: values[0, 0], curves)
         return self._curves[name]
 
-    def _name(self, arch: ArrayLike, seed: ArrayLike) -> tuple[bytes, int]:
+    def _name(self, arch: Choices, seed: ArrayLike) -> tuple[bytes, int]:
         return np.asarray(self.space.canonical(np.asarray(arch))).tobytes(), int(np.asarray(seed))
 
     def resolved(self, query: Query, key: jax.Array) -> Query:
         """Returns the query with its seed, drawn by the key where it asks for any."""
         drawn = prng.draw_index(key, self.num_seeds)
-        return query._replace(seed=np.int32(min(int(run_asked(query.seed, drawn)), self.num_seeds - 1)))
+        return query._replace(seed=min(int(run_asked(query.seed, drawn)), self.num_seeds - 1))
 
     def knows(self, query: Query) -> bool:
         """Returns whether the training of a resolved query has been run."""

@@ -147,6 +147,6 @@ def parallel_fresh_scores(
         reply = waiting.pop(first).result()
         scores[place] = np.nan if reply.failure else reply.value
         if journal is not None:
-            journal.note_fresh(archs[place[0]], int(place[1]), scores[place])
+            journal.note_fresh(archs[int(place[0])], int(place[1]), scores[place])
     show(scores.size, "")
     return scores

@@ -224,12 +224,12 @@ class NAS:
         def may_begin() -> bool:
             return max_seconds is None or not outcomes or time.monotonic() - started < max_seconds
 
-        given = {"num_trials": num_trials, "key": run_key(self.seed, 0), "bench": bench}
+        key = run_key(self.seed, 0)
         if workers is None:
-            loop = AskTell(self.strategy, **given)
+            loop = AskTell(self.strategy, num_trials=num_trials, key=key, bench=bench)
             answers = answers_in_turn(loop, bench, num_trials, may_begin)
         else:
-            loop = ParallelAskTell(self.strategy, **given)
+            loop = ParallelAskTell(self.strategy, num_trials=num_trials, key=key, bench=bench)
             answers = parallel_answers(loop, bench, workers, num_trials, may_begin)
         stopped, show = "", _bar(bars, "compiling and searching", num_trials)
         try:

@@ -199,9 +199,9 @@ def difference(found: Node, expected: Node) -> str:
             return f"Expected {name} {version} on every node, as here, got {other}; install the same version"
     for name, value in expected.machine.items():
         if found.machine.get(name) != value:
-            other = found.machine.get(name)
+            got = found.machine.get(name)
             return (
-                f"Expected nodes of one {name}, since numbers depend on it, got {other!s:.60} beside {value!s:.60}; "
+                f"Expected nodes of one {name}, since numbers depend on it, got {got!s:.60} beside {value!s:.60}; "
                 "use nodes of one kind"
             )
     return ""
