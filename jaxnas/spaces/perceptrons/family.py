@@ -109,4 +109,5 @@ FAMILY = Family(
     size=size,
     plans={"sequential": Plan("switch-sequential-3", in_sequence, fit, equal_chunks)},
     tapped=tapped,
+    goals=("class", "value"),
 )
