@@ -123,8 +123,8 @@ class NAS:
         self.strategy = _strategy_of(strategy, self._bench, self.objective.size or "parameters")
         if sources:
             most = self.strategy.most_given
-            given = greedy_portfolio(sources, self.space)
-            self.strategy = warm_started(self.strategy, given if most is None else given[:most])
+            good = greedy_portfolio(sources, self.space)
+            self.strategy = warm_started(self.strategy, good if most is None else good[:most])
         self.num_workers = checked_size("num_workers", num_workers, 1, MAX_WORKERS, "each of them a process")
         check_parallel(self.strategy, self._bench, num_workers)
         self.seed, self.folder, self.progress = checked_seed(seed), folder, progress
