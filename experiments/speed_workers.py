@@ -43,7 +43,8 @@ def main() -> None:
     options = parser.parse_args()
     configure_compilation()
     counts = [int(count) for count in options.workers.split(",")]
-    seconds_of(1, 1, options.epochs)  # compiles
+    for count in counts:
+        seconds_of(count, count, options.epochs)  # compiles, for workers with flags of their own
     seconds: dict[int, list[tuple[float, float]]] = {count: [] for count in counts}
     for _ in range(options.repeats):
         for count in counts:
