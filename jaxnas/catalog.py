@@ -131,6 +131,11 @@ PREDICTORS = {
     "column_gp": "jaxnas.predictors.columns:column_gp",
     "omni": "jaxnas.predictors.columns:omni",
 }
+EXECUTORS = {
+    "processes": "jaxnas.tables.build.executors.processes:Processes",
+    "ray": "jaxnas.tables.build.executors.ray:RayCluster",
+}
+"""Where `jaxnas build` trains."""
 IMPORTERS = {
     "nats-tss": "jaxnas.tables.published.nats_topology:read",
     "nats-sss": "jaxnas.tables.published.nats_size:read",
@@ -144,6 +149,9 @@ IMPORTERS = {
     "help": "jaxnas.tables.published.help_latencies:read",
     "suite-zero": "jaxnas.tables.published.zero_cost:read",
 }
+
+USER_FILE = "jaxnas_user_file_"
+"""How the names of modules begin that are files of the user's."""
 
 
 def space(name: str) -> "Space":
@@ -224,6 +232,16 @@ def importer(name: str) -> "Callable[..., Iterator[Imported]]":
     return found
 
 
+def executor(name: str) -> Callable[[int | None, str | None], Any]:
+    """Returns the class of a name of `EXECUTORS`, made of a number of processes and an address.
+
+    Raises ValueError on an unknown name.
+    """
+    if name not in EXECUTORS:
+        raise unknown_name("an executor", name, EXECUTORS)
+    return find(name, EXECUTORS)
+
+
 def space_types() -> dict[str, type]:
     """Returns the classes of the spaces in the catalog, and of decisions: what a saved model may say it is made by."""
     spaces = (find(name, SPACES) for name in SPACES)
@@ -279,7 +297,7 @@ def _import_file(path: Path) -> ModuleType:
     path = path.resolve()
     if not path.is_file():
         raise ValueError(f"Expected a Python file, got {path}, which is not there.")
-    name, modified = f"jaxnas_user_file_{zlib.crc32(str(path).encode()):08x}", path.stat().st_mtime_ns
+    name, modified = f"{USER_FILE}{zlib.crc32(str(path).encode()):08x}", path.stat().st_mtime_ns
     before = sys.modules.get(name)
     if before is not None and before.__spec__ is not None and before.__spec__.loader_state == modified:
         return before

@@ -157,6 +157,13 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         help="default: the metric of the task; accuracy-1e-6*parameters or accuracy-1e-6*flops: less a weighted size",
     )
     _add_epochs(parser)
+    parser.add_argument(
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="K",
+        help="architectures to train at a time, each in a process of its own, by a strategy that allows it (default 1)",
+    )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--quiet", action="store_true", help="print only where the results are")
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
@@ -175,6 +182,15 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--test", choices=("last", "all"), default="last", help="epochs after which the test split is evaluated"
     )
     parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one per core)")
+    parser.add_argument(
+        "--executor",
+        choices=sorted(catalog.EXECUTORS),
+        default="processes",
+        help="where to train: processes of this machine (default), or a Ray cluster",
+    )
+    parser.add_argument(
+        "--address", metavar="A", help="of the Ray cluster, host:port or auto (default: this machine alone)"
+    )
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"
     )

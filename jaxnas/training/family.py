@@ -143,9 +143,9 @@ def family_of(space: TrainableSpace) -> Family:
     return found
 
 
-def default_plan(family: Family) -> str:
-    """Returns the name of the plan that trains networks of a kind on this back end."""
-    return "packed" if jax.default_backend() != "cpu" and "packed" in family.plans else "sequential"
+def default_plan(family: Family, platform: str | None = None) -> str:
+    """Returns the name of the plan that trains networks of a kind on a back end, such as `"cpu"`; None: on this one."""
+    return "packed" if (platform or jax.default_backend()) != "cpu" and "packed" in family.plans else "sequential"
 
 
 def equal_chunks(space: TrainableSpace, rows: np.ndarray, num_seeds: int) -> list[tuple[int, ...]]:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,7 +101,15 @@ def missing_chunks(folder: Path, chunks: Sequence[Chunk], shape: tuple[int, int,
     Args:
         shape: of the curves of a class, see `BuildPlan.shape`.
     """
-    return tuple(chunk for chunk in chunks if read_shard(folder, chunk, shape) is None)
+    try:
+        present = {entry.name for entry in os.scandir(folder / "shards")}  # one look, not one for each missing shard
+    except OSError:
+        present = set()
+    return tuple(
+        chunk
+        for chunk in chunks
+        if shard_path(folder, chunk).name not in present or read_shard(folder, chunk, shape) is None
+    )
 
 
 def damaged_chunks(folder: Path, plan: BuildPlan) -> tuple[Chunk, ...]:

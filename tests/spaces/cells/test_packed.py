@@ -284,7 +284,7 @@ def test_chunks_of_the_packed_plan_are_its_batches(monkeypatch):
 def test_a_build_follows_its_plan_and_names_it(training_plan, name, monkeypatch, tmp_path):
     trained = Trainer(SMALL, find_task(TASK), TINY)
     plan = make_plan(trained, SPACE, TASK, 2, limit=3, training_plan=training_plan)
-    assert driver.manifest_of(plan, trained, None)["plan"] == name
+    assert driver.manifest_of(plan, trained, None, {})["plan"] == name
     called = []
 
     def fake(self, archs, seeds, *, plan, progress):
