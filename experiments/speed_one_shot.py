@@ -131,15 +131,15 @@ def measured(method: str, num_steps: int, num_rounds: int) -> dict[str, float]:
     task = jn.task("shifted-digits")
     search = jn.OneShot(NB201, task, method, table=False, progress=False)
     state = jax.jit(step.initial, static_argnums=0)(search.setting, jax.random.key(0))
-    schedule = search._schedule(jax.random.key(1), num_steps * (num_rounds + 1))
+    schedule = search.schedule(jax.random.key(1), num_steps * (num_rounds + 1))
 
     def ours(state, start: int):
         bounds = jnp.int32(start), jnp.int32(start + num_steps)
-        return jax.block_until_ready(step.advanced(search.setting, search._data, state, *bounds, schedule))[0]
+        return jax.block_until_ready(step.advanced(search.setting, search.data, state, *bounds, schedule))[0]
 
     theirs, paths = Torch(task, method), live_paths(num_steps)
     begun = time.process_time()
-    jax.block_until_ready(step.advanced(search.setting, search._data, state, jnp.int32(0), jnp.int32(1), schedule))
+    jax.block_until_ready(step.advanced(search.setting, search.data, state, jnp.int32(0), jnp.int32(1), schedule))
     compilation = time.process_time() - begun
     for path in paths[:20]:
         theirs.step(path)

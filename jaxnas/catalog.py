@@ -17,7 +17,6 @@ from jaxnas.checks import unknown_name
 if TYPE_CHECKING:
     from jaxnas.predictors.base import Predictor
     from jaxnas.predictors.zero_cost.proxy import Proxy
-    from jaxnas.search.one_shot.base import Method
     from jaxnas.spaces.base import Space
     from jaxnas.strategies.base import Strategy
     from jaxnas.tables.published.base import Imported
@@ -206,7 +205,7 @@ def predictor(name: str) -> "Callable[..., Predictor]":
     return _factory("predictor", name, PREDICTORS)
 
 
-def one_shot_method(name: str) -> "Callable[..., Method]":
+def one_shot_method(name: str) -> Callable[..., Any]:
     """Returns the factory `(space, ...) -> Method` of a one-shot method's name, or of `file.py:NAME`.
 
     Raises ValueError on an unknown name.

@@ -50,6 +50,12 @@ class OneShot:
         folder: where checkpoints lie, from which the same search resumes. None: no checkpoints.
         progress: whether a bar on standard error shows the progress.
 
+    Attributes:
+        space, method, trainer: as given; the trainer has the task.
+        setting: what its programs are compiled for.
+        bench: of the table that says how good what is found is; None without one.
+        data: training and validation data, on the device.
+
     Raises:
         ValueError: on unknown names, or a space, task and method that do not fit together.
     """
@@ -73,7 +79,7 @@ class OneShot:
         check(self.setting, own)
         self.bench = _bench_of(table, self.space, own)
         self.folder, self.progress = folder, progress
-        self._data: tuple[Split, Split] = jax.device_put((own.train, own.validation))
+        self.data: tuple[Split, Split] = jax.device_put((own.train, own.validation))
 
     def search(self, num_steps: int = NUM_STEPS, *, num_seeds: int = 1, seed: int = 0) -> OneShotResult:
         """Returns what the search found.
@@ -110,7 +116,7 @@ class OneShot:
     def _run(self, seed: int, num_steps: int, show: Callable[[int, str], None]) -> Run:
         """Returns one search, from its checkpoint where there is one."""
         key = jax.random.fold_in(jax.random.key(seed), 1)
-        schedule = self._schedule(key, num_steps)
+        schedule = self.schedule(key, num_steps)
         search = _Search(self, seed, num_steps, schedule)
         state, records = search.resumed()
         bounds = record_steps(num_steps)
@@ -122,7 +128,8 @@ class OneShot:
             show(int(stop), f"seed {seed}, loss {float(losses[0]):.3f}")
         return search.finished(state, records)
 
-    def _schedule(self, key: jax.Array, num_steps: int) -> Schedule:
+    def schedule(self, key: jax.Array, num_steps: int) -> Schedule:
+        """Returns what the steps of a search depend on besides its state."""
         recipe = self.method.recipe
         fixed = jnp.full(len(self.space.decisions), -1, jnp.int32)
         rates = jnp.float32(recipe.learning_rate), jnp.float32(recipe.travel / num_steps)
@@ -171,7 +178,7 @@ class _Search(NamedTuple):
 
     def advanced(self, state: State, start: int, stop: int) -> tuple[State, jax.Array]:
         """Returns the state after further steps, and the mean losses. Raises RuntimeError where they are not finite."""
-        setting, data = self.of.setting, self.of._data
+        setting, data = self.of.setting, self.of.data
         after, losses = advanced(setting, data, state, jnp.int32(start), jnp.int32(stop), self.schedule)
         if not np.isfinite(losses[0]) or (setting.method.hypergradient is not None and not np.isfinite(losses[1])):
             kept = "no folder was given for checkpoints"
@@ -193,10 +200,11 @@ class _Search(NamedTuple):
         """Returns the run, once an architecture is taken."""
         supernet = self._supernet(state)
         if "arch" not in records:
-            trained = self._trained(state, supernet, self.of._data)
+            trained = self._trained(state, supernet, self.of.data)
             arch = np.asarray(self.of.method.select(trained, np.random.default_rng(self.seed)), np.int32)
             self._check_arch(arch)
             score = supernet.scores(arch[None])[0]
+            state = state._replace(parameters=supernet.parameters)  # which the selection may have tuned
             chosen = {"arch": arch, "score": np.float64(score), "num_scored": np.int64(supernet.num_scored)}
             records = {**records, **chosen}
             self.save(state, records, self.num_steps)

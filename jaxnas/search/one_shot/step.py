@@ -303,7 +303,7 @@ def updated(
     def moved(mask: Any, own: Any, weight: jax.Array, speed: jax.Array, slope: jax.Array) -> tuple:
         slope = mask * (factor * slope + recipe.weight_decay * weight)
         faster = recipe.momentum * speed + slope
-        change = rate * (slope + recipe.momentum * faster)
+        change = rate * mask * (slope + recipe.momentum * faster)
         return jnp.where(own > 0, weight - change, weight), jnp.where(own > 0, faster, speed)
 
     pairs = jax.tree.map(moved, trained, used, parameters, momentum, gradient)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from planted import BEST, PLANTED, planted_task
-from samples import NB201, SMALL, SMALL_MLP, TINY, make_bench, make_task
+from samples import NB201, SMALL, SMALL_MLP, make_bench, make_task
 
 import jaxnas as jn
 from jaxnas import catalog
@@ -20,8 +20,12 @@ from jaxnas.search.one_shot.darts import darts
 from jaxnas.search.one_shot.pack import supernet_pack
 from jaxnas.search.one_shot.rsps import rsps
 from jaxnas.search.one_shot.writing import summary_of, write
+from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.training.config import TrainConfig
 
 TASK = make_task()
+TINY = TrainConfig(num_epochs=1, batch_size=16, network=Skeleton(num_channels=2, num_stages=1))
+"""Networks of one stage, which compile in seconds."""
 NUM_SEEDS = 10
 FEW = {"rsps": 20, "spos": 30, "fairnas": 20, "sandwich": 20}
 
@@ -41,8 +45,12 @@ def searched(name: str) -> jn.OneShotResult:
 
 
 def one_step(search: jn.OneShot, state, data, alpha_rate=0.1):
-    schedule = search._schedule(jax.random.key(1), 10)._replace(alpha_rate=jnp.float32(alpha_rate))
+    schedule = search.schedule(jax.random.key(1), 10)._replace(alpha_rate=jnp.float32(alpha_rate))
     return step.advanced(search.setting, data, state, jnp.int32(0), jnp.int32(1), schedule)[0]
+
+
+def begun(search: jn.OneShot):
+    return jax.jit(step.initial, static_argnums=0)(search.setting, jax.random.key(0))
 
 
 def equal(one, other) -> bool:
@@ -51,7 +59,7 @@ def equal(one, other) -> bool:
 
 def test_neither_half_of_the_data_reaches_the_other_parameters():
     search = made("darts")
-    state, (own, other) = step.initial(search.setting, jax.random.key(0)), search._data
+    state, (own, other) = begun(search), search.data
     changed = [split._replace(inputs=split.inputs + 1) for split in (own, other)]
     first = one_step(search, state, (own, other))
     assert equal(one_step(search, state, (changed[0], other)).alpha, first.alpha)
@@ -63,24 +71,19 @@ def test_neither_half_of_the_data_reaches_the_other_parameters():
 
 @pytest.mark.parametrize("idle", ["frozen", "decay"])
 def test_idle_operations_are_frozen_or_decay(idle):
-    arch = np.asarray([2, 1, 0], np.int32)  # a convolution on the first edge, which nothing follows: dead, and a skip
     method = rsps(SMALL)
     method = method._replace(
         sample=lambda key, alpha, t: Sample(arch=jnp.asarray([1, 2, 0])), recipe=method.recipe._replace(idle=idle)
     )
     search = jn.OneShot(SMALL, TASK, method, config=TINY, table=False, progress=False)
-    state = step.initial(search.setting, jax.random.key(0))
+    state = begun(search)
     state = state._replace(momentum=jax.tree.map(jnp.ones_like, state.momentum))
-    after = one_step(search, state, search._data)
+    after = one_step(search, state, search.data)
     before_cell, after_cell = (each.parameters["cells"][0][:, 0] for each in (state, after))
     trained = np.asarray(search.setting.shared.trained(SMALL, TINY, TASK.spec)["cells"][0][0]) > 0
     moved = (np.asarray(before_cell) != np.asarray(after_cell))[:, trained].all(1)
     np.testing.assert_array_equal(moved, [idle == "decay", True, idle == "decay"])
-    assert equal(before_cell[:, ~trained], after_cell[:, ~trained]) == (idle == "frozen") or idle == "decay"
-    assert arch.size == 3
-
-
-METHODS = [name for name in catalog.ONE_SHOT if name != "pc_darts"]
+    assert equal(before_cell[:, ~trained], after_cell[:, ~trained])  # scales and biases
 
 
 @pytest.mark.simulation
@@ -160,7 +163,7 @@ def test_a_search_resumes_as_if_it_had_not_been_interrupted(tmp_path, monkeypatc
 def test_losses_that_are_not_finite_end_with_the_last_good_checkpoint(tmp_path, monkeypatch):
     search = made("darts")
     monkeypatch.setattr(search, "folder", tmp_path)
-    finite = search._data
+    finite = search.data
     search.search(2)
     steps = [0]
 
@@ -177,7 +180,7 @@ def test_losses_that_are_not_finite_end_with_the_last_good_checkpoint(tmp_path, 
     assert int(np.load(checkpoint_path(tmp_path, 9))["step"]) == 2
     monkeypatch.setattr(one_shot, "advanced", step.advanced)
     assert search.search(5, seed=9).runs[0].steps.tolist() == [1, 2, 3, 4, 5]
-    assert search._data is finite
+    assert search.data is finite
 
 
 def test_a_method_of_a_user_is_a_function_in_a_file(tmp_path):

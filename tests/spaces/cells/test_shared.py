@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from samples import NB201, SMALL
 
 from jaxnas.spaces.cells import shared
@@ -70,10 +71,11 @@ def test_a_path_is_a_mixture_with_one_choice_an_edge(parameters, images):
         close(path, measured("mixture")(parameters, weights_of(arch), images))
 
 
-@pytest.mark.parametrize("number", [0, 1, 3, 7])
+@pytest.mark.parametrize("number", [0, 3])
 def test_a_path_is_the_static_network_with_the_same_arrays(parameters, images, number):
     arch = archs()[number]
-    traced = Network(SMALL, CONFIG.network, SPEC.shape, 3, jnp.asarray(arch), key=jax.random.key(2))
+    with jax.enable_x64(False):  # only the arrays' places are needed, and these programs are known to other tests
+        traced = Network(SMALL, CONFIG.network, SPEC.shape, 3, jnp.asarray(arch), key=jax.random.key(2))
     layers = [(traced.stem, parameters["stem"]), (traced.head, parameters["head"])]
     for layer, arrays in [*layers, *zip(traced.reductions, parameters["reductions"], strict=True)]:
         for name, values in arrays.items():
@@ -81,8 +83,8 @@ def test_a_path_is_the_static_network_with_the_same_arrays(parameters, images, n
     pruned = np.asarray(SMALL.pruned(arch))
     for cell, arrays in zip(traced.cells, parameters["cells"], strict=True):
         cell.parameters.set_value(arrays[np.arange(3), shared.slots(SMALL)[pruned]])
-    static = specialize(traced, tuple(map(int, pruned)))
-    expected = static(images, train=True)
+    definition, state = nnx.split(specialize(traced, tuple(map(int, pruned))))
+    expected = jax.jit(lambda state: nnx.merge(definition, state, copy=True)(images, train=True))(state)
     found = measured("path")(parameters, jnp.asarray(arch), images)[1]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
@@ -141,16 +143,19 @@ def test_costs_of_choices_are_those_of_one_hot_cells():
 def test_a_narrow_perceptron_is_a_part_of_the_widest():
     space = MLPSpace(2, activations=("relu", "tanh"), widths=(2, 4), name="narrow")
     spec = TaskSpec("vectors", "class", (3,), 2)
-    parameters = shared_perceptrons.init(space, CONFIG, spec, jax.random.key(0))
+    place = space, CONFIG, spec
+    parameters = jax.jit(functools.partial(shared_perceptrons.init, *place))(jax.random.key(0))
     x = jax.random.normal(jax.random.key(1), (5, 3))
     arch = jnp.asarray([1, 1, 0, 0, 0, 0, 1])  # two layers of 2 and 4 units, tanh
-    logits = shared_perceptrons.path(space, CONFIG, spec, parameters, arch, x)
+
+    def loss(parameters):
+        logits = shared_perceptrons.path(*place, parameters, arch, x)
+        return (logits**2).sum(), logits
+
+    gradient, logits = jax.jit(jax.grad(loss, has_aux=True))(parameters)
     first, second = (np.asarray(kernel) for kernel in parameters["kernels"])
     hidden = np.tanh(np.tanh(x @ first[:, :2]) @ second[:2] * np.sqrt(2))
     np.testing.assert_allclose(logits, hidden @ parameters["last"], atol=1e-12)
 
-    def loss(parameters):
-        return (shared_perceptrons.path(space, CONFIG, spec, parameters, arch, x) ** 2).sum()
-
-    used = shared_perceptrons.used(space, CONFIG, spec, arch)
-    jax.tree.map(lambda g, mask: np.testing.assert_array_equal(g * (1 - mask), 0), jax.grad(loss)(parameters), used)
+    used = shared_perceptrons.used(*place, arch)
+    jax.tree.map(lambda g, mask: np.testing.assert_array_equal(np.asarray(g) * (1 - mask), 0), gradient, used)
