@@ -74,6 +74,8 @@ class OneShot:
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
         self.trainer = Trainer(self.space, task_of(task), config)
         self.method = method_of(method, self.space)
+        given: Any = catalog.one_shot_method(method) if isinstance(method, str) else method
+        self._definition = definition_of(given)
         own = self.trainer.task
         self.setting = Setting(self.method, self.space, self.trainer.config, own.spec, self.trainer.config.batch_size)
         check(self.setting, own)
@@ -137,13 +139,12 @@ class OneShot:
 
     def description(self) -> dict[str, Any]:
         """Returns what the numbers of a search depend on besides its seed and length, as JSON values."""
-        definition = definition_of(self.method)
         return {
             **{name: value for name, value in self.trainer.description().items() if name != "plan"},
             "method": self.method.name,
             "hyperparameters": [[name, repr(value)] for name, value in self.method.hyperparameters],
             "recipe": list(self.method.recipe),
-            "code of the method": definition.code,
+            "code of the method": self._definition.code,
         }
 
 
@@ -278,6 +279,6 @@ def _bench_of(table: Table | str | os.PathLike | bool | None, space: Space, task
         return None
     read = table if isinstance(table, Table) else Table.read(table)
     of = read.manifest.get("task", {})
-    if of.get("sha256", task.sha256) != task.sha256:
+    if of.get("sha256") not in (None, task.sha256):
         raise ValueError(f"Expected a table of the task {task.name}, got {read.id}, of {of.get('name')}.")
     return TableBenchmark(read, space=space)
