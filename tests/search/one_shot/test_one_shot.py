@@ -27,16 +27,14 @@ TASK = make_task()
 TINY = TrainConfig(num_epochs=1, batch_size=16, network=Skeleton(num_channels=2, num_stages=1))
 """Networks of one stage, which compile in seconds."""
 NUM_SEEDS = 10
-FEW = {"rsps": 20, "spos": 30, "fairnas": 20, "sandwich": 20}
 
 
 @functools.cache
-def made(name: str, space=SMALL) -> jn.OneShot:
+def made(name: str) -> jn.OneShot:
     """Returns a search by a method of the catalog, with few candidates, compiled once for all tests."""
     factory = catalog.one_shot_method(name)
-    method = factory(space, num_candidates=FEW[name]) if name in FEW else factory(space)
-    task, config = (planted_task(), None) if space is PLANTED else (TASK, TINY)
-    return jn.OneShot(space, task, method, config=config, table=False, progress=False)
+    method = factory(SMALL, num_candidates=20) if name == "rsps" else factory(SMALL)
+    return jn.OneShot(SMALL, TASK, method, config=TINY, table=False, progress=False)
 
 
 @functools.cache
@@ -86,10 +84,12 @@ def test_idle_operations_are_frozen_or_decay(idle):
     assert equal(before_cell[:, ~trained], after_cell[:, ~trained])  # scales and biases
 
 
-@pytest.mark.simulation
-@pytest.mark.parametrize("name", catalog.ONE_SHOT)
-def test_every_method_finds_a_planted_optimum(name):
-    result = made(name, PLANTED).search(300, num_seeds=NUM_SEEDS)
+@pytest.mark.parametrize("name", ["darts", "gdas", "enas", "spos"])
+def test_a_planted_optimum_is_found_by_every_seed(name):
+    """The other methods are in `experiments/one_shot_planted.py`."""
+    factory = catalog.one_shot_method(name)
+    method = factory(PLANTED, num_candidates=100) if name == "spos" else factory(PLANTED)
+    result = jn.OneShot(PLANTED, planted_task(), method, table=False, progress=False).search(300, num_seeds=NUM_SEEDS)
     assert result.num_distinct == 1
     np.testing.assert_array_equal(result.arch, BEST)
 
