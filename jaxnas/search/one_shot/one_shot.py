@@ -1,6 +1,7 @@
 """One-shot search: `OneShot.search` trains a supernet and takes an architecture by it."""
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -101,13 +102,12 @@ class OneShot:
         with progress_bars() if self.progress else contextlib.nullcontext() as bars:
             bar = None if bars is None else bars.add_task("compiling", total=num_seeds * num_steps)
 
-            def show(done: int, text: str) -> None:
+            def show(number: int, done: int, text: str) -> None:
                 if bars is not None and bar is not None:
-                    bars.update(bar, completed=done, description=text)
+                    bars.update(bar, completed=number * num_steps + done, description=text)
 
             runs = tuple(
-                self._run(each, num_steps, lambda done, text, n=number: show(n * num_steps + done, text))
-                for number, each in enumerate(range(first, first + num_seeds))
+                self._run(first + number, num_steps, functools.partial(show, number)) for number in range(num_seeds)
             )
         scored = max(run.supernet.num_scored for run in runs)
         cost = cost_in_trainings(self.setting, self.trainer, num_steps, scored)

@@ -20,7 +20,7 @@ def sandwich(space: Space, *, num_random: int = 2, num_candidates: int = NUM_CAN
     Raises ValueError on a space without sizes, decisions whose values are ascending whole numbers.
     """
     checked_size("num_random", num_random, 0)
-    smallest = np.zeros(len(space.decisions), np.int32)
+    smallest: np.ndarray = np.zeros(len(space.decisions), np.int32)
     last = [len(decision.values) - 1 if _is_size(decision.values) else 0 for decision in space.decisions]
     if not any(last):
         raise ValueError(f"Expected a space of sizes for the sandwich rule, such as an MLPSpace, got {space.name}.")
