@@ -121,14 +121,14 @@ def main() -> None:
         script.write_text(SCRIPT)
         for kind in options.kinds.split(","):
             attack = Attack(kind, script, random.Random(options.seed))
-            started = time.monotonic()
             attack.ended(attack.start(Path(top) / f"{kind}-whole"))
+            started = time.monotonic()
             attack.ended(attack.start(Path(top) / f"{kind}-again"))  # with programs compiled
             seconds, expected = time.monotonic() - started, result_of(kind, Path(top) / f"{kind}-whole")
             row = {"attack": f"kill -9 of {kind}", "kills": 0, "commands": 0, "same": 0, "different": 0, "left": 0}
             while row["kills"] < options.kills / 2:
                 folder = Path(top) / f"{kind}-{row['commands']}"
-                row["kills"] += attack.killed_and_resumed(folder, seconds / 2)
+                row["kills"] += attack.killed_and_resumed(folder, seconds)
                 row["commands"] += 1
                 row["same" if result_of(kind, folder) == expected else "different"] += 1
                 row["left"] += len(list(folder.rglob("*.tmp")))

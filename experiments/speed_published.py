@@ -1,17 +1,18 @@
 """Measures how fast published benchmarks are imported, opened and searched, and the memory that it takes.
 
 Claim: on one core a full-size TFRecord file of NAS-Bench-101 is imported within a gigabyte and a minute of CPU,
-15,625 `-simple` files of NATS-Bench in half a gigabyte and 239 s, their archive of 1.3 GB in half a gigabyte and 256 s,
-a torch file of 3.9 GB in half a gigabyte and 111 s. The table of NAS-Bench-101 opens from what was kept of it within a
-second. Measured on two busy cores of an Intel Xeon.
+15,625 `-simple` files of NATS-Bench in half a gigabyte and three minutes, their archive of 1.3 GB in half a gigabyte and
+256 s, that of 32,768 networks of the size space in 0.7 gigabytes and 229 s, a torch file of 3.9 GB in half a gigabyte
+and 111 s. The table of NAS-Bench-101 opens from what was kept of it within a second. Measured on two busy cores of an Intel Xeon.
 Evolution makes ten million queries a second of a core on rows of NAS-Bench-101 and 1.7 million on vectors, with nothing
 else on the machine.
-Command: python experiments/speed_published.py [PART ..] [--simple FOLDER] [--folder DIR] (Linux)
-Run time: 25 minutes, and 10 GB in DIR; parts are shipped, tfrecord, open, search, simple, archive, torch.
+Command: python experiments/speed_published.py [PART ..] [--simple DIR] [--simple-sizes DIR] [--folder DIR] (Linux)
+Run time: 30 minutes, and 11 GB in `--folder`; parts are shipped, tfrecord, open, search, simple, archive, sizes, torch.
 Output: seconds, CPU seconds and peak memory of each part. Last line: a JSON object with the figures.
 
 `--simple` is a folder of original files, `NATS-tss-v1_0-3ffb9-simple`: as many links to its files are made as there are
 architectures, and for `archive` and `torch` files of full size, in the layouts of the archives, of the same trainings.
+`sizes` needs original files of the other space, `--simple-sizes NATS-sss-v1_0-50262-simple`.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import base64
 import bz2
 import hashlib
 import io
+import itertools
 import json
 import os
 import pickle
@@ -34,7 +36,7 @@ from pathlib import Path
 import numpy as np
 from made_files import LEGACY_TORCH, NASBENCH101, shuffled_cells, varint
 
-PARTS = ("shipped", "tfrecord", "open", "search", "simple", "archive", "torch")
+PARTS = ("shipped", "tfrecord", "open", "search", "simple", "archive", "sizes", "torch")
 NUM_CELLS = 15_625
 EPOCHS, RUNS = (4, 12, 36, 108), 3
 SEARCH = {"num_trials": 300, "num_runs": 1000}
@@ -151,7 +153,12 @@ work.remove()
 """Imports a folder of links: as `jaxnas import` does, but each file is given another architecture's name."""
 
 
-def records_of(simple: Path, legacy: bool) -> Iterator[bytes]:
+def all_sizes() -> list[str]:
+    """Returns the names of the 32,768 architectures of NATS-Bench's size space, in its order."""
+    return [":".join(map(str, widths)) for widths in itertools.product(range(8, 65, 8), repeat=5)]
+
+
+def records_of(simple: Path, names: list[str], legacy: bool = False) -> Iterator[bytes]:
     """Yields the pickled trainings of an original file once for each architecture, as items of a dictionary.
 
     In the form of the torch file what the memo has numbers that go up through the whole file, as in the original.
@@ -168,10 +175,10 @@ def records_of(simple: Path, legacy: bool) -> Iterator[bytes]:
             result["arch_config"]["arch_str"] = "a cell"
     if legacy:
         found = {"less": found["12"], "full": found["200"]}
-    yield from _repeated(found, marker, 2 if legacy else 4)
+    yield from _repeated(found, names, marker, 2 if legacy else 4)
 
 
-def _repeated(found: dict, marker: str, protocol: int) -> Iterator[bytes]:
+def _repeated(found: dict, names: list[str], marker: str, protocol: int) -> Iterator[bytes]:
     file = io.BytesIO()
     pickler = pickle.Pickler(file, protocol)
     if protocol < 4:
@@ -189,7 +196,7 @@ def _repeated(found: dict, marker: str, protocol: int) -> Iterator[bytes]:
     template = np.frombuffer(body, np.uint8)
     first = template[places].copy().view("<u4")
     count = int(first.max() - first.min()) + 1 if len(first) else 0
-    for number, name in enumerate(shuffled_cells()):
+    for number, name in enumerate(names):
         copy = template.copy()
         copy[places] = (first + np.uint32(number * count)).view(np.uint8)
         text = name.encode()
@@ -207,7 +214,7 @@ def write_torch(path: Path, simple: Path) -> None:
     start = b"".join(pickle.dumps(each, 2) for each in (LEGACY_TORCH, 1001, {"little_endian": True}))
     with path.open("wb") as file:
         file.write(start + b"\x80\x02}(X\x0a\x00\x00\x00arch2infos}")
-        _write_items(file, records_of(simple, legacy=True))
+        _write_items(file, records_of(simple, shuffled_cells(), legacy=True))
         file.write(b"u." + pickle.dumps([], 2))
 
 
@@ -219,12 +226,12 @@ def _write_items(file: io.BufferedWriter, items: Iterator[bytes]) -> None:
     file.write(b"u")
 
 
-def write_archive(path: Path, simple: Path) -> None:
-    """Writes a file of the size of NATS-tss-v1_0-3ffb9.pickle.pbz2: bz2 streams one after the other, most repeated."""
+def write_archive(path: Path, simple: Path, names: list[str]) -> None:
+    """Writes an archive of NATS-Bench in its size: bz2 streams one after the other, most repeated."""
     with path.open("wb") as file:
         file.write(bz2.compress(b"\x80\x04}(\x8c\x0aarch2infos}"))
         rest: dict[bytes, bytes] = {}
-        for number, item in enumerate(records_of(simple, legacy=False)):
+        for number, item in enumerate(records_of(simple, names)):
             cut = item.index(b"all_results")
             if item[cut:] not in rest:
                 rest = {item[cut:]: bz2.compress(item[cut:])}
@@ -288,15 +295,19 @@ def run_part(name: str, folder: Path, simple: Path | None) -> dict[str, float]:
         found = {kind: measured([*python, RUN, str(table), kind, options]) for kind in ("rows", "vectors")}
         return {f"{kind}_{key}": value for kind, figures in found.items() for key, value in figures.items()}
     if simple is None:
-        raise ValueError(f"Expected --simple FOLDER for {name}.")
+        raise ValueError(f"Expected --simple FOLDER, or --simple-sizes FOLDER for sizes, got none for {name}.")
     if name == "simple":
         names = folder / "names.json"
         names.write_text(json.dumps(shuffled_cells()))
         with tempfile.TemporaryDirectory(dir=folder) as root:
             links = link_files(simple, Path(root) / "links")
             return measured([*python, READ_LINKS, str(links), str(Path(root) / "out"), str(names)])
-    importer, write = ("nats-tss", write_archive) if name == "archive" else ("nb201", write_torch)
-    path = folder / ("NATS-tss-v1_0-3ffb9.pickle.pbz2" if name == "archive" else "NAS-Bench-201-v1_1-096897.pth")
+    importer, file_name, write = {
+        "archive": ("nats-tss", "NATS-tss-v1_0-3ffb9.pickle.pbz2", lambda *to: write_archive(*to, shuffled_cells())),
+        "sizes": ("nats-sss", "NATS-sss-v1_0-50262.pickle.pbz2", lambda *to: write_archive(*to, all_sizes())),
+        "torch": ("nb201", "NAS-Bench-201-v1_1-096897.pth", write_torch),
+    }[name]
+    path = folder / file_name
     if not path.exists():
         write(path, simple)
     return imported(importer, path, folder / "out") | {"gigabytes": path.stat().st_size / 1e9}
@@ -307,6 +318,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--simple", type=Path)
+    parser.add_argument("--simple-sizes", type=Path)
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -314,7 +326,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         figures = {}
         for name in options.parts:
-            figures[name] = run_part(name, folder, options.simple)
+            figures[name] = run_part(name, folder, options.simple_sizes if name == "sizes" else options.simple)
             shown = ", ".join(f"{key} {value:,.2f}" for key, value in figures[name].items())
             print(f"{name}: {shown}", flush=True)
     print(json.dumps(figures))

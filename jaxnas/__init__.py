@@ -43,6 +43,8 @@ _PUBLIC = {  # name -> the module that holds it
     "Optimum": "analysis.optimum",
     "Plan": "training.family",
     "Query": "strategies.base",
+    "Recurrence": "spaces.recurrent.network",
+    "RecurrentSpace": "spaces.recurrent.space",
     "SearchResult": "search.result",
     "SearchSpace": "spaces.base",
     "Size": "training.family",

@@ -65,6 +65,8 @@ from jaxnas.spaces.decisions import Decision as Decision
 from jaxnas.spaces.listed import ListedSpace as ListedSpace
 from jaxnas.spaces.nasbench101.space import NB101 as NB101
 from jaxnas.spaces.perceptrons.space import MLPSpace as MLPSpace
+from jaxnas.spaces.recurrent.network import Recurrence as Recurrence
+from jaxnas.spaces.recurrent.space import RecurrentSpace as RecurrentSpace
 from jaxnas.strategies.asynchronous_halving import asynchronous_halving as asynchronous_halving
 from jaxnas.strategies.bananas import bananas as bananas
 from jaxnas.strategies.base import Observation as Observation

@@ -33,13 +33,26 @@ SPACES = {
     "transnas-micro": "jaxnas.spaces.transnas:TRANSNAS_MICRO",
     "transnas-macro": "jaxnas.spaces.transnas:TRANSNAS_MACRO",
     "darts": "jaxnas.spaces.darts:DARTS",
+    "recurrent": "jaxnas.spaces.recurrent.space:RECURRENT",
+    "recurrent-3": "jaxnas.spaces.recurrent.space:RECURRENT_3",
+    "recurrent-4": "jaxnas.spaces.recurrent.space:RECURRENT_4",
     "mlp": "jaxnas.spaces.perceptrons.space:MLP",
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
 }
+SEQUENCE_SPACE = "recurrent"
+"""What estimators search for texts and sequences unless told otherwise."""
 TASKS = {
     "digits": "jaxnas.tasks.digits:digits",
     "shifted-digits": "jaxnas.tasks.digits:shifted_digits",
     "mnist5k": "jaxnas.tasks.mnist5k:mnist5k",
+    "digits-rows": "jaxnas.tasks.digits_rows:digits_rows",
+    "names-gender": "jaxnas.tasks.vendored:names_gender",
+    "mnist1d": "jaxnas.tasks.vendored:mnist1d",
+    "japanese-vowels": "jaxnas.tasks.vendored:japanese_vowels",
+    "spoken-digits": "jaxnas.tasks.vendored:spoken_digits",
+    "brackets": "jaxnas.tasks.generated:brackets",
+    "copy": "jaxnas.tasks.generated:copy",
+    "hmm": "jaxnas.tasks.generated:hmm",
 }
 STRATEGIES = {
     "random_search": "jaxnas.strategies.random_search:random_search",

@@ -14,7 +14,7 @@ from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.space import NB201, CellSpace
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.strategies.base import Strategy, asks_for
-from jaxnas.tasks.base import Split, Task, normalized
+from jaxnas.tasks.base import Split, Task, normalized, token_task
 from jaxnas.training.config import TrainConfig
 
 # Spaces
@@ -94,6 +94,31 @@ def make_task(
         for split, part in zip(("train", "validation", "test"), parts, strict=True)
     }
     return normalized(name, splits, 3, f"# {name}: noisy stripes made by the tests", "CC0-1.0")
+
+
+def make_sequences(goal: str = "class", kind: str = "sequences", num_sequences: int = 96) -> Task:
+    """Returns a task of 3 to 6 steps of two numbers, or of three tokens: whether there are more of one sort, or where.
+
+    Args:
+        goal: `"class"`, or `"tags"`, the sort of each step.
+    """
+    random = np.random.RandomState(0)
+    sorts = random.randint(0, 2, (num_sequences, 6))
+    real = np.arange(6) < random.randint(3, 7, num_sequences)[:, None]
+    labels = np.where(real, sorts, -1) if goal == "tags" else (np.where(real, 2 * sorts - 1, 0).sum(1) > 0).astype(int)
+    if kind == "tokens":
+        inputs = np.where(real, sorts + random.randint(0, 2, sorts.shape), -1).astype(np.int32)
+    else:
+        inputs = np.where(real[..., None], sorts[..., None] + 0.3 * random.randn(*sorts.shape, 2), np.nan)
+    parts = np.split(np.arange(num_sequences), [num_sequences // 2, 3 * num_sequences // 4])
+    splits = {
+        split: Split(inputs[part][None], labels[part])
+        for split, part in zip(("train", "validation", "test"), parts, strict=True)
+    }
+    card = "# steps: made by the tests"
+    if kind == "tokens":
+        return token_task("steps", splits, 3, 2, card, "CC0-1.0", goal=goal)
+    return normalized("steps", splits, 2, card, "CC0-1.0", goal=goal)
 
 
 # Strategies

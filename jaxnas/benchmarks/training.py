@@ -82,7 +82,7 @@ class TrainingBenchmark:
 
     def _scores(self, split: str, arch: Choices, seed: int) -> np.ndarray:
         num_examples = getattr(self.trainer.task, split).num_examples
-        return self.curves(arch, seed).scores(split, num_examples)
+        return self.curves(arch, seed).scores(split, num_examples, self.metric)
 
     def description(self) -> dict:
         """Returns what answers depend on, as JSON values."""

@@ -153,9 +153,8 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trials", type=_count, required=True, metavar="N", help="architectures to train")
     parser.add_argument(
         "--objective",
-        default="accuracy",
         metavar="O",
-        help="accuracy (default); accuracy-1e-6*parameters or accuracy-1e-6*flops: less a weighted size",
+        help="default: the metric of the task; accuracy-1e-6*parameters or accuracy-1e-6*flops: less a weighted size",
     )
     _add_epochs(parser)
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")

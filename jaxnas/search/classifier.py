@@ -2,21 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from jaxnas import catalog
-from jaxnas.search.nas import NAS
+from jaxnas.search.nas import NAS, kind_for
+from jaxnas.search.result import SearchResult
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.strategies.base import Strategy
-from jaxnas.tasks.base import Split, Task, normalized
+from jaxnas.tasks.arrays import Examples, examples_of
+from jaxnas.tasks.base import Split, Task, normalized, token_task
+from jaxnas.tasks.sequences import is_ragged, is_text
 from jaxnas.training.config import TrainConfig
+from jaxnas.training.family import family_of
+from jaxnas.training.fitted import FittedModel
 from jaxnas.training.trainer import default_config
 
 VALIDATION_SHARE = 0.2
@@ -41,7 +47,8 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
     on all samples. Features are normalised by the means and standard deviations of the other four fifths.
 
     Args:
-        space: a search space or its name; by default multilayer perceptrons of one or two layers of up to 64 units.
+        space: a search space or its name; by default multilayer perceptrons of one or two layers of up to 64 units, or
+            recurrent cells for texts and for sequences of unequal length.
         num_trials: how many architectures are trained.
         num_epochs: epochs of a training.
         strategy: as of `jaxnas.NAS`.
@@ -71,46 +78,74 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
         self.strategy = strategy
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> "NASClassifier":  # noqa: N803, as scikit-learn has it
-        """Returns the classifier, fitted to features [n, F], or images [n, H, W, C] for a cell space, and classes [n].
+    def fit(self, X: Any, y: ArrayLike) -> "NASClassifier":  # noqa: N803, as scikit-learn has it
+        """Returns the classifier, fitted to data and classes [n].
+
+        Data are features [n, F], or images [n, H, W, C] for a cell space; texts, [n] strings; or sequences, [n] arrays
+        [t, F] of unequal length, for a space whose networks take them, by default that of recurrent cells.
 
         Raises ValueError on values that are no finite numbers, fewer than two classes, or too few samples.
         """
-        features, targets = validate_data(self, X, y, dtype=np.float64, allow_nd=True)
+        if is_text(X) or is_ragged(X) or _takes_sequences(self.space):
+            space = space_of(catalog.SEQUENCE_SPACE if self.space is None else self.space)
+            examples, targets = examples_of(X, kind_for(space, X)), column_or_1d(y)
+            check_consistent_length(examples.values, targets)
+        else:
+            space = DEFAULT_SPACE if self.space is None else space_of(self.space)
+            features, targets = validate_data(self, X, y, dtype=np.float64, allow_nd=True)
+            examples = Examples("vectors" if features.ndim == 2 else "images", features)
         check_classification_targets(targets)
         self.classes_, labels = np.unique(targets, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"Expected two or more classes, got {len(self.classes_)} class.")
         random = check_random_state(self.random_state)
-        task = _task_of(features, labels, _validation_members(labels, random))
-        space = DEFAULT_SPACE if self.space is None else self.space
-        space = catalog.space(space) if isinstance(space, str) else space
-        nas = NAS(
-            space,
-            task,
-            strategy=self.strategy,
-            config=_config_of(space, task, self.num_epochs),
-            seed=int(random.randint(2**31 - 1)),
-            progress=False,
+        task = _task_of(examples, labels, _validation_members(labels, random), len(self.classes_))
+        result, self.model_ = searched(
+            space, task, self.strategy, self.num_trials, self.num_epochs, int(random.randint(2**31 - 1))
         )
-        result = nas.search(self.num_trials, num_finalists=0)
-        self.model_ = result.train()
-        self.model_.task = None  # a fitted classifier does not carry its data
         self.architecture_ = result.architecture
         self.validation_score_ = result.accuracy
         self.history_ = result.history
         return self
 
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Returns the probability of each class, float64[n, K], in the order of `classes_`."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, allow_nd=True, reset=False)  # noqa: N806
+        if self.model_.inputs.spec.kind in ("vectors", "images"):
+            X = validate_data(self, X, dtype=np.float64, allow_nd=True, reset=False)  # noqa: N806
         return self.model_.predict_proba(X)
 
-    def predict(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Returns the most probable class of each sample, [n]."""
         best = self.predict_proba(X).argmax(-1)
         return self.classes_[best]
+
+
+def space_of(space: Space | str) -> Space:
+    """Returns a space, or that of a name."""
+    return catalog.space(space) if isinstance(space, str) else space
+
+
+def _takes_sequences(space: Space | str | None) -> bool:
+    found = None if space is None else space_of(space)
+    return found is not None and found.family is not None and "sequences" in family_of(found).inputs
+
+
+def searched(
+    space: Space,
+    task: Task,
+    strategy: str | Callable[..., Strategy] | Strategy,
+    num_trials: int,
+    num_epochs: int,
+    seed: int,
+) -> tuple[SearchResult, FittedModel]:
+    """Returns the result of a search, and the best architecture trained on all samples, without the data."""
+    config = _config_of(space, task, num_epochs)
+    nas = NAS(space, task, strategy=strategy, config=config, seed=seed, progress=False)
+    result = nas.search(num_trials, num_finalists=0)
+    model = result.train()
+    model.task = None  # what is fitted does not carry its data
+    return result, model
 
 
 def _validation_members(labels: np.ndarray, random: np.random.RandomState) -> np.ndarray:
@@ -134,12 +169,17 @@ def _config_of(space: Space, task: Task, num_epochs: int) -> TrainConfig:
     return replace(default, num_epochs=num_epochs, batch_size=batch_size)
 
 
-def _task_of(samples: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> Task:
-    samples = samples if samples.ndim == 2 else samples.astype(np.float32)
-    parts = {
-        split: Split(samples[members][None], labels[members])
-        for split, members in (("train", ~chosen), ("validation", chosen), ("test", np.zeros(len(labels), bool)))
-    }
-    return normalized(
-        "data", parts, len(np.unique(labels)), "# Data that were given to NASClassifier.\n", "unspecified"
+def parts_of(samples: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> dict[str, Split]:
+    """Returns the splits of samples, of which some are chosen to validate; none are to test."""
+    samples = samples.astype(np.float32) if samples.ndim > 2 and samples.dtype.kind == "f" else samples
+    members = {"train": ~chosen, "validation": chosen, "test": np.zeros(len(labels), bool)}
+    return {split: Split(samples[each][None], labels[each]) for split, each in members.items()}
+
+
+def _task_of(examples: Examples, labels: np.ndarray, chosen: np.ndarray, num_classes: int) -> Task:
+    parts, card = parts_of(examples.values, labels, chosen), "# Data that were given to NASClassifier.\n"
+    if examples.kind != "tokens":
+        return normalized("data", parts, num_classes, card, "unspecified")
+    return token_task(
+        "data", parts, examples.num_tokens, num_classes, card, "unspecified", vocabulary=examples.vocabulary
     )

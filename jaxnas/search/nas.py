@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -29,7 +30,9 @@ from jaxnas.strategies.base import Strategy, make
 from jaxnas.strategies.warm_started import warm_started
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
+from jaxnas.tasks.sequences import is_ragged, is_text
 from jaxnas.training.config import TrainConfig
+from jaxnas.training.family import family_of
 from jaxnas.training.trainer import Trainer
 
 MAX_TRIALS = 10**7
@@ -47,14 +50,16 @@ class NAS:
 
     Args:
         space: a search space, its name in the catalog, or `file.py:NAME`.
-        task: what to train on: a `Task`, its name, a path of an `.npz` file, or arrays `(X, y)`, of which 60 % are to
-            train, 20 % to validate and 20 % to test.
+        task: what to train on: a `Task`, its name, a path of an `.npz` file, or data `(X, y)`, of which 60 % are to
+            train, 20 % to validate and 20 % to test: see `jn.task_from_arrays`. For a space of sequences, arrays of
+            numbers [n, T] or [n, T, F] are sequences, and integers [n, T] are tokens.
         evaluator: instead of a task, a function of an architecture, a dict of readable values, that returns its score,
             larger is better. A call that raises or returns NaN is a failed trial.
         strategy: a name, a factory such as `jn.random_search`, or a Strategy of the space; the default is better than
             random search from 20 trials on.
-        objective: `"accuracy"`, or less a weighted size, `"accuracy-1e-6*parameters"` or `"accuracy-1e-6*flops"`;
-            for strategies with two objectives also `"accuracy,parameters"` or `"accuracy,flops"`.
+        objective: by default the metric of the task, `"accuracy"` for classes; or less a weighted size,
+            `"accuracy-1e-6*parameters"` or `"accuracy-1e-6*flops"`; for strategies with two objectives also
+            `"accuracy,parameters"` or `"accuracy,flops"`.
         config: how networks are trained; by default the recipe of the kind of space.
         num_epochs: epochs of a training, instead of those of `config`.
         seed: of the search.
@@ -74,7 +79,7 @@ class NAS:
         *,
         evaluator: Callable[[dict], float] | None = None,
         strategy: str | Callable[..., Strategy] | Strategy = catalog.DEFAULT_STRATEGY,
-        objective: str = "accuracy",
+        objective: str | None = None,
         config: TrainConfig | None = None,
         num_epochs: int | None = None,
         seed: int = 0,
@@ -85,7 +90,7 @@ class NAS:
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
         if (task is None) == (evaluator is None):
             raise ValueError(f"Expected a task or an evaluator, got {'neither' if task is None else 'both'}.")
-        self.task = None if task is None else task_of(task)
+        self.task = None if task is None else task_of(task, self.space)
         self._trainer: Trainer | None = None
         self._bench: HostBenchmark
         if self.task is None:
@@ -95,7 +100,8 @@ class NAS:
             searched = Trainer(self.space, self.task.without_test(), self._trainer.config)
             self._bench = TrainingBenchmark(searched)
         metric = "accuracy" if self.task is None else self._bench.metric.name
-        self.objective = objective_of(str(objective), self._bench.size_names, metric)
+        given = metric if objective is None else str(objective)
+        self.objective = objective_of(given, self._bench.size_names, metric)
         if self.objective.maximum is not None:
             raise ValueError(
                 f"Expected an objective without a limit in a search, got {objective!r}: use jn.constrained."
@@ -231,17 +237,29 @@ class NAS:
         return tuple(sorted(finalists, key=lambda each: bool(np.isnan(each.fresh).any())))
 
 
-def task_of(task: Task | str | os.PathLike | tuple | list) -> Task:
-    """Returns the task of a Task, a name, a path of an `.npz` file, or arrays (X, y). Raises ValueError otherwise."""
+def task_of(task: Task | str | os.PathLike | tuple | list, space: Space | None = None) -> Task:
+    """Returns the task of a Task, a name, a path of an `.npz` file, or data (X, y). Raises ValueError otherwise.
+
+    Args:
+        space: whose kind says what numbers are where they may be several things.
+    """
     if isinstance(task, Task):
         return task
     if isinstance(task, str | os.PathLike):
         return catalog.task(os.fspath(task))
     if isinstance(task, tuple | list) and len(task) == 2:
-        return task_from_arrays(*task)
+        return task_from_arrays(*task, kind=None if space is None else kind_for(space, task[0]))
     raise ValueError(
         f"Expected a task: a Task, a name, a path of an .npz file, or arrays (X, y), got {type(task).__name__}."
     )
+
+
+def kind_for(space: Space, values: Any) -> str | None:
+    """Returns the kind of inputs that data are, for a space whose networks take sequences; else None."""
+    if space.family is None or "sequences" not in family_of(space).inputs or is_text(values):
+        return None
+    whole = not is_ragged(values) and np.asarray(values).dtype.kind in "iu" and np.ndim(values) == 2
+    return "tokens" if whole else "sequences"
 
 
 def _trainer_of(space: Space, task: Task, config: TrainConfig | None, num_epochs: int | None) -> Trainer:

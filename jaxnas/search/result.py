@@ -114,7 +114,10 @@ class SearchResult:
 
     @property
     def accuracy(self) -> float:
-        """Returns the score of the best architecture as it was measured: the validation accuracy, for a task."""
+        """Returns the score of the best architecture as it was measured, of classes the validation accuracy.
+
+        Larger is better: of a metric that should be small it is the negative.
+        """
         return float(self.scores[self.best_trial])
 
     @property
@@ -138,7 +141,8 @@ class SearchResult:
         query, observation = self.trials.query, self.trials.observation
         columns: dict[str, Any] = {"score": observation.score[0]}
         if self.task is not None:
-            columns |= {"accuracy": self.scores, "epochs": observation.cost[0], "seed": observation.seed[0]}
+            measured = {self.metric.name: self.metric.better * self.scores}
+            columns |= {**measured, "epochs": observation.cost[0], "seed": observation.seed[0]}
         if self.trainer is not None:
             sizes = [self.trainer.size(arch) for arch in query.arch[0]]
             columns |= {"parameters": [size.num_parameters for size in sizes]}
@@ -155,7 +159,8 @@ class SearchResult:
         """
         from jaxnas.report.figures.curves import tried
 
-        return tried(self.history, self.best_trial, self.objective.size, "accuracy" if self.task else "score")
+        measure = self.metric.name if self.task else "score"
+        return tried(self.history, self.best_trial, self.objective.size, measure)
 
     def train(
         self, *, num_epochs: int | None = None, seed: int | None = None, with_validation: bool = True

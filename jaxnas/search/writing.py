@@ -132,7 +132,7 @@ def _training(model: FittedModel) -> dict[str, Any] | None:
     splits = [split for split in SPLITS if getattr(task, split).num_examples]
     # In an epoch each training example is seen in one view, others are evaluated in all.
     counted = {split: getattr(task, split).num_examples for split in splits} | {"train": task.train.inputs.shape[1]}
-    scores = {split: curves.scores(split, counted[split]) for split in splits}
+    scores = {split: curves.scores(split, counted[split], task.metric) for split in splits}
     found = {split: [_number(value) for value in values] for split, values in scores.items() if split != "validation"}
     return found | {"scores": {split: model.score(split) for split in splits}}
 

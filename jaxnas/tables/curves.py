@@ -27,24 +27,29 @@ def table_of_curves(
         class_of, representatives: see `Table`.
         sizes: `num_parameters` and `num_flops` of each class.
         curves: the arrays of a `Curves` by name, with an axis of classes first; what has fewer epochs than the manifest
-            has the last ones.
+            has the last ones. Of a split they are counts, integers, or values of the metric.
         trained: which classes were trained, bool[G]; the others are missing, whatever `curves` holds of them.
-        num_examples: the examples behind the counts of each split.
+        num_examples: the examples of each split, behind its counts.
         keys: see `Table`.
     """
     columns = {name: Column(np.asarray(each, np.int64), ("class",), UNITS[name]) for name, each in sizes.items()}
     epochs = [fidelity.name for fidelity in fidelities_of(manifest)]
     for name, values in curves.items():
         axes = ("class", "run", "fidelity")[: values.ndim]
-        stored = unsigned(values) if name in num_examples else values.astype(np.float32)
+        counts = name in num_examples and values.dtype.kind in "iu"
+        stored = unsigned(values) if counts else values.astype(np.float32)
         stored[~trained] = missing_value(stored.dtype)
-        if name in num_examples:
+        known_at = tuple(epochs[-values.shape[2] :]) if values.ndim == 3 and values.shape[2] < len(epochs) else None
+        metric = manifest["metric"]
+        if counts:
             if (known := values[trained]).size and not 0 <= known.min() <= known.max() <= num_examples[name]:
                 wrong = f"{known.min():,} to {known.max():,}"
                 raise ValueError(f"Expected counts of {name} from 0 to {num_examples[name]:,}, got {wrong}.")
-            known_at = None if values.shape[2] == len(epochs) else tuple(epochs[-values.shape[2] :])
-            better = manifest["metric"]["better"]
-            columns[name] = Column(stored, axes, "count", better, int(num_examples[name]), fidelities=known_at)
+            columns[name] = Column(
+                stored, axes, "count", metric["better"], int(num_examples[name]), fidelities=known_at
+            )
+        elif name in num_examples:
+            columns[name] = Column(stored, axes, metric["unit"], metric["better"], fidelities=known_at)
         else:
             columns[name] = Column(stored, axes, UNITS[name], -1 if name == "loss" else 0)
     if not trained.all():

@@ -1,63 +1,186 @@
 """Tasks from your own arrays."""
 
 import warnings
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxnas.tasks.base import SPLITS, Split, Task, normalized
+from jaxnas.checks import unknown_name
+from jaxnas.tasks.base import KINDS, SPLITS, Split, Task, normalized, token_task
+from jaxnas.tasks.goals import GOALS
+from jaxnas.tasks.sequences import PADDING, characters_of, encoded, is_ragged, is_text, padded, padded_labels
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 SPLIT_SEED = 20202
 MIN_IMAGES = 10
 
 
+class Examples(NamedTuple):
+    """A user's inputs before they are split.
+
+    Attributes:
+        kind: one of `jaxnas.tasks.base.KINDS`.
+        values: [n, ...]; sequences and tokens are padded.
+        num_tokens: of tokens, how many there are.
+        vocabulary: of text, its characters.
+    """
+
+    kind: str
+    values: np.ndarray
+    num_tokens: int = 0
+    vocabulary: tuple[str, ...] = ()
+
+
 def task_from_arrays(
-    images: ArrayLike, labels: ArrayLike, split: ArrayLike | None = None, *, name: str = "mine", card: str = ""
+    images: Any,
+    labels: Any = None,
+    split: ArrayLike | None = None,
+    *,
+    name: str = "mine",
+    card: str = "",
+    kind: str | None = None,
+    goal: str = "class",
 ) -> Task:
-    """Returns the task of images, or vectors of features, and labels.
+    """Returns the task of images, vectors of features, sequences or texts, and labels.
 
     Args:
         images: numbers, [n, H, W] or [n, H, W, C], height and width need not be equal; or [n, F], vectors of features,
-            each of which is normalised by its own mean and deviation.
-        labels: [n], integers or strings; classes are their sorted distinct values.
-        split: [n], `"train"`, `"validation"` or `"test"` for each image; by default 60, 20 and 20 % of each class,
+            each of which is normalised by its own mean and deviation; or texts, [n] strings, whose characters are the
+            tokens; or sequences, [n] arrays [t, F] or [t] of unequal length t.
+        labels: [n], integers or strings; classes are their sorted distinct values. Of the goal `"value"` real numbers,
+            of `"tags"` [n] lists of an integer for each step, of `"next"` none.
+        split: [n], `"train"`, `"validation"` or `"test"` for each example; by default 60, 20 and 20 % of each class,
             drawn at random but always the same.
         name: how commands and tables call the task.
         card: what the data are, where they are from, their licence.
+        kind: where the arrays do not say it: `"sequences"` for [n, T, F] or [n, T] with NaN after the end of each,
+            `"tokens"` for integers [n, T] with -1 after the end of each.
+        goal: see `Task`.
 
     Raises:
         ValueError: on shapes that do not match, values that are no finite numbers, one class only, or splits that are
             too small.
     """
-    images, labels = _checked_images(images), _checked_labels(labels)
-    if labels.shape != images.shape[:1]:
-        raise ValueError(
-            f"Expected one label for each of {len(images)} images, got labels of shape {list(labels.shape)}."
-        )
-    classes, labels = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"Expected labels of two or more classes, got {len(classes)}; add examples of another class.")
-    split = _random_split(labels) if split is None else _checked_split(split, len(images))
-    parts = {part: Split(images[split == part][None], labels[split == part]) for part in SPLITS}
+    if goal not in GOALS:
+        raise unknown_name("a goal", goal, GOALS)
+    examples = examples_of(images, kind)
+    if goal == "next":
+        examples, labels = _with_next(examples, labels)
+    classes, labels, num_outputs = _labels_of(labels, examples, goal)
+    what = "examples" if examples.kind in ("sequences", "tokens") else "images"
+    if split is None:
+        split = _random_split(labels if goal == "class" else np.zeros(len(labels), int))
+    split = _checked_split(split, len(labels), what)
+    parts = {part: Split(examples.values[split == part][None], labels[split == part]) for part in SPLITS}
     for part, (_, part_labels) in parts.items():
         if len(part_labels) < MIN_IMAGES:
             raise ValueError(
-                f"Expected {MIN_IMAGES} or more {part} images, got {len(part_labels)}; add data, or split otherwise."
+                f"Expected {MIN_IMAGES} or more {part} {what}, got {len(part_labels)}; add data, or split otherwise."
             )
-    if not set(labels) <= set(parts["train"].labels):
-        raise ValueError("Expected training images of every class, got classes without any.")
-    train = parts["train"].inputs
-    if train.max() == train.min() or (images.ndim == 2 and (train.max((0, 1)) == train.min((0, 1))).all()):
-        raise ValueError("Expected training images that differ, got constant ones.")
+    if goal == "class" and not set(labels) <= set(parts["train"].labels):
+        raise ValueError(f"Expected training {what} of every class, got classes without any.")
+    _check_that_they_differ(examples.kind, parts["train"].inputs)
     _warn_of_repeated(parts)
+    text = _card_of(name, card, examples, parts, len(classes) if goal == "class" else 0)
+    if examples.kind == "tokens":
+        given = (num_outputs, text, "unspecified", classes, goal)
+        return token_task(name, parts, examples.num_tokens, *given, vocabulary=examples.vocabulary)
+    return normalized(name, parts, num_outputs, text, "unspecified", classes, goal=goal)
+
+
+def examples_of(values: Any, kind: str | None) -> Examples:
+    """Returns inputs of a kind, or of the kind that they say themselves."""
+    if kind not in (None, *KINDS):
+        raise unknown_name("a kind of inputs", kind, KINDS)
+    if is_text(values) and np.ndim(values) == 1 and kind in (None, "tokens"):
+        texts = [str(text) for text in values]
+        vocabulary = characters_of(texts)
+        return Examples("tokens", encoded(texts, vocabulary), len(vocabulary), vocabulary)
+    if kind == "tokens":
+        tokens = np.asarray(values)
+        if tokens.dtype.kind not in "iu" or tokens.ndim != 2 or not tokens.size or tokens.min() < PADDING:
+            raise ValueError(
+                f"Expected texts, or tokens int[n, T], -1 for padding, got {tokens.dtype} of shape "
+                f"{list(tokens.shape)}."
+            )
+        return Examples("tokens", tokens.astype(np.int32), int(tokens.max()) + 1)
+    if kind == "sequences" or (kind is None and is_ragged(values)):
+        return Examples("sequences", padded(values))
+    images = _checked_images(values)
+    return Examples("vectors" if images.ndim == 2 else "images", images)
+
+
+def _with_next(examples: Examples, labels: Any) -> tuple[Examples, np.ndarray]:
+    """Returns tokens without the last step, and the token that follows each step."""
+    if examples.kind != "tokens" or labels is not None:
+        got = "labels" if examples.kind == "tokens" else examples.kind
+        raise ValueError(f"Expected texts or tokens alone to predict the next one of, got {got}.")
+    tokens = examples.values
+    following = np.concatenate([tokens[:, 1:], np.full((len(tokens), 1), PADDING, np.int32)], axis=1)
+    end = max(tokens.shape[1] - 1, 1)
+    return examples._replace(values=tokens[:, :end]), following[:, :end]
+
+
+def _labels_of(labels: Any, examples: Examples, goal: str) -> tuple[tuple, np.ndarray, int]:
+    """Returns the classes, the labels as numbers of them or as real numbers, and how many outputs a network has."""
+    count = len(examples.values)
+    what = "examples" if examples.kind in ("sequences", "tokens") else "images"
+    if goal == "next":
+        return examples.vocabulary, labels, examples.num_tokens
+    if labels is None:
+        raise ValueError(f"Expected one label for each of {count} {what}, got none.")
+    if goal == "tags":
+        if examples.kind not in ("sequences", "tokens"):
+            raise ValueError(f"Expected sequences or tokens for tags, got {examples.kind}.")
+        tags = padded_labels(labels, examples.values.shape[1])
+        if len(tags) != count or tags.min() < PADDING or tags.max() < 1:
+            raise ValueError(
+                f"Expected tags of 0, 1, ... for each of {count} sequences, got {len(tags)} of other ones."
+            )
+        return (), tags, int(tags.max()) + 1
+    labels = _checked_values(labels) if goal == "value" else _checked_labels(labels)
+    if labels.shape != (count,):
+        raise ValueError(f"Expected one label for each of {count} {what}, got labels of shape {list(labels.shape)}.")
+    if goal == "value":
+        return (), labels, 1
+    classes, labels = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"Expected labels of two or more classes, got {len(classes)}; add examples of another class.")
+    return tuple(classes.tolist()), labels, len(classes)
+
+
+def _check_that_they_differ(kind: str, train: np.ndarray) -> None:
+    if kind in ("sequences", "tokens"):
+        first = train[:, :1]
+        constant = np.array_equal(train, np.broadcast_to(first, train.shape), equal_nan=kind == "sequences")
+    else:
+        constant = train.max() == train.min()
+        constant |= kind == "vectors" and (train.max((0, 1)) == train.min((0, 1))).all()
+    if constant:
+        what = "images" if kind in ("images", "vectors") else kind
+        raise ValueError(f"Expected training {what} that differ, got constant ones.")
+
+
+def _card_of(name: str, card: str, examples: Examples, parts: dict[str, Split], num_classes: int) -> str:
     sizes = ", ".join(f"{len(part_labels):,} {part}" for part, (_, part_labels) in parts.items())
-    kind = "vectors" if images.ndim == 2 else "images"
-    text = f"# {name}: your own {kind}, {' x '.join(map(str, images.shape[1:]))}\n\n{card or 'No source given.'}\n"
-    text += f"{len(classes)} classes; {sizes} images.\n"
-    of_what = "each feature in training" if images.ndim == 2 else "the training images"
-    text += f"Normalised by the mean and standard deviation of {of_what}.\n"
-    return normalized(name, parts, len(classes), text, "unspecified", tuple(classes.tolist()))
+    what = "images" if examples.kind in ("images", "vectors") else "examples"
+    text = f"# {name}: your own {examples.kind}, {' x '.join(map(str, examples.values.shape[1:]))}\n\n"
+    text += f"{card or 'No source given.'}\n"
+    text += f"{num_classes} classes; {sizes} {what}.\n" if num_classes else f"{sizes} {what}.\n"
+    if examples.kind != "tokens":
+        of_what = "the training images" if examples.kind == "images" else "each feature in training"
+        text += f"Normalised by the mean and standard deviation of {of_what}.\n"
+    return text
+
+
+def _checked_values(values: ArrayLike) -> np.ndarray:
+    """Returns labels as finite real numbers, float64."""
+    labels = np.asarray(values)
+    if np.ma.is_masked(values) or labels.dtype.kind not in "biuf" or not np.isfinite(labels.astype(np.float64)).all():
+        got = labels.dtype if labels.dtype.kind not in "biuf" else "masked, NaN or infinite ones"
+        raise ValueError(f"Expected labels that are finite numbers, got {got}; drop or convert them.")
+    return labels.astype(np.float64)
 
 
 def _checked_labels(values: ArrayLike) -> np.ndarray:
@@ -71,7 +194,8 @@ def _checked_labels(values: ArrayLike) -> np.ndarray:
     if not whole or (labels.dtype.kind == "f" and not np.isfinite(labels).all()):
         got = "NaN or fractions" if labels.dtype.kind == "f" else str(labels.dtype)
         raise ValueError(
-            f"Expected labels that are classes, integers or strings, got {got}; drop, bin or convert them."
+            f"Expected labels that are classes, integers or strings, got {got}; drop, bin or convert them, "
+            "or give goal='value' for a regression."
         )
     return labels
 
@@ -114,12 +238,12 @@ def _checked_images(values: ArrayLike) -> np.ndarray:
     return small
 
 
-def _checked_split(values: ArrayLike, num_images: int) -> np.ndarray:
+def _checked_split(values: ArrayLike, num_images: int, what: str = "images") -> np.ndarray:
     split = np.asarray(values).astype(str)
     unknown = sorted(set(split.reshape(-1)) - set(SPLITS))
     if split.shape != (num_images,) or unknown:
         found = repr(str(unknown[0])) if unknown else f"shape {list(split.shape)}"
-        raise ValueError(f"Expected a split of {', '.join(SPLITS)} for each of {num_images} images, got {found}.")
+        raise ValueError(f"Expected a split of {', '.join(SPLITS)} for each of {num_images} {what}, got {found}.")
     return split
 
 

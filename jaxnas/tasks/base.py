@@ -11,14 +11,18 @@ from jaxnas.tasks.goals import GOALS
 from jaxnas.tasks.metrics import Metric
 
 SPLITS = ("train", "validation", "test")
+KINDS = ("images", "vectors", "sequences", "tokens")
+"""The kinds of inputs."""
 
 
 class Split(NamedTuple):
     """One split of a data set.
 
-    `inputs` is float32[V, n, H, W, C] for images and float32[V, n, F] for vectors of features; `labels` is int32[n].
-    The V views of an example are alternatives: in training, each epoch draws one for each example; in validation and
-    test, every view counts as an example. A test split may be empty.
+    `inputs` is float32[V, n, H, W, C] for images, float32[V, n, F] for vectors of features, float32[V, n, T, F] for
+    sequences, whose steps of padding are NaN, and int32[V, n, T] for tokens, -1 for padding. `labels` is int32[n], or
+    int32[n, T] where there is one a step, -1 for padding, or float32[n] where they are real numbers. The V views of an
+    example are alternatives: in training, each epoch draws one for each example; in validation and test, every view
+    counts as an example. A test split may be empty.
     """
 
     inputs: np.ndarray
@@ -34,16 +38,18 @@ class TaskSpec(NamedTuple):
     """What a network must know of a task; it is static and hashable.
 
     Attributes:
-        kind: of the inputs, `"images"` or `"vectors"`.
+        kind: of the inputs, one of `KINDS`.
         goal: a name of `jaxnas.tasks.goals.GOALS`.
         shape: of an example.
-        num_outputs: how many numbers the network gives for an example.
+        num_outputs: how many numbers the network gives for an example, or for each step of it.
+        num_tokens: of tokens, how many different ones there are.
     """
 
     kind: str
     goal: str
     shape: tuple[int, ...]
     num_outputs: int
+    num_tokens: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,18 +59,23 @@ class Task:
     Attributes:
         name: how commands and tables call it.
         train, validation, test: disjoint splits, all normalised by the mean and standard deviation of the training
-            inputs, vectors by those of each feature.
-        num_classes: labels are 0 to num_classes - 1.
+            inputs, vectors and sequences by those of each feature; tokens are not.
+        num_classes: labels are 0 to num_classes - 1; 1 where they are real numbers.
         card: what the data are, where they are from, licence, how they were split and changed.
         licence: SPDX identifier of the data's licence.
         mean, deviation: what the inputs were normalised by, so that others can be: numbers, or arrays that broadcast
             against an example.
         classes: what the labels stand for, in their order; by default the numbers themselves.
-        kind: of the inputs: `"images"` or `"vectors"`; by default what their shape says.
-        goal: what networks are trained for, a name of `jaxnas.tasks.goals.GOALS`: `"class"`, one label an example.
+        kind: of the inputs: `"images"`, `"vectors"`, `"sequences"` or `"tokens"`; by default what their type and shape
+            say.
+        goal: what networks are trained for, a name of `jaxnas.tasks.goals.GOALS`: `"class"`, one label an example;
+            `"tags"`, one a step; `"next"`, the token after each step; `"value"`, a real number an example.
+        num_tokens: of tokens, how many different ones there are.
+        vocabulary: what the tokens stand for, in their order, where they are characters.
+        label_mean, label_deviation: what labels that are real numbers were normalised by.
 
     Raises:
-        ValueError: on an unknown goal.
+        ValueError: on an unknown goal or kind, labels that are none of the goal's, or sequences of padding alone.
     """
 
     name: str
@@ -79,16 +90,26 @@ class Task:
     classes: tuple = ()
     kind: str = ""
     goal: str = "class"
+    num_tokens: int = 0
+    vocabulary: tuple[str, ...] = ()
+    label_mean: float = 0.0
+    label_deviation: float = 1.0
 
     def __post_init__(self) -> None:
         if self.goal not in GOALS:
             raise unknown_name("a goal", self.goal, GOALS)
         if not self.kind:
-            object.__setattr__(self, "kind", "vectors" if self.train.inputs.ndim == 3 else "images")
+            object.__setattr__(self, "kind", _kind_of(self.train.inputs))
+        if self.kind not in KINDS:
+            raise unknown_name("a kind of inputs", self.kind, KINDS)
+        for name in SPLITS:
+            _check_labels(self, name)
+            if self.kind in ("sequences", "tokens"):
+                _check_steps(self, name)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Returns the shape of an example: (height, width, channels) of images, (features,) of vectors."""
+        """Returns the shape of an example: (height, width, channels), (features,), (steps, features) or (steps,)."""
         return tuple(self.train.inputs.shape[2:])
 
     @property
@@ -99,7 +120,7 @@ class Task:
     @property
     def spec(self) -> TaskSpec:
         """Returns what a network must know of the task."""
-        return TaskSpec(self.kind, self.goal, self.shape, self.num_classes)
+        return TaskSpec(self.kind, self.goal, self.shape, self.num_classes, self.num_tokens)
 
     def without_validation(self) -> "Task":
         """Returns the task that trains on the validation data too, and has none to validate with.
@@ -124,27 +145,78 @@ class Task:
         """
         digest = hashlib.sha256()
         for split in SPLITS:
-            for array, dtype in zip(getattr(self, split), ("<f4", "<i4"), strict=True):
+            inputs, labels = getattr(self, split)
+            kinds = "<i4" if self.kind == "tokens" else "<f4", "<f4" if self.goal == "value" else "<i4"
+            for array, dtype in zip((inputs, labels), kinds, strict=True):
                 digest.update(str(array.shape).encode())
                 digest.update(np.ascontiguousarray(array, dtype).tobytes())
         return digest.hexdigest()
 
 
+def _kind_of(inputs: np.ndarray) -> str:
+    if inputs.dtype.kind in "iu" and inputs.ndim == 3:
+        return "tokens"
+    return {3: "vectors", 4: "sequences"}.get(inputs.ndim, "images")
+
+
+def _check_labels(task: Task, name: str) -> None:
+    """Raises ValueError where the labels of a split have not the shape, the type or the range of the goal's."""
+    inputs, labels = getattr(task, name)
+    steps = inputs.shape[1:3] if GOALS[task.goal].each_step else inputs.shape[1:2]
+    if labels.shape != steps:
+        raise ValueError(f"Expected labels of shape {list(steps)} for {task.goal}, got {list(labels.shape)} in {name}.")
+    if task.goal == "value":
+        if not np.isfinite(labels).all():
+            raise ValueError(f"Expected finite labels for {task.goal}, got NaN or infinite ones in {name}.")
+        return
+    lowest = -1 if GOALS[task.goal].each_step else 0
+    if labels.dtype.kind not in "iu" or (labels.size and not lowest <= labels.min() <= labels.max() < task.num_classes):
+        wrong = labels.dtype if labels.dtype.kind not in "iu" else f"{labels.min()} to {labels.max()}"
+        raise ValueError(f"Expected labels from {lowest} to {task.num_classes - 1}, got {wrong} in {name}.")
+
+
+def _check_steps(task: Task, name: str) -> None:
+    """Raises ValueError where a sequence is of padding alone, a label is one of padding, or a token is out of range."""
+    inputs, labels = getattr(task, name)
+    real = inputs >= 0 if task.kind == "tokens" else ~np.isnan(inputs).any(-1)
+    if not real.any(-1).all():
+        row = int(np.flatnonzero(~real.any(-1).all(0))[0])
+        raise ValueError(f"Expected a real step in each sequence, got padding alone in row {row} of {name}.")
+    if GOALS[task.goal].each_step and ((labels >= 0) & ~real).any():
+        row = int(np.flatnonzero(((labels >= 0) & ~real).any((0, 2)))[0])
+        raise ValueError(f"Expected labels of real steps alone, got one of padding in row {row} of {name}.")
+    if task.kind == "tokens" and inputs.size and inputs.max() >= task.num_tokens:
+        raise ValueError(f"Expected tokens below num_tokens, {task.num_tokens}, got {inputs.max()} in {name}.")
+
+
 def normalized(
-    name: str, splits: dict[str, Split], num_classes: int, card: str, licence: str, classes: tuple = ()
+    name: str,
+    splits: dict[str, Split],
+    num_classes: int,
+    card: str,
+    licence: str,
+    classes: tuple = (),
+    *,
+    goal: str = "class",
 ) -> Task:
     """Returns the task of these splits, normalised by the mean and standard deviation of the training inputs.
 
-    Vectors are normalised by those of each feature; one that is constant in training is 0 everywhere. Values are cast
-    to float32 after that.
+    Vectors and sequences are normalised by those of each feature, over all real steps; one that is constant in training
+    is 0 everywhere. Values are cast to float32 after that. Labels that are real numbers are normalised, too.
 
     Raises:
-        ValueError: where all images of training have one and the same value.
+        ValueError: where all images of training have one and the same value, or all labels of a regression.
     """
+    label_mean, label_deviation = 0.0, 1.0
+    if goal == "value":
+        splits, label_mean, label_deviation = _with_normal_labels(splits)
     inputs = splits["train"].inputs.astype(np.float64)
     mean: float | np.ndarray
     deviation: float | np.ndarray
     # Rounded, so that the order in which a version of NumPy sums does not show in the arrays and their hash.
+    if inputs.ndim == 4:  # of sequences, the real steps of all
+        inputs = inputs.reshape(1, -1, inputs.shape[-1])
+        inputs = inputs[:, ~np.isnan(inputs[0]).any(-1)]
     if inputs.ndim == 3:
         mean = np.asarray([_rounded(value, 12) for value in inputs.mean((0, 1))])  # may be far from 0
         differs = inputs.max((0, 1)) > inputs.min((0, 1))  # the deviation of equal values need not be exactly 0
@@ -155,10 +227,79 @@ def normalized(
         mean, deviation = _rounded(inputs.mean()), _rounded(inputs.std())
 
     def normal(split: Split) -> Split:
-        return Split(((split.inputs - mean) / deviation).astype(np.float32), split.labels.astype(np.int32))
+        labels = split.labels if split.labels.dtype == np.float32 else split.labels.astype(np.int32)
+        return Split(((split.inputs - mean) / deviation).astype(np.float32), labels)
 
     train, validation, test = (normal(splits[split]) for split in SPLITS)
-    return Task(name, train, validation, test, num_classes, card, licence, mean, deviation, classes)
+    return Task(
+        name,
+        train,
+        validation,
+        test,
+        num_classes,
+        card,
+        licence,
+        mean,
+        deviation,
+        classes,
+        goal=goal,
+        label_mean=label_mean,
+        label_deviation=label_deviation,
+    )
+
+
+def token_task(
+    name: str,
+    splits: dict[str, Split],
+    num_tokens: int,
+    num_outputs: int,
+    card: str,
+    licence: str,
+    classes: tuple = (),
+    goal: str = "class",
+    *,
+    vocabulary: tuple[str, ...] = (),
+) -> Task:
+    """Returns the task of splits whose inputs are tokens, int[V, n, T], -1 for padding; they stay as they are.
+
+    Args:
+        num_tokens: how many different tokens there are.
+        num_outputs: classes, tags, or, to predict the next token, `num_tokens`.
+        vocabulary: the characters that they stand for.
+    """
+    label_mean, label_deviation = 0.0, 1.0
+    if goal == "value":
+        splits, label_mean, label_deviation = _with_normal_labels(splits)
+    kind = np.float32 if goal == "value" else np.int32
+    train, validation, test = (
+        Split(splits[part].inputs.astype(np.int32), splits[part].labels.astype(kind)) for part in SPLITS
+    )
+    return Task(
+        name,
+        train,
+        validation,
+        test,
+        num_outputs,
+        card,
+        licence,
+        classes=classes,
+        kind="tokens",
+        goal=goal,
+        num_tokens=num_tokens,
+        vocabulary=vocabulary,
+        label_mean=label_mean,
+        label_deviation=label_deviation,
+    )
+
+
+def _with_normal_labels(splits: dict[str, Split]) -> tuple[dict[str, Split], float, float]:
+    """Returns splits with labels of mean 0 and deviation 1 in training, and what they were normalised by."""
+    labels = splits["train"].labels.astype(np.float64)
+    mean, deviation = _rounded(labels.mean(), 12), _rounded(labels.std())
+    if not deviation > 0 or labels.max() == labels.min():
+        raise ValueError(f"Expected labels of training that differ, got {len(labels)} times {labels[:1].tolist()[0]}.")
+    normal = {name: ((split.labels - mean) / deviation).astype(np.float32) for name, split in splits.items()}
+    return {name: Split(split.inputs, normal[name]) for name, split in splits.items()}, mean, deviation
 
 
 def _rounded(value: float, num_digits: int = 6) -> float:

@@ -44,6 +44,9 @@ _UNREADABLE = (
 """What NumPy and zipfile raise on files that are damaged or of something else."""
 
 
+_ARRAYS = ("X", "y", "split", "kind", "goal")
+
+
 def is_file(name: str) -> bool:
     """Returns whether a task's name is that of a file, `X.npz`, `X.csv` or `X.parquet`, or `X.csv:LABEL`."""
     return _FILE.fullmatch(name) is not None
@@ -53,7 +56,7 @@ def task_from_file(name: str | os.PathLike) -> Task:
     """Returns the task of a file.
 
     Args:
-        name: of an `.npz` file with arrays `X`, `y` and optionally `split`, as `task_from_arrays` takes them; or of a
+        name: of an `.npz` file with arrays `X`, `y` and optionally `split`, see `task_from_npz`; or of a
             `.csv` or `.parquet` file of numbers with a line of names, whose last column is the label, or the column
             `NAME` in `file.csv:NAME`.
 
@@ -72,18 +75,18 @@ def task_from_file(name: str | os.PathLike) -> Task:
 
 
 def task_from_npz(path: str | os.PathLike) -> Task:
-    """Returns the task of an `.npz` file with arrays `X`, `y` and optionally `split`.
+    """Returns the task of an `.npz` file with arrays `X`, `y` and optionally `split`, `kind` and `goal`, two texts.
 
-    The arrays are as `task_from_arrays` takes them. Raises ValueError where the file cannot be read or its arrays are
-    no task.
+    The arrays are as `task_from_arrays` takes them; sequences are padded, and say `kind`. To predict the next token
+    there is no `y`. Raises ValueError where the file cannot be read or its arrays are no task.
     """
     path = Path(path)
     arrays = {}
     try:
         with zipfile.ZipFile(path) as file:
             names = [name.removesuffix(".npy") for name in file.namelist()]
-        if {"X", "y"} <= set(names):
-            kept: list[str] = [name for name in ("X", "y", "split") if name in names]
+        if "X" in names and {"y", "goal"} & set(names):
+            kept: list[str] = [name for name in _ARRAYS if name in names]
             _check_size(path, kept)
             _check_sums(path, kept)
             with np.load(path, allow_pickle=False) as loaded:
@@ -92,7 +95,15 @@ def task_from_npz(path: str | os.PathLike) -> Task:
         raise ValueError(f"Expected {path} to be an .npz file of arrays, got: {first_line(error)}.") from None
     if not arrays:
         raise ValueError(f"Expected arrays X and y in {path}, got {', '.join(names) or 'none'}.")
-    return task_from_arrays(arrays["X"], arrays["y"], arrays.get("split"), name=path.stem)
+    texts = {name: str(arrays[name]) for name in ("kind", "goal") if name in arrays}
+    return task_from_arrays(
+        arrays["X"],
+        arrays.get("y"),
+        arrays.get("split"),
+        name=path.stem,
+        kind=texts.get("kind"),
+        goal=texts.get("goal", "class"),
+    )
 
 
 def _check_size(path: Path, names: Sequence[str]) -> None:

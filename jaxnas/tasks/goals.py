@@ -1,32 +1,94 @@
-"""What a network is trained for: the loss of a goal, what is counted, and the metric that scores report."""
+"""What a network is trained for: the loss of a goal, what is measured of each example, and the metric of scores."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxnas.tasks.metrics import ACCURACY, Metric
+from jaxnas.tasks.metrics import ACCURACY, CROSS_ENTROPY, R2, TAG_ACCURACY, Metric
 
 
 class Goal(NamedTuple):
     """What networks of a task are trained for.
 
+    Outputs are [..., n, K], or [..., n, T, K] where there is one a step; labels lack the axis K.
+
     Attributes:
-        loss: `(outputs [..., n, K], labels [..., n]) -> float32[..., n]`, minimised in the mean over examples.
-        count: `(outputs, labels) -> bool[..., n]`, what is counted of each example; a label of -1 never counts.
-        metric: the proportion of examples that count.
+        loss: `(outputs, labels) -> float32[...]`, the mean of a batch of n examples, minimised.
+        measure: `(outputs, labels) ->` arrays [..., n] that are added up over examples: a count, or a tuple of numbers.
+            Padding adds nothing: labels of -1, or NaN where labels are real numbers.
+        value: from the sums of `measure` to what curves and tables hold: the counts themselves, or the metric.
+        metric: what scores measure; of counts, the proportion of examples that count.
+        counts: whether curves and tables hold counts of examples.
+        each_step: whether there is an output for each step of a sequence.
     """
 
     loss: Callable[[jax.Array, jax.Array], jax.Array]
-    count: Callable[[jax.Array, jax.Array], jax.Array]  # type: ignore[assignment]  # tuples have a method of this name
+    measure: Callable[[jax.Array, jax.Array], Any]
+    value: Callable[[Any], jax.Array]
     metric: Metric
+    counts: bool = False
+    each_step: bool = False
+
+
+def _mean_cross_entropy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+    return optax.softmax_cross_entropy_with_integer_labels(outputs, labels).mean(-1)
 
 
 def _is_most_probable(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     return jnp.argmax(outputs, axis=-1) == labels
 
 
-GOALS = {"class": Goal(optax.softmax_cross_entropy_with_integer_labels, _is_most_probable, ACCURACY)}
-"""The goals by name: `"class"`, one label an example."""
+def _unchanged(counts: jax.Array) -> jax.Array:
+    return counts
+
+
+def _step_losses(outputs: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns the cross-entropy summed over the real steps of each example, and how many these are, [..., n] both."""
+    real = labels >= 0
+    losses = optax.softmax_cross_entropy_with_integer_labels(outputs, jnp.where(real, labels, 0))
+    return jnp.where(real, losses, 0).sum(-1), real.sum(-1).astype(jnp.float32)
+
+
+def _mean_of_steps(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+    losses, numbers = _step_losses(outputs, labels)
+    return losses.sum(-1) / jnp.maximum(numbers.sum(-1), 1)
+
+
+def _step_hits(outputs: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    hits = _is_most_probable(outputs, labels)  # never of -1
+    return hits.sum(-1).astype(jnp.float32), (labels >= 0).sum(-1).astype(jnp.float32)
+
+
+def _ratio(sums: tuple[jax.Array, jax.Array]) -> jax.Array:
+    return sums[0] / sums[1]
+
+
+def _mean_squared_error(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+    return jnp.square(outputs[..., 0] - labels).mean(-1)
+
+
+def _squares(outputs: jax.Array, labels: jax.Array) -> tuple[jax.Array, ...]:
+    """Returns of each example its squared error, 1, its label and the label's square; all 0 for padding."""
+    known = ~jnp.isnan(labels)
+    label = jnp.where(known, labels, 0)
+    error = jnp.where(known, jnp.square(outputs[..., 0] - label), 0)
+    return error, jnp.broadcast_to(known.astype(jnp.float32), error.shape), label, jnp.square(label)
+
+
+def _explained(sums: tuple[jax.Array, ...]) -> jax.Array:
+    """Returns R², the share of the labels' variance that is explained; below 0 where their mean explains more."""
+    errors, number, total, squares = sums
+    return 1 - errors / (squares - jnp.square(total) / number)
+
+
+GOALS = {
+    "class": Goal(_mean_cross_entropy, _is_most_probable, _unchanged, ACCURACY, counts=True),
+    "tags": Goal(_mean_of_steps, _step_hits, _ratio, TAG_ACCURACY, each_step=True),
+    "next": Goal(_mean_of_steps, _step_losses, _ratio, CROSS_ENTROPY, each_step=True),
+    "value": Goal(_mean_squared_error, _squares, _explained, R2),
+}
+"""The goals by name: `"class"`, one label an example; `"tags"`, one a step; `"next"`, the token that follows each
+step; `"value"`, a real number an example."""

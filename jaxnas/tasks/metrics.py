@@ -8,7 +8,7 @@ class Metric(NamedTuple):
 
     Attributes:
         name: `"accuracy"`, ...
-        unit: of the stored values: `"proportion"`, `"percent"`, `"nats"`, ...
+        unit: of the stored values: `"proportion"`, `"percent"`, `"nats"`, ...; empty where there is none.
         better: 1 where a larger value is better, -1 where a smaller one is.
     """
 
@@ -18,3 +18,9 @@ class Metric(NamedTuple):
 
 
 ACCURACY = Metric("accuracy", "proportion")
+TAG_ACCURACY = Metric("tag accuracy", "proportion")
+"""The share of all steps, padding left out, whose tag is the most probable one."""
+CROSS_ENTROPY = Metric("cross entropy", "nats", -1)
+"""The mean negative log-likelihood of a step; the perplexity is its exponential."""
+R2 = Metric("R2", "")
+"""The share of the labels' variance that is explained: 1 less the squared errors over those of the labels' mean."""

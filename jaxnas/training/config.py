@@ -3,16 +3,18 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jaxnas.checks import checked_number, unknown_name
 from jaxnas.tasks.base import Task
 
 MAX_EPOCHS = 100_000
 MAX_BATCH = 2**20
 TEST_EPOCHS = ("all", "last")
+OPTIMIZERS = ("sgd", "adam")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a network is trained: SGD with Nesterov momentum, a cosine schedule to zero, and weight decay.
+    """How a network is trained: SGD with Nesterov momentum, or Adam; a cosine schedule to zero, and weight decay.
 
     Batch normalisation is evaluated with statistics that are estimated again after each epoch, on its first training
     batches.
@@ -21,10 +23,13 @@ class TrainConfig:
         num_epochs: epochs of the schedule; a fidelity is one of them.
         batch_size: examples a step; those left over in an epoch are dropped.
         learning_rate: at the first step.
-        momentum, weight_decay: of SGD; the decay is on all parameters.
+        momentum: of SGD; of Adam, the decay of the mean of gradients.
+        weight_decay: on all parameters; of Adam it is decoupled (Loshchilov and Hutter, ICLR 2019).
         network: what a kind of space needs besides an architecture, its own frozen dataclass, such as the `Skeleton` of
             cells; None for the default of the kind.
         test: after which epochs the test split is evaluated, `"all"` or only the `"last"`. The training is the same.
+        optimizer: `"sgd"`, or `"adam"` (Kingma and Ba, ICLR 2015).
+        clip: the largest norm of a step's gradient, to which longer ones are cut; None for none.
     """
 
     num_epochs: int = 10
@@ -34,6 +39,8 @@ class TrainConfig:
     weight_decay: float = 5e-4
     network: Any = None
     test: str = "all"
+    optimizer: str = OPTIMIZERS[0]
+    clip: float | None = None
 
     def __post_init__(self) -> None:
         for name, largest, why in (
@@ -49,15 +56,20 @@ class TrainConfig:
             raise ValueError(f"Expected a learning_rate above 0, got {self.learning_rate}.")
         if self.test not in TEST_EPOCHS:
             raise ValueError(f"Expected test of {' or '.join(TEST_EPOCHS)}, got {self.test!r:.40}.")
+        if self.optimizer not in OPTIMIZERS:
+            raise unknown_name("an optimizer", self.optimizer, OPTIMIZERS)
+        if self.clip is not None:
+            checked_number("clip", self.clip, above=0)
+
+
+_LEFT_OUT = {"test": TEST_EPOCHS[0], "optimizer": OPTIMIZERS[0], "clip": None}
+"""What is not written: fields that tables, shards and journals had not before there was a choice."""
 
 
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:
-    """Returns the configuration as JSON values, which `config_from_dict` reads.
-
-    `test` is left out where all epochs are tested, as tables, shards and journals had it before there was a choice.
-    """
+    """Returns the configuration as JSON values, which `config_from_dict` reads; some defaults are left out."""
     fields = asdict(config)
-    return {name: value for name, value in fields.items() if name != "test" or value != TEST_EPOCHS[0]}
+    return {name: value for name, value in fields.items() if name not in _LEFT_OUT or value != _LEFT_OUT[name]}
 
 
 def config_from_dict(fields: dict[str, Any], default: TrainConfig) -> TrainConfig:

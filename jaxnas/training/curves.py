@@ -4,14 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxnas.tasks.metrics import ACCURACY, Metric
+
 
 class Curves(NamedTuple):
     """What trainings measured, with leading axes [A, S] (architectures, seeds), and [E] epochs where it says so.
 
-    `train`, `validation`, `test`: correctly classified examples [A, S, E], int32; training examples are counted as
-    they are trained on, in training mode. `loss`: mean training loss of the epoch [A, S, E]. `first_loss`,
-    `first_gradient_norm`: of the first step [A, S]. Where only the last epoch is tested (`TrainConfig.test`), `test` is
-    [A, S, 1].
+    `train`, `validation`, `test` [A, S, E]: correctly classified examples, int32, or of goals other than classes the
+    metric, float32; training examples are measured as they are trained on, in training mode. `loss`: mean training loss
+    of the epoch [A, S, E]. `first_loss`, `first_gradient_norm`: of the first step [A, S]. Where only the last epoch is
+    tested (`TrainConfig.test`), `test` is [A, S, 1].
     """
 
     train: np.ndarray
@@ -21,12 +23,20 @@ class Curves(NamedTuple):
     first_loss: np.ndarray
     first_gradient_norm: np.ndarray
 
-    def scores(self, split: str, num_examples: int) -> np.ndarray:
-        """Returns the proportion of correct examples of a split, float32[A, S, E]; of the last epochs, if only of them.
+    def scores(self, split: str, num_examples: int, metric: Metric = ACCURACY) -> np.ndarray:
+        """Returns the scores of a split, float32[A, S, E]; of the last epochs, if it is measured after these only.
 
-        It is NaN where the loss was not finite by then, and everywhere in an empty split.
+        They are the proportion of correct examples, or of other goals the metric, with its sign such that larger is
+        better. NaN where the loss was not finite by then, and everywhere in an empty split.
+
+        Args:
+            num_examples: of the split, which counts are divided by.
+            metric: of the task.
         """
-        counts = np.asarray(getattr(self, split))
-        proportions = counts.astype(np.float32) / np.float32(num_examples or np.nan)
-        loss = np.asarray(self.loss)[..., -counts.shape[-1] :]
-        return np.where(np.isfinite(loss), proportions, np.float32(np.nan))
+        values = np.asarray(getattr(self, split))
+        if values.dtype.kind in "iu":
+            scores = values.astype(np.float32) / np.float32(num_examples or np.nan)
+        else:
+            scores = np.float32(metric.better) * values
+        known = np.isfinite(np.asarray(self.loss)[..., -values.shape[-1] :]) & np.isfinite(scores)
+        return np.where(known, scores, np.float32(np.nan))

@@ -38,7 +38,9 @@ class Variables(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What a network gives: outputs [N, K], and in mode `"train"` the statistics of the batch."""
+    """What a network gives: outputs [N, K], or [N, T, K] where there is one a step, and in mode `"train"` the
+    statistics of the batch.
+    """
 
     outputs: jax.Array
     statistics: Any = ()
@@ -133,7 +135,7 @@ class Family(NamedTuple):
 
     Attributes:
         config: how networks are trained by default; its `network` is the kind's own frozen dataclass, or None.
-        inputs: the kinds of task that can be trained on: `"images"`, `"vectors"`.
+        inputs: the kinds of task that can be trained on: `"images"`, `"vectors"`, `"sequences"`, `"tokens"`.
         init: `(space, config, spec, arch, key) -> Variables`, whose shapes do not depend on the architecture.
         apply: `(space, config, spec, arch, variables, inputs [N, ...], *, mode) -> Applied`; `mode` is `"train"` or
             `"evaluate"`.
@@ -145,6 +147,7 @@ class Family(NamedTuple):
         tapped: `(space, config, spec, arch, variables, inputs, tap, *, mode) -> (outputs, statistics)`: what `apply`
             computes, with a `jaxnas.training.taps.Tap` at each inner array, for scores without training; None for
             kinds without.
+        goals: what networks of the kind can be trained for, names of `jaxnas.tasks.goals.GOALS`.
         shared: the supernet, for one-shot search; None for kinds without.
     """
 
@@ -157,6 +160,7 @@ class Family(NamedTuple):
     size: Callable
     plans: dict[str, Plan]
     tapped: Callable | None = None
+    goals: tuple[str, ...] = ("class",)
     shared: Shared | None = None
 
 

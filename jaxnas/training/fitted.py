@@ -1,4 +1,4 @@
-"""Fitted models: a trained network that takes data as they are, and gives classes."""
+"""Fitted models: a trained network that takes data as they are, and gives classes, or real numbers."""
 
 import dataclasses
 import functools
@@ -10,31 +10,26 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 import jaxnas
 from jaxnas import catalog
 from jaxnas.checks import first_line
-from jaxnas.tasks.base import SPLITS, Task, TaskSpec
+from jaxnas.tasks.base import SPLITS, Split, Task, TaskSpec
+from jaxnas.tasks.goals import GOALS
 from jaxnas.training.config import TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import TrainableSpace, family_of
+from jaxnas.training.inputs import Inputs, normalised
 from jaxnas.training.saved import read_arrays, read_description, write_model
 
+MAX_TOKENS = 2**16
 MAX_VALUES = 2**28
 """Values of an example that a loaded model may take: a description alone must not fill the memory."""
 PREDICTION_BATCH = 128
 """Predictions run in batches of this size, the last one padded, so that a row's result depends on the row alone."""
-
-
-class Inputs(NamedTuple):
-    """What the data of a model are: what its network knows of them, their normalisation, what the labels stand for."""
-
-    spec: TaskSpec
-    mean: float | np.ndarray
-    deviation: float | np.ndarray
-    classes: np.ndarray
 
 
 class TaskName(NamedTuple):
@@ -48,7 +43,7 @@ class FittedModel:
     """A trained network of one architecture: `Trainer.fit` and `load` make it.
 
     Attributes:
-        network: the Flax module, from normalised examples to logits.
+        network: the Flax module, from normalised examples, or tokens, to logits, or to one normalised real number.
         space, arch, config: what was trained, and how.
         inputs: what the data are.
         task: whose splits `score` knows, a Task or its name; None where they are not available.
@@ -86,25 +81,39 @@ class FittedModel:
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803, as scikit-learn has it
         """Returns the probability of each class, float64[n, K], in the order of `inputs.classes`.
 
+        Where there is a label for each step, they are those of each step, float64[n, T, K].
+
         Args:
             X: numbers [n, ...], as the data were before the task normalised them; images of one channel may lack it.
+                Of tasks of text, strings; of sequences, arrays [t, F] of up to T steps.
 
         Raises:
-            ValueError: on another shape, or values that are no finite numbers.
+            ValueError: on another shape, values that are no finite numbers, characters that the task did not have; or
+                where labels are real numbers.
         """
-        examples = _checked_examples(X, self.inputs.spec.shape)
-        return self._probabilities((examples - self.inputs.mean) / self.inputs.deviation)
+        if self.inputs.spec.goal == "value":
+            raise ValueError("Expected a model of classes to give probabilities, got one of real numbers; use predict.")
+        return _softmax(self._outputs(normalised(self.inputs, X)))
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Returns the most probable class of each example, [n]. Arguments as of `predict_proba`."""
-        return self.inputs.classes[self.predict_proba(X).argmax(-1)]
+        """Returns the most probable class of each example, [n], or of each step [n, T]; or the real number, [n].
+
+        Arguments as of `predict_proba`.
+        """
+        outputs = self._outputs(normalised(self.inputs, X))
+        if self.inputs.spec.goal == "value":
+            return outputs[:, 0] * self.inputs.label_deviation + self.inputs.label_mean
+        return self.inputs.classes[outputs.argmax(-1)]
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
-        """Returns the accuracy on data and their classes, or on a split of the task.
+        """Returns the score on data and their labels, or on a split of the task: larger is better.
+
+        It is the accuracy for classes, R2 for real numbers, the share of right tags, and less the cross entropy in
+        nats for the next token.
 
         Args:
             X: as in `predict_proba`; or `"train"`, `"validation"` or `"test"`, without `y`.
-            y: the class of each example, [n].
+            y: the label of each example, [n].
 
         Raises:
             ValueError: on data that do not match, or a split that is not available.
@@ -113,14 +122,19 @@ class FittedModel:
             if X not in self._scores:
                 self._scores[X] = self._score_of_split(X)
             return self._scores[X]
+        goal = self.inputs.spec.goal
+        if GOALS[goal].each_step:
+            raise ValueError(f"Expected the name of a split, where the goal is {goal}, got {type(X).__name__}.")
         if y is None:
             raise ValueError("Expected classes y with X, got none.")
         predicted, y = self.predict(X), np.asarray(y)
         if y.shape != predicted.shape:
             raise ValueError(f"Expected a class for each of {len(predicted)} examples, got shape {list(y.shape)}.")
+        if goal == "value":
+            return float(1 - np.square(predicted - y).sum() / np.square(y - y.mean()).sum())
         return float((predicted == y).mean())
 
-    def _score_of_split(self, name: str) -> float:
+    def _split(self, name: str) -> Split:
         if name not in SPLITS:
             raise ValueError(f"Expected a split of {', '.join(SPLITS)}, got {name!r}.")
         task = _task_of(self.task) if isinstance(self.task, TaskName) else self.task
@@ -129,17 +143,45 @@ class FittedModel:
         split = getattr(task, name)
         if not split.num_examples:
             raise ValueError(f"Expected a task with a {name} split, got {task.name} without.")
-        views = [self._probabilities(view).argmax(-1) for view in split.inputs]
-        return float((np.stack(views) == split.labels).mean())
+        return split
 
-    def _probabilities(self, examples: np.ndarray) -> np.ndarray:
-        logits = np.zeros((len(examples), len(self.inputs.classes)))
+    def _score_of_split(self, name: str) -> float:
+        split, goal = self._split(name), GOALS[self.inputs.spec.goal]
+        outputs = np.stack([self._outputs(view) for view in split.inputs])
+        if goal.counts:
+            return float((outputs.argmax(-1) == split.labels).mean())
+        return float(goal.metric.better * _measured(self.inputs.spec.goal, outputs, split.labels))
+
+    def measures(self, name: str) -> dict[str, float]:
+        """Returns what else is usual to report of a split of the task, by name.
+
+        For real numbers R2 and the root of the mean squared error in their own units; for the next token the cross
+        entropy in nats, the perplexity, bits a step, and the share of steps whose token is the most probable one; else
+        the metric alone.
+        """
+        goal, score = self.inputs.spec.goal, self.score(name)
+        metric = GOALS[goal].metric
+        found = {metric.name: metric.better * score}
+        if goal == "value":
+            split = self._split(name)
+            errors = np.stack([self._outputs(view)[:, 0] for view in split.inputs]) - split.labels
+            found["RMSE"] = float(np.sqrt(np.square(errors).mean()) * self.inputs.label_deviation)
+        if goal == "next":
+            split = self._split(name)
+            outputs = np.stack([self._outputs(view) for view in split.inputs])
+            hits = float(_measured("tags", outputs, split.labels))
+            found |= {"perplexity": math.exp(-score), "bits": -score / math.log(2), "hits": hits}
+        return found
+
+    def _outputs(self, examples: np.ndarray) -> np.ndarray:
+        """Returns the outputs of the network for normalised examples, float64[n, K], or [n, T, K]."""
+        found = []
         for start in range(0, len(examples), PREDICTION_BATCH):
-            batch = examples[start : start + PREDICTION_BATCH].astype(np.float32)
+            batch = examples[start : start + PREDICTION_BATCH]
+            batch = batch.astype(np.int32 if self.inputs.spec.kind == "tokens" else np.float32)
             padding = [(0, PREDICTION_BATCH - len(batch))] + [(0, 0)] * (batch.ndim - 1)
-            logits[start : start + PREDICTION_BATCH] = self._logits(np.pad(batch, padding))[: len(batch)]
-        exponentials = np.exp(logits - logits.max(-1, keepdims=True))
-        return exponentials / exponentials.sum(-1, keepdims=True)
+            found.append(np.asarray(self._logits(np.pad(batch, padding))[: len(batch)], np.float64))
+        return np.concatenate(found) if found else np.zeros((0, self.inputs.spec.num_outputs))
 
     @functools.cached_property
     def _logits(self) -> Callable[[np.ndarray], jax.Array]:
@@ -169,6 +211,9 @@ class FittedModel:
             "mean": np.asarray(self.inputs.mean).tolist(),
             "deviation": np.asarray(self.inputs.deviation).tolist(),
             "classes": self.inputs.classes.tolist(),
+            "vocabulary": list(self.inputs.vocabulary),
+            "label_mean": self.inputs.label_mean,
+            "label_deviation": self.inputs.label_deviation,
             "task": None if self.task is None else [self.task.name, self.task.sha256],
         }
 
@@ -201,11 +246,16 @@ def _untrained(description: dict, space: TrainableSpace | None) -> FittedModel:
     config = config_from_dict(description["config"], family.config)
     spec = TaskSpec(**description["spec"] | {"shape": tuple(description["spec"]["shape"])})
     mean, deviation = (_number_or_array(description[name], spec.shape) for name in ("mean", "deviation"))
-    inputs = Inputs(spec, mean, deviation, np.asarray(description["classes"]))
+    labels = [float(description.get(name, value)) for name, value in (("label_mean", 0), ("label_deviation", 1))]
+    vocabulary = tuple(str(character) for character in description.get("vocabulary", ()))
+    inputs = Inputs(spec, mean, deviation, np.asarray(description["classes"]), vocabulary, *labels)
     arch = _checked_arch(description["arch"], space)
     if not (all(isinstance(size, int) and size > 0 for size in spec.shape) and math.prod(spec.shape) <= MAX_VALUES):
         raise ValueError(f"Expected a model of examples of a known shape, got {list(spec.shape)!r:.60}.")
-    if not isinstance(spec.num_outputs, int) or len(inputs.classes) != spec.num_outputs:
+    if not isinstance(spec.num_tokens, int) or not 0 <= spec.num_tokens <= MAX_TOKENS:
+        raise ValueError(f"Expected a model of at most {MAX_TOKENS:,} tokens, got {spec.num_tokens!r:.20}.")
+    num_classes = 1 if spec.goal == "value" else len(inputs.classes)
+    if not isinstance(spec.num_outputs, int) or num_classes != spec.num_outputs:
         raise ValueError(f"Expected a model of {spec.num_outputs!r:.20} classes, got {len(inputs.classes)}.")
     network = family.module(space, config, spec, arch, None)
     task = None if description["task"] is None else TaskName(*description["task"])
@@ -243,17 +293,16 @@ def _arrays(network: nnx.Module) -> dict:
     return nnx.to_pure_dict(nnx.state(network))
 
 
-def _checked_examples(examples: Any, shape: tuple[int, ...]) -> np.ndarray:
-    examples = np.asarray(examples)
-    if len(shape) == 3 and shape[-1] == 1 and examples.shape[1:] == shape[:2]:
-        examples = examples[..., None]
-    if examples.dtype.kind not in "biuf":
-        raise ValueError(f"Expected examples of numbers, got {examples.dtype}.")
-    if examples.shape[1:] != shape or not examples.ndim:
-        raise ValueError(f"Expected examples of shape [n, {', '.join(map(str, shape))}], got {list(examples.shape)}.")
-    if not np.isfinite(examples).all():
-        raise ValueError("Expected finite examples, got NaN or infinite values; replace or drop those examples.")
-    return examples.astype(np.float64 if len(shape) == 1 else np.float32)
+def _softmax(outputs: np.ndarray) -> np.ndarray:
+    exponentials = np.exp(outputs - outputs.max(-1, keepdims=True))
+    return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+def _measured(goal: str, outputs: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the metric of outputs [V, n, ...] for labels [n, ...], which are not counts."""
+    labels = np.broadcast_to(labels, (len(outputs), *labels.shape))
+    measured = GOALS[goal].measure(jnp.asarray(outputs, jnp.float32), jnp.asarray(labels))
+    return float(GOALS[goal].value(jax.tree.map(lambda values: np.asarray(values, np.float64).sum(), measured)))
 
 
 def _fields(space: TrainableSpace) -> dict | None:

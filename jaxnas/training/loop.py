@@ -1,4 +1,4 @@
-"""Stochastic gradient descent on networks of any kind: one program for a whole space, compiled once.
+"""Gradient descent on networks of any kind: one program for a whole space, compiled once.
 
 The architecture is an argument of the program. A kind of network enters by its functions `init` and `apply`.
 """
@@ -114,51 +114,75 @@ def run(
     """
     num_steps = splits[0].inputs.shape[1] // config.batch_size
     schedule = optax.cosine_decay_schedule(config.learning_rate, config.num_epochs * num_steps)
-    optimizer = optax.chain(
-        optax.add_decayed_weights(config.weight_decay), optax.sgd(schedule, momentum=config.momentum, nesterov=True)
-    )
-
+    optimizer = _optimizer(config, schedule)
     evaluation = evaluation_batches(splits[1:])
     num_batches = num_batches_of(config, splits[1], evaluation.labels.shape)
 
     def step(trainee: Trainee, batch: tuple) -> tuple[Trainee, tuple]:
-        return _step(apply, goal, optimizer, trainee, read(batch[0]), batch[1])
+        return _step(apply, goal, optimizer, config.clip, trainee, read(batch[0]), batch[1])
 
     def epoch(trainee: Trainee, number: jax.Array) -> tuple[Trainee, tuple]:
         inputs, labels = batches(number)
-        trainee, (losses, norms, correct) = jax.lax.scan(step, trainee, (inputs, labels))
+        trainee, (losses, norms, measured) = jax.lax.scan(step, trainee, (inputs, labels))
         first = jax.tree.map(lambda values: values[:STATISTICS_BATCHES], inputs)
         variables = _with_statistics(apply, trainee.variables, first, read)
-        counts = num_correct(apply, variables, goal, evaluation, num_batches(number))
-        return trainee._replace(variables=variables), (correct.sum(0), *counts, losses.mean(0), losses[0], norms[0])
+        found = (_summed(measured, 0), *evaluated(apply, variables, goal, evaluation, num_batches(number)))
+        values = tuple(goal.value(sums) for sums in found)
+        return trainee._replace(variables=variables), (*values, losses.mean(0), losses[0], norms[0])
 
     trainee = Trainee(variables, optimizer.init(variables.parameters))
     trainee, measured = jax.lax.scan(epoch, trainee, jnp.arange(config.num_epochs))
-    correct, validation, test, losses, first_losses, first_norms = measured
+    training, validation, test, losses, first_losses, first_norms = measured
     test = test[-1:] if config.test == "last" else test
-    return Curves(correct, validation, test, losses, first_losses[0], first_norms[0]), trainee.variables
+    return Curves(training, validation, test, losses, first_losses[0], first_norms[0]), trainee.variables
+
+
+def _optimizer(config: TrainConfig, schedule: optax.Schedule) -> optax.GradientTransformation:
+    if config.optimizer == "adam":  # with decoupled weight decay
+        return optax.adamw(schedule, b1=config.momentum, weight_decay=config.weight_decay)
+    return optax.chain(
+        optax.add_decayed_weights(config.weight_decay), optax.sgd(schedule, momentum=config.momentum, nesterov=True)
+    )
 
 
 def _step(
     apply: Callable,
     goal: Goal,
     optimizer: optax.GradientTransformation,
+    max_norm: float | None,
     trainee: Trainee,
     inputs: jax.Array,
     labels: jax.Array,
 ) -> tuple[Trainee, tuple]:
     def loss_function(parameters: Any) -> tuple[jax.Array, tuple]:
         outputs = apply(trainee.variables._replace(parameters=parameters), inputs, "train").outputs
-        loss = goal.loss(outputs, labels).mean(-1)
+        loss = goal.loss(outputs, labels)
         # Several trainings share no parameters: the gradient of the sum is that of each.
-        return loss.sum(), (loss, goal.count(outputs, labels).sum(-1))
+        return loss.sum(), (loss, _summed(goal.measure(outputs, labels), -1))
 
     parameters = trainee.variables.parameters
-    (_, (loss, correct)), gradients = jax.value_and_grad(loss_function, has_aux=True)(parameters)
-    updates, state = optimizer.update(gradients, trainee.optimizer, parameters)
+    (_, (loss, measured)), gradients = jax.value_and_grad(loss_function, has_aux=True)(parameters)
+    norm = (jax.vmap(optax.tree.norm) if loss.ndim else optax.tree.norm)(gradients)
+    clipped = gradients if max_norm is None else _clipped(gradients, norm, max_norm)
+    updates, state = optimizer.update(clipped, trainee.optimizer, parameters)
     variables = trainee.variables._replace(parameters=optax.apply_updates(parameters, updates))
-    norm = jax.vmap(optax.tree.norm) if loss.ndim else optax.tree.norm
-    return Trainee(variables, state), (loss, norm(gradients), correct)
+    return Trainee(variables, state), (loss, norm, measured)
+
+
+def _summed(measured: Any, axis: int) -> Any:
+    return jax.tree.map(lambda values: values.sum(axis), measured)
+
+
+def _clipped(gradients: Any, norm: jax.Array, max_norm: float) -> Any:
+    """Returns gradients that are made shorter where their norm is above the largest one: of each training by itself.
+
+    Args:
+        norm: of the gradients, float32[...] with the leading axes of all arrays.
+    """
+    factor = jnp.minimum(1, max_norm / jnp.maximum(norm, jnp.finfo(norm.dtype).tiny))
+    return jax.tree.map(
+        lambda values: values * factor.reshape(norm.shape + (1,) * (values.ndim - norm.ndim)), gradients
+    )
 
 
 def _with_statistics(apply: Callable, variables: Variables, inputs: Any, read: Callable) -> Variables:
@@ -185,7 +209,7 @@ class Evaluation(NamedTuple):
 
     Attributes:
         inputs: [K, N, ...].
-        labels: [K, N, ...], -1 for padding.
+        labels: [K, N, ...], -1 for padding, or NaN where they are real numbers.
         splits: int32[K, N], the number of the split that each example is of.
     """
 
@@ -202,12 +226,14 @@ def evaluation_batches(splits: tuple[Split, ...]) -> Evaluation:
     num_batches = max(-(-len(inputs) // EVALUATION_BATCH), 1)  # of padding alone where the splits are empty
     padding = num_batches * EVALUATION_BATCH - len(inputs)
 
-    def batched(values: jax.Array, filler: int) -> jax.Array:
+    def batched(values: jax.Array, filler: float) -> jax.Array:
         widths = ((0, padding), *((0, 0) for _ in values.shape[1:]))
         filled = jnp.pad(values, widths, constant_values=filler)
         return filled.reshape(num_batches, EVALUATION_BATCH, *values.shape[1:])
 
-    return Evaluation(batched(inputs, 0), batched(jnp.concatenate(labels), -1), batched(jnp.concatenate(numbers), 0))
+    targets = jnp.concatenate(labels)
+    none = jnp.nan if jnp.issubdtype(targets.dtype, jnp.floating) else -1
+    return Evaluation(batched(inputs, 0), batched(targets, none), batched(jnp.concatenate(numbers), 0))
 
 
 def num_batches_of(
@@ -221,24 +247,29 @@ def num_batches_of(
     return lambda number: jnp.where(number == config.num_epochs - 1, shape[0], of_validation)
 
 
-def num_correct(
+def evaluated(
     apply: Callable, variables: Variables, goal: Goal, evaluation: Evaluation, num_batches: jax.Array | int
-) -> tuple[jax.Array, ...]:
-    """Returns how many examples of validation and of test, views included, are classified correctly.
+) -> tuple[Any, Any]:
+    """Returns the sums of what a goal measures over the examples of validation and of test, views included.
 
-    One loop serves both splits, so that one program is compiled for them. Only the first `num_batches` are counted.
+    One loop serves both splits, so that one program is compiled for them. Only the first `num_batches` are measured.
     """
 
-    def count(batch: Evaluation) -> tuple[jax.Array, ...]:
-        correct = goal.count(apply(variables, batch.inputs, "evaluate").outputs, batch.labels)
-        return tuple(jnp.where(batch.splits == number, correct, 0).sum(-1) for number in range(2))
+    def measure(batch: Evaluation) -> tuple[Any, ...]:
+        found = goal.measure(apply(variables, batch.inputs, "evaluate").outputs, batch.labels)
 
-    def add(number: jax.Array, counts: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        def of_split(number: int) -> Any:
+            own = jax.tree.map(lambda values: jnp.where(batch.splits == number, values, 0), found)
+            return _summed(own, -1)
+
+        return of_split(0), of_split(1)
+
+    def add(number: jax.Array, sums: tuple[Any, ...]) -> tuple[Any, ...]:
         batch = jax.tree.map(lambda values: values[number], evaluation)
-        return tuple(total + new for total, new in zip(counts, count(batch), strict=True))
+        return jax.tree.map(jnp.add, sums, measure(batch))
 
-    kinds = jax.eval_shape(count, jax.tree.map(lambda values: values[0], evaluation))
-    zeros = tuple(jnp.zeros(kind.shape, kind.dtype) for kind in kinds)
+    kinds = jax.eval_shape(measure, jax.tree.map(lambda values: values[0], evaluation))
+    zeros = jax.tree.map(lambda kind: jnp.zeros(kind.shape, kind.dtype), kinds)
     return jax.lax.fori_loop(0, num_batches, add, zeros)
 
 

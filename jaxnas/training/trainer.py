@@ -16,9 +16,12 @@ from jaxnas.training.config import TrainConfig, check_fit, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.definition import Definition, definition_of
 from jaxnas.training.family import Family, Plan, Size, TrainableSpace, default_plan, family_of
-from jaxnas.training.fitted import FittedModel, Inputs
+from jaxnas.training.fitted import FittedModel
+from jaxnas.training.inputs import Inputs
 
 MAX_SEED = 2**31 - 1  # tables hold seeds as int32
+VALUE_RATE = 0.1
+"""The learning rate for real numbers, as a share of that for classes."""
 SpaceType = TypeVar("SpaceType", bound=TrainableSpace)
 
 
@@ -64,6 +67,11 @@ class Trainer(Generic[SpaceType]):
             raise ValueError(
                 f"Expected a task of {' or '.join(self.family.inputs)} for a {type(space).__name__}, got {task.name},"
                 f" {task.kind} of shape {list(task.shape)}."
+            )
+        if task.goal not in self.family.goals:
+            raise ValueError(
+                f"Expected a task with the goal {' or '.join(self.family.goals)} for a {type(space).__name__}, got "
+                f"{task.name} with {task.goal}."
             )
         check_fit(task, self.config)
 
@@ -160,8 +168,9 @@ class Trainer(Generic[SpaceType]):
             )
         task = self.task
         choices = tuple(int(choice) for choice in np.asarray(self.space.canonical(arch)))
-        classes = np.asarray(task.classes if len(task.classes) else range(task.num_classes))
-        inputs = Inputs(task.spec, task.mean, task.deviation, classes)
+        classes = np.asarray(task.classes if task.classes or task.goal == "value" else range(task.num_classes))
+        labels = (task.label_mean, task.label_deviation)
+        inputs = Inputs(task.spec, task.mean, task.deviation, classes, task.vocabulary, *labels)
         model = FittedModel(network, self.space, choices, self.config, inputs, task)
         model.curves = curves
         return model
@@ -190,8 +199,13 @@ class Trainer(Generic[SpaceType]):
 
 
 def default_config(space: TrainableSpace, task: Task | None = None) -> TrainConfig:
-    """Returns the training of a space's networks by default, with smaller batches where a task has few examples."""
+    """Returns the training of a space's networks by default, with smaller batches where a task has few examples.
+
+    Steps of SGD are smaller for real numbers: gradients of squared errors have no bound.
+    """
     default = family_of(space).config
+    if task is not None and task.goal == "value" and default.optimizer == "sgd":
+        default = replace(default, learning_rate=VALUE_RATE * default.learning_rate)
     num_examples = default.batch_size if task is None else task.train.inputs.shape[1]
     return replace(default, batch_size=min(default.batch_size, num_examples))
 

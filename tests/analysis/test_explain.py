@@ -21,7 +21,8 @@ from jaxnas.report.schema_explanation import EXPLANATION
 from jaxnas.report.words import explanation_texts
 from jaxnas.spaces.cells.network import Network, Skeleton
 from jaxnas.tasks.metrics import ACCURACY
-from jaxnas.training.fitted import FittedModel, Inputs
+from jaxnas.training.fitted import FittedModel
+from jaxnas.training.inputs import Inputs
 
 ONE_STAGE = replace(TINY, network=Skeleton(num_channels=2, num_stages=1))
 BEST, START = np.asarray([3, 2, 1, 3]), np.asarray([0, 1, 1, 2])

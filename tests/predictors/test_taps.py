@@ -6,21 +6,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import SMALL, SMALL_MLP, TINY, make_task
+from samples import SMALL, SMALL_MLP, TINY, make_sequences, make_task
 
 import jaxnas as jn
 from jaxnas.predictors.zero_cost.activations import agreement
 from jaxnas.spaces.cells import graph
+from jaxnas.spaces.recurrent.network import Recurrence
+from jaxnas.spaces.recurrent.space import RECURRENT_3
 from jaxnas.training.taps import RECTIFIER
 
-KINDS = {"cells": (SMALL, TINY), "perceptrons": (SMALL_MLP, replace(TINY, network=None))}
+KINDS = {
+    "cells": (SMALL, TINY, make_task),
+    "perceptrons": (SMALL_MLP, replace(TINY, network=None), make_task),
+    "recurrent": (RECURRENT_3, replace(TINY, network=Recurrence(4)), make_sequences),
+}
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def shown(request):
     """Returns a space, and `arch -> (outputs, outputs with taps, shared signs, kinds of places)`, compiled once."""
-    space, config = KINDS[request.param]
-    trainer = jn.Trainer(space, make_task(), config)
+    space, config, task = KINDS[request.param]
+    trainer = jn.Trainer(space, task(), config)
     inputs, kinds = trainer.task.test.inputs[0][:8], set()
 
     @jax.jit
@@ -52,6 +58,8 @@ def num_units(space, arch):
     """Returns how many numbers of an example enter an activation function."""
     if space is SMALL_MLP:
         return sum(space.decode(arch)["layers"])
+    if space is RECURRENT_3:
+        return 6 * 4 * 4  # in six steps, four numbers of the first state and of three nodes
     edges = [edge.operation.name for edge in graph.prune(space.graph(arch)).edges]
     first, second = 2 * 6 * 5, 4 * 3 * 3  # numbers of the two stages' maps
     return edges.count("nor_conv_3x3") * (first + second) + first + second + second  # the reduction's two, the head's
@@ -60,7 +68,7 @@ def num_units(space, arch):
 def test_what_lies_on_a_dead_edge_shows_nothing(shown):
     space, show, _ = shown
     if space is not SMALL:
-        pytest.skip("perceptrons have no edges")
+        pytest.skip("only cells have edges")
     rows = [space.index(jnp.asarray(arch)) for arch in ((2, 2, 0), (1, 2, 0), (0, 2, 0))]  # nothing leaves node 1
     first, *others = (show(int(row)) for row in rows)
     for other in others:

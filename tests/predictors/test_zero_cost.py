@@ -5,7 +5,7 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import GRID
+from samples import GRID, SMALL
 from tiny_kind import TINY_KIND, WIDTH
 
 import jaxnas as jn
@@ -27,6 +27,7 @@ from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
+from jaxnas.training.family import family_of
 
 
 @pytest.fixture(scope="module")
@@ -253,6 +254,33 @@ def test_l2_norm_counts_convolutions_at_the_published_size():
         squares = [generator.uniform(-1, 1, int(size)) ** 2 * channels[int(size)] / size for size in convolutions]
         found = gradients.L2_NORM.score({"weights": np.asarray([each.sum() for each in squares])})
         assert found == pytest.approx(50.971 * number + 27.790, rel=0.01)
+
+
+def test_the_sum_of_gradient_times_weight_vanishes_where_normalisation_follows():
+    """The loss does not change with the scale of such a kernel (Euler's theorem); the last layer has none after it."""
+    generator = np.random.default_rng(0)
+    images = jn.task_from_arrays(generator.normal(size=(60, 8, 8)), generator.integers(0, 3, 60), name="squares")
+    config = TrainConfig(batch_size=16, network=Skeleton(4, 1, 1))
+    found = scores.setting_of(SMALL, images, config=config, num_inits=1, batch_size=32)
+    arch = jnp.asarray([2, 1, 2])  # two convolutions
+    layer = jax.jit(lambda key: gradients.measure_gradient(found.networks, arch, key, found.batch))(found.keys[0])
+    present = np.asarray(layer["absolute"]) > 0
+    *normalised, linear = sorted(np.abs(layer["products"])[present] / layer["absolute"][present])
+    assert len(normalised) == 3  # with the stem
+    assert normalised[-1] < 1e-5 < 1e-1 < linear
+
+
+def test_parameters_are_those_published():
+    """Of cells without dead edges: the benchmark counts kernels that reach no output too."""
+    bench = jn.load("nb201-cifar10-v1")
+    published = bench.size("parameters")
+    config, spec = TrainConfig(network=Skeleton(16, 3, 5)), TaskSpec("images", "class", (32, 32, 3), 10)
+    rows = np.random.default_rng(0).permutation(NB201.num_architectures)[:400]
+    archs = np.asarray(NB201.arch_at(rows))
+    whole = archs[(np.asarray(jax.vmap(NB201.pruned)(archs)) == archs).all(1)]
+    sizes = [family_of(NB201).size(NB201, config, spec, tuple(map(int, arch))).num_parameters for arch in whole]
+    assert len(whole) > 100
+    np.testing.assert_array_equal(sizes, jax.vmap(published)(whole))
 
 
 def test_composites_are_of_ranks_and_nan_never_wins():

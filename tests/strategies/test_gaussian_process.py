@@ -106,6 +106,16 @@ def test_the_inverse_is_that_of_the_covariance():
     assert float(logarithm) == pytest.approx(np.linalg.slogdet(covariance)[1], rel=1e-4)
 
 
+@pytest.mark.parametrize("t", [0, 1, 5, 6, 7, 13])
+def test_products_over_the_trials_so_far_are_those_over_all(t):
+    random = np.random.default_rng(0)
+    told = np.arange(13) < t
+    inverse = random.normal(size=(13, 13)) * told[:, None] * told
+    kernels = random.uniform(size=(13, 4)) * told[:, None]
+    found = gaussian_process.explained_variances(jnp.asarray(inverse), jnp.asarray(kernels), jnp.int32(t))
+    np.testing.assert_allclose(found, (kernels * (inverse @ kernels)).sum(0), rtol=1e-5, atol=1e-6)
+
+
 def test_nothing_that_may_wait_for_ever_is_called():
     """Batched routines of LAPACK wait for one another in XLA's thread pool."""
     strategy = jn.gaussian_process(SMALL)

@@ -15,7 +15,18 @@ SHA256 = {
     "digits": "0deff5b4ba0dd17a03d1b593a06514f8e2ec3b33aca64b76ca7597482bc1ca53",
     "shifted-digits": "23eea91a48b9ad354f346b85079ecf08ed6d2c679169d7323562b19837d359e4",
     "mnist5k": "dd18c0991694fc80eabd5b5f413b468b1562304dbdd821ba56ce38bdf12606eb",
+    "digits-rows": "44e88ffcd83d6a2530c085aadf0acbf449d22c2849bbf35ec410cd01de4730b5",
+    "names-gender": "7cc4fca4499aa37cf4ffd842e96ba5b338f9612f1eeca0b6897cbd6fd4fb22ad",
+    "mnist1d": "c47941c14bff33690fcc960d78ce308f6f0c5a13c91fb22fa5d9484e0a105642",
+    "japanese-vowels": "4603c9014ca718c0f84484c0f693cf38f6f4bfdf86bb97ccb5bff3463b80044c",
+    "spoken-digits": "ef21f976dac10a5450f3e23c89dad1236b05a85626b53694df4a6ed3fa9cc113",
+    "brackets": "d6274e19b3f1930841bf7a1843127e7a59b7d946d5f88265d9a8844f06fc0099",
+    "copy": "e8e6ac1505af604fbc0f75e59508133227c566a367f2f83ee0611383b23758a5",
+    "hmm": "21d3e22a42d038f26cf8e0b51512613c630e4aad6f472cc93f2c5d53ce343bd8",
 }
+REPEATED = ("copy", "hmm", "brackets")
+"""Of few different sequences, each drawn independently."""
+KINDS = {"tokens": np.int32}
 
 
 @pytest.fixture(params=catalog.TASKS)
@@ -39,14 +50,16 @@ def denormalized(task, split: Split) -> np.ndarray:
 def test_splits_fit_together(found):
     for name in SPLITS:
         images, labels = getattr(found, name)
-        assert images.dtype == np.float32
+        assert images.dtype == KINDS.get(found.kind, np.float32)
         assert labels.dtype == np.int32
         assert images.shape[1:] == (len(labels), *found.shape)
-        assert set(labels) == set(range(found.num_classes))
+        assert set(labels[labels >= 0].tolist()) == set(range(found.num_classes))
         assert getattr(found, name).num_examples == images.shape[0] * len(labels)
 
 
 def test_no_picture_is_in_two_splits(found):
+    if found.name in REPEATED:
+        pytest.skip("says in its card that sequences are drawn independently")
     train, validation, test = (pictures(getattr(found, name)) for name in SPLITS)
     assert not train & validation
     assert not train & test
@@ -54,7 +67,10 @@ def test_no_picture_is_in_two_splits(found):
 
 
 def test_training_images_are_normalised(found):
+    if found.kind == "tokens":
+        pytest.skip("tokens are not normalised")
     images = found.train.inputs.astype(float)
+    images = images[~np.isnan(images)]
     np.testing.assert_allclose([images.mean(), images.std()], [0, 1], atol=1e-5)
 
 
@@ -66,14 +82,16 @@ def test_the_hash_depends_on_every_array(found):
     hashes = {found.sha256}
     for name in SPLITS:
         images, labels = (array.copy() for array in getattr(found, name))
-        images[-1, -1, -1, -1, -1] += 1
-        labels[-1] += 1
+        first, last = (-1, -1, *[0] * (images.ndim - 2)), (-1,) * labels.ndim
+        images[first] = (images[first] + 1) % found.num_tokens if found.kind == "tokens" else images[first] + 1
+        labels[last] = (labels[last] + 1) % found.num_classes
         split = getattr(found, name)
         for changed in (split._replace(inputs=images), split._replace(labels=labels)):
             hashes.add(dataclasses.replace(found, **{name: changed}).sha256)
-    flat = found.train.inputs.reshape(*found.train.inputs.shape[:2], -1, 1, 1)
-    hashes.add(dataclasses.replace(found, train=found.train._replace(inputs=flat)).sha256)
-    assert len(hashes) == 8
+    assert len(hashes) == 7
+    if found.kind == "images":
+        flat = found.train.inputs.reshape(*found.train.inputs.shape[:2], -1, 1, 1)
+        assert dataclasses.replace(found, train=found.train._replace(inputs=flat)).sha256 not in hashes
 
 
 def test_a_task_without_validation_trains_on_those_images_too(found):

@@ -8,13 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from samples import SMALL, SMALL_MLP, TINY, make_task
+from samples import SMALL, SMALL_MLP, TINY, make_sequences, make_task
 
 import jaxnas as jn
 from jaxnas import catalog
+from jaxnas.spaces.recurrent.network import Recurrence
+from jaxnas.spaces.recurrent.space import RECURRENT_3
 from jaxnas.training.family import family_of
 
-KINDS = {"cells": (SMALL, TINY), "perceptrons": (SMALL_MLP, replace(TINY, network=None))}
+KINDS = {
+    "cells": (SMALL, TINY, make_task),
+    "perceptrons": (SMALL_MLP, replace(TINY, network=None), make_task),
+    "recurrent": (RECURRENT_3, replace(TINY, network=Recurrence(4)), make_sequences),
+}
 ROWS = (7, 67, 117)
 
 
@@ -24,8 +30,8 @@ ROWS = (7, 67, 117)
 def made(request):
     """Returns a trainer, an architecture, its variables, and its functions with the static arguments filled in."""
     kind, row = request.param
-    space, config = KINDS[kind]
-    trainer = jn.Trainer(space, make_task(), config)
+    space, config, task = KINDS[kind]
+    trainer = jn.Trainer(space, task(), config)
     arch = np.asarray(space.canonical(space.arch_at(row)))
     static = (space, trainer.config, trainer.spec)
     variables = jax.jit(functools.partial(trainer.family.init, *static))(jnp.asarray(arch), jax.random.key(row))
@@ -42,7 +48,7 @@ def test_the_network_that_is_taken_away_computes_what_the_traced_one_does(made):
     trainer, arch, static, variables = made
     network = trainer.family.module(*static, tuple(arch.tolist()), variables)
     expected = outputs_of(made, "evaluate").outputs
-    assert expected.shape == (len(trainer.task.test.labels), 3)
+    assert expected.shape == (len(trainer.task.test.labels), trainer.task.num_classes)
     np.testing.assert_allclose(network(trainer.task.test.inputs[0]), expected, rtol=1e-4, atol=1e-5)
 
 

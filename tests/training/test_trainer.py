@@ -239,7 +239,7 @@ def test_every_view_of_every_image_is_counted_once(num_images):
     for tested in ("all", "last"):
         num_batches = loop.num_batches_of(TrainConfig(num_epochs=3, test=tested), whole, evaluation.labels.shape)
         for number in range(3):
-            counts = loop.num_correct(apply, Variables(()), GOALS["class"], evaluation, num_batches(number))
+            counts = loop.evaluated(apply, Variables(()), GOALS["class"], evaluation, num_batches(number))
             assert counts[0] == (~wrong).sum()
             if tested == "all" or number == 2:
                 assert counts[1] == (~wrong[0]).sum()

@@ -152,7 +152,7 @@ def tried(history: "pd.DataFrame", best: int, size: str | None, measure: str) ->
         history: the frame of a `SearchResult`.
         best: the number of the best trial.
         size: `"parameters"`, `"flops"` or None.
-        measure: the column that was measured: `"accuracy"` or `"score"`.
+        measure: the column that was measured: the name of the metric, or `"score"`.
     """
     from matplotlib.figure import Figure
 

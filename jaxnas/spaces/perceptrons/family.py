@@ -110,5 +110,6 @@ FAMILY = Family(
     size=size,
     plans={"sequential": Plan("switch-sequential-3", in_sequence, fit, equal_chunks)},
     tapped=tapped,
+    goals=("class", "value"),
     shared=SHARED,
 )

@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from jaxnas.spaces.perceptrons import layout
 from jaxnas.spaces.perceptrons.layout import Arrays, Layout, Scratch, Shapes
 from jaxnas.spaces.perceptrons.space import REGULARIZER, STRENGTH, MLPSpace
 from jaxnas.tasks.base import Split, TaskSpec
+from jaxnas.tasks.goals import GOALS
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
@@ -41,6 +42,7 @@ class Constants(NamedTuple):
 
     shapes: Shapes
     config: TrainConfig
+    goal: str
     arch: jax.Array
     layout: Layout
     l1: jax.Array
@@ -48,22 +50,24 @@ class Constants(NamedTuple):
 
 
 def train(
-    space: MLPSpace, config: TrainConfig, num_classes: int, arch: jax.Array, keys: jax.Array, splits: Splits
+    space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, keys: jax.Array, splits: Splits
 ) -> tuple[Curves, Arrays]:
     """Returns the `Curves` [S, ...] of trainings of one architecture, and its trained `Arrays`.
 
     Pure, so that it can be jitted.
 
     Args:
-        space, config, num_classes: static.
+        space, config, spec: static.
         arch: int32[D], the representative of its class, traced.
         keys: [S], of each training: they determine initial weights, order of images and views, and dropout.
         splits: training, validation and test data.
     """
-    shapes = Shapes(space, math.prod(splits[0].inputs.shape[2:]), num_classes)
+    shapes = Shapes(space, math.prod(splits[0].inputs.shape[2:]), spec.num_outputs)
     num_steps = splits[0].inputs.shape[1] // config.batch_size
     l1, l2 = (_factor(space, arch, name) for name in ("l1", "l2"))
-    constants = Constants(shapes, config, arch, layout.make_layout(shapes, arch), l1, config.weight_decay + 2 * l2)
+    constants = Constants(
+        shapes, config, spec.goal, arch, layout.make_layout(shapes, arch), l1, config.weight_decay + 2 * l2
+    )
     init_keys, order_keys, dropout_keys = jnp.unstack(jax.vmap(lambda key: jax.random.split(key, 3))(keys), axis=1)
     dropout_keys = jax.random.wrap_key_data(jax.random.key_data(dropout_keys), impl=prng.hash_implementation())
     images = splits[0].inputs.reshape(*splits[0].inputs.shape[:2], -1)
@@ -78,11 +82,13 @@ def train(
         steps = number * num_steps + jnp.arange(num_steps)
         rates = config.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * steps / (config.num_epochs * num_steps)))
         batches = (images[views, indices], splits[0].labels[indices], rates, steps)
-        trainees, (losses, norms, correct) = jax.lax.scan(
+        trainees, (losses, norms, measured) = jax.lax.scan(
             functools.partial(_step, constants, dropout_keys), trainees, batches
         )
-        counts = _num_correct(constants, trainees.arrays, evaluation, num_batches(number))
-        return trainees, (correct.sum(0), *counts, losses.mean(0), losses[0], norms[0])
+        sums = jax.tree.map(lambda values: values.sum(0), measured)
+        found = (sums, *_evaluated(constants, trainees.arrays, evaluation, num_batches(number)))
+        values = (GOALS[spec.goal].value(each) for each in found)
+        return trainees, (*values, losses.mean(0), losses[0], norms[0])
 
     arrays = jax.vmap(functools.partial(layout.make_arrays, shapes), (None, 0))(arch, init_keys)
     trainees = Trainees(
@@ -104,14 +110,23 @@ def _step(constants: Constants, keys: jax.Array, trainees: Trainees, batch: tupl
     x, labels, rate, number = batch
     keys = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
     logits, scratch = layout.train_logits(shapes, arch, trainees.arrays, x, keys, trainees.scratch)
-    log_chances = jax.nn.log_softmax(logits)
-    targets = jax.nn.one_hot(labels, shapes.num_classes)
-    loss = -(targets * log_chances).sum(-1).mean(-1)
-    g = (jnp.exp(log_chances) - targets) / labels.shape[1]
+    loss, g = _loss(constants, logits, labels)
     scratch = layout.gradients(shapes, arch, trainees.arrays, x, g, scratch)
     norm = jax.lax.cond(number == 0, _norm, lambda gradients: jnp.zeros_like(loss), scratch.gradients)
     arrays, momentum = _descend(constants, trainees.arrays, trainees.momentum, scratch.gradients, rate)
-    return Trainees(arrays, momentum, scratch), (loss, norm, (logits.argmax(-1) == labels).sum(-1))
+    measured = GOALS[constants.goal].measure(logits, labels)
+    return Trainees(arrays, momentum, scratch), (loss, norm, jax.tree.map(lambda values: values.sum(-1), measured))
+
+
+def _loss(constants: Constants, logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns the loss [S] of logits [S, N, K] for labels [S, N], and its gradient with respect to the logits."""
+    if constants.goal != "class":
+        total, pull = jax.vjp(lambda outputs: GOALS[constants.goal].loss(outputs, labels), logits)
+        return total, pull(jnp.ones_like(total))[0]
+    log_chances = jax.nn.log_softmax(logits)
+    targets = jax.nn.one_hot(labels, constants.shapes.num_classes)
+    loss = -(targets * log_chances).sum(-1).mean(-1)
+    return loss, (jnp.exp(log_chances) - targets) / labels.shape[1]
 
 
 def _norm(gradients: Arrays) -> jax.Array:
@@ -150,7 +165,7 @@ def _descend(
 
 
 def _evaluation_batches(splits: tuple[Split, ...]) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Returns samples [K, N, features], labels and numbers of the splits, both [K, N]; -1 for padding.
+    """Returns samples [K, N, features], labels and numbers of the splits, both [K, N]; -1 for padding, or NaN.
 
     Views are samples of their own. All splits together fill few batches.
     """
@@ -165,39 +180,48 @@ def _evaluation_batches(splits: tuple[Split, ...]) -> tuple[jax.Array, jax.Array
     size = max(-(-len(labels) // num_batches), 1)
     padding = num_batches * size - len(labels)
     samples = jnp.pad(samples, ((0, padding), (0, 0))).reshape(num_batches, size, -1)
+    none = jnp.nan if jnp.issubdtype(labels.dtype, jnp.floating) else -1
     labels, owners = (
-        jnp.pad(values, (0, padding), constant_values=-1).reshape(num_batches, size) for values in (labels, owners)
+        jnp.pad(values, (0, padding), constant_values=filler).reshape(num_batches, size)
+        for values, filler in ((labels, none), (owners, -1))
     )
     return samples, labels, owners
 
 
-def _num_correct(
+def _evaluated(
     constants: Constants,
     arrays: Arrays,
     batches: tuple[jax.Array, jax.Array, jax.Array],
     num_batches: jax.Array | int,
-) -> list[jax.Array]:
-    """Returns how many samples of validation and of test are classified correctly, [S] each.
+) -> tuple[Any, ...]:
+    """Returns the sums of what the goal measures over the samples of validation and of test, arrays [S] each.
 
-    Only the first `num_batches` are counted.
+    Only the first `num_batches` are measured.
     """
 
-    def add(number: jax.Array, counts: jax.Array) -> jax.Array:
+    def measure(number: jax.Array | int) -> tuple[Any, ...]:
         samples, labels, owners = (values[number] for values in batches)
-        correct = layout.logits(constants.shapes, constants.arch, arrays, samples).argmax(-1) == labels
-        return counts + jnp.stack([(correct & (owners == number)).sum(-1) for number in range(2)])
+        logits = layout.logits(constants.shapes, constants.arch, arrays, samples)
+        found = GOALS[constants.goal].measure(logits, labels)
 
-    num_seeds = len(arrays.biases)
-    return list(jax.lax.fori_loop(0, num_batches, add, jnp.zeros((2, num_seeds), jnp.int32)))
+        def of_split(split: int) -> Any:
+            return jax.tree.map(lambda values: jnp.where(owners == split, values, 0).sum(-1), found)
+
+        return of_split(0), of_split(1)
+
+    zeros = jax.tree.map(lambda kind: jnp.zeros(kind.shape, kind.dtype), jax.eval_shape(lambda: measure(0)))
+    return jax.lax.fori_loop(0, num_batches, lambda number, sums: jax.tree.map(jnp.add, sums, measure(number)), zeros)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=ONE_THREAD)
 def _train_seeds(
-    space: MLPSpace, config: TrainConfig, num_classes: int, arch: jax.Array, seeds: jax.Array, splits: Splits
+    space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, seeds: jax.Array, splits: Splits
 ) -> tuple[Curves, Arrays]:
     """Returns the curves and the arrays of one architecture for each seed."""
+    if config.optimizer != "sgd" or config.clip is not None:
+        raise ValueError("Expected sgd without clip for perceptrons, whose steps are written by hand, got another one.")
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
-    return train(space, config, num_classes, arch, keys, splits)
+    return train(space, config, spec, arch, keys, splits)
 
 
 def in_sequence(
@@ -209,7 +233,7 @@ def in_sequence(
     """
 
     def curves(arch: np.ndarray) -> dict[bytes, Curves]:
-        found = _train_seeds(space, config, spec.num_outputs, jnp.asarray(arch), seeds, splits)[0]
+        found = _train_seeds(space, config, spec, jnp.asarray(arch), seeds, splits)[0]
         return {arch.tobytes(): jax.device_get(found)}
 
     num_threads = min(_num_cores(), len(archs))
@@ -227,6 +251,6 @@ def fit(
 ) -> tuple[Variables, Curves]:
     """Returns the arrays of a training and its curves ([E] and scalars)."""
     seeds = jnp.asarray([seed], jnp.int32)
-    curves, arrays = _train_seeds(space, config, spec.num_outputs, jnp.asarray(arch), seeds, splits)
+    curves, arrays = _train_seeds(space, config, spec, jnp.asarray(arch), seeds, splits)
     first = jax.tree.map(lambda values: values[0], (arrays, jax.device_get(curves)))
     return Variables(first[0]), first[1]

@@ -4,7 +4,9 @@ from importlib import resources
 
 from jaxnas.tables.table import Table
 from jaxnas.tasks.base import SPLITS, Task
+from jaxnas.training.config import OPTIMIZERS
 
+_OPTIMIZERS = {"sgd": "SGD, Nesterov momentum {momentum}", "adam": "Adam, decay of the mean of gradients {momentum}"}
 MARK = "Made by `jaxnas build --space"
 """What every card has, by which it is known."""
 
@@ -29,7 +31,9 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
         manifest=table.manifest,
         training=training,
         tests_last=tests_last,
-        images={split: table.columns[split].denominator for split in SPLITS},
+        images={split: table.columns[split].denominator or getattr(task, split).num_examples for split in SPLITS},
+        counts=table.columns["validation"].denominator is not None,
+        optimizer=_OPTIMIZERS[training.get("optimizer", OPTIMIZERS[0])].format(momentum=training["momentum"]),
         num_trained=int(table.trained.sum()),
         num_failed=int((~table.succeeded()[table.trained][:, :, -1]).sum()),
         task_card=task.card.strip().removeprefix("# "),

@@ -140,9 +140,9 @@ def read_shard(folder: Path, chunk: Chunk, shape: tuple[int, int, int]) -> dict[
     epochs = {name: [num_epochs] for name in ("train", "validation", "loss")}
     epochs |= {"test": [num_tested], "first_loss": [], "first_gradient_norm": []}
     expected = {name: (len(chunk.rows), num_seeds, *epochs[name]) for name in Curves._fields}
-    kinds = {name: "i" if name in SPLITS else "f" for name in Curves._fields}
+    kinds = {name: "if" if name in SPLITS else "f" for name in Curves._fields}  # counts, or values of a metric
     found = {name: array.shape for name, array in arrays.items()}
-    whole = found == expected and all(array.dtype.kind == kinds[name] for name, array in arrays.items())
+    whole = found == expected and all(array.dtype.kind in kinds[name] for name, array in arrays.items())
     return arrays if whole else None
 
 

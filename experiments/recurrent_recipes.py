@@ -1,0 +1,109 @@
+"""Measures whether tasks of sequences tell recurrent cells apart, and how cells compare with those of the literature.
+
+Claim: on the tasks named in docs/sequences.md a score of one seed says more of the architecture than of the seed, and a
+table of them is worth building; on the others it does not.
+Command: python experiments/recurrent_recipes.py --task digits-rows [--space recurrent-4] [--epochs E] [--gate]
+Run time: one to five minutes a task on one core.
+Output: the spread of 40 cells, the intraclass correlation of one seed, the reliability of a mean of five seeds, how
+many trainings failed and how fast they are; tanh, GRU and LSTM of the same width. Last line: a JSON object of all that.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+
+import jax
+import numpy as np
+
+from jaxnas import catalog
+from jaxnas.analysis import reliability
+from jaxnas.spaces.recurrent.network import Recurrence
+from jaxnas.spaces.recurrent.references import CELLS, REFERENCE_CELLS
+from jaxnas.training.compilation import configure_compilation
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.trainer import Trainer, default_config
+
+NUM_CELLS, SEEDS, SAMPLE_SEED = 40, range(5), 1
+
+
+def scores_of(trainer: Trainer, archs: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Returns the final scores of validation and of test, [A, S], and the seconds of a training."""
+    trainer.curves(archs[:1], SEEDS)  # compiles
+    started = time.perf_counter()
+    curves = trainer.curves(archs, SEEDS)
+    seconds = (time.perf_counter() - started) / len(archs) / len(SEEDS)
+    task = trainer.task
+    found = [
+        curves.scores(name, getattr(task, name).num_examples, task.metric)[..., -1] for name in ("validation", "test")
+    ]
+    return found[0], found[1], seconds
+
+
+def figures(scores: np.ndarray) -> dict:
+    """Returns how well scores [A, S] tell architectures apart; those of which a seed failed are left out."""
+    whole = scores[np.isfinite(scores).all(1)]
+    means = whole.mean(1)
+    between, within = reliability.variance_components(whole)
+    return {
+        "cells": len(whole),
+        "failed_trainings": int((~np.isfinite(scores)).sum()),
+        "lowest": float(means.min()),
+        "median": float(np.median(means)),
+        "highest": float(means.max()),
+        "sd_cells": float(between**0.5),
+        "sd_seeds": float(within**0.5),
+        "intraclass_correlation": float(reliability.reliability(whole)),
+        "reliability_of_five": float(reliability.reliability(whole, 5)),
+    }
+
+
+def measure(space_name: str, task_name: str, config: TrainConfig) -> dict:
+    """Returns the figures of a space on a task, and the scores of reference cells."""
+    space, task = catalog.space(space_name), catalog.task(task_name)
+    keys = jax.random.split(jax.random.key(SAMPLE_SEED), 4 * NUM_CELLS)
+    archs = np.asarray(jax.vmap(lambda key: space.canonical(space.sample(key)))(keys))
+    archs = archs[np.sort(np.unique(archs, axis=0, return_index=True)[1])][:NUM_CELLS]
+    started = time.perf_counter()
+    validation, test, seconds = scores_of(Trainer(space, task, config), archs)
+    print(f"{space_name} on {task_name}: {time.perf_counter() - started:.0f} s", flush=True)
+    references = scores_of(Trainer(REFERENCE_CELLS, task, config), np.arange(len(CELLS))[:, None])
+    return {
+        "space": space_name,
+        "task": task_name,
+        "metric": task.metric.name,
+        "config": {"epochs": config.num_epochs, "rate": config.learning_rate, "gate": config.network.gate},
+        "seconds_a_training": seconds,
+        **figures(validation),
+        "best_on_test": float(test[np.nanargmax(np.nanmean(validation, 1))].mean()),
+        "references": {
+            cell: {"validation": float(valid.mean()), "test": float(tested.mean())}
+            for cell, valid, tested in zip(CELLS, *references[:2], strict=True)
+        },
+    }
+
+
+def main() -> None:
+    """Prints the figures of a task."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", default="digits-rows")
+    parser.add_argument("--space", default="recurrent-4")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--rate", type=float)
+    parser.add_argument("--width", type=int, default=Recurrence().width)
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--gate", action="store_true")
+    options = parser.parse_args()
+    configure_compilation()
+    config = default_config(catalog.space(options.space), catalog.task(options.task))
+    given = {"num_epochs": options.epochs, "learning_rate": options.rate, "batch_size": options.batch}
+    config = replace(config, test="last", network=Recurrence(options.width, options.gate))
+    config = replace(config, **{name: value for name, value in given.items() if value is not None})
+    found = measure(options.space, options.task, config)
+    for name, value in found.items():
+        print(f"{name:24} {value}")
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Recurrent cells: a tree of nodes, each with an activation function."""

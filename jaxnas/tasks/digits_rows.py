@@ -1,0 +1,21 @@
+"""The shifted digits, read row by row: sequences without a download."""
+
+import functools
+from dataclasses import replace
+
+from jaxnas.tasks.base import Split, Task
+from jaxnas.tasks.digits import shifted_digits
+
+
+@functools.cache
+def digits_rows() -> Task:
+    """Returns the task `shifted-digits` with an image as a sequence of 8 rows, each of 8 grey levels."""
+    images = shifted_digits()
+    title, _, text = images.card.partition("\n")
+    card = f"# digits-rows: {title.removeprefix('# shifted-digits: ')}, read row by row\n{text}"
+    card += "A sequence has 8 steps, the rows of an image from top to bottom, of 8 values each.\n"
+    rows = {
+        split: Split(part.inputs[..., 0], part.labels)
+        for split, part in (("train", images.train), ("validation", images.validation), ("test", images.test))
+    }
+    return replace(images, name="digits-rows", kind="sequences", card=card, **rows)

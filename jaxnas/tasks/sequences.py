@@ -1,0 +1,146 @@
+"""Sequences and text as arrays of one length: padding, characters as tokens. Nothing else of a task."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+PADDING = -1
+"""The token, or the label of a step, that is none."""
+MAX_STEPS = 2**16
+MAX_VALUES = 2**28
+
+
+def is_text(values: Any) -> bool:
+    """Returns whether data are strings, one or more."""
+    if isinstance(values, np.ndarray):
+        if values.dtype.kind != "O":
+            return values.dtype.kind == "U" and values.size > 0
+        values = values.reshape(-1).tolist()
+    return isinstance(values, list | tuple) and len(values) > 0 and all(isinstance(each, str) for each in values)
+
+
+def is_ragged(values: Any) -> bool:
+    """Returns whether data are sequences of unequal length."""
+    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
+        return False
+    try:
+        lengths = {len(each) for each in values}
+    except TypeError:  # numbers have no length
+        return False
+    return len(lengths) > 1
+
+
+def characters_of(texts: Sequence[str]) -> tuple[str, ...]:
+    """Returns the characters that occur in texts, sorted."""
+    return tuple(sorted(set().union(*texts)))
+
+
+def encoded(texts: Any, vocabulary: Sequence[str], num_steps: int | None = None) -> np.ndarray:
+    """Returns texts as numbers of characters, int32[n, T], -1 after the end of each.
+
+    Args:
+        texts: strings, [n].
+        vocabulary: the characters that there are, in their order.
+        num_steps: T; by default the length of the longest text.
+
+    Raises:
+        ValueError: on an empty text, an unknown character, or a text longer than T.
+    """
+    if not is_text(texts):
+        raise ValueError(f"Expected a list of texts, got {type(texts).__name__}.")
+    texts = [str(text) for text in np.asarray(texts, object).reshape(-1)]
+    longest = _checked_steps([len(text) for text in texts], num_steps, "texts", "characters")
+    numbers = {character: number for number, character in enumerate(vocabulary)}
+    found = np.full((len(texts), longest), PADDING, np.int32)
+    for row, text in enumerate(texts):
+        if unknown := sorted(set(text) - set(numbers)):
+            raise ValueError(
+                f"Expected text of the {len(numbers)} characters {''.join(vocabulary)!r:.60}, got {unknown[0]!r} in "
+                f"row {row}; replace it, or leave it out."
+            )
+        found[row, : len(text)] = [numbers[character] for character in text]
+    return found
+
+
+def padded(values: Any, shape: tuple[int | None, int | None] = (None, None)) -> np.ndarray:
+    """Returns sequences of real numbers as float64[n, T, F], NaN after the end of each.
+
+    Args:
+        values: arrays [t, F], or [t] of one feature, of unequal length or not; or one array [n, T, F] or [n, T], where
+            steps that are NaN are padding.
+        shape: (T, F), None for what the values say.
+
+    Raises:
+        ValueError: on sequences without steps or of padding alone, arrays of other shapes, longer than T, or with
+            values that are no finite numbers.
+    """
+    num_steps, num_features = shape
+    parts = [_steps_of(each, row) for row, each in enumerate(values)]
+    if not parts:
+        raise ValueError("Expected one or more sequences, got none.")
+    num_features = num_features or parts[0].shape[1]
+    for row, part in enumerate(parts):
+        if part.shape[1] != num_features:
+            raise ValueError(
+                f"Expected {num_features} features in each step of each sequence, got {part.shape[1]} in row {row}."
+            )
+    longest = _checked_steps([len(part) for part in parts], num_steps, "sequences", "steps")
+    if len(parts) * longest * num_features > MAX_VALUES:
+        raise ValueError(
+            f"Expected at most {MAX_VALUES:,} values, got {len(parts):,} sequences of {longest:,} steps of "
+            f"{num_features:,}; cut the longest ones."
+        )
+    found = np.full((len(parts), longest, num_features), np.nan)
+    for row, part in enumerate(parts):
+        found[row, : len(part)] = part
+    _check_padding(found)
+    return found
+
+
+def padded_labels(labels: Sequence[Any], num_steps: int) -> np.ndarray:
+    """Returns a label for each step, [n] lists of unequal length, as int32[n, T], -1 after the end of each."""
+    found = np.full((len(labels), num_steps), PADDING, np.int32)
+    for row, each in enumerate(labels):
+        values = np.asarray(each)
+        if values.ndim != 1 or values.dtype.kind not in "iu" or len(values) > num_steps:
+            raise ValueError(
+                f"Expected an integer for each of up to {num_steps} steps, got shape {list(values.shape)} of "
+                f"{values.dtype} in row {row}."
+            )
+        found[row, : len(values)] = values
+    return found
+
+
+def _steps_of(value: Any, row: int) -> np.ndarray:
+    """Returns one sequence as float64[t, F]."""
+    try:
+        found = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"Expected sequences of numbers, arrays [t, F] with the same F in each step, got others in row {row}."
+        ) from None
+    found = found[:, None] if found.ndim == 1 else found
+    if found.ndim != 2 or not found.shape[1]:
+        raise ValueError(f"Expected sequences of shape [t, F] or [t], got {list(found.shape)} in row {row}.")
+    return found
+
+
+def _checked_steps(lengths: list[int], num_steps: int | None, what: str, steps: str) -> int:
+    """Returns the number of steps that all are padded to."""
+    if 0 in lengths:
+        raise ValueError(f"Expected {what} of one or more {steps}, got an empty one in row {lengths.index(0)}.")
+    longest, most = max(lengths), MAX_STEPS if num_steps is None else num_steps
+    if longest > most:
+        raise ValueError(
+            f"Expected {what} of at most {most:,} {steps}, got {longest:,} in row {lengths.index(longest)}; cut it."
+        )
+    return num_steps or longest
+
+
+def _check_padding(values: np.ndarray) -> None:
+    missing = np.isnan(values)
+    if np.isinf(values).any() or (missing.any(-1) & ~missing.all(-1)).any():
+        raise ValueError("Expected finite sequences, got NaN or infinite values; replace or drop them.")
+    if (empty := missing.all((1, 2))).any():
+        raise ValueError(f"Expected a real step in each sequence, got padding alone in row {int(empty.argmax())}.")

@@ -1,0 +1,67 @@
+"""What the data of a fitted model are, and a user's data as its network takes them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxnas.tasks.base import TaskSpec
+from jaxnas.tasks.sequences import PADDING, encoded, padded
+
+
+class Inputs(NamedTuple):
+    """What the data of a model are: what its network knows of them, their normalisation, what labels and tokens are.
+
+    `classes` is empty where labels are real numbers, which were normalised by `label_mean` and `label_deviation`;
+    `vocabulary` has the characters that tokens stand for.
+    """
+
+    spec: TaskSpec
+    mean: float | np.ndarray
+    deviation: float | np.ndarray
+    classes: np.ndarray
+    vocabulary: tuple[str, ...] = ()
+    label_mean: float = 0.0
+    label_deviation: float = 1.0
+
+
+def normalised(inputs: Inputs, values: Any) -> np.ndarray:
+    """Returns a user's data as the network takes them: examples as numbers of one shape, or tokens.
+
+    Raises ValueError on another shape, values that are no finite numbers, or unknown characters.
+    """
+    spec = inputs.spec
+    if spec.kind == "tokens":
+        return _checked_tokens(values, spec, inputs.vocabulary)
+    examples = padded(values, spec.shape) if spec.kind == "sequences" else _checked_examples(values, spec.shape)
+    return (examples - inputs.mean) / inputs.deviation
+
+
+def _checked_examples(examples: Any, shape: tuple[int, ...]) -> np.ndarray:
+    examples = np.asarray(examples)
+    if len(shape) == 3 and shape[-1] == 1 and examples.shape[1:] == shape[:2]:
+        examples = examples[..., None]
+    if examples.dtype.kind not in "biuf":
+        raise ValueError(f"Expected examples of numbers, got {examples.dtype}.")
+    if examples.shape[1:] != shape or not examples.ndim:
+        raise ValueError(f"Expected examples of shape [n, {', '.join(map(str, shape))}], got {list(examples.shape)}.")
+    if not np.isfinite(examples).all():
+        raise ValueError("Expected finite examples, got NaN or infinite values; replace or drop those examples.")
+    return examples.astype(np.float64 if len(shape) == 1 else np.float32)
+
+
+def _checked_tokens(values: Any, spec: TaskSpec, vocabulary: tuple[str, ...]) -> np.ndarray:
+    """Returns texts, or tokens [n, t], as int32[n, T]."""
+    (num_steps,) = spec.shape
+    if vocabulary:
+        return encoded([values] if isinstance(values, str) else values, vocabulary, num_steps)
+    tokens = np.asarray(values)
+    if tokens.dtype.kind not in "iu" or tokens.ndim != 2 or not 0 < tokens.shape[1] <= num_steps:
+        raise ValueError(
+            f"Expected tokens int[n, t] of up to {num_steps} steps, got {tokens.dtype} of shape {list(tokens.shape)}."
+        )
+    if tokens.size and not PADDING <= tokens.min() <= tokens.max() < spec.num_tokens:
+        raise ValueError(f"Expected tokens below {spec.num_tokens}, got {tokens.min()} to {tokens.max()}.")
+    if (empty := (tokens < 0).all(1)).any():
+        raise ValueError(f"Expected a real step in each sequence, got padding alone in row {int(empty.argmax())}.")
+    padding = ((0, 0), (0, num_steps - tokens.shape[1]))
+    return np.pad(tokens.astype(np.int32), padding, constant_values=PADDING)

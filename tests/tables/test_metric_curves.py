@@ -1,0 +1,92 @@
+"""Tables of trainings whose curves hold a metric, not counts: shards, files, scores, benchmarks and cards."""
+
+import numpy as np
+import pytest
+
+import jaxnas as jn
+from jaxnas import catalog
+from jaxnas.spaces.recurrent.space import RECURRENT_3
+from jaxnas.tables.build import plan, worker
+from jaxnas.tables.build.card import table_card
+from jaxnas.tables.build.verification import _same_counts, _similar_counts, _standard_errors
+from jaxnas.tables.curves import table_of_curves
+from jaxnas.tables.manifest import base_manifest
+from jaxnas.tables.table import Table, write
+from jaxnas.training.config import config_to_dict
+from jaxnas.training.curves import Curves
+from jaxnas.training.trainer import Trainer
+
+RANDOM = np.random.RandomState(0)
+EPOCHS, SEEDS = (1, 2), (0, 1)
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Returns a table of made-up cross entropies of all classes on `hmm`, its curves and its trainer."""
+    trainer = Trainer(RECURRENT_3, catalog.task("hmm"), num_epochs=2)
+    representatives, class_of = np.unique(RECURRENT_3.classes(), return_inverse=True)
+    shape = (len(representatives), len(SEEDS), len(EPOCHS))
+    splits = {name: (1.2 + RANDOM.rand(*shape)).astype(np.float32) for name in ("train", "validation", "test")}
+    splits["test"] = splits["test"][..., -1:]
+    loss = np.ones(shape, np.float32)
+    loss[5, 1, 1] = splits["validation"][5, 1, 1] = np.nan
+    first = np.ones(shape[:2], np.float32)
+    curves = Curves(**splits, loss=loss, first_loss=first, first_gradient_norm=first)
+    manifest = {
+        **base_manifest(RECURRENT_3, trainer.task, EPOCHS, SEEDS),
+        "training": config_to_dict(trainer.config) | {"test": "last"},
+        "licence": "CC0-1.0",
+    }
+    sizes = {"num_parameters": np.ones(len(representatives)), "num_flops": np.ones(len(representatives))}
+    examples = dict.fromkeys(("train", "validation", "test"), 1000)
+    trained = np.ones(len(representatives), bool)
+    table = table_of_curves(manifest, class_of, representatives, sizes, curves._asdict(), trained, examples)
+    return table, curves, trainer
+
+
+def test_a_table_keeps_the_metric_and_a_benchmark_maximises_its_negative(made, tmp_path):
+    table, curves, trainer = made
+    written = write(table, tmp_path, table_card(table, trainer.task, "recurrent-3", "hmm", None))
+    read = Table.read(tmp_path)
+    assert read.metric == jn.Metric("cross entropy", "nats", -1)
+    assert read.column("validation").denominator is None
+    np.testing.assert_array_equal(read.scores("validation"), curves.validation)
+    assert read.manifest["content_hash"] == written.manifest["content_hash"]
+    bench = jn.TableBenchmark(read)
+    assert bench.held_out.optimum == pytest.approx(-np.nanmin(curves.test[..., -1].mean(1)), rel=1e-6)
+    observed = bench.query(jn.Query(RECURRENT_3.arch_at(0), 1, 0), jn.run_key(0, 0))
+    assert observed.score == -curves.validation[table.class_of[0], 0, 1]
+
+
+def test_the_card_names_the_metric_and_the_optimizer(made):
+    table, _, trainer = made
+    card = table_card(table, trainer.task, "recurrent-3", "hmm", None)
+    for text in (
+        "Validation cross entropy of",
+        "Adam, decay of the mean of gradients 0.9",
+        "norm of at most 1.0",
+        "gate False",
+    ):
+        assert text in card
+    for text in ("accuracy", "correctly", "SGD"):
+        assert text not in card
+
+
+def test_shards_hold_either_counts_or_a_metric(made, tmp_path):
+    _, curves, _ = made
+    chunk = plan.Chunk("one", tuple(range(len(curves.train))))
+    (tmp_path / "shards").mkdir()
+    worker.write_shard(tmp_path, chunk, curves)
+    found = plan.read_shard(tmp_path, chunk, (2, 2, 1))
+    np.testing.assert_array_equal(found["validation"], curves.validation)
+
+
+def test_trainings_are_compared_by_their_metric_failures_included(made):
+    _, curves, _ = made
+    assert _same_counts(curves, curves).passed
+    other = curves._replace(test=curves.test + np.float32(1e-6))
+    assert not _same_counts(other, curves).passed
+    assert _similar_counts(other, curves).passed
+    worse = curves._replace(validation=curves.validation + np.float32(0.2))
+    assert not _similar_counts(worse, curves).passed
+    assert np.isfinite(_standard_errors(worse.validation, curves.validation))
