@@ -27,7 +27,7 @@ def supernet_pack(
     """Returns the column pack of supernets: for every class of the space its score by each of them.
 
     The column is `supernet`, [classes, supernets]; a benchmark that joins it (`jn.load(table, columns=[folder])`) has
-    its mean as the size `supernet`.
+    its mean as the size `supernet`. Larger is better, whatever the metric.
 
     Args:
         supernets: of one method, space and task; `OneShotResult.supernets`.
@@ -47,7 +47,8 @@ def supernet_pack(
     rows, class_of = np.unique(space.classes(), return_inverse=True)
     archs = np.asarray(space.arch_at(rows))
     values = np.stack([net.scores(archs, num_examples) for net in supernets], axis=1).astype(np.float32)
-    column = Column(values, ("class", "run"), "proportion", task.metric.better, runs=INITIALISATIONS)
+    unit = "proportion" if task.metric.unit == "proportion" else "score"
+    column = Column(values, ("class", "run"), unit, 1, runs=INITIALISATIONS)
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "kind": "columns",

@@ -12,7 +12,7 @@ from jaxnas.checks import unknown_name
 from jaxnas.search.one_shot.base import Method, Problem, Recipe, Sample, one_hot, shape_of
 from jaxnas.spaces.base import Space
 from jaxnas.tasks.base import Split, Task, TaskSpec
-from jaxnas.tasks.goals import GOALS
+from jaxnas.tasks.goals import GOALS, Goal
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Shared, family_of
@@ -175,9 +175,18 @@ def make_step(setting: Setting, data: tuple[Split, Split], schedule: Schedule) -
 def loss_of(setting: Setting) -> Callable:
     """Returns `(parameters, sample, (inputs, labels)) -> float32[]`, the mean loss."""
     goal = GOALS[setting.spec.goal]
-    return lambda parameters, sample, batch: goal.loss(
-        outputs_of(setting, parameters, sample, batch[0]), batch[1]
-    ).mean()
+    return lambda parameters, sample, batch: goal.loss(outputs_of(setting, parameters, sample, batch[0]), batch[1])
+
+
+def summed(goal: Goal, outputs: jax.Array, labels: jax.Array) -> Any:
+    """Returns the sums over examples of what a goal measures of each, a pytree of scalars."""
+    return jax.tree.map(lambda values: values.sum(-1, dtype=jnp.float32), goal.measure(outputs, labels))
+
+
+def score_of(goal: Goal, sums: Any, num_examples: int | jax.Array) -> jax.Array:
+    """Returns the score of sums, larger is better: the proportion of examples that count, or the metric."""
+    value = goal.value(sums)
+    return value / num_examples if goal.counts else goal.metric.better * value
 
 
 def make_problem(setting: Setting, halves: list[tuple], momentum: Any, rate: jax.Array, sample: Callable) -> Problem:
@@ -193,7 +202,8 @@ def make_problem(setting: Setting, halves: list[tuple], momentum: Any, rate: jax
     own, other = halves
 
     def score(parameters: Any, sample: Sample) -> jax.Array:
-        return goal.count(outputs_of(setting, parameters, sample, other[0]), other[1]).astype(jnp.float32).mean()
+        sums = summed(goal, outputs_of(setting, parameters, sample, other[0]), other[1])
+        return score_of(goal, sums, len(other[1]))
 
     return Problem(
         sample,

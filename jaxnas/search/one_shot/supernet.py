@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.search.one_shot.base import Sample
-from jaxnas.search.one_shot.step import Setting, outputs_of
+from jaxnas.search.one_shot.step import Setting, outputs_of, score_of, summed
 from jaxnas.tasks.base import Split
 from jaxnas.tasks.goals import GOALS
 from jaxnas.training.compilation import ONE_THREAD
@@ -39,10 +39,10 @@ class Supernet:
     @property
     def num_examples(self) -> int:
         """Returns how many examples scores are measured on."""
-        return int(self._labels.size)
+        return self._labels.shape[0] * self._labels.shape[1]
 
     def scores(self, archs: Any, num_examples: int | None = None) -> np.ndarray:
-        """Returns the score of each architecture, int32[n, D], on validation examples: float64[n].
+        """Returns the score of each architecture, int32[n, D], on validation examples: float64[n], larger is better.
 
         Args:
             num_examples: how many, rounded up to whole batches; by default all.
@@ -71,8 +71,8 @@ class Supernet:
             for start in range(0, len(padded), chunk)
         ]
         self.num_scored += len(values) * count * size
-        correct, losses = (np.concatenate([np.asarray(each[part]) for each in found])[: len(values)] for part in (0, 1))
-        return correct.astype(np.float64) / (count * size), -losses.astype(np.float64) / (count * size)
+        scores, losses = (np.concatenate([np.asarray(each[part]) for each in found])[: len(values)] for part in (0, 1))
+        return scores.astype(np.float64), -losses.astype(np.float64)
 
 
 def _batches(split: Split) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +81,7 @@ def _batches(split: Split) -> tuple[np.ndarray, np.ndarray]:
     labels = np.concatenate([np.asarray(split.labels)] * split.inputs.shape[0])
     size = min(EVALUATION_BATCH, len(labels))
     order = np.random.RandomState(_ORDER_SEED).permutation(len(labels))[: len(labels) // size * size]
-    return inputs[order].reshape(-1, size, *inputs.shape[1:]), labels[order].reshape(-1, size)
+    return tuple(each[order].reshape(-1, size, *each.shape[1:]) for each in (inputs, labels))  # type: ignore[return-value]
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=ONE_THREAD)
@@ -94,17 +94,20 @@ def _scored(
     labels: jax.Array,
     num_batches: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns how many examples count and the sum of losses for each architecture or mixture, [n] both."""
-    goal = GOALS[setting.spec.goal]
+    """Returns the score and the mean loss of each architecture or mixture, float32[n] both."""
+    goal, size = GOALS[setting.spec.goal], labels.shape[1]
 
     def one(value: jax.Array) -> tuple[jax.Array, jax.Array]:
         sample = Sample(**{kind: value})
 
-        def add(number: jax.Array, sums: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        def measured(number: jax.Array) -> tuple[Any, jax.Array]:
             outputs = outputs_of(setting, parameters, sample, inputs[number])
-            counted, losses = goal.count(outputs, labels[number]), goal.loss(outputs, labels[number])
-            return sums[0] + counted.sum(dtype=jnp.int32), sums[1] + losses.sum()
+            return summed(goal, outputs, labels[number]), goal.loss(outputs, labels[number])
 
-        return jax.lax.fori_loop(0, num_batches, add, (jnp.int32(0), jnp.float32(0)))
+        def add(number: jax.Array, sums: Any) -> Any:
+            return jax.tree.map(jnp.add, sums, measured(number))
+
+        sums, losses = jax.lax.fori_loop(1, num_batches, add, measured(jnp.int32(0)))
+        return score_of(goal, sums, size * num_batches), losses / num_batches
 
     return jax.lax.map(one, values)
