@@ -35,7 +35,6 @@ def test_a_search_leaves_a_page_a_model_and_checkpoints(files, capsys):
     for name in ("report.html", "summary.json", "found.svg", "search-0.npz", "model/model.json", "pack/manifest.json"):
         assert (files / "found" / name).is_file(), name
     assert json.loads((files / "found" / "summary.json").read_text())["command"].startswith("jaxnas oneshot")
-    assert main([*command, "--out", "found", "--quiet"]) == 0  # resumes
     assert main([*command, "--out", "found", "--method", "darts"]) == 2
     assert "Expected a space with as many choices" in capsys.readouterr().err
 

@@ -84,12 +84,9 @@ def test_idle_operations_are_frozen_or_decay(idle):
     assert equal(before_cell[:, ~trained], after_cell[:, ~trained])  # scales and biases
 
 
-@pytest.mark.parametrize("name", ["darts", "gdas", "enas", "spos"])
-def test_a_planted_optimum_is_found_by_every_seed(name):
+def test_a_planted_optimum_is_found_by_every_seed():
     """The other methods are in `experiments/one_shot_planted.py`."""
-    factory = catalog.one_shot_method(name)
-    method = factory(PLANTED, num_candidates=100) if name == "spos" else factory(PLANTED)
-    result = jn.OneShot(PLANTED, planted_task(), method, table=False, progress=False).search(300, num_seeds=NUM_SEEDS)
+    result = jn.OneShot(PLANTED, planted_task(), "gdas", table=False, progress=False).search(300, num_seeds=NUM_SEEDS)
     assert result.num_distinct == 1
     np.testing.assert_array_equal(result.arch, BEST)
 
@@ -107,12 +104,10 @@ def test_a_search_says_what_it_found():
     assert equal(again.runs[0].supernet.parameters, result.runs[0].supernet.parameters)
 
 
-def test_mixtures_and_paths_of_the_space_of_a_users_operation_are_searched_and_trained():
+def test_paths_of_a_space_with_a_users_operation_are_searched():
     result = searched("rsps")
     assert result.parameter_free() is None
     assert result.arch.shape == (3,)
-    model = result.train(num_epochs=1)
-    assert model.arch == tuple(np.asarray(SMALL.canonical(result.arch)).tolist())
     with pytest.raises(ValueError, match=r"^Expected a run from 0 to 1, got 2"):
         result.train(2)
 
@@ -219,9 +214,10 @@ def test_what_does_not_fit_together_is_said():
 
 
 def test_the_sandwich_rule_searches_perceptrons():
-    method = catalog.one_shot_method("sandwich")(SMALL_MLP, num_candidates=20)
-    result = jn.OneShot(SMALL_MLP, TASK, method, table=False, progress=False).search(3)
-    assert result.arch.shape == (len(SMALL_MLP.decisions),)
+    space = jn.MLPSpace(1, widths=(2, 4), activations=("relu",), dropout_rates=(0,), name="thin")
+    method = catalog.one_shot_method("sandwich")(space, num_candidates=5)
+    result = jn.OneShot(space, TASK, method, table=False, progress=False).search(3)
+    assert result.arch.shape == (len(space.decisions),)
     assert result.num_trainings > 0
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from samples import SMALL
 
-from jaxnas.search.one_shot import hypergradients, perturbations, regularizers, samplers, step
-from jaxnas.search.one_shot.base import Problem, Recipe, Sample
+from jaxnas.search.one_shot import hypergradients, perturbations, regularizers, samplers, selection, step
+from jaxnas.search.one_shot.base import Problem, Recipe, Sample, Trained
 from jaxnas.search.one_shot.darts import darts
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.space import CellSpace
@@ -108,23 +108,6 @@ def test_a_hard_sample_has_gates_of_one_and_zero():
         samplers.gumbel_hard("ful", lambda t: 1.0)
 
 
-def test_dirichlet_gradients_are_those_of_the_mean_of_squares():
-    alpha, costs = jnp.asarray([[0.4, -0.2, 1.0]]), jnp.asarray([1.0, -2.0, 0.5])
-
-    def value(alpha, key):
-        return (samplers.dirichlet(key, alpha, 0.0).weights[0] @ costs) ** 2
-
-    def exact(alpha):
-        c = samplers.concentrations(alpha)[0]
-        mean, total = c / c.sum(), c.sum()
-        second = (jnp.diag(mean) + total * jnp.outer(mean, mean)) / (total + 1)
-        return costs @ second @ costs
-
-    keys = jax.random.split(jax.random.key(0), NUM_DRAWS // 5)
-    mean, error = mean_and_error(jax.jit(jax.vmap(jax.grad(value), (None, 0)))(alpha, keys))
-    assert np.abs((mean - jax.grad(exact)(alpha)) / error).max() < 4
-
-
 def test_fair_paths_have_each_choice_once():
     archs = samplers.latin_square(SMALL)(jax.random.key(0))
     assert archs.shape == (5, 3)
@@ -160,8 +143,7 @@ def test_neumann_tends_to_the_implicit_gradient():
         assert errors[2] < 1e-8
 
 
-@pytest.mark.parametrize("kind", ["unrolled", "first"])
-def test_hypergradients_of_a_supernet_are_central_differences(kind, monkeypatch):
+def test_the_unrolled_gradient_of_a_supernet_is_a_central_difference(monkeypatch):
     """With a smooth activation: kinks make the derivative of a step in the weights jump."""
     monkeypatch.setattr(jax.nn, "relu", jax.nn.gelu)
     space = CellSpace(3, ("none", "skip_connect", "nor_conv_3x3", "avg_pool_3x3"), name="smooth")
@@ -177,7 +159,7 @@ def test_hypergradients_of_a_supernet_are_central_differences(kind, monkeypatch)
             setting, halves, momentum, jnp.asarray(0.1), lambda alpha, key: samplers.softmax_mixture(key, alpha, 0.0)
         )
         given = jax.random.key(0)
-        measured = jax.jit(lambda alpha: getattr(hypergradients, kind)(of, state.parameters, alpha, 0.0, given)[:2])
+        measured = jax.jit(lambda alpha: hypergradients.unrolled(of, state.parameters, alpha, 0.0, given)[:2])
         gradient = measured(alpha)[1]
         for number in range(3):
             direction = jax.random.normal(jax.random.key(number), alpha.shape)
@@ -216,3 +198,35 @@ def test_regularizers_have_their_gradients():
     assert float(regularizers.entropy(2.0)(jnp.zeros((1, 4)), 0.5)) == pytest.approx(np.log(4))
     cost = regularizers.expected_cost(np.asarray([[1.0, 2, 3], [0, 0, 6]]), 0.5)
     assert float(cost(jnp.zeros((2, 3)), 0.0)) == pytest.approx(2.0)
+
+
+def chosen_by(select, best):
+    """Returns what a selection takes where the score of an architecture is how often it agrees with the best."""
+
+    def mixture_scores(weights):
+        return weights[:, np.arange(3), best].sum(-1)
+
+    def trained(probabilities):
+        def scores(archs, num_examples=None):
+            return (np.asarray(archs) == best).mean(-1)
+
+        return Trained(SMALL, probabilities, scores, mixture_scores, lambda fixed, steps: trained(probabilities), 10)
+
+    probabilities = np.random.RandomState(0).dirichlet(np.full(5, 20), 3).astype(np.float32)
+    return select(trained(probabilities), np.random.default_rng(0)), probabilities
+
+
+@pytest.mark.parametrize(
+    "select", [selection.best_of(400), selection.evolved(150), selection.best_drawn(2000), selection.by_perturbation()]
+)
+def test_selections_take_the_best(select):
+    best = np.asarray([3, 1, 4])
+    np.testing.assert_array_equal(SMALL.canonical(chosen_by(select, best)[0]), SMALL.canonical(best))
+
+
+def test_the_most_probable_choices_are_taken():
+    found, probabilities = chosen_by(selection.most_probable, np.asarray([0, 0, 0]))
+    np.testing.assert_array_equal(found, probabilities.argmax(1))
+    fixed = selection.fixed_weights(probabilities, np.asarray([-1, 2, -1]))
+    np.testing.assert_array_equal(fixed[1], [0, 0, 1, 0, 0])
+    np.testing.assert_array_equal(fixed[[0, 2]], probabilities[[0, 2]])
