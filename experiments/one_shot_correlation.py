@@ -1,8 +1,8 @@
 """Measures how well supernets rank the classes of a table, beside sizes, a proxy, short trainings and a full one.
 
-Claim: none; the table of docs/one_shot.md is this script's output.
+Claim: none; it has not been run.
 Command: python experiments/one_shot_correlation.py [--table ID] [--methods a,b] [--steps N] [--supernets K]
-Run time: about a minute a method for three supernets of 2,000 steps, on one core.
+Run time: not measured.
 Output: a Markdown table of Kendall's tau-b over 500 classes, all of them and the better half and fifth, with 95 %
 intervals, and for each method the supernets' median score and the seconds of processor time. Last line: JSON.
 """

@@ -1,9 +1,9 @@
 """Measures steps of one-shot searches beside the same in eager PyTorch, one thread each, in alternating rounds.
 
-Claim: at least four times as many steps a second as PyTorch, for DARTS of first order and for single paths; 1,600 steps
-of DARTS on shifted-digits in under a minute after compilation. docs/one_shot.md says what was measured.
+Claim: none yet. The goals are four times as many steps a second as PyTorch, for DARTS of first order and for single
+paths, and 1,600 steps of DARTS on shifted-digits in under a minute after compilation. It has not been run.
 Command: python experiments/speed_one_shot.py [--steps N] [--rounds N]. Needs PyTorch.
-Run time: about three minutes on a quiet core.
+Run time: not measured.
 Output: for each method the seconds of compilation, milliseconds of processor time a step on both sides (medians of
 rounds) and their ratio; processor seconds of 1,600 steps of DARTS. Last line: a JSON object of these figures.
 
