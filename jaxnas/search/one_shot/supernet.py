@@ -81,7 +81,8 @@ def _batches(split: Split) -> tuple[np.ndarray, np.ndarray]:
     labels = np.concatenate([np.asarray(split.labels)] * split.inputs.shape[0])
     size = min(EVALUATION_BATCH, len(labels))
     order = np.random.RandomState(_ORDER_SEED).permutation(len(labels))[: len(labels) // size * size]
-    return tuple(each[order].reshape(-1, size, *each.shape[1:]) for each in (inputs, labels))  # type: ignore[return-value]
+    inputs, labels = inputs[order], labels[order]
+    return inputs.reshape(-1, size, *inputs.shape[1:]), labels.reshape(-1, size, *labels.shape[1:])
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=ONE_THREAD)
