@@ -30,6 +30,7 @@ from jaxnas.benchmarks.surrogate import SurrogateBenchmark as SurrogateBenchmark
 from jaxnas.benchmarks.tabular import TableBenchmark as TableBenchmark
 from jaxnas.benchmarks.tabular import load as load
 from jaxnas.benchmarks.training import TrainingBenchmark as TrainingBenchmark
+from jaxnas.catalog import one_shot_method as one_shot_method
 from jaxnas.catalog import proxy as proxy
 from jaxnas.catalog import space as space
 from jaxnas.catalog import strategy as strategy
@@ -39,6 +40,10 @@ from jaxnas.report.comparison import Comparison as Comparison
 from jaxnas.report.comparison import compare as compare
 from jaxnas.report.tables import summary as summary
 from jaxnas.search.nas import NAS as NAS
+from jaxnas.search.one_shot.correlation import rank_correlation as rank_correlation
+from jaxnas.search.one_shot.one_shot import OneShot as OneShot
+from jaxnas.search.one_shot.pack import supernet_pack as supernet_pack
+from jaxnas.search.one_shot.result import OneShotResult as OneShotResult
 from jaxnas.search.result import SearchResult as SearchResult
 from jaxnas.search.transfer.portfolio import greedy_portfolio as greedy_portfolio
 from jaxnas.search.transfer.protocol import compared_with_sources as compared_with_sources

@@ -1,4 +1,6 @@
-"""The names behind spaces, tasks, strategies, proxies, predictors and importers, one line each; also `file.py:NAME`."""
+"""The names behind spaces, tasks, strategies, proxies, predictors, one-shot methods and importers, one line each; also
+`file.py:NAME`.
+"""
 
 import importlib
 import importlib.machinery
@@ -149,6 +151,25 @@ IMPORTERS = {
     "help": "jaxnas.tables.published.help_latencies:read",
     "suite-zero": "jaxnas.tables.published.zero_cost:read",
 }
+ONE_SHOT = {
+    "darts": "jaxnas.search.one_shot.darts:darts",
+    "darts2": "jaxnas.search.one_shot.darts:darts2",
+    "gdas": "jaxnas.search.one_shot.gdas:gdas",
+    "gdas_reference": "jaxnas.search.one_shot.gdas:gdas_reference",
+    "gdas_full": "jaxnas.search.one_shot.gdas:gdas_full",
+    "snas": "jaxnas.search.one_shot.snas:snas",
+    "drnas": "jaxnas.search.one_shot.drnas:drnas",
+    "pc_darts": "jaxnas.search.one_shot.pc_darts:pc_darts",
+    "beta_darts": "jaxnas.search.one_shot.beta_darts:beta_darts",
+    "sdarts_random": "jaxnas.search.one_shot.sdarts:sdarts_random",
+    "sdarts_adversarial": "jaxnas.search.one_shot.sdarts:sdarts_adversarial",
+    "darts_pt": "jaxnas.search.one_shot.darts_pt:darts_pt",
+    "rsps": "jaxnas.search.one_shot.rsps:rsps",
+    "spos": "jaxnas.search.one_shot.spos:spos",
+    "fairnas": "jaxnas.search.one_shot.fairnas:fairnas",
+    "enas": "jaxnas.search.one_shot.enas:enas",
+    "sandwich": "jaxnas.search.one_shot.sandwich:sandwich",
+}
 
 USER_FILE = "jaxnas_user_file_"
 """How the names of modules begin that are files of the user's."""
@@ -208,6 +229,14 @@ def predictor(name: str) -> "Callable[..., Predictor]":
     Raises ValueError on an unknown name.
     """
     return _factory("predictor", name, PREDICTORS)
+
+
+def one_shot_method(name: str) -> Callable[..., Any]:
+    """Returns the factory `(space, ...) -> Method` of a one-shot method's name, or of `file.py:NAME`.
+
+    Raises ValueError on an unknown name.
+    """
+    return _factory("method", name, ONE_SHOT)
 
 
 def _factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:

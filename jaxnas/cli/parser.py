@@ -169,6 +169,21 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
 
 
+def _add_oneshot(parser: argparse.ArgumentParser) -> None:
+    _add_space_and_task(parser)
+    parser.add_argument("--method", default="rsps", metavar="M", help="a name, or file.py:NAME (default rsps)")
+    parser.add_argument("--steps", type=_count, default=2000, metavar="N", help="steps of a search (default 2000)")
+    parser.add_argument("--seeds", type=_count, default=1, metavar="K", help="searches, of one seed each (default 1)")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="the first seed (default 0)")
+    parser.add_argument(
+        "--table", metavar="ID", help="says how good what was found is (default: the one that ships for space and task)"
+    )
+    parser.add_argument("--pack", action="store_true", help="score the whole space by the supernets into a column pack")
+    _add_epochs(parser)
+    parser.add_argument("--quiet", action="store_true", help="print only where the results are")
+    parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-METHOD-N")
+
+
 def _add_build(parser: argparse.ArgumentParser) -> None:
     _add_space_and_task(parser)
     parser.add_argument(
@@ -328,9 +343,10 @@ def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS = {
-    "list": ("list spaces, tasks, strategies, proxies, predictors, importers and tables", _add_list),
+    "list": ("list spaces, tasks, strategies, proxies, predictors, one-shot methods, importers and tables", _add_list),
     "compare": ("compare strategies on tables; writes a report", _add_compare),
     "search": ("search by training networks; resumes when run again", _add_search),
+    "oneshot": ("search by one network that all architectures share; resumes when run again", _add_oneshot),
     "build": ("train a whole space on a task into a table; resumes when run again", _add_build),
     "proxies": ("score a space without training into a column pack; resumes when run again", _add_proxies),
     "import": ("read a published benchmark's own file into tables; resumes when run again", _add_import),

@@ -88,6 +88,45 @@ class Plan(NamedTuple):
     chunks: Callable
 
 
+class Gates(NamedTuple):
+    """What each decision's output is multiplied by, and what is then added to it: float32[E] both.
+
+    One and zero change nothing; their gradients are those of a straight-through estimator.
+    """
+
+    scale: jax.Array
+    offset: jax.Array
+
+
+class Shared(NamedTuple):
+    """One network whose arrays serve all architectures of a space: a supernet.
+
+    It is normalised by the statistics of the batch in training and evaluation, without scales and biases of its own, so
+    that it has no state. The functions take the space, a `TrainConfig` and a `TaskSpec`, all static.
+
+    Attributes:
+        init: `(space, config, spec, key, partial=1) -> parameters`. `partial`: of how many parts of the channels the
+            operations of a mixture see one.
+        path: `(space, config, spec, parameters, arch, inputs [N, ...], gates=None) -> outputs [N, K]` of one
+            architecture, which may be traced, and must not be batched. `gates` are `Gates` or None.
+        mixture: `(space, config, spec, parameters, weights, inputs, partial=1) -> outputs` where each decision's output
+            is the sum of its choices' by `weights`, float32[E, K]; None for kinds without.
+        trained: `(space, config, spec, partial=1) -> ` a pytree as the parameters, 1 for what is trained, 0 for what
+            stays as it was made.
+        used: `(space, config, spec, arch) -> ` a pytree that broadcasts with the parameters, 1 for what the
+            architecture uses.
+        flops: `(space, config, spec) -> (float, float64[E, K])`, the multiply-accumulates for one example of what all
+            architectures have, and of each choice; None for kinds without a mixture.
+    """
+
+    init: Callable
+    path: Callable
+    mixture: Callable | None
+    trained: Callable
+    used: Callable
+    flops: Callable | None
+
+
 class Family(NamedTuple):
     """All that training, sizing, saving and searching must know of a kind of space.
 
@@ -110,6 +149,7 @@ class Family(NamedTuple):
             computes, with a `jaxnas.training.taps.Tap` at each inner array, for scores without training; None for
             kinds without.
         goals: what networks of the kind can be trained for, names of `jaxnas.tasks.goals.GOALS`.
+        shared: the supernet, for one-shot search; None for kinds without.
     """
 
     config: TrainConfig
@@ -122,6 +162,7 @@ class Family(NamedTuple):
     plans: dict[str, Plan]
     tapped: Callable | None = None
     goals: tuple[str, ...] = ("class",)
+    shared: Shared | None = None
 
 
 def family_of(space: TrainableSpace) -> Family:

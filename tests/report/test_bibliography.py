@@ -26,7 +26,8 @@ def cited() -> dict[str, tuple[str, ...]]:
     kinds = (catalog.STRATEGIES, catalog.SPACES, catalog.PROXIES, catalog.IMPORTERS)
     others = {name: catalog.references(name, known) for known in kinds for name in known}
     predictors = {f"predictor {name}": catalog.references(name, catalog.PREDICTORS) for name in catalog.PREDICTORS}
-    return others | predictors
+    methods = {f"method {name}": catalog.references(name, catalog.ONE_SHOT) for name in catalog.ONE_SHOT}
+    return others | predictors | methods
 
 
 def sources() -> dict[str, dict]:
