@@ -2,10 +2,10 @@
 
 Claim: every method but `gdas_reference` ends with the cheapest architecture in 10 of 10 seeds. The rule of
 `gdas_reference` counts an operation that does not run as a number added to the output, and ends elsewhere in some
-(2026-11-26: 7 of 10 find it). The pathwise gradient of a Dirichlet sample is unbiased: no component is four standard
-errors from that of the mean of squares, which is known.
+(2026-11-26: 7 of 10 find it; `spos` was not run). The pathwise gradient of a Dirichlet sample is unbiased: no component
+is four standard errors from that of the mean of squares, which is known.
 Command: python experiments/one_shot_planted.py [--methods a,b]
-Run time: about three seconds a method.
+Run time: about six seconds of processor time a method, compiled without optimisation; longer for `spos`.
 Output: the largest number of standard errors, and how many seeds of ten find the optimum, by method. Last line: a JSON
 object. Exit code 1 where the claim fails.
 """

@@ -206,7 +206,11 @@ class _Search(NamedTuple):
             self._check_arch(arch)
             score = supernet.scores(arch[None])[0]
             state = state._replace(parameters=supernet.parameters)  # which the selection may have tuned
-            chosen = {"arch": arch, "score": np.float64(score), "num_scored": np.int64(supernet.num_scored)}
+            chosen: dict[str, Any] = {
+                "arch": arch,
+                "score": np.float64(score),
+                "num_scored": np.int64(supernet.num_scored),
+            }
             records = {**records, **chosen}
             self.save(state, records, self.num_steps)
         supernet.num_scored = int(records["num_scored"])

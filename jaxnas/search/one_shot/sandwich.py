@@ -1,5 +1,7 @@
 """The sandwich rule: the largest network of a step teaches the smallest and random ones (Yu and Huang, ICCV 2019)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from jaxnas.checks import checked_size
@@ -34,5 +36,5 @@ def sandwich(space: Space, *, num_random: int = 2, num_candidates: int = NUM_CAN
     )
 
 
-def _is_size(values: tuple) -> bool:
+def _is_size(values: Sequence) -> bool:
     return all(isinstance(value, int | np.integer) for value in values) and list(values) == sorted(set(values))

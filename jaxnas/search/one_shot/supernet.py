@@ -99,7 +99,7 @@ def _scored(
     goal, size = GOALS[setting.spec.goal], labels.shape[1]
 
     def one(value: jax.Array) -> tuple[jax.Array, jax.Array]:
-        sample = Sample(**{kind: value})
+        sample = Sample(arch=value) if kind == "arch" else Sample(weights=value)
 
         def measured(number: jax.Array) -> tuple[Any, jax.Array]:
             outputs = outputs_of(setting, parameters, sample, inputs[number])
