@@ -100,8 +100,8 @@ class NAS:
             searched = Trainer(self.space, self.task.without_test(), self._trainer.config)
             self._bench = TrainingBenchmark(searched)
         metric = "accuracy" if self.task is None else self._bench.metric.name
-        given = metric if objective is None else str(objective)
-        self.objective = objective_of(given, self._bench.size_names, metric)
+        aim = metric if objective is None else str(objective)
+        self.objective = objective_of(aim, self._bench.size_names, metric)
         if self.objective.maximum is not None:
             raise ValueError(
                 f"Expected an objective without a limit in a search, got {objective!r}: use jn.constrained."

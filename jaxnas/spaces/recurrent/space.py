@@ -125,9 +125,9 @@ def _depth_first(parents: jax.Array, activations: jax.Array) -> tuple[jax.Array,
     for state in reversed(range(num_nodes + 1)):
         below, sizes = codes[state + 1 :], lengths[state + 1 :]
         code = jnp.full(num_nodes, _END)
-        used = 0
+        used = jnp.asarray(min(state, 1))
         if state:
-            code, used = code.at[0].set(activations[state - 1]), 1
+            code = code.at[0].set(activations[state - 1])
         if state < num_nodes:
             own = parents[state:] == state
             order = jnp.lexsort((*(below[:, place] for place in reversed(range(num_nodes))), ~own))

@@ -140,10 +140,12 @@ def read_shard(folder: Path, chunk: Chunk, shape: tuple[int, int, int]) -> dict[
     epochs = {name: [num_epochs] for name in ("train", "validation", "loss")}
     epochs |= {"test": [num_tested], "first_loss": [], "first_gradient_norm": []}
     expected = {name: (len(chunk.rows), num_seeds, *epochs[name]) for name in Curves._fields}
-    kinds = {name: "if" if name in SPLITS else "f" for name in Curves._fields}  # counts, or values of a metric
     found = {name: array.shape for name, array in arrays.items()}
-    whole = found == expected and all(array.dtype.kind in kinds[name] for name, array in arrays.items())
-    return arrays if whole else None
+    if found != expected:
+        return None
+    of_splits = {arrays[name].dtype.kind for name in SPLITS}
+    others = {arrays[name].dtype.kind for name in Curves._fields if name not in SPLITS}
+    return arrays if others == {"f"} and of_splits in ({"i"}, {"f"}) else None  # counts, or values of a metric
 
 
 def _hash(chunk: Chunk, data: bytes) -> bytes:
