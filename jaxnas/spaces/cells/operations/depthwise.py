@@ -41,7 +41,7 @@ def _backward(
 ) -> tuple[jax.Array, jax.Array]:
     """The gradient of x is a convolution of the gradient, spread by the stride, with the turned kernel."""
     x, kernel = residuals
-    spread = _spread(gradient, *x.shape[1:3], stride)
+    spread = _spread(gradient, x.shape[1], x.shape[2], stride)
     gradient_x = convolve_depthwise(spread, kernel[::-1, ::-1], 1, dilation)
     return gradient_x, _gradient_kernel(x, kernel, gradient, stride, dilation)
 
