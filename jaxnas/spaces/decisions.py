@@ -146,9 +146,7 @@ def neighbors(arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax
     """
     changed, steps = _moves(decisions)
     each = jax.vmap(lambda position, step: _move(jnp.asarray(arch), position, step, decisions))
-    if num_present is not None:
-        steps = jnp.where(changed < num_present, steps, 0)
-    found = each(changed, steps)
+    found = each(changed, steps if num_present is None else jnp.where(changed < num_present, steps, 0))
     if not has_order(decisions):
         return found
     ordered = np.asarray([decision.ordered for decision in decisions])

@@ -15,13 +15,13 @@ class AdaptiveState(NamedTuple):
     """The state of SGD that adapts its learning rate and its weight decay.
 
     Attributes:
-        count: steps so far, int32[].
+        num_steps: steps so far, int32[].
         log_rate, log_decay: logarithms of what the recipe's numbers are multiplied by, float32[].
         velocity: of the momentum.
         direction: against which the parameters moved in the last step.
     """
 
-    count: jax.Array
+    num_steps: jax.Array
     log_rate: jax.Array
     log_decay: jax.Array
     velocity: Any
@@ -49,14 +49,14 @@ def adaptive_sgd(recipe: Recipe, schedule: optax.Schedule, step: float) -> optax
 
     def update(gradients: Any, state: AdaptiveState, parameters: Any = None) -> tuple[Any, AdaptiveState]:
         log_rate = state.log_rate + step * _cosine(gradients, state.direction)
-        log_decay = state.log_decay + jnp.where(state.count > 0, step * _cosine(gradients, parameters), 0)
+        log_decay = state.log_decay + jnp.where(state.num_steps > 0, step * _cosine(gradients, parameters), 0)
         decay = recipe.weight_decay * jnp.exp(log_decay)
         slopes = jax.tree.map(lambda gradient, values: gradient + decay * values, gradients, parameters)
         velocity = jax.tree.map(lambda old, slope: recipe.momentum * old + slope, state.velocity, slopes)
         direction = jax.tree.map(lambda new, slope: recipe.momentum * new + slope, velocity, slopes)
-        rate = recipe.learning_rate * jnp.exp(log_rate) * schedule(state.count)
+        rate = recipe.learning_rate * jnp.exp(log_rate) * schedule(state.num_steps)
         updates = jax.tree.map(lambda values: -rate * values, direction)
-        return updates, AdaptiveState(state.count + 1, log_rate, log_decay, velocity, direction)
+        return updates, AdaptiveState(state.num_steps + 1, log_rate, log_decay, velocity, direction)
 
     return optax.GradientTransformation(init, update)
 

@@ -25,6 +25,7 @@ from jaxnas.spaces.decisions import (
     sample,
 )
 
+REFERENCES = ("bansal2022jahs",)
 SEPARATOR = " @ "
 
 HYPERPARAMETERS: dict[str, tuple[str, Callable[[float], bool]]] = {
