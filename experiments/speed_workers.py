@@ -1,8 +1,9 @@
 """Measures how long searches take by the number of their workers.
 
-Claim: two workers on two cores take at most 0.65 of the time of one, start of the processes included.
-Command: python experiments/speed_workers.py [--trials 200] [--repeats 2] [--workers 1,2]
-Run time: 4 minutes on two idle cores.
+Claim: two workers on two cores take at most 0.65 of the time of one, start of the processes included, in searches of
+minutes. Not yet measured on an idle machine: on a busy one, by the processor, see docs/parallel.md.
+Command: python experiments/speed_workers.py [--trials 400] [--repeats 2] [--workers 1,2]
+Run time: 6 minutes on two idle cores.
 Output: the seconds of each search, in alternation, and in brackets those of the processor, of `random_search` on the
 space `nb201` and the task `shifted-digits`, without evaluations after it, with programs compiled before; and the shares
 of the time of one worker. Last line: a JSON object with the figures.
@@ -36,7 +37,7 @@ def seconds_of(num_workers: int, num_trials: int, num_epochs: int) -> tuple[floa
 def main() -> None:
     """Prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--workers", default="1,2")
