@@ -45,7 +45,7 @@ class Design(NamedTuple):
 
 def design_of(table: Table, space: JointSpace) -> Design:
     """Returns the scores of a complete table of a joint space."""
-    archs = np.asarray(space.arch_at(table.keys["row"]))
+    archs = np.asarray(space.arch_at(table.representatives))
     size = len(space.space.decisions)
     classes, number = np.unique(archs[:, :size], axis=0, return_inverse=True)
     shape = (len(classes), *(len(decision.values) for decision in space.hyperparameters))

@@ -236,10 +236,6 @@ def _train_seeds(
     recipe: Recipe | None,
 ) -> tuple[Curves, Arrays]:
     """Returns the curves and the arrays of one architecture for each seed."""
-    if config.optimizer != "sgd" or config.clip is not None or config.adaptation:
-        raise ValueError(
-            "Expected sgd without clip or adaptation for perceptrons, whose steps are written by hand, got others."
-        )
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
     return train(space, config, spec, arch, keys, splits, recipe)
 
@@ -257,6 +253,7 @@ def in_sequence(
 
     Each available core trains another architecture; the numbers are the same.
     """
+    _check_steps(config)
 
     def curves(arch: np.ndarray) -> dict[bytes, Curves]:
         found = _train_seeds(space, config, spec, jnp.asarray(arch), seeds, splits, recipe)[0]
@@ -266,6 +263,14 @@ def in_sequence(
     yield curves(archs[0])  # compiles
     with ThreadPoolExecutor(num_threads) as pool:
         yield from pool.map(curves, archs[1:])
+
+
+def _check_steps(config: TrainConfig) -> None:
+    """Raises ValueError where steps are to be others than those that are written by hand here."""
+    if config.optimizer != "sgd" or config.clip is not None or config.adaptation:
+        raise ValueError(
+            "Expected sgd without clip or adaptation for perceptrons, whose steps are written by hand, got others."
+        )
 
 
 def _num_cores() -> int:
@@ -282,6 +287,7 @@ def fit(
     recipe: Recipe | None = None,
 ) -> tuple[Variables, Curves]:
     """Returns the arrays of a training and its curves ([E] and scalars)."""
+    _check_steps(config)
     seeds = jnp.asarray([seed], jnp.int32)
     curves, arrays = _train_seeds(space, config, spec, jnp.asarray(arch), seeds, splits, recipe)
     first = jax.tree.map(lambda values: values[0], (arrays, jax.device_get(curves)))
