@@ -20,6 +20,7 @@ from jaxnas import catalog
 from jaxnas.analysis import reliability
 from jaxnas.spaces.recurrent.network import Recurrence
 from jaxnas.spaces.recurrent.references import CELLS, REFERENCE_CELLS
+from jaxnas.tasks.generated import hmm_optimum
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.trainer import Trainer, default_config
@@ -58,17 +59,19 @@ def figures(scores: np.ndarray) -> dict:
     }
 
 
-def measure(space_name: str, task_name: str, config: TrainConfig) -> dict:
+def measure(space_name: str, task_name: str, config: TrainConfig, num_cells: int) -> dict:
     """Returns the figures of a space on a task, and the scores of reference cells."""
     space, task = catalog.space(space_name), catalog.task(task_name)
-    keys = jax.random.split(jax.random.key(SAMPLE_SEED), 4 * NUM_CELLS)
+    keys = jax.random.split(jax.random.key(SAMPLE_SEED), 4 * num_cells)
     archs = np.asarray(jax.vmap(lambda key: space.canonical(space.sample(key)))(keys))
-    archs = archs[np.sort(np.unique(archs, axis=0, return_index=True)[1])][:NUM_CELLS]
+    archs = archs[np.sort(np.unique(archs, axis=0, return_index=True)[1])][:num_cells]
     started = time.perf_counter()
     validation, test, seconds = scores_of(Trainer(space, task, config), archs)
     print(f"{space_name} on {task_name}: {time.perf_counter() - started:.0f} s", flush=True)
     references = scores_of(Trainer(REFERENCE_CELLS, task, config), np.arange(len(CELLS))[:, None])
+    optima = {name: -hmm_optimum(getattr(task, name)) for name in ("validation", "test")} if task_name == "hmm" else {}
     return {
+        **({"optimum": optima} if optima else {}),
         "space": space_name,
         "task": task_name,
         "metric": task.metric.name,
@@ -93,13 +96,14 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=Recurrence().width)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--gate", action="store_true")
+    parser.add_argument("--cells", type=int, default=NUM_CELLS)
     options = parser.parse_args()
     configure_compilation()
     config = default_config(catalog.space(options.space), catalog.task(options.task))
     given = {"num_epochs": options.epochs, "learning_rate": options.rate, "batch_size": options.batch}
     config = replace(config, test="last", network=Recurrence(options.width, options.gate))
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
-    found = measure(options.space, options.task, config)
+    found = measure(options.space, options.task, config, options.cells)
     for name, value in found.items():
         print(f"{name:24} {value}")
     print(json.dumps(found))

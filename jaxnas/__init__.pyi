@@ -30,6 +30,7 @@ from jaxnas.benchmarks.surrogate import SurrogateBenchmark as SurrogateBenchmark
 from jaxnas.benchmarks.tabular import TableBenchmark as TableBenchmark
 from jaxnas.benchmarks.tabular import load as load
 from jaxnas.benchmarks.training import TrainingBenchmark as TrainingBenchmark
+from jaxnas.catalog import one_shot_method as one_shot_method
 from jaxnas.catalog import proxy as proxy
 from jaxnas.catalog import space as space
 from jaxnas.catalog import strategy as strategy
@@ -39,6 +40,10 @@ from jaxnas.report.comparison import Comparison as Comparison
 from jaxnas.report.comparison import compare as compare
 from jaxnas.report.tables import summary as summary
 from jaxnas.search.nas import NAS as NAS
+from jaxnas.search.one_shot.correlation import rank_correlation as rank_correlation
+from jaxnas.search.one_shot.one_shot import OneShot as OneShot
+from jaxnas.search.one_shot.pack import supernet_pack as supernet_pack
+from jaxnas.search.one_shot.result import OneShotResult as OneShotResult
 from jaxnas.search.result import SearchResult as SearchResult
 from jaxnas.search.transfer.portfolio import greedy_portfolio as greedy_portfolio
 from jaxnas.search.transfer.protocol import compared_with_sources as compared_with_sources
@@ -56,12 +61,19 @@ from jaxnas.spaces.cells.network import Skeleton as Skeleton
 from jaxnas.spaces.cells.operations.base import Operation as Operation
 from jaxnas.spaces.cells.space import CellSpace as CellSpace
 from jaxnas.spaces.cells.space import NB201 as NB201
+from jaxnas.spaces.darts.network import Stack as Stack
 from jaxnas.spaces.decisions import Decision as Decision
+from jaxnas.spaces.joint.space import JointSpace as JointSpace
 from jaxnas.spaces.listed import ListedSpace as ListedSpace
+from jaxnas.spaces.macro.network import Chain as Chain
+from jaxnas.spaces.macro.space import BlockSpace as BlockSpace
 from jaxnas.spaces.nasbench101.space import NB101 as NB101
 from jaxnas.spaces.perceptrons.space import MLPSpace as MLPSpace
 from jaxnas.spaces.recurrent.network import Recurrence as Recurrence
 from jaxnas.spaces.recurrent.space import RecurrentSpace as RecurrentSpace
+from jaxnas.spaces.sizes.network import Widths as Widths
+from jaxnas.spaces.sizes.space import SizeSpace as SizeSpace
+from jaxnas.spaces.transformers.space import TransformerSpace as TransformerSpace
 from jaxnas.strategies.asynchronous_halving import asynchronous_halving as asynchronous_halving
 from jaxnas.strategies.bananas import bananas as bananas
 from jaxnas.strategies.base import Observation as Observation
@@ -108,6 +120,7 @@ from jaxnas.training.family import Size as Size
 from jaxnas.training.family import Variables as Variables
 from jaxnas.training.fitted import FittedModel as FittedModel
 from jaxnas.training.loop import sequential_plan as sequential_plan
+from jaxnas.training.recipe import Recipe as Recipe
 from jaxnas.training.trainer import Trainer as Trainer
 from jaxnas.training.trainer import evaluate as evaluate
 from jaxnas.training.trainer import fit as fit

@@ -1,4 +1,6 @@
-"""The names behind spaces, tasks, strategies, proxies, predictors and importers, one line each; also `file.py:NAME`."""
+"""The names behind spaces, tasks, strategies, proxies, predictors, one-shot methods and importers, one line each; also
+`file.py:NAME`.
+"""
 
 import importlib
 import importlib.machinery
@@ -24,19 +26,24 @@ SPACES = {
     "nb201": "jaxnas.spaces.cells.space:NB201",
     "nb201x5": "jaxnas.spaces.cells.space:NB201X5",
     "nb101": "jaxnas.spaces.nasbench101.space:NB101",
-    "nats-sss": "jaxnas.spaces.sizes:NATS_SSS",
-    "nb-macro": "jaxnas.spaces.macro:NB_MACRO",
+    "nats-sss": "jaxnas.spaces.sizes.space:NATS_SSS",
+    "nb-macro": "jaxnas.spaces.macro.space:NB_MACRO",
     "nb-graph": "jaxnas.spaces.graph_networks:NB_GRAPH",
     "nb-graph-proteins": "jaxnas.spaces.graph_networks:NB_GRAPH_PROTEINS",
     "transnas-micro": "jaxnas.spaces.transnas:TRANSNAS_MICRO",
     "transnas-macro": "jaxnas.spaces.transnas:TRANSNAS_MACRO",
-    "darts": "jaxnas.spaces.darts:DARTS",
+    "darts": "jaxnas.spaces.darts.space:DARTS",
     "recurrent": "jaxnas.spaces.recurrent.space:RECURRENT",
     "recurrent-3": "jaxnas.spaces.recurrent.space:RECURRENT_3",
     "recurrent-4": "jaxnas.spaces.recurrent.space:RECURRENT_4",
+    "transformer-tiny": "jaxnas.spaces.transformers.space:TRANSFORMER_TINY",
+    "transformer-small": "jaxnas.spaces.transformers.space:TRANSFORMER_SMALL",
     "mlp": "jaxnas.spaces.perceptrons.space:MLP",
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
+    "joint-small": "jaxnas.spaces.joint.space:JOINT_SMALL",
 }
+IMAGE_TASK, SEQUENCE_TASK = "shifted-digits", "digits-rows"
+"""What networks are described on unless told otherwise."""
 SEQUENCE_SPACE = "recurrent"
 """What estimators search for texts and sequences unless told otherwise."""
 TASKS = {
@@ -126,6 +133,11 @@ PREDICTORS = {
     "column_gp": "jaxnas.predictors.columns:column_gp",
     "omni": "jaxnas.predictors.columns:omni",
 }
+EXECUTORS = {
+    "processes": "jaxnas.tables.build.executors.processes:Processes",
+    "ray": "jaxnas.tables.build.executors.ray:RayCluster",
+}
+"""Where `jaxnas build` trains."""
 IMPORTERS = {
     "nats-tss": "jaxnas.tables.published.nats_topology:read",
     "nats-sss": "jaxnas.tables.published.nats_size:read",
@@ -139,6 +151,28 @@ IMPORTERS = {
     "help": "jaxnas.tables.published.help_latencies:read",
     "suite-zero": "jaxnas.tables.published.zero_cost:read",
 }
+ONE_SHOT = {
+    "darts": "jaxnas.search.one_shot.darts:darts",
+    "darts2": "jaxnas.search.one_shot.darts:darts2",
+    "gdas": "jaxnas.search.one_shot.gdas:gdas",
+    "gdas_reference": "jaxnas.search.one_shot.gdas:gdas_reference",
+    "gdas_full": "jaxnas.search.one_shot.gdas:gdas_full",
+    "snas": "jaxnas.search.one_shot.snas:snas",
+    "drnas": "jaxnas.search.one_shot.drnas:drnas",
+    "pc_darts": "jaxnas.search.one_shot.pc_darts:pc_darts",
+    "beta_darts": "jaxnas.search.one_shot.beta_darts:beta_darts",
+    "sdarts_random": "jaxnas.search.one_shot.sdarts:sdarts_random",
+    "sdarts_adversarial": "jaxnas.search.one_shot.sdarts:sdarts_adversarial",
+    "darts_pt": "jaxnas.search.one_shot.darts_pt:darts_pt",
+    "rsps": "jaxnas.search.one_shot.rsps:rsps",
+    "spos": "jaxnas.search.one_shot.spos:spos",
+    "fairnas": "jaxnas.search.one_shot.fairnas:fairnas",
+    "enas": "jaxnas.search.one_shot.enas:enas",
+    "sandwich": "jaxnas.search.one_shot.sandwich:sandwich",
+}
+
+USER_FILE = "jaxnas_user_file_"
+"""How the names of modules begin that are files of the user's."""
 
 
 def space(name: str) -> "Space":
@@ -197,6 +231,14 @@ def predictor(name: str) -> "Callable[..., Predictor]":
     return _factory("predictor", name, PREDICTORS)
 
 
+def one_shot_method(name: str) -> Callable[..., Any]:
+    """Returns the factory `(space, ...) -> Method` of a one-shot method's name, or of `file.py:NAME`.
+
+    Raises ValueError on an unknown name.
+    """
+    return _factory("method", name, ONE_SHOT)
+
+
 def _factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:
     """Returns the function of a space that makes what a name stands for. Raises ValueError where it is none."""
     found = _find(f"a {kind}", name, known)
@@ -219,9 +261,20 @@ def importer(name: str) -> "Callable[..., Iterator[Imported]]":
     return found
 
 
+def executor(name: str) -> Callable[[int | None, str | None], Any]:
+    """Returns the class of a name of `EXECUTORS`, made of a number of processes and an address.
+
+    Raises ValueError on an unknown name.
+    """
+    if name not in EXECUTORS:
+        raise unknown_name("an executor", name, EXECUTORS)
+    return find(name, EXECUTORS)
+
+
 def space_types() -> dict[str, type]:
-    """Returns the classes of the spaces in the catalog by their names: what a saved model may say it is made by."""
-    return {type(found).__name__: type(found) for found in (find(name, SPACES) for name in SPACES)}
+    """Returns the classes of the spaces in the catalog, and of decisions: what a saved model may say it is made by."""
+    spaces = (find(name, SPACES) for name in SPACES)
+    return {each.__name__: each for each in (load("jaxnas.spaces.decisions:Decision"), *map(type, spaces))}
 
 
 def find(name: str, known: dict[str, str]) -> Any:
@@ -273,7 +326,7 @@ def _import_file(path: Path) -> ModuleType:
     path = path.resolve()
     if not path.is_file():
         raise ValueError(f"Expected a Python file, got {path}, which is not there.")
-    name, modified = f"jaxnas_user_file_{zlib.crc32(str(path).encode()):08x}", path.stat().st_mtime_ns
+    name, modified = f"{USER_FILE}{zlib.crc32(str(path).encode()):08x}", path.stat().st_mtime_ns
     before = sys.modules.get(name)
     if before is not None and before.__spec__ is not None and before.__spec__.loader_state == modified:
         return before

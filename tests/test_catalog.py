@@ -7,7 +7,7 @@ import pytest
 from jaxnas import catalog
 
 
-@pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES", "PROXIES", "PREDICTORS", "IMPORTERS"])
+@pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES", "PROXIES", "PREDICTORS", "ONE_SHOT", "IMPORTERS"])
 def test_every_name_leads_to_an_object_with_a_docstring(kind):
     known = getattr(catalog, kind)
     for name in known:

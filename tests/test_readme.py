@@ -90,7 +90,7 @@ def test_every_command_is_one():
         make_parser().parse_args(shlex.split(line)[1:])
 
 
-@pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES", "PREDICTORS", "IMPORTERS"])
+@pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES", "PREDICTORS", "ONE_SHOT", "IMPORTERS"])
 def test_everything_in_the_catalog_has_a_row(kind):
     assert [name for name in getattr(catalog, kind) if f"| `{name}` |" not in TEXT] == []
 

@@ -48,6 +48,10 @@ class EvaluatorBenchmark:
         self.space, self.evaluator = space, checked_function("evaluator", evaluator)
         self.held_out = HeldOut(self._no_scores)
 
+    def __reduce__(self) -> tuple:
+        """Returns how a copy is made."""
+        return EvaluatorBenchmark, (self.space, self.evaluator)
+
     def _no_scores(self, archs: ArrayLike) -> np.ndarray:
         raise ValueError("Expected a benchmark with held-out scores, got an evaluator.")
 
@@ -63,6 +67,20 @@ class EvaluatorBenchmark:
     def fresh_score(self, arch: Choices, number: int) -> np.float64:
         """Returns the score of another call."""
         return self._call(arch)[0]
+
+    def resolved(self, query: Query, key: jax.Array) -> Query:
+        """Returns the query itself: calls have no numbers."""
+        return query
+
+    def knows(self, query: Query) -> bool:
+        """Returns that each query is a call."""
+        return False
+
+    def learned(self, query: Query) -> None:
+        """Returns nothing: a call leaves nothing behind."""
+
+    def learn(self, query: Query, found: None) -> None:
+        """Keeps nothing."""
 
     def _call(self, arch: Choices) -> tuple[np.float64, str]:
         failed = np.float64(np.nan)

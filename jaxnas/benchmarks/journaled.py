@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ _TRIAL |= {"seed": int, "failure": str}
 _FRESH = {"fresh": int, "arch": list, "score": (float, type(None))}
 
 
-def journaled(bench: HostBenchmark, folder: str | os.PathLike | None, description: dict) -> HostBenchmark:
+def journaled(
+    bench: HostBenchmark, folder: str | os.PathLike | None, description: dict, num_workers: int = 1
+) -> HostBenchmark:
     """Returns a benchmark that remembers the answers of another one, in order, in a file of a folder.
 
     Asked again in the same order, it gives the answers in the file, and then asks the benchmark. A line is on disk when
@@ -31,11 +34,13 @@ def journaled(bench: HostBenchmark, folder: str | os.PathLike | None, descriptio
     Args:
         folder: it is made where it is missing. None: the benchmark itself is returned.
         description: what the order of queries depends on, as JSON values.
+        num_workers: how many queries may wait for their answers at a time, which then stand in the file in the order in
+            which they came.
 
     Raises:
         ValueError: where the file is of another search, is used by one, is damaged, or is none of a search.
     """
-    return bench if folder is None else Journaled(bench, folder, description)
+    return bench if folder is None else Journaled(bench, folder, description, num_workers)
 
 
 class Journaled:
@@ -43,8 +48,8 @@ class Journaled:
 
     jittable = False
 
-    def __init__(self, bench: HostBenchmark, folder: str | os.PathLike, description: dict):
-        self.bench = bench
+    def __init__(self, bench: HostBenchmark, folder: str | os.PathLike, description: dict, num_workers: int = 1):
+        self.bench, self._num_workers = bench, num_workers
         self.id, self.space, self.fidelities, self.metric = bench.id, bench.space, bench.fidelities, bench.metric
         self.prices, self.cost_unit, self.size_names = bench.prices, bench.cost_unit, bench.size_names
         self.content_hash, self.held_out = bench.content_hash, bench.held_out
@@ -76,14 +81,19 @@ class Journaled:
             )
         self._trials = [line for line in lines if "trial" in line]
         fresh = [line for line in lines if "trial" not in line]
-        for number, line in enumerate(self._trials):
-            self._check(line, _TRIAL, number)
+        running = set(range(self._num_workers))
+        for count, line in enumerate(self._trials, start=self._num_workers):
+            self._check(line, _TRIAL, running)
+            running = running - {line["trial"]} | {count}
         for line in fresh:
             self._check(line, _FRESH)
         self._fresh = {(*line["arch"], line["fresh"]): line["score"] for line in fresh}
 
-    def _check(self, line: dict, kinds: dict[str, Any], number: int | None = None) -> None:
-        """Raises ValueError where a line, whose checksum is right, is none that a search writes."""
+    def _check(self, line: dict, kinds: dict[str, Any], running: Collection[int | None] = (None,)) -> None:
+        """Raises ValueError where a line, whose checksum is right, is none that a search writes.
+
+        `running`: the numbers of the trials that can be the next to be answered.
+        """
         whole = set(line) == set(kinds) and all(isinstance(line[name], kind) for name, kind in kinds.items())
         with contextlib.suppress(ValueError, TypeError, OverflowError):
             checked(line["arch"] if whole else (), self.space.decisions)
@@ -91,7 +101,7 @@ class Journaled:
             in_range = (
                 0 <= line.get("fidelity", 0) < len(self.fidelities) and ANY <= line.get("seed", 0) < NUM_SEEDS // 2
             )
-            if finite and in_range and line.get("trial") == number:
+            if finite and in_range and line.get("trial") in running:
                 return
         raise ValueError(f"Expected {self.path} with trials of this search, got {json.dumps(line)[:60]}.")
 
@@ -101,22 +111,37 @@ class Journaled:
         Raises ValueError where the journal has another query there.
         """
         number = self._num_answers
-        if number < len(self._trials):
-            outcome = self._recalled(number, query)
-        else:
-            outcome = self.bench.answer(query, key)
-            self._file.append(_line_of(number, query, outcome))
-        self._num_answers += 1
+        recalled = self.recalled({number: query})
+        if recalled is not None:
+            return recalled[1]
+        outcome = self.bench.answer(query, key)
+        self.note(number, query, outcome)
         return outcome
 
-    def _recalled(self, number: int, query: Query) -> Outcome:
-        line = self._trials[number]
+    def recalled(self, running: Mapping[int, Query]) -> tuple[int, Outcome] | None:
+        """Returns the number and the outcome of the trial whose answer came next; None at the end of the journal.
+
+        Raises ValueError where no trial that runs has its number, or that asks another query.
+        """
+        if self._num_answers >= len(self._trials):
+            return None
+        line = self._trials[self._num_answers]
+        number = line["trial"]
+        if number not in running:
+            raise ValueError(f"Expected {self.path} with trials of this search, got trial {number} before its time.")
+        query = running[number]
         same = line["arch"] == query.arch.tolist() and line["fidelity"] == int(query.fidelity)
         if not same or int(query.seed) not in (ANY, line["seed"]):
             asked = query.arch.tolist()
             raise ValueError(f"Expected trial {number} of {self.path} to ask {asked}, got {line['arch']}.")
         score = _from_json(line["score"])
-        return Outcome(observed(score, line["cost"], line["seed"]), score, line["failure"])
+        self._num_answers += 1
+        return number, Outcome(observed(score, line["cost"], line["seed"]), score, line["failure"])
+
+    def note(self, number: int, query: Query, outcome: Outcome) -> None:
+        """Appends the outcome of a trial."""
+        self._file.append(_line_of(number, query, outcome))
+        self._num_answers += 1
 
     def query(self, query: Query, key: jax.Array) -> Observation:
         """Returns the observation of `answer`."""
@@ -124,13 +149,20 @@ class Journaled:
 
     def fresh_score(self, arch: Choices, number: int) -> np.floating:
         """Returns the journal's score of evaluation `number`, or else the benchmark's."""
-        choices = np.asarray(arch).tolist()
-        name = (*choices, number)
-        if name in self._fresh:
-            return _from_json(self._fresh[name])
-        score = self.bench.fresh_score(arch, number)
-        self._file.append({"fresh": number, "arch": choices, "score": _to_json(score)})
+        score = self.recalled_fresh(arch, number)
+        if score is None:
+            score = self.bench.fresh_score(arch, number)
+            self.note_fresh(arch, number, score)
         return score
+
+    def recalled_fresh(self, arch: Choices, number: int) -> np.floating | None:
+        """Returns the journal's score of evaluation `number` of an architecture, None where it has none."""
+        name = (*np.asarray(arch).tolist(), number)
+        return _from_json(self._fresh[name]) if name in self._fresh else None
+
+    def note_fresh(self, arch: Choices, number: int, score: np.floating) -> None:
+        """Appends the score of another evaluation."""
+        self._file.append({"fresh": number, "arch": np.asarray(arch).tolist(), "score": _to_json(score)})
 
     def description(self) -> dict:
         """Returns what answers depend on, as JSON values."""

@@ -142,7 +142,10 @@ class Penalised:
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns the outcome of a benchmark in Python, of which the strategy is told the score less the penalty."""
-        outcome = self._host.answer(query, key)
+        return self.less_penalty(query, self._host.answer(query, key))
+
+    def less_penalty(self, query: Query, outcome: Outcome) -> Outcome:
+        """Returns an outcome of the benchmark in Python as the strategy is told it."""
         score = outcome.observation.score - self._penalty(query.arch)
         return outcome._replace(observation=outcome.observation._replace(score=score))
 

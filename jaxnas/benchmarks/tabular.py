@@ -229,7 +229,10 @@ def space_of(table: Table, space: Space | None = None) -> Space:
         space = catalog.space(described["name"])
         space = space if space.description() == described else None
     if space is None:
-        decisions = tuple(Decision(decision["name"], tuple(decision["values"])) for decision in described["decisions"])
+        decisions = tuple(
+            Decision(decision["name"], tuple(decision["values"]), decision.get("ordered", False))
+            for decision in described["decisions"]
+        )
         space = SearchSpace(described["name"], decisions)
         if CODE in table.keys:
             space = ListedSpace(space, table.keys[CODE])

@@ -55,19 +55,42 @@ class TrainingBenchmark:
         self._sizes: dict[bytes, Size] = {}
         self._size_functions: dict[str, Callable] = {}
 
+    def __reduce__(self) -> tuple:
+        """Returns how a copy is made, one that has trained nothing."""
+        return _benchmark_of, (self.trainer, self.num_seeds)
+
     def curves(self, arch: Choices, seed: int) -> Curves:
         """Returns the `Curves` of one training, with axes [E] or none, training it where that has not been done."""
-        representative = np.asarray(self.space.canonical(np.asarray(arch)))
-        name = (representative.tobytes(), int(seed))
+        name = self._name(arch, seed)
         if name not in self._curves:
+            representative = np.asarray(self.space.canonical(np.asarray(arch)))
             curves = self.trainer.curves(representative[None], [int(seed)])
             self._curves[name] = jax.tree.map(lambda values: values[0, 0], curves)
         return self._curves[name]
 
+    def _name(self, arch: Choices, seed: ArrayLike) -> tuple[bytes, int]:
+        return np.asarray(self.space.canonical(np.asarray(arch))).tobytes(), int(np.asarray(seed))
+
+    def resolved(self, query: Query, key: jax.Array) -> Query:
+        """Returns the query with its seed, drawn by the key where it asks for any."""
+        drawn = prng.draw_index(key, self.num_seeds)
+        return query._replace(seed=min(int(run_asked(query.seed, drawn)), self.num_seeds - 1))
+
+    def knows(self, query: Query) -> bool:
+        """Returns whether the training of a resolved query has been run."""
+        return self._name(query.arch, query.seed) in self._curves
+
+    def learned(self, query: Query) -> Curves:
+        """Returns the curves of the training of a resolved query, which has been run."""
+        return self._curves[self._name(query.arch, query.seed)]
+
+    def learn(self, query: Query, found: Curves) -> None:
+        """Keeps the curves of a training that a copy has run."""
+        self._curves[self._name(query.arch, query.seed)] = found
+
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns the validation score of a training at the query's fidelity, NaN where it had diverged by then."""
-        drawn = prng.draw_index(key, self.num_seeds)
-        seed, fidelity = min(int(run_asked(query.seed, drawn)), self.num_seeds - 1), int(query.fidelity)
+        seed, fidelity = int(self.resolved(query, key).seed), int(query.fidelity)
         score = np.float32(self._scores("validation", query.arch, seed)[fidelity])
         observation = observed(score, self.fidelities[fidelity], seed)
         return Outcome(observation, score, NOT_FINITE if np.isnan(score) else "")
@@ -132,3 +155,7 @@ class TrainingBenchmark:
         seeds = [seed for seed in range(self.num_seeds) if (name, seed) in self._curves]
         scores = np.asarray([self._scores(split, arch, seed)[fidelity] for seed in seeds])
         return float(np.nanmean(scores)) if np.isfinite(scores).any() else np.nan
+
+
+def _benchmark_of(trainer: Trainer, num_seeds: int) -> TrainingBenchmark:
+    return TrainingBenchmark(trainer, num_seeds=num_seeds)

@@ -1,6 +1,7 @@
 """`jaxnas build`: every architecture of a space, trained on a task into a table."""
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,6 +16,7 @@ from jaxnas.tables.table import Table
 
 def run(options: argparse.Namespace) -> int:
     """Trains a space on a task and writes the table. Returns the exit code."""
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process may not fill a GPU of its workers
     task_name = task_name_of(options.task, options.label)
     space, task = catalog.space(options.space), catalog.task(task_name)
     table_id = options.id or f"{space.name}-{task.name}-v0"
@@ -39,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
             table_id=table_id,
             replace_table=options.replace,
             progress=progress,
+            executor=options.executor,
+            address=options.address,
         )
     if built is None:
         part = "{} of {}".format(*options.shard)

@@ -157,9 +157,31 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         help="default: the metric of the task; accuracy-1e-6*parameters or accuracy-1e-6*flops: less a weighted size",
     )
     _add_epochs(parser)
+    parser.add_argument(
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="K",
+        help="architectures to train at a time, each in a process of its own, by a strategy that allows it (default 1)",
+    )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--quiet", action="store_true", help="print only where the results are")
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
+
+
+def _add_oneshot(parser: argparse.ArgumentParser) -> None:
+    _add_space_and_task(parser)
+    parser.add_argument("--method", default="rsps", metavar="M", help="a name, or file.py:NAME (default rsps)")
+    parser.add_argument("--steps", type=_count, default=2000, metavar="N", help="steps of a search (default 2000)")
+    parser.add_argument("--seeds", type=_count, default=1, metavar="K", help="searches, of one seed each (default 1)")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="the first seed (default 0)")
+    parser.add_argument(
+        "--table", metavar="ID", help="says how good what was found is (default: the one that ships for space and task)"
+    )
+    parser.add_argument("--pack", action="store_true", help="score the whole space by the supernets into a column pack")
+    _add_epochs(parser)
+    parser.add_argument("--quiet", action="store_true", help="print only where the results are")
+    parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-METHOD-N")
 
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
@@ -175,6 +197,15 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--test", choices=("last", "all"), default="last", help="epochs after which the test split is evaluated"
     )
     parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one per core)")
+    parser.add_argument(
+        "--executor",
+        choices=sorted(catalog.EXECUTORS),
+        default="processes",
+        help="where to train: processes of this machine (default), or a Ray cluster",
+    )
+    parser.add_argument(
+        "--address", metavar="A", help="of the Ray cluster, host:port or auto (default: this machine alone)"
+    )
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"
     )
@@ -269,9 +300,8 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", required=True, metavar="S", help="a name, or file.py:NAME")
     parser.add_argument(
         "--task",
-        default="shifted-digits",
         metavar="T",
-        help="the task of the network (default shifted-digits)",
+        help="the task of the network (default shifted-digits, or digits-rows for networks of sequences)",
     )
     parser.add_argument("--out", metavar="FILE.svg", help="where to draw it")
 
@@ -313,9 +343,10 @@ def _add_space_and_task(parser: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS = {
-    "list": ("list spaces, tasks, strategies, proxies, predictors, importers and tables", _add_list),
+    "list": ("list spaces, tasks, strategies, proxies, predictors, one-shot methods, importers and tables", _add_list),
     "compare": ("compare strategies on tables; writes a report", _add_compare),
     "search": ("search by training networks; resumes when run again", _add_search),
+    "oneshot": ("search by one network that all architectures share; resumes when run again", _add_oneshot),
     "build": ("train a whole space on a task into a table; resumes when run again", _add_build),
     "proxies": ("score a space without training into a column pack; resumes when run again", _add_proxies),
     "import": ("read a published benchmark's own file into tables; resumes when run again", _add_import),

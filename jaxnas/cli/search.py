@@ -1,6 +1,7 @@
 """`jaxnas search`: a search that trains networks on a task."""
 
 import argparse
+import os
 from pathlib import Path
 
 from jaxnas import catalog
@@ -17,10 +18,14 @@ from jaxnas.training.fitted import FittedModel
 def run(options: argparse.Namespace) -> int:
     """Searches by training, shows progress, and prints, trains, saves and draws the best. Returns the exit code."""
     configure_compilation()
+    if options.workers > 1:
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process may not fill a GPU of theirs
     task_name = task_name_of(options.task, options.label)
     space, task = catalog.space(options.space), catalog.task(task_name)
     strategy = catalog.strategy(options.strategy)
     default = f"jaxnas-searches/{space.name}-{task.name}-{options.strategy.rpartition(':')[2]}-{options.trials}"
+    if options.workers > 1:  # whose journal is another one
+        default += f"-by-{options.workers}"
     folder = writable(Path(options.out or default))
     check_free(folder, SEARCH)
     nas = NAS(
@@ -32,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         folder=folder,
         progress=not options.quiet,
+        num_workers=options.workers,
     )
     result = nas.search(options.trials)
     if not options.quiet:

@@ -14,7 +14,8 @@ from jaxnas.tasks.base import Task
 
 def run(options: argparse.Namespace) -> int:
     """Prints an architecture's decisions, class and size, and draws it. Returns the exit code."""
-    space, task = catalog.space(options.space), catalog.task(options.task)
+    space = catalog.space(options.space)
+    task = catalog.task(options.task or _default_task(space))
     arch = _arch_of(options.arch, space)
     if options.out:
         writable(Path(options.out).parent)
@@ -22,6 +23,15 @@ def run(options: argparse.Namespace) -> int:
     for line in (*_description(space, arch), *_sizes(space, task, arch)):
         print(line)
     return 0
+
+
+def _default_task(space: Space) -> str:
+    """Returns the name of a task without a download that networks of a space take: digits, as images or row by row."""
+    if space.family is None:
+        return catalog.IMAGE_TASK
+    from jaxnas.training.family import family_of
+
+    return catalog.IMAGE_TASK if "images" in family_of(space).inputs else catalog.SEQUENCE_TASK
 
 
 def _arch_of(text: str, space: Space) -> jax.Array:

@@ -31,6 +31,7 @@ def bibtex(results: list[dict[str, Any]]) -> str:
         keys += _cited(result.get("space"), catalog.SPACES)
         for name in result["strategies"]:
             keys += _cited(name, catalog.STRATEGIES)
+        keys += _cited(result.get("method"), catalog.ONE_SHOT)
         keys += OF_TRANSFER if result.get("sources") else ()
     known = references()
     version = results[0].get("versions", {}).get("jaxnas")

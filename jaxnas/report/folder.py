@@ -20,10 +20,12 @@ from jaxnas.tables.files import TEMPORARY_SUFFIX, replace_file
 
 SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.html"
 NOTE = ".jaxnas-files.json"
-COMPARISON, SEARCH = "comparison", "search"
+COMPARISON, SEARCH, ONE_SHOT = "comparison", "search", "one-shot search"
 
 SEARCH_FILES = ("history.csv", "search.svg", "search.pdf", "best.svg", "explanation.svg")
 """What a search leaves besides its page and its summary."""
+ONE_SHOT_FILES = ("found.svg",)
+"""Likewise a one-shot search."""
 
 _TABLES = ("table", "fronts", "ranks")
 _LAST = (PAGE_FILE, SUMMARY_FILE)
@@ -34,9 +36,10 @@ _SHOWN = (
 _NAMES = {
     COMPARISON: frozenset((*_LAST, TRIALS_FILE, *_SHOWN)),
     SEARCH: frozenset((*_LAST, *SEARCH_FILES)),
+    ONE_SHOT: frozenset((*_LAST, *ONE_SHOT_FILES)),
 }
 _BEFORE_NOTES = {COMPARISON: SUMMARY_FILE, SEARCH: "journal.jsonl"}
-"""What shows that version 0.1 wrote a folder, which left no note."""
+"""What shows that version 0.1 wrote a folder, which left no note; one-shot searches came later."""
 _PREFIX = ".jaxnas-"
 
 
@@ -70,7 +73,7 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
 
 
 def check_free(folder: Path, kind: str, names: Iterable[str] | None = None) -> None:
-    """Raises ValueError where a result of a kind, "comparison" or "search", would replace a file that is not its own.
+    """Raises ValueError where a result of a kind, such as "comparison", would replace a file that is not its own.
 
     `names` are those of its files in the folder, by default all that such a result can have.
     """
@@ -90,7 +93,7 @@ def publish(
     Args:
         fresh: from `fresh_folder`; files lie in it, or in folders in it.
         folder: the folder of the results.
-        kind: "comparison" or "search".
+        kind: one of the kinds of results, such as "comparison".
         kept: files of the results before, relative to the folder, that belong to the new ones, too.
         made_from: the contents of files in the folder that the new ones were made from, by name; None where they bring
             their own summary.
@@ -132,6 +135,8 @@ def _own(folder: Path, kind: str) -> set[str]:
     noted = _noted(folder, kind)
     if noted is not None:
         return noted
+    if kind not in _BEFORE_NOTES:
+        return set()
     if not (folder / _BEFORE_NOTES[kind]).is_file() or (kind == COMPARISON and not _is_comparison(folder)):
         parts = [part.name for part in parts_of(folder) if _is_comparison(part)]
         return {PAGE_FILE, *_names_in(folder, parts, kind)} if parts and kind == COMPARISON else set()

@@ -16,9 +16,11 @@ from jaxnas import __version__
 from jaxnas.report import folder as folders
 from jaxnas.report import schema
 from jaxnas.report.figures import gallery
-from jaxnas.report.folder import COMPARISON, PAGE_FILE, SEARCH, SUMMARY_FILE, TRIALS_FILE
+from jaxnas.report.folder import COMPARISON, ONE_SHOT, PAGE_FILE, SEARCH, SUMMARY_FILE, TRIALS_FILE
 from jaxnas.report.page import page
+from jaxnas.report.page.one_shot import one_shot_text
 from jaxnas.report.page.search import search_text
+from jaxnas.report.schema_one_shot import checked_one_shot
 from jaxnas.report.tables import write_overall_tables, write_tables
 from jaxnas.report.templates import labelled
 from jaxnas.report.words import shown_points
@@ -26,7 +28,10 @@ from jaxnas.simulation.trials import Trials
 
 INDEX_LINK = f"../{PAGE_FILE}"
 CHECKSUM = "checksum"
-_COMMANDS = {COMPARISON: "compare", SEARCH: "search"}
+_COMMANDS = {COMPARISON: "compare", SEARCH: "search", ONE_SHOT: "oneshot"}
+_PAGES = {SEARCH: search_text, ONE_SHOT: one_shot_text}
+_CHECKS = {COMPARISON: schema.checked, SEARCH: schema.checked_search, ONE_SHOT: checked_one_shot}
+_FILES = {SEARCH: folders.SEARCH_FILES, ONE_SHOT: folders.ONE_SHOT_FILES}
 
 
 def write_trials(folder: str | os.PathLike, trials: dict[str, Trials]) -> None:
@@ -93,15 +98,16 @@ def write_results(fresh: Path, folder: Path, results: Mapping[str, dict[str, Any
 def write_search(folder: str | os.PathLike, summary: dict[str, Any], files: Mapping[str, bytes]) -> Path:
     """Returns the path of report.html of a search, after writing it, summary.json and other files to a folder.
 
-    They replace those of an earlier search there. Raises ValueError as `write_result` does.
+    They replace those of an earlier search there. `summary["kind"]` says which kind of search it was. Raises ValueError
+    as `write_result` does.
     """
-    folder = Path(folder)
+    folder, kind = Path(folder), summary["kind"]
     with folders.fresh_folder(folder) as fresh:
         for name, content in files.items():
             (fresh / name).write_bytes(content)
         _write_summary(fresh, summary)
-        (fresh / PAGE_FILE).write_text(search_text(summary), encoding="utf-8")
-        folders.publish(fresh, folder, SEARCH)
+        (fresh / PAGE_FILE).write_text(_PAGES[kind](summary), encoding="utf-8")
+        folders.publish(fresh, folder, kind)
     return folder / PAGE_FILE
 
 
@@ -122,8 +128,9 @@ def write_again(folder: str | os.PathLike, pdf: bool = False) -> Path:
     where the folder holds no comparison, RuntimeError where it is replaced meanwhile.
     """
     folder = Path(folder)
-    if _kind_of(folder) == SEARCH:
-        return _write_search_again(folder)
+    kind = _kind_of(folder)
+    if kind in _PAGES:
+        return _write_search_again(folder, kind)
     pdf = pdf or bool([*folder.glob("*.pdf"), *folder.glob("*/*.pdf")])
     _check_single(folder)
     results = _results_of(folder)
@@ -143,33 +150,34 @@ def write_again(folder: str | os.PathLike, pdf: bool = False) -> Path:
     return folder / PAGE_FILE
 
 
-def _write_search_again(folder: Path) -> Path:
+def _write_search_again(folder: Path, kind: str) -> Path:
     content = (folder / SUMMARY_FILE).read_bytes()
-    summary = read_summary(folder, SEARCH)
-    kept = [name for name in (SUMMARY_FILE, *folders.SEARCH_FILES) if (folder / name).is_file()]
+    summary = read_summary(folder, kind)
+    kept = [name for name in (SUMMARY_FILE, *_FILES[kind]) if (folder / name).is_file()]
     with folders.fresh_folder(folder) as fresh:
-        (fresh / PAGE_FILE).write_text(search_text(summary), encoding="utf-8")
-        folders.publish(fresh, folder, SEARCH, kept, {SUMMARY_FILE: content})
+        (fresh / PAGE_FILE).write_text(_PAGES[kind](summary), encoding="utf-8")
+        folders.publish(fresh, folder, kind, kept, {SUMMARY_FILE: content})
     return folder / PAGE_FILE
 
 
 def _kind_of(folder: Path) -> str:
     """Returns of what kind the results in a folder say that they are."""
     try:
-        return SEARCH if _read(folder / SUMMARY_FILE).get("kind") == SEARCH else COMPARISON
+        kind = _read(folder / SUMMARY_FILE).get("kind")
+        return kind if kind in (SEARCH, ONE_SHOT) else COMPARISON
     except (OSError, ValueError, RecursionError):
         return COMPARISON
 
 
 def read_summary(folder: str | os.PathLike, kind: str = COMPARISON) -> dict[str, Any]:
-    """Returns the dictionary of the summary.json in a folder, of a comparison or, by `kind`, of a search.
+    """Returns the dictionary of the summary.json in a folder, of a comparison or, by `kind`, of a kind of search.
 
     Raises ValueError where there is none, it is not one of ours, or its content does not fit its checksum.
     """
     path = Path(folder) / SUMMARY_FILE
     try:
         found = _read(path)
-        return schema.checked_search(found) if kind == SEARCH else schema.checked(found)
+        return _CHECKS[kind](found)
     except (OSError, ValueError, RecursionError) as error:
         text = str(error) or type(error).__name__
         raise ValueError(

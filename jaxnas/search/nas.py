@@ -17,15 +17,24 @@ from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
 from jaxnas.benchmarks.journaled import Journaled, journaled
 from jaxnas.benchmarks.penalised import objective_of, penalised
 from jaxnas.benchmarks.training import TrainingBenchmark
+from jaxnas.benchmarks.workers import Shareable, Workers
 from jaxnas.checks import checked_function, checked_number, checked_seed, checked_size
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.units import with_unit
+from jaxnas.search.answers import (
+    answers_in_turn,
+    check_parallel,
+    fresh_scores_in_turn,
+    parallel_answers,
+    parallel_fresh_scores,
+)
 from jaxnas.search.result import Finalist, SearchResult
 from jaxnas.search.transfer.portfolio import greedy_portfolio
 from jaxnas.search.transfer.sources import Source
 from jaxnas.simulation.ask_tell import AskTell, run_key
-from jaxnas.simulation.trials import Trials, paid_costs
-from jaxnas.spaces.base import Space, checked
+from jaxnas.simulation.parallel_ask_tell import ParallelAskTell
+from jaxnas.simulation.trials import Trials, paid_costs, paid_when_begun
+from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Strategy, make
 from jaxnas.strategies.warm_started import warm_started
 from jaxnas.tasks.arrays import task_from_arrays
@@ -36,6 +45,7 @@ from jaxnas.training.family import family_of
 from jaxnas.training.trainer import Trainer
 
 MAX_TRIALS = 10**7
+MAX_WORKERS = 1000
 NUM_FINALISTS = 3
 NUM_FRESH = 3
 """How often each finalist is evaluated after the search."""
@@ -65,6 +75,9 @@ class NAS:
         seed: of the search.
         folder: where a journal lies, from which the same search resumes after an interruption. None: no journal.
         progress: whether a bar on standard error shows the progress.
+        num_workers: how many architectures are evaluated at a time, each in a process of its own, for a strategy that
+            is `parallel`. Its trials are then in the order in which their scores came, which is the machine's to
+            choose; the journal keeps it. A worker that dies is a failed trial. See docs/parallel.md.
         sources: tables of the space on other tasks, or their identifiers or folders: the search begins with what is
             best there, 20 architectures or as many as the strategy can begin with (see `jn.greedy_portfolio`).
 
@@ -86,13 +99,14 @@ class NAS:
         folder: str | os.PathLike | None = None,
         progress: bool = True,
         sources: Sequence[Source] = (),
+        num_workers: int = 1,
     ):
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
         if (task is None) == (evaluator is None):
             raise ValueError(f"Expected a task or an evaluator, got {'neither' if task is None else 'both'}.")
         self.task = None if task is None else task_of(task, self.space)
         self._trainer: Trainer | None = None
-        self._bench: HostBenchmark
+        self._bench: Shareable
         if self.task is None:
             self._bench = _evaluator_bench(self.space, evaluator, config or num_epochs)
         else:
@@ -100,8 +114,8 @@ class NAS:
             searched = Trainer(self.space, self.task.without_test(), self._trainer.config)
             self._bench = TrainingBenchmark(searched)
         metric = "accuracy" if self.task is None else self._bench.metric.name
-        given = metric if objective is None else str(objective)
-        self.objective = objective_of(given, self._bench.size_names, metric)
+        aim = metric if objective is None else str(objective)
+        self.objective = objective_of(aim, self._bench.size_names, metric)
         if self.objective.maximum is not None:
             raise ValueError(
                 f"Expected an objective without a limit in a search, got {objective!r}: use jn.constrained."
@@ -109,8 +123,10 @@ class NAS:
         self.strategy = _strategy_of(strategy, self._bench, self.objective.size or "parameters")
         if sources:
             most = self.strategy.most_given
-            given = greedy_portfolio(sources, self.space)
-            self.strategy = warm_started(self.strategy, given if most is None else given[:most])
+            good = greedy_portfolio(sources, self.space)
+            self.strategy = warm_started(self.strategy, good if most is None else good[:most])
+        self.num_workers = checked_size("num_workers", num_workers, 1, MAX_WORKERS, "each of them a process")
+        check_parallel(self.strategy, self._bench, num_workers)
         self.seed, self.folder, self.progress = checked_seed(seed), folder, progress
 
     @property
@@ -141,22 +157,34 @@ class NAS:
         num_finalists = checked_size("num_finalists", default if num_finalists is None else num_finalists, 0)
         if max_seconds is not None:
             checked_number("max_seconds", max_seconds, above=0)
-        bench = journaled(self._bench, self.folder, {} if self.folder is None else self._description(num_trials))
-        with contextlib.closing(bench) if isinstance(bench, Journaled) else contextlib.nullcontext():
-            return self._searched(bench, num_trials, max_seconds, num_finalists)
+        description = {} if self.folder is None else self._description(num_trials)
+        bench = journaled(self._bench, self.folder, description, self.num_workers)
+        with contextlib.ExitStack() as stack:
+            if isinstance(bench, Journaled):
+                stack.callback(bench.close)
+            workers = None
+            if self.num_workers > 1:
+                workers = Workers(self._bench, self.num_workers, pinned=self.task is not None)
+                stack.callback(workers.close)
+            return self._searched(bench, workers, num_trials, max_seconds, num_finalists)
 
     def _searched(
-        self, bench: HostBenchmark, num_trials: int, max_seconds: float | None, num_finalists: int
+        self,
+        bench: HostBenchmark,
+        workers: Workers | None,
+        num_trials: int,
+        max_seconds: float | None,
+        num_finalists: int,
     ) -> SearchResult:
         """Returns what the search on a benchmark found."""
         if self.objective.weight is not None and self.objective.size is not None:
             bench = penalised(bench, self.objective.weight, self.objective.size)
         finalists: tuple[Finalist, ...] = ()
         with progress_bars() if self.progress else contextlib.nullcontext() as bars:
-            trials, outcomes, stopped = self._trials(bench, num_trials, max_seconds, bars)
+            trials, outcomes, stopped = self._trials(bench, workers, num_trials, max_seconds, bars)
             try:
                 if stopped != INTERRUPTED:
-                    finalists = self._finalists(bench, trials, outcomes, num_finalists, bars)
+                    finalists = self._finalists(bench, workers, trials, outcomes, num_finalists, bars)
             except KeyboardInterrupt:
                 stopped = INTERRUPTED
         return SearchResult(
@@ -183,28 +211,39 @@ class NAS:
             "hyperparameters": [[name, repr(value)] for name, value in self.strategy.hyperparameters],
             "num_trials": num_trials,
             "seed": self.seed,
+            **({"num_workers": self.num_workers} if self.num_workers > 1 else {}),
         }
 
     def _trials(
-        self, bench: HostBenchmark, num_trials: int, max_seconds: float | None, bars: Progress | None
+        self,
+        bench: HostBenchmark,
+        workers: Workers | None,
+        num_trials: int,
+        max_seconds: float | None,
+        bars: Progress | None,
     ) -> tuple[Trials, list[Outcome], str]:
         """Returns the trials, leading axes [1, T], their outcomes, and why there are not all of them."""
-        key = run_key(self.seed, 0)
-        loop = AskTell(self.strategy, num_trials=num_trials, key=key, bench=bench)
+        started = time.monotonic()
+        loop: AskTell | ParallelAskTell
         outcomes: list[Outcome] = []
-        stopped, started = "", time.monotonic()
-        show = _bar(bars, "compiling and searching", num_trials)
+
+        def may_begin() -> bool:
+            return max_seconds is None or not outcomes or time.monotonic() - started < max_seconds
+
+        key = run_key(self.seed, 0)
+        if workers is None:
+            loop = AskTell(self.strategy, num_trials=num_trials, key=key, bench=bench)
+            answers = answers_in_turn(loop, bench, num_trials, may_begin)
+        else:
+            loop = ParallelAskTell(self.strategy, num_trials=num_trials, key=key, bench=bench)
+            answers = parallel_answers(loop, bench, workers, num_trials, may_begin)
+        stopped, show = "", _bar(bars, "compiling and searching", num_trials)
         try:
-            while len(outcomes) < num_trials:
-                if max_seconds is not None and outcomes and time.monotonic() - started >= max_seconds:
-                    stopped = f"{max_seconds:g} seconds were over"
-                    break
-                query = loop.ask()
-                checked(query.arch, self.space.decisions)
-                outcome = bench.answer(query, loop.query_key())
-                loop.tell(outcome.observation)
+            for outcome in answers:
                 outcomes.append(outcome)
                 show(len(outcomes), _progress_text(outcomes, self._bench))
+            if len(outcomes) < num_trials:
+                stopped = f"{max_seconds:g} seconds were over"
         except KeyboardInterrupt:
             if not outcomes:
                 raise
@@ -216,24 +255,35 @@ class NAS:
         if np.isnan(trials.observation.score).all():
             last = outcomes[-1].failure
             raise RuntimeError(f"Expected a trial that succeeds, got {len(outcomes)} that failed, the last by: {last}")
-        cost = paid_costs(trials, trials.observation.cost)
+        cost = trials.observation.cost
+        if isinstance(loop, ParallelAskTell):
+            cost = paid_when_begun(trials, cost, loop.begun[: len(outcomes)])
+        else:
+            cost = paid_costs(trials, cost)
         return trials._replace(observation=trials.observation._replace(cost=cost)), outcomes, stopped
 
     def _finalists(
-        self, bench: HostBenchmark, trials: Trials, outcomes: list[Outcome], num_finalists: int, bars: Progress | None
+        self,
+        bench: HostBenchmark,
+        workers: Workers | None,
+        trials: Trials,
+        outcomes: list[Outcome],
+        num_finalists: int,
+        bars: Progress | None,
     ) -> tuple[Finalist, ...]:
         """Returns the best architectures with scores that no trial saw; last those that failed when evaluated again."""
         best = _best_trials(self.space, trials, num_finalists)
         show = _bar(bars, "evaluating the best again", len(best) * NUM_FRESH)
+        archs = [np.asarray(trials.query.arch)[0, number] for number in best]
+        if workers is None:
+            fresh = fresh_scores_in_turn(bench, archs, NUM_FRESH, show)
+        else:
+            fresh = parallel_fresh_scores(bench, workers, archs, NUM_FRESH, show)
         finalists: list[Finalist] = []
-        for number in best:
-            arch, outcome = np.asarray(trials.query.arch)[0, number], outcomes[number]
-            fresh = []
-            for count in range(NUM_FRESH):
-                fresh.append(bench.fresh_score(arch, count))
-                show(len(finalists) * NUM_FRESH + len(fresh), "")
+        for number, arch, scores in zip(best, archs, fresh, strict=True):
+            outcome = outcomes[number]
             penalty = float(outcome.measured - outcome.observation.score)
-            finalists.append(Finalist(number, arch, float(outcome.measured), penalty, np.asarray(fresh, np.float64)))
+            finalists.append(Finalist(number, arch, float(outcome.measured), penalty, scores))
         return tuple(sorted(finalists, key=lambda each: bool(np.isnan(each.fresh).any())))
 
 

@@ -2,7 +2,7 @@
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -179,18 +179,9 @@ class SearchResult:
         if self.task is None:
             raise ValueError("Expected a search on a task to train on, got one with an evaluator.")
         first = int(self.trials.observation.seed[0, self.best_trial])
-        seeds = range(first, first + NUM_ATTEMPTS) if seed is None else [seed]
         task = self.task.without_validation() if with_validation else self.task
         trainer = Trainer(self.space, task, self.config, num_epochs=num_epochs)
-        for attempt in seeds[:-1]:
-            try:
-                return trainer.fit(self.arch, attempt)
-            except FloatingPointError as error:
-                warnings.warn(f"{error} Trying seed {attempt + 1}.", RuntimeWarning, stacklevel=2)
-        try:
-            return trainer.fit(self.arch, seeds[-1])
-        except FloatingPointError as error:
-            raise RuntimeError(str(error)) from error
+        return fitted(trainer, self.arch, range(first, first + NUM_ATTEMPTS) if seed is None else [seed])
 
     def __repr__(self) -> str:
         return "\n".join([*self._found_lines(), *self._noise_lines()])
@@ -238,6 +229,22 @@ class SearchResult:
         lead = best.mean - best.penalty - (rival.mean - rival.penalty)
         noise = _noise(self.finalists, len(best.fresh))
         return [*lines, f"the runner-up, trial {rival.trial}, {_lead_text(lead, noise, self._difference)}"]
+
+
+def fitted(trainer: Trainer, arch: np.ndarray, seeds: Sequence[int]) -> FittedModel:
+    """Returns an architecture trained with the first of the seeds; with a warning, with the next one where it diverges.
+
+    Raises RuntimeError where the training with the last seed diverges.
+    """
+    for attempt in seeds[:-1]:
+        try:
+            return trainer.fit(arch, attempt)
+        except FloatingPointError as error:
+            warnings.warn(f"{error} Trying seed {attempt + 1}.", RuntimeWarning, stacklevel=3)
+    try:
+        return trainer.fit(arch, seeds[-1])
+    except FloatingPointError as error:
+        raise RuntimeError(str(error)) from error
 
 
 def _without_absent(space: Space, arch: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ def split_run_key(key: jax.Array) -> tuple[jax.Array, RunKeys]:
     return init_key, RunKeys(*keys)
 
 
-_fold_in = jax.jit(jax.random.fold_in, inline=True)  # which runs that loop in Python call one by one
+fold_in = jax.jit(jax.random.fold_in, inline=True)  # which runs that loop in Python call one by one
 
 
 def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: RunKeys) -> tuple[Any, Query]:
@@ -39,9 +39,9 @@ def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: 
     no arrays of them.
     """
     before = state
-    state = called(strategy, "advance", state, t, _fold_in(keys.advance, t))
+    state = called(strategy, "advance", state, t, fold_in(keys.advance, t))
     check_same_state(strategy, "advance", before, state)
-    query = checked_query(strategy, called(strategy, "ask", state, t, _fold_in(keys.ask, t)))
+    query = checked_query(strategy, called(strategy, "ask", state, t, fold_in(keys.ask, t)))
     fidelity: Any = np.int32(num_fidelities - 1)
     if not is_last(query.fidelity):
         fidelity = jnp.asarray(query.fidelity, jnp.int32)
@@ -71,14 +71,12 @@ def check_arguments(strategy: Strategy, **counts: int) -> None:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _ask_compiled(
-    strategy: Strategy, num_fidelities: int, state: Any, t: jax.Array, keys: RunKeys
-) -> tuple[Any, Query]:
+def ask_compiled(strategy: Strategy, num_fidelities: int, state: Any, t: jax.Array, keys: RunKeys) -> tuple[Any, Query]:
     return ask_next(strategy, num_fidelities, state, t, keys)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _tell_compiled(strategy: Strategy, state: Any, t: jax.Array, query: Query, observation: Observation) -> Any:
+def tell_compiled(strategy: Strategy, state: Any, t: jax.Array, query: Query, observation: Observation) -> Any:
     return tell_next(strategy, state, t, query, observation)
 
 
@@ -125,14 +123,14 @@ class AskTell:
     def ask(self) -> Query:
         """Returns the next query, as NumPy values; the same one until it is told."""
         if self._asked is None:
-            ask = _ask_compiled if self._strategy.jittable else ask_next
+            ask = ask_compiled if self._strategy.jittable else ask_next
             self._state, query = ask(self._strategy, self._num_fidelities, self._state, self.num_told, self._keys)
             self._asked = jax.tree.map(lambda value: np.asarray(value, np.int32), query)
         return self._asked
 
     def query_key(self) -> jax.Array:
         """Returns the key that the benchmark's answer to the current query may use."""
-        return _fold_in(self._keys.query, self.num_told)
+        return fold_in(self._keys.query, self.num_told)
 
     def tell(self, observation: Observation | float) -> None:
         """Takes the outcome of the current query: an Observation, or a score (larger is better, NaN: failed).
@@ -142,7 +140,7 @@ class AskTell:
         if self._asked is None:
             raise ValueError("Expected ask() before tell(), got tell() first.")
         told = observed(*observation) if isinstance(observation, Observation) else observed(observation)
-        tell = _tell_compiled if self._strategy.jittable else tell_next
+        tell = tell_compiled if self._strategy.jittable else tell_next
         self._state = tell(self._strategy, self._state, self.num_told, self._asked, told)
         self._history.append(Trials(self._asked, told))
         self._asked = None

@@ -1,6 +1,7 @@
 """Trials: everything that runs asked and were told, and what they paid for it."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +57,27 @@ def paid_costs(
     listed = costs.reshape(-1)[trial]
     before = _largest_before(~again.reshape(-1)[places], listed)
     costs.reshape(-1)[trial] = np.maximum(listed.astype(np.float64) - before, 0)
+    return costs
+
+
+def paid_when_begun(trials: Trials, price: np.ndarray, begun: Sequence[int]) -> np.ndarray:
+    """Returns what each trial of one run with several workers cost, float32[1, T].
+
+    That is its price less what trials that had been told when it was asked had paid for the same architecture and seed,
+    as of `run_asynchronous`.
+
+    Args:
+        trials: in the order in which they were told, leading axes [1, T].
+        price: the list price of each trial, 0 or more, float32[1, T].
+        begun: how many trials had been told when each one was asked.
+    """
+    archs, seeds = np.asarray(trials.query.arch)[0], np.asarray(trials.observation.seed)[0]
+    paid: dict[tuple[bytes, int], list[tuple[int, float]]] = {}
+    costs = np.array(price, np.float32)
+    for place, count in enumerate(begun):
+        before = paid.setdefault((archs[place].tobytes(), int(seeds[place])), [])
+        costs[0, place] -= min(costs[0, place], max((cost for told, cost in before if told < count), default=0))
+        before.append((place, float(price[0, place])))
     return costs
 
 

@@ -24,6 +24,8 @@ from jaxnas.spaces.decisions import (
     check_decisions,
     checked,
     decode,
+    described,
+    has_order,
     mixed_radix,
     mutate,
     neighbors,
@@ -31,7 +33,6 @@ from jaxnas.spaces.decisions import (
     one_hot,
     radix_weights,
     sample,
-    value_names,
 )
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable, class_rows, neighbor_table, valid_codes
 from jaxnas.spaces.validity import everything, pick, repaired, valid_sample
@@ -133,7 +134,7 @@ class Space(abc.ABC):
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
         """Returns a uniformly drawn neighbour of an architecture; itself where it has none."""
-        if not self.constrained and type(self).moves is Space.moves:
+        if not self.constrained and type(self).moves is Space.moves and not has_order(self.decisions):
             return mutate(key, arch, self.decisions)
         neighbors = self.neighbors(arch)
         return pick(key, neighbors, (neighbors != arch).any(-1))
@@ -224,7 +225,7 @@ class Space(abc.ABC):
 
     def description(self) -> dict:
         """Returns the space as manifests hold it: its name, its size and its decisions with the names of values."""
-        decisions = [{"name": decision.name, "values": value_names(decision)} for decision in self.decisions]
+        decisions = [described(decision) for decision in self.decisions]
         return {"name": self.name, "num_architectures": self.num_architectures, "decisions": decisions}
 
     def enumerated(self) -> "EnumeratedSpace":

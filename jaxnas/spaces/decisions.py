@@ -22,10 +22,17 @@ Choices = jax.Array | np.ndarray | Sequence[int]
 
 @dataclass(frozen=True)
 class Decision:
-    """One choice of an architecture: its name and the values that it can take."""
+    """One choice of an architecture: its name and the values that it can take.
+
+    Attributes:
+        name: how `decode` calls the choice.
+        values: that it can take.
+        ordered: whether a step changes the choice by one, up or down, and not to any other value.
+    """
 
     name: str
     values: Sequence
+    ordered: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.values, range):
@@ -39,6 +46,17 @@ def value_names(decision: Decision) -> list[str]:
     if isinstance(decision.values, range) and len(decision.values) > MAX_NAMED:
         return [str(decision.values)]
     return [str(value) for value in decision.values]
+
+
+def described(decision: Decision) -> dict:
+    """Returns a decision as manifests hold it: its name, the names of its values, and whether they are ordered."""
+    order = {"ordered": True} if decision.ordered else {}
+    return {"name": decision.name, "values": value_names(decision), **order}
+
+
+def has_order(decisions: tuple[Decision, ...]) -> bool:
+    """Returns whether one of the decisions is ordered."""
+    return any(decision.ordered for decision in decisions)
 
 
 def check_decisions(decisions: tuple[Decision, ...]) -> None:
@@ -123,13 +141,17 @@ def neighbor_at(arch: jax.Array, number: jax.Array, decisions: tuple[Decision, .
 def neighbors(arch: jax.Array, decisions: tuple[Decision, ...], num_present: jax.Array | None = None) -> jax.Array:
     """Returns the architectures that differ in one decision, int32[K, D].
 
-    Of decisions beyond the first `num_present`, which do not count, rows repeat the architecture.
+    Of decisions beyond the first `num_present`, which do not count, rows repeat the architecture; likewise of steps of
+    more than one in ordered decisions.
     """
     changed, steps = _moves(decisions)
     each = jax.vmap(lambda position, step: _move(jnp.asarray(arch), position, step, decisions))
-    if num_present is not None:
-        return each(changed, jnp.where(changed < num_present, steps, 0))
-    return each(changed, steps)
+    found = each(changed, steps if num_present is None else jnp.where(changed < num_present, steps, 0))
+    if not has_order(decisions):
+        return found
+    ordered = np.asarray([decision.ordered for decision in decisions])
+    jumps = (jnp.where(ordered, jnp.abs(found - jnp.asarray(arch)), 0) > 1).any(1)
+    return jnp.where(jumps[:, None], jnp.asarray(arch, jnp.int32), found)
 
 
 def mixed_radix(weights: ArrayLike, arch: ArrayLike) -> jax.Array:

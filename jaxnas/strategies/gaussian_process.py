@@ -239,7 +239,9 @@ def explained_variances(inverse: jax.Array, kernel: jax.Array, t: ArrayLike) -> 
         return (kernel[:size] * (inverse[:size, :size] @ kernel[:size])).sum(0)
 
     sizes = -(-len(kernel) * np.arange(1, NUM_SIZES + 1) // NUM_SIZES)
-    return jax.lax.switch((sizes < t).sum(), [functools.partial(by_first, size) for size in sizes], inverse, kernel)
+    return jax.lax.switch(
+        (sizes < t).sum(), [functools.partial(by_first, int(size)) for size in sizes], inverse, kernel
+    )
 
 
 def improvements(state: GaussianState, space: Space, t: ArrayLike, archs: jax.Array) -> jax.Array:

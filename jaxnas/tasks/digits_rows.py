@@ -14,8 +14,9 @@ def digits_rows() -> Task:
     title, _, text = images.card.partition("\n")
     card = f"# digits-rows: {title.removeprefix('# shifted-digits: ')}, read row by row\n{text}"
     card += "A sequence has 8 steps, the rows of an image from top to bottom, of 8 values each.\n"
-    rows = {
-        split: Split(part.inputs[..., 0], part.labels)
-        for split, part in (("train", images.train), ("validation", images.validation), ("test", images.test))
-    }
-    return replace(images, name="digits-rows", kind="sequences", card=card, **rows)
+    train, validation, test = (
+        Split(part.inputs[..., 0], part.labels) for part in (images.train, images.validation, images.test)
+    )
+    return replace(
+        images, name="digits-rows", kind="sequences", card=card, train=train, validation=validation, test=test
+    )

@@ -41,7 +41,9 @@ def brackets() -> Task:
 
 def _nested(random: np.random.RandomState) -> tuple[list[int], list[int]]:
     """Returns the tokens and the tags of one sequence."""
-    tokens, tags, stack = [], [], []
+    tokens: list[int] = []
+    tags: list[int] = []
+    stack: list[int] = []
     for opens, kind in zip(random.rand(BRACKET_STEPS), random.randint(0, 2, BRACKET_STEPS), strict=True):
         if opens < 0.55 or not stack:
             stack.append(kind)

@@ -92,3 +92,17 @@ GOALS = {
 }
 """The goals by name: `"class"`, one label an example; `"tags"`, one a step; `"next"`, the token that follows each
 step; `"value"`, a real number an example."""
+
+
+def smoothed(goal: Goal, share: float | jax.Array) -> Goal:
+    """Returns a goal of classes with smoothed labels: a share of each label's probability is spread over all classes.
+
+    The loss is the plain one where the share is 0. Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the
+    Inception Architecture for Computer Vision", CVPR 2016.
+    """
+
+    def loss(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+        own = jnp.take_along_axis(outputs, labels[..., None], axis=-1)[..., 0]
+        return goal.loss(outputs, labels) + share * (own - outputs.mean(-1)).mean(-1)
+
+    return goal._replace(loss=loss)

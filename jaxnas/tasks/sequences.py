@@ -22,7 +22,7 @@ def is_text(values: Any) -> bool:
 
 def is_ragged(values: Any) -> bool:
     """Returns whether data are sequences of unequal length."""
-    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
+    if not isinstance(values, list | tuple) and not (isinstance(values, np.ndarray) and values.dtype.kind == "O"):
         return False
     try:
         lengths = {len(each) for each in values}

@@ -30,6 +30,8 @@ class TrainConfig:
         test: after which epochs the test split is evaluated, `"all"` or only the `"last"`. The training is the same.
         optimizer: `"sgd"`, or `"adam"` (Kingma and Ba, ICLR 2015).
         clip: the largest norm of a step's gradient, to which longer ones are cut; None for none.
+        adaptation: the largest change in a step of the logarithms of learning rate and weight decay, which then follow
+            their hypergradients (`jaxnas.training.adaptation`); 0 for none. Of SGD in the plan `"sequential"` only.
     """
 
     num_epochs: int = 10
@@ -41,6 +43,7 @@ class TrainConfig:
     test: str = "all"
     optimizer: str = OPTIMIZERS[0]
     clip: float | None = None
+    adaptation: float = 0.0
 
     def __post_init__(self) -> None:
         for name, largest, why in (
@@ -60,9 +63,13 @@ class TrainConfig:
             raise unknown_name("an optimizer", self.optimizer, OPTIMIZERS)
         if self.clip is not None:
             checked_number("clip", self.clip, above=0)
+        if not 0 <= self.adaptation < 1:
+            raise ValueError(f"Expected an adaptation from 0 to below 1, got {self.adaptation}.")
+        if self.adaptation and self.optimizer != OPTIMIZERS[0]:
+            raise ValueError(f"Expected {OPTIMIZERS[0]} for an adaptation, got {self.optimizer}.")
 
 
-_LEFT_OUT = {"test": TEST_EPOCHS[0], "optimizer": OPTIMIZERS[0], "clip": None}
+_LEFT_OUT = {"test": TEST_EPOCHS[0], "optimizer": OPTIMIZERS[0], "clip": None, "adaptation": 0.0}
 """What is not written: fields that tables, shards and journals had not before there was a choice."""
 
 

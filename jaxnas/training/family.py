@@ -76,8 +76,9 @@ class Plan(NamedTuple):
     Attributes:
         name: in manifests. It changes when the numbers of trainings change.
         train: `(space, config, spec, archs int32[A, D], seeds int32[S], splits)` -> iterator of dicts from the bytes of
-            an architecture to its `Curves` [S, ...], in any order and grouping.
-        fit: `(space, config, spec, arch, seed, splits) -> (Variables, Curves)` of one training.
+            an architecture to its `Curves` [S, ...], in any order and grouping. That of `"sequential"` takes a `Recipe`
+            after the splits, in place of the numbers of the configuration.
+        fit: `(space, config, spec, arch, seed, splits) -> (Variables, Curves)` of one training; likewise.
         chunks: `(space, rows, num_seeds)` -> tuples of rows that one call of `train` takes together.
     """
 
@@ -85,6 +86,45 @@ class Plan(NamedTuple):
     train: Callable
     fit: Callable
     chunks: Callable
+
+
+class Gates(NamedTuple):
+    """What each decision's output is multiplied by, and what is then added to it: float32[E] both.
+
+    One and zero change nothing; their gradients are those of a straight-through estimator.
+    """
+
+    scale: jax.Array
+    offset: jax.Array
+
+
+class Shared(NamedTuple):
+    """One network whose arrays serve all architectures of a space: a supernet.
+
+    It is normalised by the statistics of the batch in training and evaluation, without scales and biases of its own, so
+    that it has no state. The functions take the space, a `TrainConfig` and a `TaskSpec`, all static.
+
+    Attributes:
+        init: `(space, config, spec, key, partial=1) -> parameters`. `partial`: of how many parts of the channels the
+            operations of a mixture see one.
+        path: `(space, config, spec, parameters, arch, inputs [N, ...], gates=None) -> outputs [N, K]` of one
+            architecture, which may be traced, and must not be batched. `gates` are `Gates` or None.
+        mixture: `(space, config, spec, parameters, weights, inputs, partial=1) -> outputs` where each decision's output
+            is the sum of its choices' by `weights`, float32[E, K]; None for kinds without.
+        trained: `(space, config, spec, partial=1) -> ` a pytree as the parameters, 1 for what is trained, 0 for what
+            stays as it was made.
+        used: `(space, config, spec, arch) -> ` a pytree that broadcasts with the parameters, 1 for what the
+            architecture uses.
+        flops: `(space, config, spec) -> (float, float64[E, K])`, the multiply-accumulates for one example of what all
+            architectures have, and of each choice; None for kinds without a mixture.
+    """
+
+    init: Callable
+    path: Callable
+    mixture: Callable | None
+    trained: Callable
+    used: Callable
+    flops: Callable | None
 
 
 class Family(NamedTuple):
@@ -109,6 +149,7 @@ class Family(NamedTuple):
             computes, with a `jaxnas.training.taps.Tap` at each inner array, for scores without training; None for
             kinds without.
         goals: what networks of the kind can be trained for, names of `jaxnas.tasks.goals.GOALS`.
+        shared: the supernet, for one-shot search; None for kinds without.
     """
 
     config: TrainConfig
@@ -121,12 +162,14 @@ class Family(NamedTuple):
     plans: dict[str, Plan]
     tapped: Callable | None = None
     goals: tuple[str, ...] = ("class",)
+    shared: Shared | None = None
 
 
 def family_of(space: TrainableSpace) -> Family:
     """Returns how the networks of a space are trained.
 
-    `space.family` is the dotted name of a module with a `FAMILY`, or `module:NAME` or `path/to/file.py:NAME`.
+    `space.family` is the dotted name of a module with a `FAMILY`, or `module:NAME` or `path/to/file.py:NAME`; or
+    `module:name()` of a function that returns the family of a space.
 
     Raises:
         ValueError: where the space has no networks, or its family cannot be found.
@@ -134,15 +177,16 @@ def family_of(space: TrainableSpace) -> Family:
     name = getattr(space, "family", None)
     if name is None:
         raise ValueError(f"Expected a space with networks, such as a CellSpace, got a {type(space).__name__}.")
-    found = catalog.load(name if ":" in name else f"{name}:FAMILY")
+    found = catalog.load((name if ":" in name else f"{name}:FAMILY").removesuffix("()"))
+    found = found(space) if name.endswith("()") else found
     if not isinstance(found, Family):
         raise ValueError(f"Expected a Family at {name}, got {type(found).__name__}.")
     return found
 
 
-def default_plan(family: Family) -> str:
-    """Returns the name of the plan that trains networks of a kind on this back end."""
-    return "packed" if jax.default_backend() != "cpu" and "packed" in family.plans else "sequential"
+def default_plan(family: Family, platform: str | None = None) -> str:
+    """Returns the name of the plan that trains networks of a kind on a back end, such as `"cpu"`; None: on this one."""
+    return "packed" if (platform or jax.default_backend()) != "cpu" and "packed" in family.plans else "sequential"
 
 
 def equal_chunks(space: TrainableSpace, rows: np.ndarray, num_seeds: int) -> list[tuple[int, ...]]:

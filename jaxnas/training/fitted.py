@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import math
 import os
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from jaxnas.training.curves import Curves
 from jaxnas.training.family import TrainableSpace, family_of
 from jaxnas.training.inputs import Inputs, normalised
 from jaxnas.training.saved import read_arrays, read_description, write_model
+from jaxnas.training.space_fields import space_fields, space_of_fields
 
 MAX_TOKENS = 2**16
 MAX_VALUES = 2**28
@@ -204,7 +204,7 @@ class FittedModel:
         return {
             "jaxnas": jaxnas.__version__,
             "space": self.space.name,
-            "space_fields": _fields(self.space),
+            "space_fields": space_fields(self.space),
             "arch": list(self.arch),
             "config": dataclasses.asdict(self.config),
             "spec": self.inputs.spec._asdict(),
@@ -305,37 +305,13 @@ def _measured(goal: str, outputs: np.ndarray, labels: np.ndarray) -> float:
     return float(GOALS[goal].value(jax.tree.map(lambda values: np.asarray(values, np.float64).sum(), measured)))
 
 
-def _fields(space: TrainableSpace) -> dict | None:
-    """Returns the fields that a space can be made of again, as JSON values; None where that does not give it back.
-
-    Fields with their default values are left out.
-    """
-    if not dataclasses.is_dataclass(space):
-        return None
-    fields = {}
-    for field in dataclasses.fields(space):
-        value = getattr(space, field.name)
-        if field.init and value != field.default:
-            fields[field.name] = [getattr(each, "name", each) for each in value] if isinstance(value, tuple) else value
-    try:
-        fields = {"type": type(space).__name__, **json.loads(json.dumps(fields))}
-        return fields if _made_of(fields) == space else None
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _made_of(fields: dict) -> TrainableSpace:
-    arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    return catalog.space_types()[str(arguments.pop("type"))](**arguments)
-
-
 def _space_of(found: dict, space: TrainableSpace | None) -> TrainableSpace:
     """Returns the space that a model was saved with. Raises ValueError where it is another one or unknown."""
     if space is None and found["space_fields"] is None:
         raise ValueError(
             f"Expected the space {found['space']} of this model, which has custom functions or networks; got none."
         )
-    made = space if found["space_fields"] is None and space is not None else _made_of(found["space_fields"])
+    made = space if found["space_fields"] is None and space is not None else space_of_fields(found["space_fields"])
     if space is not None and (space.name != found["space"] or made != space):
         raise ValueError(f"Expected the space {found['space']} that this model was saved with, got {space.name}.")
     return made

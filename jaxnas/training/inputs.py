@@ -32,7 +32,11 @@ def normalised(inputs: Inputs, values: Any) -> np.ndarray:
     spec = inputs.spec
     if spec.kind == "tokens":
         return _checked_tokens(values, spec, inputs.vocabulary)
-    examples = padded(values, spec.shape) if spec.kind == "sequences" else _checked_examples(values, spec.shape)
+    examples = (
+        padded(values, (spec.shape[0], spec.shape[1]))
+        if spec.kind == "sequences"
+        else _checked_examples(values, spec.shape)
+    )
     return (examples - inputs.mean) / inputs.deviation
 
 

@@ -13,12 +13,14 @@ import numpy as np
 import optax
 
 from jaxnas.tasks.base import Split, TaskSpec
-from jaxnas.tasks.goals import GOALS, Goal
+from jaxnas.tasks.goals import GOALS, Goal, smoothed
+from jaxnas.training.adaptation import adaptive_sgd
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import Applied, Plan, TrainableSpace, Variables, equal_chunks
 from jaxnas.training.order import epoch_order, training_key
+from jaxnas.training.recipe import Recipe, recipe_of
 
 STATISTICS_BATCHES = 4
 EVALUATION_BATCH = 64
@@ -65,6 +67,7 @@ def train(
     arch: jax.Array,
     key: jax.Array,
     splits: Splits,
+    recipe: Recipe | None = None,
 ) -> tuple[Curves, Variables]:
     """Returns the `Curves` of one training and the `Variables` after it.
 
@@ -75,8 +78,9 @@ def train(
         arch: int32[D], traced. Under `jax.vmap` it must not be batched, or every branch of it would run.
         key: determines initial weights, order of examples and views.
         splits: training, validation and test data.
+        recipe: numbers in place of those of `config`, which may be traced.
     """
-    training = splits[0]
+    training, recipe = splits[0], recipe or recipe_of(config)
     num_steps = training.inputs.shape[1] // config.batch_size
     init_key, order_key = jax.random.split(key)
 
@@ -84,11 +88,12 @@ def train(
         return apply(space, config, spec, arch, variables, inputs, mode=mode)
 
     def batches(number: jax.Array) -> tuple[jax.Array, jax.Array]:
-        indices, views = epoch_order(jax.random.fold_in(order_key, number), training, num_steps, config.batch_size)
+        epoch_key = jax.random.fold_in(order_key, number)
+        indices, views = epoch_order(epoch_key, training, num_steps, config.batch_size, recipe.num_views)
         return training.inputs[views, indices], training.labels[indices]
 
     variables = init(space, config, spec, arch, init_key)
-    return run(applied, variables, GOALS[spec.goal], batches, lambda inputs: inputs, config, splits)
+    return run(applied, variables, GOALS[spec.goal], batches, lambda inputs: inputs, config, splits, recipe)
 
 
 def run(
@@ -99,6 +104,7 @@ def run(
     read: Callable,
     config: TrainConfig,
     splits: Splits,
+    recipe: Recipe | None = None,
 ) -> tuple[Curves, Variables]:
     """Returns `Curves` with the axis of epochs first, and the trained `Variables`, of one training or of several.
 
@@ -111,10 +117,12 @@ def run(
         apply: `(variables, inputs, mode) -> Applied`.
         batches: from the number of an epoch to its (inputs, labels), the axis of steps first.
         read: from the inputs of a step to examples.
+        recipe: numbers in place of those of `config`.
     """
+    recipe = recipe or recipe_of(config)
     num_steps = splits[0].inputs.shape[1] // config.batch_size
-    schedule = optax.cosine_decay_schedule(config.learning_rate, config.num_epochs * num_steps)
-    optimizer = _optimizer(config, schedule)
+    optimizer = _optimizer(config, recipe, config.num_epochs * num_steps)
+    goal = goal if recipe.label_smoothing is None else smoothed(goal, recipe.label_smoothing)
     evaluation = evaluation_batches(splits[1:])
     num_batches = num_batches_of(config, splits[1], evaluation.labels.shape)
 
@@ -137,11 +145,14 @@ def run(
     return Curves(training, validation, test, losses, first_losses[0], first_norms[0]), trainee.variables
 
 
-def _optimizer(config: TrainConfig, schedule: optax.Schedule) -> optax.GradientTransformation:
+def _optimizer(config: TrainConfig, recipe: Recipe, num_steps: int) -> optax.GradientTransformation:
+    if config.adaptation:
+        return adaptive_sgd(recipe, optax.cosine_decay_schedule(1.0, num_steps), config.adaptation)
+    schedule = optax.cosine_decay_schedule(recipe.learning_rate, num_steps)
     if config.optimizer == "adam":  # with decoupled weight decay
-        return optax.adamw(schedule, b1=config.momentum, weight_decay=config.weight_decay)
+        return optax.adamw(schedule, b1=recipe.momentum, weight_decay=recipe.weight_decay)
     return optax.chain(
-        optax.add_decayed_weights(config.weight_decay), optax.sgd(schedule, momentum=config.momentum, nesterov=True)
+        optax.add_decayed_weights(recipe.weight_decay), optax.sgd(schedule, momentum=recipe.momentum, nesterov=True)
     )
 
 
@@ -283,11 +294,12 @@ def _in_sequence(
     archs: np.ndarray,
     seeds: jax.Array,
     splits: Splits,
+    recipe: Recipe | None = None,
 ) -> Iterator[dict[bytes, Curves]]:
     """Yields the curves [S, ...] of one architecture of int32[A, D] after another, under its bytes."""
     together = num_seeds_together(config, spec, len(seeds)) if num_seeds_together else len(seeds)
     for arch in archs:
-        curves = train_seeds(init, apply, together, space, config, spec, jnp.asarray(arch), seeds, splits)
+        curves = train_seeds(init, apply, together, space, config, spec, jnp.asarray(arch), seeds, splits, recipe)
         yield {arch.tobytes(): jax.device_get(curves)}
 
 
@@ -302,6 +314,7 @@ def train_seeds(
     arch: jax.Array,
     seeds: jax.Array,
     splits: Splits,
+    recipe: Recipe | None = None,
 ) -> Curves:
     """Returns the curves [S, ...] of one architecture for each seed, `together` of them side by side.
 
@@ -310,7 +323,7 @@ def train_seeds(
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
 
     def train_seed(key: jax.Array) -> Curves:
-        return train(init, apply, space, config, spec, arch, key, splits)[0]
+        return train(init, apply, space, config, spec, arch, key, splits, recipe)[0]
 
     if together == len(seeds):
         return jax.vmap(train_seed)(keys)
@@ -326,9 +339,10 @@ def _fit(
     arch: np.ndarray,
     seed: int,
     splits: Splits,
+    recipe: Recipe | None = None,
 ) -> tuple[Variables, Curves]:
     """Returns the variables and the curves ([E] and scalars) of one training."""
-    curves, variables = _train_one(init, apply, space, config, spec, jnp.asarray(arch), seed, splits)
+    curves, variables = _train_one(init, apply, space, config, spec, jnp.asarray(arch), seed, splits, recipe)
     return variables, jax.device_get(curves)
 
 
@@ -342,6 +356,7 @@ def _train_one(
     arch: jax.Array,
     seed: jax.Array | int,
     splits: Splits,
+    recipe: Recipe | None,
 ) -> tuple[Curves, Variables]:
     """Returns the curves and the variables of one training."""
-    return train(init, apply, space, config, spec, arch, training_key(arch, seed), splits)
+    return train(init, apply, space, config, spec, arch, training_key(arch, seed), splits, recipe)

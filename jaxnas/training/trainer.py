@@ -75,6 +75,10 @@ class Trainer(Generic[SpaceType]):
             )
         check_fit(task, self.config)
 
+    def __reduce__(self) -> tuple:
+        """Returns how a copy is made: of what defines it, without the arrays on the device."""
+        return Trainer, (self.space, self.task, self.config)
+
     @property
     def spec(self) -> TaskSpec:
         """Returns what networks know of the task."""

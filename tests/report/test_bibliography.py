@@ -26,7 +26,8 @@ def cited() -> dict[str, tuple[str, ...]]:
     kinds = (catalog.STRATEGIES, catalog.SPACES, catalog.PROXIES, catalog.IMPORTERS)
     others = {name: catalog.references(name, known) for known in kinds for name in known}
     predictors = {f"predictor {name}": catalog.references(name, catalog.PREDICTORS) for name in catalog.PREDICTORS}
-    return others | predictors
+    methods = {f"method {name}": catalog.references(name, catalog.ONE_SHOT) for name in catalog.ONE_SHOT}
+    return others | predictors | methods
 
 
 def sources() -> dict[str, dict]:
@@ -46,7 +47,7 @@ def test_every_strategy_and_space_of_the_catalog_has_references_or_explicitly_no
     ]
     used = [*cited().values(), *(source["references"] for source in sources().values())]
     used += [catalog.load(f"{path}:RESULT").references for path in scripts_folder().glob("*.py")]
-    used.append(bibliography.OF_TRANSFER)
+    used += [bibliography.OF_TRANSFER, catalog.load("jaxnas.spaces.recurrent.references:REFERENCES")]
     assert {key for keys in used for key in keys} == set(bibliography.references())
 
 

@@ -111,5 +111,5 @@ def test_a_regression_is_scored_by_r2_and_written_of_without_percent():
     share = 1 - measures["R2"]
     assert measures["RMSE"] == pytest.approx(targets.std() * share**0.5, rel=1e-3)
     config = replace(model.config, optimizer="adam")
-    with pytest.raises(ValueError, match=r"^Expected sgd without clip for perceptrons"):
+    with pytest.raises(ValueError, match=r"^Expected sgd without clip or adaptation for perceptrons"):
         jn.evaluate(space, [[0] * len(space.decisions)], task, config)

@@ -15,6 +15,7 @@ import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.tables.build import driver, worker
+from jaxnas.tables.build.executors import processes
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -46,10 +47,10 @@ def test_its_curves_are_those_of_the_network_that_is_taken_away():
 
 
 def test_its_table_is_built_and_searched(monkeypatch, tmp_path):
-    def in_this_process(plan_path, num_missing, num_processes, look):
+    def in_this_process(plan_path, num_missing, num_processes, look, part):
         worker.work(plan_path, 0, 1, os.getppid())
 
-    monkeypatch.setattr(driver, "train_chunks", in_this_process)
+    monkeypatch.setattr(processes, "train_chunks", in_this_process)
     table = driver.build("pooled", "stripes", tmp_path, num_seeds=2)
     assert table.trained.all()
     assert table.manifest["plan"] == "pooled-1"

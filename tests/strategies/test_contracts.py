@@ -209,7 +209,13 @@ def test_a_run_among_many_is_the_run_alone_and_fewer_trials_are_a_prefix_where_n
 
 # Quality
 
-BUDGETS = {"gaussian_process": (60, 30), "bananas": (60, 20), "predictor_guided": (60, 8)}
+BUDGETS = {
+    "gaussian_process": (60, 30),
+    "bananas": (60, 20),
+    "predictor_guided": (60, 8),
+    "tree_parzen_estimator": (150, 100),
+    "bohb": (200, 150),
+}
 """Trials and runs of strategies that compute for long; of the others 300 and 300."""
 
 YARDSTICKS = ("random_search", "exhaustive_search")

@@ -1,5 +1,7 @@
 """Tables of trainings whose curves hold a metric, not counts: shards, files, scores, benchmarks and cards."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from jaxnas.tables.build.verification import _same_counts, _similar_counts, _sta
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.manifest import base_manifest
 from jaxnas.tables.table import Table, write
-from jaxnas.training.config import config_to_dict
+from jaxnas.training.config import TrainConfig, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.trainer import Trainer
 
@@ -90,3 +92,12 @@ def test_trainings_are_compared_by_their_metric_failures_included(made):
     worse = curves._replace(validation=curves.validation + np.float32(0.2))
     assert not _similar_counts(worse, curves).passed
     assert np.isfinite(_standard_errors(worse.validation, curves.validation))
+
+
+def test_a_card_of_counts_by_sgd_says_so():
+    table = Table.read("nb201-shifted-digits-v1")
+    table = replace(table, manifest=table.manifest | {"training": config_to_dict(TrainConfig())})
+    card = table_card(table, catalog.task("shifted-digits"), "nb201", "shifted-digits", None)
+    assert "SGD, Nesterov momentum 0.9, learning rate 0.2" in card
+    assert "correctly classified examples" in card
+    assert "norm of at most" not in card

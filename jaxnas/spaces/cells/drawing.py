@@ -20,18 +20,20 @@ def draw(graph: Graph, names: Sequence[str] = ()) -> str:
         names: operations in the order of their colours, so that several cells share them; by default those of the
             cell.
     """
-    width = _STEP * (graph.num_nodes - 1) + 2 * _MARGIN
+    longest = max((len(edge.operation.name) for edge in graph.edges if edge.operation.role != ZERO), default=0)
+    step = max(_STEP, 7 * longest + 2 * _RADIUS)  # so that names fit between nodes
+    width = step * (graph.num_nodes - 1) + 2 * _MARGIN
     heights = [_arc_height(edge) for edge in graph.edges]
     baseline = 30 - min(0, *heights)
     height = baseline + max(_RADIUS, *heights) + 24
     names = names or sorted({edge.operation.name for edge in graph.edges if edge.operation.role != ZERO})
     colors = {name: COLORS[number % len(COLORS)] for number, name in enumerate(names)}
     arcs = [
-        _draw_edge(edge, colors[edge.operation.name], alive, baseline)
+        _draw_edge(edge, colors[edge.operation.name], alive, baseline, step)
         for edge, alive in zip(graph.edges, live_edges(graph), strict=True)
         if edge.operation.role != ZERO
     ]
-    nodes = [_draw_node(node, graph.num_nodes, baseline) for node in range(graph.num_nodes)]
+    nodes = [_draw_node(node, graph.num_nodes, baseline, step) for node in range(graph.num_nodes)]
     marker = (
         '<marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#555"/></marker>'
@@ -51,8 +53,8 @@ def _arc_height(edge: Edge) -> int:
     return (10 + 35 * span) * (-1 if (edge.source + edge.target) % 2 else 1)
 
 
-def _draw_edge(edge: Edge, color: str, alive: bool, baseline: int) -> str:
-    start, end = (_MARGIN + _STEP * node for node in (edge.source, edge.target))
+def _draw_edge(edge: Edge, color: str, alive: bool, baseline: int, step: int) -> str:
+    start, end = (_MARGIN + step * node for node in (edge.source, edge.target))
     height = _arc_height(edge)
     side = 1 if height > 0 else -1
     middle = (start + end) / 2
@@ -69,9 +71,9 @@ def _draw_edge(edge: Edge, color: str, alive: bool, baseline: int) -> str:
     )
 
 
-def _draw_node(node: int, num_nodes: int, baseline: int) -> str:
+def _draw_node(node: int, num_nodes: int, baseline: int, step: int) -> str:
     label = {0: "in", num_nodes - 1: "out"}.get(node, str(node))
-    center = _MARGIN + _STEP * node
+    center = _MARGIN + step * node
     return (
         f'<circle cx="{center}" cy="{baseline}" r="{_RADIUS}" fill="#fff" stroke="#333" stroke-width="1.5"/>'
         f'<text x="{center}" y="{baseline + 4.5}" text-anchor="middle">{label}</text>'

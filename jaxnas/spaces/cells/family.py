@@ -11,6 +11,7 @@ from flax import nnx
 from jaxnas.spaces.cells import edges, taps
 from jaxnas.spaces.cells.network import Network, Skeleton, specialize
 from jaxnas.spaces.cells.plans import in_packs, num_seeds_together, packed_chunks
+from jaxnas.spaces.cells.shared import SHARED
 from jaxnas.spaces.cells.size import size
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.tasks.base import TaskSpec
@@ -135,4 +136,5 @@ FAMILY = Family(
         "packed": Plan("packed-2", in_packs, _SEQUENTIAL.fit, packed_chunks),
     },
     tapped=tapped,
+    shared=SHARED,
 )

@@ -144,17 +144,17 @@ class Network(nnx.Module):
         self.arch = arch if static else None
         stem_key, head_key, body_key = jax.random.split(key, 3)
         channels = skeleton.num_channels
-        self.stem = Layer(_stem, *init_convolution(stem_key, image_shape[2], channels))
+        self.stem = Layer(apply_stem, *init_convolution(stem_key, image_shape[2], channels))
         self.reductions: nnx.List[Layer] = nnx.List()
         self.cells: nnx.List[Any] = nnx.List()
         for stage in range(skeleton.num_stages):
             stage_key = jax.random.fold_in(body_key, stage)
             if stage:
-                self.reductions.append(Layer(_reduction, *init_reduction(stage_key, channels)))
+                self.reductions.append(Layer(apply_reduction, *init_reduction(stage_key, channels)))
                 channels *= 2
             for number in range(skeleton.cells_per_stage):
                 self.cells.append(make_cell(space, arch, channels, jax.random.fold_in(stage_key, number)))
-        self.head = Layer(_head, *init_head(head_key, channels, num_classes))
+        self.head = Layer(apply_head, *init_head(head_key, channels, num_classes))
 
     def __call__(
         self, x: jax.Array, arch: jax.Array | None = None, train: bool = False, momentum: float | jax.Array = MOMENTUM
@@ -208,7 +208,8 @@ def _copy_arrays(source: Layer, target: Layer) -> None:
             variable.set_value(getattr(source, kind)[name][...])
 
 
-def _stem(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
+def apply_stem(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
+    """Returns the first convolution, normalised, of images [C, H, W, N]."""
     return layers.batch_norm(convolution.convolve(x, parameters["kernel"]), parameters, statistics, train)
 
 
@@ -218,7 +219,7 @@ def init_convolution(key: jax.Array, in_channels: int, out_channels: int) -> tup
     return {"kernel": layers.kaiming_normal(key, (3, 3, in_channels, out_channels)), **parameters}, statistics
 
 
-def _reduction(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
+def apply_reduction(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
     """Returns the residual block with stride 2.
 
     It is two relu-convolution-norms in parallel with an average pooling and a 1x1 convolution.
@@ -255,7 +256,8 @@ def init_reduction(key: jax.Array, in_channels: int) -> tuple[dict, dict]:
     return {**_joined(a=a, b=b), "shortcut": shortcut}, _joined(a=a_statistics, b=b_statistics)
 
 
-def _head(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
+def apply_head(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
+    """Returns the logits [N, K] of features [C, H, W, N]."""
     normal, statistics = layers.batch_norm(x, parameters, statistics, train)
     features = jax.nn.relu(normal).mean((1, 2))
     return features.T @ parameters["kernel"] + parameters["offset"], statistics

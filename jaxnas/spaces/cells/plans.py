@@ -105,6 +105,8 @@ def in_packs(
     space: CellSpace, config: TrainConfig, spec: TaskSpec, archs: np.ndarray, seeds: jax.Array, splits: Splits
 ) -> Iterator[dict[bytes, Curves]]:
     """Yields the curves [S, ...] of the architectures of int32[A, D] that are trained together, under their bytes."""
+    if config.adaptation:
+        raise ValueError("Expected the plan sequential for an adaptation, which is each training's own, got packed.")
     pruned = packed.pruned(space, archs)
     places = packed.num_places(len(archs), len(seeds))
     capacities = packed.capacities(space, places, len(seeds))

@@ -18,15 +18,15 @@ def size(space: CellSpace, config: TrainConfig, spec: TaskSpec, arch: Sequence[i
     """Returns the `Size` of the network of an architecture: what is left when its dead edges are removed."""
     skeleton, image_shape = config.network, spec.shape
     cell = graph.prune(space.graph(arch))
-    parameters, flops = _fixed_size(skeleton, image_shape, spec.num_outputs)
-    for channels, height, width in _stages(skeleton, image_shape):
+    parameters, flops = fixed_size(skeleton, image_shape, spec.num_outputs)
+    for channels, height, width in stage_shapes(skeleton, image_shape):
         for edge in cell.edges:
             parameters += skeleton.cells_per_stage * edges.num_values(edges.array_shapes(edge.operation, channels)[0])
         flops += skeleton.cells_per_stage * graph.num_flops(cell, channels, height, width)
     return Size(parameters, flops)
 
 
-def _stages(skeleton: Skeleton, image_shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
+def stage_shapes(skeleton: Skeleton, image_shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
     """Returns channels, height and width of each stage."""
     height, width = image_shape[:2]
     scales = [2**stage for stage in range(skeleton.num_stages)]
@@ -34,9 +34,9 @@ def _stages(skeleton: Skeleton, image_shape: tuple[int, ...]) -> list[tuple[int,
 
 
 @functools.cache
-def _fixed_size(skeleton: Skeleton, image_shape: tuple[int, ...], num_classes: int) -> Size:
+def fixed_size(skeleton: Skeleton, image_shape: tuple[int, ...], num_classes: int) -> Size:
     """Returns the size of the stem, the reduction blocks and the head."""
-    stages = _stages(skeleton, image_shape)
+    stages = stage_shapes(skeleton, image_shape)
     channels, height, width = stages[0]
     parameters = _num_initialised(network.init_convolution, image_shape[2], channels)
     flops = 9 * height * width * image_shape[2] * channels

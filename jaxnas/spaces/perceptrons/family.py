@@ -12,6 +12,7 @@ from jaxnas.spaces.perceptrons import layout, taps
 from jaxnas.spaces.perceptrons.layout import Arrays, Shapes
 from jaxnas.spaces.perceptrons.network import Perceptron
 from jaxnas.spaces.perceptrons.plans import fit, in_sequence
+from jaxnas.spaces.perceptrons.shared import SHARED
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
@@ -110,4 +111,5 @@ FAMILY = Family(
     plans={"sequential": Plan("switch-sequential-3", in_sequence, fit, equal_chunks)},
     tapped=tapped,
     goals=("class", "value"),
+    shared=SHARED,
 )

@@ -20,13 +20,14 @@ from jaxnas.spaces.perceptrons import layout
 from jaxnas.spaces.perceptrons.layout import Arrays, Layout, Scratch, Shapes
 from jaxnas.spaces.perceptrons.space import REGULARIZER, STRENGTH, MLPSpace
 from jaxnas.tasks.base import Split, TaskSpec
-from jaxnas.tasks.goals import GOALS
+from jaxnas.tasks.goals import GOALS, Goal, smoothed
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import Variables
 from jaxnas.training.loop import Splits, num_batches_of
 from jaxnas.training.order import EVALUATION_BATCH, epoch_order, training_key
+from jaxnas.training.recipe import Recipe, recipe_of
 
 
 class Trainees(NamedTuple):
@@ -41,8 +42,8 @@ class Constants(NamedTuple):
     """What does not change while an architecture is trained; `l1` and `l2` are factors of the gradient of a kernel."""
 
     shapes: Shapes
-    config: TrainConfig
-    goal: str
+    recipe: Recipe
+    goal: Goal
     arch: jax.Array
     layout: Layout
     l1: jax.Array
@@ -50,7 +51,13 @@ class Constants(NamedTuple):
 
 
 def train(
-    space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, keys: jax.Array, splits: Splits
+    space: MLPSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    arch: jax.Array,
+    keys: jax.Array,
+    splits: Splits,
+    recipe: Recipe | None = None,
 ) -> tuple[Curves, Arrays]:
     """Returns the `Curves` [S, ...] of trainings of one architecture, and its trained `Arrays`.
 
@@ -61,12 +68,16 @@ def train(
         arch: int32[D], the representative of its class, traced.
         keys: [S], of each training: they determine initial weights, order of images and views, and dropout.
         splits: training, validation and test data.
+        recipe: numbers in place of those of `config`, which may be traced.
     """
+    recipe = recipe or recipe_of(config)
     shapes = Shapes(space, math.prod(splits[0].inputs.shape[2:]), spec.num_outputs)
     num_steps = splits[0].inputs.shape[1] // config.batch_size
     l1, l2 = (_factor(space, arch, name) for name in ("l1", "l2"))
+    goal = GOALS[spec.goal]
+    goal = goal if recipe.label_smoothing is None else smoothed(goal, recipe.label_smoothing)
     constants = Constants(
-        shapes, config, spec.goal, arch, layout.make_layout(shapes, arch), l1, config.weight_decay + 2 * l2
+        shapes, recipe, goal, arch, layout.make_layout(shapes, arch), l1, recipe.weight_decay + 2 * l2
     )
     init_keys, order_keys, dropout_keys = jnp.unstack(jax.vmap(lambda key: jax.random.split(key, 3))(keys), axis=1)
     dropout_keys = jax.random.wrap_key_data(jax.random.key_data(dropout_keys), impl=prng.hash_implementation())
@@ -76,18 +87,19 @@ def train(
 
     def epoch(trainees: Trainees, number: jax.Array) -> tuple[Trainees, tuple]:
         def order(key: jax.Array) -> tuple[jax.Array, jax.Array]:
-            return epoch_order(jax.random.fold_in(key, number), splits[0], num_steps, config.batch_size)
+            epoch_key = jax.random.fold_in(key, number)
+            return epoch_order(epoch_key, splits[0], num_steps, config.batch_size, recipe.num_views)
 
         indices, views = jax.vmap(order, out_axes=1)(order_keys)
         steps = number * num_steps + jnp.arange(num_steps)
-        rates = config.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * steps / (config.num_epochs * num_steps)))
+        rates = recipe.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * steps / (config.num_epochs * num_steps)))
         batches = (images[views, indices], splits[0].labels[indices], rates, steps)
         trainees, (losses, norms, measured) = jax.lax.scan(
             functools.partial(_step, constants, dropout_keys), trainees, batches
         )
         sums = jax.tree.map(lambda values: values.sum(0), measured)
         found = (sums, *_evaluated(constants, trainees.arrays, evaluation, num_batches(number)))
-        values = (GOALS[spec.goal].value(each) for each in found)
+        values = (goal.value(each) for each in found)
         return trainees, (*values, losses.mean(0), losses[0], norms[0])
 
     arrays = jax.vmap(functools.partial(layout.make_arrays, shapes), (None, 0))(arch, init_keys)
@@ -114,14 +126,14 @@ def _step(constants: Constants, keys: jax.Array, trainees: Trainees, batch: tupl
     scratch = layout.gradients(shapes, arch, trainees.arrays, x, g, scratch)
     norm = jax.lax.cond(number == 0, _norm, lambda gradients: jnp.zeros_like(loss), scratch.gradients)
     arrays, momentum = _descend(constants, trainees.arrays, trainees.momentum, scratch.gradients, rate)
-    measured = GOALS[constants.goal].measure(logits, labels)
+    measured = constants.goal.measure(logits, labels)
     return Trainees(arrays, momentum, scratch), (loss, norm, jax.tree.map(lambda values: values.sum(-1), measured))
 
 
 def _loss(constants: Constants, logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns the loss [S] of logits [S, N, K] for labels [S, N], and its gradient with respect to the logits."""
-    if constants.goal != "class":
-        total, pull = jax.vjp(lambda outputs: GOALS[constants.goal].loss(outputs, labels), logits)
+    if constants.goal is not GOALS["class"]:
+        total, pull = jax.vjp(lambda outputs: constants.goal.loss(outputs, labels), logits)
         return total, pull(jnp.ones_like(total))[0]
     log_chances = jax.nn.log_softmax(logits)
     targets = jax.nn.one_hot(labels, constants.shapes.num_classes)
@@ -140,7 +152,7 @@ def _descend(
 
     Kernels go by chunks, as many as the architecture has.
     """
-    beta, decay = constants.config.momentum, constants.config.weight_decay
+    beta, decay = constants.recipe.momentum, constants.recipe.weight_decay
 
     def slope(gradient: jax.Array, kernel: jax.Array) -> jax.Array:
         penalised = gradient + constants.l2 * kernel
@@ -202,7 +214,7 @@ def _evaluated(
     def measure(number: jax.Array | int) -> tuple[Any, ...]:
         samples, labels, owners = (values[number] for values in batches)
         logits = layout.logits(constants.shapes, constants.arch, arrays, samples)
-        found = GOALS[constants.goal].measure(logits, labels)
+        found = constants.goal.measure(logits, labels)
 
         def of_split(split: int) -> Any:
             return jax.tree.map(lambda values: jnp.where(owners == split, values, 0).sum(-1), found)
@@ -215,25 +227,36 @@ def _evaluated(
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=ONE_THREAD)
 def _train_seeds(
-    space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, seeds: jax.Array, splits: Splits
+    space: MLPSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    arch: jax.Array,
+    seeds: jax.Array,
+    splits: Splits,
+    recipe: Recipe | None,
 ) -> tuple[Curves, Arrays]:
     """Returns the curves and the arrays of one architecture for each seed."""
-    if config.optimizer != "sgd" or config.clip is not None:
-        raise ValueError("Expected sgd without clip for perceptrons, whose steps are written by hand, got another one.")
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
-    return train(space, config, spec, arch, keys, splits)
+    return train(space, config, spec, arch, keys, splits, recipe)
 
 
 def in_sequence(
-    space: MLPSpace, config: TrainConfig, spec: TaskSpec, archs: np.ndarray, seeds: jax.Array, splits: Splits
+    space: MLPSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    archs: np.ndarray,
+    seeds: jax.Array,
+    splits: Splits,
+    recipe: Recipe | None = None,
 ) -> Iterator[dict[bytes, Curves]]:
     """Yields the curves [S, ...] of one architecture of int32[A, D] after another, under its bytes.
 
     Each available core trains another architecture; the numbers are the same.
     """
+    _check_steps(config)
 
     def curves(arch: np.ndarray) -> dict[bytes, Curves]:
-        found = _train_seeds(space, config, spec, jnp.asarray(arch), seeds, splits)[0]
+        found = _train_seeds(space, config, spec, jnp.asarray(arch), seeds, splits, recipe)[0]
         return {arch.tobytes(): jax.device_get(found)}
 
     num_threads = min(_num_cores(), len(archs))
@@ -242,15 +265,30 @@ def in_sequence(
         yield from pool.map(curves, archs[1:])
 
 
+def _check_steps(config: TrainConfig) -> None:
+    """Raises ValueError where steps are to be others than those that are written by hand here."""
+    if config.optimizer != "sgd" or config.clip is not None or config.adaptation:
+        raise ValueError(
+            "Expected sgd without clip or adaptation for perceptrons, whose steps are written by hand, got others."
+        )
+
+
 def _num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fit(
-    space: MLPSpace, config: TrainConfig, spec: TaskSpec, arch: np.ndarray, seed: int, splits: Splits
+    space: MLPSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    arch: np.ndarray,
+    seed: int,
+    splits: Splits,
+    recipe: Recipe | None = None,
 ) -> tuple[Variables, Curves]:
     """Returns the arrays of a training and its curves ([E] and scalars)."""
+    _check_steps(config)
     seeds = jnp.asarray([seed], jnp.int32)
-    curves, arrays = _train_seeds(space, config, spec, jnp.asarray(arch), seeds, splits)
+    curves, arrays = _train_seeds(space, config, spec, jnp.asarray(arch), seeds, splits, recipe)
     first = jax.tree.map(lambda values: values[0], (arrays, jax.device_get(curves)))
     return Variables(first[0]), first[1]

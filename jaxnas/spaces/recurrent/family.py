@@ -68,9 +68,7 @@ def tapped(
 
         projected = see(BLOCK, 0, see(LINEAR, 0, at @ arrays.inputs) + arrays.offset)
         new = see(BLOCK, 1, network.cell(recurrence, arch, arrays, state, projected, see))
-        linear = ()
-        if each_step:
-            linear = see(LINEAR, OUTPUT, see(FEATURES, 0, new) @ arrays.head)
+        linear = see(LINEAR, OUTPUT, see(FEATURES, 0, new) @ arrays.head) if each_step else ()
         return new, (linear, statistics)
 
     last, (given, found) = network.over_steps(step, start, steps, real)

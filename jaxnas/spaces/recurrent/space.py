@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas.checks import checked_size, unknown_name
+from jaxnas.spaces import graphs
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, checked
 
@@ -94,6 +95,11 @@ class RecurrentSpace(Space):
         edges = (reads == states[:, None]).at[1 : self.num_nodes + 1, -1].set(True)
         return jnp.concatenate([ends[:1], activations, ends[1:]]).astype(jnp.int32), edges
 
+    def drawing(self, arch: Choices) -> str:
+        """Returns the tree of states as an SVG image, without the mean of all nodes, whose edges would hide it."""
+        labels, edges = self.labelled(jnp.asarray(checked(arch, self.decisions), jnp.int32))
+        return graphs.draw(np.asarray(labels)[:-1], np.asarray(edges)[:-1, :-1], self.label_names)
+
 
 def parts(arch: jax.Array | np.ndarray) -> tuple[jax.Array, jax.Array]:
     """Returns which state each node reads, 0 the first one and i that of node i, and its activation, both int32[n]."""
@@ -119,9 +125,9 @@ def _depth_first(parents: jax.Array, activations: jax.Array) -> tuple[jax.Array,
     for state in reversed(range(num_nodes + 1)):
         below, sizes = codes[state + 1 :], lengths[state + 1 :]
         code = jnp.full(num_nodes, _END)
-        used = 0
+        used = jnp.asarray(min(state, 1))
         if state:
-            code, used = code.at[0].set(activations[state - 1]), 1
+            code = code.at[0].set(activations[state - 1])
         if state < num_nodes:
             own = parents[state:] == state
             order = jnp.lexsort((*(below[:, place] for place in reversed(range(num_nodes))), ~own))

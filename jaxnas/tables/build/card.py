@@ -2,6 +2,7 @@
 
 from importlib import resources
 
+from jaxnas.spaces.joint.space import HYPERPARAMETERS
 from jaxnas.tables.table import Table
 from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.config import OPTIMIZERS
@@ -36,6 +37,13 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
         optimizer=_OPTIMIZERS[training.get("optimizer", OPTIMIZERS[0])].format(momentum=training["momentum"]),
         num_trained=int(table.trained.sum()),
         num_failed=int((~table.succeeded()[table.trained][:, :, -1]).sum()),
+        decided=", ".join(_decided(table)),
         task_card=task.card.strip().removeprefix("# "),
         command=command,
     )
+
+
+def _decided(table: Table) -> list[str]:
+    """Returns the hyperparameters of the training that are decisions of the space, as words."""
+    names = [decision["name"] for decision in table.manifest["space"]["decisions"]]
+    return [name.replace("_", " ") for name in names if name in HYPERPARAMETERS]

@@ -14,9 +14,9 @@ from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.tables.build.card import table_card
-from jaxnas.tables.build.executors.processes import train_chunks
+from jaxnas.tables.build.executors.base import Executor, Work
 from jaxnas.tables.build.plan import BuildPlan, damaged_chunks, make_plan, missing_chunks, read_shard, shard_path
-from jaxnas.tables.build.provenance import git_commit, machine, versions
+from jaxnas.tables.build.provenance import git_commit, versions
 from jaxnas.tables.build.replacing import check_replaceable
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.files import remove_leftovers, replace_file
@@ -24,7 +24,7 @@ from jaxnas.tables.manifest import base_manifest, keys_of
 from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.config import TrainConfig, config_to_dict
-from jaxnas.training.family import Size
+from jaxnas.training.family import Size, default_plan
 from jaxnas.training.trainer import Trainer, default_config
 
 MAX_CURVE_BYTES = 2**34
@@ -48,6 +48,8 @@ def build(
     table_id: str | None = None,
     replace_table: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    executor: str = "processes",
+    address: str | None = None,
 ) -> Table | None:
     """Returns the table of a space on a task, after training every class; a call after an interruption resumes.
 
@@ -61,43 +63,48 @@ def build(
         num_seeds: trainings of each class.
         test: the epochs after which the test split is evaluated, `"last"` or `"all"`; in place of that of `config`.
         limit: train only a sample of that many classes; the table is then a partial one.
-        num_processes: worker processes; by default one for each available core, and one on an accelerator.
+        num_processes: worker processes; by default one for each available core, or for each GPU.
         shard: (i, N): train only the i-th of N parts of the chunks, on one of N machines; None is returned. Once the
             shards of all parts lie in one folder, a call without `shard` makes the table.
         table_id: the table's identifier; by default `<space>-<task>-v0`, a preview.
         replace_table: write over what the folder holds, also where that is another or a larger table, or files that no
             build wrote.
         progress: called with the numbers of finished and of all classes.
+        executor: where chunks are trained: `"processes"` of this machine, or `"ray"`, on a Ray cluster.
+        address: of the cluster, `host:port` or `"auto"`; None: the machine itself.
 
     Raises:
         ValueError: on wrong arguments, or a folder that holds something else.
-        RuntimeError: where a worker failed, or the folder cannot be written to.
+        RuntimeError: where a worker failed, the cluster cannot be reached, or the folder cannot be written to.
     """
     space, task = catalog.space(space_name), catalog.task(task_name)
     config = replace(config or default_config(space, task), test=test)
-    trainer = Trainer(space, task, config, num_epochs=num_epochs)
-    folder = Path(folder)
+    trainer, folder = Trainer(space, task, config, num_epochs=num_epochs), Path(folder)
     _check_memory(trainer, num_seeds)
-    plan = make_plan(trainer, space_name, task_name, num_seeds, limit)
-    num_classes = sum(len(chunk.rows) for chunk in plan.chunks)
-    if not replace_table:
-        check_replaceable(folder, manifest_of(plan, trainer, table_id), num_classes)
-    part = replace(plan, chunks=plan.chunks[shard[0] - 1 :: shard[1]])
-    plan_path = folder / ("plan.json" if shard[1] == 1 else f"plan-{shard[0]}-of-{shard[1]}.json")
-    with _writing(folder):
-        (folder / "shards").mkdir(parents=True, exist_ok=True)
-        replace_file(plan_path, part.to_json().encode())
-        _set_damaged_aside(folder, part)
-    _train_missing(plan_path, part, num_processes, progress)
-    table = _collect(folder, plan, trainer, table_id) if shard[1] == 1 else None
-    with _writing(folder):
-        if table:
-            if not replace_table:  # another build may have written its table since
-                check_replaceable(folder, table.manifest, num_classes)
-            table = write(table, folder, table_card(table, trainer.task, space_name, task_name, limit))
-        for written in (folder, folder / "shards"):
-            remove_leftovers(written)
-    return table
+    with contextlib.closing(catalog.executor(executor)(num_processes, address)) as where:
+        machine = where.machine()
+        training_plan = default_plan(trainer.family, machine["platform"])
+        plan = make_plan(trainer, space_name, task_name, num_seeds, limit, training_plan)
+        num_classes = sum(len(chunk.rows) for chunk in plan.chunks)
+        manifest = manifest_of(plan, trainer, table_id, machine)
+        if not replace_table:
+            check_replaceable(folder, manifest, num_classes)
+        part = replace(plan, chunks=plan.chunks[shard[0] - 1 :: shard[1]])
+        plan_path = folder / ("plan.json" if shard[1] == 1 else f"plan-{shard[0]}-of-{shard[1]}.json")
+        with _writing(folder):
+            (folder / "shards").mkdir(parents=True, exist_ok=True)
+            replace_file(plan_path, part.to_json().encode())
+            _set_damaged_aside(folder, part)
+        _train_missing(where, Work(part, plan_path, trainer, shard[0] - 1), progress)
+        table = _collect(folder, plan, trainer, manifest) if shard[1] == 1 else None
+        with _writing(folder):
+            if table:
+                if not replace_table:  # another build may have written its table since
+                    check_replaceable(folder, table.manifest, num_classes)
+                table = write(table, folder, table_card(table, trainer.task, space_name, task_name, limit))
+            for written in (folder, folder / "shards"):
+                remove_leftovers(written)
+        return table
 
 
 def _check_memory(trainer: Trainer, num_seeds: int) -> None:
@@ -142,30 +149,30 @@ def _writing(folder: Path) -> Iterator[None]:
         raise RuntimeError(f"Expected to write into {folder}, got: {error.strerror or error}; {_RESUMES}.") from error
 
 
-def _train_missing(
-    plan_path: Path, plan: BuildPlan, num_processes: int | None, progress: Callable[[int, int], None] | None
-) -> None:
+def _train_missing(where: Executor, work: Work, progress: Callable[[int, int], None] | None) -> None:
     """Trains the chunks that are missing. Raises RuntimeError where some are missing then."""
+    plan, folder = work.plan, work.plan_path.parent
     total = sum(len(chunk.rows) for chunk in plan.chunks)
     missing = plan.chunks
     shape = plan.shape
 
     def look() -> None:
         nonlocal missing
-        missing = missing_chunks(plan_path.parent, missing, shape)
+        missing = missing_chunks(folder, missing, shape)
         if progress:
             progress(total - sum(len(chunk.rows) for chunk in missing), total)
 
     look()
     if not missing:
         return
-    reason = train_chunks(plan_path, len(missing), num_processes, look)
+    with _writing(folder):  # which not every executor leaves to its workers
+        reason = where.train(work, missing, look)
     look()
     if missing:
         raise RuntimeError(f"Expected every worker to finish, got {len(missing)} chunks missing: {reason}; {_RESUMES}.")
 
 
-def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, table_id: str | None) -> Table:
+def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, manifest: dict) -> Table:
     """Returns the table of the shards of a plan."""
     space = trainer.space
     representatives, class_of = np.unique(space.classes(), return_inverse=True)
@@ -185,7 +192,7 @@ def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, table_id: str | No
     steps = trainer.task.train.inputs.shape[1] // trainer.config.batch_size
     num_examples = {split: getattr(trainer.task, split).num_examples for split in SPLITS}
     return table_of_curves(
-        manifest_of(plan, trainer, table_id),
+        dict(manifest),
         class_of,
         representatives,
         {name: [getattr(size, name) for size in sizes] for name in Size._fields},
@@ -196,8 +203,8 @@ def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, table_id: str | No
     )
 
 
-def manifest_of(plan: BuildPlan, trainer: Trainer, table_id: str | None) -> dict:
-    """Returns the manifest of the table that a plan makes, before its hashes are known."""
+def manifest_of(plan: BuildPlan, trainer: Trainer, table_id: str | None, machine: dict) -> dict:
+    """Returns the manifest of the table that a plan makes on a kind of machine, before its hashes are known."""
     space, task = trainer.space, trainer.task
     return {
         **base_manifest(space, task, range(1, trainer.config.num_epochs + 1), plan.seeds),
@@ -206,7 +213,7 @@ def manifest_of(plan: BuildPlan, trainer: Trainer, table_id: str | None) -> dict
         "plan": trainer.plan(plan.training_plan).name,
         **({"code": trainer.definition.code} if trainer.definition.code else {}),
         "versions": versions(),
-        "machine": machine(),
+        "machine": machine,
         "git_commit": git_commit(),
         "licence": task.licence,
     }

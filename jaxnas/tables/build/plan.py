@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,7 +101,15 @@ def missing_chunks(folder: Path, chunks: Sequence[Chunk], shape: tuple[int, int,
     Args:
         shape: of the curves of a class, see `BuildPlan.shape`.
     """
-    return tuple(chunk for chunk in chunks if read_shard(folder, chunk, shape) is None)
+    try:
+        present = {entry.name for entry in os.scandir(folder / "shards")}  # one look, not one for each missing shard
+    except OSError:
+        present = set()
+    return tuple(
+        chunk
+        for chunk in chunks
+        if shard_path(folder, chunk).name not in present or read_shard(folder, chunk, shape) is None
+    )
 
 
 def damaged_chunks(folder: Path, plan: BuildPlan) -> tuple[Chunk, ...]:
@@ -140,10 +149,12 @@ def read_shard(folder: Path, chunk: Chunk, shape: tuple[int, int, int]) -> dict[
     epochs = {name: [num_epochs] for name in ("train", "validation", "loss")}
     epochs |= {"test": [num_tested], "first_loss": [], "first_gradient_norm": []}
     expected = {name: (len(chunk.rows), num_seeds, *epochs[name]) for name in Curves._fields}
-    kinds = {name: "if" if name in SPLITS else "f" for name in Curves._fields}  # counts, or values of a metric
     found = {name: array.shape for name, array in arrays.items()}
-    whole = found == expected and all(array.dtype.kind in kinds[name] for name, array in arrays.items())
-    return arrays if whole else None
+    if found != expected:
+        return None
+    of_splits = {arrays[name].dtype.kind for name in SPLITS}
+    others = {arrays[name].dtype.kind for name in Curves._fields if name not in SPLITS}
+    return arrays if others == {"f"} and of_splits in ({"i"}, {"f"}) else None  # counts, or values of a metric
 
 
 def _hash(chunk: Chunk, data: bytes) -> bytes:

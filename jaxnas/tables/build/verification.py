@@ -146,6 +146,6 @@ def _standard_errors(found: np.ndarray, stored: np.ndarray) -> float:
     final, again = stored[whole][:, :, -1], found[whole][:, :, -1]
     if not final.size:
         return 0.0
-    variance = 2 * final.var(axis=1, ddof=1).mean() / final.size
-    smallest = 1 / final.size if found.dtype.kind in "iu" else np.finfo(np.float32).tiny
-    return float((again - final).mean()) / max(float(variance), smallest) ** 0.5
+    variance = float(2 * final.var(axis=1, ddof=1).mean() / final.size)
+    smallest = 1 / final.size if found.dtype.kind in "iu" else float(np.finfo(np.float32).tiny)
+    return float((again - final).mean()) / float(max(variance, smallest) ** 0.5)

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 from jax import lax
 from jax.test_util import check_grads
-from samples import SMALL
+from samples import NB201, SMALL
 
 from jaxnas.spaces.cells import edges
 from jaxnas.spaces.cells.operations import OPERATIONS, convolution, layers
 from jaxnas.spaces.cells.operations.base import IDENTITY, ZERO, Operation, as_operation
 
-CONTRACT = {**OPERATIONS, "tanh": SMALL.operations[-1]}
+FUSED = ("mish_dconv3x3_instance", "hardswish_conv1x1_layer")
+"""Two of 27, with what the operations of `nb201` do not have."""
+CONTRACT = {operation.name: operation for operation in (*NB201.operations, SMALL.operations[-1])}
+CONTRACT |= {name: OPERATIONS[name] for name in FUSED}
 SHAPE = (2, 5, 4, 3)  # channels, height, width, images
 
 over_operations = pytest.mark.parametrize("operation", CONTRACT.values(), ids=CONTRACT)

@@ -17,7 +17,6 @@ from jaxnas.catalog import task as find_task
 from jaxnas.spaces.cells import packed
 from jaxnas.spaces.cells.family import FAMILY
 from jaxnas.spaces.cells.network import Skeleton
-from jaxnas.spaces.cells.operations import OPERATIONS
 from jaxnas.spaces.cells.operations.base import FUNCTION, IDENTITY
 from jaxnas.spaces.cells.space import NB201, CellSpace
 from jaxnas.tables.build import driver, worker
@@ -38,8 +37,8 @@ def ripple(x, parameters, statistics, train):
     return jnp.sin(x) / x, statistics
 
 
-ALL = CellSpace(3, (*OPERATIONS, ripple), name="all")
-"""Every operation of the package, and one that an empty slot must not let out."""
+ALL = CellSpace(3, (*NB201.operations, ripple), name="all")
+"""Every operation of `nb201`, and one that an empty slot must not let out."""
 
 PASSING = CellSpace(2, ("none", "skip_connect"), name="passing")
 """A space without anything to compute."""
@@ -223,7 +222,7 @@ def test_any_architecture_fits_alone_and_a_program_is_no_larger_than_needed():
 
 
 def test_a_space_too_large_to_enumerate_has_capacities():
-    space = CellSpace(6, tuple(OPERATIONS), name="large")
+    space = CellSpace(6, NB201.operations, name="large")
     capacities = np.asarray(packed.capacities(space, 8))
     assert capacities.shape == (5, 3)
     assert (capacities >= np.arange(5, 0, -1)[:, None]).all()
@@ -285,7 +284,7 @@ def test_chunks_of_the_packed_plan_are_its_batches(monkeypatch):
 def test_a_build_follows_its_plan_and_names_it(training_plan, name, monkeypatch, tmp_path):
     trained = Trainer(SMALL, find_task(TASK), TINY)
     plan = make_plan(trained, SPACE, TASK, 2, limit=3, training_plan=training_plan)
-    assert driver.manifest_of(plan, trained, None)["plan"] == name
+    assert driver.manifest_of(plan, trained, None, {})["plan"] == name
     called = []
 
     def fake(self, archs, seeds, *, plan, progress):

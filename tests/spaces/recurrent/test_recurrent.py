@@ -171,7 +171,9 @@ def test_the_graph_is_the_tree_with_an_edge_from_each_node_to_the_output():
     expected = {(0, 1), (1, 2), (1, 3), (1, 4), (2, 4), (3, 4)}
     assert set(zip(*map(np.ndarray.tolist, np.nonzero(np.asarray(edges))), strict=True)) == expected
     assert RECURRENT_3.decode(arch)["node 3 reads"] == "node 1"
-    assert all(name in RECURRENT_3.drawing(arch) for name in ("relu", "mean"))
+    drawing = RECURRENT_3.drawing(arch)
+    assert all(name in drawing for name in ("x, h", "relu", "tanh", "identity"))
+    assert drawing.count("<path") == 3  # the tree alone
 
 
 def test_every_activation_is_chosen_alone():

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 
@@ -160,3 +161,22 @@ def test_the_log_of_a_worker_holds_no_absolute_path_of_packages_or_of_the_workin
     assert 'File "jaxnas/tables/files.py"' in text
     assert 'File "os.py"' in text
     assert 'File "/' not in text
+
+
+def test_parts_on_one_machine_keep_to_different_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 5, 7})
+    assert processes.cores_of_workers(None, 9) == [4, 5, 7]
+    assert processes.cores_of_workers(2, 9) == [4, 5]
+    assert processes.cores_of_workers(2, 9, part=1) == [7, 4]
+    assert processes.cores_of_workers(4, 1, part=1) == [5]
+
+
+def test_each_worker_has_a_gpu(monkeypatch):
+    assert processes.device_of(1) == {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(jax, "local_device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert processes.cores_of_workers(None, 9) == [None, None]
+    assert [processes.device_of(number)["CUDA_VISIBLE_DEVICES"] for number in range(3)] == ["0", "1", "0"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
+    assert [processes.device_of(number)["CUDA_VISIBLE_DEVICES"] for number in range(3)] == ["5", "7", "5"]

@@ -20,6 +20,7 @@ from jaxnas.cli.main import main
 from jaxnas.spaces.cells import family as cells
 from jaxnas.tables.build import driver, worker
 from jaxnas.tables.build.driver import build
+from jaxnas.tables.build.executors import processes
 from jaxnas.tables.build.plan import make_plan, read_shard
 from jaxnas.tables.files import MANIFEST_FILE
 from jaxnas.tables.table import Table
@@ -324,7 +325,7 @@ def test_a_folder_without_permission_is_wrong_input(names, tmp_path, capsys):
 
 
 def test_a_complete_build_trains_nothing_again(names, built, complete, monkeypatch):
-    monkeypatch.setattr(driver, "train_chunks", killed)
+    monkeypatch.setattr(processes, "train_chunks", killed)
     reports = []
     table = resumed(names, complete, progress=lambda *numbers: reports.append(numbers))
     assert resumed(names, complete).manifest == table.manifest

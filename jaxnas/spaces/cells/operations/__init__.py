@@ -2,7 +2,7 @@
 line in `OPERATIONS`.
 """
 
-from jaxnas.spaces.cells.operations import nasbench
+from jaxnas.spaces.cells.operations import fused, nasbench
 
 OPERATIONS = {
     operation.name: operation
@@ -12,5 +12,6 @@ OPERATIONS = {
         nasbench.NOR_CONV_1X1,
         nasbench.NOR_CONV_3X3,
         nasbench.AVG_POOL_3X3,
+        *fused.FUSED,
     )
 }

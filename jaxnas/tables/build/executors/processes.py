@@ -11,12 +11,35 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from jaxnas.tables.build.executors.base import Work
+from jaxnas.tables.build.plan import Chunk
+from jaxnas.tables.build.provenance import machine
 from jaxnas.tables.files import replace_file
 
 POLL_SECONDS = 0.5
 LOG_LINES = 1000  # of a worker that failed
+
+
+class Processes:
+    """The executor of this machine."""
+
+    def __init__(self, num_processes: int | None = None, address: str | None = None):
+        if address is not None:
+            raise ValueError(f"Expected no address without an executor of many machines, got {address!r}.")
+        self.num_processes = num_processes
+
+    def machine(self) -> dict[str, Any]:
+        """Returns what of this machine numbers depend on."""
+        return machine()
+
+    def train(self, work: Work, missing: Sequence[Chunk], look: Callable[[], None]) -> str:
+        """Returns why chunks may be missing still; as `train_chunks`."""
+        return train_chunks(work.plan_path, len(missing), self.num_processes, look, work.part)
+
+    def close(self) -> None:
+        """Does nothing: processes end with `train`."""
 
 
 class Worker(NamedTuple):
@@ -26,19 +49,22 @@ class Worker(NamedTuple):
     lines: collections.deque[str]
 
 
-def train_chunks(plan_path: Path, num_missing: int, num_processes: int | None, look: Callable[[], None]) -> str:
+def train_chunks(
+    plan_path: Path, num_missing: int, num_processes: int | None, look: Callable[[], None], part: int = 0
+) -> str:
     """Returns why chunks may be missing still, after workers have trained those of a plan and have all ended.
 
     Args:
         plan_path: of a plan; shards are written next to it.
         num_missing: chunks that are still to be trained.
-        num_processes: by default one for each available core, and one on an accelerator.
+        num_processes: by default one for each available core, and one for each GPU.
         look: called every half second.
+        part: how many parts of the build come before this one; each keeps to further cores.
     """
-    cores = cores_of_workers(num_processes, num_missing)
+    cores = cores_of_workers(num_processes, num_missing, part)
     with contextlib.ExitStack() as stack:
         workers = [
-            _start(stack, [str(plan_path), "--worker", f"{number}/{len(cores)}"], core)
+            _start(stack, [str(plan_path), "--worker", f"{number}/{len(cores)}"], core, number)
             for number, core in enumerate(cores)
         ]
         while any(worker.process.poll() is None for worker in workers):
@@ -47,15 +73,15 @@ def train_chunks(plan_path: Path, num_missing: int, num_processes: int | None, l
     return reason_of_failure(plan_path.parent, workers)
 
 
-def _start(stack: contextlib.ExitStack, options: list[str], core: int | None) -> Worker:
-    """Returns a running worker; leaving the stack ends it.
+def _start(stack: contextlib.ExitStack, options: list[str], core: int | None, number: int) -> Worker:
+    """Returns worker `number`, which runs; leaving the stack ends it.
 
     The output goes through a pipe, since a full disk could not take it.
     """
     command = [sys.executable, "-m", "jaxnas.tables.build.worker", *options]
     command += ["--parent", str(os.getpid())] if os.name == "posix" else []  # elsewhere a launcher is between the two
     command += [] if core is None else ["--core", str(core)]
-    environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    environment = {**os.environ, **device_of(number)}
     process = stack.enter_context(
         subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
@@ -91,15 +117,32 @@ def _without_paths(text: str) -> str:
     return re.sub(r'File "/[^"]*/(?:site-packages/|python3\.\d+/|(?=jaxnas/))([^"]+)"', r'File "\1"', text)
 
 
-def cores_of_workers(num_processes: int | None, num_chunks: int) -> list[int | None]:
-    """Returns the core that each worker keeps to, None for none."""
+def cores_of_workers(num_processes: int | None, num_chunks: int, part: int = 0) -> list[int | None]:
+    """Returns the core that each worker keeps to, None for none; those after the cores of so many parts as large."""
     import jax
 
     available = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     on_cpu = jax.default_backend() == "cpu"
     if num_processes is None:
-        num_processes = max(len(available), 1) if on_cpu else 1
+        num_processes = max(len(available), 1) if on_cpu else max(len(visible_gpus()), 1)
     num_processes = min(num_processes, num_chunks)
     if not (on_cpu and available):
         return [None] * num_processes
-    return [available[number % len(available)] for number in range(num_processes)]
+    return [available[(part * num_processes + number) % len(available)] for number in range(num_processes)]
+
+
+def device_of(number: int) -> dict[str, str]:
+    """Returns the environment of worker `number`: the next of the GPUs, which one process does not fill."""
+    gpus = visible_gpus()
+    mine = {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}
+    return {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", **mine}
+
+
+def visible_gpus() -> list[str]:
+    """Returns the names by which CUDA knows the GPUs that this process may use; empty where there are none."""
+    import jax
+
+    if jax.default_backend() != "gpu":
+        return []
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return named.split(",") if named else [str(number) for number in range(jax.local_device_count())]

@@ -1,7 +1,7 @@
 """Size spaces: how many channels each layer of a network has. `NATS_SSS` is that of NATS-Bench."""
 
 from dataclasses import dataclass, field
-from typing import final
+from typing import ClassVar, final
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ REFERENCES = ("dong2021natsbench",)
 class SizeSpace(Space):
     """The search space of the numbers of channels of layers, each one of `channels`.
 
-    An architecture is the position of each layer's number in `channels`. Networks are not trained.
+    An architecture is the position of each layer's number in `channels`.
 
     Attributes:
         num_layers: how many layers have a number of channels.
@@ -30,6 +30,7 @@ class SizeSpace(Space):
     channels: tuple[int, ...]
     name: str = "sizes"
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
+    family: ClassVar[str] = "jaxnas.spaces.sizes.family"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))

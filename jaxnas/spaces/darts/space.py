@@ -5,7 +5,7 @@ import itertools
 import math
 import re
 from dataclasses import dataclass, field
-from typing import final
+from typing import ClassVar, final
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 
 from jaxnas.checks import unknown_name
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.darts import drawing
 from jaxnas.spaces.decisions import Choices, Decision, checked
 
 REFERENCES = ("liu2019darts",)
@@ -28,11 +29,11 @@ OPERATIONS = (
     "dil_conv_5x5",
 )
 CELLS, NUM_NODES, NUM_INPUTS = ("normal", "reduce"), 4, 2
-_PAIRS = tuple(tuple(itertools.combinations(range(NUM_INPUTS + node), 2)) for node in range(NUM_NODES))
+PAIRS = tuple(tuple(itertools.combinations(range(NUM_INPUTS + node), 2)) for node in range(NUM_NODES))
 """The pairs of inputs that each node may have: the outputs of the two cells before are 0 and 1, nodes follow."""
 _ORDERS = tuple(itertools.permutations(range(NUM_NODES)))
 _NUM_CHOICES = 3 * NUM_NODES
-_CARDINALITIES = [size for pairs in _PAIRS for size in (len(pairs), len(OPERATIONS), len(OPERATIONS))]
+_CARDINALITIES = [size for pairs in PAIRS for size in (len(pairs), len(OPERATIONS), len(OPERATIONS))]
 _WEIGHTS = np.asarray([math.prod(_CARDINALITIES[place + 1 :]) for place in range(_NUM_CHOICES)], np.int32)
 _CONCAT = list(range(NUM_INPUTS, NUM_INPUTS + NUM_NODES))
 
@@ -40,7 +41,7 @@ _CONCAT = list(range(NUM_INPUTS, NUM_INPUTS + NUM_NODES))
 def _decisions() -> tuple[Decision, ...]:
     found = []
     for cell in CELLS:
-        for node, pairs in enumerate(_PAIRS, start=NUM_INPUTS):
+        for node, pairs in enumerate(PAIRS, start=NUM_INPUTS):
             names = tuple(f"{first},{second}" for first, second in pairs)
             found.append(Decision(f"{cell} {node} inputs", names))
             found += [Decision(f"{cell} {node} operation {number}", OPERATIONS) for number in (1, 2)]
@@ -54,11 +55,12 @@ class DARTSSpace(Space):
 
     An architecture is int32[24]: for each node of the normal cell and then of the reduction cell the pair of its
     inputs, different and by ascending number, and the operation on each. Every vector is an architecture, and there
-    are too many for rows. Cells that differ in the order of their nodes are one class. Networks are not trained.
+    are too many for rows. Cells that differ in the order of their nodes are one class.
     """
 
     name: str = "darts"
     decisions: tuple[Decision, ...] = field(default=_decisions(), init=False, repr=False)
+    family: ClassVar[str] = "jaxnas.spaces.darts.family"
 
     def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of an architecture's class: of each cell, the smallest order of its nodes."""
@@ -68,7 +70,7 @@ class DARTSSpace(Space):
     def to_str(self, arch: Choices) -> str:
         """Returns an architecture as a genotype, `"Genotype(normal=[('sep_conv_3x3', 0), ...], ...)"`."""
         values = checked(arch, self.decisions)
-        cells = (_genes(values[start : start + _NUM_CHOICES]) for start in (0, _NUM_CHOICES))
+        cells = (genes(values[start : start + _NUM_CHOICES]) for start in (0, _NUM_CHOICES))
         parts = [f"{name}={genes}, {name}_concat={_CONCAT}" for name, genes in zip(CELLS, cells, strict=True)]
         return f"Genotype({', '.join(parts)})"
 
@@ -110,12 +112,18 @@ class DARTSSpace(Space):
             start += NUM_INPUTS + 2 * NUM_NODES
         return jnp.concatenate([*labels, jnp.asarray([first_before + 5])]).astype(jnp.int32), edges
 
+    def drawing(self, arch: Choices) -> str:
+        """Returns both cells as an SVG image; see `jaxnas.spaces.darts.drawing`."""
+        values = checked(arch, self.decisions)
+        cells = {name: genes(values[_NUM_CHOICES * number :][:_NUM_CHOICES]) for number, name in enumerate(CELLS)}
+        return drawing.draw(cells, OPERATIONS)
+
 
 def _with_reads(edges: jax.Array, cell: jax.Array, start: int) -> jax.Array:
     """Returns edges with those of a cell int32[4, 3] whose vertices begin at `start`: from what operations read."""
     vertices = np.arange(NUM_INPUTS + 2 * NUM_NODES)
     owner = np.where(vertices < NUM_INPUTS, vertices, NUM_INPUTS + (vertices - NUM_INPUTS) // 2)
-    for node, pairs in enumerate(_PAIRS):
+    for node, pairs in enumerate(PAIRS):
         inputs = jnp.asarray(pairs)[cell[node, 0]]
         for number in range(2):
             vertex = start + NUM_INPUTS + 2 * node + number
@@ -126,7 +134,7 @@ def _with_reads(edges: jax.Array, cell: jax.Array, start: int) -> jax.Array:
 def _smallest(cell: jax.Array) -> jax.Array:
     """Returns a cell int32[12] with its nodes in the order that makes its choices smallest."""
     nodes = cell.reshape(NUM_NODES, 3)
-    inputs = jnp.stack([jnp.asarray(pairs)[nodes[node, 0]] for node, pairs in enumerate(_PAIRS)])
+    inputs = jnp.stack([jnp.asarray(pairs)[nodes[node, 0]] for node, pairs in enumerate(PAIRS)])
     found = [_reordered(inputs, nodes[:, 1:], order) for order in _ORDERS]
     cells, allowed = (jnp.stack(each) for each in zip(*found, strict=True))
     numbers = jnp.where(allowed, (cells * _WEIGHTS).sum(-1), jnp.iinfo(jnp.int32).max)
@@ -154,14 +162,14 @@ def _reordered(inputs: jax.Array, operations: jax.Array, order: tuple[int, ...])
 def _rank(lower: jax.Array, upper: jax.Array, node: int) -> jax.Array:
     """Returns the position of a pair of inputs among those of a node, 0 where it is none of them."""
     ranks = np.zeros((NUM_INPUTS + NUM_NODES,) * 2, np.int32)
-    ranks[tuple(zip(*_PAIRS[node], strict=True))] = np.arange(len(_PAIRS[node]))
+    ranks[tuple(zip(*PAIRS[node], strict=True))] = np.arange(len(PAIRS[node]))
     return jnp.asarray(ranks)[lower, upper]
 
 
-def _genes(choices: tuple[int, ...]) -> list[tuple[str, int]]:
+def genes(choices: tuple[int, ...]) -> list[tuple[str, int]]:
     """Returns the operations of a cell with their inputs, two a node."""
     found = []
-    for node, pairs in enumerate(_PAIRS):
+    for node, pairs in enumerate(PAIRS):
         pair, *operations = choices[3 * node : 3 * node + 3]
         found += [(OPERATIONS[operation], source) for operation, source in zip(operations, pairs[pair], strict=True)]
     return found
@@ -184,7 +192,7 @@ def _choices(genes: object, text: str) -> list[int]:
         shown = text if len(text) < 60 else f"{text[:60]}..."
         raise ValueError(f"Expected a genotype with 8 pairs such as ('sep_conv_3x3', 0) in each cell, got {shown!r}.")
     found = []
-    for node, pairs in enumerate(_PAIRS):
+    for node, pairs in enumerate(PAIRS):
         (first, lower), (second, upper) = sorted(genes[2 * node : 2 * node + 2], key=lambda gene: gene[1])
         if (lower, upper) not in pairs:
             raise ValueError(f"Expected two inputs below {NUM_INPUTS + node} for a node, got {lower} and {upper}.")

@@ -1,13 +1,14 @@
 """The space of NAS-Bench-Macro: a chain of eight blocks in three stages."""
 
 from dataclasses import dataclass, field
-from typing import final
+from typing import ClassVar, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, checked
 from jaxnas.spaces.graphs import chain
@@ -15,30 +16,44 @@ from jaxnas.spaces.graphs import chain
 REFERENCES = ("su2021prioritized",)
 
 STAGES = (2, 3, 3)
+MAX_LAYERS = 64
 BLOCKS = ("identity", "mbconv_k3_e3", "mbconv_k5_e6")
 
 
 @final
 @dataclass(frozen=True)
 class BlockSpace(Space):
-    """The search space of NAS-Bench-Macro: a block for each of eight layers, in stages of two, three and three layers.
+    """The search space of chains of blocks in stages: NAS-Bench-Macro's has stages of two, three and three layers.
 
-    The first layer of a stage halves the resolution; elsewhere an identity does nothing, so that architectures with
-    the same other blocks of a stage, in the same order, are one class. Networks are not trained.
+    The first layer of a stage changes the shape; elsewhere an identity does nothing, so that architectures with the
+    same other blocks of a stage, in the same order, are one class.
+
+    Attributes:
+        name: how tables and reports call the space.
+        stages: the number of layers of each stage.
+
+    Raises:
+        ValueError: where there are no stages, or stages without layers.
     """
 
     name: str = "nb-macro"
-    decisions: tuple[Decision, ...] = field(
-        default=tuple(Decision(f"layer {number}", BLOCKS) for number in range(1, 1 + sum(STAGES))),
-        init=False,
-        repr=False,
-    )
+    stages: tuple[int, ...] = STAGES
+    decisions: tuple[Decision, ...] = field(init=False, repr=False)
+    family: ClassVar[str] = "jaxnas.spaces.macro.family"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", tuple(self.stages))
+        if not self.stages or not all(isinstance(each, int) and each > 0 for each in self.stages):
+            raise ValueError(f"Expected one or more stages of 1 or more layers, got {list(self.stages)!r:.60}.")
+        checked_size("the number of layers", sum(self.stages), 1, MAX_LAYERS, "each of which is in the program")
+        layers = range(1, 1 + sum(self.stages))
+        object.__setattr__(self, "decisions", tuple(Decision(f"layer {number}", BLOCKS) for number in layers))
 
     def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of an architecture's class: identities come first in their stage."""
         arch = jnp.asarray(arch, jnp.int32)
         parts = []
-        for stage in np.split(np.arange(sum(STAGES)), np.cumsum(STAGES)[:-1]):
+        for stage in np.split(np.arange(sum(self.stages)), np.cumsum(self.stages)[:-1]):
             blocks = arch[stage[1:]]
             parts += [arch[stage[:1]], blocks[jnp.argsort(blocks != 0, stable=True)]]
         return jnp.concatenate(parts)
@@ -50,8 +65,9 @@ class BlockSpace(Space):
     def from_str(self, text: str) -> jax.Array:
         """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         digits = text.strip()
-        if len(digits) != sum(STAGES) or set(digits) - set("012"):
-            raise ValueError(f"Expected an architecture such as '22212220', got {text!r}.")
+        if len(digits) != sum(self.stages) or set(digits) - set("012"):
+            example = ("22212220" * MAX_LAYERS)[: sum(self.stages)]
+            raise ValueError(f"Expected an architecture such as {example!r}, got {text!r:.60}.")
         return jnp.asarray([int(digit) for digit in digits], jnp.int32)
 
     @property
@@ -65,7 +81,7 @@ class BlockSpace(Space):
         Layers whose identity does nothing are absent.
         """
         blocks = self.canonical(arch)
-        reduces = np.isin(np.arange(sum(STAGES)), np.cumsum([0, *STAGES[:-1]]))
+        reduces = np.isin(np.arange(sum(self.stages)), np.cumsum([0, *self.stages[:-1]]))
         layers = jnp.where(reduces | (blocks != 0), blocks, -1)
         return chain(jnp.concatenate([jnp.asarray([len(BLOCKS)]), layers, jnp.asarray([len(BLOCKS) + 1])]))
 

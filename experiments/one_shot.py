@@ -1,0 +1,137 @@
+"""Compares one-shot methods on tables that ship: the regret of what each finds, over seeds, at its cost.
+
+Claim: none; it has not been run on whole tables. Whether a method beats the median architecture and random search at
+equal cost is printed for each, whatever the answer.
+Command: python experiments/one_shot.py [--tables ID,..] [--methods a,b] [--steps N] [--seeds K] [--out DIR]
+Run time: not measured.
+Output: for each table a Markdown table with a row for each method: mean regret over seeds with a 95 % interval
+(Student's t), the least and the largest, how many different classes were found, edges without parameters of what was
+found, the cost in full trainings of a random architecture, the mean regret of random search and of regularized
+evolution at that cost, and whether the method's mean is below the median architecture's regret and below random
+search's. Then the regret of zero-cost proxies: the best by a column of the shipped pack of 1,000 random architectures.
+Last line: a JSON object of it all.
+
+With --out a method's figures are kept as a file, and are not computed again.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+from scipy import stats
+
+import jaxnas as jn
+from jaxnas import catalog
+from jaxnas.search.one_shot.reference import MAX_TRAININGS, NUM_RANDOM_RUNS
+from jaxnas.tables.files import replace_file
+from jaxnas.tables.shipped import shipped_packs
+from jaxnas.training.compilation import configure_compilation
+
+TABLES = ("nb201-shifted-digits-v1", "nb201-mnist5k-v1", "mlp-small-shifted-digits-v1")
+PROXIES = ("zero_params", "synflow", "nwot")
+POOL, NUM_POOLS = 1000, 200
+
+
+def row_of(table: str, method: str, num_steps: int, num_seeds: int) -> dict | None:
+    """Returns the figures of a method on a table; None where it does not search such a space."""
+    space, task = (jn.load(table).table.manifest[part]["name"] for part in ("space", "task"))
+    try:
+        search = jn.OneShot(space, task, method, table=table, progress=False)
+    except ValueError as error:
+        print(f"{method} on {table}: {error}", flush=True)
+        return None
+    begun = time.process_time()
+    result = search.search(num_steps, num_seeds=num_seeds)
+    seconds = time.process_time() - begun
+    reference, free = result.reference, result.parameter_free()
+    bench, count = search.bench, min(reference.num_trainings, MAX_TRAININGS)
+    trials = jn.run(jn.regularized_evolution, bench, num_trials=count, num_runs=NUM_RANDOM_RUNS)
+    return {
+        "regrets": reference.regrets.tolist(),
+        "median": reference.median_regret,
+        "random": reference.random_regret,
+        "evolution": float(jn.regret(trials, bench)[:, -1].mean()),
+        "trainings": result.num_trainings,
+        "distinct": result.num_distinct,
+        "free": None if free is None else float(free[:, -1].mean()),
+        "free_first": None if free is None else float(free[:, 0].mean()),
+        "archs": [result.space.to_str(run.arch) for run in result.runs],
+        "losses": [float(run.losses[-1, 0]) for run in result.runs],
+        "seconds": seconds,
+    }
+
+
+def proxies_of(table: str) -> dict[str, float]:
+    """Returns the mean regret of the best of 1,000 random architectures by each proxy of the shipped pack."""
+    name = table.removesuffix("-v1") + "-proxies-v1"
+    if name not in shipped_packs():
+        return {}
+    bench, generator = jn.load(table, columns=[name]), np.random.default_rng(0)
+    rows = generator.integers(0, bench.space.num_architectures, (NUM_POOLS, POOL))
+    archs = np.asarray(jax.vmap(jax.vmap(bench.space.arch_at))(rows))
+    best, found = jn.optimum(bench).value, {}
+    for proxy in PROXIES:
+        values = np.nan_to_num(bench.sizes(proxy, archs), nan=-np.inf)
+        chosen = rows[np.arange(NUM_POOLS), values.argmax(1)]
+        found[proxy] = float((best - bench.held_out.scores(chosen[:, None])).mean())
+    return found
+
+
+def show(table: str, rows: dict[str, dict], proxies: dict[str, float]) -> None:
+    """Prints the figures of a table of scores as Markdown, regrets in percentage points, the best method first."""
+    print(f"\n## {table}\n")
+    if rows:
+        print(f"Median architecture: {100 * next(iter(rows.values()))['median']:.2f}.")
+    print("\n| method | regret | least to most | classes | free edges | trainings | random | evolution | beats |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name, row in sorted(rows.items(), key=lambda item: np.mean(item[1]["regrets"])):
+        values = 100 * np.asarray(row["regrets"])
+        half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values) if len(values) > 1 else float("nan")
+        beats = [what for what in ("median", "random") if values.mean() < 100 * row[what]]
+        free = "" if row["free"] is None else f"{row['free_first']:.1f} to {row['free']:.1f}"
+        print(
+            f"| `{name}` | {values.mean():.2f} ± {half:.2f} | {values.min():.2f} to {values.max():.2f} | "
+            f"{row['distinct']} | {free} | {row['trainings']:.0f} | {100 * row['random']:.2f} | "
+            f"{100 * row['evolution']:.2f} | {', '.join(beats) or 'neither'} |"
+        )
+    if proxies:
+        texts = ", ".join(f"`{name}` {100 * value:.2f}" for name, value in proxies.items())
+        print(f"\nBest of {POOL:,} random architectures by a proxy: {texts}.")
+
+
+def main() -> None:
+    """Prints a table for each table of scores, and all figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--tables", default=",".join(TABLES))
+    parser.add_argument("--methods", default=",".join(catalog.ONE_SHOT))
+    parser.add_argument("--steps", type=int, default=1600)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    configure_compilation()
+    result = {}
+    for table in options.tables.split(","):
+        rows = {}
+        for method in options.methods.split(","):
+            kept = options.out and options.out / f"{table}-{method}-{options.steps}-{options.seeds}.json"
+            if kept and kept.is_file():
+                row = json.loads(kept.read_text())
+            else:
+                row = row_of(table, method, options.steps, options.seeds)
+                if kept:
+                    options.out.mkdir(parents=True, exist_ok=True)
+                    replace_file(kept, json.dumps(row).encode())
+            if row is not None:
+                rows[method] = row
+                print(f"{method}: {100 * np.mean(row['regrets']):.2f} in {row['seconds']:.0f} s", flush=True)
+        proxies = proxies_of(table)
+        show(table, rows, proxies)
+        result[table] = {"methods": rows, "proxies": proxies}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Copies of a benchmark in processes of this machine, which answer side by side."""
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+
+from jaxnas.benchmarks.base import HostBenchmark, Outcome
+from jaxnas.spaces.decisions import Choices
+from jaxnas.strategies.base import Query, observed
+from jaxnas.tables.build.executors.processes import cores_of_workers, device_of
+from jaxnas.training.copies import copied
+
+
+class Shareable(HostBenchmark, Protocol):
+    """A benchmark whose copies in other processes can answer for it: it can be pickled, and knows what copies found."""
+
+    def resolved(self, query: Query, key: jax.Array) -> Query:
+        """Returns the query with the run that answers it, drawn by the key where it asks for any."""
+        ...
+
+    def knows(self, query: Query) -> bool:
+        """Returns whether a resolved query is answered without work."""
+        ...
+
+    def learned(self, query: Query) -> Any:
+        """Returns what this copy keeps of its answer to a resolved query."""
+        ...
+
+    def learn(self, query: Query, found: Any) -> None:
+        """Keeps what another copy has learned."""
+        ...
+
+
+class Reply(NamedTuple):
+    """What a call returned, or in one line why it did not."""
+
+    value: Any = None
+    failure: str = ""
+
+
+class WorkerLostError(Exception):
+    """A worker ended in the middle of a call."""
+
+
+class Workers:
+    """Processes with a copy of a benchmark each; they start when they are first needed.
+
+    A call that fails, or during which its process ends, has failed, and no other. The next one starts a new process.
+
+    Args:
+        bench: what is copied.
+        num_workers: how many calls run at a time.
+        pinned: whether each process keeps to a core and to one thread, as those of a build; for what trains on CPU.
+
+    Raises:
+        ValueError: where the benchmark cannot be sent to another process.
+    """
+
+    def __init__(self, bench: Shareable, num_workers: int, *, pinned: bool):
+        self.bench, self.num_workers = bench, num_workers
+        self._copy = pickle.dumps((sys.path, copied(bench)))
+        cores = cores_of_workers(num_workers, num_workers) if pinned else [None] * num_workers
+        self._processes = [_Process(number, core) for number, core in enumerate(cores)]
+        self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
+        for process in self._processes:
+            self._idle.put(process)
+        self._threads = ThreadPoolExecutor(num_workers)
+
+    def answer(self, query: Query) -> "Future[Reply]":
+        """Returns what a copy replies to a resolved query, to come; `outcome_of` reads it."""
+        return self._threads.submit(self._called, "answer", query)
+
+    def outcome_of(self, query: Query, reply: Reply) -> Outcome:
+        """Returns the outcome of a resolved query by the reply to it, after the benchmark has learned of it."""
+        if not reply.failure:
+            outcome, found = reply.value
+            self.bench.learn(query, found)
+            return outcome
+        price = float(self.bench.price(np.asarray(query.arch)[None], int(query.fidelity))[0])
+        return Outcome(observed(np.nan, price, max(int(query.seed), 0)), np.float64(np.nan), reply.failure)
+
+    def fresh_score(self, arch: Choices, number: int) -> "Future[Reply]":
+        """Returns the score of another evaluation, to come."""
+        return self._threads.submit(self._called, "fresh", np.asarray(arch), number)
+
+    def close(self) -> None:
+        """Ends the processes, whatever they do."""
+        for process in self._processes:
+            process.end()
+        self._threads.shutdown(cancel_futures=True)
+
+    def _called(self, *call: Any) -> Reply:
+        process = self._idle.get()
+        try:
+            return process.called(self._copy, call)
+        except WorkerLostError as error:
+            return Reply(failure=str(error))
+        finally:
+            self._idle.put(process)
+
+
+class _Process:
+    """A process that is started when it is called, and again where it has ended since."""
+
+    def __init__(self, number: int, core: int | None):
+        self.number, self.core = number, core
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock, self._ended = threading.Lock(), False
+
+    def called(self, copy: bytes, call: tuple[Any, ...]) -> Reply:
+        """Returns the reply to a call.
+
+        Raises:
+            WorkerLostError: where the process ended before it replied.
+            RuntimeError: where none could be started.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self._start(copy)
+        return self._sent(pickle.dumps(call))
+
+    def end(self) -> None:
+        """Ends the process for good."""
+        with self._lock:
+            self._ended = True
+            if self._process is not None:
+                self._process.kill()
+                self._process.wait()
+
+    def _start(self, copy: bytes) -> None:
+        command = [sys.executable, "-m", "jaxnas.benchmarks.worker"]
+        command += [] if self.core is None else ["--core", str(self.core)]
+        with self._lock:
+            if self._ended:
+                raise WorkerLostError("The search had ended.")
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **device_of(self.number)}
+            )
+        try:
+            failure = self._sent(copy).failure
+        except WorkerLostError as error:
+            failure = str(error)
+        if failure:
+            self._process.kill()
+            raise RuntimeError(f"Expected a worker process that starts, got: {failure}")
+
+    def _sent(self, message: bytes) -> Reply:
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            pickle.dump(message, process.stdin)
+            process.stdin.flush()
+            return Reply(*pickle.load(process.stdout))
+        except (OSError, EOFError, pickle.UnpicklingError):
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+            raise WorkerLostError(f"The worker that evaluated it {how_it_ended(process.wait())}.") from None
+
+
+def how_it_ended(code: int) -> str:
+    """Returns how a process of an exit code ended, in words."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    return f"was ended by signal {-code} ({signal.strsignal(-code)})"

@@ -1,0 +1,55 @@
+"""`jaxnas oneshot`: a search by one network that all architectures share."""
+
+import argparse
+from pathlib import Path
+
+from jaxnas import catalog
+from jaxnas.cli.folders import task_name_of, writable
+from jaxnas.report import units
+from jaxnas.report.folder import ONE_SHOT, check_free
+from jaxnas.search.one_shot.correlation import rank_correlation
+from jaxnas.search.one_shot.one_shot import OneShot
+from jaxnas.search.one_shot.pack import supernet_pack
+from jaxnas.search.one_shot.result import OneShotResult
+from jaxnas.search.one_shot.writing import write
+from jaxnas.tasks.base import SPLITS
+from jaxnas.training.compilation import configure_compilation
+
+
+def run(options: argparse.Namespace) -> int:
+    """Searches by a supernet, shows progress, and prints, trains, saves and draws what was found. Returns the code."""
+    configure_compilation()
+    space = catalog.space(options.space)
+    task = catalog.task(task_name_of(options.task, options.label))
+    name = options.method.rpartition(":")[2]
+    folder = writable(Path(options.out or f"jaxnas-searches/{space.name}-{task.name}-{name}-{options.steps}"))
+    check_free(folder, ONE_SHOT)
+    search = OneShot(space, task, options.method, table=options.table, folder=folder, progress=not options.quiet)
+    result = search.search(options.steps, num_seeds=options.seeds, seed=options.seed)
+    if not options.quiet:
+        print(result)
+    if options.pack:
+        pack = supernet_pack(result.supernets, task, folder / "pack")
+        print(f"Column pack: {folder / 'pack'}, {len(pack.representatives):,} classes")
+        _show_correlation(search, result)
+    model = result.train(num_epochs=options.epochs)
+    if not options.quiet:
+        given = [split for split in SPLITS if getattr(model.task, split).num_examples]
+        scores = ", ".join(f"{split} {units.with_unit(model.score(split), task.metric)}" for split in given)
+        print(f"trained on training and validation data: {task.metric.name} {scores}")
+    page = write(folder, result, model, options.command_line)
+    print(f"Report: {page}, with the trained model")
+    return 0
+
+
+def _show_correlation(search: OneShot, result: OneShotResult) -> None:
+    """Prints how well the supernets rank the classes of the table, where there is one of three runs or more."""
+    if search.bench is None:
+        return
+    try:
+        found = rank_correlation(result.supernets, search.bench.table)
+    except ValueError:  # a table of fewer runs
+        return
+    print(f"Kendall's tau with trained scores, {found['num_classes']} classes: all, top half, top fifth")
+    for name, strata in found["predictors"].items():
+        print(f"  {name:14} " + ", ".join(f"{each['tau']:.3f}" for each in strata.values()))

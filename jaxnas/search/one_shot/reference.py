@@ -1,0 +1,94 @@
+"""What a one-shot search is compared with: the architectures of a complete table."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxnas.analysis.optimum import optimum
+from jaxnas.analysis.regret import regret
+from jaxnas.benchmarks.tabular import TableBenchmark
+from jaxnas.search.one_shot.step import Setting
+from jaxnas.simulation.run import run
+from jaxnas.spaces.base import Space
+from jaxnas.strategies.random_search import random_search
+from jaxnas.tables.shipped import shipped_ids
+from jaxnas.tables.table import Table
+from jaxnas.tasks.base import Task
+from jaxnas.training.trainer import Trainer
+
+NUM_RANDOM_RUNS = 1000
+MAX_TRAININGS = 1000
+_SAMPLE = 200
+
+
+class Reference(NamedTuple):
+    """How good what a search found is, by a table. Regrets are of the table's reported score, larger is worse.
+
+    Attributes:
+        table: its identifier.
+        regrets: of what each run found, float64[S].
+        median_regret: of the median architecture of the space.
+        random_regret: the mean of random search at equal cost.
+        num_trainings: how many architectures that trains in full.
+    """
+
+    table: str
+    regrets: np.ndarray
+    median_regret: float
+    random_regret: float
+    num_trainings: int
+
+
+def shipped_table(space: Space, task: Task) -> Table | None:
+    """Returns the table that ships for a space and a task; None where there is none."""
+    name = f"{space.name}-{task.name}-v1"
+    if name not in shipped_ids():
+        return None
+    table = Table.read(name)
+    return table if table.manifest.get("task", {}).get("sha256") == task.sha256 else None
+
+
+def referred(bench: TableBenchmark, archs: np.ndarray, num_trainings: float) -> Reference:
+    """Returns how good architectures, int32[S, D], are by a table.
+
+    Args:
+        num_trainings: the cost of one search in full trainings; random search is given that many, rounded up.
+    """
+    best, rows = optimum(bench).value, np.arange(bench.space.num_architectures)[:, None]
+    everything = best - bench.held_out.scores(rows)
+    count = min(max(math.ceil(num_trainings), 1), MAX_TRAININGS)
+    found = regret(run(random_search, bench, num_trials=count, num_runs=NUM_RANDOM_RUNS), bench)[:, -1]
+    return Reference(
+        bench.id,
+        np.asarray(best - bench.held_out.scores(archs), np.float64),
+        float(np.nanmedian(everything)),
+        float(np.mean(found)),
+        count,
+    )
+
+
+def cost_in_trainings(setting: Setting, trainer: Trainer, num_steps: int, num_scored: int) -> float:
+    """Returns the cost of a search in full trainings of a random architecture, by multiply-accumulates.
+
+    A step with its gradient counts three forward passes; so does a step of a training, whose evaluations are not
+    counted. What a mixture runs is the sum of all operations on all edges.
+
+    Args:
+        num_scored: forward passes of an example that the selection took.
+    """
+    generator = np.random.default_rng(0)
+    rows = generator.integers(0, min(setting.space.num_architectures, 2**31 - 1), _SAMPLE)
+    path = float(np.mean([trainer.size(np.asarray(setting.space.arch_at(row))).num_flops for row in rows]))
+    step = path if setting.sample_kind == "arch" else _mixture_flops(setting)
+    examples = trainer.task.train.inputs.shape[1] // trainer.config.batch_size * trainer.config.batch_size
+    training = 3 * trainer.config.num_epochs * examples * path
+    searched = 3 * num_steps * setting.batch_size * setting.method.passes * step
+    return (searched + num_scored * path) / training
+
+
+def _mixture_flops(setting: Setting) -> float:
+    """Returns the multiply-accumulates of a mixture for one example."""
+    assert setting.shared.flops is not None  # which kinds with a mixture have
+    fixed, choices = setting.shared.flops(setting.space, setting.config, setting.spec)
+    return fixed + float(choices.sum()) / setting.method.partial**2

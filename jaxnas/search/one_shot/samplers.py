@@ -1,0 +1,150 @@
+"""What of a supernet runs in a step: functions `(key, alpha, t) -> Sample`, and architectures for the weights alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.checks import unknown_name
+from jaxnas.search.one_shot.base import Sample, check_equal_choices, one_hot
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.enumerated import MAX_ENUMERABLE
+from jaxnas.training.family import Gates
+
+RULES = ("selected", "reference", "full")
+"""What the gradient of a Gumbel softmax with one choice has for the choices that were not taken."""
+Sampler = Callable[[jax.Array, Any, jax.Array], Sample]
+
+
+def linear(first: float, last: float) -> Callable[[jax.Array], jax.Array]:
+    """Returns the function of progress that goes from one value to another in a straight line."""
+    return lambda t: first + (last - first) * t
+
+
+def softmax_mixture(key: jax.Array, alpha: jax.Array, t: jax.Array) -> Sample:
+    """Returns all choices by their probabilities, as DARTS does (Liu et al., ICLR 2019)."""
+    return Sample(weights=jax.nn.softmax(alpha, axis=-1))
+
+
+def gumbel_soft(temperature: Callable[[jax.Array], jax.Array]) -> Sampler:
+    """Returns the sampler of relaxed choices, as SNAS has them (Xie et al., ICLR 2019): softmax of log-probabilities
+    with Gumbel noise, by a temperature that follows progress.
+    """
+
+    def sample(key: jax.Array, alpha: jax.Array, t: jax.Array) -> Sample:
+        return Sample(weights=_relaxed(key, alpha, temperature(t)))
+
+    return sample
+
+
+def gumbel_hard(rule: str, temperature: Callable[[jax.Array], jax.Array]) -> Sampler:
+    """Returns the sampler of one choice a decision with the gradient of a relaxed one, as GDAS has it (Dong and Yang,
+    CVPR 2019).
+
+    The value is one-hot, the gradient that of the relaxed choice h. The rules differ in what the gradient has for the
+    choices that are not taken, beside that of h[k] with the output of the choice k that is:
+    `"selected"`: nothing. `"reference"`: the sum of the output's gradient, since the authors' program adds each such
+    h to the output as a number. `"full"`: what the operation would give; all of them run then. Only `"selected"` and
+    `"reference"` run one operation an edge. All three are biased.
+    """
+    if rule not in RULES:
+        raise unknown_name("a rule", rule, RULES)
+
+    def sample(key: jax.Array, alpha: jax.Array, t: jax.Array) -> Sample:
+        relaxed = _relaxed(key, alpha, temperature(t))
+        taken = jnp.argmax(relaxed, axis=-1).astype(jnp.int32)
+        hard = jax.lax.stop_gradient(one_hot(taken, alpha.shape[-1]) - relaxed) + relaxed
+        if rule == "full":
+            return Sample(weights=hard)
+        scale = jnp.take_along_axis(hard, taken[:, None], axis=1)[:, 0]
+        others = hard.sum(1) - scale if rule == "reference" else jnp.zeros_like(scale)
+        # Exactly 1 and 0: rounding would make another network of it.
+        return Sample(arch=taken, gates=Gates(_valued(1, scale), _valued(0, others)))
+
+    return sample
+
+
+def _relaxed(key: jax.Array, alpha: jax.Array, temperature: jax.Array) -> jax.Array:
+    noise = jax.random.gumbel(key, alpha.shape)
+    return jax.nn.softmax((jax.nn.log_softmax(alpha, axis=-1) + noise) / temperature, axis=-1)
+
+
+def _valued(value: float, differentiated: jax.Array) -> jax.Array:
+    """Returns a value with the gradient of something else."""
+    return value + (differentiated - jax.lax.stop_gradient(differentiated))
+
+
+def concentrations(alpha: jax.Array) -> jax.Array:
+    """Returns the concentrations of DrNAS's Dirichlet distributions."""
+    return jax.nn.elu(alpha) + 1
+
+
+def dirichlet(key: jax.Array, alpha: jax.Array, t: jax.Array) -> Sample:
+    """Returns weights drawn from a Dirichlet distribution on each edge, with pathwise gradients (Chen et al.,
+    "DrNAS", ICLR 2021).
+    """
+    return Sample(weights=jax.random.dirichlet(key, concentrations(alpha)))
+
+
+def policy(bound: float, temperature: float) -> Sampler:
+    """Returns the sampler of one choice a decision by its probability; see `policy_logits`."""
+
+    def sample(key: jax.Array, alpha: jax.Array, t: jax.Array) -> Sample:
+        return Sample(arch=jax.random.categorical(key, policy_logits(alpha, bound, temperature)).astype(jnp.int32))
+
+    return sample
+
+
+def policy_logits(alpha: jax.Array, bound: float, temperature: float) -> jax.Array:
+    """Returns logits that are bounded, `bound * tanh(alpha / temperature)`."""
+    return bound * jnp.tanh(alpha / temperature)
+
+
+def uniform_path(space: Space) -> Sampler:
+    """Returns the sampler of one architecture, whatever alpha: of the classes of the space, each as probable, where it
+    can be enumerated, otherwise of its architectures.
+
+    Of architectures, the cells with many dead edges would be drawn most.
+    """
+    draw = uniform(space)
+    return lambda key, alpha, t: Sample(arch=draw(key))
+
+
+def uniform(space: Space) -> Callable[[jax.Array], jax.Array]:
+    """Returns the function of a key that draws an architecture as `uniform_path` does, int32[D]."""
+    classes = getattr(space, "classes", None)
+    if classes is None or space.num_architectures > MAX_ENUMERABLE:
+        return lambda key: jnp.asarray(space.sample(key), jnp.int32)
+    archs = np.asarray(space.arch_at(np.unique(classes())), np.int32)
+    return lambda key: jnp.asarray(archs)[jax.random.randint(key, (), 0, len(archs))]
+
+
+def latin_square(space: Space) -> Callable[[jax.Array], jax.Array]:
+    """Returns the function of a key that draws as many architectures as decisions have choices, int32[K, D], such that
+    each choice of each decision is in one of them (Chu et al., "FairNAS", ICCV 2021).
+
+    Raises ValueError where decisions have different numbers of choices.
+    """
+    check_equal_choices(space, "fair paths")
+    num_decisions, num_choices = len(space.decisions), len(space.decisions[0].values)
+
+    def draw(key: jax.Array) -> jax.Array:
+        keys = jax.random.split(key, num_decisions)
+        return jax.vmap(lambda each: jax.random.permutation(each, num_choices), out_axes=1)(keys).astype(jnp.int32)
+
+    return draw
+
+
+def sandwich(space: Space, smallest: np.ndarray, largest: np.ndarray, num_random: int) -> Callable:
+    """Returns the function of a key that gives the largest, the smallest and random architectures, int32[P, D] (Yu and
+    Huang, ICCV 2019); the largest comes first, to teach the others.
+    """
+
+    def draw(key: jax.Array) -> jax.Array:
+        drawn = jax.vmap(space.sample)(jax.random.split(key, num_random))
+        fixed = jnp.asarray(np.stack([largest, smallest]), jnp.int32)
+        return jnp.concatenate([fixed, jnp.asarray(drawn, jnp.int32)])
+
+    return draw

@@ -1,0 +1,320 @@
+"""One step of a one-shot search, and the program that makes many: pure, compiled once for a method, space and task."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxnas.checks import unknown_name
+from jaxnas.search.one_shot.base import Method, Problem, Recipe, Sample, one_hot, shape_of
+from jaxnas.spaces.base import Space
+from jaxnas.tasks.base import Split, Task, TaskSpec
+from jaxnas.tasks.goals import GOALS, Goal
+from jaxnas.training.compilation import ONE_THREAD
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.family import Shared, family_of
+
+IDLE = ("frozen", "decay")
+_ALPHA, _WEIGHTS, _BATCHES, _PERTURBATION = range(4)
+"""What the keys of a step are for."""
+
+
+class State(NamedTuple):
+    """The state of a search: parameters of the supernet with their momentum, alpha with the moments of Adam, and what
+    the hypergradient remembers.
+    """
+
+    parameters: Any
+    momentum: Any
+    alpha: Any
+    moments: Any
+    memory: jax.Array
+
+
+class Schedule(NamedTuple):
+    """What steps depend on besides the state, all traced: one program serves every length of search.
+
+    Attributes:
+        key: of the search.
+        num_steps: of the whole search, the end of the cosine.
+        learning_rate, alpha_rate: at the first step, of weights and of alpha.
+        fixed: int32[E], the choices that are no longer open, -1 for those that are.
+    """
+
+    key: jax.Array
+    num_steps: jax.Array
+    learning_rate: jax.Array
+    alpha_rate: jax.Array
+    fixed: jax.Array
+
+
+class Setting(NamedTuple):
+    """What a program is compiled for; hashable."""
+
+    method: Method
+    space: Space
+    config: TrainConfig
+    spec: TaskSpec
+    batch_size: int
+
+    @property
+    def shared(self) -> Shared:
+        """Returns the supernet's functions."""
+        return shared_of(self.space)
+
+    @property
+    def sample_kind(self) -> str:
+        """Returns what a step runs: `"weights"`, a mixture, or `"arch"`, one architecture at a time."""
+        if self.method.paths is not None:
+            return "arch"
+
+        def drawn(key: jax.Array) -> Sample:
+            return self.method.sample(key, self.method.init(key, shape_of(self.space)), jnp.float32(0))
+
+        found = jax.eval_shape(drawn, jax.random.key(0))
+        return "weights" if found.arch is None else "arch"
+
+
+def check(setting: Setting, task: Task) -> None:
+    """Raises ValueError where a method cannot search a space on a task."""
+    space, method, shared = setting.space, setting.method, setting.shared
+    kind = setting.sample_kind
+    if kind == "weights" and shared.mixture is None:
+        raise ValueError(
+            f"Expected a space whose choices can be mixed for {method.name}, as those of a CellSpace can, got "
+            f"{space.name}, a {type(space).__name__}; methods of single paths, such as rsps and spos, search it."
+        )
+    if method.recipe.idle not in IDLE:
+        raise unknown_name("idle", method.recipe.idle, IDLE)
+    if not task.validation.num_examples:
+        raise ValueError(f"Expected a task with validation data to choose by, got {task.name} without.")
+    place = space, setting.config, setting.spec, jax.random.key(0)
+    jax.eval_shape(functools.partial(shared.init, *place, partial=method.partial))
+
+
+def shared_of(space: Space) -> Shared:
+    """Returns the functions of a space's supernet. Raises ValueError where its kind has none."""
+    shared = family_of(space).shared
+    if shared is None:
+        raise ValueError(
+            f"Expected a space whose networks can share their arrays, as those of a CellSpace or an MLPSpace do, got "
+            f"{space.name}, a {type(space).__name__}."
+        )
+    return shared
+
+
+def outputs_of(setting: Setting, parameters: Any, sample: Sample, inputs: jax.Array) -> jax.Array:
+    """Returns the outputs [N, K] of what a sample runs of the supernet."""
+    place = setting.space, setting.config, setting.spec, parameters
+    if sample.arch is not None:
+        return setting.shared.path(*place, sample.arch, inputs, sample.gates)
+    assert setting.shared.mixture is not None  # as `check` has made sure
+    return setting.shared.mixture(*place, sample.weights, inputs, setting.method.partial)
+
+
+def initial(setting: Setting, key: jax.Array) -> State:
+    """Returns the state before the first step."""
+    weights_key, alpha_key = jax.random.split(key)
+    parameters = setting.shared.init(
+        setting.space, setting.config, setting.spec, weights_key, partial=setting.method.partial
+    )
+    momentum = jax.tree.map(jnp.zeros_like, parameters)
+    alpha = setting.method.init(alpha_key, shape_of(setting.space))
+    moments = optax.scale_by_adam(*setting.method.recipe.betas).init(alpha)
+    return State(parameters, momentum, alpha, moments, jnp.float32(0))
+
+
+@functools.partial(jax.jit, static_argnums=0, compiler_options=ONE_THREAD)
+def advanced(
+    setting: Setting, data: tuple[Split, Split], state: State, start: jax.Array, stop: jax.Array, schedule: Schedule
+) -> tuple[State, jax.Array]:
+    """Returns the state after the steps from `start` to before `stop`, and the mean losses of weights and of alpha over
+    them, float32[2]; NaN for alpha where a method has none.
+    """
+    step = make_step(setting, data, schedule)
+
+    def body(number: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+        state, losses = step(carry[0], number)
+        return state, carry[1] + losses
+
+    state, sums = jax.lax.fori_loop(start, stop, body, (state, jnp.zeros(2)))
+    return state, sums / (stop - start)
+
+
+def make_step(setting: Setting, data: tuple[Split, Split], schedule: Schedule) -> Callable:
+    """Returns `(state, number) -> (state, losses float32[2])`, one step: first of alpha, then of the weights."""
+    method, loss = setting.method, loss_of(setting)
+    trained = setting.shared.trained(setting.space, setting.config, setting.spec, partial=method.partial)
+
+    def step(state: State, number: jax.Array) -> tuple[State, jax.Array]:
+        key = jax.random.fold_in(schedule.key, number)
+        keys = [jax.random.fold_in(key, purpose) for purpose in range(4)]
+        t = number / schedule.num_steps
+        rate = schedule.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * t))
+        halves = [
+            _batch(jax.random.fold_in(keys[_BATCHES], n), each, setting.batch_size) for n, each in enumerate(data)
+        ]
+
+        def sample(alpha: Any, key: jax.Array) -> Sample:
+            return _with_fixed(method.sample(key, alpha, t), schedule.fixed)
+
+        value = jnp.float32(jnp.nan)
+        if method.hypergradient is not None:
+            problem = make_problem(setting, halves, state.momentum, rate, sample)
+            state, value = _alpha_step(method, problem, state, t, keys[_ALPHA], schedule.alpha_rate)
+        gradient, used, training_loss = _weight_gradient(setting, loss, state, sample, halves[0], t, keys)
+        parameters, momentum = updated(method.recipe, trained, state.parameters, state.momentum, gradient, used, rate)
+        return state._replace(parameters=parameters, momentum=momentum), jnp.stack([training_loss, value])
+
+    return step
+
+
+def loss_of(setting: Setting) -> Callable:
+    """Returns `(parameters, sample, (inputs, labels)) -> float32[]`, the mean loss."""
+    goal = GOALS[setting.spec.goal]
+    return lambda parameters, sample, batch: goal.loss(outputs_of(setting, parameters, sample, batch[0]), batch[1])
+
+
+def summed(goal: Goal, outputs: jax.Array, labels: jax.Array) -> Any:
+    """Returns the sums over examples of what a goal measures of each, a pytree of scalars."""
+    return jax.tree.map(lambda values: values.sum(-1, dtype=jnp.float32), goal.measure(outputs, labels))
+
+
+def score_of(goal: Goal, sums: Any, num_examples: int | jax.Array) -> jax.Array:
+    """Returns the score of sums, larger is better: the proportion of examples that count, or the metric."""
+    value = goal.value(sums)
+    return value / num_examples if goal.counts else goal.metric.better * value
+
+
+def make_problem(setting: Setting, halves: list[tuple], momentum: Any, rate: jax.Array, sample: Callable) -> Problem:
+    """Returns what a hypergradient may ask, given a batch (inputs, labels) of the weights' half and one of alpha's.
+
+    Args:
+        momentum: of the weights.
+        rate: their learning rate.
+        sample: `(alpha, key) -> Sample`.
+    """
+    method, loss, goal = setting.method, loss_of(setting), GOALS[setting.spec.goal]
+    trained = setting.shared.trained(setting.space, setting.config, setting.spec, partial=method.partial)
+    own, other = halves
+
+    def score(parameters: Any, sample: Sample) -> jax.Array:
+        sums = summed(goal, outputs_of(setting, parameters, sample, other[0]), other[1])
+        return score_of(goal, sums, len(other[1]))
+
+    return Problem(
+        sample,
+        lambda parameters, sample: loss(parameters, sample, own),
+        lambda parameters, sample: loss(parameters, sample, other),
+        score,
+        lambda parameters, gradient: updated(method.recipe, trained, parameters, momentum, gradient, None, rate)[0],
+        rate,
+    )
+
+
+def _batch(key: jax.Array, split: Split, size: int) -> tuple[jax.Array, jax.Array]:
+    """Returns the inputs and labels of examples drawn at random, each in a view drawn at random."""
+    example_key, view_key = jax.random.split(key)
+    views, count = split.inputs.shape[:2]
+    examples = jax.random.randint(example_key, (size,), 0, count)
+    return split.inputs[jax.random.randint(view_key, (size,), 0, views), examples], split.labels[examples]
+
+
+def _with_fixed(sample: Sample, fixed: jax.Array) -> Sample:
+    """Returns a sample with the choices that are no longer open."""
+    if sample.weights is None:
+        return sample
+    hot = one_hot(jnp.maximum(fixed, 0), sample.weights.shape[-1])
+    return sample._replace(weights=jnp.where(fixed[:, None] >= 0, hot, sample.weights))
+
+
+def _alpha_step(
+    method: Method, problem: Problem, state: State, t: jax.Array, key: jax.Array, rate: jax.Array
+) -> tuple[State, jax.Array]:
+    """Returns the state with alpha after its step, and what alpha descended."""
+    assert method.hypergradient is not None
+    alpha, recipe = state.alpha, method.recipe
+    value, gradient, memory = method.hypergradient(problem, state.parameters, alpha, state.memory, key)
+    if method.regularize is not None:
+        gradient = jax.tree.map(jnp.add, gradient, jax.grad(method.regularize)(alpha, t))
+    gradient = jax.tree.map(lambda a, b: a + recipe.alpha_decay * b, gradient, alpha)
+    change, moments = optax.scale_by_adam(*recipe.betas).update(gradient, state.moments)
+    moved = state._replace(alpha=jax.tree.map(lambda a, b: a - rate * b, alpha, change), moments=moments, memory=memory)
+    # Before it begins to move, the moments stay as well, or the first step would be of old gradients.
+    state_after = jax.tree.map(lambda new, old: jnp.where(t >= method.warmup, new, old), moved, state)
+    return state_after, value
+
+
+def _weight_gradient(
+    setting: Setting, loss: Callable, state: State, sample: Callable, batch: tuple, t: jax.Array, keys: list
+) -> tuple[Any, Any, jax.Array]:
+    """Returns the gradient in the weights, what it uses of them (None: all), and the loss."""
+    method, value_and_grad = setting.method, jax.value_and_grad(loss)
+    if method.paths is not None:
+        return _gradient_of_paths(setting, state.parameters, method.paths(keys[_WEIGHTS]), batch, loss)
+    drawn = sample(state.alpha, keys[_WEIGHTS])
+    if method.perturb is not None:
+        on_weights = lambda weights: loss(state.parameters, drawn._replace(weights=weights), batch)  # noqa: E731
+        drawn = drawn._replace(weights=method.perturb(keys[_PERTURBATION], drawn.weights, on_weights, t))
+    value, gradient = value_and_grad(state.parameters, drawn, batch)
+    if drawn.arch is None or method.recipe.idle == "decay":
+        return gradient, None, value
+    return gradient, setting.shared.used(setting.space, setting.config, setting.spec, drawn.arch), value
+
+
+def _gradient_of_paths(
+    setting: Setting, parameters: Any, archs: jax.Array, batch: tuple, loss: Callable
+) -> tuple[Any, Any, jax.Array]:
+    """Returns the mean gradient of several architectures, what they use together, and their mean loss."""
+    place = setting.space, setting.config, setting.spec
+    teacher = None
+    if setting.method.distils:
+        taught = outputs_of(setting, parameters, Sample(arch=archs[0]), batch[0])
+        teacher = jax.lax.stop_gradient(jax.nn.softmax(taught, axis=-1))
+
+    def distilled(parameters: Any, arch: jax.Array) -> jax.Array:
+        outputs = outputs_of(setting, parameters, Sample(arch=arch), batch[0])
+        return optax.softmax_cross_entropy(outputs, teacher).mean()
+
+    def add(total: Any, numbered: tuple) -> tuple[Any, tuple]:
+        number, arch = numbered
+
+        def own(parameters: Any) -> jax.Array:
+            labelled = loss(parameters, Sample(arch=arch), batch)
+            return labelled if teacher is None else jnp.where(number == 0, labelled, distilled(parameters, arch))
+
+        value, gradient = jax.value_and_grad(own)(parameters)
+        return jax.tree.map(jnp.add, total, gradient), (value, setting.shared.used(*place, arch))
+
+    zeros = jax.tree.map(jnp.zeros_like, parameters)
+    total, (values, used) = jax.lax.scan(add, zeros, (jnp.arange(len(archs)), archs))
+    mean = jax.tree.map(lambda each: each / len(archs), total)
+    together = None if setting.method.recipe.idle == "decay" else jax.tree.map(lambda each: each.max(0), used)
+    return mean, together, values.mean()
+
+
+def updated(
+    recipe: Recipe, trained: Any, parameters: Any, momentum: Any, gradient: Any, used: Any, rate: jax.Array
+) -> tuple[Any, Any]:
+    """Returns parameters and momentum after a step of SGD with Nesterov momentum.
+
+    Args:
+        trained: 1 for what is trained, 0 for what never changes.
+        used: 1 for what this step uses; what it does not use keeps its value and its momentum. None: all is used.
+    """
+    gradient = jax.tree.map(lambda mask, each: mask * each, trained, gradient)
+    norm = jnp.sqrt(sum((each * each).sum() for each in jax.tree.leaves(gradient)) + 1e-12)
+    factor = jnp.minimum(1.0, recipe.clip / norm)
+    used = jax.tree.map(lambda mask: jnp.ones((), jnp.float32), trained) if used is None else used
+
+    def moved(mask: Any, own: Any, weight: jax.Array, speed: jax.Array, slope: jax.Array) -> tuple:
+        slope = mask * (factor * slope + recipe.weight_decay * weight)
+        faster = recipe.momentum * speed + slope
+        change = rate * mask * (slope + recipe.momentum * faster)
+        return jnp.where(own > 0, weight - change, weight), jnp.where(own > 0, faster, speed)
+
+    pairs = jax.tree.map(moved, trained, used, parameters, momentum, gradient)
+    return jax.tree.transpose(jax.tree.structure(parameters), jax.tree.structure((0, 0)), pairs)

@@ -1,0 +1,155 @@
+"""DARTS's cells as a kind of network: how they are initialised, applied, trained and sized.
+
+A cell is a loop over its eight operations, so that one program of each width holds them once.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.spaces.blocks import (
+    Slot,
+    init_slot,
+    num_layers,
+    slot_kernels,
+    slot_sizes,
+    traced_slot,
+    unpack,
+)
+from jaxnas.spaces.darts.network import (
+    NUM_SLOTS,
+    CellBlocks,
+    Choice,
+    DARTSNetwork,
+    Stack,
+    blocks,
+    branch,
+    choice_of,
+    used_blocks,
+)
+from jaxnas.spaces.darts.space import NUM_INPUTS, NUM_NODES, DARTSSpace
+from jaxnas.tasks.base import TaskSpec
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.family import Applied, Family, Kernels, Size, Variables
+from jaxnas.training.loop import sequential_plan
+
+
+def _places(config: TrainConfig, spec: TaskSpec, arch: Any) -> Iterator[tuple[Slot, Any]]:
+    """Yields the slots of a network from the input on, with the number of the block of an architecture in each."""
+    made = blocks(config.network, spec)
+    yield (made.stem,), 0
+    for cell in made.cells:
+        yield from (((block,), 0) for block in cell.before)
+        choice = choice_of(arch, cell.reduces)
+        chosen = branch(cell.reduces, choice.sources, choice.operations)
+        yield from ((cell.slot, each) for each in jnp.unstack(chosen))
+    yield (made.head,), 0
+
+
+def init(space: DARTSSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, key: jax.Array) -> Variables:
+    """Returns the initial arrays of an architecture: of each slot, a vector of parameters and one of statistics."""
+    made = [
+        init_slot(slot, choice, jax.random.fold_in(key, number))
+        for number, (slot, choice) in enumerate(_places(config, spec, arch))
+    ]
+    parameters, statistics = zip(*made, strict=True)
+    return Variables(list(parameters), list(statistics))
+
+
+def apply(
+    space: DARTSSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    arch: jax.Array,
+    variables: Variables,
+    inputs: jax.Array,
+    *,
+    mode: str,
+) -> Applied:
+    """Returns the logits [N, K] of images [N, H, W, C], and the statistics after them: in training, the batch's."""
+    train, made = mode == "train", blocks(config.network, spec)
+    arrays = list(zip(*variables, strict=True))
+    x, statistics = traced_slot((made.stem,), train)(0, jnp.transpose(inputs, (3, 1, 2, 0)), *arrays[0])
+    changed, last, start = [statistics], (x, x), 1
+    for cell in made.cells:
+        end = start + NUM_INPUTS + NUM_SLOTS
+        states = []
+        for block, each, own in zip(cell.before, last, arrays[start:end], strict=False):
+            y, statistics = traced_slot((block,), train)(0, each, *own)
+            states.append(y)
+            changed.append(statistics)
+        y, found = _cell(cell, choice_of(arch, cell.reduces), states, arrays[start + NUM_INPUTS : end], train)
+        changed += found
+        last, start = (last[1], y), end
+    outputs, statistics = traced_slot((made.head,), train)(0, last[1], *arrays[-1])
+    return Applied(outputs, [*changed, statistics])
+
+
+def _cell(
+    cell: CellBlocks, choice: Choice, inputs: list[jax.Array], arrays: list[tuple[jax.Array, jax.Array]], train: bool
+) -> tuple[jax.Array, list[jax.Array]]:
+    """Returns the output of a cell, its four nodes one below another, and the statistics of its operations."""
+    run = traced_slot(cell.slot, train)
+    images = jnp.stack(inputs)
+    shape = jax.eval_shape(cell.slot[0].compute, (inputs[0], inputs[0]) if cell.reduces else inputs[0], None).shape
+    nodes = jnp.zeros((NUM_NODES, *shape))
+    states = nodes if cell.reduces else jnp.concatenate([images, nodes])
+
+    def add(states: jax.Array, step: tuple) -> tuple[jax.Array, jax.Array]:
+        source, operation, target, parameters, statistics = step
+        x: Any = states[source]
+        if cell.reduces:
+            x = (images[jnp.minimum(source, NUM_INPUTS - 1)], states[jnp.maximum(source - NUM_INPUTS, 0)])
+        y, changed = run(branch(cell.reduces, source, operation), x, parameters, statistics)
+        return states.at[target].add(y), changed
+
+    targets = jnp.arange(NUM_SLOTS) // 2 + (0 if cell.reduces else NUM_INPUTS)
+    parameters, statistics = (jnp.stack(each) for each in zip(*arrays, strict=True))
+    states, changed = jax.lax.scan(add, states, (*choice, targets, parameters, statistics))
+    return states[-NUM_NODES:].reshape(-1, *shape[1:]), list(jnp.unstack(changed))
+
+
+def kernels(space: DARTSSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array) -> Kernels:
+    """Returns which parameters are kernels of the architecture's blocks; layers are numbered from the input on."""
+    live, layers, first = [], [], 0
+    for slot, choice in _places(config, spec, arch):
+        found = slot_kernels(slot, choice, first)
+        live.append(found[0])
+        layers.append(found[1])
+        first += num_layers(slot)
+    return Kernels(live, layers, first)
+
+
+def module(
+    space: DARTSSpace, config: TrainConfig, spec: TaskSpec, arch: tuple[int, ...], variables: Variables | None
+) -> DARTSNetwork:
+    """Returns the network of an architecture with the arrays of a traced one, or with zeros."""
+    made = blocks(config.network, spec)
+    if variables is None:
+        sizes = zip(*(slot_sizes(slot) for slot, _ in _places(config, spec, arch)), strict=True)
+        variables = Variables(*([jnp.zeros(size) for size in kind] for kind in sizes))
+    arrays = [
+        (unpack(parameters, block.parameters()), unpack(statistics, block.statistics()))
+        for block, parameters, statistics in zip(used_blocks(made, arch), *variables, strict=True)
+    ]
+    return DARTSNetwork(arch, made, arrays)
+
+
+def size(space: DARTSSpace, config: TrainConfig, spec: TaskSpec, arch: tuple[int, ...]) -> Size:
+    """Returns the `Size` of the network of an architecture."""
+    used = used_blocks(blocks(config.network, spec), tuple(map(int, arch)))
+    return Size(sum(block.num_parameters for block in used), sum(block.num_flops() for block in used))
+
+
+FAMILY = Family(
+    config=TrainConfig(network=Stack(), learning_rate=0.1),
+    inputs=("images",),
+    init=init,
+    apply=apply,
+    kernels=kernels,
+    module=module,
+    size=size,
+    plans={"sequential": sequential_plan("scan-sequential-1", init, apply)},
+)

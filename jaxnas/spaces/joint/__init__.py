@@ -1,0 +1,1 @@
+"""Architectures and training hyperparameters, searched together."""

@@ -1,0 +1,1 @@
+"""Chains of blocks: a macro-architecture, in stages of falling resolution."""

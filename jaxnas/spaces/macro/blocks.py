@@ -1,0 +1,134 @@
+"""The blocks of NAS-Bench-Macro (Su et al., CVPR 2021): inverted bottlenecks, shortcuts, and what is around them.
+
+Inverted bottlenecks are those of MobileNetV2 (Sandler et al., CVPR 2018) with plain rectifiers.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import jax
+
+from jaxnas.spaces.blocks import Block, Scope, Values, he_normal, normalisation
+from jaxnas.spaces.cells.operations import convolution
+from jaxnas.spaces.cells.operations.depthwise import convolve_depthwise
+from jaxnas.training.taps import FEATURES, LINEAR, OUTPUT
+
+
+@final
+@dataclass(frozen=True)
+class Shortcut(Block):
+    """A 1x1 convolution with normalisation: what stands for an identity where the shape changes."""
+
+    num_inputs: int
+    num_channels: int
+    stride: int
+    num_pixels: int
+
+    def parameters(self) -> dict[str, Values]:
+        """Returns the trained arrays."""
+        kernel = he_normal(self.num_inputs, self.num_channels, fan_in=self.num_inputs)
+        return {"kernel": kernel, **normalisation("norm", self.num_channels)[0]}
+
+    def statistics(self) -> dict[str, Values]:
+        """Returns the arrays of normalisation."""
+        return normalisation("norm", self.num_channels)[1]
+
+    def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
+        """Returns every other pixel of x where the stride is 2, with the new number of channels."""
+        x = x[:, :: self.stride, :: self.stride] if self.stride > 1 else x
+        return scope.normalise("norm", convolution.convolve_pointwise(x, scope["kernel"]))
+
+    def num_flops(self) -> int:
+        """Returns the multiply-accumulates for one image."""
+        return self.num_inputs * self.num_channels * self.num_pixels
+
+
+@final
+@dataclass(frozen=True)
+class InvertedBottleneck(Block):
+    """A 1x1 convolution to more channels, a depthwise convolution, and a 1x1 convolution to the channels asked for.
+
+    Each is normalised, the first two are rectified. The input is added where its shape is that of the output.
+
+    Attributes:
+        num_pixels: of an image before and after the block.
+    """
+
+    num_inputs: int
+    num_channels: int
+    size: int
+    expansion: int
+    stride: int
+    num_pixels: tuple[int, int]
+
+    @property
+    def num_hidden(self) -> int:
+        """Returns the number of channels in between."""
+        return self.num_inputs * self.expansion
+
+    def parameters(self) -> dict[str, Values]:
+        """Returns the trained arrays."""
+        hidden, size = self.num_hidden, self.size
+        return {
+            "expand_kernel": he_normal(self.num_inputs, hidden, fan_in=self.num_inputs),
+            **normalisation("expand", hidden)[0],
+            "depthwise_kernel": he_normal(size, size, hidden, fan_in=size**2),
+            **normalisation("depthwise", hidden)[0],
+            "project_kernel": he_normal(hidden, self.num_channels, fan_in=hidden),
+            **normalisation("project", self.num_channels)[0],
+        }
+
+    def statistics(self) -> dict[str, Values]:
+        """Returns the arrays of normalisation."""
+        inside = {**normalisation("expand", self.num_hidden)[1], **normalisation("depthwise", self.num_hidden)[1]}
+        return {**inside, **normalisation("project", self.num_channels)[1]}
+
+    def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
+        """Returns the feature maps [C, H, W, N] after the block."""
+        y = convolution.convolve_pointwise(x, scope["expand_kernel"])
+        y = scope.rectify(scope.normalise("expand", y))
+        y = convolve_depthwise(y, scope["depthwise_kernel"], self.stride)
+        y = scope.rectify(scope.normalise("depthwise", y))
+        y = scope.normalise("project", convolution.convolve_pointwise(y, scope["project_kernel"]))
+        return y + x if self.stride == 1 and self.num_inputs == self.num_channels else y
+
+    def num_flops(self) -> int:
+        """Returns the multiply-accumulates for one image."""
+        before, after = self.num_pixels
+        inside = self.num_inputs * before + self.size**2 * after + self.num_channels * after
+        return self.num_hidden * inside
+
+
+@final
+@dataclass(frozen=True)
+class Head(Block):
+    """A 1x1 convolution with normalisation and rectifier, the mean over pixels, and a linear map to the outputs."""
+
+    num_inputs: int
+    num_features: int
+    num_outputs: int
+    num_pixels: int
+
+    def parameters(self) -> dict[str, Values]:
+        """Returns the trained arrays."""
+        return {
+            "kernel": he_normal(self.num_inputs, self.num_features, fan_in=self.num_inputs),
+            **normalisation("norm", self.num_features)[0],
+            "output_kernel": Values((self.num_features, self.num_outputs), self.num_features**-0.5),
+            "offset": Values((self.num_outputs,)),
+        }
+
+    def statistics(self) -> dict[str, Values]:
+        """Returns the arrays of normalisation."""
+        return normalisation("norm", self.num_features)[1]
+
+    def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
+        """Returns the outputs [N, K]."""
+        x = scope.normalise("norm", convolution.convolve_pointwise(x, scope["kernel"]))
+        features = scope.rectify(scope.show(FEATURES, x)).mean((1, 2))
+        outputs = scope["output_kernel"].T @ features
+        return scope.show(LINEAR, outputs[:, None, None], OUTPUT)[:, 0, 0].T + scope["offset"]
+
+    def num_flops(self) -> int:
+        """Returns the multiply-accumulates for one image."""
+        return self.num_inputs * self.num_features * self.num_pixels + (self.num_features + 1) * self.num_outputs

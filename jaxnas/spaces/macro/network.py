@@ -1,0 +1,89 @@
+"""Networks of a chain of blocks: the slots of any architecture's, and the Flax module of one."""
+
+import functools
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jaxnas.spaces.blocks import Block, Slot
+from jaxnas.spaces.cells.network import MOMENTUM, Layer
+from jaxnas.spaces.convolutional import Identity, Stem
+from jaxnas.spaces.macro.blocks import Head, InvertedBottleneck, Shortcut
+from jaxnas.tasks.base import TaskSpec
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The size of a network around its blocks. The published one has 32 channels, 1,280 features and 3 halvings.
+
+    Attributes:
+        num_channels: channels of the stem; the first layer of each stage doubles them.
+        num_features: channels of the head.
+        num_halvings: how many of the stages halve height and width in their first layer, the last ones.
+    """
+
+    num_channels: int = 4
+    num_features: int = 32
+    num_halvings: int = 2
+
+    def __post_init__(self) -> None:
+        for name, least, most in (("num_channels", 1, 4096), ("num_features", 1, 65536), ("num_halvings", 0, 64)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not least <= value <= most:
+                raise ValueError(f"Expected {name} of {least} to {most}, got {value!r:.40}.")
+
+
+@functools.lru_cache(maxsize=64)
+def slots(stages: tuple[int, ...], chain: Chain, spec: TaskSpec) -> tuple[Slot, ...]:
+    """Returns the slots of the stem, of the layers of each stage and of the head."""
+    height, width, num_inputs = spec.shape
+    channels = chain.num_channels
+    found: list[Slot] = [(Stem(num_inputs, channels, height * width, rectifies=True),)]
+    for stage, num_layers in enumerate(stages):
+        for layer in range(num_layers):
+            stride = 2 if not layer and stage >= len(stages) - chain.num_halvings else 1
+            before, outputs = height * width, channels * (1 if layer else 2)
+            height, width = -(-height // stride), -(-width // stride)
+            found.append(_layer(channels, outputs, stride, (before, height * width)))
+            channels = outputs
+    return (*found, (Head(channels, chain.num_features, spec.num_outputs, height * width),))
+
+
+def _layer(num_inputs: int, num_channels: int, stride: int, num_pixels: tuple[int, int]) -> Slot:
+    """Returns the blocks of a layer, in the order of `jaxnas.spaces.macro.space.BLOCKS`."""
+    keeps = num_inputs == num_channels and stride == 1
+    identity: Block = Identity() if keeps else Shortcut(num_inputs, num_channels, stride, num_pixels[1])
+    small, large = (
+        InvertedBottleneck(num_inputs, num_channels, size, expansion, stride, num_pixels)
+        for size, expansion in ((3, 3), (5, 6))
+    )
+    return identity, small, large
+
+
+def choices(arch: tuple[int, ...] | jax.Array) -> list:
+    """Returns the number of the block in each slot."""
+    return [0, *(arch if isinstance(arch, tuple) else jnp.unstack(arch)), 0]
+
+
+class ChainNetwork(nnx.Module):
+    """The network of one architecture: `network(images, train=False) -> logits`; images are float32[N, H, W, C].
+
+    Attributes:
+        arch: the architecture.
+        parts: a `Layer` for the stem, each block and the head.
+    """
+
+    def __init__(self, arch: tuple[int, ...], all_slots: tuple[Slot, ...], arrays: list[tuple[dict, dict]]):
+        """Makes the network with the parameters and the statistics of each part."""
+        self.arch = arch
+        blocks = [slot[choice] for slot, choice in zip(all_slots, choices(arch), strict=True)]
+        self.parts = nnx.List([Layer(block, *each) for block, each in zip(blocks, arrays, strict=True)])
+
+    def __call__(self, x: jax.Array, train: bool = False, momentum: float | jax.Array = MOMENTUM) -> jax.Array:
+        """Returns the logits [N, K]; in training, running averages move by 1 - momentum."""
+        x = jnp.transpose(x, (3, 1, 2, 0))
+        for part in self.parts:
+            x = part(x, train, momentum)
+        return x

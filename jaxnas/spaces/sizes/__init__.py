@@ -1,0 +1,1 @@
+"""Widths: how many channels the layers of a network have."""

@@ -1,0 +1,170 @@
+"""The layers of NATS-Bench's size space (Dong et al., TPAMI 2021): a stem, cells, reductions and a head.
+
+A layer is of the widths that it is made with, or wider: then its scope says which channels are live, and it computes
+what the narrow layer does.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.spaces.blocks import Block, Scope, Values, he_normal, normalisation
+from jaxnas.spaces.cells.operations import convolution, layers
+from jaxnas.training.taps import FEATURES, LINEAR, NORM, OUTPUT
+
+SKIP = "0-3"
+CONVOLUTIONS = ("0-1", "0-2", "1-2", "1-3", "2-3")
+"""The edges of the cell: all but the skip connection are 3x3 convolutions."""
+
+
+def reads_input(name: str) -> bool:
+    """Returns whether a kernel has the channels that go into the layer; others have those of the layer."""
+    return name.startswith(("0-", "a_", "shortcut", "kernel", "output"))
+
+
+def _convolution(name: str, num_inputs: int, num_channels: int) -> dict[str, Values]:
+    kernel = he_normal(3, 3, num_inputs, num_channels, fan_in=9 * num_inputs)
+    return {f"{name}_kernel": kernel, **normalisation(name, num_channels)[0]}
+
+
+def _statistics(num_channels: int, *names: str) -> dict[str, Values]:
+    found: dict[str, Values] = {}
+    for name in names:
+        found |= normalisation(name, num_channels)[1]
+    return found
+
+
+@final
+@dataclass(frozen=True)
+class SizeCell(Block):
+    """The cell that is best on CIFAR-100: five convolutions and a skip connection.
+
+    The skip connection is an identity where the widths are equal, and a normalised 1x1 convolution otherwise.
+
+    Attributes:
+        may_project: whether the widths may differ, so that there are arrays of such a convolution.
+    """
+
+    num_inputs: int
+    num_channels: int
+    num_pixels: int
+    may_project: bool
+
+    def parameters(self) -> dict[str, Values]:
+        """Returns the trained arrays."""
+        found: dict[str, Values] = {}
+        for name in CONVOLUTIONS:
+            found |= _convolution(name, self._width(name), self.num_channels)
+        if self.may_project:
+            kernel = he_normal(self.num_inputs, self.num_channels, fan_in=self.num_inputs)
+            found |= {f"{SKIP}_kernel": kernel, **normalisation(SKIP, self.num_channels)[0]}
+        return found
+
+    def statistics(self) -> dict[str, Values]:
+        """Returns the arrays of normalisation."""
+        return _statistics(self.num_channels, *CONVOLUTIONS, *[SKIP] * self.may_project)
+
+    def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
+        """Returns the feature maps after the cell, the sum at its last node."""
+        skipped, nodes = self._skip(x, scope), [x]
+        for target in range(1, 4):
+            terms = []
+            for source, node in enumerate(nodes):
+                name = f"{source}-{target}"
+                if name == SKIP:
+                    terms.append(skipped)
+                else:
+                    rectified = scope.rectify(node, inputs=not source)
+                    terms.append(scope.normalise(name, convolution.convolve(rectified, scope[f"{name}_kernel"])))
+            nodes.append(sum(terms[1:], terms[0]))
+        return nodes[-1]
+
+    def num_flops(self) -> int:
+        """Returns the multiply-accumulates for one image."""
+        taps = sum(9 * self._width(name) for name in CONVOLUTIONS) + self.num_inputs * self.may_project
+        return taps * self.num_channels * self.num_pixels
+
+    def _width(self, name: str) -> int:
+        return self.num_inputs if reads_input(name) else self.num_channels
+
+    def _skip(self, x: jax.Array, scope: Scope) -> jax.Array:
+        if not self.may_project:
+            return x
+        projected = scope.normalise(SKIP, convolution.convolve_pointwise(x, scope[f"{SKIP}_kernel"]))
+        if scope.live is None or scope.live_inputs is None:
+            return projected
+        return jnp.where(scope.live.sum() == scope.live_inputs.sum(), x, projected)
+
+
+@final
+@dataclass(frozen=True)
+class Reduction(Block):
+    """A residual block that halves the resolution: two convolutions, beside an average pooling and a 1x1 convolution.
+
+    Attributes:
+        num_pixels: of an image after the block.
+    """
+
+    num_inputs: int
+    num_channels: int
+    num_pixels: int
+
+    def parameters(self) -> dict[str, Values]:
+        """Returns the trained arrays."""
+        return {
+            **_convolution("a", self.num_inputs, self.num_channels),
+            **_convolution("b", self.num_channels, self.num_channels),
+            "shortcut_kernel": he_normal(self.num_inputs, self.num_channels, fan_in=self.num_inputs),
+        }
+
+    def statistics(self) -> dict[str, Values]:
+        """Returns the arrays of normalisation."""
+        return _statistics(self.num_channels, "a", "b")
+
+    def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
+        """Returns the feature maps after the block."""
+        y = convolution.convolve(scope.rectify(x, inputs=True), scope["a_kernel"], stride=2)
+        y = scope.rectify(scope.normalise("a", y))
+        y = scope.normalise("b", convolution.convolve(y, scope["b_kernel"]))
+        shortcut = convolution.convolve_pointwise(layers.halve(x), scope["shortcut_kernel"])
+        return y + scope.show(LINEAR, scope.masked(shortcut))
+
+    def num_flops(self) -> int:
+        """Returns the multiply-accumulates for one image."""
+        return (10 * self.num_inputs + 9 * self.num_channels) * self.num_channels * self.num_pixels
+
+
+@final
+@dataclass(frozen=True)
+class Head(Block):
+    """Normalisation, a rectifier, the mean over pixels and a linear map."""
+
+    num_inputs: int
+    num_outputs: int
+
+    def parameters(self) -> dict[str, Values]:
+        """Returns the trained arrays."""
+        kernel = Values((self.num_inputs, self.num_outputs), self.num_inputs**-0.5)
+        return {
+            **normalisation("norm", self.num_inputs)[0],
+            "output_kernel": kernel,
+            "offset": Values((self.num_outputs,)),
+        }
+
+    def statistics(self) -> dict[str, Values]:
+        """Returns the arrays of normalisation."""
+        return _statistics(self.num_inputs, "norm")
+
+    def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
+        """Returns the outputs [N, K]."""
+        x = scope.batch_norm("norm", scope.show(NORM, x))
+        features = scope.rectify(scope.show(FEATURES, x)).mean((1, 2))
+        scope.live = None
+        outputs = scope["output_kernel"].T @ features
+        return scope.show(LINEAR, outputs[:, None, None], OUTPUT)[:, 0, 0].T + scope["offset"]
+
+    def num_flops(self) -> int:
+        """Returns the multiply-accumulates for one image."""
+        return (self.num_inputs + 1) * self.num_outputs

@@ -1,0 +1,233 @@
+"""Transformers: one function for the network of one architecture, and for that of any, which is masked.
+
+Layers are normalised first (Xiong et al., ICML 2020): x + mixer(norm(x)), then x + hidden(norm(x)) with rectifiers. A
+step's numbers enter by a linear map, to which its position adds learned numbers; what leaves the last normalisation is
+averaged over the real steps where there is one label an example.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from jaxnas.spaces.transformers.space import FIRST_LAYER, MIXERS, PER_LAYER, TransformerSpace
+from jaxnas.tasks.base import TaskSpec
+from jaxnas.tasks.goals import GOALS
+
+TAPS = 5
+EPSILON = 1e-5
+AROUND = {
+    "input_kernel": ("features", "width"),
+    "positions": ("steps", "width"),
+    "norm_scale": ("width",),
+    "norm_bias": ("width",),
+    "head_kernel": ("width", "outputs"),
+    "head_offset": ("outputs",),
+}
+"""The arrays around the layers, by what their axes are."""
+IN_LAYER = {
+    "mix_scale": ("width",),
+    "mix_bias": ("width",),
+    "query_kernel": ("width", "width"),
+    "query_offset": ("width",),
+    "key_kernel": ("width", "width"),
+    "key_offset": ("width",),
+    "value_kernel": ("width", "width"),
+    "value_offset": ("width",),
+    "taps_kernel": ("taps", "heads"),
+    "given_kernel": ("width", "width"),
+    "given_offset": ("width",),
+    "hidden_scale": ("width",),
+    "hidden_bias": ("width",),
+    "expand_kernel": ("width", "hidden"),
+    "expand_offset": ("hidden",),
+    "contract_kernel": ("hidden", "width"),
+    "contract_offset": ("width",),
+}
+"""The arrays of a layer."""
+OF_MIXER = {
+    "query": ("attention",),
+    "key": ("attention",),
+    "value": MIXERS[:2],
+    "taps": ("conv5",),
+    "given": MIXERS[:2],
+}
+"""The mixers that use arrays whose names begin so; all use the others."""
+
+
+class Layer(NamedTuple):
+    """What an architecture decides of a layer; `mixer` is a position in the space's mixers."""
+
+    heads: Any
+    hidden: Any
+    mixer: Any
+
+
+class Decided(NamedTuple):
+    """What an architecture decides, numbers or traced arrays."""
+
+    depth: Any
+    width: Any
+    layers: list[Layer]
+
+
+def decided(space: TransformerSpace, arch: Any) -> Decided:
+    """Returns what an architecture decides: arrays of one that is traced, ints of a tuple of ints."""
+    values: list[Any] = [space.widths, space.heads, space.hidden]
+    widths, heads, hidden = values if isinstance(arch, tuple) else [jnp.asarray(each) for each in values]
+    starts = range(FIRST_LAYER, len(space.decisions), PER_LAYER)
+    layers = [Layer(heads[arch[start]], hidden[arch[start + 1]], arch[start + 2]) for start in starts]
+    return Decided(arch[0] + 1, widths[arch[1]], layers)
+
+
+def sizes_of(space: TransformerSpace, spec: TaskSpec) -> dict[str, int]:
+    """Returns the lengths of the axes of arrays, the largest where they are searched."""
+    around = {"features": num_features(spec), "steps": spec.shape[0], "outputs": spec.num_outputs, "taps": TAPS}
+    return {**around, "width": space.widths[-1], "heads": space.heads[-1], "hidden": space.hidden[-1]}
+
+
+def num_features(spec: TaskSpec) -> int:
+    """Returns the numbers of a step's input: features, one for each token, or the pixels of an image's row."""
+    return spec.num_tokens if spec.kind == "tokens" else math.prod(spec.shape[1:])
+
+
+def steps_of(spec: TaskSpec, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns the numbers of each step float32[N, T, F], 0 where it is padding, and which are real, bool[N, T].
+
+    Steps of images are their rows.
+    """
+    if spec.kind == "tokens":
+        return jax.nn.one_hot(inputs, spec.num_tokens), inputs >= 0
+    inputs = inputs.reshape(*inputs.shape[:2], -1)
+    real = ~jnp.isnan(inputs[..., 0])
+    return jnp.where(real[..., None], inputs, 0), real
+
+
+def outputs(
+    space: TransformerSpace, spec: TaskSpec, choice: Decided, arrays: dict[str, Any], inputs: jax.Array
+) -> jax.Array:
+    """Returns the outputs [N, K], or [N, T, K] where the goal has one a step, of inputs [N, T, F] or tokens [N, T].
+
+    Args:
+        choice: of a traced architecture: arrays have the largest sizes, and what lies beyond its own is masked. Or of
+            ints: arrays have the sizes of the architecture, and there are those of its layers.
+    """
+    steps, real = steps_of(spec, inputs)
+    live = jnp.arange(arrays["input_kernel"].shape[1]) < choice.width
+    x = jnp.where(live, steps @ arrays["input_kernel"] + arrays["positions"], 0)
+    for number, (own, layer) in enumerate(zip(arrays["layers"], choice.layers, strict=False)):
+
+        def apply(x: jax.Array, own: dict = own, layer: Layer = layer) -> jax.Array:
+            return _layer(space, choice.width, layer, own, live, real, x)
+
+        x = apply(x) if isinstance(choice.depth, int) else jax.lax.cond(number < choice.depth, apply, lambda x: x, x)
+    x = _norm(x, arrays["norm_scale"], arrays["norm_bias"], live, choice.width)
+    if not GOALS[spec.goal].each_step:
+        x = jnp.where(real[..., None], x, 0).sum(1) / jnp.maximum(real.sum(1), 1)[:, None]
+    return x @ arrays["head_kernel"] + arrays["head_offset"]
+
+
+def _norm(x: jax.Array, scale: jax.Array, bias: jax.Array, live: jax.Array, width: Any) -> jax.Array:
+    """Returns layer normalisation over the live numbers of a step; 0 beyond them."""
+    centred = jnp.where(live, x - x.sum(-1, keepdims=True) / width, 0)
+    variance = (centred * centred).sum(-1, keepdims=True) / width
+    return jnp.where(live, centred * jax.lax.rsqrt(variance + EPSILON) * scale + bias, 0)
+
+
+def _layer(
+    space: TransformerSpace, width: Any, layer: Layer, own: dict, live: jax.Array, real: jax.Array, x: jax.Array
+) -> jax.Array:
+    """Returns the steps [N, T, W] after a layer."""
+    numbers = jnp.arange(x.shape[-1])
+    in_head = (numbers * layer.heads // width == jnp.arange(_num_heads(space, layer))[:, None]) & live  # [H, W]
+    mixers = {"attention": _attention, "conv5": _convolution, "fourier": _fourier}
+    branches = [mixers[name] for name in space.mixers]
+    arguments = (own, in_head.astype(x.dtype), width / layer.heads, real)
+    y = _norm(x, own["mix_scale"], own["mix_bias"], live, width)
+    if isinstance(layer.mixer, int):
+        y = branches[layer.mixer](*arguments, y)
+    else:
+        y = jax.lax.switch(layer.mixer, branches, *arguments, y)
+    x = x + jnp.where(live, y, 0)
+    y = _norm(x, own["hidden_scale"], own["hidden_bias"], live, width)
+    hidden = jax.nn.relu(y @ own["expand_kernel"] + own["expand_offset"])
+    hidden = jnp.where(jnp.arange(hidden.shape[-1]) < layer.hidden, hidden, 0)
+    return x + jnp.where(live, hidden @ own["contract_kernel"] + own["contract_offset"], 0)
+
+
+def _num_heads(space: TransformerSpace, layer: Layer) -> int:
+    return layer.heads if isinstance(layer.heads, int) else space.heads[-1]
+
+
+def _linear(own: dict, name: str, x: jax.Array) -> jax.Array:
+    return x @ own[f"{name}_kernel"] + own[f"{name}_offset"]
+
+
+def _attention(own: dict, in_head: jax.Array, size: Any, real: jax.Array, x: jax.Array) -> jax.Array:
+    """Returns scaled attention to the real steps, by each head's part of the numbers. Masked heads add nothing."""
+    query, key, value = (_linear(own, name, x) for name in ("query", "key", "value"))
+    of_head = in_head[None, :, None]  # [1, H, 1, W]
+    scores = jnp.einsum("nhtc,nsc->nhts", query[:, None] * of_head, key) / jnp.sqrt(size)
+    weights = jax.nn.softmax(jnp.where(real[:, None, None], scores, -1e9), axis=-1)
+    mixed = (jnp.einsum("nhts,nsc->nhtc", weights, value) * of_head).sum(1)
+    return _linear(own, "given", mixed)
+
+
+def _convolution(own: dict, in_head: jax.Array, size: Any, real: jax.Array, x: jax.Array) -> jax.Array:
+    """Returns a convolution over five steps, with one kernel for the numbers of a head."""
+    value = jnp.where(real[..., None], _linear(own, "value", x), 0)
+    taps, reach = own["taps_kernel"] @ in_head, TAPS // 2
+    padded = jnp.pad(value, ((0, 0), (reach, reach), (0, 0)))
+    shifted = [padded[:, tap : tap + x.shape[1]] * taps[tap] for tap in range(TAPS)]
+    return _linear(own, "given", sum(shifted[1:], shifted[0]))
+
+
+def _fourier(own: dict, in_head: jax.Array, size: Any, real: jax.Array, x: jax.Array) -> jax.Array:
+    """Returns the real part of the Fourier transform over steps and over the numbers of each head, of variance kept."""
+    num_steps = x.shape[1]
+    of_steps = 2 * np.pi / num_steps * np.outer(np.arange(num_steps), np.arange(num_steps))
+    numbers = jnp.arange(x.shape[2])
+    within = (numbers - in_head.T @ jnp.arange(len(in_head)) * size).astype(x.dtype)
+    together = in_head.T @ in_head
+    of_numbers = 2 * np.pi / size * (within[:, None] * within)
+    x = jnp.where(real[..., None], x, 0)
+    cosines = jnp.einsum("ts,nsc->ntc", np.cos(of_steps).astype(np.float32), x) @ (together * jnp.cos(of_numbers))
+    sines = jnp.einsum("ts,nsc->ntc", np.sin(of_steps).astype(np.float32), x) @ (together * jnp.sin(of_numbers))
+    return (cosines - sines) / jnp.sqrt(num_steps * size)
+
+
+def is_used(name: str, mixer: str) -> bool:
+    """Returns whether layers of a mixer use an array of a name."""
+    return mixer in OF_MIXER.get(name.partition("_")[0], MIXERS)
+
+
+def names_in(mixers: Sequence[str]) -> list[str]:
+    """Returns the names of a layer's arrays that one of the mixers uses."""
+    return [name for name in IN_LAYER if any(is_used(name, mixer) for mixer in mixers)]
+
+
+class TransformerNetwork(nnx.Module):
+    """The network of one architecture: `network(inputs, train=False) -> outputs`.
+
+    Attributes:
+        arch: the architecture.
+        around, layers: the arrays around the layers, and those of each.
+    """
+
+    def __init__(self, space: TransformerSpace, spec: TaskSpec, arch: tuple[int, ...], arrays: dict[str, Any]):
+        """Makes the network with arrays of the architecture's sizes."""
+        self.space, self.spec, self.arch = space, spec, arch
+        self.around = nnx.Dict({name: nnx.Param(arrays[name]) for name in AROUND})
+        self.layers = nnx.List(
+            [nnx.Dict({name: nnx.Param(value) for name, value in layer.items()}) for layer in arrays["layers"]]
+        )
+
+    def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
+        """Returns the outputs [N, K], or [N, T, K] where the goal has one a step."""
+        arrays: dict[str, Any] = {name: value[...] for name, value in self.around.items()}
+        arrays["layers"] = [{name: value[...] for name, value in layer.items()} for layer in self.layers]
+        return outputs(self.space, self.spec, decided(self.space, self.arch), arrays, inputs)

@@ -1,0 +1,168 @@
+"""Spaces of transformers: how many layers, how wide, and for each layer its heads, its hidden units and its mixer."""
+
+import itertools
+from dataclasses import dataclass, field
+from typing import ClassVar, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxnas.checks import checked_size, unknown_name
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.decisions import Choices, Decision, checked, decode, mutate, neighbors
+from jaxnas.spaces.graphs import chain
+
+REFERENCES = ("vaswani2017attention", "wu2019pay", "leethorp2022fnet")
+
+MIXERS = ("attention", "conv5", "fourier")
+FIRST_LAYER, PER_LAYER = 2, 3
+MAX_LAYERS, MAX_WIDTH = 32, 4096
+
+
+@final
+@dataclass(frozen=True)
+class TransformerSpace(Space):
+    """The search space of transformers of up to `max_layers` layers.
+
+    An architecture is the number of layers, the width of all of them, and for each layer its number of heads, the
+    number of its hidden units and its mixer: attention (Vaswani et al., NeurIPS 2017), a convolution over five steps
+    with a kernel for each head (Wu et al., ICLR 2019), or a Fourier transform over steps and over the numbers of a head
+    (Lee-Thorp et al., NAACL 2022). What is decided of absent layers does not count: such architectures are one class.
+    `sample` draws the number of layers uniformly, not architectures: most of these have the most layers.
+
+    Attributes:
+        max_layers: the most layers.
+        widths, heads, hidden: ascending numbers to choose from; each number of heads divides each width.
+        mixers: of `MIXERS`.
+        name: how tables and reports call the space.
+
+    Raises:
+        ValueError: on sizes that are not ascending or do not divide, or unknown mixers.
+    """
+
+    max_layers: int = 3
+    widths: tuple[int, ...] = (32, 48, 64)
+    heads: tuple[int, ...] = (1, 2, 4)
+    hidden: tuple[int, ...] = (32, 64, 128)
+    mixers: tuple[str, ...] = MIXERS
+    name: str = "transformer"
+    decisions: tuple[Decision, ...] = field(init=False, repr=False)
+    family: ClassVar[str] = "jaxnas.spaces.transformers.family"
+
+    def __post_init__(self) -> None:
+        checked_size("max_layers", self.max_layers, 1, MAX_LAYERS, "each of which is in the program")
+        for name in ("widths", "heads", "hidden"):
+            object.__setattr__(self, name, _ascending(name, getattr(self, name)))
+        object.__setattr__(self, "mixers", tuple(self.mixers))
+        for mixer in self.mixers:
+            if mixer not in MIXERS:
+                raise unknown_name("a mixer", mixer, MIXERS)
+        if not self.mixers or len(set(self.mixers)) < len(self.mixers):
+            raise ValueError(f"Expected one or more different mixers, got {list(self.mixers)}.")
+        if any(width % heads for width in self.widths for heads in self.heads):
+            raise ValueError(f"Expected heads that divide each width of {list(self.widths)}, got {list(self.heads)}.")
+        decisions = [Decision("layers", range(1, self.max_layers + 1)), Decision("width", self.widths)]
+        for layer in range(1, self.max_layers + 1):
+            decisions += [Decision(f"heads {layer}", self.heads), Decision(f"hidden {layer}", self.hidden)]
+            decisions += [Decision(f"mixer {layer}", self.mixers)]
+        object.__setattr__(self, "decisions", tuple(decisions))
+
+    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
+        """Returns a uniformly drawn neighbour of an architecture: one decision that counts is another one."""
+        return mutate(key, arch, self.decisions, self._num_present(arch))
+
+    def moves(self, arch: jax.Array) -> jax.Array:
+        """Returns all architectures that differ in exactly one decision that counts, int32[K, D].
+
+        Rows beyond their number, last, repeat the architecture.
+        """
+        return neighbors(arch, self.decisions, self._num_present(arch))
+
+    def _num_present(self, arch: ArrayLike) -> jax.Array:
+        return FIRST_LAYER + PER_LAYER * (1 + jnp.asarray(arch)[0])
+
+    def canonical(self, arch: ArrayLike) -> jax.Array:
+        """Returns the representative of an architecture's class: absent layers have the first value of everything."""
+        arch = jnp.asarray(arch, jnp.int32)
+        return jnp.where(np.arange(len(self.decisions)) < self._num_present(arch), arch, 0)
+
+    def decode(self, arch: Choices) -> dict:
+        """Returns readable values, of present layers only.
+
+        `{"width": 48, "layers": [{"heads": 2, "hidden": 64, "mixer": "attention"}]}`
+        """
+        depth, width, *values = decode(arch, self.decisions).values()
+        starts = range(0, PER_LAYER * depth, PER_LAYER)
+        names = ("heads", "hidden", "mixer")
+        layers = [dict(zip(names, values[start : start + PER_LAYER], strict=True)) for start in starts]
+        return {"width": width, "layers": layers}
+
+    def to_str(self, arch: Choices) -> str:
+        """Returns an architecture as its width and its layers: `"48/2-64-attention/4-32-conv5"`.
+
+        Absent layers follow a plus, where one of them has not the first value of everything.
+        """
+        choices = checked(arch, self.decisions)
+        _, width, *values = decode(choices, self.decisions).values()
+        layers = ["-".join(map(str, values[start : start + PER_LAYER])) for start in range(0, len(values), PER_LAYER)]
+        depth = 1 + choices[0]
+        text = "/".join([str(width), *layers[:depth]])
+        return f"{text}+{'/'.join(layers[depth:])}" if any(choices[FIRST_LAYER + PER_LAYER * depth :]) else text
+
+    def from_str(self, text: str) -> jax.Array:
+        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
+        present, plus, absent = text.strip().partition("+")
+        width, *layers = present.split("/")
+        others = absent.split("/") if plus else []
+        filled = self.max_layers - len(layers)
+        parts = [part.split("-") for part in (*layers, *others)]
+        if not layers or filled < 0 or len(others) not in (0, filled) or any(len(part) != PER_LAYER for part in parts):
+            example = self.to_str((0,) * len(self.decisions))
+            raise ValueError(
+                f"Expected an architecture such as {example!r} of up to {self.max_layers} layers, got {text!r}."
+            )
+        choices = [len(layers) - 1]
+        for decision, name in zip(self.decisions[1:], (width, *itertools.chain(*parts)), strict=False):
+            known = [str(value) for value in decision.values]
+            if name not in known:
+                raise unknown_name(decision.name, name, known)
+            choices.append(known.index(name))
+        return jnp.asarray(choices + [0] * (len(self.decisions) - len(choices)), jnp.int32)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Returns the names of the layers, of the widths, "input" and "output"."""
+        layers = (
+            f"{mixer} {heads}, {hidden}" for heads in self.heads for hidden in self.hidden for mixer in self.mixers
+        )
+        return (*layers, *(f"width {width}" for width in self.widths), "input", "output")
+
+    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        """Returns a chain from the input over the width and the layers to the output.
+
+        A layer is labelled by its mixer, its heads and its hidden units.
+        """
+        arch = jnp.asarray(arch, jnp.int32)
+        kinds = len(self.heads) * len(self.hidden) * len(self.mixers)
+        layers = arch[FIRST_LAYER:].reshape(-1, PER_LAYER)
+        numbers = (layers[:, 0] * len(self.hidden) + layers[:, 1]) * len(self.mixers) + layers[:, 2]
+        numbers = jnp.where(np.arange(self.max_layers) <= arch[0], numbers, -1)
+        ends = kinds + len(self.widths)
+        return chain(jnp.concatenate([jnp.stack([ends, kinds + arch[1]]), numbers, jnp.asarray([ends + 1])]))
+
+
+def _ascending(name: str, values: tuple[int, ...]) -> tuple[int, ...]:
+    values = tuple(values)
+    whole = all(isinstance(value, int) and 0 < value <= MAX_WIDTH for value in values)
+    if not values or not whole or list(values) != sorted({*values}):
+        raise ValueError(f"Expected {name} of ascending ints of 1 to {MAX_WIDTH:,}, got {list(values)!r:.60}.")
+    return values
+
+
+TRANSFORMER_TINY = TransformerSpace(name="transformer-tiny")
+"""Up to three layers: 177,147 architectures in 61,317 classes."""
+
+TRANSFORMER_SMALL = TransformerSpace(2, (32,), name="transformer-small")
+"""Small enough for a table: 1,458 architectures in 756 classes."""

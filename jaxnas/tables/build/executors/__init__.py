@@ -1,0 +1,1 @@
+"""Where the chunks of a build are trained: one file an executor."""

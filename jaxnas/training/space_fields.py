@@ -1,0 +1,47 @@
+"""The fields that a space is made of, as JSON values in a saved model."""
+
+import dataclasses
+import json
+from typing import Any
+
+from jaxnas import catalog
+from jaxnas.training.family import TrainableSpace
+
+TYPE = "type"
+
+
+def space_fields(space: TrainableSpace) -> dict | None:
+    """Returns the fields that a space can be made of again, as JSON values; None where that does not give it back.
+
+    Fields with their default values are left out. Decisions and spaces within a space are dicts with a `"type"`.
+    """
+    try:
+        fields = json.loads(json.dumps(_encoded(space)))
+        return fields if space_of_fields(fields) == space else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def space_of_fields(fields: dict) -> TrainableSpace:
+    """Returns the space of the fields that `space_fields` returned."""
+    return _decoded(fields)
+
+
+def _encoded(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_encoded(each) for each in value]
+    if type(value) in catalog.space_types().values():
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+        defaults = {field.name: field.default for field in dataclasses.fields(value)}
+        own = {name: _encoded(each) for name, each in fields.items() if each != defaults[name]}
+        return {TYPE: type(value).__name__, **own}
+    return getattr(value, "name", value)  # an operation
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_decoded(each) for each in value)
+    if isinstance(value, dict):
+        arguments = {name: _decoded(each) for name, each in value.items()}
+        return catalog.space_types()[str(arguments.pop(TYPE))](**arguments)
+    return value

@@ -1,0 +1,297 @@
+"""Families of networks: traced and static networks are one function, with one gradient; sizes are as published."""
+
+import functools
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from samples import make_task
+
+import jaxnas as jn
+from jaxnas.spaces.blocks import slot_sizes, traced_slot, unpack
+from jaxnas.spaces.cells.operations.depthwise import convolve_depthwise
+from jaxnas.spaces.darts.network import Stack, blocks
+from jaxnas.spaces.darts.space import DARTS, OPERATIONS
+from jaxnas.spaces.macro.network import Chain
+from jaxnas.spaces.macro.space import NB_MACRO, BlockSpace
+from jaxnas.spaces.sizes.network import Widths
+from jaxnas.spaces.sizes.space import NATS_SSS, SizeSpace
+from jaxnas.spaces.transformers.space import TransformerSpace
+from jaxnas.tasks.base import TaskSpec
+from jaxnas.training import loop, taps
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.family import Variables, family_of
+
+FEW_BLOCKS = BlockSpace("few-blocks", (2,))
+FEW_SIZES = SizeSpace(5, (2, 4, 6), "few-sizes")
+FEW_TRANSFORMERS = TransformerSpace(2, (4, 8), (1, 2), (3, 6), name="few-transformers")
+PUBLISHED_CELLS = (
+    "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), "
+    "('sep_conv_3x3', 1), ('skip_connect', 0), ('skip_connect', 0), ('dil_conv_3x3', 2)], normal_concat=[2, 3, 4, 5], "
+    "reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 1), ('max_pool_3x3', 0), "
+    "('skip_connect', 2), ('skip_connect', 2), ('max_pool_3x3', 1)], reduce_concat=[2, 3, 4, 5])"
+)
+"""DARTS_V2 of Liu et al.; published are 3.3 million parameters."""
+OTHER_CELLS = (
+    "Genotype(normal=[('avg_pool_3x3', 0), ('dil_conv_5x5', 1), ('sep_conv_5x5', 0), ('max_pool_3x3', 2), "
+    "('skip_connect', 1), ('skip_connect', 3), ('sep_conv_3x3', 2), ('dil_conv_3x3', 4)], normal_concat=[2, 3, 4, 5], "
+    "reduce=[('sep_conv_5x5', 0), ('skip_connect', 1), ('dil_conv_3x3', 0), ('dil_conv_5x5', 2), ('avg_pool_3x3', 1), "
+    "('avg_pool_3x3', 3), ('sep_conv_3x3', 1), ('dil_conv_5x5', 4)], reduce_concat=[2, 3, 4, 5])"
+)
+KINDS = {
+    "macro": (FEW_BLOCKS, Chain(2, 5, 1), ("21", "10")),
+    "sizes": (FEW_SIZES, Widths(1), ("4:2:6:6:4",)),
+    "darts": (DARTS, Stack(2, 2), (OTHER_CELLS,)),
+    "transformers": (FEW_TRANSFORMERS, None, ("4/2-3-attention/1-6-fourier", "4/2-6-conv5", "8/2-3-fourier")),
+}
+SHAPE, NUM_CLASSES = (6, 5, 1), 3
+SPEC = TaskSpec("images", "class", SHAPE, NUM_CLASSES)
+
+
+def images_and_labels() -> tuple[jax.Array, jax.Array]:
+    task = make_task()
+    return jnp.asarray(task.train.inputs[0, :16]), jnp.asarray(task.train.labels[:16])
+
+
+def unchanged(kind, number, x, live):
+    """A tap that changes nothing."""
+    assert kind in taps.KINDS
+    assert x.ndim == 4
+    return (x if live is None else x * live[:, None, None, None]), ()
+
+
+def loss_of(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+    return (jax.nn.log_softmax(outputs) * jax.nn.one_hot(labels, NUM_CLASSES)).sum()
+
+
+@functools.cache
+def programs(kind: str):
+    """Returns the static arguments of a family, its initial arrays and what it computes, compiled once."""
+    space, network, _ = KINDS[kind]
+    static = (space, TrainConfig(network=network), SPEC)
+    family = family_of(space)
+
+    @jax.jit
+    def measure(arch, variables, images, labels):
+        def loss(parameters):
+            found = family.apply(*static, arch, variables._replace(parameters=parameters), images, mode="train")
+            return loss_of(found.outputs, labels), found
+
+        gradients, trained = jax.grad(loss, has_aux=True)(variables.parameters)
+        evaluated = family.apply(*static, arch, variables, images, mode="evaluate").outputs
+        if family.tapped is not None:
+            shown = family.tapped(*static, arch, variables, images, unchanged, mode="evaluate")[0]
+            evaluated = jnp.stack([evaluated, shown])
+        return trained, evaluated, gradients, family.kernels(*static, arch)[:2]
+
+    return static, jax.jit(functools.partial(family.init, *static)), measure
+
+
+@jax.jit
+def static_measures(network, images, labels):
+    """Returns what a network gives in training, its gradients, and what it gives in evaluation before."""
+    evaluated = network(images)
+
+    def loss(network):
+        momentum = (0.0,) if jax.tree.leaves(nnx.state(network, nnx.BatchStat)) else ()
+        outputs = network(images, True, *momentum)
+        return loss_of(outputs, labels), outputs
+
+    gradients, outputs = nnx.grad(loss, has_aux=True)(network)
+    return outputs, gradients, evaluated, nnx.state(network, nnx.BatchStat)
+
+
+def assert_close(found, expected) -> None:
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=2e-5 * max(1, np.abs(other).max()))
+
+
+TEXTS = [(kind, text) for kind in KINDS if kind != "darts" for text in KINDS[kind][2]]
+
+
+@pytest.mark.parametrize(("kind", "text"), TEXTS)
+def test_static_and_traced_networks_are_one_function_with_one_gradient(kind, text):
+    """The static network has the arrays of its architecture only; where there are masks, those of narrow layers."""
+    static, init, measure = programs(kind)
+    family, arch = family_of(static[0]), static[0].canonical(static[0].from_str(text))
+    choices = tuple(arch.tolist())
+    random = np.random.RandomState(1)
+    variables = jax.tree.map(
+        lambda values: values + random.uniform(0.05, 0.2, values.shape).astype(np.float32),
+        init(arch, jax.random.key(0)),
+    )
+    images, labels = images_and_labels()
+    trained, evaluated, gradients, (live, layer) = measure(arch, variables, images, labels)
+    network = family.module(*static, choices, variables)
+    outputs, expected, static_evaluated, changed = nnx.jit(static_measures.__wrapped__)(network, images, labels)
+    assert_close(trained.outputs, outputs)
+    for each in evaluated.reshape(-1, *static_evaluated.shape):  # the second is that with taps
+        assert_close(each, static_evaluated)
+    mapped = family.module(*static, choices, Variables(gradients, trained.statistics))
+    assert_close(nnx.state(mapped, nnx.Param), expected)
+    assert_close(nnx.state(mapped, nnx.BatchStat), changed)
+    squares = [sum((values**2).sum() for values in jax.tree.leaves(each)) for each in (gradients, expected)]
+    np.testing.assert_allclose(*squares, rtol=1e-3)  # no gradient for what the network has not
+    paths = jax.tree.leaves_with_path(nnx.to_pure_dict(nnx.state(network, nnx.Param)))
+    kernels = [values.size for path, values in paths if str(path[-1].key).endswith("kernel")]
+    assert sum(float(values.sum()) for values in jax.tree.leaves(live)) == sum(kernels)
+    assert len({int(each) for values in jax.tree.leaves(layer) for each in np.unique(values)} - {-1}) == len(kernels)
+    size = family.size(*static, choices)
+    assert size.num_parameters == sum(values.size for values in jax.tree.leaves(nnx.state(network, nnx.Param)))
+
+
+def test_static_and_traced_networks_of_darts_are_one_function():
+    """Gradients are those of slots: the whole network with gradients would take half a minute to compile."""
+    space, network, (text,) = KINDS["darts"]
+    static, arch = (space, TrainConfig(network=network), SPEC), space.canonical(space.from_str(text))
+    family = family_of(space)
+    variables = jax.jit(functools.partial(family.init, *static))(arch, jax.random.key(0))
+    images, _ = images_and_labels()
+
+    @jax.jit
+    def traced(arch, variables, images):
+        trained = family.apply(*static, arch, variables, images, mode="train")
+        live = family.kernels(*static, arch).live
+        return trained, sum(each.sum() for each in live)
+
+    module = family.module(*static, tuple(arch.tolist()), variables)
+    definition, state = nnx.split(module)
+
+    @jax.jit
+    def expected(state, images):
+        network = nnx.merge(definition, state, copy=True)
+        return network(images, True, 0.0), nnx.state(network, nnx.BatchStat)
+
+    (outputs, statistics), num_live = traced(arch, variables, images)
+    others, changed = expected(state, images)
+    assert_close(outputs, others)
+    mapped = family.module(*static, tuple(arch.tolist()), variables._replace(statistics=statistics))
+    assert_close(nnx.state(mapped, nnx.BatchStat), changed)
+    arrays = jax.tree.leaves_with_path(nnx.to_pure_dict(nnx.state(module, nnx.Param)))
+    assert num_live == sum(values.size for path, values in arrays if str(path[-1].key).endswith("kernel"))
+    size = family.size(*static, tuple(arch.tolist())).num_parameters
+    assert size == sum(values.size for _, values in arrays)
+
+
+def test_the_gradients_of_a_slot_are_those_of_its_block():
+    """A slot of a reduction cell: an operation of one of its inputs, which halves, and one of a node."""
+    whole = blocks(Stack(2, 2), SPEC).cells[1].slot
+    slot = whole[OPERATIONS.index("sep_conv_3x3")], whole[len(OPERATIONS) + OPERATIONS.index("max_pool_3x3")]
+    random = np.random.RandomState(0)
+    channels = 4
+    x = tuple(jnp.asarray(random.randn(channels, *shape, 3), jnp.float32) for shape in ((6, 5), (3, 3)))
+    parameters, statistics = (jnp.asarray(random.uniform(0.5, 1, size), jnp.float32) for size in slot_sizes(slot))
+
+    def loss(function, x, parameters):
+        return (function(x, parameters, statistics)[0] ** 2).sum()
+
+    run = traced_slot(slot, True)
+    found = jax.jit(jax.grad(lambda choice, *inputs: loss(functools.partial(run, choice), *inputs), (1, 2)))
+    for choice, block in enumerate(slot):
+
+        def alone(x, parameters, statistics, block=block):
+            return block(x, unpack(parameters, block.parameters()), unpack(statistics, block.statistics()), True)
+
+        expected = jax.jit(jax.grad(functools.partial(loss, alone), (0, 1)))(x, parameters)
+        assert_close(found(choice, x, parameters), expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "dilation", "shape"),
+    [(3, 2, 1, (6, 5)), (5, 1, 2, (7, 4)), (5, 2, 1, (1, 2))],
+)
+def test_depthwise_convolutions_are_those_of_xla(size, stride, dilation, shape):
+    random = np.random.RandomState(0)
+    x, kernel = jnp.asarray(random.randn(3, *shape, 4)), jnp.asarray(random.randn(size, size, 3))
+    around = size // 2 * dilation
+
+    def expected(x, kernel):
+        return jax.lax.conv_general_dilated(
+            x,
+            kernel[:, :, None],
+            (stride, stride),
+            [(around, around)] * 2,
+            rhs_dilation=(dilation, dilation),
+            dimension_numbers=("CHWN", "HWIO", "CHWN"),
+            feature_group_count=3,
+        )
+
+    def measured(function):
+        found, pullback = jax.vjp(function, x, kernel)
+        return found, pullback(jnp.sin(jnp.arange(found.size, dtype=jnp.float32)).reshape(found.shape))
+
+    found = jax.jit(lambda: measured(lambda x, kernel: convolve_depthwise(x, kernel, stride, dilation)))()
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, atol=2e-5), found, measured(expected))
+
+
+def size_of(space, network, text: str, shape=(32, 32, 3), num_classes=10):
+    choices = tuple(int(choice) for choice in space.from_str(text))
+    return family_of(space).size(
+        space, TrainConfig(network=network), TaskSpec("images", "class", shape, num_classes), choices
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "num_classes", "shape", "parameters", "flops"),
+    [
+        ("8:8:8:8:8", 10, (32, 32, 3), 0.011714, 4.481114),
+        ("8:8:8:16:32", 10, (32, 32, 3), 0.049202, 6.84065),
+        ("8:8:40:32:40", 100, (32, 32, 3), 0.148524, 21.831684),
+        ("8:8:40:32:40", 120, (16, 16, 3), 0.149344, 5.461816),
+    ],
+)
+def test_sizes_of_nats_bench_are_the_published_ones(text, num_classes, shape, parameters, flops):
+    found = size_of(NATS_SSS, Widths(1), text, shape, num_classes)
+    assert (found.num_parameters / 1e6, found.num_flops / 1e6) == (parameters, flops)
+
+
+def test_sizes_of_darts_are_the_published_ones():
+    assert round(size_of(DARTS, Stack(36, 20), PUBLISHED_CELLS).num_parameters / 1e6, 1) == 3.3
+
+
+def test_sizes_of_the_published_macro_networks_are_those_of_their_layers():
+    """Convolutions without bias, each with a scale and a shift: counted by hand for two networks."""
+    published = Chain(32, 1280, 3)
+    stem, head = 27 * 32 + 64, 256 * 1280 + 2560 + 12810
+    shortcuts = sum(channels * 2 * channels + 4 * channels for channels in (32, 64, 128))
+    assert size_of(NB_MACRO, published, "00000000").num_parameters == stem + head + shortcuts
+
+    def bottleneck(before: int, after: int, size: int, expansion: int) -> int:
+        hidden = expansion * before
+        return hidden * (before + size**2 + after) + 4 * hidden + 2 * after
+
+    large, small = bottleneck(32, 64, 5, 6), bottleneck(64, 64, 3, 3)
+    found = size_of(NB_MACRO, published, "21000000")
+    shortcuts -= 32 * 64 + 128
+    assert found.num_parameters == stem + head + shortcuts + large + small
+    flops = 27 * 32 * 1024 + 192 * (32 * 1024 + (25 + 64) * 256) + 192 * (64 + 9 + 64) * 256
+    flops += 64 * 128 * 64 + 128 * 256 * 16 + 256 * 1280 * 16 + 1281 * 10
+    assert found.num_flops == flops
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "darts"])
+def test_one_trace_serves_all_architectures(kind):
+    space, _, texts = KINDS[kind]
+    _, init, measure = programs(kind)
+    images, labels = images_and_labels()
+    for arch in [space.from_str(text) for text in texts]:
+        measure(arch, init(arch, jax.random.key(0)), images, labels)
+    assert init._cache_size() == measure._cache_size() == 1
+
+
+def test_branches_remain_in_the_training_of_several_seeds():
+    space, network, texts = KINDS["macro"]
+    task, family = make_task(), family_of(space)
+    config = TrainConfig(num_epochs=2, batch_size=16, network=network)
+    splits = (task.train, task.validation, task.test)
+    arguments = (family.init, family.apply, 2, space, config, SPEC, space.from_str(texts[0]), jnp.arange(2), splits)
+    program = loop.train_seeds.lower(*arguments).as_text()
+    assert len(re.findall(r"stablehlo\.case", program)) >= 3 * 2  # two layers; forward, backward and evaluation
+
+
+def test_a_space_of_another_number_of_layers_has_no_networks():
+    with pytest.raises(ValueError, match=r"^Expected a space of 2, 5, 8, ... layers to train its networks, got 4"):
+        jn.Trainer(SizeSpace(4, (2, 4)), make_task()).size([0, 0, 0, 0])
