@@ -81,7 +81,7 @@ class Trained(NamedTuple):
     num_steps: int
 
 
-class Recipe(NamedTuple):
+class SearchRecipe(NamedTuple):
     """How weights and alpha are trained.
 
     Weights: SGD with Nesterov momentum, a cosine schedule to zero, decay and a bound on the gradient's norm. Alpha:
@@ -148,7 +148,7 @@ class Method(NamedTuple):
     warmup: float = 0.0
     partial: int = 1
     passes: float = 2.0
-    recipe: Recipe = Recipe()
+    recipe: SearchRecipe = SearchRecipe()
     hyperparameters: tuple[tuple[str, object], ...] = ()
 
 

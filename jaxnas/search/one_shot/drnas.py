@@ -1,6 +1,6 @@
 """DrNAS: mixtures drawn from Dirichlet distributions (Chen, Wang, Cheng, Tang and Hsieh, ICLR 2021)."""
 
-from jaxnas.search.one_shot.base import Method, Recipe, check_equal_choices
+from jaxnas.search.one_shot.base import Method, SearchRecipe, check_equal_choices
 from jaxnas.search.one_shot.hypergradients import first
 from jaxnas.search.one_shot.regularizers import divergence_from_uniform
 from jaxnas.search.one_shot.samplers import concentrations, dirichlet
@@ -24,6 +24,6 @@ def drnas(space: Space, *, divergence: float = 0.0) -> Method:
         first,
         probabilities=lambda alpha: concentrations(alpha) / concentrations(alpha).sum(-1, keepdims=True),
         regularize=divergence_from_uniform(divergence) if divergence else None,
-        recipe=Recipe(alpha_decay=0.0 if divergence else 1e-3),
+        recipe=SearchRecipe(alpha_decay=0.0 if divergence else 1e-3),
         hyperparameters=(("divergence", divergence),),
     )

@@ -2,7 +2,7 @@
 
 import jax
 
-from jaxnas.search.one_shot.base import Method, Recipe, check_equal_choices
+from jaxnas.search.one_shot.base import Method, SearchRecipe, check_equal_choices
 from jaxnas.search.one_shot.hypergradients import score_function
 from jaxnas.search.one_shot.samplers import policy, policy_logits
 from jaxnas.search.one_shot.selection import best_drawn
@@ -31,6 +31,6 @@ def enas(space: Space, *, entropy: float = 1e-4) -> Method:
         probabilities=lambda alpha: jax.nn.softmax(logits(alpha), axis=-1),
         passes=1 + 1 / 3,  # the reward is one forward pass
         # The logits move by at most half of alpha: five times the travel for as much freedom.
-        recipe=Recipe(travel=30.0, alpha_decay=0.0),
+        recipe=SearchRecipe(travel=30.0, alpha_decay=0.0),
         hyperparameters=(("entropy", entropy),),
     )

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxnas.checks import unknown_name
-from jaxnas.search.one_shot.base import Method, Problem, Recipe, Sample, one_hot, shape_of
+from jaxnas.search.one_shot.base import Method, Problem, SearchRecipe, Sample, one_hot, shape_of
 from jaxnas.spaces.base import Space
 from jaxnas.tasks.base import Split, Task, TaskSpec
 from jaxnas.tasks.goals import GOALS, Goal
@@ -297,7 +297,7 @@ def _gradient_of_paths(
 
 
 def updated(
-    recipe: Recipe, trained: Any, parameters: Any, momentum: Any, gradient: Any, used: Any, rate: jax.Array
+    recipe: SearchRecipe, trained: Any, parameters: Any, momentum: Any, gradient: Any, used: Any, rate: jax.Array
 ) -> tuple[Any, Any]:
     """Returns parameters and momentum after a step of SGD with Nesterov momentum.
 
