@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxnas.checks import unknown_name
-from jaxnas.search.one_shot.base import Method, Problem, SearchRecipe, Sample, one_hot, shape_of
+from jaxnas.search.one_shot.base import Method, Problem, Sample, SearchRecipe, one_hot, shape_of
 from jaxnas.spaces.base import Space
 from jaxnas.tasks.base import Split, Task, TaskSpec
 from jaxnas.tasks.goals import GOALS, Goal

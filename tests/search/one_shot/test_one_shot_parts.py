@@ -9,7 +9,7 @@ import pytest
 from samples import SMALL
 
 from jaxnas.search.one_shot import hypergradients, perturbations, regularizers, samplers, selection, step
-from jaxnas.search.one_shot.base import Problem, SearchRecipe, Sample, Trained
+from jaxnas.search.one_shot.base import Problem, Sample, SearchRecipe, Trained
 from jaxnas.search.one_shot.darts import darts
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.space import CellSpace
