@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.search.one_shot.base import Sample
+from jaxnas.search.one_shot.base import Sample, shape_of
 from jaxnas.search.one_shot.step import Setting, outputs_of, score_of, summed
 from jaxnas.tasks.base import Split
 from jaxnas.tasks.goals import GOALS
@@ -47,12 +47,18 @@ class Supernet:
         Args:
             num_examples: how many, rounded up to whole batches; by default all.
         """
-        archs = np.asarray(archs, np.int32)
-        return self._measured(archs, "arch", num_examples)[0]
+        return self._measured(*self._as_samples(archs), num_examples)[0]
 
     def mean_log_likelihoods(self, archs: Any, num_examples: int | None = None) -> np.ndarray:
         """Returns less the mean loss of each architecture, int32[n, D], on validation examples: float64[n]."""
-        return self._measured(np.asarray(archs, np.int32), "arch", num_examples)[1]
+        return self._measured(*self._as_samples(archs), num_examples)[1]
+
+    def _as_samples(self, archs: Any) -> tuple[np.ndarray, str]:
+        """Returns architectures as what runs of the supernet: paths, or mixtures of one choice where it has parts."""
+        archs = np.asarray(archs, np.int32)
+        if self.setting.method.partial == 1:
+            return archs, "arch"
+        return np.eye(shape_of(self.setting.space)[1], dtype=np.float32)[archs], "weights"
 
     def mixture_scores(self, weights: Any, num_examples: int | None = None) -> np.ndarray:
         """Returns the score of each mixture, weights float32[n, E, K], on validation examples: float64[n]."""
