@@ -55,6 +55,14 @@ def equal(one, other) -> bool:
     return all((np.asarray(a) == np.asarray(b)).all() for a, b in zip(*map(jax.tree.leaves, (one, other)), strict=True))
 
 
+def test_a_supernet_of_partial_channels_scores_what_it_trained():
+    method = catalog.one_shot_method("pc_darts")(SMALL)._replace(partial=2)
+    result = jn.OneShot(SMALL, TASK, method, config=TINY, table=False, progress=False).search(2)
+    supernet = result.supernets[0]
+    weights = np.eye(len(SMALL.operations), dtype=np.float32)[result.arch]
+    np.testing.assert_array_equal(supernet.scores(result.arch[None]), supernet.mixture_scores(weights[None]))
+
+
 def test_neither_half_of_the_data_reaches_the_other_parameters():
     search = made("darts")
     state, (own, other) = begun(search), search.data
