@@ -7,7 +7,7 @@ each of which reads its own arrays from the front. Images are float32[C, H, W, N
 import abc
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.spaces.cells.operations import layers
+from jaxnas.training.family import Kernels, Variables
 from jaxnas.training.taps import LINEAR, NORM, RECTIFIER, Tap, nothing, total
 
 KERNEL = "kernel"
@@ -167,6 +168,28 @@ def slot_kernels(slot: Slot, choice: int | jax.Array, first: int) -> tuple[jax.A
 def num_layers(slot: Slot) -> int:
     """Returns the most kernels that a block of the slot has."""
     return max(sum(name.endswith(KERNEL) for name in arrays) for arrays in _each(slot, 0))
+
+
+Filled = Iterable[tuple["Slot", int | jax.Array]]
+"""The slots of a network from the input on, each with the number of the block in it."""
+
+
+def init_slots(filled: Filled, key: jax.Array) -> Variables:
+    """Returns the initial arrays of a network: of each slot, a vector of parameters and one of statistics."""
+    made = [init_slot(slot, choice, jax.random.fold_in(key, number)) for number, (slot, choice) in enumerate(filled)]
+    parameters, statistics = zip(*made, strict=True)
+    return Variables(list(parameters), list(statistics))
+
+
+def kernels_of_slots(filled: Filled) -> Kernels:
+    """Returns which parameters of a network are kernels of its blocks; layers are numbered from the input on."""
+    live, layers, first = [], [], 0
+    for slot, choice in filled:
+        found = slot_kernels(slot, choice, first)
+        live.append(found[0])
+        layers.append(found[1])
+        first += num_layers(slot)
+    return Kernels(live, layers, first)
 
 
 def unpack(vector: jax.Array, arrays: dict[str, Values]) -> dict[str, jax.Array]:

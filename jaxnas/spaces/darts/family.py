@@ -9,15 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces.blocks import (
-    Slot,
-    init_slot,
-    num_layers,
-    slot_kernels,
-    slot_sizes,
-    traced_slot,
-    unpack,
-)
+from jaxnas.spaces.blocks import Slot, init_slots, kernels_of_slots, slot_sizes, traced_slot, unpack
 from jaxnas.spaces.darts.network import (
     NUM_SLOTS,
     CellBlocks,
@@ -50,12 +42,7 @@ def _places(config: TrainConfig, spec: TaskSpec, arch: Any) -> Iterator[tuple[Sl
 
 def init(space: DARTSSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, key: jax.Array) -> Variables:
     """Returns the initial arrays of an architecture: of each slot, a vector of parameters and one of statistics."""
-    made = [
-        init_slot(slot, choice, jax.random.fold_in(key, number))
-        for number, (slot, choice) in enumerate(_places(config, spec, arch))
-    ]
-    parameters, statistics = zip(*made, strict=True)
-    return Variables(list(parameters), list(statistics))
+    return init_slots(_places(config, spec, arch), key)
 
 
 def apply(
@@ -113,13 +100,7 @@ def _cell(
 
 def kernels(space: DARTSSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array) -> Kernels:
     """Returns which parameters are kernels of the architecture's blocks; layers are numbered from the input on."""
-    live, layers, first = [], [], 0
-    for slot, choice in _places(config, spec, arch):
-        found = slot_kernels(slot, choice, first)
-        live.append(found[0])
-        layers.append(found[1])
-        first += num_layers(slot)
-    return Kernels(live, layers, first)
+    return kernels_of_slots(_places(config, spec, arch))
 
 
 def module(

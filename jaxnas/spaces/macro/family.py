@@ -20,11 +20,7 @@ from jaxnas.training.taps import BLOCK, Tap
 def init(space: BlockSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, key: jax.Array) -> Variables:
     """Returns the initial arrays of an architecture: of each slot, a vector of parameters and one of statistics."""
     each = zip(slots(space.stages, config.network, spec), choices(arch), strict=True)
-    made = [
-        blocks.init_slot(slot, choice, jax.random.fold_in(key, number)) for number, (slot, choice) in enumerate(each)
-    ]
-    parameters, statistics = zip(*made, strict=True)
-    return Variables(list(parameters), list(statistics))
+    return blocks.init_slots(each, key)
 
 
 def apply(
@@ -69,13 +65,8 @@ def tapped(
 
 def kernels(space: BlockSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array) -> Kernels:
     """Returns which parameters are kernels of the architecture's blocks; layers are numbered from the input on."""
-    live, layers, first = [], [], 0
-    for slot, choice in zip(slots(space.stages, config.network, spec), choices(arch), strict=True):
-        found = blocks.slot_kernels(slot, choice, first)
-        live.append(found[0])
-        layers.append(found[1])
-        first += blocks.num_layers(slot)
-    return Kernels(live, layers, first)
+    each = zip(slots(space.stages, config.network, spec), choices(arch), strict=True)
+    return blocks.kernels_of_slots(each)
 
 
 def module(
