@@ -1,8 +1,8 @@
 """Compares predictor-guided search with forests of 30 trees, its default, and of 100, by what they find.
 
-Claim: after 100 and 300 trials the mean best scores differ by less than a tenth of what random search then lacks to the
-best score of the table, with the whole 95 % interval of the difference, and searches with 30 trees take less than half
-of the time. Figures: docs/speed.md.
+Claim: after 300 trials the mean best scores differ by less than a tenth of what random search then lacks to the best
+score of the table, with the whole 95 % interval of the difference, and searches with 30 trees take less than half of
+the time. After 100 trials 100 runs do not decide that. Figures: docs/speed.md.
 Command: python experiments/quality_predictor_guided.py (`--runs N`)
 Run time: about eight minutes on a quiet core, nearly all of it in the forests.
 Output: the mean best scores, the difference with its interval and the margin; the processor seconds of a run of each.

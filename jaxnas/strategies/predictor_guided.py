@@ -64,8 +64,7 @@ def predictor_guided(
     Args:
         regressor_factory: returns a new regressor with `fit(X, y)` and `predict(X)`, such as a class of scikit-learn;
             where `get_params()` shows a `random_state` of None, it is set from the key of the run. By default
-            scikit-learn's `RandomForestRegressor` of 30 trees: with its own 100, searches find no better architectures
-            and take three times as long.
+            scikit-learn's `RandomForestRegressor` of 30 trees; with its own 100, searches take three times as long.
         num_startup: random trials at the start.
         num_candidates: architectures among which the queries until the next refit are chosen.
         refit_every: trials between two refits.
