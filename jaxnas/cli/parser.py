@@ -164,6 +164,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="architectures to train at a time, each in a process of its own, by a strategy that allows it (default 1)",
     )
+    _add_executor(parser)
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--quiet", action="store_true", help="print only where the results are")
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
@@ -197,15 +198,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--test", choices=("last", "all"), default="last", help="epochs after which the test split is evaluated"
     )
     parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one per core)")
-    parser.add_argument(
-        "--executor",
-        choices=sorted(catalog.EXECUTORS),
-        default="processes",
-        help="where to train: processes of this machine (default), or a Ray cluster",
-    )
-    parser.add_argument(
-        "--address", metavar="A", help="of the Ray cluster, host:port or auto (default: this machine alone)"
-    )
+    _add_executor(parser)
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"
     )
@@ -323,6 +316,18 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", default="", metavar="DIR,DIR", help="folders of imported tables")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
     parser.add_argument("--out", default="jaxnas-reproduction", metavar="DIR", help="default jaxnas-reproduction")
+
+
+def _add_executor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--executor",
+        choices=sorted(catalog.EXECUTORS),
+        default=catalog.DEFAULT_EXECUTOR,
+        help="where the work is done: by processes of this machine (default), or on a Ray cluster",
+    )
+    parser.add_argument(
+        "--address", metavar="A", help="of the Ray cluster, host:port or auto (default: this machine alone)"
+    )
 
 
 def _add_epochs(parser: argparse.ArgumentParser) -> None:
