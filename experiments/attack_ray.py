@@ -2,7 +2,8 @@
 
 Claim: whatever is killed, the table has the content hash of a build by processes of this machine; a wrong address, a
 node of other versions and a full disk end in one line that says what to do. A search whose node is killed has the
-trials of one by processes of this machine; one whose worker process is killed has failed trials and no others.
+trials of one by processes of this machine; one whose worker process is killed has failed trials and no others. Scores
+of proxies and checkpoints of one-shot searches are the bytes of local ones.
 Command: python experiments/attack_ray.py [--only searches] (Linux, with the extra `ray`)
 Run time: 5 minutes on a 2-core Intel Xeon, of which searches take 2.
 Output: a line a build or search, with its seconds; last, one JSON object with the counts.
@@ -10,6 +11,7 @@ Output: a line a build or search, with its seconds; last, one JSON object with t
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -58,6 +60,10 @@ if __name__ == "__main__":
     if sys.argv[2] == "search":
         place += ["--strategy=random_search", "--trials=40", "--workers=2", "--quiet"]
         sys.exit(main(["search", *place, "--epochs=400", *sys.argv[3:]]))
+    if sys.argv[2] == "proxies":
+        sys.exit(main(["proxies", *place, "--names=snip,nwot", *sys.argv[3:]]))
+    if sys.argv[2] == "oneshot":
+        sys.exit(main(["oneshot", *place, "--steps=500", "--seeds=2", "--epochs=1", "--quiet", *sys.argv[3:]]))
     sys.exit(main(["build", *place, "--seeds=2", "--epochs=100", *sys.argv[2:]]))
 """
 
@@ -136,6 +142,24 @@ class Attack:
         right = same and len(found) == len(self.trials) and len(failed) <= may_fail
         self.note(f"{name} ({len(failed)} failed)", right, time.monotonic() - started)
 
+    def repeat(self, name: str, files: str, *on_it: str) -> None:
+        """Runs a command here and on the cluster, and notes whether its files are the same.
+
+        Args:
+            name: of the command.
+            files: those that are compared, as a pattern.
+        """
+        started = time.monotonic()
+        found = {}
+        for where, options in (("here", ()), ("there", on_it)):
+            process = self.start(f"{name} {where}", name, *options)
+            message = process.communicate()[1]
+            if process.returncode:
+                raise RuntimeError(f"{name} ended with {process.returncode}: {message[-300:]}")
+            paths = sorted((self.top / f"{name} {where}").glob(files))
+            found[where] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+        self.note(name, bool(found["here"]) and found["here"] == found["there"], time.monotonic() - started)
+
     def note(self, name: str, right: bool, seconds: float) -> None:
         self.rows.append({"what": name, "as_expected": right, "seconds": round(seconds, 1)})
         print("  ".join(f"{key} {value}" for key, value in self.rows[-1].items()), flush=True)
@@ -168,6 +192,8 @@ def attack_searches(attack: Attack, cluster: Any, second: Any, on_it: tuple[str,
     attack.search("a search by processes")
     attack.search("a search by ray", *on_it)
     attack.search("a search, a worker killed", *on_it, attack=kill_a_task, may_fail=1)
+    attack.repeat("proxies", "shards/*.npz", *on_it)
+    attack.repeat("oneshot", "search-*.npz", *on_it)
     attack.search("a search, a node killed", *on_it, attack=lambda: cluster.remove_node(second, allow_graceful=False))
 
 

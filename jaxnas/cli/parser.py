@@ -179,6 +179,7 @@ def _add_oneshot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table", metavar="ID", help="says how good what was found is (default: the one that ships for space and task)"
     )
+    _add_executor(parser)
     parser.add_argument("--pack", action="store_true", help="score the whole space by the supernets into a column pack")
     _add_epochs(parser)
     parser.add_argument("--quiet", action="store_true", help="print only where the results are")
@@ -223,6 +224,7 @@ def _add_proxies(parser: argparse.ArgumentParser) -> None:
         "--batch-size", type=_count, metavar="B", help="training examples (default 64, or all where fewer)"
     )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    _add_executor(parser)
     parser.add_argument(
         "--id", type=_table_id, metavar="ID", help="the name of the pack (default SPACE-TASK-proxies-v1)"
     )
