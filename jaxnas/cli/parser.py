@@ -198,6 +198,12 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--test", choices=("last", "all"), default="last", help="epochs after which the test split is evaluated"
     )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="of the factors of matrix products and convolutions (default float32)",
+    )
     parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one per core)")
     _add_executor(parser)
     parser.add_argument(
