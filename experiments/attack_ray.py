@@ -110,10 +110,10 @@ class Attack:
         self.note(name, found == self.expected, time.monotonic() - started)
 
     def refuse(self, name: str, expected: str, *options: str, **more: int) -> None:
-        """Runs a build that must end in one line with some words in it."""
+        """Runs a build, or a search, that must end in one line with some words in it."""
         started = time.monotonic()
         process = self.start(name, *options, **more)
-        lines = [line for line in process.communicate()[1].splitlines() if line.startswith("jaxnas build: ")]
+        lines = [line for line in process.communicate()[1].splitlines() if line.startswith("jaxnas ")]
         self.note(
             name, process.returncode == 1 and len(lines) == 1 and expected in lines[0], time.monotonic() - started
         )
@@ -222,6 +222,7 @@ def main() -> None:
             path = os.pathsep.join([str(top), os.environ.get("PYTHONPATH", "")])
             cluster.add_node(**node, env_vars={"PYTHONPATH": path})
             attack.refuse("other versions", "optax", *on_it)
+            attack.refuse("other versions, a search", "optax", "search", *on_it)
         finally:
             cluster.shutdown()
             print(json.dumps({"rows": attack.rows, "as_expected": sum(row["as_expected"] for row in attack.rows)}))
