@@ -23,6 +23,7 @@ no batches: cells of the same classes, perceptrons of two hidden layers of 64 un
 
 import argparse
 import importlib.util
+import itertools
 import json
 import subprocess
 import sys
@@ -200,7 +201,7 @@ def by_torch(config: Config) -> dict[str, Any]:
     perceptrons = default_config(catalog.space("mlp-small"), task)
     inputs = int(np.prod(task.shape))
     widths = (inputs, 64, 64, task.num_classes)
-    layers = [part for pair in zip(widths, widths[1:], strict=False) for part in (nn.Linear(*pair), nn.ReLU())][:-1]
+    layers = [part for pair in itertools.pairwise(widths) for part in (nn.Linear(*pair), nn.ReLU())][:-1]
     image = (task.shape[2], *task.shape[:2])
     found: dict[str, Any] = {"device": torch.cuda.get_device_name() if device == "cuda" else "cpu"}
     for form in ("eager", "compiled"):
