@@ -75,7 +75,7 @@ def test_chunks_that_are_scored_elsewhere_are_those_of_here(written, task_file, 
     assert command(task_file, tmp_path, "--names", "snip,params", "--inits", "2", "--executor", "ray") == 0
     assert cluster.functions == ["scores"] * 2  # sizes are counted here
     assert cluster.ended
-    assert jn.Table.read(tmp_path).content_hash == jn.Table.read(written).content_hash
+    assert jn.Table.read(tmp_path).manifest["content_hash"] == jn.Table.read(written).manifest["content_hash"]
     monkeypatch.setattr(cluster, "results", lambda *arguments: (each for each in [(0, Ended(failure="OSError: no"))]))
     next((tmp_path / "shards").glob("gradient-*.npz")).unlink()
     assert command(task_file, tmp_path, "--names", "snip,params", "--inits", "2", "--executor", "ray") == 1
