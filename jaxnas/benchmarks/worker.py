@@ -15,7 +15,7 @@ import threading
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxnas.benchmarks.workers import Shareable
+    from jaxnas.benchmarks.shareable import Shareable
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -11,10 +11,10 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
-import jax
 import numpy as np
 
-from jaxnas.benchmarks.base import HostBenchmark, Outcome
+from jaxnas.benchmarks.base import Outcome
+from jaxnas.benchmarks.shareable import Shareable
 from jaxnas.benchmarks.worker import replied
 from jaxnas.spaces.decisions import Choices
 from jaxnas.strategies.base import Query, observed
@@ -25,26 +25,6 @@ from jaxnas.training.copies import copied
 MAX_CALLS = 4
 """How often a query is asked of machines of which each is lost."""
 ENDED = "The search had ended."
-
-
-class Shareable(HostBenchmark, Protocol):
-    """A benchmark whose copies in other processes can answer for it: it can be pickled, and knows what copies found."""
-
-    def resolved(self, query: Query, key: jax.Array) -> Query:
-        """Returns the query with the run that answers it, drawn by the key where it asks for any."""
-        ...
-
-    def knows(self, query: Query) -> bool:
-        """Returns whether a resolved query is answered without work."""
-        ...
-
-    def learned(self, query: Query) -> Any:
-        """Returns what this copy keeps of its answer to a resolved query."""
-        ...
-
-    def learn(self, query: Query, found: Any) -> None:
-        """Keeps what another copy has learned."""
-        ...
 
 
 class Reply(NamedTuple):

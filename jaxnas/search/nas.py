@@ -16,8 +16,9 @@ from jaxnas.benchmarks.base import HostBenchmark, Outcome
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
 from jaxnas.benchmarks.journaled import Journaled, journaled
 from jaxnas.benchmarks.penalised import objective_of, penalised
+from jaxnas.benchmarks.shareable import Shareable
 from jaxnas.benchmarks.training import TrainingBenchmark
-from jaxnas.benchmarks.workers import Shareable, Workers
+from jaxnas.benchmarks.workers import Workers
 from jaxnas.checks import checked_function, checked_number, checked_seed, checked_size
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.units import with_unit
