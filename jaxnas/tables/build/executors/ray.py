@@ -5,6 +5,7 @@ this process writes them, so that no finished chunk is lost with a node and the 
 """
 
 import contextlib
+import functools
 import hashlib
 import importlib
 import os
@@ -99,8 +100,12 @@ class RayCluster:
 
     def begin(self, function: Callable, shared: Shared, *arguments: Any) -> Any:
         """Returns Ray's reference to a call of a function with a value, which is not tried again."""
-        task = self._remote(on_node, max_retries=0, scheduling_strategy="SPREAD")
-        return task.remote(*shared, self.node, function, *arguments)
+        return self._task.remote(*shared, self.node, function, *arguments)
+
+    @functools.cached_property
+    def _task(self) -> Any:
+        """The function that is called once each, which Ray sends to its workers once."""
+        return self._remote(on_node, max_retries=0, scheduling_strategy="SPREAD")
 
     def ended(self, call: Any) -> Ended:
         """Returns how a call ended, once it has."""
