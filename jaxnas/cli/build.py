@@ -4,6 +4,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from jaxnas.cli.folders import task_name_of, writable
 from jaxnas.report.progress import progress_bars
 from jaxnas.tables.build.driver import build
 from jaxnas.tables.table import Table
+from jaxnas.training.config import FLOAT32
+from jaxnas.training.trainer import default_config
 
 
 def run(options: argparse.Namespace) -> int:
@@ -19,7 +22,10 @@ def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process may not fill a GPU of its workers
     task_name = task_name_of(options.task, options.label)
     space, task = catalog.space(options.space), catalog.task(task_name)
-    table_id = options.id or f"{space.name}-{task.name}-v0"
+    config, named = None, ""
+    if options.precision != FLOAT32:
+        config, named = replace(default_config(space, task), precision=options.precision), f"-{options.precision}"
+    table_id = options.id or f"{space.name}-{task.name}{named}-v0"
     folder = writable(Path(options.out or f"jaxnas-tables/{table_id}"))
     time_left = make_time_left()
     with progress_bars("{task.fields[left]}") as bars:
@@ -32,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
             options.space,
             task_name,
             folder,
+            config=config,
             num_epochs=options.epochs,
             num_seeds=options.seeds,
             test=options.test,

@@ -16,8 +16,9 @@ from jaxnas.benchmarks.base import HostBenchmark, Outcome
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
 from jaxnas.benchmarks.journaled import Journaled, journaled
 from jaxnas.benchmarks.penalised import objective_of, penalised
+from jaxnas.benchmarks.shareable import Shareable
 from jaxnas.benchmarks.training import TrainingBenchmark
-from jaxnas.benchmarks.workers import Shareable, Workers
+from jaxnas.benchmarks.workers import Workers
 from jaxnas.checks import checked_function, checked_number, checked_seed, checked_size
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.units import with_unit
@@ -37,6 +38,7 @@ from jaxnas.simulation.trials import Trials, paid_costs, paid_when_begun
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Strategy, make
 from jaxnas.strategies.warm_started import warm_started
+from jaxnas.tables.build.executors.base import Executor
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
 from jaxnas.tasks.sequences import is_ragged, is_text
@@ -78,6 +80,9 @@ class NAS:
         num_workers: how many architectures are evaluated at a time, each in a process of its own, for a strategy that
             is `parallel`. Its trials are then in the order in which their scores came, which is the machine's to
             choose; the journal keeps it. A worker that dies is a failed trial. See docs/parallel.md.
+        executor: where workers are: `"processes"` of this machine, or `"ray"`, on a Ray cluster. Trials do not depend
+            on it, nor does the journal.
+        address: of the cluster, `host:port` or `"auto"`; None: this machine alone.
         sources: tables of the space on other tasks, or their identifiers or folders: the search begins with what is
             best there, 20 architectures or as many as the strategy can begin with (see `jn.greedy_portfolio`).
 
@@ -100,6 +105,8 @@ class NAS:
         progress: bool = True,
         sources: Sequence[Source] = (),
         num_workers: int = 1,
+        executor: str = catalog.DEFAULT_EXECUTOR,
+        address: str | None = None,
     ):
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
         if (task is None) == (evaluator is None):
@@ -127,6 +134,10 @@ class NAS:
             self.strategy = warm_started(self.strategy, good if most is None else good[:most])
         self.num_workers = checked_size("num_workers", num_workers, 1, MAX_WORKERS, "each of them a process")
         check_parallel(self.strategy, self._bench, num_workers)
+        self._executor: Callable[[int | None, str | None], Executor] = catalog.executor(executor)
+        if num_workers == 1 and (executor != catalog.DEFAULT_EXECUTOR or address is not None):
+            raise ValueError(f"Expected 2 workers or more for the executor {executor} or an address, got 1.")
+        self.address = address
         self.seed, self.folder, self.progress = checked_seed(seed), folder, progress
 
     @property
@@ -150,7 +161,7 @@ class NAS:
 
         Raises:
             ValueError: on wrong numbers, or where the folder holds the journal of another search.
-            RuntimeError: where all trials failed.
+            RuntimeError: where all trials failed, or where the cluster cannot be reached.
         """
         num_trials = checked_size("num_trials", num_trials, 1, MAX_TRIALS, "all of which are kept in memory")
         default = 0 if self.task is None else NUM_FINALISTS
@@ -164,7 +175,9 @@ class NAS:
                 stack.callback(bench.close)
             workers = None
             if self.num_workers > 1:
-                workers = Workers(self._bench, self.num_workers, pinned=self.task is not None)
+                where = stack.enter_context(contextlib.closing(self._executor(None, self.address)))
+                pinned = self.task is not None
+                workers = Workers(self._bench, self.num_workers, pinned=pinned, calls=where.calls)
                 stack.callback(workers.close)
             return self._searched(bench, workers, num_trials, max_seconds, num_finalists)
 

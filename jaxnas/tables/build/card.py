@@ -21,6 +21,7 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
     command += f" --seeds {table.num_seeds} --epochs {training['num_epochs']}"
     tests_last = training.get("test") == "last"
     command += "" if tests_last else " --test all"
+    command += f" --precision {training['precision']}" if "precision" in training else ""
     command += f" --limit {limit}" if limit else ""
     command += f" --id {table.id}"
     environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)

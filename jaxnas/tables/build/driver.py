@@ -48,7 +48,7 @@ def build(
     table_id: str | None = None,
     replace_table: bool = False,
     progress: Callable[[int, int], None] | None = None,
-    executor: str = "processes",
+    executor: str = catalog.DEFAULT_EXECUTOR,
     address: str | None = None,
 ) -> Table | None:
     """Returns the table of a space on a task, after training every class; a call after an interruption resumes.
