@@ -104,8 +104,8 @@ def shared_of(space: Space) -> Shared:
     shared = family_of(space).shared
     if shared is None:
         raise ValueError(
-            f"Expected a space whose networks can share their arrays, as those of a CellSpace or an MLPSpace do, got "
-            f"{space.name}, a {type(space).__name__}."
+            f"Expected a space whose networks can share their arrays, as those of a CellSpace, an MLPSpace "
+            f"or a SizeSpace do, got {space.name}, a {type(space).__name__}."
         )
     return shared
 

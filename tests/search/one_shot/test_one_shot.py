@@ -22,6 +22,7 @@ from jaxnas.search.one_shot.pack import supernet_pack
 from jaxnas.search.one_shot.rsps import rsps
 from jaxnas.search.one_shot.writing import summary_of, write
 from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.sizes.space import SizeSpace
 from jaxnas.training.config import TrainConfig
 
 TASK = make_task()
@@ -236,8 +237,11 @@ def test_what_does_not_fit_together_is_said():
         made("darts").search(0)
 
 
-def test_the_sandwich_rule_searches_perceptrons():
-    space = jn.MLPSpace(1, widths=(2, 4), activations=("relu",), dropout_rates=(0,), name="thin")
+THIN = jn.MLPSpace(1, widths=(2, 4), activations=("relu",), dropout_rates=(0,), name="thin")
+
+
+@pytest.mark.parametrize("space", [THIN, SizeSpace(2, (2, 4), "narrow")], ids=lambda space: space.name)
+def test_the_sandwich_rule_searches_widths(space):
     method = catalog.one_shot_method("sandwich")(space, num_candidates=5)
     result = jn.OneShot(space, TASK, method, table=False, progress=False).search(3)
     assert result.arch.shape == (len(space.decisions),)
