@@ -32,6 +32,7 @@ class TrainConfig:
         clip: the largest norm of a step's gradient, to which longer ones are cut; None for none.
         adaptation: the largest change in a step of the logarithms of learning rate and weight decay, which then follow
             their hypergradients (`jaxnas.training.adaptation`); 0 for none. Of SGD in the plan `"sequential"` only.
+        resolution: pixels of the height that images are shrunk to, by means over squares; None: as they are.
     """
 
     num_epochs: int = 10
@@ -44,6 +45,7 @@ class TrainConfig:
     optimizer: str = OPTIMIZERS[0]
     clip: float | None = None
     adaptation: float = 0.0
+    resolution: int | None = None
 
     def __post_init__(self) -> None:
         for name, largest, why in (
@@ -69,7 +71,7 @@ class TrainConfig:
             raise ValueError(f"Expected {OPTIMIZERS[0]} for an adaptation, got {self.optimizer}.")
 
 
-_LEFT_OUT = {"test": TEST_EPOCHS[0], "optimizer": OPTIMIZERS[0], "clip": None, "adaptation": 0.0}
+_LEFT_OUT = {"test": TEST_EPOCHS[0], "optimizer": OPTIMIZERS[0], "clip": None, "adaptation": 0.0, "resolution": None}
 """What is not written: fields that tables, shards and journals had not before there was a choice."""
 
 
