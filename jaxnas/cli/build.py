@@ -12,7 +12,9 @@ from jaxnas import catalog
 from jaxnas.cli.folders import task_name_of, writable
 from jaxnas.report.progress import progress_bars
 from jaxnas.tables.build.driver import build
+from jaxnas.tables.build.fidelities import training_grid
 from jaxnas.tables.table import Table
+from jaxnas.tables.trainings import trainings_that_failed
 from jaxnas.training.config import FLOAT32
 from jaxnas.training.trainer import default_config
 
@@ -25,6 +27,9 @@ def run(options: argparse.Namespace) -> int:
     config, named = None, ""
     if options.precision != FLOAT32:
         config, named = replace(default_config(space, task), precision=options.precision), f"-{options.precision}"
+    grid = training_grid(
+        space, task, config, widths=options.widths, resolutions=options.resolutions, epochs=options.epochs
+    )
     table_id = options.id or f"{space.name}-{task.name}{named}-v0"
     folder = writable(Path(options.out or f"jaxnas-tables/{table_id}"))
     time_left = make_time_left()
@@ -38,8 +43,9 @@ def run(options: argparse.Namespace) -> int:
             options.space,
             task_name,
             folder,
-            config=config,
-            num_epochs=options.epochs,
+            config=None if len(grid) > 1 else next(iter(grid.values())),
+            trainings=grid if len(grid) > 1 else None,
+            order=options.order,
             num_seeds=options.seeds,
             test=options.test,
             limit=options.limit,
@@ -60,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _show(built: Table, folder: Path) -> None:
-    failed = int((~built.succeeded()[built.trained][:, :, -1]).sum())
+    failed = trainings_that_failed(built)
     done = f"{built.trained.sum():,} of {len(built.trained):,} classes"
     print(f"{done} trained with {built.num_seeds} seed(s), {failed} trainings failed.")
     print(f"Table: {folder}")

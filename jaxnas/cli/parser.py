@@ -55,6 +55,10 @@ def _counts(text: str) -> list[int]:
     return [_count(part) for part in text.split(",")]
 
 
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
 def _amount(text: str) -> float:
     try:
         value = float(text)
@@ -194,7 +198,20 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=_count, default=1, metavar="K", help="trainings of each architecture (default 1)"
     )
-    _add_epochs(parser)
+    parser.add_argument(
+        "--epochs", type=_counts, default=(), metavar="N,..", help="of a training (default: that of the space's kind)"
+    )
+    parser.add_argument(
+        "--widths", type=_counts, default=(), metavar="W,..", help="channels, or units, of the networks"
+    )
+    parser.add_argument("--resolutions", type=_counts, default=(), metavar="R,..", help="heights of images, in pixels")
+    parser.add_argument(
+        "--order",
+        type=_names,
+        metavar="F,..",
+        help="of several widths, resolutions or epochs: fidelities such as w2-e3,w4-e9 that may be asked, the lowest "
+        "first (default: one training after another, each fidelity dearer than those before)",
+    )
     parser.add_argument(
         "--test", choices=("last", "all"), default="last", help="epochs after which the test split is evaluated"
     )

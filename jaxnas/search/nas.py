@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from jaxnas import catalog
 from jaxnas.analysis.incumbents import incumbents
-from jaxnas.benchmarks.base import HostBenchmark, Outcome
+from jaxnas.benchmarks.base import HostBenchmark, Outcome, trainings_of
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
 from jaxnas.benchmarks.journaled import Journaled, journaled
 from jaxnas.benchmarks.penalised import objective_of, penalised
@@ -74,6 +74,10 @@ class NAS:
             `"accuracy,parameters"` or `"accuracy,flops"`.
         config: how networks are trained; by default the recipe of the kind of space.
         num_epochs: epochs of a training, instead of those of `config`.
+        trainings: instead of `config`, several by name, for strategies over fidelities of several kinds: networks of
+            other widths, images of other resolutions, schedules of other lengths; see `jn.TrainingBenchmark`. The
+            network that is taken away is of the most expensive one.
+        order: of the fidelities of several trainings, by name, the lowest first.
         seed: of the search.
         folder: where a journal lies, from which the same search resumes after an interruption. None: no journal.
         progress: whether a bar on standard error shows the progress.
@@ -100,6 +104,8 @@ class NAS:
         objective: str | None = None,
         config: TrainConfig | None = None,
         num_epochs: int | None = None,
+        trainings: Mapping[str, TrainConfig] | None = None,
+        order: Sequence[str] | None = None,
         seed: int = 0,
         folder: str | os.PathLike | None = None,
         progress: bool = True,
@@ -115,11 +121,11 @@ class NAS:
         self._trainer: Trainer | None = None
         self._bench: Shareable
         if self.task is None:
-            self._bench = _evaluator_bench(self.space, evaluator, config or num_epochs)
+            self._bench = _evaluator_bench(self.space, evaluator, config or num_epochs or trainings or order)
         else:
-            self._trainer = _trainer_of(self.space, self.task, config, num_epochs)
-            searched = Trainer(self.space, self.task.without_test(), self._trainer.config)
-            self._bench = TrainingBenchmark(searched)
+            training = _training_bench(self.space, self.task.without_test(), config, num_epochs, trainings, order)
+            self._trainer = Trainer(self.space, self.task, training.trainer.config)
+            self._bench = training
         metric = "accuracy" if self.task is None else self._bench.metric.name
         aim = metric if objective is None else str(objective)
         self.objective = objective_of(aim, self._bench.size_names, metric)
@@ -210,6 +216,7 @@ class NAS:
             metric=self._bench.metric,
             trainer=self._trainer,
             stopped=stopped,
+            cost_unit=self._bench.cost_unit,
         )
 
     @property
@@ -270,9 +277,9 @@ class NAS:
             raise RuntimeError(f"Expected a trial that succeeds, got {len(outcomes)} that failed, the last by: {last}")
         cost = trials.observation.cost
         if isinstance(loop, ParallelAskTell):
-            cost = paid_when_begun(trials, cost, loop.begun[: len(outcomes)])
+            cost = paid_when_begun(trials, cost, loop.begun[: len(outcomes)], trainings_of(bench))
         else:
-            cost = paid_costs(trials, cost)
+            cost = paid_costs(trials, cost, trainings=trainings_of(bench))
         return trials._replace(observation=trials.observation._replace(cost=cost)), outcomes, stopped
 
     def _finalists(
@@ -331,6 +338,22 @@ def _trainer_of(space: Space, task: Task, config: TrainConfig | None, num_epochs
     if num_epochs is not None:
         checked_size("num_epochs", num_epochs)
     return Trainer(space, task, config, num_epochs=num_epochs)
+
+
+def _training_bench(
+    space: Space,
+    task: Task,
+    config: TrainConfig | None,
+    num_epochs: int | None,
+    trainings: Mapping[str, TrainConfig] | None,
+    order: Sequence[str] | None,
+) -> TrainingBenchmark:
+    if trainings is None:
+        return TrainingBenchmark(_trainer_of(space, task, config, num_epochs), order=order)
+    if config is not None:
+        raise ValueError("Expected a config or trainings, got both.")
+    trainers = {name: _trainer_of(space, task, each, num_epochs) for name, each in trainings.items()}
+    return TrainingBenchmark(trainers, order=order)
 
 
 def _evaluator_bench(space: Space, evaluator: Callable[[dict], float] | None, training: object) -> EvaluatorBenchmark:

@@ -37,6 +37,7 @@ class TrainConfig:
             their hypergradients (`jaxnas.training.adaptation`); 0 for none. Of SGD in the plan `"sequential"` only.
         precision: of the factors of matrix products and convolutions: `"float32"`, or `"bfloat16"`
             (`jaxnas.training.precision`). Sums, parameters and statistics are float32 in both.
+        resolution: pixels of the height that images are shrunk to, by means over squares; None: as they are.
     """
 
     num_epochs: int = 10
@@ -50,6 +51,7 @@ class TrainConfig:
     clip: float | None = None
     adaptation: float = 0.0
     precision: str = FLOAT32
+    resolution: int | None = None
 
     def __post_init__(self) -> None:
         for name, largest, why in (
@@ -77,7 +79,14 @@ class TrainConfig:
             raise ValueError(f"Expected {OPTIMIZERS[0]} for an adaptation, got {self.optimizer}.")
 
 
-_LEFT_OUT = {"test": TEST_EPOCHS[0], "optimizer": OPTIMIZERS[0], "clip": None, "adaptation": 0.0, "precision": FLOAT32}
+_LEFT_OUT = {
+    "test": TEST_EPOCHS[0],
+    "optimizer": OPTIMIZERS[0],
+    "clip": None,
+    "adaptation": 0.0,
+    "precision": FLOAT32,
+    "resolution": None,
+}
 """What is not written: fields that tables, shards and journals had not before there was a choice."""
 
 

@@ -31,7 +31,7 @@ class Trainer(Generic[SpaceType]):
     Defaults, checks and the transfer of data to the device happen here, once.
 
     Attributes:
-        space, task: what is trained, on what.
+        space, task: what is trained, on what: images in the resolution of `config`.
         config: how, with batches and the kind's `network` filled in.
         family: what training knows of the kind of space.
 
@@ -54,9 +54,10 @@ class Trainer(Generic[SpaceType]):
             num_epochs: instead of those of `config`.
         """
         self.space: SpaceType = space
-        self.task: Task = task
         self.family: Family = family_of(space)
         config = config or default_config(space, task)
+        task = task if config.resolution is None else task.shrunk(config.resolution)
+        self.task: Task = task
         if config.network is None:
             config = replace(config, network=self.family.config.network)
         self.config: TrainConfig = config if num_epochs is None else replace(config, num_epochs=num_epochs)
