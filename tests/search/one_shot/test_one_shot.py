@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from elsewhere import Elsewhere
 from planted import BEST, PLANTED, planted_task
 from samples import NB201, SMALL, SMALL_MLP, make_bench, make_task
 
@@ -162,6 +163,20 @@ def test_a_search_resumes_as_if_it_had_not_been_interrupted(tmp_path, monkeypatc
     checkpoint_path(tmp_path, 0).write_bytes(b"nothing")
     with pytest.raises(ValueError, match=r"^Expected .*search-0.npz as a one-shot search writes it"):
         search.search(6)
+
+
+def test_seeds_that_are_searched_elsewhere_find_what_is_found_here(tmp_path, monkeypatch):
+    search, cluster = made("darts"), Elsewhere()
+    monkeypatch.setattr(search, "folder", tmp_path)
+    search.search(6)  # whose checkpoint travels along
+    monkeypatch.setattr(search, "_executor", lambda *arguments: cluster)
+    found, expected = search.search(6, num_seeds=2).runs, searched("darts").runs
+    assert cluster.functions == ["checkpoint_of"] * 2
+    for run, other in zip(found, expected, strict=True):
+        assert equal(run.supernet.parameters, other.supernet.parameters)
+        np.testing.assert_array_equal(run.arch, other.arch)
+    with pytest.raises(ValueError, match="Expected a folder, for the checkpoints that the executor ray makes"):
+        jn.OneShot(SMALL, TASK, "rsps", config=TINY, table=False, executor="ray")
 
 
 def test_losses_that_are_not_finite_end_with_the_last_good_checkpoint(tmp_path, monkeypatch):
