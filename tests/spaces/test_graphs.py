@@ -137,6 +137,22 @@ def test_boxes_of_a_drawing_do_not_overlap():
     assert len(set(corners)) == len(corners) == 8
 
 
+def test_chains_go_down_and_trees_have_a_row_for_each_leaf():
+    """A tree in which nodes 1, 2 and 5 read the first state, and 3 and 4 node 1."""
+    edges = np.zeros((6, 6), bool)
+    edges[[0, 0, 1, 1, 0], [1, 2, 3, 4, 5]] = True
+    assert graphs._places([*range(6)], edges) == {0: (0, 0), 1: (1, 0), 3: (2, 0), 4: (2, 1), 2: (1, 2), 5: (1, 3)}
+    assert graphs._places([0, 2, 3], np.eye(6, k=1, dtype=bool) | np.eye(6, k=2, dtype=bool)) == {
+        0: (0, 0),
+        2: (0, 1),
+        3: (0, 2),
+    }
+    names, note = ("one; of 16 units", "two"), "What the output is."
+    drawing = ElementTree.fromstring(graphs.draw(np.asarray([0, 1]), edges[:2, :2], names, note))
+    texts = [element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts == ["one", "of 16 units", "two", note]
+
+
 @over_all
 def test_graph_encodings_hold_the_labels_and_the_edges(space):
     arch = space.arch_at(space.num_architectures // 2)

@@ -14,9 +14,11 @@ import numpy as np
 from jaxnas import __version__
 from jaxnas.analysis.explain import MOST_CLASSES, explained_by_table
 from jaxnas.benchmarks.tabular import TableBenchmark
+from jaxnas.checks import printable
 from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
 from jaxnas.report.templates import embedded, render
+from jaxnas.report.words import readable
 from jaxnas.spaces.base import Space, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.tables.columns import Column
@@ -84,15 +86,24 @@ def facts_of(table: Table, space: Space) -> dict[str, Any]:
         "sizes": list(table.size_names),
         "fidelities": [fidelities[position] for position in _shown_fidelities(table)],
         "num_fidelities": len(fidelities),
+        "varying": [name for name in table.size_names if len(np.unique(table.sizes(name))) > 1],
         "num_architectures": table.num_architectures,
         "num_classes": len(table.representatives),
         "num_trained": int(table.trained.sum()),
         "cell": space.cell,
     }
 
+        "graph": None if space.cell else _graph_facts(space),
 
 def _splits(table: Table) -> dict[str, Column]:
     """Returns the columns that the default protocol tells and reports."""
+def _graph_facts(space: Space) -> dict[str, Any]:
+    """Returns what the script must know to draw the graphs of architectures."""
+    num_vertices = space.drawn(space.arch_at(0))[0].size
+    names = [printable(name) for name in space.label_names]
+    return {"names": names, "num_vertices": num_vertices, "note": space.drawing_note}
+
+
     protocol = table.protocol()
     return {"validation": table.column(protocol.told), "test": table.column(protocol.reported)}
 
@@ -104,7 +115,8 @@ def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
     `choices` [A, D], and `texts`, how the architectures are written, lines of UTF-8; `class_of` [A] and
     `representatives` [G] where classes have several members; each size [G]; `decoded`, lines of JSON, where
     architectures are not decoded to the values of the decisions; `neighbors` [A, K] and `degrees` [A] where neighbours
-    are not all changes of one decision.
+    are not all changes of one decision. Where architectures are no cells: `labels` [A, V] of the vertices of the graph
+    that is drawn, 1 more than their numbers, and `edges`, the bits of its matrix above the diagonal, row by row.
     """
     protocol = table.protocol()
     archs = np.asarray(jax.vmap(space.arch_at)(np.arange(space.num_architectures)))
@@ -121,8 +133,12 @@ def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
         arrays[name] = _smallest(sizes) if np.issubdtype(sizes.dtype, np.integer) else sizes.astype(np.float32)
     rows, degrees = neighbor_table(space)
     if not _are_single_changes(rows, degrees, space):
+    if space.cell is None:
+        labels, edges = (np.asarray(each) for each in jax.jit(jax.vmap(space.drawn))(archs))
+        above = np.triu_indices(labels.shape[1], 1)
+        arrays |= {"labels": _smallest(labels + 1), "edges": np.packbits(edges[:, *above], axis=1)}
         arrays |= {"neighbors": _smallest(rows), "degrees": _smallest(degrees)}
-    decoded = [_readable(space.decode(arch)) for arch in archs]
+    decoded = [{str(name): readable(each) for name, each in space.decode(arch).items()} for arch in archs]
     if decoded != [_values(space, arch) for arch in archs]:
         arrays["decoded"] = _lines(json.dumps(each) for each in decoded)
     return arrays
@@ -173,13 +189,6 @@ def _smallest(values: np.ndarray) -> np.ndarray:
 
 def _lines(texts: Iterable[str]) -> np.ndarray:
     return np.frombuffer("\n".join(texts).encode(), np.uint8)
-
-
-def _readable(value: Any) -> Any:
-    """Returns a decoded value with texts for numbers, as Python writes them."""
-    if isinstance(value, dict):
-        return {str(name): _readable(each) for name, each in value.items()}
-    return [str(each) for each in value] if isinstance(value, list | tuple) else str(value)
 
 
 def _values(space: Space, arch: np.ndarray) -> dict[str, str]:
