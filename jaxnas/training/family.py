@@ -151,6 +151,8 @@ class Family(NamedTuple):
             kinds without.
         goals: what networks of the kind can be trained for, names of `jaxnas.tasks.goals.GOALS`.
         shared: the supernet, for one-shot search; None for kinds without.
+        references: `module:NAME` of a space of networks of the literature that are trained with the same
+            configuration: lines to beat, named by their decisions' values. None for kinds without.
     """
 
     config: TrainConfig
@@ -164,6 +166,7 @@ class Family(NamedTuple):
     tapped: Callable | None = None
     goals: tuple[str, ...] = ("class",)
     shared: Shared | None = None
+    references: str | None = None
 
 
 def family_of(space: TrainableSpace) -> Family:

@@ -23,6 +23,7 @@ from jaxnas.spaces.base import Space, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.tables.columns import Column
 from jaxnas.tables.files import replace_file
+from jaxnas.tables.manifest import references_of
 from jaxnas.tables.table import Table
 
 MAX_CURVE_BYTES = 2_000_000
@@ -48,6 +49,7 @@ def write_explorer(table: Table, space: Space, path: str | os.PathLike, command:
         "explorer/explorer.html",
         table.metric,
         explanation=explanation_of(table, space),
+        references=references_of(table.manifest),
         facts=facts,
         embedded_facts=embedded(facts),
         data=data,
@@ -84,19 +86,17 @@ def facts_of(table: Table, space: Space) -> dict[str, Any]:
         "num_runs": {split: column.by_run.shape[1] for split, column in _splits(table).items()},
         "seeds": table.manifest.get("seeds") or list(range(table.column(told).by_run.shape[1])),
         "sizes": list(table.size_names),
+        "varying": [name for name in table.size_names if len(np.unique(table.sizes(name))) > 1],
         "fidelities": [fidelities[position] for position in _shown_fidelities(table)],
         "num_fidelities": len(fidelities),
-        "varying": [name for name in table.size_names if len(np.unique(table.sizes(name))) > 1],
         "num_architectures": table.num_architectures,
         "num_classes": len(table.representatives),
         "num_trained": int(table.trained.sum()),
         "cell": space.cell,
+        "graph": None if space.cell else _graph_facts(space),
     }
 
-        "graph": None if space.cell else _graph_facts(space),
 
-def _splits(table: Table) -> dict[str, Column]:
-    """Returns the columns that the default protocol tells and reports."""
 def _graph_facts(space: Space) -> dict[str, Any]:
     """Returns what the script must know to draw the graphs of architectures."""
     num_vertices = space.drawn(space.arch_at(0))[0].size
@@ -104,6 +104,8 @@ def _graph_facts(space: Space) -> dict[str, Any]:
     return {"names": names, "num_vertices": num_vertices, "note": space.drawing_note}
 
 
+def _splits(table: Table) -> dict[str, Column]:
+    """Returns the columns that the default protocol tells and reports."""
     protocol = table.protocol()
     return {"validation": table.column(protocol.told), "test": table.column(protocol.reported)}
 
@@ -131,12 +133,12 @@ def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
     for name in table.size_names:
         sizes = table.sizes(name)
         arrays[name] = _smallest(sizes) if np.issubdtype(sizes.dtype, np.integer) else sizes.astype(np.float32)
-    rows, degrees = neighbor_table(space)
-    if not _are_single_changes(rows, degrees, space):
     if space.cell is None:
         labels, edges = (np.asarray(each) for each in jax.jit(jax.vmap(space.drawn))(archs))
         above = np.triu_indices(labels.shape[1], 1)
         arrays |= {"labels": _smallest(labels + 1), "edges": np.packbits(edges[:, *above], axis=1)}
+    rows, degrees = neighbor_table(space)
+    if not _are_single_changes(rows, degrees, space):
         arrays |= {"neighbors": _smallest(rows), "degrees": _smallest(degrees)}
     decoded = [{str(name): readable(each) for name, each in space.decode(arch).items()} for arch in archs]
     if decoded != [_values(space, arch) for arch in archs]:

@@ -130,4 +130,5 @@ FAMILY = Family(
     plans={"sequential": sequential_plan("select-sequential-1", init, apply)},
     tapped=tapped,
     goals=("class", "tags", "next", "value"),
+    references="jaxnas.spaces.recurrent.references:REFERENCE_CELLS",
 )

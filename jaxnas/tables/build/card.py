@@ -2,6 +2,8 @@
 
 from importlib import resources
 
+import numpy as np
+
 from jaxnas.spaces.joint.space import HYPERPARAMETERS
 from jaxnas.tables.table import Table
 from jaxnas.tasks.base import SPLITS, Task
@@ -40,7 +42,18 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
         decided=", ".join(_decided(table)),
         task_card=task.card.strip().removeprefix("# "),
         command=command,
+        best=_best(table),
+        shown=lambda value: f"{100 * value:.2f} %" if table.metric.unit == "proportion" else f"{value:.4f}",
     )
+
+
+def _best(table: Table) -> tuple[float, float, int]:
+    """Returns the means of validation and of test, and the number of parameters, of the best class by validation."""
+    validation, test = (table.metric.better * table.means(name)[:, -1] for name in ("validation", "test"))
+    if not np.isfinite(validation).any():
+        return np.nan, np.nan, 0
+    best = int(np.nanargmax(table.metric.better * validation))
+    return validation[best], test[best], int(table.num_parameters[best])
 
 
 def _decided(table: Table) -> list[str]:

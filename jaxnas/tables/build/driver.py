@@ -17,6 +17,7 @@ from jaxnas.tables.build.card import table_card
 from jaxnas.tables.build.executors.base import Executor, Work
 from jaxnas.tables.build.plan import BuildPlan, damaged_chunks, make_plan, missing_chunks, read_shard, shard_path
 from jaxnas.tables.build.provenance import git_commit, versions
+from jaxnas.tables.build.references import known_references, reference_scores
 from jaxnas.tables.build.replacing import check_replaceable
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.files import remove_leftovers, replace_file
@@ -96,7 +97,10 @@ def build(
             replace_file(plan_path, part.to_json().encode())
             _set_damaged_aside(folder, part)
         _train_missing(where, Work(part, plan_path, trainer, shard[0] - 1), progress)
-        table = _collect(folder, plan, trainer, manifest) if shard[1] == 1 else None
+        table = None
+        if shard[1] == 1:
+            references = known_references(folder, manifest) or reference_scores(trainer, plan.seeds)
+            table = _collect(folder, plan, trainer, manifest | ({"references": references} if references else {}))
         with _writing(folder):
             if table:
                 if not replace_table:  # another build may have written its table since
