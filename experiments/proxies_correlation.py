@@ -30,6 +30,7 @@ from jaxnas.tables.table import Table
 
 PACKS = {
     "nb201-shifted-digits-proxies-v1": "nb201-shifted-digits-v1",
+    "nb201-mnist5k-proxies-v1": "nb201-mnist5k-v1",
     "mlp-small-shifted-digits-proxies-v1": "mlp-small-shifted-digits-v1",
 }
 NUM_RESAMPLES = 1000

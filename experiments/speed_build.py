@@ -1,8 +1,8 @@
 """Measures how long a complete table takes to build, and the memory of a process that builds it.
 
 Claim: two cores build all of `nb201-shifted-digits-v1` in less than an hour and a half, below 1 GB a process once
-the space is compiled; a process that compiles it takes more. Measured on two cores of an Intel Xeon, 2026-11-25: 73
-minutes, 0.87 GB, 1.59 GB. An hour was aimed at.
+the space is compiled; a process that compiles it takes more. Measured on two cores of an AMD EPYC, 2026-11-26: 65
+minutes, 0.82 GB, 1.41 GB. 35 minutes were aimed at.
 Command: python experiments/speed_build.py (Linux)
 Run time: about 5 minutes on two idle cores.
 Output: the time and the largest memory of one process of three builds of a sample of classes: with an empty folder of

@@ -1,8 +1,8 @@
 """Compares 100 trainings of multilayer perceptrons with a loop over scikit-learn's MLPClassifier in two processes.
 
 Claim: jaxnas trains 100 random perceptrons of up to 10 layers of up to 128 units faster than the loop, compilation
-included. Measured on two cores of an Intel Xeon, 2026-11-25: 18.9 s against 48.3 s (2.5 times; 3.1 compiled before),
-mean test accuracy 65.7 % against 65.2 %, best 98.4 % against 97.9 %. The goal was three times; compilation takes 3 s.
+included. Measured on two cores of an AMD EPYC, 2026-11-26: 21.3 s against 58.4 s (2.7 times; 3.3 compiled before), mean
+test accuracy 65.7 % against 65.2 %. The goal was four times; compilation takes 3 s.
 Command: python experiments/speed_mlp.py [--num-archs 10] [--num-epochs 100]
 Run time: about 2 minutes on two quiet cores.
 Output: the figures of both sides. Last line: a JSON object with `ratio` (time of the loop divided by time of jaxnas,

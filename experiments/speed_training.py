@@ -3,12 +3,11 @@
 Claim: on one core, jaxnas trains small networks in less CPU time than PyTorch, both as PyTorch is used, one training
 at a time (eager), and in its strongest form known: the seeds of an architecture folded into channels, with grouped
 convolutions, channels_last and foreach SGD (folded).
-Measured on two cores of an Intel Xeon, 2026-11-25, PyTorch / jaxnas in CPU time, medians of three rounds: c4_n64 eager
-4.8 (4.7 to 4.8), folded 1.8 (1.7 to 1.8); c8_n128 eager 2.3 (2.3 to 2.4), folded 1.4 (1.4 to 1.5). On another such
-machine: 5.15, 1.85, 2.30, 1.35.
+Measured on two cores of an AMD EPYC, 2026-11-26, PyTorch / jaxnas in CPU time, medians of three rounds: c4_n64 eager
+6.1 (5.2 to 6.6), folded 2.1 (2.0 to 2.2); c8_n128 eager 2.5 (2.2 to 2.7), folded 1.4 (1.4 to 1.5).
 Command: python experiments/speed_training.py (Linux; needs `pip install torch`; `--quick` for a trial of a few minutes
 whose figures mean nothing)
-Run time: under 15 minutes on two idle cores, compilation included.
+Run time: 17 minutes on two idle cores, compilation included.
 Output: the machine, the checks that both sides do the same, and the time of each side in each round. Last line: a JSON
 object with the figures. For 4 channels and batches of 64 (c4_n64), and 8 channels and batches of 128 (c8_n128), and
 for FORM eager or folded: FORM_ratio is CPU time, PyTorch / jaxnas, above 1 where jaxnas is faster; FORM_wall_ratio the
