@@ -116,9 +116,10 @@ def chain(labels: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def draw(labels: np.ndarray, edges: np.ndarray, names: Sequence[str], note: str = "") -> str:
-    """Returns a graph as an SVG image: a box with the name of its label for each vertex, edges from left to right.
+    """Returns a graph as an SVG image: a box with the name of its label for each vertex, edges from left to right, or
+    down where that is narrower.
 
-    A chain goes down, a tree has a row for each of its leaves. `page/graph.js` draws the same.
+    A tree has a row, or a column, for each of its leaves. `page/graph.js` draws the same.
 
     Args:
         names: the names of the labels, what follows a semicolon on a line of its own; boxes whose first lines are the
@@ -129,12 +130,13 @@ def draw(labels: np.ndarray, edges: np.ndarray, names: Sequence[str], note: str 
     texts = {vertex: printable(names[labels[vertex]]).split(SECOND_LINE) for vertex in vertices}
     width = 7 * max((len(line) for lines in texts.values() for line in lines), default=0) + 2 * _MARGIN
     box = max(width, 60), 10 + 16 * max(map(len, texts.values()), default=1)
+    places, down = _places(vertices, np.asarray(edges))
     corners = {
         vertex: (_MARGIN + column * (box[0] + _GAP), _MARGIN + row * (box[1] + _SPACE))
-        for vertex, (column, row) in _places(vertices, np.asarray(edges)).items()
+        for vertex, (column, row) in places.items()
     }
     lines = [
-        _draw_line(corners[source], corners[target], box)
+        _draw_line(corners[source], corners[target], box, down)
         for source in vertices
         for target in vertices
         if edges[source, target]
@@ -155,10 +157,12 @@ def _first_line(name: str) -> str:
     return name.partition(SECOND_LINE)[0]
 
 
-def _places(vertices: list[int], edges: np.ndarray) -> dict[int, tuple[int, int]]:
-    """Returns the column and the row of each vertex; columns are the lengths of the longest paths that lead there.
+def _places(vertices: list[int], edges: np.ndarray) -> tuple[dict[int, tuple[int, int]], bool]:
+    """Returns the column and the row of each vertex, and whether edges go down.
 
-    A vertex is in the row of the one before it in its longest path, or, where that has led elsewhere, in a new row.
+    Columns are the lengths of the longest paths that lead there; a vertex is in the row of the one before it in its
+    longest path, or, where that has led elsewhere, in a new row. Where there are more columns than rows, the two are
+    exchanged.
     """
     columns: dict[int, int] = {}
     below: dict[int, list[int]] = {vertex: [] for vertex in (-1, *vertices)}
@@ -167,8 +171,6 @@ def _places(vertices: list[int], edges: np.ndarray) -> dict[int, tuple[int, int]
         parent = max(before, key=lambda other: columns[other], default=-1)
         columns[vertex] = columns[parent] + 1 if before else 0
         below[parent].append(vertex)
-    if len(vertices) > 1 and all(len(others) < 2 for others in below.values()):
-        return {vertex: (0, columns[vertex]) for vertex in vertices}
     rows: dict[int, int] = {}
     open_vertices = below[-1][::-1]
     while open_vertices:
@@ -177,24 +179,24 @@ def _places(vertices: list[int], edges: np.ndarray) -> dict[int, tuple[int, int]
         is_first = parent >= 0 and below[parent][0] == vertex
         rows[vertex] = rows[parent] if is_first else max(rows.values(), default=-1) + 1
         open_vertices += below[vertex][::-1]
-    return {vertex: (columns[vertex], rows[vertex]) for vertex in vertices}
+    down = max(columns.values(), default=0) > max(rows.values(), default=0)
+    return {vertex: (columns[vertex], rows[vertex])[:: -1 if down else 1] for vertex in vertices}, down
 
 
 Pair = tuple[int, int]
 
 
-def _draw_line(source: Pair, target: Pair, box: Pair) -> str:
-    """Returns a line between the boxes of two corners: down, or right, below the boxes between them in its way."""
-    (left, top), (right, bottom) = source, target
-    if left == right:
-        middle = left + box[0] / 2
-        path = f"M{middle:g} {top + box[1]} L{middle:g} {bottom}"
-    else:
-        dip = 0.75 * (box[1] + _SPACE) if top == bottom and right - left > box[0] + _GAP else 0
-        start, end, bend = left + box[0], top + box[1] / 2, (right - left - box[0]) / 2
-        last = bottom + box[1] / 2
-        path = f"M{start} {end:g} C{start + bend:g} {end + dip:g} {right - bend:g} {last + dip:g} {right} {last:g}"
-    return f'<path d="{path}" fill="none" stroke="#555" stroke-width="1.5"/>'
+def _draw_line(source: Pair, target: Pair, box: Pair, down: bool) -> str:
+    """Returns a curve between the boxes of two corners, around the boxes between them that are in its way."""
+    along, across = (1, 0) if down else (0, 1)
+    steps = box[along] + (_SPACE if down else _GAP), box[across] + (_GAP if down else _SPACE)
+    start, end = source[along] + box[along], target[along]
+    middles = [place[across] + box[across] / 2 for place in (source, target)]
+    dip = 0.75 * steps[1] if source[across] == target[across] and end - source[along] > steps[0] else 0
+    bend = (end - start) / 2
+    points = ((start, middles[0]), (start + bend, middles[0] + dip), (end - bend, middles[1] + dip), (end, middles[1]))
+    first, *others = [f"{point[along]:g} {point[across]:g}" for point in points]
+    return f'<path d="M{first} C{" ".join(others)}" fill="none" stroke="#555" stroke-width="1.5"/>'
 
 
 def _draw_box(corner: Pair, box: Pair, lines: list[str], color: str) -> str:

@@ -1,4 +1,5 @@
-// A graph drawn as `jaxnas.spaces.graphs.draw` draws it: a box for each vertex, a chain down, others from left to right.
+// A graph drawn as `jaxnas.spaces.graphs.draw` draws it: a box for each vertex, edges from left to right, or down where
+// that is narrower.
 "use strict";
 
 const GRAPH_GAP = 32, GRAPH_SPACE = 18, GRAPH_MARGIN = 14, GRAPH_NOTE = 22, SECOND_LINE = "; ";
@@ -11,7 +12,8 @@ function drawGraph({ names, note }, labels, edge) {
   const longest = Math.max(0, ...[...lines.values()].flat().map((line) => line.length));
   const width = Math.max(7 * longest + 2 * GRAPH_MARGIN, 60);
   const height = 10 + 16 * Math.max(1, ...[...lines.values()].map((each) => each.length));
-  const corners = new Map([...placesOf(vertices, edge)].map(([vertex, [column, row]]) =>
+  const [places, down] = placesOf(vertices, edge);
+  const corners = new Map([...places].map(([vertex, [column, row]]) =>
     [vertex, [GRAPH_MARGIN + column * (width + GRAPH_GAP), GRAPH_MARGIN + row * (height + GRAPH_SPACE)]]));
   const kinds = [...new Set(names.map((name) => name.split(SECOND_LINE)[0]))];
   const color = (vertex) => CELL_COLORS[kinds.indexOf(lines.get(vertex)[0]) % CELL_COLORS.length];
@@ -23,7 +25,7 @@ function drawGraph({ names, note }, labels, edge) {
   });
   for (const source of vertices) {
     for (const target of vertices) {
-      if (edge(source, target)) drawing.append(drawLine(corners.get(source), corners.get(target), width, height));
+      if (edge(source, target)) drawing.append(drawLine(corners.get(source), corners.get(target), [width, height], down));
     }
   }
   for (const vertex of vertices) drawing.append(...drawBox(corners.get(vertex), width, height, lines.get(vertex), color(vertex)));
@@ -31,7 +33,7 @@ function drawGraph({ names, note }, labels, edge) {
   return drawing;
 }
 
-// Returns the column and the row of each vertex, as `jaxnas.spaces.graphs._places`.
+// Returns the column and the row of each vertex, and whether edges go down, as `jaxnas.spaces.graphs._places`.
 function placesOf(vertices, edge) {
   const columns = new Map(), parents = new Map(), below = new Map([-1, ...vertices].map((vertex) => [vertex, []]));
   for (const vertex of vertices) {
@@ -43,9 +45,6 @@ function placesOf(vertices, edge) {
     parents.set(vertex, parent);
     below.get(parent).push(vertex);
   }
-  if (vertices.length > 1 && [...below.values()].every((others) => others.length < 2)) {
-    return new Map(vertices.map((vertex) => [vertex, [0, columns.get(vertex)]]));
-  }
   const rows = new Map(), open = below.get(-1).slice().reverse();
   let numRows = 0;
   while (open.length) {
@@ -53,17 +52,19 @@ function placesOf(vertices, edge) {
     rows.set(vertex, parent >= 0 && below.get(parent)[0] === vertex ? rows.get(parent) : numRows++);
     open.push(...below.get(vertex).slice().reverse());
   }
-  return new Map(vertices.map((vertex) => [vertex, [columns.get(vertex), rows.get(vertex)]]));
+  const down = Math.max(0, ...columns.values()) > Math.max(0, ...rows.values()), order = down ? [rows, columns] : [columns, rows];
+  return [new Map(vertices.map((vertex) => [vertex, order.map((places) => places.get(vertex))])), down];
 }
 
-function drawLine([left, top], [right, bottom], width, height) {
-  let path = `M${left + width / 2} ${top + height} L${left + width / 2} ${bottom}`;
-  if (left !== right) {
-    const dip = top === bottom && right - left > width + GRAPH_GAP ? 0.75 * (height + GRAPH_SPACE) : 0;
-    const start = left + width, end = top + height / 2, last = bottom + height / 2, bend = (right - left - width) / 2;
-    path = `M${start} ${end} C${start + bend} ${end + dip} ${right - bend} ${last + dip} ${right} ${last}`;
-  }
-  return charts.svg("path", { d: path, fill: "none", stroke: "#555", "stroke-width": 1.5 });
+function drawLine(source, target, box, down) {
+  const [along, across] = down ? [1, 0] : [0, 1];
+  const steps = [box[along] + (down ? GRAPH_SPACE : GRAPH_GAP), box[across] + (down ? GRAPH_GAP : GRAPH_SPACE)];
+  const start = source[along] + box[along], end = target[along], bend = (end - start) / 2;
+  const [from, to] = [source, target].map((place) => place[across] + box[across] / 2);
+  const dip = source[across] === target[across] && end - source[along] > steps[0] ? 0.75 * steps[1] : 0;
+  const points = [[start, from], [start + bend, from + dip], [end - bend, to + dip], [end, to]];
+  const [first, ...others] = points.map((point) => `${point[along]} ${point[across]}`);
+  return charts.svg("path", { d: `M${first} C${others.join(" ")}`, fill: "none", stroke: "#555", "stroke-width": 1.5 });
 }
 
 function drawBox([left, top], width, height, lines, color) {
