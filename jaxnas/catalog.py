@@ -138,7 +138,8 @@ EXECUTORS = {
     "processes": "jaxnas.tables.build.executors.processes:Processes",
     "ray": "jaxnas.tables.build.executors.ray:RayCluster",
 }
-"""Where `jaxnas build` trains."""
+"""Where `jaxnas build` and the workers of `jaxnas search` train."""
+DEFAULT_EXECUTOR = "processes"
 IMPORTERS = {
     "nats-tss": "jaxnas.tables.published.nats_topology:read",
     "nats-sss": "jaxnas.tables.published.nats_size:read",

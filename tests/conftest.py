@@ -2,10 +2,13 @@
 
 # ruff: noqa: E402
 
+import functools
+import importlib.util
+import mmap
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,15 +23,34 @@ CACHE = Path(os.environ["JAXNAS_TESTS_CACHE"])
 os.environ["XDG_CACHE_HOME"] = str(CACHE)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "jaxnas" / "xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-# Most of the time is compilation, of programs that run for milliseconds: without optimisation a quarter less. Programs
-# as users get them are compared by `strategies/test_golden.py`, and commands run by `.ci/run`.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# Most of the time is compilation, of programs that run for milliseconds: without optimisation half of it. Programs as
+# users get them are compared by `strategies/test_golden.py`, and commands run by `.ci/run`.
+QUICKLY = {
+    "xla_backend_optimization_level": "0",
+    "xla_llvm_disable_expensive_passes": "true",
+    "xla_cpu_use_fusion_emitters": "false",
+}
+
+
+def known(flags: dict[str, str]) -> str:
+    """Returns the flags that XLA has, as it reads them: it ends the process at another one, and they come and go."""
+    (package,) = importlib.util.find_spec("jaxlib").submodule_search_locations
+    library = max(Path(package).glob("*.so"), key=lambda path: path.stat().st_size, default=None)
+    if library is None:
+        return ""
+    with open(library, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        return " ".join(f"--{name}={value}" for name, value in flags.items() if text.find(name.encode()) >= 0)
+
+
+if "XLA_FLAGS" not in os.environ:
+    os.environ["XLA_FLAGS"] = known(QUICKLY)
 
 import jax
 import jax.monitoring
 from browsing import axe_violations, browser, visit  # noqa: F401
 from samples import make_task
 
+from jaxnas.simulation import run as simulation
 from jaxnas.tasks.base import Task
 
 
@@ -55,6 +77,19 @@ def compiled() -> Iterator[list[str]]:
     jax.monitoring.register_event_duration_secs_listener(note)
     yield names
     jax.monitoring.unregister_event_duration_listener(note)
+
+
+@functools.cache
+def optimised() -> Callable:
+    """Returns the program of runs, optimised as users have it."""
+    options = {"xla_backend_optimization_level": 3, "xla_llvm_disable_expensive_passes": False}
+    return jax.jit(simulation._simulated, static_argnums=(0, 1), compiler_options=options)
+
+
+@pytest.fixture
+def optimised_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optimises runs of strategies whose runs are no batch: for those that take longer than their compilation."""
+    monkeypatch.setattr(simulation, "_simulate", optimised())
 
 
 @pytest.fixture(scope="module", autouse=True)

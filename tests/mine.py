@@ -6,6 +6,8 @@ from samples import SMALL, make_task
 import jaxnas as jn
 
 SPACE = SMALL
+FEW = jn.CellSpace(2, SMALL.operations, name="few")
+"""A space of an operation on one edge: five architectures, whose programs compile quickly."""
 ARRAY = jnp.zeros(3)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -74,8 +75,11 @@ def all_archs(space: SearchSpace) -> np.ndarray:
 
 # Trainings
 
-TINY = TrainConfig(num_epochs=2, batch_size=16, network=Skeleton(num_channels=2, num_stages=2))
-"""A training that takes milliseconds."""
+TINY = TrainConfig(num_epochs=2, batch_size=16, network=Skeleton(num_channels=2, num_stages=1))
+"""A training that takes milliseconds, and a program of one cell, which is what compiles in seconds."""
+
+TWO_STAGES = replace(TINY, network=Skeleton(num_channels=2, num_stages=2))
+"""The same with a reduction between two cells."""
 
 
 def make_task(

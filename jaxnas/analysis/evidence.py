@@ -117,18 +117,23 @@ class Evidence:
 def evidence_of(bench: TableBenchmark) -> Evidence:
     """Returns what a table, with the packs joined to it, knows of its architectures.
 
-    Curves are the fidelities of the told scores; where there is a single one, another protocol's told score of fewer
-    epochs, such as the 12 epochs of NAS-Bench-201. Sizes and proxies are columns, seconds are none.
+    Curves are the fidelities of the told scores, those of the last training where it has several; where there is a
+    single one, another protocol's told score of fewer epochs, such as the 12 epochs of NAS-Bench-201. Sizes and proxies
+    are columns, seconds are none.
     """
     table = bench.table
     told = table.protocol(bench.protocol)
     sign = bench.metric.better
     scores = sign * table.scores(told.told).astype(np.float64)
-    positions, prices = list(told.fidelities), np.asarray(table.prices(told), np.float64)
+    known, prices = table.column_fidelities(told.told), np.asarray(table.prices(told), np.float64)
+    positions = list(told.fidelities)
+    of_last = [number for number, each in enumerate(positions) if known[each].training == known[positions[-1]].training]
+    if len(of_last) > 1:  # curves go on in one training only
+        positions, prices = [positions[number] for number in of_last], prices[:, of_last]
     archs = np.asarray(jax.vmap(bench.space.arch_at)(np.asarray(table.representatives)))
     curves: np.ndarray | None = scores[..., positions].astype(np.float32)
     losses, own = None, len(positions) > 1
-    epochs, curve_prices = [table.column_fidelities(told.told)[each].epoch for each in positions], prices
+    epochs, curve_prices = [known[each].epoch for each in positions], prices
     if own:
         losses = _losses(bench, told.told, positions)
     else:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxnas.analysis.incumbents import check_trials, incumbents
 from jaxnas.analysis.regret import regret
 from jaxnas.analysis.results import Benchmark
+from jaxnas.benchmarks.base import fidelity_names, training_names
 from jaxnas.simulation.trials import Trials
 
 if TYPE_CHECKING:
@@ -27,12 +28,14 @@ def to_frame(trials: Trials, bench: Benchmark) -> "pd.DataFrame":
     distinct, position = np.unique(archs.reshape(-1, archs.shape[-1]), axis=0, return_inverse=True)
     space = bench.space if archs.shape[-1] == len(bench.space.decisions) else bench.space.enumerated()
     strings = np.asarray([space.to_str(arch) for arch in distinct], object)
-    cost = np.asarray(trials.observation.cost)
+    cost, fidelity = np.asarray(trials.observation.cost), np.asarray(trials.query.fidelity).reshape(-1)
+    several = len(set(training_names(bench))) > 1
     columns = {
         "run": np.repeat(np.arange(num_runs), num_trials),
         "trial": np.tile(np.arange(num_trials), num_runs),
         "architecture": strings[position.reshape(-1)],
-        "epochs": np.asarray(bench.fidelities)[np.asarray(trials.query.fidelity)].reshape(-1),
+        "epochs": np.asarray(bench.fidelities)[fidelity],
+        **({"fidelity": np.asarray(fidelity_names(bench), object)[fidelity]} if several else {}),
         "validation": np.asarray(trials.observation.score).reshape(-1),
         "seed": np.asarray(trials.observation.seed).reshape(-1),
         "cost": cost.reshape(-1),

@@ -12,6 +12,7 @@ from jaxnas.checks import unknown_name
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices
 from jaxnas.strategies.base import Observation, Query
+from jaxnas.tables.manifest import Fidelity
 from jaxnas.tables.table import Table
 from jaxnas.tasks.metrics import Metric
 
@@ -187,12 +188,30 @@ def trainings_of(bench: Benchmark) -> np.ndarray:
 
     A run of one training cannot continue in another, which starts from the beginning.
     """
+    return np.unique(training_names(bench), return_inverse=True)[1]
+
+
+def training_names(bench: Benchmark) -> tuple[str, ...]:
+    """Returns the name of the training that each fidelity belongs to, empty for the only one.
+
+    A benchmark without a table may name them in an attribute `trainings`.
+    """
     if bench.table is None:
-        return np.zeros(len(bench.fidelities), int)
-    protocol = bench.table.protocol(bench.protocol)
-    known = bench.table.column_fidelities(protocol.told)
-    names = [known[position].training for position in protocol.fidelities]
-    return np.unique(names, return_inverse=True)[1]
+        return getattr(bench, "trainings", ("",) * len(bench.fidelities))
+    return tuple(each.training for each in _fidelities_of(bench.table, bench.protocol))
+
+
+def fidelity_names(bench: Benchmark) -> tuple[str, ...]:
+    """Returns what the fidelities are called: as the table calls them, or else the training and the number."""
+    if bench.table is not None:
+        return tuple(each.name for each in _fidelities_of(bench.table, bench.protocol))
+    return tuple(getattr(bench, "fidelity_names", map(str, bench.fidelities)))
+
+
+def _fidelities_of(table: Table, protocol_name: str | None) -> list[Fidelity]:
+    protocol = table.protocol(protocol_name)
+    known = table.column_fidelities(protocol.told)
+    return [known[position] for position in protocol.fidelities]
 
 
 def list_prices(fidelities: tuple[float, ...]) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnas.benchmarks.base import HostBenchmark, Outcome
+from jaxnas.benchmarks.base import HostBenchmark, Outcome, fidelity_names, training_names
 from jaxnas.benchmarks.lines import JournalFile
 from jaxnas.checks import NUM_SEEDS
 from jaxnas.spaces.decisions import Choices, checked
@@ -54,6 +54,7 @@ class Journaled:
         self.prices, self.cost_unit, self.size_names = bench.prices, bench.cost_unit, bench.size_names
         self.content_hash, self.held_out = bench.content_hash, bench.held_out
         self.table, self.protocol = bench.table, bench.protocol
+        self.trainings, self.fidelity_names = training_names(bench), fidelity_names(bench)
         self.price, self.size, self.sizes = bench.price, bench.size, bench.sizes
         self.validation_scores = bench.validation_scores
         self.path = Path(folder) / JOURNAL_FILE

@@ -10,7 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxnas.benchmarks.base import Benchmark, HeldOut, HostBenchmark, Outcome, checked_size_name
+from jaxnas.benchmarks.base import (
+    Benchmark,
+    HeldOut,
+    HostBenchmark,
+    Outcome,
+    checked_size_name,
+    fidelity_names,
+    training_names,
+)
 from jaxnas.benchmarks.rows import row_function
 from jaxnas.checks import checked_number, unknown_name
 from jaxnas.spaces.base import has_rows
@@ -114,6 +122,7 @@ class Penalised:
         self.prices, self.cost_unit, self.jittable = bench.prices, bench.cost_unit, bench.jittable
         self.size_names, self.content_hash = bench.size_names, bench.content_hash
         self.table, self.protocol = bench.table, bench.protocol
+        self.trainings, self.fidelity_names = training_names(bench), fidelity_names(bench)
         sign = "-" if bench.metric.better > 0 else "+"
         self.metric = bench.metric._replace(name=f"{bench.metric.name}{sign}{weight:g}*{size_name}")
         self.query = self._query()

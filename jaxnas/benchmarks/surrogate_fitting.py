@@ -58,11 +58,17 @@ def fit_surrogate(
         table_id: the identifier; by default that of the table with `surrogate` before the version.
 
     Raises:
-        ValueError: on fewer than 20 classes.
+        ValueError: on fewer than 20 classes, or a protocol that asks several trainings.
     """
     checked_number("fraction", fraction, above=0, at_most=1)
     own, whole = _spaces(table, space)
     told = table.protocol(protocol)
+    known = table.column_fidelities(told.told)
+    if len(names := dict.fromkeys(known[position].training for position in told.fidelities)) > 1:
+        raise ValueError(
+            f"Expected a protocol that asks one training to fit a surrogate to, got one of {' and '.join(names)}; "
+            f"{table.id} has the protocols {', '.join(table.protocols)}."
+        )
     trained = np.flatnonzero(np.isfinite(table.scores(told.told)[..., -1]).any(1))
     order = np.random.default_rng(seed).permutation(trained)
     count = round(fraction * len(order))
@@ -141,7 +147,7 @@ def _manifest(table: Table, protocol: str | None, space: Space, trained: Trained
         "space": space.description(),
         "task": table.manifest["task"],
         "licence": table.manifest.get("licence"),
-        "fidelities": [known[position].epoch for position in told.fidelities],
+        "fidelities": [known[position].cost for position in told.fidelities],
         "metric": {"name": table.metric.name, "unit": table.metric.unit, "better": table.metric.better},
         "cost_unit": table.cost_unit(told),
         "sizes": _sizes(table),

@@ -81,7 +81,7 @@ class TableBenchmark:
         self.protocol = protocol or DEFAULT_PROTOCOL
         self._protocol = table.protocol(protocol)
         known = table.column_fidelities(self._protocol.told)
-        self.fidelities = tuple(known[position].epoch for position in self._protocol.fidelities)
+        self.fidelities = tuple(known[position].cost for position in self._protocol.fidelities)
         self.metric = table.metric
         self.cost_unit = table.cost_unit(self._protocol)
         _check_complete(table, self._protocol.told)

@@ -15,7 +15,7 @@ import threading
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxnas.benchmarks.workers import Shareable
+    from jaxnas.benchmarks.shareable import Shareable
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -34,15 +34,15 @@ def main(arguments: list[str] | None = None) -> None:
     bench = None
     while True:
         message = messages.get()
-        value, failure = None, ""
+        reply: tuple[Any, str] = None, ""
         try:
             if bench is None:
                 bench = loaded(message)
             else:
-                value = answered(bench, *pickle.loads(message))
-        except BaseException as error:  # SystemExit, too: an evaluator may not end the worker
-            failure = _in_one_line(error)
-        pickle.dump((value, failure), replies)
+                reply = replied(bench, *pickle.loads(message))
+        except BaseException as error:
+            reply = None, _in_one_line(error)
+        pickle.dump(reply, replies)
         replies.flush()
 
 
@@ -70,6 +70,14 @@ def loaded(message: bytes) -> "Shareable":
 
     configure_compilation()
     return pickle.loads(copy)
+
+
+def replied(bench: "Shareable", kind: str, *arguments: Any) -> tuple[Any, str]:
+    """Returns what `answered` returns, or None and in one line why it fails."""
+    try:
+        return answered(bench, kind, *arguments), ""
+    except BaseException as error:  # SystemExit, too: an evaluator may not end the worker
+        return None, _in_one_line(error)
 
 
 def answered(bench: "Shareable", kind: str, *arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Copies of a benchmark in processes of this machine, which answer side by side."""
+"""Copies of a benchmark in other processes, of this machine or of others, which answer side by side."""
 
 import contextlib
 import os
@@ -11,34 +11,20 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
-import jax
 import numpy as np
 
-from jaxnas.benchmarks.base import HostBenchmark, Outcome
+from jaxnas.benchmarks.base import Outcome
+from jaxnas.benchmarks.shareable import Shareable
+from jaxnas.benchmarks.worker import replied
 from jaxnas.spaces.decisions import Choices
 from jaxnas.strategies.base import Query, observed
+from jaxnas.tables.build.executors.base import Calls
 from jaxnas.tables.build.executors.processes import cores_of_workers, device_of
 from jaxnas.training.copies import copied
 
-
-class Shareable(HostBenchmark, Protocol):
-    """A benchmark whose copies in other processes can answer for it: it can be pickled, and knows what copies found."""
-
-    def resolved(self, query: Query, key: jax.Array) -> Query:
-        """Returns the query with the run that answers it, drawn by the key where it asks for any."""
-        ...
-
-    def knows(self, query: Query) -> bool:
-        """Returns whether a resolved query is answered without work."""
-        ...
-
-    def learned(self, query: Query) -> Any:
-        """Returns what this copy keeps of its answer to a resolved query."""
-        ...
-
-    def learn(self, query: Query, found: Any) -> None:
-        """Keeps what another copy has learned."""
-        ...
+MAX_CALLS = 4
+"""How often a query is asked of machines of which each is lost."""
+ENDED = "The search had ended."
 
 
 class Reply(NamedTuple):
@@ -52,6 +38,23 @@ class WorkerLostError(Exception):
     """A worker ended in the middle of a call."""
 
 
+class Worker(Protocol):
+    """What answers one call at a time by a copy of a benchmark."""
+
+    def called(self, call: tuple[Any, ...]) -> Reply:
+        """Returns the reply to a call.
+
+        Raises:
+            WorkerLostError: where the worker ended before it replied; the next call has another one.
+            RuntimeError: where none could be started.
+        """
+        ...
+
+    def end(self) -> None:
+        """Ends the worker for good, whatever it does."""
+        ...
+
+
 class Workers:
     """Processes with a copy of a benchmark each; they start when they are first needed.
 
@@ -61,19 +64,26 @@ class Workers:
         bench: what is copied.
         num_workers: how many calls run at a time.
         pinned: whether each process keeps to a core and to one thread, as those of a build; for what trains on CPU.
+        calls: of other machines, whose processes they are then; None: of this one.
 
     Raises:
         ValueError: where the benchmark cannot be sent to another process.
     """
 
-    def __init__(self, bench: Shareable, num_workers: int, *, pinned: bool):
+    def __init__(self, bench: Shareable, num_workers: int, *, pinned: bool, calls: Calls | None = None):
         self.bench, self.num_workers = bench, num_workers
-        self._copy = pickle.dumps((sys.path, copied(bench)))
-        cores = cores_of_workers(num_workers, num_workers) if pinned else [None] * num_workers
-        self._processes = [_Process(number, core) for number, core in enumerate(cores)]
-        self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
-        for process in self._processes:
-            self._idle.put(process)
+        copy = copied(bench)
+        self._workers: list[Worker] = []
+        if calls is None:
+            cores = cores_of_workers(num_workers, num_workers) if pinned else [None] * num_workers
+            local = pickle.dumps((sys.path, copy))
+            self._workers += [_Process(local, number, core) for number, core in enumerate(cores)]
+        else:
+            shared = calls.shared(copy)
+            self._workers += [_Elsewhere(calls, shared) for _ in range(num_workers)]
+        self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
         self._threads = ThreadPoolExecutor(num_workers)
 
     def answer(self, query: Query) -> "Future[Reply]":
@@ -95,37 +105,67 @@ class Workers:
 
     def close(self) -> None:
         """Ends the processes, whatever they do."""
-        for process in self._processes:
-            process.end()
+        for worker in self._workers:
+            worker.end()
         self._threads.shutdown(cancel_futures=True)
 
     def _called(self, *call: Any) -> Reply:
-        process = self._idle.get()
+        worker = self._idle.get()
         try:
-            return process.called(self._copy, call)
+            return worker.called(call)
         except WorkerLostError as error:
             return Reply(failure=str(error))
         finally:
-            self._idle.put(process)
+            self._idle.put(worker)
+
+
+class _Elsewhere:
+    """A call at a time on other machines, which say which process answers it.
+
+    Where a machine is lost, another one is called; a process that ends has failed, as one of this machine.
+    """
+
+    def __init__(self, calls: Calls, shared: Any):
+        self._calls, self._shared = calls, shared
+        self._running: Any = None
+        self._lock, self._ended = threading.Lock(), False
+
+    def called(self, call: tuple[Any, ...]) -> Reply:
+        """Returns the reply to a call; as `Worker.called`."""
+        for _ in range(MAX_CALLS):
+            with self._lock:
+                if self._ended:
+                    raise WorkerLostError(ENDED)
+                self._running = self._calls.begin(replied, self._shared, *call)
+            found = self._calls.ended(self._running)
+            if not found.failure:
+                return Reply(*found.value)
+            if found.crashed:
+                raise WorkerLostError("The worker that evaluated it was lost (out of memory?).")
+            if not found.lost and not self._ended:
+                raise RuntimeError(f"Expected a worker process that starts, got: {found.failure}")
+        raise WorkerLostError(f"The machines that evaluated it were lost, {MAX_CALLS} times in turn.")
+
+    def end(self) -> None:
+        """Ends the call that runs."""
+        with self._lock:
+            self._ended = True
+            if self._running is not None:
+                self._calls.cancel(self._running)
 
 
 class _Process:
     """A process that is started when it is called, and again where it has ended since."""
 
-    def __init__(self, number: int, core: int | None):
-        self.number, self.core = number, core
+    def __init__(self, copy: bytes, number: int, core: int | None):
+        self._copy, self.number, self.core = copy, number, core
         self._process: subprocess.Popen[bytes] | None = None
         self._lock, self._ended = threading.Lock(), False
 
-    def called(self, copy: bytes, call: tuple[Any, ...]) -> Reply:
-        """Returns the reply to a call.
-
-        Raises:
-            WorkerLostError: where the process ended before it replied.
-            RuntimeError: where none could be started.
-        """
+    def called(self, call: tuple[Any, ...]) -> Reply:
+        """Returns the reply to a call; as `Worker.called`."""
         if self._process is None or self._process.poll() is not None:
-            self._start(copy)
+            self._start()
         return self._sent(pickle.dumps(call))
 
     def end(self) -> None:
@@ -136,17 +176,17 @@ class _Process:
                 self._process.kill()
                 self._process.wait()
 
-    def _start(self, copy: bytes) -> None:
+    def _start(self) -> None:
         command = [sys.executable, "-m", "jaxnas.benchmarks.worker"]
         command += [] if self.core is None else ["--core", str(self.core)]
         with self._lock:
             if self._ended:
-                raise WorkerLostError("The search had ended.")
+                raise WorkerLostError(ENDED)
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **device_of(self.number)}
             )
         try:
-            failure = self._sent(copy).failure
+            failure = self._sent(self._copy).failure
         except WorkerLostError as error:
             failure = str(error)
         if failure:

@@ -4,6 +4,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from jaxnas import catalog
 from jaxnas.cli.folders import task_name_of, writable
 from jaxnas.report.progress import progress_bars
 from jaxnas.tables.build.driver import build
+from jaxnas.tables.build.fidelities import training_grid
 from jaxnas.tables.table import Table
+from jaxnas.tables.trainings import trainings_that_failed
+from jaxnas.training.config import FLOAT32
+from jaxnas.training.trainer import default_config
 
 
 def run(options: argparse.Namespace) -> int:
@@ -19,7 +24,13 @@ def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process may not fill a GPU of its workers
     task_name = task_name_of(options.task, options.label)
     space, task = catalog.space(options.space), catalog.task(task_name)
-    table_id = options.id or f"{space.name}-{task.name}-v0"
+    config, named = None, ""
+    if options.precision != FLOAT32:
+        config, named = replace(default_config(space, task), precision=options.precision), f"-{options.precision}"
+    grid = training_grid(
+        space, task, config, widths=options.widths, resolutions=options.resolutions, epochs=options.epochs
+    )
+    table_id = options.id or f"{space.name}-{task.name}{named}-v0"
     folder = writable(Path(options.out or f"jaxnas-tables/{table_id}"))
     time_left = make_time_left()
     with progress_bars("{task.fields[left]}") as bars:
@@ -32,7 +43,9 @@ def run(options: argparse.Namespace) -> int:
             options.space,
             task_name,
             folder,
-            num_epochs=options.epochs,
+            config=None if len(grid) > 1 else next(iter(grid.values())),
+            trainings=grid if len(grid) > 1 else None,
+            order=options.order,
             num_seeds=options.seeds,
             test=options.test,
             limit=options.limit,
@@ -53,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _show(built: Table, folder: Path) -> None:
-    failed = int((~built.succeeded()[built.trained][:, :, -1]).sum())
+    failed = trainings_that_failed(built)
     done = f"{built.trained.sum():,} of {len(built.trained):,} classes"
     print(f"{done} trained with {built.num_seeds} seed(s), {failed} trainings failed.")
     print(f"Table: {folder}")

@@ -24,7 +24,9 @@ def run(options: argparse.Namespace) -> int:
     name = options.method.rpartition(":")[2]
     folder = writable(Path(options.out or f"jaxnas-searches/{space.name}-{task.name}-{name}-{options.steps}"))
     check_free(folder, ONE_SHOT)
-    search = OneShot(space, task, options.method, table=options.table, folder=folder, progress=not options.quiet)
+    where = {"executor": options.executor, "address": options.address}
+    shown = not options.quiet
+    search = OneShot(space, task, options.method, table=options.table, folder=folder, progress=shown, **where)
     result = search.search(options.steps, num_seeds=options.seeds, seed=options.seed)
     if not options.quiet:
         print(result)

@@ -55,6 +55,10 @@ def _counts(text: str) -> list[int]:
     return [_count(part) for part in text.split(",")]
 
 
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
 def _amount(text: str) -> float:
     try:
         value = float(text)
@@ -164,6 +168,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="architectures to train at a time, each in a process of its own, by a strategy that allows it (default 1)",
     )
+    _add_executor(parser)
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--quiet", action="store_true", help="print only where the results are")
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-searches/SPACE-TASK-STRATEGY-N")
@@ -178,6 +183,7 @@ def _add_oneshot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table", metavar="ID", help="says how good what was found is (default: the one that ships for space and task)"
     )
+    _add_executor(parser)
     parser.add_argument("--pack", action="store_true", help="score the whole space by the supernets into a column pack")
     _add_epochs(parser)
     parser.add_argument("--quiet", action="store_true", help="print only where the results are")
@@ -192,20 +198,31 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=_count, default=1, metavar="K", help="trainings of each architecture (default 1)"
     )
-    _add_epochs(parser)
+    parser.add_argument(
+        "--epochs", type=_counts, default=(), metavar="N,..", help="of a training (default: that of the space's kind)"
+    )
+    parser.add_argument(
+        "--widths", type=_counts, default=(), metavar="W,..", help="channels, or units, of the networks"
+    )
+    parser.add_argument("--resolutions", type=_counts, default=(), metavar="R,..", help="heights of images, in pixels")
+    parser.add_argument(
+        "--order",
+        type=_names,
+        metavar="F,..",
+        help="of several widths, resolutions or epochs: fidelities such as w2-e3,w4-e9 that may be asked, the lowest "
+        "first (default: one training after another, each fidelity dearer than those before)",
+    )
     parser.add_argument(
         "--test", choices=("last", "all"), default="last", help="epochs after which the test split is evaluated"
     )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="of the factors of matrix products and convolutions (default float32)",
+    )
     parser.add_argument("--processes", type=_count, metavar="P", help="worker processes (default: one per core)")
-    parser.add_argument(
-        "--executor",
-        choices=sorted(catalog.EXECUTORS),
-        default="processes",
-        help="where to train: processes of this machine (default), or a Ray cluster",
-    )
-    parser.add_argument(
-        "--address", metavar="A", help="of the Ray cluster, host:port or auto (default: this machine alone)"
-    )
+    _add_executor(parser)
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/N", help="train the i-th of N parts, on one of N machines"
     )
@@ -230,6 +247,7 @@ def _add_proxies(parser: argparse.ArgumentParser) -> None:
         "--batch-size", type=_count, metavar="B", help="training examples (default 64, or all where fewer)"
     )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
+    _add_executor(parser)
     parser.add_argument(
         "--id", type=_table_id, metavar="ID", help="the name of the pack (default SPACE-TASK-proxies-v1)"
     )
@@ -323,6 +341,18 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", default="", metavar="DIR,DIR", help="folders of imported tables")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
     parser.add_argument("--out", default="jaxnas-reproduction", metavar="DIR", help="default jaxnas-reproduction")
+
+
+def _add_executor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--executor",
+        choices=sorted(catalog.EXECUTORS),
+        default=catalog.DEFAULT_EXECUTOR,
+        help="where the work is done: by processes of this machine (default), or on a Ray cluster",
+    )
+    parser.add_argument(
+        "--address", metavar="A", help="of the Ray cluster, host:port or auto (default: this machine alone)"
+    )
 
 
 def _add_epochs(parser: argparse.ArgumentParser) -> None:

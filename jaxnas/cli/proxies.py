@@ -39,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
             **choices,
             pack_id=pack_id,
             progress=progress,
+            executor=options.executor,
+            address=options.address,
         )
     _show(pack, folder)
     return 0

@@ -38,6 +38,8 @@ def run(options: argparse.Namespace) -> int:
         folder=folder,
         progress=not options.quiet,
         num_workers=options.workers,
+        executor=options.executor,
+        address=options.address,
     )
     result = nas.search(options.trials)
     if not options.quiet:

@@ -99,6 +99,11 @@ def paid(cost_unit: str) -> str:
     return f"{cost_unit} of training paid for" if cost_unit in _TRAININGS else f"{cost_unit} paid for"
 
 
+def fidelity(cost_unit: str) -> str:
+    """Returns what the fidelities of a benchmark count: epochs, or where trainings cost unequally those of one."""
+    return cost_unit if cost_unit.startswith("epochs") else "epochs"
+
+
 def for_scripts(metric: Metric, cost_unit: str) -> dict[str, Any]:
     """Returns what the scripts of pages must know to show scores: factors, units and names, as JSON values."""
     return {
@@ -110,6 +115,7 @@ def for_scripts(metric: Metric, cost_unit: str) -> dict[str, Any]:
         "gap_unit": gap_unit(metric),
         "is_percent": _is_percent(metric),
         "cost": cost_unit,
+        "fidelity": fidelity(cost_unit),
         "paid": paid(cost_unit),
     }
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,12 +12,13 @@ from rich.progress import Progress
 
 from jaxnas import catalog
 from jaxnas.analysis.incumbents import incumbents
-from jaxnas.benchmarks.base import HostBenchmark, Outcome
+from jaxnas.benchmarks.base import HostBenchmark, Outcome, trainings_of
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
 from jaxnas.benchmarks.journaled import Journaled, journaled
 from jaxnas.benchmarks.penalised import objective_of, penalised
+from jaxnas.benchmarks.shareable import Shareable
 from jaxnas.benchmarks.training import TrainingBenchmark
-from jaxnas.benchmarks.workers import Shareable, Workers
+from jaxnas.benchmarks.workers import Workers
 from jaxnas.checks import checked_function, checked_number, checked_seed, checked_size
 from jaxnas.report.progress import progress_bars
 from jaxnas.report.units import with_unit
@@ -37,6 +38,7 @@ from jaxnas.simulation.trials import Trials, paid_costs, paid_when_begun
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Strategy, make
 from jaxnas.strategies.warm_started import warm_started
+from jaxnas.tables.build.executors.base import Executor
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
 from jaxnas.tasks.sequences import is_ragged, is_text
@@ -72,12 +74,19 @@ class NAS:
             `"accuracy,parameters"` or `"accuracy,flops"`.
         config: how networks are trained; by default the recipe of the kind of space.
         num_epochs: epochs of a training, instead of those of `config`.
+        trainings: instead of `config`, several by name, for strategies over fidelities of several kinds: networks of
+            other widths, images of other resolutions, schedules of other lengths; see `jn.TrainingBenchmark`. The
+            network that is taken away is of the most expensive one.
+        order: of the fidelities of several trainings, by name, the lowest first.
         seed: of the search.
         folder: where a journal lies, from which the same search resumes after an interruption. None: no journal.
         progress: whether a bar on standard error shows the progress.
         num_workers: how many architectures are evaluated at a time, each in a process of its own, for a strategy that
             is `parallel`. Its trials are then in the order in which their scores came, which is the machine's to
             choose; the journal keeps it. A worker that dies is a failed trial. See docs/parallel.md.
+        executor: where workers are: `"processes"` of this machine, or `"ray"`, on a Ray cluster. Trials do not depend
+            on it, nor does the journal.
+        address: of the cluster, `host:port` or `"auto"`; None: this machine alone.
         sources: tables of the space on other tasks, or their identifiers or folders: the search begins with what is
             best there, 20 architectures or as many as the strategy can begin with (see `jn.greedy_portfolio`).
 
@@ -95,11 +104,15 @@ class NAS:
         objective: str | None = None,
         config: TrainConfig | None = None,
         num_epochs: int | None = None,
+        trainings: Mapping[str, TrainConfig] | None = None,
+        order: Sequence[str] | None = None,
         seed: int = 0,
         folder: str | os.PathLike | None = None,
         progress: bool = True,
         sources: Sequence[Source] = (),
         num_workers: int = 1,
+        executor: str = catalog.DEFAULT_EXECUTOR,
+        address: str | None = None,
     ):
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
         if (task is None) == (evaluator is None):
@@ -108,11 +121,11 @@ class NAS:
         self._trainer: Trainer | None = None
         self._bench: Shareable
         if self.task is None:
-            self._bench = _evaluator_bench(self.space, evaluator, config or num_epochs)
+            self._bench = _evaluator_bench(self.space, evaluator, config or num_epochs or trainings or order)
         else:
-            self._trainer = _trainer_of(self.space, self.task, config, num_epochs)
-            searched = Trainer(self.space, self.task.without_test(), self._trainer.config)
-            self._bench = TrainingBenchmark(searched)
+            training = _training_bench(self.space, self.task.without_test(), config, num_epochs, trainings, order)
+            self._trainer = Trainer(self.space, self.task, training.trainer.config)
+            self._bench = training
         metric = "accuracy" if self.task is None else self._bench.metric.name
         aim = metric if objective is None else str(objective)
         self.objective = objective_of(aim, self._bench.size_names, metric)
@@ -127,6 +140,10 @@ class NAS:
             self.strategy = warm_started(self.strategy, good if most is None else good[:most])
         self.num_workers = checked_size("num_workers", num_workers, 1, MAX_WORKERS, "each of them a process")
         check_parallel(self.strategy, self._bench, num_workers)
+        self._executor: Callable[[int | None, str | None], Executor] = catalog.executor(executor)
+        if num_workers == 1 and (executor != catalog.DEFAULT_EXECUTOR or address is not None):
+            raise ValueError(f"Expected 2 workers or more for the executor {executor} or an address, got 1.")
+        self.address = address
         self.seed, self.folder, self.progress = checked_seed(seed), folder, progress
 
     @property
@@ -150,7 +167,7 @@ class NAS:
 
         Raises:
             ValueError: on wrong numbers, or where the folder holds the journal of another search.
-            RuntimeError: where all trials failed.
+            RuntimeError: where all trials failed, or where the cluster cannot be reached.
         """
         num_trials = checked_size("num_trials", num_trials, 1, MAX_TRIALS, "all of which are kept in memory")
         default = 0 if self.task is None else NUM_FINALISTS
@@ -164,7 +181,9 @@ class NAS:
                 stack.callback(bench.close)
             workers = None
             if self.num_workers > 1:
-                workers = Workers(self._bench, self.num_workers, pinned=self.task is not None)
+                where = stack.enter_context(contextlib.closing(self._executor(None, self.address)))
+                pinned = self.task is not None
+                workers = Workers(self._bench, self.num_workers, pinned=pinned, calls=where.calls)
                 stack.callback(workers.close)
             return self._searched(bench, workers, num_trials, max_seconds, num_finalists)
 
@@ -197,6 +216,7 @@ class NAS:
             metric=self._bench.metric,
             trainer=self._trainer,
             stopped=stopped,
+            cost_unit=self._bench.cost_unit,
         )
 
     @property
@@ -257,9 +277,9 @@ class NAS:
             raise RuntimeError(f"Expected a trial that succeeds, got {len(outcomes)} that failed, the last by: {last}")
         cost = trials.observation.cost
         if isinstance(loop, ParallelAskTell):
-            cost = paid_when_begun(trials, cost, loop.begun[: len(outcomes)])
+            cost = paid_when_begun(trials, cost, loop.begun[: len(outcomes)], trainings_of(bench))
         else:
-            cost = paid_costs(trials, cost)
+            cost = paid_costs(trials, cost, trainings=trainings_of(bench))
         return trials._replace(observation=trials.observation._replace(cost=cost)), outcomes, stopped
 
     def _finalists(
@@ -318,6 +338,22 @@ def _trainer_of(space: Space, task: Task, config: TrainConfig | None, num_epochs
     if num_epochs is not None:
         checked_size("num_epochs", num_epochs)
     return Trainer(space, task, config, num_epochs=num_epochs)
+
+
+def _training_bench(
+    space: Space,
+    task: Task,
+    config: TrainConfig | None,
+    num_epochs: int | None,
+    trainings: Mapping[str, TrainConfig] | None,
+    order: Sequence[str] | None,
+) -> TrainingBenchmark:
+    if trainings is None:
+        return TrainingBenchmark(_trainer_of(space, task, config, num_epochs), order=order)
+    if config is not None:
+        raise ValueError("Expected a config or trainings, got both.")
+    trainers = {name: _trainer_of(space, task, each, num_epochs) for name, each in trainings.items()}
+    return TrainingBenchmark(trainers, order=order)
 
 
 def _evaluator_bench(space: Space, evaluator: Callable[[dict], float] | None, training: object) -> EvaluatorBenchmark:

@@ -62,6 +62,7 @@ class SearchResult:
         metric: what scores measure.
         trainer: what was trained, and how, on all data; None where a function of the user's gave the scores.
         stopped: why the search ended before its last trial; empty where it did not.
+        cost_unit: of what trials cost.
     """
 
     space: Space
@@ -73,6 +74,7 @@ class SearchResult:
     metric: Metric
     trainer: Trainer | None
     stopped: str = ""
+    cost_unit: str = "epochs"
 
     @property
     def task(self) -> Task | None:

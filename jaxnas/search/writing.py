@@ -77,7 +77,7 @@ def summary_of(
         "hyperparameters": dict(strategy.hyperparameters),
         "objective": result.objective.text,
         "metric": result.metric._asdict(),
-        "cost_unit": "epochs",
+        "cost_unit": result.cost_unit,
         "num_epochs": config.num_epochs,
         "seed": seed,
         "stopped": result.stopped,

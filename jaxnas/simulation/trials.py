@@ -60,22 +60,27 @@ def paid_costs(
     return costs
 
 
-def paid_when_begun(trials: Trials, price: np.ndarray, begun: Sequence[int]) -> np.ndarray:
+def paid_when_begun(
+    trials: Trials, price: np.ndarray, begun: Sequence[int], trainings: np.ndarray | None = None
+) -> np.ndarray:
     """Returns what each trial of one run with several workers cost, float32[1, T].
 
-    That is its price less what trials that had been told when it was asked had paid for the same architecture and seed,
-    as of `run_asynchronous`.
+    That is its price less what trials that had been told when it was asked had paid for the same architecture, seed and
+    training, as of `run_asynchronous`.
 
     Args:
         trials: in the order in which they were told, leading axes [1, T].
         price: the list price of each trial, 0 or more, float32[1, T].
         begun: how many trials had been told when each one was asked.
+        trainings: as of `paid_costs`.
     """
     archs, seeds = np.asarray(trials.query.arch)[0], np.asarray(trials.observation.seed)[0]
-    paid: dict[tuple[bytes, int], list[tuple[int, float]]] = {}
+    fidelities = np.asarray(trials.query.fidelity)[0]
+    training = np.zeros_like(fidelities) if trainings is None else np.asarray(trainings)[fidelities]
+    paid: dict[tuple[bytes, int, int], list[tuple[int, float]]] = {}
     costs = np.array(price, np.float32)
     for place, count in enumerate(begun):
-        before = paid.setdefault((archs[place].tobytes(), int(seeds[place])), [])
+        before = paid.setdefault((archs[place].tobytes(), int(seeds[place]), int(training[place])), [])
         costs[0, place] -= min(costs[0, place], max((cost for told, cost in before if told < count), default=0))
         before.append((place, float(price[0, place])))
     return costs

@@ -18,11 +18,29 @@ EPOCHS = "epochs"
 
 
 class Fidelity(NamedTuple):
-    """How far networks were trained: a name, the training (its schedule, `""` for the only one) and its epoch."""
+    """How far networks were trained: a name, the training (its schedule, `""` for the only one) and its epoch.
+
+    `price`: what training that far costs, in epochs of the table's last training; None: as much as the epoch says.
+    """
 
     name: str
     training: str
     epoch: float
+    price: float | None = None
+
+    @property
+    def cost(self) -> float:
+        """Returns the price in epochs, of the last training where there are several of unequal price."""
+        return self.epoch if self.price is None else self.price
+
+    @property
+    def unit(self) -> str:
+        """Returns the unit of costs in a table whose last fidelity this is."""
+        return EPOCHS if self.price is None else f"{EPOCHS} of {self.training}"
+
+    def fields(self) -> dict:
+        """Returns the fidelity as manifests hold it."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class Protocol(NamedTuple):
@@ -31,7 +49,7 @@ class Protocol(NamedTuple):
     Attributes:
         told: the column whose scores answer queries.
         reported: the column of the final score, read by reports only.
-        fidelities: positions on the fidelity axis of `told` that may be asked, in the order of asking.
+        fidelities: positions on the fidelity axis of `told` that may be asked, in their order, the lowest first.
         price: `"epochs"`, or the column of what a query costs.
     """
 
@@ -52,7 +70,8 @@ def base_manifest(
 
     Args:
         space, task: what the scores are of.
-        fidelities: epochs, or `{"name": ..., "training": ..., "epoch": ...}` where there are several schedules.
+        fidelities: epochs, or `{"name": ..., "training": ..., "epoch": ...}`, perhaps with a `price`, where there are
+            several trainings.
         seeds: of the runs.
         metric: of the scores; None: that of the task, accuracy where it is only a name.
 
@@ -67,7 +86,7 @@ def base_manifest(
         "space": space.description(),
         "task": {"name": name, "sha256": None if isinstance(task, str) else task.sha256},
         "metric": (metric or own)._asdict(),
-        "fidelities": [fidelity._asdict() for fidelity in _checked_fidelities(fidelities)],
+        "fidelities": [fidelity.fields() for fidelity in _checked_fidelities(fidelities)],
         "seeds": [int(seed) for seed in seeds],
         "protocols": {DEFAULT_PROTOCOL: {"told": "validation", "reported": "test", "price": EPOCHS}},
     }
@@ -120,7 +139,7 @@ def upgraded(manifest: dict) -> dict:
         "schema_version": SCHEMA_VERSION,
         "kind": "scores",
         "metric": {"name": metric["name"], "unit": metric["unit"], "better": better_of(manifest)},
-        "fidelities": [fidelity._asdict() for fidelity in fidelities_of(manifest)],
+        "fidelities": [fidelity.fields() for fidelity in fidelities_of(manifest)],
         "protocols": _protocols(manifest),
     }
 
@@ -133,7 +152,7 @@ def _protocols(manifest: dict) -> dict[str, dict]:
 
 def _fidelity(given: float | Mapping) -> Fidelity:
     if isinstance(given, Mapping):
-        return Fidelity(str(given["name"]), str(given.get("training", "")), given["epoch"])
+        return Fidelity(str(given["name"]), str(given.get("training", "")), given["epoch"], given.get("price"))
     return Fidelity(str(given), "", given)
 
 

@@ -84,9 +84,10 @@ _EPOCH = _a(
     "an epoch above 0",
     lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e300,
 )
+_PRICE = _a("a price above 0", lambda value: not _EPOCH(value))
 _SIGN = _a("1, -1 or 0", lambda value: value in (1, -1, 0) and not isinstance(value, float))
 _SCALAR = _either(_TEXT, _NUMBER, _NOTHING, _a("true or false", lambda value: isinstance(value, bool)))
-_FIDELITY = _either(_record({"name": _TEXT, "epoch": _EPOCH}, {"training": _TEXT}), _EPOCH)
+_FIDELITY = _either(_record({"name": _TEXT, "epoch": _EPOCH}, {"training": _TEXT, "price": _PRICE}), _EPOCH)
 _DECISION = _record({"name": _TEXT, "values": _list(_TEXT, 1)})
 _COLUMN = _record(
     {
@@ -105,6 +106,7 @@ _COLUMN = _record(
     },
     {"denominator": _whole(1, 2**53), "runs": _TEXT, "fidelities": _list(_TEXT, 1)},
 )
+_TRAINING = _dict(_either(_SCALAR, _dict(_SCALAR)))
 _PROTOCOL = _record({"told": _TEXT, "reported": _TEXT, "price": _TEXT}, {"fidelities": _list(_TEXT)})
 
 _EVERY = {
@@ -122,7 +124,8 @@ _SCHEMA_2 = {"columns": _dict(_COLUMN), "keys": _list(_TEXT)}
 _OPTIONAL = {
     "kind": _a("scores or columns", lambda value: value in ("scores", "columns")),
     "protocols": _dict(_PROTOCOL),
-    "training": _dict(_either(_SCALAR, _dict(_SCALAR))),
+    "training": _TRAINING,
+    "trainings": _dict(_TRAINING),
     "plan": _TEXT,
     "versions": _dict(_TEXT),
     "machine": _dict(_either(_SCALAR, _list(_SCALAR))),

@@ -98,10 +98,10 @@ class Table:
 
     @property
     def fidelities(self) -> list[float]:
-        """Returns the epochs that may be asked in the default protocol."""
+        """Returns the epochs that may be asked in the default protocol; of several trainings, in those of the last."""
         protocol = self.protocol()
         known = self.column_fidelities(protocol.told)
-        return [known[position].epoch for position in protocol.fidelities]
+        return [known[position].cost for position in protocol.fidelities]
 
     @property
     def metric(self) -> Metric:
@@ -200,8 +200,8 @@ class Table:
     def prices(self, protocol: Protocol) -> np.ndarray:
         """Returns what a query costs at the fidelities of a protocol: float32[1, F] for epochs, else float32[G, F]."""
         if protocol.price == EPOCHS:
-            epochs = self.column_fidelities(protocol.told)
-            return np.asarray([[epochs[position].epoch for position in protocol.fidelities]], np.float32)
+            known = self.column_fidelities(protocol.told)
+            return np.asarray([[known[position].cost for position in protocol.fidelities]], np.float32)
         prices = self.means(protocol.price)
         if "fidelity" not in self.columns[protocol.price].axes:
             return np.repeat(prices, len(protocol.fidelities), axis=1)
@@ -213,7 +213,7 @@ class Table:
 
     def cost_unit(self, protocol: Protocol) -> str:
         """Returns the unit of `prices`."""
-        return EPOCHS if protocol.price == EPOCHS else self.column(protocol.price).unit
+        return self.column(protocol.price).unit if protocol.price != EPOCHS else fidelities_of(self.manifest)[-1].unit
 
     # Columns by name, None where there is none
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnas.checks import unknown_name
+from jaxnas.checks import checked_size, unknown_name
 from jaxnas.tasks.goals import GOALS
 from jaxnas.tasks.metrics import Metric
 
@@ -132,6 +132,29 @@ class Task:
         inputs = np.concatenate([split.inputs[views % len(split.inputs)] for split in parts], axis=1)
         train = Split(inputs, np.concatenate([split.labels for split in parts]))
         return replace(self, train=train, validation=Split(inputs[:1, :0], train.labels[:0]))
+
+    def shrunk(self, resolution: int) -> "Task":
+        """Returns the task of images of a smaller height in pixels, each pixel the mean of a square of them.
+
+        Their values stay normalised by the numbers of the whole images. Raises ValueError where the task has no
+        images, or their sides are no multiples.
+        """
+        if self.kind != "images":
+            raise ValueError(f"Expected a task of images for a resolution, got {self.name} of {self.kind}.")
+        height, width, channels = self.shape
+        side = height // checked_size("resolution", resolution, largest=height)
+        if height != side * resolution or width % side:
+            raise ValueError(
+                f"Expected a resolution by which images of {height}x{width} pixels fall into squares, got {resolution}."
+            )
+        if side == 1:
+            return self
+
+        def smaller(split: Split) -> Split:
+            shape = (*split.inputs.shape[:2], resolution, side, width // side, side, channels)
+            return split._replace(inputs=split.inputs.reshape(shape).mean((3, 5), dtype=np.float64).astype(np.float32))
+
+        return replace(self, train=smaller(self.train), validation=smaller(self.validation), test=smaller(self.test))
 
     def without_test(self) -> "Task":
         """Returns the task without its test data, for a search, which has no use for them."""

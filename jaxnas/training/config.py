@@ -6,6 +6,9 @@ from typing import Any
 from jaxnas.checks import checked_number, unknown_name
 from jaxnas.tasks.base import Task
 
+FLOAT32, BFLOAT16 = "float32", "bfloat16"
+PRECISIONS = (FLOAT32, BFLOAT16)
+
 MAX_EPOCHS = 100_000
 MAX_BATCH = 2**20
 TEST_EPOCHS = ("all", "last")
@@ -32,6 +35,9 @@ class TrainConfig:
         clip: the largest norm of a step's gradient, to which longer ones are cut; None for none.
         adaptation: the largest change in a step of the logarithms of learning rate and weight decay, which then follow
             their hypergradients (`jaxnas.training.adaptation`); 0 for none. Of SGD in the plan `"sequential"` only.
+        precision: of the factors of matrix products and convolutions: `"float32"`, or `"bfloat16"`
+            (`jaxnas.training.precision`). Sums, parameters and statistics are float32 in both.
+        resolution: pixels of the height that images are shrunk to, by means over squares; None: as they are.
     """
 
     num_epochs: int = 10
@@ -44,6 +50,8 @@ class TrainConfig:
     optimizer: str = OPTIMIZERS[0]
     clip: float | None = None
     adaptation: float = 0.0
+    precision: str = FLOAT32
+    resolution: int | None = None
 
     def __post_init__(self) -> None:
         for name, largest, why in (
@@ -61,6 +69,8 @@ class TrainConfig:
             raise ValueError(f"Expected test of {' or '.join(TEST_EPOCHS)}, got {self.test!r:.40}.")
         if self.optimizer not in OPTIMIZERS:
             raise unknown_name("an optimizer", self.optimizer, OPTIMIZERS)
+        if self.precision not in PRECISIONS:
+            raise unknown_name("a precision", self.precision, PRECISIONS)
         if self.clip is not None:
             checked_number("clip", self.clip, above=0)
         if not 0 <= self.adaptation < 1:
@@ -69,7 +79,14 @@ class TrainConfig:
             raise ValueError(f"Expected {OPTIMIZERS[0]} for an adaptation, got {self.optimizer}.")
 
 
-_LEFT_OUT = {"test": TEST_EPOCHS[0], "optimizer": OPTIMIZERS[0], "clip": None, "adaptation": 0.0}
+_LEFT_OUT = {
+    "test": TEST_EPOCHS[0],
+    "optimizer": OPTIMIZERS[0],
+    "clip": None,
+    "adaptation": 0.0,
+    "precision": FLOAT32,
+    "resolution": None,
+}
 """What is not written: fields that tables, shards and journals had not before there was a choice."""
 
 

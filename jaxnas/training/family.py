@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxnas import catalog
-from jaxnas.training.config import TrainConfig
+from jaxnas.training.config import FLOAT32, TrainConfig
 
 CHUNK_SIZE = 16
 
@@ -80,12 +80,14 @@ class Plan(NamedTuple):
             after the splits, in place of the numbers of the configuration.
         fit: `(space, config, spec, arch, seed, splits) -> (Variables, Curves)` of one training; likewise.
         chunks: `(space, rows, num_seeds)` -> tuples of rows that one call of `train` takes together.
+        precisions: of a `TrainConfig`, that it can train in.
     """
 
     name: str
     train: Callable
     fit: Callable
     chunks: Callable
+    precisions: tuple[str, ...] = (FLOAT32,)
 
 
 class Gates(NamedTuple):

@@ -16,10 +16,11 @@ from jaxnas.tasks.base import Split, TaskSpec
 from jaxnas.tasks.goals import GOALS, Goal, smoothed
 from jaxnas.training.adaptation import adaptive_sgd
 from jaxnas.training.compilation import ONE_THREAD
-from jaxnas.training.config import TrainConfig
+from jaxnas.training.config import PRECISIONS, TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import Applied, Plan, TrainableSpace, Variables, equal_chunks
 from jaxnas.training.order import epoch_order, training_key
+from jaxnas.training.precision import with_products_in
 from jaxnas.training.recipe import Recipe, recipe_of
 
 STATISTICS_BATCHES = 4
@@ -55,6 +56,7 @@ def sequential_plan(
         functools.partial(_in_sequence, init, apply, num_seeds_together),
         functools.partial(_fit, init, apply),
         equal_chunks,
+        PRECISIONS,
     )
 
 
@@ -139,7 +141,7 @@ def run(
         return trainee._replace(variables=variables), (*values, losses.mean(0), losses[0], norms[0])
 
     trainee = Trainee(variables, optimizer.init(variables.parameters))
-    trainee, measured = jax.lax.scan(epoch, trainee, jnp.arange(config.num_epochs))
+    trainee, measured = jax.lax.scan(with_products_in(config.precision, epoch), trainee, jnp.arange(config.num_epochs))
     training, validation, test, losses, first_losses, first_norms = measured
     test = test[-1:] if config.test == "last" else test
     return Curves(training, validation, test, losses, first_losses[0], first_norms[0]), trainee.variables

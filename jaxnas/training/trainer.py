@@ -12,7 +12,7 @@ from flax import nnx
 
 from jaxnas.checks import checked_seed
 from jaxnas.tasks.base import Split, Task, TaskSpec
-from jaxnas.training.config import TrainConfig, check_fit, config_to_dict
+from jaxnas.training.config import FLOAT32, TrainConfig, check_fit, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.definition import Definition, definition_of
 from jaxnas.training.family import Family, Plan, Size, TrainableSpace, default_plan, family_of
@@ -31,7 +31,7 @@ class Trainer(Generic[SpaceType]):
     Defaults, checks and the transfer of data to the device happen here, once.
 
     Attributes:
-        space, task: what is trained, on what.
+        space, task: what is trained, on what: images in the resolution of `config`.
         config: how, with batches and the kind's `network` filled in.
         family: what training knows of the kind of space.
 
@@ -54,9 +54,10 @@ class Trainer(Generic[SpaceType]):
             num_epochs: instead of those of `config`.
         """
         self.space: SpaceType = space
-        self.task: Task = task
         self.family: Family = family_of(space)
         config = config or default_config(space, task)
+        task = task if config.resolution is None else task.shrunk(config.resolution)
+        self.task: Task = task
         if config.network is None:
             config = replace(config, network=self.family.config.network)
         self.config: TrainConfig = config if num_epochs is None else replace(config, num_epochs=num_epochs)
@@ -74,6 +75,7 @@ class Trainer(Generic[SpaceType]):
                 f"{task.name} with {task.goal}."
             )
         check_fit(task, self.config)
+        self.plan("sequential")
 
     def __reduce__(self) -> tuple:
         """Returns how a copy is made: of what defines it, without the arrays on the device."""
@@ -89,11 +91,20 @@ class Trainer(Generic[SpaceType]):
         return jax.device_put((self.task.train, self.task.validation, self.task.test))
 
     def plan(self, name: str | None = None) -> Plan:
-        """Returns the plan of a name; None for the one of this back end. Raises ValueError on another name."""
+        """Returns the plan of a name; None for the one of this back end. Its own name tells the precision.
+
+        Raises ValueError on another name, or where the plan does not train in the precision of the recipe.
+        """
         name = default_plan(self.family) if name is None else name
         if name not in self.family.plans:
             raise ValueError(f"Expected a plan of {', '.join(self.family.plans)}, got {name!r}.")
-        return self.family.plans[name]
+        found, precision = self.family.plans[name], self.config.precision
+        if precision not in found.precisions:
+            raise ValueError(
+                f"Expected a precision of {' or '.join(found.precisions)} for {self.space.name}, in which its plan "
+                f"{found.name} trains, got {precision}."
+            )
+        return found if precision == FLOAT32 else found._replace(name=f"{found.name}-{precision}")
 
     def curves(
         self,

@@ -86,7 +86,7 @@ def test_compare_again_gives_the_same_numbers(tmp_path):
 
 
 def test_search_trains_and_goes_on_when_run_again(capsys, tmp_path):
-    command = ["search", "--space", f"{MINE}:SPACE", "--task", f"{MINE}:task", "--strategy", "random_search"]
+    command = ["search", "--space", f"{MINE}:FEW", "--task", f"{MINE}:task", "--strategy", "random_search"]
     command += ["--trials", 3, "--epochs", 1, "--out", tmp_path]
     assert run(command) == 0
     first = capsys.readouterr().out
@@ -114,16 +114,16 @@ def test_search_trains_and_goes_on_when_run_again(capsys, tmp_path):
 @pytest.mark.processes
 def test_build_writes_a_partial_table(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(MINE.parent))
-    command = ["build", "--space", f"{MINE}:SPACE", "--task", f"{MINE}:task", "--limit", 5, "--epochs", 1]
+    command = ["build", "--space", f"{MINE}:FEW", "--task", f"{MINE}:task", "--limit", 3, "--epochs", 1]
     assert run([*command, "--processes", 1, "--id", "few-v3", "--out", tmp_path]) == 0
-    assert "5 of" in capsys.readouterr().out
+    assert "3 of" in capsys.readouterr().out
     built = Table.read(tmp_path)
     assert built.id == "few-v3"
-    assert built.trained.sum() == 5
-    assert "--limit 5 --id few-v3`" in (tmp_path / CARD_FILE).read_text()
+    assert built.trained.sum() == 3
+    assert "--limit 3 --id few-v3`" in (tmp_path / CARD_FILE).read_text()
     assert run(["verify", tmp_path]) == 0
     assert run(["compare", "--benchmark", tmp_path]) == 2
-    assert "Expected a complete table, got 5 of" in capsys.readouterr().err
+    assert "Expected a complete table, got 3 of" in capsys.readouterr().err
 
 
 def test_verify_passes_and_after_one_changed_bit_names_the_file(copy, capsys):

@@ -22,7 +22,7 @@ import numpy as np
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from samples import SMALL, SMALL_MLP, TINY, make_strategy, make_task
+from samples import SMALL, SMALL_MLP, TWO_STAGES, make_strategy, make_task
 
 import jaxnas as jn
 from jaxnas import catalog
@@ -71,8 +71,8 @@ def trainings() -> dict[str, str]:
     """Returns digests of the curves of small trainings of both kinds of network."""
     task, seeds = make_task(), (0, 1)
     spaces = {
-        "cells": (SMALL, [[2, 3, 4], [1, 2, 2]], TINY),
-        "perceptrons": (SMALL_MLP, SMALL_MLP.arch_at(np.array([7, 200])), replace(TINY, network=None)),
+        "cells": (SMALL, [[2, 3, 4], [1, 2, 2]], TWO_STAGES),
+        "perceptrons": (SMALL_MLP, SMALL_MLP.arch_at(np.array([7, 200])), replace(TWO_STAGES, network=None)),
     }
     return {
         name: digest(jn.evaluate(space, archs, task, config, seeds)) for name, (space, archs, config) in spaces.items()

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import SMALL, SMALL_MLP, TINY, make_sequences, make_task
+from samples import SMALL, SMALL_MLP, TWO_STAGES, make_sequences, make_task
 
 import jaxnas as jn
 from jaxnas import catalog
@@ -27,9 +27,9 @@ from jaxnas.training.family import family_of
 from jaxnas.training.taps import RECTIFIER, of_steps
 
 KINDS = {
-    "cells": (SMALL, TINY, make_task),
-    "perceptrons": (SMALL_MLP, replace(TINY, network=None), make_task),
-    "recurrent": (RECURRENT_3, replace(TINY, network=Recurrence(4)), make_sequences),
+    "cells": (SMALL, TWO_STAGES, make_task),
+    "perceptrons": (SMALL_MLP, replace(TWO_STAGES, network=None), make_task),
+    "recurrent": (RECURRENT_3, replace(TWO_STAGES, network=Recurrence(4)), make_sequences),
 }
 
 

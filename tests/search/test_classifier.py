@@ -18,6 +18,18 @@ X, Y = load_iris(return_X_y=True)
 NAMES = np.asarray(["setosa", "versicolor", "virginica"])[Y]
 
 
+FEW = MLPSpace(
+    1,
+    widths=(16, 32),
+    activations=("relu",),
+    initializers=("he_normal",),
+    regularizers=("none",),
+    dropout_rates=(0,),
+    name="few",
+)
+"""A space of two networks, whose programs compile quickly: one for each shape of data."""
+
+
 @pytest.fixture(scope="module")
 def fitted() -> NASClassifier:
     return NASClassifier(num_trials=3, num_epochs=20, random_state=0).fit(X, NAMES)
@@ -50,8 +62,8 @@ def test_checks_of_scikit_learn_pass():
     """Three of these fit, each to data of another shape, and compile for seconds; experiments/scikit_learn_checks.py
     runs all that scikit-learn has.
     """
-    done, space = set(), MLPSpace(1, 16, activations=("relu",), name="one-layer")
-    for estimator, check in estimator_checks_generator(NASClassifier(space, num_trials=2, num_epochs=1)):
+    done = set()
+    for estimator, check in estimator_checks_generator(NASClassifier(FEW, num_trials=2, num_epochs=1)):
         if (name := getattr(check, "func", check).__name__) in CHECKS:
             check(estimator)
             done.add(name)
@@ -75,7 +87,7 @@ def test_a_pickled_one_and_an_equal_one_predict_the_same(fitted):
 
 
 def test_it_is_part_of_a_pipeline_and_of_cross_validation():
-    classifier = NASClassifier(num_trials=2, num_epochs=20, random_state=0)
+    classifier = NASClassifier(FEW, num_trials=2, num_epochs=20, random_state=0)
     scores = cross_val_score(make_pipeline(StandardScaler(), classifier), X, Y, cv=2)
     assert scores.mean() > 0.8
 

@@ -14,7 +14,8 @@ import jaxnas as jn
 from jaxnas.spaces.blocks import slot_sizes, traced_slot, unpack
 from jaxnas.spaces.cells.operations.depthwise import convolve_depthwise
 from jaxnas.spaces.darts.network import Stack, blocks
-from jaxnas.spaces.darts.space import DARTS, OPERATIONS
+from jaxnas.spaces.darts.shared import variables_of
+from jaxnas.spaces.darts.space import DARTS, OPERATIONS, genes
 from jaxnas.spaces.macro.network import Chain
 from jaxnas.spaces.macro.space import NB_MACRO, BlockSpace
 from jaxnas.spaces.sizes.network import Widths
@@ -134,6 +135,10 @@ def test_static_and_traced_networks_are_one_function_with_one_gradient(kind, tex
     assert_close(nnx.state(mapped, nnx.BatchStat), changed)
     squares = [sum((values**2).sum() for values in jax.tree.leaves(each)) for each in (gradients, expected)]
     np.testing.assert_allclose(*squares, rtol=1e-3)  # no gradient for what the network has not
+    if family.shared is not None:  # an architecture is a path of the supernet
+        used, fixed = family.shared.used(*static, arch), family.shared.trained(*static)
+        for slope, mask, each in zip(*map(jax.tree.leaves, (gradients, used, fixed)), strict=True):
+            assert each == 0 or not np.any(np.where(np.asarray(mask) > 0, 0, slope))
     paths = jax.tree.leaves_with_path(nnx.to_pure_dict(nnx.state(network, nnx.Param)))
     kernels = [values.size for path, values in paths if str(path[-1].key).endswith("kernel")]
     assert sum(float(values.sum()) for values in jax.tree.leaves(live)) == sum(kernels)
@@ -175,6 +180,30 @@ def test_static_and_traced_networks_of_darts_are_one_function():
     assert num_live == sum(values.size for path, values in arrays if str(path[-1].key).endswith("kernel"))
     size = family.size(*static, tuple(arch.tolist())).num_parameters
     assert size == sum(values.size for _, values in arrays)
+
+
+def test_a_path_of_the_supernet_of_darts_has_the_arrays_of_its_edges():
+    """Arrays are numbered by cell, edge and operation; networks of given arrays are compared above."""
+    space, network, (text,) = KINDS["darts"]
+    static, arch = (space, TrainConfig(network=network), SPEC), space.from_str(text)
+    shared, made = family_of(space).shared, blocks(network, SPEC)
+    shapes = jax.eval_shape(functools.partial(shared.init, *static), jax.random.key(0))
+    sizes = [each.shape[-1] for each in shapes["cells"]]
+    numbers = [100 * cell + np.arange(14 * 7.0).reshape(14, 7, 1) + np.zeros(size) for cell, size in enumerate(sizes)]
+    found = variables_of(*static[1:], jax.tree.map(jnp.zeros_like, shapes) | {"cells": numbers}, arch).parameters
+    assert len(found) == 2 + 10 * len(sizes)
+    edges = [(source, node) for node in range(2, 6) for source in range(node)]
+    used, trained = shared.used(*static, arch)["cells"], shared.trained(*static)["cells"]
+    for cell, own in enumerate(made.cells):
+        named = enumerate(genes(tuple(arch.tolist())[12 * own.reduces :][:12]))
+        expected = [7 * edges.index((source, 2 + n // 2)) + OPERATIONS.index(name) for n, (name, source) in named]
+        assert [float(each[0]) - 100 * cell for each in found[1 + 10 * cell + 2 :][:8]] == expected
+        assert np.flatnonzero(used[cell]).tolist() == expected
+        arrays = [each.parameters().items() for each in own.slot]  # in a reduction cell those of inputs come first
+        kernels = [sum(values.size for name, values in each if name.endswith("kernel")) for each in arrays]
+        assert trained[cell].shape == shapes["cells"][cell].shape
+        of_edges = [kernels[-7:] if source >= 2 else kernels[:7] for source, _ in edges]
+        np.testing.assert_array_equal(trained[cell].sum(-1), of_edges)
 
 
 def test_the_gradients_of_a_slot_are_those_of_its_block():

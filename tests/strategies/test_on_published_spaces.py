@@ -15,7 +15,6 @@ from samples import make_strategy
 
 import jaxnas as jn
 from jaxnas import catalog
-from jaxnas.simulation import run as run_module
 
 SPACES = ("nb101", "nats-sss", "transnas-macro", "darts")
 QUICK = {
@@ -34,7 +33,6 @@ QUICK = {
 """Hyperparameters with which a strategy is past its random trials early."""
 IN_ROWS = ("regularized_evolution",)
 NUM_RUNS, NUM_TRIALS = 2, 14
-UNOPTIMIZED = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
 def score(arch: jax.Array) -> jax.Array:
@@ -49,14 +47,6 @@ def bench_of(name: str) -> jn.FunctionBenchmark:
 CASES = [(name, space_name, False) for space_name in SPACES for name in catalog.STRATEGIES]
 CASES = [case for case in CASES if case[:2] != ("exhaustive_search", "darts")]  # which has no rows to enumerate
 CASES += [(name, "nb101", True) for name in IN_ROWS]
-
-
-@pytest.fixture(autouse=True)
-def quick_compilation(monkeypatch):
-    """Makes programs compile in half the time, which run slower."""
-    simulated = jax.jit(run_module._simulated, static_argnums=(0, 1), compiler_options=UNOPTIMIZED)
-    monkeypatch.setattr(run_module, "_simulate", simulated)
-    monkeypatch.setattr(run_module, "_simulate_batched", lambda: simulated)
 
 
 @pytest.mark.parametrize(("name", "space_name", "rows"), CASES)

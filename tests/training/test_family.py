@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from samples import SMALL, SMALL_MLP, TINY, make_sequences, make_task
+from samples import SMALL, SMALL_MLP, TWO_STAGES, make_sequences, make_task
 
 import jaxnas as jn
 from jaxnas import catalog
@@ -17,9 +17,9 @@ from jaxnas.spaces.recurrent.space import RECURRENT_3
 from jaxnas.training.family import family_of
 
 KINDS = {
-    "cells": (SMALL, TINY, make_task),
-    "perceptrons": (SMALL_MLP, replace(TINY, network=None), make_task),
-    "recurrent": (RECURRENT_3, replace(TINY, network=Recurrence(4)), make_sequences),
+    "cells": (SMALL, TWO_STAGES, make_task),
+    "perceptrons": (SMALL_MLP, replace(TWO_STAGES, network=None), make_task),
+    "recurrent": (RECURRENT_3, replace(TWO_STAGES, network=Recurrence(4)), make_sequences),
 }
 ROWS = (7, 67, 117)
 
@@ -122,7 +122,7 @@ def test_every_space_of_the_catalog_has_a_family_with_a_sequential_plan_or_says_
 
 def test_a_configuration_of_another_kind_is_refused():
     with pytest.raises(ValueError, match=r"^Expected config.network to be a NoneType for small-mlp, got a Skeleton"):
-        jn.Trainer(SMALL_MLP, make_task(), TINY)
+        jn.Trainer(SMALL_MLP, make_task(), TWO_STAGES)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A column pack of proxies: every class of a space, scored in parts that a later call takes up."""
 
+import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -8,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxnas import catalog
@@ -18,19 +21,25 @@ from jaxnas.predictors.zero_cost.scores import (
     NUM_INITS,
     Setting,
     az_scores,
+    chunk_scores,
+    compiled,
     has_az,
     pass_scores,
     proxies_of,
     setting_of,
 )
+from jaxnas.predictors.zero_cost.sizes import SIZES
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
-from jaxnas.tables.build.provenance import git_commit, machine, versions
+from jaxnas.tables.build.executors.base import Calls
+from jaxnas.tables.build.provenance import git_commit, versions
 from jaxnas.tables.columns import INITIALISATIONS, Column
 from jaxnas.tables.files import replace_file
 from jaxnas.tables.manifest import SCHEMA_VERSION, keys_of
 from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import Task
+from jaxnas.training.copies import copied
+from jaxnas.training.trainer import Trainer
 
 SIZE_COLUMNS = {"params": "zero_params", "flops": "zero_flops"}
 """What columns are called that tables of scores have themselves, for another task perhaps."""
@@ -49,6 +58,8 @@ def build_pack(
     seed: int = 0,
     pack_id: str | None = None,
     progress: Callable[[int, int, str], None] | None = None,
+    executor: str = catalog.DEFAULT_EXECUTOR,
+    address: str | None = None,
 ) -> Table:
     """Returns the column pack of proxies of every class of a space on a task, written to a folder; a call after an
     interruption resumes.
@@ -61,33 +72,39 @@ def build_pack(
         names, num_inits, batch_size, seed: as of `proxy_scores`.
         pack_id: the pack's identifier; by default `<space>-<task>-proxies-v1`.
         progress: called with the numbers of scores done and of all, by pass and class, and the name of the pass.
+        executor: where scores are computed: `"processes"`, in this process, or `"ray"`, on a Ray cluster.
+        address: of the cluster, `host:port` or `"auto"`; None: this machine alone.
 
     Raises:
         ValueError: on unknown names, or a space or task that cannot be scored or enumerated.
+        RuntimeError: where the cluster cannot be reached, or a task on it fails.
     """
     check_enumerable(space)
     setting = setting_of(space, task, num_inits=num_inits, batch_size=batch_size, seed=seed)
     proxies = proxies_of(names, setting.trainer.family)
     rows, class_of = np.unique(space.classes(), return_inverse=True)
     sources = list(dict.fromkeys(proxy.source for proxy in proxies.values()))
+    chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
     total, done = len(rows) * len(sources), 0
     shards = Path(folder) / "shards"
     shards.mkdir(parents=True, exist_ok=True)
-    parts: dict[str, list[np.ndarray]] = {}
+    parts: dict[str, dict[int, np.ndarray]] = {name: {} for name in proxies}
     known = {name: catalog.proxy(name) for name in catalog.PROXIES} | proxies
-    for source in sources:
-        own = {name: proxy for name, proxy in known.items() if proxy.source is source}  # one pass gives all of them
-        for found in _each_chunk(space, setting, source, own, rows, shards):
-            for name in own.keys() & proxies.keys():
-                parts.setdefault(name, []).append(found[name])
-            done += len(next(iter(found.values())))
-            if progress:
-                progress(done, total, source.name)
-    scores = {name: np.concatenate(parts[name]) for name in proxies}
+    with contextlib.closing(catalog.executor(executor)(None, address)) as where:
+        computed_on = where.machine()
+        for source in sources:
+            own = {name: proxy for name, proxy in known.items() if proxy.source is source}  # one pass gives all of them
+            for number, found in _each_chunk(setting, source, own, chunks, shards, where.calls):
+                for name in own.keys() & proxies.keys():
+                    parts[name][number] = found[name]
+                done += len(chunks[number])
+                if progress:
+                    progress(done, total, source.name)
+    scores = {name: np.concatenate([each for _, each in sorted(parts[name].items())]) for name in proxies}
     if has_az(names, proxies):
         scores[AZ] = az_scores(scores)
     table = _table(setting, scores, proxies, rows, class_of, pack_id or f"{space.name}-{task.name}-proxies-v1")
-    table.manifest.update(licence=task.licence, proxies=_recipe(setting))
+    table.manifest.update(machine=computed_on, licence=task.licence, proxies=_recipe(setting))
     return write(table, folder, _card(table, task, setting))
 
 
@@ -101,21 +118,67 @@ def check_enumerable(space: Space) -> None:
 
 
 def _each_chunk(
-    space: Space, setting: Setting, source: Pass, proxies: Mapping[str, Proxy], rows: np.ndarray, shards: Path
-) -> Iterator[dict[str, np.ndarray]]:
-    """Yields the scores of a pass for each chunk of rows in order, from its shard or, where there is none, computed."""
-    chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+    setting: Setting,
+    source: Pass,
+    proxies: Mapping[str, Proxy],
+    chunks: Sequence[np.ndarray],
+    shards: Path,
+    calls: Calls | None,
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Yields the number and the scores of each chunk of rows: of those with a shard, then of the others, computed."""
     paths = [shards / f"{source.name}-{_name(setting, proxies, chunk)}.npz" for chunk in chunks]
-    stored = [_read(path, proxies, (len(chunk), len(setting.keys))) for path, chunk in zip(paths, chunks, strict=True)]
-    missing = [np.asarray(space.arch_at(chunk)) for chunk, each in zip(chunks, stored, strict=True) if each is None]
-    made = pass_scores(setting, source, proxies, missing, size=CHUNK) if missing else iter(())
-    for path, each in zip(paths, stored, strict=True):
-        if each is None:
-            each = next(made)
-            buffer, arrays = io.BytesIO(), dict[str, Any](each)
-            np.savez(buffer, **arrays)
-            replace_file(path, buffer.getvalue())
-        yield each
+    missing: dict[int, np.ndarray] = {}
+    for number, (path, chunk) in enumerate(zip(paths, chunks, strict=True)):
+        stored = _read(path, proxies, (len(chunk), len(setting.keys)))
+        if stored is None:
+            missing[number] = np.asarray(setting.trainer.space.arch_at(chunk))
+        else:
+            yield number, stored
+    for number, found in _computed(setting, source, proxies, missing, calls):
+        buffer, arrays = io.BytesIO(), dict[str, Any](found)
+        np.savez(buffer, **arrays)
+        replace_file(paths[number], buffer.getvalue())
+        yield number, found
+
+
+def _computed(
+    setting: Setting, source: Pass, proxies: Mapping[str, Proxy], missing: dict[int, np.ndarray], calls: Calls | None
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Yields the scores of chunks of architectures by their numbers: in order here, elsewhere as they come."""
+    if not missing:
+        return
+    if calls is None or source is SIZES:  # which are counted, not computed
+        yield from zip(missing, pass_scores(setting, source, proxies, list(missing.values()), size=CHUNK), strict=True)
+        return
+    copy = copied(Scorer(setting.trainer, setting.choices, source, proxies))
+    each = ((number, (archs,)) for number, archs in missing.items())
+    with contextlib.closing(calls.results(Scorer.scores, copy, each, lambda: None)) as results:
+        for number, ended in results:
+            if ended.failure:
+                raise RuntimeError(
+                    f"Expected every worker to finish, got: {ended.failure}; run the same command again to resume."
+                )
+            yield number, ended.value
+
+
+class Scorer:
+    """A pass for architectures in another process, where it is compiled once."""
+
+    def __init__(self, trainer: Trainer, choices: dict[str, int], source: Pass, proxies: Mapping[str, Proxy]):
+        self.trainer, self.choices, self.source, self.proxies = trainer, choices, source, proxies
+
+    @functools.cached_property
+    def _setting(self) -> Setting:
+        return setting_of(self.trainer.space, self.trainer.task, self.trainer.config, **self.choices)
+
+    @functools.cached_property
+    def _program(self) -> Callable[..., dict[str, jax.Array]]:
+        return compiled(self.source, self._setting, CHUNK)
+
+    def scores(self, archs: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns the scores [n, I] of a chunk of architectures [n, D], by proxy."""
+        own = {name: proxy for name, proxy in self.proxies.items() if proxy.source is self.source}
+        return next(chunk_scores(self._setting, self._program, own, [archs], CHUNK))
 
 
 def _name(setting: Setting, proxies: Mapping[str, Proxy], rows: np.ndarray) -> str:
@@ -161,7 +224,7 @@ def _table(
         "task": {"name": setting.trainer.task.name, "sha256": setting.trainer.task.sha256},
         "fidelities": [],
         "versions": versions(),
-        "machine": machine(),
+        "machine": {},
         "git_commit": git_commit(),
     }
     return Table(manifest, keys_of(space), class_of.astype(np.int32), columns, rows.astype(np.int32))

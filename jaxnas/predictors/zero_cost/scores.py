@@ -17,7 +17,7 @@ from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.predictors.zero_cost.sizes import SIZES
 from jaxnas.tasks.base import Task
 from jaxnas.training.compilation import ONE_THREAD
-from jaxnas.training.config import TrainConfig
+from jaxnas.training.config import FLOAT32, TrainConfig
 from jaxnas.training.family import Family, TrainableSpace
 from jaxnas.training.trainer import Trainer
 
@@ -58,6 +58,10 @@ def setting_of(
     """Returns the setting of a space on a task; arguments as of `proxy_scores`."""
     checked_size("num_inits", num_inits, 1, 1000, "each of which is a network of every architecture")
     trainer = Trainer(space, task, config)
+    if trainer.config.precision != FLOAT32:
+        raise ValueError(
+            f"Expected a config in {FLOAT32}, in which proxies are computed, got {trainer.config.precision}."
+        )
     batch_size = min(BATCH_SIZE, len(task.train.labels)) if batch_size is None else batch_size
     checked_size("batch_size", batch_size, 2, len(task.train.labels), "the training examples")
     keys = jax.random.split(jax.random.key(checked_seed(seed)), num_inits)

@@ -88,7 +88,8 @@ function axesOf(arrays, scores) {
   }
   axes.rank = { title: "rank, 1 is best", label: "rank", of: (split) => scores.rank[split], text: whole };
   if (facts.fidelities.length > 1) {
-    const label = `validation after epoch ${facts.fidelities[0]}`;
+    const label = facts.fidelity_names
+      ? `validation at ${facts.fidelity_names[0]}` : `validation after epoch ${facts.fidelities[0]}`;
     axes.first = { title: label, label, of: () => scores.mean.first, text: tickText };
   }
   return axes;

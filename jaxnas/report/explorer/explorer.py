@@ -88,6 +88,7 @@ def facts_of(table: Table, space: Space) -> dict[str, Any]:
         "sizes": list(table.size_names),
         "varying": [name for name in table.size_names if len(np.unique(table.sizes(name))) > 1],
         "fidelities": [fidelities[position] for position in _shown_fidelities(table)],
+        "fidelity_names": _fidelity_names(table),
         "num_fidelities": len(fidelities),
         "num_architectures": table.num_architectures,
         "num_classes": len(table.representatives),
@@ -167,6 +168,16 @@ def _shown_fidelities(table: Table) -> list[int]:
     bytes_of_epoch = told.by_run[..., 0].size * (4 if told.denominator is None else 2)
     num_shown = max(2, min(num_fidelities, MAX_CURVE_BYTES // bytes_of_epoch))
     return np.unique(np.linspace(0, num_fidelities - 1, num_shown).round().astype(int)).tolist()
+
+
+def _fidelity_names(table: Table) -> list[str] | None:
+    """Returns the names of the fidelities whose scores go into the page; None where they are epochs of one training."""
+    protocol = table.protocol()
+    known = table.column_fidelities(protocol.told)
+    asked = [known[position] for position in protocol.fidelities]
+    if len({each.training for each in asked}) == 1:
+        return None
+    return [asked[position].name for position in _shown_fidelities(table)]
 
 
 def _stored(table: Table, name: str, positions: list[int]) -> np.ndarray:

@@ -50,6 +50,7 @@ function makeDetail({ arrays, space, scores }, state, select) {
 
   function showCurves(number) {
     if (facts.fidelities.length < 2) return;
+    const names = facts.fidelity_names;
     const seeds = facts.seeds.map((seed, position) => ({
       name: `seed ${seed}`, ...charts.style(position), width: 1.3, x: facts.fidelities,
       y: facts.fidelities.map((_, epoch) => scores.value("validation", number, position, epoch)),
@@ -61,9 +62,9 @@ function makeDetail({ arrays, space, scores }, state, select) {
     const finite = (each) => ({ ...each, y: each.y.map((value) => (Number.isFinite(value) ? value : null)) });
     const series = (seeds.length > 1 ? [...seeds, mean] : seeds).map(finite).filter((each) => each.y.some((y) => y !== null));
     curves ??= charts.lineChart(byId("curves"), {
-      label: `Validation ${units.metric} over epochs`, series, height: 260, labels: false, ascending: false,
-      x: { title: "epoch", kind: "linear", format: whole, whole: facts.fidelities.every(Number.isInteger) }, y: { title: `validation ${units.metric}`, kind: "linear", format: tickText },
-      stopTitle: (epoch) => `epoch ${epoch}`, text: (each, n) => scoreText(each.y[n]),
+      label: `Validation ${units.metric} over ${names ? "fidelities" : "epochs"}`, series, height: 260, labels: false, ascending: false,
+      x: { title: names ? units.cost : "epoch", kind: "linear", format: names ? tickText : whole, whole: !names && facts.fidelities.every(Number.isInteger) }, y: { title: `validation ${units.metric}`, kind: "linear", format: tickText },
+      stopTitle: (x) => (names ? names[facts.fidelities.indexOf(x)] : `epoch ${x}`), text: (each, n) => scoreText(each.y[n]),
     });
     curves.update({ series });
   }

@@ -66,7 +66,8 @@ def walk_autocorrelation(result: dict[str, Any]) -> "Figure":
 def fidelity_correlation(result: dict[str, Any]) -> "Figure":
     """Returns the figure of the rank correlation of each fidelity with the last."""
     found = result["landscape"]["fidelities"]
-    figure, axes = new_figure("epochs", "Spearman correlation\nwith the last epoch", _LINEAR)
+    unit = units.fidelity(result.get("cost_unit", "epochs"))
+    figure, axes = new_figure(unit, "Spearman correlation\nwith the last fidelity", _LINEAR)
     axes.plot(found["values"], np.asarray(found["spearman_with_last"], float), color=COLORS[0], marker="o")
     axes.locator_params(axis="x", integer=True)
     return figure

@@ -180,7 +180,7 @@
     }
     if (fidelities) {
       oneLine("fidelity-chart", "rank correlation",
-        { title: "fidelity (epochs)", values: fidelities.values },
+        { title: `fidelity (${units.fidelity})`, values: fidelities.values },
         { title: "rank correlation with the last", values: fidelities.spearman_with_last },
         (x) => `fidelity ${x}`);
     }

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import tempfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,9 +23,12 @@ from jaxnas.search.one_shot.result import OneShotResult, Run
 from jaxnas.search.one_shot.step import Schedule, Setting, State, advanced, check, initial
 from jaxnas.search.one_shot.supernet import Supernet
 from jaxnas.spaces.base import Space
+from jaxnas.tables.build.executors.base import Executor
+from jaxnas.tables.files import replace_file
 from jaxnas.tables.table import Table
 from jaxnas.tasks.base import Split, Task
 from jaxnas.training.config import TrainConfig
+from jaxnas.training.copies import copied
 from jaxnas.training.definition import definition_of
 from jaxnas.training.trainer import MAX_SEED, Trainer
 
@@ -50,6 +54,9 @@ class OneShot:
             is; by default the one that ships, if there is one. False: none. The search does not see it.
         folder: where checkpoints lie, from which the same search resumes. None: no checkpoints.
         progress: whether a bar on standard error shows the progress.
+        executor: where several seeds are searched: `"processes"`, one after another in this process, or `"ray"`, side
+            by side on a Ray cluster, each in a task. Their checkpoints come when they have ended.
+        address: of the cluster, `host:port` or `"auto"`; None: this machine alone.
 
     Attributes:
         space, method, trainer: as given; the trainer has the task.
@@ -71,6 +78,8 @@ class OneShot:
         table: Table | str | os.PathLike | bool | None = None,
         folder: str | os.PathLike | None = None,
         progress: bool = True,
+        executor: str = catalog.DEFAULT_EXECUTOR,
+        address: str | None = None,
     ):
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
         self.trainer = Trainer(self.space, task_of(task), config)
@@ -82,7 +91,17 @@ class OneShot:
         check(self.setting, own)
         self.bench = _bench_of(table, self.space, own)
         self.folder, self.progress = folder, progress
+        self._executor: Callable[[int | None, str | None], Executor] = catalog.executor(executor)
+        if executor != catalog.DEFAULT_EXECUTOR and folder is None:
+            raise ValueError(f"Expected a folder, for the checkpoints that the executor {executor} makes, got none.")
+        self.address = address
+        self._described: dict[str, Any] | None = None
         self.data: tuple[Split, Split] = jax.device_put((own.train, own.validation))
+
+    def __reduce__(self) -> tuple:
+        """Returns how a copy is made, with the description of this one and without its folder."""
+        made = functools.partial(OneShot, config=self.trainer.config, table=False, progress=False)
+        return made, (self.space, self.trainer.task, self.method), {"_described": self.description()}
 
     def search(self, num_steps: int = NUM_STEPS, *, num_seeds: int = 1, seed: int = 0) -> OneShotResult:
         """Returns what the search found.
@@ -94,7 +113,8 @@ class OneShot:
 
         Raises:
             ValueError: on wrong numbers, or where the folder holds checkpoints of another search.
-            RuntimeError: where losses are no longer finite; the last checkpoint before that stays.
+            RuntimeError: where losses are no longer finite; the last checkpoint before that stays. Where the cluster
+                cannot be reached, or a task on it fails; finished checkpoints stay.
         """
         num_steps = checked_size("num_steps", num_steps, 1, MAX_STEPS)
         num_seeds = checked_size("num_seeds", num_seeds, 1, MAX_SEEDS, "each of which is a search")
@@ -106,6 +126,7 @@ class OneShot:
                 if bars is not None and bar is not None:
                     bars.update(bar, completed=number * num_steps + done, description=text)
 
+            self._search_elsewhere(range(first, first + num_seeds), num_steps, show)
             runs = tuple(
                 self._run(first + number, num_steps, functools.partial(show, number)) for number in range(num_seeds)
             )
@@ -114,6 +135,23 @@ class OneShot:
         found = np.stack([run.arch for run in runs])
         reference = None if self.bench is None else referred(self.bench, found, cost)
         return OneShotResult(self.method, num_steps, runs, self.trainer, cost, reference)
+
+    def _search_elsewhere(self, seeds: range, num_steps: int, show: Callable[[int, int, str], None]) -> None:
+        """Writes the checkpoints of searches that have ended, where an executor has other machines for them."""
+        with contextlib.closing(self._executor(None, self.address)) as where:
+            if where.calls is None or self.folder is None:
+                return
+            paths = {seed: checkpoint_path(self.folder, seed) for seed in seeds}
+            begun = {seed: path.read_bytes() if path.is_file() else None for seed, path in paths.items()}
+            calls = ((seed, (seed, num_steps, begun[seed])) for seed in seeds)
+            results = where.calls.results(checkpoint_of, copied(self), calls, lambda: None)
+            with contextlib.closing(results):
+                for done, (seed, ended) in enumerate(results, start=1):
+                    if ended.failure:
+                        raise RuntimeError(f"Expected the search of seed {seed} to end, got: {ended.failure}")
+                    paths[seed].parent.mkdir(parents=True, exist_ok=True)
+                    replace_file(paths[seed], ended.value)
+                    show(0, done * num_steps, f"seed {seed} has ended")
 
     def _run(self, seed: int, num_steps: int, show: Callable[[int, str], None]) -> Run:
         """Returns one search, from its checkpoint where there is one."""
@@ -139,6 +177,8 @@ class OneShot:
 
     def description(self) -> dict[str, Any]:
         """Returns what the numbers of a search depend on besides its seed and length, as JSON values."""
+        if self._described is not None:
+            return self._described
         return {
             **{name: value for name, value in self.trainer.description().items() if name != "plan"},
             "method": self.method.name,
@@ -146,6 +186,20 @@ class OneShot:
             "recipe": list(self.method.recipe),
             "code of the method": self._definition.code,
         }
+
+
+def checkpoint_of(search: OneShot, seed: int, num_steps: int, begun: bytes | None) -> bytes:
+    """Returns the checkpoint of a search of one seed that has ended, on from one that had begun."""
+    with tempfile.TemporaryDirectory() as folder:
+        search.folder = folder
+        path = checkpoint_path(folder, seed)
+        if begun is not None:
+            replace_file(path, begun)
+        try:
+            search._run(seed, num_steps, lambda done, text: None)
+        except RuntimeError as error:  # its folder ends with this call
+            raise RuntimeError(str(error).replace(f"is in {path}", "is lost with its task")) from None
+        return path.read_bytes()
 
 
 class _Search(NamedTuple):

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from jaxnas.analysis.optimum import optimum
@@ -10,7 +11,7 @@ from jaxnas.analysis.regret import regret
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.search.one_shot.step import Setting
 from jaxnas.simulation.run import run
-from jaxnas.spaces.base import Space
+from jaxnas.spaces.base import Space, has_rows
 from jaxnas.strategies.random_search import random_search
 from jaxnas.tables.shipped import shipped_ids
 from jaxnas.tables.table import Table
@@ -77,14 +78,20 @@ def cost_in_trainings(setting: Setting, trainer: Trainer, num_steps: int, num_sc
     Args:
         num_scored: forward passes of an example that the selection took.
     """
-    generator = np.random.default_rng(0)
-    rows = generator.integers(0, min(setting.space.num_architectures, 2**31 - 1), _SAMPLE)
-    path = float(np.mean([trainer.size(np.asarray(setting.space.arch_at(row))).num_flops for row in rows]))
+    path = float(np.mean([trainer.size(arch).num_flops for arch in _sampled(setting.space)]))
     step = path if setting.sample_kind == "arch" else _mixture_flops(setting)
     examples = trainer.task.train.inputs.shape[1] // trainer.config.batch_size * trainer.config.batch_size
     training = 3 * trainer.config.num_epochs * examples * path
     searched = 3 * num_steps * setting.batch_size * setting.method.passes * step
     return (searched + num_scored * path) / training
+
+
+def _sampled(space: Space) -> np.ndarray:
+    """Returns random architectures, int32[n, D]."""
+    if not has_rows(space):
+        return np.asarray(jax.vmap(space.sample)(jax.random.split(jax.random.key(0), _SAMPLE)))
+    rows = np.random.default_rng(0).integers(0, space.num_architectures, _SAMPLE)
+    return np.stack([np.asarray(space.arch_at(row)) for row in rows])
 
 
 def _mixture_flops(setting: Setting) -> float:

@@ -14,7 +14,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.tasks.base import Split, Task, TaskSpec
 from jaxnas.tasks.goals import GOALS, Goal
 from jaxnas.training.compilation import ONE_THREAD
-from jaxnas.training.config import TrainConfig
+from jaxnas.training.config import FLOAT32, TrainConfig
 from jaxnas.training.family import Shared, family_of
 
 IDLE = ("frozen", "decay")
@@ -82,6 +82,10 @@ def check(setting: Setting, task: Task) -> None:
     """Raises ValueError where a method cannot search a space on a task."""
     space, method, shared = setting.space, setting.method, setting.shared
     kind = setting.sample_kind
+    if setting.config.precision != FLOAT32:
+        raise ValueError(
+            f"Expected a config in {FLOAT32}, in which supernets are trained, got {setting.config.precision}."
+        )
     if kind == "weights" and shared.mixture is None:
         raise ValueError(
             f"Expected a space whose choices can be mixed for {method.name}, as those of a CellSpace can, got "
@@ -100,8 +104,8 @@ def shared_of(space: Space) -> Shared:
     shared = family_of(space).shared
     if shared is None:
         raise ValueError(
-            f"Expected a space whose networks can share their arrays, as those of a CellSpace or an MLPSpace do, got "
-            f"{space.name}, a {type(space).__name__}."
+            f"Expected a space whose networks can share their arrays, as those of a CellSpace, an MLPSpace "
+            f"or a SizeSpace do, got {space.name}, a {type(space).__name__}."
         )
     return shared
 

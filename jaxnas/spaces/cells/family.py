@@ -133,7 +133,7 @@ FAMILY = Family(
     size=size,
     plans={
         "sequential": _SEQUENTIAL,
-        "packed": Plan("packed-2", in_packs, _SEQUENTIAL.fit, packed_chunks),
+        "packed": Plan("packed-2", in_packs, _SEQUENTIAL.fit, packed_chunks, _SEQUENTIAL.precisions),
     },
     tapped=tapped,
     shared=SHARED,

@@ -52,7 +52,7 @@ class Placement(NamedTuple):
 def num_places(num_archs: int, num_seeds: int) -> int:
     """Returns how many architectures a program holds: a power of two with room for all, up to `MAX_TRAININGS`.
 
-    So few sizes mean few compilations.
+    So few sizes mean few compilations. `jaxnas.spaces.cells.plans` halves it where the device's memory is too small.
     """
     return min(1 << (num_archs - 1).bit_length(), max(1, MAX_TRAININGS // num_seeds))
 

@@ -2,7 +2,8 @@
 
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import Applied, Variables
 from jaxnas.training.loop import Splits, run
+from jaxnas.training.memory import bytes_of, fitting, free_bytes
 from jaxnas.training.order import epoch_order, training_key
 
 CACHE_SIZE = 2**19
@@ -108,21 +110,56 @@ def in_packs(
     if config.adaptation:
         raise ValueError("Expected the plan sequential for an adaptation, which is each training's own, got packed.")
     pruned = packed.pruned(space, archs)
-    places = packed.num_places(len(archs), len(seeds))
-    capacities = packed.capacities(space, places, len(seeds))
-    batches = packed.batches(space, pruned, places)
-    waste = packed.waste(space, pruned, places)
-    _log.info("%d classes in %d batches: %.2f slots computed for each used", len(archs), len(batches), waste)
-    for batch in batches:
-        candidates = np.repeat(pruned[batch], len(seeds), axis=0)
-        placement = packed.place(space, candidates, capacities, places * len(seeds))
-        filled = archs[np.resize(batch, places)]  # an architecture in a place to spare has no slots
-        curves = _train_pack(space, config, spec, capacities, filled, seeds, placement, splits)
-        curves = [values.reshape(places, len(seeds), *values.shape[1:]) for values in jax.device_get(curves)]
+    packs = _packs_that_fit(space, config, spec, archs, pruned, seeds, splits)
+    waste = packed.waste(space, pruned, packs.places)
+    _log.info("%d classes in %d batches: %.2f slots computed for each used", len(archs), len(packs.batches), waste)
+    for batch in packs.batches:
+        curves = packs.train(*packs.arguments(batch))
+        curves = [values.reshape(packs.places, len(seeds), *values.shape[1:]) for values in jax.device_get(curves)]
         yield {
             archs[number].tobytes(): Curves._make(values[position] for values in curves)
             for position, number in enumerate(batch)
         }
+
+
+class _Packs(NamedTuple):
+    """The batches of architectures that one program trains, each in `places`, and the program with its arguments."""
+
+    places: int
+    batches: list[list[int]]
+    arguments: Callable[[list[int]], tuple]
+    train: Callable[..., Curves]
+
+
+def _packs_that_fit(
+    space: CellSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    archs: np.ndarray,
+    pruned: np.ndarray,
+    seeds: jax.Array,
+    splits: Splits,
+) -> _Packs:
+    """Returns the largest packs whose program fits into the device's memory, as planned where that does not say."""
+    places, free = packed.num_places(len(archs), len(seeds)), free_bytes()
+    while True:
+        capacities = packed.capacities(space, places, len(seeds))
+
+        def arguments(batch: list[int], places: int = places, capacities: packed.Capacities = capacities) -> tuple:
+            candidates = np.repeat(pruned[batch], len(seeds), axis=0)
+            placement = packed.place(space, candidates, capacities, places * len(seeds))
+            filled = archs[np.resize(batch, places)]  # an architecture in a place to spare has no slots
+            return filled, seeds, placement, splits
+
+        found = packed.batches(space, pruned, places)
+        static = space, config, spec, capacities
+        if free is None:
+            return _Packs(places, found, arguments, functools.partial(_train_pack, *static))
+        program = _train_pack.lower(*static, *arguments(found[0])).compile()
+        smaller = fitting(places, bytes_of(program), free)
+        if smaller == places:
+            return _Packs(places, found, arguments, program)
+        places = smaller
 
 
 def packed_chunks(space: CellSpace, rows: np.ndarray, num_seeds: int) -> list[tuple[int, ...]]:

@@ -142,16 +142,28 @@ def _mixed(
         shapes = edges.array_shapes(operation, len(x))
         statistics = edges.unpack(jnp.zeros(edges.num_values(shapes[1]), x.dtype), shapes[1])
         if _has_parameters(operation):
-            apply = functools.partial(_applied, operation, shapes[0], statistics, x)
-            outputs = list(jax.vmap(apply)(shared[:, slot_of[choice]]))
+            apply = functools.partial(_weighted, operation, shapes[0], statistics, x)
+            outputs = list(jax.vmap(apply)(shared[:, slot_of[choice]], weights[:, choice]))
         else:
-            outputs = [operation(x, {}, statistics, True)[0]] * len(weights)
-        totals = [total + weights[b, choice] * y for b, (total, y) in enumerate(zip(totals, outputs, strict=True))]
+            y = operation(x, {}, statistics, True)[0]
+            outputs = [weight * y for weight in weights[:, choice]]
+        totals = [total + y for total, y in zip(totals, outputs, strict=True)]
     return totals
 
 
-def _applied(operation: Operation, shapes: dict, statistics: dict, x: jax.Array, vector: jax.Array) -> jax.Array:
-    return operation(x, edges.unpack(vector, shapes), statistics, True)[0]
+def _weighted(
+    operation: Operation, shapes: dict, statistics: dict, x: jax.Array, vector: jax.Array, weight: jax.Array
+) -> jax.Array:
+    """Returns what an operation gives times a weight.
+
+    The weight of what ends in batch normalisation is a factor of its scale and bias: its gradient is then that of a
+    few numbers, and what is normalised is added up without being written to memory before.
+    """
+    arrays = edges.unpack(vector, shapes)
+    if operation.apply is not layers.batch_norm:
+        return weight * operation(x, arrays, statistics, True)[0]
+    arrays |= {name: weight * arrays[name] for name in _AFFINE}
+    return operation(x, arrays, statistics, True)[0]
 
 
 def _with_rest(y: jax.Array, x: jax.Array, partial: int) -> jax.Array:

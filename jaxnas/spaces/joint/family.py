@@ -23,13 +23,14 @@ from jaxnas.training.taps import Tap
 def joint_family(space: JointSpace) -> Family:
     """Returns how the networks of a joint space are trained: as those of `space.space`, whose family it changes."""
     inner = family_of(space.space)
+    plan = inner.plans["sequential"]
     return inner._replace(
         init=init,
         apply=apply,
         kernels=None if inner.kernels is None else kernels,
         module=module,
         size=size,
-        plans={"sequential": Plan(f"joint-1-{inner.plans['sequential'].name}", in_sequence, fit, equal_chunks)},
+        plans={"sequential": Plan(f"joint-1-{plan.name}", in_sequence, fit, equal_chunks, plan.precisions)},
         tapped=None if inner.tapped is None else tapped,
     )
 

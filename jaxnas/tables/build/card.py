@@ -5,7 +5,10 @@ from importlib import resources
 import numpy as np
 
 from jaxnas.spaces.joint.space import HYPERPARAMETERS
+from jaxnas.tables.build.fidelities import ascending, options_of
+from jaxnas.tables.manifest import DEFAULT_PROTOCOL, fidelities_of
 from jaxnas.tables.table import Table
+from jaxnas.tables.trainings import trainings_that_failed
 from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.config import OPTIMIZERS
 
@@ -20,9 +23,13 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
 
     training = table.manifest["training"]
     command = f"jaxnas build --space {space_name} --task {task_name}"
-    command += f" --seeds {table.num_seeds} --epochs {training['num_epochs']}"
+    trainings = table.manifest.get("trainings", {})
+    command += f" --seeds {table.num_seeds} {options_of(trainings or {'': training})}"
+    known, order = fidelities_of(table.manifest), table.manifest["protocols"][DEFAULT_PROTOCOL].get("fidelities")
+    command += f" --order {','.join(order)}" if order and tuple(order) != ascending(known) else ""
     tests_last = training.get("test") == "last"
     command += "" if tests_last else " --test all"
+    command += f" --precision {training['precision']}" if "precision" in training else ""
     command += f" --limit {limit}" if limit else ""
     command += f" --id {table.id}"
     environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
@@ -38,13 +45,26 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
         counts=table.columns["validation"].denominator is not None,
         optimizer=_OPTIMIZERS[training.get("optimizer", OPTIMIZERS[0])].format(momentum=training["momentum"]),
         num_trained=int(table.trained.sum()),
-        num_failed=int((~table.succeeded()[table.trained][:, :, -1]).sum()),
+        num_failed=trainings_that_failed(table),
+        trainings={name: _described(table, name) for name in trainings},
+        order=order,
+        unit=known[-1].unit,
         decided=", ".join(_decided(table)),
         task_card=task.card.strip().removeprefix("# "),
         command=command,
         best=_best(table),
         shown=lambda value: f"{100 * value:.2f} %" if table.metric.unit == "proportion" else f"{value:.4f}",
     )
+
+
+def _described(table: Table, name: str) -> str:
+    """Returns what is special about a training of a table of several, as words, and the price of its epoch."""
+    own, last = table.manifest["trainings"][name], table.manifest["training"]
+    flat = {key: value for key, value in own.items() if key != "network"} | (own.get("network") or {})
+    whole = {key: value for key, value in last.items() if key != "network"} | (last.get("network") or {})
+    special = [f"{key} {flat.get(key)}" for key in {**whole, **flat} if flat.get(key) != whole.get(key)]
+    price = next(each.cost for each in fidelities_of(table.manifest) if each.training == name)
+    return f"{', '.join(special) or 'as below'}; an epoch costs {price:g}"
 
 
 def _best(table: Table) -> tuple[float, float, int]:

@@ -3,9 +3,10 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,14 +16,16 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.tables.build.card import table_card
 from jaxnas.tables.build.executors.base import Executor, Work
+from jaxnas.tables.build.fidelities import declared, from_the_cheapest, protocols_of
 from jaxnas.tables.build.plan import BuildPlan, damaged_chunks, make_plan, missing_chunks, read_shard, shard_path
 from jaxnas.tables.build.provenance import git_commit, versions
 from jaxnas.tables.build.references import known_references, reference_scores
 from jaxnas.tables.build.replacing import check_replaceable
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.files import remove_leftovers, replace_file
-from jaxnas.tables.manifest import base_manifest, keys_of
+from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Fidelity, base_manifest, keys_of
 from jaxnas.tables.table import Table, write
+from jaxnas.tables.trainings import joined_trainings
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.config import TrainConfig, config_to_dict
 from jaxnas.training.family import Size, default_plan
@@ -41,6 +44,8 @@ def build(
     *,
     config: TrainConfig | None = None,
     num_epochs: int | None = None,
+    trainings: Mapping[str, TrainConfig] | None = None,
+    order: Sequence[str] | None = None,
     num_seeds: int = 1,
     test: str = "last",
     limit: int | None = None,
@@ -49,7 +54,7 @@ def build(
     table_id: str | None = None,
     replace_table: bool = False,
     progress: Callable[[int, int], None] | None = None,
-    executor: str = "processes",
+    executor: str = catalog.DEFAULT_EXECUTOR,
     address: str | None = None,
 ) -> Table | None:
     """Returns the table of a space on a task, after training every class; a call after an interruption resumes.
@@ -61,7 +66,11 @@ def build(
     Args:
         space_name, task_name: as `jaxnas.catalog` knows them; workers find them by name.
         config, num_epochs: as of `Trainer`.
-        num_seeds: trainings of each class.
+        trainings: instead of `config`, by name, where fidelities are of several trainings: networks of other widths,
+            images of other resolutions, schedules of other lengths, as of `training_grid`. Reports read the scores of
+            the most expensive one.
+        order: which fidelities of several trainings may be asked, the lowest first; see `fidelities.declared`.
+        num_seeds: of each training of each class.
         test: the epochs after which the test split is evaluated, `"last"` or `"all"`; in place of that of `config`.
         limit: train only a sample of that many classes; the table is then a partial one.
         num_processes: worker processes; by default one for each available core, or for each GPU.
@@ -79,41 +88,77 @@ def build(
         RuntimeError: where a worker failed, the cluster cannot be reached, or the folder cannot be written to.
     """
     space, task = catalog.space(space_name), catalog.task(task_name)
-    config = replace(config or default_config(space, task), test=test)
-    trainer, folder = Trainer(space, task, config, num_epochs=num_epochs), Path(folder)
-    _check_memory(trainer, num_seeds)
+    if order is not None and not trainings:
+        raise ValueError("Expected an order where there are several trainings, got one without trainings.")
+    configs = trainings or {"": config or default_config(space, task)}
+    trainers = {
+        name: Trainer(space, task, replace(each, test=test), num_epochs=num_epochs) for name, each in configs.items()
+    }
+    priced, folder = from_the_cheapest(trainers) if trainings else {"": (trainers[""], 1.0)}, Path(folder)
+    several = declared(priced, order) if trainings else None
+    _check_memory([trainer for trainer, _ in priced.values()], num_seeds)
     with contextlib.closing(catalog.executor(executor)(num_processes, address)) as where:
         machine = where.machine()
-        training_plan = default_plan(trainer.family, machine["platform"])
-        plan = make_plan(trainer, space_name, task_name, num_seeds, limit, training_plan)
-        num_classes = sum(len(chunk.rows) for chunk in plan.chunks)
-        manifest = manifest_of(plan, trainer, table_id, machine)
+        parts = []
+        for name, (trainer, _) in priced.items():
+            training_plan = default_plan(trainer.family, machine["platform"])
+            plan = make_plan(trainer, space_name, task_name, num_seeds, limit, training_plan)
+            parts.append(Part(name, trainer, plan, manifest_of(plan, trainer, table_id, machine)))
+        num_classes = sum(len(chunk.rows) for chunk in parts[-1].plan.chunks)
+        manifest = _manifest_of_several(parts, *several) if several else parts[0].manifest
         if not replace_table:
             check_replaceable(folder, manifest, num_classes)
-        part = replace(plan, chunks=plan.chunks[shard[0] - 1 :: shard[1]])
-        plan_path = folder / ("plan.json" if shard[1] == 1 else f"plan-{shard[0]}-of-{shard[1]}.json")
-        with _writing(folder):
-            (folder / "shards").mkdir(parents=True, exist_ok=True)
-            replace_file(plan_path, part.to_json().encode())
-            _set_damaged_aside(folder, part)
-        _train_missing(where, Work(part, plan_path, trainer, shard[0] - 1), progress)
+        for number, part in enumerate(parts):
+            _train_part(where, part, folder, shard, _counted(progress, number, len(parts)))
         table = None
         if shard[1] == 1:
-            references = known_references(folder, manifest) or reference_scores(trainer, plan.seeds)
-            table = _collect(folder, plan, trainer, manifest | ({"references": references} if references else {}))
+            table = _collect_parts(folder, parts, _with_references(manifest, folder, parts[-1]))
         with _writing(folder):
             if table:
                 if not replace_table:  # another build may have written its table since
                     check_replaceable(folder, table.manifest, num_classes)
-                table = write(table, folder, table_card(table, trainer.task, space_name, task_name, limit))
+                table = write(table, folder, table_card(table, task, space_name, task_name, limit))
             for written in (folder, folder / "shards"):
                 remove_leftovers(written)
         return table
 
 
-def _check_memory(trainer: Trainer, num_seeds: int) -> None:
+class Part(NamedTuple):
+    """One of the trainings of a build: its name, empty for the only one, and the plan and manifest of it alone."""
+
+    name: str
+    trainer: Trainer
+    plan: BuildPlan
+    manifest: dict
+
+
+def _counted(progress: Callable[[int, int], None] | None, number: int, count: int) -> Callable[[int, int], None]:
+    """Returns a function of the finished and all classes of training `number` that reports those of all trainings."""
+
+    def counted(done: int, total: int) -> None:
+        if progress:
+            progress(number * total + done, count * total)
+
+    return counted
+
+
+def _train_part(
+    where: Executor, part: Part, folder: Path, shard: tuple[int, int], progress: Callable[[int, int], None]
+) -> None:
+    """Trains the chunks of a training that are missing, of a part of them on one of several machines."""
+    plan = replace(part.plan, chunks=part.plan.chunks[shard[0] - 1 :: shard[1]])
+    words = ["plan", *([part.name] if part.name else []), *([] if shard[1] == 1 else [f"{shard[0]}-of-{shard[1]}"])]
+    plan_path = folder / f"{'-'.join(words)}.json"
+    with _writing(folder):
+        (folder / "shards").mkdir(parents=True, exist_ok=True)
+        replace_file(plan_path, plan.to_json().encode())
+        _set_damaged_aside(folder, plan)
+    _train_missing(where, Work(plan, plan_path, part.trainer, shard[0] - 1), progress)
+
+
+def _check_memory(trainers: Sequence[Trainer], num_seeds: int) -> None:
     """Raises ValueError where the space cannot be enumerated, or the curves of a build would not fit into memory."""
-    space = trainer.space
+    space = trainers[0].space
     if space.num_architectures > MAX_ENUMERABLE:
         smaller = [name for name in catalog.SPACES if _is_a_smaller_one(catalog.space(name), space)]
         hint = f"; {' and '.join(smaller)} can be built" if smaller else ""
@@ -121,7 +166,7 @@ def _check_memory(trainer: Trainer, num_seeds: int) -> None:
             f"Expected a space of at most {MAX_ENUMERABLE:,} architectures to build, got {space.name} of "
             f"{space.num_architectures:,}{hint}."
         )
-    num_epochs = trainer.config.num_epochs
+    num_epochs = sum(trainer.config.num_epochs for trainer in trainers)
     largest = MAX_CURVE_BYTES // (len(np.unique(space.classes())) * num_epochs * BYTES_AN_EPOCH)
     why = f"whose curves of {num_epochs:,} epochs take {MAX_CURVE_BYTES >> 30} GiB of memory"
     checked_size("num_seeds", num_seeds, 1, min(largest, MAX_SEEDS), why)
@@ -176,6 +221,18 @@ def _train_missing(where: Executor, work: Work, progress: Callable[[int, int], N
         raise RuntimeError(f"Expected every worker to finish, got {len(missing)} chunks missing: {reason}; {_RESUMES}.")
 
 
+def _with_references(manifest: dict, folder: Path, part: Part) -> dict:
+    """Returns the manifest with the lines to beat of the training that reports read, where its kind has any."""
+    found = known_references(folder, manifest) or reference_scores(part.trainer, part.plan.seeds)
+    return manifest | ({"references": found} if found else {})
+
+
+def _collect_parts(folder: Path, parts: Sequence[Part], manifest: dict) -> Table:
+    """Returns the table of the shards of a build."""
+    tables = {part.name: _collect(folder, part.plan, part.trainer, part.manifest) for part in parts}
+    return joined_trainings(manifest, tables) if len(tables) > 1 else replace(tables[parts[0].name], manifest=manifest)
+
+
 def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, manifest: dict) -> Table:
     """Returns the table of the shards of a plan."""
     space = trainer.space
@@ -205,6 +262,17 @@ def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, manifest: dict) ->
         num_examples | {"train": steps * trainer.config.batch_size},
         keys_of(space),
     )
+
+
+def _manifest_of_several(parts: Sequence[Part], fidelities: Sequence[Fidelity], order: Sequence[str]) -> dict:
+    """Returns the manifest of a table of several trainings."""
+    last = parts[-1].manifest
+    return {
+        **last,
+        "fidelities": [each.fields() for each in fidelities],
+        "protocols": protocols_of(fidelities, order, last["protocols"][DEFAULT_PROTOCOL]),
+        "trainings": {part.name: part.manifest["training"] for part in parts},
+    }
 
 
 def manifest_of(plan: BuildPlan, trainer: Trainer, table_id: str | None, machine: dict) -> dict:

@@ -9,7 +9,7 @@ from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
 from jaxnas.tables.format import read_manifest
 from jaxnas.tables.table import Table
 
-_SAME = ("id", "space", "task", "training", "plan", "code")
+_SAME = ("id", "space", "task", "training", "trainings", "plan", "code")
 
 
 def check_replaceable(folder: Path, manifest: dict[str, Any], num_classes: int) -> None:

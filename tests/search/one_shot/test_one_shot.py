@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from elsewhere import Elsewhere
 from planted import BEST, PLANTED, planted_task
 from samples import NB201, SMALL, SMALL_MLP, make_bench, make_task
 
@@ -21,6 +22,7 @@ from jaxnas.search.one_shot.pack import supernet_pack
 from jaxnas.search.one_shot.rsps import rsps
 from jaxnas.search.one_shot.writing import summary_of, write
 from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.sizes.space import SizeSpace
 from jaxnas.training.config import TrainConfig
 
 TASK = make_task()
@@ -163,6 +165,20 @@ def test_a_search_resumes_as_if_it_had_not_been_interrupted(tmp_path, monkeypatc
         search.search(6)
 
 
+def test_seeds_that_are_searched_elsewhere_find_what_is_found_here(tmp_path, monkeypatch):
+    search, cluster = made("darts"), Elsewhere()
+    monkeypatch.setattr(search, "folder", tmp_path)
+    search.search(6)  # whose checkpoint travels along
+    monkeypatch.setattr(search, "_executor", lambda *arguments: cluster)
+    found, expected = search.search(6, num_seeds=2).runs, searched("darts").runs
+    assert cluster.functions == ["checkpoint_of"] * 2
+    for run, other in zip(found, expected, strict=True):
+        assert equal(run.supernet.parameters, other.supernet.parameters)
+        np.testing.assert_array_equal(run.arch, other.arch)
+    with pytest.raises(ValueError, match="Expected a folder, for the checkpoints that the executor ray makes"):
+        jn.OneShot(SMALL, TASK, "rsps", config=TINY, table=False, executor="ray")
+
+
 def test_losses_that_are_not_finite_end_with_the_last_good_checkpoint(tmp_path, monkeypatch):
     search = made("darts")
     monkeypatch.setattr(search, "folder", tmp_path)
@@ -221,8 +237,11 @@ def test_what_does_not_fit_together_is_said():
         made("darts").search(0)
 
 
-def test_the_sandwich_rule_searches_perceptrons():
-    space = jn.MLPSpace(1, widths=(2, 4), activations=("relu",), dropout_rates=(0,), name="thin")
+THIN = jn.MLPSpace(1, widths=(2, 4), activations=("relu",), dropout_rates=(0,), name="thin")
+
+
+@pytest.mark.parametrize("space", [THIN, SizeSpace(2, (2, 4), "narrow")], ids=lambda space: space.name)
+def test_the_sandwich_rule_searches_widths(space):
     method = catalog.one_shot_method("sandwich")(space, num_candidates=5)
     result = jn.OneShot(space, TASK, method, table=False, progress=False).search(3)
     assert result.arch.shape == (len(space.decisions),)

@@ -159,16 +159,20 @@ def second_derivatives(function, *inputs):
 @pytest.mark.parametrize("form", ["full", "row", "direct"])
 def test_convolutions_are_differentiated_twice(form, stride, monkeypatch):
     monkeypatch.setattr(convolution, "convolution_form", lambda height, width: form)
-    inputs = normal(0, (2, 4, 3, 2)), normal(1, (3, 3, 2, 3)) / 3
-    found, expected = (
-        second_derivatives(lambda x, kernel, function=function: function(x, kernel, stride), *inputs)
-        for function in (convolution.convolve, reference_convolution)
-    )
-    assert_close(found, expected)
+    with jax.enable_x64(True):
+        inputs = normal(0, (2, 4, 3, 2)), normal(1, (3, 3, 2, 3)) / 3
+        found, expected = (
+            second_derivatives(lambda x, kernel, function=function: function(x, kernel, stride), *inputs)
+            for function in (convolution.convolve, reference_convolution)
+        )
+        assert_equal_to_ten_digits(found, expected)
+
+
+def assert_equal_to_ten_digits(found, expected) -> None:
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10), found, expected)
 
 
 def test_pointwise_convolutions_batch_norm_and_pools_are_differentiated_twice():
-    x, kernel, scale, bias = normal(0, (2, 4, 6, 3)), normal(1, (2, 3)), normal(2, (2,)), normal(3, (2,))
 
     def pointwise(x, kernel):
         return reference_convolution(x, kernel[None, None], 1)
@@ -176,14 +180,16 @@ def test_pointwise_convolutions_batch_norm_and_pools_are_differentiated_twice():
     def norm(x, scale, bias):
         return layers.batch_norm(x, {"scale": scale, "bias": bias}, {}, True)[0]
 
-    pairs = [
-        (convolution.convolve_pointwise, pointwise, (x, kernel)),
-        (norm, naive_batch_norm, (x, scale, bias)),
-        (layers.average_pool, lambda x: window_means(x, 3, 1, ((1, 1), (1, 1))), (x,)),
-        (layers.halve, lambda x: window_means(x, 2, 2, ((0, 0), (0, 0))), (x,)),
-    ]
-    for ours, plain, inputs in pairs:
-        assert_close(second_derivatives(ours, *inputs), second_derivatives(plain, *inputs))
+    with jax.enable_x64(True):
+        x, kernel, scale, bias = normal(0, (2, 4, 6, 3)), normal(1, (2, 3)), normal(2, (2,)), normal(3, (2,))
+        pairs = [
+            (convolution.convolve_pointwise, pointwise, (x, kernel)),
+            (norm, naive_batch_norm, (x, scale, bias)),
+            (layers.average_pool, lambda x: window_means(x, 3, 1, ((1, 1), (1, 1))), (x,)),
+            (layers.halve, lambda x: window_means(x, 2, 2, ((0, 0), (0, 0))), (x,)),
+        ]
+        for ours, plain, inputs in pairs:
+            assert_equal_to_ten_digits(second_derivatives(ours, *inputs), second_derivatives(plain, *inputs))
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -4,6 +4,7 @@ import functools
 import logging
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from flax import nnx
 from samples import SMALL, TINY
 
 from jaxnas.catalog import task as find_task
-from jaxnas.spaces.cells import packed
+from jaxnas.spaces.cells import packed, plans
 from jaxnas.spaces.cells.family import FAMILY
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.operations.base import FUNCTION, IDENTITY
@@ -297,3 +298,38 @@ def test_a_build_follows_its_plan_and_names_it(training_plan, name, monkeypatch,
     (tmp_path / "plan.json").write_text(plan.to_json())
     worker.work(tmp_path / "plan.json", 0, 1, os.getppid())
     assert called == [training_plan] * len(plan.chunks)
+
+
+class Program:
+    """A stand-in for the compiled program of some places, which takes 100 bytes for each."""
+
+    def __init__(self, places: int):
+        self.places = places
+
+    def compile(self):
+        return self
+
+    def memory_analysis(self):
+        return SimpleNamespace(temp_size_in_bytes=90 * self.places, output_size_in_bytes=10 * self.places)
+
+    def __call__(self, archs, seeds, placement, splits):
+        assert len(archs) == self.places
+        numbers = np.repeat(archs[:, 0], len(seeds))
+        return Curves(*(numbers[:, None] for _ in Curves._fields))
+
+
+@pytest.mark.parametrize(("free", "places"), [(900, 8), (799, 4), (450, 4), (250, 2), (10, 1)])
+def test_packs_are_made_smaller_until_they_fit_into_memory(free, places, monkeypatch):
+    tried = []
+
+    def lower(space, config, spec, capacities, archs, *rest):
+        tried.append(len(archs))
+        return Program(len(archs))
+
+    monkeypatch.setattr(plans, "_train_pack", SimpleNamespace(lower=lower))
+    monkeypatch.setattr(plans, "free_bytes", lambda: free)
+    archs = np.resize(np.asarray([0, 1], np.int32), (8, 1))
+    found = list(plans.in_packs(PASSING, TINY, None, archs, jnp.arange(1), None))
+    assert tried[-1] == places
+    assert len(found) == -(-8 // places)
+    assert all(np.frombuffer(name, np.int32)[0] == curves.train[0] for each in found for name, curves in each.items())

@@ -118,9 +118,9 @@ def _window_sums(x: jax.Array, axis: int) -> jax.Array:
 
 
 def _inverse_areas(x: jax.Array) -> np.ndarray:
-    """Returns 1 / (number of pixels inside) for the 3x3 window around each pixel, float32[H, W, 1]."""
+    """Returns 1 / (number of pixels inside) for the 3x3 window around each pixel, [H, W, 1] of the type of x."""
     rows, columns = (_num_inside(size) for size in x.shape[1:3])
-    return (1 / (rows[:, None, None] * columns[:, None])).astype(np.float32)
+    return (1 / (rows[:, None, None] * columns[:, None])).astype(x.dtype)
 
 
 def _num_inside(size: int) -> np.ndarray:

@@ -25,6 +25,8 @@ LOG_LINES = 1000  # of a worker that failed
 class Processes:
     """The executor of this machine."""
 
+    calls = None
+
     def __init__(self, num_processes: int | None = None, address: str | None = None):
         if address is not None:
             raise ValueError(f"Expected no address without an executor of many machines, got {address!r}.")

@@ -1,25 +1,27 @@
-"""Training the chunks of a build on a Ray cluster: one task a chunk, on as many machines as there are.
+"""Work on a Ray cluster, on as many machines as there are: the chunks of a build, each a task, and other calls.
 
 Moritz et al., "Ray: A Distributed Framework for Emerging AI Applications", OSDI 2018. Tasks return shards as bytes and
 this process writes them, so that no finished chunk is lost with a node and the nodes need no common folder.
 """
 
 import contextlib
+import functools
 import hashlib
 import importlib
 import os
 import pickle
 import socket
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from jaxnas.checks import first_line, is_installed
-from jaxnas.tables.build.executors.base import Work
+from jaxnas.tables.build.executors.base import Ended, Work
 from jaxnas.tables.build.plan import Chunk, shard_bytes, shard_path
 from jaxnas.tables.build.provenance import machine, versions
 from jaxnas.tables.files import replace_file
 from jaxnas.training.copies import copied
+from jaxnas.training.trainer import Trainer
 
 POLL_SECONDS = 0.5
 CONNECT_SECONDS = 10
@@ -36,6 +38,13 @@ class Node(NamedTuple):
 
     versions: dict[str, str]
     machine: dict[str, Any]
+
+
+class Shared(NamedTuple):
+    """A copy in Ray's store, and its SHA-256."""
+
+    reference: Any
+    digest: str
 
 
 class RayCluster:
@@ -72,28 +81,69 @@ class RayCluster:
 
         Raises OSError where a shard cannot be written here.
         """
-        copy = copied(work.trainer)
-        shared, digest = self.ray.put(copy), hashlib.sha256(copy).hexdigest()
-        task = self._remote(shard_of, max_retries=MAX_RETRIES, scheduling_strategy="SPREAD")
-        left, running = iter(missing), dict[Any, Chunk]()
+        chunks = ((chunk, (chunk, work.plan.seeds, work.plan.training_plan)) for chunk in missing)
+        with contextlib.closing(self.results(shard_of, copied(work.trainer), chunks, look)) as results:
+            for chunk, ended in results:
+                if ended.failure:
+                    return ended.failure
+                replace_file(shard_path(work.plan_path.parent, chunk), ended.value)
+        return "Ray lost none, but shards or plan were changed meanwhile"
+
+    @property
+    def calls(self) -> "RayCluster":
+        """Returns itself: functions are called on the nodes."""
+        return self
+
+    def shared(self, copy: bytes) -> Shared:
+        """Returns the handle of a value, after putting its copy into Ray's store."""
+        return Shared(self.ray.put(copy), hashlib.sha256(copy).hexdigest())
+
+    def begin(self, function: Callable, shared: Shared, *arguments: Any) -> Any:
+        """Returns Ray's reference to a call of a function with a value, which is not tried again."""
+        return self._task.remote(*shared, self.node, function, *arguments)
+
+    @functools.cached_property
+    def _task(self) -> Any:
+        """The function that is called once each, which Ray sends to its workers once."""
+        return self._remote(on_node, max_retries=0, scheduling_strategy="SPREAD")
+
+    def ended(self, call: Any) -> Ended:
+        """Returns how a call ended, once it has."""
+        errors = self.ray.exceptions
+        try:
+            return Ended(self.ray.get(call))
+        except errors.RayTaskError as error:
+            cause = getattr(error, "cause", None) or error
+            return Ended(failure=f"{type(cause).__name__}: {first_line(cause)}")
+        except errors.RayError as error:
+            crashed = isinstance(error, errors.WorkerCrashedError | errors.OutOfMemoryError)
+            failure = f"a worker was lost {MAX_RETRIES + 1} times ({type(error).__name__}; out of memory?)"
+            return Ended(failure=failure, lost=not crashed, crashed=crashed)
+
+    def cancel(self, call: Any) -> None:
+        """Ends a call, which would run on for as long as this process lives."""
+        with contextlib.suppress(Exception):
+            self.ray.cancel(call, force=True)
+
+    def results(
+        self, function: Callable, copy: bytes, calls: Iterable[tuple[Any, tuple]], look: Callable[[], None]
+    ) -> Iterator[tuple[Any, Ended]]:
+        """Yields the names of calls and how they ended; as `Calls.results`. Ray retries those that are lost."""
+        shared = self.shared(copy)
+        task = self._remote(on_node, max_retries=MAX_RETRIES, scheduling_strategy="SPREAD")
+        left, running = iter(calls), dict[Any, Any]()
         try:
             while True:
-                for chunk in _up_to(MAX_WAITING - len(running), left):
-                    name = work.plan.training_plan
-                    running[task.remote(shared, digest, chunk, work.plan.seeds, name, self.node)] = chunk
+                for name, arguments in _up_to(MAX_WAITING - len(running), left):
+                    running[task.remote(*shared, self.node, function, *arguments)] = name
                 if not running:
-                    return "Ray lost none, but shards or plan were changed meanwhile"
+                    return
                 for done in self.ray.wait(list(running), num_returns=len(running), timeout=POLL_SECONDS)[0]:
-                    chunk = running.pop(done)
-                    failure, shard = self._got(done)
-                    if shard is None:
-                        return failure
-                    replace_file(shard_path(work.plan_path.parent, chunk), shard)
+                    yield running.pop(done), self.ended(done)
                 look()
-        finally:  # tasks would run on for as long as this process lives
-            for reference in running:
-                with contextlib.suppress(Exception):
-                    self.ray.cancel(reference, force=True)
+        finally:
+            for call in running:
+                self.cancel(call)
 
     def close(self) -> None:
         """Leaves the cluster; one of this machine alone ends."""
@@ -123,8 +173,8 @@ class RayCluster:
                 asked[self._remote(this_node, scheduling_strategy=there).remote()] = node["NodeManagerAddress"]
         first: Node | None = None
         for reference, name in asked.items():
-            failure, node = self._got(reference)
-            if node is None:
+            node, failure, *_ = self.ended(reference)
+            if failure:
                 raise RuntimeError(f"Expected the versions of this process on {name}, got: {failure}.")
             first = first or node
             if problem := difference(node, Node(versions(), first.machine)):
@@ -143,44 +193,40 @@ class RayCluster:
             num_cpus=1, num_gpus=int(self._has_gpus), runtime_env={"env_vars": environment}, **options
         )
 
-    def _got(self, reference: Any) -> tuple[str, Any]:
-        """Returns what a task returned, or in one line why it did not, and None."""
-        try:
-            return "", self.ray.get(reference)
-        except self.ray.exceptions.RayTaskError as error:
-            cause = getattr(error, "cause", None) or error
-            return f"{type(cause).__name__}: {first_line(cause)}", None
-        except self.ray.exceptions.RayError as error:
-            return f"a worker was lost {MAX_RETRIES + 1} times ({type(error).__name__}; out of memory?)", None
 
-
-def shard_of(copy: bytes, digest: str, chunk: Chunk, seeds: Sequence[int], training_plan: str, node: Node) -> bytes:
-    """Returns the shard of a chunk, trained in this process.
+def on_node(copy: bytes, digest: str, node: Node, function: Callable, *arguments: Any) -> Any:
+    """Returns what a function of a value returns in this process.
 
     Args:
-        copy, digest: of a trainer, as `copied` makes it, and its SHA-256.
+        copy, digest: of the value, as `copied` makes it, and its SHA-256.
         node: what this one must be like.
 
     Raises:
         RuntimeError: where it is not.
     """
-    import numpy as np
-
     if problem := difference(this_node(), node):
         raise RuntimeError(f"{problem} on {socket.gethostname()}")
-    trainer = _trainer_of(copy, digest)
+    return function(_value_of(copy, digest), *arguments)
+
+
+_values: dict[str, Any] = {}  # one: of a copy functions are other ones each time, and would be compiled again
+
+
+def _value_of(copy: bytes, digest: str) -> Any:
+    value = _values.get(digest)
+    if value is None:
+        value = pickle.loads(copy)
+        _values.clear()
+        _values[digest] = value
+    return value
+
+
+def shard_of(trainer: Trainer, chunk: Chunk, seeds: Sequence[int], training_plan: str) -> bytes:
+    """Returns the shard of a chunk, trained in this process."""
+    import numpy as np
+
     archs = [trainer.space.arch_at(np.int32(row)) for row in chunk.rows]
     return shard_bytes(chunk, trainer.curves(archs, seeds, plan=training_plan))
-
-
-_trainers: dict[str, Any] = {}  # one: of a copy functions are other ones each time, and would be compiled again
-
-
-def _trainer_of(copy: bytes, digest: str) -> Any:
-    if digest not in _trainers:
-        _trainers.clear()
-        _trainers[digest] = pickle.loads(copy)
-    return _trainers[digest]
 
 
 def this_node() -> Node:
@@ -207,8 +253,8 @@ def difference(found: Node, expected: Node) -> str:
     return ""
 
 
-def _up_to(count: int, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    return (chunk for _, chunk in zip(range(count), chunks, strict=False))
+def _up_to(count: int, calls: Iterator[tuple[Any, tuple]]) -> Iterator[tuple[Any, tuple]]:
+    return (call for _, call in zip(range(count), calls, strict=False))
 
 
 def _check_reachable(address: str) -> None:

@@ -1,0 +1,29 @@
+"""An executor whose other machines are this process, where a value arrives as a copy and the last call ends first."""
+
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from jaxnas.tables.build.executors.base import Ended
+from jaxnas.tables.build.provenance import machine
+
+
+class Elsewhere:
+    """The stand-in for a cluster: `calls` are made when they are asked for."""
+
+    def __init__(self, num_processes: int | None = None, address: str | None = None):
+        self.calls, self.functions, self.ended = self, [], False
+
+    def machine(self) -> dict:
+        return machine()
+
+    def results(
+        self, function: Callable, copy: bytes, calls: Iterable[tuple[Any, tuple]], look: Callable[[], None]
+    ) -> Iterator[tuple[Any, Ended]]:
+        value = pickle.loads(copy)
+        for name, arguments in reversed(list(calls)):
+            self.functions.append(function.__name__)
+            yield name, Ended(function(value, *arguments))
+
+    def close(self) -> None:
+        self.ended = True
