@@ -25,7 +25,8 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
     command = f"jaxnas build --space {space_name} --task {task_name}"
     trainings = table.manifest.get("trainings", {})
     command += f" --seeds {table.num_seeds} {options_of(trainings or {'': training})}"
-    known, order = fidelities_of(table.manifest), table.manifest["protocols"][DEFAULT_PROTOCOL].get("fidelities")
+    known, protocols = fidelities_of(table.manifest), table.manifest.get("protocols", {})  # none in schema 1
+    order = protocols.get(DEFAULT_PROTOCOL, {}).get("fidelities")
     command += f" --order {','.join(order)}" if order and tuple(order) != ascending(known) else ""
     tests_last = training.get("test") == "last"
     command += "" if tests_last else " --test all"
