@@ -313,7 +313,7 @@ def test_a_folder_that_cannot_be_made_is_wrong_input(names, tmp_path, capsys):
     assert len(lines) == 1
     assert lines[0].startswith("jaxnas build: Expected a folder to write into, got ")
     (tmp_path / "shards").write_text("not a folder")
-    with pytest.raises(RuntimeError, match=r"^Expected to write into .*, got: File exists; run again"):
+    with pytest.raises(RuntimeError, match=r"^Expected to write into .*, got: File exists; run the same command again"):
         build(*names, tmp_path, config=TINY)
 
 
