@@ -23,7 +23,10 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
     command = f"jaxnas build --space {space_name} --task {task_name}"
     trainings = table.manifest.get("trainings", {})
     command += f" --seeds {table.num_seeds} {options_of(trainings or {'': training})}"
-    known, order = fidelities_of(table.manifest), table.manifest["protocols"][DEFAULT_PROTOCOL].get("fidelities")
+    known, order = (
+        fidelities_of(table.manifest),
+        table.manifest.get("protocols", {}).get(DEFAULT_PROTOCOL, {}).get("fidelities"),
+    )
     command += f" --order {','.join(order)}" if order and tuple(order) != ascending(known) else ""
     tests_last = training.get("test") == "last"
     command += "" if tests_last else " --test all"
