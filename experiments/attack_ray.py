@@ -5,7 +5,7 @@ node of other versions and a full disk end in one line that says what to do. A s
 trials of one by processes of this machine; one whose worker process is killed has failed trials and no others. Scores
 of proxies and checkpoints of one-shot searches are the bytes of local ones.
 Command: python experiments/attack_ray.py [--only searches] (Linux, with the extra `ray`)
-Run time: 5 minutes on a 2-core Intel Xeon, of which searches take 2.
+Run time: 10 minutes on a 2-core Intel Xeon, of which searches take 5.
 Output: a line a build or search, with its seconds; last, one JSON object with the counts.
 """
 

@@ -2,7 +2,7 @@
 
 Claim: none; the tables of docs/proxies.md are this script's output.
 Command: python experiments/proxies_correlation.py [--pack FOLDER=TABLE ..]
-Run time: about two minutes.
+Run time: about three minutes.
 Output: a Markdown table with a row for each proxy, the best in the mean first: for each table of scores Spearman's
 correlation with test accuracy over all classes and within the better half, the mean over initialisations with a 95 %
 interval; and another one with the range over initialisations, how well two initialisations agree, and the share of
@@ -32,6 +32,7 @@ PACKS = {
     "nb201-shifted-digits-proxies-v1": "nb201-shifted-digits-v1",
     "nb201-mnist5k-proxies-v1": "nb201-mnist5k-v1",
     "mlp-small-shifted-digits-proxies-v1": "mlp-small-shifted-digits-v1",
+    "recurrent-3-digits-rows-proxies-v1": "recurrent-3-digits-rows-v1",
 }
 NUM_RESAMPLES = 1000
 
@@ -116,6 +117,8 @@ def measured(scores: np.ndarray, runs: np.ndarray, generator: np.random.Generato
 def interval(draws: np.ndarray, drawn: np.ndarray, shift: float) -> list[float]:
     """Returns the 95 % interval of the mean over resampled initialisations, moved by a shift."""
     means = np.take_along_axis(draws.T, drawn, axis=1).mean(1)
+    if np.isnan(means).all():
+        return [float("nan")] * 2
     return [float(value + shift) for value in np.nanquantile(means, (0.025, 0.975))]
 
 
@@ -137,7 +140,7 @@ def show(result: dict[str, dict[str, dict]]) -> None:
     """Prints Markdown tables of correlations and of how they vary with the initialisation, best in the mean first."""
     names = list(result)
     proxies = list(dict.fromkeys(proxy for figures in result.values() for proxy in figures))
-    proxies.sort(key=lambda proxy: -np.nanmean([result[name][proxy]["all"] for name in names if proxy in result[name]]))
+    proxies.sort(key=lambda proxy: -_mean([result[name][proxy]["all"] for name in names if proxy in result[name]]))
     print(f"| proxy | {' | '.join(f'{name}: all | better half' for name in names)} |")
     print("| --- |" + " --- | --- |" * len(names))
     for proxy in proxies:
@@ -148,19 +151,27 @@ def show(result: dict[str, dict[str, dict]]) -> None:
     print("| --- |" + " --- | --- | --- |" * len(names))
     for proxy in proxies:
         found = [result[name].get(proxy) for name in names]
-        if any(each is not None and each.get("agree") is not None for each in found):
+        if any(any(_spread(each)) for each in found):
             print(f"| {proxy} | {' | '.join(' | '.join(_spread(each)) for each in found)} |")
+
+
+def _mean(values: list[float]) -> float:
+    """Returns the mean of the correlations that are defined; -1 where none is."""
+    defined = [value for value in values if not np.isnan(value)]
+    return float(np.mean(defined)) if defined else -1.0
 
 
 def _cell(each: dict | None, part: str) -> str:
     if each is None:
         return ""
+    if np.isnan(each[part]):
+        return "all equal"
     low, high = each.get(f"{part}_interval", (None, None))
     return f"{each[part]:.2f}" + ("" if low is None else f" ({low:.2f} to {high:.2f})")
 
 
 def _spread(each: dict | None) -> tuple[str, str, str]:
-    if each is None or each.get("agree") is None:
+    if each is None or each.get("agree") is None or np.isnan(each["all"]):
         return "", "", ""
     low, high = each["range"]
     bad = f"{100 * each['not_finite']:.1f} %" if each["not_finite"] else ""

@@ -1,7 +1,7 @@
 """An executor whose other machines are this process, where a value arrives as a copy and the last call ends first."""
 
 import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from jaxnas.tables.build.executors.base import Ended
@@ -19,7 +19,7 @@ class Elsewhere:
 
     def results(
         self, function: Callable, copy: bytes, calls: Iterable[tuple[Any, tuple]], look: Callable[[], None]
-    ) -> Iterator[tuple[Any, Ended]]:
+    ) -> Generator[tuple[Any, Ended], None, None]:
         value = pickle.loads(copy)
         for name, arguments in reversed(list(calls)):
             self.functions.append(function.__name__)

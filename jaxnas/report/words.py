@@ -200,7 +200,8 @@ def explanation_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
     if rival is not None and rival["chance"] is not None:
         lines.append(
             f"The chance that the runner-up, {rival['architecture']}, is truly better is "
-            f"{units.percent_text(rival['chance'], 0)} %, by the spread of single runs."
+            f"{units.percent_text(rival['chance'], 0)} %, by "
+            + ("the spread of single runs." if explanation["exact"] else "the evaluations after the search.")
         )
     return lines
 
@@ -217,6 +218,11 @@ def _worth_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
         f"Worth most is {first['after']} rather than {first['before']} for {first['decision']}: "
         f"{units.gap_with_unit(first['value'], metric)}."
     )
+    if not sure and not explanation["exact"]:
+        return [
+            f"{text} But none of the {len(worth)} differing decisions is worth more than two standard errors: which of "
+            "them helps, these trials do not say."
+        ]
     return [f"{text} {len(sure)} of {len(worth)} differing decisions are worth more than two standard errors."]
 
 
@@ -237,8 +243,8 @@ def _otherwise_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
         )
     if loss := explanation["loss"]:
         lines.append(
-            f"The smallest change that costs a point or more: {_changed_text(loss)}, "
-            f"{units.change_text(loss['difference'], metric)}.{among}"
+            f"The smallest change that costs a point or more: {_changed_text(loss)}, by which it loses "
+            f"{units.gap_with_unit(abs(loss['difference']), metric)}.{among}"
         )
     return lines
 

@@ -180,7 +180,10 @@ def _places(vertices: list[int], edges: np.ndarray) -> tuple[dict[int, tuple[int
         rows[vertex] = rows[parent] if is_first else max(rows.values(), default=-1) + 1
         open_vertices += below[vertex][::-1]
     down = max(columns.values(), default=0) > max(rows.values(), default=0)
-    return {vertex: (columns[vertex], rows[vertex])[:: -1 if down else 1] for vertex in vertices}, down
+    places = {vertex: (columns[vertex], rows[vertex]) for vertex in vertices}
+    if down:
+        places = {vertex: (row, column) for vertex, (column, row) in places.items()}
+    return places, down
 
 
 Pair = tuple[int, int]

@@ -1,6 +1,7 @@
 """Whether a compiled program fits into the memory of the device that it is for."""
 
 import jax
+import jax.numpy as jnp
 
 SHARE = 0.9
 """Of the memory that is free, which fragments cannot all be used."""
@@ -8,8 +9,8 @@ SHARE = 0.9
 
 def free_bytes() -> int | None:
     """Returns how much memory of the default device programs may take; None where it does not say, as on CPU."""
-    device = jax.config.jax_default_device
-    found = (device if isinstance(device, jax.Device) else jax.local_devices()[0]).memory_stats() or {}
+    (device,) = jnp.zeros(()).devices()
+    found = device.memory_stats() or {}
     return int(SHARE * (found["bytes_limit"] - found.get("bytes_in_use", 0))) if "bytes_limit" in found else None
 
 

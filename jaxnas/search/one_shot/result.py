@@ -154,4 +154,6 @@ class OneShotResult:
                 ("random search at equal cost", reference.random_regret),
             )
         ]
-        return [f"regret by {reference.table}: {text(mean)}{spread}; {others}", " and ".join(better)]
+        by = "" if len(values) == 1 else ", by the mean of its searches"
+        verdict = f"{self.method.name} is {' and '.join(better)}{by}"
+        return [f"regret by {reference.table}: {text(mean)}{spread}; {others}", verdict]

@@ -195,10 +195,12 @@ def _by_parts(operations: tuple[Operation, ...], num_channels: int, train: bool)
     )
 
     def enter(first: int, x: jax.Array) -> jax.Array:
-        return split[first][0](x) if split[first][0] else x
+        activation = split[first][0]
+        return activation(x) if activation else x
 
     def map_linearly(first: int, x: jax.Array, parameters: jax.Array) -> jax.Array:
-        return split[first][1](x, unpack(parameters, shapes[first][0])) if split[first][1] else x
+        linear = split[first][1]
+        return linear(x, unpack(parameters, shapes[first][0])) if linear else x
 
     def follow(first: int, z: jax.Array, parameters: jax.Array, statistics: jax.Array) -> tuple[jax.Array, jax.Array]:
         arrays = unpack(parameters, rest[first]), unpack(statistics, shapes[first][1])

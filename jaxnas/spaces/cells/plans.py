@@ -114,8 +114,8 @@ def in_packs(
     waste = packed.waste(space, pruned, packs.places)
     _log.info("%d classes in %d batches: %.2f slots computed for each used", len(archs), len(packs.batches), waste)
     for batch in packs.batches:
-        curves = packs.train(*packs.arguments(batch))
-        curves = [values.reshape(packs.places, len(seeds), *values.shape[1:]) for values in jax.device_get(curves)]
+        found = jax.device_get(packs.train(*packs.arguments(batch)))
+        curves = [values.reshape(packs.places, len(seeds), *values.shape[1:]) for values in found]
         yield {
             archs[number].tobytes(): Curves._make(values[position] for values in curves)
             for position, number in enumerate(batch)

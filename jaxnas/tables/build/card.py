@@ -74,7 +74,7 @@ def _best(table: Table) -> tuple[float, float, int]:
     if not np.isfinite(validation).any():
         return np.nan, np.nan, 0
     best = int(np.nanargmax(table.metric.better * validation))
-    return validation[best], test[best], int(table.num_parameters[best])
+    return validation[best], test[best], int(table.columns["num_parameters"].values[best])
 
 
 def _decided(table: Table) -> list[str]:

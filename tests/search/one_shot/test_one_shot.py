@@ -263,7 +263,13 @@ def bench() -> jn.TableBenchmark:
 
 def test_what_was_found_has_a_regret_beside_the_median_and_random_search():
     search = jn.OneShot(SMALL, TASK, made("rsps").method, config=TINY, table=bench().table, progress=False)
-    reference = search.search(4).reference
+    result = search.search(4)
+    reference = result.reference
+    worse = [reference.regrets[0] >= other for other in (reference.median_regret, reference.random_regret)]
+    words = ["not better than" if each else "better than" for each in worse]
+    assert result.lines()[-1] == (
+        f"rsps is {words[0]} the median architecture and {words[1]} random search at equal cost"
+    )
     assert reference.table == bench().id
     scores = bench().held_out.scores(np.arange(125)[:, None])
     best = jn.optimum(bench()).value

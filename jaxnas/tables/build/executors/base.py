@@ -1,6 +1,6 @@
 """What an executor is: where the chunks of a build are trained, and where other work may be done."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -57,7 +57,7 @@ class Calls(Protocol):
 
     def results(
         self, function: Callable, copy: bytes, calls: Iterable[tuple[Any, tuple]], look: Callable[[], None]
-    ) -> Iterator[tuple[Any, Ended]]:
+    ) -> Generator[tuple[Any, Ended], None, None]:
         """Yields the names of calls `function(value, *arguments)` and how they ended, as they do; those that are lost
         are tried again. Closing it ends the others.
 

@@ -12,7 +12,7 @@ import os
 import pickle
 import socket
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from jaxnas.checks import first_line, is_installed
@@ -127,7 +127,7 @@ class RayCluster:
 
     def results(
         self, function: Callable, copy: bytes, calls: Iterable[tuple[Any, tuple]], look: Callable[[], None]
-    ) -> Iterator[tuple[Any, Ended]]:
+    ) -> Generator[tuple[Any, Ended], None, None]:
         """Yields the names of calls and how they ended; as `Calls.results`. Ray retries those that are lost."""
         shared = self.shared(copy)
         task = self._remote(on_node, max_retries=MAX_RETRIES, scheduling_strategy="SPREAD")
