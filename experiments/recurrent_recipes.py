@@ -3,9 +3,12 @@
 Claim: on the tasks named in docs/sequences.md a score of one seed says more of the architecture than of the seed, and a
 table of them is worth building; on the others it does not.
 Command: python experiments/recurrent_recipes.py --task digits-rows [--space recurrent-4] [--epochs E] [--gate]
-Run time: one to five minutes a task on one core.
+    or, to search: python experiments/recurrent_recipes.py --task spoken-digits --space recurrent --gate --search 50
+Run time: one to five minutes a task on one core; a search of 50 trials ten.
 Output: the spread of 40 cells, the intraclass correlation of one seed, the reliability of a mean of five seeds, how
-many trainings failed and how fast they are; tanh, GRU and LSTM of the same width. Last line: a JSON object of all that.
+many trainings failed and how fast they are; tanh, GRU and LSTM of the same width. Of a search: the test score of the
+model that it gives, those of tanh, GRU and LSTM trained alike, and of tanh with as many parameters as the model has.
+Last line: a JSON object of all that.
 """
 
 import argparse
@@ -16,10 +19,12 @@ from dataclasses import replace
 import jax
 import numpy as np
 
+import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.analysis import reliability
 from jaxnas.spaces.recurrent.network import Recurrence
 from jaxnas.spaces.recurrent.references import CELLS, REFERENCE_CELLS
+from jaxnas.tasks.base import Task
 from jaxnas.tasks.generated import hmm_optimum
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.config import TrainConfig
@@ -86,6 +91,44 @@ def measure(space_name: str, task_name: str, config: TrainConfig, num_cells: int
     }
 
 
+def searched(space_name: str, task_name: str, config: TrainConfig, num_trials: int) -> dict:
+    """Returns the test score of the model of a search, and what the cells of the literature reach when trained alike:
+    on training and validation data, as `train` does.
+    """
+    task = catalog.task(task_name)
+    started = time.perf_counter()
+    result = jn.NAS(space_name, task=task, config=config, progress=False).search(num_trials)
+    model, seconds = result.train(), time.perf_counter() - started
+    size = Trainer(catalog.space(space_name), task, config).size(model.arch).num_parameters
+    wide = next(width for width in range(1, 4096) if _cells(task, config, width).size((0,)).num_parameters >= size)
+    found = {cell: tested(_cells(task, config), number) for number, cell in enumerate(CELLS)}
+    found |= {f"tanh, {wide} wide": tested(_cells(task, config, wide), 0)}
+    return {
+        "space": space_name,
+        "task": task_name,
+        "trials": num_trials,
+        "config": {"epochs": config.num_epochs, "rate": config.learning_rate, "gate": config.network.gate},
+        "architecture": result.space.to_str(model.arch),
+        "validation": result.accuracy,
+        "test": model.score("test"),
+        "test_other_seeds": tested(Trainer(result.space, task.without_validation(), config), model.arch),
+        "parameters": size,
+        "references": {name: [float(np.mean(each)), *each] for name, each in found.items()},
+        "seconds": seconds,
+    }
+
+
+def _cells(task: Task, config: TrainConfig, width: int | None = None) -> Trainer:
+    """Returns the trainer of reference cells, on training and validation data."""
+    width = width or config.network.width
+    return Trainer(REFERENCE_CELLS, task.without_validation(), replace(config, network=Recurrence(width)))
+
+
+def tested(trainer: Trainer, arch: int | tuple[int, ...]) -> list[float]:
+    """Returns the test scores of an architecture trained with several seeds."""
+    return [trainer.fit(np.atleast_1d(arch), seed).score("test") for seed in SEEDS]
+
+
 def main() -> None:
     """Prints the figures of a task."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -97,13 +140,17 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--gate", action="store_true")
     parser.add_argument("--cells", type=int, default=NUM_CELLS)
+    parser.add_argument("--search", type=int, help="trials of a search, in place of the figures of cells")
     options = parser.parse_args()
     configure_compilation()
     config = default_config(catalog.space(options.space), catalog.task(options.task))
     given = {"num_epochs": options.epochs, "learning_rate": options.rate, "batch_size": options.batch}
     config = replace(config, test="last", network=Recurrence(options.width, options.gate))
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
-    found = measure(options.space, options.task, config, options.cells)
+    if options.search:
+        found = searched(options.space, options.task, config, options.search)
+    else:
+        found = measure(options.space, options.task, config, options.cells)
     for name, value in found.items():
         print(f"{name:24} {value}")
     print(json.dumps(found))

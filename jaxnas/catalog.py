@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SPACES = {
     "nb201": "jaxnas.spaces.cells.space:NB201",
     "nb201x5": "jaxnas.spaces.cells.space:NB201X5",
+    "hierarchical-cell": "jaxnas.spaces.cells.hierarchical:HIERARCHICAL_CELL",
     "nb101": "jaxnas.spaces.nasbench101.space:NB101",
     "nats-sss": "jaxnas.spaces.sizes.space:NATS_SSS",
     "nb-macro": "jaxnas.spaces.macro.space:NB_MACRO",

@@ -21,6 +21,7 @@ from jaxnas.benchmarks.penalised import Objective, second_size
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Strategy
 from jaxnas.tables.build.provenance import versions
+from jaxnas.tables.manifest import references_of
 
 MOST_BUDGETS = 300
 QUANTILES = np.linspace(0, 1, 21)
@@ -105,6 +106,12 @@ def _source(bench: Benchmark) -> dict[str, Any]:
     return {} if source is None else {"source": source}
 
 
+def _references(bench: Benchmark) -> dict[str, Any]:
+    """Returns the scores of the lines to beat of a table."""
+    found = {} if bench.table is None else references_of(bench.table.manifest)
+    return {"references": found} if found else {}
+
+
 def _warning(bench: Benchmark) -> dict[str, Any]:
     """Returns what a reader must be warned of: a published table that tells searches what is reported."""
     warning = None if bench.table is None else bench.table.manifest.get("warning")
@@ -117,6 +124,7 @@ def _provenance(trials: dict[str, Trials], bench: Benchmark, settings: Settings)
         "benchmark": bench.id,
         **({} if bench.content_hash is None else {"content_hash": bench.content_hash}),
         **_source(bench),
+        **_references(bench),
         "space": bench.space.name,
         "objective": settings.objective.text,
         "metric": bench.metric._asdict(),

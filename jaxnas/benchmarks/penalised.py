@@ -74,7 +74,7 @@ def objective_of(text: str, size_names: Sequence[str], metric_name: str = "accur
     Raises:
         ValueError: on any other text, or an unknown name.
     """
-    bare = text.replace(" ", "")
+    bare = re.sub(r"\s*([,*<>=-])\s*", r"\1", text.strip())  # names of metrics may have spaces
     matches = [found for form in OBJECTIVES if (found := form.fullmatch(bare))]
     if not matches:
         examples = ",flops", ",log-flops", ",flops<=1e6", "-1e-6*flops"

@@ -7,6 +7,7 @@ import jax
 
 from jaxnas import catalog
 from jaxnas.cli.folders import writable
+from jaxnas.report.words import readable
 from jaxnas.spaces.base import Space, checked, has_rows
 from jaxnas.tables.files import replace_file
 from jaxnas.tasks.base import Task
@@ -47,7 +48,7 @@ def _description(space: Space, arch: jax.Array) -> list[str]:
     lines = [f"architecture  {space.to_str(arch)}"]
     if has_rows(space):
         lines.append(f"row           {int(space.index(arch)):,} of {space.num_architectures:,}")
-    lines += [f"  {name:11} {value}" for name, value in space.decode(arch).items()]
+    lines += [f"  {name:11} {readable(value)}" for name, value in space.decode(arch).items()]
     representative = space.canonical(arch)
     same = checked(representative, space.decisions) == checked(arch, space.decisions)
     return [*lines, f"class         {space.to_str(representative)}{' (itself)' if same else ''}"]

@@ -221,6 +221,7 @@ _RESULT = _fields(
         "confirm": _fields(dict.fromkeys(("candidates", "runs"), _count(1))),
         "limit": _fields({"size": _text, "maximum": _number}),
         "sources": SOURCES,
+        "references": _mapped(_fields({"validation": _number, "test": _number}), least=1),
         "explanation": EXPLANATION,
         "fronts": _FRONTS,
         "landscape": _LANDSCAPE,

@@ -10,6 +10,15 @@ from jaxnas.tasks.metrics import Metric
 CHECKPOINTS = (30, 100)
 
 
+def readable(value: Any) -> str:
+    """Returns a value of `Space.decode` as text: `"2, 4"` of a list, `"heads 2, hidden 64; heads 4, ..."` of dicts."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {readable(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ("; " if any(isinstance(each, dict) for each in value) else ", ").join(map(readable, value))
+    return str(value)
+
+
 def ranked(result: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Returns the strategies of a result with their numbers, best mean rank first."""
     return sorted(result["strategies"].items(), key=lambda item: item[1]["mean_rank"])
@@ -147,7 +156,16 @@ def option_texts(result: dict[str, Any]) -> list[str]:
         )
     if sources := result.get("sources"):
         lines.append(_sources_text(sources))
+    if references := result.get("references"):
+        lines.append(references_text(references, units.metric_of(result)))
     return lines
+
+
+def references_text(references: dict[str, dict[str, float]], metric: Metric) -> str:
+    """Returns the test scores of networks of the literature, best first."""
+    ordered = sorted(references.items(), key=lambda item: -item[1]["test"])
+    named = [f"{name} {units.with_unit(each['test'], metric)}" for name, each in ordered]
+    return f"Lines to beat, trained as the table's networks are: {', '.join(named)} (mean test {metric.name})."
 
 
 def _sources_text(sources: list[dict[str, Any]]) -> str:

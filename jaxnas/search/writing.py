@@ -12,6 +12,7 @@ from jaxnas.report.figures.explanation import decision_values
 from jaxnas.report.figures.style import save
 from jaxnas.report.folder import SEARCH
 from jaxnas.report.tables import csv_cell
+from jaxnas.report.words import readable
 from jaxnas.report.write import write_search
 from jaxnas.search.explaining import explanation_of
 from jaxnas.search.result import SearchResult
@@ -82,7 +83,7 @@ def summary_of(
         "stopped": result.stopped,
         "findings": [line for line in repr(result).splitlines() if not line.startswith(_SHOWN_BELOW)],
         "best": result.best_trial,
-        "decisions": {str(name): str(value) for name, value in result.architecture.items()},
+        "decisions": {str(name): readable(value) for name, value in result.architecture.items()},
         "drawing": result.space.drawing(result.arch),
         "trials": _trials(result),
         "finalists": [

@@ -50,11 +50,13 @@ class Space(abc.ABC):
         decisions: one for each place of an architecture.
         family: the dotted name of the module that holds `FAMILY`, how the networks of the kind are made and trained;
             None where there are no networks.
+        drawing_note: what a drawing says below the graph.
     """
 
     name: str
     decisions: tuple[Decision, ...]
     family: ClassVar[str | None] = None
+    drawing_note: ClassVar[str] = ""
 
     @property
     def constrained(self) -> bool:
@@ -98,10 +100,7 @@ class Space(abc.ABC):
         return check_rows(self)(arch)
 
     def arch_at(self, row: ArrayLike) -> jax.Array:
-        """Returns the architecture at a row of the enumeration, int32[D].
-
-        Raises ValueError where the space has no rows.
-        """
+        """Returns the architecture at a row of the enumeration, int32[D]. Raises ValueError where there are no rows."""
         check_rows(self)
         codes = self.codes
         return arch_at(row if codes is None else jnp.asarray(codes)[row], self.decisions)
@@ -205,21 +204,24 @@ class Space(abc.ABC):
         """Returns an architecture as a graph: labels int32[V], -1 where there is no vertex, and edges bool[V, V].
 
         Labels are positions in `label_names`. Vertices are in topological order, `edges[u, v]` only where u < v, from
-        the input to the output. By default there is a vertex for each decision, in a chain.
+        input to output. By default there is a vertex for each decision, in a chain.
         """
         offsets = np.cumsum(cardinalities(self.decisions)) - cardinalities(self.decisions)
         return jnp.asarray(arch, jnp.int32) + offsets.astype(np.int32), jnp.eye(len(offsets), k=1, dtype=bool)
 
+    def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        """Returns the graph that a drawing of an architecture shows, as `labelled` does."""
+        return self.labelled(arch)
+
     def drawing(self, arch: Choices) -> str:
         """Returns an architecture as an SVG image."""
-        labels, edges = self.labelled(jnp.asarray(checked(arch, self.decisions), jnp.int32))
-        return graphs.draw(np.asarray(labels), np.asarray(edges), self.label_names)
+        labels, edges = self.drawn(jnp.asarray(checked(arch, self.decisions), jnp.int32))
+        return graphs.draw(np.asarray(labels), np.asarray(edges), self.label_names, self.drawing_note)
 
     @property
     def cell(self) -> dict | None:
-        """Returns what a page must know to draw architectures as cells, as JSON values; None where they are none.
-
-        `num_nodes`, `edges` in the order of the decisions, and `zero`, the names of operations that pass nothing.
+        """Returns `num_nodes`, `edges` in the order of the decisions, and `zero`, the names of operations that pass
+        nothing, for pages that draw architectures as cells, as JSON values; None where they are none.
         """
         return None
 
@@ -265,10 +267,8 @@ class SearchSpace(Space):
 class EnumeratedSpace(Space):
     """The same space as `space`, where an architecture is int32[1], its row in the enumeration.
 
-    Neighbours are those of `space`, by table look-up, which makes searches faster.
-
-    Raises:
-        ValueError: where the space is too large to enumerate.
+    Neighbours are those of `space`, by table look-up, which makes searches faster. Raises ValueError where the space is
+    too large to enumerate.
     """
 
     space: Space

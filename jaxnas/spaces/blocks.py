@@ -5,9 +5,10 @@ each of which reads its own arrays from the front. Images are float32[C, H, W, N
 """
 
 import abc
+import copy
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -47,16 +48,48 @@ def normalisation(name: str, num_channels: int) -> tuple[dict[str, Values], dict
 
 
 class Seen:
-    """Shows a tap the inner arrays of blocks and adds up what it finds; it lives while a network is traced."""
+    """Shows a tap the inner arrays of a network and adds up what it finds; it lives while the network is traced.
 
-    def __init__(self, tap: Tap, x: jax.Array, numbers: Iterator[int]):
-        self.tap, self.statistics, self.numbers = tap, nothing(tap, x), numbers
+    Without a tap, `UNSEEN`, arrays stay as they are.
+    """
+
+    def __init__(self, tap: Tap | None, num_examples: int = 0):
+        self.tap, self.numbers = tap, itertools.count()
+        self.nothing = () if tap is None else nothing(tap, jnp.zeros(num_examples))
+        self.statistics = self.nothing
 
     def __call__(self, kind: str, x: jax.Array, number: int | None = None, live: jax.Array | None = None) -> jax.Array:
-        """Returns what the tap gives for an array, which the network goes on with."""
+        """Returns what the tap gives for an array [C, H, W, N], which the network goes on with."""
+        if self.tap is None:
+            return x
         x, found = self.tap(kind, next(self.numbers) if number is None else number, x, live)
-        self.statistics = total(self.statistics, found)
+        self.add(found)
         return x
+
+    def add(self, statistics: Any) -> None:
+        """Adds statistics from inside of a branch or a loop."""
+        self.statistics = total(self.statistics, statistics)
+
+    def inside(self) -> "Seen":
+        """Returns what shows the tap the arrays inside a branch or a loop's step, whose result its statistics are."""
+        found = copy.copy(self)
+        found.statistics = self.nothing
+        return found
+
+    def branches(self, functions: Sequence[Callable]) -> list[Callable]:
+        """Returns `(*arrays) -> (y, statistics)` for each function `(inside, *arrays) -> y`."""
+
+        def branch(function: Callable) -> Callable:
+            def run(*arrays: Any) -> tuple[Any, Any]:
+                inside = self.inside()
+                return function(inside, *arrays), inside.statistics
+
+            return run
+
+        return [branch(function) for function in functions]
+
+
+UNSEEN = Seen(None)
 
 
 class Scope:
@@ -69,7 +102,7 @@ class Scope:
         live_inputs: which of the channels that go in are.
     """
 
-    def __init__(self, parameters: dict, statistics: dict, train: bool, seen: Seen | None = None):
+    def __init__(self, parameters: dict, statistics: dict, train: bool, seen: Seen = UNSEEN):
         self.parameters, self.statistics, self.train, self.seen = parameters, statistics, train, seen
         self.changed = dict(statistics)
         self.live: jax.Array | None = None
@@ -83,7 +116,7 @@ class Scope:
         return self._show(kind, x, number, self.live)
 
     def _show(self, kind: str, x: jax.Array, number: int | None, live: jax.Array | None) -> jax.Array:
-        return x if self.seen is None else self.seen(kind, x, number, live)
+        return self.seen(kind, x, number, live)
 
     def normalise(self, name: str, x: jax.Array) -> jax.Array:
         """Returns what a linear map gives, after batch normalisation; 0 in channels that are not live."""
@@ -237,23 +270,15 @@ def tapped_slot(
     slot: Slot, choice: jax.Array, x: Any, parameters: jax.Array, statistics: jax.Array, train: bool, seen: Seen
 ) -> jax.Array:
     """Returns what a slot gives, and shows a tap what is inside the block that runs."""
-    numbers = list(itertools.islice(seen.numbers, MAX_PLACES))
 
-    def branch(block: Block) -> Callable:
-        def run(x: Any, parameters: jax.Array, statistics: jax.Array) -> tuple[jax.Array, Any]:
-            inside = Seen(seen.tap, jax.tree.leaves(x)[0], iter(numbers))
-            arrays = unpack(parameters, block.parameters()), unpack(statistics, block.statistics())
-            return block.compute(x, Scope(*arrays, train, inside)), inside.statistics
+    def run(block: Block, inside: Seen, x: Any, parameters: jax.Array, statistics: jax.Array) -> jax.Array:
+        arrays = unpack(parameters, block.parameters()), unpack(statistics, block.statistics())
+        return block.compute(x, Scope(*arrays, train, inside))
 
-        return run
-
-    y, found = jax.lax.switch(choice, [branch(block) for block in slot], x, parameters, statistics)
-    seen.statistics = total(seen.statistics, found)
+    branches = seen.branches([functools.partial(run, block) for block in slot])
+    y, found = jax.lax.switch(choice, branches, x, parameters, statistics)
+    seen.add(found)
     return y
-
-
-MAX_PLACES = 16
-"""The most places of a block that are shown to a tap."""
 
 
 def _forward(

@@ -24,7 +24,9 @@ COLORS = (
     "#999999",
 )
 """Okabe and Ito's colours, which the colour-blind can distinguish."""
-_BOX, _GAP, _ROW, _MARGIN = (118, 26), 44, 44, 14
+SECOND_LINE = "; "
+"""What begins the second line of a box, in the name of a label."""
+_GAP, _SPACE, _MARGIN, _NOTE = 32, 18, 14, 22
 
 
 def pruned_mask(labels: jax.Array, edges: jax.Array) -> jax.Array:
@@ -113,64 +115,102 @@ def chain(labels: jax.Array) -> tuple[jax.Array, jax.Array]:
     return labels.astype(jnp.int32), follows & (between[None] - between[:, None] == 1)
 
 
-def draw(labels: np.ndarray, edges: np.ndarray, names: Sequence[str]) -> str:
-    """Returns a graph as an SVG image: a box with the name of its label for each vertex, edges from left to right.
+def draw(labels: np.ndarray, edges: np.ndarray, names: Sequence[str], note: str = "") -> str:
+    """Returns a graph as an SVG image: a box with the name of its label for each vertex, edges from left to right, or
+    down where that is narrower.
+
+    A tree has a row, or a column, for each of its leaves. `page/graph.js` draws the same.
 
     Args:
-        names: the names of the labels; labels of one name have one colour.
+        names: the names of the labels, what follows a semicolon on a line of its own; boxes whose first lines are the
+            same have one colour.
+        note: a text below.
     """
     vertices = [int(vertex) for vertex in np.flatnonzero(np.asarray(labels) >= 0)]
-    places = _places(vertices, np.asarray(edges))
-    num_columns = 1 + max((column for column, _ in places.values()), default=0)
-    num_rows = 1 + max((row for _, row in places.values()), default=0)
-    width = num_columns * (_BOX[0] + _GAP) - _GAP + 2 * _MARGIN
-    height = num_rows * _ROW + 2 * _MARGIN
+    texts = {vertex: printable(names[labels[vertex]]).split(SECOND_LINE) for vertex in vertices}
+    width = 7 * max((len(line) for lines in texts.values() for line in lines), default=0) + 2 * _MARGIN
+    box = max(width, 60), 10 + 16 * max(map(len, texts.values()), default=1)
+    places, down = _places(vertices, np.asarray(edges))
+    corners = {
+        vertex: (_MARGIN + column * (box[0] + _GAP), _MARGIN + row * (box[1] + _SPACE))
+        for vertex, (column, row) in places.items()
+    }
     lines = [
-        _draw_line(places[source], places[target])
+        _draw_line(corners[source], corners[target], box, down)
         for source in vertices
         for target in vertices
         if edges[source, target]
     ]
-    colors = {name: COLORS[number % len(COLORS)] for number, name in enumerate(dict.fromkeys(names))}
-    boxes = [_draw_box(places[vertex], names[labels[vertex]], colors[names[labels[vertex]]]) for vertex in vertices]
+    colors = {name: COLORS[number % len(COLORS)] for number, name in enumerate(dict.fromkeys(map(_first_line, names)))}
+    boxes = [_draw_box(corners[each], box, texts[each], colors[_first_line(names[labels[each]])]) for each in vertices]
+    right, bottom = (max(place) for place in zip(*corners.values(), (_MARGIN, _MARGIN), strict=True))
+    size = max(right + box[0], 6 * len(note)) + _MARGIN, bottom + box[1] + _MARGIN + (_NOTE if note else 0)
+    below = f'<text x="{_MARGIN}" y="{size[1] - _MARGIN}" fill="#555">{escape(note)}</text>' if note else ""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'font-family="sans-serif" font-size="12" role="img" aria-label="graph of an architecture">'
-        f"{''.join(lines)}{''.join(boxes)}</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}" width="{size[0]}" '
+        f'height="{size[1]}" font-family="sans-serif" font-size="12" role="img" '
+        f'aria-label="graph of an architecture">{"".join(lines)}{"".join(boxes)}{below}</svg>\n'
     )
 
 
-def _places(vertices: list[int], edges: np.ndarray) -> dict[int, tuple[int, int]]:
-    """Returns the column and the row of each vertex; columns are the lengths of the longest paths that lead there."""
+def _first_line(name: str) -> str:
+    return name.partition(SECOND_LINE)[0]
+
+
+def _places(vertices: list[int], edges: np.ndarray) -> tuple[dict[int, tuple[int, int]], bool]:
+    """Returns the column and the row of each vertex, and whether edges go down.
+
+    Columns are the lengths of the longest paths that lead there; a vertex is in the row of the one before it in its
+    longest path, or, where that has led elsewhere, in a new row. Where there are more columns than rows, the two are
+    exchanged.
+    """
     columns: dict[int, int] = {}
-    places: dict[int, tuple[int, int]] = {}
+    below: dict[int, list[int]] = {vertex: [] for vertex in (-1, *vertices)}
     for vertex in vertices:
-        columns[vertex] = 1 + max((columns[other] for other in columns if edges[other, vertex]), default=-1)
-        places[vertex] = columns[vertex], sum(column == columns[vertex] for column in columns.values()) - 1
-    return places
+        before = [other for other in columns if edges[other, vertex]]
+        parent = max(before, key=lambda other: columns[other], default=-1)
+        columns[vertex] = columns[parent] + 1 if before else 0
+        below[parent].append(vertex)
+    rows: dict[int, int] = {}
+    open_vertices = below[-1][::-1]
+    while open_vertices:
+        vertex = open_vertices.pop()
+        parent = next((other for other in rows if vertex in below[other]), -1)
+        is_first = parent >= 0 and below[parent][0] == vertex
+        rows[vertex] = rows[parent] if is_first else max(rows.values(), default=-1) + 1
+        open_vertices += below[vertex][::-1]
+    down = max(columns.values(), default=0) > max(rows.values(), default=0)
+    places = {vertex: (columns[vertex], rows[vertex]) for vertex in vertices}
+    if down:
+        places = {vertex: (row, column) for vertex, (column, row) in places.items()}
+    return places, down
 
 
-def _corner(place: tuple[int, int]) -> tuple[int, int]:
-    column, row = place
-    return _MARGIN + column * (_BOX[0] + _GAP), _MARGIN + row * _ROW
+Pair = tuple[int, int]
 
 
-def _draw_line(source: tuple[int, int], target: tuple[int, int]) -> str:
-    """Returns a curve between two boxes; below the boxes between them where those are in its way."""
-    (left, top), (right, bottom) = _corner(source), _corner(target)
-    start, end = (left + _BOX[0], top + _BOX[1] / 2), (right, bottom + _BOX[1] / 2)
-    dip = _ROW * 0.75 if target[0] - source[0] > 1 and source[1] == target[1] else 0
-    bend = (end[0] - start[0]) / 2
-    return (
-        f'<path d="M{start[0]} {start[1]} C{start[0] + bend} {start[1] + dip} {end[0] - bend} {end[1] + dip} '
-        f'{end[0]} {end[1]}" fill="none" stroke="#555" stroke-width="1.5"/>'
+def _draw_line(source: Pair, target: Pair, box: Pair, down: bool) -> str:
+    """Returns a curve between the boxes of two corners, around the boxes between them that are in its way."""
+    along, across = (1, 0) if down else (0, 1)
+    steps = box[along] + (_SPACE if down else _GAP), box[across] + (_GAP if down else _SPACE)
+    start, end = source[along] + box[along], target[along]
+    middles = [place[across] + box[across] / 2 for place in (source, target)]
+    dip = 0.75 * steps[1] if source[across] == target[across] and end - source[along] > steps[0] else 0
+    bend = (end - start) / 2
+    points = ((start, middles[0]), (start + bend, middles[0] + dip), (end - bend, middles[1] + dip), (end, middles[1]))
+    first, *others = [f"{point[along]:g} {point[across]:g}" for point in points]
+    return f'<path d="M{first} C{" ".join(others)}" fill="none" stroke="#555" stroke-width="1.5"/>'
+
+
+def _draw_box(corner: Pair, box: Pair, lines: list[str], color: str) -> str:
+    left, top = corner
+    first = top + box[1] / 2 + 4 - 8 * (len(lines) - 1)
+    texts = "".join(
+        f'<text x="{left + box[0] / 2:g}" y="{first + 16 * number:g}" text-anchor="middle" '
+        f'fill="#222">{escape(line)}</text>'
+        for number, line in enumerate(lines)
     )
-
-
-def _draw_box(place: tuple[int, int], name: str, color: str) -> str:
-    left, top = _corner(place)
     return (
-        f'<rect x="{left}" y="{top}" width="{_BOX[0]}" height="{_BOX[1]}" rx="5" fill="#fff" stroke="{color}" '
-        f'stroke-width="2"/><text x="{left + _BOX[0] / 2}" y="{top + _BOX[1] / 2 + 4}" text-anchor="middle" '
-        f'fill="#222">{escape(printable(name))}</text>'
+        f'<rect x="{left}" y="{top}" width="{box[0]}" height="{box[1]}" rx="5" fill="#fff" stroke="{color}" '
+        f'stroke-width="2"/>{texts}'
     )

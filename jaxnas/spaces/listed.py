@@ -101,6 +101,11 @@ class ListedSpace(Space):
         return self.space.features(arch)
 
     @property
+    def drawing_note(self) -> str:  # type: ignore[override]
+        """Returns what drawings of the whole space say below the graph."""
+        return self.space.drawing_note
+
+    @property
     def label_names(self) -> tuple[str, ...]:
         """Returns the names of the labels of `labelled`."""
         return self.space.label_names
@@ -108,6 +113,10 @@ class ListedSpace(Space):
     def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the graph of an architecture, as the whole space does."""
         return self.space.labelled(arch)
+
+    def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        """Returns the graph that a drawing of an architecture shows, as the whole space does."""
+        return self.space.drawn(arch)
 
     def drawing(self, arch: Choices) -> str:
         """Returns the drawing of an architecture, as the whole space does."""

@@ -174,6 +174,14 @@ def _checked_fidelities(given: Sequence[float | Mapping]) -> list[Fidelity]:
     return found
 
 
+def references_of(manifest: dict) -> dict[str, dict[str, float]]:
+    """Returns the scores of the lines to beat of a table by their names, `validation` and `test`, larger is better."""
+    return {
+        name: {split: better_of(manifest) * numbers[split] for split in ("validation", "test")}
+        for name, numbers in manifest.get("references", {}).items()
+    }
+
+
 def keys_of(space: "Space") -> dict[str, np.ndarray]:
     """Returns what identifies the rows of a space: `code`, mixed-radix numbers, unless rows are these themselves."""
     return {} if space.codes is None else {"code": space.codes}

@@ -131,6 +131,7 @@ _OPTIONAL = {
     "machine": _dict(_either(_SCALAR, _list(_SCALAR))),
     "git_commit": _either(_TEXT, _NOTHING),
     "licence": _TEXT,
+    "references": _dict(_record({"validation": _NUMBER, "test": _NUMBER, "num_parameters": _whole(0, 2**53)})),
     "content_hash": _DIGEST,
     "files": _dict(_DIGEST),
 }

@@ -10,7 +10,7 @@ from jaxnas.tables.columns import RUN_COUNT_UNIT, Column, is_missing, missing_va
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Fidelity, fidelities_of
 from jaxnas.tables.table import Table
 
-_OF_A_WHOLE = ("trainings", "content_hash", "files", "manifest_hash")
+_OF_A_WHOLE = ("trainings", "references", "content_hash", "files", "manifest_hash")
 
 
 def joined_trainings(manifest: dict, tables: Mapping[str, Table]) -> Table:

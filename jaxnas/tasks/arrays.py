@@ -9,7 +9,17 @@ from numpy.typing import ArrayLike
 from jaxnas.checks import unknown_name
 from jaxnas.tasks.base import KINDS, SPLITS, Split, Task, normalized, token_task
 from jaxnas.tasks.goals import GOALS
-from jaxnas.tasks.sequences import PADDING, characters_of, encoded, is_ragged, is_text, padded, padded_labels
+from jaxnas.tasks.sequences import (
+    PADDING,
+    as_array,
+    characters_of,
+    encoded,
+    is_ragged,
+    is_text,
+    padded,
+    padded_labels,
+    tokens_of,
+)
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 SPLIT_SEED = 20202
@@ -98,7 +108,7 @@ def examples_of(values: Any, kind: str | None) -> Examples:
         vocabulary = characters_of(texts)
         return Examples("tokens", encoded(texts, vocabulary), len(vocabulary), vocabulary)
     if kind == "tokens":
-        tokens = np.asarray(values)
+        tokens = tokens_of(values)
         if tokens.dtype.kind not in "iu" or tokens.ndim != 2 or not tokens.size or tokens.min() < PADDING:
             raise ValueError(
                 f"Expected texts, or tokens int[n, T], -1 for padding, got {tokens.dtype} of shape "
@@ -217,7 +227,7 @@ def _warn_of_repeated(parts: dict[str, Split]) -> None:
 
 
 def _checked_images(values: ArrayLike) -> np.ndarray:
-    images = np.asarray(values)
+    images = as_array(values, "images of one shape")
     if np.ma.is_masked(values):
         raise ValueError("Expected images without a mask, got masked values; replace them, or drop those images.")
     if images.dtype.kind not in "biuf":

@@ -31,6 +31,25 @@ def is_ragged(values: Any) -> bool:
     return len(lengths) > 1
 
 
+def as_array(values: Any, expected: str) -> np.ndarray:
+    """Returns data as one array. Raises ValueError where its parts have unequal shapes; `expected` says what it is."""
+    try:
+        return np.asarray(values)
+    except ValueError:  # as NumPy says it
+        raise ValueError(f"Expected {expected}, got parts of unequal shapes.") from None
+
+
+def tokens_of(values: Any, num_steps: int | None = None) -> np.ndarray:
+    """Returns tokens as one array [n, t]: lists of unequal length as int32[n, T], -1 after the end of each.
+
+    Args:
+        num_steps: T; by default the length of the longest list.
+    """
+    if not is_ragged(values):
+        return as_array(values, "tokens int[n, T], -1 for padding")
+    return padded_labels(values, _checked_steps([len(each) for each in values], num_steps, "sequences", "tokens"))
+
+
 def characters_of(texts: Sequence[str]) -> tuple[str, ...]:
     """Returns the characters that occur in texts, sorted."""
     return tuple(sorted(set().union(*texts)))

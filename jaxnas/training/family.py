@@ -138,10 +138,11 @@ class Family(NamedTuple):
 
     Attributes:
         config: how networks are trained by default; its `network` is the kind's own frozen dataclass, or None.
-        inputs: the kinds of task that can be trained on: `"images"`, `"vectors"`, `"sequences"`, `"tokens"`.
+        inputs: the kinds of task that can be trained on: `"images"`, `"vectors"`, `"sequences"`, `"tokens"`. Scores
+            without training give tokens as numbers float32[N, T, V], 1 for each step's token, NaN for padding.
         init: `(space, config, spec, arch, key) -> Variables`, whose shapes do not depend on the architecture.
         apply: `(space, config, spec, arch, variables, inputs [N, ...], *, mode) -> Applied`; `mode` is `"train"` or
-            `"evaluate"`.
+            `"evaluate"`, or `"identity"`: as in evaluation, and normalisation by what is normalised is left out.
         kernels: `(space, config, spec, arch) -> Kernels`; None for kinds that cannot say.
         module: `(space, config, spec, arch, variables or None) -> nnx.Module`: the network of one architecture with
             the arrays that `init` made and training changed; None: arrays of any value.
@@ -152,6 +153,8 @@ class Family(NamedTuple):
             kinds without.
         goals: what networks of the kind can be trained for, names of `jaxnas.tasks.goals.GOALS`.
         shared: the supernet, for one-shot search; None for kinds without.
+        references: `module:NAME` of a space of networks of the literature that are trained with the same
+            configuration: lines to beat, named by their decisions' values. None for kinds without.
     """
 
     config: TrainConfig
@@ -165,6 +168,7 @@ class Family(NamedTuple):
     tapped: Callable | None = None
     goals: tuple[str, ...] = ("class",)
     shared: Shared | None = None
+    references: str | None = None
 
 
 def family_of(space: TrainableSpace) -> Family:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnas.tasks.base import TaskSpec
-from jaxnas.tasks.sequences import PADDING, encoded, padded
+from jaxnas.tasks.sequences import PADDING, as_array, encoded, padded, tokens_of
 
 
 class Inputs(NamedTuple):
@@ -41,7 +41,7 @@ def normalised(inputs: Inputs, values: Any) -> np.ndarray:
 
 
 def _checked_examples(examples: Any, shape: tuple[int, ...]) -> np.ndarray:
-    examples = np.asarray(examples)
+    examples = as_array(examples, f"examples of shape [n, {', '.join(map(str, shape))}]")
     if len(shape) == 3 and shape[-1] == 1 and examples.shape[1:] == shape[:2]:
         examples = examples[..., None]
     if examples.dtype.kind not in "biuf":
@@ -58,7 +58,7 @@ def _checked_tokens(values: Any, spec: TaskSpec, vocabulary: tuple[str, ...]) ->
     (num_steps,) = spec.shape
     if vocabulary:
         return encoded([values] if isinstance(values, str) else values, vocabulary, num_steps)
-    tokens = np.asarray(values)
+    tokens = tokens_of(values, num_steps)
     if tokens.dtype.kind not in "iu" or tokens.ndim != 2 or not 0 < tokens.shape[1] <= num_steps:
         raise ValueError(
             f"Expected tokens int[n, t] of up to {num_steps} steps, got {tokens.dtype} of shape {list(tokens.shape)}."

@@ -45,3 +45,8 @@ def nothing(tap: Tap, x: jax.Array) -> Any:
 def total(first: Any, second: Any) -> Any:
     """Returns the statistics of two places together."""
     return jax.tree.map(jnp.add, first, second)
+
+
+def of_steps(found: Any) -> Any:
+    """Returns the statistics of all steps of a loop together; the axis of steps is the first."""
+    return jax.tree.map(lambda values: values.sum(0, dtype=values.dtype), found)

@@ -198,7 +198,7 @@ def test_jacov_and_epe_are_those_of_known_correlations():
     assert jacobians.epe_of(found, labels) == pytest.approx(sum(parts), rel=1e-4)
     constant = np.asarray(jacobians.correlations(jnp.zeros((3, 4))))
     assert np.isnan(jacobians.jacov_of(constant))
-    assert np.isnan(jacobians.epe_of(constant, np.zeros(3)))
+    assert np.isnan(jacobians.epe_of(constant, np.zeros(3, int)))
 
 
 def test_az_is_that_of_entropies_and_singular_values(both):

@@ -16,6 +16,8 @@ from jaxnas.report.explorer.explorer import write_explorer
 from jaxnas.spaces import base
 from jaxnas.spaces.base import Decision
 from jaxnas.spaces.enumerated import neighbor_table
+from jaxnas.spaces.recurrent.space import RecurrentSpace
+from jaxnas.spaces.transformers.space import TransformerSpace
 from jaxnas.tables.columns import Column, run_counts
 
 pytestmark = pytest.mark.browser
@@ -350,6 +352,31 @@ def test_cells_are_drawn_as_the_space_draws_them_with_one_colour_an_operation(pa
         assert strokes(ElementTree.fromstring(shown)) == strokes(ElementTree.fromstring(drawn))
 
 
+def shapes(svg) -> list:
+    """Returns what an image shows, in order: lines, boxes with their colours, and texts with their places."""
+    names = {"path": "d", "rect": "x y width height stroke", "text": "x y"}
+    found = [(element, element.tag.removeprefix(SVG)) for element in svg.iter()]
+    return [
+        (tag, element.text, *(re.sub(r"\.0\b", "", element.get(name)) for name in names[tag].split()))
+        for element, tag in found
+        if tag in names
+    ]
+
+
+@pytest.mark.parametrize("space", [RecurrentSpace(3, "nodes"), TransformerSpace(2, (4,), (1, 2), (3,), name="layers")])
+def test_graphs_are_drawn_as_the_space_draws_them(visit, tmp_path, space):
+    scores = np.full((2, space.num_architectures, 1, 1), 0.5, np.float32)
+    page = opened(
+        visit, write_explorer(jn.Table.from_arrays(space, "noise", *scores, [1]), space, tmp_path / "page.html")
+    )
+    for row in (0, space.num_architectures // 2 + 1, space.num_architectures - 1):
+        select(page, row)
+        shown = page.locator("#cell svg").evaluate("node => new XMLSerializer().serializeToString(node)")
+        drawn = space.drawing(space.arch_at(row))
+        assert shapes(ElementTree.fromstring(shown)) == shapes(ElementTree.fromstring(drawn))
+    assert "{" not in page.inner_text("#detail")
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_is_wider_than_the_page(visit, file, width):
     page = opened(visit, file, width=width, height=800)
@@ -390,7 +417,6 @@ def test_layers_may_be_absent_and_trainings_fail(visit, depths, tmp_path):
         expected = "none" if number == 5 else f"{depths.validation[number, 0, -1]:.5g} nat"
         assert facts(page)["validation"] == expected
     assert "optimum" not in page.inner_text("#neighbors-note")
-    assert page.locator("#cell svg").count() == 0
     assert page.locator("#list tbody tr").count() == 13
     assert counted(page) == [24, 24, 14, 14]
 

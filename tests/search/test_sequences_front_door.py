@@ -61,6 +61,8 @@ def test_what_numbers_are_follows_from_the_space():
     tokens = RANDOM.randint(0, 9, (60, 8))
     assert jn.NAS(SPACE, task=(tokens, labels)).task.kind == "tokens"
     assert jn.NAS("mlp-small", task=(tokens, labels)).task.kind == "vectors"
+    assert jn.NAS(SPACE, task="hmm").objective.text == "cross entropy"
+    assert jn.NAS(SPACE, task="brackets", objective="tag accuracy - 1e-6 * flops").objective.weight == 1e-6
     with pytest.raises(ValueError, match=r"^Expected a task of sequences or tokens for a RecurrentSpace, got digits"):
         jn.NAS(SPACE, task="digits")
     with pytest.raises(ValueError, match=r"^Expected a task with the goal class for a CellSpace, got mine with value"):

@@ -109,7 +109,7 @@ def test_identities_are_contracted_zeros_absent_and_equal_poolings_one():
 
 def test_perceptrons_are_chains_of_their_layers():
     names, edges = graph_of(SMALL_MLP, "16/sigmoid/lecun_normal/l2/0.25")
-    settings = ["activation sigmoid", "initializer lecun_normal", "regularizer l2", "dropout 0.25"]
+    settings = ["activation; sigmoid", "initializer; lecun_normal", "regularizer; l2", "dropout; 0.25"]
     assert names == ["input", *settings, "16 units", "output"]
     expected = {("input", setting) for setting in settings} | {(setting, "16 units") for setting in settings}
     assert edges == expected | {("16 units", "output")}
@@ -128,13 +128,28 @@ def test_drawings_show_every_vertex(space):
         assert set(texts) >= {"in", "out"}
     else:
         labels = np.asarray(space.labelled(arch)[0])
-        assert texts == [space.label_names[label] for label in labels[labels >= 0]]
+        names = [space.label_names[label] for label in labels[labels >= 0]]
+        assert texts == [line for name in names for line in name.split(graphs.SECOND_LINE)]
 
 
 def test_boxes_of_a_drawing_do_not_overlap():
     drawing = SMALL_MLP.drawing(SMALL_MLP.from_str("16-32/sigmoid/lecun_normal/l2/0.25"))
     corners = re.findall(r'<rect x="([\d.]+)" y="([\d.]+)"', drawing)
     assert len(set(corners)) == len(corners) == 8
+
+
+def test_chains_go_down_and_trees_have_a_row_for_each_leaf():
+    """A tree in which nodes 1, 2 and 5 read the first state, and 3 and 4 node 1."""
+    edges = np.zeros((6, 6), bool)
+    edges[[0, 0, 1, 1, 0], [1, 2, 3, 4, 5]] = True
+    places = {0: (0, 0), 1: (1, 0), 3: (2, 0), 4: (2, 1), 2: (1, 2), 5: (1, 3)}
+    assert graphs._places([*range(6)], edges) == (places, False)
+    chain = np.eye(6, k=1, dtype=bool) | np.eye(6, k=2, dtype=bool)
+    assert graphs._places([0, 2, 3], chain) == ({0: (0, 0), 2: (0, 1), 3: (0, 2)}, True)
+    names, note = ("one; of 16 units", "two"), "What the output is."
+    drawing = ElementTree.fromstring(graphs.draw(np.asarray([0, 1]), edges[:2, :2], names, note))
+    texts = [element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts == ["one", "of 16 units", "two", note]
 
 
 @over_all

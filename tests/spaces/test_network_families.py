@@ -83,9 +83,8 @@ def programs(kind: str):
 
         gradients, trained = jax.grad(loss, has_aux=True)(variables.parameters)
         evaluated = family.apply(*static, arch, variables, images, mode="evaluate").outputs
-        if family.tapped is not None:
-            shown = family.tapped(*static, arch, variables, images, unchanged, mode="evaluate")[0]
-            evaluated = jnp.stack([evaluated, shown])
+        shown = family.tapped(*static, arch, variables, images, unchanged, mode="evaluate")[0]
+        evaluated = jnp.stack([evaluated, shown])
         return trained, evaluated, gradients, family.kernels(*static, arch)[:2]
 
     return static, jax.jit(functools.partial(family.init, *static)), measure
@@ -159,8 +158,9 @@ def test_static_and_traced_networks_of_darts_are_one_function():
     @jax.jit
     def traced(arch, variables, images):
         trained = family.apply(*static, arch, variables, images, mode="train")
+        shown = family.tapped(*static, arch, variables, images, unchanged, mode="train")[0]
         live = family.kernels(*static, arch).live
-        return trained, sum(each.sum() for each in live)
+        return trained, shown, sum(each.sum() for each in live)
 
     module = family.module(*static, tuple(arch.tolist()), variables)
     definition, state = nnx.split(module)
@@ -170,9 +170,10 @@ def test_static_and_traced_networks_of_darts_are_one_function():
         network = nnx.merge(definition, state, copy=True)
         return network(images, True, 0.0), nnx.state(network, nnx.BatchStat)
 
-    (outputs, statistics), num_live = traced(arch, variables, images)
+    (outputs, statistics), shown, num_live = traced(arch, variables, images)
     others, changed = expected(state, images)
     assert_close(outputs, others)
+    assert_close(shown, others)
     mapped = family.module(*static, tuple(arch.tolist()), variables._replace(statistics=statistics))
     assert_close(nnx.state(mapped, nnx.BatchStat), changed)
     arrays = jax.tree.leaves_with_path(nnx.to_pure_dict(nnx.state(module, nnx.Param)))

@@ -4,15 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from samples import SMALL_MLP, make_task
 
 import jaxnas as jn
 from jaxnas import catalog
+from jaxnas.report.explorer.explorer import write_explorer
+from jaxnas.report.words import option_texts
 from jaxnas.spaces.recurrent.space import RECURRENT_3
-from jaxnas.tables.build import plan, worker
+from jaxnas.tables.build import plan, references, worker
 from jaxnas.tables.build.card import table_card
 from jaxnas.tables.build.verification import _same_counts, _similar_counts, _standard_errors
 from jaxnas.tables.curves import table_of_curves
-from jaxnas.tables.manifest import base_manifest
+from jaxnas.tables.manifest import base_manifest, references_of
 from jaxnas.tables.table import Table, write
 from jaxnas.training.config import TrainConfig, config_to_dict
 from jaxnas.training.curves import Curves
@@ -101,3 +104,35 @@ def test_a_card_of_counts_by_sgd_says_so():
     assert "SGD, Nesterov momentum 0.9, learning rate 0.2" in card
     assert "correctly classified examples" in card
     assert "norm of at most" not in card
+
+
+def test_lines_to_beat_are_means_over_seeds_in_card_explorer_and_page(made, tmp_path, monkeypatch):
+    """Of made-up trainings of three cells: one of tanh failed, all of the LSTM."""
+    table, _, trainer = made
+    values = np.asarray([[[1.5], [1.7]], [[1.25], [1.35]], [[1.0], [1.0]]], np.float32)
+    loss = np.asarray([[[1.0], [np.nan]], [[1.0], [1.0]], [[np.nan], [np.nan]]], np.float32)
+    curves = Curves(values, values - 0.125, values, loss, loss[..., 0], loss[..., 0])
+    monkeypatch.setattr(Trainer, "curves", lambda self, archs, seeds: curves)
+    found = references.reference_scores(trainer, SEEDS)
+    assert {name: (each["validation"], each["test"]) for name, each in found.items()} == {
+        "tanh": (1.375, 1.5),
+        "gru": (1.175, 1.3),
+    }
+    assert found["tanh"]["num_parameters"] < found["gru"]["num_parameters"]
+    assert references.reference_scores(Trainer(SMALL_MLP, make_task()), SEEDS) == {}
+
+    manifest = table.manifest | {"references": found}
+    with_lines = replace(table, manifest=manifest)
+    card = table_card(with_lines, trainer.task, "recurrent-3", "hmm", None)
+    assert "## Lines to beat" in card
+    assert "| gru | 1.1750 | 1.3000 |" in card
+    assert "Lines to beat" not in table_card(table, trainer.task, "recurrent-3", "hmm", None)
+    write(with_lines, tmp_path, card)
+    assert references.known_references(tmp_path, manifest) == found
+    assert references.known_references(tmp_path, manifest | {"seeds": [7]}) is None
+    assert references.known_references(tmp_path / "none", manifest) is None
+    assert references_of(Table.read(tmp_path).manifest)["gru"] == {"validation": -1.175, "test": -1.3}
+    text = "gru 1.3 nats, tanh 1.5 nats (mean test cross entropy)"
+    assert text in write_explorer(Table.read(tmp_path), RECURRENT_3, tmp_path / "page.html").read_text()
+    lines = option_texts({"references": references_of(manifest), "metric": manifest["metric"]})
+    assert text in lines[0]

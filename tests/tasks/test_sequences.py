@@ -104,6 +104,11 @@ def test_a_file_says_what_kind_its_arrays_are(tmp_path):
         ),
         ((WORDS, ENDS), {"goal": "next"}, "Expected texts or tokens alone to predict the next one of, got labels"),
         ((np.ones((40, 3)), ENDS), {"kind": "tokens"}, r"Expected texts, or tokens int\[n, T\]"),
+        (([[0, 1], [2, 0.5]] * 30, [0, 1] * 30), {"kind": "tokens"}, r"Expected texts, or tokens int\[n, T\]"),
+        (([[0, 1, 2], [-1]] * 30, [0, 1] * 30), {"kind": "tokens"}, "Expected a real step in each sequence"),
+        (([[0, 1, 2], []] * 30, [0, 1] * 30), {"kind": "tokens"}, "Expected sequences of one or more tokens"),
+        (([[0, 1, 2], [0.5]] * 30, [0, 1] * 30), {"kind": "tokens"}, "Expected an integer for each of up to 3 steps"),
+        (([[1.0, 2.0], [1.0]] * 30, [0, 1] * 30), {"kind": "vectors"}, "Expected images of one shape, got parts of un"),
         ((WORDS, ENDS), {"goal": "tag"}, "Expected a goal of .* did you mean tags"),
         ((RANDOM.randn(40, 3), [np.nan] * 40), {"goal": "value"}, "Expected labels that are finite numbers"),
         (

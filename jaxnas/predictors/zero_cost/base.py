@@ -17,7 +17,8 @@ class Batch(NamedTuple):
     """What networks are scored on: a few examples of a task's training split, and noise.
 
     Attributes:
-        inputs: [B, ...], as balanced between classes as the split allows, classes in turns.
+        inputs: [B, ...], as balanced between classes as the split allows, classes in turns. Tokens are numbers, 1 for
+            each step's token, so that outputs have derivatives by them; padding is NaN.
         labels: [B, ...].
         noise: [2, B, ...], standard normal, independent of each other.
     """
@@ -38,6 +39,11 @@ class Networks(NamedTuple):
     def family(self) -> Family:
         """Returns how the networks are made."""
         return family_of(self.space)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Returns the shape of one example's numbers."""
+        return input_shape(self.spec)
 
     def init(self, arch: jax.Array, key: jax.Array) -> Variables:
         """Returns the initial arrays of an architecture, as a training with this key starts from."""
@@ -70,6 +76,11 @@ class Networks(NamedTuple):
         return function(self.space, self.config, self.spec, arch)
 
 
+def input_shape(spec: TaskSpec) -> tuple[int, ...]:
+    """Returns the shape of one example's numbers: a number for each token that there may be."""
+    return (*spec.shape, spec.num_tokens) if spec.kind == "tokens" else spec.shape
+
+
 def make_batch(task: Task, size: int, seed: int) -> Batch:
     """Returns the batch of a task: `size` training examples, one of the views of each, all drawn by the seed.
 
@@ -85,8 +96,11 @@ def make_batch(task: Task, size: int, seed: int) -> Batch:
         order = order[np.lexsort((labels[order], turn[order]))]
     rows = order[:size]
     views = generator.integers(0, len(task.train.inputs), len(rows))
-    noise = generator.standard_normal((2, len(rows), *task.shape)).astype(np.float32)
-    return Batch(jnp.asarray(task.train.inputs[views, rows]), jnp.asarray(labels[rows]), jnp.asarray(noise))
+    noise = generator.standard_normal((2, len(rows), *input_shape(task.spec))).astype(np.float32)
+    inputs = jnp.asarray(task.train.inputs[views, rows])
+    if task.kind == "tokens":
+        inputs = jnp.where((inputs >= 0)[..., None], jax.nn.one_hot(inputs, task.num_tokens), jnp.nan)
+    return Batch(inputs, jnp.asarray(labels[rows]), jnp.asarray(noise))
 
 
 def sums_by_layer(kernels: Kernels, values: Any) -> jax.Array:

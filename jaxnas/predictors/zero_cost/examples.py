@@ -25,7 +25,7 @@ def measure_examples(networks: Networks, arch: jax.Array, key: jax.Array, batch:
     inputs, labels = batch.inputs[:NUM_EXAMPLES], batch.labels[:NUM_EXAMPLES]
 
     def outputs(weights: Any) -> jax.Array:
-        return networks.outputs(arch, variables._replace(parameters=weights), inputs).sum(1)
+        return networks.outputs(arch, variables._replace(parameters=weights), inputs).reshape(len(inputs), -1).sum(1)
 
     (rows,) = jax.vmap(jax.vjp(outputs, variables.parameters)[1])(jnp.eye(len(inputs)))
     flat = jax.tree.map(lambda each: each.reshape(len(inputs), -1), rows)

@@ -47,7 +47,12 @@ def jacov_of(found: np.ndarray) -> np.ndarray:
 
 
 def epe_of(found: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Returns the sum over classes of |sum log(|correlation| + k)| over pairs of the class, of [..., n, n]."""
+    """Returns the sum over classes of |sum log(|correlation| + k)| over pairs of the class, of [..., n, n].
+
+    NaN where labels are no classes of examples, int[..., n].
+    """
+    if labels.ndim != found.ndim - 1 or labels.dtype.kind == "f":
+        return np.full(found.shape[:-2], np.nan)
     logs = np.log(np.abs(found.astype(np.float64)) + OFFSET)
     score = np.zeros(found.shape[:-2])
     for label in np.unique(labels):

@@ -14,15 +14,14 @@ REFERENCES = ("tanaka2020pruning",)
 def measure_absolute(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
     """Returns for each layer the sum over its kernel w of |w| dR / d|w|, where R is the sum of outputs for inputs of 1.
 
-    All weights are replaced by their absolute values. Normalisation is with the statistics of a fresh network, the
-    identity.
+    All weights are replaced by their absolute values. Normalisation is the identity, as in a fresh network.
     """
     variables, kernels = networks.init(arch, key), networks.kernels(arch)
     weights = jax.tree.map(jnp.abs, variables.parameters)
-    ones = jnp.ones((1, *networks.spec.shape))
+    ones = jnp.ones((1, *networks.input_shape))
 
     def flow(weights: Any) -> jax.Array:
-        return networks.outputs(arch, variables._replace(parameters=weights), ones, "evaluate").sum()
+        return networks.outputs(arch, variables._replace(parameters=weights), ones, "identity").sum()
 
     value, gradients = jax.value_and_grad(flow)(weights)
     return {"flows": sums_by_layer(kernels, jax.tree.map(jnp.multiply, weights, gradients)), "output": value}

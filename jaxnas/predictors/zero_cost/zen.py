@@ -28,12 +28,18 @@ def measure_zen(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batc
 
     def tap(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, tuple]:
         features = x if live is None else jnp.where(live[:, None, None, None], x, 0)
-        variance = jnp.var(x.reshape(len(x), -1), axis=1).mean() if kind == NORM else 1.0
+        variance = _variance(x, live) if kind == NORM else 1.0
         return x, (features if kind == FEATURES else jnp.zeros(shape), jnp.log(variance) / 2)
 
     _, (features, deviations) = networks.tapped(arch, variables, first, tap)
     _, (changed, _) = networks.tapped(arch, variables, first + CHANGE * more, tap)
     return {"change": jnp.abs(features - changed).sum((0, 1, 2)).mean(), "deviations": deviations}
+
+
+def _variance(x: jax.Array, live: jax.Array | None) -> jax.Array:
+    """Returns the mean over channels of the variance of x [C, H, W, N]."""
+    variances = jnp.var(x.reshape(len(x), -1), axis=1)
+    return variances.mean() if live is None else jnp.where(live, variances, 0).sum() / live.sum()
 
 
 def feature_shape(networks: Networks, arch: jax.Array, variables: Any, inputs: jax.Array) -> tuple[int, ...]:

@@ -82,7 +82,7 @@ function spoken({ space, scores }, { split }, row) {
 // What points can be drawn against: title of the axis, label of the switch, values of the classes, text of a value.
 function axesOf(arrays, scores) {
   const axes = {};
-  for (const name of facts.sizes) {
+  for (const name of facts.varying) {
     const title = name === "flops" ? "FLOPs (multiply-accumulates for one example)" : name;
     axes[name] = { title, label: sizeName(name), of: () => arrays[name], text: sizeText };
   }

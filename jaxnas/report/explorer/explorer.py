@@ -14,13 +14,16 @@ import numpy as np
 from jaxnas import __version__
 from jaxnas.analysis.explain import MOST_CLASSES, explained_by_table
 from jaxnas.benchmarks.tabular import TableBenchmark
+from jaxnas.checks import printable
 from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
 from jaxnas.report.templates import embedded, render
+from jaxnas.report.words import readable
 from jaxnas.spaces.base import Space, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.tables.columns import Column
 from jaxnas.tables.files import replace_file
+from jaxnas.tables.manifest import references_of
 from jaxnas.tables.table import Table
 
 MAX_CURVE_BYTES = 2_000_000
@@ -46,6 +49,7 @@ def write_explorer(table: Table, space: Space, path: str | os.PathLike, command:
         "explorer/explorer.html",
         table.metric,
         explanation=explanation_of(table, space),
+        references=references_of(table.manifest),
         facts=facts,
         embedded_facts=embedded(facts),
         data=data,
@@ -82,6 +86,7 @@ def facts_of(table: Table, space: Space) -> dict[str, Any]:
         "num_runs": {split: column.by_run.shape[1] for split, column in _splits(table).items()},
         "seeds": table.manifest.get("seeds") or list(range(table.column(told).by_run.shape[1])),
         "sizes": list(table.size_names),
+        "varying": [name for name in table.size_names if len(np.unique(table.sizes(name))) > 1],
         "fidelities": [fidelities[position] for position in _shown_fidelities(table)],
         "fidelity_names": _fidelity_names(table),
         "num_fidelities": len(fidelities),
@@ -89,7 +94,15 @@ def facts_of(table: Table, space: Space) -> dict[str, Any]:
         "num_classes": len(table.representatives),
         "num_trained": int(table.trained.sum()),
         "cell": space.cell,
+        "graph": None if space.cell else _graph_facts(space),
     }
+
+
+def _graph_facts(space: Space) -> dict[str, Any]:
+    """Returns what the script must know to draw the graphs of architectures."""
+    num_vertices = space.drawn(space.arch_at(0))[0].size
+    names = [printable(name) for name in space.label_names]
+    return {"names": names, "num_vertices": num_vertices, "note": space.drawing_note}
 
 
 def _splits(table: Table) -> dict[str, Column]:
@@ -105,7 +118,8 @@ def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
     `choices` [A, D], and `texts`, how the architectures are written, lines of UTF-8; `class_of` [A] and
     `representatives` [G] where classes have several members; each size [G]; `decoded`, lines of JSON, where
     architectures are not decoded to the values of the decisions; `neighbors` [A, K] and `degrees` [A] where neighbours
-    are not all changes of one decision.
+    are not all changes of one decision. Where architectures are no cells: `labels` [A, V] of the vertices of the graph
+    that is drawn, 1 more than their numbers, and `edges`, the bits of its matrix above the diagonal, row by row.
     """
     protocol = table.protocol()
     archs = np.asarray(jax.vmap(space.arch_at)(np.arange(space.num_architectures)))
@@ -120,10 +134,14 @@ def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
     for name in table.size_names:
         sizes = table.sizes(name)
         arrays[name] = _smallest(sizes) if np.issubdtype(sizes.dtype, np.integer) else sizes.astype(np.float32)
+    if space.cell is None:
+        labels, edges = (np.asarray(each) for each in jax.jit(jax.vmap(space.drawn))(archs))
+        above = np.triu_indices(labels.shape[1], 1)
+        arrays |= {"labels": _smallest(labels + 1), "edges": np.packbits(edges[:, *above], axis=1)}
     rows, degrees = neighbor_table(space)
     if not _are_single_changes(rows, degrees, space):
         arrays |= {"neighbors": _smallest(rows), "degrees": _smallest(degrees)}
-    decoded = [_readable(space.decode(arch)) for arch in archs]
+    decoded = [{str(name): readable(each) for name, each in space.decode(arch).items()} for arch in archs]
     if decoded != [_values(space, arch) for arch in archs]:
         arrays["decoded"] = _lines(json.dumps(each) for each in decoded)
     return arrays
@@ -184,13 +202,6 @@ def _smallest(values: np.ndarray) -> np.ndarray:
 
 def _lines(texts: Iterable[str]) -> np.ndarray:
     return np.frombuffer("\n".join(texts).encode(), np.uint8)
-
-
-def _readable(value: Any) -> Any:
-    """Returns a decoded value with texts for numbers, as Python writes them."""
-    if isinstance(value, dict):
-        return {str(name): _readable(each) for name, each in value.items()}
-    return [str(each) for each in value] if isinstance(value, list | tuple) else str(value)
 
 
 def _values(space: Space, arch: np.ndarray) -> dict[str, str]:

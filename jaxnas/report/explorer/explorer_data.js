@@ -32,8 +32,7 @@ function makeSpace(arrays) {
 
   function decoded(row) {
     if (!decodedLines) return new Map(decisions.map(({ name, values }, number) => [name, values[choice(row, number)]]));
-    const readable = (value) => (Array.isArray(value) ? value.join(", ") : String(value));
-    return new Map(Object.entries(JSON.parse(decodedLines[row])).map(([name, value]) => [name, readable(value)]));
+    return new Map(Object.entries(JSON.parse(decodedLines[row])));
   }
 
   function neighbors(row) {
@@ -47,7 +46,19 @@ function makeSpace(arrays) {
       .filter((other) => other !== row);
   }
 
-  return { choice, text, decoded, neighbors, classOf, members, representatives: arrays.representatives ?? rows };
+  // The labels of the vertices of the graph that is drawn, and whether there is an edge between two.
+  function graph(row) {
+    const size = facts.graph.num_vertices, numBytes = arrays.edges.length / facts.num_architectures;
+    const labels = Array.from(arrays.labels.subarray(row * size, (row + 1) * size), (label) => label - 1);
+    const edge = (source, target) => {
+      if (source >= target) return false;
+      const place = source * size - source * (source + 1) / 2 + target - source - 1;
+      return (arrays.edges[row * numBytes + (place >> 3)] >> (7 - (place & 7))) % 2 === 1;
+    };
+    return [labels, edge];
+  }
+
+  return { choice, text, decoded, neighbors, graph, classOf, members, representatives: arrays.representatives ?? rows };
 }
 
 // How far apart the rows are of architectures that differ by one in a decision: rows count all combinations in order.

@@ -12,7 +12,9 @@ function makeDetail({ arrays, space, scores }, state, select) {
     byId("detail-title").textContent = `Architecture ${whole(row)}`;
     byId("text").replaceChildren(...breakable(space.text(row)));
     byId("numbers").replaceChildren(...pairs(numbersOf(row, number)));
-    if (facts.cell) byId("cell").replaceChildren(drawCell(facts.cell, [...space.decoded(row).values()], operationNames));
+    byId("cell").replaceChildren(facts.cell
+      ? drawCell(facts.cell, [...space.decoded(row).values()], operationNames)
+      : drawGraph(facts.graph, ...space.graph(row)));
     byId("choices").replaceChildren(...pairs([...space.decoded(row)]));
     showCurves(number);
     showNeighbors(row, number);
@@ -61,7 +63,7 @@ function makeDetail({ arrays, space, scores }, state, select) {
     const series = (seeds.length > 1 ? [...seeds, mean] : seeds).map(finite).filter((each) => each.y.some((y) => y !== null));
     curves ??= charts.lineChart(byId("curves"), {
       label: `Validation ${units.metric} over ${names ? "fidelities" : "epochs"}`, series, height: 260, labels: false, ascending: false,
-      x: { title: names ? units.cost : "epoch", kind: "linear", format: names ? tickText : whole }, y: { title: `validation ${units.metric}`, kind: "linear", format: tickText },
+      x: { title: names ? units.cost : "epoch", kind: "linear", format: names ? tickText : whole, whole: !names && facts.fidelities.every(Number.isInteger) }, y: { title: `validation ${units.metric}`, kind: "linear", format: tickText },
       stopTitle: (x) => (names ? names[facts.fidelities.indexOf(x)] : `epoch ${x}`), text: (each, n) => scoreText(each.y[n]),
     });
     curves.update({ series });

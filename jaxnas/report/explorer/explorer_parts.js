@@ -3,7 +3,7 @@
 "use strict";
 
 const byId = (id) => document.getElementById(id);
-const whole = (value) => Math.round(value).toLocaleString("en");
+const whole = (value) => (Math.round(value) + 0).toLocaleString("en");
 
 const sizeName = (name) => (name === "flops" ? "FLOPs" : name);
 const sizeText = (value) => (Number.isInteger(value) ? whole(value) : charts.format(value));

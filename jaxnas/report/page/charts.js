@@ -125,11 +125,11 @@ const charts = (() => {
   // The frame: grid, ticks and titles. `area` is where data go: { left, right, top, bottom } in pixels.
 
   function frame(area, width, height, x, y, { xTitle, yTitle, xFormat = format, yFormat = format }) {
-    const parts = [];
-    for (const tick of y.ticks) {
+    const parts = [], texts = distinct(y.ticks, yFormat);
+    for (const [number, tick] of y.ticks.entries()) {
       parts.push(svg("line", { class: "grid", x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }));
       const place = { class: "tick", x: area.left - 8, y: y(tick) + 4, "text-anchor": "end" };
-      parts.push(svg("text", place, yFormat(tick)));
+      parts.push(svg("text", place, texts[number]));
     }
     for (const tick of x.ticks) {
       parts.push(svg("line", { class: "axis", x1: x(tick), x2: x(tick), y1: area.bottom, y2: area.bottom + 5 }));
@@ -140,6 +140,14 @@ const charts = (() => {
     parts.push(svg("text", { class: "axis-title", x: 0, y: 12 }, yTitle));
     parts.push(svg("text", { class: "axis-title", x: area.right, y: height - 4, "text-anchor": "end" }, xTitle));
     return svg("g", {}, ...parts);
+  }
+
+  // The texts of ticks, with more digits where they would be equal.
+  function distinct(ticks, text) {
+    const texts = ticks.map(text);
+    if (new Set(texts).size === texts.length) return texts;
+    const digits = Math.ceil(-Math.log10(Math.abs(ticks[1] - ticks[0])) - 1e-6);
+    return ticks.map((tick) => tick.toFixed(Math.min(Math.max(digits, 0), 20)));
   }
 
   function areaOf(width, height, labelWidth = 0) {

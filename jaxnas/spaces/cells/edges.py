@@ -2,17 +2,22 @@
 chosen one runs.
 
 The arrays of an edge lie in two vectors, long enough for any of the operations; each operation reads its own arrays
-from the front.
+from the front. Many operations that share parts, such as those of an activation, a convolution and a normalisation, are
+chosen part by part: three small switches, one after another, compile in a fraction of the time of a large one.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.cells.operations.base import Operation
+from jaxnas.spaces.cells.operations.base import Activated, Operation
+
+MOST_ALONE = 12
+"""Up to that many operations each have a branch of their own."""
 
 
 @functools.cache
@@ -62,7 +67,11 @@ def init_edge(
         parameters, statistics = operation.arrays(key, num_channels)
         return pack(parameters, sizes[0]), pack(statistics, sizes[1])
 
-    return jax.lax.switch(index, [functools.partial(packed, operation) for operation in operations])
+    branches = [functools.partial(packed, operation) for operation in operations]
+    if len(operations) <= MOST_ALONE:
+        return jax.lax.switch(index, branches)
+    part = _part([operation.init for operation in operations])
+    return jax.lax.switch(part.of(index), [branches[first] for first in part.firsts])
 
 
 @functools.cache
@@ -73,31 +82,40 @@ def traced_edge(operations: tuple[Operation, ...], num_channels: int, train: boo
     itself, differentiation would store the residuals of every operation on every edge. Under `jax.vmap` with an
     unbatched index, the branches remain branches.
     """
-    shapes = [array_shapes(operation, num_channels) for operation in operations]
-    forwards = [functools.partial(_forward, *pair, train) for pair in zip(operations, shapes, strict=True)]
-    backwards = [functools.partial(_backward, *pair, train) for pair in zip(operations, shapes, strict=True)]
+    run, pull_back = (_whole if len(operations) <= MOST_ALONE else _by_parts)(operations, num_channels, train)
 
     @jax.custom_vjp
     def edge(
         index: jax.Array, x: jax.Array, parameters: jax.Array, statistics: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        return jax.lax.switch(index, forwards, x, parameters, statistics)[:2]
+        return run(index, x, parameters, statistics)[:2]
 
     def forward(
         index: jax.Array, x: jax.Array, parameters: jax.Array, statistics: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, ...]]:
-        y, changed, kept = jax.lax.switch(index, forwards, x, parameters, statistics)
+        y, changed, kept = run(index, x, parameters, statistics)
         return (y, changed), (index, x, parameters, statistics, kept)
 
     def backward(
         residuals: tuple[jax.Array, ...], gradients: tuple[jax.Array, jax.Array]
     ) -> tuple[np.ndarray, jax.Array, jax.Array, jax.Array]:
         index, *inputs = residuals
-        gradient_x, gradient_parameters = jax.lax.switch(index, backwards, *inputs, gradients[0])
+        gradient_x, gradient_parameters = pull_back(index, *inputs, gradients[0])
         return np.zeros(jnp.shape(index), jax.dtypes.float0), gradient_x, gradient_parameters, jnp.zeros_like(inputs[2])
 
     edge.defvjp(forward, backward)
     return edge
+
+
+def _whole(operations: tuple[Operation, ...], num_channels: int, train: bool) -> tuple[Callable, Callable]:
+    """Returns the forward and the backward pass by one switch of all operations."""
+    pairs = [(operation, array_shapes(operation, num_channels)) for operation in operations]
+    forwards = [functools.partial(_forward, *pair, train) for pair in pairs]
+    backwards = [functools.partial(_backward, *pair, train) for pair in pairs]
+    return (
+        lambda index, *arrays: jax.lax.switch(index, forwards, *arrays),
+        lambda index, *arrays: jax.lax.switch(index, backwards, *arrays),
+    )
 
 
 def _forward(
@@ -135,3 +153,82 @@ def _backward(
         gradient_x, more = jax.vjp(operation.linear, x, arrays)[1](gradient_x)
         gradient_arrays = jax.tree.map(jnp.add, gradient_arrays, more)
     return gradient_x, pack(gradient_arrays, parameters.size)
+
+
+class _Part(NamedTuple):
+    """What some operations have in common: for each operation the number of its part, and who is the first of each."""
+
+    numbers: np.ndarray
+    firsts: list[int]
+
+    def of(self, index: jax.Array) -> jax.Array:
+        """Returns the number of the part of an operation."""
+        return jnp.asarray(self.numbers)[index]
+
+
+def _part(keys: list[Hashable]) -> _Part:
+    distinct = list(dict.fromkeys(keys))
+    return _Part(np.asarray([distinct.index(key) for key in keys], np.int32), [keys.index(key) for key in distinct])
+
+
+def _key(shapes: dict) -> Hashable:
+    return tuple((name, *shapes[name].shape) for name in sorted(shapes))
+
+
+def _by_parts(operations: tuple[Operation, ...], num_channels: int, train: bool) -> tuple[Callable, Callable]:
+    """Returns the forward and the backward pass by a switch of activations, one of linear maps and one of the rest."""
+    shapes = [array_shapes(operation, num_channels) for operation in operations]
+    split = [
+        (each.linear.activation, each.linear.linear, each.linear.kernel)
+        if isinstance(each.linear, Activated)
+        else (None, each.linear, None)
+        for each in operations
+    ]
+    rest = [  # what the last part reads, from the front
+        {name: shape for name, shape in own.items() if name != kernel or kernel != max(own)}
+        for (*_, kernel), (own, _) in zip(split, shapes, strict=True)
+    ]
+    entering = _part([activation for activation, *_ in split])
+    mapping = _part([(linear, linear and _key(own)) for (_, linear, _), (own, _) in zip(split, shapes, strict=True)])
+    following = _part(
+        [(each.apply, _key(own), _key(used)) for each, own, (_, used) in zip(operations, rest, shapes, strict=True)]
+    )
+
+    def enter(first: int, x: jax.Array) -> jax.Array:
+        activation = split[first][0]
+        return activation(x) if activation else x
+
+    def map_linearly(first: int, x: jax.Array, parameters: jax.Array) -> jax.Array:
+        linear = split[first][1]
+        return linear(x, unpack(parameters, shapes[first][0])) if linear else x
+
+    def follow(first: int, z: jax.Array, parameters: jax.Array, statistics: jax.Array) -> tuple[jax.Array, jax.Array]:
+        arrays = unpack(parameters, rest[first]), unpack(statistics, shapes[first][1])
+        y, changed = operations[first].apply(z, *arrays, train)
+        return y, pack(changed, statistics.size)
+
+    def run(
+        index: jax.Array, x: jax.Array, parameters: jax.Array, statistics: jax.Array
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        z = _switch(mapping, map_linearly, index, _switch(entering, enter, index, x), parameters)
+        return *_switch(following, follow, index, z, parameters, statistics), z
+
+    def pull_back(index: jax.Array, *kept: jax.Array) -> tuple[jax.Array, jax.Array]:
+        x, parameters, statistics, z, gradient = kept
+        after = _pulled(lambda first, z, parameters: follow(first, z, parameters, statistics)[0])
+        gradient, found = _switch(following, after, index, gradient, z, parameters)
+        entered = _switch(entering, enter, index, x)
+        gradient, more = _switch(mapping, _pulled(map_linearly), index, gradient, entered, parameters)
+        return *_switch(entering, _pulled(enter), index, gradient, x), found + more
+
+    return run, pull_back
+
+
+def _pulled(function: Callable) -> Callable:
+    """Returns `(first, gradient, *arrays) -> gradients` of a function of a part's first operation and arrays."""
+    return lambda first, gradient, *arrays: jax.vjp(functools.partial(function, first), *arrays)[1](gradient)
+
+
+def _switch(part: _Part, function: Callable, index: jax.Array, *arrays: jax.Array) -> Any:
+    branches = [functools.partial(function, first) for first in part.firsts]
+    return jax.lax.switch(part.of(index), branches, *arrays)

@@ -14,6 +14,7 @@ from jaxnas.spaces.blocks import Block, Scope, Values, he_normal, normalisation
 from jaxnas.spaces.cells.operations import convolution, layers
 from jaxnas.spaces.cells.operations.depthwise import convolve_depthwise
 from jaxnas.spaces.convolutional import Identity
+from jaxnas.training.taps import FEATURES, LINEAR, OUTPUT
 
 
 @final
@@ -185,7 +186,9 @@ class Head(Block):
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the outputs [N, K]."""
-        return x.mean((1, 2)).T @ scope["kernel"] + scope["offset"]
+        features = scope.show(FEATURES, x).mean((1, 2))
+        outputs = (features.T @ scope["kernel"]).T[:, None, None]
+        return scope.show(LINEAR, outputs, OUTPUT)[:, 0, 0].T + scope["offset"]
 
     def num_flops(self) -> int:
         """Returns the multiply-accumulates for one image."""

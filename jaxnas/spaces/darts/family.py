@@ -6,7 +6,7 @@ from jaxnas.spaces.blocks import slot_sizes, unpack
 from jaxnas.spaces.darts.network import DARTSNetwork, Stack, blocks, used_blocks
 from jaxnas.spaces.darts.shared import SHARED
 from jaxnas.spaces.darts.space import DARTSSpace
-from jaxnas.spaces.darts.traced import apply, init, kernels, places
+from jaxnas.spaces.darts.traced import apply, init, kernels, places, tapped
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Family, Size, Variables
@@ -43,5 +43,6 @@ FAMILY = Family(
     module=module,
     size=size,
     plans={"sequential": sequential_plan("scan-sequential-1", init, apply)},
+    tapped=tapped,
     shared=SHARED,
 )

@@ -173,9 +173,18 @@ class JointSpace(Space):
             whole.at[count:, count:].set(edges),
         )
 
+    def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        """Returns the graph that a drawing of the architecture in `space` shows."""
+        return self.space.drawn(self.split(arch)[0])
+
     def drawing(self, arch: Choices) -> str:
         """Returns the drawing of the architecture in `space`."""
         return self.space.drawing(self._checked(arch)[0])
+
+    @property
+    def cell(self) -> dict | None:
+        """Returns what a page must know to draw architectures of `space` as cells."""
+        return self.space.cell
 
     def description(self) -> dict:
         """Returns the space as manifests hold it, with the description of the architectures' space."""

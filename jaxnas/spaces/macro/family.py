@@ -1,6 +1,5 @@
 """Chains of blocks as a kind of network: how they are initialised, applied, trained and sized."""
 
-import itertools
 from typing import Any
 
 import jax
@@ -54,7 +53,7 @@ def tapped(
 ) -> tuple[jax.Array, Any]:
     """Returns the logits [N, K] of images [N, H, W, C], and what a tap found."""
     x = jnp.transpose(inputs, (3, 1, 2, 0))
-    seen = Seen(tap, x, itertools.count())
+    seen = Seen(tap, len(inputs))
     all_slots = slots(space.stages, config.network, spec)
     each = zip(all_slots, choices(arch), variables.parameters, variables.statistics, strict=True)
     for number, (slot, choice, parameters, statistics) in enumerate(each):

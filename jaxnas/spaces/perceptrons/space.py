@@ -219,7 +219,7 @@ class MLPSpace(Space):
     def label_names(self) -> tuple[str, ...]:
         """Returns the names of the values of all decisions but the number of layers, "input" and "output"."""
         settings = self.decisions[1:FIRST_WIDTH]
-        names = (f"{decision.name} {value}" for decision in settings for value in decision.values)
+        names = (f"{decision.name}; {value}" for decision in settings for value in decision.values)
         return (*names, *(f"{width} units" for width in self.layer_widths), "input", "output")
 
     def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:

@@ -13,7 +13,7 @@ from jaxnas.tasks.goals import GOALS
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Applied, Family, Kernels, Size, Variables
 from jaxnas.training.loop import sequential_plan
-from jaxnas.training.taps import BLOCK, FEATURES, LINEAR, OUTPUT, Tap, nothing, total
+from jaxnas.training.taps import BLOCK, FEATURES, LINEAR, OUTPUT, Tap, nothing, of_steps, total
 
 
 def init(space: RecurrentSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, key: jax.Array) -> Variables:
@@ -72,7 +72,7 @@ def tapped(
         return new, (linear, statistics)
 
     last, (given, found) = network.over_steps(step, start, steps, real)
-    statistics = jax.tree.map(lambda values: values.sum(0), found)
+    statistics = of_steps(found)
     if each_step:
         return jnp.moveaxis(given, 0, 1) + arrays.head_offset, statistics
     features, of_features = tap(FEATURES, 0, last.T[:, None, None], None)
@@ -130,4 +130,5 @@ FAMILY = Family(
     plans={"sequential": sequential_plan("select-sequential-1", init, apply)},
     tapped=tapped,
     goals=("class", "tags", "next", "value"),
+    references="jaxnas.spaces.recurrent.references:REFERENCE_CELLS",
 )

@@ -78,8 +78,11 @@ def num_features(spec: TaskSpec) -> int:
 
 
 def steps_of(spec: TaskSpec, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns the numbers of each step float32[N, T, F], 0 where it is padding, and which are real, bool[N, T]."""
-    if spec.kind == "tokens":
+    """Returns the numbers of each step float32[N, T, F], 0 where it is padding, and which are real, bool[N, T].
+
+    Tokens may be given as numbers, too: 1 for each step's token, NaN for padding.
+    """
+    if spec.kind == "tokens" and inputs.ndim == 2:
         return jax.nn.one_hot(inputs, spec.num_tokens), inputs >= 0
     real = ~jnp.isnan(inputs[..., 0])
     return jnp.where(real[..., None], inputs, 0), real

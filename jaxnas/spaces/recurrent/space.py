@@ -10,7 +10,6 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas.checks import checked_size, unknown_name
-from jaxnas.spaces import graphs
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, checked
 
@@ -43,6 +42,7 @@ class RecurrentSpace(Space):
     name: str = "recurrent"
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
     family: ClassVar[str] = "jaxnas.spaces.recurrent.family"
+    drawing_note: ClassVar[str] = "The output is the mean of all nodes."
 
     def __post_init__(self) -> None:
         checked_size("num_nodes", self.num_nodes, 1, MAX_NODES, "whose orders are compared")
@@ -95,10 +95,10 @@ class RecurrentSpace(Space):
         edges = (reads == states[:, None]).at[1 : self.num_nodes + 1, -1].set(True)
         return jnp.concatenate([ends[:1], activations, ends[1:]]).astype(jnp.int32), edges
 
-    def drawing(self, arch: Choices) -> str:
-        """Returns the tree of states as an SVG image, without the mean of all nodes, whose edges would hide it."""
-        labels, edges = self.labelled(jnp.asarray(checked(arch, self.decisions), jnp.int32))
-        return graphs.draw(np.asarray(labels)[:-1], np.asarray(edges)[:-1, :-1], self.label_names)
+    def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        """Returns the tree of states, without the mean of all nodes, whose edges would hide it."""
+        labels, edges = self.labelled(arch)
+        return labels[:-1], edges[:-1, :-1]
 
 
 def parts(arch: jax.Array | np.ndarray) -> tuple[jax.Array, jax.Array]:

@@ -2,13 +2,12 @@
 architecture's at 0: its numbers are those of the narrow network.
 """
 
-import itertools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces.blocks import KERNEL, Scope, Seen, Values
+from jaxnas.spaces.blocks import KERNEL, UNSEEN, Scope, Seen, Values
 from jaxnas.spaces.sizes.blocks import reads_input
 from jaxnas.spaces.sizes.network import blocks, live_channels, pairs
 from jaxnas.spaces.sizes.space import SizeSpace
@@ -65,7 +64,7 @@ def _computed(
     variables: Variables,
     inputs: jax.Array,
     train: bool,
-    seen: Seen | None,
+    seen: Seen,
 ) -> tuple[jax.Array, list[dict]]:
     """Returns the logits, and the statistics after them."""
     x, changed = jnp.transpose(inputs, (3, 1, 2, 0)), []
@@ -76,7 +75,7 @@ def _computed(
         scope = Scope(parameters, statistics, train, seen)
         scope.live_inputs, scope.live = around
         x = block.compute(x, scope)
-        if seen is not None and number < len(made) - 1:
+        if number < len(made) - 1:
             x = seen(BLOCK, x, number, around[1])
         changed.append(scope.changed)
     return x, changed
@@ -93,7 +92,7 @@ def apply(
     mode: str,
 ) -> Applied:
     """Returns the logits [N, K] of images [N, H, W, C], and the statistics after them: in training, the batch's."""
-    return Applied(*_computed(space, config, spec, arch, variables, inputs, mode == "train", None))
+    return Applied(*_computed(space, config, spec, arch, variables, inputs, mode == "train", UNSEEN))
 
 
 def tapped(
@@ -108,7 +107,7 @@ def tapped(
     mode: str,
 ) -> tuple[jax.Array, Any]:
     """Returns the logits [N, K] of images [N, H, W, C], and what a tap found."""
-    seen = Seen(tap, jnp.transpose(inputs, (3, 1, 2, 0)), itertools.count())
+    seen = Seen(tap, len(inputs))
     outputs, _ = _computed(space, config, spec, arch, variables, inputs, mode == "train", seen)
     return outputs, seen.statistics
 

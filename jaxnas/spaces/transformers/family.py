@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxnas.spaces.blocks import Seen
 from jaxnas.spaces.transformers import network
 from jaxnas.spaces.transformers.network import AROUND, IN_LAYER, TAPS, Decided, Layer, TransformerNetwork, is_used
 from jaxnas.spaces.transformers.space import TransformerSpace
@@ -18,6 +19,7 @@ from jaxnas.tasks.goals import GOALS
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Applied, Family, Kernels, Size, Variables
 from jaxnas.training.loop import sequential_plan
+from jaxnas.training.taps import Tap
 
 POSITION_DEVIATION = 0.1
 
@@ -72,7 +74,24 @@ def apply(
     mode: str,
 ) -> Applied:
     """Returns the outputs [N, K], or [N, T, K] where the goal has one a step, of inputs [N, T, F] or tokens [N, T]."""
-    return Applied(network.outputs(space, spec, network.decided(space, arch), variables.parameters, inputs))
+    choice = network.decided(space, arch)
+    return Applied(network.outputs(space, spec, choice, variables.parameters, inputs, mode=mode))
+
+
+def tapped(
+    space: TransformerSpace,
+    config: TrainConfig,
+    spec: TaskSpec,
+    arch: jax.Array,
+    variables: Variables,
+    inputs: jax.Array,
+    tap: Tap,
+    *,
+    mode: str,
+) -> tuple[jax.Array, Any]:
+    """Returns the outputs of `apply`, and what a tap found; blocks are what enters the layers, and each of them."""
+    seen, choice = Seen(tap, len(inputs)), network.decided(space, arch)
+    return network.outputs(space, spec, choice, variables.parameters, inputs, seen, mode), seen.statistics
 
 
 def kernels(space: TransformerSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array) -> Kernels:
@@ -164,5 +183,6 @@ FAMILY = Family(
     module=module,
     size=size,
     plans={"sequential": sequential_plan("transformer-sequential-1", init, apply)},
+    tapped=tapped,
     goals=("class", "tags", "value"),
 )

@@ -135,7 +135,10 @@ class TransformerSpace(Space):
     def label_names(self) -> tuple[str, ...]:
         """Returns the names of the layers, of the widths, "input" and "output"."""
         layers = (
-            f"{mixer} {heads}, {hidden}" for heads in self.heads for hidden in self.hidden for mixer in self.mixers
+            f"{mixer}; {heads} heads, {hidden} hidden"
+            for heads in self.heads
+            for hidden in self.hidden
+            for mixer in self.mixers
         )
         return (*layers, *(f"width {width}" for width in self.widths), "input", "output")
 

@@ -2,6 +2,8 @@
 
 from importlib import resources
 
+import numpy as np
+
 from jaxnas.spaces.joint.space import HYPERPARAMETERS
 from jaxnas.tables.build.fidelities import ascending, options_of
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, fidelities_of
@@ -23,7 +25,8 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
     command = f"jaxnas build --space {space_name} --task {task_name}"
     trainings = table.manifest.get("trainings", {})
     command += f" --seeds {table.num_seeds} {options_of(trainings or {'': training})}"
-    known, order = fidelities_of(table.manifest), table.manifest["protocols"][DEFAULT_PROTOCOL].get("fidelities")
+    known, protocols = fidelities_of(table.manifest), table.manifest.get("protocols", {})  # none in schema 1
+    order = protocols.get(DEFAULT_PROTOCOL, {}).get("fidelities")
     command += f" --order {','.join(order)}" if order and tuple(order) != ascending(known) else ""
     tests_last = training.get("test") == "last"
     command += "" if tests_last else " --test all"
@@ -50,6 +53,8 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
         decided=", ".join(_decided(table)),
         task_card=task.card.strip().removeprefix("# "),
         command=command,
+        best=_best(table),
+        shown=lambda value: f"{100 * value:.2f} %" if table.metric.unit == "proportion" else f"{value:.4f}",
     )
 
 
@@ -61,6 +66,15 @@ def _described(table: Table, name: str) -> str:
     special = [f"{key} {flat.get(key)}" for key in {**whole, **flat} if flat.get(key) != whole.get(key)]
     price = next(each.cost for each in fidelities_of(table.manifest) if each.training == name)
     return f"{', '.join(special) or 'as below'}; an epoch costs {price:g}"
+
+
+def _best(table: Table) -> tuple[float, float, int]:
+    """Returns the means of validation and of test, and the number of parameters, of the best class by validation."""
+    validation, test = (table.metric.better * table.means(name)[:, -1] for name in ("validation", "test"))
+    if not np.isfinite(validation).any():
+        return np.nan, np.nan, 0
+    best = int(np.nanargmax(table.metric.better * validation))
+    return validation[best], test[best], int(table.columns["num_parameters"].values[best])
 
 
 def _decided(table: Table) -> list[str]:

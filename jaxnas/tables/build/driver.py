@@ -19,6 +19,7 @@ from jaxnas.tables.build.executors.base import Executor, Work
 from jaxnas.tables.build.fidelities import declared, from_the_cheapest, protocols_of
 from jaxnas.tables.build.plan import BuildPlan, damaged_chunks, make_plan, missing_chunks, read_shard, shard_path
 from jaxnas.tables.build.provenance import git_commit, versions
+from jaxnas.tables.build.references import known_references, reference_scores
 from jaxnas.tables.build.replacing import check_replaceable
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.files import remove_leftovers, replace_file
@@ -109,7 +110,9 @@ def build(
             check_replaceable(folder, manifest, num_classes)
         for number, part in enumerate(parts):
             _train_part(where, part, folder, shard, _counted(progress, number, len(parts)))
-        table = _collect_parts(folder, parts, manifest) if shard[1] == 1 else None
+        table = None
+        if shard[1] == 1:
+            table = _collect_parts(folder, parts, _with_references(manifest, folder, parts[-1]))
         with _writing(folder):
             if table:
                 if not replace_table:  # another build may have written its table since
@@ -216,6 +219,12 @@ def _train_missing(where: Executor, work: Work, progress: Callable[[int, int], N
     look()
     if missing:
         raise RuntimeError(f"Expected every worker to finish, got {len(missing)} chunks missing: {reason}; {_RESUMES}.")
+
+
+def _with_references(manifest: dict, folder: Path, part: Part) -> dict:
+    """Returns the manifest with the lines to beat of the training that reports read, where its kind has any."""
+    found = known_references(folder, manifest) or reference_scores(part.trainer, part.plan.seeds)
+    return manifest | ({"references": found} if found else {})
 
 
 def _collect_parts(folder: Path, parts: Sequence[Part], manifest: dict) -> Table:

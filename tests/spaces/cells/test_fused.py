@@ -1,15 +1,18 @@
 """Operations of an activation, a convolution and a normalisation are what their names say."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.cells.operations import OPERATIONS
+from jaxnas.spaces.cells import edges
+from jaxnas.spaces.cells.hierarchical import HIERARCHICAL_CELL
+from jaxnas.spaces.cells.operations import OPERATIONS, fused
 
 
 def test_they_are_an_activation_a_convolution_and_a_normalisation():
     x = np.random.RandomState(0).randn(2, 4, 3, 5).astype(np.float32)
     scale, bias, kernel = np.asarray([2.0, 3.0]), np.asarray([-1.0, 0.5]), np.eye(2, dtype=np.float32)
-    parameters = {"kernel": jnp.asarray(kernel), "scale": jnp.asarray(scale), "bias": jnp.asarray(bias)}
+    parameters = {fused.KERNEL: jnp.asarray(kernel), "scale": jnp.asarray(scale), "bias": jnp.asarray(bias)}
     activated = {"relu": np.maximum(x, 0), "hardswish": x * np.clip(x + 3, 0, 6) / 6}
     activated["mish"] = x * np.tanh(np.log1p(np.exp(x)))
     for activation, expected in activated.items():
@@ -21,3 +24,30 @@ def test_they_are_an_activation_a_convolution_and_a_normalisation():
                 found, normal * scale[:, None, None, None] + bias[:, None, None, None], atol=1e-4
             )
             assert statistics == {}
+
+
+def test_many_operations_are_chosen_part_by_part():
+    """The switches of parts give what one switch of operations gives, and its gradients."""
+    names = ("none", "skip_connect", "avg_pool_3x3", "relu_conv3x3_batch", "mish_conv1x1_batch", "relu_dconv3x3_layer")
+    operations, random = tuple(OPERATIONS[name] for name in names), np.random.RandomState(0)
+    x, gradient = random.randn(2, 2, 3, 2, 4).astype(np.float32)
+    parameters, statistics = (random.uniform(0.5, 1, size) for size in edges.slot_sizes(operations, 2))
+
+    def measured(passes):
+        run, pull_back = passes(operations, 2, True)
+
+        @jax.jit
+        def both(index, *arrays):
+            y, changed, kept = run(index, *arrays)
+            return y, changed, *pull_back(index, *arrays, kept, gradient)
+
+        return [both(index, x, jnp.asarray(parameters), jnp.asarray(statistics)) for index in range(len(names))]
+
+    for found, expected in zip(measured(edges._by_parts), measured(edges._whole), strict=True):
+        for each, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(each, other, rtol=1e-4, atol=1e-5)
+
+
+def test_the_hierarchical_cell_has_thirty_operations_on_six_edges():
+    assert HIERARCHICAL_CELL.num_architectures == 30**6
+    assert len({operation.name for operation in HIERARCHICAL_CELL.operations}) == 30

@@ -67,6 +67,25 @@ def test_canonical_cells_of_eight_nodes_are_the_same_tree_whatever_the_order():
     assert tree(RECURRENT, found.pop()) == tree(RECURRENT, arch)
 
 
+def test_a_relabelled_cell_has_the_outputs_of_the_cell_when_its_weights_are_relabelled():
+    """So both have one law: the initial weights of nodes are drawn alike, and independently of each other."""
+    spec, recurrence = SPECS["sequences"], Recurrence(4)
+    arch, other, order = "0.tanh-1.relu-0.sigmoid-2.identity", "0.sigmoid-0.tanh-2.relu-3.identity", [2, 0, 1, 3]
+    arrays = make_arrays(4, recurrence, spec, jax.random.key(0))
+    apply = jax.jit(outputs, static_argnums=(0, 1))
+    found, relabelled, unchanged = (
+        apply(recurrence, spec, RECURRENT_4.from_str(text), each, examples_of(spec).astype(np.float32))
+        for text, each in (
+            (arch, arrays),
+            (other, arrays._replace(nodes=arrays.nodes[np.asarray(order)])),
+            (other, arrays),
+        )
+    )
+    np.testing.assert_allclose(relabelled, found, atol=1e-6)
+    assert np.abs(unchanged - found).max() > 1e-2
+    assert tree(RECURRENT_4, RECURRENT_4.from_str(arch)) == tree(RECURRENT_4, RECURRENT_4.from_str(other))
+
+
 def unrolled(recurrence, spec, arch, arrays, example):
     """Returns the outputs of one example, step by step, in float64: the last state's, or those of each real step."""
 

@@ -33,7 +33,10 @@ from jaxnas.training.trainer import Trainer
 
 HERE = Path(__file__).parents[2]
 SPACE, TASK = f"{HERE / 'mine.py'}:SPACE", f"{HERE / 'mine.py'}:task"
-TRAININGS = {"w2": TINY, "w1": replace(TINY, network=Skeleton(num_channels=1, num_stages=2))}
+TRAININGS = {
+    f"w{width}": replace(TINY, network=Skeleton(num_channels=width, num_stages=2, cells_per_stage=1))
+    for width in (2, 1)
+}
 
 
 def made_up(self: Trainer, archs, seeds=(0,), *, plan=None, progress=None) -> Curves:

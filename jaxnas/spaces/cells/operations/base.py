@@ -50,6 +50,28 @@ class Operation:
         return self.apply(z, parameters, statistics, train)
 
 
+@dataclass(frozen=True)
+class Activated:
+    """The linear part of an operation that begins with a function of the feature map, without arrays.
+
+    Operations that share one or the other have one branch for it, in spaces of many operations.
+
+    Attributes:
+        activation: `(x) -> x`.
+        linear: `(x, parameters) -> z`.
+        kernel: the name of the one array that `linear` reads, and that the rest of the operation does not; the last of
+            the operation's parameters in the order of names.
+    """
+
+    activation: Callable
+    linear: Callable
+    kernel: str
+
+    def __call__(self, x: jax.Array, parameters: dict) -> jax.Array:
+        """Returns the linear map of the activated feature map."""
+        return self.linear(self.activation(x), parameters)
+
+
 def as_operation(value: Operation | Callable) -> Operation:
     """Returns `value` if it is an operation, else a function as an operation without arrays.
 

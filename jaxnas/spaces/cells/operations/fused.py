@@ -5,21 +5,24 @@ Schrodi et al., "Construction of Hierarchical Neural Architecture Search Spaces 
 """
 
 import functools
+import itertools
 from collections.abc import Callable
 
 import jax
 
 from jaxnas.spaces.cells.operations import convolution, layers
-from jaxnas.spaces.cells.operations.base import Operation
+from jaxnas.spaces.cells.operations.base import Activated, Operation
 from jaxnas.spaces.cells.operations.depthwise import convolve_depthwise
 
 ACTIVATIONS = {"relu": jax.nn.relu, "hardswish": jax.nn.hard_swish, "mish": jax.nn.mish}
 CONVOLUTIONS = ("conv3x3", "conv1x1", "dconv3x3")
 NORMALISATIONS = ("batch", "instance", "layer")
+KERNEL = "taps_kernel"
+"""After the arrays of normalisation in the order of names, so that these lie at one place whatever the convolution."""
 
 
-def _convolved(activation: Callable, function: Callable, x: jax.Array, parameters: dict) -> jax.Array:
-    return function(activation(x), parameters["kernel"])
+def _convolved(function: Callable, x: jax.Array, parameters: dict) -> jax.Array:
+    return function(x, parameters[KERNEL])
 
 
 def _over(axes: tuple[int, ...], x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple:
@@ -32,14 +35,14 @@ def _over(axes: tuple[int, ...], x: jax.Array, parameters: dict, statistics: dic
     return y * scale + bias, statistics
 
 
-def _init(kind: str, normalisation: str, key: jax.Array, num_channels: int) -> tuple[dict, dict]:
+def _init(kind: str, averages: bool, key: jax.Array, num_channels: int) -> tuple[dict, dict]:
     parameters, statistics = layers.init_batch_norm(num_channels)
     if kind == "dconv3x3":
         kernel = layers.kaiming_normal(key, (3, 3, 1, num_channels)).reshape(3, 3, num_channels)
     else:
         size = (3, 3) if kind == "conv3x3" else ()
         kernel = layers.kaiming_normal(key, (*size, num_channels, num_channels))
-    return {"kernel": kernel, **parameters}, statistics if normalisation == "batch" else {}
+    return {KERNEL: kernel, **parameters}, statistics if averages else {}
 
 
 def _num_flops(kind: str, num_channels: int, height: int, width: int) -> int:
@@ -47,11 +50,12 @@ def _num_flops(kind: str, num_channels: int, height: int, width: int) -> int:
     return taps * num_channels * height * width
 
 
-_FUNCTIONS: dict[str, Callable] = {
-    "conv3x3": convolution.convolve,
-    "conv1x1": convolution.convolve_pointwise,
-    "dconv3x3": convolve_depthwise,
+_LINEAR: dict[str, Callable] = {
+    "conv3x3": functools.partial(_convolved, convolution.convolve),
+    "conv1x1": functools.partial(_convolved, convolution.convolve_pointwise),
+    "dconv3x3": functools.partial(_convolved, convolve_depthwise),
 }
+_INITS = {key: functools.partial(_init, *key) for key in itertools.product(CONVOLUTIONS, (True, False))}
 _NORMS: dict[str, Callable] = {
     "batch": layers.batch_norm,
     "instance": functools.partial(_over, (1, 2)),
@@ -63,8 +67,8 @@ def _fused(activation: str, kind: str, normalisation: str) -> Operation:
     return Operation(
         f"{activation}_{kind}_{normalisation}",
         _NORMS[normalisation],
-        functools.partial(_init, kind, normalisation),
-        functools.partial(_convolved, ACTIVATIONS[activation], _FUNCTIONS[kind]),
+        _INITS[kind, normalisation == "batch"],
+        Activated(ACTIVATIONS[activation], _LINEAR[kind], KERNEL),
         functools.partial(_num_flops, kind),
         rectifies=True,
     )

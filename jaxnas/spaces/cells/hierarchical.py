@@ -1,0 +1,10 @@
+"""The cells of hierarchical NAS-Bench-201: activation, convolution and normalisation of each edge are chosen."""
+
+from jaxnas.spaces.cells.operations.fused import FUSED
+from jaxnas.spaces.cells.operations.nasbench import AVG_POOL_3X3, NONE, SKIP_CONNECT
+from jaxnas.spaces.cells.space import CellSpace
+
+REFERENCES = ("schrodi2023construction",)
+
+HIERARCHICAL_CELL = CellSpace(4, (NONE, SKIP_CONNECT, AVG_POOL_3X3, *FUSED), name="hierarchical-cell")
+"""Cells of four nodes with 30 operations on six edges, 7.29e8 of them (Schrodi et al., NeurIPS 2023)."""
