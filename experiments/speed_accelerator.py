@@ -3,7 +3,7 @@
 Claim: none yet. This script was NOT run on an accelerator, as none was available; on CPU it only shows that it runs.
 Command: python experiments/speed_accelerator.py [--parts cells,perceptrons,...] [--space S --task T] (`--max-trainings
 N`: packed programs of up to N trainings; `--quick`: a trial whose figures mean nothing; PyTorch where it is installed)
-Run time: not known on an accelerator; with `--quick` 4 minutes on a 2-core Intel Xeon.
+Run time: not known on an accelerator; with `--quick` some minutes on a 2-core Intel Xeon.
 Output: a JSON object a line, for each part; each part runs in a process of its own, so that its memory is its own. Last
 line: a JSON object of all, null where a part failed.
 
@@ -230,6 +230,9 @@ def torch_steps(network: Any, shape: tuple[int, ...], recipe: Any, config: Confi
     optimizer = torch.optim.SGD(network.parameters(), 0.01, foreach=True, **options)
     examples = torch.randn(recipe.batch_size, *shape, device=device)
     labels = torch.randint(10, (recipe.batch_size,), device=device)
+    for part in network.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.momentum = 0.1  # a mean over all batches would interrupt compiled programs
     started = 0.0
     for number in range(-3, config.num_steps):
         if number == 0:
