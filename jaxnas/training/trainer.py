@@ -75,7 +75,8 @@ class Trainer(Generic[SpaceType]):
                 f"{task.name} with {task.goal}."
             )
         check_fit(task, self.config)
-        self.plan("sequential")
+        if self.config.precision != FLOAT32:
+            self.plan("sequential")  # which says whether it has that precision
 
     def __reduce__(self) -> tuple:
         """Returns how a copy is made: of what defines it, without the arrays on the device."""

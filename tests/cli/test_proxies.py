@@ -116,7 +116,7 @@ def test_a_shipped_pack_joins_the_tables_of_its_space(name):
     assert table.id == name
     assert (find(name) / "README.md").read_text().startswith(f"# {name}")
     space = table.manifest["space"]["name"]
-    assert space in (NB201.name, "mlp-small")
+    assert space in (NB201.name, "mlp-small", "recurrent-3")
     for column in table.columns.values():
         assert column.unit == "score"
         assert np.isfinite(column.values).mean() > 0.5

@@ -130,7 +130,9 @@ def test_costs_are_those_of_one_training():
 
 def test_a_benchmark_that_trains_and_a_journal_resume(tmp_path, monkeypatch):
     bench = jn.TrainingBenchmark(Trainer(SMALL, make_task(), TINY), num_seeds=3)
-    monkeypatch.setattr(bench, "_scores", lambda split, arch, seed: np.array([0.1, 0.2]) + seed)  # without training
+    monkeypatch.setattr(
+        bench, "_scores", lambda split, arch, seed, name: np.array([0.1, 0.2]) + seed
+    )  # without training
     strategy = jn.successive_halving(SMALL, fidelities=(1, 2), reduction=2, num_initial=2)
     told = []
     for _ in range(2):
