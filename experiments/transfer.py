@@ -8,7 +8,7 @@ Claim: docs/transfer.md: after 20 and 50 trials what sources say beats a cold se
 intervals apart; after 300 trials the gain has shrunk or is gone; and the largest networks first, without any source,
 are a baseline that is as good on most targets.
 Command: python experiments/transfer.py [--runs 300] [--targets ID,ID,..]
-Run time: about 6 minutes on two cores.
+Run time: three to six minutes on two cores.
 Output: a Markdown table a target and its sources, in points of accuracy with 95 % intervals over runs. Last line: a
 JSON object with the figures.
 """
