@@ -358,7 +358,9 @@ def _training_bench(
 
 def _evaluator_bench(space: Space, evaluator: Callable[[dict], float] | None, training: object) -> EvaluatorBenchmark:
     if training is not None:
-        raise ValueError("Expected no config or num_epochs with an evaluator, which trains as it likes, got one.")
+        raise ValueError(
+            "Expected no config, num_epochs, trainings or order with an evaluator, which trains as it likes, got one."
+        )
     return EvaluatorBenchmark(space, checked_function("evaluator", evaluator))
 
 
