@@ -33,13 +33,16 @@ QUICKLY = {
 
 
 def known(flags: dict[str, str]) -> str:
-    """Returns the flags that XLA has, as it reads them: it ends the process at another one, and they come and go."""
+    """Returns the flags that XLA has, as it reads them: it ends the process at another one, and they come and go.
+
+    A name that ends in a zero byte is the text of a flag. Without it, it may be a field of a message that was retired.
+    """
     (package,) = importlib.util.find_spec("jaxlib").submodule_search_locations
     library = max(Path(package).glob("*.so"), key=lambda path: path.stat().st_size, default=None)
     if library is None:
         return ""
     with open(library, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        return " ".join(f"--{name}={value}" for name, value in flags.items() if text.find(name.encode()) >= 0)
+        return " ".join(f"--{name}={value}" for name, value in flags.items() if text.find(name.encode() + b"\0") >= 0)
 
 
 if "XLA_FLAGS" not in os.environ:
