@@ -68,8 +68,8 @@ class Trained(NamedTuple):
         scores: `(archs int32[n, D], num_examples=None) -> float64[n]`, the score of each architecture by the supernet
             on validation examples, all by default.
         mixture_scores: `(weights float32[n, E, K]) -> float64[n]`, likewise of mixtures.
-        tuned: `(fixed int32[E], num_steps) -> Trained` after further steps of weights and alpha, with the choices of
-            some decisions fixed, -1 for the others.
+        tuned: `(fixed int32[E], num_steps) -> Trained` after further steps on the weights, with the choices of some
+            decisions fixed, -1 for the others.
         num_steps: of the search.
     """
 

@@ -292,6 +292,7 @@ class _Search(NamedTuple):
                 key=jax.random.fold_in(self.schedule.key, 1 + (fixed >= 0).sum()),
                 num_steps=jnp.float32(num_steps),
                 learning_rate=_TUNING_RATE * self.schedule.learning_rate,
+                alpha_rate=jnp.float32(0),
                 fixed=jnp.asarray(fixed, jnp.int32),
             )
             steps = jnp.int32(0), jnp.int32(num_steps)

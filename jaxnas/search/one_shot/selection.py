@@ -87,7 +87,7 @@ def by_perturbation(tuning: float = 0.05) -> Select:
     is what each choice adds, and one that gives zeros hurts nobody. Where all choices do harm, it takes the wrong one.
 
     Args:
-        tuning: the share of the search's steps that weights and alpha are trained for after each decision.
+        tuning: the share of the search's steps that weights are trained for after each decision.
     """
 
     def select(trained: Trained, generator: np.random.Generator) -> np.ndarray:
