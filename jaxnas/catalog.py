@@ -53,6 +53,8 @@ TASKS = {
     "mnist5k": "jaxnas.tasks.mnist5k:mnist5k",
     "digits-rows": "jaxnas.tasks.digits_rows:digits_rows",
     "names-gender": "jaxnas.tasks.vendored:names_gender",
+    "words-language": "jaxnas.tasks.words_language:words_language",
+    "kjv-characters": "jaxnas.tasks.kjv_characters:kjv_characters",
     "mnist1d": "jaxnas.tasks.vendored:mnist1d",
     "japanese-vowels": "jaxnas.tasks.vendored:japanese_vowels",
     "spoken-digits": "jaxnas.tasks.vendored:spoken_digits",
