@@ -58,6 +58,7 @@ TASKS = {
     "mnist1d": "jaxnas.tasks.vendored:mnist1d",
     "japanese-vowels": "jaxnas.tasks.vendored:japanese_vowels",
     "spoken-digits": "jaxnas.tasks.vendored:spoken_digits",
+    "solubility": "jaxnas.tasks.vendored:solubility",
     "brackets": "jaxnas.tasks.generated:brackets",
     "copy": "jaxnas.tasks.generated:copy",
     "hmm": "jaxnas.tasks.generated:hmm",

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnas.tasks.base import TaskSpec
+from jaxnas.tasks.graphs import joined
 from jaxnas.tasks.sequences import PADDING, as_array, encoded, padded, tokens_of
 
 
@@ -32,11 +33,12 @@ def normalised(inputs: Inputs, values: Any) -> np.ndarray:
     spec = inputs.spec
     if spec.kind == "tokens":
         return _checked_tokens(values, spec, inputs.vocabulary)
-    examples = (
-        padded(values, (spec.shape[0], spec.shape[1]))
-        if spec.kind == "sequences"
-        else _checked_examples(values, spec.shape)
-    )
+    if spec.kind == "sequences":
+        examples = padded(values, (spec.shape[0], spec.shape[1]))
+    elif spec.kind == "graphs":
+        examples = joined(values, (spec.shape[0], spec.shape[1]))
+    else:
+        examples = _checked_examples(values, spec.shape)
     return (examples - inputs.mean) / inputs.deviation
 
 
