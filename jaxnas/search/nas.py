@@ -325,8 +325,11 @@ def task_of(task: Task | str | os.PathLike | tuple | list, space: Space | None =
 
 
 def kind_for(space: Space, values: Any) -> str | None:
-    """Returns the kind of inputs that data are, for a space whose networks take sequences; else None."""
-    if space.family is None or "sequences" not in family_of(space).inputs or is_text(values):
+    """Returns the kind of inputs that data are, for a space whose networks take sequences or graphs; else None."""
+    kinds = () if space.family is None else family_of(space).inputs
+    if "graphs" in kinds:
+        return "graphs"
+    if "sequences" not in kinds or is_text(values):
         return None
     whole = not is_ragged(values) and np.asarray(values).dtype.kind in "iu" and np.ndim(values) == 2
     return "tokens" if whole else "sequences"
