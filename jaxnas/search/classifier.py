@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from jaxnas import catalog
-from jaxnas.search.nas import NAS, kind_for
+from jaxnas.search.nas import NAS
 from jaxnas.search.result import SearchResult
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.perceptrons.space import MLPSpace
@@ -23,6 +23,7 @@ from jaxnas.tasks.sequences import is_ragged, is_text
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import family_of
 from jaxnas.training.fitted import FittedModel
+from jaxnas.training.inputs import kind_for
 from jaxnas.training.trainer import default_config
 
 VALIDATION_SHARE = 0.2

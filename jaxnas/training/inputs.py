@@ -6,7 +6,8 @@ import numpy as np
 
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.graphs import joined
-from jaxnas.tasks.sequences import PADDING, as_array, encoded, padded, tokens_of
+from jaxnas.tasks.sequences import PADDING, as_array, encoded, is_ragged, is_text, padded, tokens_of
+from jaxnas.training.family import TrainableSpace, family_of
 
 
 class Inputs(NamedTuple):
@@ -23,6 +24,15 @@ class Inputs(NamedTuple):
     vocabulary: tuple[str, ...] = ()
     label_mean: float = 0.0
     label_deviation: float = 1.0
+
+
+def kind_for(space: TrainableSpace, values: Any) -> str | None:
+    """Returns the kind of inputs that data are, for a space whose networks take sequences or graphs; else None."""
+    kinds = () if getattr(space, "family", None) is None else family_of(space).inputs
+    if "sequences" not in kinds or is_text(values):
+        return "graphs" if "graphs" in kinds else None
+    whole = not is_ragged(values) and np.asarray(values).dtype.kind in "iu" and np.ndim(values) == 2
+    return "tokens" if whole else "sequences"
 
 
 def normalised(inputs: Inputs, values: Any) -> np.ndarray:
