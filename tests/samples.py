@@ -16,6 +16,7 @@ from jaxnas.spaces.cells.space import NB201, CellSpace
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.strategies.base import Strategy, asks_for
 from jaxnas.tasks.base import Split, Task, normalized, token_task
+from jaxnas.tasks.graphs import joined
 from jaxnas.training.config import TrainConfig
 
 # Spaces
@@ -123,6 +124,27 @@ def make_sequences(goal: str = "class", kind: str = "sequences", num_sequences: 
     if kind == "tokens":
         return token_task("steps", splits, 3, 2, card, "CC0-1.0", goal=goal)
     return normalized("steps", splits, 2, card, "CC0-1.0", goal=goal)
+
+
+def make_graphs(num_graphs: int = 96) -> Task:
+    """Returns a task of graphs of 2 to 5 nodes of two numbers: whether nodes of a large first one are neighbours."""
+    random = np.random.RandomState(0)
+    features, weights, labels = [], [], np.arange(num_graphs) % 2
+    for label, count in zip(labels, random.randint(2, 6, num_graphs), strict=True):
+        own, edges = random.randn(count, 2), np.zeros((count, count))
+        own[:, 0] = np.arange(count) < 2
+        for node in range(1, count):
+            other = node - 1 if node > 1 or label else count - 1
+            edges[node, other] = edges[other, node] = node != other
+        features.append(own)
+        weights.append(edges)
+    graphs = joined((features, weights))
+    parts = np.split(np.arange(num_graphs), [num_graphs // 2, 3 * num_graphs // 4])
+    splits = {
+        split: Split(graphs[part][None], labels[part])
+        for split, part in zip(("train", "validation", "test"), parts, strict=True)
+    }
+    return normalized("neighbours", splits, 2, "# neighbours: made by the tests", "CC0-1.0", kind="graphs")
 
 
 # Strategies

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from jaxnas import catalog
-from jaxnas.search.nas import NAS, kind_for
+from jaxnas.search.nas import NAS
 from jaxnas.search.result import SearchResult
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.perceptrons.space import MLPSpace
@@ -23,6 +23,7 @@ from jaxnas.tasks.sequences import is_ragged, is_text
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import family_of
 from jaxnas.training.fitted import FittedModel
+from jaxnas.training.inputs import kind_for
 from jaxnas.training.trainer import default_config
 
 VALIDATION_SHARE = 0.2
@@ -82,11 +83,12 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
         """Returns the classifier, fitted to data and classes [n].
 
         Data are features [n, F], or images [n, H, W, C] for a cell space; texts, [n] strings; or sequences, [n] arrays
-        [t, F] of unequal length, for a space whose networks take them, by default that of recurrent cells.
+        [t, F] of unequal length, for a space whose networks take them, by default that of recurrent cells; or graphs,
+        (features, adjacency), for a space of graph networks.
 
         Raises ValueError on values that are no finite numbers, fewer than two classes, or too few samples.
         """
-        if is_text(X) or is_ragged(X) or _takes_sequences(self.space):
+        if is_text(X) or is_ragged(X) or _takes_lists(self.space):
             space = space_of(catalog.SEQUENCE_SPACE if self.space is None else self.space)
             examples, targets = examples_of(X, kind_for(space, X)), column_or_1d(y)
             check_consistent_length(examples.values, targets)
@@ -126,9 +128,10 @@ def space_of(space: Space | str) -> Space:
     return catalog.space(space) if isinstance(space, str) else space
 
 
-def _takes_sequences(space: Space | str | None) -> bool:
+def _takes_lists(space: Space | str | None) -> bool:
+    """Returns whether networks of a space take sequences or graphs, which are no array of features."""
     found = None if space is None else space_of(space)
-    return found is not None and found.family is not None and "sequences" in family_of(found).inputs
+    return found is not None and found.family is not None and bool({"sequences", "graphs"} & {*family_of(found).inputs})
 
 
 def searched(
@@ -179,7 +182,7 @@ def parts_of(samples: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> dic
 def _task_of(examples: Examples, labels: np.ndarray, chosen: np.ndarray, num_classes: int) -> Task:
     parts, card = parts_of(examples.values, labels, chosen), "# Data that were given to NASClassifier.\n"
     if examples.kind != "tokens":
-        return normalized("data", parts, num_classes, card, "unspecified")
+        return normalized("data", parts, num_classes, card, "unspecified", kind=examples.kind)
     return token_task(
         "data", parts, examples.num_tokens, num_classes, card, "unspecified", vocabulary=examples.vocabulary
     )

@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnas.tasks.base import TaskSpec
-from jaxnas.tasks.sequences import PADDING, as_array, encoded, padded, tokens_of
+from jaxnas.tasks.graphs import joined
+from jaxnas.tasks.sequences import PADDING, as_array, encoded, is_ragged, is_text, padded, tokens_of
+from jaxnas.training.family import TrainableSpace, family_of
 
 
 class Inputs(NamedTuple):
@@ -24,6 +26,15 @@ class Inputs(NamedTuple):
     label_deviation: float = 1.0
 
 
+def kind_for(space: TrainableSpace, values: Any) -> str | None:
+    """Returns the kind of inputs that data are, for a space whose networks take sequences or graphs; else None."""
+    kinds = () if getattr(space, "family", None) is None else family_of(space).inputs
+    if "sequences" not in kinds or is_text(values):
+        return "graphs" if "graphs" in kinds else None
+    whole = not is_ragged(values) and np.asarray(values).dtype.kind in "iu" and np.ndim(values) == 2
+    return "tokens" if whole else "sequences"
+
+
 def normalised(inputs: Inputs, values: Any) -> np.ndarray:
     """Returns a user's data as the network takes them: examples as numbers of one shape, or tokens.
 
@@ -32,11 +43,12 @@ def normalised(inputs: Inputs, values: Any) -> np.ndarray:
     spec = inputs.spec
     if spec.kind == "tokens":
         return _checked_tokens(values, spec, inputs.vocabulary)
-    examples = (
-        padded(values, (spec.shape[0], spec.shape[1]))
-        if spec.kind == "sequences"
-        else _checked_examples(values, spec.shape)
-    )
+    if spec.kind == "sequences":
+        examples = padded(values, (spec.shape[0], spec.shape[1]))
+    elif spec.kind == "graphs":
+        examples = joined(values, (spec.shape[0], spec.shape[1]))
+    else:
+        examples = _checked_examples(values, spec.shape)
     return (examples - inputs.mean) / inputs.deviation
 
 

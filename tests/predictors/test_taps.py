@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import SMALL, SMALL_MLP, TWO_STAGES, make_sequences, make_task
+from samples import SMALL, SMALL_MLP, TWO_STAGES, make_graphs, make_sequences, make_task
 
 import jaxnas as jn
 from jaxnas import catalog
@@ -16,6 +16,8 @@ from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
 from jaxnas.spaces.cells import graph
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.darts.network import Stack
+from jaxnas.spaces.graph_networks.network import GraphStates
+from jaxnas.spaces.graph_networks.space import GraphNetworkSpace
 from jaxnas.spaces.macro.network import Chain
 from jaxnas.spaces.macro.space import BlockSpace
 from jaxnas.spaces.recurrent.network import Recurrence
@@ -72,13 +74,14 @@ NETWORKS = {
     "jaxnas.spaces.sizes.family": (SizeSpace(2, (2, 4), "few-sizes"), Widths(1), make_task),
     "jaxnas.spaces.perceptrons.family": (SMALL_MLP, None, make_task),
     "jaxnas.spaces.recurrent.family": (RECURRENT_3, Recurrence(2), make_sequences),
+    "jaxnas.spaces.graph_networks.family": (GraphNetworkSpace(("gat", "skip"), "few"), GraphStates(2), make_graphs),
     "jaxnas.spaces.transformers.family": (
         TransformerSpace(1, (4,), (1, 2), (3,), name="one-layer"),
         None,
         lambda: make_sequences("tags", "tokens"),
     ),
 }
-"""A small network of each kind, on images, vectors, sequences and tokens."""
+"""A small network of each kind, on images, vectors, sequences, tokens and graphs."""
 SEEN = ("forward", "blocks")
 """Passes by taps; those of gradients ask nothing of a kind that training does not."""
 
