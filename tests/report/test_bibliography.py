@@ -47,7 +47,8 @@ def test_every_strategy_and_space_of_the_catalog_has_references_or_explicitly_no
     ]
     used = [*cited().values(), *(source["references"] for source in sources().values())]
     used += [catalog.load(f"{path}:RESULT").references for path in scripts_folder().glob("*.py")]
-    used += [bibliography.OF_TRANSFER, catalog.load("jaxnas.spaces.recurrent.references:REFERENCES")]
+    lines = [catalog.load(f"jaxnas.spaces.{kind}.references:REFERENCES") for kind in ("recurrent", "macro")]
+    used += [bibliography.OF_TRANSFER, *lines]
     assert {key for keys in used for key in keys} == set(bibliography.references())
 
 

@@ -12,13 +12,14 @@ from samples import make_graphs, make_task
 
 import jaxnas as jn
 from jaxnas.spaces.blocks import slot_sizes, traced_slot, unpack
-from jaxnas.spaces.cells.operations.depthwise import convolve_depthwise
+from jaxnas.spaces.cells.operations.depthwise import convolve_depthwise, multiply_depthwise
 from jaxnas.spaces.darts.network import Stack, blocks
 from jaxnas.spaces.darts.shared import variables_of
 from jaxnas.spaces.darts.space import DARTS, OPERATIONS, genes
 from jaxnas.spaces.graph_networks.network import GraphStates
 from jaxnas.spaces.graph_networks.space import GraphNetworkSpace
 from jaxnas.spaces.macro.network import Chain
+from jaxnas.spaces.macro.references import REFERENCE_CHAINS, ChainReferences
 from jaxnas.spaces.macro.space import NB_MACRO, BlockSpace
 from jaxnas.spaces.sizes.network import Widths
 from jaxnas.spaces.sizes.space import NATS_SSS, SizeSpace
@@ -47,6 +48,7 @@ OTHER_CELLS = (
 )
 KINDS = {
     "macro": (FEW_BLOCKS, Chain(2, 5, 1), ("21", "10")),
+    "lines to beat": (ChainReferences("few", (2,)), Chain(2, 5, 1), ("0", "1")),
     "sizes": (FEW_SIZES, Widths(1), ("4:2:6:6:4",)),
     "darts": (DARTS, Stack(2, 2), (OTHER_CELLS,)),
     "graphs": (FEW_GRAPHS, GraphStates(3), ("0012/gat-gin-skip-cheb",)),
@@ -258,8 +260,13 @@ def test_depthwise_convolutions_are_those_of_xla(size, stride, dilation, shape):
         found, pullback = jax.vjp(function, x, kernel)
         return found, pullback(jnp.sin(jnp.arange(found.size, dtype=jnp.float32)).reshape(found.shape))
 
-    found = jax.jit(lambda: measured(lambda x, kernel: convolve_depthwise(x, kernel, stride, dilation)))()
-    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, atol=2e-5), found, measured(expected))
+    def assert_expected(function):
+        found = jax.jit(lambda: measured(function))()
+        jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, atol=2e-5), found, measured(expected))
+
+    assert_expected(lambda x, kernel: convolve_depthwise(x, kernel, stride, dilation))
+    if dilation == 1:
+        assert_expected(lambda x, kernel: multiply_depthwise(x, kernel, stride))
 
 
 def size_of(space, network, text: str, shape=(32, 32, 3), num_classes=10):
@@ -305,6 +312,26 @@ def test_sizes_of_the_published_macro_networks_are_those_of_their_layers():
     flops = 27 * 32 * 1024 + 192 * (32 * 1024 + (25 + 64) * 256) + 192 * (64 + 9 + 64) * 256
     flops += 64 * 128 * 64 + 128 * 256 * 16 + 256 * 1280 * 16 + 1281 * 10
     assert found.num_flops == flops
+
+
+def test_sizes_of_the_lines_to_beat_are_those_of_resnet_and_of_mobilenet():
+    """Blocks are counted by hand; the basic ones of ResNet-18 give its published 11,689,512 parameters."""
+    found = [size_of(REFERENCE_CHAINS, Chain(32, 1280, 3), str(row)).num_parameters for row in range(2)]
+    stem, head = 27 * 32 + 64, 256 * 1280 + 2560 + 12810
+
+    def basic(before: int, after: int) -> int:
+        shortcut = 0 if before == after else before * after + 2 * after
+        return 9 * before * after + 9 * after * after + 4 * after + shortcut
+
+    def bottleneck(before: int, after: int) -> int:
+        hidden = 6 * before
+        return hidden * (before + 9 + after) + 4 * hidden + 2 * after
+
+    stages = ((32, 64, 1), (64, 128, 2), (128, 256, 2))
+    for number, block in zip(found, (basic, bottleneck), strict=True):
+        assert number == stem + head + sum(block(a, b) + count * block(b, b) for a, b, count in stages)
+    published = 3 * 64 * 49 + 2 * 64 + 512 * 1000 + 1000 + 2 * basic(64, 64)
+    assert published + sum(basic(c, 2 * c) + basic(2 * c, 2 * c) for c in (64, 128, 256)) == 11_689_512
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "darts"])

@@ -10,7 +10,7 @@ import jax
 
 from jaxnas.spaces.blocks import Block, Scope, Values, he_normal, normalisation
 from jaxnas.spaces.cells.operations import convolution
-from jaxnas.spaces.cells.operations.depthwise import convolve_depthwise
+from jaxnas.spaces.cells.operations.depthwise import multiply_depthwise
 from jaxnas.training.taps import FEATURES, LINEAR, OUTPUT
 
 
@@ -87,7 +87,7 @@ class InvertedBottleneck(Block):
         """Returns the feature maps [C, H, W, N] after the block."""
         y = convolution.convolve_pointwise(x, scope["expand_kernel"])
         y = scope.rectify(scope.normalise("expand", y))
-        y = convolve_depthwise(y, scope["depthwise_kernel"], self.stride)
+        y = multiply_depthwise(y, scope["depthwise_kernel"], self.stride)
         y = scope.rectify(scope.normalise("depthwise", y))
         y = scope.normalise("project", convolution.convolve_pointwise(y, scope["project_kernel"]))
         return y + x if self.stride == 1 and self.num_inputs == self.num_channels else y
@@ -97,6 +97,55 @@ class InvertedBottleneck(Block):
         before, after = self.num_pixels
         inside = self.num_inputs * before + self.size**2 * after + self.num_channels * after
         return self.num_hidden * inside
+
+
+@final
+@dataclass(frozen=True)
+class Residual(Block):
+    """The basic block of residual networks (He et al., CVPR 2016): two 3x3 convolutions beside a shortcut.
+
+    The shortcut is the input, or a normalised 1x1 convolution where the shape changes.
+
+    Attributes:
+        num_pixels: of an image after the block.
+    """
+
+    num_inputs: int
+    num_channels: int
+    stride: int
+    num_pixels: int
+
+    @property
+    def _shortcut(self) -> Shortcut | None:
+        keeps = self.stride == 1 and self.num_inputs == self.num_channels
+        return None if keeps else Shortcut(self.num_inputs, self.num_channels, self.stride, self.num_pixels)
+
+    def parameters(self) -> dict[str, Values]:
+        """Returns the trained arrays."""
+        inputs, channels = self.num_inputs, self.num_channels
+        return {
+            "first_kernel": he_normal(3, 3, inputs, channels, fan_in=9 * inputs),
+            **normalisation("first", channels)[0],
+            "second_kernel": he_normal(3, 3, channels, channels, fan_in=9 * channels),
+            **normalisation("second", channels)[0],
+            **(self._shortcut.parameters() if self._shortcut else {}),
+        }
+
+    def statistics(self) -> dict[str, Values]:
+        """Returns the arrays of normalisation."""
+        own = {**normalisation("first", self.num_channels)[1], **normalisation("second", self.num_channels)[1]}
+        return {**own, **(self._shortcut.statistics() if self._shortcut else {})}
+
+    def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
+        """Returns the feature maps [C, H, W, N] after the block."""
+        y = scope.normalise("first", convolution.convolve(x, scope["first_kernel"], self.stride))
+        y = scope.normalise("second", convolution.convolve(scope.rectify(y), scope["second_kernel"]))
+        return scope.rectify(y + (self._shortcut.compute(x, scope) if self._shortcut else x))
+
+    def num_flops(self) -> int:
+        """Returns the multiply-accumulates for one image."""
+        convolved = 9 * (self.num_inputs + self.num_channels) * self.num_channels * self.num_pixels
+        return convolved + (self._shortcut.num_flops() if self._shortcut else 0)
 
 
 @final

@@ -10,7 +10,7 @@ from flax import nnx
 from jaxnas.spaces.blocks import Block, Slot
 from jaxnas.spaces.cells.network import MOMENTUM, Layer
 from jaxnas.spaces.convolutional import Identity, Stem
-from jaxnas.spaces.macro.blocks import Head, InvertedBottleneck, Shortcut
+from jaxnas.spaces.macro.blocks import Head, InvertedBottleneck, Residual, Shortcut
 from jaxnas.tasks.base import TaskSpec
 
 
@@ -36,8 +36,8 @@ class Chain:
 
 
 @functools.lru_cache(maxsize=64)
-def slots(stages: tuple[int, ...], chain: Chain, spec: TaskSpec) -> tuple[Slot, ...]:
-    """Returns the slots of the stem, of the layers of each stage and of the head."""
+def slots(stages: tuple[int, ...], kinds: tuple[str, ...], chain: Chain, spec: TaskSpec) -> tuple[Slot, ...]:
+    """Returns the slots of the stem, of the layers of each stage, which hold a block of each kind, and of the head."""
     height, width, num_inputs = spec.shape
     channels = chain.num_channels
     found: list[Slot] = [(Stem(num_inputs, channels, height * width, rectifies=True),)]
@@ -46,25 +46,21 @@ def slots(stages: tuple[int, ...], chain: Chain, spec: TaskSpec) -> tuple[Slot, 
             stride = 2 if not layer and stage >= len(stages) - chain.num_halvings else 1
             before, outputs = height * width, channels * (1 if layer else 2)
             height, width = -(-height // stride), -(-width // stride)
-            found.append(_layer(channels, outputs, stride, (before, height * width)))
+            sizes = channels, outputs, stride, (before, height * width)
+            found.append(tuple(_block(kind, *sizes) for kind in kinds))
             channels = outputs
     return (*found, (Head(channels, chain.num_features, spec.num_outputs, height * width),))
 
 
-def _layer(num_inputs: int, num_channels: int, stride: int, num_pixels: tuple[int, int]) -> Slot:
-    """Returns the blocks of a layer, in the order of `jaxnas.spaces.macro.space.BLOCKS`."""
-    keeps = num_inputs == num_channels and stride == 1
-    identity: Block = Identity() if keeps else Shortcut(num_inputs, num_channels, stride, num_pixels[1])
-    small, large = (
-        InvertedBottleneck(num_inputs, num_channels, size, expansion, stride, num_pixels)
-        for size, expansion in ((3, 3), (5, 6))
-    )
-    return identity, small, large
-
-
-def choices(arch: tuple[int, ...] | jax.Array) -> list:
-    """Returns the number of the block in each slot."""
-    return [0, *(arch if isinstance(arch, tuple) else jnp.unstack(arch)), 0]
+def _block(kind: str, num_inputs: int, num_channels: int, stride: int, num_pixels: tuple[int, int]) -> Block:
+    """Returns a block by its name: `"identity"`, `"residual"`, or `"mbconv_k5_e6"`: kernels of 5, six-fold inside."""
+    if kind == "identity":
+        keeps = num_inputs == num_channels and stride == 1
+        return Identity() if keeps else Shortcut(num_inputs, num_channels, stride, num_pixels[1])
+    if kind == "residual":
+        return Residual(num_inputs, num_channels, stride, num_pixels[1])
+    size, expansion = (int(part[1:]) for part in kind.split("_")[1:])
+    return InvertedBottleneck(num_inputs, num_channels, size, expansion, stride, num_pixels)
 
 
 class ChainNetwork(nnx.Module):
@@ -75,10 +71,9 @@ class ChainNetwork(nnx.Module):
         parts: a `Layer` for the stem, each block and the head.
     """
 
-    def __init__(self, arch: tuple[int, ...], all_slots: tuple[Slot, ...], arrays: list[tuple[dict, dict]]):
-        """Makes the network with the parameters and the statistics of each part."""
+    def __init__(self, arch: tuple[int, ...], blocks: list[Block], arrays: list[tuple[dict, dict]]):
+        """Makes the network with its parts, and the parameters and the statistics of each."""
         self.arch = arch
-        blocks = [slot[choice] for slot, choice in zip(all_slots, choices(arch), strict=True)]
         self.parts = nnx.List([Layer(block, *each) for block, each in zip(blocks, arrays, strict=True)])
 
     def __call__(self, x: jax.Array, train: bool = False, momentum: float | jax.Array = MOMENTUM) -> jax.Array:

@@ -31,6 +31,7 @@ class BlockSpace(Space):
     Attributes:
         name: how tables and reports call the space.
         stages: the number of layers of each stage.
+        blocks: the names of a layer's blocks.
 
     Raises:
         ValueError: where there are no stages, or stages without layers.
@@ -40,6 +41,7 @@ class BlockSpace(Space):
     stages: tuple[int, ...] = STAGES
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
     family: ClassVar[str] = "jaxnas.spaces.macro.family"
+    blocks: ClassVar[tuple[str, ...]] = BLOCKS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(self.stages))
@@ -48,6 +50,10 @@ class BlockSpace(Space):
         checked_size("the number of layers", sum(self.stages), 1, MAX_LAYERS, "each of which is in the program")
         layers = range(1, 1 + sum(self.stages))
         object.__setattr__(self, "decisions", tuple(Decision(f"layer {number}", BLOCKS) for number in layers))
+
+    def layers(self, arch: tuple[int, ...] | jax.Array) -> list:
+        """Returns the number of each layer's block."""
+        return list(arch if isinstance(arch, tuple) else jnp.unstack(arch))
 
     def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of an architecture's class: identities come first in their stage."""

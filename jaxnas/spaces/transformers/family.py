@@ -185,4 +185,5 @@ FAMILY = Family(
     plans={"sequential": sequential_plan("transformer-sequential-1", init, apply)},
     tapped=tapped,
     goals=("class", "tags", "value"),
+    references="jaxnas.spaces.recurrent.references:REFERENCE_CELLS",
 )

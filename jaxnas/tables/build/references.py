@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.tables.format import read_manifest
+from jaxnas.training.family import family_of
 from jaxnas.training.trainer import Trainer
 
 _SAME = ("space", "task", "training", "plan", "code", "seeds")
@@ -15,7 +16,7 @@ DIGITS = 6
 
 
 def reference_scores(trainer: Trainer, seeds: Sequence[int]) -> dict[str, dict[str, float]]:
-    """Returns what the references of a kind of network reach, by name; empty for kinds without.
+    """Returns what the references of a kind of network reach, by name; empty for kinds and for tasks without.
 
     Of each: `validation` and `test`, the metric after the last epoch, the mean over the seeds whose training did not
     fail; and `num_parameters`. A reference whose trainings all failed is left out.
@@ -23,6 +24,8 @@ def reference_scores(trainer: Trainer, seeds: Sequence[int]) -> dict[str, dict[s
     if trainer.family.references is None:
         return {}
     space, task = catalog.load(trainer.family.references), trainer.task
+    if task.kind not in family_of(space).inputs:
+        return {}
     other = Trainer(space, task, trainer.config)
     archs = np.asarray([space.arch_at(row) for row in range(space.num_architectures)])
     curves = other.curves(archs, seeds)

@@ -1,14 +1,41 @@
-"""Depthwise convolutions on float32[C, H, W, N], a kernel for each channel, by shift and multiply: fast on CPU.
+"""Depthwise convolutions on float32[C, H, W, N], a kernel for each channel, fast on CPU.
 
-XLA's CPU back end runs grouped convolutions slowly. Here each tap of a kernel multiplies a shifted image, and a loop
-over the taps that lie inside runs along the images of a batch, whatever the number of channels.
+XLA's CPU back end runs grouped convolutions slowly. By shift and multiply, each tap of a kernel multiplies a shifted
+image, and a loop over the taps that lie inside runs along the images of a batch, whatever the number of channels. Of
+small images, a product with a matrix of each channel is several times as fast, and so are its gradients.
 """
 
 import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+
+MAX_PRODUCT_PIXELS = 64
+
+
+def multiply_depthwise(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
+    """Returns what `convolve_depthwise` does: of images of up to `MAX_PRODUCT_PIXELS`, as matrix products."""
+    channels, height, width, batch = x.shape
+    if height * width > MAX_PRODUCT_PIXELS:
+        return convolve_depthwise(x, kernel, stride)
+    placed = _placed_taps(kernel.shape[0], height, width, stride)
+    matrices = (kernel.reshape(-1, channels).T @ placed.reshape(len(placed), -1)).reshape(channels, *placed.shape[1:])
+    found = jnp.einsum("cpq,cqn->cpn", matrices, x.reshape(channels, -1, batch))
+    return found.reshape(channels, -(-height // stride), -(-width // stride), batch)
+
+
+@functools.lru_cache(maxsize=64)
+def _placed_taps(size: int, height: int, width: int, stride: int) -> np.ndarray:
+    """Returns 1 where a tap of a kernel takes a pixel to one of the result, float32[taps, pixels out, pixels in]."""
+
+    def along(length: int) -> np.ndarray:
+        results = np.arange(0, length, stride)[:, None]
+        return (results + np.arange(-(size // 2), size // 2 + 1)[:, None, None] == np.arange(length)).astype(np.float32)
+
+    placed = np.einsum("aih,bjw->abijhw", along(height), along(width))
+    return placed.reshape(size * size, -1, height * width)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
