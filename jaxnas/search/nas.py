@@ -41,7 +41,7 @@ from jaxnas.strategies.warm_started import warm_started
 from jaxnas.tables.build.executors.base import Executor
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
-from jaxnas.tasks.sequences import is_ragged, is_text
+from jaxnas.tasks.sequences import as_array, is_ragged, is_text
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import family_of
 from jaxnas.training.trainer import Trainer
@@ -328,8 +328,10 @@ def kind_for(space: Space, values: Any) -> str | None:
     """Returns the kind of inputs that data are, for a space whose networks take sequences; else None."""
     if space.family is None or "sequences" not in family_of(space).inputs or is_text(values):
         return None
-    whole = not is_ragged(values) and np.asarray(values).dtype.kind in "iu" and np.ndim(values) == 2
-    return "tokens" if whole else "sequences"
+    if is_ragged(values):
+        return "sequences"
+    found = as_array(values, "sequences of numbers, or texts")
+    return "tokens" if found.dtype.kind in "iu" and found.ndim == 2 else "sequences"
 
 
 def _trainer_of(space: Space, task: Task, config: TrainConfig | None, num_epochs: int | None) -> Trainer:

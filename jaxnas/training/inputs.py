@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnas.tasks.base import TaskSpec
-from jaxnas.tasks.sequences import PADDING, as_array, encoded, padded, tokens_of
+from jaxnas.tasks.sequences import PADDING, as_array, check_padding, encoded, padded, tokens_of
 
 
 class Inputs(NamedTuple):
@@ -65,7 +65,6 @@ def _checked_tokens(values: Any, spec: TaskSpec, vocabulary: tuple[str, ...]) ->
         )
     if tokens.size and not PADDING <= tokens.min() <= tokens.max() < spec.num_tokens:
         raise ValueError(f"Expected tokens below {spec.num_tokens}, got {tokens.min()} to {tokens.max()}.")
-    if (empty := (tokens < 0).all(1)).any():
-        raise ValueError(f"Expected a real step in each sequence, got padding alone in row {int(empty.argmax())}.")
+    check_padding(tokens >= 0)
     padding = ((0, 0), (0, num_steps - tokens.shape[1]))
     return np.pad(tokens.astype(np.int32), padding, constant_values=PADDING)
