@@ -134,7 +134,7 @@ class FittedModel:
             return float(1 - np.square(predicted - y).sum() / np.square(y - y.mean()).sum())
         if y.size and not np.isin(y, self.inputs.classes).any():
             known = ", ".join(str(each) for each in self.inputs.classes.tolist())
-            raise ValueError(f"Expected labels of the classes {known:.60}, got {str(y[0]):.40} and others that are none.")
+            raise ValueError(f"Expected labels of the classes {known:.60}, got {y[0]!s:.40} and others that are none.")
         return float((predicted == y).mean())
 
     def _split(self, name: str) -> Split:
