@@ -328,10 +328,8 @@ def kind_for(space: Space, values: Any) -> str | None:
     """Returns the kind of inputs that data are, for a space whose networks take sequences; else None."""
     if space.family is None or "sequences" not in family_of(space).inputs or is_text(values):
         return None
-    if is_ragged(values):
-        return "sequences"
-    found = as_array(values, "sequences of numbers, or texts")
-    return "tokens" if found.dtype.kind in "iu" and found.ndim == 2 else "sequences"
+    found = None if is_ragged(values) else as_array(values, "sequences of numbers, or texts")
+    return "tokens" if found is not None and found.dtype.kind in "iu" and found.ndim == 2 else "sequences"
 
 
 def _trainer_of(space: Space, task: Task, config: TrainConfig | None, num_epochs: int | None) -> Trainer:
