@@ -4,7 +4,7 @@ Claim: each strategy runs on each space of the catalog whose networks can be tra
 each proxy scores them; a saved model predicts, from data as they are, the same numbers bit by bit; and a build that is
 killed again and again makes the table of an undisturbed one, whose trainings are repeated bit by bit. Spaces without
 rows (`darts`, and cells too many to list) are not built: a small space of the same networks stands for them, if any.
-Command: python experiments/contracts_of_kinds.py [--parts strategies,proxies,models,builds] [--kills 4]
+Command: python experiments/contracts_of_kinds.py [--parts strategies,proxies,models,builds] [--spaces a,b] [--kills 4]
 Run time: half an hour of one core, mostly compilation.
 Output: a line a space and part; last, one JSON object with the counts.
 """
@@ -133,16 +133,19 @@ def strategies(space: jn.Space) -> dict:
     return {"strategies": ran, "wrong": wrong}
 
 
-def proxies(space: jn.Space) -> dict:
-    """Returns how many proxies scored two architectures, the seconds, and those without any finite score."""
+def proxies(space: jn.Space, names: str) -> dict:
+    """Returns how many proxies scored two architectures, the seconds of each pass, and those without a finite score."""
     task = globals()[task_name_of(space)]()
-    archs = _sampled(space, 2)
-    started = time.process_time()
-    scores = jn.proxy_scores(space, archs, task, "all", config_of(space, task), num_inits=1, batch_size=16)
-    seconds = time.process_time() - started
+    archs, seconds, started = _sampled(space, 2), {}, time.process_time()
+
+    def progress(source: str, done: int, total: int) -> None:
+        seconds[source] = round(time.process_time() - started - sum(seconds.values()), 1)
+
+    config = config_of(space, task)
+    scores = jn.proxy_scores(space, archs, task, names, config, num_inits=1, batch_size=16, progress=progress)
     return {
         "proxies": len(scores),
-        "seconds": round(seconds, 1),
+        "seconds": seconds,
         "not_finite": [name for name, values in scores.items() if not np.isfinite(values).any()],
     }
 
@@ -210,11 +213,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", default="strategies,proxies,models,builds")
     parser.add_argument("--spaces", help="names of the catalog; by default all that can be trained")
+    parser.add_argument("--proxies", default="all", help="their names")
     parser.add_argument("--kills", type=int, default=4)
     options = parser.parse_args()
     spaces = trainable()
     chosen = options.spaces.split(",") if options.spaces else list(spaces)
-    measured: dict[str, Callable] = {"strategies": strategies, "proxies": proxies, "models": models}
+    measured: dict[str, Callable] = {
+        "strategies": strategies,
+        "proxies": functools.partial(proxies, names=options.proxies),
+        "models": models,
+    }
     rows = []
     for part in options.parts.split(","):
         found = (

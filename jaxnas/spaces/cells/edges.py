@@ -7,7 +7,7 @@ chosen part by part: three small switches, one after another, compile in a fract
 """
 
 import functools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -170,7 +170,7 @@ class Part(NamedTuple):
         return jnp.asarray(self.numbers)[index]
 
 
-def part(keys: list[Hashable]) -> Part:
+def part(keys: Sequence[Hashable]) -> Part:
     """Returns the part of each operation, the same where their keys are."""
     distinct = list(dict.fromkeys(keys))
     return Part(np.asarray([distinct.index(key) for key in keys], np.int32), [keys.index(key) for key in distinct])
