@@ -16,7 +16,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from attack_processes import Attack
 
 import jaxnas as jn
 from jaxnas import catalog
@@ -179,9 +178,11 @@ def build_one(name: str, folder: str) -> None:
     )
 
 
-def builds(num_kills: int) -> Iterator[dict]:
-    """Yields, for each space of this file, how a build was killed and what came out."""
-    for name in BUILT:
+def builds(names: Iterable[str], num_kills: int) -> Iterator[dict]:
+    """Yields, for each of some spaces of this file, how a build was killed and what came out."""
+    from attack_processes import Attack  # workers import this file without its folder
+
+    for name in names:
         space = globals()[name]
         with tempfile.TemporaryDirectory() as top:
             attack = Attack(name, Path(__file__), random.Random(0))
@@ -214,6 +215,7 @@ def main() -> None:
     parser.add_argument("--parts", default="strategies,proxies,models,builds")
     parser.add_argument("--spaces", help="names of the catalog; by default all that can be trained")
     parser.add_argument("--proxies", default="all", help="their names")
+    parser.add_argument("--built", default=",".join(BUILT), help="names in this file, of builds")
     parser.add_argument("--kills", type=int, default=4)
     options = parser.parse_args()
     spaces = trainable()
@@ -226,7 +228,7 @@ def main() -> None:
     rows = []
     for part in options.parts.split(","):
         found = (
-            builds(options.kills)
+            builds(options.built.split(","), options.kills)
             if part == "builds"
             else ({"space": name, **measured[part](spaces[name])} for name in chosen)
         )
