@@ -13,11 +13,22 @@ from jaxnas import catalog
 from jaxnas.spaces.base import Decision, SearchSpace
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.space import NB201, CellSpace
+from jaxnas.spaces.darts.network import Stack
+from jaxnas.spaces.graph_networks.network import GraphStates
+from jaxnas.spaces.graph_networks.space import GraphNetworkSpace
+from jaxnas.spaces.macro.network import Chain
+from jaxnas.spaces.macro.space import BlockSpace
 from jaxnas.spaces.perceptrons.space import MLPSpace
+from jaxnas.spaces.recurrent.network import Recurrence
+from jaxnas.spaces.recurrent.space import RECURRENT_3
+from jaxnas.spaces.sizes.network import Widths
+from jaxnas.spaces.sizes.space import SizeSpace
+from jaxnas.spaces.transformers.space import TransformerSpace
 from jaxnas.strategies.base import Strategy, asks_for
 from jaxnas.tasks.base import Split, Task, normalized, token_task
 from jaxnas.tasks.graphs import joined
 from jaxnas.training.config import TrainConfig
+from jaxnas.training.family import family_of
 
 # Spaces
 
@@ -145,6 +156,34 @@ def make_graphs(num_graphs: int = 96) -> Task:
         for split, part in zip(("train", "validation", "test"), parts, strict=True)
     }
     return normalized("neighbours", splits, 2, "# neighbours: made by the tests", "CC0-1.0", kind="graphs")
+
+
+# Networks
+
+
+NETWORKS = {
+    "jaxnas.spaces.cells.family": (SMALL, Skeleton(2, 1, 1), make_task),
+    "jaxnas.spaces.darts.family": ("darts", Stack(1, 1), make_task),
+    "jaxnas.spaces.macro.family": (BlockSpace("few-blocks", (1,)), Chain(2, 5, 1), make_task),
+    "jaxnas.spaces.sizes.family": (SizeSpace(2, (2, 4), "few-sizes"), Widths(1), make_task),
+    "jaxnas.spaces.perceptrons.family": (SMALL_MLP, None, make_task),
+    "jaxnas.spaces.recurrent.family:recurrent_family()": (RECURRENT_3, Recurrence(2), make_sequences),
+    "jaxnas.spaces.graph_networks.family": (GraphNetworkSpace(("gat", "skip"), "few"), GraphStates(2), make_graphs),
+    "jaxnas.spaces.transformers.family": (
+        TransformerSpace(1, (4,), (1, 2), (3,), name="one-layer"),
+        None,
+        lambda: make_sequences("tags", "tokens"),
+    ),
+}
+"""For each kind of network a small space, what the kind needs besides, and a task."""
+
+
+def network_of(kind: str) -> tuple[SearchSpace, TrainConfig, Task]:
+    """Returns the space, the training and the task of a kind of network."""
+    space, network, make = NETWORKS[kind]
+    space = catalog.space(space) if isinstance(space, str) else space
+    config = replace(family_of(space).config, batch_size=16, **({} if network is None else {"network": network}))
+    return space, config, make()
 
 
 # Strategies

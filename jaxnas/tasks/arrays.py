@@ -11,9 +11,11 @@ from jaxnas.tasks.base import KINDS, SPLITS, Split, Task, normalized, token_task
 from jaxnas.tasks.goals import GOALS
 from jaxnas.tasks.graphs import joined, num_features
 from jaxnas.tasks.sequences import (
+    MAX_TOKENS,
     PADDING,
     as_array,
     characters_of,
+    check_padding,
     encoded,
     is_ragged,
     is_text,
@@ -118,6 +120,9 @@ def examples_of(values: Any, kind: str | None) -> Examples:
                 f"Expected texts, or tokens int[n, T], -1 for padding, got {tokens.dtype} of shape "
                 f"{list(tokens.shape)}."
             )
+        if tokens.max() >= MAX_TOKENS:
+            raise ValueError(f"Expected tokens below {MAX_TOKENS:,}, got {tokens.max()}.")
+        check_padding(tokens >= 0)
         return Examples("tokens", tokens.astype(np.int32), int(tokens.max()) + 1)
     if kind == "graphs":
         return Examples("graphs", joined(values))
@@ -154,8 +159,9 @@ def _labels_of(labels: Any, examples: Examples, goal: str) -> tuple[tuple, np.nd
             raise ValueError(
                 f"Expected tags of 0, 1, ... for each of {count} sequences, got {len(tags)} of other ones."
             )
+        _check_lengths(labels, examples)
         return (), tags, int(tags.max()) + 1
-    labels = _checked_values(labels) if goal == "value" else _checked_labels(labels)
+    labels = real_labels(labels) if goal == "value" else _checked_labels(labels)
     if labels.shape != (count,):
         raise ValueError(f"Expected one label for each of {count} {what}, got labels of shape {list(labels.shape)}.")
     if goal == "value":
@@ -164,6 +170,18 @@ def _labels_of(labels: Any, examples: Examples, goal: str) -> tuple[tuple, np.nd
     if len(classes) < 2:
         raise ValueError(f"Expected labels of two or more classes, got {len(classes)}; add examples of another class.")
     return tuple(classes.tolist()), labels, len(classes)
+
+
+def _check_lengths(labels: Any, examples: Examples) -> None:
+    """Raises ValueError where a sequence has another number of tags than steps, its own or those of all."""
+    values = examples.values
+    real = values >= 0 if examples.kind == "tokens" else ~np.isnan(values[..., 0])
+    for row, (each, steps) in enumerate(zip(labels, real.sum(1), strict=True)):
+        if len(each) not in (steps, real.shape[1]):
+            raise ValueError(
+                f"Expected a tag for each of the {steps} steps of row {row}, got {len(each)}; -1 is a step's that does "
+                "not count."
+            )
 
 
 def _check_that_they_differ(kind: str, train: np.ndarray) -> None:
@@ -194,9 +212,9 @@ def _card_of(name: str, card: str, examples: Examples, parts: dict[str, Split], 
     return text
 
 
-def _checked_values(values: ArrayLike) -> np.ndarray:
+def real_labels(values: ArrayLike) -> np.ndarray:
     """Returns labels as finite real numbers, float64."""
-    labels = np.asarray(values)
+    labels = as_array(values, "one label for each example")
     if np.ma.is_masked(values) or labels.dtype.kind not in "biuf" or not np.isfinite(labels.astype(np.float64)).all():
         got = labels.dtype if labels.dtype.kind not in "biuf" else "masked, NaN or infinite ones"
         raise ValueError(f"Expected labels that are finite numbers, got {got}; drop or convert them.")
@@ -205,7 +223,7 @@ def _checked_values(values: ArrayLike) -> np.ndarray:
 
 def _checked_labels(values: ArrayLike) -> np.ndarray:
     """Returns labels as integers, floats that are whole, or strings."""
-    labels = np.asarray(values)
+    labels = as_array(values, "one label for each example")
     if np.ma.is_masked(values):
         raise ValueError("Expected labels without a mask, got masked ones; drop those examples.")
     if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.reshape(-1)):

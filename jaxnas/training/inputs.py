@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.graphs import joined
-from jaxnas.tasks.sequences import PADDING, as_array, encoded, is_ragged, is_text, padded, tokens_of
+from jaxnas.tasks.sequences import PADDING, as_array, check_padding, encoded, is_ragged, is_text, padded, tokens_of
 from jaxnas.training.family import TrainableSpace, family_of
 
 
@@ -31,8 +31,8 @@ def kind_for(space: TrainableSpace, values: Any) -> str | None:
     kinds = () if getattr(space, "family", None) is None else family_of(space).inputs
     if "sequences" not in kinds or is_text(values):
         return "graphs" if "graphs" in kinds else None
-    whole = not is_ragged(values) and np.asarray(values).dtype.kind in "iu" and np.ndim(values) == 2
-    return "tokens" if whole else "sequences"
+    found = None if is_ragged(values) else as_array(values, "sequences of numbers, or texts")
+    return "tokens" if found is not None and found.dtype.kind in "iu" and found.ndim == 2 else "sequences"
 
 
 def normalised(inputs: Inputs, values: Any) -> np.ndarray:
@@ -77,7 +77,6 @@ def _checked_tokens(values: Any, spec: TaskSpec, vocabulary: tuple[str, ...]) ->
         )
     if tokens.size and not PADDING <= tokens.min() <= tokens.max() < spec.num_tokens:
         raise ValueError(f"Expected tokens below {spec.num_tokens}, got {tokens.min()} to {tokens.max()}.")
-    if (empty := (tokens < 0).all(1)).any():
-        raise ValueError(f"Expected a real step in each sequence, got padding alone in row {int(empty.argmax())}.")
+    check_padding(tokens >= 0)
     padding = ((0, 0), (0, num_steps - tokens.shape[1]))
     return np.pad(tokens.astype(np.int32), padding, constant_values=PADDING)
