@@ -13,6 +13,7 @@ from jaxnas.tables.build.references import reference_scores
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import plain_table
 from jaxnas.tasks.base import SPLITS, Task
+from jaxnas.training.compilation import on_one_core
 from jaxnas.training.config import BFLOAT16, FLOAT32, TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import family_of
@@ -81,7 +82,8 @@ def _retrained(table: Table, trainer: Trainer, classes: np.ndarray) -> list[Chec
     archs = [np.asarray(trainer.space.arch_at(table.representatives[number])) for number in classes]
     sizes = np.asarray([trainer.size(arch) for arch in archs])
     stored_sizes = np.stack([table.sizes(name)[classes] for name in ("parameters", "flops")], axis=1)
-    found = trainer.curves(archs, manifest["seeds"])
+    with on_one_core():
+        found = trainer.curves(archs, manifest["seeds"])
     stored = Curves(*(getattr(table, name)[classes] for name in Curves._fields))
     return [
         Check(bool((sizes == stored_sizes).all()), f"parameters and FLOPs of {len(classes)} classes"),
