@@ -1,9 +1,10 @@
 """Measures how well supernets rank the classes of a table, beside sizes, a proxy, short trainings and a full one.
 
 Claim: three supernets of single paths of 6,400 steps rank the classes of nb201-shifted-digits-v1 as one full training
-of each does; of 1,600 steps no better than the number of parameters. Figures: docs/one_shot.md.
+of each does, and so do three of `fairnas` of 1,600; of 1,600 of single paths no better than the number of parameters.
+Figures: docs/one_shot.md.
 Command: python experiments/one_shot_correlation.py [--table ID] [--methods a,b] [--steps N] [--supernets K]
-Run time: a minute a method.
+Run time: one to two and a half minutes a method.
 Output: a Markdown table of Kendall's tau-b over 500 classes, all of them and the better half and fifth, with 95 %
 intervals, and for each method the supernets' median score and the seconds of processor time. Last line: JSON.
 """

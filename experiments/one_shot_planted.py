@@ -1,14 +1,14 @@
-"""Checks one-shot methods on a supernet whose loss grows with a known cost of the choices, and with nothing else.
+"""Checks one-shot methods on supernets whose loss grows with a known cost of the choices, and with nothing else.
 
-Claim: every method but `gdas_reference` ends with the cheapest architecture in 10 of 10 seeds. The rule of
-`gdas_reference` counts an operation that does not run as a number added to the output, and ends elsewhere in some
-(2026-11-26: 7 of 10 find it; 10 of 10 with costs from 1 to 3, `--shift 2`, where what does not run looks better than it
-is instead of worse). The pathwise gradient of a Dirichlet sample is unbiased: no component
+Claim: on the planted space of `tests/planted.py` every method ends with the cheapest architecture in 10 of 10 seeds.
+Elsewhere not all do, for reasons of their own: docs/one_shot.md has the counts where all choices help (costs from -2 to
+0, `--shift -1`), where all harm (1 to 3, `--shift 2`), and where an output is one number (`--number`), to which the
+rule of `gdas_reference` adds what does not run. The pathwise gradient of a Dirichlet sample is unbiased: no component
 is four standard errors from that of the mean of squares, which is known.
-Command: python experiments/one_shot_planted.py [--methods a,b] [--shift NUMBER]
+Command: python experiments/one_shot_planted.py [--methods a,b] [--shift NUMBER] [--number]
 Run time: about six seconds of processor time a method, compiled without optimisation; 13 for `spos`.
 Output: the largest number of standard errors, and how many seeds of ten find the optimum, by method. Last line: a JSON
-object. Exit code 1 where the claim fails.
+object. Exit code 1 where the claim fails: with neither --shift nor --number.
 """
 
 import argparse
@@ -25,10 +25,8 @@ from jaxnas import catalog
 from jaxnas.search.one_shot import samplers
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import planted
-from planted import BEST, PLANTED, planted_task
+from planted import BEST, NUMBER, PATTERN, planted_task, shifted
 
-BIASED = ("gdas_reference",)
 NUM_STEPS, NUM_SEEDS = 300, 10
 
 
@@ -54,16 +52,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--methods", default=",".join(catalog.ONE_SHOT))
     parser.add_argument("--shift", type=float, default=0.0, help="is added to all costs")
+    parser.add_argument("--number", action="store_true", help="the output of a choice is one number")
     options, found, error = parser.parse_args(), {}, dirichlet_error()
-    planted.COSTS = planted.COSTS + np.float32(options.shift)
+    space = shifted(options.shift, NUMBER if options.number else PATTERN)
     print(f"{'dirichlet':20} {error:.2f} standard errors")
     for name in options.methods.split(","):
-        search = jn.OneShot(PLANTED, planted_task(), name, table=False, progress=False)
+        search = jn.OneShot(space, planted_task(), name, table=False, progress=False)
         runs = search.search(NUM_STEPS, num_seeds=NUM_SEEDS).runs
         found[name] = sum(bool(np.array_equal(run.arch, BEST)) for run in runs)
         print(f"{name:20} {found[name]} of {NUM_SEEDS}", flush=True)
     print(json.dumps({"dirichlet": error, **found}))
-    sys.exit(error > 4 or any(count < NUM_SEEDS for name, count in found.items() if name not in BIASED))
+    fair = not options.shift and not options.number
+    sys.exit(error > 4 or (fair and any(count < NUM_SEEDS for count in found.values())))
 
 
 if __name__ == "__main__":

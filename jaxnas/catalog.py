@@ -29,8 +29,9 @@ SPACES = {
     "nb101": "jaxnas.spaces.nasbench101.space:NB101",
     "nats-sss": "jaxnas.spaces.sizes.space:NATS_SSS",
     "nb-macro": "jaxnas.spaces.macro.space:NB_MACRO",
-    "nb-graph": "jaxnas.spaces.graph_networks:NB_GRAPH",
-    "nb-graph-proteins": "jaxnas.spaces.graph_networks:NB_GRAPH_PROTEINS",
+    "nb-graph": "jaxnas.spaces.graph_networks.space:NB_GRAPH",
+    "nb-graph-proteins": "jaxnas.spaces.graph_networks.space:NB_GRAPH_PROTEINS",
+    "graph-networks": "jaxnas.spaces.graph_networks.space:GRAPH_NETWORKS",
     "transnas-micro": "jaxnas.spaces.transnas:TRANSNAS_MICRO",
     "transnas-macro": "jaxnas.spaces.transnas:TRANSNAS_MACRO",
     "darts": "jaxnas.spaces.darts.space:DARTS",
@@ -43,8 +44,8 @@ SPACES = {
     "mlp-small": "jaxnas.spaces.perceptrons.space:SMALL_MLP",
     "joint-small": "jaxnas.spaces.joint.space:JOINT_SMALL",
 }
-IMAGE_TASK, SEQUENCE_TASK = "shifted-digits", "digits-rows"
-"""What networks are described on unless told otherwise."""
+DEFAULT_TASKS = {"images": "shifted-digits", "sequences": "digits-rows", "graphs": "solubility"}
+"""What networks are described on unless told otherwise, by the kind of inputs that they take."""
 SEQUENCE_SPACE = "recurrent"
 """What estimators search for texts and sequences unless told otherwise."""
 TASKS = {
@@ -53,9 +54,12 @@ TASKS = {
     "mnist5k": "jaxnas.tasks.mnist5k:mnist5k",
     "digits-rows": "jaxnas.tasks.digits_rows:digits_rows",
     "names-gender": "jaxnas.tasks.vendored:names_gender",
+    "words-language": "jaxnas.tasks.words_language:words_language",
+    "kjv-characters": "jaxnas.tasks.kjv_characters:kjv_characters",
     "mnist1d": "jaxnas.tasks.vendored:mnist1d",
     "japanese-vowels": "jaxnas.tasks.vendored:japanese_vowels",
     "spoken-digits": "jaxnas.tasks.vendored:spoken_digits",
+    "solubility": "jaxnas.tasks.vendored:solubility",
     "brackets": "jaxnas.tasks.generated:brackets",
     "copy": "jaxnas.tasks.generated:copy",
     "hmm": "jaxnas.tasks.generated:hmm",

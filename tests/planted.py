@@ -1,4 +1,4 @@
-"""A supernet whose loss grows with a known cost of the choices, and with nothing else: what methods must find."""
+"""Supernets whose loss grows with a known cost of the choices, and with nothing else: what methods must find."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,21 +12,39 @@ from jaxnas.tasks.base import Split, Task
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Family, Shared, Size
 
-COSTS = np.asarray([[0.5, -1, 0, 1], [-1, 1, 0.5, 0], [0, 0.5, 1, -1]], np.float32)
-BEST = COSTS.argmin(1)
+COSTS = ((0.5, -1, 0, 1), (-1, 1, 0.5, 0), (0, 0.5, 1, -1))
+BEST = np.argmin(COSTS, axis=1)
+PATTERN, NUMBER = (1.0, -1.0), (1.0,)
 
 
 @dataclass(frozen=True)
 class PlantedSpace(Space):
-    """Three decisions with four choices, which could be widths."""
+    """Three decisions with four choices, which could be widths.
+
+    The output of a decision is a feature map of two pixels, its choice's cost times `pattern`; what is summed over
+    decisions is read along the pattern. Two things make it fair to every method. Zeros, which are what a choice that
+    is not taken or was removed gives, are neither good nor bad: each decision has choices that help, one that changes
+    nothing and ones that harm. And the pattern's sum is zero, so that a constant added to a map changes nothing, as in
+    a network of which each map is normalised. With `shifted` costs or the pattern `NUMBER`, of one pixel, one of the
+    two does not hold.
+    """
 
     name: str = "planted"
     decisions: tuple[Decision, ...] = tuple(Decision(name, (1, 2, 3, 4)) for name in "abc")
+    costs: tuple[tuple[float, ...], ...] = COSTS
+    pattern: tuple[float, ...] = PATTERN
     family: ClassVar[str] = "planted:FAMILY"
 
 
-def _logits(parameters, cost, inputs):
-    margin = inputs[:, 0] - cost
+def shifted(amount: float, pattern: tuple[float, ...] = PATTERN) -> PlantedSpace:
+    """Returns the planted space with a number added to all costs."""
+    return PlantedSpace(costs=tuple(tuple(cost + amount for cost in row) for row in COSTS), pattern=pattern)
+
+
+def _logits(space, parameters, outputs, inputs):
+    """Returns the logits of outputs [E, P] of the decisions."""
+    pattern = jnp.asarray(space.pattern)
+    margin = inputs[:, 0] - outputs.sum(0) @ pattern / (pattern @ pattern)
     return jnp.stack([margin, jnp.zeros_like(margin)], axis=1) + 0 * parameters["w"]
 
 
@@ -35,13 +53,16 @@ def init(space, config, spec, key, partial=1):
 
 
 def path(space, config, spec, parameters, arch, inputs, gates=None):
-    costs = jnp.asarray(COSTS)[jnp.arange(3), arch]
-    costs = costs if gates is None else gates.scale * costs + gates.offset
-    return _logits(parameters, costs.sum(), inputs)
+    costs = jnp.asarray(space.costs)[jnp.arange(3), arch]
+    outputs = costs[:, None] * jnp.asarray(space.pattern)
+    if gates is not None:
+        outputs = gates.scale[:, None] * outputs + gates.offset[:, None]
+    return _logits(space, parameters, outputs, inputs)
 
 
 def mixture(space, config, spec, parameters, weights, inputs, partial=1):
-    return _logits(parameters, (weights * COSTS).sum(), inputs)
+    costs = (weights * jnp.asarray(space.costs)).sum(1)
+    return _logits(space, parameters, costs[:, None] * jnp.asarray(space.pattern), inputs)
 
 
 def one(*arguments, **options):

@@ -13,10 +13,22 @@ from jaxnas import catalog
 from jaxnas.spaces.base import Decision, SearchSpace
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.space import NB201, CellSpace
+from jaxnas.spaces.darts.network import Stack
+from jaxnas.spaces.graph_networks.network import GraphStates
+from jaxnas.spaces.graph_networks.space import GraphNetworkSpace
+from jaxnas.spaces.macro.network import Chain
+from jaxnas.spaces.macro.space import BlockSpace
 from jaxnas.spaces.perceptrons.space import MLPSpace
+from jaxnas.spaces.recurrent.network import Recurrence
+from jaxnas.spaces.recurrent.space import RECURRENT_3
+from jaxnas.spaces.sizes.network import Widths
+from jaxnas.spaces.sizes.space import SizeSpace
+from jaxnas.spaces.transformers.space import TransformerSpace
 from jaxnas.strategies.base import Strategy, asks_for
 from jaxnas.tasks.base import Split, Task, normalized, token_task
+from jaxnas.tasks.graphs import joined
 from jaxnas.training.config import TrainConfig
+from jaxnas.training.family import family_of
 
 # Spaces
 
@@ -123,6 +135,55 @@ def make_sequences(goal: str = "class", kind: str = "sequences", num_sequences: 
     if kind == "tokens":
         return token_task("steps", splits, 3, 2, card, "CC0-1.0", goal=goal)
     return normalized("steps", splits, 2, card, "CC0-1.0", goal=goal)
+
+
+def make_graphs(num_graphs: int = 96) -> Task:
+    """Returns a task of graphs of 2 to 5 nodes of two numbers: whether nodes of a large first one are neighbours."""
+    random = np.random.RandomState(0)
+    features, weights, labels = [], [], np.arange(num_graphs) % 2
+    for label, count in zip(labels, random.randint(2, 6, num_graphs), strict=True):
+        own, edges = random.randn(count, 2), np.zeros((count, count))
+        own[:, 0] = np.arange(count) < 2
+        for node in range(1, count):
+            other = node - 1 if node > 1 or label else count - 1
+            edges[node, other] = edges[other, node] = node != other
+        features.append(own)
+        weights.append(edges)
+    graphs = joined((features, weights))
+    parts = np.split(np.arange(num_graphs), [num_graphs // 2, 3 * num_graphs // 4])
+    splits = {
+        split: Split(graphs[part][None], labels[part])
+        for split, part in zip(("train", "validation", "test"), parts, strict=True)
+    }
+    return normalized("neighbours", splits, 2, "# neighbours: made by the tests", "CC0-1.0", kind="graphs")
+
+
+# Networks
+
+
+NETWORKS = {
+    "jaxnas.spaces.cells.family": (SMALL, Skeleton(2, 1, 1), make_task),
+    "jaxnas.spaces.darts.family": ("darts", Stack(1, 1), make_task),
+    "jaxnas.spaces.macro.family": (BlockSpace("few-blocks", (1,)), Chain(2, 5, 1), make_task),
+    "jaxnas.spaces.sizes.family": (SizeSpace(2, (2, 4), "few-sizes"), Widths(1), make_task),
+    "jaxnas.spaces.perceptrons.family": (SMALL_MLP, None, make_task),
+    "jaxnas.spaces.recurrent.family:recurrent_family()": (RECURRENT_3, Recurrence(2), make_sequences),
+    "jaxnas.spaces.graph_networks.family": (GraphNetworkSpace(("gat", "skip"), "few"), GraphStates(2), make_graphs),
+    "jaxnas.spaces.transformers.family": (
+        TransformerSpace(1, (4,), (1, 2), (3,), name="one-layer"),
+        None,
+        lambda: make_sequences("tags", "tokens"),
+    ),
+}
+"""For each kind of network a small space, what the kind needs besides, and a task."""
+
+
+def network_of(kind: str) -> tuple[SearchSpace, TrainConfig, Task]:
+    """Returns the space, the training and the task of a kind of network."""
+    space, network, make = NETWORKS[kind]
+    space = catalog.space(space) if isinstance(space, str) else space
+    config = replace(family_of(space).config, batch_size=16, **({} if network is None else {"network": network}))
+    return space, config, make()
 
 
 # Strategies

@@ -27,12 +27,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _default_task(space: Space) -> str:
-    """Returns the name of a task without a download that networks of a space take: digits, as images or row by row."""
+    """Returns the name of a task without a download that networks of a space take."""
     if space.family is None:
-        return catalog.IMAGE_TASK
+        return catalog.DEFAULT_TASKS["images"]
     from jaxnas.training.family import family_of
 
-    return catalog.IMAGE_TASK if "images" in family_of(space).inputs else catalog.SEQUENCE_TASK
+    kinds = family_of(space).inputs
+    return next(name for kind, name in catalog.DEFAULT_TASKS.items() if kind in kinds)
 
 
 def _arch_of(text: str, space: Space) -> jax.Array:

@@ -12,17 +12,18 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from jaxnas import catalog
-from jaxnas.search.nas import NAS, kind_for
+from jaxnas.search.nas import NAS
 from jaxnas.search.result import SearchResult
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.strategies.base import Strategy
 from jaxnas.tasks.arrays import Examples, examples_of
 from jaxnas.tasks.base import Split, Task, normalized, token_task
-from jaxnas.tasks.sequences import is_ragged, is_text
+from jaxnas.tasks.sequences import as_array, is_ragged, is_text
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import family_of
 from jaxnas.training.fitted import FittedModel
+from jaxnas.training.inputs import kind_for
 from jaxnas.training.trainer import default_config
 
 VALIDATION_SHARE = 0.2
@@ -82,13 +83,14 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
         """Returns the classifier, fitted to data and classes [n].
 
         Data are features [n, F], or images [n, H, W, C] for a cell space; texts, [n] strings; or sequences, [n] arrays
-        [t, F] of unequal length, for a space whose networks take them, by default that of recurrent cells.
+        [t, F] of unequal length, for a space whose networks take them, by default that of recurrent cells; or graphs,
+        (features, adjacency), for a space of graph networks.
 
         Raises ValueError on values that are no finite numbers, fewer than two classes, or too few samples.
         """
-        if is_text(X) or is_ragged(X) or _takes_sequences(self.space):
-            space = space_of(catalog.SEQUENCE_SPACE if self.space is None else self.space)
-            examples, targets = examples_of(X, kind_for(space, X)), column_or_1d(y)
+        if are_sequences(self.space, X):
+            space, examples = sequences_of(self.space, X)
+            targets = column_or_1d(as_array(y, "one class for each example"))
             check_consistent_length(examples.values, targets)
         else:
             space = DEFAULT_SPACE if self.space is None else space_of(self.space)
@@ -99,7 +101,8 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"Expected two or more classes, got {len(self.classes_)} class.")
         random = check_random_state(self.random_state)
-        task = _task_of(examples, labels, _validation_members(labels, random), len(self.classes_))
+        parts = parts_of(examples.values, labels, _validation_members(labels, random))
+        task = task_of_parts(examples, parts, len(self.classes_), "NASClassifier")
         result, self.model_ = searched(
             space, task, self.strategy, self.num_trials, self.num_epochs, int(random.randint(2**31 - 1))
         )
@@ -126,9 +129,18 @@ def space_of(space: Space | str) -> Space:
     return catalog.space(space) if isinstance(space, str) else space
 
 
-def _takes_sequences(space: Space | str | None) -> bool:
+def are_sequences(space: Space | str | None, values: Any) -> bool:
+    """Returns whether data are texts, sequences or graphs, by themselves or because the space's networks take these."""
+    if is_text(values) or is_ragged(values):
+        return True
     found = None if space is None else space_of(space)
-    return found is not None and found.family is not None and "sequences" in family_of(found).inputs
+    return found is not None and found.family is not None and bool({"sequences", "graphs"} & {*family_of(found).inputs})
+
+
+def sequences_of(space: Space | str | None, values: Any) -> tuple[Space, Examples]:
+    """Returns the space, by default that of recurrent cells, and the data as its networks take them."""
+    space = space_of(catalog.SEQUENCE_SPACE if space is None else space)
+    return space, examples_of(values, kind_for(space, values))
 
 
 def searched(
@@ -176,10 +188,12 @@ def parts_of(samples: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> dic
     return {split: Split(samples[each][None], labels[each]) for split, each in members.items()}
 
 
-def _task_of(examples: Examples, labels: np.ndarray, chosen: np.ndarray, num_classes: int) -> Task:
-    parts, card = parts_of(examples.values, labels, chosen), "# Data that were given to NASClassifier.\n"
+def task_of_parts(
+    examples: Examples, parts: dict[str, Split], num_outputs: int, estimator: str, goal: str = "class"
+) -> Task:
+    """Returns the task of the data of an estimator."""
+    card = f"# Data that were given to {estimator}.\n"
     if examples.kind != "tokens":
-        return normalized("data", parts, num_classes, card, "unspecified")
-    return token_task(
-        "data", parts, examples.num_tokens, num_classes, card, "unspecified", vocabulary=examples.vocabulary
-    )
+        return normalized("data", parts, num_outputs, card, "unspecified", goal=goal, kind=examples.kind)
+    given = examples.num_tokens, num_outputs, card, "unspecified"
+    return token_task("data", parts, *given, goal=goal, vocabulary=examples.vocabulary)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -41,9 +40,8 @@ from jaxnas.strategies.warm_started import warm_started
 from jaxnas.tables.build.executors.base import Executor
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
-from jaxnas.tasks.sequences import is_ragged, is_text
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import family_of
+from jaxnas.training.inputs import kind_for
 from jaxnas.training.trainer import Trainer
 
 MAX_TRIALS = 10**7
@@ -322,14 +320,6 @@ def task_of(task: Task | str | os.PathLike | tuple | list, space: Space | None =
     raise ValueError(
         f"Expected a task: a Task, a name, a path of an .npz file, or arrays (X, y), got {type(task).__name__}."
     )
-
-
-def kind_for(space: Space, values: Any) -> str | None:
-    """Returns the kind of inputs that data are, for a space whose networks take sequences; else None."""
-    if space.family is None or "sequences" not in family_of(space).inputs or is_text(values):
-        return None
-    whole = not is_ragged(values) and np.asarray(values).dtype.kind in "iu" and np.ndim(values) == 2
-    return "tokens" if whole else "sequences"
 
 
 def _trainer_of(space: Space, task: Task, config: TrainConfig | None, num_epochs: int | None) -> Trainer:

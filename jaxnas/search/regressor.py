@@ -1,18 +1,28 @@
 """Neural architecture search as a regressor of scikit-learn."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from jaxnas import catalog
-from jaxnas.search.classifier import DEFAULT_SPACE, VALIDATION_SHARE, parts_of, searched, space_of
+from jaxnas.search.classifier import (
+    DEFAULT_SPACE,
+    VALIDATION_SHARE,
+    are_sequences,
+    parts_of,
+    searched,
+    sequences_of,
+    space_of,
+    task_of_parts,
+)
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Strategy
-from jaxnas.tasks.base import normalized
+from jaxnas.tasks.arrays import Examples, real_labels
 
 MIN_SAMPLES, MIN_VALIDATION = 4, 2
 """Two to train and two to validate, whose targets can differ."""
@@ -26,7 +36,8 @@ class NASRegressor(RegressorMixin, BaseEstimator):
     deviations of the other four fifths.
 
     Args:
-        space: a search space or its name; by default multilayer perceptrons of one or two layers of up to 64 units.
+        space: a search space or its name; by default multilayer perceptrons of one or two layers of up to 64 units, or
+            recurrent cells for texts and for sequences of unequal length.
         num_trials: how many architectures are trained.
         num_epochs: epochs of a training.
         strategy: as of `jaxnas.NAS`.
@@ -55,12 +66,22 @@ class NASRegressor(RegressorMixin, BaseEstimator):
         self.strategy = strategy
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> "NASRegressor":  # noqa: N803, as scikit-learn has it
-        """Returns the regressor, fitted to features [n, F] and real numbers [n].
+    def fit(self, X: Any, y: ArrayLike) -> "NASRegressor":  # noqa: N803, as scikit-learn has it
+        """Returns the regressor, fitted to data and real numbers [n].
+
+        Data are features [n, F]; texts, [n] strings; or sequences, [n] arrays [t, F] of unequal length, for a space
+        whose networks take them, by default that of recurrent cells.
 
         Raises ValueError on values that are no finite numbers, targets that do not differ, or too few samples.
         """
-        features, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        if are_sequences(self.space, X):
+            space, examples = sequences_of(self.space, X)
+            targets = column_or_1d(real_labels(y))
+            check_consistent_length(examples.values, targets)
+        else:
+            space = DEFAULT_SPACE if self.space is None else space_of(self.space)
+            features, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+            examples = Examples("vectors", features)
         if len(targets) < MIN_SAMPLES:
             raise ValueError(
                 f"Expected {MIN_SAMPLES} or more samples to train on and to validate by, got {len(targets)}."
@@ -68,9 +89,8 @@ class NASRegressor(RegressorMixin, BaseEstimator):
         random = check_random_state(self.random_state)
         chosen = np.zeros(len(targets), bool)
         chosen[random.permutation(len(targets))[: max(MIN_VALIDATION, round(VALIDATION_SHARE * len(targets)))]] = True
-        parts = parts_of(features, targets, chosen)
-        task = normalized("data", parts, 1, "# Data that were given to NASRegressor.\n", "unspecified", goal="value")
-        space = DEFAULT_SPACE if self.space is None else space_of(self.space)
+        parts = parts_of(examples.values, targets, chosen)
+        task = task_of_parts(examples, parts, 1, "NASRegressor", "value")
         result, self.model_ = searched(
             space, task, self.strategy, self.num_trials, self.num_epochs, int(random.randint(2**31 - 1))
         )
@@ -79,7 +99,9 @@ class NASRegressor(RegressorMixin, BaseEstimator):
         self.history_ = result.history
         return self
 
-    def predict(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Returns the predicted number of each sample, float64[n]."""
         check_is_fitted(self)
-        return self.model_.predict(validate_data(self, X, dtype=np.float64, reset=False))
+        if self.model_.inputs.spec.kind == "vectors":
+            X = validate_data(self, X, dtype=np.float64, reset=False)  # noqa: N806
+        return self.model_.predict(X)

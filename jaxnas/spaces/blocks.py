@@ -267,7 +267,7 @@ def traced_slot(slot: Slot, train: bool) -> Callable:
 
 
 def tapped_slot(
-    slot: Slot, choice: jax.Array, x: Any, parameters: jax.Array, statistics: jax.Array, train: bool, seen: Seen
+    slot: Slot, choice: int | jax.Array, x: Any, parameters: jax.Array, statistics: jax.Array, train: bool, seen: Seen
 ) -> jax.Array:
     """Returns what a slot gives, and shows a tap what is inside the block that runs."""
 

@@ -9,10 +9,13 @@ from numpy.typing import ArrayLike
 from jaxnas.checks import unknown_name
 from jaxnas.tasks.base import KINDS, SPLITS, Split, Task, normalized, token_task
 from jaxnas.tasks.goals import GOALS
+from jaxnas.tasks.graphs import joined, num_features
 from jaxnas.tasks.sequences import (
+    MAX_TOKENS,
     PADDING,
     as_array,
     characters_of,
+    check_padding,
     encoded,
     is_ragged,
     is_text,
@@ -24,6 +27,7 @@ from jaxnas.tasks.sequences import (
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 SPLIT_SEED = 20202
 MIN_IMAGES = 10
+_PADDED = ("sequences", "tokens", "graphs")
 
 
 class Examples(NamedTuple):
@@ -31,7 +35,7 @@ class Examples(NamedTuple):
 
     Attributes:
         kind: one of `jaxnas.tasks.base.KINDS`.
-        values: [n, ...]; sequences and tokens are padded.
+        values: [n, ...]; sequences, tokens and graphs are padded.
         num_tokens: of tokens, how many there are.
         vocabulary: of text, its characters.
     """
@@ -52,12 +56,13 @@ def task_from_arrays(
     kind: str | None = None,
     goal: str = "class",
 ) -> Task:
-    """Returns the task of images, vectors of features, sequences or texts, and labels.
+    """Returns the task of images, vectors of features, sequences, texts or graphs, and labels.
 
     Args:
         images: numbers, [n, H, W] or [n, H, W, C], height and width need not be equal; or [n, F], vectors of features,
             each of which is normalised by its own mean and deviation; or texts, [n] strings, whose characters are the
-            tokens; or sequences, [n] arrays [t, F] or [t] of unequal length t.
+            tokens; or sequences, [n] arrays [t, F] or [t] of unequal length t; or graphs, (features, adjacency): [n]
+            arrays [a, F] and [a, a], of unequal numbers of nodes or not.
         labels: [n], integers or strings; classes are their sorted distinct values. Of the goal `"value"` real numbers,
             of `"tags"` [n] lists of an integer for each step, of `"next"` none.
         split: [n], `"train"`, `"validation"` or `"test"` for each example; by default 60, 20 and 20 % of each class,
@@ -65,7 +70,8 @@ def task_from_arrays(
         name: how commands and tables call the task.
         card: what the data are, where they are from, their licence.
         kind: where the arrays do not say it: `"sequences"` for [n, T, F] or [n, T] with NaN after the end of each,
-            `"tokens"` for integers [n, T] with -1 after the end of each.
+            `"tokens"` for integers [n, T] with -1 after the end of each, `"graphs"` for (features, adjacency) or one
+            array [n, A, F + A] of both; nodes whose features are NaN are none.
         goal: see `Task`.
 
     Raises:
@@ -78,7 +84,7 @@ def task_from_arrays(
     if goal == "next":
         examples, labels = _with_next(examples, labels)
     classes, labels, num_outputs = _labels_of(labels, examples, goal)
-    what = "examples" if examples.kind in ("sequences", "tokens") else "images"
+    what = "examples" if examples.kind in _PADDED else "images"
     if split is None:
         split = _random_split(labels if goal == "class" else np.zeros(len(labels), int))
     split = _checked_split(split, len(labels), what)
@@ -96,7 +102,7 @@ def task_from_arrays(
     if examples.kind == "tokens":
         given = (num_outputs, text, "unspecified", classes, goal)
         return token_task(name, parts, examples.num_tokens, *given, vocabulary=examples.vocabulary)
-    return normalized(name, parts, num_outputs, text, "unspecified", classes, goal=goal)
+    return normalized(name, parts, num_outputs, text, "unspecified", classes, goal=goal, kind=examples.kind)
 
 
 def examples_of(values: Any, kind: str | None) -> Examples:
@@ -114,7 +120,12 @@ def examples_of(values: Any, kind: str | None) -> Examples:
                 f"Expected texts, or tokens int[n, T], -1 for padding, got {tokens.dtype} of shape "
                 f"{list(tokens.shape)}."
             )
+        if tokens.max() >= MAX_TOKENS:
+            raise ValueError(f"Expected tokens below {MAX_TOKENS:,}, got {tokens.max()}.")
+        check_padding(tokens >= 0)
         return Examples("tokens", tokens.astype(np.int32), int(tokens.max()) + 1)
+    if kind == "graphs":
+        return Examples("graphs", joined(values))
     if kind == "sequences" or (kind is None and is_ragged(values)):
         return Examples("sequences", padded(values))
     images = _checked_images(values)
@@ -135,7 +146,7 @@ def _with_next(examples: Examples, labels: Any) -> tuple[Examples, np.ndarray]:
 def _labels_of(labels: Any, examples: Examples, goal: str) -> tuple[tuple, np.ndarray, int]:
     """Returns the classes, the labels as numbers of them or as real numbers, and how many outputs a network has."""
     count = len(examples.values)
-    what = "examples" if examples.kind in ("sequences", "tokens") else "images"
+    what = "examples" if examples.kind in _PADDED else "images"
     if goal == "next":
         return examples.vocabulary, labels, examples.num_tokens
     if labels is None:
@@ -148,8 +159,9 @@ def _labels_of(labels: Any, examples: Examples, goal: str) -> tuple[tuple, np.nd
             raise ValueError(
                 f"Expected tags of 0, 1, ... for each of {count} sequences, got {len(tags)} of other ones."
             )
+        _check_lengths(labels, examples)
         return (), tags, int(tags.max()) + 1
-    labels = _checked_values(labels) if goal == "value" else _checked_labels(labels)
+    labels = real_labels(labels) if goal == "value" else _checked_labels(labels)
     if labels.shape != (count,):
         raise ValueError(f"Expected one label for each of {count} {what}, got labels of shape {list(labels.shape)}.")
     if goal == "value":
@@ -160,10 +172,22 @@ def _labels_of(labels: Any, examples: Examples, goal: str) -> tuple[tuple, np.nd
     return tuple(classes.tolist()), labels, len(classes)
 
 
+def _check_lengths(labels: Any, examples: Examples) -> None:
+    """Raises ValueError where a sequence has another number of tags than steps, its own or those of all."""
+    values = examples.values
+    real = values >= 0 if examples.kind == "tokens" else ~np.isnan(values[..., 0])
+    for row, (each, steps) in enumerate(zip(labels, real.sum(1), strict=True)):
+        if len(each) not in (steps, real.shape[1]):
+            raise ValueError(
+                f"Expected a tag for each of the {steps} steps of row {row}, got {len(each)}; -1 is a step's that does "
+                "not count."
+            )
+
+
 def _check_that_they_differ(kind: str, train: np.ndarray) -> None:
-    if kind in ("sequences", "tokens"):
+    if kind in _PADDED:
         first = train[:, :1]
-        constant = np.array_equal(train, np.broadcast_to(first, train.shape), equal_nan=kind == "sequences")
+        constant = np.array_equal(train, np.broadcast_to(first, train.shape), equal_nan=kind != "tokens")
     else:
         constant = train.max() == train.min()
         constant |= kind == "vectors" and (train.max((0, 1)) == train.min((0, 1))).all()
@@ -175,7 +199,11 @@ def _check_that_they_differ(kind: str, train: np.ndarray) -> None:
 def _card_of(name: str, card: str, examples: Examples, parts: dict[str, Split], num_classes: int) -> str:
     sizes = ", ".join(f"{len(part_labels):,} {part}" for part, (_, part_labels) in parts.items())
     what = "images" if examples.kind in ("images", "vectors") else "examples"
-    text = f"# {name}: your own {examples.kind}, {' x '.join(map(str, examples.values.shape[1:]))}\n\n"
+    shape = examples.values.shape[1:]
+    size = " x ".join(map(str, shape))
+    if examples.kind == "graphs":
+        size = f"up to {shape[0]} nodes of {num_features(shape)} features"
+    text = f"# {name}: your own {examples.kind}, {size}\n\n"
     text += f"{card or 'No source given.'}\n"
     text += f"{num_classes} classes; {sizes} {what}.\n" if num_classes else f"{sizes} {what}.\n"
     if examples.kind != "tokens":
@@ -184,9 +212,9 @@ def _card_of(name: str, card: str, examples: Examples, parts: dict[str, Split], 
     return text
 
 
-def _checked_values(values: ArrayLike) -> np.ndarray:
+def real_labels(values: ArrayLike) -> np.ndarray:
     """Returns labels as finite real numbers, float64."""
-    labels = np.asarray(values)
+    labels = as_array(values, "one label for each example")
     if np.ma.is_masked(values) or labels.dtype.kind not in "biuf" or not np.isfinite(labels.astype(np.float64)).all():
         got = labels.dtype if labels.dtype.kind not in "biuf" else "masked, NaN or infinite ones"
         raise ValueError(f"Expected labels that are finite numbers, got {got}; drop or convert them.")
@@ -195,7 +223,7 @@ def _checked_values(values: ArrayLike) -> np.ndarray:
 
 def _checked_labels(values: ArrayLike) -> np.ndarray:
     """Returns labels as integers, floats that are whole, or strings."""
-    labels = np.asarray(values)
+    labels = as_array(values, "one label for each example")
     if np.ma.is_masked(values):
         raise ValueError("Expected labels without a mask, got masked ones; drop those examples.")
     if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.reshape(-1)):

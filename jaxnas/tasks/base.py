@@ -8,10 +8,11 @@ import numpy as np
 
 from jaxnas.checks import checked_size, unknown_name
 from jaxnas.tasks.goals import GOALS
+from jaxnas.tasks.graphs import num_features
 from jaxnas.tasks.metrics import Metric
 
 SPLITS = ("train", "validation", "test")
-KINDS = ("images", "vectors", "sequences", "tokens")
+KINDS = ("images", "vectors", "sequences", "tokens", "graphs")
 """The kinds of inputs."""
 
 
@@ -19,10 +20,11 @@ class Split(NamedTuple):
     """One split of a data set.
 
     `inputs` is float32[V, n, H, W, C] for images, float32[V, n, F] for vectors of features, float32[V, n, T, F] for
-    sequences, whose steps of padding are NaN, and int32[V, n, T] for tokens, -1 for padding. `labels` is int32[n], or
-    int32[n, T] where there is one a step, -1 for padding, or float32[n] where they are real numbers. The V views of an
-    example are alternatives: in training, each epoch draws one for each example; in validation and test, every view
-    counts as an example. A test split may be empty.
+    sequences, whose steps of padding are NaN, int32[V, n, T] for tokens, -1 for padding, and float32[V, n, A, F + A]
+    for graphs, see `jaxnas.tasks.graphs`. `labels` is int32[n], or int32[n, T] where there is one a step, -1 for
+    padding, or float32[n] where they are real numbers. The V views of an example are alternatives: in training, each
+    epoch draws one for each example; in validation and test, every view counts as an example. A test split may be
+    empty.
     """
 
     inputs: np.ndarray
@@ -59,15 +61,15 @@ class Task:
     Attributes:
         name: how commands and tables call it.
         train, validation, test: disjoint splits, all normalised by the mean and standard deviation of the training
-            inputs, vectors and sequences by those of each feature; tokens are not.
+            inputs, vectors, sequences and graphs by those of each feature; tokens and weights of edges are not.
         num_classes: labels are 0 to num_classes - 1; 1 where they are real numbers.
         card: what the data are, where they are from, licence, how they were split and changed.
         licence: SPDX identifier of the data's licence.
         mean, deviation: what the inputs were normalised by, so that others can be: numbers, or arrays that broadcast
             against an example.
         classes: what the labels stand for, in their order; by default the numbers themselves.
-        kind: of the inputs: `"images"`, `"vectors"`, `"sequences"` or `"tokens"`; by default what their type and shape
-            say.
+        kind: of the inputs: `"images"`, `"vectors"`, `"sequences"`, `"tokens"` or `"graphs"`; by default what their
+            type and shape say, never graphs.
         goal: what networks are trained for, a name of `jaxnas.tasks.goals.GOALS`: `"class"`, one label an example;
             `"tags"`, one a step; `"next"`, the token after each step; `"value"`, a real number an example.
         num_tokens: of tokens, how many different ones there are.
@@ -104,12 +106,14 @@ class Task:
             raise unknown_name("a kind of inputs", self.kind, KINDS)
         for name in SPLITS:
             _check_labels(self, name)
-            if self.kind in ("sequences", "tokens"):
+            if self.kind in ("sequences", "tokens", "graphs"):
                 _check_steps(self, name)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Returns the shape of an example: (height, width, channels), (features,), (steps, features) or (steps,)."""
+        """Returns the shape of an example: (height, width, channels), (features,), (steps, features), (steps,), or
+        (nodes, features + nodes).
+        """
         return tuple(self.train.inputs.shape[2:])
 
     @property
@@ -199,8 +203,13 @@ def _check_labels(task: Task, name: str) -> None:
 
 
 def _check_steps(task: Task, name: str) -> None:
-    """Raises ValueError where a sequence is of padding alone, a label is one of padding, or a token is out of range."""
+    """Raises ValueError where a sequence is of padding alone, a label is one of padding, or a token is out of range.
+
+    Nodes of graphs are as steps.
+    """
     inputs, labels = getattr(task, name)
+    if task.kind == "graphs" and inputs.shape[3] <= inputs.shape[2]:
+        raise ValueError(f"Expected graphs of shape [V, n, A, F + A], got {list(inputs.shape)} in {name}.")
     real = inputs >= 0 if task.kind == "tokens" else ~np.isnan(inputs).any(-1)
     if not real.any(-1).all():
         row = int(np.flatnonzero(~real.any(-1).all(0))[0])
@@ -221,11 +230,13 @@ def normalized(
     classes: tuple = (),
     *,
     goal: str = "class",
+    kind: str = "",
 ) -> Task:
     """Returns the task of these splits, normalised by the mean and standard deviation of the training inputs.
 
     Vectors and sequences are normalised by those of each feature, over all real steps; one that is constant in training
-    is 0 everywhere. Values are cast to float32 after that. Labels that are real numbers are normalised, too.
+    is 0 everywhere. So are graphs, whose weights of edges stay as they are. Values are cast to float32 after that.
+    Labels that are real numbers are normalised, too.
 
     Raises:
         ValueError: where all images of training have one and the same value, or all labels of a regression.
@@ -244,6 +255,9 @@ def normalized(
         mean = np.asarray([_rounded(value, 12) for value in inputs.mean((0, 1))])  # may be far from 0
         differs = inputs.max((0, 1)) > inputs.min((0, 1))  # the deviation of equal values need not be exactly 0
         deviation = np.asarray([_rounded(value) or np.inf for value in np.where(differs, inputs.std((0, 1)), 0)])
+        if kind == "graphs":
+            weights = slice(num_features(splits["train"].inputs.shape[2:]), None)
+            mean[weights], deviation[weights] = 0, 1
     elif inputs.max() == inputs.min():
         raise ValueError("Expected training images that differ, got constant ones.")
     else:
@@ -265,7 +279,8 @@ def normalized(
         mean,
         deviation,
         classes,
-        goal=goal,
+        kind,
+        goal,
         label_mean=label_mean,
         label_deviation=label_deviation,
     )

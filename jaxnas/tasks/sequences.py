@@ -1,6 +1,6 @@
 """Sequences and text as arrays of one length: padding, characters as tokens. Nothing else of a task."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,8 @@ PADDING = -1
 """The token, or the label of a step, that is none."""
 MAX_STEPS = 2**16
 MAX_VALUES = 2**28
+MAX_TOKENS = 2**16
+"""How many different tokens or tags there may be: a number for each is kept at every step."""
 
 
 def is_text(values: Any) -> bool:
@@ -45,6 +47,8 @@ def tokens_of(values: Any, num_steps: int | None = None) -> np.ndarray:
     Args:
         num_steps: T; by default the length of the longest list.
     """
+    if np.ma.is_masked(values):
+        raise ValueError("Expected tokens without a mask, got masked values; give padding as -1.")
     if not is_ragged(values):
         return as_array(values, "tokens int[n, T], -1 for padding")
     return padded_labels(values, _checked_steps([len(each) for each in values], num_steps, "sequences", "tokens"))
@@ -95,6 +99,8 @@ def padded(values: Any, shape: tuple[int | None, int | None] = (None, None)) -> 
             values that are no finite numbers.
     """
     num_steps, num_features = shape
+    if not isinstance(values, Iterable) or (isinstance(values, np.ndarray) and not values.ndim):
+        raise ValueError(f"Expected sequences, arrays [t, F] or [t], got {type(values).__name__}.")
     parts = [_steps_of(each, row) for row, each in enumerate(values)]
     if not parts:
         raise ValueError("Expected one or more sequences, got none.")
@@ -113,7 +119,7 @@ def padded(values: Any, shape: tuple[int | None, int | None] = (None, None)) -> 
     found = np.full((len(parts), longest, num_features), np.nan)
     for row, part in enumerate(parts):
         found[row, : len(part)] = part
-    _check_padding(found)
+    _check_values(found)
     return found
 
 
@@ -127,14 +133,21 @@ def padded_labels(labels: Sequence[Any], num_steps: int) -> np.ndarray:
                 f"Expected an integer for each of up to {num_steps} steps, got shape {list(values.shape)} of "
                 f"{values.dtype} in row {row}."
             )
+        if values.size and values.max() >= MAX_TOKENS:
+            raise ValueError(f"Expected integers below {MAX_TOKENS:,}, got {values.max()} in row {row}.")
         found[row, : len(values)] = values
     return found
 
 
 def _steps_of(value: Any, row: int) -> np.ndarray:
     """Returns one sequence as float64[t, F]."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"Expected sequences without a mask, got masked values in row {row}; replace or drop them.")
     try:
-        found = np.asarray(value, np.float64)
+        found = np.asarray(value)
+        if found.dtype.kind == "c":
+            raise TypeError
+        found = found.astype(np.float64)
     except (TypeError, ValueError):
         raise ValueError(
             f"Expected sequences of numbers, arrays [t, F] with the same F in each step, got others in row {row}."
@@ -157,9 +170,21 @@ def _checked_steps(lengths: list[int], num_steps: int | None, what: str, steps: 
     return num_steps or longest
 
 
-def _check_padding(values: np.ndarray) -> None:
-    missing = np.isnan(values)
-    if np.isinf(values).any() or (missing.any(-1) & ~missing.all(-1)).any():
-        raise ValueError("Expected finite sequences, got NaN or infinite values; replace or drop them.")
-    if (empty := missing.all((1, 2))).any():
+def check_padding(real: np.ndarray) -> None:
+    """Raises ValueError where a sequence has no real step, or one after padding; `real` is bool[n, T]."""
+    if (empty := ~real.any(1)).any():
         raise ValueError(f"Expected a real step in each sequence, got padding alone in row {int(empty.argmax())}.")
+    if (gap := (real[:, 1:] & ~real[:, :-1]).any(1)).any():
+        raise ValueError(
+            f"Expected padding after the last real step alone, got some before one in row {int(gap.argmax())}; replace "
+            "missing steps, or cut them out."
+        )
+
+
+def _check_values(values: np.ndarray) -> None:
+    missing = np.isnan(values)
+    with np.errstate(over="ignore"):
+        too_large = np.isinf(values.astype(np.float32))
+    if too_large.any() or (missing.any(-1) & ~missing.all(-1)).any():
+        raise ValueError("Expected finite sequences, got NaN or infinite values; replace or drop them.")
+    check_padding(~missing.all(-1))

@@ -138,8 +138,9 @@ class Family(NamedTuple):
 
     Attributes:
         config: how networks are trained by default; its `network` is the kind's own frozen dataclass, or None.
-        inputs: the kinds of task that can be trained on: `"images"`, `"vectors"`, `"sequences"`, `"tokens"`. Scores
-            without training give tokens as numbers float32[N, T, V], 1 for each step's token, NaN for padding.
+        inputs: the kinds of task that can be trained on: `"images"`, `"vectors"`, `"sequences"`, `"tokens"`,
+            `"graphs"`. Scores without training give tokens as numbers float32[N, T, V], 1 for each step's token, NaN
+            for padding.
         init: `(space, config, spec, arch, key) -> Variables`, whose shapes do not depend on the architecture.
         apply: `(space, config, spec, arch, variables, inputs [N, ...], *, mode) -> Applied`; `mode` is `"train"` or
             `"evaluate"`, or `"identity"`: as in evaluation, and normalisation by what is normalised is left out.

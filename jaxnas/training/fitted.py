@@ -18,6 +18,7 @@ from jaxnas import catalog
 from jaxnas.checks import first_line
 from jaxnas.tasks.base import SPLITS, Split, Task, TaskSpec
 from jaxnas.tasks.goals import GOALS
+from jaxnas.tasks.sequences import MAX_TOKENS, as_array
 from jaxnas.training.config import TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import TrainableSpace, family_of
@@ -25,7 +26,6 @@ from jaxnas.training.inputs import Inputs, normalised
 from jaxnas.training.saved import read_arrays, read_description, write_model
 from jaxnas.training.space_fields import space_fields, space_of_fields
 
-MAX_TOKENS = 2**16
 MAX_VALUES = 2**28
 """Values of an example that a loaded model may take: a description alone must not fill the memory."""
 PREDICTION_BATCH = 128
@@ -127,11 +127,14 @@ class FittedModel:
             raise ValueError(f"Expected the name of a split, where the goal is {goal}, got {type(X).__name__}.")
         if y is None:
             raise ValueError("Expected classes y with X, got none.")
-        predicted, y = self.predict(X), np.asarray(y)
+        predicted, y = self.predict(X), as_array(y, "one label for each example")
         if y.shape != predicted.shape:
             raise ValueError(f"Expected a class for each of {len(predicted)} examples, got shape {list(y.shape)}.")
         if goal == "value":
             return float(1 - np.square(predicted - y).sum() / np.square(y - y.mean()).sum())
+        if y.size and not np.isin(y, self.inputs.classes).any():
+            known = ", ".join(str(each) for each in self.inputs.classes.tolist())
+            raise ValueError(f"Expected labels of the classes {known:.60}, got {y[0]!s:.40} and others that are none.")
         return float((predicted == y).mean())
 
     def _split(self, name: str) -> Split:

@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnas.tasks.base import TaskSpec
-from jaxnas.tasks.sequences import PADDING, as_array, encoded, padded, tokens_of
+from jaxnas.tasks.graphs import joined
+from jaxnas.tasks.sequences import PADDING, as_array, check_padding, encoded, is_ragged, is_text, padded, tokens_of
+from jaxnas.training.family import TrainableSpace, family_of
 
 
 class Inputs(NamedTuple):
@@ -24,6 +26,15 @@ class Inputs(NamedTuple):
     label_deviation: float = 1.0
 
 
+def kind_for(space: TrainableSpace, values: Any) -> str | None:
+    """Returns the kind of inputs that data are, for a space whose networks take sequences or graphs; else None."""
+    kinds = () if getattr(space, "family", None) is None else family_of(space).inputs
+    if "sequences" not in kinds or is_text(values):
+        return "graphs" if "graphs" in kinds else None
+    found = None if is_ragged(values) else as_array(values, "sequences of numbers, or texts")
+    return "tokens" if found is not None and found.dtype.kind in "iu" and found.ndim == 2 else "sequences"
+
+
 def normalised(inputs: Inputs, values: Any) -> np.ndarray:
     """Returns a user's data as the network takes them: examples as numbers of one shape, or tokens.
 
@@ -32,11 +43,12 @@ def normalised(inputs: Inputs, values: Any) -> np.ndarray:
     spec = inputs.spec
     if spec.kind == "tokens":
         return _checked_tokens(values, spec, inputs.vocabulary)
-    examples = (
-        padded(values, (spec.shape[0], spec.shape[1]))
-        if spec.kind == "sequences"
-        else _checked_examples(values, spec.shape)
-    )
+    if spec.kind == "sequences":
+        examples = padded(values, (spec.shape[0], spec.shape[1]))
+    elif spec.kind == "graphs":
+        examples = joined(values, (spec.shape[0], spec.shape[1]))
+    else:
+        examples = _checked_examples(values, spec.shape)
     return (examples - inputs.mean) / inputs.deviation
 
 
@@ -65,7 +77,6 @@ def _checked_tokens(values: Any, spec: TaskSpec, vocabulary: tuple[str, ...]) ->
         )
     if tokens.size and not PADDING <= tokens.min() <= tokens.max() < spec.num_tokens:
         raise ValueError(f"Expected tokens below {spec.num_tokens}, got {tokens.min()} to {tokens.max()}.")
-    if (empty := (tokens < 0).all(1)).any():
-        raise ValueError(f"Expected a real step in each sequence, got padding alone in row {int(empty.argmax())}.")
+    check_padding(tokens >= 0)
     padding = ((0, 0), (0, num_steps - tokens.shape[1]))
     return np.pad(tokens.astype(np.int32), padding, constant_values=PADDING)

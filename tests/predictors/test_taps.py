@@ -7,22 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import SMALL, SMALL_MLP, TWO_STAGES, make_sequences, make_task
+from samples import NETWORKS, SMALL, SMALL_MLP, TWO_STAGES, make_sequences, make_task, network_of
 
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.predictors.zero_cost.activations import agreement
 from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
 from jaxnas.spaces.cells import graph
-from jaxnas.spaces.cells.network import Skeleton
-from jaxnas.spaces.darts.network import Stack
-from jaxnas.spaces.macro.network import Chain
-from jaxnas.spaces.macro.space import BlockSpace
 from jaxnas.spaces.recurrent.network import Recurrence
 from jaxnas.spaces.recurrent.space import RECURRENT_3
-from jaxnas.spaces.sizes.network import Widths
-from jaxnas.spaces.sizes.space import SizeSpace
-from jaxnas.spaces.transformers.space import TransformerSpace
 from jaxnas.training.family import family_of
 from jaxnas.training.taps import RECTIFIER, of_steps
 
@@ -65,20 +58,6 @@ def test_taps_show_the_network_that_is_applied(shown):
     assert kinds == {"rectifier", "linear", "block", "features"} | ({"norm"} if space is SMALL else set())
 
 
-NETWORKS = {
-    "jaxnas.spaces.cells.family": (SMALL, Skeleton(2, 1, 1), make_task),
-    "jaxnas.spaces.darts.family": ("darts", Stack(1, 1), make_task),
-    "jaxnas.spaces.macro.family": (BlockSpace("few-blocks", (1,)), Chain(2, 5, 1), make_task),
-    "jaxnas.spaces.sizes.family": (SizeSpace(2, (2, 4), "few-sizes"), Widths(1), make_task),
-    "jaxnas.spaces.perceptrons.family": (SMALL_MLP, None, make_task),
-    "jaxnas.spaces.recurrent.family": (RECURRENT_3, Recurrence(2), make_sequences),
-    "jaxnas.spaces.transformers.family": (
-        TransformerSpace(1, (4,), (1, 2), (3,), name="one-layer"),
-        None,
-        lambda: make_sequences("tags", "tokens"),
-    ),
-}
-"""A small network of each kind, on images, vectors, sequences and tokens."""
 SEEN = ("forward", "blocks")
 """Passes by taps; those of gradients ask nothing of a kind that training does not."""
 
@@ -93,10 +72,8 @@ def test_every_kind_of_the_catalog_is_here():
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_every_pass_measures_every_kind_of_network(kind):
     """Traced, not computed: shapes and types of the programs of proxies, of all of them on transformers and tokens."""
-    space, network, make = NETWORKS[kind]
-    space = catalog.space(space) if isinstance(space, str) else space
-    config = replace(family_of(space).config, batch_size=16, **({} if network is None else {"network": network}))
-    setting = setting_of(space, make(), config, num_inits=1, batch_size=8)
+    space, config, task = network_of(kind)
+    setting = setting_of(space, task, config, num_inits=1, batch_size=8)
     arch = jax.ShapeDtypeStruct((len(space.decisions),), jnp.int32)
     sources = dict.fromkeys(proxy.source for proxy in proxies_of("all", setting.trainer.family).values())
     assert {source.name for source in sources} == {catalog.proxy(name).source.name for name in catalog.PROXIES}

@@ -377,6 +377,26 @@ def test_graphs_are_drawn_as_the_space_draws_them(visit, tmp_path, space):
     assert "{" not in page.inner_text("#detail")
 
 
+@pytest.mark.parametrize(
+    ("metric", "middle", "title", "low", "high"),
+    [
+        (jn.Metric("cross entropy", "nats", -1), 1.4, "validation cross entropy (nats)", 1.39, 1.41),
+        (jn.Metric("tag accuracy", "proportion"), 0.9, "validation tag accuracy", 89.0, 91.0),
+    ],
+)
+def test_axes_have_the_sign_and_the_unit_of_the_metric(visit, tmp_path, metric, middle, title, low, high):
+    """Scores are so near one another that ticks need more digits than usual."""
+    space = RecurrentSpace(2, "two")
+    scores = middle + np.linspace(-1e-5, 1e-5, space.num_architectures, dtype=np.float64)[:, None, None]
+    table = jn.Table.from_arrays(space, "near", *[scores.astype(np.float32)] * 2, [1], metric=metric)
+    page = opened(visit, write_explorer(table, space, tmp_path / "page.html"))
+    assert page.locator("#chart .axis-title").first.text_content() == title
+    ticks = page.locator("#chart .tick[text-anchor=end]").all_text_contents()
+    assert len(set(ticks)) == len(ticks) > 2
+    assert all(tick.endswith(" %") == (metric.unit == "proportion") for tick in ticks)
+    assert all(low < float(tick.removesuffix(" %")) < high for tick in ticks)
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_is_wider_than_the_page(visit, file, width):
     page = opened(visit, file, width=width, height=800)

@@ -45,6 +45,8 @@ def test_a_search_on_text_learns_it_and_its_model_takes_texts(found):
     ]:
         with pytest.raises(ValueError, match=f"^{message}"):
             model.predict(wrong)
+    with pytest.raises(ValueError, match=r"^Expected labels of the classes early, late, got 7 and others that are no"):
+        model.score(TEXTS, [7] * len(TEXTS))
 
 
 def test_a_saved_model_keeps_its_vocabulary(found, tmp_path):
@@ -83,8 +85,25 @@ def test_a_classifier_takes_texts_and_sequences_of_unequal_length():
     )
     with pytest.raises(ValueError, match=r"^Expected sequences of at most 4 steps, got 9"):
         classifier.predict([[1.0] * 9])
+    with pytest.raises(ValueError, match=r"^Expected padding after the last real step alone, got some before one in r"):
+        classifier.predict([[1.0, np.nan, 2.0]])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         NASClassifier().fit(TEXTS, LABELS[:-1])
+    with pytest.raises(ValueError, match=r"^Expected one class for each example, got parts of unequal shapes"):
+        NASClassifier().fit(TEXTS, [[1]] * 199 + [[1, 2]])
+    with pytest.raises(ValueError, match=r"^Expected sequences of numbers, or texts, got parts of unequal shapes"):
+        jn.NAS(SPACE, task=([[1.0], object()], [0, 1]))
+
+
+@pytest.mark.filterwarnings("ignore:gaussian_process")
+def test_a_regressor_takes_texts():
+    lengths = [float(len(text)) for text in TEXTS]
+    regressor = NASRegressor(RecurrentSpace(1, "one"), num_trials=2, num_epochs=10, random_state=0)
+    assert regressor.fit(TEXTS, lengths).score(TEXTS, lengths) > 0.8
+    with pytest.raises(ValueError, match=r"^Expected labels that are finite numbers, got <U1; drop or convert them"):
+        NASRegressor().fit(TEXTS, ["a"] * len(TEXTS))
+    with pytest.raises(ValueError, match=r"^Expected text of the 4 characters 'abcd', got 'x' in row 0"):
+        regressor.predict(["x"])
 
 
 @pytest.mark.filterwarnings("ignore:gaussian_process")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from samples import make_task
+from samples import make_graphs, make_task
 
 import jaxnas as jn
 from jaxnas.spaces.blocks import slot_sizes, traced_slot, unpack
@@ -16,6 +16,8 @@ from jaxnas.spaces.cells.operations.depthwise import convolve_depthwise, multipl
 from jaxnas.spaces.darts.network import Stack, blocks
 from jaxnas.spaces.darts.shared import variables_of
 from jaxnas.spaces.darts.space import DARTS, OPERATIONS, genes
+from jaxnas.spaces.graph_networks.network import GraphStates
+from jaxnas.spaces.graph_networks.space import GraphNetworkSpace
 from jaxnas.spaces.macro.network import Chain
 from jaxnas.spaces.macro.references import REFERENCE_CHAINS, ChainReferences
 from jaxnas.spaces.macro.space import NB_MACRO, BlockSpace
@@ -29,6 +31,7 @@ from jaxnas.training.family import Variables, family_of
 
 FEW_BLOCKS = BlockSpace("few-blocks", (2,))
 FEW_SIZES = SizeSpace(5, (2, 4, 6), "few-sizes")
+FEW_GRAPHS = GraphNetworkSpace(("gat", "gin", "cheb", "skip"), "few-graphs")
 FEW_TRANSFORMERS = TransformerSpace(2, (4, 8), (1, 2), (3, 6), name="few-transformers")
 PUBLISHED_CELLS = (
     "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), "
@@ -48,14 +51,16 @@ KINDS = {
     "lines to beat": (ChainReferences("few", (2,)), Chain(2, 5, 1), ("0", "1")),
     "sizes": (FEW_SIZES, Widths(1), ("4:2:6:6:4",)),
     "darts": (DARTS, Stack(2, 2), (OTHER_CELLS,)),
+    "graphs": (FEW_GRAPHS, GraphStates(3), ("0012/gat-gin-skip-cheb",)),
     "transformers": (FEW_TRANSFORMERS, None, ("4/2-3-attention/1-6-fourier", "4/2-6-conv5", "8/2-3-fourier")),
 }
 SHAPE, NUM_CLASSES = (6, 5, 1), 3
 SPEC = TaskSpec("images", "class", SHAPE, NUM_CLASSES)
+SPECS = {"graphs": TaskSpec("graphs", "class", (5, 7), NUM_CLASSES)}
 
 
-def images_and_labels() -> tuple[jax.Array, jax.Array]:
-    task = make_task()
+def examples_and_labels(kind: str) -> tuple[jax.Array, jax.Array]:
+    task = make_graphs() if kind == "graphs" else make_task()
     return jnp.asarray(task.train.inputs[0, :16]), jnp.asarray(task.train.labels[:16])
 
 
@@ -74,7 +79,7 @@ def loss_of(outputs: jax.Array, labels: jax.Array) -> jax.Array:
 def programs(kind: str):
     """Returns the static arguments of a family, its initial arrays and what it computes, compiled once."""
     space, network, _ = KINDS[kind]
-    static = (space, TrainConfig(network=network), SPEC)
+    static = (space, TrainConfig(network=network), SPECS.get(kind, SPEC))
     family = family_of(space)
 
     @jax.jit
@@ -125,7 +130,7 @@ def test_static_and_traced_networks_are_one_function_with_one_gradient(kind, tex
         lambda values: values + random.uniform(0.05, 0.2, values.shape).astype(np.float32),
         init(arch, jax.random.key(0)),
     )
-    images, labels = images_and_labels()
+    images, labels = examples_and_labels(kind)
     trained, evaluated, gradients, (live, layer) = measure(arch, variables, images, labels)
     network = family.module(*static, choices, variables)
     outputs, expected, static_evaluated, changed = nnx.jit(static_measures.__wrapped__)(network, images, labels)
@@ -155,7 +160,7 @@ def test_static_and_traced_networks_of_darts_are_one_function():
     static, arch = (space, TrainConfig(network=network), SPEC), space.canonical(space.from_str(text))
     family = family_of(space)
     variables = jax.jit(functools.partial(family.init, *static))(arch, jax.random.key(0))
-    images, _ = images_and_labels()
+    images, _ = examples_and_labels("darts")
 
     @jax.jit
     def traced(arch, variables, images):
@@ -333,7 +338,7 @@ def test_sizes_of_the_lines_to_beat_are_those_of_resnet_and_of_mobilenet():
 def test_one_trace_serves_all_architectures(kind):
     space, _, texts = KINDS[kind]
     _, init, measure = programs(kind)
-    images, labels = images_and_labels()
+    images, labels = examples_and_labels(kind)
     for arch in [space.from_str(text) for text in texts]:
         measure(arch, init(arch, jax.random.key(0)), images, labels)
     assert init._cache_size() == measure._cache_size() == 1

@@ -13,7 +13,7 @@ from jaxnas import catalog
 from jaxnas.spaces.base import Space, has_rows
 from jaxnas.spaces.darts.space import DARTS
 from jaxnas.spaces.enumerated import neighbor_table
-from jaxnas.spaces.graph_networks import NB_GRAPH, NB_GRAPH_PROTEINS
+from jaxnas.spaces.graph_networks.space import NB_GRAPH, NB_GRAPH_PROTEINS
 from jaxnas.spaces.graphs import SECOND_LINE, wl_codes
 from jaxnas.spaces.macro.space import NB_MACRO
 from jaxnas.spaces.nasbench101 import enumeration

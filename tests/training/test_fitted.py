@@ -1,18 +1,21 @@
 """Fitted models take data as they are, and are the same after a journey through a file."""
 
+import functools
 import json
 import os
 import pickle
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import SMALL, TINY, make_task
+from samples import NETWORKS, SMALL, TINY, make_task, network_of
 from sklearn.datasets import load_digits
 
 import jaxnas as jn
 from jaxnas.training.fitted import PREDICTION_BATCH, FittedModel
+from jaxnas.training.inputs import Inputs
 from jaxnas.training.saved import HASH, MODEL_FILE, _hash_of
 from jaxnas.training.trainer import Trainer, default_config
 
@@ -94,6 +97,31 @@ def test_a_model_with_functions_of_one_s_own_is_loaded_with_its_space(tmp_path):
     with pytest.raises(ValueError, match=r"^Expected a model with its task to score test, got one without"):
         copy.score("test")
     assert isinstance(jax.tree.leaves(copy.network)[0], jax.Array)
+
+
+ELSEWHERE = ("cells", "perceptrons", "recurrent")
+"""Kinds whose saved models other tests of this file and of texts load."""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in NETWORKS if kind.split(".")[2] not in ELSEWHERE])
+def test_a_model_of_every_kind_is_saved_with_all_that_raw_data_need(kind, tmp_path):
+    """Its arrays are random: nothing is trained."""
+    space, config, task = network_of(kind)
+    trainer = Trainer(space, task, config)
+    arch = space.canonical(np.asarray([len(decision.values) - 1 for decision in space.decisions], np.int32))
+    static, choices = (space, trainer.config, trainer.spec), tuple(np.asarray(arch).tolist())
+    shapes = jax.eval_shape(functools.partial(trainer.family.init, *static), arch, jax.random.key(0))
+    random = np.random.RandomState(0)
+    variables = jax.tree.map(lambda shape: jnp.asarray(random.uniform(0.5, 1, shape.shape), shape.dtype), shapes)
+    inputs = Inputs(task.spec, task.mean, task.deviation, np.arange(task.num_classes))
+    model = FittedModel(trainer.family.module(*static, choices, variables), space, choices, config, inputs, None)
+    loaded = FittedModel.load(model.save(tmp_path))
+    raw = np.ones((2, 6, 5, 1)) if task.kind == "images" else [[0, 1], [2]]
+    found = loaded.predict_proba(raw)
+    np.testing.assert_array_equal(found, model.predict_proba(raw))
+    assert len(found) == 2
+    assert np.ptp(found[0]) > 0
+    assert (loaded.arch, loaded.config, loaded.space) == (choices, config, space)
 
 
 def test_labels_may_be_strings():

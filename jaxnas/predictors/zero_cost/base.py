@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxnas.tasks.base import Task, TaskSpec
 from jaxnas.tasks.goals import GOALS
+from jaxnas.tasks.graphs import num_features
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Family, Kernels, TrainableSpace, Variables, family_of
 from jaxnas.training.taps import Tap
@@ -20,7 +21,7 @@ class Batch(NamedTuple):
         inputs: [B, ...], as balanced between classes as the split allows, classes in turns. Tokens are numbers, 1 for
             each step's token, so that outputs have derivatives by them; padding is NaN.
         labels: [B, ...].
-        noise: [2, B, ...], standard normal, independent of each other.
+        noise: [2, B, ...], standard normal, independent of each other; of graphs the features, edges are the batch's.
     """
 
     inputs: jax.Array
@@ -98,6 +99,9 @@ def make_batch(task: Task, size: int, seed: int) -> Batch:
     views = generator.integers(0, len(task.train.inputs), len(rows))
     noise = generator.standard_normal((2, len(rows), *input_shape(task.spec))).astype(np.float32)
     inputs = jnp.asarray(task.train.inputs[views, rows])
+    if task.kind == "graphs":
+        is_feature = np.arange(task.shape[1]) < num_features(task.shape)
+        noise = np.where(is_feature & ~np.isnan(inputs), noise, inputs)
     if task.kind == "tokens":
         inputs = jnp.where((inputs >= 0)[..., None], jax.nn.one_hot(inputs, task.num_tokens), jnp.nan)
     return Batch(inputs, jnp.asarray(labels[rows]), jnp.asarray(noise))

@@ -63,7 +63,7 @@ function makeDetail({ arrays, space, scores }, state, select) {
     const series = (seeds.length > 1 ? [...seeds, mean] : seeds).map(finite).filter((each) => each.y.some((y) => y !== null));
     curves ??= charts.lineChart(byId("curves"), {
       label: `Validation ${units.metric} over ${names ? "fidelities" : "epochs"}`, series, height: 260, labels: false, ascending: false,
-      x: { title: names ? units.cost : "epoch", kind: "linear", format: names ? tickText : whole, whole: !names && facts.fidelities.every(Number.isInteger) }, y: { title: `validation ${units.metric}`, kind: "linear", format: tickText },
+      x: { title: names ? units.cost : "epoch", kind: "linear", format: names ? tickText : whole, whole: !names && facts.fidelities.every(Number.isInteger) }, y: { title: scoreTitle("validation"), kind: "linear", format: tickText },
       stopTitle: (x) => (names ? names[facts.fidelities.indexOf(x)] : `epoch ${x}`), text: (each, n) => scoreText(each.y[n]),
     });
     curves.update({ series });

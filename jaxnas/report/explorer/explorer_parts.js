@@ -24,13 +24,17 @@ function scoreText(value) {
   return `${numberText(units.score * value)} ${units.unit}`.trim();
 }
 
+// The title of an axis of scores; ticks of percent bear their sign.
+const scoreTitle = (split) => `${split} ${units.metric}${units.unit && !units.is_percent ? ` (${units.unit})` : ""}`;
+
 // A number in the unit of the metric; those of other units than percent differ in size.
 const numberText = (value) => (units.is_percent ? value.toFixed(2) : String(Number(value.toPrecision(5))));
 
-// A score at an axis.
-function tickText(value) {
-  const number = units.score * value;
-  return `${units.is_percent ? Number(number.toFixed(2)) : charts.format(number)}${units.is_percent ? " %" : ""}`;
+// A score at an axis; with a step between ticks, with the digits that tell them apart.
+function tickText(value, step) {
+  const number = units.score * value, apart = step === undefined ? undefined : units.score * step;
+  if (!units.is_percent) return charts.format(number, apart);
+  return `${step === undefined ? Number(number.toFixed(2)) : charts.format(number, apart)} %`;
 }
 
 function differenceText(value) {

@@ -33,7 +33,7 @@ function makePlot({ arrays, space, scores, axes }, state, select) {
     const spread = spreadOf(visible.map((number) => xs[number]), toX);
     const placeOf = (number) => [toX(xs[number]) + spread * shift(number), toY(Math.max(ys[number], low))];
     const places = new Map(visible.map((number) => [number, placeOf(number)]));
-    const titles = { xTitle: axis.title, yTitle: `${state.split} ${units.metric}`, xFormat: axis.text, yFormat: tickText };
+    const titles = { xTitle: axis.title, yTitle: scoreTitle(state.split), xFormat: axis.text, yFormat: tickText };
     const marks = charts.svg("g", {}), pointed = charts.svg("circle", { class: "pointed", r: 6, visibility: "hidden" });
     view = { width, places, visible, marks, pointed };
     mark();

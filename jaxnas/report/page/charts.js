@@ -38,7 +38,9 @@ const charts = (() => {
     return ruler.measureText(text).width;
   }
 
-  function format(value) {
+  // A number; with a step between numbers, with the digits that tell them apart.
+  function format(value, step) {
+    if (step !== undefined) return value.toFixed(digitsOf(step));
     if (value === 0) return "0";
     const size = Math.abs(value);
     const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : Math.min(6, 2 - Math.floor(Math.log10(size)));
@@ -142,12 +144,12 @@ const charts = (() => {
     return svg("g", {}, ...parts);
   }
 
-  // The texts of ticks, with more digits where they would be equal.
+  const digitsOf = (step) => Math.min(Math.max(Math.ceil(-Math.log10(Math.abs(step)) - 1e-6), 0), 20);
+
+  // The texts of ticks, with more digits where they would be equal: `text` is then told the step between them.
   function distinct(ticks, text) {
-    const texts = ticks.map(text);
-    if (new Set(texts).size === texts.length) return texts;
-    const digits = Math.ceil(-Math.log10(Math.abs(ticks[1] - ticks[0])) - 1e-6);
-    return ticks.map((tick) => tick.toFixed(Math.min(Math.max(digits, 0), 20)));
+    const texts = ticks.map((tick) => text(tick));
+    return new Set(texts).size === texts.length ? texts : ticks.map((tick) => text(tick, ticks[1] - ticks[0]));
   }
 
   function areaOf(width, height, labelWidth = 0) {
@@ -418,7 +420,7 @@ const charts = (() => {
   }
 
   return {
-    style, looks, html, svg, format, swatch, textWidth, mount, canvas, scale, domain, padded, frame, areaOf,
+    style, looks, html, svg, format, digitsOf, swatch, textWidth, mount, canvas, scale, domain, padded, frame, areaOf,
     lineChart, stroke, fill,
   };
 })();

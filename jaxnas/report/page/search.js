@@ -25,7 +25,7 @@
     });
     charts.lineChart(document.getElementById("training-chart"), {
       label: "Training", ascending: false, height: 300, series,
-      x: { title: "epoch", kind: "linear", whole: true }, y: { title: units.metric, kind: "linear" },
+      x: { title: "epoch", kind: "linear", whole: true }, y: { title: data.measured, kind: "linear" },
       stopTitle: (epoch) => `epoch ${epoch}`, text: (each, n) => text(each.y[n]),
     });
   }

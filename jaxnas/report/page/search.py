@@ -51,6 +51,7 @@ def _for_script(summary: dict[str, Any], metric: Metric) -> dict[str, Any]:
     return {
         "units": units.for_scripts(metric, summary["cost_unit"]),
         "told": _told(summary, metric),
+        "measured": units.labelled(metric.name, units.unit(metric)),
         "scores": scores,
         "best": _best_so_far(scores),
         "training": summary["training"],

@@ -22,32 +22,31 @@ def random(largest: Callable[[jax.Array], jax.Array]) -> Callable[..., jax.Array
 
 
 def adversarial(largest: Callable[[jax.Array], jax.Array], num_steps: int = NUM_STEPS) -> Callable[..., jax.Array]:
-    """Returns the perturbation that raises the training loss most, found by projected ascent along signs.
+    """Returns the perturbation that raises the training loss most, found by ascent along signs from a random start.
 
-    The result is never better than the weights given: the worst of all steps is kept.
+    As in the authors' program, each step ends within the bound and is then brought back to the simplex, and the last
+    one is taken, or the weights given where it is better than they are.
     """
 
     def perturb(key: jax.Array, weights: jax.Array, loss: Callable[[jax.Array], jax.Array], t: jax.Array) -> jax.Array:
         bound = largest(t)
 
-        def climb(_: int, carry: tuple) -> tuple:
-            shift, worst, highest = carry
-            moved = on_simplex(weights + shift)
-            value, slope = jax.value_and_grad(loss)(moved)
-            worst, highest = jnp.where(value > highest, moved, worst), jnp.maximum(value, highest)
-            shift = jnp.clip(shift + 2 * bound / num_steps * jnp.sign(slope), -bound, bound)
-            return shift, worst, highest
+        def climb(_: int, moved: jax.Array) -> jax.Array:
+            shift = moved + 2 * bound / num_steps * jnp.sign(jax.grad(loss)(moved)) - weights
+            return on_simplex(weights + jnp.clip(shift, -bound, bound))
 
-        start = bound * jax.random.uniform(key, weights.shape, minval=-1, maxval=1)
-        shift, worst, highest = jax.lax.fori_loop(0, num_steps, climb, (start, weights, loss(weights)))
-        moved = on_simplex(weights + shift)
-        return jnp.where(loss(moved) > highest, moved, worst)
+        start = on_simplex(weights + bound * jax.random.uniform(key, weights.shape, minval=-1, maxval=1))
+        moved = jax.lax.fori_loop(0, num_steps, climb, start)
+        return jnp.where(loss(moved) >= loss(weights), moved, weights)
 
     return perturb
 
 
 def on_simplex(weights: jax.Array) -> jax.Array:
-    """Returns weights [E, K] without negative ones, each row divided by its sum; of an all-zero row, equal ones."""
+    """Returns weights [E, K] without negative ones, each row divided by its sum; of a row without any above 0, the
+    largest alone.
+    """
     positive = jnp.maximum(weights, 0)
     total = positive.sum(-1, keepdims=True)
-    return jnp.where(total > 0, positive / jnp.where(total > 0, total, 1), 1 / weights.shape[-1])
+    largest = jax.nn.one_hot(weights.argmax(-1), weights.shape[-1], dtype=weights.dtype)
+    return jnp.where(total > 0, positive / jnp.where(total > 0, total, 1), largest)

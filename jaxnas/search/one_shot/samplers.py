@@ -47,7 +47,10 @@ def gumbel_hard(rule: str, temperature: Callable[[jax.Array], jax.Array]) -> Sam
     choices that are not taken, beside that of h[k] with the output of the choice k that is:
     `"selected"`: nothing. `"reference"`: the sum of the output's gradient, since the authors' program adds each such
     h to the output as a number. `"full"`: what the operation would give; all of them run then. Only `"selected"` and
-    `"reference"` run one operation an edge. All three are biased.
+    `"reference"` run one operation an edge. All three are biased. `"selected"` counts a choice that is not taken as one
+    that gives zeros, `"reference"` as one that gives ones: on outputs less one, it has the gradient of `"selected"`.
+    Where what is taken looks better than that, it is drawn more often, good or not; where it looks worse, the draws
+    spread. The number one is nothing where a normalisation follows, which takes constants out.
     """
     if rule not in RULES:
         raise unknown_name("a rule", rule, RULES)

@@ -20,5 +20,5 @@ def sdarts_adversarial(space: Space, *, largest: float = 0.3) -> Method:
     """Returns SmoothDARTS with adversarial perturbations, those within the bound that raise the training loss most."""
     perturb = perturbations.adversarial(linear(FIRST, largest))
     known = (("largest", largest),)
-    passes = 2.0 + perturbations.NUM_STEPS + 2 / 3  # seven gradients and two more losses
+    passes = 2.0 + perturbations.NUM_STEPS + 2 / 3  # seven gradients and two losses
     return darts(space)._replace(name="sdarts_adversarial", perturb=perturb, hyperparameters=known, passes=passes)

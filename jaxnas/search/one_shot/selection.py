@@ -83,6 +83,9 @@ def by_perturbation(tuning: float = 0.05) -> Select:
     """Returns the selection of DARTS-PT (Wang et al., ICLR 2021): the choice of a decision whose removal from the
     mixture hurts most, one decision after another in random order.
 
+    As in the authors' program, the weights of the choices that remain are not divided by their sum: what is compared
+    is what each choice adds, and one that gives zeros hurts nobody. Where all choices do harm, it takes the wrong one.
+
     Args:
         tuning: the share of the search's steps that weights are trained for after each decision.
     """

@@ -7,7 +7,7 @@ chosen part by part: three small switches, one after another, compile in a fract
 """
 
 import functools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -70,8 +70,7 @@ def init_edge(
     branches = [functools.partial(packed, operation) for operation in operations]
     if len(operations) <= MOST_ALONE:
         return jax.lax.switch(index, branches)
-    part = _part([operation.init for operation in operations])
-    return jax.lax.switch(part.of(index), [branches[first] for first in part.firsts])
+    return part([operation.init for operation in operations]).switch(lambda first: branches[first](), index)
 
 
 @functools.cache
@@ -155,28 +154,53 @@ def _backward(
     return gradient_x, pack(gradient_arrays, parameters.size)
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """What some operations have in common: for each operation the number of its part, and who is the first of each."""
 
     numbers: np.ndarray
     firsts: list[int]
+
+    def switch(self, function: Callable, index: jax.Array, *arrays: jax.Array) -> Any:
+        """Returns `function(first, *arrays)` of the first of those that share their part with operation `index`."""
+        branches = [functools.partial(function, first) for first in self.firsts]
+        return jax.lax.switch(self.of(index), branches, *arrays)
 
     def of(self, index: jax.Array) -> jax.Array:
         """Returns the number of the part of an operation."""
         return jnp.asarray(self.numbers)[index]
 
 
-def _part(keys: list[Hashable]) -> _Part:
+def part(keys: Sequence[Hashable]) -> Part:
+    """Returns the part of each operation, the same where their keys are."""
     distinct = list(dict.fromkeys(keys))
-    return _Part(np.asarray([distinct.index(key) for key in keys], np.int32), [keys.index(key) for key in distinct])
+    return Part(np.asarray([distinct.index(key) for key in keys], np.int32), [keys.index(key) for key in distinct])
 
 
 def _key(shapes: dict) -> Hashable:
     return tuple((name, *shapes[name].shape) for name in sorted(shapes))
 
 
-def _by_parts(operations: tuple[Operation, ...], num_channels: int, train: bool) -> tuple[Callable, Callable]:
-    """Returns the forward and the backward pass by a switch of activations, one of linear maps and one of the rest."""
+class Steps(NamedTuple):
+    """Operations step by step: an activation, a linear map and the rest, with who shares each of them.
+
+    Attributes:
+        activations: of each operation, None where its linear map has none of its own.
+        mapping, following: the parts of linear maps and of the rest.
+        enter: `(first, x) -> x`, the activation.
+        map_linearly: `(first, x, parameters) -> z`.
+        follow: `(first, z, parameters, statistics) -> (y, statistics)`, on packed vectors.
+    """
+
+    activations: list[Callable | None]
+    mapping: Part
+    following: Part
+    enter: Callable
+    map_linearly: Callable
+    follow: Callable
+
+
+def steps_of(operations: tuple[Operation, ...], num_channels: int, train: bool) -> Steps:
+    """Returns the `Steps` of operations."""
     shapes = [array_shapes(operation, num_channels) for operation in operations]
     split = [
         (each.linear.activation, each.linear.linear, each.linear.kernel)
@@ -188,9 +212,8 @@ def _by_parts(operations: tuple[Operation, ...], num_channels: int, train: bool)
         {name: shape for name, shape in own.items() if name != kernel or kernel != max(own)}
         for (*_, kernel), (own, _) in zip(split, shapes, strict=True)
     ]
-    entering = _part([activation for activation, *_ in split])
-    mapping = _part([(linear, linear and _key(own)) for (_, linear, _), (own, _) in zip(split, shapes, strict=True)])
-    following = _part(
+    mapping = part([(linear, linear and _key(own)) for (_, linear, _), (own, _) in zip(split, shapes, strict=True)])
+    following = part(
         [(each.apply, _key(own), _key(used)) for each, own, (_, used) in zip(operations, rest, shapes, strict=True)]
     )
 
@@ -207,19 +230,27 @@ def _by_parts(operations: tuple[Operation, ...], num_channels: int, train: bool)
         y, changed = operations[first].apply(z, *arrays, train)
         return y, pack(changed, statistics.size)
 
+    return Steps([activation for activation, *_ in split], mapping, following, enter, map_linearly, follow)
+
+
+def _by_parts(operations: tuple[Operation, ...], num_channels: int, train: bool) -> tuple[Callable, Callable]:
+    """Returns the forward and the backward pass by a switch of activations, one of linear maps and one of the rest."""
+    activations, mapping, following, enter, map_linearly, follow = steps_of(operations, num_channels, train)
+    entering = part(activations)
+
     def run(
         index: jax.Array, x: jax.Array, parameters: jax.Array, statistics: jax.Array
     ) -> tuple[jax.Array, jax.Array, jax.Array]:
-        z = _switch(mapping, map_linearly, index, _switch(entering, enter, index, x), parameters)
-        return *_switch(following, follow, index, z, parameters, statistics), z
+        z = mapping.switch(map_linearly, index, entering.switch(enter, index, x), parameters)
+        return *following.switch(follow, index, z, parameters, statistics), z
 
     def pull_back(index: jax.Array, *kept: jax.Array) -> tuple[jax.Array, jax.Array]:
         x, parameters, statistics, z, gradient = kept
         after = _pulled(lambda first, z, parameters: follow(first, z, parameters, statistics)[0])
-        gradient, found = _switch(following, after, index, gradient, z, parameters)
-        entered = _switch(entering, enter, index, x)
-        gradient, more = _switch(mapping, _pulled(map_linearly), index, gradient, entered, parameters)
-        return *_switch(entering, _pulled(enter), index, gradient, x), found + more
+        gradient, found = following.switch(after, index, gradient, z, parameters)
+        entered = entering.switch(enter, index, x)
+        gradient, more = mapping.switch(_pulled(map_linearly), index, gradient, entered, parameters)
+        return *entering.switch(_pulled(enter), index, gradient, x), found + more
 
     return run, pull_back
 
@@ -227,8 +258,3 @@ def _by_parts(operations: tuple[Operation, ...], num_channels: int, train: bool)
 def _pulled(function: Callable) -> Callable:
     """Returns `(first, gradient, *arrays) -> gradients` of a function of a part's first operation and arrays."""
     return lambda first, gradient, *arrays: jax.vjp(functools.partial(function, first), *arrays)[1](gradient)
-
-
-def _switch(part: _Part, function: Callable, index: jax.Array, *arrays: jax.Array) -> Any:
-    branches = [functools.partial(function, first) for first in part.firsts]
-    return jax.lax.switch(part.of(index), branches, *arrays)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.spaces.cells import edges, network
-from jaxnas.spaces.cells.operations import layers
+from jaxnas.spaces.cells.operations import layers, nasbench
 from jaxnas.spaces.cells.operations.base import ZERO, Operation
 from jaxnas.spaces.cells.size import fixed_size, stage_shapes
 from jaxnas.spaces.cells.space import CellSpace
@@ -24,6 +24,8 @@ from jaxnas.training.family import Gates, Shared
 
 _AFFINE = ("scale", "bias")
 """How the names of arrays end that batch normalisation has besides its statistics."""
+_DENSE = (nasbench.NOR_CONV_1X1.linear, nasbench.NOR_CONV_3X3.linear)
+"""Linear parts whose kernels, joined along their last axis, give the channels of each one below another."""
 
 
 def init(space: CellSpace, config: TrainConfig, spec: TaskSpec, key: jax.Array, partial: int = 1) -> dict[str, Any]:
@@ -121,12 +123,13 @@ def mixture(
         nodes: list[Any] = [x] + [None] * (space.num_nodes - 1)
         for source in range(space.num_nodes - 1):
             numbers = np.asarray([number for number, edge in enumerate(space.edges) if edge[0] == source])
+            nodes[source] = _written(nodes[source]) if source else x
             head = nodes[source][: num_channels // partial]
             mixed = _mixed(space.operations, head, shared[numbers], weights[numbers], slots(space))
             for number, y in zip(numbers, mixed, strict=True):
                 y, target = _with_rest(y, nodes[source], partial), space.edges[number][1]
                 nodes[target] = y if nodes[target] is None else nodes[target] + y
-        return nodes[-1]
+        return _written(nodes[-1])
 
     return _network(config, parameters, inputs, cell)
 
@@ -142,8 +145,9 @@ def _mixed(
         shapes = edges.array_shapes(operation, len(x))
         statistics = edges.unpack(jnp.zeros(edges.num_values(shapes[1]), x.dtype), shapes[1])
         if _has_parameters(operation):
-            apply = functools.partial(_weighted, operation, shapes[0], statistics, x)
-            outputs = list(jax.vmap(apply)(shared[:, slot_of[choice]], weights[:, choice]))
+            joined = operation.linear in _DENSE and operation.apply is layers.batch_norm
+            given = operation, shapes[0], statistics, x, shared[:, slot_of[choice]], weights[:, choice]
+            outputs = list((_joined if joined else _separate)(*given))
         else:
             y = operation(x, {}, statistics, True)[0]
             outputs = [weight * y for weight in weights[:, choice]]
@@ -151,19 +155,38 @@ def _mixed(
     return totals
 
 
-def _weighted(
-    operation: Operation, shapes: dict, statistics: dict, x: jax.Array, vector: jax.Array, weight: jax.Array
+def _joined(
+    operation: Operation, shapes: dict, statistics: dict, x: jax.Array, vectors: jax.Array, weights: jax.Array
 ) -> jax.Array:
-    """Returns what an operation gives times a weight.
+    """Returns what a convolution and its normalisation give on each of B edges from one node, times weights [B].
 
-    The weight of what ends in batch normalisation is a factor of its scale and bias: its gradient is then that of a
-    few numbers, and what is normalised is added up without being written to memory before.
+    The kernels of all edges are those of one convolution with B times the channels: its gradient of x is one product,
+    where that of each edge would be written to memory before they are added up. The weight is a factor of the scale of
+    the normalisation, so that what is normalised is added up without being written to memory before.
     """
-    arrays = edges.unpack(vector, shapes)
-    if operation.apply is not layers.batch_norm:
-        return weight * operation(x, arrays, statistics, True)[0]
-    arrays |= {name: weight * arrays[name] for name in _AFFINE}
-    return operation(x, arrays, statistics, True)[0]
+    arrays = jax.vmap(functools.partial(edges.unpack, shapes=shapes))(vectors)
+    arrays |= {name: weights[:, None] * arrays[name] for name in _AFFINE}
+    joined = {name: jnp.moveaxis(each, 0, -2).reshape(*each.shape[1:-1], -1) for name, each in arrays.items()}
+    return operation(x, joined, statistics, True)[0].reshape(len(weights), *x.shape)
+
+
+def _separate(
+    operation: Operation, shapes: dict, statistics: dict, x: jax.Array, vectors: jax.Array, weights: jax.Array
+) -> jax.Array:
+    """Returns what an operation with arrays of its own gives on each of B edges from one node, times weights [B]."""
+
+    def apply(vector: jax.Array, weight: jax.Array) -> jax.Array:
+        return weight * operation(x, edges.unpack(vector, shapes), statistics, True)[0]
+
+    return jax.vmap(apply)(vectors, weights)
+
+
+def _written(x: jax.Array) -> jax.Array:
+    """Returns x [C, H, W, N] as the result of a product, which XLA's CPU back end writes to memory.
+
+    A sum it computes anew in each place that reads it, with all that the sum is made of, and its gradient likewise.
+    """
+    return (jnp.eye(len(x), dtype=x.dtype) @ x.reshape(len(x), -1)).reshape(x.shape)
 
 
 def _with_rest(y: jax.Array, x: jax.Array, partial: int) -> jax.Array:

@@ -87,11 +87,18 @@ def _cell(
     nodes: list[Any] = [x] + [None] * (space.num_nodes - 1)
     for edge, (source, target) in enumerate(space.edges):
         numbers = list(itertools.islice(record.numbers, 3))
-        branches = [_branch(operation, cell.num_channels, train, record.tap, numbers) for operation in space.operations]
-        y, found = jax.lax.switch(arch[edge], branches, nodes[source], parameters[edge], statistics[edge])
+        run = _alone if len(space.operations) <= edges.MOST_ALONE else _by_parts
+        shown = run(space.operations, cell.num_channels, train, record.tap, numbers)
+        y, found = shown(arch[edge], nodes[source], parameters[edge], statistics[edge])
         record.statistics = total(record.statistics, found)
         nodes[target] = y if nodes[target] is None else nodes[target] + y
     return nodes[-1]
+
+
+def _alone(operations: tuple[Operation, ...], num_channels: int, train: bool, tap: Tap, numbers: list[int]) -> Callable:
+    """Returns `(index, x, parameters, statistics) -> (y, statistics of taps)` by one switch of all operations."""
+    branches = [_branch(operation, num_channels, train, tap, numbers) for operation in operations]
+    return lambda index, *arrays: jax.lax.switch(index, branches, *arrays)
 
 
 def _branch(operation: Operation, num_channels: int, train: bool, tap: Tap, numbers: list[int]) -> Callable:
@@ -107,3 +114,34 @@ def _branch(operation: Operation, num_channels: int, train: bool, tap: Tap, numb
         return operation.apply(z, arrays, used, train)[0], record.statistics
 
     return branch
+
+
+def _by_parts(
+    operations: tuple[Operation, ...], num_channels: int, train: bool, tap: Tap, numbers: list[int]
+) -> Callable:
+    """Returns what `_alone` does by a switch of activations, one of linear maps and one of the rest, as in training."""
+    steps = edges.steps_of(operations, num_channels, train)
+    entering = edges.part([(each, own.rectifies) for each, own in zip(steps.activations, operations, strict=True)])
+
+    def enter(first: int, x: jax.Array) -> tuple[jax.Array, Any]:
+        record = _Recorder(tap, nothing(tap, x))
+        x = record(RECTIFIER, x, numbers[0]) if operations[first].rectifies else x
+        return steps.enter(first, x), record.statistics
+
+    def map_linearly(first: int, x: jax.Array, parameters: jax.Array) -> tuple[jax.Array, Any]:
+        record = _Recorder(tap, nothing(tap, x))
+        z = steps.map_linearly(first, x, parameters)
+        return (record(LINEAR, z, numbers[1]) if operations[first].linear else z), record.statistics
+
+    def follow(first: int, z: jax.Array, parameters: jax.Array, statistics: jax.Array) -> tuple[jax.Array, Any]:
+        record = _Recorder(tap, nothing(tap, z))
+        z = record(NORM, z, numbers[2]) if operations[first].apply is layers.batch_norm else z
+        return steps.follow(first, z, parameters, statistics)[0], record.statistics
+
+    def run(index: jax.Array, x: jax.Array, parameters: jax.Array, statistics: jax.Array) -> tuple[jax.Array, Any]:
+        entered, of_activation = entering.switch(enter, index, x)
+        z, of_map = steps.mapping.switch(map_linearly, index, entered, parameters)
+        y, of_rest = steps.following.switch(follow, index, z, parameters, statistics)
+        return y, total(of_activation, total(of_map, of_rest))
+
+    return run

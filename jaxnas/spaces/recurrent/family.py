@@ -1,5 +1,6 @@
 """Recurrent cells as a kind of network: how they are initialised, applied, trained and sized."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -132,3 +133,17 @@ FAMILY = Family(
     goals=("class", "tags", "next", "value"),
     references="jaxnas.spaces.recurrent.references:REFERENCE_CELLS",
 )
+
+GATED_FAMILY = FAMILY._replace(config=replace(FAMILY.config, network=Recurrence(gate=True)))
+
+LARGEST_UNGATED = 4
+"""The most nodes of a space whose cells have no gates by default."""
+
+
+def recurrent_family(space: RecurrentSpace) -> Family:
+    """Returns how the networks of a space are trained: with gates by default where cells have five nodes or more.
+
+    In a cell of n nodes a step composes up to n + 1 maps; a gate of each, as in ENAS and DARTS, lets states pass them.
+    Small spaces, which tables hold whole, have none, as gates make cells alike.
+    """
+    return FAMILY if space.num_nodes <= LARGEST_UNGATED else GATED_FAMILY

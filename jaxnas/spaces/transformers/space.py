@@ -135,7 +135,7 @@ class TransformerSpace(Space):
     def label_names(self) -> tuple[str, ...]:
         """Returns the names of the layers, of the widths, "input" and "output"."""
         layers = (
-            f"{mixer}; {heads} heads, {hidden} hidden"
+            f"{mixer}; {heads} head{'s' * (heads > 1)}, {hidden} hidden"
             for heads in self.heads
             for hidden in self.hidden
             for mixer in self.mixers

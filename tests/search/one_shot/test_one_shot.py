@@ -94,9 +94,10 @@ def test_idle_operations_are_frozen_or_decay(idle):
     assert equal(before_cell[:, ~trained], after_cell[:, ~trained])  # scales and biases
 
 
-def test_a_planted_optimum_is_found_by_every_seed():
+@pytest.mark.parametrize("method", ["gdas_reference", "darts_pt"])
+def test_a_planted_optimum_is_found_by_every_seed(method):
     """The other methods are in `experiments/one_shot_planted.py`."""
-    result = jn.OneShot(PLANTED, planted_task(), "gdas", table=False, progress=False).search(300, num_seeds=NUM_SEEDS)
+    result = jn.OneShot(PLANTED, planted_task(), method, table=False, progress=False).search(300, num_seeds=NUM_SEEDS)
     assert result.num_distinct == 1
     np.testing.assert_array_equal(result.arch, BEST)
 

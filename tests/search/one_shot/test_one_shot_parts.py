@@ -99,6 +99,27 @@ def test_gumbel_rules_draw_by_probability_and_have_their_own_gradients(rule, cos
     np.testing.assert_allclose(gradients.sum(-1), 0, atol=1e-5)  # adding to all choices changes nothing
 
 
+def test_the_reference_rule_counts_what_does_not_run_as_ones():
+    """On outputs less one it has the gradient of the rule that counts it as zeros; on maps whose sum is read as zero,
+    as after a normalisation, both are the same.
+    """
+    alpha, costs = jax.random.normal(KEYS[0], (2, 3)), jax.random.normal(KEYS[1], (2, 3))
+    maps, read = jax.random.normal(KEYS[2], (2, 3, 4)), jnp.asarray([1.0, -2.0, 0.5, 0.5])
+
+    def gradient(rule, outputs, key):
+        def loss(alpha):
+            drawn = samplers.gumbel_hard(rule, lambda t: 0.7)(key, alpha, 0.0)
+            own = outputs[jnp.arange(2), drawn.arch]
+            scale, offset = (each.reshape(2, *[1] * (own.ndim - 1)) for each in drawn.gates)
+            return ((scale * own + offset).sum(0) @ read if own.ndim > 1 else (scale * own + offset).sum()).sum()
+
+        return jax.grad(loss)(alpha)
+
+    for key in jax.random.split(jax.random.key(3), 20):
+        np.testing.assert_allclose(gradient("reference", costs, key), gradient("selected", costs - 1, key), atol=1e-6)
+        np.testing.assert_allclose(gradient("reference", maps, key), gradient("selected", maps, key), atol=1e-5)
+
+
 def test_a_hard_sample_has_gates_of_one_and_zero():
     for rule in ("selected", "reference"):
         drawn = samplers.gumbel_hard(rule, lambda t: 0.1)(jax.random.key(0), jnp.ones((4, 5)), 0.0)
@@ -186,6 +207,25 @@ def test_adversarial_weights_never_do_better_and_stay_on_the_simplex():
     for weights in moved:
         assert (weights >= 0).all()
         np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-6)
+
+
+def test_adversarial_weights_are_the_last_of_seven_projected_steps():
+    slopes = jnp.asarray([[3.0, -1, -2, 0.5], [-1, -1, -1, -1]])
+    weights = jnp.asarray([[0.4, 0.3, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25]])
+    key, bound = jax.random.key(0), 0.2
+    found = perturbations.adversarial(lambda t: bound)(key, weights, lambda weights: (weights * slopes).sum(), 0.5)
+
+    def projected(moved):
+        clipped = np.maximum(moved, 0)
+        return clipped / clipped.sum(1, keepdims=True)
+
+    moved = projected(np.asarray(weights + bound * jax.random.uniform(key, weights.shape, minval=-1, maxval=1)))
+    for _ in range(7):
+        ahead = moved + 2 * bound / 7 * np.sign(slopes)
+        moved = projected(weights + np.clip(ahead - weights, -bound, bound))
+    np.testing.assert_allclose(found, moved, atol=1e-6)
+    np.testing.assert_allclose(found[0, [1, 2]], 0.1 / 0.9 * np.asarray([1, 0]), atol=0.02)
+    np.testing.assert_allclose(perturbations.on_simplex(jnp.asarray([[-2.0, -1, -3]])), [[0, 1, 0]])
 
 
 def test_regularizers_have_their_gradients():

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.cells import edges
+from jaxnas.spaces.cells import edges, taps
 from jaxnas.spaces.cells.hierarchical import HIERARCHICAL_CELL
 from jaxnas.spaces.cells.operations import OPERATIONS, fused
 
@@ -46,6 +46,29 @@ def test_many_operations_are_chosen_part_by_part():
     for found, expected in zip(measured(edges._by_parts), measured(edges._whole), strict=True):
         for each, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(each, other, rtol=1e-4, atol=1e-5)
+
+
+def test_many_operations_show_their_inner_arrays_part_by_part():
+    """The switches of parts show what the branches of operations show, and go on with what a tap returns."""
+    names = ("none", "nor_conv_3x3", "avg_pool_3x3", "relu_conv3x3_batch", "mish_conv1x1_batch", "relu_dconv3x3_layer")
+    operations, random = tuple(OPERATIONS[name] for name in names), np.random.RandomState(0)
+    x = jnp.asarray(random.randn(2, 3, 2, 4), jnp.float32)
+    arrays = [jnp.asarray(random.uniform(0.5, 1, size), jnp.float32) for size in edges.slot_sizes(operations, 2)]
+
+    def tap(kind, number, x, live):
+        place = ["rectifier", "linear", "norm"].index(kind)
+        return 1.1 * x, jnp.zeros(3).at[place].set((1 + number) * (x * x).sum())
+
+    def shown(passes):
+        run = jax.jit(passes(operations, 2, True, tap, [5, 7, 9]))
+        return [run(index, x, *arrays) for index in range(len(names))]
+
+    alone = shown(taps._alone)
+    assert [(np.asarray(found) > 0).astype(int).tolist() for _, found in alone] == [
+        [0, 0, 0], [1, 1, 1], [0, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 0],
+    ]  # fmt: skip
+    for found, expected in zip(shown(taps._by_parts), alone, strict=True):
+        jax.tree.map(lambda *pair: np.testing.assert_allclose(*pair, rtol=1e-4, atol=1e-5), found, expected)
 
 
 def test_the_hierarchical_cell_has_thirty_operations_on_six_edges():

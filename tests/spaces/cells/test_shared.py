@@ -154,3 +154,21 @@ def test_a_narrow_perceptron_is_a_part_of_the_widest():
 
     used = shared_perceptrons.used(*place, arch)
     jax.tree.map(lambda g, mask: np.testing.assert_array_equal(np.asarray(g) * (1 - mask), 0), gradient, used)
+
+
+def test_a_mixture_of_pointwise_convolutions_and_a_users_operation_is_their_path():
+    def init(key, num_channels):
+        return {"bias": jnp.arange(1.0, num_channels + 1)}, {}
+
+    def shifted(x, parameters, statistics, train):
+        return x + parameters["bias"][:, None, None, None], statistics
+
+    space = CellSpace(3, ("none", "nor_conv_1x1", Operation("shifted", shifted, init)), name="mine")
+    config = TrainConfig(batch_size=8, network=Skeleton(num_channels=2, num_stages=1))
+    place = space, config, SPEC
+    parameters = jax.jit(functools.partial(shared.init, *place))(jax.random.key(0))
+    images = jax.random.normal(jax.random.key(1), (8, *SPEC.shape))
+    path, mixture = (jax.jit(functools.partial(apply, *place)) for apply in (shared.path, shared.mixture))
+    for arch in ([2, 1, 1], [1, 2, 0], [2, 0, 2]):
+        hot = jnp.eye(3)[jnp.asarray(arch)]
+        close(path(parameters, jnp.asarray(arch), images), mixture(parameters, hot, images))

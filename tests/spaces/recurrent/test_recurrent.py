@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from samples import make_sequences
 
 import jaxnas as jn
 from jaxnas.spaces.recurrent import family
@@ -200,3 +201,11 @@ def test_every_activation_is_chosen_alone():
     assert jn.space("recurrent-3") == RECURRENT_3
     for (number, name), x in itertools.product(enumerate(ACTIVATIONS), (-30.0, -0.5, 0.0, 2.0, 300.0)):
         assert activated(jnp.asarray(number), jnp.float32(x)) == pytest.approx(FUNCTIONS[name](x), abs=1e-6)
+
+
+def test_cells_have_gates_by_default_where_they_are_deep():
+    """Tables hold cells of three and four nodes, without."""
+    spaces = (RecurrentSpace(1, "one"), RECURRENT_3, RECURRENT_4, RecurrentSpace(5, "five"), RECURRENT)
+    found = [jn.Trainer(space, make_sequences()).config.network for space in spaces]
+    assert [network.gate for network in found] == [False, False, False, True, True]
+    assert {network.width for network in found} == {Recurrence().width}

@@ -217,6 +217,20 @@ def test_training_a_sample_again_finds_what_was_changed(change, failing, built, 
     assert failing is None or any(failing in text for text in failed)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
+def test_a_sample_is_trained_again_on_one_core(built, monkeypatch):
+    train, before, meanwhile = Trainer.curves, os.sched_getaffinity(0), []
+
+    def curves(self, archs, seeds):
+        meanwhile.append(len(os.sched_getaffinity(0)))
+        return train(self, archs, seeds)
+
+    monkeypatch.setattr(Trainer, "curves", curves)
+    retrain(built[0], 1, **OWN, seed=0)
+    assert set(meanwhile) == {1}
+    assert os.sched_getaffinity(0) == before
+
+
 def on_another_processor(change):
     def changed(manifest, arrays):
         manifest["machine"] = manifest["machine"] | {"features": ["other"]}

@@ -4,7 +4,7 @@ import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import final
+from typing import ClassVar, final
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +34,7 @@ class GraphNetworkSpace(Space):
     An architecture is int32[5]: the position of its links in `LINKS`, and of the operation of each layer in
     `operations`. Architectures that are the same network are one row: the order of equal branches does not count, nor
     where an identity is that a later layer reads, or that is its only reader's sibling. At least one layer is no
-    identity. Neighbours of a row are those of any of its members. Networks are not trained.
+    identity. Neighbours of a row are those of any of its members.
 
     Attributes:
         operations: names of operations, `"skip"` last.
@@ -43,6 +43,7 @@ class GraphNetworkSpace(Space):
 
     operations: tuple[str, ...] = OPERATIONS
     name: str = "nb-graph"
+    family: ClassVar[str] = "jaxnas.spaces.graph_networks.family"
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -185,6 +186,9 @@ def _neighbor_pairs(space: GraphNetworkSpace) -> Iterator[tuple[np.ndarray, np.n
 
 NB_GRAPH = GraphNetworkSpace()
 """The space of NAS-Bench-Graph: 26,206 networks."""
+
+GRAPH_NETWORKS = GraphNetworkSpace(name="graph-networks")
+"""The same networks, by the name under which they are trained here."""
 
 NB_GRAPH_PROTEINS = GraphNetworkSpace(PROTEINS_OPERATIONS, "nb-graph-proteins")
 """The networks that NAS-Bench-Graph has on `proteins`: 2,021 of them."""

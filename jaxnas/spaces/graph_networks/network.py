@@ -1,0 +1,296 @@
+"""Graph neural networks: one function for the network of one architecture, and for that of any, which is traced.
+
+The features of a node enter by a linear map; each layer but the identity is rectified. What the layers give that no
+other reads is averaged; the mean and the sum over the nodes of a graph enter the head.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from jaxnas.checks import checked_size
+from jaxnas.spaces.blocks import UNSEEN, Seen
+from jaxnas.spaces.graph_networks.space import LINKS, NUM_LAYERS, SKIP, GraphNetworkSpace
+from jaxnas.tasks.base import TaskSpec
+from jaxnas.tasks.graphs import num_features
+from jaxnas.training.taps import BLOCK, FEATURES, LINEAR, OUTPUT, RECTIFIER
+
+MAX_WIDTH = 4096
+SLOPE = 0.2
+"""Of the leaky rectifier of attention, on its negative side."""
+FULL = 16
+"""The nodes of a graph whose sum of states is as large as their mean."""
+AROUND = ("input_kernel", "input_offset", "head_kernel", "head_offset")
+"""The arrays around the layers."""
+OF_OPERATION = {
+    "gat": ("kernel", "source", "target", "offset"),
+    "gcn": ("kernel", "offset"),
+    "gin": ("kernel", "hidden_offset", "other_kernel", "offset"),
+    "cheb": ("kernel", "other_kernel", "third_kernel", "offset"),
+    "sage": ("kernel", "other_kernel", "offset"),
+    "arma": ("kernel", "other_kernel", "offset"),
+    "graph": ("kernel", "other_kernel", "offset"),
+    "fc": ("kernel", "offset"),
+    SKIP: (),
+}
+"""The arrays of a layer that an operation uses: kernels [H, H], the others [H]."""
+IN_LAYER = ("kernel", "other_kernel", "third_kernel", "source", "target", "hidden_offset", "offset")
+
+
+@dataclass(frozen=True)
+class GraphStates:
+    """What a network has besides its links and operations: the numbers of a node's state."""
+
+    width: int = 24
+
+    def __post_init__(self) -> None:
+        checked_size("width", self.width, 1, MAX_WIDTH, "whose linear maps are kept for every layer")
+
+
+class Choice(NamedTuple):
+    """What an architecture decides: what each layer reads, its operation, and the share of it in the output, [4] each.
+
+    All are numbers, or traced arrays.
+    """
+
+    sources: Any
+    operations: Any
+    shares: Any
+
+
+class Graphs(NamedTuple):
+    """The graphs of a batch: the weights of edges, float32[N, A, A], and which nodes are real, bool[N, A].
+
+    `convolved` are the weights with a loop of 1 at each node, over the roots of both nodes' sums; `normal` the same
+    without loops; `mean` the weights over the node's sum; `linked` says where there is an edge or a loop.
+    """
+
+    weights: jax.Array
+    real: jax.Array
+    convolved: jax.Array
+    normal: jax.Array
+    mean: jax.Array
+    linked: jax.Array
+
+
+def decided(space: GraphNetworkSpace, arch: Any) -> Choice:
+    """Returns what an architecture decides: arrays of one that is traced, numbers of a tuple of ints.
+
+    The output is the mean of the layers that no layer reads; but for the input itself, through identities.
+    """
+    sources = np.asarray([[int(digit) for digit in links] for links in LINKS])
+    ends = np.asarray([[layer not in read for layer in range(1, NUM_LAYERS + 1)] for read in sources])
+    static = isinstance(arch, tuple)
+    numpy: Any = np if static else jnp
+    read, skips = numpy.asarray(sources)[arch[0]], numpy.asarray(arch[1:]) == space.operations.index(SKIP)
+    is_input = [True]
+    for layer in range(NUM_LAYERS):
+        is_input.append(skips[layer] & numpy.asarray(is_input)[read[layer]])
+    shares = numpy.asarray(ends)[arch[0]] & ~numpy.asarray(is_input[1:])
+    shares = shares / numpy.maximum(shares.sum(), 1)
+    if static:
+        return Choice(read.tolist(), list(arch[1:]), shares.tolist())
+    return Choice(read, arch[1:], shares)
+
+
+def graphs_of(inputs: jax.Array) -> tuple[jax.Array, Graphs]:
+    """Returns the features of nodes [N, A, F], 0 where there is none, and the graphs of inputs [N, A, F + A]."""
+    count = inputs.shape[1]
+    features = num_features(inputs.shape[1:])
+    real = ~jnp.isnan(inputs[..., 0])
+    inputs = jnp.where(real[..., None], inputs, 0)
+    weights = jnp.where(real[:, None], inputs[..., features:], 0)
+    loops = weights + jnp.eye(count)
+    sums = weights.sum(-1)
+    known = jnp.where(sums > 0, sums, 1)
+    root = jnp.where(sums > 0, jax.lax.rsqrt(known), 0)
+    looped = jax.lax.rsqrt(loops.sum(-1))
+    return inputs[..., :features], Graphs(
+        weights,
+        real,
+        loops * looped[:, :, None] * looped[:, None],
+        weights * root[:, :, None] * root[:, None],
+        weights / known[..., None],
+        loops > 0,
+    )
+
+
+def outputs(
+    space: GraphNetworkSpace, choice: Choice, arrays: dict[str, Any], inputs: jax.Array, seen: Seen = UNSEEN
+) -> jax.Array:
+    """Returns the outputs [N, K] of graphs [N, A, F + A].
+
+    Args:
+        choice: of a traced architecture, then `arrays["layers"]` are those of all layers, one after the other; or of
+            numbers, then they are a list, for each layer those of its operation.
+        seen: what shows the inner arrays to a tap. Nodes are the rows of its images.
+    """
+    features, graphs = graphs_of(inputs)
+    x = _linear(seen, features, arrays["input_kernel"]) + arrays["input_offset"]
+    first = _shown(seen, BLOCK, jnp.where(graphs.real[..., None], x, 0), 0)
+    states: Any
+    if seen.tap is None and not isinstance(choice.sources, list):
+        states = _states(space, choice, arrays["layers"], graphs, first)
+    else:
+        states = _unrolled(space, choice, arrays["layers"], graphs, seen, first)
+    last = sum(share * state for share, state in zip(choice.shares, states[1:], strict=True))
+    count = jnp.maximum(graphs.real.sum(1), 1)[:, None]
+    total = _shown(seen, FEATURES, jnp.asarray(last)).sum(1)
+    read = jnp.concatenate([total / count, total / FULL], axis=1)
+    return _shown(seen, LINEAR, read @ arrays["head_kernel"], OUTPUT) + arrays["head_offset"]
+
+
+def _states(
+    space: GraphNetworkSpace, choice: Choice, layers: dict[str, jax.Array], graphs: Graphs, first: jax.Array
+) -> jax.Array:
+    """Returns what enters the layers, and the states after each, [5, N, A, H]: a loop, which compiles one layer."""
+
+    def step(states: jax.Array, at: tuple) -> tuple[jax.Array, tuple]:
+        number, source, operation, own = at
+        x = _layer(space, operation, own, graphs, UNSEEN, states[source])
+        return states.at[number].set(jnp.where(graphs.real[..., None], x, 0)), ()
+
+    states = jnp.zeros((NUM_LAYERS + 1, *first.shape)).at[0].set(first)
+    return jax.lax.scan(step, states, (jnp.arange(1, NUM_LAYERS + 1), choice.sources, choice.operations, layers))[0]
+
+
+def _unrolled(
+    space: GraphNetworkSpace, choice: Choice, layers: Any, graphs: Graphs, seen: Seen, first: jax.Array
+) -> list[jax.Array]:
+    """Returns what `_states` does, layer by layer, for what is static: a network's own arrays, or places of a tap."""
+    states = [first]
+    for number in range(NUM_LAYERS):
+        own = layers[number] if isinstance(layers, list) else jax.tree.map(lambda values, n=number: values[n], layers)
+        read = _chosen(choice.sources[number], states)
+        x = _layer(space, choice.operations[number], own, graphs, seen, read)
+        states.append(_shown(seen, BLOCK, jnp.where(graphs.real[..., None], x, 0), number + 1))
+    return states
+
+
+def _chosen(number: Any, states: list[jax.Array]) -> jax.Array:
+    if isinstance(number, int):
+        return states[number]
+    found = states[0]
+    for other, state in enumerate(states[1:], 1):
+        found = jnp.where(number == other, state, found)
+    return found
+
+
+def _layer(space: GraphNetworkSpace, operation: Any, own: dict, graphs: Graphs, seen: Seen, x: jax.Array) -> jax.Array:
+    """Returns the states of nodes [N, A, H] after a layer."""
+    parts = [functools.partial(_rectified, OPERATIONS[name]) if name != SKIP else _same for name in space.operations]
+    if isinstance(operation, int):
+        return parts[operation](seen, own, graphs, x)
+    # What a branch needs again backward would be filled in by all others: each is computed again instead.
+    branches = [jax.checkpoint(branch) for branch in seen.branches(parts)]
+    x, found = jax.lax.switch(operation, branches, own, graphs, x)
+    seen.add(found)
+    return x
+
+
+def _rectified(operation: Callable, seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+    return jax.nn.relu(_shown(seen, RECTIFIER, operation(seen, own, graphs, x) + own["offset"]))
+
+
+def _same(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+    return x
+
+
+def _shown(seen: Seen, kind: str, x: jax.Array, number: int | None = None) -> jax.Array:
+    """Returns numbers of nodes [N, A, C], or of graphs [N, C], or what a tap makes of them."""
+    if seen.tap is None:
+        return x
+    return seen(kind, x.T.reshape(x.shape[-1], -1, 1, len(x)), number).reshape(x.T.shape).T
+
+
+def _linear(seen: Seen, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return _shown(seen, LINEAR, x @ kernel)
+
+
+def _gat(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+    """Returns attention to neighbours and to the node itself, by one head."""
+    y = _linear(seen, x, own["kernel"])
+    scores = (y @ own["source"])[:, :, None] + (y @ own["target"])[:, None]
+    return jax.nn.softmax(jnp.where(graphs.linked, jax.nn.leaky_relu(scores, SLOPE), -1e9), axis=-1) @ y
+
+
+def _gcn(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+    """Returns a graph convolution: neighbours and the node itself, over the roots of their degrees."""
+    return _linear(seen, graphs.convolved @ x, own["kernel"])
+
+
+def _gin(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+    """Returns a perceptron of one hidden layer of the sum of a node and its neighbours."""
+    y = _linear(seen, x + graphs.weights @ x, own["kernel"]) + own["hidden_offset"]
+    return _linear(seen, jax.nn.relu(_shown(seen, RECTIFIER, y)), own["other_kernel"])
+
+
+def _cheb(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+    """Returns a filter of Chebyshev polynomials of degree 0 to 2 of the Laplacian, as if its eigenvalues ended at 2."""
+    one = -(graphs.normal @ x)
+    two = -2 * (graphs.normal @ one) - x
+    terms = zip((x, one, two), ("kernel", "other_kernel", "third_kernel"), strict=True)
+    first, second, third = (_linear(seen, term, own[name]) for term, name in terms)
+    return first + second + third
+
+
+def _sage(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+    """Returns a linear map of the mean of the neighbours, and one of the node."""
+    return _linear(seen, graphs.mean @ x, own["kernel"]) + _linear(seen, x, own["other_kernel"])
+
+
+def _arma(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+    """Returns a filter of one stack and one step: neighbours over the roots of their degrees, and the node."""
+    return _linear(seen, graphs.normal @ x, own["kernel"]) + _linear(seen, x, own["other_kernel"])
+
+
+def _graph(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+    """Returns a linear map of the sum of the neighbours, and one of the node."""
+    return _linear(seen, graphs.weights @ x, own["kernel"]) + _linear(seen, x, own["other_kernel"])
+
+
+def _fc(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+    """Returns a linear map of the node alone."""
+    return _linear(seen, x, own["kernel"])
+
+
+OPERATIONS = {
+    "gat": _gat,
+    "gcn": _gcn,
+    "gin": _gin,
+    "cheb": _cheb,
+    "sage": _sage,
+    "arma": _arma,
+    "graph": _graph,
+    "fc": _fc,
+}
+"""All but the identity: `(seen, own, graphs, x [N, A, H]) -> [N, A, H]`; an offset is added, and all is rectified."""
+
+
+class GraphNetwork(nnx.Module):
+    """The network of one architecture: `network(inputs, train=False) -> outputs`.
+
+    Attributes:
+        arch: the architecture.
+        around, layers: the arrays around the layers, and those of the operation of each.
+    """
+
+    def __init__(self, space: GraphNetworkSpace, spec: TaskSpec, arch: tuple[int, ...], arrays: dict[str, Any]):
+        """Makes the network with the arrays of the architecture's operations."""
+        self.space, self.spec, self.arch = space, spec, arch
+        self.around = nnx.Dict({name: nnx.Param(arrays[name]) for name in AROUND})
+        self.layers = nnx.List(
+            [nnx.Dict({name: nnx.Param(value) for name, value in layer.items()}) for layer in arrays["layers"]]
+        )
+
+    def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
+        """Returns the outputs [N, K] of graphs [N, A, F + A]; A may be any number."""
+        arrays: dict[str, Any] = {name: value[...] for name, value in self.around.items()}
+        arrays["layers"] = [{name: value[...] for name, value in layer.items()} for layer in self.layers]
+        return outputs(self.space, decided(self.space, self.arch), arrays, jnp.asarray(inputs))
