@@ -31,6 +31,7 @@ from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.operations.fused import FUSED
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.darts.network import Stack
+from jaxnas.spaces.graph_networks.space import GraphNetworkSpace
 from jaxnas.spaces.macro.network import Chain
 from jaxnas.spaces.macro.space import BlockSpace
 from jaxnas.spaces.perceptrons.space import MLPSpace
@@ -68,9 +69,11 @@ SIZES = SizeSpace(2, (2, 4), "widths")
 TRANSFORMERS = TransformerSpace(1, (4,), (1, 2), (3, 6), name="layers")
 UNGATED = RecurrentSpace(3, "ungated")
 GATED = RecurrentSpace(3, "gated")
+GRAPH_NETWORKS = GraphNetworkSpace(("gat", "gcn", "skip"), "graph-layers")
 PERCEPTRONS = MLPSpace(1, 16, activations=("relu", "tanh"), name="perceptrons")
 JOINT = jn.JointSpace(PERCEPTRONS, (jn.Decision("learning_rate", (0.05, 0.2)),), name="both")
-BUILT = ("FUSED_CELLS", "PLAIN_CELLS", "BLOCKS", "SIZES", "TRANSFORMERS", "UNGATED", "GATED", "PERCEPTRONS", "JOINT")
+BUILT = ("FUSED_CELLS", "PLAIN_CELLS", "BLOCKS", "SIZES", "TRANSFORMERS", "UNGATED", "GATED")
+BUILT += ("GRAPH_NETWORKS", "PERCEPTRONS", "JOINT")
 """Small spaces, one or more of each kind that can be listed, as workers find them in this file.
 
 The cells of `GATED` have gates as those of five nodes have, whose classes take minutes to list.
@@ -95,9 +98,31 @@ def sequences() -> jn.Task:
     return jn.task_from_arrays(steps, labels, name="signs")
 
 
+@functools.cache
+def graphs() -> jn.Task:
+    """Returns a task of paths and of stars."""
+    labels = np.arange(150) % 2
+    return jn.task_from_arrays(some_graphs(labels), labels, name="shapes", kind="graphs")
+
+
+def some_graphs(labels: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Returns the features and the edges of a path for each 0, and of a star for each 1, of four to seven nodes."""
+    made = np.random.RandomState(0)
+    features, edges = [], []
+    for label in labels:
+        count = made.randint(4, 8)
+        linked = np.zeros((count, count))
+        later = np.arange(1, count)
+        linked[later, 0 if label else later - 1] = 1
+        features.append(made.randn(count, 2))
+        edges.append(linked + linked.T)
+    return features, edges
+
+
 def task_name_of(space: jn.Space) -> str:
     """Returns the name in this file of a task that the space's networks can be trained on."""
-    return "images" if "images" in family.family_of(space).inputs else "sequences"
+    kinds = family.family_of(space).inputs
+    return next(kind for kind in ("images", "sequences", "graphs") if kind in kinds)
 
 
 def config_of(space: jn.Space, task: jn.Task) -> TrainConfig:
@@ -115,7 +140,7 @@ def trainable() -> dict[str, jn.Space]:
 
 
 def _has_tasks(space: jn.Space) -> bool:
-    return bool({"images", "vectors", "sequences"} & set(family.family_of(space).inputs))
+    return bool({"images", "vectors", "sequences", "graphs"} & set(family.family_of(space).inputs))
 
 
 def strategies(space: jn.Space) -> dict:
@@ -164,7 +189,9 @@ def models(space: jn.Space) -> dict:
     task = globals()[task_name_of(space)]()
     model = jn.Trainer(space, task, config_of(space, task)).fit(_sampled(space, 1)[0])
     made = np.random.RandomState(1)
-    raw = made.randn(9, 6, 5, 1) if task.kind == "images" else [made.randn(length, 2) for length in (1, 3, 6)]
+    raw: Any = [made.randn(length, 2) for length in (1, 3, 6)]
+    if task.kind != "sequences":
+        raw = made.randn(9, 6, 5, 1) if task.kind == "images" else some_graphs(np.arange(9) % 2)
     with tempfile.TemporaryDirectory() as folder:
         loaded = jn.FittedModel.load(model.save(folder))
     return {"same": bool((loaded.predict_proba(raw) == model.predict_proba(raw)).all())}

@@ -1,7 +1,9 @@
 """How programs are compiled: in one thread where numbers must be the same everywhere, and kept on disk."""
 
+import contextlib
 import functools
 import os
+from collections.abc import Iterator
 
 import jax
 
@@ -21,6 +23,23 @@ def quickly_compiled() -> dict[str, bool]:
     except jax.errors.JaxRuntimeError:
         return {}
     return QUICKLY_COMPILED
+
+
+@contextlib.contextmanager
+def on_one_core() -> Iterator[None]:
+    """Keeps this thread to one core meanwhile, where the system can, as the workers of a build are.
+
+    XLA divides loops by the cores that there are when it compiles, which changes the last bits of sums.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def configure_compilation() -> None:

@@ -38,3 +38,11 @@ def test_options_that_xla_does_not_have_are_left_out(monkeypatch):
     assert compilation.quickly_compiled.__wrapped__() == {}
     monkeypatch.setattr(compilation, "QUICKLY_COMPILED", {"xla_cpu_multi_thread_eigen": False})
     assert compilation.quickly_compiled.__wrapped__() == {"xla_cpu_multi_thread_eigen": False}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system keeps no thread to a core")
+def test_a_thread_keeps_to_one_core_and_has_all_of_them_again():
+    before = os.sched_getaffinity(0)
+    with compilation.on_one_core():
+        assert os.sched_getaffinity(0) == {min(before)}
+    assert os.sched_getaffinity(0) == before

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.tables.format import read_manifest
+from jaxnas.training.compilation import on_one_core
 from jaxnas.training.family import family_of
 from jaxnas.training.trainer import Trainer
 
@@ -28,7 +29,8 @@ def reference_scores(trainer: Trainer, seeds: Sequence[int]) -> dict[str, dict[s
         return {}
     other = Trainer(space, task, trainer.config)
     archs = np.asarray([space.arch_at(row) for row in range(space.num_architectures)])
-    curves = other.curves(archs, seeds)
+    with on_one_core():
+        curves = other.curves(archs, seeds)
     splits = ("validation", "test")
     scores = [curves.scores(split, getattr(task, split).num_examples, task.metric)[..., -1] for split in splits]
     found = {}

@@ -1,8 +1,6 @@
 """Checking a table by training a sample of it again."""
 
-import contextlib
 import os
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +13,7 @@ from jaxnas.tables.build.references import reference_scores
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import plain_table
 from jaxnas.tasks.base import SPLITS, Task
+from jaxnas.training.compilation import on_one_core
 from jaxnas.training.config import BFLOAT16, FLOAT32, TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import family_of
@@ -32,24 +31,6 @@ class Check(NamedTuple):
     text: str
 
 
-@contextlib.contextmanager
-def one_core() -> Iterator[None]:
-    """Keeps what JAX starts meanwhile to one core, as workers of a build on CPU do.
-
-    XLA sums some products in an order that depends on how many cores its threads may use. Where JAX has started
-    before, its threads stay as they are.
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    available = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(available)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, available)
-
-
 def retrain(
     source: str | os.PathLike,
     num_classes: int,
@@ -64,8 +45,7 @@ def retrain(
     1e-4 relative, of products in bfloat16 within 0.02. With the same jaxlib, processor features and plan also the
     counts, bitwise; otherwise the mean difference of final counts, in standard errors by the table's own spread over
     seeds, of which a changed recipe shows, and a few changed counts do not. The lines to beat are trained again only
-    where they must be the same. All is trained on one core, but where JAX has already computed on several: there the
-    last bits of some networks are others.
+    where they must be the same.
 
     Args:
         num_classes: how many classes to train again.
@@ -78,11 +58,6 @@ def retrain(
     """
     table = Table.read(source)
     _check_built(table)
-    with one_core():
-        return _checks(table, num_classes, space, task, seed)
-
-
-def _checks(table: Table, num_classes: int, space: Space | None, task: Task | None, seed: int | None) -> list[Check]:
     manifest = table.manifest
     space = space or _of_the_catalog("space", manifest["space"]["name"], catalog.SPACES, table.id)
     task = task or _task_of_the_catalog(manifest["task"]["name"], table.id)
@@ -107,7 +82,8 @@ def _retrained(table: Table, trainer: Trainer, classes: np.ndarray) -> list[Chec
     archs = [np.asarray(trainer.space.arch_at(table.representatives[number])) for number in classes]
     sizes = np.asarray([trainer.size(arch) for arch in archs])
     stored_sizes = np.stack([table.sizes(name)[classes] for name in ("parameters", "flops")], axis=1)
-    found = trainer.curves(archs, manifest["seeds"])
+    with on_one_core():
+        found = trainer.curves(archs, manifest["seeds"])
     stored = Curves(*(getattr(table, name)[classes] for name in Curves._fields))
     return [
         Check(bool((sizes == stored_sizes).all()), f"parameters and FLOPs of {len(classes)} classes"),
