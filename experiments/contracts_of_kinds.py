@@ -148,7 +148,7 @@ def strategies(space: jn.Space) -> dict:
     bench = jn.FunctionBenchmark(space, lambda arch: -jnp.abs(arch - 1).sum().astype(jnp.float32))
     valid, sizes, wrong, ran = jax.jit(jax.vmap(space.valid)), [len(each.values) for each in space.decisions], [], 0
     for name in catalog.STRATEGIES:
-        if name == "exhaustive_search" and space.num_architectures is None:
+        if name == "exhaustive_search" and (space.num_architectures or 2**31) >= 2**31:  # without rows
             continue
         factory = catalog.strategy(name)
         offered = {**QUICK, "fidelities": bench.fidelities, "size": lambda arch: arch.sum().astype(jnp.float32)}
