@@ -22,10 +22,12 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from jaxnas import catalog
     from jaxnas.tables.build.verification import retrain
+    from jaxnas.training.compilation import on_one_core
 
-    space = None if options.space is None else catalog.space(options.space)
-    task = None if options.task is None else catalog.task(options.task)
-    checks = retrain(folder, options.sample, space=space, task=task)
+    with on_one_core():
+        space = None if options.space is None else catalog.space(options.space)
+        task = None if options.task is None else catalog.task(options.task)
+        checks = retrain(folder, options.sample, space=space, task=task)
     for check in checks:
         print(f"{'passed' if check.passed else 'FAILED'}: {check.text}")
     return 0 if all(check.passed for check in checks) else 1

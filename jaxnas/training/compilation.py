@@ -29,7 +29,8 @@ def quickly_compiled() -> dict[str, bool]:
 def on_one_core() -> Iterator[None]:
     """Keeps this thread to one core meanwhile, where the system can, as the workers of a build are.
 
-    XLA divides loops by the cores that there are when it compiles, which changes the last bits of sums.
+    XLA divides loops by the cores that there are when it compiles, and products by the threads that it has, as many as
+    cores when it starts: both change the last bits of sums. So begin before the first computation of a process.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield

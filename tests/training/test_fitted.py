@@ -99,8 +99,8 @@ def test_a_model_with_functions_of_one_s_own_is_loaded_with_its_space(tmp_path):
     assert isinstance(jax.tree.leaves(copy.network)[0], jax.Array)
 
 
-ELSEWHERE = ("cells", "perceptrons", "recurrent")
-"""Kinds whose saved models other tests of this file and of texts load."""
+ELSEWHERE = ("cells", "perceptrons", "recurrent", "graph_networks")
+"""Kinds whose saved models other tests of this file, of texts and of graphs load."""
 
 
 @pytest.mark.parametrize("kind", [kind for kind in NETWORKS if kind.split(".")[2] not in ELSEWHERE])

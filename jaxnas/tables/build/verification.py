@@ -13,7 +13,6 @@ from jaxnas.tables.build.references import reference_scores
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import plain_table
 from jaxnas.tasks.base import SPLITS, Task
-from jaxnas.training.compilation import on_one_core
 from jaxnas.training.config import BFLOAT16, FLOAT32, TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import family_of
@@ -45,7 +44,8 @@ def retrain(
     1e-4 relative, of products in bfloat16 within 0.02. With the same jaxlib, processor features and plan also the
     counts, bitwise; otherwise the mean difference of final counts, in standard errors by the table's own spread over
     seeds, of which a changed recipe shows, and a few changed counts do not. The lines to beat are trained again only
-    where they must be the same.
+    where they must be the same. `jaxnas verify` calls this on one core; where JAX has computed on several before, the
+    last bits of some networks are others (`jaxnas.training.compilation.on_one_core`).
 
     Args:
         num_classes: how many classes to train again.
@@ -82,8 +82,7 @@ def _retrained(table: Table, trainer: Trainer, classes: np.ndarray) -> list[Chec
     archs = [np.asarray(trainer.space.arch_at(table.representatives[number])) for number in classes]
     sizes = np.asarray([trainer.size(arch) for arch in archs])
     stored_sizes = np.stack([table.sizes(name)[classes] for name in ("parameters", "flops")], axis=1)
-    with on_one_core():
-        found = trainer.curves(archs, manifest["seeds"])
+    found = trainer.curves(archs, manifest["seeds"])
     stored = Curves(*(getattr(table, name)[classes] for name in Curves._fields))
     return [
         Check(bool((sizes == stored_sizes).all()), f"parameters and FLOPs of {len(classes)} classes"),

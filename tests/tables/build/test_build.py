@@ -11,6 +11,7 @@ from samples import SMALL, TINY
 
 from jaxnas import catalog
 from jaxnas.catalog import task as find_task
+from jaxnas.cli.main import main
 from jaxnas.tables.build.driver import build
 from jaxnas.tables.build.plan import BuildPlan, make_plan, plan_from_json, read_shard, shard_path
 from jaxnas.tables.build.verification import retrain
@@ -226,7 +227,7 @@ def test_a_sample_is_trained_again_on_one_core(built, monkeypatch):
         return train(self, archs, seeds)
 
     monkeypatch.setattr(Trainer, "curves", curves)
-    retrain(built[0], 1, **OWN, seed=0)
+    assert main(["verify", str(built[0]), "--sample", "1", "--space", SPACE, "--task", TASK]) == 0
     assert set(meanwhile) == {1}
     assert os.sched_getaffinity(0) == before
 
