@@ -98,7 +98,7 @@ def size(space: Chains, config: TrainConfig, spec: TaskSpec, arch: tuple[int, ..
 
 
 FAMILY = Family(
-    config=TrainConfig(network=Chain(), num_epochs=6, learning_rate=0.1),
+    config=TrainConfig(network=Chain(), num_epochs=8, batch_size=128, learning_rate=0.3),
     inputs=("images",),
     init=init,
     apply=apply,

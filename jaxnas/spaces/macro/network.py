@@ -26,7 +26,7 @@ class Chain:
 
     num_channels: int = 4
     num_features: int = 32
-    num_halvings: int = 2
+    num_halvings: int = 3
 
     def __post_init__(self) -> None:
         for name, least, most in (("num_channels", 1, 4096), ("num_features", 1, 65536), ("num_halvings", 0, 64)):
