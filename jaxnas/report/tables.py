@@ -41,7 +41,7 @@ def summary(trials: dict[str, Trials], bench: Benchmark, settings: Settings | No
         ends = {"regret": "regret_mean", "low": "regret_ci_low", "high": "regret_ci_high"}
         row = {column: units.gap(numbers[key][-1], metric) for column, key in ends.items()}
         row |= {split: units.shown(numbers[f"final_{split}_mean"], metric) for split in ("test", "validation")}
-        rows[name] = {column: round(value, 3) for column, value in row.items()}
+        rows[name] = {column: units.rounded(value, metric) for column, value in row.items()}
         rows[name]["rank"] = round(numbers["mean_rank"], 2)
     return pd.DataFrame.from_dict(rows, orient="index")
 

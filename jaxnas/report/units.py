@@ -84,6 +84,11 @@ def change_text(difference: float, metric: Metric, digits: int = 2) -> str:
     return _text(shown(difference, metric), metric, digits, "+")
 
 
+def rounded(value: float, metric: Metric) -> float:
+    """Returns a score or a regret, as it is shown, as a number without the digits that nobody reads."""
+    return round(value, 3) if _is_percent(metric) else float(f"{value:.5g}")
+
+
 def with_unit(score: float, metric: Metric, digits: int = 2) -> str:
     """Returns a score as a text with its unit, such as "93.51 %"."""
     return f"{score_text(score, metric, digits)} {unit(metric)}".rstrip()
@@ -125,5 +130,7 @@ def _is_percent(metric: Metric) -> bool:
 
 
 def _text(value: float, metric: Metric, digits: int, sign: str = "") -> str:
-    # Two digits before the point are usual of percentages; other units get as many significant digits.
-    return f"{value:{sign}.{digits}f}" if _is_percent(metric) else f"{value:{sign}.{digits + 2}g}"
+    # Two digits before the point are usual of percentages; other units get as many significant digits, zeros too.
+    if _is_percent(metric):
+        return f"{value:{sign}.{digits}f}"
+    return f"{value:{sign}#.{digits + 2}g}".removesuffix(".")

@@ -192,13 +192,12 @@ def _check_that_they_differ(kind: str, train: np.ndarray) -> None:
         constant = train.max() == train.min()
         constant |= kind == "vectors" and (train.max((0, 1)) == train.min((0, 1))).all()
     if constant:
-        what = "images" if kind in ("images", "vectors") else kind
-        raise ValueError(f"Expected training {what} that differ, got constant ones.")
+        raise ValueError(f"Expected training {kind} that differ, got constant ones.")
 
 
 def _card_of(name: str, card: str, examples: Examples, parts: dict[str, Split], num_classes: int) -> str:
     sizes = ", ".join(f"{len(part_labels):,} {part}" for part, (_, part_labels) in parts.items())
-    what = "images" if examples.kind in ("images", "vectors") else "examples"
+    what = "images" if examples.kind == "images" else "examples"
     shape = examples.values.shape[1:]
     size = " x ".join(map(str, shape))
     if examples.kind == "graphs":

@@ -136,8 +136,8 @@ def test_features_are_normalised_before_they_are_cast_to_float32():
 
 @pytest.mark.parametrize("value", [0.1, 0.3, 0.7, 123.456])
 def test_constant_images_and_features_are_found_exactly(value):
-    for shape in ((100, 4, 4), (100, 3)):
-        with pytest.raises(ValueError, match=r"^Expected training images that differ, got constant ones"):
+    for kind, shape in (("images", (100, 4, 4)), ("vectors", (100, 3))):
+        with pytest.raises(ValueError, match=f"^Expected training {kind} that differ, got constant ones"):
             task_from_arrays(np.full(shape, value), np.arange(100) % 2)
     features = np.random.RandomState(0).randn(100, 2)
     features[:, 1] = value
