@@ -19,7 +19,7 @@ from jaxnas.tables.build.executors.base import Executor, Work
 from jaxnas.tables.build.fidelities import declared, from_the_cheapest, protocols_of
 from jaxnas.tables.build.plan import BuildPlan, damaged_chunks, make_plan, missing_chunks, read_shard, shard_path
 from jaxnas.tables.build.provenance import git_commit, versions
-from jaxnas.tables.build.references import known_references, reference_scores
+from jaxnas.tables.build.references import reference_trainer, scores_by_name
 from jaxnas.tables.build.replacing import check_replaceable
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.files import remove_leftovers, replace_file
@@ -28,6 +28,7 @@ from jaxnas.tables.table import Table, write
 from jaxnas.tables.trainings import joined_trainings
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.config import TrainConfig, config_to_dict
+from jaxnas.training.curves import Curves
 from jaxnas.training.family import Size, default_plan
 from jaxnas.training.trainer import Trainer, default_config
 
@@ -112,7 +113,7 @@ def build(
             _train_part(where, part, folder, shard, _counted(progress, number, len(parts)))
         table = None
         if shard[1] == 1:
-            table = _collect_parts(folder, parts, _with_references(manifest, folder, parts[-1]))
+            table = _collect_parts(folder, parts, _with_references(where, manifest, folder, parts[-1]))
         with _writing(folder):
             if table:
                 if not replace_table:  # another build may have written its table since
@@ -143,7 +144,11 @@ def _counted(progress: Callable[[int, int], None] | None, number: int, count: in
 
 
 def _train_part(
-    where: Executor, part: Part, folder: Path, shard: tuple[int, int], progress: Callable[[int, int], None]
+    where: Executor,
+    part: Part,
+    folder: Path,
+    shard: tuple[int, int] = (1, 1),
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Trains the chunks of a training that are missing, of a part of them on one of several machines."""
     plan = replace(part.plan, chunks=part.plan.chunks[shard[0] - 1 :: shard[1]])
@@ -221,10 +226,16 @@ def _train_missing(where: Executor, work: Work, progress: Callable[[int, int], N
         raise RuntimeError(f"Expected every worker to finish, got {len(missing)} chunks missing: {reason}; {_RESUMES}.")
 
 
-def _with_references(manifest: dict, folder: Path, part: Part) -> dict:
+def _with_references(where: Executor, manifest: dict, folder: Path, part: Part) -> dict:
     """Returns the manifest with the lines to beat of the training that reports read, where its kind has any."""
-    found = known_references(folder, manifest) or reference_scores(part.trainer, part.plan.seeds)
-    return manifest | ({"references": found} if found else {})
+    trainer, name = reference_trainer(part.trainer), part.trainer.family.references
+    if trainer is None or name is None:
+        return manifest
+    training_plan = default_plan(trainer.family, manifest["machine"]["platform"])
+    plan = make_plan(trainer, name, part.plan.task, len(part.plan.seeds), training_plan=training_plan)
+    _train_part(where, Part("references", trainer, plan, {}), folder)
+    curves = _curves_of(folder, plan, np.arange(trainer.space.num_architectures))
+    return manifest | {"references": scores_by_name(trainer, Curves(**curves))}
 
 
 def _collect_parts(folder: Path, parts: Sequence[Part], manifest: dict) -> Table:
@@ -237,18 +248,8 @@ def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, manifest: dict) ->
     """Returns the table of the shards of a plan."""
     space = trainer.space
     representatives, class_of = np.unique(space.classes(), return_inverse=True)
-    trained = np.zeros(len(representatives), bool)
-    curves: dict[str, np.ndarray] = {}
-    for chunk in plan.chunks:
-        arrays = read_shard(folder, chunk, plan.shape)
-        if arrays is None:
-            raise RuntimeError(f"Expected the shard {chunk.name} in {folder}, got none or a damaged one; {_RESUMES}.")
-        classes = np.searchsorted(representatives, chunk.rows)
-        trained[classes] = True
-        for name, values in arrays.items():
-            if name not in curves:
-                curves[name] = np.zeros((len(representatives), *values.shape[1:]), values.dtype)
-            curves[name][classes] = values
+    curves = _curves_of(folder, plan, representatives)
+    trained = np.isin(representatives, [row for chunk in plan.chunks for row in chunk.rows])
     sizes = [trainer.size(space.arch_at(row)) for row in representatives]
     steps = trainer.task.train.inputs.shape[1] // trainer.config.batch_size
     num_examples = {split: getattr(trainer.task, split).num_examples for split in SPLITS}
@@ -262,6 +263,21 @@ def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, manifest: dict) ->
         num_examples | {"train": steps * trainer.config.batch_size},
         keys_of(space),
     )
+
+
+def _curves_of(folder: Path, plan: BuildPlan, representatives: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns the curves of each class, as `Curves` names them, from the shards of a plan; 0 of what it leaves out."""
+    curves: dict[str, np.ndarray] = {}
+    for chunk in plan.chunks:
+        arrays = read_shard(folder, chunk, plan.shape)
+        if arrays is None:
+            raise RuntimeError(f"Expected the shard {chunk.name} in {folder}, got none or a damaged one; {_RESUMES}.")
+        classes = np.searchsorted(representatives, chunk.rows)
+        for name, values in arrays.items():
+            if name not in curves:
+                curves[name] = np.zeros((len(representatives), *values.shape[1:]), values.dtype)
+            curves[name][classes] = values
+    return curves
 
 
 def _manifest_of_several(parts: Sequence[Part], fidelities: Sequence[Fidelity], order: Sequence[str]) -> dict:

@@ -32,7 +32,8 @@ class Chunk:
 class BuildPlan:
     """A build: names of the space and the task, training configuration, seeds, chunks, the plan of their trainings.
 
-    The names are as `jaxnas.catalog` knows them; `config` is as `config_to_dict` makes a dict of it.
+    The names are as `jaxnas.catalog` knows them, or `module:NAME` of a space; `config` is as `config_to_dict` makes a
+    dict of it.
     """
 
     space: str

@@ -63,7 +63,7 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
 
     configure_compilation()
     plan = plan_from_json(plan_path.read_text(encoding="utf-8"))
-    space = catalog.space(plan.space)
+    space = catalog.checked_space(catalog.load(plan.space)) if ":" in plan.space else catalog.space(plan.space)
     trainer = Trainer(space, catalog.task(plan.task), plan.config_for(family_of(space).config))
     folder = plan_path.parent
     own = plan.chunks[number::count]

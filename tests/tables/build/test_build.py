@@ -14,6 +14,7 @@ from jaxnas.catalog import task as find_task
 from jaxnas.cli.main import main
 from jaxnas.tables.build.driver import build
 from jaxnas.tables.build.plan import BuildPlan, make_plan, plan_from_json, read_shard, shard_path
+from jaxnas.tables.build.references import reference_scores
 from jaxnas.tables.build.verification import retrain
 from jaxnas.tables.files import CARD_FILE
 from jaxnas.tables.table import Table, write
@@ -230,6 +231,18 @@ def test_a_sample_is_trained_again_on_one_core(built, monkeypatch):
     assert main(["verify", str(built[0]), "--sample", "1", "--space", SPACE, "--task", TASK]) == 0
     assert set(meanwhile) == {1}
     assert os.sched_getaffinity(0) == before
+
+
+def test_workers_train_the_lines_to_beat(tmp_path):
+    random = np.random.RandomState(0)
+    labels = np.arange(60) % 2
+    np.savez(tmp_path / "signs.npz", X=random.randn(60, 4, 2) + labels[:, None, None], y=labels, kind="sequences")
+    task_name, folder = str(tmp_path / "signs.npz"), tmp_path / "built"
+    table = build("recurrent-3", task_name, folder, num_epochs=1, limit=1, num_processes=1)
+    trainer = Trainer(catalog.space("recurrent-3"), find_task(task_name), num_epochs=1)
+    assert table.manifest["references"] == reference_scores(trainer, [0])
+    assert list(table.manifest["references"]) == ["tanh", "gru", "lstm"]
+    assert len(list((folder / "shards").iterdir())) == 2
 
 
 def on_another_processor(change):
