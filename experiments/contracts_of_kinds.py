@@ -266,6 +266,7 @@ def main() -> None:
         for row in found:
             rows.append({"part": part, **row})
             print(rows[-1], flush=True)
+            jax.clear_caches()  # a process may map only so many pieces of code
     print(json.dumps({"rows": rows}))
 
 
