@@ -211,12 +211,12 @@ def optuna_best(scores: np.ndarray, num_trials: int, seed: int) -> np.ndarray:
 def test_it_is_as_good_as_the_sampler_of_optuna(optimised_runs):
     bench = jn.load("nb201-shifted-digits-v1", noise="mean")
     scores = bench.validation_scores(np.indices((5,) * 6).reshape(6, -1).T)
-    others = np.stack([optuna_best(scores.reshape((5,) * 6), 100, seed) for seed in range(40)])
+    others = np.stack([optuna_best(scores.reshape((5,) * 6), 100, seed) for seed in range(24)])
     own = best_of(jn.tree_parzen_estimator(bench.space), bench, 100, 1000)
     random = best_of(jn.random_search(bench.space), bench, 100, 1000)
     for t in (29, 99):
         difference = own[:, t].mean() - others[:, t].mean()
-        half_width = 1.96 * np.hypot(own[:, t].std() / np.sqrt(1000), others[:, t].std() / np.sqrt(40))
+        half_width = 1.96 * np.hypot(own[:, t].std() / np.sqrt(1000), others[:, t].std() / np.sqrt(24))
         margin = 0.1 * (np.nanmax(scores) - random[:, t].mean())
         print(f"{t + 1} trials: {difference:.5f} +- {half_width:.5f}, margin {margin:.5f}")
-        assert abs(difference) < margin + half_width  # 40 runs: no more than their noise beyond the margin
+        assert abs(difference) < margin + half_width  # few runs: no more than their noise beyond the margin
