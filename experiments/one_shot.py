@@ -3,14 +3,17 @@
 Claim: docs/one_shot.md has the figures. Whether a method beats the median architecture and random search at equal cost
 is printed for each, whatever the answer.
 Command: python experiments/one_shot.py [--tables ID,..] [--methods a,b] [--steps N] [--seeds K] [--out DIR]
-[--figure FILE.svg]
+[--figure FILE.svg] [--workers N]
 Without --steps, 600 steps of methods that run all operations in a step and 1,600 of the others.
-Run time: 75 minutes of a core in all, one to eight for a method on a table of cells.
+Methods run in worker processes, each kept to one core: XLA takes the order of sums from the number of cores, and some
+methods are so sensitive that this decides what a seed finds.
+Run time: 26 minutes on two cores, half a minute to three minutes for a method on a table of cells.
 Output: for each table a Markdown table with a row for each method: mean regret over seeds with a 95 % interval
-(Student's t), the least and the largest, how many different classes were found, edges without parameters of what was
-found, the cost in full trainings of a random architecture, the mean regret of random search and of regularized
-evolution at that cost, and whether the method's mean is below the median architecture's regret and below random
-search's. Then the regret of zero-cost proxies: the best by a column of the shipped pack of 1,000 random architectures.
+(Student's t), the median seed, the least and the largest, how many different classes were found, edges without
+parameters of what was found, the cost in full trainings of a random architecture, the mean regret of random search and
+of regularized evolution at that cost, and whether the method's mean is below the median architecture's regret and below
+random search's. Then the regret of zero-cost proxies: the best by a column of the shipped pack of 1,000 random
+architectures.
 Last line: a JSON object of it all.
 
 The figure has a dot for each seed, a diamond for the mean, a stroke for random search at equal cost, and a dashed line
@@ -19,7 +22,10 @@ for the median architecture. With --out a method's figures are kept as a file, a
 
 import argparse
 import json
+import multiprocessing
+import os
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import jax
@@ -38,8 +44,11 @@ OF_SOFTMAX = ("darts", "darts2", "darts_pt", "beta_darts", "sdarts_random", "sda
 OF_ALL = (*OF_SOFTMAX, "gdas_full", "gdas_reference", "snas", "drnas")
 """Methods whose steps run all operations, or most; a step costs up to twenty times one of a single path."""
 NUM_STEPS, NUM_STEPS_OF_ALL = 1600, 600
+COLUMNS = ("method", "regret", "median", "least to most", "classes", "free edges", "trainings", "random")
+COLUMNS += ("evolution", "beats")
 PROXIES = ("zero_params", "synflow", "nwot")
 POOL, NUM_POOLS = 1000, 200
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count())
 TICKS = (0, 2, 5, 10, 20, 40, 80)
 
 
@@ -72,6 +81,46 @@ def row_of(table: str, method: str, num_steps: int, num_seeds: int) -> dict | No
     }
 
 
+def kept_row_of(table: str, method: str, num_steps: int, num_seeds: int, folder: Path | None) -> dict | None:
+    """Returns the figures of a method on a table from its file in the folder, which is written if it is not there."""
+    path = folder and folder / f"{table}-{method}-{num_steps}-{num_seeds}.json"
+    if path and path.is_file():
+        return json.loads(path.read_text())
+    row = row_of(table, method, num_steps, num_seeds)
+    if path:
+        replace_file(path, json.dumps(row).encode())
+    return row
+
+
+def rows_of(options: argparse.Namespace) -> dict[str, dict[str, dict]]:
+    """Returns the figures of each method on each table that it searches, made by worker processes."""
+    methods = sorted(options.methods.split(","), key=lambda name: name not in OF_ALL)  # the long ones first
+    context = multiprocessing.get_context("spawn")
+    cores = context.SimpleQueue()
+    for worker in range(options.workers):
+        cores.put(CORES[worker % len(CORES)])
+    jobs, found = {}, {table: {} for table in options.tables.split(",")}
+    with ProcessPoolExecutor(options.workers, context, initializer=begin_worker, initargs=(cores,)) as pool:
+        for method in methods:
+            steps = options.steps or (NUM_STEPS_OF_ALL if method in OF_ALL else NUM_STEPS)
+            for table in found:
+                jobs[pool.submit(kept_row_of, table, method, steps, options.seeds, options.out)] = table, method
+        for job in as_completed(jobs):
+            (table, method), row = jobs[job], job.result()
+            if row is not None:
+                found[table][method] = row
+                print(f"{method} on {table}: {100 * np.mean(row['regrets']):.2f} in {row['seconds']:.0f} s", flush=True)
+    return found
+
+
+def begin_worker(cores: multiprocessing.SimpleQueue) -> None:
+    """Keeps this process to a core of the queue, before JAX starts."""
+    core = cores.get()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+    configure_compilation()
+
+
 def proxies_of(table: str) -> dict[str, float]:
     """Returns the mean regret of the best of 1,000 random architectures by each proxy of the shipped pack."""
     name = table.removesuffix("-v1") + "-proxies-v1"
@@ -93,15 +142,15 @@ def show(table: str, rows: dict[str, dict], proxies: dict[str, float]) -> None:
     print(f"\n## {table}\n")
     if rows:
         print(f"Median architecture: {100 * next(iter(rows.values()))['median']:.2f}.")
-    print("\n| method | regret | least to most | classes | free edges | trainings | random | evolution | beats |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("\n| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
     for name, row in sorted(rows.items(), key=lambda item: np.mean(item[1]["regrets"])):
         values = 100 * np.asarray(row["regrets"])
         half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values) if len(values) > 1 else float("nan")
         beats = [what for what in ("median", "random") if values.mean() < 100 * row[what]]
         free = "" if row["free"] is None else f"{row['free_first']:.1f} to {row['free']:.1f}"
         print(
-            f"| `{name}` | {values.mean():.2f} ± {half:.2f} | {values.min():.2f} to {values.max():.2f} | "
+            f"| `{name}` | {values.mean():.2f} ± {half:.2f} | {np.median(values):.2f} | "
+            f"{values.min():.2f} to {values.max():.2f} | "
             f"{row['distinct']} | {free} | {row['trainings']:.0f} | {100 * row['random']:.2f} | "
             f"{100 * row['evolution']:.2f} | {', '.join(beats) or 'neither'} |"
         )
@@ -128,6 +177,7 @@ def draw(result: dict[str, dict], path: Path) -> None:
         axes.set_yticks(range(len(rows)), [name for name, _ in rows])
         axes.set_xscale("symlog", linthresh=5)
         axes.set_xticks(TICKS, [str(tick) for tick in TICKS])
+        axes.set_xlim(right=1.2 * TICKS[-1])
         axes.set_title(table, fontsize=9)
         axes.set_xlabel("test regret in points")
     figure.savefig(path, metadata={"Date": None})
@@ -142,24 +192,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--workers", type=int, default=len(CORES))
     options = parser.parse_args()
     configure_compilation()
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
     result = {}
-    for table in options.tables.split(","):
-        rows = {}
-        for method in options.methods.split(","):
-            steps = options.steps or (NUM_STEPS_OF_ALL if method in OF_ALL else NUM_STEPS)
-            kept = options.out and options.out / f"{table}-{method}-{steps}-{options.seeds}.json"
-            if kept and kept.is_file():
-                row = json.loads(kept.read_text())
-            else:
-                row = row_of(table, method, steps, options.seeds)
-                if kept:
-                    options.out.mkdir(parents=True, exist_ok=True)
-                    replace_file(kept, json.dumps(row).encode())
-            if row is not None:
-                rows[method] = row
-                print(f"{method}: {100 * np.mean(row['regrets']):.2f} in {row['seconds']:.0f} s", flush=True)
+    for table, rows in rows_of(options).items():
         proxies = proxies_of(table)
         show(table, rows, proxies)
         result[table] = {"methods": rows, "proxies": proxies}
