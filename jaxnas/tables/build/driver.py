@@ -235,7 +235,8 @@ def _with_references(where: Executor, manifest: dict, folder: Path, part: Part) 
     plan = make_plan(trainer, name, part.plan.task, len(part.plan.seeds), training_plan=training_plan)
     _train_part(where, Part("references", trainer, plan, {}), folder)
     curves = _curves_of(folder, plan, np.arange(trainer.space.num_architectures))
-    return manifest | {"references": scores_by_name(trainer, Curves(**curves))}
+    found = scores_by_name(trainer, Curves(**curves))
+    return manifest | ({"references": found} if found else {})
 
 
 def _collect_parts(folder: Path, parts: Sequence[Part], manifest: dict) -> Table:
