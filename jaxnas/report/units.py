@@ -130,7 +130,5 @@ def _is_percent(metric: Metric) -> bool:
 
 
 def _text(value: float, metric: Metric, digits: int, sign: str = "") -> str:
-    # Two digits before the point are usual of percentages; other units get as many significant digits, zeros too.
-    if _is_percent(metric):
-        return f"{value:{sign}.{digits}f}"
-    return f"{value:{sign}#.{digits + 2}g}".removesuffix(".")
+    # Two digits before the point are usual of percentages; other units get as many significant digits.
+    return f"{value:{sign}.{digits}f}" if _is_percent(metric) else f"{value:{sign}.{digits + 2}g}"

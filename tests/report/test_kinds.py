@@ -8,6 +8,7 @@ from partial_spaces import CONSTRAINED, LISTED
 from samples import MIXED
 
 import jaxnas as jn
+from jaxnas.report import units
 from jaxnas.report.explorer.explorer import arrays_of, write_explorer
 from jaxnas.tables.columns import Column
 from jaxnas.tasks.metrics import Metric
@@ -65,7 +66,7 @@ def test_every_kind_of_benchmark_has_a_report(kind, tmp_path):
     regrets = found.summary()["regret"]
     scale = 100 if bench.metric.unit == "proportion" else 1
     for name, numbers in result["strategies"].items():
-        assert regrets[name] == round(scale * numbers["regret_mean"][-1], 3)
+        assert regrets[name] == units.rounded(scale * numbers["regret_mean"][-1], bench.metric)
         # an estimated optimum may lie below what a few runs found
         assert numbers["regret_mean"][-1] >= 0 or result["optimum"]["method"] == "crossfit"
     if kind == "missing":

@@ -28,11 +28,10 @@ def test_stored_percentages_are_not_multiplied():
 
 
 def test_where_smaller_is_better_scores_are_negated_and_regrets_are_not():
-    assert units.with_unit(-1.25, LOSS) == "1.250 nats"
-    assert units.gap_with_unit(0.125, LOSS) == "0.1250 nats"
-    assert units.change_text(-0.5, LOSS) == "+0.5000"  # worse: a larger loss
-    assert units.with_unit(-82.5, PERPLEXITY) == "82.50"
-    assert units.gap_with_unit(1234.4, LOSS) == "1234 nats"
+    assert units.with_unit(-1.25, LOSS) == "1.25 nats"
+    assert units.gap_with_unit(0.125, LOSS) == "0.125 nats"
+    assert units.change_text(-0.5, LOSS) == "+0.5"  # worse: a larger loss
+    assert units.with_unit(-82.5, PERPLEXITY) == "82.5"
     assert units.labelled("test perplexity", units.unit(PERPLEXITY)) == "test perplexity"
 
 
@@ -76,10 +75,10 @@ def test_pages_and_tables_name_the_metric(of_loss):
     page, latex = page_text(of_loss, {}), tables.headline_latex(of_loss, [60])
     name, numbers = words.ranked(of_loss)[0]
     assert f"test regret of {units.gap_text(numbers['regret_mean'][-1], LOSS)} nats" in page
-    assert f"<td>{-numbers['final_test_mean']:#.4g}<small>± 0.01000</small></td>" in page
+    assert f"<td>{-numbers['final_test_mean']:.4g}<small>± 0.01</small></td>" in page
     assert '<th scope="col">test (nats)</th>' in page
     assert "by test loss and flops" in page
     assert "percentage points" not in page + latex
     assert "accuracy" not in page + latex
     assert r"& test (nats) & validation (nats) &" in latex
-    assert words.final_text(of_loss, name) == f"{-numbers['final_test_mean']:#.4g} ± 0.01000"
+    assert words.final_text(of_loss, name) == f"{-numbers['final_test_mean']:.4g} ± 0.01"

@@ -129,7 +129,7 @@ def test_lines_to_beat_are_means_over_seeds_in_card_explorer_and_page(made, tmp_
     assert "Lines to beat" not in table_card(table, trainer.task, "recurrent-3", "hmm", None)
     write(with_lines, tmp_path, card)
     assert references_of(Table.read(tmp_path).manifest)["gru"] == {"validation": -1.175, "test": -1.3}
-    text = "gru 1.300 nats, tanh 1.500 nats (mean test cross entropy)"
+    text = "gru 1.3 nats, tanh 1.5 nats (mean test cross entropy)"
     assert text in write_explorer(Table.read(tmp_path), RECURRENT_3, tmp_path / "page.html").read_text()
     lines = option_texts({"references": references_of(manifest), "metric": manifest["metric"]})
     assert text in lines[0]
