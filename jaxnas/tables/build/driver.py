@@ -234,7 +234,7 @@ def _with_references(where: Executor, manifest: dict, folder: Path, part: Part) 
     training_plan = default_plan(trainer.family, manifest["machine"]["platform"])
     plan = make_plan(trainer, name, part.plan.task, len(part.plan.seeds), training_plan=training_plan)
     _train_part(where, Part("references", trainer, plan, {}), folder)
-    curves = _curves_of(folder, plan, np.arange(trainer.space.num_architectures))
+    curves = _curves_of(folder, plan, np.unique(trainer.space.classes()))
     found = scores_by_name(trainer, Curves(**curves))
     return manifest | ({"references": found} if found else {})
 

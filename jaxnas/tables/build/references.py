@@ -31,12 +31,12 @@ def reference_scores(trainer: Trainer, seeds: Sequence[int]) -> dict[str, dict[s
         return {}
     space = of_references.space
     with on_one_core():
-        curves = of_references.curves([space.arch_at(row) for row in range(space.num_architectures)], seeds)
+        curves = of_references.curves([space.arch_at(row) for row in np.unique(space.classes())], seeds)
     return scores_by_name(of_references, curves)
 
 
 def scores_by_name(trainer: Trainer, curves: Curves) -> dict[str, dict[str, float]]:
-    """Returns what references reach, by name, of the curves of each row of their space.
+    """Returns what references reach, by name, of the curves of each class of their space, by ascending row.
 
     Of each: `validation` and `test`, the metric after the last epoch, the mean over the seeds whose training did not
     fail; and `num_parameters`. A reference whose trainings all failed is left out.
@@ -44,7 +44,7 @@ def scores_by_name(trainer: Trainer, curves: Curves) -> dict[str, dict[str, floa
     space, task, splits = trainer.space, trainer.task, ("validation", "test")
     scores = [curves.scores(split, getattr(task, split).num_examples, task.metric)[..., -1] for split in splits]
     found = {}
-    for row, each in enumerate(zip(*scores, strict=True)):
+    for row, *each in zip(np.unique(space.classes()), *scores, strict=True):
         if np.isfinite(each).any(1).all():
             arch = space.arch_at(row)
             means = (task.metric.better * float(np.nanmean(values, dtype=np.float64)) for values in each)
