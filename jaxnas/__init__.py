@@ -2,7 +2,7 @@
 loads no JAX.
 
 Public names are those of `_PUBLIC` and the strategies of the catalog. Editors and type checkers read `__init__.pyi`,
-which `python tests/test_public_names.py` writes from both.
+which `python tests/repository/test_public_names.py` writes from both.
 """
 
 import importlib
@@ -76,36 +76,36 @@ _PUBLIC = {  # name -> the module that holds it
     "compare": "report.comparison",
     "compared_with_sources": "search.transfer.protocol",
     "confirmed": "analysis.confirmation",
-    "constrained": "strategies.constrained",
+    "constrained": "strategies.wrappers.constrained",
     "evaluate": "training.trainer",
     "explain_network": "analysis.networks",
     "explained_by_table": "analysis.explain",
     "fit": "training.trainer",
     "greedy_portfolio": "search.transfer.portfolio",
-    "in_order": "strategies.in_order",
+    "in_order": "strategies.wrappers.in_order",
     "incumbents": "analysis.incumbents",
     "insertion": "analysis.motifs",
-    "journaled": "benchmarks.journaled",
+    "journaled": "search.loop.journaled",
     "load": "benchmarks.tabular",
     "motifs": "analysis.motifs",
-    "num_runs_for_power": "analysis.planning",
+    "num_runs_for_power": "analysis.power",
     "optimum": "analysis.optimum",
     "optuna_strategy": "strategies.optuna",
     "one_shot_method": "catalog",
     "pairwise": "analysis.pairs",
-    "penalised": "benchmarks.penalised",
-    "power": "analysis.planning",
-    "prior_guided": "strategies.prior_guided",
+    "penalised": "benchmarks.penalized",
+    "power": "analysis.power",
+    "prior_guided": "strategies.wrappers.prior_guided",
     "proxy": "catalog",
     "proxy_scores": "predictors.zero_cost.scores",
     "rank_correlation": "search.one_shot.correlation",
-    "rank_weighted": "strategies.rank_weighted",
+    "rank_weighted": "search.transfer.rank_weighted",
     "regret": "analysis.regret",
     "run": "simulation.run",
     "run_asynchronous": "simulation.asynchronous",
     "run_key": "simulation.ask_tell",
-    "scored_by_table": "analysis.scored",
-    "scored_by_trials": "analysis.scored",
+    "scored_by_table": "analysis.score_models",
+    "scored_by_trials": "analysis.score_models",
     "sequential_plan": "training.loop",
     "shapley": "analysis.attribution",
     "simulate": "simulation.run",
@@ -118,7 +118,7 @@ _PUBLIC = {  # name -> the module that holds it
     "to_frame": "analysis.frames",
     "to_optuna_study": "strategies.optuna",
     "until_decided": "analysis.sequential",
-    "warm_started": "strategies.warm_started",
+    "warm_started": "strategies.wrappers.warm_started",
 }
 
 __all__ = sorted([*_PUBLIC, *catalog.STRATEGIES])

@@ -1,4 +1,4 @@
-"""The public names, for editors and type checkers. Written by `python tests/test_public_names.py`."""
+"""The public names, for type checkers. Written by `python tests/repository/test_public_names.py`."""
 
 from jaxnas.analysis.attribution import ablation_path as ablation_path
 from jaxnas.analysis.attribution import shapley as shapley
@@ -14,18 +14,17 @@ from jaxnas.analysis.networks import explain_network as explain_network
 from jaxnas.analysis.optimum import Optimum as Optimum
 from jaxnas.analysis.optimum import optimum as optimum
 from jaxnas.analysis.pairs import pairwise as pairwise
-from jaxnas.analysis.planning import num_runs_for_power as num_runs_for_power
-from jaxnas.analysis.planning import power as power
+from jaxnas.analysis.power import num_runs_for_power as num_runs_for_power
+from jaxnas.analysis.power import power as power
 from jaxnas.analysis.regret import regret as regret
-from jaxnas.analysis.scored import scored_by_table as scored_by_table
-from jaxnas.analysis.scored import scored_by_trials as scored_by_trials
+from jaxnas.analysis.score_models import scored_by_table as scored_by_table
+from jaxnas.analysis.score_models import scored_by_trials as scored_by_trials
 from jaxnas.analysis.sequential import until_decided as until_decided
 from jaxnas.benchmarks.base import Benchmark as Benchmark
 from jaxnas.benchmarks.base import HeldOut as HeldOut
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark as EvaluatorBenchmark
 from jaxnas.benchmarks.function import FunctionBenchmark as FunctionBenchmark
-from jaxnas.benchmarks.journaled import journaled as journaled
-from jaxnas.benchmarks.penalised import penalised as penalised
+from jaxnas.benchmarks.penalized import penalised as penalised
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark as SurrogateBenchmark
 from jaxnas.benchmarks.tabular import TableBenchmark as TableBenchmark
 from jaxnas.benchmarks.tabular import load as load
@@ -39,6 +38,7 @@ from jaxnas.predictors.zero_cost.scores import proxy_scores as proxy_scores
 from jaxnas.report.comparison import Comparison as Comparison
 from jaxnas.report.comparison import compare as compare
 from jaxnas.report.tables import summary as summary
+from jaxnas.search.loop.journaled import journaled as journaled
 from jaxnas.search.nas import NAS as NAS
 from jaxnas.search.one_shot.correlation import rank_correlation as rank_correlation
 from jaxnas.search.one_shot.one_shot import OneShot as OneShot
@@ -47,6 +47,7 @@ from jaxnas.search.one_shot.result import OneShotResult as OneShotResult
 from jaxnas.search.result import SearchResult as SearchResult
 from jaxnas.search.transfer.portfolio import greedy_portfolio as greedy_portfolio
 from jaxnas.search.transfer.protocol import compared_with_sources as compared_with_sources
+from jaxnas.search.transfer.rank_weighted import rank_weighted as rank_weighted
 from jaxnas.simulation.ask_tell import AskTell as AskTell
 from jaxnas.simulation.ask_tell import run_key as run_key
 from jaxnas.simulation.asynchronous import run_asynchronous as run_asynchronous
@@ -81,29 +82,28 @@ from jaxnas.strategies.base import Observation as Observation
 from jaxnas.strategies.base import Query as Query
 from jaxnas.strategies.base import Strategy as Strategy
 from jaxnas.strategies.bohb import bohb as bohb
-from jaxnas.strategies.constrained import constrained as constrained
 from jaxnas.strategies.cross_entropy import cross_entropy as cross_entropy
 from jaxnas.strategies.exhaustive_search import exhaustive_search as exhaustive_search
 from jaxnas.strategies.gaussian_process import gaussian_process as gaussian_process
 from jaxnas.strategies.genetic_algorithm import genetic_algorithm as genetic_algorithm
 from jaxnas.strategies.hyperband import hyperband as hyperband
-from jaxnas.strategies.in_order import in_order as in_order
 from jaxnas.strategies.local_search import local_search as local_search
 from jaxnas.strategies.multi_objective_evolution import multi_objective_evolution as multi_objective_evolution
 from jaxnas.strategies.nsga2 import nsga2 as nsga2
 from jaxnas.strategies.optuna import optuna_strategy as optuna_strategy
 from jaxnas.strategies.optuna import to_optuna_study as to_optuna_study
 from jaxnas.strategies.predictor_guided import predictor_guided as predictor_guided
-from jaxnas.strategies.prior_guided import prior_guided as prior_guided
 from jaxnas.strategies.random_search import random_search as random_search
-from jaxnas.strategies.rank_weighted import rank_weighted as rank_weighted
 from jaxnas.strategies.regularized_evolution import regularized_evolution as regularized_evolution
 from jaxnas.strategies.reinforce import reinforce as reinforce
 from jaxnas.strategies.reward_weighted_sampling import reward_weighted_sampling as reward_weighted_sampling
 from jaxnas.strategies.simulated_annealing import simulated_annealing as simulated_annealing
 from jaxnas.strategies.successive_halving import successive_halving as successive_halving
 from jaxnas.strategies.tree_parzen_estimator import tree_parzen_estimator as tree_parzen_estimator
-from jaxnas.strategies.warm_started import warm_started as warm_started
+from jaxnas.strategies.wrappers.constrained import constrained as constrained
+from jaxnas.strategies.wrappers.in_order import in_order as in_order
+from jaxnas.strategies.wrappers.prior_guided import prior_guided as prior_guided
+from jaxnas.strategies.wrappers.warm_started import warm_started as warm_started
 from jaxnas.tables.columns import Column as Column
 from jaxnas.tables.table import Table as Table
 from jaxnas.tasks.arrays import task_from_arrays as task_from_arrays

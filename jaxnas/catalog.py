@@ -117,7 +117,7 @@ PROXIES = {
 }
 PREDICTORS = {
     "blr": "jaxnas.predictors.linear:blr",
-    "knn": "jaxnas.predictors.neighbours:knn",
+    "knn": "jaxnas.predictors.neighbors:knn",
     "rf": "jaxnas.predictors.random_forest:rf",
     "hist_gb": "jaxnas.predictors.boosting:hist_gb",
     "xgb": "jaxnas.predictors.boosting:xgb",
@@ -139,8 +139,8 @@ PREDICTORS = {
     "omni": "jaxnas.predictors.columns:omni",
 }
 EXECUTORS = {
-    "processes": "jaxnas.tables.build.executors.processes:Processes",
-    "ray": "jaxnas.tables.build.executors.ray:RayCluster",
+    "processes": "jaxnas.tables.building.executors.processes:Processes",
+    "ray": "jaxnas.tables.building.executors.ray:RayCluster",
 }
 """Where `jaxnas build` and the workers of `jaxnas search` train."""
 DEFAULT_EXECUTOR = "processes"
@@ -176,6 +176,13 @@ ONE_SHOT = {
     "enas": "jaxnas.search.one_shot.enas:enas",
     "sandwich": "jaxnas.search.one_shot.sandwich:sandwich",
 }
+PUBLISHED = {
+    "local_search": "jaxnas.evidence.reproduce.local_search:RESULT",
+    "nasbench101_search": "jaxnas.evidence.reproduce.nasbench101_search:RESULT",
+    "nats_search": "jaxnas.evidence.reproduce.nats_search:RESULT",
+    "nb201_tables": "jaxnas.evidence.reproduce.nb201_tables:RESULT",
+}
+"""Published results that `jaxnas reproduce` computes again."""
 
 USER_FILE = "jaxnas_user_file_"
 """How the names of modules begin that are files of the user's."""

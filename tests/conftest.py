@@ -50,8 +50,8 @@ if "XLA_FLAGS" not in os.environ:
 
 import jax
 import jax.monitoring
-from browsing import axe_violations, browser, visit  # noqa: F401
-from samples import make_task
+from helpers.browsing import axe_violations, browser, visit  # noqa: F401
+from helpers.samples import make_task
 
 from jaxnas.simulation import run as simulation
 from jaxnas.tasks.base import Task

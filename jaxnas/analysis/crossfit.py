@@ -7,7 +7,7 @@ estimator is free of bias for all distributions: van Hasselt, "Estimating the Ma
 tables drawn like the given one, and added (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 10).
 Their expected scores are drawn given the means by empirical Bayes (Kiefer and Wolfowitz, Annals of Mathematical
 Statistics, 1956; Jiang and Zhang, Annals of Statistics, 2009), their runs with the residuals of architectures of
-similar score. `experiments/regret_truth.py` measures the bias that is left.
+similar score. `experiments/validity/regret_truth.py` measures the bias that is left.
 """
 
 from collections.abc import Callable

@@ -17,10 +17,10 @@ from jaxnas.analysis.sequential import Decision, interval_level, look_numbers
 from jaxnas.analysis.statistics import LEVEL, mean_interval, mean_ranks, probability_best
 from jaxnas.analysis.two_objectives import Fronts, over_trials, summarize_fronts
 from jaxnas.benchmarks.base import Benchmark
-from jaxnas.benchmarks.penalised import Objective, second_size
+from jaxnas.benchmarks.penalized import Objective, second_size
+from jaxnas.provenance import versions
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Strategy
-from jaxnas.tables.build.provenance import versions
 from jaxnas.tables.manifest import references_of
 
 MOST_BUDGETS = 300

@@ -12,9 +12,10 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.checks import first_line
+from jaxnas.files import CARD_FILE, MANIFEST_FILE, replace_file
 from jaxnas.predictors.surrogates import Surrogate
 from jaxnas.spaces.base import Space
-from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, replace_file
+from jaxnas.tables.shipped import shipped_folder
 
 ARRAYS_FILE, REPORT_FILE = "surrogate.npz", "report.json"
 KIND, FOLDER = "surrogate", "surrogates"
@@ -43,21 +44,14 @@ def write(folder: str | os.PathLike, surrogate: Surrogate, manifest: dict[str, A
     return manifest
 
 
-def shipped_folder() -> Path:
-    """Returns the folder of the surrogates that ship with the package."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / FOLDER
-    return inside if inside.is_dir() else package.parent / FOLDER
-
-
 def shipped_surrogates() -> list[str]:
     """Returns the identifiers of the surrogates that ship with the package."""
-    return sorted(path.parent.name for path in shipped_folder().glob(f"*/{MANIFEST_FILE}"))
+    return sorted(path.parent.name for path in shipped_folder(FOLDER).glob(f"*/{MANIFEST_FILE}"))
 
 
 def folder_of(source: str | os.PathLike) -> Path:
     """Returns the folder of a surrogate, given by a shipped identifier or by the folder itself."""
-    return shipped_folder() / source if source in shipped_surrogates() else Path(source)
+    return shipped_folder(FOLDER) / source if source in shipped_surrogates() else Path(source)
 
 
 def is_surrogate(source: str | os.PathLike) -> bool:

@@ -14,7 +14,7 @@ from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices
 from jaxnas.strategies.base import Observation, Query, observed, run_asked
-from jaxnas.tables.build.fidelities import declared, from_the_cheapest
+from jaxnas.tables.building.fidelities import declared, from_the_cheapest
 from jaxnas.tables.manifest import EPOCHS, Fidelity
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import Size

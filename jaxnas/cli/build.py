@@ -10,9 +10,9 @@ from pathlib import Path
 
 from jaxnas import catalog
 from jaxnas.cli.folders import task_name_of, writable
-from jaxnas.report.progress import progress_bars
-from jaxnas.tables.build.driver import build
-from jaxnas.tables.build.fidelities import training_grid
+from jaxnas.progress import progress_bars
+from jaxnas.tables.building.driver import build
+from jaxnas.tables.building.fidelities import training_grid
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import trainings_that_failed
 from jaxnas.training.config import FLOAT32

@@ -18,11 +18,11 @@ from jaxnas.benchmarks.surrogate import SurrogateBenchmark
 from jaxnas.benchmarks.surrogate_files import is_surrogate
 from jaxnas.benchmarks.tabular import load
 from jaxnas.cli.folders import writable
-from jaxnas.report import units, words
+from jaxnas.progress import progress_bars
+from jaxnas.report import sentences, units
 from jaxnas.report.comparison import Comparison, aim_of, entries_of, prepare_report, write_overall
-from jaxnas.report.folder import COMPARISON, PAGE_FILE, check_free
-from jaxnas.report.progress import progress_bars
-from jaxnas.report.write import check_names
+from jaxnas.report.comparison_files import check_names
+from jaxnas.report.result_folder import COMPARISON, PAGE_FILE, check_free
 from jaxnas.search.transfer.protocol import compared_with_sources
 from jaxnas.strategies.base import Strategy
 from jaxnas.training.compilation import configure_compilation
@@ -144,31 +144,31 @@ def _notes(result: dict[str, Any]) -> list[str]:
     unit = units.gap_unit(units.metric_of(result))
     in_units = f" in {unit}" if unit else ""
     lines = [f"Test regret{in_units} with 95 % intervals over runs."]
-    lines += [result.get("warning", "Searches saw validation only."), words.optimum_text(result)]
+    lines += [result.get("warning", "Searches saw validation only."), sentences.optimum_text(result)]
     if result["pairwise"]:
-        lines.append(f"Compared by {result['compared_by']['text']}. {words.separation_text(result)}")
+        lines.append(f"Compared by {result['compared_by']['text']}. {sentences.separation_text(result)}")
     if "sequential" in result:
-        lines += words.decision_texts(result)
+        lines += sentences.decision_texts(result)
     if result["equal_cost"]:
         number = result["equal_cost"]
         lines.append(f"@cost {number}: after paying as many {result['cost_unit']} as {number} full trainings take.")
-    return lines + words.option_texts(result)
+    return lines + sentences.option_texts(result)
 
 
 def _regret_table(result: dict[str, Any]) -> Table:
-    points = words.shown_points(result)
+    points = sentences.shown_points(result)
     by = "" if result["objective"] == result["metric"]["name"] else f", by {result['objective']}"
-    title = f"{result['benchmark']}: {result['num_runs']} runs {words.length_text(result)}{by}"
+    title = f"{result['benchmark']}: {result['num_runs']} runs {sentences.length_text(result)}{by}"
     shown = Table(title=title, title_justify="left")
     shown.add_column("strategy")
     cost = [result["equal_cost"]] if result["equal_cost"] else []
     headings = [f"regret@{point}" for point in points] + [f"@cost {number}" for number in cost]
     for heading in (*headings, "test", "rank"):
         shown.add_column(heading, justify="right")
-    for name, numbers in words.ranked(result):
-        regrets = [words.regret_text(result, name, point - 1) for point in points]
-        regrets += [words.regret_text(result, name, number - 1, by="_by_cost") for number in cost]
-        shown.add_row(name, *regrets, words.final_text(result, name), f"{numbers['mean_rank']:.2f}")
+    for name, numbers in sentences.ranked(result):
+        regrets = [sentences.regret_text(result, name, point - 1) for point in points]
+        regrets += [sentences.regret_text(result, name, number - 1, by="_by_cost") for number in cost]
+        shown.add_row(name, *regrets, sentences.final_text(result, name), f"{numbers['mean_rank']:.2f}")
     return shown
 
 
@@ -178,7 +178,7 @@ def _front_table(result: dict[str, Any]) -> Table:
     shown.add_column("strategy")
     shown.add_column("hypervolume (% of the true front's)", justify="right")
     shown.add_column("IGD+", justify="right")
-    for name, numbers in words.ranked_by_front(result):
+    for name, numbers in sentences.ranked_by_front(result):
         mean, low, high = (
             units.percent_text(numbers[f"hypervolume_{end}"][-1]) for end in ("mean", "ci_low", "ci_high")
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from jaxnas.benchmarks.tabular import space_of
 from jaxnas.cli.folders import writable
 from jaxnas.report.explorer.explorer import write_explorer
-from jaxnas.report.folder import is_plain
+from jaxnas.report.result_folder import is_plain
 from jaxnas.tables.table import Table
 
 

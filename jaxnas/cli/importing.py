@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jaxnas import catalog
 from jaxnas.cli.folders import writable
-from jaxnas.report.progress import progress_bars
+from jaxnas.progress import progress_bars
 from jaxnas.tables.manifest import upgraded
 from jaxnas.tables.table import Table, write
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxnas import catalog
 from jaxnas.benchmarks.surrogate_files import folder_of, shipped_surrogates
-from jaxnas.tables.files import MANIFEST_FILE
+from jaxnas.files import MANIFEST_FILE
 from jaxnas.tables.format import read_manifest
 from jaxnas.tables.manifest import fidelities_of
 from jaxnas.tables.shipped import find, shipped_ids, shipped_packs

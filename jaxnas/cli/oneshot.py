@@ -6,12 +6,12 @@ from pathlib import Path
 from jaxnas import catalog
 from jaxnas.cli.folders import task_name_of, writable
 from jaxnas.report import units
-from jaxnas.report.folder import ONE_SHOT, check_free
+from jaxnas.report.result_folder import ONE_SHOT, check_free
 from jaxnas.search.one_shot.correlation import rank_correlation
 from jaxnas.search.one_shot.one_shot import OneShot
+from jaxnas.search.one_shot.one_shot_files import write
 from jaxnas.search.one_shot.pack import supernet_pack
 from jaxnas.search.one_shot.result import OneShotResult
-from jaxnas.search.one_shot.writing import write
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.compilation import configure_compilation
 

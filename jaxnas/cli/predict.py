@@ -17,11 +17,11 @@ from jaxnas.analysis.prediction_result import prediction_result
 from jaxnas.benchmarks.tabular import TableBenchmark, load
 from jaxnas.checks import is_installed
 from jaxnas.cli.folders import writable
+from jaxnas.files import replace_file
 from jaxnas.predictors.base import TARGETS, Predictor, with_target
+from jaxnas.progress import progress_bars
 from jaxnas.report.figures.prediction import draw_by_cost, draw_by_training
 from jaxnas.report.figures.style import save
-from jaxnas.report.progress import progress_bars
-from jaxnas.tables.files import replace_file
 from jaxnas.training.compilation import configure_compilation
 
 NUM_TEST = 200

@@ -9,7 +9,7 @@ from jaxnas import catalog
 from jaxnas.cli.folders import task_name_of, writable
 from jaxnas.predictors.zero_cost.pack import build_pack, check_enumerable
 from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
-from jaxnas.report.progress import progress_bars
+from jaxnas.progress import progress_bars
 from jaxnas.tables.table import Table
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.family import family_of

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from jaxnas.cli.folders import writable
-from jaxnas.report.write import write_again
+from jaxnas.report.comparison_files import write_again
 
 
 def run(options: argparse.Namespace) -> int:

@@ -10,8 +10,8 @@ from pathlib import Path
 from jaxnas import catalog
 from jaxnas.checks import unknown_name
 from jaxnas.cli.folders import writable
-from jaxnas.report.reproduction.figures import DIFFERS, Figure, Result
-from jaxnas.tables.files import MANIFEST_FILE
+from jaxnas.evidence.figures import DIFFERS, Figure, Result
+from jaxnas.files import MANIFEST_FILE
 from jaxnas.tables.format import read_manifest
 from jaxnas.tables.shipped import shipped_folder, shipped_ids
 
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
 
     It is 1 where a figure differs from the published one by more than its tolerance.
     """
-    results = {path.stem: catalog.load(f"{path}:RESULT") for path in sorted(scripts_folder().glob("*.py"))}
+    results = {name: catalog.find(name, catalog.PUBLISHED) for name in catalog.PUBLISHED}
     tables = found_tables([Path(folder) for folder in options.table.split(",") if folder])
     if options.name == LIST:
         for name, result in results.items():
@@ -48,7 +48,7 @@ def _reproduce(
     tables: Mapping[str, Path],
     options: argparse.Namespace,
 ) -> int:
-    from jaxnas.report.reproduction.page import page_of
+    from jaxnas.evidence.page import page_of
     from jaxnas.training.compilation import configure_compilation
 
     configure_compilation()
@@ -66,13 +66,6 @@ def _reproduce(
         print(json.dumps(data))
     print(f"Page: {folder / PAGE_FILE}")
     return int(any(figure.verdict == DIFFERS for figures in found.values() for figure in figures))
-
-
-def scripts_folder() -> Path:
-    """Returns the folder of the scripts: inside the package where it is installed, else that of the repository."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "reproduce"
-    return inside if inside.is_dir() else package.parent / "experiments" / "reproduce"
 
 
 def found_tables(folders: Sequence[Path]) -> dict[str, Path]:
@@ -123,10 +116,3 @@ def _show(result: Result, figures: Sequence[Figure]) -> None:
     console.print(shown)
     for note in dict.fromkeys(figure.note for figure in figures if figure.note):
         console.print(note, style="dim")
-
-
-def main(script: str) -> None:
-    """Runs the command for a script, by its path, and ends the process with the exit code."""
-    from jaxnas.cli.main import main as run_command
-
-    sys.exit(run_command(["reproduce", Path(script).stem, *sys.argv[1:]]))

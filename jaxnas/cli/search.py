@@ -7,9 +7,9 @@ from pathlib import Path
 from jaxnas import catalog
 from jaxnas.cli.folders import task_name_of, writable
 from jaxnas.report import units
-from jaxnas.report.folder import SEARCH, check_free
+from jaxnas.report.result_folder import SEARCH, check_free
 from jaxnas.search.nas import NAS
-from jaxnas.search.writing import write
+from jaxnas.search.search_files import write
 from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.fitted import FittedModel

@@ -7,9 +7,9 @@ import jax
 
 from jaxnas import catalog
 from jaxnas.cli.folders import writable
-from jaxnas.report.words import readable
+from jaxnas.files import replace_file
+from jaxnas.report.sentences import readable
 from jaxnas.spaces.base import Space, checked, has_rows
-from jaxnas.tables.files import replace_file
 from jaxnas.tasks.base import Task
 
 

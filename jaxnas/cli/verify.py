@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.sample:
         return 0
     from jaxnas import catalog
-    from jaxnas.tables.build.verification import retrain
+    from jaxnas.tables.building.verification import retrain
     from jaxnas.training.compilation import on_one_core
 
     with on_one_core():

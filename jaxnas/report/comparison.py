@@ -19,16 +19,16 @@ from jaxnas.analysis.results import Settings, result_of
 from jaxnas.analysis.sequential import Decision
 from jaxnas.analysis.several import overall
 from jaxnas.benchmarks.base import Benchmark
-from jaxnas.benchmarks.penalised import Objective, objective_of, penalised, second_size
+from jaxnas.benchmarks.penalized import Objective, objective_of, penalised, second_size
 from jaxnas.benchmarks.tabular import TableBenchmark, load
 from jaxnas.checks import checked_number
-from jaxnas.report.folder import fresh_folder
+from jaxnas.report.comparison_files import check_names, while_trials_are_written, write_result, write_results
+from jaxnas.report.result_folder import fresh_folder
 from jaxnas.report.runs import check_memory, first_guess, run_each, run_until_decided, run_within_budget, runner
 from jaxnas.report.tables import summary
-from jaxnas.report.write import check_names, while_trials_are_written, write_result, write_results
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Strategy, asks_for, make
-from jaxnas.strategies.constrained import constrained
+from jaxnas.strategies.wrappers.constrained import constrained
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from jaxnas.benchmarks.base import Benchmark
 from jaxnas.checks import printable
 from jaxnas.report import units
 from jaxnas.report.latex import latex_escaped, one_line
-from jaxnas.report.words import ranked, ranked_by_front, verdicts
+from jaxnas.report.sentences import ranked, ranked_by_front, verdicts
 from jaxnas.simulation.trials import Trials
 from jaxnas.tasks.metrics import Metric
 

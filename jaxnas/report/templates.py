@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxnas.report import units, words
+from jaxnas.report import sentences, units
 from jaxnas.tasks.metrics import Metric
 
 
@@ -27,7 +27,7 @@ def render(name: str, metric: Metric, **values: Any) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.globals |= {"file": _text, "units": units, "words": words, "metric": metric}
+    environment.globals |= {"file": _text, "units": units, "sentences": sentences, "metric": metric}
     environment.filters |= _filters(metric)
     return environment.get_template(name).render(**values)
 
@@ -39,8 +39,8 @@ def _filters(metric: Metric) -> dict[str, Any]:
         "gap": functools.partial(units.gap_text, metric=metric),
         "change": functools.partial(units.change_text, metric=metric),
         "fixed": lambda value, digits=2: "" if value is None else f"{value:.{digits}f}",
-        "p": words.p_text,
-        "p_number": words.p_number,
+        "p": sentences.p_text,
+        "p_number": sentences.p_number,
         "runs": lambda value: "over 100,000" if value is None else f"{value:,}",
         "heat": _heat,
         "positions": lambda values: np.argsort(values).tolist(),

@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxnas.analysis.counterfactuals import chance_better
 from jaxnas.analysis.explain import explained, point_of
-from jaxnas.analysis.scored import scored_by_trials
+from jaxnas.analysis.score_models import scored_by_trials
 from jaxnas.search.result import SearchResult
 
 FEWEST_TRIALS = 8

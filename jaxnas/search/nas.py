@@ -13,31 +13,31 @@ from jaxnas import catalog
 from jaxnas.analysis.incumbents import incumbents
 from jaxnas.benchmarks.base import HostBenchmark, Outcome, trainings_of
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
-from jaxnas.benchmarks.journaled import Journaled, journaled
-from jaxnas.benchmarks.penalised import objective_of, penalised
-from jaxnas.benchmarks.shareable import Shareable
+from jaxnas.benchmarks.penalized import objective_of, penalised
 from jaxnas.benchmarks.training import TrainingBenchmark
-from jaxnas.benchmarks.workers import Workers
 from jaxnas.checks import checked_function, checked_number, checked_seed, checked_size
-from jaxnas.report.progress import progress_bars
+from jaxnas.progress import progress_bars
 from jaxnas.report.units import with_unit
-from jaxnas.search.answers import (
+from jaxnas.search.loop.evaluations import (
     answers_in_turn,
     check_parallel,
     fresh_scores_in_turn,
     parallel_answers,
     parallel_fresh_scores,
 )
+from jaxnas.search.loop.journaled import Journaled, journaled
+from jaxnas.search.loop.parallel_ask_tell import ParallelAskTell
+from jaxnas.search.loop.shareable import Shareable
+from jaxnas.search.loop.workers import Workers
 from jaxnas.search.result import Finalist, SearchResult
 from jaxnas.search.transfer.portfolio import greedy_portfolio
 from jaxnas.search.transfer.sources import Source
 from jaxnas.simulation.ask_tell import AskTell, run_key
-from jaxnas.simulation.parallel_ask_tell import ParallelAskTell
 from jaxnas.simulation.trials import Trials, paid_costs, paid_when_begun
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Strategy, make
-from jaxnas.strategies.warm_started import warm_started
-from jaxnas.tables.build.executors.base import Executor
+from jaxnas.strategies.wrappers.warm_started import warm_started
+from jaxnas.tables.building.executors.base import Executor
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
 from jaxnas.training.config import TrainConfig

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from jaxnas.analysis.incumbents import incumbents
-from jaxnas.benchmarks.penalised import Objective
+from jaxnas.benchmarks.penalized import Objective
 from jaxnas.report.units import gap_with_unit, with_unit
 from jaxnas.simulation.trials import Trials
 from jaxnas.spaces.base import Space

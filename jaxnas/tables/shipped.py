@@ -4,17 +4,16 @@ import os
 from pathlib import Path
 
 from jaxnas.checks import unknown_name
-from jaxnas.tables.files import MANIFEST_FILE
+from jaxnas.files import MANIFEST_FILE
 
-PACKS = "packs"
-"""The folder of column packs, among the tables that ship."""
+TABLES, PACKS = "tables", "packs"
 
 
-def shipped_folder() -> Path:
-    """Returns the folder of the tables that ship with the package."""
+def shipped_folder(kind: str = TABLES) -> Path:
+    """Returns the folder of the tables, packs or surrogates that ship with the package."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "tabular"
-    return inside if inside.is_dir() else package.parent / "tabular"
+    return (inside if inside.is_dir() else package.parent / "tabular") / kind
 
 
 def shipped_ids() -> list[str]:
@@ -24,7 +23,7 @@ def shipped_ids() -> list[str]:
 
 def shipped_packs() -> list[str]:
     """Returns the identifiers of the column packs that ship with the package, to be joined to its tables."""
-    return sorted(path.parent.name for path in (shipped_folder() / PACKS).glob(f"*/{MANIFEST_FILE}"))
+    return sorted(path.parent.name for path in shipped_folder(PACKS).glob(f"*/{MANIFEST_FILE}"))
 
 
 def find(source: str | os.PathLike) -> Path:
@@ -39,7 +38,7 @@ def find(source: str | os.PathLike) -> Path:
         return shipped_folder() / source
     packs = shipped_packs()
     if isinstance(source, str) and source in packs:
-        return shipped_folder() / PACKS / source
+        return shipped_folder(PACKS) / source
     folder = Path(source)
     if (folder / MANIFEST_FILE).is_file():
         return folder

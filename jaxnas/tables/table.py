@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxnas.checks import first_line, unknown_name
-from jaxnas.tables import arrays, format, kept
+from jaxnas.tables import arrays, cache, format
 from jaxnas.tables.columns import Column, at_fidelities, check_column, check_name, means_of, run_count_name, scores_of
 from jaxnas.tables.manifest import (
     DEFAULT_PROTOCOL,
@@ -303,7 +303,7 @@ class Table:
         """
         folder = find(source)
         manifest = format.read_manifest(folder)
-        contents = None if verify else kept.kept_contents(folder, manifest)
+        contents = None if verify else cache.kept_contents(folder, manifest)
         if contents is not None:
             return Table(manifest, contents.keys, contents.class_of, contents.columns, contents.representatives)
         if problems := format.check_files(folder):
@@ -316,7 +316,7 @@ class Table:
                 raise ValueError("arrays of another content_hash")
         except format.UNREADABLE as error:
             raise ValueError(f"Expected {folder} to hold what its manifest says, got: {first_line(error)}.") from None
-        kept.keep(folder, manifest, contents)
+        cache.keep(folder, manifest, contents)
         return table
 
     @staticmethod

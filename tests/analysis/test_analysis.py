@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from helpers.samples import MIXED, SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import MIXED, SMALL
 from scipy.stats import binomtest, rankdata
 
 import jaxnas as jn

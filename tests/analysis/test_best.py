@@ -1,7 +1,7 @@
 """The best cells of a table, against a plain count."""
 
 import numpy as np
-from samples import SMALL
+from helpers.samples import SMALL
 
 import jaxnas as jn
 from jaxnas.analysis.best import NUM_CELLS, best_cells

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import GRID, MIXED, make_bench
+from helpers.samples import GRID, MIXED, make_bench
 
 import jaxnas as jn
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from samples import GRID, MIXED, SMALL, TINY, all_archs, make_bench, make_task
+from helpers.samples import GRID, MIXED, SMALL, TINY, all_archs, make_bench, make_task
 from scipy import stats
 
 import jaxnas as jn
@@ -15,10 +15,10 @@ from jaxnas.analysis.counterfactuals import best_within, chance_better, half_the
 from jaxnas.analysis.explain import explained_by_table
 from jaxnas.analysis.landscape import variance_shares
 from jaxnas.analysis.motifs import insertion, rows_with
-from jaxnas.analysis.scored import scored_by_table, scored_by_trials
+from jaxnas.analysis.score_models import scored_by_table, scored_by_trials
 from jaxnas.report.figures.network import network_parts
 from jaxnas.report.schema_explanation import EXPLANATION
-from jaxnas.report.words import explanation_texts
+from jaxnas.report.sentences import explanation_texts
 from jaxnas.spaces.cells.network import Network, Skeleton
 from jaxnas.tasks.metrics import ACCURACY
 from jaxnas.training.fitted import FittedModel

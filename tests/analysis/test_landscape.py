@@ -10,7 +10,7 @@ from typing import final
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import MIXED, SMALL
+from helpers.samples import MIXED, SMALL
 from scipy.sparse.csgraph import shortest_path
 from scipy.stats import spearmanr
 

@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from samples import GRID, MIXED, make_bench, smooth_bench
+from helpers.samples import GRID, MIXED, make_bench, smooth_bench
 
 import jaxnas as jn
 from jaxnas.analysis import fronts
 from jaxnas.analysis.budgets import at_budgets, within_budget
-from jaxnas.analysis.planning import num_runs_interval
+from jaxnas.analysis.power import num_runs_interval
 from jaxnas.analysis.results import summarize
 
 

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from samples import MIXED, smooth_bench
+from helpers.samples import MIXED, smooth_bench
 
 from jaxnas import catalog
 from jaxnas.analysis.evidence import Sample, draw_sample, evidence_of

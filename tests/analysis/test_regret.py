@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import GRID, MIXED, SMALL, make_bench, random_bench
+from helpers.samples import GRID, MIXED, SMALL, make_bench, random_bench
 
 import jaxnas as jn
 from jaxnas.analysis.crossfit import NUM_BEST, crossfit

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from samples import NUM_SIMULATIONS, skewed, tied
+from helpers.samples import NUM_SIMULATIONS, skewed, tied
 from scipy.stats import binomtest, friedmanchisquare, mannwhitneyu, rankdata
 from scipy.stats import t as student
 

@@ -1,10 +1,10 @@
 """Column packs: joined by row to a table of the same space, and then sizes like its own."""
 
-import made_files
 import numpy as np
 import pytest
 
 import jaxnas as jn
+from experiments.robustness import made_files
 from jaxnas import catalog
 from jaxnas.report.comparison import aim_of
 from jaxnas.tables.packs import column_pack

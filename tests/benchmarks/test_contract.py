@@ -5,7 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
-from samples import MIXED, SMALL, TINY
+from helpers.samples import MIXED, SMALL, TINY
 from scipy.stats import chisquare
 
 import jaxnas as jn

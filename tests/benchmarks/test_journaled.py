@@ -9,11 +9,11 @@ import threading
 
 import numpy as np
 import pytest
-from samples import MIXED
+from helpers.samples import MIXED
 
 import jaxnas as jn
-from jaxnas.benchmarks.journaled import JOURNAL_FILE
-from jaxnas.benchmarks.lines import CHECK, JournalFile
+from jaxnas.search.loop.chained_lines import CHECK, JournalFile
+from jaxnas.search.loop.journaled import JOURNAL_FILE
 
 NUM_TRIALS = 6
 
@@ -145,7 +145,7 @@ def test_two_searches_in_one_folder_the_second_is_refused(tmp_path):
 LOCKING = """
 import os, signal, sys
 from pathlib import Path
-from jaxnas.benchmarks.lines import JournalFile
+from jaxnas.search.loop.chained_lines import JournalFile
 file = JournalFile(Path(sys.argv[1]), {"seed": 0})
 print("locked", flush=True)
 os.kill(os.getpid(), signal.SIGSTOP)

@@ -6,16 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.samples import SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from samples import SMALL
 
 import jaxnas as jn
 from jaxnas.analysis import fronts
-from jaxnas.benchmarks.penalised import Objective, objective_of
-from jaxnas.strategies.constrained import constrained
+from jaxnas.benchmarks.penalized import Objective, objective_of
 from jaxnas.strategies.parts.domination import crowding_distances, domination_ranks
+from jaxnas.strategies.wrappers.constrained import constrained
 
 FEW_VALUES = st.integers(0, 6).map(float)
 POINTS = st.integers(1, 25).flatmap(lambda size: arrays(np.float32, (2, size), elements=FEW_VALUES))

@@ -7,7 +7,7 @@ import json
 import jax
 import numpy as np
 import pytest
-from samples import SMALL, all_archs, make_bench
+from helpers.samples import SMALL, all_archs, make_bench
 
 import jaxnas as jn
 from jaxnas import catalog, prng

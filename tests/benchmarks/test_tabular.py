@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import MIXED, SMALL, make_strategy
+from helpers.samples import MIXED, SMALL, make_strategy
 from scipy.stats import chisquare
 
 import jaxnas as jn

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from samples import SMALL, TINY, make_strategy
+from helpers.samples import SMALL, TINY, make_strategy
 
 import jaxnas as jn
 from jaxnas import catalog

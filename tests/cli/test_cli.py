@@ -13,11 +13,11 @@ import pytest
 from jaxnas import catalog
 from jaxnas.cli.build import make_time_left
 from jaxnas.cli.main import main
-from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
+from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
 from jaxnas.tables.shipped import find, shipped_ids
 from jaxnas.tables.table import Table
 
-MINE = Path(__file__).parents[1] / "mine.py"
+MINE = Path(__file__).parents[1] / "helpers" / "mine.py"
 ARCH = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|"
 TABLE = shipped_ids()[0]
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from samples import MIXED
+from helpers.samples import MIXED
 
 import jaxnas as jn
 from jaxnas.cli.main import main

@@ -2,9 +2,9 @@
 
 import json
 
-import made_files
 import pytest
 
+from experiments.robustness import made_files
 from jaxnas.cli.main import main
 from jaxnas.tables.table import Table
 

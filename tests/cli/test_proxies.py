@@ -4,17 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_kind
-from elsewhere import Elsewhere
-from samples import NB201
-from tiny_kind import TINY_KIND
+from helpers import tiny_kind
+from helpers.elsewhere import Elsewhere
+from helpers.samples import NB201
+from helpers.tiny_kind import TINY_KIND
 
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.predictors.zero_cost import pack
 from jaxnas.report.comparison import _minimised, aim_of
-from jaxnas.tables.build.executors.base import Ended
+from jaxnas.tables.building.executors.base import Ended
 from jaxnas.tables.shipped import find, shipped_packs
 
 

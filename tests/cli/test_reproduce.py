@@ -1,5 +1,6 @@
 """Published results computed again: verdicts, the command, its page, and what is missing."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -9,13 +10,10 @@ import pytest
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.cli.main import main
-from jaxnas.cli.reproduce import scripts_folder
+from jaxnas.evidence.figures import AGREES, DIFFERS, MISSING, READ, Figure
 from jaxnas.report.bibliography import references
-from jaxnas.report.reproduction.figures import AGREES, DIFFERS, MISSING, READ, Figure
 from jaxnas.tables.shipped import shipped_ids
 from jaxnas.tables.table import Table
-
-SCRIPTS = {path.stem: path for path in sorted(scripts_folder().glob("*.py"))}
 
 
 @pytest.mark.parametrize(
@@ -45,23 +43,23 @@ def test_texts_of_a_figure_are_rounded_with_their_errors():
     assert Figure("", 0.75, 0.7499, 0.1).texts()[2:] == ("0.00", "0.0")
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", catalog.PUBLISHED)
 def test_a_script_says_what_it_reproduces_and_needs(name):
-    result = catalog.load(f"{SCRIPTS[name]}:RESULT")
+    result = catalog.find(name, catalog.PUBLISHED)
     assert set(result.references) <= set(references())
     assert result.title
     assert result.where
     assert result.protocol
     assert all(need in shipped_ids() or need == "nb101-cifar10" for need in result.needs)
-    text = SCRIPTS[name].read_text()
+    text = importlib.import_module(catalog.PUBLISHED[name].partition(":")[0]).__doc__
     assert f"jaxnas reproduce {name}" in text
 
 
 def test_list_says_what_each_needs(capsys):
     assert main(["reproduce"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[::2]] == list(SCRIPTS)
-    assert lines[2 * list(SCRIPTS).index("nasbench101_search") + 1].endswith("import nb101-cifar10")
+    assert [line.split()[0] for line in lines[::2]] == list(catalog.PUBLISHED)
+    assert lines[2 * list(catalog.PUBLISHED).index("nasbench101_search") + 1].endswith("import nb101-cifar10")
 
 
 def test_a_published_result_is_computed_again(tmp_path, capsys):
@@ -81,7 +79,7 @@ def test_searches_of_nasbench101_are_computed_of_a_table_of_its_size(monkeypatch
     validation, test = (random.uniform(0.8, 0.9, (space.num_architectures, 3, 1)) for _ in range(2))
     table = Table.from_arrays(space, "cifar10", validation, test, [108])
     monkeypatch.setattr(jn, "load", lambda folder: jn.TableBenchmark(table))
-    figures = catalog.load(f"{SCRIPTS['nasbench101_search']}:RESULT").figures
+    figures = catalog.find("nasbench101_search", catalog.PUBLISHED).figures
     strategies = {name: figures.__globals__["STRATEGIES"][name] for name in ("random search", "regularized evolution")}
     for name, value in {"NUM_RUNS": 4, "NUM_TRIALS": 40, "STRATEGIES": strategies}.items():
         monkeypatch.setitem(figures.__globals__, name, value)
@@ -108,11 +106,12 @@ def test_what_cannot_be_computed_is_answered_in_a_line(tmp_path, capsys, monkeyp
 
 def test_a_figure_that_differs_fails_the_command(tmp_path, capsys, monkeypatch):
     script = (
-        "from jaxnas.report.reproduction.figures import Figure, Result\n"
+        "from jaxnas.evidence.figures import Figure, Result\n"
         "RESULT = Result('t', (), 'w', 'p', (), lambda tables: [Figure('f', 1.0, 2.0, note='why')])\n"
     )
     (tmp_path / "wrong.py").write_text(script)
-    monkeypatch.setattr("jaxnas.cli.reproduce.scripts_folder", lambda: Path(tmp_path))
+    monkeypatch.setattr(catalog, "PUBLISHED", {"wrong": "wrong:RESULT"})
+    monkeypatch.syspath_prepend(str(tmp_path))
     assert main(["reproduce", "all", "--out", str(tmp_path / "out")]) == 1
     assert "differs" in capsys.readouterr().out
     page = (tmp_path / "out" / "reproduction.html").read_text()

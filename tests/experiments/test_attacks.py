@@ -1,12 +1,8 @@
 """A small part of the attacks: nothing crashes, and nothing changed is accepted where a format has a hash."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments"))
-import attack_files
+from experiments.robustness import files
 
 HASHED = ["table", "shard", "journal", "task.npz"]
 HONEST = ["manifest", "parquet", "lines", "task.csv", "task.parquet"]
@@ -14,7 +10,7 @@ HONEST = ["manifest", "parquet", "lines", "task.csv", "task.parquet"]
 
 @pytest.mark.parametrize("name", [*HASHED, *HONEST])
 def test_mutated_files_are_refused_in_one_line_or_read_as_they_were(name):
-    (row,) = attack_files.run([name], 60, seed=1)
+    (row,) = files.run([name], 60, seed=1)
     assert row["crashed"] == 0, row
     assert row["tried"] == 60
     assert row["refused"] > 30
@@ -23,7 +19,7 @@ def test_mutated_files_are_refused_in_one_line_or_read_as_they_were(name):
 
 
 def test_an_attack_counts_what_is_wrong():
-    tally = attack_files.Tally("sample")
+    tally = files.Tally("sample")
 
     def fails(error):
         raise error

@@ -11,7 +11,7 @@ from jaxnas.report import comparison
 
 pytestmark = pytest.mark.simulation
 
-SCRIPT = Path(__file__).parents[2] / "experiments" / "paper_figures.py"
+SCRIPT = Path(__file__).parents[2] / "experiments" / "paper" / "figures.py"
 
 
 def test_every_file_is_in_the_index_and_every_entry_is_a_file(tmp_path, monkeypatch, capsys):

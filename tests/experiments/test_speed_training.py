@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "experiments" / "speed_training.py"
+SCRIPT = Path(__file__).parents[2] / "experiments" / "speed" / "training.py"
 
 
 @pytest.fixture(scope="module")

@@ -22,11 +22,11 @@ import numpy as np
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from samples import SMALL, SMALL_MLP, TWO_STAGES, make_strategy, make_task
+from helpers.samples import SMALL, SMALL_MLP, TWO_STAGES, make_strategy, make_task
 
 import jaxnas as jn
 from jaxnas import catalog
-from jaxnas.tables.build.provenance import machine, versions
+from jaxnas.provenance import machine, versions
 from jaxnas.tables.shipped import shipped_ids
 
 TABLES = shipped_ids()

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import MIXED, SMALL, all_archs, smooth_bench
+from helpers.samples import MIXED, SMALL, all_archs, smooth_bench
 
 import jaxnas as jn
 from jaxnas import catalog, prng
@@ -14,7 +14,7 @@ from jaxnas.checks import is_installed
 from jaxnas.predictors.base import Aux, block_inverse, log_error, with_target
 from jaxnas.predictors.columns import rank_agreement, share_below
 from jaxnas.predictors.extrapolation import continued
-from jaxnas.predictors.neighbours import tied_weights
+from jaxnas.predictors.neighbors import tied_weights
 
 EXTRAS = {"xgb": "xgboost", "lgb": "lightgbm"}
 NAMES = [name for name in catalog.PREDICTORS if is_installed(EXTRAS.get(name, "jax"))]

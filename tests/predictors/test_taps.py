@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import NETWORKS, SMALL, SMALL_MLP, TWO_STAGES, make_sequences, make_task, network_of
+from helpers.samples import NETWORKS, SMALL, SMALL_MLP, TWO_STAGES, make_sequences, make_task, network_of
 
 import jaxnas as jn
 from jaxnas import catalog

@@ -5,8 +5,8 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import GRID, SMALL
-from tiny_kind import TINY_KIND, WIDTH
+from helpers.samples import GRID, SMALL
+from helpers.tiny_kind import TINY_KIND, WIDTH
 
 import jaxnas as jn
 from jaxnas import catalog
@@ -324,7 +324,7 @@ def test_wrong_arguments_are_told_in_one_line(task):
         jn.proxy_scores(GRID, [[0, 0, 0, 0]], task)
     with pytest.raises(ValueError, match=r"^Expected architectures of shape \[A, 1\], got \[1, 2\]"):
         jn.proxy_scores(TINY_KIND, [[0, 1]], task, "params")
-    from third_kind.family import FAMILY
+    from helpers.third_kind.family import FAMILY
 
     with pytest.raises(ValueError, match=r"^Expected a kind of space whose family has tapped, which nwot needs"):
         scores.proxies_of("nwot", FAMILY)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from jaxnas import catalog
-from jaxnas.cli.reproduce import scripts_folder
 from jaxnas.report import bibliography
 from jaxnas.tables.format import read_manifest
 from jaxnas.tables.shipped import find, shipped_ids
@@ -46,7 +45,7 @@ def test_every_strategy_and_space_of_the_catalog_has_references_or_explicitly_no
         "n_conv",
     ]
     used = [*cited().values(), *(source["references"] for source in sources().values())]
-    used += [catalog.load(f"{path}:RESULT").references for path in scripts_folder().glob("*.py")]
+    used += [catalog.find(name, catalog.PUBLISHED).references for name in catalog.PUBLISHED]
     lines = [catalog.load(f"jaxnas.spaces.{kind}.references:REFERENCES") for kind in ("recurrent", "macro")]
     used += [bibliography.OF_TRANSFER, *lines]
     assert {key for keys in used for key in keys} == set(bibliography.references())

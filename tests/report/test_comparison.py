@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import MIXED
+from helpers.samples import MIXED
 
 import jaxnas as jn
 from jaxnas import catalog
-from jaxnas.benchmarks.penalised import Objective
+from jaxnas.benchmarks.penalized import Objective
 from jaxnas.cli.compare import DEFAULT_BENCHMARK
 from jaxnas.cli.main import main
-from jaxnas.report import comparison, words
-from jaxnas.report.write import read_summary
+from jaxnas.report import comparison, sentences
+from jaxnas.report.comparison_files import read_summary
 from jaxnas.strategies.base import asks_for
 
 SIZES = ("parameters", "flops")
-MINE = Path(__file__).parents[1] / "mine.py"
+MINE = Path(__file__).parents[1] / "helpers" / "mine.py"
 
 
 def test_default_strategies_are_in_the_catalog_and_fit_the_objective():
@@ -161,14 +161,14 @@ def test_runs_are_added_until_pairs_are_decided(monkeypatch, tmp_path, capsys):
     whole = jn.run(jn.random_search(bench.space), bench, num_trials=8, num_runs=num_runs["random_search"])
     np.testing.assert_array_equal(trials["random_search/arch"], whole.query.arch)
     text = " ".join(capsys.readouterr().out.split())
-    for line in words.decision_texts(result):
+    for line in sentences.decision_texts(result):
         assert line in text
 
 
 def test_lines_say_how_many_runs_pairs_needed():
     rows = [("a", "b", 50, 0.01), ("a", "c", 100, 0.2), ("a", "d", 25, 0.05), ("b", "c", 50, 0.02)]
     pairs = [dict(zip(("first", "second", "num_runs", "p_holm"), row, strict=True)) for row in rows]
-    assert words.decision_texts({"pairwise": pairs, "sequential": {"level": 0.05}}) == [
+    assert sentences.decision_texts({"pairwise": pairs, "sequential": {"level": 0.05}}) == [
         "Separated after 25 runs: a - d.",
         "Separated after 50 runs: a - b, b - c.",
         "Not separated after 100 runs: a - c.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import MIXED, SMALL
+from helpers.samples import MIXED, SMALL
 
 import jaxnas as jn
 from jaxnas.cli.main import main

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 import matplotlib
 import numpy as np
 import pytest
-from samples import MIXED
+from helpers.samples import MIXED
 
 import jaxnas as jn
 from jaxnas.analysis.landscape import landscape

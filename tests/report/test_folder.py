@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from jaxnas.report import folder as folders
-from jaxnas.report.folder import COMPARISON, NOTE, SEARCH, check_free, fresh_folder, publish
+from jaxnas.report import result_folder as folders
+from jaxnas.report.result_folder import COMPARISON, NOTE, SEARCH, check_free, fresh_folder, publish
 
 OLD = ("trials.npz", "fronts.svg", "regret_by_trials.svg", "report.html", "summary.json")
 NEW = (

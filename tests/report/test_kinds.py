@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from partial_spaces import CONSTRAINED, LISTED
-from samples import MIXED
+from helpers.partial_spaces import CONSTRAINED, LISTED
+from helpers.samples import MIXED
 
 import jaxnas as jn
 from jaxnas.report import units

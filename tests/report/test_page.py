@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from samples import SMALL
+from helpers.samples import SMALL
 
 import jaxnas as jn
 from jaxnas.analysis.results import Settings, result_of
 from jaxnas.analysis.several import overall
-from jaxnas.report import schema, tables, words
+from jaxnas.report import schema, sentences, tables
 from jaxnas.report.comparison import aim_of
 from jaxnas.report.page import page as pages
 from jaxnas.report.page.search import search_text
@@ -248,7 +248,7 @@ def test_the_page_speaks_without_javascript(visit, folder, results):
     assert page.locator(".controls").is_hidden()
     assert page.locator("#switches").is_hidden()
     assert page.locator("#result tbody tr").count() == len(NAMES)
-    assert words.finding(results["one"]) in page.locator(".masthead").inner_text()
+    assert sentences.finding(results["one"]) in page.locator(".masthead").inner_text()
 
 
 def test_tables_are_sorted_and_the_address_keeps_the_switches(visit, folder, results):

@@ -9,14 +9,14 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from samples import MIXED
+from helpers.samples import MIXED
 from scipy.stats import rankdata
 
 import jaxnas as jn
 from jaxnas.cli.main import main
+from jaxnas.report.comparison_files import checksum, read_summary, write_again, write_results
 from jaxnas.report.figures.critical import critical_difference
-from jaxnas.report.folder import fresh_folder
-from jaxnas.report.write import checksum, read_summary, write_again, write_results
+from jaxnas.report.result_folder import fresh_folder
 
 VOID = {"meta", "br", "link", "img", "input", "hr", "wbr"}
 

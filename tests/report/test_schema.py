@@ -5,15 +5,15 @@ import json
 import random
 
 import pytest
-from attack_results import changed
 from test_figures import RESULT
 
+from experiments.robustness.results import changed
 from jaxnas.cli.main import main
 from jaxnas.report import schema
+from jaxnas.report.comparison_files import checksum, read_summary
 from jaxnas.report.page.page import page_text
+from jaxnas.report.sentences import shown_points
 from jaxnas.report.tables import headline_csv, headline_latex
-from jaxnas.report.words import shown_points
-from jaxnas.report.write import checksum, read_summary
 
 ODD = (None, -1, 10**9, 10**400, 1e300, 0.5, "", "x", [], {}, True, [None], {"a": 1}, float("nan"), "\ud800")
 

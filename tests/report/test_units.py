@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_figures import RESULT, SHOWN
 
-from jaxnas.report import tables, units, words
+from jaxnas.report import sentences, tables, units
 from jaxnas.report.page.page import page_text
 from jaxnas.tasks.goals import ACCURACY, Metric
 
@@ -73,7 +73,7 @@ def test_figures_name_the_metric_and_the_unit_of_cost(of_loss):
 
 def test_pages_and_tables_name_the_metric(of_loss):
     page, latex = page_text(of_loss, {}), tables.headline_latex(of_loss, [60])
-    name, numbers = words.ranked(of_loss)[0]
+    name, numbers = sentences.ranked(of_loss)[0]
     assert f"test regret of {units.gap_text(numbers['regret_mean'][-1], LOSS)} nats" in page
     assert f"<td>{-numbers['final_test_mean']:.4g}<small>± 0.01</small></td>" in page
     assert '<th scope="col">test (nats)</th>' in page
@@ -81,4 +81,4 @@ def test_pages_and_tables_name_the_metric(of_loss):
     assert "percentage points" not in page + latex
     assert "accuracy" not in page + latex
     assert r"& test (nats) & validation (nats) &" in latex
-    assert words.final_text(of_loss, name) == f"{-numbers['final_test_mean']:.4g} ± 0.01"
+    assert sentences.final_text(of_loss, name) == f"{-numbers['final_test_mean']:.4g} ± 0.01"

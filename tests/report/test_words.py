@@ -1,6 +1,6 @@
 """What reports say in words."""
 
-from jaxnas.report.words import separation_text
+from jaxnas.report.sentences import separation_text
 
 
 def test_a_line_says_which_strategies_are_not_separated_from_the_best():

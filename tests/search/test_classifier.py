@@ -59,7 +59,8 @@ CHECKS = {
 
 
 def test_checks_of_scikit_learn_pass():
-    """Three of these fit, each to data of another shape, and compile for seconds; experiments/scikit_learn_checks.py
+    """Three of these fit, each to data of another shape, and compile for seconds;
+    experiments/validity/scikit_learn_checks.py
     runs all that scikit-learn has.
     """
     done = set()

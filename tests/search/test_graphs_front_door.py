@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from samples import make_graphs
+from helpers.samples import make_graphs
 
 import jaxnas as jn
 from jaxnas.spaces.graph_networks.family import FAMILY

@@ -14,14 +14,14 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from samples import MIXED, SMALL_MLP, TINY, all_archs, assert_equal_trials, random_bench
+from helpers.samples import MIXED, SMALL_MLP, TINY, all_archs, assert_equal_trials, random_bench
 
 import jaxnas as jn
-from jaxnas.benchmarks import workers
-from jaxnas.benchmarks.journaled import JOURNAL_FILE, journaled
 from jaxnas.cli.main import main
+from jaxnas.search.loop import workers
+from jaxnas.search.loop.journaled import JOURNAL_FILE, journaled
+from jaxnas.search.loop.parallel_ask_tell import ParallelAskTell
 from jaxnas.simulation.ask_tell import run_key
-from jaxnas.simulation.parallel_ask_tell import ParallelAskTell
 from jaxnas.simulation.trials import paid_when_begun
 from jaxnas.training.trainer import evaluate
 
@@ -127,7 +127,7 @@ def test_answers_that_no_two_workers_give_are_refused(tmp_path):
 
 SCRIPT = """
 import sys, time
-from samples import MIXED
+from helpers.samples import MIXED
 import jaxnas as jn
 
 def slow(architecture):

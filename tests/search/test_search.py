@@ -10,19 +10,19 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from samples import MIXED, SMALL, TINY, make_task
+from helpers.samples import MIXED, SMALL, TINY, make_task
 from scipy import stats
 
 import jaxnas as jn
-from jaxnas.benchmarks.journaled import JOURNAL_FILE
-from jaxnas.benchmarks.lines import CHECK, JournalFile
 from jaxnas.report.page.search import search_text
 from jaxnas.report.schema import checked_search
 from jaxnas.search import explaining
 from jaxnas.search.explaining import explanation_of
+from jaxnas.search.loop.chained_lines import CHECK, JournalFile
+from jaxnas.search.loop.journaled import JOURNAL_FILE
 from jaxnas.search.nas import NUM_FRESH
 from jaxnas.search.result import SearchResult
-from jaxnas.search.writing import summary_of
+from jaxnas.search.search_files import summary_of
 from jaxnas.training.trainer import default_config, evaluate, fit
 
 STRATEGY = jn.regularized_evolution(SMALL, population_size=4, sample_size=2)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import MIXED, SMALL, assert_equal_trials, random_bench
+from helpers.samples import MIXED, SMALL, assert_equal_trials, random_bench
 
 import jaxnas as jn
 from jaxnas.analysis.statistics import mean_interval
@@ -15,10 +15,10 @@ from jaxnas.report.page.page import page_text
 from jaxnas.report.schema import checked
 from jaxnas.search.transfer.portfolio import regrets_of_classes, sources_ranking
 from jaxnas.search.transfer.protocol import transfer_entries
+from jaxnas.search.transfer.rank_weighted import ranking_weights
 from jaxnas.search.transfer.sources import described_sources, source_scores, without_target
 from jaxnas.strategies.gaussian_process import GaussianState
-from jaxnas.strategies.prior_guided import normal_quantiles
-from jaxnas.strategies.rank_weighted import ranking_weights
+from jaxnas.strategies.wrappers.prior_guided import normal_quantiles
 
 ROWS = MIXED.num_architectures
 NAMES = ("one", "two", "three")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from samples import FIDELITIES, GRID, tied_bench
+from helpers.samples import FIDELITIES, GRID, tied_bench
 
 import jaxnas as jn
 from jaxnas.simulation.ask_tell import split_run_key

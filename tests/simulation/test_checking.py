@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import FIDELITIES, GRID, MIXED, make_strategy, random_bench, tied_bench, total
+from helpers.samples import FIDELITIES, GRID, MIXED, make_strategy, random_bench, tied_bench, total
 
 import jaxnas as jn
 from jaxnas import catalog

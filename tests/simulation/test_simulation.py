@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.samples import MIXED, SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import MIXED, SMALL
 
 import jaxnas as jn
 from jaxnas.simulation import run

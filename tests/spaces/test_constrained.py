@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from partial_spaces import CONSTRAINED, LISTED, LISTED_MLP, PARTIAL, UNNUMBERED
-from samples import MIXED, NB201, SMALL, SMALL_MLP, make_strategy
+from helpers.partial_spaces import CONSTRAINED, LISTED, LISTED_MLP, PARTIAL, UNNUMBERED
+from helpers.samples import MIXED, NB201, SMALL, SMALL_MLP, make_strategy
 from scipy import stats
 
 import jaxnas as jn

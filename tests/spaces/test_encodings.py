@@ -7,15 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.samples import MIXED, SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import MIXED, SMALL
 
 import jaxnas as jn
 from jaxnas.spaces import encodings, graphs
 from jaxnas.spaces.cells import encodings as cell_encodings
 from jaxnas.spaces.cells import graph
-from jaxnas.spaces.cells.operations.base import ZERO
+from jaxnas.spaces.layers.base import ZERO
 
 WIDE = jn.CellSpace(5, ("skip_connect", "none", "nor_conv_3x3"), name="wide")
 """A space whose zero operation is not the first."""

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from partial_spaces import LISTED, PARTIAL
-from samples import MIXED, NB201, SMALL, SMALL_MLP, SPACES
+from helpers.partial_spaces import LISTED, PARTIAL
+from helpers.samples import MIXED, NB201, SMALL, SMALL_MLP, SPACES
 
 from jaxnas.spaces import encodings, graphs
 from jaxnas.spaces.cells.space import CellSpace

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import SMALL, SMALL_MLP, all_archs
-from tiny_kind import TINY_KIND
+from helpers.samples import SMALL, SMALL_MLP, all_archs
+from helpers.tiny_kind import TINY_KIND
 
 import jaxnas as jn
 from jaxnas import catalog

@@ -8,18 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from samples import make_graphs, make_task
+from helpers.samples import make_graphs, make_task
 
 import jaxnas as jn
-from jaxnas.spaces.blocks import slot_sizes, traced_slot, unpack
-from jaxnas.spaces.cells.operations.depthwise import convolve_depthwise, multiply_depthwise
 from jaxnas.spaces.darts.network import Stack, blocks
 from jaxnas.spaces.darts.shared import variables_of
 from jaxnas.spaces.darts.space import DARTS, OPERATIONS, genes
 from jaxnas.spaces.graph_networks.network import GraphStates
 from jaxnas.spaces.graph_networks.space import GraphNetworkSpace
+from jaxnas.spaces.layers.blocks import slot_sizes, traced_slot, unpack
+from jaxnas.spaces.layers.depthwise import convolve_depthwise, multiply_depthwise
+from jaxnas.spaces.macro.baselines import REFERENCE_CHAINS, ChainReferences
 from jaxnas.spaces.macro.network import Chain
-from jaxnas.spaces.macro.references import REFERENCE_CHAINS, ChainReferences
 from jaxnas.spaces.macro.space import NB_MACRO, BlockSpace
 from jaxnas.spaces.sizes.network import Widths
 from jaxnas.spaces.sizes.space import NATS_SSS, SizeSpace

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.samples import MIXED, NB201, SMALL, SMALL_MLP, SPACES, tanh
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import MIXED, NB201, SMALL, SMALL_MLP, SPACES, tanh
 from scipy import stats
 
 import jaxnas as jn
@@ -16,8 +16,8 @@ from jaxnas import prng
 from jaxnas.spaces import decisions as decisions_of
 from jaxnas.spaces.base import Decision, EnumeratedSpace, SearchSpace
 from jaxnas.spaces.cells import graph
-from jaxnas.spaces.cells.operations.base import Operation, as_operation
 from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.spaces.layers.base import Operation, as_operation
 from jaxnas.spaces.perceptrons.space import MLP, MLPSpace
 
 LATE_ZERO = CellSpace(4, ("skip_connect", "none", "nor_conv_1x1"), name="late-zero")  # the zero operation is not first

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import make_task
-from third_kind.space import POOLED
+from helpers.samples import make_task
+from helpers.third_kind.space import POOLED
 
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.cli.main import main
-from jaxnas.tables.build import driver, worker
-from jaxnas.tables.build.executors import processes
+from jaxnas.tables.building import driver, worker
+from jaxnas.tables.building.executors import processes
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(autouse=True)
 def line_of_the_catalog(monkeypatch):
-    monkeypatch.setitem(catalog.SPACES, "pooled", "third_kind.space:POOLED")
+    monkeypatch.setitem(catalog.SPACES, "pooled", "helpers.third_kind.space:POOLED")
     monkeypatch.setitem(catalog.TASKS, "stripes", "samples:make_task")
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from samples import CORNERS, MIXED, SMALL, smooth_bench
+from helpers.samples import CORNERS, MIXED, SMALL, smooth_bench
 
 import jaxnas as jn
 from jaxnas.predictors import ensemble

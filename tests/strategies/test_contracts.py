@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import (
+from helpers.samples import (
     MIXED,
     OFFERED,
     SMALL,

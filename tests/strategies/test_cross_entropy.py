@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import MIXED, asked, smooth_bench, told
+from helpers.samples import MIXED, asked, smooth_bench, told
 from scipy.stats import chisquare
 
 import jaxnas as jn

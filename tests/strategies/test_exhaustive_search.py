@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import SPACES, random_bench, rows_of
+from helpers.samples import SPACES, random_bench, rows_of
 
 import jaxnas as jn
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import SMALL, random_bench, smooth_bench
+from helpers.samples import SMALL, random_bench, smooth_bench
 from scipy.stats import norm, rankdata
 
 import jaxnas as jn

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import FIDELITIES, GRID, MIXED, tied_bench
+from helpers.samples import FIDELITIES, GRID, MIXED, tied_bench
 from scipy.stats import chisquare
 
 import jaxnas as jn

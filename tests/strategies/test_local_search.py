@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import SMALL, SPACES, assert_equal_trials, random_bench, rows_of
+from helpers.samples import SMALL, SPACES, assert_equal_trials, random_bench, rows_of
 from scipy.stats import chisquare
 
 import jaxnas as jn

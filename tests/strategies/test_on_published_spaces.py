@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import make_strategy
+from helpers.samples import make_strategy
 
 import jaxnas as jn
 from jaxnas import catalog

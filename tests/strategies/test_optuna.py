@@ -6,7 +6,7 @@ import functools
 import numpy as np
 import optuna
 import pytest
-from samples import MIXED, SMALL
+from helpers.samples import MIXED, SMALL
 
 import jaxnas as jn
 from jaxnas import catalog

@@ -5,7 +5,7 @@ import typing
 
 import numpy as np
 import pytest
-from samples import MIXED, SMALL, smooth_bench
+from helpers.samples import MIXED, SMALL, smooth_bench
 
 import jaxnas as jn
 from jaxnas.spaces import encodings

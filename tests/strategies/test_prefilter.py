@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import GRID, asked, told
+from helpers.samples import GRID, asked, told
 
 import jaxnas as jn
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import SMALL, SPACES, random_bench, rows_of
+from helpers.samples import SMALL, SPACES, random_bench, rows_of
 from scipy.stats import chisquare
 
 import jaxnas as jn

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from samples import MIXED, told
+from helpers.samples import MIXED, told
 from scipy.stats import chisquare
 
 import jaxnas as jn

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import FIDELITIES, GRID, SMALL, TINY, make_task, total
+from helpers.samples import FIDELITIES, GRID, SMALL, TINY, make_task, total
 
 import jaxnas as jn
 from jaxnas.benchmarks.base import trainings_of
-from jaxnas.benchmarks.journaled import journaled
+from jaxnas.search.loop.journaled import journaled
 from jaxnas.simulation.trials import paid_costs
 from jaxnas.training.trainer import Trainer
 

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from samples import MIXED, SMALL, asked, told
+from helpers.samples import MIXED, SMALL, asked, told
 from scipy.stats import chisquare
 
 import jaxnas as jn

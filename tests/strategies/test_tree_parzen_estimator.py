@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import MIXED, SMALL, all_archs, asked, smooth_bench
+from helpers.samples import MIXED, SMALL, all_archs, asked, smooth_bench
 from scipy.stats import chisquare
 
 import jaxnas as jn

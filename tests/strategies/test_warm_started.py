@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from samples import GRID, MIXED, assert_equal_trials, random_bench, tied_bench, total
+from helpers.samples import GRID, MIXED, assert_equal_trials, random_bench, tied_bench, total
 from sklearn.linear_model import LinearRegression
 
 import jaxnas as jn

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.samples import MIXED, SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import MIXED, SMALL
 from test_table import make_table, two_schedules, with_classes
 
+from jaxnas import files
+from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.decisions import Decision
-from jaxnas.tables import files, format
+from jaxnas.tables import format
 from jaxnas.tables.columns import Column
-from jaxnas.tables.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
 from jaxnas.tables.packs import column_pack
 from jaxnas.tables.shipped import find
 from jaxnas.tables.table import Table, content_hash, write

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import jaxnas as jn
-from jaxnas.tables import format, kept
-from jaxnas.tables.files import TABLE_FILE
+from jaxnas.files import TABLE_FILE
+from jaxnas.tables import cache, format
 from jaxnas.tables.table import Table, write
 
 
@@ -13,7 +13,7 @@ from jaxnas.tables.table import Table, write
 def folder(tmp_path, monkeypatch):
     """Returns the folder of a table that counts as large, in a cache of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(kept, "LARGE", 1)
+    monkeypatch.setattr(cache, "LARGE", 1)
     space = jn.SearchSpace("grid", (jn.Decision("a", range(4)), jn.Decision("b", range(5))))
     random = np.random.default_rng(0)
     validation, test = random.uniform(0, 1, (2, 20, 3, 2))

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from samples import SMALL_MLP, make_task
+from helpers.samples import SMALL_MLP, make_task
 
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.report.explorer.explorer import write_explorer
-from jaxnas.report.words import option_texts
+from jaxnas.report.sentences import option_texts
 from jaxnas.spaces.recurrent.space import RECURRENT_3
-from jaxnas.tables.build import plan, references, worker
-from jaxnas.tables.build.card import table_card
-from jaxnas.tables.build.verification import _same_counts, _similar_counts, _standard_errors
+from jaxnas.tables.building import baselines, plan, worker
+from jaxnas.tables.building.card import table_card
+from jaxnas.tables.building.verification import _same_counts, _similar_counts, _standard_errors
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.manifest import base_manifest, references_of
 from jaxnas.tables.table import Table, write
@@ -113,13 +113,13 @@ def test_lines_to_beat_are_means_over_seeds_in_card_explorer_and_page(made, tmp_
     loss = np.asarray([[[1.0], [np.nan]], [[1.0], [1.0]], [[np.nan], [np.nan]]], np.float32)
     curves = Curves(values, values - 0.125, values, loss, loss[..., 0], loss[..., 0])
     monkeypatch.setattr(Trainer, "curves", lambda self, archs, seeds: curves)
-    found = references.reference_scores(trainer, SEEDS)
+    found = baselines.reference_scores(trainer, SEEDS)
     assert {name: (each["validation"], each["test"]) for name, each in found.items()} == {
         "tanh": (1.375, 1.5),
         "gru": (1.175, 1.3),
     }
     assert found["tanh"]["num_parameters"] < found["gru"]["num_parameters"]
-    assert references.reference_scores(Trainer(SMALL_MLP, make_task()), SEEDS) == {}
+    assert baselines.reference_scores(Trainer(SMALL_MLP, make_task()), SEEDS) == {}
 
     manifest = table.manifest | {"references": found}
     with_lines = replace(table, manifest=manifest)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from jaxnas.files import CARD_FILE
 from jaxnas.tables.columns import is_missing
-from jaxnas.tables.files import CARD_FILE
 from jaxnas.tables.shipped import find, shipped_folder, shipped_ids
 from jaxnas.tables.table import Table
 from jaxnas.tasks.base import SPLITS

@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+from helpers.samples import MIXED, SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import MIXED, SMALL
 
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.decisions import Decision
@@ -491,7 +491,7 @@ def test_a_folder_does_not_shadow_a_table_that_ships(tmp_path, monkeypatch):
 
 
 def test_a_table_that_no_build_made_cannot_be_trained_again(tmp_path):
-    from jaxnas.tables.build.verification import retrain
+    from jaxnas.tables.building.verification import retrain
 
     write(make_table(), tmp_path, "a card")
     with pytest.raises(

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from samples import SMALL, TINY
+from helpers.samples import SMALL, TINY
 
 import jaxnas as jn
 from jaxnas.tasks.arrays import task_from_arrays

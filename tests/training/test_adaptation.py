@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny_kind import TINY_KIND
+from helpers.tiny_kind import TINY_KIND
 
 import jaxnas as jn
 from jaxnas.spaces.cells.plans import in_packs

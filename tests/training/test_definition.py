@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import SMALL, SMALL_MLP
+from helpers.samples import SMALL, SMALL_MLP
 
 import jaxnas as jn
 from jaxnas.training.definition import definition_of

@@ -11,7 +11,7 @@ SCRIPT = """
 import jax
 import numpy as np
 import jaxnas as jn
-from tiny_kind import TINY_KIND
+from helpers.tiny_kind import TINY_KIND
 from jaxnas.training.memory import free_bytes
 
 random = np.random.RandomState(0)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from samples import SMALL, SMALL_MLP, TWO_STAGES, make_sequences, make_task
+from helpers.samples import SMALL, SMALL_MLP, TWO_STAGES, make_sequences, make_task
 
 import jaxnas as jn
 from jaxnas import catalog

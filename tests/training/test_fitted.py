@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import NETWORKS, SMALL, TINY, make_task, network_of
+from helpers.samples import NETWORKS, SMALL, TINY, make_task, network_of
 from sklearn.datasets import load_digits
 
 import jaxnas as jn

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from samples import SMALL, TINY
+from helpers.samples import SMALL, TINY
 
 from jaxnas.spaces.cells import plans
 from jaxnas.spaces.cells.family import FAMILY

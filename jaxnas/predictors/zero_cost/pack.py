@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from jaxnas import catalog
+from jaxnas.files import replace_file
 from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.predictors.zero_cost.scores import (
     AZ,
@@ -29,12 +30,11 @@ from jaxnas.predictors.zero_cost.scores import (
     setting_of,
 )
 from jaxnas.predictors.zero_cost.sizes import SIZES
+from jaxnas.provenance import git_commit, versions
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
-from jaxnas.tables.build.executors.base import Calls
-from jaxnas.tables.build.provenance import git_commit, versions
+from jaxnas.tables.building.executors.base import Calls
 from jaxnas.tables.columns import INITIALISATIONS, Column
-from jaxnas.tables.files import replace_file
 from jaxnas.tables.manifest import SCHEMA_VERSION, keys_of
 from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import Task

@@ -15,14 +15,14 @@ from jaxnas import __version__
 from jaxnas.analysis.explain import MOST_CLASSES, explained_by_table
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.checks import printable
+from jaxnas.files import replace_file
 from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
+from jaxnas.report.sentences import readable
 from jaxnas.report.templates import embedded, render
-from jaxnas.report.words import readable
 from jaxnas.spaces.base import Space, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.tables.columns import Column
-from jaxnas.tables.files import replace_file
 from jaxnas.tables.manifest import references_of
 from jaxnas.tables.table import Table
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from jaxnas.analysis.statistics import LEVEL
-from jaxnas.report import tables, units, words
+from jaxnas.report import sentences, tables, units
 from jaxnas.report.bibliography import bibtex
 from jaxnas.report.drawings import drawing_of
 from jaxnas.report.figures.curves import first_shown
@@ -42,17 +42,17 @@ def page_text(
         "page/page.html",
         units.metric_of(result),
         result=result,
-        ranked=words.ranked(result),
-        points=words.shown_points(result),
-        verdicts=words.verdicts(result),
-        finding=words.finding(result),
+        ranked=sentences.ranked(result),
+        points=sentences.shown_points(result),
+        verdicts=sentences.verdicts(result),
+        finding=sentences.finding(result),
         paid=units.paid(cost_unit(result)),
         matrix=_matrix(result),
-        fronts=words.ranked_by_front(result),
+        fronts=sentences.ranked_by_front(result),
         overall=result.get("overall"),
-        compared=words.compared_by(result),
-        optimum_text=words.optimum_text(result),
-        option_texts=words.option_texts(result),
+        compared=sentences.compared_by(result),
+        optimum_text=sentences.optimum_text(result),
+        option_texts=sentences.option_texts(result),
         explanation=result.get("explanation"),
         landscape=result.get("landscape"),
         effects=_effects(result.get("landscape") or {}),
@@ -62,10 +62,10 @@ def page_text(
         index=index,
         explorer=explorer,
         spread=all("regret_quantiles" in numbers for numbers in result["strategies"].values()),
-        attainment=any("attainment" in each for _, each in words.ranked_by_front(result)),
+        attainment=any("attainment" in each for _, each in sentences.ranked_by_front(result)),
         start=first_shown(result["num_trials"]),
         ranks_latex=tables.rank_latex(result["overall"]) if "overall" in result else "",
-        latex=tables.headline_latex(result, words.shown_points(result)),
+        latex=tables.headline_latex(result, sentences.shown_points(result)),
         data=embedded(_for_script(result)),
         bibtex=bibtex([result]),
     )
@@ -81,7 +81,7 @@ def index_text(results: dict[str, dict[str, Any]]) -> str:
         result=first,
         results=results,
         overall=overall,
-        findings={folder: words.finding(result) for folder, result in results.items()},
+        findings={folder: sentences.finding(result) for folder, result in results.items()},
         ranks_latex=tables.rank_latex(overall) if overall else "",
         data=embedded(
             {
@@ -99,7 +99,7 @@ def index_text(results: dict[str, dict[str, Any]]) -> str:
 
 def _for_script(result: dict[str, Any]) -> dict[str, Any]:
     """Returns what the script of the page must know: the result with thinned curves, units, tables to download."""
-    csv = {"table": tables.headline_csv(result, words.shown_points(result))}
+    csv = {"table": tables.headline_csv(result, sentences.shown_points(result))}
     csv |= {"fronts": tables.front_csv(result)} if "fronts" in result else {}
     csv |= {"ranks": tables.csv_text(tables.rank_rows(result["overall"]))} if "overall" in result else {}
     start = first_shown(result["num_trials"])
@@ -149,7 +149,7 @@ def _matrix(result: dict[str, Any]) -> list[dict[str, Any]]:
             ((pair["second"], pair["first"]), 1 - pair["effect_size"]),
         ):
             cells[names] = {"value": value, "separated": separated}
-    order = [name for name, _ in words.ranked(result)]
+    order = [name for name, _ in sentences.ranked(result)]
     return [{"name": row, "cells": [cells.get((row, column)) for column in order]} for row in order]
 
 
@@ -187,7 +187,7 @@ def _thinned(result: dict[str, Any]) -> dict[str, Any]:
         [
             np.geomspace(1, num_trials, MAX_POINTS // 2),
             np.linspace(1, num_trials, MAX_POINTS // 2),
-            [*words.shown_points(result), first_shown(num_trials)],
+            [*sentences.shown_points(result), first_shown(num_trials)],
         ]
     )
     kept = np.unique(spaced.round().astype(int)) if num_trials > MAX_POINTS else np.arange(1, num_trials + 1)

@@ -1,6 +1,6 @@
 """Checkpoints of a one-shot search: one file for each seed, from which it resumes.
 
-A file is written whole or not at all (`jaxnas.tables.files.replace_file`), and holds the state, what was recorded and
+A file is written whole or not at all (`jaxnas.files.replace_file`), and holds the state, what was recorded and
 a description of the search. States are small, so that one is written with every record; a folder of a file for each
 array, as Orbax writes, would take longer than the steps between.
 """
@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnas.tables.files import replace_file
+from jaxnas.files import replace_file
 
 _HEADER, _STEP, _LEAF, _RECORD = "description", "step", "state", "record"
 

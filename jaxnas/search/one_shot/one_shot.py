@@ -14,17 +14,17 @@ import numpy as np
 from jaxnas import catalog
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.checks import checked_seed, checked_size
-from jaxnas.report.progress import progress_bars
+from jaxnas.files import replace_file
+from jaxnas.progress import progress_bars
 from jaxnas.search.nas import task_of
 from jaxnas.search.one_shot.base import Method, Trained
 from jaxnas.search.one_shot.checkpoint import checkpoint_path, read_checkpoint, write_checkpoint
-from jaxnas.search.one_shot.reference import cost_in_trainings, referred, shipped_table
 from jaxnas.search.one_shot.result import OneShotResult, Run
 from jaxnas.search.one_shot.step import Schedule, Setting, State, advanced, check, initial
 from jaxnas.search.one_shot.supernet import Supernet
+from jaxnas.search.one_shot.table_regrets import cost_in_trainings, referred, shipped_table
 from jaxnas.spaces.base import Space
-from jaxnas.tables.build.executors.base import Executor
-from jaxnas.tables.files import replace_file
+from jaxnas.tables.building.executors.base import Executor
 from jaxnas.tables.table import Table
 from jaxnas.tasks.base import Split, Task
 from jaxnas.training.config import TrainConfig

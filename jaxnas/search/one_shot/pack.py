@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxnas.provenance import git_commit, machine, versions
 from jaxnas.search.one_shot.supernet import Supernet
 from jaxnas.spaces.enumerated import check_enumerable
-from jaxnas.tables.build.provenance import git_commit, machine, versions
 from jaxnas.tables.columns import INITIALISATIONS, Column
 from jaxnas.tables.manifest import SCHEMA_VERSION, keys_of
 from jaxnas.tables.table import Table, write

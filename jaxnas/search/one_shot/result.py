@@ -7,8 +7,8 @@ import numpy as np
 
 from jaxnas.report.units import gap_with_unit, with_unit
 from jaxnas.search.one_shot.base import Method
-from jaxnas.search.one_shot.reference import Reference
 from jaxnas.search.one_shot.supernet import Supernet
+from jaxnas.search.one_shot.table_regrets import Reference
 from jaxnas.search.result import NUM_ATTEMPTS, fitted
 from jaxnas.spaces.base import Space
 from jaxnas.training.fitted import FittedModel

@@ -5,8 +5,8 @@ from html import escape
 
 from jaxnas.checks import printable
 from jaxnas.spaces.cells.graph import Edge, Graph, live_edges
-from jaxnas.spaces.cells.operations.base import ZERO
 from jaxnas.spaces.graphs import COLORS
+from jaxnas.spaces.layers.base import ZERO
 
 _STEP, _MARGIN, _RADIUS = 130, 26, 16
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.cells.operations.base import Activated, Operation
+from jaxnas.spaces.layers.base import Activated, Operation
 
 MOST_ALONE = 12
 """Up to that many operations each have a branch of their own."""

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jaxnas.spaces.cells.operations.base import IDENTITY, ZERO, Operation
+from jaxnas.spaces.layers.base import IDENTITY, ZERO, Operation
 
 
 class Edge(NamedTuple):

@@ -1,8 +1,8 @@
 """The cells of hierarchical NAS-Bench-201: activation, convolution and normalisation of each edge are chosen."""
 
-from jaxnas.spaces.cells.operations.fused import FUSED
-from jaxnas.spaces.cells.operations.nasbench import AVG_POOL_3X3, NONE, SKIP_CONNECT
 from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.spaces.layers.fused import FUSED
+from jaxnas.spaces.layers.nasbench import AVG_POOL_3X3, NONE, SKIP_CONNECT
 
 REFERENCES = ("schrodi2023construction",)
 

@@ -22,8 +22,8 @@ from jax.typing import ArrayLike
 from jaxnas.spaces.base import MAX_ENUMERABLE
 from jaxnas.spaces.cells import edges
 from jaxnas.spaces.cells.network import MOMENTUM, Layer, Network, Skeleton, TracedCell
-from jaxnas.spaces.cells.operations.base import FUNCTION, IDENTITY, Operation
 from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.spaces.layers.base import FUNCTION, IDENTITY, Operation
 
 MAX_TRAININGS = 1024  # of one program: bounds its memory; not tuned, as no accelerator was available
 SLACK = 2.0  # standard deviations

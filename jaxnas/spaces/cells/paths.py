@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.cells.operations.base import ZERO, Operation
+from jaxnas.spaces.layers.base import ZERO, Operation
 
 MAX_FEATURES = 1_000_000
 

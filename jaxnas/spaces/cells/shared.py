@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.spaces.cells import edges, network
-from jaxnas.spaces.cells.operations import layers, nasbench
-from jaxnas.spaces.cells.operations.base import ZERO, Operation
 from jaxnas.spaces.cells.size import fixed_size, stage_shapes
 from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.spaces.layers import nasbench, normalization
+from jaxnas.spaces.layers.base import ZERO, Operation
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Gates, Shared
@@ -145,7 +145,7 @@ def _mixed(
         shapes = edges.array_shapes(operation, len(x))
         statistics = edges.unpack(jnp.zeros(edges.num_values(shapes[1]), x.dtype), shapes[1])
         if _has_parameters(operation):
-            joined = operation.linear in _DENSE and operation.apply is layers.batch_norm
+            joined = operation.linear in _DENSE and operation.apply is normalization.batch_norm
             given = operation, shapes[0], statistics, x, shared[:, slot_of[choice]], weights[:, choice]
             outputs = list((_joined if joined else _separate)(*given))
         else:
@@ -242,7 +242,7 @@ def _trained_in_cell(space: CellSpace, num_channels: int) -> np.ndarray:
     rows = []
     for operation in space.operations:
         if _has_parameters(operation):
-            fixed = _AFFINE if operation.apply is layers.batch_norm else ()
+            fixed = _AFFINE if operation.apply is normalization.batch_norm else ()
             shapes = edges.array_shapes(operation, num_channels)[0]
             parts = [np.full(edges.num_values({name: shapes[name]}), name not in fixed) for name in sorted(shapes)]
             values = np.concatenate(parts).astype(np.float32)

@@ -13,12 +13,12 @@ from jax.typing import ArrayLike
 from jaxnas import checks
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.cells import drawing, graph
-from jaxnas.spaces.cells.operations import OPERATIONS
-from jaxnas.spaces.cells.operations.base import ZERO, Operation, as_operation
 from jaxnas.spaces.cells.paths import path_features
 from jaxnas.spaces.cells.vertices import operations_on_vertices
 from jaxnas.spaces.decisions import Choices, Decision, checked
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable
+from jaxnas.spaces.layers import OPERATIONS
+from jaxnas.spaces.layers.base import ZERO, Operation, as_operation
 
 REFERENCES = ("dong2020nasbench201",)
 MAX_NODES = 100

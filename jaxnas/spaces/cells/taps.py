@@ -12,9 +12,9 @@ import jax.numpy as jnp
 
 from jaxnas.spaces.cells import edges
 from jaxnas.spaces.cells.network import Layer, Network, TracedCell
-from jaxnas.spaces.cells.operations import convolution, layers
-from jaxnas.spaces.cells.operations.base import Operation
 from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.spaces.layers import convolution, normalization
+from jaxnas.spaces.layers.base import Operation
 from jaxnas.training.taps import BLOCK, FEATURES, LINEAR, NORM, OUTPUT, RECTIFIER, Tap, nothing, total
 
 
@@ -31,7 +31,7 @@ class _Recorder:
 
     def normalised(self, x: jax.Array, parameters: dict, statistics: dict, train: bool) -> jax.Array:
         """Returns what a convolution gives after batch normalisation."""
-        return layers.batch_norm(self(NORM, self(LINEAR, x)), parameters, statistics, train)[0]
+        return normalization.batch_norm(self(NORM, self(LINEAR, x)), parameters, statistics, train)[0]
 
 
 def tapped(network: Network, arch: jax.Array, inputs: jax.Array, tap: Tap, train: bool) -> tuple[jax.Array, Any]:
@@ -54,7 +54,7 @@ def tapped(network: Network, arch: jax.Array, inputs: jax.Array, tap: Tap, train
             x = _reduction(record, x, network.reductions[number // skeleton.cells_per_stage - 1], train)
         x = record(BLOCK, _cell(record, space, cell, arch, x, train), number + 1)
     head, statistics = _arrays(network.head)
-    x = layers.batch_norm(record(NORM, x), head, statistics, train)[0]
+    x = normalization.batch_norm(record(NORM, x), head, statistics, train)[0]
     x = jax.nn.relu(record(RECTIFIER, record(FEATURES, x)))
     outputs = head["kernel"].T @ x.mean((1, 2))
     outputs = record(LINEAR, outputs[:, None, None], OUTPUT)[:, 0, 0]
@@ -77,7 +77,7 @@ def _reduction(record: _Recorder, x: jax.Array, layer: Layer, train: bool) -> ja
         )
         y = convolution.convolve(jax.nn.relu(record(RECTIFIER, y)), own["kernel"], stride=stride)
         y = record.normalised(y, own, used, train)
-    return record(LINEAR, convolution.convolve_pointwise(layers.halve(x), parameters["shortcut"])) + y
+    return record(LINEAR, convolution.convolve_pointwise(normalization.halve(x), parameters["shortcut"])) + y
 
 
 def _cell(
@@ -110,7 +110,7 @@ def _branch(operation: Operation, num_channels: int, train: bool, tap: Tap, numb
         arrays, used = edges.unpack(parameters, shapes[0]), edges.unpack(statistics, shapes[1])
         x = record(RECTIFIER, x, numbers[0]) if operation.rectifies else x
         z = record(LINEAR, operation.linear(x, arrays), numbers[1]) if operation.linear else x
-        z = record(NORM, z, numbers[2]) if operation.apply is layers.batch_norm else z
+        z = record(NORM, z, numbers[2]) if operation.apply is normalization.batch_norm else z
         return operation.apply(z, arrays, used, train)[0], record.statistics
 
     return branch
@@ -135,7 +135,7 @@ def _by_parts(
 
     def follow(first: int, z: jax.Array, parameters: jax.Array, statistics: jax.Array) -> tuple[jax.Array, Any]:
         record = _Recorder(tap, nothing(tap, z))
-        z = record(NORM, z, numbers[2]) if operations[first].apply is layers.batch_norm else z
+        z = record(NORM, z, numbers[2]) if operations[first].apply is normalization.batch_norm else z
         return steps.follow(first, z, parameters, statistics)[0], record.statistics
 
     def run(index: jax.Array, x: jax.Array, parameters: jax.Array, statistics: jax.Array) -> tuple[jax.Array, Any]:

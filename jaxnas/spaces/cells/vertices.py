@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.cells.operations.base import FUNCTION, IDENTITY, Operation
 from jaxnas.spaces.graphs import pruned_mask
+from jaxnas.spaces.layers.base import FUNCTION, IDENTITY, Operation
 
 Carry = tuple[jax.Array, jax.Array, jax.Array]
 

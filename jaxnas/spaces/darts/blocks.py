@@ -10,10 +10,10 @@ from typing import Any, final
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces.blocks import Block, Scope, Values, he_normal, normalisation
-from jaxnas.spaces.cells.operations import convolution, layers
-from jaxnas.spaces.cells.operations.depthwise import convolve_depthwise
-from jaxnas.spaces.convolutional import Identity
+from jaxnas.spaces.layers import convolution, normalization
+from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalisation
+from jaxnas.spaces.layers.convolutional import Identity
+from jaxnas.spaces.layers.depthwise import convolve_depthwise
 from jaxnas.training.taps import FEATURES, LINEAR, OUTPUT
 
 
@@ -31,7 +31,7 @@ class Pool(Block):
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the pooled feature maps."""
-        pooled = layers.average_pool(x) if self.kind == "average" else _largest(_largest(x, 1), 2)
+        pooled = normalization.average_pool(x) if self.kind == "average" else _largest(_largest(x, 1), 2)
         return _strided(pooled, self.stride)
 
     def num_flops(self) -> int:

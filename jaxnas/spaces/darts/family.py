@@ -2,11 +2,11 @@
 
 import jax.numpy as jnp
 
-from jaxnas.spaces.blocks import slot_sizes, unpack
 from jaxnas.spaces.darts.network import DARTSNetwork, Stack, blocks, used_blocks
 from jaxnas.spaces.darts.shared import SHARED
 from jaxnas.spaces.darts.space import DARTSSpace
 from jaxnas.spaces.darts.traced import apply, init, kernels, places, tapped
+from jaxnas.spaces.layers.blocks import slot_sizes, unpack
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Family, Size, Variables

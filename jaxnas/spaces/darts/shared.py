@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.blocks import Block, init_slot, slot_sizes
 from jaxnas.spaces.darts.network import CellBlocks, blocks, branch, choice_of
 from jaxnas.spaces.darts.space import NUM_INPUTS, NUM_NODES, OPERATIONS, DARTSSpace
 from jaxnas.spaces.darts.traced import apply
+from jaxnas.spaces.layers.blocks import Block, init_slot, slot_sizes
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Gates, Shared, Variables

@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces.blocks import UNSEEN, Seen, Slot, init_slots, kernels_of_slots, tapped_slot, traced_slot
 from jaxnas.spaces.darts.network import NUM_SLOTS, CellBlocks, Choice, blocks, branch, choice_of
 from jaxnas.spaces.darts.space import NUM_INPUTS, NUM_NODES, DARTSSpace
+from jaxnas.spaces.layers.blocks import UNSEEN, Seen, Slot, init_slots, kernels_of_slots, tapped_slot, traced_slot
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Applied, Kernels, Variables

@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces.blocks import Seen
 from jaxnas.spaces.graph_networks import network
 from jaxnas.spaces.graph_networks.network import AROUND, IN_LAYER, OF_OPERATION, GraphNetwork, GraphStates
 from jaxnas.spaces.graph_networks.space import NUM_LAYERS, SKIP, GraphNetworkSpace
+from jaxnas.spaces.layers.blocks import Seen
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.graphs import num_features
 from jaxnas.training.config import TrainConfig

@@ -15,8 +15,8 @@ import numpy as np
 from flax import nnx
 
 from jaxnas.checks import checked_size
-from jaxnas.spaces.blocks import UNSEEN, Seen
 from jaxnas.spaces.graph_networks.space import LINKS, NUM_LAYERS, SKIP, GraphNetworkSpace
+from jaxnas.spaces.layers.blocks import UNSEEN, Seen
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.graphs import num_features
 from jaxnas.training.taps import BLOCK, FEATURES, LINEAR, OUTPUT, RECTIFIER

@@ -8,9 +8,9 @@ from typing import final
 
 import jax
 
-from jaxnas.spaces.blocks import Block, Scope, Values, he_normal, normalisation
-from jaxnas.spaces.cells.operations import convolution
-from jaxnas.spaces.cells.operations.depthwise import multiply_depthwise
+from jaxnas.spaces.layers import convolution
+from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalisation
+from jaxnas.spaces.layers.depthwise import multiply_depthwise
 from jaxnas.training.taps import FEATURES, LINEAR, OUTPUT
 
 

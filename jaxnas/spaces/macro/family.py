@@ -5,10 +5,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces import blocks
-from jaxnas.spaces.blocks import Seen, Slot, slot_sizes, tapped_slot, traced_slot
+from jaxnas.spaces.layers import blocks
+from jaxnas.spaces.layers.blocks import Seen, Slot, slot_sizes, tapped_slot, traced_slot
+from jaxnas.spaces.macro.baselines import ChainReferences
 from jaxnas.spaces.macro.network import Chain, ChainNetwork, slots
-from jaxnas.spaces.macro.references import ChainReferences
 from jaxnas.spaces.macro.space import BlockSpace
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
@@ -107,5 +107,5 @@ FAMILY = Family(
     size=size,
     plans={"sequential": sequential_plan("chain-sequential-2", init, apply)},
     tapped=tapped,
-    references="jaxnas.spaces.macro.references:REFERENCE_CHAINS",
+    references="jaxnas.spaces.macro.baselines:REFERENCE_CHAINS",
 )

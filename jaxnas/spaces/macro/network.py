@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxnas.spaces.blocks import Block, Slot
 from jaxnas.spaces.cells.network import MOMENTUM, Layer
-from jaxnas.spaces.convolutional import Identity, Stem
+from jaxnas.spaces.layers.blocks import Block, Slot
+from jaxnas.spaces.layers.convolutional import Identity, Stem
 from jaxnas.spaces.macro.blocks import Head, InvertedBottleneck, Residual, Shortcut
 from jaxnas.tasks.base import TaskSpec
 

@@ -131,7 +131,7 @@ FAMILY = Family(
     plans={"sequential": sequential_plan("select-sequential-1", init, apply)},
     tapped=tapped,
     goals=("class", "tags", "next", "value"),
-    references="jaxnas.spaces.recurrent.references:REFERENCE_CELLS",
+    references="jaxnas.spaces.recurrent.baselines:REFERENCE_CELLS",
 )
 
 GATED_FAMILY = FAMILY._replace(config=replace(FAMILY.config, network=Recurrence(gate=True)))

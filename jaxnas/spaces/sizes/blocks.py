@@ -10,8 +10,8 @@ from typing import final
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces.blocks import Block, Scope, Values, he_normal, normalisation
-from jaxnas.spaces.cells.operations import convolution, layers
+from jaxnas.spaces.layers import convolution, normalization
+from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalisation
 from jaxnas.training.taps import FEATURES, LINEAR, NORM, OUTPUT
 
 SKIP = "0-3"
@@ -128,7 +128,7 @@ class Reduction(Block):
         y = convolution.convolve(scope.rectify(x, inputs=True), scope["a_kernel"], stride=2)
         y = scope.rectify(scope.normalise("a", y))
         y = scope.normalise("b", convolution.convolve(y, scope["b_kernel"]))
-        shortcut = convolution.convolve_pointwise(layers.halve(x), scope["shortcut_kernel"])
+        shortcut = convolution.convolve_pointwise(normalization.halve(x), scope["shortcut_kernel"])
         return y + scope.show(LINEAR, scope.masked(shortcut))
 
     def num_flops(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces.blocks import KERNEL, UNSEEN, Scope, Seen, Values
+from jaxnas.spaces.layers.blocks import KERNEL, UNSEEN, Scope, Seen, Values
 from jaxnas.spaces.sizes.blocks import reads_input
 from jaxnas.spaces.sizes.network import blocks, live_channels, pairs
 from jaxnas.spaces.sizes.space import SizeSpace

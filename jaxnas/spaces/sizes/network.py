@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxnas.spaces.blocks import Block
 from jaxnas.spaces.cells.network import MOMENTUM, Layer
-from jaxnas.spaces.convolutional import Stem
+from jaxnas.spaces.layers.blocks import Block
+from jaxnas.spaces.layers.convolutional import Stem
 from jaxnas.spaces.sizes.blocks import Head, Reduction, SizeCell
 from jaxnas.spaces.sizes.space import SizeSpace
 from jaxnas.tasks.base import TaskSpec

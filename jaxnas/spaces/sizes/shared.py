@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.blocks import KERNEL
+from jaxnas.spaces.layers.blocks import KERNEL
 from jaxnas.spaces.sizes import masked
 from jaxnas.spaces.sizes.network import blocks
 from jaxnas.spaces.sizes.space import SizeSpace

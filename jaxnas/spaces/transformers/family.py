@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces.blocks import Seen
+from jaxnas.spaces.layers.blocks import Seen
 from jaxnas.spaces.transformers import network
 from jaxnas.spaces.transformers.network import AROUND, IN_LAYER, TAPS, Decided, Layer, TransformerNetwork, is_used
 from jaxnas.spaces.transformers.space import TransformerSpace
@@ -185,5 +185,5 @@ FAMILY = Family(
     plans={"sequential": sequential_plan("transformer-sequential-1", init, apply)},
     tapped=tapped,
     goals=("class", "tags", "value"),
-    references="jaxnas.spaces.recurrent.references:REFERENCE_CELLS",
+    references="jaxnas.spaces.recurrent.baselines:REFERENCE_CELLS",
 )

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxnas.spaces.blocks import UNSEEN, Seen
+from jaxnas.spaces.layers.blocks import UNSEEN, Seen
 from jaxnas.spaces.transformers.space import FIRST_LAYER, MIXERS, PER_LAYER, TransformerSpace
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.goals import GOALS

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxnas.checks import first_line
+from jaxnas.files import replace_file
 from jaxnas.tables.columns import Column, is_missing, run_count_name, run_counts, unsigned
-from jaxnas.tables.files import replace_file
 from jaxnas.tables.table import Table
 
 Progress = Callable[[str, int, int], None]

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from elsewhere import Elsewhere
-from planted import BEST, PLANTED, planted_task
-from samples import NB201, SMALL, SMALL_MLP, make_bench, make_task
+from helpers.elsewhere import Elsewhere
+from helpers.planted import BEST, PLANTED, planted_task
+from helpers.samples import NB201, SMALL, SMALL_MLP, make_bench, make_task
 
 import jaxnas as jn
 from jaxnas import catalog
@@ -18,9 +18,9 @@ from jaxnas.search.one_shot.base import Sample
 from jaxnas.search.one_shot.checkpoint import checkpoint_path
 from jaxnas.search.one_shot.correlation import rank_correlation, splits_of, taus_of
 from jaxnas.search.one_shot.darts import darts
+from jaxnas.search.one_shot.one_shot_files import summary_of, write
 from jaxnas.search.one_shot.pack import supernet_pack
 from jaxnas.search.one_shot.rsps import rsps
-from jaxnas.search.one_shot.writing import summary_of, write
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.sizes.space import SizeSpace
 from jaxnas.training.config import TrainConfig
@@ -96,7 +96,7 @@ def test_idle_operations_are_frozen_or_decay(idle):
 
 @pytest.mark.parametrize("method", ["gdas_reference", "darts_pt"])
 def test_a_planted_optimum_is_found_by_every_seed(method):
-    """The other methods are in `experiments/one_shot_planted.py`."""
+    """The other methods are in `experiments/validity/one_shot_planted.py`."""
     result = jn.OneShot(PLANTED, planted_task(), method, table=False, progress=False).search(300, num_seeds=NUM_SEEDS)
     assert result.num_distinct == 1
     np.testing.assert_array_equal(result.arch, BEST)
@@ -339,7 +339,7 @@ def test_a_page_is_written_and_written_again(tmp_path):
     assert summary["runs"][1]["seed"] == 1
     assert np.shape(summary["runs"][0]["probabilities"]) == (6, 3, 5)
     page.unlink()
-    from jaxnas.report.write import write_again
+    from jaxnas.report.comparison_files import write_again
 
     assert write_again(tmp_path).read_text() == text
     assert summary_of(searched("rsps"))["runs"][0]["probabilities"] is None

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import SMALL
+from helpers.samples import SMALL
 
 from jaxnas.search.one_shot import hypergradients, perturbations, regularizers, samplers, selection, step
 from jaxnas.search.one_shot.base import Problem, Sample, SearchRecipe, Trained

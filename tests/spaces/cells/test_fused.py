@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxnas.spaces.cells import edges, taps
 from jaxnas.spaces.cells.hierarchical import HIERARCHICAL_CELL
-from jaxnas.spaces.cells.operations import OPERATIONS, fused
+from jaxnas.spaces.layers import OPERATIONS, fused
 
 
 def test_they_are_an_activation_a_convolution_and_a_normalisation():

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.samples import NB201
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from samples import NB201
 
 from jaxnas.spaces.cells import drawing, graph
 from jaxnas.spaces.cells.graph import Edge, Graph
-from jaxnas.spaces.cells.operations import OPERATIONS
-from jaxnas.spaces.cells.operations.base import IDENTITY, ZERO, Operation
 from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.spaces.layers import OPERATIONS
+from jaxnas.spaces.layers.base import IDENTITY, ZERO, Operation
 
 LETTERS = {"0": "none", "s": "skip_connect", "a": "nor_conv_1x1", "c": "nor_conv_3x3", "p": "avg_pool_3x3"}
 PRIME = 2**61 - 1

@@ -8,13 +8,13 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from samples import NB201, SMALL, make_task
+from helpers.samples import NB201, SMALL, make_task
 
 from jaxnas.spaces.cells import family
 from jaxnas.spaces.cells.network import Network, Skeleton, specialize
-from jaxnas.spaces.cells.operations import convolution
 from jaxnas.spaces.cells.size import size as size_of
 from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.spaces.layers import convolution
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training import loop
 from jaxnas.training.config import TrainConfig

@@ -12,23 +12,23 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from samples import SMALL, TINY
+from helpers.samples import SMALL, TINY
 
 from jaxnas.catalog import task as find_task
 from jaxnas.spaces.cells import packed, plans
 from jaxnas.spaces.cells.family import FAMILY
 from jaxnas.spaces.cells.network import Skeleton
-from jaxnas.spaces.cells.operations.base import FUNCTION, IDENTITY
 from jaxnas.spaces.cells.space import NB201, CellSpace
-from jaxnas.tables.build import driver, worker
-from jaxnas.tables.build.plan import make_plan, plan_from_json
+from jaxnas.spaces.layers.base import FUNCTION, IDENTITY
+from jaxnas.tables.building import driver, worker
+from jaxnas.tables.building.plan import make_plan, plan_from_json
 from jaxnas.training import compilation
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import default_plan
 from jaxnas.training.trainer import Trainer, evaluate
 
 HERE = Path(__file__).parents[2]
-SPACE, TASK = f"{HERE / 'mine.py'}:SPACE", f"{HERE / 'mine.py'}:task"
+SPACE, TASK = f"{HERE / 'helpers' / 'mine.py'}:SPACE", f"{HERE / 'helpers' / 'mine.py'}:task"
 NUM_CLASSES = 3
 SEEDS = (0, 1)
 

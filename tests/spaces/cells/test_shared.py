@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from samples import NB201, SMALL
+from helpers.samples import NB201, SMALL
 
 from jaxnas.spaces.cells import shared
 from jaxnas.spaces.cells.network import Network, Skeleton, specialize
-from jaxnas.spaces.cells.operations.base import Operation
 from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.spaces.layers.base import Operation
 from jaxnas.spaces.perceptrons import shared as shared_perceptrons
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.tasks.base import TaskSpec

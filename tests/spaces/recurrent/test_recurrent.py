@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samples import make_sequences
+from helpers.samples import make_sequences
 
 import jaxnas as jn
 from jaxnas.spaces.recurrent import family

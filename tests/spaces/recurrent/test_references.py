@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from samples import make_sequences
+from helpers.samples import make_sequences
 
-from jaxnas.spaces.recurrent import references
-from jaxnas.spaces.recurrent.references import CELLS, NUM_MAPS, REFERENCE_CELLS
+from jaxnas.spaces.recurrent import baselines
+from jaxnas.spaces.recurrent.baselines import CELLS, NUM_MAPS, REFERENCE_CELLS
 from jaxnas.training.trainer import Trainer
 
 RANDOM = np.random.RandomState(0)
@@ -23,7 +23,7 @@ def test_gated_cells_are_those_of_flax(name):
     made.dense_i.kernel.set_value(inputs.reshape(2, -1))
     made.dense_h.kernel.set_value(recurrent.reshape(4, -1))
     maps = (x @ inputs.reshape(2, -1), state @ recurrent.reshape(4, -1))
-    found = references.cell(name, state, memory, *maps)
+    found = baselines.cell(name, state, memory, *maps)
     if name == "gru":
         np.testing.assert_allclose(found[0], made(state, x)[0], rtol=1e-4, atol=1e-6)
     else:
@@ -35,13 +35,13 @@ def test_each_network_is_the_traced_one_with_as_many_parameters_as_it_says():
     trainer = Trainer(REFERENCE_CELLS, make_sequences("tags"))
     static = (trainer.space, trainer.config, trainer.spec)
     apply = jax.jit(
-        lambda arch, variables, inputs: references.apply(*static, arch, variables, inputs, mode="train").outputs
+        lambda arch, variables, inputs: baselines.apply(*static, arch, variables, inputs, mode="train").outputs
     )
     inputs = trainer.task.test.inputs[0]
     for number, name in enumerate(CELLS):
         arch = jnp.asarray([number])
-        variables = references.init(*static, arch, jax.random.key(number))
-        network = references.module(*static, (number,), variables)
+        variables = baselines.init(*static, arch, jax.random.key(number))
+        network = baselines.module(*static, (number,), variables)
         np.testing.assert_allclose(network(inputs), apply(arch, variables, inputs), rtol=1e-4, atol=1e-5)
         count = sum(values.size for values in jax.tree.leaves(nnx.state(network, nnx.Param)))
         assert trainer.size((number,)).num_parameters == count, name

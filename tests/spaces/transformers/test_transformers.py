@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas.spaces.blocks import UNSEEN
+from jaxnas.spaces.layers.blocks import UNSEEN
 from jaxnas.spaces.transformers import network
 from jaxnas.spaces.transformers.family import FAMILY
 from jaxnas.spaces.transformers.space import TRANSFORMER_SMALL, TRANSFORMER_TINY, TransformerSpace

@@ -1,7 +1,8 @@
-"""Damaged files of every format: each is read or refused in one line. `attack_importers.py` tries 10,000 of each."""
+"""Damaged files of every format: each is read or refused in one line. `experiments/robustness` tries 10,000."""
 
-import attack_importers
 import pytest
+
+from experiments.robustness import importers
 
 FORMATS = (
     "nats-tss",
@@ -22,8 +23,8 @@ NUMBER = 200
 
 
 @pytest.fixture(scope="module")
-def formats(tmp_path_factory) -> dict[str, attack_importers.Format]:
-    found = attack_importers.small(tmp_path_factory.mktemp("attack") / "files")
+def formats(tmp_path_factory) -> dict[str, importers.Format]:
+    found = importers.small(tmp_path_factory.mktemp("attack") / "files")
     assert set(found) == set(FORMATS)
     return found
 
@@ -31,16 +32,16 @@ def formats(tmp_path_factory) -> dict[str, attack_importers.Format]:
 @pytest.mark.parametrize("name", FORMATS)
 def test_damaged_files_end_in_one_line(name, formats, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    figures = attack_importers.attack(formats[name], NUMBER, seed=0)
+    figures = importers.attack(formats[name], NUMBER, seed=0)
     assert figures["read"] + figures["refused"] == NUMBER
     assert figures["refused"] > NUMBER // 4
 
 
 def test_files_of_whole_benchmarks_are_read_undamaged(tmp_path, monkeypatch):
     """Of parts, such as those above, some importers read nothing."""
-    formats = attack_importers.whole(tmp_path / "files")
+    formats = importers.whole(tmp_path / "files")
     monkeypatch.chdir(tmp_path)
     for name, each in formats.items():
         assert not each.is_part
-        figures = attack_importers.attack(each, 4, seed=0)  # an error where the undamaged file is refused
+        figures = importers.attack(each, 4, seed=0)  # an error where the undamaged file is refused
         assert figures["read"] + figures["refused"] == 4, name

@@ -7,10 +7,10 @@ import json
 import pickle
 from pathlib import Path
 
-import made_files
 import numpy as np
 import pytest
 
+from experiments.robustness import made_files
 from jaxnas import catalog
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.published import graph_bench, nasbench101, nats_topology, tfrecord, zero_cost

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_files import legacy_torch, zipped_torch
 
+from experiments.robustness.made_files import legacy_torch, zipped_torch
 from jaxnas.tables.published import unpickle
 from jaxnas.tables.published.containers import reader_of, value_of
 from jaxnas.tables.published.pickled import plain

@@ -1,0 +1,1 @@
+"""Published results that are computed again, one file each."""

@@ -1,0 +1,56 @@
+"""Blocks that several kinds of networks of images have."""
+
+from dataclasses import dataclass
+from typing import final
+
+import jax
+
+from jaxnas.spaces.layers import convolution
+from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalisation
+
+
+@final
+@dataclass(frozen=True)
+class Identity(Block):
+    """A layer that does nothing."""
+
+    def parameters(self) -> dict[str, Values]:
+        """Returns no arrays."""
+        return {}
+
+    def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
+        """Returns x."""
+        return x
+
+    def num_flops(self) -> int:
+        """Returns 0."""
+        return 0
+
+
+@final
+@dataclass(frozen=True)
+class Stem(Block):
+    """A 3x3 convolution with normalisation, that keeps the resolution; `rectifies`: with a rectifier after it."""
+
+    num_inputs: int
+    num_channels: int
+    num_pixels: int
+    rectifies: bool = False
+
+    def parameters(self) -> dict[str, Values]:
+        """Returns the trained arrays."""
+        kernel = he_normal(3, 3, self.num_inputs, self.num_channels, fan_in=9 * self.num_inputs)
+        return {"kernel": kernel, **normalisation("norm", self.num_channels)[0]}
+
+    def statistics(self) -> dict[str, Values]:
+        """Returns the arrays of normalisation."""
+        return normalisation("norm", self.num_channels)[1]
+
+    def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
+        """Returns the feature maps of images [C, H, W, N]."""
+        x = scope.normalise("norm", convolution.convolve(x, scope["kernel"]))
+        return scope.rectify(x) if self.rectifies else x
+
+    def num_flops(self) -> int:
+        """Returns the multiply-accumulates for one image."""
+        return 9 * self.num_inputs * self.num_channels * self.num_pixels

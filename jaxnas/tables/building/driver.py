@@ -1,0 +1,308 @@
+"""Building a table: workers train the chunks of a plan, and their shards become a table."""
+
+import contextlib
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxnas import catalog
+from jaxnas.checks import checked_size
+from jaxnas.files import remove_leftovers, replace_file
+from jaxnas.provenance import git_commit, versions
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.enumerated import MAX_ENUMERABLE
+from jaxnas.tables.building.baselines import reference_trainer, scores_by_name
+from jaxnas.tables.building.card import table_card
+from jaxnas.tables.building.executors.base import Executor, Work
+from jaxnas.tables.building.fidelities import declared, from_the_cheapest, protocols_of
+from jaxnas.tables.building.overwriting import check_replaceable
+from jaxnas.tables.building.plan import BuildPlan, damaged_chunks, make_plan, missing_chunks, read_shard, shard_path
+from jaxnas.tables.curves import table_of_curves
+from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Fidelity, base_manifest, keys_of
+from jaxnas.tables.table import Table, write
+from jaxnas.tables.trainings import joined_trainings
+from jaxnas.tasks.base import SPLITS
+from jaxnas.training.config import TrainConfig, config_to_dict
+from jaxnas.training.curves import Curves
+from jaxnas.training.family import Size, default_plan
+from jaxnas.training.trainer import Trainer, default_config
+
+MAX_CURVE_BYTES = 2**34
+BYTES_AN_EPOCH = 32  # of a training: four numbers of four bytes, twice while they become a table
+MAX_SEEDS = 65_535
+_RESUMES = "run the same command again to resume"
+
+
+def build(
+    space_name: str,
+    task_name: str,
+    folder: str | os.PathLike,
+    *,
+    config: TrainConfig | None = None,
+    num_epochs: int | None = None,
+    trainings: Mapping[str, TrainConfig] | None = None,
+    order: Sequence[str] | None = None,
+    num_seeds: int = 1,
+    test: str = "last",
+    limit: int | None = None,
+    num_processes: int | None = None,
+    shard: tuple[int, int] = (1, 1),
+    table_id: str | None = None,
+    replace_table: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    executor: str = catalog.DEFAULT_EXECUTOR,
+    address: str | None = None,
+) -> Table | None:
+    """Returns the table of a space on a task, after training every class; a call after an interruption resumes.
+
+    The folder holds the plan and a shard for each finished chunk of trainings, and at the end the table. Nothing is
+    locked: whatever is killed, the next call resumes, and several may run at once. A damaged shard is set aside, with
+    a warning, and trained again.
+
+    Args:
+        space_name, task_name: as `jaxnas.catalog` knows them; workers find them by name.
+        config, num_epochs: as of `Trainer`.
+        trainings: instead of `config`, by name, where fidelities are of several trainings: networks of other widths,
+            images of other resolutions, schedules of other lengths, as of `training_grid`. Reports read the scores of
+            the most expensive one.
+        order: which fidelities of several trainings may be asked, the lowest first; see `fidelities.declared`.
+        num_seeds: of each training of each class.
+        test: the epochs after which the test split is evaluated, `"last"` or `"all"`; in place of that of `config`.
+        limit: train only a sample of that many classes; the table is then a partial one.
+        num_processes: worker processes; by default one for each available core, or for each GPU.
+        shard: (i, N): train only the i-th of N parts of the chunks, on one of N machines; None is returned. Once the
+            shards of all parts lie in one folder, a call without `shard` makes the table.
+        table_id: the table's identifier; by default `<space>-<task>-v0`, a preview.
+        replace_table: write over what the folder holds, also where that is another or a larger table, or files that no
+            build wrote.
+        progress: called with the numbers of finished and of all classes.
+        executor: where chunks are trained: `"processes"` of this machine, or `"ray"`, on a Ray cluster.
+        address: of the cluster, `host:port` or `"auto"`; None: the machine itself.
+
+    Raises:
+        ValueError: on wrong arguments, or a folder that holds something else.
+        RuntimeError: where a worker failed, the cluster cannot be reached, or the folder cannot be written to.
+    """
+    space, task = catalog.space(space_name), catalog.task(task_name)
+    if order is not None and not trainings:
+        raise ValueError("Expected an order where there are several trainings, got one without trainings.")
+    configs = trainings or {"": config or default_config(space, task)}
+    trainers = {
+        name: Trainer(space, task, replace(each, test=test), num_epochs=num_epochs) for name, each in configs.items()
+    }
+    priced, folder = from_the_cheapest(trainers) if trainings else {"": (trainers[""], 1.0)}, Path(folder)
+    several = declared(priced, order) if trainings else None
+    _check_memory([trainer for trainer, _ in priced.values()], num_seeds)
+    with contextlib.closing(catalog.executor(executor)(num_processes, address)) as where:
+        machine = where.machine()
+        parts = []
+        for name, (trainer, _) in priced.items():
+            training_plan = default_plan(trainer.family, machine["platform"])
+            plan = make_plan(trainer, space_name, task_name, num_seeds, limit, training_plan)
+            parts.append(Part(name, trainer, plan, manifest_of(plan, trainer, table_id, machine)))
+        num_classes = sum(len(chunk.rows) for chunk in parts[-1].plan.chunks)
+        manifest = _manifest_of_several(parts, *several) if several else parts[0].manifest
+        if not replace_table:
+            check_replaceable(folder, manifest, num_classes)
+        for number, part in enumerate(parts):
+            _train_part(where, part, folder, shard, _counted(progress, number, len(parts)))
+        table = None
+        if shard[1] == 1:
+            table = _collect_parts(folder, parts, _with_references(where, manifest, folder, parts[-1]))
+        with _writing(folder):
+            if table:
+                if not replace_table:  # another build may have written its table since
+                    check_replaceable(folder, table.manifest, num_classes)
+                table = write(table, folder, table_card(table, task, space_name, task_name, limit))
+            for written in (folder, folder / "shards"):
+                remove_leftovers(written)
+        return table
+
+
+class Part(NamedTuple):
+    """One of the trainings of a build: its name, empty for the only one, and the plan and manifest of it alone."""
+
+    name: str
+    trainer: Trainer
+    plan: BuildPlan
+    manifest: dict
+
+
+def _counted(progress: Callable[[int, int], None] | None, number: int, count: int) -> Callable[[int, int], None]:
+    """Returns a function of the finished and all classes of training `number` that reports those of all trainings."""
+
+    def counted(done: int, total: int) -> None:
+        if progress:
+            progress(number * total + done, count * total)
+
+    return counted
+
+
+def _train_part(
+    where: Executor,
+    part: Part,
+    folder: Path,
+    shard: tuple[int, int] = (1, 1),
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Trains the chunks of a training that are missing, of a part of them on one of several machines."""
+    plan = replace(part.plan, chunks=part.plan.chunks[shard[0] - 1 :: shard[1]])
+    words = ["plan", *([part.name] if part.name else []), *([] if shard[1] == 1 else [f"{shard[0]}-of-{shard[1]}"])]
+    plan_path = folder / f"{'-'.join(words)}.json"
+    with _writing(folder):
+        (folder / "shards").mkdir(parents=True, exist_ok=True)
+        replace_file(plan_path, plan.to_json().encode())
+        _set_damaged_aside(folder, plan)
+    _train_missing(where, Work(plan, plan_path, part.trainer, shard[0] - 1), progress)
+
+
+def _check_memory(trainers: Sequence[Trainer], num_seeds: int) -> None:
+    """Raises ValueError where the space cannot be enumerated, or the curves of a build would not fit into memory."""
+    space = trainers[0].space
+    if space.num_architectures > MAX_ENUMERABLE:
+        smaller = [name for name in catalog.SPACES if _is_a_smaller_one(catalog.space(name), space)]
+        hint = f"; {' and '.join(smaller)} can be built" if smaller else ""
+        raise ValueError(
+            f"Expected a space of at most {MAX_ENUMERABLE:,} architectures to build, got {space.name} of "
+            f"{space.num_architectures:,}{hint}."
+        )
+    num_epochs = sum(trainer.config.num_epochs for trainer in trainers)
+    largest = MAX_CURVE_BYTES // (len(np.unique(space.classes())) * num_epochs * BYTES_AN_EPOCH)
+    why = f"whose curves of {num_epochs:,} epochs take {MAX_CURVE_BYTES >> 30} GiB of memory"
+    checked_size("num_seeds", num_seeds, 1, min(largest, MAX_SEEDS), why)
+
+
+def _is_a_smaller_one(space: Space, than: Space) -> bool:
+    return type(space) is type(than) and space.num_architectures <= MAX_ENUMERABLE
+
+
+def _set_damaged_aside(folder: Path, plan: BuildPlan) -> None:
+    """Renames the damaged shards of a plan, so that they are trained again, and warns of each."""
+    for chunk in damaged_chunks(folder, plan):
+        path = shard_path(folder, chunk)
+        os.replace(path, path.with_suffix(".damaged"))
+        warnings.warn(
+            f"Expected {path} as a worker wrote it, got a damaged file; it is now {path.stem}.damaged, and its "
+            f"{len(chunk.rows)} classes are trained again.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turns what prevents writing into a RuntimeError of one line."""
+    try:
+        yield
+    except OSError as error:
+        raise RuntimeError(f"Expected to write into {folder}, got: {error.strerror or error}; {_RESUMES}.") from error
+
+
+def _train_missing(where: Executor, work: Work, progress: Callable[[int, int], None] | None) -> None:
+    """Trains the chunks that are missing. Raises RuntimeError where some are missing then."""
+    plan, folder = work.plan, work.plan_path.parent
+    total = sum(len(chunk.rows) for chunk in plan.chunks)
+    missing = plan.chunks
+    shape = plan.shape
+
+    def look() -> None:
+        nonlocal missing
+        missing = missing_chunks(folder, missing, shape)
+        if progress:
+            progress(total - sum(len(chunk.rows) for chunk in missing), total)
+
+    look()
+    if not missing:
+        return
+    with _writing(folder):  # which not every executor leaves to its workers
+        reason = where.train(work, missing, look)
+    look()
+    if missing:
+        raise RuntimeError(f"Expected every worker to finish, got {len(missing)} chunks missing: {reason}; {_RESUMES}.")
+
+
+def _with_references(where: Executor, manifest: dict, folder: Path, part: Part) -> dict:
+    """Returns the manifest with the lines to beat of the training that reports read, where its kind has any."""
+    trainer, name = reference_trainer(part.trainer), part.trainer.family.references
+    if trainer is None or name is None:
+        return manifest
+    training_plan = default_plan(trainer.family, manifest["machine"]["platform"])
+    plan = make_plan(trainer, name, part.plan.task, len(part.plan.seeds), training_plan=training_plan)
+    _train_part(where, Part("references", trainer, plan, {}), folder)
+    curves = _curves_of(folder, plan, np.unique(trainer.space.classes()))
+    found = scores_by_name(trainer, Curves(**curves))
+    return manifest | ({"references": found} if found else {})
+
+
+def _collect_parts(folder: Path, parts: Sequence[Part], manifest: dict) -> Table:
+    """Returns the table of the shards of a build."""
+    tables = {part.name: _collect(folder, part.plan, part.trainer, part.manifest) for part in parts}
+    return joined_trainings(manifest, tables) if len(tables) > 1 else replace(tables[parts[0].name], manifest=manifest)
+
+
+def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, manifest: dict) -> Table:
+    """Returns the table of the shards of a plan."""
+    space = trainer.space
+    representatives, class_of = np.unique(space.classes(), return_inverse=True)
+    curves = _curves_of(folder, plan, representatives)
+    trained = np.isin(representatives, [row for chunk in plan.chunks for row in chunk.rows])
+    sizes = [trainer.size(space.arch_at(row)) for row in representatives]
+    steps = trainer.task.train.inputs.shape[1] // trainer.config.batch_size
+    num_examples = {split: getattr(trainer.task, split).num_examples for split in SPLITS}
+    return table_of_curves(
+        dict(manifest),
+        class_of,
+        representatives,
+        {name: [getattr(size, name) for size in sizes] for name in Size._fields},
+        curves,
+        trained,
+        num_examples | {"train": steps * trainer.config.batch_size},
+        keys_of(space),
+    )
+
+
+def _curves_of(folder: Path, plan: BuildPlan, representatives: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns the curves of each class, as `Curves` names them, from the shards of a plan; 0 of what it leaves out."""
+    curves: dict[str, np.ndarray] = {}
+    for chunk in plan.chunks:
+        arrays = read_shard(folder, chunk, plan.shape)
+        if arrays is None:
+            raise RuntimeError(f"Expected the shard {chunk.name} in {folder}, got none or a damaged one; {_RESUMES}.")
+        classes = np.searchsorted(representatives, chunk.rows)
+        for name, values in arrays.items():
+            if name not in curves:
+                curves[name] = np.zeros((len(representatives), *values.shape[1:]), values.dtype)
+            curves[name][classes] = values
+    return curves
+
+
+def _manifest_of_several(parts: Sequence[Part], fidelities: Sequence[Fidelity], order: Sequence[str]) -> dict:
+    """Returns the manifest of a table of several trainings."""
+    last = parts[-1].manifest
+    return {
+        **last,
+        "fidelities": [each.fields() for each in fidelities],
+        "protocols": protocols_of(fidelities, order, last["protocols"][DEFAULT_PROTOCOL]),
+        "trainings": {part.name: part.manifest["training"] for part in parts},
+    }
+
+
+def manifest_of(plan: BuildPlan, trainer: Trainer, table_id: str | None, machine: dict) -> dict:
+    """Returns the manifest of the table that a plan makes on a kind of machine, before its hashes are known."""
+    space, task = trainer.space, trainer.task
+    return {
+        **base_manifest(space, task, range(1, trainer.config.num_epochs + 1), plan.seeds),
+        "id": table_id or f"{space.name}-{task.name}-v0",
+        "training": config_to_dict(trainer.config),
+        "plan": trainer.plan(plan.training_plan).name,
+        **({"code": trainer.definition.code} if trainer.definition.code else {}),
+        "versions": versions(),
+        "machine": machine,
+        "git_commit": git_commit(),
+        "licence": task.licence,
+    }

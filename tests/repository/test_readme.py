@@ -1,0 +1,120 @@
+"""What README and docs say is true: examples run as printed, commands parse, nothing of the catalog is missing."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxnas import catalog
+from jaxnas.cli.parser import make_parser
+from jaxnas.tables.shipped import shipped_ids
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text() for page in PAGES)
+
+
+def blocks(language: str) -> list[str]:
+    """Returns the code blocks of a language, of all pages."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    return [text for name, text in found if name == language]
+
+
+def block_with(word: str) -> str:
+    (block,) = [block for block in blocks("python") if word in block]
+    return block
+
+
+def output_of(code: str, folder: Path, optimised: bool = False) -> str:
+    """Returns what code prints; `optimised`: by programs as users have them, for what computes for long."""
+    environment = {name: value for name, value in os.environ.items() if not optimised or name != "XLA_FLAGS"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder, env=environment)
+    return done.stdout
+
+
+def test_the_first_example_compares_two_strategies(tmp_path):
+    code = block_with("hill_climber")
+    assert code in README.read_text()
+    assert len(code.strip().splitlines()) <= 24
+    output = output_of(code, tmp_path)
+    assert "evolution" in output
+    assert "hill_climber" in output
+
+
+def test_a_custom_cell_space_is_a_space(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(block_with("swish"))
+    space = catalog.space(f"{path}:SPACE")
+    assert space.num_architectures == 4**6
+    assert "swish" in space.to_str(space.arch_at(-1 + 4**6))
+
+
+def test_the_example_of_a_function_prints_what_it_found(tmp_path):
+    output = output_of(block_with("FunctionBenchmark"), tmp_path)
+    assert "best of 20 trials" in output
+    assert float(output.splitlines()[-1]) > 1.8  # of at most 2 - 0.001
+
+
+def test_the_example_of_constraints_counts_what_is_left(tmp_path):
+    assert output_of(block_with("ListedSpace"), tmp_path).split() == ["106", "3125"]
+
+
+def test_the_example_of_a_table_is_compared_on(tmp_path):
+    lines = output_of(block_with("from_arrays"), tmp_path).splitlines()
+    assert lines[0].startswith("seconds ('latency',) 0.")
+    assert {line.split()[0] for line in lines[2:]} == {"random_search", "local_search"}
+
+
+@pytest.mark.processes
+def test_the_example_of_a_search_prints_what_it_found(tmp_path):
+    output = output_of(block_with("MLPSpace("), tmp_path, optimised=True)
+    assert "best of 100 trials" in output
+    accuracies = re.search(r"train ([0-9.]+), test ([0-9.]+)", output)
+    assert float(accuracies[1]) > 0.95
+    assert float(accuracies[2]) > 0.93
+
+
+@pytest.mark.processes
+def test_the_example_of_an_own_loop_learns(tmp_path):
+    losses = [float(line) for line in output_of(block_with("nnx.Optimizer"), tmp_path).split()]
+    assert len(losses) == 10
+    assert losses[-1] < losses[0] - 0.3
+
+
+def test_every_command_is_one():
+    lines = [line for block in blocks("") for line in block.splitlines() if line.startswith("jaxnas ")]
+    lines += [" ".join(line.split()) for line in re.findall(r"`(jaxnas [a-z]+ [^`]*)`", TEXT)]
+    assert len(lines) > 4
+    for line in lines:
+        make_parser().parse_args(shlex.split(line)[1:])
+
+
+@pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES", "PREDICTORS", "ONE_SHOT", "IMPORTERS"])
+def test_everything_in_the_catalog_has_a_row(kind):
+    assert [name for name in getattr(catalog, kind) if f"| `{name}` |" not in TEXT] == []
+
+
+@pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES"])
+def test_the_readme_names_everything_in_the_catalog(kind):
+    assert [name for name in getattr(catalog, kind) if f"`{name}`" not in README.read_text()] == []
+
+
+def test_every_shipped_table_is_in_the_readme():
+    assert [name for name in shipped_ids() if f"| `{name}` |" not in README.read_text()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page):
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", prose)
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_picture_is_small():
+    assert 10_000 < (ROOT / "docs/images/report.png").stat().st_size < 200_000
