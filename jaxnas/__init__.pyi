@@ -24,7 +24,7 @@ from jaxnas.benchmarks.base import Benchmark as Benchmark
 from jaxnas.benchmarks.base import HeldOut as HeldOut
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark as EvaluatorBenchmark
 from jaxnas.benchmarks.function import FunctionBenchmark as FunctionBenchmark
-from jaxnas.benchmarks.penalized import penalised as penalised
+from jaxnas.benchmarks.penalized import penalized as penalized
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark as SurrogateBenchmark
 from jaxnas.benchmarks.tabular import TableBenchmark as TableBenchmark
 from jaxnas.benchmarks.tabular import load as load
@@ -59,13 +59,13 @@ from jaxnas.spaces.base import SearchSpace as SearchSpace
 from jaxnas.spaces.base import Space as Space
 from jaxnas.spaces.cells.network import Network as Network
 from jaxnas.spaces.cells.network import Skeleton as Skeleton
-from jaxnas.spaces.cells.operations.base import Operation as Operation
 from jaxnas.spaces.cells.space import CellSpace as CellSpace
 from jaxnas.spaces.cells.space import NB201 as NB201
 from jaxnas.spaces.darts.network import Stack as Stack
 from jaxnas.spaces.decisions import Decision as Decision
 from jaxnas.spaces.graph_networks.network import GraphStates as GraphStates
 from jaxnas.spaces.joint.space import JointSpace as JointSpace
+from jaxnas.spaces.layers.base import Operation as Operation
 from jaxnas.spaces.listed import ListedSpace as ListedSpace
 from jaxnas.spaces.macro.network import Chain as Chain
 from jaxnas.spaces.macro.space import BlockSpace as BlockSpace

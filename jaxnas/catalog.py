@@ -310,12 +310,12 @@ def load(name: str) -> Any:
     return getattr(module, attribute)
 
 
-def references(name: str, known: dict[str, str]) -> tuple[str, ...]:
+def cites(name: str, known: dict[str, str]) -> tuple[str, ...]:
     """Returns the keys of `report/references.bib` to cite for a name of one of the dicts above.
 
-    They are the constant `REFERENCES` of its module, empty where there is no paper.
+    They are the constant `CITES` of its module, empty where there is no paper.
     """
-    return _module(name, known).REFERENCES
+    return _module(name, known).CITES
 
 
 def _module(name: str, known: dict[str, str]) -> ModuleType:

@@ -53,7 +53,7 @@ def scale_word(word: jax.Array, size: int | jax.Array | np.ndarray) -> jax.Array
 
 
 def _mix(word: jax.Array) -> jax.Array:
-    """Returns the word mixed by the `lowbias32` finaliser (Ellis, "Hash Prospector", 2018)."""
+    """Returns the word mixed by the `lowbias32` finalizer (Ellis, "Hash Prospector", 2018)."""
     word = (word ^ (word >> 16)) * jnp.uint32(0x7FEB352D)
     word = (word ^ (word >> 15)) * jnp.uint32(0x846CA68B)
     return word ^ (word >> 16)

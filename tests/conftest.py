@@ -23,7 +23,7 @@ CACHE = Path(os.environ["JAXNAS_TESTS_CACHE"])
 os.environ["XDG_CACHE_HOME"] = str(CACHE)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "jaxnas" / "xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-# Most of the time is compilation, of programs that run for milliseconds: without optimisation half of it. Programs as
+# Most of the time is compilation, of programs that run for milliseconds: without optimization half of it. Programs as
 # users get them are compared by `strategies/test_golden.py`, and commands run by `.ci/run`.
 QUICKLY = {
     "xla_backend_optimization_level": "0",
@@ -83,16 +83,16 @@ def compiled() -> Iterator[list[str]]:
 
 
 @functools.cache
-def optimised() -> Callable:
-    """Returns the program of runs, optimised as users have it."""
+def optimized() -> Callable:
+    """Returns the program of runs, optimized as users have it."""
     options = {"xla_backend_optimization_level": 3, "xla_llvm_disable_expensive_passes": False}
     return jax.jit(simulation._simulated, static_argnums=(0, 1), compiler_options=options)
 
 
 @pytest.fixture
-def optimised_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Optimises runs of strategies whose runs are no batch: for those that take longer than their compilation."""
-    monkeypatch.setattr(simulation, "_simulate", optimised())
+def optimized_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optimizes runs of strategies whose runs are no batch: for those that take longer than their compilation."""
+    monkeypatch.setattr(simulation, "_simulate", optimized())
 
 
 @pytest.fixture(scope="module", autouse=True)

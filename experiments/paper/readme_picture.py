@@ -59,10 +59,10 @@ def screenshot(page: Path, out: Path, config: Config) -> None:
 
 
 def _write_small(picture: Path, out: Path) -> None:
-    """Writes a picture with 256 colours, chosen so that thin lines keep theirs."""
+    """Writes a picture with 256 colors, chosen so that thin lines keep theirs."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    colours = Image.open(picture).convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
-    colours.save(out, optimize=True)
+    colors = Image.open(picture).convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
+    colors.save(out, optimize=True)
 
 
 def main(config: Config = CONFIG) -> None:

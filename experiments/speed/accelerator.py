@@ -142,7 +142,7 @@ def share_of_peak(operations: float, precision: str) -> float | None:
 
 
 def scored(config: Config) -> dict[str, Any]:
-    """Returns the architectures a second of passes of proxies over cells, with four initialisations each."""
+    """Returns the architectures a second of passes of proxies over cells, with four initializations each."""
     task = catalog.task("shifted-digits")
     recipe = default_config(NB201, task)
     setting = scores.setting_of(NB201, task, replace(recipe, network=config.cells or recipe.network))

@@ -10,7 +10,7 @@ rounds) and their ratio; processor seconds of 1,600 steps of DARTS. Last line: a
 
 Both sides train cells of NAS-Bench-201 with 4 channels, a cell a stage, batches of 64 images of shifted-digits, drawn
 by the same rules: SGD with Nesterov momentum, decay and a bound on the gradient's norm, and for DARTS an Adam step of
-alpha on validation data before it. Normalisation has batch statistics and no scales. PyTorch updates all parameters in
+alpha on validation data before it. Normalization has batch statistics and no scales. PyTorch updates all parameters in
 one call (`foreach`).
 """
 

@@ -1,12 +1,12 @@
 """Measures how long zero-cost proxies take: each pass over a sample of a space, and beside a PyTorch loop.
 
-Claim: the passes of forward and gradient proxies, three initialisations, of all 5,260 classes of NAS-Bench-201's cells
+Claim: the passes of forward and gradient proxies, three initializations, of all 5,260 classes of NAS-Bench-201's cells
 take under three minutes on two cores after compilation, and every pass compiles in under a minute. grad_norm, nwot and
 jacov of 100 cells take 2.6 times less processor time than a loop over the same networks in PyTorch (2026-11-26, a busy
 2-core Intel Xeon); the goal was ten times. docs/proxies.md has the figures.
 Command: python experiments/speed/proxies.py [--part passes|torch] [--num-archs N]. The second part needs PyTorch.
 Run time: about four minutes for the passes, one for the loop, on two quiet cores.
-Output: for each pass the seconds of compilation, milliseconds an architecture with three initialisations, in wall and
+Output: for each pass the seconds of compilation, milliseconds an architecture with three initializations, in wall and
 in processor time, and seconds for 5,260; for the loop the seconds and the processor time of both sides, and how far the
 scores of both sides lie apart. Last line: a JSON object of these figures.
 
@@ -99,7 +99,7 @@ def torch_scores(network, images, labels, num_jacobians: int) -> tuple[float, fl
 
 
 def time_torch(num_archs: int) -> dict[str, float]:
-    """Returns the seconds of both sides for architectures, one initialisation, and how far scores lie apart."""
+    """Returns the seconds of both sides for architectures, one initialization, and how far scores lie apart."""
     import torch
 
     from experiments.speed.training_torch import Network, copy_parameters

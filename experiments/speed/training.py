@@ -16,7 +16,7 @@ time for each step of a training, evaluation and the rest included.
 
 What is timed. Each side trains the same architectures with the same number of seeds, in one single-threaded process on
 each core; sides take turns, and only one works at a time. Times are sums over the processes. A training is all of it:
-initial weights, steps, and after every epoch the statistics of batch normalisation estimated again on the first
+initial weights, steps, and after every epoch the statistics of batch normalization estimated again on the first
 training batches, as jaxnas does it, and then all images of validation and test split. Not timed: compilation, and for
 PyTorch the layout of the evaluation images. Two differences are left: PyTorch estimates the unbiased variance, and
 jaxnas also computes the norm of the gradient.

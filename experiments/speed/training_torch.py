@@ -69,7 +69,7 @@ class Batches(NamedTuple):
 
 
 class Convolution(nn.Module):
-    """An optional ReLU, a convolution that keeps K trainings apart, and batch normalisation."""
+    """An optional ReLU, a convolution that keeps K trainings apart, and batch normalization."""
 
     def __init__(self, channels: tuple[int, int], size: int, num_folded: int, stride: int = 1, relu: bool = True):
         super().__init__()
@@ -156,7 +156,7 @@ def _convolution(channels: tuple[int, int], size: int, num_folded: int, stride: 
 
 
 def _norm(num_channels: int, num_folded: int) -> nn.BatchNorm2d:
-    """Returns batch normalisation whose statistics are the plain mean over the batches that it keeps them of."""
+    """Returns batch normalization whose statistics are the plain mean over the batches that it keeps them of."""
     return nn.BatchNorm2d(num_folded * num_channels, momentum=None)
 
 
@@ -207,7 +207,7 @@ def _named_arrays(network) -> dict[str, np.ndarray]:
 
 
 def _block(name: str, parameters, prefix: str = "") -> dict[str, np.ndarray]:
-    """Returns the parameters of a convolution and its normalisation."""
+    """Returns the parameters of a convolution and its normalization."""
     return {
         f"{name}.convolution.weight": _kernel(parameters[f"{prefix}kernel"]),
         f"{name}.norm.weight": np.asarray(parameters[f"{prefix}scale"][...]),
@@ -354,7 +354,7 @@ def _keep_statistics(network: Network, keep: bool) -> None:
 
 @torch.inference_mode()
 def _estimate_statistics(network: Network, batches: Sequence[torch.Tensor]) -> None:
-    """Sets the statistics of batch normalisation to their mean over batches, as `jaxnas.training` does."""
+    """Sets the statistics of batch normalization to their mean over batches, as `jaxnas.training` does."""
     _keep_statistics(network, True)
     for images in batches:
         network(images)

@@ -63,13 +63,13 @@ def row_of(table: str, method: str, num_steps: int, num_seeds: int) -> dict | No
     begun = time.process_time()
     result = search.search(num_steps, num_seeds=num_seeds)
     seconds = time.process_time() - begun
-    reference, free = result.reference, result.parameter_free()
-    bench, count = search.bench, min(reference.num_trainings, MAX_TRAININGS)
+    by_table, free = result.by_table, result.parameter_free()
+    bench, count = search.bench, min(by_table.num_trainings, MAX_TRAININGS)
     trials = jn.run(jn.regularized_evolution, bench, num_trials=count, num_runs=NUM_RANDOM_RUNS)
     return {
-        "regrets": reference.regrets.tolist(),
-        "median": reference.median_regret,
-        "random": reference.random_regret,
+        "regrets": by_table.regrets.tolist(),
+        "median": by_table.median_regret,
+        "random": by_table.random_regret,
         "evolution": float(jn.regret(trials, bench)[:, -1].mean()),
         "trainings": result.num_trainings,
         "distinct": result.num_distinct,

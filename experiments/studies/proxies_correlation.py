@@ -4,14 +4,14 @@ Claim: none; the tables of docs/proxies.md are this script's output.
 Command: python experiments/studies/proxies_correlation.py [--pack FOLDER=TABLE ..]
 Run time: about three minutes.
 Output: a Markdown table with a row for each proxy, the best in the mean first: for each table of scores Spearman's
-correlation with test accuracy over all classes and within the better half, the mean over initialisations with a 95 %
-interval; and another one with the range over initialisations, how well two initialisations agree, and the share of
+correlation with test accuracy over all classes and within the better half, the mean over initializations with a 95 %
+interval; and another one with the range over initializations, how well two initializations agree, and the share of
 scores that are not finite. Last line: a JSON object of the correlations.
 
 The truth is the mean test accuracy after the last epoch. The better half is chosen by the mean of two runs, and the
 truth within it is the mean of the other three, the mean over all ten ways to choose two: a half that is chosen by the
 runs that are its truth shows less than there is. Scores are taken in the direction that a proxy's paper has; a score
-that is not defined is the worst. Intervals are of a bootstrap over classes and initialisations at once, on the ranks of
+that is not defined is the worst. Intervals are of a bootstrap over classes and initializations at once, on the ranks of
 all of them.
 
 Baselines: parameters, layers with kernels (`n_conv`), and for cells the live 3x3 convolutions (`n_3x3`). `one training`
@@ -57,7 +57,7 @@ def scores_of(table: Table, pack: Table) -> dict[str, np.ndarray]:
     return found
 
 
-def centred_ranks(values: np.ndarray) -> np.ndarray:
+def centered_ranks(values: np.ndarray) -> np.ndarray:
     """Returns the ranks of values, with mean 0; NaN ranks below all others."""
     ranks = rankdata(np.where(np.isnan(values), -np.inf, values))
     return ranks - ranks.mean()
@@ -65,14 +65,14 @@ def centred_ranks(values: np.ndarray) -> np.ndarray:
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Returns Spearman's correlation; NaN where one side is constant."""
-    one, other = centred_ranks(first), centred_ranks(second)
+    one, other = centered_ranks(first), centered_ranks(second)
     scale = np.sqrt((one**2).sum() * (other**2).sum())
     return float(one @ other / scale) if scale else float("nan")
 
 
 def resampled(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Returns the correlations of the ranks under weights [R, G], float[R]."""
-    one, other = centred_ranks(first), centred_ranks(second)
+    one, other = centered_ranks(first), centered_ranks(second)
     sums = weights @ np.stack([np.ones_like(one), one, other, one * one, other * other, one * other], axis=1)
     count, x, y, xx, yy, xy = sums.T
     spread = np.sqrt(np.maximum(xx - x * x / count, 0) * np.maximum(yy - y * y / count, 0))
@@ -115,7 +115,7 @@ def measured(scores: np.ndarray, runs: np.ndarray, generator: np.random.Generato
 
 
 def interval(draws: np.ndarray, drawn: np.ndarray, shift: float) -> list[float]:
-    """Returns the 95 % interval of the mean over resampled initialisations, moved by a shift."""
+    """Returns the 95 % interval of the mean over resampled initializations, moved by a shift."""
     means = np.take_along_axis(draws.T, drawn, axis=1).mean(1)
     if np.isnan(means).all():
         return [float("nan")] * 2
@@ -137,7 +137,7 @@ def one_training(runs: np.ndarray) -> dict[str, object]:
 
 
 def show(result: dict[str, dict[str, dict]]) -> None:
-    """Prints Markdown tables of correlations and of how they vary with the initialisation, best in the mean first."""
+    """Prints Markdown tables of correlations and of how they vary with the initialization, best in the mean first."""
     names = list(result)
     proxies = list(dict.fromkeys(proxy for figures in result.values() for proxy in figures))
     proxies.sort(key=lambda proxy: -_mean([result[name][proxy]["all"] for name in names if proxy in result[name]]))
@@ -147,7 +147,7 @@ def show(result: dict[str, dict[str, dict]]) -> None:
         found = [result[name].get(proxy) for name in names]
         cells = [_cell(each, part) for each in found for part in ("all", "top")]
         print(f"| {proxy} | {' | '.join(cells)} |")
-    print(f"\n| proxy | {' | '.join(f'{name}: by initialisation | two agree | not finite' for name in names)} |")
+    print(f"\n| proxy | {' | '.join(f'{name}: by initialization | two agree | not finite' for name in names)} |")
     print("| --- |" + " --- | --- | --- |" * len(names))
     for proxy in proxies:
         found = [result[name].get(proxy) for name in names]

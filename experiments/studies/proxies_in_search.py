@@ -9,7 +9,7 @@ and regularized evolution without a filter, and with each column as the filter; 
 random architectures by the column; and the difference of each from the filter by `n_conv`, with its interval. Last
 line: a JSON object of these figures.
 
-Every strategy has the same budget of trainings; scores of the columns are means over initialisations and cost nothing.
+Every strategy has the same budget of trainings; scores of the columns are means over initializations and cost nothing.
 """
 
 import argparse

@@ -58,7 +58,7 @@ def measured(name: str, bench: jn.TableBenchmark, num_trials: int, options: argp
     num_runs = max(2, options.runs // SLOW.get(name, 1))
     strategy = make(catalog.strategy(name), bench)
     trials = jn.run(strategy, bench, num_trials=num_trials, num_runs=num_runs, seed=options.seed)
-    regret = 100 * np.asarray(jn.regret(trials, bench, reference="maximum"))[:, -1]
+    regret = 100 * np.asarray(jn.regret(trials, bench, optimum_from="maximum"))[:, -1]
     half = 1.96 * regret.std(ddof=1) / num_runs**0.5
     low, high = float(regret.mean() - half), float(regret.mean() + half)
     return {"mean": float(regret.mean()), "low": low, "high": high, "num_runs": num_runs}

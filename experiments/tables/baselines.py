@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jaxnas import catalog
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, replace_file
-from jaxnas.tables.building.baselines import reference_scores
+from jaxnas.tables.building.baselines import baseline_scores
 from jaxnas.tables.building.card import table_card
 from jaxnas.tables.format import manifest_bytes, manifest_hash, sha256
 from jaxnas.tables.table import Table
@@ -32,7 +32,7 @@ def main() -> None:
     names = table.manifest["space"]["name"], table.manifest["task"]["name"]
     space, task = catalog.space(names[0]), catalog.task(names[1])
     trainer = Trainer(space, task, config_from_dict(table.manifest["training"], family_of(space).config))
-    found = reference_scores(trainer, table.manifest["seeds"])
+    found = baseline_scores(trainer, table.manifest["seeds"])
     table.manifest["references"] = found
     card = table_card(table, task, *names, None).encode()
     table.manifest["files"][CARD_FILE] = sha256(card)

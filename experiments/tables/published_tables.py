@@ -37,7 +37,7 @@ CONVOLUTION_FLOPS = {"nor_conv_1x1": 3_932_160, "nor_conv_3x3": 35_389_440}
 FIXED_FLOPS, LAST_CHANNELS = 7_782_400, 64
 """Of the stem and the two reduction blocks at 32 x 32 pixels, and the channels that the classifier reads."""
 
-LICENCE = """MIT License
+LICENSE = """MIT License
 
 Copyright (c) since 2019 Xuanyi Dong (GitHub: https://github.com/D-X-Y)
 Copyright (c) since 2020 Xuanyi Dong (GitHub: https://github.com/D-X-Y)
@@ -239,7 +239,7 @@ def card_of(data_set: DataSet, table_id: str, num_mended: int, noise: float) -> 
         pass_note="" if cifar10 else ": that of CIFAR-10, in proportion to the number of images",
         num_mended=num_mended,
         noise=f"{noise:.2f}",
-        licence=LICENCE,
+        license=LICENSE,
     )
 
 

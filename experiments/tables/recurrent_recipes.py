@@ -23,7 +23,7 @@ import numpy as np
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.analysis import reliability
-from jaxnas.spaces.recurrent.baselines import CELLS, REFERENCE_CELLS
+from jaxnas.spaces.recurrent.baselines import BASELINE_CELLS, CELLS
 from jaxnas.spaces.recurrent.network import Recurrence
 from jaxnas.tasks.base import Task
 from jaxnas.tasks.generated import hmm_optimum
@@ -74,7 +74,7 @@ def measure(space_name: str, task_name: str, config: TrainConfig, num_cells: int
     started = time.perf_counter()
     validation, test, seconds = scores_of(Trainer(space, task, config), archs)
     print(f"{space_name} on {task_name}: {time.perf_counter() - started:.0f} s", flush=True)
-    references = scores_of(Trainer(REFERENCE_CELLS, task, config), np.arange(len(CELLS))[:, None])
+    references = scores_of(Trainer(BASELINE_CELLS, task, config), np.arange(len(CELLS))[:, None])
     optima = {name: -hmm_optimum(getattr(task, name)) for name in ("validation", "test")} if task_name == "hmm" else {}
     return {
         **({"optimum": optima} if optima else {}),
@@ -122,7 +122,7 @@ def searched(space_name: str, task_name: str, config: TrainConfig, num_trials: i
 def _cells(task: Task, config: TrainConfig, width: int | None = None) -> Trainer:
     """Returns the trainer of reference cells, on training and validation data."""
     width = width or config.network.width
-    return Trainer(REFERENCE_CELLS, task.without_validation(), replace(config, network=Recurrence(width)))
+    return Trainer(BASELINE_CELLS, task.without_validation(), replace(config, network=Recurrence(width)))
 
 
 def tested(trainer: Trainer, arch: int | tuple[int, ...]) -> list[float]:

@@ -79,7 +79,7 @@ def table_of(trainer: Trainer, archs: np.ndarray, curves: Curves) -> Table:
         "versions": versions(),
         "machine": machine(),
         "git_commit": git_commit(),
-        "licence": task.licence,
+        "licence": task.license,
     }
     sizes = [trainer.size(arch) for arch in archs]
     steps = task.train.inputs.shape[1] // config.batch_size

@@ -6,7 +6,7 @@ Elsewhere not all do, for reasons of their own: docs/one_shot.md has the counts 
 rule of `gdas_reference` adds what does not run. The pathwise gradient of a Dirichlet sample is unbiased: no component
 is four standard errors from that of the mean of squares, which is known.
 Command: python experiments/validity/one_shot_planted.py [--methods a,b] [--shift NUMBER] [--number]
-Run time: about six seconds of processor time a method, compiled without optimisation; 13 for `spos`.
+Run time: about six seconds of processor time a method, compiled without optimization; 13 for `spos`.
 Output: the largest number of standard errors, and how many seeds of ten find the optimum, by method. Last line: a JSON
 object. Exit code 1 where the claim fails: with neither --shift nor --number.
 """

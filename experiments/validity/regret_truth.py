@@ -127,8 +127,8 @@ def errors_of_scores(truth: Truth, number: int) -> Iterator[dict[str, list[float
         for name in STRATEGIES:
             trials = jn.run(jn.strategy(name)(space), bench, num_trials=NUM_TRIALS, num_runs=NUM_RUNS, seed=seed)
             found[name] = []
-            for reference in ("maximum", "crossfit"):
-                scores = reported_scores(trials, bench, reference=reference)[:, -1]
+            for optimum_from in ("maximum", "crossfit"):
+                scores = reported_scores(trials, bench, optimum_from=optimum_from)[:, -1]
                 found[name].append(float((expected[final_classes(trials, bench)] - scores).mean()))
         yield found
 

@@ -155,7 +155,7 @@ def evidence_of(bench: TableBenchmark) -> Evidence:
 
 
 def columns_of(table: Table) -> dict[str, np.ndarray]:
-    """Returns what predictors may read of each class, float32[G] each: sizes, and means of proxies' initialisations."""
+    """Returns what predictors may read of each class, float32[G] each: sizes, and means of proxies' initializations."""
     found = {name: np.asarray(table.sizes(name), np.float32) for name in table.size_names if name not in NO_COLUMNS}
     proxies = [name for name, each in table.columns.items() if each.unit == PROXY and each.axes == ("class", "run")]
     return found | {name: table.means(name)[:, 0] for name in proxies}

@@ -82,7 +82,7 @@ class Scale(NamedTuple):
             scores = sizes = np.asarray([1 + MARGIN])
         return distance_to_front(-scores, sizes, -front_scores, front_sizes)
 
-    def reference(self) -> tuple[float, float]:
+    def reference_point(self) -> tuple[float, float]:
         """Returns the score and the size of the reference point."""
         size = self.smallest_size + (1 + MARGIN) * self.size_range
         return self.best_score - (1 + MARGIN) * self.score_range, float(np.exp(size)) if self.log else size
@@ -141,7 +141,7 @@ def front_quality(
     points: np.ndarray,
     *,
     log: bool = False,
-    reference: str = "crossfit",
+    optimum_from: str = "crossfit",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the relative hypervolume and the IGD+ of what each run had found, both float[runs, B].
 
@@ -153,12 +153,12 @@ def front_quality(
         size: one of the benchmark's `size_names`.
         points: numbers of trials after which to measure, [B], or [runs, B].
         log: whether sizes are measured by their logarithm.
-        reference: of held-out scores, as of `jn.regret`.
+        optimum_from: of held-out scores, as of `jn.regret`.
     """
     scale, front = scale_of(bench, size, log=log), true_front(bench, size)[:, None]
     true = bench.held_out.scores(front), bench.sizes(size, front)
     whole = scale.hypervolume(*true)
-    scores, sizes = trial_scores(trials, bench, reference), bench.sizes(size, trials.query.arch)
+    scores, sizes = trial_scores(trials, bench, optimum_from), bench.sizes(size, trials.query.arch)
     points = np.broadcast_to(points, (len(scores), np.shape(points)[-1]))
     volumes, distances = np.empty((2, *points.shape))
     for column in range(points.shape[1]):

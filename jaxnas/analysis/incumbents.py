@@ -40,7 +40,7 @@ def incumbent_scores(
     split: str = "test",
     best: np.ndarray | None = None,
     *,
-    reference: str = "crossfit",
+    optimum_from: str = "crossfit",
     confirming: np.ndarray | None = None,
 ) -> np.ndarray:
     """Returns the benchmark's score of the incumbent after each trial, float64[runs, T].
@@ -55,7 +55,7 @@ def incumbent_scores(
 
     Args:
         best: the trials that hold the incumbents, int[runs, T]; by default those of `incumbents`.
-        reference: with `"maximum"` the held-out score is the mean over all runs.
+        optimum_from: with `"maximum"` the held-out score is the mean over all runs.
         confirming: the numbers of the runs that confirmed each trial's architecture, int[runs, T, k], as
             `Confirmed.runs`.
     """
@@ -68,7 +68,7 @@ def incumbent_scores(
     archs = np.asarray(trials.query.arch)[ever]
     if split != "test":
         scores[ever] = bench.validation_scores(archs)
-    elif method_of(bench, reference) == "crossfit":
+    elif method_of(bench, optimum_from) == "crossfit":
         confirmed = None if confirming is None else confirming[ever]
         scores[ever] = _unseen_means(bench, archs, np.asarray(trials.observation.seed)[ever], confirmed)
     else:
@@ -78,10 +78,10 @@ def incumbent_scores(
     return np.where((best == NONE_YET) | np.isnan(found), np.nan if lowest is None else lowest, found)
 
 
-def trial_scores(trials: Trials, bench: Benchmark, reference: str = "crossfit") -> np.ndarray:
+def trial_scores(trials: Trials, bench: Benchmark, optimum_from: str = "crossfit") -> np.ndarray:
     """Returns the held-out score of the architecture of each trial, float64[runs, T], as `incumbent_scores` does."""
     numbers = np.broadcast_to(np.arange(trials.observation.score.shape[1]), trials.observation.score.shape)
-    return incumbent_scores(trials, bench, best=numbers, reference=reference)
+    return incumbent_scores(trials, bench, best=numbers, optimum_from=optimum_from)
 
 
 def _unseen_means(bench: Benchmark, archs: np.ndarray, told: np.ndarray, confirming: np.ndarray | None) -> np.ndarray:

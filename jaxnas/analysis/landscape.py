@@ -1,9 +1,9 @@
 """The landscape of a complete table, exactly: optima and their basins, distances, walks, effects of decisions, noise.
 
 The landscape is that of architectures (not of classes) under mean validation score at the last fidelity, with the
-neighbourhood of the space, taken to be symmetric. Members of one class have equal scores, so there are plateaus: a
-plateau is a set of equal architectures that neighbours connect, and a local optimum is a plateau with no better
-neighbour (Verel, Ochoa and Tomassini, "Local Optima Networks of NK Landscapes With Neutrality", IEEE
+neighborhood of the space, taken to be symmetric. Members of one class have equal scores, so there are plateaus: a
+plateau is a set of equal architectures that neighbors connect, and a local optimum is a plateau with no better
+neighbor (Verel, Ochoa and Tomassini, "Local Optima Networks of NK Landscapes With Neutrality", IEEE
 Transactions on Evolutionary Computation, 2011). On landscapes of architectures see Ochoa and Veerapen, "Neural
 Architecture Search: A Visual Analysis", PPSN 2022, and Tao and Bang, "Fitness Landscape Analysis of a Cell-Based Neural
 Architecture Search Space", SciTePress, 2024.
@@ -43,14 +43,14 @@ def landscape(source: Table | Benchmark) -> dict:
 
     Args:
         source: a `Table` of a space in the catalog, or a benchmark with a table; scores are those of the benchmark,
-            less a weighted size where it is penalised.
+            less a weighted size where it is penalized.
 
     Keys: `num_architectures`, `num_classes`, `split`, `fidelity`; `scores`: distribution on validation and test;
     `optima`: see `summits`, the best of them with the share of architectures whose ascent ends there, and
     `num_without_better_neighbor`, the number of architectures without one; `fitness_distance`: the mean score at each
     distance to the nearest global optimum, and Pearson's correlation of the two, -1 where distance alone leads there
     (Jones and Forrest, ICGA 1995); `autocorrelation`: see `walk_autocorrelation`, the length is that of Weinberger;
-    `neutrality`: shares of the pairs of neighbours that are of one class, and whose means differ by no more than a
+    `neutrality`: shares of the pairs of neighbors that are of one class, and whose means differ by no more than a
     standard error of a mean over the seeds; `effects`: see `variance_shares`; `noise`: standard deviations of seeds
     and of classes, and the intraclass correlation of one seed; `fidelities`, `sizes`: rank correlations (Spearman)
     over architectures with the mean score.
@@ -134,7 +134,7 @@ def _lowest_where_failed(means: np.ndarray, bench: Benchmark) -> np.ndarray:
 
 
 def _neighbors(space: Space) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the rows of each architecture's neighbours and then its own, [A, K + 1], and its number of neighbours."""
+    """Returns the rows of each architecture's neighbors and then its own, [A, K + 1], and its number of neighbors."""
     table, degrees = neighbor_table(space)
     return np.concatenate([table, np.arange(len(table))[:, None]], axis=1), degrees
 
@@ -142,12 +142,12 @@ def _neighbors(space: Space) -> tuple[np.ndarray, np.ndarray]:
 def summits(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
     """Returns the local optimum that ascent ends in from each architecture, int64[A], by its smallest row.
 
-    Ascent moves to the best neighbour (the first of equal ones) where that is better, or else by the best way out of
+    Ascent moves to the best neighbor (the first of equal ones) where that is better, or else by the best way out of
     the plateau that the architecture is on.
 
     Args:
         scores: float[A].
-        neighbors: rows of neighbours, [A, K]; an architecture's own row may be among them.
+        neighbors: rows of neighbors, [A, K]; an architecture's own row may be among them.
     """
     best = np.take_along_axis(neighbors, scores[neighbors].argmax(axis=1)[:, None], axis=1)[:, 0]
     plateaus = _plateaus(scores, neighbors)
@@ -160,11 +160,11 @@ def summits(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
 def _ways_out(scores: np.ndarray, best: np.ndarray, plateaus: np.ndarray) -> np.ndarray:
     """Returns the architecture that ascent goes to from each plateau, int[P].
 
-    It is the best neighbour of any member where that is better than the plateau, or else the member with the smallest
+    It is the best neighbor of any member where that is better than the plateau, or else the member with the smallest
     row.
 
     Args:
-        best: the best neighbour of each architecture, or itself, int[A].
+        best: the best neighbor of each architecture, or itself, int[A].
         plateaus: the plateau of each architecture, int[A].
     """
     _, smallest = np.unique(plateaus, return_index=True)
@@ -203,12 +203,12 @@ def walk_autocorrelation(scores: np.ndarray, neighbors: np.ndarray, degrees: np.
     """Returns the autocorrelation of scores along random walks at lags 0 to `num_lags`, NaN for constant scores.
 
     It is exact, the expectation over all walks that start in the stationary distribution, in which an architecture
-    weighs as many as it has neighbours. Weinberger, "Correlated and Uncorrelated Fitness Landscapes and How to Tell
+    weighs as many as it has neighbors. Weinberger, "Correlated and Uncorrelated Fitness Landscapes and How to Tell
     the Difference", Biological Cybernetics, 1990.
 
     Args:
         scores: float[A].
-        neighbors: [A, K]; the first `degrees` [A] of a row are neighbours.
+        neighbors: [A, K]; the first `degrees` [A] of a row are neighbors.
     """
     from scipy.sparse import csr_array
 

@@ -67,7 +67,7 @@ def motifs(bench: Benchmark, *, number: int = 8, num_bootstraps: int = NUM_BOOTS
     without what is dead: an operation, and an operation with the operations that it reads. The score of a class is
     regressed on whether it has each of them, by ridge regression; the scores are means of what searches are told, the
     lowest tenth raised to its upper end, so that networks which learned nothing do not decide. Ru, Wan, Dong and
-    Osborne, "Interpretable Neural Architecture Search via Bayesian Optimisation with Weisfeiler-Lehman Kernels", ICLR
+    Osborne, "Interpretable Neural Architecture Search via Bayesian Optimization with Weisfeiler-Lehman Kernels", ICLR
     2021, read motifs from the derivatives of a Gaussian process. An effect is an association: see `insertion`.
 
     Args:
@@ -230,13 +230,13 @@ def _ridge(products: np.ndarray) -> np.ndarray:
         products: sums of products of a column of ones, M columns, and what they explain, [M + 2, M + 2].
     """
     total, means = products[0, 0], products[0] / products[0, 0]
-    centred = (products - total * np.outer(means, means))[1:, 1:]
-    return np.linalg.solve(centred[:-1, :-1] + RIDGE * np.eye(len(centred) - 1), centred[:-1, -1])
+    centered = (products - total * np.outer(means, means))[1:, 1:]
+    return np.linalg.solve(centered[:-1, :-1] + RIDGE * np.eye(len(centered) - 1), centered[:-1, -1])
 
 
 @functools.lru_cache(maxsize=8)
 def _graphs(space: Space) -> Callable[[np.ndarray], tuple[jax.Array, jax.Array]]:
-    return jax.jit(jax.vmap(lambda row: space.labelled(space.arch_at(row))))
+    return jax.jit(jax.vmap(lambda row: space.labeled(space.arch_at(row))))
 
 
 def _is_large(space: Space, base: int) -> bool:

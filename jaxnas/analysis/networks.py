@@ -60,7 +60,7 @@ def explain_network(model: FittedModel, X: Any, y: Any) -> NetworkExplanation:  
     """Returns what a trained network relies on, on examples that it need not have seen.
 
     A lesion replaces what an edge gives by zeros, in all cells of the network at once. The statistics of batch
-    normalisation are then estimated again on the examples, without their classes: those of the whole network fit no
+    normalization are then estimated again on the examples, without their classes: those of the whole network fit no
     other one, and every lesion would look fatal. It is compared with the whole network after the same estimation, so
     that a lesion of a dead edge changes nothing at all. Meyes, Lu, Waubert de Puiseau and Meisen, "Ablation Studies in
     Artificial Neural Networks", 2019, lesion units; saliency is that of Simonyan, Vedaldi and Zisserman, "Deep Inside
@@ -76,7 +76,7 @@ def explain_network(model: FittedModel, X: Any, y: Any) -> NetworkExplanation:  
     """
     numbers = _class_numbers(model, y, len(X))
     predicted = model.predict(X)
-    examples = _normalised(model, X)
+    examples = _normalized(model, X)
     confusion = np.zeros((len(model.inputs.classes),) * 2, np.int64)
     position = {name: number for number, name in enumerate(model.inputs.classes.tolist())}
     np.add.at(confusion, (numbers, np.asarray([position[name] for name in predicted.tolist()])), 1)
@@ -171,7 +171,7 @@ def _saliency(model: FittedModel, examples: np.ndarray, numbers: np.ndarray) -> 
     return np.abs(np.asarray(gradients, np.float64)).mean(0)
 
 
-def _normalised(model: FittedModel, X: Any) -> np.ndarray:  # noqa: N803
+def _normalized(model: FittedModel, X: Any) -> np.ndarray:  # noqa: N803
     examples = np.asarray(X, np.float64)
     shape = model.inputs.spec.shape
     examples = examples.reshape(len(examples), *shape)

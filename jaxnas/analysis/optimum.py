@@ -11,7 +11,7 @@ from jaxnas.analysis.crossfit import Best, crossfit
 from jaxnas.benchmarks.base import Benchmark, checked_size_name, table_of
 from jaxnas.checks import unknown_name
 
-REFERENCES = ("crossfit", "maximum")
+OPTIMA = ("crossfit", "maximum")
 KNOWN = "known"
 
 Limit = tuple[str | Callable[[jax.Array], jax.Array], float]
@@ -35,7 +35,7 @@ class Optimum(NamedTuple):
     note: str = ""
 
 
-def optimum(bench: Benchmark, *, reference: str = "crossfit", limit: Limit | None = None) -> Optimum:
+def optimum(bench: Benchmark, *, optimum_from: str = "crossfit", limit: Limit | None = None) -> Optimum:
     """Returns the best held-out score of a benchmark, for reports only.
 
     A mean over a few noisy runs is lucky where it is the largest of thousands. `"crossfit"` estimates the largest
@@ -44,14 +44,14 @@ def optimum(bench: Benchmark, *, reference: str = "crossfit", limit: Limit | Non
     are told means, it is the latter whatever was asked for, and `note` says why.
 
     Args:
-        reference: `"crossfit"` or `"maximum"`.
+        optimum_from: `"crossfit"` or `"maximum"`.
         limit: (size, maximum): among the architectures up to a size, one of the benchmark's `size_names` or a function
             as of `jn.constrained`.
 
     Raises:
         ValueError: where the optimum is not known, or no architecture is within the limit.
     """
-    method = method_of(bench, reference)
+    method = method_of(bench, optimum_from)
     known = bench.held_out.optimum
     if known is None:
         raise ValueError(f"Expected a benchmark with a known optimum, got {bench.id} without one.")
@@ -63,19 +63,19 @@ def optimum(bench: Benchmark, *, reference: str = "crossfit", limit: Limit | Non
         return Optimum(known, None, KNOWN)
     if method == "maximum":
         value = known if limit is None else float(np.nanmax(bench.held_out.scores(_candidates(bench, limit))))
-        return Optimum(value, None, method, bench.held_out.note if reference == "crossfit" else "")
+        return Optimum(value, None, method, bench.held_out.note if optimum_from == "crossfit" else "")
     benchmark: Any = bench  # hashed by identity, which the protocol does not promise
     estimate = _estimated(benchmark, limit)
     return Optimum(estimate.value, estimate.standard_error, method)
 
 
-def method_of(bench: Benchmark, reference: str = "crossfit") -> str:
-    """Returns by which method regrets on a benchmark are measured (see `Optimum`) where a reference is asked for."""
-    if reference not in REFERENCES:
-        raise unknown_name("a reference", reference, REFERENCES)
+def method_of(bench: Benchmark, optimum_from: str = "crossfit") -> str:
+    """Returns by which method regrets on a benchmark are measured (see `Optimum`) given `optimum_from`."""
+    if optimum_from not in OPTIMA:
+        raise unknown_name("an optimum", optimum_from, OPTIMA)
     if bench.table is None:
         return KNOWN
-    return "maximum" if bench.held_out.runs is None else reference
+    return "maximum" if bench.held_out.runs is None else optimum_from
 
 
 def limit_name(limit: Limit, bench: Benchmark) -> str:

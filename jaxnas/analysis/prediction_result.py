@@ -16,7 +16,7 @@ def prediction_result(evaluations: Sequence[Evaluation], ceiling: np.ndarray) ->
 
     `ceiling` and `evaluations`, one for each predictor and number of training architectures or epochs, hold
     `{"mean", "ci_low", "ci_high"}` or None; `order` holds for the largest number of training architectures the
-    predictors by tau, and the corrected p values of neighbours.
+    predictors by tau, and the corrected p values of neighbors.
     """
     return {
         "ceiling": _interval(ceiling),
@@ -35,7 +35,7 @@ def prediction_result(evaluations: Sequence[Evaluation], ceiling: np.ndarray) ->
 
 
 def order(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
-    """Returns the predictors by mean tau, each with its best evaluation of most training, and tests of neighbours.
+    """Returns the predictors by mean tau, each with its best evaluation of most training, and tests of neighbors.
 
     Repetitions are paired; p values are of Wilcoxon's signed-rank test, corrected by Holm's method. They are of these
     architectures' table: repetitions of a small one share architectures, so that they are then a little too small.

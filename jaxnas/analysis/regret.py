@@ -15,7 +15,7 @@ def regret(
     bench: Benchmark,
     *,
     confirm: tuple[int, int] | None = None,
-    reference: str = "crossfit",
+    optimum_from: str = "crossfit",
     limit: Limit | None = None,
 ) -> np.ndarray:
     """Returns the regret after each trial, float64[runs, T]: the optimum less the score of the incumbent.
@@ -26,7 +26,7 @@ def regret(
 
     Args:
         confirm: (m, k): the incumbent is that of `jn.confirmed`, the best m architectures evaluated k times more.
-        reference: `"crossfit"`, or `"maximum"`: the largest mean over all runs less that of the incumbent, the
+        optimum_from: `"crossfit"`, or `"maximum"`: the largest mean over all runs less that of the incumbent, the
             definition of most papers, and of tables that hold only means.
         limit: (size, maximum): the optimum is among the architectures up to a size, as of `jn.constrained`.
 
@@ -34,18 +34,18 @@ def regret(
         ValueError: where the benchmark has no known optimum, stores too few runs to confirm with, or has another space
             than the trials.
     """
-    best = optimum(bench, reference=reference, limit=limit)
-    return best.value - reported_scores(trials, bench, confirm=confirm, reference=reference)
+    best = optimum(bench, optimum_from=optimum_from, limit=limit)
+    return best.value - reported_scores(trials, bench, confirm=confirm, optimum_from=optimum_from)
 
 
 def reported_scores(
-    trials: Trials, bench: Benchmark, *, confirm: tuple[int, int] | None = None, reference: str = "crossfit"
+    trials: Trials, bench: Benchmark, *, confirm: tuple[int, int] | None = None, optimum_from: str = "crossfit"
 ) -> np.ndarray:
     """Returns the held-out score of the incumbent after each trial, float64[runs, T]; arguments as of `regret`."""
     if confirm is None:
-        return incumbent_scores(trials, bench, reference=reference)
+        return incumbent_scores(trials, bench, optimum_from=optimum_from)
     found = confirmed(trials, bench, confirm)
-    return incumbent_scores(trials, bench, best=found.numbers, reference=reference, confirming=found.runs)
+    return incumbent_scores(trials, bench, best=found.numbers, optimum_from=optimum_from, confirming=found.runs)
 
 
 def final_regrets(found: np.ndarray | Trials, bench: Benchmark | None) -> np.ndarray:

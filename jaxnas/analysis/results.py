@@ -21,7 +21,7 @@ from jaxnas.benchmarks.penalized import Objective, second_size
 from jaxnas.provenance import versions
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Strategy
-from jaxnas.tables.manifest import references_of
+from jaxnas.tables.manifest import baselines_of
 
 MOST_BUDGETS = 300
 QUANTILES = np.linspace(0, 1, 21)
@@ -47,7 +47,7 @@ class Settings(NamedTuple):
     Attributes:
         num_trials, num_runs, seed, prng, objective: as of `compare`.
         command: the command line that did it, empty where a script did.
-        reference: what regrets are measured from, as of `regret`.
+        optimum_from: what regrets are measured from, as of `regret`.
         budget: what a run may cost; None where runs end after `num_trials`.
         confirm: (m, k) as of `confirmed`, or None.
         limit: the size and the maximum that strategies keep to, or None.
@@ -62,7 +62,7 @@ class Settings(NamedTuple):
     prng: str = "hash"
     objective: Objective = Objective("accuracy")
     command: str = ""
-    reference: str = "crossfit"
+    optimum_from: str = "crossfit"
     budget: float | None = None
     confirm: tuple[int, int] | None = None
     limit: Limit | None = None
@@ -108,7 +108,7 @@ def _source(bench: Benchmark) -> dict[str, Any]:
 
 def _references(bench: Benchmark) -> dict[str, Any]:
     """Returns the scores of the lines to beat of a table."""
-    found = {} if bench.table is None else references_of(bench.table.manifest)
+    found = {} if bench.table is None else baselines_of(bench.table.manifest)
     return {"references": found} if found else {}
 
 
@@ -245,7 +245,7 @@ class _Numbers(NamedTuple):
 
 
 def _numbers(trials: dict[str, Trials], bench: Benchmark, settings: Settings, cost: int | None) -> _Numbers:
-    best = optimum(bench, reference=settings.reference, limit=settings.limit)
+    best = optimum(bench, optimum_from=settings.optimum_from, limit=settings.limit)
     found = {name: _found(each, bench, settings) for name, each in trials.items()}
     regrets = {name: best.value - each.scores for name, each in found.items()}
     num_trials = _num_trials(trials)
@@ -271,12 +271,12 @@ def _num_trials(trials: dict[str, Trials]) -> int:
 
 
 def _found(trials: Trials, bench: Benchmark, settings: Settings) -> Found:
-    reference = settings.reference
+    optimum_from = settings.optimum_from
     if settings.confirm is None:
         best = incumbents(trials)
-        return Found(best, incumbent_scores(trials, bench, best=best, reference=reference), None)
+        return Found(best, incumbent_scores(trials, bench, best=best, optimum_from=optimum_from), None)
     found = confirmed(trials, bench, settings.confirm)
-    scores = incumbent_scores(trials, bench, best=found.numbers, reference=reference, confirming=found.runs)
+    scores = incumbent_scores(trials, bench, best=found.numbers, optimum_from=optimum_from, confirming=found.runs)
     return Found(found.numbers, scores, found.costs)
 
 
@@ -293,7 +293,7 @@ def _fronts(trials: dict[str, Trials], bench: Benchmark, settings: Settings, cos
         return None
     paid = None if cost is None else {name: trials_paid(each, bench, cost) for name, each in trials.items()}
     log = settings.objective.log
-    return summarize_fronts(trials, bench, size, log=log, reference=settings.reference, paid=paid)
+    return summarize_fronts(trials, bench, size, log=log, optimum_from=settings.optimum_from, paid=paid)
 
 
 def _present(regrets: np.ndarray, bench: Benchmark, best: Optimum) -> np.ndarray:

@@ -75,8 +75,8 @@ def _means_and_variances(bench: Benchmark) -> tuple[np.ndarray, np.ndarray]:
     runs = table.scores(protocol.told)[..., protocol.fidelities[-1]].astype(np.float64)
     known = np.isfinite(runs)
     counts = known.sum(1)
-    centre = np.where(known, runs, 0).sum(1) / np.maximum(counts, 1)
-    squares = (np.where(known, runs - centre[:, None], 0) ** 2).sum(1)
+    center = np.where(known, runs, 0).sum(1) / np.maximum(counts, 1)
+    squares = (np.where(known, runs - center[:, None], 0) ** 2).sum(1)
     order = np.argsort(means, kind="stable")
     squares, freedom = (_around(each[order]) for each in (squares, np.maximum(counts - 1, 0).astype(float)))
     variances = np.full(len(means), np.nan)
@@ -113,15 +113,15 @@ def scored_by_trials(space: Space, archs: np.ndarray, scores: np.ndarray) -> Sco
         raise ValueError(f"Expected two trials or more that succeeded, got {len(kept)}.")
     values = np.asarray(scores, np.float64)[kept]
     values = np.maximum(values, np.quantile(values, 0.05))
-    centre, scale = values.mean(), values.std() or 1.0
+    center, scale = values.mean(), values.std() or 1.0
     choices = canonical_choices(space, archs[kept])
-    targets = (values - centre) / scale
+    targets = (values - center) / scale
     length, inverse = _likeliest(choices, targets)
     weights = inverse @ targets
     prior = scale**2 * max(targets @ weights / len(targets), 1e-6)
 
     def means(archs: np.ndarray) -> np.ndarray:
-        return centre + scale * _kernel(canonical_choices(space, archs), choices, length) @ weights
+        return center + scale * _kernel(canonical_choices(space, archs), choices, length) @ weights
 
     def errors(archs: np.ndarray, weights: np.ndarray) -> np.ndarray:
         asked = canonical_choices(space, archs)

@@ -14,7 +14,7 @@ def bootstrap_interval(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the ends of the percentile bootstrap interval of the mean over runs of values [runs, T]: two float[T].
 
-    Whole runs are resampled, so that the ends of neighbouring trials belong together. Efron, "Bootstrap Methods:
+    Whole runs are resampled, so that the ends of neighboring trials belong together. Efron, "Bootstrap Methods:
     Another Look at the Jackknife", Annals of Statistics, 1979.
     """
     values = np.asarray(values, np.float64)

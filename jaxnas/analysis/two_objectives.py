@@ -37,7 +37,7 @@ def summarize_fronts(
     size: str,
     *,
     log: bool = False,
-    reference: str = "crossfit",
+    optimum_from: str = "crossfit",
     paid: dict[str, np.ndarray] | None = None,
 ) -> Fronts:
     """Returns the numbers of a comparison by two objectives, score and size.
@@ -49,7 +49,7 @@ def summarize_fronts(
     points; `front`: that of the run with the median hypervolume; `attainment`: see `fronts.attainment`.
 
     Args:
-        size, log, reference: as of `fronts.front_quality`.
+        size, log, optimum_from: as of `fronts.front_quality`.
         paid: how many trials of each run an equal cost pays for, int[runs], by strategy.
     """
     num_trials = next(iter(trials.values())).observation.score.shape[1]
@@ -59,14 +59,14 @@ def summarize_fronts(
         counts = np.broadcast_to(points, (len(each.observation.score), len(points)))
         if paid is not None:
             counts = np.concatenate([counts, paid[name][:, None]], axis=1)
-        volumes, found = fronts.front_quality(each, bench, size, counts, log=log, reference=reference)
+        volumes, found = fronts.front_quality(each, bench, size, counts, log=log, optimum_from=optimum_from)
         at_cost[name] = 1 - volumes[:, -1]
         volumes, distances[name] = volumes[:, : len(points)], found[:, : len(points)]
         missing[name] = 1 - volumes
-        strategies[name] = _summarize_one(each, bench, size, reference, volumes, distances[name])
+        strategies[name] = _summarize_one(each, bench, size, optimum_from, volumes, distances[name])
     true = fronts.true_front(bench, size)[:, None]
     scale = fronts.scale_of(bench, size, log=log)
-    score, largest = scale.reference()
+    score, largest = scale.reference_point()
     summary = {
         "size": size,
         "log_size": log,
@@ -79,10 +79,10 @@ def summarize_fronts(
 
 
 def _summarize_one(
-    trials: Trials, bench: Benchmark, size: str, reference: str, volumes: np.ndarray, distances: np.ndarray
+    trials: Trials, bench: Benchmark, size: str, optimum_from: str, volumes: np.ndarray, distances: np.ndarray
 ) -> dict[str, Any]:
     low, high = mean_interval(volumes)
-    scores, sizes = trial_scores(trials, bench, reference), bench.sizes(size, trials.query.arch)
+    scores, sizes = trial_scores(trials, bench, optimum_from), bench.sizes(size, trials.query.arch)
     every = np.full(len(scores), scores.shape[1])
     found = [(scores[run, at], sizes[run, at]) for run, at in enumerate(fronts.found_fronts(trials, sizes, every))]
     median = found[np.argsort(volumes[:, -1])[len(volumes) // 2]]

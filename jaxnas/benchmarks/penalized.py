@@ -38,7 +38,7 @@ OBJECTIVES = (
 
 
 class Objective(NamedTuple):
-    """What a comparison optimises.
+    """What a comparison optimizes.
 
     Attributes:
         text: as it was given.
@@ -97,7 +97,7 @@ def objective_of(text: str, size_names: Sequence[str], metric_name: str = "accur
     )
 
 
-def penalised(bench: Benchmark, weight: float, size: str = "parameters") -> "Penalised":
+def penalized(bench: Benchmark, weight: float, size: str = "parameters") -> "Penalized":
     """Returns a benchmark whose scores are those of another one, less a weight times the size of the architecture.
 
     For every strategy with one objective. Held-out scores and the optimum are less the same.
@@ -110,11 +110,11 @@ def penalised(bench: Benchmark, weight: float, size: str = "parameters") -> "Pen
     Raises:
         ValueError: on a negative weight or an unknown size.
     """
-    return Penalised(bench, checked_number("weight", weight, at_least=0), checked_size_name(size, bench))
+    return Penalized(bench, checked_number("weight", weight, at_least=0), checked_size_name(size, bench))
 
 
-class Penalised:
-    """What `penalised` returns."""
+class Penalized:
+    """What `penalized` returns."""
 
     def __init__(self, bench: Benchmark, weight: float, size_name: str):
         self.bench, self.weight, self.size_name = bench, weight, size_name
@@ -128,7 +128,7 @@ class Penalised:
         self.query = self._query()
 
     def __repr__(self) -> str:
-        return f"penalised({self.bench!r}, {self.weight!r}, {self.size_name!r})"
+        return f"penalized({self.bench!r}, {self.weight!r}, {self.size_name!r})"
 
     def _query(self) -> Callable[[Query, jax.Array], Observation]:
         if not self.bench.jittable:

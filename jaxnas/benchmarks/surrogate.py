@@ -78,7 +78,7 @@ class SurrogateBenchmark:
 
     @property
     def size_names(self) -> tuple[str, ...]:
-        """Returns the names of the sizes that are modelled."""
+        """Returns the names of the sizes that are modeled."""
         return self._names
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
@@ -111,7 +111,7 @@ class SurrogateBenchmark:
 
     @property
     def held_out(self) -> HeldOut:
-        """Returns the reported scores that are modelled, without noise, for reports only."""
+        """Returns the reported scores that are modeled, without noise, for reports only."""
         means = _means_of(*self._parts[:2])
         optimum, worst = (self.manifest.get(end) for end in ("optimum", "worst"))
         note = "the surrogate's held-out scores are means"

@@ -135,7 +135,7 @@ def _trained(table: Table, protocol: str | None, space: Space, archs: np.ndarray
 
 
 def _sizes(table: Table) -> list[str]:
-    """Returns the sizes that every class has: others would be modelled from a part."""
+    """Returns the sizes that every class has: others would be modeled from a part."""
     return [name for name in table.size_names if np.isfinite(np.asarray(table.sizes(name), np.float64)).all()]
 
 
@@ -170,13 +170,13 @@ def _ends(bench: SurrogateBenchmark, seed: int) -> dict[str, float]:
 
 
 def _climbed(bench: SurrogateBenchmark, archs: np.ndarray, scores: np.ndarray) -> float:
-    """Returns the best reported mean that steps from the best architectures to better neighbours reach."""
-    neighbours = jax.jit(jax.vmap(bench.space.neighbors))
+    """Returns the best reported mean that steps from the best architectures to better neighbors reach."""
+    neighbors = jax.jit(jax.vmap(bench.space.neighbors))
     found = -np.inf
     while scores.max() > found:
         found = scores.max()
         best = archs[np.argsort(-scores)[:256]]
-        around = np.asarray(neighbours(best)).reshape(-1, archs.shape[1])
+        around = np.asarray(neighbors(best)).reshape(-1, archs.shape[1])
         archs = np.unique(np.concatenate([best, around]), axis=0)
         scores = bench.held_out.scores(archs)
     return float(found)

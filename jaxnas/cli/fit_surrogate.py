@@ -91,5 +91,5 @@ Scores of architectures far from those that were trained, such as what a long se
 certain: `SurrogateBenchmark.interval` says within what a real run is expected. Use a table where there is one.
 
 Files: `surrogate.npz` (arrays), `manifest.json`, `report.json` (what is above, in numbers).
-Licence: {manifest["licence"]}.
+License: {manifest["licence"]}.
 """

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
         "predictors": {name: _first_line(catalog.predictor(name).__doc__) for name in catalog.PREDICTORS},
         "one-shot methods": {name: _first_line(catalog.one_shot_method(name).__doc__) for name in catalog.ONE_SHOT},
         "importers": {name: _first_line(catalog.importer(name).__doc__) for name in catalog.IMPORTERS},
-        "surrogates": {name: _modelled(name) for name in shipped_surrogates()},
+        "surrogates": {name: _modeled(name) for name in shipped_surrogates()},
         "tables": {name: _described(read_manifest(find(name))) for name in shipped_ids()},
         "packs": {name: _pack_described(read_manifest(find(name))) for name in shipped_packs()},
     }
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _modelled(name: str) -> str:
+def _modeled(name: str) -> str:
     manifest = json.loads((folder_of(name) / MANIFEST_FILE).read_text(encoding="utf-8"))
     size, fitted = manifest["space"]["num_architectures"], manifest["fitted_to"]["classes"]
     return f"{size:,} architectures, fitted to {fitted:,}"

@@ -241,7 +241,7 @@ def _add_proxies(parser: argparse.ArgumentParser) -> None:
         "--names", default="all", metavar="a,b", help="proxies (see jaxnas list), or file.py:NAME (default: all)"
     )
     parser.add_argument(
-        "--inits", type=_count, default=4, metavar="I", help="initialisations of each architecture (default 4)"
+        "--inits", type=_count, default=4, metavar="I", help="initializations of each architecture (default 4)"
     )
     parser.add_argument(
         "--batch-size", type=_count, metavar="B", help="training examples (default 64, or all where fewer)"

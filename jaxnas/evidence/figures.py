@@ -91,7 +91,7 @@ class Result(NamedTuple):
 
     Attributes:
         title: what it is.
-        references: keys of `references.bib`.
+        cites: keys of `references.bib`.
         where: the table or the section of the paper.
         protocol: how the figures come about, in a sentence or two.
         needs: identifiers of tables, without their version where any will do.
@@ -99,7 +99,7 @@ class Result(NamedTuple):
     """
 
     title: str
-    references: tuple[str, ...]
+    cites: tuple[str, ...]
     where: str
     protocol: str
     needs: tuple[str, ...]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from jaxnas import __version__
 from jaxnas.evidence.figures import AGREES, DIFFERS, MISSING, Figure, Result
-from jaxnas.report.bibliography import references
+from jaxnas.report.bibliography import entries
 from jaxnas.report.templates import render
 from jaxnas.tasks.metrics import ACCURACY
 
@@ -25,8 +25,8 @@ def page_of(
     """
     every = [figure for each in figures.values() for figure in each]
     counts = {verdict: sum(figure.verdict == verdict for figure in every) for verdict in (AGREES, DIFFERS, MISSING)}
-    known = references()
-    keys = dict.fromkeys(key for result in results.values() for key in result.references)
+    known = entries()
+    keys = dict.fromkeys(key for result in results.values() for key in result.cites)
     return render(
         "page/reproduction.html",
         ACCURACY,

@@ -98,7 +98,7 @@ class Scale(NamedTuple):
     deviation: Array
 
 
-def standardised(y: Array) -> tuple[jax.Array, jax.Array, Scale]:
+def standardized(y: Array) -> tuple[jax.Array, jax.Array, Scale]:
     """Returns targets with mean 0 and deviation 1, which there are, and their scale: float32[n], bool[n].
 
     What is NaN becomes 0 and does not count.

@@ -14,7 +14,7 @@ from jaxnas.predictors.regressors import fitted, seed_of, where_known
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 
-REFERENCES = ("friedman2001greedy", "ke2017lightgbm", "chen2016xgboost")
+CITES = ("friedman2001greedy", "ke2017lightgbm", "chen2016xgboost")
 
 
 @functools.cache

@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.checks import checked_size
-from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, no_features, standardised
+from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, no_features, standardized
 from jaxnas.predictors.gaussian import LENGTHS, RBF, GaussianState, process
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 
-REFERENCES = ("white2021powerful",)
+CITES = ("white2021powerful",)
 
 
 class ColumnState(NamedTuple):
@@ -133,7 +133,7 @@ def rank_agreement(values: jax.Array, y: jax.Array) -> jax.Array:
     """Returns the rank correlation (Spearman, 1904) of what is known of both, times its share of the scores."""
     known = jnp.isfinite(values) & jnp.isfinite(y)
     first, second = (
-        standardised(jnp.where(known, share_below(jnp.sort(jnp.where(known, each, jnp.nan)), each), jnp.nan))[0]
+        standardized(jnp.where(known, share_below(jnp.sort(jnp.where(known, each, jnp.nan)), each), jnp.nan))[0]
         for each in (values, y)
     )
     return (first * second).sum() / jnp.maximum(jnp.isfinite(y).sum(), 1)

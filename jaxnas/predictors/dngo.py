@@ -8,13 +8,13 @@ import jax.numpy as jnp
 
 from jaxnas.checks import checked_function, checked_size
 from jaxnas.predictors import networks
-from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, standardised
+from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, standardized
 from jaxnas.predictors.gaussian import GaussianState, process
 from jaxnas.predictors.linear import LINEAR, RATIOS
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 
-REFERENCES = ("snoek2015scalable",)
+CITES = ("snoek2015scalable",)
 BATCH_SIZE = 32
 
 
@@ -32,7 +32,7 @@ def dngo(
     """Returns Bayesian linear regression on the features that a network has learned.
 
     Snoek et al., "Scalable Bayesian Optimization Using Deep Neural Networks", ICML 2015, with prior and noise of
-    largest evidence over a grid rather than marginalised.
+    largest evidence over a grid rather than marginalized.
 
     Args:
         width, num_layers: units of each hidden layer, and how many there are.
@@ -46,7 +46,7 @@ def dngo(
     fit_linear, predict_linear = process(LINEAR, RATIOS)
 
     def fit(key: jax.Array, features: Array, y: Array, aux: Aux) -> AdaptiveBasis:
-        targets, known, _ = standardised(y)
+        targets, known, _ = standardized(y)
         inputs = jnp.where(known[:, None], jnp.asarray(features), 0)
         layers = networks.trained(
             jax.random.fold_in(key, 0),

@@ -32,7 +32,7 @@ def fitted(
     init_key, batch_key = jax.random.split(key)
     layers = _new_layers(init_key, [features.shape[1], *[width] * NUM_LAYERS, 1])
     succeeded = scores > -jnp.inf
-    targets = standardised(scores, succeeded)
+    targets = standardized(scores, succeeded)
     draws = prng.draw_index(batch_key, t, (num_steps, MINIBATCH_SIZE))
 
     def loss(layers: Layers, rows: jax.Array) -> jax.Array:
@@ -47,7 +47,7 @@ def fitted(
     return jax.lax.scan(step, (layers, optimizer.init(layers)), draws)[0][0]
 
 
-def standardised(scores: jax.Array, succeeded: jax.Array) -> jax.Array:
+def standardized(scores: jax.Array, succeeded: jax.Array) -> jax.Array:
     """Returns the scores with mean 0 and standard deviation 1 over the successful ones, 0 for others, float32[T]."""
     count = jnp.maximum(succeeded.sum(), 1)
     centered = jnp.where(succeeded, scores - jnp.where(succeeded, scores, 0).sum() / count, 0)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, no_features
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("domhan2015speeding",)
+CITES = ("domhan2015speeding",)
 
 POWERS = (0.25, 0.5, 1.0, 2.0)
 RATES = (0.05, 0.1, 0.3, 1.0)

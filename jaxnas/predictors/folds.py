@@ -12,7 +12,7 @@ NUM_FOLDS = 5
 def folds(groups: np.ndarray, y: np.ndarray, num_folds: int = NUM_FOLDS, *, seed: int = 0) -> np.ndarray:
     """Returns the number of the fold of each architecture, int[n]: whole groups, spread over the scores.
 
-    Groups are sorted by their mean score, and each run of `num_folds` neighbours is dealt out at random.
+    Groups are sorted by their mean score, and each run of `num_folds` neighbors is dealt out at random.
 
     Args:
         groups: equal for equal networks, int[n].

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.checks import checked_function
-from jaxnas.predictors.base import Array, Aux, Fit, Predict, Prediction, Predictor, Scale, block_inverse, standardised
+from jaxnas.predictors.base import Array, Aux, Fit, Predict, Prediction, Predictor, Scale, block_inverse, standardized
 from jaxnas.predictors.base import unscaled as in_scores
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 
-REFERENCES = ("rasmussen2006gaussian", "wan2021think")
+CITES = ("rasmussen2006gaussian", "wan2021think")
 
 LENGTHS = (0.15, 0.3, 0.6, 1.2, 2.4)
 NOISES = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -71,7 +71,7 @@ def process(kernel: Kernel, lengths: tuple[float, ...], noises: tuple[float, ...
 
     def fit(key: jax.Array, features: Array, y: Array, aux: Aux) -> GaussianState:
         features = jnp.asarray(features)
-        targets, known, scale = standardised(jnp.where(jnp.isfinite(features).all(-1), y, jnp.nan))
+        targets, known, scale = standardized(jnp.where(jnp.isfinite(features).all(-1), y, jnp.nan))
         kept = jnp.where(known[:, None], features, 0)
         parts = kernel.compare(kept, kept)
         kernels = jnp.stack([kernel.combine(parts, jnp.float32(length)) for length in lengths])
@@ -144,7 +144,7 @@ def gp_hamming(space: Space) -> Predictor:
     """Returns a Gaussian process whose kernel falls with the share of the decisions that differ.
 
     The exponentiated overlap kernel of Wan, Nguyen, Ha, Ru, Lu and Osborne, "Think Global and Act Local: Bayesian
-    Optimisation over High-Dimensional Categorical and Mixed Search Spaces", ICML 2021, with one length.
+    Optimization over High-Dimensional Categorical and Mixed Search Spaces", ICML 2021, with one length.
     """
     num_decisions = len(space.plain.decisions)
     kernel = Kernel(

@@ -9,11 +9,11 @@ import numpy as np
 
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.predictors import networks
-from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, Scale, standardised, unscaled
+from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, Scale, standardized, unscaled
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import adjacency
 
-REFERENCES = ("wen2020neural",)
+CITES = ("wen2020neural",)
 BATCH_SIZE = 32
 
 
@@ -32,7 +32,7 @@ def gcn(
     """Returns a network whose layers average over predecessors and over successors, without a deviation.
 
     Wen, Liu, Chen, Li, Bender and Kindermans, "Neural Predictor for Neural Architecture Search", ECCV 2020: each layer
-    is the mean of relu(F H W) and relu(B H W'), with F and B the normalised adjacency matrices forward and backward and
+    is the mean of relu(F H W) and relu(B H W'), with F and B the normalized adjacency matrices forward and backward and
     a loop at each vertex; then the mean over vertices and two dense layers. Layers are narrower here, and there is no
     dropout.
 
@@ -45,7 +45,7 @@ def gcn(
         checked_size(name, size)
     checked_number("learning_rate", learning_rate, above=0)
     num_labels = len(space.label_names)
-    num_vertices = len(jax.eval_shape(space.labelled, jnp.zeros(len(space.decisions), jnp.int32))[0])
+    num_vertices = len(jax.eval_shape(space.labeled, jnp.zeros(len(space.decisions), jnp.int32))[0])
     above = np.triu_indices(num_vertices, 1)
 
     def graph(features: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -64,7 +64,7 @@ def gcn(
         return networks.outputs(parameters[1], mean)[0]
 
     def fit(key: jax.Array, features: Array, y: Array, aux: Aux) -> GraphState:
-        targets, known, scale = standardised(y)
+        targets, known, scale = standardized(y)
         inputs = jnp.where(known[:, None], jnp.asarray(features), 0)
         widths = [num_labels, *[width] * num_layers]
         convolutions = [

@@ -11,7 +11,7 @@ from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, no_feature
 from jaxnas.predictors.regressors import fitted, where_known
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("baker2018accelerating",)
+CITES = ("baker2018accelerating",)
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, no_features
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("ru2021speedy",)
+CITES = ("ru2021speedy",)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from jaxnas.predictors.gaussian import Kernel, process
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 
-REFERENCES = ("mackay1992bayesian",)
+CITES = ("mackay1992bayesian",)
 RATIOS = (0.3, 1.0, 3.0, 10.0, 30.0)
 """Of the prior variance of a mean feature to that of the intercept."""
 

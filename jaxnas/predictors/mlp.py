@@ -8,11 +8,11 @@ import jax.numpy as jnp
 
 from jaxnas.checks import checked_function, checked_number, checked_size
 from jaxnas.predictors import networks
-from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, Scale, standardised, unscaled
+from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, Scale, standardized, unscaled
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 
-REFERENCES = ("lakshminarayanan2017simple", "white2021bananas")
+CITES = ("lakshminarayanan2017simple", "white2021bananas")
 BATCH_SIZE = 32
 
 
@@ -53,7 +53,7 @@ def mlp(
     encode = one_hot(space) if encoding is None else checked_function("encoding", encoding)
 
     def fit(key: jax.Array, features: Array, y: Array, aux: Aux) -> EnsembleState:
-        targets, known, scale = standardised(y)
+        targets, known, scale = standardized(y)
         inputs = jnp.where(known[:, None], jnp.asarray(features), 0)
 
         def member(key: jax.Array) -> networks.Layers:

@@ -7,16 +7,16 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.checks import checked_size
-from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, Scale, standardised, unscaled
+from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, Scale, standardized, unscaled
 from jaxnas.predictors.gaussian import squared_distances
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import one_hot
 
-REFERENCES = ("cover1967nearest",)
+CITES = ("cover1967nearest",)
 
 
-class NeighboursState(NamedTuple):
-    """Features float32[n, F], standardised scores float32[n], which there are bool[n], and the scores' scale."""
+class NeighborsState(NamedTuple):
+    """Features float32[n, F], standardized scores float32[n], which there are bool[n], and the scores' scale."""
 
     features: jax.Array
     targets: jax.Array
@@ -25,30 +25,30 @@ class NeighboursState(NamedTuple):
 
 
 @functools.cache
-def knn(space: Space, *, num_neighbours: int = 5) -> Predictor:
+def knn(space: Space, *, num_neighbors: int = 5) -> Predictor:
     """Returns the mean of the scores of the nearest architectures, by the number of decisions that differ.
 
     Those that are as near as the last of them all count, with the weight that is left. Cover and Hart, "Nearest
     Neighbor Pattern Classification", IEEE Transactions on Information Theory 1967. The deviation is that of the
-    neighbours' scores.
+    neighbors' scores.
 
     Args:
-        num_neighbours: how many.
+        num_neighbors: how many.
     """
-    checked_size("num_neighbours", num_neighbours)
+    checked_size("num_neighbors", num_neighbors)
 
-    def fit(key: jax.Array, features: Array, y: Array, aux: Aux) -> NeighboursState:
-        return NeighboursState(jnp.asarray(features), *standardised(y))
+    def fit(key: jax.Array, features: Array, y: Array, aux: Aux) -> NeighborsState:
+        return NeighborsState(jnp.asarray(features), *standardized(y))
 
-    def predict(state: NeighboursState, features: Array, aux: Aux) -> Prediction:
+    def predict(state: NeighborsState, features: Array, aux: Aux) -> Prediction:
         features = jnp.asarray(features)
         distances = jnp.where(state.known, squared_distances(features, state.features), jnp.inf)
-        weights = jax.vmap(functools.partial(tied_weights, num_neighbours))(distances)
+        weights = jax.vmap(functools.partial(tied_weights, num_neighbors))(distances)
         mean = weights @ state.targets
         variance = (weights * (state.targets - mean[:, None]) ** 2).sum(-1)
         return unscaled(mean, jnp.sqrt(variance), state.scale, features)
 
-    return Predictor("knn", one_hot(space), fit, predict, hyperparameters=(("num_neighbours", num_neighbours),))
+    return Predictor("knn", one_hot(space), fit, predict, hyperparameters=(("num_neighbors", num_neighbors),))
 
 
 def tied_weights(number: int, distances: jax.Array) -> jax.Array:

@@ -12,7 +12,7 @@ from jaxnas.predictors.regressors import fitted, seed_of, where_known
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 
-REFERENCES = ("breiman2001random",)
+CITES = ("breiman2001random",)
 
 
 @functools.cache

@@ -56,7 +56,7 @@ class Surrogate(NamedTuple):
         basis: float32[C, F + 1]: told values at each fidelity, and the reported value last.
         center: of these, float32[F + 1].
         noise: of each fidelity, coefficients of the logarithm of the variance of a run: 1, u, u^2, float32[F, 3],
-            where u is the standardised last told value.
+            where u is the standardized last told value.
         shared: the correlation of a run's noise at each fidelity with that at the last, float32[F].
         interval: likewise, of the variance of a run about what is said, float32[3].
         standard: mean and deviation of the last told value, for u, float32[2].
@@ -74,7 +74,7 @@ class Surrogate(NamedTuple):
 
 
 class Target(NamedTuple):
-    """The function of scores that is modelled, and its inverse: `(value, variance) -> mean score`."""
+    """The function of scores that is modeled, and its inverse: `(value, variance) -> mean score`."""
 
     forward: Callable[[np.ndarray], np.ndarray]
     backward: Callable[[Array, Array | float], jax.Array]

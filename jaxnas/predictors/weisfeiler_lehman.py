@@ -15,7 +15,7 @@ from jaxnas.spaces.cells import encodings as cells
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.encodings import Encoding, weisfeiler_lehman
 
-REFERENCES = ("ru2021interpretable", "kriege2016valid")
+CITES = ("ru2021interpretable", "kriege2016valid")
 LENGTHS = (0.4, 0.8, 1.6, 3.2)
 
 
@@ -25,10 +25,10 @@ def gp_wl(space: Space, *, num_iterations: int = 2, num_buckets: int = 512) -> P
 
     The similarity of two graphs is the number of labels that they share, each matched with one of the other graph's,
     up to an iteration, over the root of the product of each graph's own: Ru, Wan, Dong and Osborne, "Interpretable
-    Neural Architecture Search via Bayesian Optimisation with Weisfeiler-Lehman Kernels", ICLR 2021, with the kernel of
+    Neural Architecture Search via Bayesian Optimization with Weisfeiler-Lehman Kernels", ICLR 2021, with the kernel of
     Kriege, Giscard and Wilson, "On Valid Optimal Assignment Kernels", NeurIPS 2016. Other than there, it is the mean of
     two graphs' (labels made of predecessors, where identities are vertices of a cell; and of successors in
-    `Space.labelled`, where they are not), and the kernel is exp((similarity - 1) / length). Iterations and length are
+    `Space.labeled`, where they are not), and the kernel is exp((similarity - 1) / length). Iterations and length are
     those of largest marginal likelihood. Labels are hashed to buckets.
 
     Args:
@@ -73,7 +73,7 @@ def after(space: Space, *, num_iterations: int, num_buckets: int) -> Encoding:
     sizes = {"num_labels": len(space.label_names), "num_iterations": num_iterations, "num_buckets": num_buckets}
 
     def encode(arch: jax.Array) -> jax.Array:
-        labels, edges = space.labelled(arch)
+        labels, edges = space.labeled(arch)
         return graphs.label_counts(labels, jnp.asarray(edges).T, jnp.ones(len(labels), bool), **sizes)
 
     return encode

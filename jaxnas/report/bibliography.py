@@ -13,7 +13,7 @@ OF_TRANSFER = ("feurer2015initializing", "feurer2022autosklearn", "hvarfner2022p
 """What a comparison with source tables cites: warm starts, portfolios, priors and ensembles."""
 
 
-def references() -> dict[str, str]:
+def entries() -> dict[str, str]:
     """Returns the entries of `references.bib` by their keys."""
     text = resources.files("jaxnas.report").joinpath("references.bib").read_text(encoding="utf-8")
     return {entry[2]: entry[1] for entry in re.finditer(r"^(@\w+\{(\w+),\n.*?^\})", text, re.DOTALL | re.MULTILINE)}
@@ -33,15 +33,15 @@ def bibtex(results: list[dict[str, Any]]) -> str:
             keys += _cited(name, catalog.STRATEGIES)
         keys += _cited(result.get("method"), catalog.ONE_SHOT)
         keys += OF_TRANSFER if result.get("sources") else ()
-    known = references()
+    known = entries()
     version = results[0].get("versions", {}).get("jaxnas")
-    entries = [_misc("jaxnas", TITLE, latex_escaped(f"Version {version}") if version else None)]
-    entries += [_table_entry(result) for result in results if result.get("content_hash")]
-    return "\n\n".join(entries + [known[key] for key in dict.fromkeys(keys)])
+    found = [_misc("jaxnas", TITLE, latex_escaped(f"Version {version}") if version else None)]
+    found += [_table_entry(result) for result in results if result.get("content_hash")]
+    return "\n\n".join(found + [known[key] for key in dict.fromkeys(keys)])
 
 
 def _cited(name: str | None, known: dict[str, str]) -> tuple[str, ...]:
-    return catalog.references(name, known) if name in known else ()
+    return catalog.cites(name, known) if name in known else ()
 
 
 def _table_entry(result: dict[str, Any]) -> str:

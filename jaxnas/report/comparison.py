@@ -19,7 +19,7 @@ from jaxnas.analysis.results import Settings, result_of
 from jaxnas.analysis.sequential import Decision
 from jaxnas.analysis.several import overall
 from jaxnas.benchmarks.base import Benchmark
-from jaxnas.benchmarks.penalized import Objective, objective_of, penalised, second_size
+from jaxnas.benchmarks.penalized import Objective, objective_of, penalized, second_size
 from jaxnas.benchmarks.tabular import TableBenchmark, load
 from jaxnas.checks import checked_number
 from jaxnas.report.comparison_files import check_names, while_trials_are_written, write_result, write_results
@@ -121,7 +121,7 @@ def compare(
     until_decided: bool = False,
     objective: str | None = None,
     confirm: tuple[int, int] | None = None,
-    reference: str = "crossfit",
+    optimum_from: str = "crossfit",
     command: str = "",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Comparison:
@@ -144,7 +144,7 @@ def compare(
             `"accuracy-1e-6*parameters"` by the score less the weighted size; None by the score alone.
         confirm: (m, k): a run returns the best of m architectures by k further runs each, at their cost, see
             `jn.confirmed`.
-        reference: what regrets are measured from, see `jn.regret`.
+        optimum_from: what regrets are measured from, see `jn.regret`.
         command: the command line to show on the page.
         progress: called before and after runs with the strategy, the number of runs done, and the number in all.
 
@@ -153,7 +153,7 @@ def compare(
     """
     bench = load(bench) if isinstance(bench, str | os.PathLike) else bench
     aim = aim_of(objective, bench)
-    bench = _penalised(_minimised(bench, aim), aim)
+    bench = _penalized(_minimized(bench, aim), aim)
     entries = entries_of(strategies, aim)
     _check_options(num_trials, budget, until_decided)
     confirm = None if confirm is None else checked_confirm(confirm, bench)
@@ -163,7 +163,7 @@ def compare(
     num_trials = num_trials or (DEFAULT_TRIALS if budget is None else first_guess(budget, bench))
     check_memory(bench, len(made), num_runs, num_trials)
     settings = Settings(
-        num_trials, num_runs, seed, prng, aim, command, reference, budget, confirm, _common_limit(made.values())
+        num_trials, num_runs, seed, prng, aim, command, optimum_from, budget, confirm, _common_limit(made.values())
     )
     run_some = runner(made, bench, settings, sum(limits.values()), progress)
     if until_decided:
@@ -278,7 +278,7 @@ def _made(entry: Strategy | Callable[..., Strategy], bench: Benchmark, objective
     return constrained(made, bench.space, bench.size(objective.size), objective.maximum)._replace(name=name)
 
 
-def _minimised(bench: Benchmark, objective: Objective) -> Benchmark:
+def _minimized(bench: Benchmark, objective: Objective) -> Benchmark:
     """Returns the benchmark with a second objective of which larger is better negated, as sizes are to be small.
 
     A proxy that is not finite counts as the worst that is.
@@ -297,8 +297,8 @@ def _minimised(bench: Benchmark, objective: Objective) -> Benchmark:
     return TableBenchmark(table, noise=bench.noise, space=bench.space, protocol=bench.protocol)
 
 
-def _penalised(bench: Benchmark, objective: Objective) -> Benchmark:
+def _penalized(bench: Benchmark, objective: Objective) -> Benchmark:
     """Returns the benchmark with its scores less the weighted size, where the objective has a weight."""
     if objective.weight is None or objective.size is None:
         return bench
-    return penalised(bench, objective.weight, objective.size)
+    return penalized(bench, objective.weight, objective.size)

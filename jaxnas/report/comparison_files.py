@@ -23,7 +23,7 @@ from jaxnas.report.result_folder import COMPARISON, ONE_SHOT, PAGE_FILE, SEARCH,
 from jaxnas.report.schema_one_shot import checked_one_shot
 from jaxnas.report.sentences import shown_points
 from jaxnas.report.tables import write_overall_tables, write_tables
-from jaxnas.report.templates import labelled
+from jaxnas.report.templates import labeled
 from jaxnas.simulation.trials import Trials
 
 INDEX_LINK = f"../{PAGE_FILE}"
@@ -295,7 +295,7 @@ def _write_index(fresh: Path, results: Mapping[str, dict[str, Any]], pdf: bool) 
 
 def _image(fresh: Path, name: str, title: str) -> str:
     text = (fresh / f"{name}.svg").read_text(encoding="utf-8")
-    return labelled(re.sub(r"^.*?(?=<svg)", "", text, flags=re.DOTALL), title, prefix=name)
+    return labeled(re.sub(r"^.*?(?=<svg)", "", text, flags=re.DOTALL), title, prefix=name)
 
 
 def _explorer(folder: Path, benchmark: str) -> str | None:

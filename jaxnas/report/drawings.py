@@ -35,7 +35,7 @@ _ATTRIBUTES = frozenset(
     )
 )
 _VALUE = re.compile(r"[\w\s.,#()%+-]*")
-"""The values of attributes: numbers, names, colours, paths, and `url(#name)`; none has a colon or a quotation mark."""
+"""The values of attributes: numbers, names, colors, paths, and `url(#name)`; none has a colon or a quotation mark."""
 
 
 def drawing_of(cell: dict[str, Any], space_name: str | None) -> str:

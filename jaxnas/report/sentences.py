@@ -156,14 +156,14 @@ def option_texts(result: dict[str, Any]) -> list[str]:
         )
     if sources := result.get("sources"):
         lines.append(_sources_text(sources))
-    if references := result.get("references"):
-        lines.append(references_text(references, units.metric_of(result)))
+    if baselines := result.get("references"):
+        lines.append(baselines_text(baselines, units.metric_of(result)))
     return lines
 
 
-def references_text(references: dict[str, dict[str, float]], metric: Metric) -> str:
+def baselines_text(baselines: dict[str, dict[str, float]], metric: Metric) -> str:
     """Returns the test scores of networks of the literature, best first."""
-    ordered = sorted(references.items(), key=lambda item: -item[1]["test"])
+    ordered = sorted(baselines.items(), key=lambda item: -item[1]["test"])
     named = [f"{name} {units.with_unit(each['test'], metric)}" for name, each in ordered]
     return f"Lines to beat, trained as the table's networks are: {', '.join(named)} (mean test {metric.name})."
 

@@ -94,7 +94,7 @@ def headline_latex(result: dict[str, Any], points: list[int]) -> str:
         cells.append(rf"{units.score_text(row['test'], metric)} $\pm$ {spread}")
         cells += [units.score_text(row["validation"], metric), f"{row['mean_rank']:.2f}"]
         lines.append(cells)
-    splits = [latex_escaped(units.labelled(split, units.unit(metric))) for split in ("test", "validation")]
+    splits = [latex_escaped(units.labeled(split, units.unit(metric))) for split in ("test", "validation")]
     headings = ["strategy", *(f"regret after {point}" for point in points), *splits, "rank"]
     in_units = f" in {units.gap_unit(metric)}" if units.gap_unit(metric) else ""
     notes = [
@@ -191,7 +191,7 @@ def landscape_latex(results: list[dict[str, Any]]) -> str:
         for row in landscape_rows(results)
     ]
     headings = ["benchmark", "architectures", "classes", "local optima", "global basin", "distance corr."]
-    headings += ["corr. length", "equal neighbours", "within noise", "intraclass corr."]
+    headings += ["corr. length", "equal neighbors", "within noise", "intraclass corr."]
     return _latex([f"landscapes of {len(results)} tables, by mean validation score"], headings, lines)
 
 
@@ -236,9 +236,9 @@ def _write(folder: str | os.PathLike, texts: dict[str, str]) -> None:
 def _in_units(key: str, value: Any, metric: Metric) -> tuple[str, Any]:
     """Returns the heading and the value of a cell of CSV in the unit that pages show it in."""
     if key in ("test", "validation"):
-        return units.labelled(key, units.unit(metric)), _rounded(units.shown(value, metric))
+        return units.labeled(key, units.unit(metric)), _rounded(units.shown(value, metric))
     if key.startswith("regret") or key == "test_std":
-        return units.labelled(key, units.gap_unit(metric)), _rounded(units.gap(value, metric))
+        return units.labeled(key, units.gap_unit(metric)), _rounded(units.gap(value, metric))
     return key, value
 
 

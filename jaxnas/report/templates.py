@@ -52,7 +52,7 @@ def embedded(data: dict[str, Any]) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def labelled(svg: str, title: str, prefix: str) -> str:
+def labeled(svg: str, title: str, prefix: str) -> str:
     """Returns an image with a name for screen readers, and with identifiers that no other image of the page has."""
     svg = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{prefix}-", svg)
     svg = re.sub(r' role="img"| aria-label="[^"]*"', "", svg)

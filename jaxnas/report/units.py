@@ -59,7 +59,7 @@ def points(metric: Metric) -> str:
     return "points" if _is_percent(metric) else metric.unit
 
 
-def labelled(what: str, unit_name: str) -> str:
+def labeled(what: str, unit_name: str) -> str:
     """Returns the label of an axis or a column: what it shows, and the unit in brackets."""
     return f"{what} ({unit_name})" if unit_name else what
 

@@ -45,7 +45,7 @@ class NASClassifier(ClassifierMixin, BaseEstimator):
     """A classifier that searches for its architecture when it is fitted.
 
     A fifth of each class, drawn at random, is the validation data of the search. The best architecture is then trained
-    on all samples. Features are normalised by the means and standard deviations of the other four fifths.
+    on all samples. Features are normalized by the means and standard deviations of the other four fifths.
 
     Args:
         space: a search space or its name; by default multilayer perceptrons of one or two layers of up to 64 units, or

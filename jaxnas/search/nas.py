@@ -13,7 +13,7 @@ from jaxnas import catalog
 from jaxnas.analysis.incumbents import incumbents
 from jaxnas.benchmarks.base import HostBenchmark, Outcome, trainings_of
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
-from jaxnas.benchmarks.penalized import objective_of, penalised
+from jaxnas.benchmarks.penalized import objective_of, penalized
 from jaxnas.benchmarks.training import TrainingBenchmark
 from jaxnas.checks import checked_function, checked_number, checked_seed, checked_size
 from jaxnas.progress import progress_bars
@@ -195,7 +195,7 @@ class NAS:
     ) -> SearchResult:
         """Returns what the search on a benchmark found."""
         if self.objective.weight is not None and self.objective.size is not None:
-            bench = penalised(bench, self.objective.weight, self.objective.size)
+            bench = penalized(bench, self.objective.weight, self.objective.size)
         finalists: tuple[Finalist, ...] = ()
         with progress_bars() if self.progress else contextlib.nullcontext() as bars:
             trials, outcomes, stopped = self._trials(bench, workers, num_trials, max_seconds, bars)

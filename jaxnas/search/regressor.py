@@ -31,8 +31,8 @@ MIN_SAMPLES, MIN_VALIDATION = 4, 2
 class NASRegressor(RegressorMixin, BaseEstimator):
     """A regressor that searches for its architecture when it is fitted.
 
-    A fifth of the samples, drawn at random, is the validation data of the search, which maximises R2. The best
-    architecture is then trained on all samples. Features and targets are normalised by the means and standard
+    A fifth of the samples, drawn at random, is the validation data of the search, which maximizes R2. The best
+    architecture is then trained on all samples. Features and targets are normalized by the means and standard
     deviations of the other four fifths.
 
     Args:

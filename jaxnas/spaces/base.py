@@ -132,7 +132,7 @@ class Space(abc.ABC):
         return jnp.where(jax.vmap(self.valid)(moves)[:, None], moves, jnp.asarray(arch, jnp.int32))
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbour of an architecture; itself where it has none."""
+        """Returns a uniformly drawn neighbor of an architecture; itself where it has none."""
         if not self.constrained and type(self).moves is Space.moves and not has_order(self.decisions):
             return mutate(key, arch, self.decisions)
         neighbors = self.neighbors(arch)
@@ -158,7 +158,7 @@ class Space(abc.ABC):
         return class_rows(self)
 
     def neighbor_rows(self) -> np.ndarray:
-        """Returns the rows of the neighbours of each architecture, int32[A, K]; they may repeat."""
+        """Returns the rows of the neighbors of each architecture, int32[A, K]; they may repeat."""
         with jax.ensure_compile_time_eval():
             rows = jnp.arange(self.num_architectures, dtype=jnp.int32)
             found = jax.jit(jax.vmap(lambda row: jax.vmap(self.index)(self.neighbors(self.arch_at(row)))))(rows)
@@ -197,10 +197,10 @@ class Space(abc.ABC):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the labels of `labelled`."""
+        """Returns the names of the labels of `labeled`."""
         return tuple(f"{decision.name}={value}" for decision in self.decisions for value in decision.values)
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns an architecture as a graph: labels int32[V], -1 where there is no vertex, and edges bool[V, V].
 
         Labels are positions in `label_names`. Vertices are in topological order, `edges[u, v]` only where u < v, from
@@ -210,8 +210,8 @@ class Space(abc.ABC):
         return jnp.asarray(arch, jnp.int32) + offsets.astype(np.int32), jnp.eye(len(offsets), k=1, dtype=bool)
 
     def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns the graph that a drawing of an architecture shows, as `labelled` does."""
-        return self.labelled(arch)
+        """Returns the graph that a drawing of an architecture shows, as `labeled` does."""
+        return self.labeled(arch)
 
     def drawing(self, arch: Choices) -> str:
         """Returns an architecture as an SVG image."""
@@ -267,7 +267,7 @@ class SearchSpace(Space):
 class EnumeratedSpace(Space):
     """The same space as `space`, where an architecture is int32[1], its row in the enumeration.
 
-    Neighbours are those of `space`, by table look-up, which makes searches faster. Raises ValueError where the space is
+    Neighbors are those of `space`, by table look-up, which makes searches faster. Raises ValueError where the space is
     too large to enumerate.
     """
 
@@ -290,7 +290,7 @@ class EnumeratedSpace(Space):
         return jnp.asarray(row, jnp.int32)[..., None]
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbour of an architecture, int32[1]; itself where it has none."""
+        """Returns a uniformly drawn neighbor of an architecture, int32[1]; itself where it has none."""
         table, degrees = neighbor_table(self.space)
         if (degrees == table.shape[1]).all():
             number = prng.draw_index(key, table.shape[1], (1,))
@@ -299,7 +299,7 @@ class EnumeratedSpace(Space):
         return jnp.asarray(table)[arch, prng.draw_index(key, jnp.asarray(degrees)[arch])]
 
     def moves(self, arch: jax.Array) -> jax.Array:
-        """Returns the rows of the neighbours, int32[K, 1]."""
+        """Returns the rows of the neighbors, int32[K, 1]."""
         return jnp.asarray(neighbor_table(self.space)[0])[jnp.asarray(arch)[0]][:, None]
 
     def canonical(self, arch: ArrayLike) -> jax.Array:
@@ -311,7 +311,7 @@ class EnumeratedSpace(Space):
         return self.space.classes()
 
     def neighbor_rows(self) -> np.ndarray:
-        """Returns the rows of the neighbours of each architecture, int32[A, K]."""
+        """Returns the rows of the neighbors of each architecture, int32[A, K]."""
         return neighbor_table(self.space)[0]
 
     def to_str(self, arch: Choices) -> str:
@@ -341,12 +341,12 @@ class EnumeratedSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the labels of `labelled`."""
+        """Returns the names of the labels of `labeled`."""
         return self.space.label_names
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the graph of the architecture in the space behind the rows."""
-        return self.space.labelled(self.space.arch_at(self.index(arch)))
+        return self.space.labeled(self.space.arch_at(self.index(arch)))
 
     def drawing(self, arch: Choices) -> str:
         """Returns the drawing of the architecture in the space behind the rows."""

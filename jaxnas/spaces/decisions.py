@@ -99,7 +99,7 @@ def sample(key: jax.Array, decisions: tuple[Decision, ...]) -> jax.Array:
 
 
 def _moves(decisions: tuple[Decision, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns for each neighbour which decision changes and by how much, both int32[K]."""
+    """Returns for each neighbor which decision changes and by how much, both int32[K]."""
     sizes = cardinalities(decisions)
     changed = np.repeat(np.arange(len(sizes)), sizes - 1)
     steps = np.concatenate([np.arange(1, size) for size in sizes])

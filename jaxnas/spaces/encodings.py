@@ -37,14 +37,14 @@ def one_hot(space: Space) -> Encoding:
 def adjacency(space: Space) -> Encoding:
     """Returns the encoding by the adjacency matrix and the one-hot labels of a graph: [D] -> float32[F].
 
-    The graph is `space.labelled`. The first features are 1 for each pair of vertices u < v with an edge from u to v,
+    The graph is `space.labeled`. The first features are 1 for each pair of vertices u < v with an edge from u to v,
     ordered by u and then by v; the others for each vertex and label, 1 where the vertex has it. White, Neiswanger,
     Nolen and Savani, "A Study on Encodings for Neural Architecture Search", NeurIPS 2020.
     """
     num_labels = len(space.label_names)
 
     def encode(arch: jax.Array) -> jax.Array:
-        labels, edges = space.labelled(arch)
+        labels, edges = space.labeled(arch)
         above = edges[np.triu_indices(len(labels), 1)]
         chosen = labels[:, None] == np.arange(num_labels)
         return jnp.concatenate([above, chosen.reshape(-1)]).astype(jnp.float32)
@@ -56,8 +56,8 @@ def adjacency(space: Space) -> Encoding:
 def weisfeiler_lehman(space: Space, *, num_iterations: int = 1, num_buckets: int = 256) -> Encoding:
     """Returns the encoding by the counts of Weisfeiler-Lehman labels in a graph: [D] -> float32[F].
 
-    The graph is `space.labelled`; see `graphs.label_counts`. Ru, Wan, Dong and Osborne, "Interpretable Neural
-    Architecture Search via Bayesian Optimisation with Weisfeiler-Lehman Kernels", ICLR 2021.
+    The graph is `space.labeled`; see `graphs.label_counts`. Ru, Wan, Dong and Osborne, "Interpretable Neural
+    Architecture Search via Bayesian Optimization with Weisfeiler-Lehman Kernels", ICLR 2021.
 
     Args:
         num_iterations: how often labels are refined; 0 counts labels only.
@@ -70,7 +70,7 @@ def weisfeiler_lehman(space: Space, *, num_iterations: int = 1, num_buckets: int
     num_labels = len(space.label_names)
 
     def encode(arch: jax.Array) -> jax.Array:
-        labels, edges = space.labelled(arch)
+        labels, edges = space.labeled(arch)
         counted = jnp.ones(len(labels), bool)
         return graphs.label_counts(labels, edges, counted, num_labels=num_labels, **sizes)
 

@@ -1,4 +1,4 @@
-"""What is computed once over all rows of a space: neighbours, classes, and the vectors that are architectures."""
+"""What is computed once over all rows of a space: neighbors, classes, and the vectors that are architectures."""
 
 import functools
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ def check_enumerable(space: Enumerable) -> None:
 
 @functools.lru_cache(maxsize=8)
 def neighbor_table(space: Enumerable) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the rows of each architecture's neighbours, int32[A, K], and how many there are, int32[A].
+    """Returns the rows of each architecture's neighbors, int32[A, K], and how many there are, int32[A].
 
     An architecture's own row and repeated ones come last, as the own row, and do not count.
     """
@@ -64,7 +64,7 @@ def symmetric_closure(pairs: Iterable[tuple[np.ndarray, np.ndarray]], num_rows: 
     """Returns the rows that each row is paired with, ascending and one after the other, int32[N], and their numbers.
 
     Args:
-        pairs: arrays of rows, both int[M], that are neighbours of each other; a row with itself does not count.
+        pairs: arrays of rows, both int[M], that are neighbors of each other; a row with itself does not count.
         num_rows: how many rows there are, A; the numbers are int32[A].
     """
     from scipy.sparse import coo_array
@@ -77,7 +77,7 @@ def symmetric_closure(pairs: Iterable[tuple[np.ndarray, np.ndarray]], num_rows: 
 
 
 def padded_rows(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Returns the neighbours of each row as `symmetric_closure` returns them, int32[A, K], the own row after them."""
+    """Returns the neighbors of each row as `symmetric_closure` returns them, int32[A, K], the own row after them."""
     table = np.repeat(np.arange(len(counts), dtype=np.int32)[:, None], counts.max(), axis=1)
     table[np.arange(table.shape[1]) < counts[:, None]] = rows
     return table

@@ -1,7 +1,7 @@
 """Architectures as graphs with operations on vertices, for every space: pruning, hashes, counts of labels, drawings.
 
 A graph is labels int32[V], -1 where there is no vertex, and edges bool[V, V] in topological order: `edges[u, v]` only
-where u < v. The first vertex is the input and the last one the output. `Space.labelled` makes it.
+where u < v. The first vertex is the input and the last one the output. `Space.labeled` makes it.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ COLORS = (
     "#e69f00",
     "#999999",
 )
-"""Okabe and Ito's colours, which the colour-blind can distinguish."""
+"""Okabe and Ito's colors, which the color-blind can distinguish."""
 SECOND_LINE = "; "
 """What begins the second line of a box, in the name of a label."""
 _GAP, _SPACE, _MARGIN, _NOTE = 32, 18, 14, 22
@@ -123,7 +123,7 @@ def draw(labels: np.ndarray, edges: np.ndarray, names: Sequence[str], note: str 
 
     Args:
         names: the names of the labels, what follows a semicolon on a line of its own; boxes whose first lines are the
-            same have one colour.
+            same have one color.
         note: a text below.
     """
     vertices = [int(vertex) for vertex in np.flatnonzero(np.asarray(labels) >= 0)]

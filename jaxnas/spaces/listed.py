@@ -20,7 +20,7 @@ from jaxnas.spaces.decisions import Choices, Decision, radix_weights
 class ListedSpace(Space):
     """The search space of some architectures of another one: those that a published table holds, or a sample.
 
-    Architectures are vectors of choices as in `space`, in the order of their mixed-radix numbers, and neighbours are
+    Architectures are vectors of choices as in `space`, in the order of their mixed-radix numbers, and neighbors are
     the listed ones of those there. Two are in one class where they are in `space`. Networks of a part of a space are
     not trained: `family` is None.
 
@@ -107,12 +107,12 @@ class ListedSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the labels of `labelled`."""
+        """Returns the names of the labels of `labeled`."""
         return self.space.label_names
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the graph of an architecture, as the whole space does."""
-        return self.space.labelled(arch)
+        return self.space.labeled(arch)
 
     def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the graph that a drawing of an architecture shows, as the whole space does."""

@@ -14,7 +14,7 @@ from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.decisions import Choices, Decision, arch_at, checked, num_combinations
 from jaxnas.spaces.graphs import chain
 
-REFERENCES = ("duan2021transnas",)
+CITES = ("duan2021transnas",)
 
 MODULES = ("normal", "channels", "resolution", "channels_and_resolution")
 """What a module does besides its convolutions: nothing, double the channels, halve the resolution, or both."""
@@ -78,9 +78,9 @@ class TransNASCellSpace(Space):
         """Returns the names of the operations, "input" and "output"."""
         return self.cells.label_names
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns a cell with its operations on vertices."""
-        return self.cells.labelled(arch)
+        return self.cells.labeled(arch)
 
     @property
     def cell(self) -> dict:
@@ -149,7 +149,7 @@ class ModuleSpace(Space):
         """Returns the names of the kinds of modules, "input" and "output"."""
         return (*MODULES, "input", "output")
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the chain from the input over the modules to the output."""
         modules = self._kinds(arch) - 1
         return chain(jnp.concatenate([jnp.asarray([len(MODULES)]), modules, jnp.asarray([len(MODULES) + 1])]))

@@ -12,7 +12,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import ANY, Observation, Query, Strategy, failed_as_worst
 from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs
 
-REFERENCES = ("li2020system",)
+CITES = ("li2020system",)
 
 NOBODY = -1
 

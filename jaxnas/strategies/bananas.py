@@ -1,4 +1,4 @@
-"""BANANAS: Bayesian optimisation with an ensemble of small neural networks on encoded architectures."""
+"""BANANAS: Bayesian optimization with an ensemble of small neural networks on encoded architectures."""
 
 import functools
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from jaxnas.spaces.encodings import Encoding
 from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
 from jaxnas.strategies.parts.candidates import mutants, seen
 
-REFERENCES = ("white2021bananas",)
+CITES = ("white2021bananas",)
 MOST_RUNS = 100
 """Most runs in a comparison, so that it takes seconds."""
 
@@ -55,7 +55,7 @@ def bananas(
     of the ensemble, and the candidates with the largest are asked next. None is asked twice while there are others
     among the candidates; draws at random fill up. White, Neiswanger and Savani, "BANANAS: Bayesian Optimization with
     Neural Architectures for Neural Architecture Search", AAAI 2021. Other than there, networks have 3 hidden layers
-    rather than 10, trained for a fixed number of steps on minibatches of 32, with the absolute error of standardised
+    rather than 10, trained for a fixed number of steps on minibatches of 32, with the absolute error of standardized
     scores as the loss rather than the error relative to a bound, and paths are not truncated.
 
     Args:

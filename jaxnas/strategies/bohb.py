@@ -22,7 +22,7 @@ from jaxnas.strategies.parts.rungs import (
     synchronous_strategy,
 )
 
-REFERENCES = ("falkner2018bohb",)
+CITES = ("falkner2018bohb",)
 MOST_RUNS = 100
 """Most runs in a comparison, so that it takes seconds."""
 
@@ -68,7 +68,7 @@ def bohb(
 
     def draw(state: BracketState, t: jax.Array, key: jax.Array) -> jax.Array:
         plan = plan_trials(brackets, len(state.scores))
-        highest, sizes = _modelled(plan, fewest + 2)
+        highest, sizes = _modeled(plan, fewest + 2)
         rung, size = jnp.asarray(highest)[t], jnp.asarray(sizes)[t]
         keys = [jax.random.fold_in(key, number) for number in range(3)]
 
@@ -99,7 +99,7 @@ def bohb(
     return strategy._replace(batched=False)
 
 
-def _modelled(plan: Plan, fewest: int) -> tuple[np.ndarray, np.ndarray]:
+def _modeled(plan: Plan, fewest: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns for each trial the highest rung with at least `fewest` earlier trials (-1: none), and how many it has."""
     on_rung = plan.rung[:, None] == np.arange(plan.rung.max() + 1)
     before = np.cumsum(on_rung, axis=0) - on_rung

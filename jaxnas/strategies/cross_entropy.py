@@ -12,7 +12,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
 from jaxnas.strategies.parts.marginals import draw_choices, uniform_marginals
 
-REFERENCES = ("rubinstein1999cross", "deboer2005tutorial")
+CITES = ("rubinstein1999cross", "deboer2005tutorial")
 
 
 class CrossEntropyState(NamedTuple):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxnas.spaces.base import Space, check_rows
 from jaxnas.strategies.base import Observation, Query, Strategy
 
-REFERENCES = ()
+CITES = ()
 
 
 @functools.cache

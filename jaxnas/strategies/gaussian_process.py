@@ -1,4 +1,4 @@
-"""Bayesian optimisation with a Gaussian process."""
+"""Bayesian optimization with a Gaussian process."""
 
 import functools
 from typing import NamedTuple
@@ -13,13 +13,13 @@ from jaxnas.spaces.base import Space, has_rows
 from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
 from jaxnas.strategies.parts.candidates import mutants
 
-REFERENCES = ("jones1998efficient", "wan2021think", "letham2019constrained")
+CITES = ("jones1998efficient", "wan2021think", "letham2019constrained")
 MOST_RUNS = 100
 """Most runs in a comparison, so that it takes seconds."""
 
 LENGTHS = (0.1, 0.2, 0.4, 0.8, 1.6)
 NOISES = (0.03, 0.1, 0.3, 1.0)
-"""The grid on which the marginal likelihood is maximised."""
+"""The grid on which the marginal likelihood is maximized."""
 
 SHARE_OF_MUTANTS = 0.5
 NUM_PARENTS = 10
@@ -53,7 +53,7 @@ def gaussian_process(
     length: float | None = None,
     noise: float | None = None,
 ) -> Strategy:
-    """Returns Bayesian optimisation: the candidate with the largest expected improvement by a Gaussian process.
+    """Returns Bayesian optimization: the candidate with the largest expected improvement by a Gaussian process.
 
     The first `num_startup` trials are uniform draws. Then the candidates of each trial are new: half of them mutants,
     by one or two edits, of the ten best architectures, the others uniform draws; all of the space where it has no more
@@ -65,7 +65,7 @@ def gaussian_process(
     Optimization 1998.
 
     The kernel is exp(-h / length), with h the share of the decisions that differ: the exponentiated overlap kernel of
-    Wan, Nguyen, Ha, Ru, Lu and Osborne, "Think Global and Act Local: Bayesian Optimisation over High-Dimensional
+    Wan, Nguyen, Ha, Ru, Lu and Osborne, "Think Global and Act Local: Bayesian Optimization over High-Dimensional
     Categorical and Mixed Search Spaces", ICML 2021, with one length for all decisions. Length and noise are those of a
     grid of 20 with the largest marginal likelihood, chosen again whenever the trials have doubled. A trial takes time
     in proportion to candidates * T ** 2, for T trials of the run.

@@ -12,7 +12,7 @@ from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
 
-REFERENCES = ("holland1975adaptation", "syswerda1989uniform")
+CITES = ("holland1975adaptation", "syswerda1989uniform")
 
 
 class GeneticState(NamedTuple):

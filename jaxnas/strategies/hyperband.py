@@ -7,7 +7,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Strategy
 from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs, hyperband_brackets, synchronous_strategy
 
-REFERENCES = ("li2018hyperband",)
+CITES = ("li2018hyperband",)
 
 
 @functools.cache

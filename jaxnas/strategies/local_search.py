@@ -11,14 +11,14 @@ from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
 from jaxnas.strategies.parts.visited import nothing_visited, visit, were_visited
 
-REFERENCES = ("white2021exploring",)
+CITES = ("white2021exploring",)
 
 IMPROVEMENTS = ("first", "best")
 _NUM_DRAWS = 4
 
 
 class LocalSearchState(NamedTuple):
-    """The centre int32[D] and its score; its best neighbour yet and its score; the centre's neighbours, int32[K, D],
+    """The center int32[D] and its score; its best neighbor yet and its score; the center's neighbors, int32[K, D],
     which of them are still to be tried, bool[K]; and the record of what was asked.
     """
 
@@ -35,8 +35,8 @@ class LocalSearchState(NamedTuple):
 def local_search(space: Space, *, improvement: str = "first") -> Strategy:
     """Returns local search with random restarts, which never queries an architecture twice.
 
-    The neighbours of the centre that were not queried before are tried in random order. By first improvement, a
-    better one becomes the centre at once; by best improvement, the best of them does after all were tried. When none
+    The neighbors of the center that were not queried before are tried in random order. By first improvement, a
+    better one becomes the center at once; by best improvement, the best of them does after all were tried. When none
     is better, the search restarts at a uniform draw (at a repeated one only where four draws in a row were queried
     before). White, Nolen and Savani, "Exploring the Loss Landscape in Neural Architecture Search", UAI 2021.
 

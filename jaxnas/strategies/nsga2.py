@@ -13,7 +13,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
 from jaxnas.strategies.parts.domination import as_objectives, crowding_distances, domination_ranks, preference
 
-REFERENCES = ("deb2002fast", "lu2019nsganet")
+CITES = ("deb2002fast", "lu2019nsganet")
 
 
 class Group(NamedTuple):

@@ -15,7 +15,7 @@ from jaxnas.spaces.encodings import Encoding, one_hot
 from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
 from jaxnas.strategies.parts.candidates import mutants, seen
 
-REFERENCES = ("wen2020neural",)
+CITES = ("wen2020neural",)
 MOST_RUNS = 10
 """Most runs in a comparison, so that it takes seconds."""
 

@@ -10,7 +10,7 @@ from jaxnas.spaces.base import Space, check_rows
 from jaxnas.strategies.base import Observation, Query, Strategy
 from jaxnas.strategies.parts.prefilter import POOL_SIZE, Prefilter, best_drawn, checked_prefilter
 
-REFERENCES = ("li2019random",)
+CITES = ("li2019random",)
 
 _ROUNDS = 4
 

@@ -13,7 +13,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, best_of, failed_as_worst, look_up, warn_of_short_run
 from jaxnas.strategies.parts.prefilter import POOL_SIZE, Prefilter, best_drawn, checked_prefilter
 
-REFERENCES = ("real2019regularized",)
+CITES = ("real2019regularized",)
 
 PAPER_SIZE = 100
 FEWEST = 10

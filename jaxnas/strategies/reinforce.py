@@ -13,7 +13,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy
 from jaxnas.strategies.parts.marginals import draw_choices, uniform_marginals
 
-REFERENCES = ("williams1992simple", "zoph2017neural")
+CITES = ("williams1992simple", "zoph2017neural")
 
 
 class ReinforceState(NamedTuple):

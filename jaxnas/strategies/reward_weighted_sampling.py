@@ -12,7 +12,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities
 from jaxnas.strategies.base import Observation, Query, Strategy
 
-REFERENCES = ("holland1975adaptation", "grefenstette1986optimization")
+CITES = ("holland1975adaptation", "grefenstette1986optimization")
 
 BLOCK_SIZE = 16
 

@@ -11,7 +11,7 @@ from jaxnas.checks import checked_number
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy
 
-REFERENCES = ("kirkpatrick1983optimization",)
+CITES = ("kirkpatrick1983optimization",)
 
 
 class AnnealingState(NamedTuple):
@@ -29,9 +29,9 @@ class AnnealingState(NamedTuple):
 
 @functools.cache
 def simulated_annealing(space: Space, *, initial_temperature: float = 0.1, final_temperature: float = 0.01) -> Strategy:
-    """Returns simulated annealing: better neighbours are accepted, worse ones with a falling probability.
+    """Returns simulated annealing: better neighbors are accepted, worse ones with a falling probability.
 
-    A uniform neighbour of the current architecture takes its place if it is better, and with probability
+    A uniform neighbor of the current architecture takes its place if it is better, and with probability
     exp(-loss / temperature) if it is worse. The temperature falls geometrically over the trials of the run. Trials
     are uniform draws until one succeeds. Kirkpatrick, Gelatt and Vecchi, "Optimization by Simulated Annealing",
     Science 1983. It has no temperatures for scores that are proportions; the defaults are for those, the last about

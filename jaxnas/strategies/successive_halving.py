@@ -7,7 +7,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Strategy
 from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs, halved, synchronous_strategy
 
-REFERENCES = ("jamieson2016nonstochastic",)
+CITES = ("jamieson2016nonstochastic",)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Bayesian optimisation with Parzen estimators of good and of other architectures."""
+"""Bayesian optimization with Parzen estimators of good and of other architectures."""
 
 import functools
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, num_combinations
 from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
 
-REFERENCES = ("bergstra2011algorithms", "akiba2019optuna")
+CITES = ("bergstra2011algorithms", "akiba2019optuna")
 MOST_RUNS = 300
 """Most runs in a comparison, so that it takes seconds."""
 

@@ -11,7 +11,7 @@ from jaxnas.checks import unknown_name
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*(@[A-Za-z0-9_.-]+)?")
 AXES = (("class",), ("class", "run"), ("class", "fidelity"), ("class", "run", "fidelity"))
 RUN_COUNT_UNIT = "runs"
-INITIALISATIONS = "initialisations"
+INITIALIZATIONS = "initialisations"
 """The set of runs of a column whose runs are networks of other initial weights, not trained."""
 UNITS = {
     "loss": "nats",
@@ -50,10 +50,10 @@ class Column(NamedTuple):
     @property
     def is_size(self) -> bool:
         """Returns whether the column has one value a class that says how large, slow or costly a network is, or
-        scores it without training; where it has one for each initialisation, their mean is that value.
+        scores it without training; where it has one for each initialization, their mean is that value.
         """
         if self.axes == ("class", "run"):
-            return self.runs == INITIALISATIONS
+            return self.runs == INITIALIZATIONS
         return self.axes == ("class",) and self.unit != RUN_COUNT_UNIT
 
     @property

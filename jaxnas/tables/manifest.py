@@ -174,7 +174,7 @@ def _checked_fidelities(given: Sequence[float | Mapping]) -> list[Fidelity]:
     return found
 
 
-def references_of(manifest: dict) -> dict[str, dict[str, float]]:
+def baselines_of(manifest: dict) -> dict[str, dict[str, float]]:
     """Returns the scores of the lines to beat of a table by their names, `validation` and `test`, larger is better."""
     return {
         name: {split: better_of(manifest) * numbers[split] for split in ("validation", "test")}

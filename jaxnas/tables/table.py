@@ -188,7 +188,7 @@ class Table:
     def sizes(self, name: str) -> np.ndarray:
         """Returns the values of a size for each class, [G], in the type in which they are stored.
 
-        They are means over initialisations where there are several, NaN where one is NaN.
+        They are means over initializations where there are several, NaN where one is NaN.
 
         Raises ValueError on a name that is not in `size_names`.
         """
@@ -387,7 +387,7 @@ def write(table: Table, folder: str | os.PathLike, card: str) -> Table:
     * `columns`: for each its axes, shape without the classes, unit, better, and where it has them denominator, set of
       runs, names of its fidelities (see `Column`);
     * `protocols`: for each what is told and reported, the price, and names of fidelities where not all may be asked;
-    * what a build adds: training configuration, plan, versions, machine, commit, licence;
+    * what a build adds: training configuration, plan, versions, machine, commit, license;
     * `content_hash` over the arrays, not over the file; `files`, the SHA-256 of each other file; `manifest_hash`.
     """
     contents = format.Contents(table.keys, table.class_of, table.representatives, table.columns)

@@ -60,7 +60,7 @@ def task_from_arrays(
 
     Args:
         images: numbers, [n, H, W] or [n, H, W, C], height and width need not be equal; or [n, F], vectors of features,
-            each of which is normalised by its own mean and deviation; or texts, [n] strings, whose characters are the
+            each of which is normalized by its own mean and deviation; or texts, [n] strings, whose characters are the
             tokens; or sequences, [n] arrays [t, F] or [t] of unequal length t; or graphs, (features, adjacency): [n]
             arrays [a, F] and [a, a], of unequal numbers of nodes or not.
         labels: [n], integers or strings; classes are their sorted distinct values. Of the goal `"value"` real numbers,
@@ -68,7 +68,7 @@ def task_from_arrays(
         split: [n], `"train"`, `"validation"` or `"test"` for each example; by default 60, 20 and 20 % of each class,
             drawn at random but always the same.
         name: how commands and tables call the task.
-        card: what the data are, where they are from, their licence.
+        card: what the data are, where they are from, their license.
         kind: where the arrays do not say it: `"sequences"` for [n, T, F] or [n, T] with NaN after the end of each,
             `"tokens"` for integers [n, T] with -1 after the end of each, `"graphs"` for (features, adjacency) or one
             array [n, A, F + A] of both; nodes whose features are NaN are none.
@@ -207,7 +207,7 @@ def _card_of(name: str, card: str, examples: Examples, parts: dict[str, Split], 
     text += f"{num_classes} classes; {sizes} {what}.\n" if num_classes else f"{sizes} {what}.\n"
     if examples.kind != "tokens":
         of_what = "the training images" if examples.kind == "images" else "each feature in training"
-        text += f"Normalised by the mean and standard deviation of {of_what}.\n"
+        text += f"Normalized by the mean and standard deviation of {of_what}.\n"
     return text
 
 
@@ -266,7 +266,7 @@ def _checked_images(values: ArrayLike) -> np.ndarray:
     if images.ndim not in (2, 4) or 0 in images.shape:
         expected = "images of shape [n, H, W] or [n, H, W, C], or vectors of shape [n, F]"
         raise ValueError(f"Expected {expected}, got {list(images.shape)}.")
-    if images.ndim == 2:  # of features, large numbers may differ by less than float32 can tell: normalised first
+    if images.ndim == 2:  # of features, large numbers may differ by less than float32 can tell: normalized first
         images = images.astype(np.float64)
     with np.errstate(over="ignore"):
         small = images if images.ndim == 2 else images.astype(np.float32)

@@ -60,12 +60,12 @@ class Task:
 
     Attributes:
         name: how commands and tables call it.
-        train, validation, test: disjoint splits, all normalised by the mean and standard deviation of the training
+        train, validation, test: disjoint splits, all normalized by the mean and standard deviation of the training
             inputs, vectors, sequences and graphs by those of each feature; tokens and weights of edges are not.
         num_classes: labels are 0 to num_classes - 1; 1 where they are real numbers.
-        card: what the data are, where they are from, licence, how they were split and changed.
-        licence: SPDX identifier of the data's licence.
-        mean, deviation: what the inputs were normalised by, so that others can be: numbers, or arrays that broadcast
+        card: what the data are, where they are from, license, how they were split and changed.
+        license: SPDX identifier of the data's license.
+        mean, deviation: what the inputs were normalized by, so that others can be: numbers, or arrays that broadcast
             against an example.
         classes: what the labels stand for, in their order; by default the numbers themselves.
         kind: of the inputs: `"images"`, `"vectors"`, `"sequences"`, `"tokens"` or `"graphs"`; by default what their
@@ -74,7 +74,7 @@ class Task:
             `"tags"`, one a step; `"next"`, the token after each step; `"value"`, a real number an example.
         num_tokens: of tokens, how many different ones there are.
         vocabulary: what the tokens stand for, in their order, where they are characters.
-        label_mean, label_deviation: what labels that are real numbers were normalised by.
+        label_mean, label_deviation: what labels that are real numbers were normalized by.
 
     Raises:
         ValueError: on an unknown goal or kind, labels that are none of the goal's, or sequences of padding alone.
@@ -86,7 +86,7 @@ class Task:
     test: Split
     num_classes: int
     card: str
-    licence: str = "unspecified"
+    license: str = "unspecified"
     mean: float | np.ndarray = 0.0
     deviation: float | np.ndarray = 1.0
     classes: tuple = ()
@@ -140,7 +140,7 @@ class Task:
     def shrunk(self, resolution: int) -> "Task":
         """Returns the task of images of a smaller height in pixels, each pixel the mean of a square of them.
 
-        Their values stay normalised by the numbers of the whole images. Raises ValueError where the task has no
+        Their values stay normalized by the numbers of the whole images. Raises ValueError where the task has no
         images, or their sides are no multiples.
         """
         if self.kind != "images":
@@ -226,17 +226,17 @@ def normalized(
     splits: dict[str, Split],
     num_classes: int,
     card: str,
-    licence: str,
+    license: str,
     classes: tuple = (),
     *,
     goal: str = "class",
     kind: str = "",
 ) -> Task:
-    """Returns the task of these splits, normalised by the mean and standard deviation of the training inputs.
+    """Returns the task of these splits, normalized by the mean and standard deviation of the training inputs.
 
-    Vectors and sequences are normalised by those of each feature, over all real steps; one that is constant in training
+    Vectors and sequences are normalized by those of each feature, over all real steps; one that is constant in training
     is 0 everywhere. So are graphs, whose weights of edges stay as they are. Values are cast to float32 after that.
-    Labels that are real numbers are normalised, too.
+    Labels that are real numbers are normalized, too.
 
     Raises:
         ValueError: where all images of training have one and the same value, or all labels of a regression.
@@ -275,7 +275,7 @@ def normalized(
         test,
         num_classes,
         card,
-        licence,
+        license,
         mean,
         deviation,
         classes,
@@ -292,7 +292,7 @@ def token_task(
     num_tokens: int,
     num_outputs: int,
     card: str,
-    licence: str,
+    license: str,
     classes: tuple = (),
     goal: str = "class",
     *,
@@ -319,7 +319,7 @@ def token_task(
         test,
         num_outputs,
         card,
-        licence,
+        license,
         classes=classes,
         kind="tokens",
         goal=goal,
@@ -331,7 +331,7 @@ def token_task(
 
 
 def _with_normal_labels(splits: dict[str, Split]) -> tuple[dict[str, Split], float, float]:
-    """Returns splits with labels of mean 0 and deviation 1 in training, and what they were normalised by."""
+    """Returns splits with labels of mean 0 and deviation 1 in training, and what they were normalized by."""
     labels = splits["train"].labels.astype(np.float64)
     mean, deviation = _rounded(labels.mean(), 12), _rounded(labels.std())
     if not deviation > 0 or labels.max() == labels.min():

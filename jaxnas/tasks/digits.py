@@ -13,14 +13,14 @@ NUM_EVALUATION_VIEWS = 4
 _CARD = """{title}
 
 Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998
-(CC BY 4.0), its test part of 1,797 images of 8x8 pixels and 17 grey levels, as scikit-learn distributes it
+(CC BY 4.0), its test part of 1,797 images of 8x8 pixels and 17 gray levels, as scikit-learn distributes it
 (`sklearn.datasets.load_digits`, BSD-3-Clause).
 Splits: 1,024 training, 386 validation and 387 test images, drawn once at random (seed {seed}). Images of one writer
 may lie in several splits.
 {changes}
-Normalised by the mean and standard deviation of the training images.
+Normalized by the mean and standard deviation of the training images.
 """
-_LICENCE = "CC-BY-4.0"
+_LICENSE = "CC-BY-4.0"
 _SPLIT_SEED = 20201
 
 
@@ -31,7 +31,7 @@ def digits() -> Task:
     card = _CARD.format(
         title="# digits: handwritten digits, 8x8 pixels", seed=_SPLIT_SEED, changes="Images are unchanged."
     )
-    return normalized("digits", splits, 10, card, _LICENCE)
+    return normalized("digits", splits, 10, card, _LICENSE)
 
 
 @functools.cache
@@ -61,7 +61,7 @@ def shifted_digits() -> Task:
         seed=_SPLIT_SEED,
         changes=changes,
     )
-    return normalized("shifted-digits", splits, 10, card, _LICENCE)
+    return normalized("shifted-digits", splits, 10, card, _LICENSE)
 
 
 def _raw_splits() -> dict[str, tuple[np.ndarray, np.ndarray]]:

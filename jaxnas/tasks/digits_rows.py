@@ -9,7 +9,7 @@ from jaxnas.tasks.digits import shifted_digits
 
 @functools.cache
 def digits_rows() -> Task:
-    """Returns the task `shifted-digits` with an image as a sequence of 8 rows, each of 8 grey levels."""
+    """Returns the task `shifted-digits` with an image as a sequence of 8 rows, each of 8 gray levels."""
     images = shifted_digits()
     title, _, text = images.card.partition("\n")
     card = f"# digits-rows: {title.removeprefix('# shifted-digits: ')}, read row by row\n{text}"

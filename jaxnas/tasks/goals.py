@@ -16,7 +16,7 @@ class Goal(NamedTuple):
     Outputs are [..., n, K], or [..., n, T, K] where there is one a step; labels lack the axis K.
 
     Attributes:
-        loss: `(outputs, labels) -> float32[...]`, the mean of a batch of n examples, minimised.
+        loss: `(outputs, labels) -> float32[...]`, the mean of a batch of n examples, minimized.
         measure: `(outputs, labels) ->` arrays [..., n] that are added up over examples: a count, or a tuple of numbers.
             Padding adds nothing: labels of -1, or NaN where labels are real numbers.
         value: from the sums of `measure` to what curves and tables hold: the counts themselves, or the metric.

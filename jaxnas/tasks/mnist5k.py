@@ -21,7 +21,7 @@ Each image is turned by up to {MAX_DEGREES:.0f} degrees, scaled by a factor of u
 {MAX_SHIFT} pixels, cropped to its central 24x24 pixels and averaged over windows of 3x3: a training image in
 {NUM_VIEWS["train"]} ways, of which each epoch draws one, a validation or test image in {NUM_VIEWS["test"]} ways, each
 counted as an image.
-Normalised by the mean and standard deviation of the training images.
+Normalized by the mean and standard deviation of the training images.
 """
 
 
@@ -47,7 +47,7 @@ def mnist5k() -> Task:
 
 
 def _view(images: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-    """Returns each image turned, scaled and moved at random, with whole grey levels, then 8x8 pixels."""
+    """Returns each image turned, scaled and moved at random, with whole gray levels, then 8x8 pixels."""
     from scipy.ndimage import affine_transform
 
     moved = np.empty_like(images)

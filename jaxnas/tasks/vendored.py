@@ -1,6 +1,6 @@
 """Tasks whose data ship with the package as `.npz` files: names, speech, molecules, and a synthetic one. No download.
 
-`experiments/tables/vendored_tasks.py` made the files; the licence of each lies beside it.
+`experiments/tables/vendored_tasks.py` made the files; the license of each lies beside it.
 """
 
 import functools
@@ -35,9 +35,9 @@ _MNIST1D = """# mnist1d: synthetic curves of ten kinds, 40 steps of one value
 Source: S. Greydanus and D. Kobak, "Scaling Down Deep Learning with MNIST-1D", ICML 2024: the 5,000 examples that the
 package mnist1d 0.0.2.post1 (Apache-2.0) generates by its default arguments, rounded to thousandths.
 Splits: its 4,000 examples to train are 3,000 training and 1,000 validation examples; its 1,000 test ones are unchanged.
-Normalised by the mean and standard deviation of training.
+Normalized by the mean and standard deviation of training.
 """
-_VOWELS = """# japanese-vowels: two vowels, said by nine men, of whom one is to be recognised
+_VOWELS = """# japanese-vowels: two vowels, said by nine men, of whom one is to be recognized
 
 Source: M. Kudo, J. Toyama and M. Shimbo, "Multidimensional Curve Classification Using Passing-Through Regions", Pattern
 Recognition Letters 20 (1999), in the UCI Machine Learning Repository (https://doi.org/10.24432/C5NS47; CC BY 4.0 as the
@@ -45,18 +45,18 @@ repository states of its data sets), as the package aeon 1.6.0 distributes it.
 A sequence is an utterance of 7 to 29 steps, each of 12 coefficients of a linear prediction of recorded speech.
 Splits: of the 30 utterances of each speaker to train, the last 10 are to validate: 180 training and 90 validation
 examples; the 370 test examples are unchanged: the same speakers on other occasions.
-Normalised by the mean and standard deviation of each coefficient in training.
+Normalized by the mean and standard deviation of each coefficient in training.
 """
 _SPOKEN = """# spoken-digits: the words zero to nine, said by a synthetic voice in 60 variants
 
 Source: synthesised by eSpeak NG 1.52 (the package espeakng-loader 0.2.4) in English, each word by 60 variants of the
 voice at four speeds and pitches; `experiments/tables/vendored_tasks.py` made it. The engine is GPL-3.0 and does not
 ship; its
-output is not covered by that licence. The features are CC0-1.0.
+output is not covered by that license. The features are CC0-1.0.
 A sequence has 32 steps of 20 ms, each the logarithms of the energy in 16 bands of the mel scale, in 256 levels.
 Splits: 36 variants to train, 12 others to validate and 12 others to test: 1,440 training, 480 validation and 480 test
 words. It is not recorded speech: variants of one synthesiser differ less than people do.
-Normalised by the mean and standard deviation of each band in training.
+Normalized by the mean and standard deviation of each band in training.
 """
 _SOLUBILITY = """# solubility: molecules, of which solubility in water is low, medium or high
 
@@ -68,7 +68,7 @@ molecules of more atoms, and one with tin, are left out.
 Splits: 767 training, 256 validation and 256 test molecules, by scaffold: what remains when atoms of one bond are taken
 away again and again, whatever the orders of bonds; of molecules without rings, their atoms that are no carbon. So the
 test set is not the published one, most of whose scaffolds are in its training set.
-Features are normalised by their mean and standard deviation in training.
+Features are normalized by their mean and standard deviation in training.
 """
 ELEMENTS = ("C", "N", "O", "S", "P", "F", "Cl", "Br", "I")
 """Of the atoms of `solubility`, in the order of their features; then charge and hydrogens."""
@@ -95,7 +95,7 @@ def mnist1d() -> Task:
 
 @functools.cache
 def japanese_vowels() -> Task:
-    """Returns 640 utterances by nine speakers, one of whom is to be recognised: 7 to 29 steps of 12 coefficients."""
+    """Returns 640 utterances by nine speakers, one of whom is to be recognized: 7 to 29 steps of 12 coefficients."""
     arrays = _read("japanese-vowels")
     lengths = arrays["lengths"].astype(int)
     values = np.full((len(lengths), lengths.max(), arrays["values"].shape[1]), np.nan, np.float32)

@@ -44,7 +44,7 @@ word are; which one was drawn once (seed {_SEED}): {{sizes}} words. Dictionaries
 
 @functools.cache
 def words_language() -> Task:
-    """Returns 18,000 words of nine languages, one of which is to be recognised; split by their first four letters.
+    """Returns 18,000 words of nine languages, one of which is to be recognized; split by their first four letters.
 
     Raises ValueError where the package pyspellchecker is missing.
     """

@@ -19,7 +19,7 @@ OPTIMIZERS = ("sgd", "adam")
 class TrainConfig:
     """How a network is trained: SGD with Nesterov momentum, or Adam; a cosine schedule to zero, and weight decay.
 
-    Batch normalisation is evaluated with statistics that are estimated again after each epoch, on its first training
+    Batch normalization is evaluated with statistics that are estimated again after each epoch, on its first training
     batches.
 
     Attributes:

@@ -31,7 +31,7 @@ class TrainableSpace(Protocol):
 
 
 class Variables(NamedTuple):
-    """The arrays of a network: pytrees of trained parameters, and of statistics such as those of normalisation."""
+    """The arrays of a network: pytrees of trained parameters, and of statistics such as those of normalization."""
 
     parameters: Any
     statistics: Any = ()
@@ -103,7 +103,7 @@ class Gates(NamedTuple):
 class Shared(NamedTuple):
     """One network whose arrays serve all architectures of a space: a supernet.
 
-    It is normalised by the statistics of the batch in training and evaluation, without scales and biases of its own, so
+    It is normalized by the statistics of the batch in training and evaluation, without scales and biases of its own, so
     that it has no state. The functions take the space, a `TrainConfig` and a `TaskSpec`, all static.
 
     Attributes:
@@ -143,7 +143,7 @@ class Family(NamedTuple):
             for padding.
         init: `(space, config, spec, arch, key) -> Variables`, whose shapes do not depend on the architecture.
         apply: `(space, config, spec, arch, variables, inputs [N, ...], *, mode) -> Applied`; `mode` is `"train"` or
-            `"evaluate"`, or `"identity"`: as in evaluation, and normalisation by what is normalised is left out.
+            `"evaluate"`, or `"identity"`: as in evaluation, and normalization by what is normalized is left out.
         kernels: `(space, config, spec, arch) -> Kernels`; None for kinds that cannot say.
         module: `(space, config, spec, arch, variables or None) -> nnx.Module`: the network of one architecture with
             the arrays that `init` made and training changed; None: arrays of any value.
@@ -154,7 +154,7 @@ class Family(NamedTuple):
             kinds without.
         goals: what networks of the kind can be trained for, names of `jaxnas.tasks.goals.GOALS`.
         shared: the supernet, for one-shot search; None for kinds without.
-        references: `module:NAME` of a space of networks of the literature that are trained with the same
+        baselines: `module:NAME` of a space of networks of the literature that are trained with the same
             configuration: lines to beat, named by their decisions' values. None for kinds without.
     """
 
@@ -169,7 +169,7 @@ class Family(NamedTuple):
     tapped: Callable | None = None
     goals: tuple[str, ...] = ("class",)
     shared: Shared | None = None
-    references: str | None = None
+    baselines: str | None = None
 
 
 def family_of(space: TrainableSpace) -> Family:

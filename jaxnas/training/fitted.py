@@ -22,7 +22,7 @@ from jaxnas.tasks.sequences import MAX_TOKENS, as_array
 from jaxnas.training.config import TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.family import TrainableSpace, family_of
-from jaxnas.training.inputs import Inputs, normalised
+from jaxnas.training.inputs import Inputs, normalized
 from jaxnas.training.saved import read_arrays, read_description, write_model
 from jaxnas.training.space_fields import space_fields, space_of_fields
 
@@ -43,7 +43,7 @@ class FittedModel:
     """A trained network of one architecture: `Trainer.fit` and `load` make it.
 
     Attributes:
-        network: the Flax module, from normalised examples, or tokens, to logits, or to one normalised real number.
+        network: the Flax module, from normalized examples, or tokens, to logits, or to one normalized real number.
         space, arch, config: what was trained, and how.
         inputs: what the data are.
         task: whose splits `score` knows, a Task or its name; None where they are not available.
@@ -84,7 +84,7 @@ class FittedModel:
         Where there is a label for each step, they are those of each step, float64[n, T, K].
 
         Args:
-            X: numbers [n, ...], as the data were before the task normalised them; images of one channel may lack it.
+            X: numbers [n, ...], as the data were before the task normalized them; images of one channel may lack it.
                 Of tasks of text, strings; of sequences, arrays [t, F] of up to T steps.
 
         Raises:
@@ -93,14 +93,14 @@ class FittedModel:
         """
         if self.inputs.spec.goal == "value":
             raise ValueError("Expected a model of classes to give probabilities, got one of real numbers; use predict.")
-        return _softmax(self._outputs(normalised(self.inputs, X)))
+        return _softmax(self._outputs(normalized(self.inputs, X)))
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Returns the most probable class of each example, [n], or of each step [n, T]; or the real number, [n].
 
         Arguments as of `predict_proba`.
         """
-        outputs = self._outputs(normalised(self.inputs, X))
+        outputs = self._outputs(normalized(self.inputs, X))
         if self.inputs.spec.goal == "value":
             return outputs[:, 0] * self.inputs.label_deviation + self.inputs.label_mean
         return self.inputs.classes[outputs.argmax(-1)]
@@ -177,7 +177,7 @@ class FittedModel:
         return found
 
     def _outputs(self, examples: np.ndarray) -> np.ndarray:
-        """Returns the outputs of the network for normalised examples, float64[n, K], or [n, T, K]."""
+        """Returns the outputs of the network for normalized examples, float64[n, K], or [n, T, K]."""
         found = []
         for start in range(0, len(examples), PREDICTION_BATCH):
             batch = examples[start : start + PREDICTION_BATCH]
@@ -279,10 +279,10 @@ def _checked_arch(arch: Any, space: TrainableSpace) -> tuple[int, ...]:
 
 
 def _number_or_array(value: float | list, shape: tuple[int, ...]) -> float | np.ndarray:
-    """Returns what images were normalised by: a Python number, which keeps their float32, or an array."""
+    """Returns what images were normalized by: a Python number, which keeps their float32, or an array."""
     found = np.asarray(value)
     if found.dtype.kind not in "if" or np.broadcast_shapes(found.shape, shape) != shape:
-        raise ValueError(f"Expected a model that says what its examples were normalised by, got {value!r:.60}.")
+        raise ValueError(f"Expected a model that says what its examples were normalized by, got {value!r:.60}.")
     return found if isinstance(value, list) else value
 
 

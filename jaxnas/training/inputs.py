@@ -11,9 +11,9 @@ from jaxnas.training.family import TrainableSpace, family_of
 
 
 class Inputs(NamedTuple):
-    """What the data of a model are: what its network knows of them, their normalisation, what labels and tokens are.
+    """What the data of a model are: what its network knows of them, their normalization, what labels and tokens are.
 
-    `classes` is empty where labels are real numbers, which were normalised by `label_mean` and `label_deviation`;
+    `classes` is empty where labels are real numbers, which were normalized by `label_mean` and `label_deviation`;
     `vocabulary` has the characters that tokens stand for.
     """
 
@@ -35,7 +35,7 @@ def kind_for(space: TrainableSpace, values: Any) -> str | None:
     return "tokens" if found is not None and found.dtype.kind in "iu" and found.ndim == 2 else "sequences"
 
 
-def normalised(inputs: Inputs, values: Any) -> np.ndarray:
+def normalized(inputs: Inputs, values: Any) -> np.ndarray:
     """Returns a user's data as the network takes them: examples as numbers of one shape, or tokens.
 
     Raises ValueError on another shape, values that are no finite numbers, or unknown characters.

@@ -87,8 +87,8 @@ def test_incumbents_are_found_without_any_test_score():
 def test_regret_of_an_example_by_hand():
     trials = make_trials([[0, 1, 3, 2], [1, 2, 0, 0]], [[NAN, 0.6, 0.5, 0.7], [0.2, 0.1, 0.3, 0.3]], np.ones((2, 4)))
     found = [[0.2, 0.5, 0.5, 0.9], [0.5, 0.5, 0.2, 0.2]]  # the worst, 0.2, before the first success
-    np.testing.assert_allclose(incumbent_scores(trials, four_bench(), reference="maximum"), found, rtol=1e-6)
-    np.testing.assert_allclose(regret(trials, four_bench(), reference="maximum"), 0.9 - np.asarray(found), atol=1e-6)
+    np.testing.assert_allclose(incumbent_scores(trials, four_bench(), optimum_from="maximum"), found, rtol=1e-6)
+    np.testing.assert_allclose(regret(trials, four_bench(), optimum_from="maximum"), 0.9 - np.asarray(found), atol=1e-6)
     on_validation = [[0.2, 0.9, 0.9, 0.5], [0.9, 0.9, 0.7, 0.7]]
     np.testing.assert_allclose(incumbent_scores(trials, four_bench(), "validation"), on_validation, rtol=1e-6)
 
@@ -96,12 +96,12 @@ def test_regret_of_an_example_by_hand():
 def test_regret_by_the_largest_mean_is_never_negative_and_zero_at_the_optimum():
     bench = random_bench()
     trials = jn.run(jn.random_search(SMALL), bench, num_trials=300, num_runs=10)
-    regrets = regret(trials, bench, reference="maximum")
+    regrets = regret(trials, bench, optimum_from="maximum")
     assert (regrets >= 0).all()
     assert (regrets[:, 0] > 0).any()
     best = int(np.argmax(bench.held_out.scores(np.arange(125)[:, None])))
     at_best = make_trials(SMALL.arch_at(best)[None, None], [[0.1]])
-    np.testing.assert_array_equal(regret(at_best, bench, reference="maximum"), [[0]])
+    np.testing.assert_array_equal(regret(at_best, bench, optimum_from="maximum"), [[0]])
 
 
 def test_regret_does_not_rise_where_the_search_sees_the_means_that_it_is_judged_by():

@@ -36,7 +36,7 @@ def test_cells_are_ranked_by_a_weighted_objective():
     scores = np.linspace(0.1, 0.9, SMALL.num_architectures)[:, None, None]
     columns = {"num_parameters": (sizes, "parameters"), "num_flops": (sizes, "multiply-accumulates")}
     table = jn.Table.from_arrays(SMALL, "line", scores, scores, [1], columns=columns)
-    bench = jn.penalised(jn.TableBenchmark(table, space=SMALL), 1.0)
+    bench = jn.penalized(jn.TableBenchmark(table, space=SMALL), 1.0)
     zeros = np.zeros((2, 1), np.int32)
     trials = Trials(Query(zeros[..., None] + 124, zeros), Observation(zeros.astype(np.float32), zeros + 1, zeros))
     best = best_cells({"search": trials}, bench)[0]

@@ -78,7 +78,7 @@ def test_a_higher_fidelity_starts_the_list_again_and_failures_never_enter():
 def test_an_objective_is_part_of_the_choice():
     bench = noisy_bench(0.0)
     table = bench.table.with_columns({"latency": (np.arange(12, dtype=np.float32), "milliseconds")})
-    weighted = jn.penalised(jn.TableBenchmark(table), 1.0, "latency")
+    weighted = jn.penalized(jn.TableBenchmark(table), 1.0, "latency")
     trials = trials_of(weighted, 30, 10)
     found = jn.confirmed(trials, weighted, (4, 3))
     np.testing.assert_array_equal(found.numbers, jn.incumbents(trials))

@@ -157,7 +157,7 @@ def test_the_chance_of_the_runner_up_is_that_of_students_test():
 
 def test_a_planted_motif_is_found_with_the_effect_of_inserting_it():
     """Cells that have a live convolution anywhere are better by 0.2, whatever else they have."""
-    labels, _ = jax.vmap(SMALL.labelled)(jax.vmap(SMALL.arch_at)(np.arange(125)))
+    labels, _ = jax.vmap(SMALL.labeled)(jax.vmap(SMALL.arch_at)(np.arange(125)))
     has = (np.asarray(labels) == SMALL.label_names.index("nor_conv_3x3")).any(1)
     bench = bench_of(0.5 + 0.2 * has + 0.001 * np.random.RandomState(0).normal(size=125), SMALL, 2, 0.001)
     first = jn.motifs(bench, number=3, num_bootstraps=20)[0]

@@ -32,7 +32,7 @@ def make_table(space, scores, seed_noise=0.0, num_seeds=2) -> jn.Table:
 
 
 def random_graph(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the neighbours of a random symmetric graph, own rows last, and the numbers of neighbours."""
+    """Returns the neighbors of a random symmetric graph, own rows last, and the numbers of neighbors."""
     upper = np.triu(np.random.RandomState(seed).rand(size, size) < 2.5 / size, 1)
     linked = upper | upper.T
     degrees = linked.sum(1)
@@ -92,8 +92,8 @@ def test_autocorrelation_is_that_of_long_walks(seed):
             step[row, each] += 1 / degrees[row]
     weights = degrees / degrees.sum()
     pairs = [weights[:, None] * np.linalg.matrix_power(step, lag) for lag in range(5)]
-    centred = scores - weights @ scores
-    wanted = [centred @ each @ centred / (weights @ centred**2) for each in pairs]
+    centered = scores - weights @ scores
+    wanted = [centered @ each @ centered / (weights @ centered**2) for each in pairs]
     assert of.walk_autocorrelation(scores, neighbors, degrees, 4) == pytest.approx(wanted)
 
 
@@ -170,7 +170,7 @@ def counts_of_small() -> np.ndarray:
 @final
 @dataclass(frozen=True)
 class Chain(Space):
-    """A space of five architectures in a row, with one neighbour at the ends, whose rows beyond repeat them."""
+    """A space of five architectures in a row, with one neighbor at the ends, whose rows beyond repeat them."""
 
     name: str = "chain"
     decisions: tuple[Decision, ...] = (Decision("place", range(5)),)
@@ -179,19 +179,19 @@ class Chain(Space):
         return jnp.clip(jnp.stack([arch - 1, arch + 1]), 0, 4)
 
 
-def test_numbers_of_neighbours_may_differ():
+def test_numbers_of_neighbors_may_differ():
     found = of.landscape(jn.TableBenchmark(make_table(Chain(), [0.1, 0.3, 0.2, 0.5, 0.4]), space=Chain()))
     assert [(each["row"], each["basin_share"]) for each in found["optima"]["best"]] == [(3, 0.6), (1, 0.4)]
     assert found["optima"]["num_global_found_by"] == 0.6
     assert found["fitness_distance"]["counts"] == [1, 2, 1, 1]
-    # Ends weigh half as much as the others: the mean is 0.3125, a move from an end goes to its one neighbour.
+    # Ends weigh half as much as the others: the mean is 0.3125, a move from an end goes to its one neighbor.
     scores, weights = np.asarray([0.1, 0.3, 0.2, 0.5, 0.4]) - 0.3125, np.asarray([1, 2, 2, 2, 1]) / 8
     ahead = np.asarray([scores[1], *(scores[:-2] + scores[2:]) / 2, scores[3]])
     wanted = (weights * scores * ahead).sum() / (weights * scores**2).sum()
     assert found["autocorrelation"]["values"][1] == pytest.approx(wanted, abs=1e-5)
 
 
-def test_neighbours_of_one_class_are_one_optimum():
+def test_neighbors_of_one_class_are_one_optimum():
     classes = SMALL.classes()
     found = of.landscape(jn.TableBenchmark(table_of_counts(counts_of_small()), space=SMALL))
     top = found["optima"]["best"][0]
@@ -219,7 +219,7 @@ def test_noise_is_that_of_the_seeds():
     assert found["noise"]["architecture_std"] == pytest.approx(scores.std(), rel=0.1)
     assert found["noise"]["intraclass_correlation"] == pytest.approx(0.8, abs=0.06)
     means = np.asarray([found["neutrality"]["share_within_noise"], found["neutrality"]["share_equal_class"]])
-    # Differences of neighbours have deviation 0.1 * sqrt(2), a standard error is 0.05 / sqrt(40).
+    # Differences of neighbors have deviation 0.1 * sqrt(2), a standard error is 0.05 / sqrt(40).
     assert means == pytest.approx([0.045, 0], abs=0.03)
 
 
@@ -258,7 +258,7 @@ def test_an_incomplete_table_has_none():
 
 def test_scores_of_a_weighted_benchmark_are_less_the_size():
     plain = jn.load("nb201-mnist5k-v1")
-    bench = jn.penalised(plain, 1e-5)
+    bench = jn.penalized(plain, 1e-5)
     wanted = bench.table.scores("validation")[:, :, -1].mean(axis=1) - 1e-5 * bench.table.num_parameters
     assert of.mean_scores(bench)[:, -1] == pytest.approx(wanted, abs=1e-6)
     found, unweighted = of.landscape(bench), of.landscape(plain)
@@ -311,7 +311,7 @@ def test_optima_of_the_published_table_are_counted_as_published():
     cells = itertools.product([operation.name for operation in jn.NB201.operations], repeat=6)
     official = official.loc[["|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*cell) for cell in cells]]
     columns = [official[name].to_numpy()[:, None, None] / 100 for name in ("val_acc_200", "test_acc_200")]
-    # Architectures without a better neighbour: 13 on validation, 18 on test, where two of them are equal neighbours.
+    # Architectures without a better neighbor: 13 on validation, 18 on test, where two of them are equal neighbors.
     for scores, num_local, num_without_better in ((columns, 13, 13), (columns[::-1], 17, 18)):
         found = of.landscape(jn.Table.from_arrays(jn.NB201, "cifar10", *scores, [200]))["optima"]
         assert (found["num_local"], found["num_without_better_neighbor"]) == (num_local, num_without_better)

@@ -99,7 +99,7 @@ def test_where_luck_cannot_be_left_out_the_largest_mean_is_the_optimum_and_a_not
         trials = jn.run(jn.random_search(MIXED), bench, num_trials=5, num_runs=3)
         assert (jn.regret(trials, bench) >= 0).all()
         assert reason in summarize({"random": trials}, bench)["regret_definition"]
-    assert jn.optimum(make_bench(MIXED, *scores), reference="maximum").note == ""
+    assert jn.optimum(make_bench(MIXED, *scores), optimum_from="maximum").note == ""
 
 
 def test_a_known_optimum_is_taken_as_it_is():
@@ -108,8 +108,8 @@ def test_a_known_optimum_is_taken_as_it_is():
     assert jn.optimum(bench) == (4.0, None, "known", "")
     trials = jn.run(jn.random_search(MIXED), bench, num_trials=5, num_runs=2)
     assert "known optimum" in summarize({"random": trials}, bench)["regret_definition"]
-    with pytest.raises(ValueError, match=r"^Expected a reference of crossfit, maximum, got 'maximal'; did you mean"):
-        jn.optimum(bench, reference="maximal")
+    with pytest.raises(ValueError, match=r"^Expected an optimum of crossfit, maximum, got 'maximal'; did you mean"):
+        jn.optimum(bench, optimum_from="maximal")
 
 
 def test_an_optimum_within_a_limit_is_that_of_the_architectures_up_to_it():
@@ -128,12 +128,12 @@ def test_a_penalty_is_part_of_the_optimum_and_of_the_runs():
     bench = random_bench("small")
     table = bench.table.with_columns({"latency": (np.arange(125, dtype=np.float32), "milliseconds")})
     bench = jn.TableBenchmark(table, space=SMALL)
-    penalised = jn.penalised(bench, 0.01, "latency")
+    penalized = jn.penalized(bench, 0.01, "latency")
     rows = np.arange(125)[:, None]
-    np.testing.assert_allclose(penalised.held_out.runs(rows), bench.held_out.runs(rows) - 0.01 * rows, rtol=1e-5)
+    np.testing.assert_allclose(penalized.held_out.runs(rows), bench.held_out.runs(rows) - 0.01 * rows, rtol=1e-5)
     expected = crossfit(bench.held_out.runs(rows) - 0.01 * rows)
-    assert jn.optimum(penalised)[:2] == pytest.approx(tuple(expected))
-    assert jn.optimum(penalised).value < jn.optimum(bench).value
+    assert jn.optimum(penalized)[:2] == pytest.approx(tuple(expected))
+    assert jn.optimum(penalized).value < jn.optimum(bench).value
 
 
 def test_trials_of_another_space_are_refused():

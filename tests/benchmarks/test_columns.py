@@ -55,10 +55,10 @@ def test_columns_are_objectives_and_constraints(bench):
 
 
 def test_a_network_that_a_device_cannot_run_fails_where_its_latency_is_in_the_score(bench):
-    penalised = jn.penalised(bench, 1e-3, "latency_edgetpu")
+    penalized = jn.penalized(bench, 1e-3, "latency_edgetpu")
     cells = made_files.shuffled_cells()
     archs = bench.space.arch_at(np.asarray([row_of(cells[0]), row_of(cells[-1])]))
-    found = penalised.validation_scores(archs)
+    found = penalized.validation_scores(archs)
     assert found[0] == pytest.approx(float(bench.validation_scores(archs)[0]) - 1e-3 * 0.9571811309997429, abs=1e-6)
     assert np.isnan(found[1])
 

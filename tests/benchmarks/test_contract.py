@@ -64,7 +64,7 @@ def benches_of_all_kinds(task) -> list:
     bench = jn.TableBenchmark(jn.Table.from_arrays(MIXED, "noise", *scores, [2, 5, 9], columns=columns))
     return [
         bench,
-        jn.penalised(bench, 1e-3),
+        jn.penalized(bench, 1e-3),
         jn.FunctionBenchmark(
             MIXED,
             lambda arch: -arch.sum(),
@@ -74,7 +74,7 @@ def benches_of_all_kinds(task) -> list:
         ),
         jn.TrainingBenchmark(Trainer(SMALL, task, TINY)),
         published(),
-        jn.penalised(jn.TrainingBenchmark(Trainer(SMALL, task, TINY)), 1e-3),
+        jn.penalized(jn.TrainingBenchmark(Trainer(SMALL, task, TINY)), 1e-3),
     ]
 
 
@@ -99,7 +99,7 @@ def test_every_kind_has_what_a_benchmark_has(task, kind):
         np.testing.assert_allclose(jax.vmap(bench.size(name))(archs).reshape(2, 3), sizes, rtol=1e-6)
         assert bench.size(name) is bench.size(name)
     with pytest.raises(ValueError, match=r"^Expected a (size of|benchmark with sizes)"):
-        bench.size("colour")
+        bench.size("color")
     assert bench.held_out.scores(archs).shape == bench.validation_scores(archs).shape == (6,)
 
 
@@ -110,7 +110,7 @@ def test_everything_that_is_reported_is_held_out(task):
         np.testing.assert_array_equal(frame["test_regret"], jn.regret(trials, bench).ravel())
         found = bench.held_out.scores(trials.query.arch)
         best = np.take_along_axis(found, jn.incumbents(trials), axis=1)
-        regrets = jn.regret(trials, bench, reference="maximum")
+        regrets = jn.regret(trials, bench, optimum_from="maximum")
         np.testing.assert_allclose(regrets, bench.held_out.optimum - best, rtol=1e-6, atol=1e-9)
     assert len(true_front(benches_of_all_kinds(task)[0], "parameters"))
 
@@ -145,7 +145,7 @@ def test_what_is_reported_is_of_another_training_than_what_is_told():
     assert (default.fidelities, default.cost_unit, default.prices.tolist()) == ((12,), "epochs", [[12]])
     trials = jn.run(jn.random_search(MIXED), bench, num_trials=8, num_runs=3)
     rows = bench.rows(np.take_along_axis(trials.query.arch, jn.incumbents(trials)[..., None], axis=1))
-    np.testing.assert_allclose(jn.regret(trials, bench, reference="maximum"), final.max() - final[rows], atol=1e-6)
+    np.testing.assert_allclose(jn.regret(trials, bench, optimum_from="maximum"), final.max() - final[rows], atol=1e-6)
     estimated = jn.optimum(bench)
     assert estimated.method == "crossfit"
     # No search saw a run that is reported, so that none is left out.
@@ -180,13 +180,13 @@ def test_a_published_table_is_compared_and_has_a_landscape_and_a_penalty():
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["optima"]["best"][0]["validation"] == bench.validation_scores(np.arange(12)[:, None]).max()
     assert found["sizes"]["seconds"] is not None
-    penalised = jn.penalised(bench, 0.01, "seconds")
-    trials = jn.run(jn.random_search(MIXED), penalised, num_trials=20, num_runs=2)
+    penalized = jn.penalized(bench, 0.01, "seconds")
+    trials = jn.run(jn.random_search(MIXED), penalized, num_trials=20, num_runs=2)
     plain = jn.run(jn.random_search(MIXED), bench, num_trials=20, num_runs=2)
     rows = bench.rows(trials.query.arch)
     np.testing.assert_allclose(trials.observation.score, plain.observation.score - 0.01 * SECONDS[rows], rtol=1e-5)
     np.testing.assert_array_equal(trials.observation.cost, plain.observation.cost)
-    assert (jn.regret(trials, penalised, reference="maximum") >= 0).all()
+    assert (jn.regret(trials, penalized, optimum_from="maximum") >= 0).all()
 
 
 def test_smaller_can_be_better():
@@ -196,7 +196,7 @@ def test_smaller_can_be_better():
     np.testing.assert_array_equal(bench.validation_scores(rows), -table.means("validation")[:, 0])
     assert bench.held_out.optimum == -table.means("test").min()
     trials = jn.run(jn.random_search(MIXED), bench, num_trials=20, num_runs=3)
-    assert (jn.regret(trials, bench, reference="maximum") >= 0).all()
+    assert (jn.regret(trials, bench, optimum_from="maximum") >= 0).all()
     told = -trials.observation.score
     chosen = np.take_along_axis(told, jn.incumbents(trials), axis=1)[:, -1]
     np.testing.assert_array_equal(chosen, np.nanmin(told, axis=1))
@@ -215,7 +215,7 @@ def test_rows_are_what_the_space_says_they_are(space):
         trials = jn.run(factory(space), bench, num_trials=20, num_runs=2)
         rows, seeds = bench.rows(trials.query.arch), trials.observation.seed
         np.testing.assert_array_equal(trials.observation.score, bench.table.scores("validation")[rows, seeds, 0])
-        assert (jn.regret(trials, bench, reference="maximum") >= 0).all()
+        assert (jn.regret(trials, bench, optimum_from="maximum") >= 0).all()
     by_row = jn.run(jn.random_search(space.enumerated()), bench, num_trials=5, num_runs=2)
     assert by_row.query.arch.shape == (2, 5, 1)
     found = landscape(bench)

@@ -56,7 +56,7 @@ def test_ranks_are_those_of_peeling_fronts_off(values):
     assert domination_ranks(scores, sizes).tolist() == plain_ranks(list(zip(*values.tolist(), strict=True)))
 
 
-def test_crowding_is_the_span_of_the_neighbours_on_the_front():
+def test_crowding_is_the_span_of_the_neighbors_on_the_front():
     scores, sizes = np.float32([1, 2, 4, 5, 0]), np.float32([1, 2, 3, 9, 9])
     ranks = domination_ranks(scores, sizes)
     assert ranks.tolist() == [0, 0, 0, 0, 1]
@@ -227,7 +227,7 @@ def test_a_strategy_in_python_is_constrained_in_the_same_way(bench):
 
 
 def test_a_weighted_objective_is_the_score_less_the_weighted_size(bench):
-    objective = jn.penalised(bench, 0.01, "flops")
+    objective = jn.penalized(bench, 0.01, "flops")
     trials = jn.run(jn.random_search(bench.space), objective, num_trials=20, num_runs=3)
     plain = jn.run(jn.random_search(bench.space), bench, num_trials=20, num_runs=3)
     sizes = bench.sizes("flops", trials.query.arch)
@@ -237,9 +237,9 @@ def test_a_weighted_objective_is_the_score_less_the_weighted_size(bench):
     np.testing.assert_allclose(objective.held_out.scores(everything), expected)
     assert (objective.held_out.optimum, objective.held_out.worst) == pytest.approx((expected.max(), expected.min()))
     trials = jn.run(jn.local_search(bench.space), objective, num_trials=20, num_runs=3)
-    assert (jn.regret(trials, objective, reference="maximum") >= 0).all()
+    assert (jn.regret(trials, objective, optimum_from="maximum") >= 0).all()
     with pytest.raises(ValueError, match=r"^Expected weight to be a number of at least 0, got -1"):
-        jn.penalised(bench, -1)
+        jn.penalized(bench, -1)
 
 
 # Objectives as texts
@@ -287,7 +287,7 @@ def test_without_sizes_there_is_one_objective():
 # Penalties on other benchmarks
 
 
-def test_a_function_with_sizes_is_penalised():
+def test_a_function_with_sizes_is_penalized():
     space = jn.SearchSpace("bits", tuple(jn.Decision(f"bit {i}", (0, 1)) for i in range(6)))
     bench = jn.FunctionBenchmark(
         space,
@@ -297,29 +297,29 @@ def test_a_function_with_sizes_is_penalised():
         worst=0.5,
         sizes={"last": lambda arch: 10.0 * arch[-1]},
     )
-    found = jn.penalised(bench, 0.25, "last")
+    found = jn.penalized(bench, 0.25, "last")
     trials = jn.run(jn.random_search(space), found, num_trials=20, num_runs=2)
     np.testing.assert_allclose(trials.observation.score, trials.query.arch.sum(-1) - 2.5 * trials.query.arch[..., -1])
     assert (found.held_out.optimum, found.held_out.worst) == (5.5, -1.0)
     np.testing.assert_allclose(found.validation_scores(np.eye(6, dtype=int)), [1, 1, 1, 1, 1, -1.5])
     assert (jn.regret(trials, found) >= 0).all()
     assert found.size("last") is bench.size("last")
-    twice = jn.penalised(found, 1.0, "last")
+    twice = jn.penalized(found, 1.0, "last")
     np.testing.assert_allclose(twice.validation_scores(np.ones(6, int)), 6 - 2.5 - 10)
     with pytest.raises(ValueError, match=r"^Expected a size of last, got 'parameters'"):
-        jn.penalised(bench, 0.25)
+        jn.penalized(bench, 0.25)
 
 
-def test_a_function_without_sizes_is_not_penalised():
+def test_a_function_without_sizes_is_not_penalized():
     bench = jn.FunctionBenchmark(jn.SearchSpace("one", (jn.Decision("only", (0, 1)),)), lambda arch: arch[0], id="one")
     with pytest.raises(ValueError, match=r"^Expected a benchmark with sizes of its architectures, got one without"):
-        jn.penalised(bench, 1.0)
+        jn.penalized(bench, 1.0)
 
 
 def test_benchmarks_of_one_shape_share_a_compilation_although_penalties_differ(bench, compiled):
     strategy = jn.random_search(bench.space)
-    jn.run(strategy, jn.penalised(bench, 0.1), num_trials=7, num_runs=2)
-    other = jn.penalised(bench, 0.2, "flops")
+    jn.run(strategy, jn.penalized(bench, 0.1), num_trials=7, num_runs=2)
+    other = jn.penalized(bench, 0.2, "flops")
     compiled.clear()
     jn.run(strategy, other, num_trials=7, num_runs=2)
     assert compiled == []

@@ -42,7 +42,7 @@ def fitted():
     patched.setattr(surrogates, "NUM_TAUGHT", 256)
     patched.setattr(surrogates, "NUM_STEPS", 1000)
     with patched.context():
-        factory = functools.partial(catalog.predictor("knn"), num_neighbours=2)
+        factory = functools.partial(catalog.predictor("knn"), num_neighbors=2)
         found = fit_surrogate(table(), factory, name="knn", space=SPACE, fraction=0.8)
     patched.undo()
     return found

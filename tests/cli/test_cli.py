@@ -113,7 +113,7 @@ def test_search_trains_and_goes_on_when_run_again(capsys, tmp_path):
 
 @pytest.mark.processes
 def test_build_writes_a_partial_table(capsys, tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(MINE.parent))
+    monkeypatch.setenv("PYTHONPATH", str(MINE.parents[1]))
     command = ["build", "--space", f"{MINE}:FEW", "--task", f"{MINE}:task", "--limit", 3, "--epochs", 1]
     assert run([*command, "--processes", 1, "--id", "few-v3", "--out", tmp_path]) == 0
     assert "3 of" in capsys.readouterr().out

@@ -13,7 +13,7 @@ import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.predictors.zero_cost import pack
-from jaxnas.report.comparison import _minimised, aim_of
+from jaxnas.report.comparison import _minimized, aim_of
 from jaxnas.tables.building.executors.base import Ended
 from jaxnas.tables.shipped import find, shipped_packs
 
@@ -40,7 +40,7 @@ def written(task_file, tmp_path_factory):
     return folder
 
 
-def test_the_pack_holds_scores_by_class_and_initialisation_and_joins_a_table(written):
+def test_the_pack_holds_scores_by_class_and_initialization_and_joins_a_table(written):
     table = jn.Table.read(written)
     assert set(table.columns) == {"zero_params", "snip"}
     assert table.columns["snip"].values.shape == (2, 2)
@@ -51,9 +51,9 @@ def test_the_pack_holds_scores_by_class_and_initialisation_and_joins_a_table(wri
     means = table.columns["snip"].values.mean(1)
     np.testing.assert_allclose(bench.sizes("snip", [[0], [1]]), means, rtol=1e-6)
     assert float(bench.size("snip")(np.asarray([1]))) == pytest.approx(means[1])
-    minimised = _minimised(bench, aim_of("accuracy,snip", bench))
-    np.testing.assert_allclose(minimised.sizes("snip", [[0], [1]]), -means, rtol=1e-6)  # a size is to be small
-    assert _minimised(bench, aim_of("accuracy,zero_params<=50", bench)) is bench
+    minimized = _minimized(bench, aim_of("accuracy,snip", bench))
+    np.testing.assert_allclose(minimized.sizes("snip", [[0], [1]]), -means, rtol=1e-6)  # a size is to be small
+    assert _minimized(bench, aim_of("accuracy,zero_params<=50", bench)) is bench
     with pytest.raises(ValueError, match=r"^Expected columns for the space nb201, got .* of other architectures"):
         jn.load("nb201-mnist5k-v1", columns=[written])
 

@@ -11,7 +11,7 @@ import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.evidence.figures import AGREES, DIFFERS, MISSING, READ, Figure
-from jaxnas.report.bibliography import references
+from jaxnas.report.bibliography import entries
 from jaxnas.tables.shipped import shipped_ids
 from jaxnas.tables.table import Table
 
@@ -46,7 +46,7 @@ def test_texts_of_a_figure_are_rounded_with_their_errors():
 @pytest.mark.parametrize("name", catalog.PUBLISHED)
 def test_a_script_says_what_it_reproduces_and_needs(name):
     result = catalog.find(name, catalog.PUBLISHED)
-    assert set(result.references) <= set(references())
+    assert set(result.cites) <= set(entries())
     assert result.title
     assert result.where
     assert result.protocol

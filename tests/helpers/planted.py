@@ -25,7 +25,7 @@ class PlantedSpace(Space):
     decisions is read along the pattern. Two things make it fair to every method. Zeros, which are what a choice that
     is not taken or was removed gives, are neither good nor bad: each decision has choices that help, one that changes
     nothing and ones that harm. And the pattern's sum is zero, so that a constant added to a map changes nothing, as in
-    a network of which each map is normalised. With `shifted` costs or the pattern `NUMBER`, of one pixel, one of the
+    a network of which each map is normalized. With `shifted` costs or the pattern `NUMBER`, of one pixel, one of the
     two does not hold.
     """
 

@@ -138,7 +138,7 @@ def make_sequences(goal: str = "class", kind: str = "sequences", num_sequences: 
 
 
 def make_graphs(num_graphs: int = 96) -> Task:
-    """Returns a task of graphs of 2 to 5 nodes of two numbers: whether nodes of a large first one are neighbours."""
+    """Returns a task of graphs of 2 to 5 nodes of two numbers: whether nodes of a large first one are neighbors."""
     random = np.random.RandomState(0)
     features, weights, labels = [], [], np.arange(num_graphs) % 2
     for label, count in zip(labels, random.randint(2, 6, num_graphs), strict=True):
@@ -155,7 +155,7 @@ def make_graphs(num_graphs: int = 96) -> Task:
         split: Split(graphs[part][None], labels[part])
         for split, part in zip(("train", "validation", "test"), parts, strict=True)
     }
-    return normalized("neighbours", splits, 2, "# neighbours: made by the tests", "CC0-1.0", kind="graphs")
+    return normalized("neighbors", splits, 2, "# neighbors: made by the tests", "CC0-1.0", kind="graphs")
 
 
 # Networks

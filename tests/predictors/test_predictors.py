@@ -139,7 +139,7 @@ def test_a_target_keeps_the_order_and_the_unit():
         with_target(predictor, "ranks")
 
 
-def test_ranks_and_neighbours():
+def test_ranks_and_neighbors():
     ordered = jnp.asarray([1.0, 2.0, 2.0, jnp.nan])
     np.testing.assert_allclose(share_below(ordered, jnp.asarray([0.0, 2.0, 9.0, jnp.nan])), [0, 2 / 3, 1, np.nan])
     y = jnp.asarray([0.1, 0.2, 0.3, jnp.nan])
@@ -159,7 +159,7 @@ def test_a_curve_of_a_family_is_continued():
 
 def test_searches_take_any_predictor():
     bench = smooth_bench(MIXED)
-    knn = functools.partial(catalog.predictor("knn"), num_neighbours=2)
+    knn = functools.partial(catalog.predictor("knn"), num_neighbors=2)
     for made in (jn.bananas, jn.predictor_guided):
         strategy = made(MIXED, num_startup=4, num_candidates=8, refit_every=4, predictor=knn)
         assert ("predictor", "knn") in strategy.hyperparameters

@@ -256,7 +256,7 @@ def test_l2_norm_counts_convolutions_at_the_published_size():
         assert found == pytest.approx(50.971 * number + 27.790, rel=0.01)
 
 
-def test_the_sum_of_gradient_times_weight_vanishes_where_normalisation_follows():
+def test_the_sum_of_gradient_times_weight_vanishes_where_normalization_follows():
     """The loss does not change with the scale of such a kernel (Euler's theorem); the last layer has none after it."""
     generator = np.random.default_rng(0)
     images = jn.task_from_arrays(generator.normal(size=(60, 8, 8)), generator.integers(0, 3, 60), name="squares")
@@ -265,9 +265,9 @@ def test_the_sum_of_gradient_times_weight_vanishes_where_normalisation_follows()
     arch = jnp.asarray([2, 1, 2])  # two convolutions
     layer = jax.jit(lambda key: gradients.measure_gradient(found.networks, arch, key, found.batch))(found.keys[0])
     present = np.asarray(layer["absolute"]) > 0
-    *normalised, linear = sorted(np.abs(layer["products"])[present] / layer["absolute"][present])
-    assert len(normalised) == 3  # with the stem
-    assert normalised[-1] < 1e-5 < 1e-1 < linear
+    *normalized, linear = sorted(np.abs(layer["products"])[present] / layer["absolute"][present])
+    assert len(normalized) == 3  # with the stem
+    assert normalized[-1] < 1e-5 < 1e-1 < linear
 
 
 def test_parameters_are_those_published():
@@ -308,7 +308,7 @@ def test_scores_are_those_of_one_network_at_a_time(task, both):
     assert found["synflow"][1, 0] == pytest.approx(synflow.SYNFLOW.score(both[1]["absolute"]), rel=1e-5)
 
 
-def test_az_is_among_the_architectures_for_each_initialisation():
+def test_az_is_among_the_architectures_for_each_initialization():
     parts = dict(zip(composites.AZ_PARTS, np.random.default_rng(0).normal(size=(4, 5, 2)), strict=True))
     found = scores.az_scores(parts)
     assert found.shape == (5, 2)

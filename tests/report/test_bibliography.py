@@ -23,9 +23,9 @@ FIELDS = {
 def cited() -> dict[str, tuple[str, ...]]:
     """Returns the keys that each strategy, space, importer, proxy and predictor of the catalog is cited by."""
     kinds = (catalog.STRATEGIES, catalog.SPACES, catalog.PROXIES, catalog.IMPORTERS)
-    others = {name: catalog.references(name, known) for known in kinds for name in known}
-    predictors = {f"predictor {name}": catalog.references(name, catalog.PREDICTORS) for name in catalog.PREDICTORS}
-    methods = {f"method {name}": catalog.references(name, catalog.ONE_SHOT) for name in catalog.ONE_SHOT}
+    others = {name: catalog.cites(name, known) for known in kinds for name in known}
+    predictors = {f"predictor {name}": catalog.cites(name, catalog.PREDICTORS) for name in catalog.PREDICTORS}
+    methods = {f"method {name}": catalog.cites(name, catalog.ONE_SHOT) for name in catalog.ONE_SHOT}
     return others | predictors | methods
 
 
@@ -45,15 +45,15 @@ def test_every_strategy_and_space_of_the_catalog_has_references_or_explicitly_no
         "n_conv",
     ]
     used = [*cited().values(), *(source["references"] for source in sources().values())]
-    used += [catalog.find(name, catalog.PUBLISHED).references for name in catalog.PUBLISHED]
-    lines = [catalog.load(f"jaxnas.spaces.{kind}.references:REFERENCES") for kind in ("recurrent", "macro")]
+    used += [catalog.find(name, catalog.PUBLISHED).cites for name in catalog.PUBLISHED]
+    lines = [catalog.load(f"jaxnas.spaces.{kind}.baselines:CITES") for kind in ("recurrent", "macro")]
     used += [bibliography.OF_TRANSFER, *lines]
-    assert {key for keys in used for key in keys} == set(bibliography.references())
+    assert {key for keys in used for key in keys} == set(bibliography.entries())
 
 
-@pytest.mark.parametrize("key", bibliography.references())
+@pytest.mark.parametrize("key", bibliography.entries())
 def test_entries_are_complete(key):
-    entry = bibliography.references()[key]
+    entry = bibliography.entries()[key]
     kind = re.match(r"@(\w+)\{", entry)[1]
     fields = dict(re.findall(r"^  (\w+) = \{(.+)\},?$", entry, re.MULTILINE))
     assert set(fields) >= FIELDS[kind]

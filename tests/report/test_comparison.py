@@ -122,9 +122,7 @@ def test_progress_counts_all_runs():
 
 def test_a_strategy_is_one_file_and_one_line_of_the_catalog(monkeypatch, tmp_path, capsys):
     """A fake one is listed, run, limited and cited."""
-    text = MINE.read_text().replace(
-        "def first_only", 'REFERENCES = ("deb2002fast",)\nMOST_RUNS = 4\n\n\ndef only_first'
-    )
+    text = MINE.read_text().replace("def first_only", 'CITES = ("deb2002fast",)\nMOST_RUNS = 4\n\n\ndef only_first')
     (tmp_path / "only_first.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(catalog.STRATEGIES, "only_first", "only_first:only_first")
@@ -219,7 +217,7 @@ def test_a_weighted_objective_moves_the_optimum(tmp_path):
     assert main(["compare", "--objective", "accuracy-1e-5*parameters", *arguments]) == 0
     result = json.loads((tmp_path / "summary.json").read_text())
     assert result["objective"] == "accuracy-1e-5*parameters"
-    bench = jn.penalised(jn.load(DEFAULT_BENCHMARK), 1e-5, "parameters")
+    bench = jn.penalized(jn.load(DEFAULT_BENCHMARK), 1e-5, "parameters")
     numbers = result["strategies"]["random_search"]
     assert result["optimum"]["value"] == jn.optimum(bench).value
     assert numbers["regret_mean"][-1] == pytest.approx(jn.optimum(bench).value - numbers["final_test_mean"], abs=1e-6)

@@ -27,7 +27,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @dataclass(frozen=True)
 class DepthSpace(base.Space):
-    """A space of layers that may be absent: texts, decoded values and neighbours are not those of a plain one."""
+    """A space of layers that may be absent: texts, decoded values and neighbors are not those of a plain one."""
 
     name: str = "depths"
     decisions: tuple = (Decision("depth", range(1, 4)), *(Decision(f"width_{n}", (4, 8)) for n in (1, 2, 3)))
@@ -169,7 +169,7 @@ def test_the_curves_are_those_of_each_seed(page, table):
         assert f"mean {100 * curves[:, epoch - 1].mean():.2f} %" in text
 
 
-def test_neighbours_are_those_of_the_space_and_can_be_walked(page, table):
+def test_neighbors_are_those_of_the_space_and_can_be_walked(page, table):
     space, means = jn.NB201, table.scores("validation")[..., -1].astype(float).mean(1)
     rows, _ = neighbor_table(space)
     row = 8_191
@@ -226,7 +226,7 @@ def test_points_lie_where_their_numbers_are(page, table, against):
     assert np.abs(np.polyval(np.polyfit(across, xs, 1), across) - xs).max() < spread
 
 
-def test_the_filter_counts_and_colours_by_mouse_and_keyboard(page, table):
+def test_the_filter_counts_and_colors_by_mouse_and_keyboard(page, table):
     def blue() -> int:
         return page.evaluate(
             """() => { const canvas = document.querySelector("#plot canvas");
@@ -336,7 +336,7 @@ def test_the_list_is_sorted_and_turned_by_keyboard(page, table):
     assert first.get_attribute("aria-current") == "true"
 
 
-def test_cells_are_drawn_as_the_space_draws_them_with_one_colour_an_operation(page):
+def test_cells_are_drawn_as_the_space_draws_them_with_one_color_an_operation(page):
     space = jn.NB201
 
     def strokes(svg) -> list:
@@ -353,7 +353,7 @@ def test_cells_are_drawn_as_the_space_draws_them_with_one_colour_an_operation(pa
 
 
 def shapes(svg) -> list:
-    """Returns what an image shows, in order: lines, boxes with their colours, and texts with their places."""
+    """Returns what an image shows, in order: lines, boxes with their colors, and texts with their places."""
     names = {"path": "d", "rect": "x y width height stroke", "text": "x y"}
     found = [(element, element.tag.removeprefix(SVG)) for element in svg.iter()]
     return [

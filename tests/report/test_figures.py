@@ -117,7 +117,7 @@ def test_equal_results_give_equal_files_with_embedded_fonts_whatever_the_users_s
             assert b"dc:date" not in content
 
 
-def test_strategies_are_told_apart_by_more_than_colour():
+def test_strategies_are_told_apart_by_more_than_color():
     styles = style.strategy_styles([str(number) for number in range(60)]).values()
     looks = [(style["color"], style["linestyle"], style["marker"]) for style in styles]
     assert len(set(looks)) == 60

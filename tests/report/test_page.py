@@ -59,7 +59,7 @@ def make_result(
     strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in names}
     num_runs, num_trials = shape
     settings = Settings(
-        num_trials, num_runs, seed, objective=aim_of(objective, bench), command="jaxnas compare", reference="maximum"
+        num_trials, num_runs, seed, objective=aim_of(objective, bench), command="jaxnas compare", optimum_from="maximum"
     )
     result = result_of(trials, strategies, bench, settings)
     for numbers in result["strategies"].values():  # above zero, so that they have logarithms
@@ -331,7 +331,7 @@ def test_with_many_strategies_the_curve_at_the_pointer_is_lit(visit, tmp_path):
     page = visit(path)
     plot = page.locator("#rank-chart .plot")
     plot.scroll_into_view_if_needed()
-    assert not grey_lines(page)
+    assert not gray_lines(page)
     for name in ("genetic_algorithm", "random_search"):
         end = page.locator(f'#rank-chart g[data-name="{name}"] path').evaluate(
             """path => {
@@ -340,18 +340,18 @@ def test_with_many_strategies_the_curve_at_the_pointer_is_lit(visit, tmp_path):
             }"""
         )
         page.mouse.move(end[0] - 1, end[1])
-        assert grey_lines(page) == set(names) - {name}
+        assert gray_lines(page) == set(names) - {name}
     page.mouse.move(0, 0)
-    assert not grey_lines(page)
+    assert not gray_lines(page)
 
 
-def grey_lines(page) -> set[str]:
-    """Returns the names of the curves of mean ranks that are shown in grey."""
+def gray_lines(page) -> set[str]:
+    """Returns the names of the curves of mean ranks that are shown in gray."""
     return set(page.eval_on_selector_all("#rank-chart g.dim[data-name]", "all => all.map(one => one.dataset.name)"))
 
 
 def contrast(first: str, second: str) -> float:
-    """Returns the contrast of two colours as the Web Content Accessibility Guidelines define it."""
+    """Returns the contrast of two colors as the Web Content Accessibility Guidelines define it."""
     lights = []
     for color in (first, second):
         shares = np.asarray([float(part) / 255 for part in re.findall(r"[\d.]+", color)[:3]])

@@ -17,7 +17,7 @@ def test_proportions_are_shown_in_percent_and_their_differences_in_points():
     assert units.gap_with_unit(0.0035, ACCURACY) == "0.35 percentage points"
     assert units.gap_text(0.0035, ACCURACY) == "0.350"
     assert units.change_text(-0.0035, ACCURACY) == "-0.35"
-    assert units.labelled("test accuracy", units.unit(ACCURACY)) == "test accuracy (%)"
+    assert units.labeled("test accuracy", units.unit(ACCURACY)) == "test accuracy (%)"
     np.testing.assert_array_equal(units.shown(np.asarray([0.5, np.nan]), ACCURACY), [50, np.nan])
 
 
@@ -32,7 +32,7 @@ def test_where_smaller_is_better_scores_are_negated_and_regrets_are_not():
     assert units.gap_with_unit(0.125, LOSS) == "0.125 nats"
     assert units.change_text(-0.5, LOSS) == "+0.5"  # worse: a larger loss
     assert units.with_unit(-82.5, PERPLEXITY) == "82.5"
-    assert units.labelled("test perplexity", units.unit(PERPLEXITY)) == "test perplexity"
+    assert units.labeled("test perplexity", units.unit(PERPLEXITY)) == "test perplexity"
 
 
 def test_the_quantiles_of_a_loss_are_those_of_the_negated_scores():

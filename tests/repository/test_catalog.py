@@ -17,7 +17,7 @@ def test_every_name_leads_to_an_object_with_a_docstring(kind):
 def test_references_are_those_of_the_module():
     from jaxnas.strategies import bananas
 
-    assert catalog.references("bananas", catalog.STRATEGIES) == bananas.REFERENCES
+    assert catalog.cites("bananas", catalog.STRATEGIES) == bananas.CITES
 
 
 def test_a_file_is_loaded_once_and_again_when_it_has_changed(tmp_path):

@@ -67,7 +67,7 @@ def test_hash_words_are_uniform_in_every_group_of_bits(bits):
     assert_uniform(groups, 2 ** len(bits))
 
 
-def test_hash_words_are_independent_of_their_neighbours():
+def test_hash_words_are_independent_of_their_neighbors():
     words = np.asarray(jax.random.bits(KEY, (50_001,))) >> 28
     assert_uniform(words[:-1].astype(int) * 16 + words[1:], 256)
 
@@ -188,7 +188,7 @@ def test_sampled_architectures_are_uniform():
 
 
 @pytest.mark.parametrize("along", ["trials", "runs", "seeds"])
-def test_words_do_not_depend_on_those_of_neighbouring_keys(along):
+def test_words_do_not_depend_on_those_of_neighboring_keys(along):
     def word(seed, run, t):
         keys = ask_tell.split_run_key(jax.random.fold_in(prng.make_key(seed, "hash"), run))[1]
         return jax.random.bits(jax.random.fold_in(keys.ask, t), (3,))

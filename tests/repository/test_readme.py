@@ -30,9 +30,9 @@ def block_with(word: str) -> str:
     return block
 
 
-def output_of(code: str, folder: Path, optimised: bool = False) -> str:
-    """Returns what code prints; `optimised`: by programs as users have them, for what computes for long."""
-    environment = {name: value for name, value in os.environ.items() if not optimised or name != "XLA_FLAGS"}
+def output_of(code: str, folder: Path, optimized: bool = False) -> str:
+    """Returns what code prints; `optimized`: by programs as users have them, for what computes for long."""
+    environment = {name: value for name, value in os.environ.items() if not optimized or name != "XLA_FLAGS"}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder, env=environment)
     return done.stdout
@@ -73,7 +73,7 @@ def test_the_example_of_a_table_is_compared_on(tmp_path):
 
 @pytest.mark.processes
 def test_the_example_of_a_search_prints_what_it_found(tmp_path):
-    output = output_of(block_with("MLPSpace("), tmp_path, optimised=True)
+    output = output_of(block_with("MLPSpace("), tmp_path, optimized=True)
     assert "best of 100 trials" in output
     accuracies = re.search(r"train ([0-9.]+), test ([0-9.]+)", output)
     assert float(accuracies[1]) > 0.95

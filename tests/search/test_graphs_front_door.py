@@ -55,7 +55,7 @@ def test_what_a_pair_of_lists_is_follows_from_the_space():
     assert jn.NAS(SPACE, task=((features, weights), labels)).task.kind == "graphs"
     with pytest.raises(ValueError, match=r"^Expected a task of graphs for a GraphNetworkSpace, got digits"):
         jn.NAS(SPACE, task="digits")
-    with pytest.raises(ValueError, match=r"^Expected a task of images for a CellSpace, got neighbours"):
+    with pytest.raises(ValueError, match=r"^Expected a task of images for a CellSpace, got neighbors"):
         jn.NAS("nb201", task=make_graphs())
     with pytest.raises(ValueError, match=r"^Expected graphs as \(features, adjacency\)"):
         jn.NAS(SPACE, task=(np.ones((40, 8, 8)), np.arange(40) % 2))

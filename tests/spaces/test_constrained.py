@@ -126,7 +126,7 @@ def test_samples_are_uniform(space):
     assert stats.chisquare(np.bincount(rows, minlength=space.num_architectures)).pvalue > 1e-6
 
 
-def test_mutants_are_uniform_over_the_neighbours():
+def test_mutants_are_uniform_over_the_neighbors():
     arch = jnp.asarray([1, 2, 0, 1])
     neighbors = np.unique(np.asarray(CONSTRAINED.neighbors(arch)), axis=0)
     neighbors = neighbors[(neighbors != arch).any(1)]

@@ -27,7 +27,7 @@ def some_rows(space, number: int = 400) -> np.ndarray:
 
 def graph_of(space, text: str) -> tuple[list[str], set[tuple[str, str]]]:
     """Returns the names of the vertices, and the edges between them, of the architecture of a string."""
-    labels, edges = (np.asarray(values) for values in space.labelled(space.from_str(text)))
+    labels, edges = (np.asarray(values) for values in space.labeled(space.from_str(text)))
     names = {vertex: space.label_names[labels[vertex]] for vertex in np.flatnonzero(labels >= 0)}
     return list(names.values()), {(names[source], names[target]) for source, target in np.argwhere(edges)}
 
@@ -35,7 +35,7 @@ def graph_of(space, text: str) -> tuple[list[str], set[tuple[str, str]]]:
 @over_all
 def test_graphs_are_acyclic_and_lead_from_the_input_to_the_output(space):
     archs = jax.vmap(space.arch_at)(some_rows(space))
-    labels, edges = (np.asarray(values) for values in jax.jit(jax.vmap(space.labelled))(archs))
+    labels, edges = (np.asarray(values) for values in jax.jit(jax.vmap(space.labeled))(archs))
     assert labels.dtype == np.int32
     assert edges.dtype == bool
     assert edges.shape == (*labels.shape, labels.shape[1])
@@ -59,7 +59,7 @@ def test_dead_vertices_are_pruned():
 
 @pytest.mark.parametrize("space", [SMALL, LATE_ZERO, PAIR, SMALL_MLP, LISTED, MIXED], ids=lambda space: space.name)
 def test_members_of_a_class_have_one_hash(space):
-    code_of = jax.jit(jax.vmap(lambda row: graphs.wl_codes(*space.labelled(space.arch_at(row)))))
+    code_of = jax.jit(jax.vmap(lambda row: graphs.wl_codes(*space.labeled(space.arch_at(row)))))
     rows = np.arange(min(space.num_architectures, 20_000))
     codes = np.asarray(code_of(rows))
     np.testing.assert_array_equal(codes, np.asarray(code_of(space.classes()[rows])))
@@ -68,7 +68,7 @@ def test_members_of_a_class_have_one_hash(space):
 
 
 def test_members_of_classes_of_nb201_have_one_hash_and_few_classes_share_one():
-    code_of = jax.jit(jax.vmap(lambda row: graphs.wl_codes(*NB201.labelled(NB201.arch_at(row)))))
+    code_of = jax.jit(jax.vmap(lambda row: graphs.wl_codes(*NB201.labeled(NB201.arch_at(row)))))
     codes = np.asarray(code_of(np.arange(15625)))
     np.testing.assert_array_equal(codes, codes[NB201.classes()])
     num_classes = len(np.unique(NB201.classes()))
@@ -127,7 +127,7 @@ def test_drawings_show_every_vertex(space):
     if isinstance(space.plain, CellSpace):
         assert set(texts) >= {"in", "out"}
     else:
-        labels = np.asarray(space.labelled(arch)[0])
+        labels = np.asarray(space.labeled(arch)[0])
         names = [space.label_names[label] for label in labels[labels >= 0]]
         assert texts == [line for name in names for line in name.split(graphs.SECOND_LINE)]
 
@@ -155,7 +155,7 @@ def test_chains_go_down_and_trees_have_a_row_for_each_leaf():
 @over_all
 def test_graph_encodings_hold_the_labels_and_the_edges(space):
     arch = space.arch_at(space.num_architectures // 2)
-    labels, edges = (np.asarray(values) for values in space.labelled(arch))
+    labels, edges = (np.asarray(values) for values in space.labeled(arch))
     features = np.asarray(encodings.adjacency(space)(arch))
     num_pairs = len(labels) * (len(labels) - 1) // 2
     assert features[:num_pairs].sum() == edges.sum()

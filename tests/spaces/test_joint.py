@@ -53,7 +53,7 @@ def test_what_counts_in_the_space_of_architectures_counts():
     arch = archs[700]
     assert JOINT.from_str(JOINT.to_str(arch)).tolist() == arch.tolist()
     assert JOINT.decode(arch) == {**SMALL.decode(arch[:3]), "learning_rate": 0.5, "weight_decay": 0.0}
-    labels, edges = JOINT.labelled(arch)
+    labels, edges = JOINT.labeled(arch)
     names = [JOINT.label_names[label] for label in np.asarray(labels) if label >= 0]
     assert names[:2] == ["learning_rate=0.5", "weight_decay=0.0"]
     assert not np.tril(edges).any()

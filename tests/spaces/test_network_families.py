@@ -18,7 +18,7 @@ from jaxnas.spaces.graph_networks.network import GraphStates
 from jaxnas.spaces.graph_networks.space import GraphNetworkSpace
 from jaxnas.spaces.layers.blocks import slot_sizes, traced_slot, unpack
 from jaxnas.spaces.layers.depthwise import convolve_depthwise, multiply_depthwise
-from jaxnas.spaces.macro.baselines import REFERENCE_CHAINS, ChainReferences
+from jaxnas.spaces.macro.baselines import BASELINE_CHAINS, ChainBaselines
 from jaxnas.spaces.macro.network import Chain
 from jaxnas.spaces.macro.space import NB_MACRO, BlockSpace
 from jaxnas.spaces.sizes.network import Widths
@@ -48,7 +48,7 @@ OTHER_CELLS = (
 )
 KINDS = {
     "macro": (FEW_BLOCKS, Chain(2, 5, 1), ("21", "10")),
-    "lines to beat": (ChainReferences("few", (2,)), Chain(2, 5, 1), ("0", "1")),
+    "lines to beat": (ChainBaselines("few", (2,)), Chain(2, 5, 1), ("0", "1")),
     "sizes": (FEW_SIZES, Widths(1), ("4:2:6:6:4",)),
     "darts": (DARTS, Stack(2, 2), (OTHER_CELLS,)),
     "graphs": (FEW_GRAPHS, GraphStates(3), ("0012/gat-gin-skip-cheb",)),
@@ -316,7 +316,7 @@ def test_sizes_of_the_published_macro_networks_are_those_of_their_layers():
 
 def test_sizes_of_the_lines_to_beat_are_those_of_resnet_and_of_mobilenet():
     """Blocks are counted by hand; the basic ones of ResNet-18 give its published 11,689,512 parameters."""
-    found = [size_of(REFERENCE_CHAINS, Chain(32, 1280, 3), str(row)).num_parameters for row in range(2)]
+    found = [size_of(BASELINE_CHAINS, Chain(32, 1280, 3), str(row)).num_parameters for row in range(2)]
     stem, head = 27 * 32 + 64, 256 * 1280 + 2560 + 12810
 
     def basic(before: int, after: int) -> int:

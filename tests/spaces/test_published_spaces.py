@@ -1,4 +1,4 @@
-"""The spaces of published benchmarks: sizes, notations, classes, neighbours, and the graphs of architectures."""
+"""The spaces of published benchmarks: sizes, notations, classes, neighbors, and the graphs of architectures."""
 
 import functools
 import hashlib
@@ -90,7 +90,7 @@ def test_architectures_are_written_as_the_benchmark_writes_them(name, samples):
 
 
 @over_spaces
-def test_samples_mutants_neighbours_and_repairs_are_architectures(name, samples):
+def test_samples_mutants_neighbors_and_repairs_are_architectures(name, samples):
     space = catalog.space(name)
     keys = jax.random.split(jax.random.key(1), 64)
     sizes = [len(decision.values) for decision in space.decisions]
@@ -130,8 +130,8 @@ def test_an_architecture_and_its_representative_have_one_graph(name, samples):
     space = catalog.space(name)
 
     def graph(arch):
-        labels, edges = space.labelled(arch)
-        return labels, edges, wl_codes(labels, edges), wl_codes(*space.labelled(space.canonical(arch)))
+        labels, edges = space.labeled(arch)
+        return labels, edges, wl_codes(labels, edges), wl_codes(*space.labeled(space.canonical(arch)))
 
     labels, edges, first, second = over(graph, samples[name])
     assert not np.tril(edges).any()
@@ -148,7 +148,7 @@ def test_an_architecture_and_its_representative_have_one_graph(name, samples):
 
 
 @pytest.mark.parametrize("space", [NB101, NB_GRAPH, NB_GRAPH_PROTEINS, TRANSNAS_MACRO], ids=lambda space: space.name)
-def test_neighbours_of_rows_are_mutual_and_lead_everywhere(space):
+def test_neighbors_of_rows_are_mutual_and_lead_everywhere(space):
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -183,7 +183,7 @@ def md5_of(labels: np.ndarray, edges: np.ndarray) -> str:
 
 
 def test_the_documented_graph_of_nasbench101_has_its_hash():
-    graph = NB101.labelled(NB101.from_str(TEXTS["nb101"]))
+    graph = NB101.labeled(NB101.from_str(TEXTS["nb101"]))
     assert md5_of(*map(np.asarray, graph)) == "00005c142e6f48ac74fdcf73e3439874"
 
 
@@ -192,13 +192,13 @@ def test_rows_of_nasbench101_are_equal_where_the_published_hashes_are():
     assert over(NB101.valid, bits).all()
     archs = np.concatenate([bits[:33], np.asarray(NB101.neighbors(jnp.asarray(bits[0])))])
     rows = over(NB101.index, archs)
-    hashes = np.asarray([md5_of(*graph) for graph in zip(*over(NB101.labelled, archs), strict=True)])
+    hashes = np.asarray([md5_of(*graph) for graph in zip(*over(NB101.labeled, archs), strict=True)])
     assert len(set(rows)) < len(rows)
     np.testing.assert_array_equal(rows[:, None] == rows, hashes[:, None] == hashes)
 
 
 def test_mutations_of_nasbench101_are_those_of_any_space():
-    """Of vectors that are no architectures, too, some of which have no neighbour that is one."""
+    """Of vectors that are no architectures, too, some of which have no neighbor that is one."""
     random = np.random.default_rng(0)
     edges = random.random((600, NUM_EDGES)) < random.random((600, 1))
     archs = np.concatenate([edges, random.integers(0, 3, (600, NUM_VERTICES - 2))], axis=1).astype(np.int32)

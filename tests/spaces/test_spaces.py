@@ -50,7 +50,7 @@ def sizes(space) -> list[int]:
 
 
 def degree(space, arch) -> int:
-    """Returns the number of an architecture's neighbours."""
+    """Returns the number of an architecture's neighbors."""
     everything = sum(sizes(space)) - len(sizes(space))
     if not isinstance(behind(space), MLPSpace):
         return everything
@@ -92,7 +92,7 @@ def test_samples_are_uniform(space, generator):
 
 
 @over_spaces
-def test_neighbours_are_all_that_differ_in_one_decision(space):
+def test_neighbors_are_all_that_differ_in_one_decision(space):
     for arch in some_archs(space, 3):
         found = space.neighbors(arch)
         assert found.shape == (sum(sizes(space)) - len(sizes(space)), len(space.decisions))
@@ -103,13 +103,13 @@ def test_neighbours_are_all_that_differ_in_one_decision(space):
         assert (space.neighbors(arch)[len(found) :] == arch).all()
 
 
-def test_an_architecture_of_nb201_has_24_neighbours():
+def test_an_architecture_of_nb201_has_24_neighbors():
     assert NB201.neighbors(NB201.arch_at(0)).shape == (24, 6)
 
 
 @over_spaces
 @pytest.mark.parametrize("generator", prng.PRNGS)
-def test_mutations_are_uniform_over_the_neighbours(space, generator):
+def test_mutations_are_uniform_over_the_neighbors(space, generator):
     for arch in some_archs(space, 2):
         neighbors = np.asarray(space.neighbors(arch))[: degree(space, arch)]
         keys = jax.random.split(prng.make_key(2, generator), 100 * len(neighbors))

@@ -27,15 +27,15 @@ def test_a_network_learns_sums_over_decisions_and_skips_failed_trials():
     network = fit(jax.random.key(0), features, told, 120)
     predictions = np.asarray(ensemble.predicted(network, features))
     assert np.corrcoef(predictions[120:], scores[120:])[0, 1] > 0.8
-    assert abs(predictions[120:].mean()) < 0.5  # standardised, not near 50
+    assert abs(predictions[120:].mean()) < 0.5  # standardized, not near 50
 
 
-def test_scores_are_standardised_over_the_successful_trials():
+def test_scores_are_standardized_over_the_successful_trials():
     scores = jnp.array([3.0, -jnp.inf, 5.0, 7.0])
-    found = ensemble.standardised(scores, scores > -jnp.inf)
+    found = ensemble.standardized(scores, scores > -jnp.inf)
     np.testing.assert_allclose(found, np.array([-1, 0, 0, 1]) * 1.5**0.5, rtol=1e-6)
-    np.testing.assert_array_equal(ensemble.standardised(jnp.ones(3), jnp.ones(3, bool)), 0)
-    np.testing.assert_array_equal(ensemble.standardised(scores, jnp.zeros(4, bool)), 0)
+    np.testing.assert_array_equal(ensemble.standardized(jnp.ones(3), jnp.ones(3, bool)), 0)
+    np.testing.assert_array_equal(ensemble.standardized(scores, jnp.zeros(4, bool)), 0)
 
 
 def test_mutants_are_one_or_two_edits_away_from_the_best():

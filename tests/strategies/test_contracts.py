@@ -68,7 +68,7 @@ ONE_OF_EACH_KIND = (
     "nsga2",
     "hyperband",
 )
-"""Strategies that draw, step to neighbours, mutate, learn marginals, densities, a posterior, networks or a regressor,
+"""Strategies that draw, step to neighbors, mutate, learn marginals, densities, a posterior, networks or a regressor,
 that rank by two objectives, and that promote: these run on nb201 too.
 """
 
@@ -220,7 +220,7 @@ BUDGETS = {
 
 YARDSTICKS = ("random_search", "exhaustive_search")
 COMPUTE = ("tree_parzen_estimator", "bohb")
-"""Strategies whose runs take longer than the compilation of an optimised program."""
+"""Strategies whose runs take longer than the compilation of an optimized program."""
 
 
 QUICK = {
@@ -234,7 +234,7 @@ QUICK = {
 def test_it_beats_random_search_on_a_smooth_table(name, failed, request):
     """Random search gets the trials that the strategy's cost pays for. The program is the same for both tables."""
     if name in COMPUTE:
-        request.getfixturevalue("optimised_runs")
+        request.getfixturevalue("optimized_runs")
     num_trials, num_runs = BUDGETS.get(name, (300, 300))
     bench = smooth_bench(failed=failed, fidelities=(1, 3, 9))
     strategy = make_strategy(name, bench.space, fidelities=bench.fidelities, **QUICK.get(name, {}))
@@ -288,7 +288,7 @@ def test_wrong_hyperparameters_are_refused(name):
 
 
 def test_the_docstring_names_the_source_paper(name):
-    if not catalog.references(name, catalog.STRATEGIES):
+    if not catalog.cites(name, catalog.STRATEGIES):
         pytest.skip("a yardstick without a paper")
     text = " ".join(catalog.strategy(name).__doc__.split())
     assert re.search(r'[A-Z]\w+, "[^"]{10,}", [^."]*\b(19|20)\d\d\b', text)

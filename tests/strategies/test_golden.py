@@ -19,8 +19,8 @@ SAME_ARITHMETIC = record.identity() == GOLDEN["identity"]
 
 
 @pytest.fixture(scope="module")
-def optimised() -> dict:
-    """Returns what depends on floating-point numbers, by programs that XLA optimises as it does for users."""
+def optimized() -> dict:
+    """Returns what depends on floating-point numbers, by programs that XLA optimizes as it does for users."""
     program = "import json; from golden import record; print(json.dumps(record.floating()))"
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)
@@ -41,9 +41,9 @@ def test_trajectories_are_those_recorded(case):
 
 
 @pytest.mark.skipif(not SAME_ARITHMETIC, reason="bitwise only on the recorded processor and jaxlib")
-def test_floating_point_numbers_are_those_recorded(optimised):
-    assert optimised["trajectories"] == {case: GOLDEN["trajectories"][case] for case in optimised["trajectories"]}
-    assert optimised["trainings"] == GOLDEN["trainings"]
+def test_floating_point_numbers_are_those_recorded(optimized):
+    assert optimized["trajectories"] == {case: GOLDEN["trajectories"][case] for case in optimized["trajectories"]}
+    assert optimized["trainings"] == GOLDEN["trainings"]
 
 
 def test_every_strategy_is_recorded():

@@ -222,7 +222,7 @@ def test_bohb_asks_for_the_candidate_with_the_largest_ratio_of_densities(number,
 
 def test_bohb_models_the_highest_rung_with_enough_trials_and_before_that_draws_uniformly():
     plan = bohb.plan_trials(((9, 3), (4,)), 60)  # rungs: nine low, seven high a cycle
-    highest, sizes = bohb._modelled(plan, 7)
+    highest, sizes = bohb._modeled(plan, 7)
     assert highest[:7].tolist() == [-1] * 7
     assert set(highest[7:16].tolist()) == {0}
     assert sizes[7:16].tolist() == [7, 8, 9, 9, 9, 9, 9, 9, 9]

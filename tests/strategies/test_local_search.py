@@ -1,4 +1,4 @@
-"""Local search: every neighbour of the centre once, in random order, then a restart."""
+"""Local search: every neighbor of the center once, in random order, then a restart."""
 
 import jax
 import jax.numpy as jnp
@@ -23,9 +23,9 @@ def neighbors(arch: tuple[int, ...], space) -> set[tuple[int, ...]]:
 
 
 def local_steps(archs: np.ndarray, scores: np.ndarray, space, improvement: str) -> tuple[int, list[tuple[int, ...]]]:
-    """Follows one run of local search by its rules. Returns the number of moves and the centres it ended at.
+    """Follows one run of local search by its rules. Returns the number of moves and the centers it ended at.
 
-    Raises AssertionError where a query is no untried neighbour of the centre, though there is one.
+    Raises AssertionError where a query is no untried neighbor of the center, though there is one.
     """
     center, best, untried, visited = None, -np.inf, set(), set()
     tried, moves, ends = {}, 0, []
@@ -49,7 +49,7 @@ def local_steps(archs: np.ndarray, scores: np.ndarray, space, improvement: str) 
 @pytest.mark.parametrize("failed", [0.0, 0.4])
 @pytest.mark.parametrize("noise", ["mean", "seed"])
 @pytest.mark.parametrize("space_name", ["small", "small-rows", "mixed"])
-def test_local_search_tries_each_neighbor_of_its_centre_once_then_restarts(space_name, noise, failed, improvement):
+def test_local_search_tries_each_neighbor_of_its_center_once_then_restarts(space_name, noise, failed, improvement):
     space, bench = SPACES[space_name], random_bench(space_name, noise, failed)
     plain = getattr(space, "space", space)
     num_trials = space.num_architectures * 9 // 10

@@ -208,7 +208,7 @@ def optuna_best(scores: np.ndarray, num_trials: int, seed: int) -> np.ndarray:
 
 
 @pytest.mark.simulation
-def test_it_is_as_good_as_the_sampler_of_optuna(optimised_runs):
+def test_it_is_as_good_as_the_sampler_of_optuna(optimized_runs):
     bench = jn.load("nb201-shifted-digits-v1", noise="mean")
     scores = bench.validation_scores(np.indices((5,) * 6).reshape(6, -1).T)
     others = np.stack([optuna_best(scores.reshape((5,) * 6), 100, seed) for seed in range(24)])

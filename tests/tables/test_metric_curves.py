@@ -15,7 +15,7 @@ from jaxnas.tables.building import baselines, plan, worker
 from jaxnas.tables.building.card import table_card
 from jaxnas.tables.building.verification import _same_counts, _similar_counts, _standard_errors
 from jaxnas.tables.curves import table_of_curves
-from jaxnas.tables.manifest import base_manifest, references_of
+from jaxnas.tables.manifest import base_manifest, baselines_of
 from jaxnas.tables.table import Table, write
 from jaxnas.training.config import TrainConfig, config_to_dict
 from jaxnas.training.curves import Curves
@@ -49,7 +49,7 @@ def made():
     return table, curves, trainer
 
 
-def test_a_table_keeps_the_metric_and_a_benchmark_maximises_its_negative(made, tmp_path):
+def test_a_table_keeps_the_metric_and_a_benchmark_maximizes_its_negative(made, tmp_path):
     table, curves, trainer = made
     written = write(table, tmp_path, table_card(table, trainer.task, "recurrent-3", "hmm", None))
     read = Table.read(tmp_path)
@@ -113,13 +113,13 @@ def test_lines_to_beat_are_means_over_seeds_in_card_explorer_and_page(made, tmp_
     loss = np.asarray([[[1.0], [np.nan]], [[1.0], [1.0]], [[np.nan], [np.nan]]], np.float32)
     curves = Curves(values, values - 0.125, values, loss, loss[..., 0], loss[..., 0])
     monkeypatch.setattr(Trainer, "curves", lambda self, archs, seeds: curves)
-    found = baselines.reference_scores(trainer, SEEDS)
+    found = baselines.baseline_scores(trainer, SEEDS)
     assert {name: (each["validation"], each["test"]) for name, each in found.items()} == {
         "tanh": (1.375, 1.5),
         "gru": (1.175, 1.3),
     }
     assert found["tanh"]["num_parameters"] < found["gru"]["num_parameters"]
-    assert baselines.reference_scores(Trainer(SMALL_MLP, make_task()), SEEDS) == {}
+    assert baselines.baseline_scores(Trainer(SMALL_MLP, make_task()), SEEDS) == {}
 
     manifest = table.manifest | {"references": found}
     with_lines = replace(table, manifest=manifest)
@@ -128,8 +128,8 @@ def test_lines_to_beat_are_means_over_seeds_in_card_explorer_and_page(made, tmp_
     assert "| gru | 1.1750 | 1.3000 |" in card
     assert "Lines to beat" not in table_card(table, trainer.task, "recurrent-3", "hmm", None)
     write(with_lines, tmp_path, card)
-    assert references_of(Table.read(tmp_path).manifest)["gru"] == {"validation": -1.175, "test": -1.3}
+    assert baselines_of(Table.read(tmp_path).manifest)["gru"] == {"validation": -1.175, "test": -1.3}
     text = "gru 1.3 nats, tanh 1.5 nats (mean test cross entropy)"
     assert text in write_explorer(Table.read(tmp_path), RECURRENT_3, tmp_path / "page.html").read_text()
-    lines = option_texts({"references": references_of(manifest), "metric": manifest["metric"]})
+    lines = option_texts({"references": baselines_of(manifest), "metric": manifest["metric"]})
     assert text in lines[0]

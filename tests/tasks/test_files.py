@@ -44,9 +44,9 @@ def test_the_label_is_the_last_column_or_the_one_that_is_named(wine):
 
 def test_a_command_takes_a_label(wine, capsys):
     command = ["search", "--space", "mlp-small", "--strategy", "random_search", "--trials", "1", "--epochs", "1"]
-    assert main([*command, "--task", f"{wine}/wine.csv", "--label", "colour", "--out", f"{wine}/out"]) == 2
+    assert main([*command, "--task", f"{wine}/wine.csv", "--label", "color", "--out", f"{wine}/out"]) == 2
     assert "Expected a column of wine.csv of alcalinity_of_ash, " in capsys.readouterr().err
-    assert main([*command, "--task", "digits", "--label", "colour"]) == 2
+    assert main([*command, "--task", "digits", "--label", "color"]) == 2
     assert "Expected --label with a file.csv or file.parquet, got the task 'digits'." in capsys.readouterr().err
 
 

@@ -42,7 +42,7 @@ def test_the_next_token_is_the_label_of_each_step_and_padding_has_none():
     assert rows <= {(0, 1, 1, 2), (1, -1, -1, -1), (0, 1, 1, -1)}
 
 
-def test_sequences_of_unequal_length_are_padded_and_normalised_by_their_real_steps():
+def test_sequences_of_unequal_length_are_padded_and_normalized_by_their_real_steps():
     task = task_from_arrays(SEQUENCES, np.arange(60) % 2)
     assert (task.kind, task.shape) == ("sequences", (5, 2))
     steps = task.train.inputs[0]
@@ -55,7 +55,7 @@ def test_sequences_of_unequal_length_are_padded_and_normalised_by_their_real_ste
     assert ((tags.train.labels == 1) == ~np.isnan(tags.train.inputs[0, ..., 0])).all()
 
 
-def test_real_labels_are_normalised_and_said_so():
+def test_real_labels_are_normalized_and_said_so():
     values = 100 + 3 * RANDOM.randn(60)
     task = task_from_arrays(RANDOM.randn(60, 3), values, goal="value")
     assert (task.num_classes, task.metric.name) == (1, "R2")
@@ -158,11 +158,11 @@ def test_what_is_text_is_seen_without_reading_numbers_one_by_one():
 
 
 @pytest.mark.parametrize("name", SHA256)
-def test_tasks_that_ship_have_splits_a_card_and_a_licence(name):
+def test_tasks_that_ship_have_splits_a_card_and_a_license(name):
     task = jn.task(name)
     assert task.card.startswith(f"# {name}: ")
     assert "Splits: " in task.card
-    assert task.licence != "unspecified"
+    assert task.license != "unspecified"
     seen = [{example.tobytes() for example in getattr(task, split).inputs[0]} for split in SPLITS]
     assert not seen[0] & seen[1] | seen[0] & seen[2] | seen[1] & seen[2]
     assert set(task.train.labels) == set(range(task.num_classes))

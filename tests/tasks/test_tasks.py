@@ -56,7 +56,7 @@ def pictures(split: Split) -> set[bytes]:
 
 
 def denormalized(task, split: Split) -> np.ndarray:
-    """Returns grey levels 0 to 16 of a task of digits."""
+    """Returns gray levels 0 to 16 of a task of digits."""
     black, step = task.train.inputs.min(), np.diff(np.unique(task.train.inputs)).mean()
     return np.rint((split.inputs[..., 0] - black) / step).astype(int)
 
@@ -80,9 +80,9 @@ def test_no_picture_is_in_two_splits(found):
     assert not validation & test
 
 
-def test_training_images_are_normalised(found):
+def test_training_images_are_normalized(found):
     if found.kind == "tokens":
-        pytest.skip("tokens are not normalised")
+        pytest.skip("tokens are not normalized")
     images = found.train.inputs.astype(float)
     if found.kind == "graphs":
         features = num_features(found.shape)
@@ -132,10 +132,10 @@ def test_a_task_without_test_images_is_the_same_otherwise(found):
     assert rest.sha256 != found.sha256
 
 
-def test_cards_name_source_licence_and_splits(found):
+def test_cards_name_source_license_and_splits(found):
     assert found.card.startswith(f"# {found.name}: ")
     assert re.search(r"^Source: .{20}", found.card, re.MULTILINE)
-    assert found.licence.replace("-", "") in found.card.replace("-", "").replace(" ", "")
+    assert found.license.replace("-", "") in found.card.replace("-", "").replace(" ", "")
     for name in SPLITS:
         assert f"{len(getattr(found, name).labels):,} {name}" in found.card.replace("training", "train")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxnas.tasks.base import TaskSpec
-from jaxnas.training.inputs import Inputs, normalised
+from jaxnas.training.inputs import Inputs, normalized
 
 CLASSES = np.asarray(["a", "b"])
 TOKENS = Inputs(TaskSpec("tokens", "class", (4,), 2, 3), 0.0, 1.0, CLASSES)
@@ -13,8 +13,8 @@ VECTORS = Inputs(TaskSpec("vectors", "class", (3,), 2), np.zeros(3), np.ones(3),
 
 
 def test_lists_of_unequal_length_are_padded():
-    np.testing.assert_array_equal(normalised(TOKENS, [[2, 0, 1], [1]]), [[2, 0, 1, -1], [1, -1, -1, -1]])
-    found = normalised(STEPS, [[[1.0, 2.0]], np.ones((4, 2))])
+    np.testing.assert_array_equal(normalized(TOKENS, [[2, 0, 1], [1]]), [[2, 0, 1, -1], [1, -1, -1, -1]])
+    found = normalized(STEPS, [[[1.0, 2.0]], np.ones((4, 2))])
     assert found.shape == (2, 4, 2)
     assert np.isnan(found[0, 1:]).all()
 
@@ -42,5 +42,5 @@ def test_lists_of_unequal_length_are_padded():
 )
 def test_wrong_data_for_a_model_are_one_line(inputs, values, message):
     with pytest.raises(ValueError, match=f"^{message}") as error:
-        normalised(inputs, values)
+        normalized(inputs, values)
     assert "\n" not in str(error.value)

@@ -24,7 +24,7 @@ QUERIES = 127
 NUM_RUNS, MOST_TRIALS = 500, 800
 TIES = (
     "Exact counts tie where rounding errors of the published files differ: {weak} architectures have no better "
-    "neighbour, and there are {plateaus} plateaus without a way up. Before: {before}, as the files have it."
+    "neighbor, and there are {plateaus} plateaus without a way up. Before: {before}, as the files have it."
 )
 
 
@@ -70,7 +70,7 @@ RESULT = Result(
     "Local search on NAS-Bench-201",
     ("white2021exploring",),
     "abstract (queries); the local optima were counted on the published data",
-    "Neighbours differ in one edge. Ascent to the best neighbour, from a random architecture again where there is none "
+    "Neighbors differ in one edge. Ascent to the best neighbor, from a random architecture again where there is none "
     "better, until the optimum is found; an architecture is queried once. 500 runs.",
     TABLES,
     figures,

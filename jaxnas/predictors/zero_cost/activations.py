@@ -8,7 +8,7 @@ from jaxnas.predictors.zero_cost.base import Batch, Networks, log
 from jaxnas.predictors.zero_cost.proxy import TAPS, Pass, Proxy
 from jaxnas.training.taps import RECTIFIER
 
-REFERENCES = ("mellor2021neural", "peng2024swapnas", "chen2021tenas")
+CITES = ("mellor2021neural", "peng2024swapnas", "chen2021tenas")
 CODE_BITS = 16
 """Examples whose signs are the code of a unit."""
 SINGULAR = 1e-10
@@ -21,7 +21,7 @@ def measure_forward(networks: Networks, arch: jax.Array, key: jax.Array, batch: 
 
     `agreement` [B, B]: how many signs two examples have in common. `patterns`: how many different codes units have,
     each the signs of 16 examples. `regions`: the number of regions of equal signs on the way from one example a little
-    towards another, the mean over eight such ways, for which normalisation is the identity of a fresh network.
+    towards another, the mean over eight such ways, for which normalization is the identity of a fresh network.
     """
     variables = networks.init(arch, key)
 

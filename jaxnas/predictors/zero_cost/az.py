@@ -11,7 +11,7 @@ from jaxnas.predictors.zero_cost.base import Batch, Networks
 from jaxnas.predictors.zero_cost.proxy import TAPS, Pass, Proxy
 from jaxnas.training.taps import BLOCK
 
-REFERENCES = ("lee2024aznas",)
+CITES = ("lee2024aznas",)
 OFFSET, SMALLEST = 1e-8, 1e-6
 
 Shape = tuple[int, ...]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.stats import rankdata
 
-REFERENCES = ("lee2024aznas", "abdelfattah2021zero")
+CITES = ("lee2024aznas", "abdelfattah2021zero")
 AZ_PARTS = ("az_expressivity", "az_progressivity", "az_trainability", "flops")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxnas.predictors.zero_cost.base import Batch, Networks
 from jaxnas.predictors.zero_cost.proxy import KERNELS, Pass, Proxy
 
-REFERENCES = ("chen2021tenas", "shu2022nasi", "zhang2022gradsign")
+CITES = ("chen2021tenas", "shu2022nasi", "zhang2022gradsign")
 NUM_EXAMPLES = 16
 LEAST_SHARE = 1e-6
 """Of the largest eigenvalue, below which the smallest one is rounding."""
@@ -19,7 +19,7 @@ def measure_examples(networks: Networks, arch: jax.Array, key: jax.Array, batch:
     """Returns the tangent kernel [n, n] of 16 examples, and the sum over kernels of |sum of signs of gradients|.
 
     The tangent kernel is of the summed outputs, in one batch; the signs are of the loss of each example alone, so that
-    each is normalised by itself.
+    each is normalized by itself.
     """
     variables, live = networks.init(arch, key), networks.kernels(arch).live
     inputs, labels = batch.inputs[:NUM_EXAMPLES], batch.labels[:NUM_EXAMPLES]

@@ -1,4 +1,4 @@
-"""Proxies of the gradient of the loss at initialisation, and of the initial kernels themselves."""
+"""Proxies of the gradient of the loss at initialization, and of the initial kernels themselves."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from jaxnas.predictors.zero_cost.base import Batch, Networks, log, sums_by_layer
 from jaxnas.predictors.zero_cost.proxy import KERNELS, TAPS, Pass, Proxy
 from jaxnas.training.taps import LINEAR
 
-REFERENCES = ("abdelfattah2021zero", "lee2019snip", "li2023zico", "turner2020blockswap")
+CITES = ("abdelfattah2021zero", "lee2019snip", "li2023zico", "turner2020blockswap")
 MOST_RATIO = 1e4
 """Of mean and deviation of two gradients, which in single precision may be equal by chance."""
 
@@ -53,7 +53,7 @@ SNIP = Proxy(
     lambda measured: measured["absolute"].sum(-1),
 )
 PLAIN = Proxy(
-    "the sum of gradient x weight over kernels; 0 where normalisation follows, so a negative control.",
+    "the sum of gradient x weight over kernels; 0 where normalization follows, so a negative control.",
     GRADIENT,
     lambda measured: measured["products"].sum(-1),
 )

@@ -7,7 +7,7 @@ import numpy as np
 from jaxnas.predictors.zero_cost.base import Batch, Networks
 from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 
-REFERENCES = ("mellor2021neural", "lopes2021epenas")
+CITES = ("mellor2021neural", "lopes2021epenas")
 OFFSET, ROUNDING = 1e-5, 1e-6
 FEWEST, EXAMPLES_A_CLASS = 32, 4
 
@@ -26,8 +26,8 @@ def measure_jacobian(networks: Networks, arch: jax.Array, key: jax.Array, batch:
 
 def correlations(rows: jax.Array) -> jax.Array:
     """Returns the correlations [n, n] of rows [n, D]; NaN with a constant one."""
-    centred = rows - rows.mean(1, keepdims=True)
-    scaled = centred / jnp.sqrt(jnp.square(centred).sum(1, keepdims=True))
+    centered = rows - rows.mean(1, keepdims=True)
+    scaled = centered / jnp.sqrt(jnp.square(centered).sum(1, keepdims=True))
     return scaled @ scaled.T
 
 

@@ -7,7 +7,7 @@ from jaxnas.predictors.zero_cost.base import Batch, Networks
 from jaxnas.predictors.zero_cost.proxy import TAPS, Pass, Proxy
 from jaxnas.training.taps import BLOCK, LINEAR, NORM, OUTPUT
 
-REFERENCES = ("jiang2023meco",)
+CITES = ("jiang2023meco",)
 NUM_SQUARES = 20
 
 
@@ -15,7 +15,7 @@ def measure_meco(networks: Networks, arch: jax.Array, key: jax.Array, batch: Bat
     """Returns the sum of the smallest eigenvalue of the channels' correlations over layers, norms and blocks.
 
     Inputs are normal noise; all positions of all examples are the sample of the correlations. The outputs of a
-    normalisation correlate as its inputs do.
+    normalization correlate as its inputs do.
     """
 
     def tap(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, jax.Array]:

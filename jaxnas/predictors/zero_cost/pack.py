@@ -34,7 +34,7 @@ from jaxnas.provenance import git_commit, versions
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.tables.building.executors.base import Calls
-from jaxnas.tables.columns import INITIALISATIONS, Column
+from jaxnas.tables.columns import INITIALIZATIONS, Column
 from jaxnas.tables.manifest import SCHEMA_VERSION, keys_of
 from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import Task
@@ -64,8 +64,8 @@ def build_pack(
     """Returns the column pack of proxies of every class of a space on a task, written to a folder; a call after an
     interruption resumes.
 
-    A column [classes, initialisations] for each proxy, which `jn.load(table, columns=[folder])` joins to a table of the
-    space; its mean over initialisations is then a size of that name. The number of parameters and of
+    A column [classes, initializations] for each proxy, which `jn.load(table, columns=[folder])` joins to a table of the
+    space; its mean over initializations is then a size of that name. The number of parameters and of
     multiply-accumulates are `zero_params` and `zero_flops`.
 
     Args:
@@ -104,7 +104,7 @@ def build_pack(
     if has_az(names, proxies):
         scores[AZ] = az_scores(scores)
     table = _table(setting, scores, proxies, rows, class_of, pack_id or f"{space.name}-{task.name}-proxies-v1")
-    table.manifest.update(machine=computed_on, licence=task.licence, proxies=_recipe(setting))
+    table.manifest.update(machine=computed_on, licence=task.license, proxies=_recipe(setting))
     return write(table, folder, _card(table, task, setting))
 
 
@@ -231,11 +231,11 @@ def _table(
 
 
 def _column(values: np.ndarray, better: int) -> Column:
-    """Returns the column of scores [G, I]; of one value a class where all initialisations have the same."""
+    """Returns the column of scores [G, I]; of one value a class where all initializations have the same."""
     values = rounded(values)
     if (values == values[:, :1]).all():
         return Column(values[:, 0], ("class",), "score", better)
-    return Column(values, ("class", "run"), "score", better, runs=INITIALISATIONS)
+    return Column(values, ("class", "run"), "score", better, runs=INITIALIZATIONS)
 
 
 def rounded(values: np.ndarray) -> np.ndarray:
@@ -256,16 +256,16 @@ def _card(table: Table, task: Task, setting: Setting) -> str:
         f"# {table.id}: zero-cost proxies",
         f"Scores without training of the {len(table.representatives):,} classes of {table.num_architectures:,} "
         f"architectures of the space `{table.manifest['space']['name']}` on the task `{task.name}`, "
-        f"{choices['num_inits']} initialisations each, by `jaxnas proxies`.",
+        f"{choices['num_inits']} initializations each, by `jaxnas proxies`.",
         f"The batch has {choices['batch_size']} training examples, balanced between classes, one view of each, drawn "
-        f"by seed {choices['seed']} as are initialisations and noise; all architectures have the same ones.",
+        f"by seed {choices['seed']} as are initializations and noise; all architectures have the same ones.",
         "## Columns",
         "\n".join(f"* `{name}`: {texts.get(name, 'a proxy of your own.')}" for name in table.columns),
         "## Limits",
         f"Scores keep {PLACES} binary places. NaN is a score that is not defined, as of a network without output; some "
         "are infinite. What a network is in training only, such as dropout, they do not see. How well they rank "
         "trained networks is in docs/proxies.md: several not better than the number of parameters.",
-        "## Licence",
-        f"{task.licence}, that of the task's data.",
+        "## License",
+        f"{task.license}, that of the task's data.",
     ]
     return "\n\n".join(lines) + "\n"

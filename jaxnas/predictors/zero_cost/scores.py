@@ -34,7 +34,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class Setting(NamedTuple):
-    """What scores depend on besides architectures: networks, examples, and the keys [I] of the initialisations.
+    """What scores depend on besides architectures: networks, examples, and the keys [I] of the initializations.
 
     `choices` are the numbers that made them: `num_inits`, `batch_size` and `seed`.
     """
@@ -121,17 +121,17 @@ def proxy_scores(
     """Returns the scores of architectures by zero-cost proxies, float32[A, I] by name, as their papers have them.
 
     Larger is not always better: `jn.proxy(name).better` says what the paper means. A score that is not defined is NaN,
-    and some are infinite: nothing is put in their place. All architectures have the same I initialisations and the
+    and some are infinite: nothing is put in their place. All architectures have the same I initializations and the
     same batch, so that differences are theirs.
 
     Args:
         archs: int32[A, D].
         names: of the catalog (see `jaxnas list`), or `file.py:NAME`; `"all"` for all that the kind of space offers.
         config: the recipe of the networks; by default that of the kind of space.
-        num_inits: initialisations of each architecture. Scores over architectures agree less than the scores of two
-            initialisations suggest, so that a mean of four is the least to report.
+        num_inits: initializations of each architecture. Scores over architectures agree less than the scores of two
+            initializations suggest, so that a mean of four is the least to report.
         batch_size: training examples of the batch, 2 or more; by default 64, or all where there are fewer.
-        seed: of initialisations, examples and noise.
+        seed: of initializations, examples and noise.
         progress: called with the name of a pass, the architectures done and their number.
 
     Raises:
@@ -160,7 +160,7 @@ def _chunks(archs: np.ndarray) -> list[np.ndarray]:
 
 
 def az_scores(scores: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Returns AZ-NAS's score float32[A, I] among the architectures, for each initialisation."""
+    """Returns AZ-NAS's score float32[A, I] among the architectures, for each initialization."""
     parts = [scores[name] for name in composites.AZ_PARTS]
     columns = [composites.log_rank([part[:, number] for part in parts]) for number in range(parts[0].shape[1])]
     return np.stack(columns, axis=1).astype(np.float32)

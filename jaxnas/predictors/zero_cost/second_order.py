@@ -1,4 +1,4 @@
-"""A proxy of the curvature of the loss at initialisation."""
+"""A proxy of the curvature of the loss at initialization."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxnas.predictors.zero_cost.base import Batch, Networks
 from jaxnas.predictors.zero_cost.proxy import KERNELS, Pass, Proxy
 
-REFERENCES = ("wang2020picking",)
+CITES = ("wang2020picking",)
 
 
 def measure_second_order(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:

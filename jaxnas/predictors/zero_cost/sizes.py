@@ -7,7 +7,7 @@ import numpy as np
 from jaxnas.predictors.zero_cost.base import Batch, Networks
 from jaxnas.predictors.zero_cost.proxy import KERNELS, Pass, Proxy
 
-REFERENCES = ()
+CITES = ()
 
 
 def measure_layers(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:

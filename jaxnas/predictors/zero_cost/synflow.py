@@ -8,13 +8,13 @@ import jax.numpy as jnp
 from jaxnas.predictors.zero_cost.base import Batch, Networks, log, sums_by_layer
 from jaxnas.predictors.zero_cost.proxy import KERNELS, Pass, Proxy
 
-REFERENCES = ("tanaka2020pruning",)
+CITES = ("tanaka2020pruning",)
 
 
 def measure_absolute(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
     """Returns for each layer the sum over its kernel w of |w| dR / d|w|, where R is the sum of outputs for inputs of 1.
 
-    All weights are replaced by their absolute values. Normalisation is the identity, as in a fresh network.
+    All weights are replaced by their absolute values. Normalization is the identity, as in a fresh network.
     """
     variables, kernels = networks.init(arch, key), networks.kernels(arch)
     weights = jax.tree.map(jnp.abs, variables.parameters)

@@ -10,14 +10,14 @@ from jaxnas.predictors.zero_cost.proxy import KERNELS, TAPS, Pass, Proxy
 from jaxnas.training.family import Kernels
 from jaxnas.training.taps import FEATURES, NORM
 
-REFERENCES = ("lin2021zen",)
+CITES = ("lin2021zen",)
 CHANGE = 0.01
 
 
 def measure_zen(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
     """Returns the mean absolute change of the features, summed over them, and the sum of logs of norms' deviations.
 
-    Inputs and kernels are standard normal; the change is 0.01 times such noise. The deviation at a normalisation is the
+    Inputs and kernels are standard normal; the change is 0.01 times such noise. The deviation at a normalization is the
     root of the mean over channels of the variance of its batch.
     """
     variables = networks.init(arch, key)

@@ -23,7 +23,7 @@ from jaxnas.report.templates import embedded, render
 from jaxnas.spaces.base import Space, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.tables.columns import Column
-from jaxnas.tables.manifest import references_of
+from jaxnas.tables.manifest import baselines_of
 from jaxnas.tables.table import Table
 
 MAX_CURVE_BYTES = 2_000_000
@@ -49,7 +49,7 @@ def write_explorer(table: Table, space: Space, path: str | os.PathLike, command:
         "explorer/explorer.html",
         table.metric,
         explanation=explanation_of(table, space),
-        references=references_of(table.manifest),
+        baselines=baselines_of(table.manifest),
         facts=facts,
         embedded_facts=embedded(facts),
         data=data,
@@ -117,7 +117,7 @@ def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
     `validation` [G, S, F'], what the default protocol tells; `test` [G, S], what it reports, at the last epoch;
     `choices` [A, D], and `texts`, how the architectures are written, lines of UTF-8; `class_of` [A] and
     `representatives` [G] where classes have several members; each size [G]; `decoded`, lines of JSON, where
-    architectures are not decoded to the values of the decisions; `neighbors` [A, K] and `degrees` [A] where neighbours
+    architectures are not decoded to the values of the decisions; `neighbors` [A, K] and `degrees` [A] where neighbors
     are not all changes of one decision. Where architectures are no cells: `labels` [A, V] of the vertices of the graph
     that is drawn, 1 more than their numbers, and `edges`, the bits of its matrix above the diagonal, row by row.
     """
@@ -210,7 +210,7 @@ def _values(space: Space, arch: np.ndarray) -> dict[str, str]:
 
 
 def _are_single_changes(rows: np.ndarray, degrees: np.ndarray, space: Space) -> bool:
-    """Returns whether every architecture's neighbours are all those that differ in one decision."""
+    """Returns whether every architecture's neighbors are all those that differ in one decision."""
     if space.num_architectures != num_combinations(space.decisions):
         return False
     weights = radix_weights(space.decisions)

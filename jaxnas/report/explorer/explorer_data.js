@@ -1,5 +1,5 @@
 // What the explorer of a table knows: the space and the scores. Classes are numbered as in the table; architectures are
-// rows of the space's enumeration, so that every step to a neighbour changes what it says it changes.
+// rows of the space's enumeration, so that every step to a neighbor changes what it says it changes.
 "use strict";
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
@@ -17,7 +17,7 @@ async function unpackedArrays() {
     facts.arrays.map(({ name, type, offset, length }) => [name, new KINDS[type](buffer, offset, length)]));
 }
 
-// The space: what a row is made of, how it is written, its class and its neighbours (rows).
+// The space: what a row is made of, how it is written, its class and its neighbors (rows).
 function makeSpace(arrays) {
   const { decisions } = facts;
   const lines = (name) => arrays[name] && new TextDecoder().decode(arrays[name]).split("\n");

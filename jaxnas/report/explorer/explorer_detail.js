@@ -1,4 +1,4 @@
-// What the explorer says of the selected architecture: numbers, cell, decisions, curves, neighbours.
+// What the explorer says of the selected architecture: numbers, cell, decisions, curves, neighbors.
 "use strict";
 
 function makeDetail({ arrays, space, scores }, state, select) {
@@ -18,7 +18,7 @@ function makeDetail({ arrays, space, scores }, state, select) {
     byId("choices").replaceChildren(...pairs([...space.decoded(row)]));
     showCurves(number);
     showNeighbors(row, number);
-    // what had the focus is gone: a walk continues from the best neighbour
+    // what had the focus is gone: a walk continues from the best neighbor
     if (walking) byId("neighbors").querySelector("button")?.focus({ preventScroll: true });
     if (within) byId("detail").focus({ preventScroll: true });
   }
@@ -80,7 +80,7 @@ function makeDetail({ arrays, space, scores }, state, select) {
     const optimum = !better && Number.isFinite(own) ? ", a local optimum" : "";
     const equal = same ? `; ${whole(same)} of the same class` : "";
     byId("neighbors-note").textContent =
-      `${whole(others.length)} neighbours, each with one decision changed: ${found} by ${state.split}${optimum}${equal}.`;
+      `${whole(others.length)} neighbors, each with one decision changed: ${found} by ${state.split}${optimum}${equal}.`;
     const lines = others.map(({ row: other, value }) => {
       const direction = value > own ? "up" : value < own ? "down" : "";
       return charts.html("tr", {},

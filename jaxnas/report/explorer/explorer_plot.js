@@ -1,7 +1,7 @@
 // The plot of the explorer: points on a canvas, the axes in SVG below it, marks in SVG above it.
 "use strict";
 
-// The colours of points: a canvas knows no variables of the style sheet.
+// The colors of points: a canvas knows no variables of the style sheet.
 const colorOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function makePlot({ arrays, space, scores, axes }, state, select) {
@@ -82,7 +82,7 @@ function makePlot({ arrays, space, scores, axes }, state, select) {
     return [charts.svg("path", { class: "front", d: `${path}H${area.right}` })];
   }
 
-  // The selected class and the neighbours of the selected architecture.
+  // The selected class and the neighbors of the selected architecture.
   function mark() {
     if (!view) return;
     const own = space.classOf[state.row];

@@ -107,7 +107,7 @@ def fronts(result: dict[str, Any]) -> "Figure":
     from matplotlib.ticker import EngFormatter, LogLocator
 
     found, metric = result["fronts"], units.metric_of(result)
-    label = units.labelled(f"test {metric.name}", units.unit(metric))
+    label = units.labeled(f"test {metric.name}", units.unit(metric))
     sizes, scores = np.asarray(found["true"]).T
     positive = sizes.min() > 0  # else a proxy of which larger is better, negated
     named = SIZE_LABELS.get(found["size"], found["size"]) if positive else f"{found['size']}, negated"
@@ -129,7 +129,7 @@ def fronts(result: dict[str, Any]) -> "Figure":
 def attainment(result: dict[str, Any]) -> "Figure":
     """Returns the figure of the front that half of the runs of each strategy reached, between those of the quarters."""
     found, metric = result["fronts"], units.metric_of(result)
-    label = units.labelled(f"test {metric.name}", units.unit(metric))
+    label = units.labeled(f"test {metric.name}", units.unit(metric))
     figure, axes = new_figure(SIZE_LABELS.get(found["size"], found["size"]), label, scales=("linear", "linear"))
     for name, style in strategy_styles(found["strategies"]).items():
         surfaces = found["strategies"][name].get("attainment", {})
@@ -211,7 +211,7 @@ def _show_from(axes: "Axes", start: float, curves: dict[str, tuple[np.ndarray, n
 
 
 def _regret_label(metric: Metric) -> str:
-    return units.labelled("test regret", units.gap_unit(metric))
+    return units.labeled("test regret", units.gap_unit(metric))
 
 
 def _band(

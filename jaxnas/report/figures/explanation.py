@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxnas.checks import printable
 from jaxnas.report import units
-from jaxnas.report.figures.style import COLORS, GREY, PAGE, styled
+from jaxnas.report.figures.style import COLORS, GRAY, PAGE, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ def _draw_path(axes: "Axes", explanation: dict[str, Any], metric: "Metric") -> N
     start = explanation["reference"]["score"]
     scores = np.asarray([start, *(step["score"] for step in steps)])
     names = ["reference", *(_text(step["changes"]) for step in steps)]
-    axes.plot(units.shown(start, metric), 0, "o", color=GREY)
+    axes.plot(units.shown(start, metric), 0, "o", color=GRAY)
     for place, step in enumerate(steps, 1):
         ends = units.shown(scores[place - 1 : place + 1], metric)
         color = COLORS[0] if step["gain"] >= 0 else COLORS[1]
@@ -48,7 +48,7 @@ def _draw_path(axes: "Axes", explanation: dict[str, Any], metric: "Metric") -> N
         if step["standard_error"] is not None:
             axes.errorbar(ends[1], place, xerr=units.gap(step["standard_error"], metric), color="black", linewidth=0.8)
     axes.use_sticky_edges = False  # room beside the reference
-    _label(axes, names, units.labelled(metric.name, units.unit(metric)))
+    _label(axes, names, units.labeled(metric.name, units.unit(metric)))
     axes.set_title("One decision at a time")
 
 
@@ -60,7 +60,7 @@ def _draw_values(axes: "Axes", explanation: dict[str, Any], metric: "Metric") ->
         axes.barh(place, units.shown(each["value"], metric), xerr=error, color=color, height=0.6)
     axes.axvline(0, color="black", linewidth=0.6)
     names = [f"{each['decision']}: {each['after']}" for each in values]
-    _label(axes, names, units.labelled("worth", units.points(metric)))
+    _label(axes, names, units.labeled("worth", units.points(metric)))
     axes.set_title("Shapley values")
 
 

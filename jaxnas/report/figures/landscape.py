@@ -104,7 +104,7 @@ def _draw_values(axes: "Axes", decisions: list[dict[str, Any]], metric: Metric) 
         texts[row, column] = text if shared else f"{names[row][column]}\n{text}"
     _draw_cells(axes, means, texts, cmap="PuOr_r", vmin=-reach, vmax=reach)
     _name_ticks(axes, names[0] if shared else [], [printable(each["name"]) for each in decisions])
-    axes.set_xlabel(units.labelled("mean score, less that of all", units.gap_unit(metric)))
+    axes.set_xlabel(units.labeled("mean score, less that of all", units.gap_unit(metric)))
 
 
 def _draw_shares(axes: "Axes", effects: dict[str, Any]) -> None:
@@ -124,7 +124,7 @@ def _draw_shares(axes: "Axes", effects: dict[str, Any]) -> None:
 
 
 def _draw_cells(axes: "Axes", values: np.ndarray, texts: dict[tuple[int, int], str], **colors: Any) -> None:
-    """Draws a matrix of colours with texts in its cells, as vectors; NaN stays blank."""
+    """Draws a matrix of colors with texts in its cells, as vectors; NaN stays blank."""
     axes.pcolormesh(values, edgecolors="white", linewidth=0.5, **colors)
     axes.invert_yaxis()
     axes.grid(False)
@@ -153,7 +153,7 @@ def _ascending(edges: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def _score(result: dict[str, Any]) -> str:
     metric = units.metric_of(result)
-    return units.labelled(metric.name, units.unit(metric))
+    return units.labeled(metric.name, units.unit(metric))
 
 
 def _note(axes: "Axes", text: str) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxnas.analysis.networks import Lesion, NetworkExplanation
 from jaxnas.checks import printable
-from jaxnas.report.figures.style import COLORS, GREY, PAGE, styled
+from jaxnas.report.figures.style import COLORS, GRAY, PAGE, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def network_parts(found: NetworkExplanation) -> "Figure":
     """Returns the figure of what `jn.explain_network` found.
 
-    What each edge's lesion costs, with standard errors (dead edges are grey); the saliency of an image, its channels
+    What each edge's lesion costs, with standard errors (dead edges are gray); the saliency of an image, its channels
     added up, or of each number of a vector; and the confusion of classes, in shares of each class.
     """
     from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ def network_parts(found: NetworkExplanation) -> "Figure":
 
 def _draw_lesions(axes: "Axes", lesions: tuple[Lesion, ...]) -> None:
     for place, each in enumerate(lesions):
-        color = COLORS[0] if each.live else GREY
+        color = COLORS[0] if each.live else GRAY
         axes.barh(place, 100 * each.loss, xerr=100 * np.nan_to_num(each.standard_error), color=color, height=0.6)
     axes.set_yticks(range(len(lesions)), [printable(f"{each.edge}: {each.operation}") for each in lesions])
     axes.invert_yaxis()

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from jaxnas.report.figures.style import GREY, PAGE, legend_below, new_figure, strategy_styles, styled
+from jaxnas.report.figures.style import GRAY, PAGE, legend_below, new_figure, strategy_styles, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,4 +52,4 @@ def _tau(row: dict[str, Any]) -> float:
 
 def _add_ceiling(axes: Any, result: dict[str, Any]) -> None:
     if result["ceiling"]:
-        axes.axhline(result["ceiling"]["mean"], color=GREY, linewidth=0.8, linestyle=":", label="one run, others' mean")
+        axes.axhline(result["ceiling"]["mean"], color=GRAY, linewidth=0.8, linestyle=":", label="one run, others' mean")

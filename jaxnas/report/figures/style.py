@@ -1,4 +1,4 @@
-"""The style of all figures: sizes that fit the columns of a paper, colours, labels, and how files are saved."""
+"""The style of all figures: sizes that fit the columns of a paper, colors, labels, and how files are saved."""
 
 import functools
 import io
@@ -18,9 +18,9 @@ BASELINE = "random_search"
 COLUMN, PAGE = 3.3, 6.9
 """Widths in inches, of one column and of a page of two."""
 
-GREY = "#7a828b"
-"""The colour of random search, which others are compared with, in every figure and on every page."""
-# Okabe and Ito's colours, which the colour-blind can distinguish; line styles and markers distinguish curves in grey.
+GRAY = "#7a828b"
+"""The color of random search, which others are compared with, in every figure and on every page."""
+# Okabe and Ito's colors, which the color-blind can distinguish; line styles and markers distinguish curves in gray.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v")
@@ -63,7 +63,7 @@ def styled(draw: Callable) -> Callable:
 
 
 def strategy_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Returns the keywords of `axes.plot` for each strategy: no two share colour, line and marker."""
+    """Returns the keywords of `axes.plot` for each strategy: no two share color, line and marker."""
     names = list(names)
     others = [name for name in names if name != BASELINE]
     looks = {
@@ -74,7 +74,7 @@ def strategy_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
         }
         for number, name in enumerate(others)
     }
-    looks[BASELINE] = {"color": GREY, "linestyle": "-", "marker": "x"}
+    looks[BASELINE] = {"color": GRAY, "linestyle": "-", "marker": "x"}
     # shares of the axes' diagonal, so that markers keep apart
     return {name: looks[name] | {"markevery": (0.2 * n / len(names), 0.2)} for n, name in enumerate(names)}
 
@@ -96,11 +96,11 @@ def label_axes(axes: "Axes", x_label: str, y_label: str, scales: tuple[str, str]
     from matplotlib.ticker import LogLocator
 
     axes.set(xlabel=printable(x_label), ylabel=printable(y_label), xscale=scales[0], yscale=scales[1])
-    for axis, scale, labelled in ((axes.xaxis, scales[0], ()), (axes.yaxis, scales[1], (2, 5))):
+    for axis, scale, labeled in ((axes.xaxis, scales[0], ()), (axes.yaxis, scales[1], (2, 5))):
         axis.set_major_formatter("{x:g}")
         if scale == "log":
-            axis.set_minor_locator(LogLocator(subs=labelled or range(2, 10)))
-            axis.set_minor_formatter("{x:g}" if labelled else "")
+            axis.set_minor_locator(LogLocator(subs=labeled or range(2, 10)))
+            axis.set_minor_formatter("{x:g}" if labeled else "")
 
 
 def legend_below(figure: "Figure", axes: "Axes") -> None:

@@ -81,7 +81,7 @@ const actions = (() => {
     figure.querySelector(".chart").after(made);
   }
 
-  // Lights one strategy up: the curves, names and rows of all others turn grey. Null: all as they are.
+  // Lights one strategy up: the curves, names and rows of all others turn gray. Null: all as they are.
 
   function light(name) {
     const nameOf = ({ dataset }) => dataset.name ?? dataset.label ?? dataset.band;

@@ -18,7 +18,7 @@ function liveEdges(edges, passes, numNodes) {
 }
 
 // Returns the cell as an SVG element; `operations` holds the name of each edge's operation, `names` all that there are, in
-// the order of their colours.
+// the order of their colors.
 function drawCell({ num_nodes: numNodes, edges, zero }, operations, names) {
   const passes = operations.map((name) => !zero.includes(name));
   const live = liveEdges(edges, passes, numNodes);

@@ -3,8 +3,8 @@
 "use strict";
 
 const charts = (() => {
-  // Okabe and Ito's colours, which the colour-blind can distinguish, as the style sheet has them for light and dark
-  // screens; dashes distinguish curves in grey.
+  // Okabe and Ito's colors, which the color-blind can distinguish, as the style sheet has them for light and dark
+  // screens; dashes distinguish curves in gray.
   const NUM_COLORS = 7;
   const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
   const NARROW = 560, CROWD = 8;
@@ -15,7 +15,7 @@ const charts = (() => {
     dash: DASHES[Math.floor(number / NUM_COLORS) % DASHES.length],
   });
 
-  // How each strategy is drawn, by its name. Random search, which others are compared with, is always the same grey.
+  // How each strategy is drawn, by its name. Random search, which others are compared with, is always the same gray.
   function looks(names) {
     const others = names.filter((name) => name !== "random_search");
     return Object.fromEntries(names.map((name) => {

@@ -5,7 +5,7 @@
 const GRAPH_GAP = 32, GRAPH_SPACE = 18, GRAPH_MARGIN = 14, GRAPH_NOTE = 22, SECOND_LINE = "; ";
 
 // Returns the graph as an SVG element: `labels` holds the number of each vertex's name, -1 where there is none; `edge(u, v)`
-// whether there is one; `names` all that there are, in the order of their colours; `note` a text below.
+// whether there is one; `names` all that there are, in the order of their colors; `note` a text below.
 function drawGraph({ names, note }, labels, edge) {
   const vertices = [...labels.keys()].filter((vertex) => labels[vertex] >= 0);
   const lines = new Map(vertices.map((vertex) => [vertex, names[labels[vertex]].split(SECOND_LINE)]));

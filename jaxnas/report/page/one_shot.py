@@ -6,7 +6,7 @@ from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
 from jaxnas.report.drawings import drawing_of
 from jaxnas.report.tables import csv_text
-from jaxnas.report.templates import embedded, labelled, render
+from jaxnas.report.templates import embedded, labeled, render
 
 MAX_DRAWN = 12
 """Cells and decisions that a page draws; the others are in summary.json."""
@@ -22,7 +22,7 @@ def one_shot_text(summary: dict[str, Any]) -> str:
     shown = list(cells.values())[:MAX_DRAWN]
     for number, cell in enumerate(shown):
         drawn = drawing_of(cell, summary["space"])
-        cell["shown"] = labelled(drawn, f"Architecture {cell['architecture']}", f"cell{number}")
+        cell["shown"] = labeled(drawn, f"Architecture {cell['architecture']}", f"cell{number}")
     cited = {"benchmark": "", "space": summary["space"], "strategies": [], "method": summary["method"]}
     return render(
         "page/one_shot.html",

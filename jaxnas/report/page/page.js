@@ -10,7 +10,7 @@
   const { units } = data;
   const scaled = (factor) => (values) => values.map((value) => (value === null ? null : factor * value));
   const gaps = scaled(units.gap), scores = scaled(units.score), percent = scaled(100);
-  const labelled = (what, unit) => (unit ? `${what} (${unit})` : what);
+  const labeled = (what, unit) => (unit ? `${what} (${unit})` : what);
   const fixed = (digits) => (series, n) => series.y[n].toFixed(digits);
   // Values of other units than percent differ in size: the same number of significant digits.
   const digitsOf = (value, digits) => (units.is_percent ? value.toFixed(digits) : String(Number(value.toPrecision(digits + 2))));
@@ -61,7 +61,7 @@
       label: "Test regret", near,
       series: shown(data.strategies).map(byCost ? regretByCost : regretByTrials),
       x: { title: byCost ? units.paid : "trials", kind: chosen("across"), from: byCost ? budgetFrom() : trialFrom() },
-      y: { title: labelled("test regret", units.gap_unit), ...upward(), usual: true },
+      y: { title: labeled("test regret", units.gap_unit), ...upward(), usual: true },
       bands: !byCost && Boolean(chosen("bands")),
       stopTitle: (x) => (byCost ? `after ${charts.format(x)} ${units.cost}` : `after trial ${x}`),
       text: gapWithInterval,
@@ -87,7 +87,7 @@
       label: "Spread of final regrets", ascending: false, labels: false, height: 340, near,
       series: shown(data.strategies).map(([name, { regret_quantiles: values }]) => (
         { ...looks[name], x: gaps(values), y: shares(values) })),
-      x: { title: labelled("regret after the last trial", units.gap_unit), kind: "linear" },
+      x: { title: labeled("regret after the last trial", units.gap_unit), kind: "linear" },
       y: { title: "runs (%) with at most that regret", kind: "linear", from: 0, to: 100 },
       stopTitle: (x) => `regret of at most ${charts.format(x)}`,
       text: (series, n) => `${series.y[n].toFixed(0)} % of runs`,
@@ -125,7 +125,7 @@
   const bySize = (size, points) => ({
     ascending: false, near,
     x: { title: SIZES[size] ?? size, kind: points.every(([value]) => value > 0) ? "log" : "linear" },
-    y: { title: labelled(`test ${units.metric}`, units.unit), kind: "linear" },
+    y: { title: labeled(`test ${units.metric}`, units.unit), kind: "linear" },
     stopTitle: (x) => `within ${charts.format(x)} ${size}`,
     text: (series, n) => scoreText(series.y[n]),
   });
@@ -160,7 +160,7 @@
       edges: scores(found[split].edges), counts: found[split].counts,
     }));
     histogram(find("scores-chart"), {
-      label: "Distribution of scores", series, x: { title: labelled("mean score", units.unit) }, y: { title: "architectures" },
+      label: "Distribution of scores", series, x: { title: labeled("mean score", units.unit) }, y: { title: "architectures" },
     });
   }
 
@@ -169,7 +169,7 @@
     if (distance) {
       oneLine("distance-chart", "mean score",
         { title: "moves to the best architecture", values: distance.distances },
-        { title: labelled("mean validation score", units.unit), values: scores(distance.means) },
+        { title: labeled("mean validation score", units.unit), values: scores(distance.means) },
         (x) => `distance ${x}`,
         (series, n) => `${scoreText(series.y[n])}, ${charts.format(distance.counts[n])} architectures`);
     }
@@ -242,6 +242,6 @@
   }
   if (data.landscape) drawLandscape(data.landscape);
   if (data.overall) drawOverall(data.overall);
-  if (data.tables) drawn.push(...drawSmall(data.tables, labelled("test regret", units.gap_unit), { units, looks, shown, near }));
+  if (data.tables) drawn.push(...drawSmall(data.tables, labeled("test regret", units.gap_unit), { units, looks, shown, near }));
   actions.listen(data);
 })();

@@ -9,7 +9,7 @@ from jaxnas.report import sentences, tables, units
 from jaxnas.report.bibliography import bibtex
 from jaxnas.report.drawings import drawing_of
 from jaxnas.report.figures.curves import first_shown
-from jaxnas.report.templates import embedded, labelled, render
+from jaxnas.report.templates import embedded, labeled, render
 
 MAX_POINTS = 300
 """Points of a curve that a page holds, the last one among them."""
@@ -175,7 +175,7 @@ def _cells(result: dict[str, Any]) -> list[dict[str, Any]]:
     for number, cell in enumerate(result.get("cells") or ()):
         ended = sorted(((share, name) for name, share in cell["found_by"].items() if share), reverse=True)
         svg = drawing_of(cell, result.get("space"))
-        drawing = labelled(svg, f"Architecture {cell['architecture']}", f"cell-{number}")
+        drawing = labeled(svg, f"Architecture {cell['architecture']}", f"cell-{number}")
         found.append({**cell, "drawing": drawing, "ended": [(name, share) for share, name in ended[:3]]})
     return found
 

@@ -6,7 +6,7 @@ from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
 from jaxnas.report.drawings import drawing_of
 from jaxnas.report.tables import csv_text
-from jaxnas.report.templates import embedded, labelled, render
+from jaxnas.report.templates import embedded, labeled, render
 from jaxnas.tasks.metrics import Metric
 
 
@@ -15,7 +15,7 @@ def search_text(summary: dict[str, Any]) -> str:
     metric = units.metric_of(summary)
     best = summary["trials"][summary["best"]]
     cell = {"architecture": best["architecture"], "drawing": summary["drawing"]}
-    drawing = labelled(drawing_of(cell, summary["space"]), f"Architecture {best['architecture']}", "best")
+    drawing = labeled(drawing_of(cell, summary["space"]), f"Architecture {best['architecture']}", "best")
     cited = {"benchmark": "", "space": summary["space"], "strategies": [summary["strategy"]]}
     return render(
         "page/search.html",
@@ -37,7 +37,7 @@ def _told(summary: dict[str, Any], metric: Metric) -> str:
     """Returns what the search was told: the name of its score with its unit."""
     if summary["objective"] != metric.name:
         return summary["objective"]
-    return units.labelled(metric.name, units.unit(metric))
+    return units.labeled(metric.name, units.unit(metric))
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -51,7 +51,7 @@ def _for_script(summary: dict[str, Any], metric: Metric) -> dict[str, Any]:
     return {
         "units": units.for_scripts(metric, summary["cost_unit"]),
         "told": _told(summary, metric),
-        "measured": units.labelled(metric.name, units.unit(metric)),
+        "measured": units.labeled(metric.name, units.unit(metric)),
         "scores": scores,
         "best": _best_so_far(scores),
         "training": summary["training"],

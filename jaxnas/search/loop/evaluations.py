@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.benchmarks.base import HostBenchmark, Outcome
-from jaxnas.benchmarks.penalized import Penalised
+from jaxnas.benchmarks.penalized import Penalized
 from jaxnas.search.loop.journaled import Journaled
 from jaxnas.search.loop.parallel_ask_tell import ParallelAskTell
 from jaxnas.search.loop.workers import Reply, Workers
@@ -60,7 +60,7 @@ def parallel_answers(
 
     Args:
         loop: of the strategy; it is told all that is yielded.
-        bench: that of the workers, as `journaled` and `penalised` wrap it.
+        bench: that of the workers, as `journaled` and `penalized` wrap it.
         may_begin: whether another trial may begin; those that run are awaited whatever it says.
     """
     penalty, journal = _layers(bench)
@@ -87,8 +87,8 @@ def parallel_answers(
         yield outcome
 
 
-def _layers(bench: HostBenchmark) -> tuple[Penalised | None, Journaled | None]:
-    penalty = bench if isinstance(bench, Penalised) else None
+def _layers(bench: HostBenchmark) -> tuple[Penalized | None, Journaled | None]:
+    penalty = bench if isinstance(bench, Penalized) else None
     inner = bench if penalty is None else cast(HostBenchmark, penalty.bench)
     return penalty, inner if isinstance(inner, Journaled) else None
 

@@ -35,7 +35,7 @@ class Problem(NamedTuple):
         training_loss, validation_loss: `(parameters, sample) -> float32[]`, on a batch of the half of the data that
             weights learn from, and of the half that alpha learns from.
         validation_score: likewise, the proportion that counts.
-        updated: `(parameters, gradient) -> parameters` after the optimiser's own step.
+        updated: `(parameters, gradient) -> parameters` after the optimizer's own step.
         learning_rate: of the weights, at this step.
     """
 

@@ -5,7 +5,7 @@ from jaxnas.search.one_shot.darts import darts
 from jaxnas.search.one_shot.regularizers import beta_decay
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("ye2022betadarts",)
+CITES = ("ye2022betadarts",)
 
 
 def beta_darts(space: Space, *, largest: float = 50.0) -> Method:

@@ -6,7 +6,7 @@ from jaxnas.search.one_shot.samplers import softmax_mixture
 from jaxnas.search.one_shot.selection import most_probable
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("liu2019darts",)
+CITES = ("liu2019darts",)
 
 
 def darts(space: Space) -> Method:

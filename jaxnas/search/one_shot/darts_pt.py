@@ -5,7 +5,7 @@ from jaxnas.search.one_shot.darts import darts
 from jaxnas.search.one_shot.selection import by_perturbation
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("wang2021dartspt",)
+CITES = ("wang2021dartspt",)
 
 
 def darts_pt(space: Space, *, tuning: float = 0.05) -> Method:

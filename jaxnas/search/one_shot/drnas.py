@@ -7,7 +7,7 @@ from jaxnas.search.one_shot.samplers import concentrations, dirichlet
 from jaxnas.search.one_shot.selection import most_probable
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("chen2021drnas",)
+CITES = ("chen2021drnas",)
 
 
 def drnas(space: Space, *, divergence: float = 0.0) -> Method:

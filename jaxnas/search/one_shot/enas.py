@@ -8,7 +8,7 @@ from jaxnas.search.one_shot.samplers import policy, policy_logits
 from jaxnas.search.one_shot.selection import best_drawn
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("pham2018enas",)
+CITES = ("pham2018enas",)
 BOUND, TEMPERATURE = 2.5, 5.0
 
 

@@ -6,7 +6,7 @@ from jaxnas.search.one_shot.samplers import latin_square
 from jaxnas.search.one_shot.selection import NUM_CANDIDATES, best_of
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("chu2021fairnas",)
+CITES = ("chu2021fairnas",)
 
 
 def fairnas(space: Space, *, num_candidates: int = NUM_CANDIDATES) -> Method:

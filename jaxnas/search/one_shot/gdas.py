@@ -6,7 +6,7 @@ from jaxnas.search.one_shot.samplers import gumbel_hard, linear
 from jaxnas.search.one_shot.selection import most_probable
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("dong2019gdas",)
+CITES = ("dong2019gdas",)
 
 
 def gdas(space: Space, *, rule: str = "selected", temperatures: tuple[float, float] = (10.0, 0.1)) -> Method:

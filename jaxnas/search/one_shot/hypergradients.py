@@ -22,7 +22,7 @@ def unrolled(
 ) -> tuple[jax.Array, Any, jax.Array]:
     """Returns the gradient of the loss after one step of the weights, through that step: second order.
 
-    It is exact, by reverse mode through reverse mode, and goes through the optimiser's own step, momentum and decay
+    It is exact, by reverse mode through reverse mode, and goes through the optimizer's own step, momentum and decay
     included; the finite difference of the authors' program is neither (Liu et al., ICLR 2019, section 2.3).
     """
     training_key, validation_key = jax.random.split(key)

@@ -22,7 +22,7 @@ from jaxnas.search.one_shot.checkpoint import checkpoint_path, read_checkpoint, 
 from jaxnas.search.one_shot.result import OneShotResult, Run
 from jaxnas.search.one_shot.step import Schedule, Setting, State, advanced, check, initial
 from jaxnas.search.one_shot.supernet import Supernet
-from jaxnas.search.one_shot.table_regrets import cost_in_trainings, referred, shipped_table
+from jaxnas.search.one_shot.table_regrets import cost_in_trainings, regrets_by_table, shipped_table
 from jaxnas.spaces.base import Space
 from jaxnas.tables.building.executors.base import Executor
 from jaxnas.tables.table import Table
@@ -133,8 +133,8 @@ class OneShot:
         scored = max(run.supernet.num_scored for run in runs)
         cost = cost_in_trainings(self.setting, self.trainer, num_steps, scored)
         found = np.stack([run.arch for run in runs])
-        reference = None if self.bench is None else referred(self.bench, found, cost)
-        return OneShotResult(self.method, num_steps, runs, self.trainer, cost, reference)
+        by_table = None if self.bench is None else regrets_by_table(self.bench, found, cost)
+        return OneShotResult(self.method, num_steps, runs, self.trainer, cost, by_table)
 
     def _search_elsewhere(self, seeds: range, num_steps: int, show: Callable[[int, int, str], None]) -> None:
         """Writes the checkpoints of searches that have ended, where an executor has other machines for them."""

@@ -39,7 +39,7 @@ def write(
 
 def summary_of(result: OneShotResult, model: FittedModel | None = None, command: str = "") -> dict[str, Any]:
     """Returns the dictionary of the `summary.json` of a one-shot search. Arguments as of `write`."""
-    task, reference = result.trainer.task, result.reference
+    task, by_table = result.trainer.task, result.by_table
     free = result.parameter_free()
     return {
         "kind": ONE_SHOT,
@@ -63,18 +63,18 @@ def summary_of(result: OneShotResult, model: FittedModel | None = None, command:
             _run(
                 result,
                 run,
-                None if reference is None else float(reference.regrets[number]),
+                None if by_table is None else float(by_table.regrets[number]),
                 None if free is None else free[number].tolist(),
             )
             for number, run in enumerate(result.runs)
         ],
         "reference": None
-        if reference is None
+        if by_table is None
         else {
-            "table": reference.table,
-            "median_regret": reference.median_regret,
-            "random_regret": reference.random_regret,
-            "num_trainings": reference.num_trainings,
+            "table": by_table.table,
+            "median_regret": by_table.median_regret,
+            "random_regret": by_table.random_regret,
+            "num_trainings": by_table.num_trainings,
         },
         "training": None
         if model is None

@@ -8,7 +8,7 @@ import numpy as np
 from jaxnas.provenance import git_commit, machine, versions
 from jaxnas.search.one_shot.supernet import Supernet
 from jaxnas.spaces.enumerated import check_enumerable
-from jaxnas.tables.columns import INITIALISATIONS, Column
+from jaxnas.tables.columns import INITIALIZATIONS, Column
 from jaxnas.tables.manifest import SCHEMA_VERSION, keys_of
 from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import Task
@@ -48,7 +48,7 @@ def supernet_pack(
     archs = np.asarray(space.arch_at(rows))
     values = np.stack([net.scores(archs, num_examples) for net in supernets], axis=1).astype(np.float32)
     unit = "proportion" if task.metric.unit == "proportion" else "score"
-    column = Column(values, ("class", "run"), unit, 1, runs=INITIALISATIONS)
+    column = Column(values, ("class", "run"), unit, 1, runs=INITIALIZATIONS)
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "kind": "columns",
@@ -56,7 +56,7 @@ def supernet_pack(
         "space": space.description(),
         "task": {"name": task.name, "sha256": task.sha256},
         "fidelities": [],
-        "licence": task.licence,
+        "licence": task.license,
         "supernet": {
             "method": method.name,
             "hyperparameters": [[name, repr(value)] for name, value in method.hyperparameters],
@@ -78,7 +78,7 @@ def _card(table: Table, task: Task, method: str, count: int) -> str:
         f"`{method}`: the validation score of each architecture with the shared arrays.",
         "## Limits",
         "A score by shared arrays is not that of a trained network. How well it ranks them is in docs/one_shot.md.",
-        "## Licence",
-        f"{task.licence}, that of the task's data.",
+        "## License",
+        f"{task.license}, that of the task's data.",
     ]
     return "\n\n".join(lines) + "\n"

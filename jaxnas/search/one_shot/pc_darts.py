@@ -9,7 +9,7 @@ from jaxnas.search.one_shot.hypergradients import first
 from jaxnas.search.one_shot.selection import most_probable
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("xu2020pcdarts",)
+CITES = ("xu2020pcdarts",)
 
 
 def pc_darts(space: Space, *, partial: int = 4, warmup: float = 0.3) -> Method:

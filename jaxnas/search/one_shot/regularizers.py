@@ -23,8 +23,8 @@ def divergence_from_uniform(weight: float) -> Callable[[jax.Array, jax.Array], j
     def regularize(alpha: jax.Array, t: jax.Array) -> jax.Array:
         given = concentrations(alpha)
         total, lgamma, digamma = given.sum(-1), jax.scipy.special.gammaln, jax.scipy.special.digamma
-        normaliser = lgamma(total) - lgamma(given).sum(-1) - lgamma(jnp.float32(alpha.shape[-1]))
-        return weight * (normaliser + ((given - 1) * (digamma(given) - digamma(total)[:, None])).sum(-1)).sum()
+        normalizer = lgamma(total) - lgamma(given).sum(-1) - lgamma(jnp.float32(alpha.shape[-1]))
+        return weight * (normalizer + ((given - 1) * (digamma(given) - digamma(total)[:, None])).sum(-1)).sum()
 
     return regularize
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxnas.report.units import gap_with_unit, with_unit
 from jaxnas.search.one_shot.base import Method
 from jaxnas.search.one_shot.supernet import Supernet
-from jaxnas.search.one_shot.table_regrets import Reference
+from jaxnas.search.one_shot.table_regrets import TableRegrets
 from jaxnas.search.result import NUM_ATTEMPTS, fitted
 from jaxnas.spaces.base import Space
 from jaxnas.training.fitted import FittedModel
@@ -50,7 +50,7 @@ class OneShotResult:
         runs: one for each seed; `arch` and `train` are of the first, so that nothing is chosen among them.
         trainer: space, task and the recipe of `train`.
         num_trainings: what one search cost, in full trainings of a random architecture.
-        reference: how good what was found is by a complete table; None without one.
+        by_table: how good what was found is by a complete table; None without one.
     """
 
     method: Method
@@ -58,7 +58,7 @@ class OneShotResult:
     runs: tuple[Run, ...]
     trainer: Trainer
     num_trainings: float
-    reference: Reference | None = None
+    by_table: TableRegrets | None = None
 
     @property
     def space(self) -> Space:
@@ -135,25 +135,25 @@ class OneShotResult:
                 f"{free[:, -1].mean():.1f} in what was found"
             )
         lines.append(f"cost: that of {self.num_trainings:.1f} full trainings each")
-        return lines + ([] if self.reference is None else self._regret_lines(self.reference))
+        return lines + ([] if self.by_table is None else self._regret_lines(self.by_table))
 
-    def _regret_lines(self, reference: Reference) -> list[str]:
+    def _regret_lines(self, by_table: TableRegrets) -> list[str]:
         metric = self.trainer.task.metric
 
         def text(value: float) -> str:
             return gap_with_unit(value, metric)
 
-        values, mean = reference.regrets, float(np.mean(reference.regrets))
+        values, mean = by_table.regrets, float(np.mean(by_table.regrets))
         spread = "" if len(values) == 1 else f" on average, {text(values.min())} to {text(values.max())}"
-        others = f"median architecture {text(reference.median_regret)}, random search with {reference.num_trainings} "
-        others += f"trainings {text(reference.random_regret)}"
+        others = f"median architecture {text(by_table.median_regret)}, random search with {by_table.num_trainings} "
+        others += f"trainings {text(by_table.random_regret)}"
         better = [
             f"{'better' if mean < value else 'not better'} than {name}"
             for name, value in (
-                ("the median architecture", reference.median_regret),
-                ("random search at equal cost", reference.random_regret),
+                ("the median architecture", by_table.median_regret),
+                ("random search at equal cost", by_table.random_regret),
             )
         ]
         by = "" if len(values) == 1 else ", by the mean of its searches"
         verdict = f"{self.method.name} is {' and '.join(better)}{by}"
-        return [f"regret by {reference.table}: {text(mean)}{spread}; {others}", verdict]
+        return [f"regret by {by_table.table}: {text(mean)}{spread}; {others}", verdict]

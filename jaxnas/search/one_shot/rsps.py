@@ -5,7 +5,7 @@ from jaxnas.search.one_shot.samplers import uniform_path
 from jaxnas.search.one_shot.selection import NUM_CANDIDATES, best_of
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("li2019random",)
+CITES = ("li2019random",)
 
 
 def rsps(space: Space, *, num_candidates: int = NUM_CANDIDATES) -> Method:

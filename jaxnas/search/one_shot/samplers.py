@@ -50,7 +50,7 @@ def gumbel_hard(rule: str, temperature: Callable[[jax.Array], jax.Array]) -> Sam
     `"reference"` run one operation an edge. All three are biased. `"selected"` counts a choice that is not taken as one
     that gives zeros, `"reference"` as one that gives ones: on outputs less one, it has the gradient of `"selected"`.
     Where what is taken looks better than that, it is drawn more often, good or not; where it looks worse, the draws
-    spread. The number one is nothing where a normalisation follows, which takes constants out.
+    spread. The number one is nothing where a normalization follows, which takes constants out.
     """
     if rule not in RULES:
         raise unknown_name("a rule", rule, RULES)

@@ -11,7 +11,7 @@ from jaxnas.search.one_shot.rsps import rsps
 from jaxnas.search.one_shot.selection import NUM_CANDIDATES, best_of
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("yu2019universally",)
+CITES = ("yu2019universally",)
 
 
 def sandwich(space: Space, *, num_random: int = 2, num_candidates: int = NUM_CANDIDATES) -> Method:

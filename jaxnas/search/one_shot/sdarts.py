@@ -6,7 +6,7 @@ from jaxnas.search.one_shot.darts import darts
 from jaxnas.search.one_shot.samplers import linear
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("chen2020smoothdarts",)
+CITES = ("chen2020smoothdarts",)
 FIRST = 0.03
 
 

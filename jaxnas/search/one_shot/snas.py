@@ -6,7 +6,7 @@ from jaxnas.search.one_shot.samplers import gumbel_soft, linear
 from jaxnas.search.one_shot.selection import most_probable
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("xie2019snas",)
+CITES = ("xie2019snas",)
 
 
 def snas(space: Space, *, temperatures: tuple[float, float] = (10.0, 1.0)) -> Method:

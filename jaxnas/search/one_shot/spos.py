@@ -5,7 +5,7 @@ from jaxnas.search.one_shot.rsps import rsps
 from jaxnas.search.one_shot.selection import NUM_CANDIDATES, evolved
 from jaxnas.spaces.base import Space
 
-REFERENCES = ("guo2020spos",)
+CITES = ("guo2020spos",)
 
 
 def spos(space: Space, *, num_candidates: int = NUM_CANDIDATES) -> Method:

@@ -287,8 +287,8 @@ def _gradient_of_paths(
         number, arch = numbered
 
         def own(parameters: Any) -> jax.Array:
-            labelled = loss(parameters, Sample(arch=arch), batch)
-            return labelled if teacher is None else jnp.where(number == 0, labelled, distilled(parameters, arch))
+            labeled = loss(parameters, Sample(arch=arch), batch)
+            return labeled if teacher is None else jnp.where(number == 0, labeled, distilled(parameters, arch))
 
         value, gradient = jax.value_and_grad(own)(parameters)
         return jax.tree.map(jnp.add, total, gradient), (value, setting.shared.used(*place, arch))

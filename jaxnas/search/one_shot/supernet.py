@@ -14,7 +14,7 @@ from jaxnas.tasks.goals import GOALS
 from jaxnas.training.compilation import ONE_THREAD
 
 EVALUATION_BATCH = 256
-"""Examples that are normalised together in evaluation: scores depend on it, so that it is fixed."""
+"""Examples that are normalized together in evaluation: scores depend on it, so that it is fixed."""
 _ORDER_SEED = 0
 _CHUNK = 64
 
@@ -22,7 +22,7 @@ _CHUNK = 64
 class Supernet:
     """A supernet with its parameters: `scores` says how good it makes each architecture.
 
-    Examples are normalised by the statistics of batches of 256 in one fixed order, all views among them; those left
+    Examples are normalized by the statistics of batches of 256 in one fixed order, all views among them; those left
     over are not used.
 
     Attributes:

@@ -23,7 +23,7 @@ MAX_TRAININGS = 1000
 _SAMPLE = 200
 
 
-class Reference(NamedTuple):
+class TableRegrets(NamedTuple):
     """How good what a search found is, by a table. Regrets are of the table's reported score, larger is worse.
 
     Attributes:
@@ -50,7 +50,7 @@ def shipped_table(space: Space, task: Task) -> Table | None:
     return table if table.manifest.get("task", {}).get("sha256") == task.sha256 else None
 
 
-def referred(bench: TableBenchmark, archs: np.ndarray, num_trainings: float) -> Reference:
+def regrets_by_table(bench: TableBenchmark, archs: np.ndarray, num_trainings: float) -> TableRegrets:
     """Returns how good architectures, int32[S, D], are by a table.
 
     Args:
@@ -60,7 +60,7 @@ def referred(bench: TableBenchmark, archs: np.ndarray, num_trainings: float) -> 
     everything = best - bench.held_out.scores(rows)
     count = min(max(math.ceil(num_trainings), 1), MAX_TRAININGS)
     found = regret(run(random_search, bench, num_trials=count, num_runs=NUM_RANDOM_RUNS), bench)[:, -1]
-    return Reference(
+    return TableRegrets(
         bench.id,
         np.asarray(best - bench.held_out.scores(archs), np.float64),
         float(np.nanmedian(everything)),

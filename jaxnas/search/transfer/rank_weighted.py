@@ -1,4 +1,4 @@
-"""Bayesian optimisation with an ensemble of earlier tasks, weighted by how well they rank the new one."""
+"""Bayesian optimization with an ensemble of earlier tasks, weighted by how well they rank the new one."""
 
 import functools
 from typing import NamedTuple
@@ -40,7 +40,7 @@ class EnsembleState(NamedTuple):
 
 
 def rank_weighted(space: Space, scores: ArrayLike, *, num_candidates: int = 200) -> Strategy:
-    """Returns Bayesian optimisation whose model is an ensemble of earlier tasks and of the new one.
+    """Returns Bayesian optimization whose model is an ensemble of earlier tasks and of the new one.
 
     A source predicts by its own scores, put on the scale of the new task: their normal quantiles, with the mean and
     standard deviation of the trials so far. The new task is predicted as in `gaussian_process`. Weights are those of

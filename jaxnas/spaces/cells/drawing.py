@@ -17,7 +17,7 @@ def draw(graph: Graph, names: Sequence[str] = ()) -> str:
     Dead edges are dashed, edges with a zero operation are left out.
 
     Args:
-        names: operations in the order of their colours, so that several cells share them; by default those of the
+        names: operations in the order of their colors, so that several cells share them; by default those of the
             cell.
     """
     longest = max((len(edge.operation.name) for edge in graph.edges if edge.operation.role != ZERO), default=0)

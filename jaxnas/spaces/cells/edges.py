@@ -2,7 +2,7 @@
 chosen one runs.
 
 The arrays of an edge lie in two vectors, long enough for any of the operations; each operation reads its own arrays
-from the front. Many operations that share parts, such as those of an activation, a convolution and a normalisation, are
+from the front. Many operations that share parts, such as those of an activation, a convolution and a normalization, are
 chosen part by part: three small switches, one after another, compile in a fraction of the time of a large one.
 """
 

@@ -76,12 +76,12 @@ def path(space: Space, *, max_length: int | None = None) -> Encoding:
 def weisfeiler_lehman(space: Space, *, num_iterations: int = 1, num_buckets: int = 256) -> Encoding:
     """Returns the encoding by the counts of Weisfeiler-Lehman labels in a cell: [D] -> float32[F].
 
-    Dead edges are removed. The labelled graph has a vertex for each edge of the cell, labelled with its operation,
+    Dead edges are removed. The labeled graph has a vertex for each edge of the cell, labeled with its operation,
     one for the input and one for the output; what flows into an edge is what flows into its source node. The first
     features count the operations; those of each iteration count the labels that are made of a vertex's label and the
     multiset of its predecessors' labels, over edges and output. Labels are hashed to 32 bits and those to buckets
     (remainder by `num_buckets`), as a dictionary of all labels grows fast with the cell. Ru, Wan, Dong and Osborne,
-    "Interpretable Neural Architecture Search via Bayesian Optimisation with Weisfeiler-Lehman Kernels", ICLR 2021.
+    "Interpretable Neural Architecture Search via Bayesian Optimization with Weisfeiler-Lehman Kernels", ICLR 2021.
 
     Args:
         num_iterations: how often labels are refined; 0 counts operations only.

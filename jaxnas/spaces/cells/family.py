@@ -1,4 +1,4 @@
-"""Cells as a kind of network: how they are initialised, applied, trained and sized."""
+"""Cells as a kind of network: how they are initialized, applied, trained and sized."""
 
 import functools
 from typing import Any

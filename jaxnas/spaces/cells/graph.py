@@ -62,7 +62,7 @@ def canonical_form(graph: Graph) -> tuple:
         if term not in inputs:
             names[term], inputs[term] = terms[term]
             stack.extend(inputs[term])
-    return _smallest_labelling(names, inputs)
+    return _smallest_labeling(names, inputs)
 
 
 def _terms(graph: Graph) -> tuple[dict[int, tuple[str, Counter]], Counter]:
@@ -89,10 +89,10 @@ def _terms(graph: Graph) -> tuple[dict[int, tuple[str, Counter]], Counter]:
     return terms, sums[-1]
 
 
-def _smallest_labelling(
+def _smallest_labeling(
     names: dict[int, str], inputs: dict[int, Counter], colors: dict[int, int] | None = None
 ) -> tuple:
-    """Returns the smallest description of a labelled graph over the orders of its vertices.
+    """Returns the smallest description of a labeled graph over the orders of its vertices.
 
     The orders are all those that refinement cannot distinguish.
     """
@@ -104,11 +104,11 @@ def _smallest_labelling(
     if not tied:
         order = sorted(names, key=colors.__getitem__)
         return tuple((names[v], tuple(sorted((colors[u], count) for u, count in inputs[v].items()))) for v in order)
-    return min(_smallest_labelling(names, inputs, {**colors, vertex: len(names)}) for vertex in tied[0])
+    return min(_smallest_labeling(names, inputs, {**colors, vertex: len(names)}) for vertex in tied[0])
 
 
 def _refine(names: dict[int, str], inputs: dict[int, Counter], colors: dict[int, int]) -> dict[int, int]:
-    """Returns colors that differ wherever names, colors or neighbourhoods do.
+    """Returns colors that differ wherever names, colors or neighborhoods do.
 
     Weisfeiler & Leman, 1968.
     """

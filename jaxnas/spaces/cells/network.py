@@ -16,7 +16,7 @@ from flax import nnx
 
 from jaxnas.spaces.cells import edges, graph
 from jaxnas.spaces.cells.space import CellSpace
-from jaxnas.spaces.layers import convolution, normalization
+from jaxnas.spaces.layers import convolution, feature_maps
 
 MOMENTUM = 0.9
 
@@ -161,7 +161,7 @@ class Network(nnx.Module):
     ) -> jax.Array:
         """Returns the logits [N, num_classes] of images [N, H, W, C].
 
-        In training, batches are normalised by their own statistics, and the running averages move towards them by
+        In training, batches are normalized by their own statistics, and the running averages move towards them by
         1 - momentum; otherwise the running averages are used.
         """
         if self.arch is None:
@@ -209,14 +209,14 @@ def _copy_arrays(source: Layer, target: Layer) -> None:
 
 
 def apply_stem(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
-    """Returns the first convolution, normalised, of images [C, H, W, N]."""
-    return normalization.batch_norm(convolution.convolve(x, parameters["kernel"]), parameters, statistics, train)
+    """Returns the first convolution, normalized, of images [C, H, W, N]."""
+    return feature_maps.batch_norm(convolution.convolve(x, parameters["kernel"]), parameters, statistics, train)
 
 
 def init_convolution(key: jax.Array, in_channels: int, out_channels: int) -> tuple[dict, dict]:
-    """Returns the initial parameters and statistics of a 3x3 convolution with batch normalisation."""
-    parameters, statistics = normalization.init_batch_norm(out_channels)
-    return {"kernel": normalization.kaiming_normal(key, (3, 3, in_channels, out_channels)), **parameters}, statistics
+    """Returns the initial parameters and statistics of a 3x3 convolution with batch normalization."""
+    parameters, statistics = feature_maps.init_batch_norm(out_channels)
+    return {"kernel": feature_maps.kaiming_normal(key, (3, 3, in_channels, out_channels)), **parameters}, statistics
 
 
 def apply_reduction(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
@@ -228,13 +228,13 @@ def apply_reduction(x: jax.Array, parameters: dict, statistics: dict, train: boo
         ({name: parameters[f"{block}_{name}"] for name in ("kernel", "scale", "bias")}, _of_block(block, statistics))
         for block in ("a", "b")
     )
-    y, first_statistics = normalization.batch_norm(
+    y, first_statistics = feature_maps.batch_norm(
         convolution.convolve(jax.nn.relu(x), first["kernel"], stride=2), first, first_statistics, train
     )
-    y, second_statistics = normalization.batch_norm(
+    y, second_statistics = feature_maps.batch_norm(
         convolution.convolve(jax.nn.relu(y), second["kernel"]), second, second_statistics, train
     )
-    shortcut = convolution.convolve_pointwise(normalization.halve(x), parameters["shortcut"])
+    shortcut = convolution.convolve_pointwise(feature_maps.halve(x), parameters["shortcut"])
     return shortcut + y, _joined(a=first_statistics, b=second_statistics)
 
 
@@ -252,19 +252,19 @@ def init_reduction(key: jax.Array, in_channels: int) -> tuple[dict, dict]:
     out_channels = 2 * in_channels
     a, a_statistics = init_convolution(keys[0], in_channels, out_channels)
     b, b_statistics = init_convolution(keys[1], out_channels, out_channels)
-    shortcut = normalization.kaiming_normal(keys[2], (in_channels, out_channels))
+    shortcut = feature_maps.kaiming_normal(keys[2], (in_channels, out_channels))
     return {**_joined(a=a, b=b), "shortcut": shortcut}, _joined(a=a_statistics, b=b_statistics)
 
 
 def apply_head(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
     """Returns the logits [N, K] of features [C, H, W, N]."""
-    normal, statistics = normalization.batch_norm(x, parameters, statistics, train)
+    normal, statistics = feature_maps.batch_norm(x, parameters, statistics, train)
     features = jax.nn.relu(normal).mean((1, 2))
     return features.T @ parameters["kernel"] + parameters["offset"], statistics
 
 
 def init_head(key: jax.Array, num_channels: int, num_classes: int) -> tuple[dict, dict]:
     """Returns the initial parameters and statistics of the head."""
-    parameters, statistics = normalization.init_batch_norm(num_channels)
+    parameters, statistics = feature_maps.init_batch_norm(num_channels)
     kernel = jax.random.normal(key, (num_channels, num_classes)) / np.sqrt(num_channels).astype(np.float32)
     return {"kernel": kernel, "offset": jnp.zeros(num_classes), **parameters}, statistics

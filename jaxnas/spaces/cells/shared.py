@@ -16,14 +16,14 @@ import numpy as np
 from jaxnas.spaces.cells import edges, network
 from jaxnas.spaces.cells.size import fixed_size, stage_shapes
 from jaxnas.spaces.cells.space import CellSpace
-from jaxnas.spaces.layers import nasbench, normalization
+from jaxnas.spaces.layers import feature_maps, nasbench
 from jaxnas.spaces.layers.base import ZERO, Operation
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Gates, Shared
 
 _AFFINE = ("scale", "bias")
-"""How the names of arrays end that batch normalisation has besides its statistics."""
+"""How the names of arrays end that batch normalization has besides its statistics."""
 _DENSE = (nasbench.NOR_CONV_1X1.linear, nasbench.NOR_CONV_3X3.linear)
 """Linear parts whose kernels, joined along their last axis, give the channels of each one below another."""
 
@@ -145,7 +145,7 @@ def _mixed(
         shapes = edges.array_shapes(operation, len(x))
         statistics = edges.unpack(jnp.zeros(edges.num_values(shapes[1]), x.dtype), shapes[1])
         if _has_parameters(operation):
-            joined = operation.linear in _DENSE and operation.apply is normalization.batch_norm
+            joined = operation.linear in _DENSE and operation.apply is feature_maps.batch_norm
             given = operation, shapes[0], statistics, x, shared[:, slot_of[choice]], weights[:, choice]
             outputs = list((_joined if joined else _separate)(*given))
         else:
@@ -158,11 +158,11 @@ def _mixed(
 def _joined(
     operation: Operation, shapes: dict, statistics: dict, x: jax.Array, vectors: jax.Array, weights: jax.Array
 ) -> jax.Array:
-    """Returns what a convolution and its normalisation give on each of B edges from one node, times weights [B].
+    """Returns what a convolution and its normalization give on each of B edges from one node, times weights [B].
 
     The kernels of all edges are those of one convolution with B times the channels: its gradient of x is one product,
     where that of each edge would be written to memory before they are added up. The weight is a factor of the scale of
-    the normalisation, so that what is normalised is added up without being written to memory before.
+    the normalization, so that what is normalized is added up without being written to memory before.
     """
     arrays = jax.vmap(functools.partial(edges.unpack, shapes=shapes))(vectors)
     arrays |= {name: weights[:, None] * arrays[name] for name in _AFFINE}
@@ -221,7 +221,7 @@ def _network(config: TrainConfig, parameters: dict[str, Any], inputs: jax.Array,
 
 
 def trained(space: CellSpace, config: TrainConfig, spec: TaskSpec, partial: int = 1) -> dict[str, Any]:
-    """Returns 1 for the parameters that are trained, 0 for scales and biases of batch normalisation, as a pytree."""
+    """Returns 1 for the parameters that are trained, 0 for scales and biases of batch normalization, as a pytree."""
     shapes = jax.eval_shape(functools.partial(init, space, config, spec, partial=partial), jax.random.key(0))
 
     def by_name(arrays: dict) -> dict:
@@ -242,7 +242,7 @@ def _trained_in_cell(space: CellSpace, num_channels: int) -> np.ndarray:
     rows = []
     for operation in space.operations:
         if _has_parameters(operation):
-            fixed = _AFFINE if operation.apply is normalization.batch_norm else ()
+            fixed = _AFFINE if operation.apply is feature_maps.batch_norm else ()
             shapes = edges.array_shapes(operation, num_channels)[0]
             parts = [np.full(edges.num_values({name: shapes[name]}), name not in fixed) for name in sorted(shapes)]
             values = np.concatenate(parts).astype(np.float32)

@@ -38,15 +38,15 @@ def fixed_size(skeleton: Skeleton, image_shape: tuple[int, ...], num_classes: in
     """Returns the size of the stem, the reduction blocks and the head."""
     stages = stage_shapes(skeleton, image_shape)
     channels, height, width = stages[0]
-    parameters = _num_initialised(network.init_convolution, image_shape[2], channels)
+    parameters = _num_initialized(network.init_convolution, image_shape[2], channels)
     flops = 9 * height * width * image_shape[2] * channels
     for (before, _, _), (after, height, width) in itertools.pairwise(stages):
-        parameters += _num_initialised(network.init_reduction, before)
+        parameters += _num_initialized(network.init_reduction, before)
         flops += height * width * (9 * before * after + 9 * after * after + before * after)
     channels = stages[-1][0]
-    parameters += _num_initialised(network.init_head, channels, num_classes)
+    parameters += _num_initialized(network.init_head, channels, num_classes)
     return Size(parameters, flops + (channels + 1) * num_classes)
 
 
-def _num_initialised(init: Callable, *sizes: int) -> int:
+def _num_initialized(init: Callable, *sizes: int) -> int:
     return edges.num_values(jax.eval_shape(lambda key: init(key, *sizes)[0], jax.random.key(0)))

@@ -20,7 +20,7 @@ from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable
 from jaxnas.spaces.layers import OPERATIONS
 from jaxnas.spaces.layers.base import ZERO, Operation, as_operation
 
-REFERENCES = ("dong2020nasbench201",)
+CITES = ("dong2020nasbench201",)
 MAX_NODES = 100
 
 
@@ -155,7 +155,7 @@ class CellSpace(Space):
         """Returns the names of the operations, "input" and "output"."""
         return (*(operation.name for operation in self.operations), "input", "output")
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns a cell with its operations on vertices; see `jaxnas.spaces.cells.vertices`."""
         return operations_on_vertices(jnp.asarray(arch, jnp.int32), self.edges, self.operations)
 
@@ -166,7 +166,7 @@ class CellSpace(Space):
         return {"num_nodes": self.num_nodes, "edges": [list(edge) for edge in self.edges], "zero": zero}
 
     def drawing(self, arch: Choices) -> str:
-        """Returns a cell as an SVG image, with operations on edges; cells of one space share their colours."""
+        """Returns a cell as an SVG image, with operations on edges; cells of one space share their colors."""
         return drawing.draw(self.graph(arch), [operation.name for operation in self.operations])
 
 

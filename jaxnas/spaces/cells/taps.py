@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxnas.spaces.cells import edges
 from jaxnas.spaces.cells.network import Layer, Network, TracedCell
 from jaxnas.spaces.cells.space import CellSpace
-from jaxnas.spaces.layers import convolution, normalization
+from jaxnas.spaces.layers import convolution, feature_maps
 from jaxnas.spaces.layers.base import Operation
 from jaxnas.training.taps import BLOCK, FEATURES, LINEAR, NORM, OUTPUT, RECTIFIER, Tap, nothing, total
 
@@ -29,9 +29,9 @@ class _Recorder:
         self.statistics = total(self.statistics, found)
         return x
 
-    def normalised(self, x: jax.Array, parameters: dict, statistics: dict, train: bool) -> jax.Array:
-        """Returns what a convolution gives after batch normalisation."""
-        return normalization.batch_norm(self(NORM, self(LINEAR, x)), parameters, statistics, train)[0]
+    def normalized(self, x: jax.Array, parameters: dict, statistics: dict, train: bool) -> jax.Array:
+        """Returns what a convolution gives after batch normalization."""
+        return feature_maps.batch_norm(self(NORM, self(LINEAR, x)), parameters, statistics, train)[0]
 
 
 def tapped(network: Network, arch: jax.Array, inputs: jax.Array, tap: Tap, train: bool) -> tuple[jax.Array, Any]:
@@ -47,14 +47,14 @@ def tapped(network: Network, arch: jax.Array, inputs: jax.Array, tap: Tap, train
     x = jnp.transpose(inputs, (3, 1, 2, 0))
     record = _Recorder(tap, nothing(tap, x))
     stem, statistics = _arrays(network.stem)
-    x = record.normalised(convolution.convolve(x, stem["kernel"]), stem, statistics, train)
+    x = record.normalized(convolution.convolve(x, stem["kernel"]), stem, statistics, train)
     x = record(BLOCK, x, 0)
     for number, cell in enumerate(network.cells):
         if number and number % skeleton.cells_per_stage == 0:
             x = _reduction(record, x, network.reductions[number // skeleton.cells_per_stage - 1], train)
         x = record(BLOCK, _cell(record, space, cell, arch, x, train), number + 1)
     head, statistics = _arrays(network.head)
-    x = normalization.batch_norm(record(NORM, x), head, statistics, train)[0]
+    x = feature_maps.batch_norm(record(NORM, x), head, statistics, train)[0]
     x = jax.nn.relu(record(RECTIFIER, record(FEATURES, x)))
     outputs = head["kernel"].T @ x.mean((1, 2))
     outputs = record(LINEAR, outputs[:, None, None], OUTPUT)[:, 0, 0]
@@ -76,8 +76,8 @@ def _reduction(record: _Recorder, x: jax.Array, layer: Layer, train: bool) -> ja
             for kind in (parameters, statistics)
         )
         y = convolution.convolve(jax.nn.relu(record(RECTIFIER, y)), own["kernel"], stride=stride)
-        y = record.normalised(y, own, used, train)
-    return record(LINEAR, convolution.convolve_pointwise(normalization.halve(x), parameters["shortcut"])) + y
+        y = record.normalized(y, own, used, train)
+    return record(LINEAR, convolution.convolve_pointwise(feature_maps.halve(x), parameters["shortcut"])) + y
 
 
 def _cell(
@@ -110,7 +110,7 @@ def _branch(operation: Operation, num_channels: int, train: bool, tap: Tap, numb
         arrays, used = edges.unpack(parameters, shapes[0]), edges.unpack(statistics, shapes[1])
         x = record(RECTIFIER, x, numbers[0]) if operation.rectifies else x
         z = record(LINEAR, operation.linear(x, arrays), numbers[1]) if operation.linear else x
-        z = record(NORM, z, numbers[2]) if operation.apply is normalization.batch_norm else z
+        z = record(NORM, z, numbers[2]) if operation.apply is feature_maps.batch_norm else z
         return operation.apply(z, arrays, used, train)[0], record.statistics
 
     return branch
@@ -135,7 +135,7 @@ def _by_parts(
 
     def follow(first: int, z: jax.Array, parameters: jax.Array, statistics: jax.Array) -> tuple[jax.Array, Any]:
         record = _Recorder(tap, nothing(tap, z))
-        z = record(NORM, z, numbers[2]) if operations[first].apply is normalization.batch_norm else z
+        z = record(NORM, z, numbers[2]) if operations[first].apply is feature_maps.batch_norm else z
         return steps.follow(first, z, parameters, statistics)[0], record.statistics
 
     def run(index: jax.Array, x: jax.Array, parameters: jax.Array, statistics: jax.Array) -> tuple[jax.Array, Any]:

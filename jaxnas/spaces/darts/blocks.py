@@ -1,6 +1,6 @@
 """The operations of DARTS (Liu et al., ICLR 2019), and what is around its cells.
 
-Operations are those of a network that is trained, not searched: pooling is not normalised.
+Operations are those of a network that is trained, not searched: pooling is not normalized.
 """
 
 import functools
@@ -10,8 +10,8 @@ from typing import Any, final
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces.layers import convolution, normalization
-from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalisation
+from jaxnas.spaces.layers import convolution, feature_maps
+from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalization
 from jaxnas.spaces.layers.convolutional import Identity
 from jaxnas.spaces.layers.depthwise import convolve_depthwise
 from jaxnas.training.taps import FEATURES, LINEAR, OUTPUT
@@ -31,7 +31,7 @@ class Pool(Block):
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the pooled feature maps."""
-        pooled = normalization.average_pool(x) if self.kind == "average" else _largest(_largest(x, 1), 2)
+        pooled = feature_maps.average_pool(x) if self.kind == "average" else _largest(_largest(x, 1), 2)
         return _strided(pooled, self.stride)
 
     def num_flops(self) -> int:
@@ -40,7 +40,7 @@ class Pool(Block):
 
 
 def _largest(x: jax.Array, axis: int) -> jax.Array:
-    """Returns the largest of each position and its two neighbours along an axis."""
+    """Returns the largest of each position and its two neighbors along an axis."""
     edge = jnp.full((*x.shape[:axis], 1, *x.shape[axis + 1 :]), -jnp.inf, x.dtype)
     size = x.shape[axis]
     before = jnp.concatenate([edge, jax.lax.slice_in_dim(x, 0, size - 1, axis=axis)], axis)
@@ -55,7 +55,7 @@ def _strided(x: jax.Array, stride: int) -> jax.Array:
 @final
 @dataclass(frozen=True)
 class Pointwise(Block):
-    """A rectifier, a 1x1 convolution and normalisation.
+    """A rectifier, a 1x1 convolution and normalization.
 
     Attributes:
         halves: whether the resolution is halved, by two convolutions of half of the channels each, one of every other
@@ -75,21 +75,21 @@ class Pointwise(Block):
         kernels = {"kernel": make(self.num_inputs, self.num_channels - second * self.halves)}
         if self.halves:
             kernels["other_kernel"] = make(self.num_inputs, second)
-        return {**kernels, **normalisation("norm", self.num_channels)[0]}
+        return {**kernels, **normalization("norm", self.num_channels)[0]}
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalisation."""
-        return normalisation("norm", self.num_channels)[1]
+        """Returns the arrays of normalization."""
+        return normalization("norm", self.num_channels)[1]
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the feature maps after the block."""
         x = scope.rectify(x)
         if not self.halves:
-            return scope.normalise("norm", convolution.convolve_pointwise(x, scope["kernel"]))
+            return scope.normalize("norm", convolution.convolve_pointwise(x, scope["kernel"]))
         first = convolution.convolve_pointwise(_strided(x, 2), scope["kernel"])
         shifted = jnp.pad(x[:, 1:, 1:], ((0, 0), (0, 1), (0, 1), (0, 0)))
         second = convolution.convolve_pointwise(_strided(shifted, 2), scope["other_kernel"])
-        return scope.normalise("norm", jnp.concatenate([first, second]))
+        return scope.normalize("norm", jnp.concatenate([first, second]))
 
     def num_flops(self) -> int:
         """Returns the multiply-accumulates for one image."""
@@ -99,7 +99,7 @@ class Pointwise(Block):
 @final
 @dataclass(frozen=True)
 class Separable(Block):
-    """A rectifier, a depthwise and a 1x1 convolution, and normalisation; once, or twice.
+    """A rectifier, a depthwise and a 1x1 convolution, and normalization; once, or twice.
 
     Attributes:
         num_pixels: of an image after the block.
@@ -122,14 +122,14 @@ class Separable(Block):
                 self.size, self.size, self.num_channels, fan_in=self.size**2
             )
             found[f"{number}_kernel"] = he_normal(self.num_channels, self.num_channels, fan_in=self.num_channels)
-            found |= normalisation(str(number), self.num_channels)[0]
+            found |= normalization(str(number), self.num_channels)[0]
         return found
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalisation."""
+        """Returns the arrays of normalization."""
         found: dict[str, Values] = {}
         for number in range(self.repeats):
-            found |= normalisation(str(number), self.num_channels)[1]
+            found |= normalization(str(number), self.num_channels)[1]
         return found
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
@@ -138,7 +138,7 @@ class Separable(Block):
             stride = 1 if number else self.stride
             kernel = scope[f"{number}_depthwise_kernel"]
             x = convolve_depthwise(scope.rectify(x), kernel, stride, self.dilation)
-            x = scope.normalise(str(number), convolution.convolve_pointwise(x, scope[f"{number}_kernel"]))
+            x = scope.normalize(str(number), convolution.convolve_pointwise(x, scope[f"{number}_kernel"]))
         return x
 
     def num_flops(self) -> int:
@@ -159,7 +159,7 @@ class Of(Block):
         return self.block.parameters()
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalisation of the block."""
+        """Returns the arrays of normalization of the block."""
         return self.block.statistics()
 
     def compute(self, x: Any, scope: Scope) -> jax.Array:

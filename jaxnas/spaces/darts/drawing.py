@@ -20,7 +20,7 @@ def draw(cells: Mapping[str, Genes], operations: Sequence[str]) -> str:
 
     Args:
         cells: by name.
-        operations: in the order of their colours.
+        operations: in the order of their colors.
     """
     colors = {name: COLORS[number % len(COLORS)] for number, name in enumerate(operations)}
     num_boxes = len(_INPUTS) + max(len(cell) for cell in cells.values()) // 2

@@ -1,4 +1,4 @@
-"""DARTS's cells as a kind of network: how they are initialised, applied, trained and sized."""
+"""DARTS's cells as a kind of network: how they are initialized, applied, trained and sized."""
 
 import jax.numpy as jnp
 

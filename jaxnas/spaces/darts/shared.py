@@ -23,7 +23,7 @@ SOURCES = np.concatenate([np.arange(NUM_INPUTS + node) for node in range(NUM_NOD
 _FIRST = np.cumsum([0, *(NUM_INPUTS + node for node in range(NUM_NODES - 1))])
 """The number of the first edge to each node."""
 _FIXED = ("scale", "bias")
-"""How the names of arrays end that batch normalisation has besides its statistics."""
+"""How the names of arrays end that batch normalization has besides its statistics."""
 
 
 def init(space: DARTSSpace, config: TrainConfig, spec: TaskSpec, key: jax.Array, partial: int = 1) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def variables_of(config: TrainConfig, spec: TaskSpec, parameters: dict[str, Any]
 
 
 def _statistics(slot: tuple[Block, ...]) -> jax.Array:
-    """Returns statistics that are never read: batches are normalised by their own."""
+    """Returns statistics that are never read: batches are normalized by their own."""
     return jnp.zeros(slot_sizes(slot)[1])
 
 
@@ -96,7 +96,7 @@ def path(
 
 
 def trained(space: DARTSSpace, config: TrainConfig, spec: TaskSpec, partial: int = 1) -> dict[str, Any]:
-    """Returns 1 for the parameters that are trained, 0 for scales and biases of batch normalisation."""
+    """Returns 1 for the parameters that are trained, 0 for scales and biases of batch normalization."""
     made = blocks(config.network, spec)
     cells = []
     for own in made.cells:

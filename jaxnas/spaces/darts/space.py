@@ -17,7 +17,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.darts import drawing
 from jaxnas.spaces.decisions import Choices, Decision, checked
 
-REFERENCES = ("liu2019darts",)
+CITES = ("liu2019darts",)
 
 OPERATIONS = (
     "max_pool_3x3",
@@ -92,7 +92,7 @@ class DARTSSpace(Space):
         before = (f"{cell} cell -{back}" for cell in CELLS for back in (2, 1))
         return (*operations, *before, "input", "output")
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns both cells side by side, with a vertex for each operation and each cell before.
 
         A node is the sum of its two operations: what reads it reads both.

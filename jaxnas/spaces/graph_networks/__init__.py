@@ -1,1 +1,1 @@
-"""Graph neural networks of four layers: what each layer reads, and how it gathers what its neighbours know."""
+"""Graph neural networks of four layers: what each layer reads, and how it gathers what its neighbors know."""

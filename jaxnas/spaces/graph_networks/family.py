@@ -1,4 +1,4 @@
-"""Graph networks as a kind of network: how they are initialised, applied, trained and sized."""
+"""Graph networks as a kind of network: how they are initialized, applied, trained and sized."""
 
 import math
 from typing import Any

@@ -214,19 +214,19 @@ def _linear(seen: Seen, x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _gat(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
-    """Returns attention to neighbours and to the node itself, by one head."""
+    """Returns attention to neighbors and to the node itself, by one head."""
     y = _linear(seen, x, own["kernel"])
     scores = (y @ own["source"])[:, :, None] + (y @ own["target"])[:, None]
     return jax.nn.softmax(jnp.where(graphs.linked, jax.nn.leaky_relu(scores, SLOPE), -1e9), axis=-1) @ y
 
 
 def _gcn(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
-    """Returns a graph convolution: neighbours and the node itself, over the roots of their degrees."""
+    """Returns a graph convolution: neighbors and the node itself, over the roots of their degrees."""
     return _linear(seen, graphs.convolved @ x, own["kernel"])
 
 
 def _gin(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
-    """Returns a perceptron of one hidden layer of the sum of a node and its neighbours."""
+    """Returns a perceptron of one hidden layer of the sum of a node and its neighbors."""
     y = _linear(seen, x + graphs.weights @ x, own["kernel"]) + own["hidden_offset"]
     return _linear(seen, jax.nn.relu(_shown(seen, RECTIFIER, y)), own["other_kernel"])
 
@@ -241,17 +241,17 @@ def _cheb(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
 
 
 def _sage(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
-    """Returns a linear map of the mean of the neighbours, and one of the node."""
+    """Returns a linear map of the mean of the neighbors, and one of the node."""
     return _linear(seen, graphs.mean @ x, own["kernel"]) + _linear(seen, x, own["other_kernel"])
 
 
 def _arma(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
-    """Returns a filter of one stack and one step: neighbours over the roots of their degrees, and the node."""
+    """Returns a filter of one stack and one step: neighbors over the roots of their degrees, and the node."""
     return _linear(seen, graphs.normal @ x, own["kernel"]) + _linear(seen, x, own["other_kernel"])
 
 
 def _graph(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
-    """Returns a linear map of the sum of the neighbours, and one of the node."""
+    """Returns a linear map of the sum of the neighbors, and one of the node."""
     return _linear(seen, graphs.weights @ x, own["kernel"]) + _linear(seen, x, own["other_kernel"])
 
 

@@ -16,7 +16,7 @@ from jaxnas.spaces.base import Space, check_valid
 from jaxnas.spaces.decisions import Choices, Decision, mixed_radix, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import padded_rows, symmetric_closure
 
-REFERENCES = ("qin2022nasbenchgraph",)
+CITES = ("qin2022nasbenchgraph",)
 
 LINKS = ("0000", "0001", "0011", "0012", "0013", "0111", "0112", "0122", "0123")
 """What each of four layers reads: the input, 0, or an earlier layer. The output reads the layers that no layer does."""
@@ -34,7 +34,7 @@ class GraphNetworkSpace(Space):
     An architecture is int32[5]: the position of its links in `LINKS`, and of the operation of each layer in
     `operations`. Architectures that are the same network are one row: the order of equal branches does not count, nor
     where an identity is that a later layer reads, or that is its only reader's sibling. At least one layer is no
-    identity. Neighbours of a row are those of any of its members.
+    identity. Neighbors of a row are those of any of its members.
 
     Attributes:
         operations: names of operations, `"skip"` last.
@@ -74,7 +74,7 @@ class GraphNetworkSpace(Space):
         return np.arange(self.num_architectures, dtype=np.int32)
 
     def neighbor_rows(self) -> np.ndarray:
-        """Returns the rows of the neighbours of each network, int32[A, K], its own row after them."""
+        """Returns the rows of the neighbors of each network, int32[A, K], its own row after them."""
         return padded_rows(*symmetric_closure(_neighbor_pairs(self), self.num_architectures))
 
     def to_str(self, arch: Choices) -> str:
@@ -101,7 +101,7 @@ class GraphNetworkSpace(Space):
         """Returns the names of the operations, "input" and "output"."""
         return (*self.operations, "input", "output")
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the layers of the representative, between the input and the output, which reads the last ones."""
         arch = self.canonical(arch)
         sources = np.asarray([[int(digit) for digit in links] for links in LINKS])

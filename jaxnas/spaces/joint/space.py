@@ -25,7 +25,7 @@ from jaxnas.spaces.decisions import (
     sample,
 )
 
-REFERENCES = ("bansal2022jahs",)
+CITES = ("bansal2022jahs",)
 SEPARATOR = " @ "
 
 HYPERPARAMETERS: dict[str, tuple[str, Callable[[float], bool]]] = {
@@ -50,7 +50,7 @@ class JointSpace(Space):
     training as traced numbers, so that one compiled program trains the whole space. Two trainings of an architecture
     and a seed that differ in hyperparameters alone start from the same weights and see the same examples.
 
-    A decision that is `ordered` has the next smaller and the next larger value as neighbours.
+    A decision that is `ordered` has the next smaller and the next larger value as neighbors.
 
     Attributes:
         space: of the architectures.
@@ -160,10 +160,10 @@ class JointSpace(Space):
         own = (f"{decision.name}={value}" for decision in self.hyperparameters for value in decision.values)
         return (*self.space.label_names, *own)
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the graph of the architecture in `space`, behind a chain of a vertex for each hyperparameter."""
         inner, choices = self.split(arch)
-        labels, edges = self.space.labelled(inner)
+        labels, edges = self.space.labeled(inner)
         sizes = cardinalities(self.hyperparameters)
         offsets = len(self.space.label_names) + np.cumsum(sizes) - sizes
         count = len(sizes)

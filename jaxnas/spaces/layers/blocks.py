@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.layers import normalization
+from jaxnas.spaces.layers import feature_maps
 from jaxnas.training.family import Kernels, Variables
 from jaxnas.training.taps import LINEAR, NORM, RECTIFIER, Tap, nothing, total
 
@@ -41,8 +41,8 @@ def he_normal(*shape: int, fan_in: int) -> Values:
     return Values(shape, float(np.sqrt(2 / fan_in)))
 
 
-def normalisation(name: str, num_channels: int) -> tuple[dict[str, Values], dict[str, Values]]:
-    """Returns the parameters and the statistics of a batch normalisation of a name."""
+def normalization(name: str, num_channels: int) -> tuple[dict[str, Values], dict[str, Values]]:
+    """Returns the parameters and the statistics of a batch normalization of a name."""
     zeros, ones = Values((num_channels,)), Values((num_channels,), mean=1.0)
     return {f"{name}_scale": ones, f"{name}_bias": zeros}, {f"{name}_mean": zeros, f"{name}_variance": ones}
 
@@ -96,7 +96,7 @@ class Scope:
     """The arrays of a block while it is traced: what its layers read, and the statistics that they leave.
 
     Attributes:
-        train: whether batches are normalised by their own statistics.
+        train: whether batches are normalized by their own statistics.
         changed: the statistics after the block.
         live: which channels of what it gives are the architecture's own, bool[C]; None for all. The others are 0.
         live_inputs: which of the channels that go in are.
@@ -118,17 +118,17 @@ class Scope:
     def _show(self, kind: str, x: jax.Array, number: int | None, live: jax.Array | None) -> jax.Array:
         return self.seen(kind, x, number, live)
 
-    def normalise(self, name: str, x: jax.Array) -> jax.Array:
-        """Returns what a linear map gives, after batch normalisation; 0 in channels that are not live."""
+    def normalize(self, name: str, x: jax.Array) -> jax.Array:
+        """Returns what a linear map gives, after batch normalization; 0 in channels that are not live."""
         return self.batch_norm(name, self.show(NORM, self.show(LINEAR, x)))
 
     def batch_norm(self, name: str, x: jax.Array) -> jax.Array:
-        """Returns x after batch normalisation; 0 in channels that are not live."""
+        """Returns x after batch normalization; 0 in channels that are not live."""
         arrays = {kind: self.parameters[f"{name}_{kind}"] for kind in ("scale", "bias")}
         if self.live is not None:
             arrays = {kind: jnp.where(self.live, each, 0) for kind, each in arrays.items()}
         used = {kind: self.statistics[f"{name}_{kind}"] for kind in ("mean", "variance")}
-        x, found = normalization.batch_norm(x, arrays, used, self.train)
+        x, found = feature_maps.batch_norm(x, arrays, used, self.train)
         self.changed |= {f"{name}_{kind}": value for kind, value in found.items()}
         return x
 
@@ -149,7 +149,7 @@ class Block(abc.ABC):
         """Returns the trained arrays; the names of kernels end in `kernel`."""
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalisation."""
+        """Returns the arrays of normalization."""
         return {}
 
     @abc.abstractmethod

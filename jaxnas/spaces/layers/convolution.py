@@ -108,15 +108,15 @@ def _columns(x: jax.Array, stride: int) -> jax.Array:
     channels, height, width, batch = x.shape
     rows = channels * height
     if stride == 1 and width > 1:
-        return _neighbours(x.reshape(rows, width * batch), batch)
+        return _neighbors(x.reshape(rows, width * batch), batch)
     last = (-(-width // stride) - 1) * stride + 1
     padded = jnp.pad(x.reshape(rows, width, batch), ((0, 0), (1, 1), (0, 0)))
     return jnp.concatenate([padded[:, tap : tap + last : stride] for tap in range(3)]).reshape(3 * rows, -1)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _neighbours(x: jax.Array, batch: int) -> jax.Array:
-    """Returns the left neighbours, the pixels and the right neighbours of rows of pixels [R, W * batch], one below
+def _neighbors(x: jax.Array, batch: int) -> jax.Array:
+    """Returns the left neighbors, the pixels and the right neighbors of rows of pixels [R, W * batch], one below
     another.
 
     Whole blocks of memory are joined; padding and slices would be copied number by number, and so would the sums that
@@ -128,11 +128,11 @@ def _neighbours(x: jax.Array, batch: int) -> jax.Array:
     return jnp.concatenate([left, x, right])
 
 
-def _neighbours_forward(x: jax.Array, batch: int) -> tuple[jax.Array, None]:
-    return _neighbours(x, batch), None
+def _neighbors_forward(x: jax.Array, batch: int) -> tuple[jax.Array, None]:
+    return _neighbors(x, batch), None
 
 
-def _neighbours_backward(batch: int, _: None, gradient: jax.Array) -> tuple[jax.Array]:
+def _neighbors_backward(batch: int, _: None, gradient: jax.Array) -> tuple[jax.Array]:
     left, here, right = jnp.split(gradient, 3)
     first = here[:, :batch] + left[:, batch : 2 * batch]
     middle = here[:, batch:-batch] + left[:, 2 * batch :] + right[:, : -2 * batch]
@@ -140,7 +140,7 @@ def _neighbours_backward(batch: int, _: None, gradient: jax.Array) -> tuple[jax.
     return (jnp.concatenate([first, middle, last], axis=1),)
 
 
-_neighbours.defvjp(_neighbours_forward, _neighbours_backward)
+_neighbors.defvjp(_neighbors_forward, _neighbors_backward)
 
 
 def _one_by_one(function: Callable) -> Callable:

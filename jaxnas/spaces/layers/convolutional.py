@@ -6,7 +6,7 @@ from typing import final
 import jax
 
 from jaxnas.spaces.layers import convolution
-from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalisation
+from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalization
 
 
 @final
@@ -30,7 +30,7 @@ class Identity(Block):
 @final
 @dataclass(frozen=True)
 class Stem(Block):
-    """A 3x3 convolution with normalisation, that keeps the resolution; `rectifies`: with a rectifier after it."""
+    """A 3x3 convolution with normalization, that keeps the resolution; `rectifies`: with a rectifier after it."""
 
     num_inputs: int
     num_channels: int
@@ -40,15 +40,15 @@ class Stem(Block):
     def parameters(self) -> dict[str, Values]:
         """Returns the trained arrays."""
         kernel = he_normal(3, 3, self.num_inputs, self.num_channels, fan_in=9 * self.num_inputs)
-        return {"kernel": kernel, **normalisation("norm", self.num_channels)[0]}
+        return {"kernel": kernel, **normalization("norm", self.num_channels)[0]}
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalisation."""
-        return normalisation("norm", self.num_channels)[1]
+        """Returns the arrays of normalization."""
+        return normalization("norm", self.num_channels)[1]
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the feature maps of images [C, H, W, N]."""
-        x = scope.normalise("norm", convolution.convolve(x, scope["kernel"]))
+        x = scope.normalize("norm", convolution.convolve(x, scope["kernel"]))
         return scope.rectify(x) if self.rectifies else x
 
     def num_flops(self) -> int:

@@ -1,7 +1,7 @@
-"""Activation, convolution and normalisation as one operation: the 27 blocks of the cells of hierarchical NAS-Bench-201.
+"""Activation, convolution and normalization as one operation: the 27 blocks of the cells of hierarchical NAS-Bench-201.
 
 Schrodi et al., "Construction of Hierarchical Neural Architecture Search Spaces based on Context-free Grammars", NeurIPS
-2023. Layer normalisation has a scale and a shift for each channel here, theirs for each pixel, too.
+2023. Layer normalization has a scale and a shift for each channel here, theirs for each pixel, too.
 """
 
 import functools
@@ -10,15 +10,15 @@ from collections.abc import Callable
 
 import jax
 
-from jaxnas.spaces.layers import convolution, normalization
+from jaxnas.spaces.layers import convolution, feature_maps
 from jaxnas.spaces.layers.base import Activated, Operation
 from jaxnas.spaces.layers.depthwise import convolve_depthwise
 
 ACTIVATIONS = {"relu": jax.nn.relu, "hardswish": jax.nn.hard_swish, "mish": jax.nn.mish}
 CONVOLUTIONS = ("conv3x3", "conv1x1", "dconv3x3")
-NORMALISATIONS = ("batch", "instance", "layer")
+NORMALIZATIONS = ("batch", "instance", "layer")
 KERNEL = "taps_kernel"
-"""After the arrays of normalisation in the order of names, so that these lie at one place whatever the convolution."""
+"""After the arrays of normalization in the order of names, so that these lie at one place whatever the convolution."""
 
 
 def _convolved(function: Callable, x: jax.Array, parameters: dict) -> jax.Array:
@@ -26,22 +26,22 @@ def _convolved(function: Callable, x: jax.Array, parameters: dict) -> jax.Array:
 
 
 def _over(axes: tuple[int, ...], x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple:
-    """Returns x [C, H, W, N] normalised over some axes of each image, by its own mean and variance at any time."""
+    """Returns x [C, H, W, N] normalized over some axes of each image, by its own mean and variance at any time."""
     del train
     mean = x.mean(axes, keepdims=True)
-    centred = x - mean
-    y = centred * jax.lax.rsqrt((centred * centred).mean(axes, keepdims=True) + normalization.EPSILON)
+    centered = x - mean
+    y = centered * jax.lax.rsqrt((centered * centered).mean(axes, keepdims=True) + feature_maps.EPSILON)
     scale, bias = (parameters[name][:, None, None, None] for name in ("scale", "bias"))
     return y * scale + bias, statistics
 
 
 def _init(kind: str, averages: bool, key: jax.Array, num_channels: int) -> tuple[dict, dict]:
-    parameters, statistics = normalization.init_batch_norm(num_channels)
+    parameters, statistics = feature_maps.init_batch_norm(num_channels)
     if kind == "dconv3x3":
-        kernel = normalization.kaiming_normal(key, (3, 3, 1, num_channels)).reshape(3, 3, num_channels)
+        kernel = feature_maps.kaiming_normal(key, (3, 3, 1, num_channels)).reshape(3, 3, num_channels)
     else:
         size = (3, 3) if kind == "conv3x3" else ()
-        kernel = normalization.kaiming_normal(key, (*size, num_channels, num_channels))
+        kernel = feature_maps.kaiming_normal(key, (*size, num_channels, num_channels))
     return {KERNEL: kernel, **parameters}, statistics if averages else {}
 
 
@@ -57,17 +57,17 @@ _LINEAR: dict[str, Callable] = {
 }
 _INITS = {key: functools.partial(_init, *key) for key in itertools.product(CONVOLUTIONS, (True, False))}
 _NORMS: dict[str, Callable] = {
-    "batch": normalization.batch_norm,
+    "batch": feature_maps.batch_norm,
     "instance": functools.partial(_over, (1, 2)),
     "layer": functools.partial(_over, (0, 1, 2)),
 }
 
 
-def _fused(activation: str, kind: str, normalisation: str) -> Operation:
+def _fused(activation: str, kind: str, normalization: str) -> Operation:
     return Operation(
-        f"{activation}_{kind}_{normalisation}",
-        _NORMS[normalisation],
-        _INITS[kind, normalisation == "batch"],
+        f"{activation}_{kind}_{normalization}",
+        _NORMS[normalization],
+        _INITS[kind, normalization == "batch"],
         Activated(ACTIVATIONS[activation], _LINEAR[kind], KERNEL),
         functools.partial(_num_flops, kind),
         rectifies=True,
@@ -75,9 +75,9 @@ def _fused(activation: str, kind: str, normalisation: str) -> Operation:
 
 
 FUSED = tuple(
-    _fused(activation, kind, normalisation)
+    _fused(activation, kind, normalization)
     for activation in ACTIVATIONS
     for kind in CONVOLUTIONS
-    for normalisation in NORMALISATIONS
+    for normalization in NORMALIZATIONS
 )
 """The 27 blocks, named such as `relu_conv3x3_batch`."""

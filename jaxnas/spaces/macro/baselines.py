@@ -9,14 +9,14 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Decision
 from jaxnas.spaces.macro.space import STAGES
 
-REFERENCES = ("he2016deep", "sandler2018mobilenetv2")
+CITES = ("he2016deep", "sandler2018mobilenetv2")
 
 BLOCKS = ("residual", "mbconv_k3_e6")
 
 
 @final
 @dataclass(frozen=True)
-class ChainReferences(Space):
+class ChainBaselines(Space):
     """The space of two chains with the stages, channels and head of NAS-Bench-Macro's.
 
     Their layers are the basic blocks of residual networks (ResNet; He et al., CVPR 2016), or the inverted bottlenecks
@@ -41,4 +41,4 @@ class ChainReferences(Space):
         return [arch[0]] * sum(self.stages)
 
 
-REFERENCE_CHAINS = ChainReferences()
+BASELINE_CHAINS = ChainBaselines()

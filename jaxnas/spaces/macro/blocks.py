@@ -9,7 +9,7 @@ from typing import final
 import jax
 
 from jaxnas.spaces.layers import convolution
-from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalisation
+from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalization
 from jaxnas.spaces.layers.depthwise import multiply_depthwise
 from jaxnas.training.taps import FEATURES, LINEAR, OUTPUT
 
@@ -17,7 +17,7 @@ from jaxnas.training.taps import FEATURES, LINEAR, OUTPUT
 @final
 @dataclass(frozen=True)
 class Shortcut(Block):
-    """A 1x1 convolution with normalisation: what stands for an identity where the shape changes."""
+    """A 1x1 convolution with normalization: what stands for an identity where the shape changes."""
 
     num_inputs: int
     num_channels: int
@@ -27,16 +27,16 @@ class Shortcut(Block):
     def parameters(self) -> dict[str, Values]:
         """Returns the trained arrays."""
         kernel = he_normal(self.num_inputs, self.num_channels, fan_in=self.num_inputs)
-        return {"kernel": kernel, **normalisation("norm", self.num_channels)[0]}
+        return {"kernel": kernel, **normalization("norm", self.num_channels)[0]}
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalisation."""
-        return normalisation("norm", self.num_channels)[1]
+        """Returns the arrays of normalization."""
+        return normalization("norm", self.num_channels)[1]
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns every other pixel of x where the stride is 2, with the new number of channels."""
         x = x[:, :: self.stride, :: self.stride] if self.stride > 1 else x
-        return scope.normalise("norm", convolution.convolve_pointwise(x, scope["kernel"]))
+        return scope.normalize("norm", convolution.convolve_pointwise(x, scope["kernel"]))
 
     def num_flops(self) -> int:
         """Returns the multiply-accumulates for one image."""
@@ -48,7 +48,7 @@ class Shortcut(Block):
 class InvertedBottleneck(Block):
     """A 1x1 convolution to more channels, a depthwise convolution, and a 1x1 convolution to the channels asked for.
 
-    Each is normalised, the first two are rectified. The input is added where its shape is that of the output.
+    Each is normalized, the first two are rectified. The input is added where its shape is that of the output.
 
     Attributes:
         num_pixels: of an image before and after the block.
@@ -71,25 +71,25 @@ class InvertedBottleneck(Block):
         hidden, size = self.num_hidden, self.size
         return {
             "expand_kernel": he_normal(self.num_inputs, hidden, fan_in=self.num_inputs),
-            **normalisation("expand", hidden)[0],
+            **normalization("expand", hidden)[0],
             "depthwise_kernel": he_normal(size, size, hidden, fan_in=size**2),
-            **normalisation("depthwise", hidden)[0],
+            **normalization("depthwise", hidden)[0],
             "project_kernel": he_normal(hidden, self.num_channels, fan_in=hidden),
-            **normalisation("project", self.num_channels)[0],
+            **normalization("project", self.num_channels)[0],
         }
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalisation."""
-        inside = {**normalisation("expand", self.num_hidden)[1], **normalisation("depthwise", self.num_hidden)[1]}
-        return {**inside, **normalisation("project", self.num_channels)[1]}
+        """Returns the arrays of normalization."""
+        inside = {**normalization("expand", self.num_hidden)[1], **normalization("depthwise", self.num_hidden)[1]}
+        return {**inside, **normalization("project", self.num_channels)[1]}
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the feature maps [C, H, W, N] after the block."""
         y = convolution.convolve_pointwise(x, scope["expand_kernel"])
-        y = scope.rectify(scope.normalise("expand", y))
+        y = scope.rectify(scope.normalize("expand", y))
         y = multiply_depthwise(y, scope["depthwise_kernel"], self.stride)
-        y = scope.rectify(scope.normalise("depthwise", y))
-        y = scope.normalise("project", convolution.convolve_pointwise(y, scope["project_kernel"]))
+        y = scope.rectify(scope.normalize("depthwise", y))
+        y = scope.normalize("project", convolution.convolve_pointwise(y, scope["project_kernel"]))
         return y + x if self.stride == 1 and self.num_inputs == self.num_channels else y
 
     def num_flops(self) -> int:
@@ -104,7 +104,7 @@ class InvertedBottleneck(Block):
 class Residual(Block):
     """The basic block of residual networks (He et al., CVPR 2016): two 3x3 convolutions beside a shortcut.
 
-    The shortcut is the input, or a normalised 1x1 convolution where the shape changes.
+    The shortcut is the input, or a normalized 1x1 convolution where the shape changes.
 
     Attributes:
         num_pixels: of an image after the block.
@@ -125,21 +125,21 @@ class Residual(Block):
         inputs, channels = self.num_inputs, self.num_channels
         return {
             "first_kernel": he_normal(3, 3, inputs, channels, fan_in=9 * inputs),
-            **normalisation("first", channels)[0],
+            **normalization("first", channels)[0],
             "second_kernel": he_normal(3, 3, channels, channels, fan_in=9 * channels),
-            **normalisation("second", channels)[0],
+            **normalization("second", channels)[0],
             **(self._shortcut.parameters() if self._shortcut else {}),
         }
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalisation."""
-        own = {**normalisation("first", self.num_channels)[1], **normalisation("second", self.num_channels)[1]}
+        """Returns the arrays of normalization."""
+        own = {**normalization("first", self.num_channels)[1], **normalization("second", self.num_channels)[1]}
         return {**own, **(self._shortcut.statistics() if self._shortcut else {})}
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the feature maps [C, H, W, N] after the block."""
-        y = scope.normalise("first", convolution.convolve(x, scope["first_kernel"], self.stride))
-        y = scope.normalise("second", convolution.convolve(scope.rectify(y), scope["second_kernel"]))
+        y = scope.normalize("first", convolution.convolve(x, scope["first_kernel"], self.stride))
+        y = scope.normalize("second", convolution.convolve(scope.rectify(y), scope["second_kernel"]))
         return scope.rectify(y + (self._shortcut.compute(x, scope) if self._shortcut else x))
 
     def num_flops(self) -> int:
@@ -151,7 +151,7 @@ class Residual(Block):
 @final
 @dataclass(frozen=True)
 class Head(Block):
-    """A 1x1 convolution with normalisation and rectifier, the mean over pixels, and a linear map to the outputs."""
+    """A 1x1 convolution with normalization and rectifier, the mean over pixels, and a linear map to the outputs."""
 
     num_inputs: int
     num_features: int
@@ -162,18 +162,18 @@ class Head(Block):
         """Returns the trained arrays."""
         return {
             "kernel": he_normal(self.num_inputs, self.num_features, fan_in=self.num_inputs),
-            **normalisation("norm", self.num_features)[0],
+            **normalization("norm", self.num_features)[0],
             "output_kernel": Values((self.num_features, self.num_outputs), self.num_features**-0.5),
             "offset": Values((self.num_outputs,)),
         }
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalisation."""
-        return normalisation("norm", self.num_features)[1]
+        """Returns the arrays of normalization."""
+        return normalization("norm", self.num_features)[1]
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the outputs [N, K]."""
-        x = scope.normalise("norm", convolution.convolve_pointwise(x, scope["kernel"]))
+        x = scope.normalize("norm", convolution.convolve_pointwise(x, scope["kernel"]))
         features = scope.rectify(scope.show(FEATURES, x)).mean((1, 2))
         outputs = scope["output_kernel"].T @ features
         return scope.show(LINEAR, outputs[:, None, None], OUTPUT)[:, 0, 0].T + scope["offset"]

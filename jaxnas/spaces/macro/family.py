@@ -1,4 +1,4 @@
-"""Chains of blocks as a kind of network: how they are initialised, applied, trained and sized."""
+"""Chains of blocks as a kind of network: how they are initialized, applied, trained and sized."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxnas.spaces.layers import blocks
 from jaxnas.spaces.layers.blocks import Seen, Slot, slot_sizes, tapped_slot, traced_slot
-from jaxnas.spaces.macro.baselines import ChainReferences
+from jaxnas.spaces.macro.baselines import ChainBaselines
 from jaxnas.spaces.macro.network import Chain, ChainNetwork, slots
 from jaxnas.spaces.macro.space import BlockSpace
 from jaxnas.tasks.base import TaskSpec
@@ -16,7 +16,7 @@ from jaxnas.training.family import Applied, Family, Kernels, Size, Variables
 from jaxnas.training.loop import sequential_plan
 from jaxnas.training.taps import BLOCK, Tap
 
-Chains = BlockSpace | ChainReferences
+Chains = BlockSpace | ChainBaselines
 
 
 def filled(
@@ -107,5 +107,5 @@ FAMILY = Family(
     size=size,
     plans={"sequential": sequential_plan("chain-sequential-2", init, apply)},
     tapped=tapped,
-    references="jaxnas.spaces.macro.baselines:REFERENCE_CHAINS",
+    baselines="jaxnas.spaces.macro.baselines:BASELINE_CHAINS",
 )

@@ -13,7 +13,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, checked
 from jaxnas.spaces.graphs import chain
 
-REFERENCES = ("su2021prioritized",)
+CITES = ("su2021prioritized",)
 
 STAGES = (2, 3, 3)
 MAX_LAYERS = 64
@@ -81,7 +81,7 @@ class BlockSpace(Space):
         """Returns the names of the blocks, "input" and "output"."""
         return (*BLOCKS, "input", "output")
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the chain from the input over the layers of the representative to the output.
 
         Layers whose identity does nothing are absent.

@@ -1,4 +1,4 @@
-"""The graphs of NAS-Bench-101, each once, and which are neighbours: computed when first needed, kept on disk."""
+"""The graphs of NAS-Bench-101, each once, and which are neighbors: computed when first needed, kept on disk."""
 
 import functools
 import hashlib
@@ -26,7 +26,7 @@ from jaxnas.spaces.nasbench101.codes import (
 )
 
 NUM_GRAPHS = 423_624
-NUM_LABELLED = 1_293_208
+NUM_LABELED = 1_293_208
 _NUM_INNER = NUM_VERTICES - 2
 _CHUNK = 1 << 18
 _SOURCES, _TARGETS = np.transpose(PAIRS)
@@ -62,7 +62,7 @@ _WORDS = ("first", "second")
 
 @functools.cache
 def neighbors() -> tuple[np.ndarray, np.ndarray]:
-    """Returns the rows that are neighbours, graph after graph, int32[N], and how many each graph has, int32[A]."""
+    """Returns the rows that are neighbors, graph after graph, int32[N], and how many each graph has, int32[A]."""
     found = kept("nasbench101-neighbors-1.npz", ("rows", "counts"), _closed_neighbors)
     return found["rows"], found["counts"]
 
@@ -81,12 +81,12 @@ def archs_of(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _enumerated() -> dict[str, np.ndarray]:
-    """Returns the first labelled graph of each class, by code."""
-    parts = [_labelled(num_vertices) for num_vertices in range(2, NUM_VERTICES + 1)]
+    """Returns the first labeled graph of each class, by code."""
+    parts = [_labeled(num_vertices) for num_vertices in range(2, NUM_VERTICES + 1)]
     matrix, labels = (np.concatenate(each) for each in zip(*parts, strict=True))
     code = _codes_of(archs_of(matrix, labels))
     code, kept = np.unique(code, return_index=True)
-    if (len(matrix), len(code)) != (NUM_LABELLED, NUM_GRAPHS):
+    if (len(matrix), len(code)) != (NUM_LABELED, NUM_GRAPHS):
         raise RuntimeError(f"Expected {NUM_GRAPHS:,} graphs of NAS-Bench-101, got {len(code):,} of {len(matrix):,}.")
     first, second = (code >> np.uint64(32)).astype(np.uint32), code.astype(np.uint32)
     return {"matrix": matrix[kept], "labels": labels[kept], "first": first, "second": second}
@@ -105,7 +105,7 @@ def _codes_of(archs: np.ndarray) -> np.ndarray:
     return codes
 
 
-def _labelled(num_vertices: int) -> tuple[np.ndarray, np.ndarray]:
+def _labeled(num_vertices: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the graphs of a number of vertices, all of them on paths, with all operations; see `Graphs`.
 
     The last of the vertices is the last of seven, and the others the first of them.
@@ -132,11 +132,11 @@ def _live_matrices(num_vertices: int) -> np.ndarray:
 
 
 def _neighbor_pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields pairs of rows that are neighbours, both int32[N]; the relation is their symmetric closure.
+    """Yields pairs of rows that are neighbors, both int32[N]; the relation is their symmetric closure.
 
-    Neighbours differ by an edge, with all vertices on paths before and after, by an operation, or by a vertex with one
+    Neighbors differ by an edge, with all vertices on paths before and after, by an operation, or by a vertex with one
     edge in and one out. An edge that cuts several vertices off is no step: a few small graphs would then have thousands
-    of neighbours.
+    of neighbors.
     """
     graphs = all_graphs()
     archs = archs_of(graphs.matrix, graphs.labels)

@@ -13,9 +13,9 @@ NUM_MOVES = NUM_EDGES + (NUM_VERTICES - 2) * (NUM_OPERATIONS - 1)
 
 
 def valid_moves(arch: jax.Array) -> jax.Array:
-    """Returns which neighbours of a vector int32[26] are architectures, int32[]: bit i is that of neighbour i.
+    """Returns which neighbors of a vector int32[26] are architectures, int32[]: bit i is that of neighbor i.
 
-    Neighbours are in the order of `decisions.neighbors`: each edge changed, then each operation to each other one.
+    Neighbors are in the order of `decisions.neighbors`: each edge changed, then each operation to each other one.
     """
     edges = {pair: arch[number] for number, pair in enumerate(PAIRS)}
     num_edges = arch[:NUM_EDGES].sum()

@@ -30,7 +30,7 @@ from jaxnas.spaces.nasbench101.codes import (
 from jaxnas.spaces.nasbench101.enumeration import NUM_GRAPHS, all_graphs, neighbors
 from jaxnas.spaces.nasbench101.mutation import bit_at, valid_moves
 
-REFERENCES = ("ying2019nasbench101",)
+CITES = ("ying2019nasbench101",)
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 _DECISIONS = (
@@ -50,7 +50,7 @@ class NB101Space(Space):
     that do not count included, as in the benchmark. Rows are the 423,624 graphs that are not isomorphic. They are
     enumerated when first needed, in seconds, and then kept in the user's cache folder.
 
-    Neighbours of a vector differ in one edge or operation. Those of a row differ in one edge such that all vertices
+    Neighbors of a vector differ in one edge or operation. Those of a row differ in one edge such that all vertices
     still count, in one operation, or in a vertex with one edge in and one out. Networks are not trained.
     """
 
@@ -103,7 +103,7 @@ class NB101Space(Space):
         return self.arch_at(prng.draw_index(key, NUM_GRAPHS))
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbour of an architecture: what `Space.mutate` returns, in less time."""
+        """Returns a uniformly drawn neighbor of an architecture: what `Space.mutate` returns, in less time."""
         valid = valid_moves(arch)
         number = bit_at(valid, prng.draw_index(key, jax.lax.population_count(valid)))
         return jnp.where(valid == 0, arch, of_decisions.neighbor_at(arch, number, self.decisions))
@@ -117,7 +117,7 @@ class NB101Space(Space):
         return np.arange(NUM_GRAPHS, dtype=np.int32)
 
     def neighbor_rows(self) -> np.ndarray:
-        """Returns the rows of the neighbours of each graph, int32[A, K], its own row after them."""
+        """Returns the rows of the neighbors of each graph, int32[A, K], its own row after them."""
         return padded_rows(*neighbors())
 
     def graphs(self) -> tuple[np.ndarray, np.ndarray]:
@@ -167,7 +167,7 @@ class NB101Space(Space):
         """Returns the names of the operations, "input" and "output"."""
         return (*OPERATIONS, "input", "output")
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the vertices and edges that are on a path from input to output."""
         arch = jnp.asarray(arch, jnp.int32)
         edges = edges_of(arch)

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons as a kind of network: how they are initialised, applied, trained and sized."""
+"""Multilayer perceptrons as a kind of network: how they are initialized, applied, trained and sized."""
 
 import itertools
 import math
@@ -100,7 +100,7 @@ def _shapes(space: MLPSpace, spec: TaskSpec) -> Shapes:
 
 
 FAMILY = Family(
-    # Regularisation is the architecture's, so that there is no weight decay besides.
+    # Regularization is the architecture's, so that there is no weight decay besides.
     config=TrainConfig(num_epochs=30, batch_size=32, learning_rate=0.1, momentum=0.9, weight_decay=0.0),
     inputs=("vectors", "images"),
     init=init,

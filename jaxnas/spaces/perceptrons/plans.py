@@ -1,7 +1,7 @@
 """Training multilayer perceptrons: one program for a space, compiled once; the architecture is an argument of it.
 
 SGD with Nesterov momentum and a cosine schedule to zero, as for cells. What an architecture decides enters here: the
-gradient of its regulariser is added to that of the loss, and its dropout is on while it is trained.
+gradient of its regularizer is added to that of the loss, and its dropout is on while it is trained.
 """
 
 import functools
@@ -155,8 +155,8 @@ def _descend(
     beta, decay = constants.recipe.momentum, constants.recipe.weight_decay
 
     def slope(gradient: jax.Array, kernel: jax.Array) -> jax.Array:
-        penalised = gradient + constants.l2 * kernel
-        return penalised + constants.l1 * jnp.sign(kernel) if "l1" in constants.shapes.space.regularizers else penalised
+        penalized = gradient + constants.l2 * kernel
+        return penalized + constants.l1 * jnp.sign(kernel) if "l1" in constants.shapes.space.regularizers else penalized
 
     def descend(number: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         def part(values: jax.Array) -> jax.Array:

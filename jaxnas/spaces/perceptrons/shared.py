@@ -1,7 +1,7 @@
 """The supernet of perceptrons: a narrower layer is the first units of the widest one (Yu et al., "Slimmable Neural
 Networks", ICLR 2019), a shallower network its first layers.
 
-Initialiser, regulariser and dropout are not seen by it: they say how a network is trained, and all share one training.
+Initializer, regularizer and dropout are not seen by it: they say how a network is trained, and all share one training.
 """
 
 import math

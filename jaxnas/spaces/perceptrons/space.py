@@ -1,4 +1,4 @@
-"""Spaces of multilayer perceptrons: a width for each layer, and an activation, an initialiser, a regulariser and a
+"""Spaces of multilayer perceptrons: a width for each layer, and an activation, an initializer, a regularizer and a
 dropout rate for the whole network."""
 
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from jaxnas import checks
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, cardinalities, decode, mutate, neighbors
 
-REFERENCES = ()
+CITES = ()
 
 SMALLEST_WIDTH = 8
 MAX_LAYERS, MAX_UNITS, MAX_WEIGHTS = 1000, 2**14, 2**28
@@ -64,7 +64,7 @@ of Flax. The fans may be traced.
 """
 REGULARIZERS = ("none", "l1", "l2")
 STRENGTH = 1e-4
-"""A regulariser adds this times the sum of absolute (l1) or squared (l2) kernels to the loss."""
+"""A regularizer adds this times the sum of absolute (l1) or squared (l2) kernels to the loss."""
 
 
 @final
@@ -72,7 +72,7 @@ STRENGTH = 1e-4
 class MLPSpace(Space):
     """The search space of all multilayer perceptrons of up to `max_layers` hidden layers of up to `max_units` units.
 
-    Decisions are the number of layers, the activation, initialiser, regulariser and dropout rate of all layers, and a
+    Decisions are the number of layers, the activation, initializer, regularizer and dropout rate of all layers, and a
     width for each layer, present or not. Widths of absent layers do not count: networks that differ in nothing else
     are one class, whose representative has the smallest width there. Widths are the powers of two from 8 and
     `max_units` itself, unless they are given: doubling the units changes a network measurably, a few more do not, and
@@ -86,7 +86,7 @@ class MLPSpace(Space):
         max_layers: hidden layers, 1 or more; every network has one at least.
         max_units: units of the widest layer, 1 or more.
         activations, initializers, regularizers: names of `ACTIVATIONS`, `INITIALIZERS` and `REGULARIZERS`; None is no
-            regulariser, `"none"`. The default initialisers are those with which networks of ten layers train.
+            regularizer, `"none"`. The default initializers are those with which networks of ten layers train.
         dropout_rates: shares of units that are dropped after each hidden layer in training, 0 to below 1.
         name: how tables and reports call the space.
         widths: the numbers of units that a layer can have, ascending, in place of `max_units`, which is the largest.
@@ -152,7 +152,7 @@ class MLPSpace(Space):
         return (*(width for width in powers if width < self.max_units), self.max_units)
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbour of an architecture: one decision that counts is another one."""
+        """Returns a uniformly drawn neighbor of an architecture: one decision that counts is another one."""
         return mutate(key, arch, self.decisions, self._num_present(arch))
 
     def moves(self, arch: jax.Array) -> jax.Array:
@@ -222,10 +222,10 @@ class MLPSpace(Space):
         names = (f"{decision.name}; {value}" for decision in settings for value in decision.values)
         return (*names, *(f"{width} units" for width in self.layer_widths), "input", "output")
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns a network as a chain from the input over its layers to the output.
 
-        Activation, initialiser, regulariser and dropout have vertices, too, between the input and the first layer.
+        Activation, initializer, regularizer and dropout have vertices, too, between the input and the first layer.
         """
         arch = jnp.asarray(arch, jnp.int32)
         offsets = np.cumsum([0, *cardinalities(self.decisions)[1 : FIRST_WIDTH + 1]])
@@ -254,7 +254,7 @@ def _known(kind: str, names: str | Iterable[str], known: Iterable[str]) -> tuple
 
 
 def _named(regularizers: str | Iterable[str | None] | None) -> str | tuple[str, ...]:
-    """Returns the names of regularisers: None is "none"."""
+    """Returns the names of regularizers: None is "none"."""
     if regularizers is None or isinstance(regularizers, str):
         return regularizers or "none"
     return tuple("none" if name is None else name for name in regularizers)

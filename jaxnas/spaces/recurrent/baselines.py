@@ -17,7 +17,7 @@ from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Applied, Family, Size, Variables
 from jaxnas.training.loop import sequential_plan
 
-REFERENCES = ("elman1990finding", "hochreiter1997long", "cho2014learning")
+CITES = ("elman1990finding", "hochreiter1997long", "cho2014learning")
 
 CELLS = ("tanh", "gru", "lstm")
 NUM_MAPS = {"tanh": 1, "gru": 3, "lstm": 4}
@@ -161,7 +161,7 @@ def size(space: ReferenceSpace, config: TrainConfig, spec: TaskSpec, arch: tuple
     return Size(step + head, spec.shape[0] * step + num_heads * head)
 
 
-REFERENCE_CELLS = ReferenceSpace()
+BASELINE_CELLS = ReferenceSpace()
 
 FAMILY = Family(
     config=SEARCHED.config,

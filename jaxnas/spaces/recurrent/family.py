@@ -1,4 +1,4 @@
-"""Recurrent cells as a kind of network: how they are initialised, applied, trained and sized."""
+"""Recurrent cells as a kind of network: how they are initialized, applied, trained and sized."""
 
 from dataclasses import replace
 from typing import Any
@@ -131,7 +131,7 @@ FAMILY = Family(
     plans={"sequential": sequential_plan("select-sequential-1", init, apply)},
     tapped=tapped,
     goals=("class", "tags", "next", "value"),
-    references="jaxnas.spaces.recurrent.baselines:REFERENCE_CELLS",
+    baselines="jaxnas.spaces.recurrent.baselines:BASELINE_CELLS",
 )
 
 GATED_FAMILY = FAMILY._replace(config=replace(FAMILY.config, network=Recurrence(gate=True)))

@@ -13,7 +13,7 @@ from jaxnas.checks import checked_size, unknown_name
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, checked
 
-REFERENCES = ("pham2018enas", "liu2019darts")
+CITES = ("pham2018enas", "liu2019darts")
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 MAX_NODES = 16
@@ -86,7 +86,7 @@ class RecurrentSpace(Space):
         """Returns the activations, and the names of the first state and of the output."""
         return (*ACTIVATIONS, INPUT, OUTPUT)
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the tree of states, with an edge from each node to the output."""
         parents, activations = parts(jnp.asarray(arch, jnp.int32))
         ends = jnp.asarray([len(ACTIVATIONS), len(ACTIVATIONS) + 1])
@@ -97,7 +97,7 @@ class RecurrentSpace(Space):
 
     def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns the tree of states, without the mean of all nodes, whose edges would hide it."""
-        labels, edges = self.labelled(arch)
+        labels, edges = self.labeled(arch)
         return labels[:-1], edges[:-1, :-1]
 
 

@@ -10,8 +10,8 @@ from typing import final
 import jax
 import jax.numpy as jnp
 
-from jaxnas.spaces.layers import convolution, normalization
-from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalisation
+from jaxnas.spaces.layers import convolution, feature_maps
+from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalization
 from jaxnas.training.taps import FEATURES, LINEAR, NORM, OUTPUT
 
 SKIP = "0-3"
@@ -26,13 +26,13 @@ def reads_input(name: str) -> bool:
 
 def _convolution(name: str, num_inputs: int, num_channels: int) -> dict[str, Values]:
     kernel = he_normal(3, 3, num_inputs, num_channels, fan_in=9 * num_inputs)
-    return {f"{name}_kernel": kernel, **normalisation(name, num_channels)[0]}
+    return {f"{name}_kernel": kernel, **normalization(name, num_channels)[0]}
 
 
 def _statistics(num_channels: int, *names: str) -> dict[str, Values]:
     found: dict[str, Values] = {}
     for name in names:
-        found |= normalisation(name, num_channels)[1]
+        found |= normalization(name, num_channels)[1]
     return found
 
 
@@ -41,7 +41,7 @@ def _statistics(num_channels: int, *names: str) -> dict[str, Values]:
 class SizeCell(Block):
     """The cell that is best on CIFAR-100: five convolutions and a skip connection.
 
-    The skip connection is an identity where the widths are equal, and a normalised 1x1 convolution otherwise.
+    The skip connection is an identity where the widths are equal, and a normalized 1x1 convolution otherwise.
 
     Attributes:
         may_project: whether the widths may differ, so that there are arrays of such a convolution.
@@ -59,11 +59,11 @@ class SizeCell(Block):
             found |= _convolution(name, self._width(name), self.num_channels)
         if self.may_project:
             kernel = he_normal(self.num_inputs, self.num_channels, fan_in=self.num_inputs)
-            found |= {f"{SKIP}_kernel": kernel, **normalisation(SKIP, self.num_channels)[0]}
+            found |= {f"{SKIP}_kernel": kernel, **normalization(SKIP, self.num_channels)[0]}
         return found
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalisation."""
+        """Returns the arrays of normalization."""
         return _statistics(self.num_channels, *CONVOLUTIONS, *[SKIP] * self.may_project)
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
@@ -77,7 +77,7 @@ class SizeCell(Block):
                     terms.append(skipped)
                 else:
                     rectified = scope.rectify(node, inputs=not source)
-                    terms.append(scope.normalise(name, convolution.convolve(rectified, scope[f"{name}_kernel"])))
+                    terms.append(scope.normalize(name, convolution.convolve(rectified, scope[f"{name}_kernel"])))
             nodes.append(sum(terms[1:], terms[0]))
         return nodes[-1]
 
@@ -92,7 +92,7 @@ class SizeCell(Block):
     def _skip(self, x: jax.Array, scope: Scope) -> jax.Array:
         if not self.may_project:
             return x
-        projected = scope.normalise(SKIP, convolution.convolve_pointwise(x, scope[f"{SKIP}_kernel"]))
+        projected = scope.normalize(SKIP, convolution.convolve_pointwise(x, scope[f"{SKIP}_kernel"]))
         if scope.live is None or scope.live_inputs is None:
             return projected
         return jnp.where(scope.live.sum() == scope.live_inputs.sum(), x, projected)
@@ -120,15 +120,15 @@ class Reduction(Block):
         }
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalisation."""
+        """Returns the arrays of normalization."""
         return _statistics(self.num_channels, "a", "b")
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the feature maps after the block."""
         y = convolution.convolve(scope.rectify(x, inputs=True), scope["a_kernel"], stride=2)
-        y = scope.rectify(scope.normalise("a", y))
-        y = scope.normalise("b", convolution.convolve(y, scope["b_kernel"]))
-        shortcut = convolution.convolve_pointwise(normalization.halve(x), scope["shortcut_kernel"])
+        y = scope.rectify(scope.normalize("a", y))
+        y = scope.normalize("b", convolution.convolve(y, scope["b_kernel"]))
+        shortcut = convolution.convolve_pointwise(feature_maps.halve(x), scope["shortcut_kernel"])
         return y + scope.show(LINEAR, scope.masked(shortcut))
 
     def num_flops(self) -> int:
@@ -139,7 +139,7 @@ class Reduction(Block):
 @final
 @dataclass(frozen=True)
 class Head(Block):
-    """Normalisation, a rectifier, the mean over pixels and a linear map."""
+    """Normalization, a rectifier, the mean over pixels and a linear map."""
 
     num_inputs: int
     num_outputs: int
@@ -148,13 +148,13 @@ class Head(Block):
         """Returns the trained arrays."""
         kernel = Values((self.num_inputs, self.num_outputs), self.num_inputs**-0.5)
         return {
-            **normalisation("norm", self.num_inputs)[0],
+            **normalization("norm", self.num_inputs)[0],
             "output_kernel": kernel,
             "offset": Values((self.num_outputs,)),
         }
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalisation."""
+        """Returns the arrays of normalization."""
         return _statistics(self.num_inputs, "norm")
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Networks of a width for each layer as a kind: how they are initialised, applied, trained and sized."""
+"""Networks of a width for each layer as a kind: how they are initialized, applied, trained and sized."""
 
 import jax
 import jax.numpy as jnp

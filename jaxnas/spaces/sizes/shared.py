@@ -17,7 +17,7 @@ from jaxnas.training.config import TrainConfig
 from jaxnas.training.family import Gates, Shared, Variables
 
 _FIXED = ("scale", "bias")
-"""How the names of arrays end that batch normalisation has besides its statistics."""
+"""How the names of arrays end that batch normalization has besides its statistics."""
 
 
 def init(space: SizeSpace, config: TrainConfig, spec: TaskSpec, key: jax.Array, partial: int = 1) -> list[dict]:
@@ -52,7 +52,7 @@ def path(
 
 
 def trained(space: SizeSpace, config: TrainConfig, spec: TaskSpec, partial: int = 1) -> list[dict]:
-    """Returns 1 for the parameters that are trained, 0 for scales and biases of batch normalisation."""
+    """Returns 1 for the parameters that are trained, 0 for scales and biases of batch normalization."""
     return [
         {name: np.float32(not name.endswith(_FIXED)) for name in block.parameters()}
         for block in blocks(space, config.network, spec, None)

@@ -10,7 +10,7 @@ from jaxnas.checks import unknown_name
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision
 
-REFERENCES = ("dong2021natsbench",)
+CITES = ("dong2021natsbench",)
 
 
 @final

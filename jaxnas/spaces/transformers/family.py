@@ -1,4 +1,4 @@
-"""Transformers as a kind of network: how they are initialised, applied, trained and sized.
+"""Transformers as a kind of network: how they are initialized, applied, trained and sized.
 
 All architectures are computed at the largest sizes, where masks keep what lies beyond an architecture's own at 0.
 Absent layers and other mixers do not run.
@@ -185,5 +185,5 @@ FAMILY = Family(
     plans={"sequential": sequential_plan("transformer-sequential-1", init, apply)},
     tapped=tapped,
     goals=("class", "tags", "value"),
-    references="jaxnas.spaces.recurrent.baselines:REFERENCE_CELLS",
+    baselines="jaxnas.spaces.recurrent.baselines:BASELINE_CELLS",
 )

@@ -1,7 +1,7 @@
 """Transformers: one function for the network of one architecture, and for that of any, which is masked.
 
-Layers are normalised first (Xiong et al., ICML 2020): x + mixer(norm(x)), then x + hidden(norm(x)) with rectifiers. A
-step's numbers enter by a linear map, to which its position adds learned numbers; what leaves the last normalisation is
+Layers are normalized first (Xiong et al., ICML 2020): x + mixer(norm(x)), then x + hidden(norm(x)) with rectifiers. A
+step's numbers enter by a linear map, to which its position adds learned numbers; what leaves the last normalization is
 averaged over the real steps where there is one label an example.
 """
 
@@ -125,7 +125,7 @@ def outputs(
         choice: of a traced architecture: arrays have the largest sizes, and what lies beyond its own is masked. Or of
             ints: arrays have the sizes of the architecture, and there are those of its layers.
         seen: what shows the inner arrays to a tap. Steps are the rows of its images.
-        mode: `"identity"`: without normalisation.
+        mode: `"identity"`: without normalization.
     """
     steps, real = steps_of(spec, inputs)
     live = jnp.arange(arrays["input_kernel"].shape[1]) < choice.width
@@ -148,7 +148,7 @@ def outputs(
 
 class Within(NamedTuple):
     """What all layers know: which of the numbers of a step are the architecture's own, bool[W], how many they are,
-    which steps are real, bool[N, T], and whether normalisation is left out.
+    which steps are real, bool[N, T], and whether normalization is left out.
     """
 
     live: jax.Array
@@ -166,14 +166,14 @@ def _shown(seen: Seen, kind: str, x: jax.Array, live: jax.Array | None, number: 
 
 
 def _norm(x: jax.Array, scale: jax.Array, bias: jax.Array, within: Within, seen: Seen) -> jax.Array:
-    """Returns layer normalisation over the live numbers of a step; 0 beyond them."""
+    """Returns layer normalization over the live numbers of a step; 0 beyond them."""
     live, width, _, plain = within
     x = _shown(seen, NORM, x, live)
     if plain:
         return x
-    centred = jnp.where(live, x - x.sum(-1, keepdims=True) / width, 0)
-    variance = (centred * centred).sum(-1, keepdims=True) / width
-    return jnp.where(live, centred * jax.lax.rsqrt(variance + EPSILON) * scale + bias, 0)
+    centered = jnp.where(live, x - x.sum(-1, keepdims=True) / width, 0)
+    variance = (centered * centered).sum(-1, keepdims=True) / width
+    return jnp.where(live, centered * jax.lax.rsqrt(variance + EPSILON) * scale + bias, 0)
 
 
 def _layer(

@@ -14,7 +14,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, checked, decode, mutate, neighbors
 from jaxnas.spaces.graphs import chain
 
-REFERENCES = ("vaswani2017attention", "wu2019pay", "leethorp2022fnet")
+CITES = ("vaswani2017attention", "wu2019pay", "leethorp2022fnet")
 
 MIXERS = ("attention", "conv5", "fourier")
 FIRST_LAYER, PER_LAYER = 2, 3
@@ -70,7 +70,7 @@ class TransformerSpace(Space):
         object.__setattr__(self, "decisions", tuple(decisions))
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbour of an architecture: one decision that counts is another one."""
+        """Returns a uniformly drawn neighbor of an architecture: one decision that counts is another one."""
         return mutate(key, arch, self.decisions, self._num_present(arch))
 
     def moves(self, arch: jax.Array) -> jax.Array:
@@ -142,10 +142,10 @@ class TransformerSpace(Space):
         )
         return (*layers, *(f"width {width}" for width in self.widths), "input", "output")
 
-    def labelled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns a chain from the input over the width and the layers to the output.
 
-        A layer is labelled by its mixer, its heads and its hidden units.
+        A layer is labeled by its mixer, its heads and its hidden units.
         """
         arch = jnp.asarray(arch, jnp.int32)
         kinds = len(self.heads) * len(self.hidden) * len(self.mixers)

@@ -31,7 +31,7 @@ def domination_ranks(scores: jax.Array, sizes: jax.Array) -> jax.Array:
 
 
 def crowding_distances(scores: jax.Array, sizes: jax.Array, ranks: jax.Array) -> jax.Array:
-    """Returns how far the neighbours of each solution on its front lie apart, float32[n], inf at a front's ends.
+    """Returns how far the neighbors of each solution on its front lie apart, float32[n], inf at a front's ends.
 
     Each objective is measured in its range over all solutions. Deb et al. (see `domination_ranks`).
     """

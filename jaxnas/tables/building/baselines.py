@@ -13,33 +13,33 @@ from jaxnas.training.trainer import Trainer
 DIGITS = 6
 
 
-def reference_trainer(trainer: Trainer) -> Trainer | None:
-    """Returns the trainer of the references of a kind of network, alike; None for kinds and for tasks without."""
-    if trainer.family.references is None:
+def baseline_trainer(trainer: Trainer) -> Trainer | None:
+    """Returns the trainer of the baselines of a kind of network, alike; None for kinds and for tasks without."""
+    if trainer.family.baselines is None:
         return None
-    space = catalog.load(trainer.family.references)
+    space = catalog.load(trainer.family.baselines)
     return Trainer(space, trainer.task, trainer.config) if trainer.task.kind in family_of(space).inputs else None
 
 
-def reference_scores(trainer: Trainer, seeds: Sequence[int]) -> dict[str, dict[str, float]]:
-    """Returns what the references of a kind of network reach, as `scores_by_name`, after training them here.
+def baseline_scores(trainer: Trainer, seeds: Sequence[int]) -> dict[str, dict[str, float]]:
+    """Returns what the baselines of a kind of network reach, as `scores_by_name`, after training them here.
 
     A build has its workers train them. Empty for kinds and for tasks without.
     """
-    of_references = reference_trainer(trainer)
-    if of_references is None:
+    of_baselines = baseline_trainer(trainer)
+    if of_baselines is None:
         return {}
-    space = of_references.space
+    space = of_baselines.space
     with on_one_core():
-        curves = of_references.curves([space.arch_at(row) for row in np.unique(space.classes())], seeds)
-    return scores_by_name(of_references, curves)
+        curves = of_baselines.curves([space.arch_at(row) for row in np.unique(space.classes())], seeds)
+    return scores_by_name(of_baselines, curves)
 
 
 def scores_by_name(trainer: Trainer, curves: Curves) -> dict[str, dict[str, float]]:
-    """Returns what references reach, by name, of the curves of each class of their space, by ascending row.
+    """Returns what baselines reach, by name, of the curves of each class of their space, by ascending row.
 
     Of each: `validation` and `test`, the metric after the last epoch, the mean over the seeds whose training did not
-    fail; and `num_parameters`. A reference whose trainings all failed is left out.
+    fail; and `num_parameters`. A baseline whose trainings all failed is left out.
     """
     space, task, splits = trainer.space, trainer.task, ("validation", "test")
     scores = [curves.scores(split, getattr(task, split).num_examples, task.metric)[..., -1] for split in splits]

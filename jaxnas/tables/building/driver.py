@@ -16,7 +16,7 @@ from jaxnas.files import remove_leftovers, replace_file
 from jaxnas.provenance import git_commit, versions
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
-from jaxnas.tables.building.baselines import reference_trainer, scores_by_name
+from jaxnas.tables.building.baselines import baseline_trainer, scores_by_name
 from jaxnas.tables.building.card import table_card
 from jaxnas.tables.building.executors.base import Executor, Work
 from jaxnas.tables.building.fidelities import declared, from_the_cheapest, protocols_of
@@ -113,7 +113,7 @@ def build(
             _train_part(where, part, folder, shard, _counted(progress, number, len(parts)))
         table = None
         if shard[1] == 1:
-            table = _collect_parts(folder, parts, _with_references(where, manifest, folder, parts[-1]))
+            table = _collect_parts(folder, parts, _with_baselines(where, manifest, folder, parts[-1]))
         with _writing(folder):
             if table:
                 if not replace_table:  # another build may have written its table since
@@ -226,14 +226,14 @@ def _train_missing(where: Executor, work: Work, progress: Callable[[int, int], N
         raise RuntimeError(f"Expected every worker to finish, got {len(missing)} chunks missing: {reason}; {_RESUMES}.")
 
 
-def _with_references(where: Executor, manifest: dict, folder: Path, part: Part) -> dict:
+def _with_baselines(where: Executor, manifest: dict, folder: Path, part: Part) -> dict:
     """Returns the manifest with the lines to beat of the training that reports read, where its kind has any."""
-    trainer, name = reference_trainer(part.trainer), part.trainer.family.references
+    trainer, name = baseline_trainer(part.trainer), part.trainer.family.baselines
     if trainer is None or name is None:
         return manifest
     training_plan = default_plan(trainer.family, manifest["machine"]["platform"])
     plan = make_plan(trainer, name, part.plan.task, len(part.plan.seeds), training_plan=training_plan)
-    _train_part(where, Part("references", trainer, plan, {}), folder)
+    _train_part(where, Part("baselines", trainer, plan, {}), folder)
     curves = _curves_of(folder, plan, np.unique(trainer.space.classes()))
     found = scores_by_name(trainer, Curves(**curves))
     return manifest | ({"references": found} if found else {})
@@ -304,5 +304,5 @@ def manifest_of(plan: BuildPlan, trainer: Trainer, table_id: str | None, machine
         "versions": versions(),
         "machine": machine,
         "git_commit": git_commit(),
-        "licence": task.licence,
+        "licence": task.license,
     }

@@ -9,7 +9,7 @@ from jaxnas import catalog
 from jaxnas.checks import first_line
 from jaxnas.provenance import machine, versions
 from jaxnas.spaces.base import Space
-from jaxnas.tables.building.baselines import reference_scores
+from jaxnas.tables.building.baselines import baseline_scores
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import plain_table
 from jaxnas.tasks.base import SPLITS, Task
@@ -72,7 +72,7 @@ def retrain(
         suffix = f" (of {name})" if name else ""
         checks += [Check(each.passed, each.text + suffix) for each in _retrained(plain, trainer, classes)]
     # the task in the resolution of the last training, which reports read, as are the lines to beat
-    checks += _references(manifest, trainer) if _reproducible(manifest, trainer) else []
+    checks += _baselines(manifest, trainer) if _reproducible(manifest, trainer) else []
     return [Check(trainer.task.sha256 == manifest["task"]["sha256"], f"the arrays of the task {task.name}"), *checks]
 
 
@@ -92,12 +92,12 @@ def _retrained(table: Table, trainer: Trainer, classes: np.ndarray) -> list[Chec
     ]
 
 
-def _references(manifest: dict, trainer: Trainer) -> list[Check]:
+def _baselines(manifest: dict, trainer: Trainer) -> list[Check]:
     """Returns the check of the lines to beat, where a table has any."""
     expected = manifest.get("references")
     if not expected:
         return []
-    same = reference_scores(trainer, manifest["seeds"]) == expected
+    same = baseline_scores(trainer, manifest["seeds"]) == expected
     return [Check(same, f"scores of the lines to beat: {', '.join(expected)}")]
 
 
@@ -134,7 +134,7 @@ def _task_of_the_catalog(name: str, table_id: str) -> Task:
 def _reproducible(manifest: dict, trainer: Trainer) -> bool:
     """Returns whether this jaxlib, processor and plan give the very numbers of a table."""
     same_jaxlib = manifest["versions"].get("jaxlib") == versions()["jaxlib"]
-    # the plan whose trainings do not depend on their neighbours, bit by bit
+    # the plan whose trainings do not depend on their neighbors, bit by bit
     same_plan = manifest["plan"] == trainer.plan("sequential").name == trainer.plan().name
     return same_plan and manifest["machine"] == machine() and same_jaxlib
 

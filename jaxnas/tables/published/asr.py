@@ -18,7 +18,7 @@ from jaxnas.tables.table import Table
 from jaxnas.tasks.metrics import Metric
 
 NAME = "nb-asr"
-REFERENCES = ("mehrotra2021nasbenchasr",)
+CITES = ("mehrotra2021nasbenchasr",)
 FILES = ("nb-asr-e40-1234.pickle", "nb-asr-e40-1235.pickle", "nb-asr-e40-1236.pickle")
 ID = "nb-asr-timit"
 EPOCHS = 40
@@ -31,12 +31,12 @@ PUBLICATION = Publication(
     "NAS-Bench-ASR",
     "A. Mehrotra, A. G. C. P. Ramos, S. Bhattacharya, L. Dudziak, R. Vipperla, T. Chau, M. S. Abdelfattah, S. Ishtiaq "
     "and N. D. Lane, NAS-Bench-ASR: Reproducible Neural Architecture Search for Speech Recognition, ICLR 2021.",
-    "Licence as in the repository",
+    "License as in the repository",
     "https://github.com/SamsungLabs/nb-asr",
     "Mehrotra, Abhinav and Ramos, Alberto Gil C. P. and Bhattacharya, Sourav and Dudziak, Lukasz and "
     "Vipperla, Ravichander and Chau, Thomas and Abdelfattah, Mohamed S. and Ishtiaq, Samin and "
     "Lane, Nicholas D.",
-    REFERENCES,
+    CITES,
 )
 
 

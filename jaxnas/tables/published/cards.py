@@ -11,17 +11,17 @@ NOT_TRIED = "Read from its documented layout, not tried on the original file."
 
 
 class Publication(NamedTuple):
-    """What to cite and which licence the numbers have.
+    """What to cite and which license the numbers have.
 
-    `authors` are as BibTeX has them, `references` keys of the package's `references.bib`.
+    `authors` are as BibTeX has them, `cites` keys of the package's `references.bib`.
     """
 
     title: str
     paper: str
-    licence: str
+    license: str
     address: str
     authors: str
-    references: tuple[str, ...]
+    cites: tuple[str, ...]
 
 
 def card_of(
@@ -41,7 +41,7 @@ def card_of(
     lines += [f"| `{name}` | {_unit(column)} | {' x '.join(column.axes)} |" for name, column in table.columns.items()]
     lines += ["", *_protocols(table), "## Limits", tried]
     lines += ["Networks of this table were not trained by jaxnas, and it does not train them again.", ""]
-    lines += ["## Licence and citation", f"{publication.licence}. {publication.address}", "", publication.paper]
+    lines += ["## License and citation", f"{publication.license}. {publication.address}", "", publication.paper]
     return "\n".join([*lines, f"Cite the paper, the id `{table.id}` and the content_hash of manifest.json.", ""])
 
 
@@ -61,18 +61,18 @@ def _protocols(table: Table) -> list[str]:
 
 
 def described(table: Table, table_id: str, publication: Publication, importer: str, files: dict[str, str]) -> Table:
-    """Returns a table with its identifier, its licence and its source in the manifest.
+    """Returns a table with its identifier, its license and its source in the manifest.
 
     Args:
         files: the SHA-256 of the files that were read, by name, where they are few.
     """
     source = {
         "authors": publication.authors,
-        "references": list(publication.references),
+        "references": list(publication.cites),
         "paper": publication.paper,
         "address": publication.address,
         "made_by": f"jaxnas import {importer}",
         "files": files,
     }
-    manifest = table.manifest | {"id": table_id, "licence": publication.licence, "source": source}
+    manifest = table.manifest | {"id": table_id, "licence": publication.license, "source": source}
     return Table(manifest, table.keys, table.class_of, table.columns, table.representatives)

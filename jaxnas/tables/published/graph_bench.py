@@ -19,7 +19,7 @@ from jaxnas.tables.table import Table
 from jaxnas.tasks.metrics import ACCURACY, Metric
 
 NAME = "nb-graph"
-REFERENCES = ("qin2022nasbenchgraph",)
+CITES = ("qin2022nasbenchgraph",)
 FILES = ("nas_bench_graph-1.4.0-py3-none-any.whl", "the folder of the installed package", "its folder light/")
 SUFFIX = ".bench"
 BASE, PLACES = 10, 4
@@ -34,7 +34,7 @@ PUBLICATION = Publication(
     "Apache-2.0 licence",
     "https://github.com/THUMNLab/NAS-Bench-Graph",
     "Qin, Yijian and Zhang, Ziwei and Wang, Xin and Zhang, Zeyang and Zhu, Wenwu",
-    REFERENCES,
+    CITES,
 )
 
 

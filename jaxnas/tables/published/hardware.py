@@ -14,7 +14,7 @@ from jaxnas.tables.published.containers import value_of
 from jaxnas.tables.published.nats_topology import row_of
 
 NAME = "hw-nas-bench"
-REFERENCES = ("li2021hwnasbench",)
+CITES = ("li2021hwnasbench",)
 FILES = ("HW-NAS-Bench-v1_0.pickle",)
 DATA_SETS = {"cifar10": "cifar10", "cifar100": "cifar100", "ImageNet16-120": "imagenet16-120"}
 MEASURES = tuple(
@@ -28,7 +28,7 @@ PUBLICATION = Publication(
     "https://github.com/GATECH-EIC/HW-NAS-Bench",
     "Li, Chaojian and Yu, Zhongzhi and Fu, Yonggan and Zhang, Yongan and Zhao, Yang and You, Haoran and "
     "Yu, Qixuan and Wang, Yue and Lin, Yingyan",
-    REFERENCES,
+    CITES,
 )
 
 

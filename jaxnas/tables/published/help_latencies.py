@@ -15,7 +15,7 @@ from jaxnas.tables.published.nats_topology import row_of
 from jaxnas.tables.published.pickled import plain
 
 NAME = "help"
-REFERENCES = ("lee2021help",)
+CITES = ("lee2021help",)
 FILES = ("data/nasbench201/ of the repository: latency/*.pt and str_arch2idx.pt",)
 PACK = "nb201-help"
 PUBLICATION = Publication(
@@ -25,7 +25,7 @@ PUBLICATION = Publication(
     "No licence is named in the repository: for your own use",
     "https://github.com/HayeonLee/HELP",
     "Lee, Hayeon and Lee, Sewoong and Chong, Song and Hwang, Sung Ju",
-    REFERENCES,
+    CITES,
 )
 
 

@@ -13,7 +13,7 @@ from jaxnas.tables.published.json_stream import items
 from jaxnas.tables.table import Table
 
 NAME = "nb-macro"
-REFERENCES = ("su2021prioritized",)
+CITES = ("su2021prioritized",)
 FILES = ("nas-bench-macro_cifar10.json",)
 ID = "nb-macro-cifar10"
 EPOCHS, RUNS, BLOCKS, CHOICES = 50, 3, 8, 3
@@ -29,7 +29,7 @@ PUBLICATION = Publication(
     "https://github.com/xiusu/NAS-Bench-Macro",
     "Su, Xiu and Huang, Tao and Li, Yanxi and You, Shan and Wang, Fei and Qian, Chen and "
     "Zhang, Changshui and Xu, Chang",
-    REFERENCES,
+    CITES,
 )
 
 

@@ -29,7 +29,7 @@ from jaxnas.tables.published.tfrecord import fields, records
 from jaxnas.tables.table import Table
 
 NAME = "nb101"
-REFERENCES = ("ying2019nasbench101",)
+CITES = ("ying2019nasbench101",)
 FILES = ("nasbench_full.tfrecord", "nasbench_only108.tfrecord")
 SHA256 = {
     "3d64db8180fb1b0207212f9032205064312b6907a3bbc81eabea10db2f5c7e9c": "nasbench_full.tfrecord",
@@ -47,7 +47,7 @@ PUBLICATION = Publication(
     "Apache-2.0 licence",
     "https://github.com/google-research/nasbench",
     "Ying, Chris and Klein, Aaron and Christiansen, Eric and Real, Esteban and Murphy, Kevin and Hutter, Frank",
-    REFERENCES,
+    CITES,
 )
 _ROW = np.dtype(
     [

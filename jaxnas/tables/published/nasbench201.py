@@ -9,7 +9,7 @@ from jaxnas.tables.published.cards import NOT_TRIED, Publication
 from jaxnas.tables.published.nats_topology import LAYOUT
 
 NAME = "nb201"
-REFERENCES = ("dong2020nasbench201",)
+CITES = ("dong2020nasbench201",)
 FILES = ("NAS-Bench-201-v1_1-096897.pth",)
 WHAT = "the torch file NAS-Bench-201-v1_1-096897.pth"
 PUBLICATION = Publication(
@@ -18,7 +18,7 @@ PUBLICATION = Publication(
     "MIT licence",
     "https://github.com/D-X-Y/NAS-Bench-201",
     "Dong, Xuanyi and Yang, Yi",
-    REFERENCES,
+    CITES,
 )
 
 

@@ -9,7 +9,7 @@ from jaxnas.tables.published.base import Imported, Progress
 from jaxnas.tables.published.cards import TRIED
 
 NAME = "nats-sss"
-REFERENCES = ("dong2021natsbench",)
+CITES = ("dong2021natsbench",)
 FILES = ("NATS-sss-v1_0-50262-simple/ (unpacked)", "NATS-sss-v1_0-50262.pickle.pbz2")
 WHAT = "bz2 of NATS-Bench's pickle of all architectures"
 

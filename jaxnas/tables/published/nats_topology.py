@@ -11,7 +11,7 @@ from jaxnas.tables.published.base import Imported, Progress
 from jaxnas.tables.published.cards import TRIED
 
 NAME = "nats-tss"
-REFERENCES = ("dong2020nasbench201", "dong2021natsbench")
+CITES = ("dong2020nasbench201", "dong2021natsbench")
 FILES = ("NATS-tss-v1_0-3ffb9-simple/ (unpacked)", "NATS-tss-v1_0-3ffb9.pickle.pbz2")
 WHAT = "bz2 of NATS-Bench's pickle of all architectures"
 _CELL = re.compile(r"\|(\w+)~0\|\+\|(\w+)~0\|(\w+)~1\|\+\|(\w+)~0\|(\w+)~1\|(\w+)~2\|")

@@ -17,7 +17,7 @@ from jaxnas.tables.table import Table
 from jaxnas.tasks.metrics import Metric
 
 NAME = "transnas"
-REFERENCES = ("duan2021transnas",)
+CITES = ("duan2021transnas",)
 FILES = ("transnas-bench_v10141024.pth",)
 PUBLICATION = Publication(
     "TransNAS-Bench-101",
@@ -26,7 +26,7 @@ PUBLICATION = Publication(
     "MIT licence of the repository",
     "https://github.com/yawen-d/TransNASBench",
     "Duan, Yawen and Chen, Xin and Xu, Hang and Chen, Zewei and Liang, Xiaodan and Zhang, Tong and Li, Zhenguo",
-    REFERENCES,
+    CITES,
 )
 
 

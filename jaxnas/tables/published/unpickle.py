@@ -4,7 +4,7 @@ The opcodes are those of Python's `pickle` protocols 0 to 5 that plain data need
 strings, numbers, NumPy scalars and arrays of numbers come out; everything else ends in a ValueError. The file is read
 once from front to back, and memory is bounded whatever the file says: strings, the stack and the memo have limits.
 
-Files of curves are long runs of pairs, an epoch or a name and a float. Such runs are recognised by a regular
+Files of curves are long runs of pairs, an epoch or a name and a float. Such runs are recognized by a regular
 expression and decoded by NumPy at once, which makes the reader as fast as these files need.
 """
 

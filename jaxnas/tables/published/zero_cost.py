@@ -14,7 +14,7 @@ from jaxnas.tables.published.cards import NOT_TRIED, Publication, card_of, descr
 from jaxnas.tables.published.json_stream import items
 
 NAME = "suite-zero"
-REFERENCES = ("krishnakumar2022suitezero",)
+CITES = ("krishnakumar2022suitezero",)
 FILES = ("zc_nasbench201.json",)
 PUBLICATION = Publication(
     "NAS-Bench-Suite-Zero",
@@ -23,7 +23,7 @@ PUBLICATION = Publication(
     "Apache-2.0 licence",
     "https://github.com/automl/NASLib/tree/zerocost",
     "Krishnakumar, Arjun and White, Colin and Zela, Arber and Tu, Renbo and Safari, Mahmoud and Hutter, Frank",
-    REFERENCES,
+    CITES,
 )
 OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 """NASLib's order: Identity, Zero, ReLUConvBN3x3, ReLUConvBN1x1, and the pool, which it calls AvgPool1x1."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Decision
 
-REFERENCES = ()
+CITES = ()
 POOLS, WIDTHS = (1, 2), (4, 8)
 
 

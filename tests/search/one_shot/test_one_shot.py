@@ -265,17 +265,17 @@ def bench() -> jn.TableBenchmark:
 def test_what_was_found_has_a_regret_beside_the_median_and_random_search():
     search = jn.OneShot(SMALL, TASK, made("rsps").method, config=TINY, table=bench().table, progress=False)
     result = search.search(4)
-    reference = result.reference
-    worse = [reference.regrets[0] >= other for other in (reference.median_regret, reference.random_regret)]
+    by_table = result.by_table
+    worse = [by_table.regrets[0] >= other for other in (by_table.median_regret, by_table.random_regret)]
     words = ["not better than" if each else "better than" for each in worse]
     assert result.lines()[-1] == (
         f"rsps is {words[0]} the median architecture and {words[1]} random search at equal cost"
     )
-    assert reference.table == bench().id
+    assert by_table.table == bench().id
     scores = bench().held_out.scores(np.arange(125)[:, None])
     best = jn.optimum(bench()).value
-    assert reference.median_regret == pytest.approx(best - np.median(scores))
-    assert 0 <= reference.random_regret < reference.median_regret
+    assert by_table.median_regret == pytest.approx(best - np.median(scores))
+    assert 0 <= by_table.random_regret < by_table.median_regret
     with pytest.raises(ValueError, match=r"^Expected a table of the task stripes, got nb201-mnist5k-v1, of mnist5k"):
         jn.OneShot(NB201, TASK, "rsps", table="nb201-mnist5k-v1")
 

@@ -101,7 +101,7 @@ def test_gumbel_rules_draw_by_probability_and_have_their_own_gradients(rule, cos
 
 def test_the_reference_rule_counts_what_does_not_run_as_ones():
     """On outputs less one it has the gradient of the rule that counts it as zeros; on maps whose sum is read as zero,
-    as after a normalisation, both are the same.
+    as after a normalization, both are the same.
     """
     alpha, costs = jax.random.normal(KEYS[0], (2, 3)), jax.random.normal(KEYS[1], (2, 3))
     maps, read = jax.random.normal(KEYS[2], (2, 3, 4)), jnp.asarray([1.0, -2.0, 0.5, 0.5])

@@ -1,4 +1,4 @@
-"""Operations of an activation, a convolution and a normalisation are what their names say."""
+"""Operations of an activation, a convolution and a normalization are what their names say."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from jaxnas.spaces.cells.hierarchical import HIERARCHICAL_CELL
 from jaxnas.spaces.layers import OPERATIONS, fused
 
 
-def test_they_are_an_activation_a_convolution_and_a_normalisation():
+def test_they_are_an_activation_a_convolution_and_a_normalization():
     x = np.random.RandomState(0).randn(2, 4, 3, 5).astype(np.float32)
     scale, bias, kernel = np.asarray([2.0, 3.0]), np.asarray([-1.0, 0.5]), np.eye(2, dtype=np.float32)
     parameters = {fused.KERNEL: jnp.asarray(kernel), "scale": jnp.asarray(scale), "bias": jnp.asarray(bias)}

@@ -157,7 +157,7 @@ def two_layers(arguments: list[tuple[int, int]]) -> Graph:
 
 
 def test_cells_that_only_cycles_tell_apart_are_different_classes():
-    # every node has the same neighbourhood here, so refinement by neighbourhoods does not suffice
+    # every node has the same neighborhood here, so refinement by neighborhoods does not suffice
     ring = graph.canonical_form(two_layers([(0, 1), (1, 2), (2, 3), (0, 3)]))
     assert ring == graph.canonical_form(two_layers([(0, 2), (1, 3), (0, 1), (2, 3)]))
     assert ring != graph.canonical_form(two_layers([(0, 1), (0, 1), (2, 3), (2, 3)]))

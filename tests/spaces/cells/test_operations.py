@@ -12,7 +12,7 @@ from jax import lax
 from jax.test_util import check_grads
 
 from jaxnas.spaces.cells import edges
-from jaxnas.spaces.layers import OPERATIONS, convolution, normalization
+from jaxnas.spaces.layers import OPERATIONS, convolution, feature_maps
 from jaxnas.spaces.layers.base import IDENTITY, ZERO, Operation, as_operation
 
 FUSED = ("mish_dconv3x3_instance", "hardswish_conv1x1_layer")
@@ -178,15 +178,15 @@ def test_pointwise_convolutions_batch_norm_and_pools_are_differentiated_twice():
         return reference_convolution(x, kernel[None, None], 1)
 
     def norm(x, scale, bias):
-        return normalization.batch_norm(x, {"scale": scale, "bias": bias}, {}, True)[0]
+        return feature_maps.batch_norm(x, {"scale": scale, "bias": bias}, {}, True)[0]
 
     with jax.enable_x64(True):
         x, kernel, scale, bias = normal(0, (2, 4, 6, 3)), normal(1, (2, 3)), normal(2, (2,)), normal(3, (2,))
         pairs = [
             (convolution.convolve_pointwise, pointwise, (x, kernel)),
             (norm, naive_batch_norm, (x, scale, bias)),
-            (normalization.average_pool, lambda x: window_means(x, 3, 1, ((1, 1), (1, 1))), (x,)),
-            (normalization.halve, lambda x: window_means(x, 2, 2, ((0, 0), (0, 0))), (x,)),
+            (feature_maps.average_pool, lambda x: window_means(x, 3, 1, ((1, 1), (1, 1))), (x,)),
+            (feature_maps.halve, lambda x: window_means(x, 2, 2, ((0, 0), (0, 0))), (x,)),
         ]
         for ours, plain, inputs in pairs:
             assert_equal_to_ten_digits(second_derivatives(ours, *inputs), second_derivatives(plain, *inputs))
@@ -224,7 +224,7 @@ def test_pointwise_convolution_is_the_convolution():
 def naive_batch_norm(x, scale, bias):
     x = jnp.moveaxis(x, 0, -1)
     mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
-    return jnp.moveaxis(scale * (x - mean) / jnp.sqrt(variance + normalization.EPSILON) + bias, -1, 0)
+    return jnp.moveaxis(scale * (x - mean) / jnp.sqrt(variance + feature_maps.EPSILON) + bias, -1, 0)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 5, 4), (3, 1, 1, 6), (1, 2, 2, 1)])
@@ -233,7 +233,7 @@ def test_batch_norm_is_the_plain_formula_with_its_gradients(shape):
     statistics = {"mean": normal(3, shape[:1]), "variance": jnp.exp(normal(4, shape[:1]))}
 
     def ours(x, scale, bias):
-        return normalization.batch_norm(x, {"scale": scale, "bias": bias}, statistics, True)[0]
+        return feature_maps.batch_norm(x, {"scale": scale, "bias": bias}, statistics, True)[0]
 
     @functools.partial(jax.jit, static_argnums=0)
     def value_and_gradients(function, *inputs):
@@ -248,12 +248,12 @@ def test_training_returns_the_statistics_of_the_batch_and_evaluation_uses_the_gi
     x = 1 + 2 * normal(0, SHAPE)
     parameters = {"scale": normal(1, SHAPE[:1]), "bias": normal(2, SHAPE[:1])}
     statistics = {"mean": normal(3, SHAPE[:1]), "variance": jnp.exp(normal(4, SHAPE[:1]))}
-    of_batch = normalization.batch_norm(x, parameters, statistics, True)[1]
+    of_batch = feature_maps.batch_norm(x, parameters, statistics, True)[1]
     assert_close(of_batch["mean"], x.mean((1, 2, 3)))
     assert_close(of_batch["variance"], x.var((1, 2, 3)))
-    evaluated, unchanged = normalization.batch_norm(x, parameters, statistics, False)
+    evaluated, unchanged = feature_maps.batch_norm(x, parameters, statistics, False)
     assert unchanged is statistics
-    normal_x = (jnp.moveaxis(x, 0, -1) - statistics["mean"]) / jnp.sqrt(statistics["variance"] + normalization.EPSILON)
+    normal_x = (jnp.moveaxis(x, 0, -1) - statistics["mean"]) / jnp.sqrt(statistics["variance"] + feature_maps.EPSILON)
     assert_close(jnp.moveaxis(evaluated, 0, -1), normal_x * parameters["scale"] + parameters["bias"])
 
 
@@ -280,12 +280,12 @@ def test_pools_are_means_over_the_pixels_inside(size):
         found, pullback = jax.vjp(function, x)
         return found, pullback(jax.tree.map(jnp.cos, found))
 
-    ours = pools_and_gradients(lambda x: (normalization.average_pool(x), normalization.halve(x)), x)
+    ours = pools_and_gradients(lambda x: (feature_maps.average_pool(x), feature_maps.halve(x)), x)
     assert_close(ours, pools_and_gradients(plain, x))
 
 
 def test_initial_weights_have_the_variance_of_kaiming():
-    weights = normalization.kaiming_normal(jax.random.key(0), (3, 3, 40, 50))
+    weights = feature_maps.kaiming_normal(jax.random.key(0), (3, 3, 40, 50))
     assert weights.shape == (3, 3, 40, 50)
     assert abs(float(weights.mean())) < 1e-3
     np.testing.assert_allclose(weights.var(), 2 / (9 * 40), rtol=0.03)

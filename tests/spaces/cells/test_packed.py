@@ -177,7 +177,7 @@ def test_both_plans_train_the_same(curves, task):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1 if one.dtype == np.int32 else 0)
 
 
-def test_neighbours_and_order_do_not_matter_and_one_compilation_serves_all_batches(curves, task, caplog, compiled):
+def test_neighbors_and_order_do_not_matter_and_one_compilation_serves_all_batches(curves, task, caplog, compiled):
     archs = some_archs(SMALL)
     order = [4, 3, 2, 9, 7, 4]
     told = []

@@ -98,7 +98,7 @@ def test_idle_operations_have_no_gradient_and_used_ones_are_named(parameters, im
         np.testing.assert_array_equal(np.asarray(used["cells"][0])[:, 0, 0], pruned == 2)  # the only one with arrays
 
 
-def test_scales_and_biases_of_normalisation_are_not_trained(parameters):
+def test_scales_and_biases_of_normalization_are_not_trained(parameters):
     masks = shared.trained(SMALL, CONFIG, SPEC)
     assert jax.tree.structure(masks) == jax.tree.structure(parameters)
     assert masks["stem"] == {"kernel": 1, "scale": 0, "bias": 0}

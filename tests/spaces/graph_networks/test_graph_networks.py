@@ -119,7 +119,7 @@ def test_every_operation_is_among_those_that_are_compared():
     assert {name for text in TEXTS for name in text.partition("/")[2].split("-")} == {*OF_OPERATION}
 
 
-def test_members_of_a_class_are_one_function_of_relabelled_arrays():
+def test_members_of_a_class_are_one_function_of_relabeled_arrays():
     arrays = variables()
     for links, skipped in itertools.product(
         range(len(LINKS)), ((0, 0, 0, 0), (0, 1, 0, 0), (1, 0, 0, 1), (0, 0, 1, 1))
@@ -131,8 +131,8 @@ def test_members_of_a_class_are_one_function_of_relabelled_arrays():
             other = np.asarray([target, *operations[list(order)]], np.int32)
             assert GRAPH_NETWORKS.index(other) == GRAPH_NETWORKS.index(arch)
             layers = jax.tree.map(lambda values, order=order: values[np.asarray(order)], arrays.parameters["layers"])
-            relabelled = Variables({**arrays.parameters, "layers": layers})
-            np.testing.assert_allclose(outputs_of(other, relabelled), expected, rtol=1e-4, atol=1e-5)
+            relabeled = Variables({**arrays.parameters, "layers": layers})
+            np.testing.assert_allclose(outputs_of(other, relabeled), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -97,7 +97,7 @@ def test_any_architecture_computes_what_its_static_network_does(text, chunk, mon
     assert not scratch.gradients.kernels[:, int(layout.make_layout(SHAPES, arch).size) :].any()
 
 
-def test_initial_kernels_have_the_spread_of_their_initialiser():
+def test_initial_kernels_have_the_spread_of_their_initializer():
     shapes = Shapes(replace(SPACE, max_units=128), 64, 10)
     make = jax.jit(functools.partial(layout.make_arrays, shapes))
     spreads = {

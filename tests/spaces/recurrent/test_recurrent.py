@@ -68,13 +68,13 @@ def test_canonical_cells_of_eight_nodes_are_the_same_tree_whatever_the_order():
     assert tree(RECURRENT, found.pop()) == tree(RECURRENT, arch)
 
 
-def test_a_relabelled_cell_has_the_outputs_of_the_cell_when_its_weights_are_relabelled():
+def test_a_relabeled_cell_has_the_outputs_of_the_cell_when_its_weights_are_relabeled():
     """So both have one law: the initial weights of nodes are drawn alike, and independently of each other."""
     spec, recurrence = SPECS["sequences"], Recurrence(4)
     arch, other, order = "0.tanh-1.relu-0.sigmoid-2.identity", "0.sigmoid-0.tanh-2.relu-3.identity", [2, 0, 1, 3]
     arrays = make_arrays(4, recurrence, spec, jax.random.key(0))
     apply = jax.jit(outputs, static_argnums=(0, 1))
-    found, relabelled, unchanged = (
+    found, relabeled, unchanged = (
         apply(recurrence, spec, RECURRENT_4.from_str(text), each, examples_of(spec).astype(np.float32))
         for text, each in (
             (arch, arrays),
@@ -82,7 +82,7 @@ def test_a_relabelled_cell_has_the_outputs_of_the_cell_when_its_weights_are_rela
             (other, arrays),
         )
     )
-    np.testing.assert_allclose(relabelled, found, atol=1e-6)
+    np.testing.assert_allclose(relabeled, found, atol=1e-6)
     assert np.abs(unchanged - found).max() > 1e-2
     assert tree(RECURRENT_4, RECURRENT_4.from_str(arch)) == tree(RECURRENT_4, RECURRENT_4.from_str(other))
 
@@ -185,7 +185,7 @@ def test_strings_are_read_back_and_wrong_ones_are_one_line():
 
 def test_the_graph_is_the_tree_with_an_edge_from_each_node_to_the_output():
     arch = RECURRENT_3.from_str("0.relu-1.tanh-1.identity")
-    labels, edges = RECURRENT_3.labelled(arch)
+    labels, edges = RECURRENT_3.labeled(arch)
     names = [RECURRENT_3.label_names[label] for label in labels]
     assert names == ["x, h", "relu", "tanh", "identity", "mean"]
     expected = {(0, 1), (1, 2), (1, 3), (1, 4), (2, 4), (3, 4)}

@@ -8,7 +8,7 @@ from flax import nnx
 from helpers.samples import make_sequences
 
 from jaxnas.spaces.recurrent import baselines
-from jaxnas.spaces.recurrent.baselines import CELLS, NUM_MAPS, REFERENCE_CELLS
+from jaxnas.spaces.recurrent.baselines import BASELINE_CELLS, CELLS, NUM_MAPS
 from jaxnas.training.trainer import Trainer
 
 RANDOM = np.random.RandomState(0)
@@ -32,7 +32,7 @@ def test_gated_cells_are_those_of_flax(name):
 
 
 def test_each_network_is_the_traced_one_with_as_many_parameters_as_it_says():
-    trainer = Trainer(REFERENCE_CELLS, make_sequences("tags"))
+    trainer = Trainer(BASELINE_CELLS, make_sequences("tags"))
     static = (trainer.space, trainer.config, trainer.spec)
     apply = jax.jit(
         lambda arch, variables, inputs: baselines.apply(*static, arch, variables, inputs, mode="train").outputs

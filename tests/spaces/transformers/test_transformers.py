@@ -33,7 +33,7 @@ def test_architectures_are_written_and_read():
     assert TRANSFORMER_TINY.to_str(other) == f"{text}+1-32-fourier"
     np.testing.assert_array_equal(TRANSFORMER_TINY.from_str(TRANSFORMER_TINY.to_str(other)), other)
     np.testing.assert_array_equal(TRANSFORMER_TINY.canonical(other), arch)
-    labels, edges = TRANSFORMER_TINY.labelled(arch)
+    labels, edges = TRANSFORMER_TINY.labeled(arch)
     assert (labels >= 0).sum() == 5
     assert edges.sum() == 4
     for wrong in ("", "48", "47/2-64-attention", "48/2-64", f"{text}+", "/".join([text] * 2), f"{text}+1-32-fft"):

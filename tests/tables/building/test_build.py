@@ -13,7 +13,7 @@ from jaxnas import catalog
 from jaxnas.catalog import task as find_task
 from jaxnas.cli.main import main
 from jaxnas.files import CARD_FILE
-from jaxnas.tables.building.baselines import reference_scores
+from jaxnas.tables.building.baselines import baseline_scores
 from jaxnas.tables.building.driver import build
 from jaxnas.tables.building.plan import BuildPlan, make_plan, plan_from_json, read_shard, shard_path
 from jaxnas.tables.building.verification import retrain
@@ -240,7 +240,7 @@ def test_workers_train_the_lines_to_beat(tmp_path):
     task_name, folder = str(tmp_path / "signs.npz"), tmp_path / "built"
     table = build("recurrent-3", task_name, folder, num_epochs=1, limit=1, num_processes=1)
     trainer = Trainer(catalog.space("recurrent-3"), find_task(task_name), num_epochs=1)
-    assert table.manifest["references"] == reference_scores(trainer, [0])
+    assert table.manifest["references"] == baseline_scores(trainer, [0])
     assert list(table.manifest["references"]) == ["tanh", "gru", "lstm"]
     assert len(list((folder / "shards").iterdir())) == 2
 

@@ -273,7 +273,7 @@ def test_a_copy_of_a_training_benchmark_asks_the_same(bench):
     first = jn.TrainingBenchmark(trainers, num_seeds=3, order=["w1-e2", "w2-e2"])
     make, arguments = first.__reduce__()
     copy = make(*arguments)
-    for each in (first, copy, jn.penalised(first, 1e-6)):
+    for each in (first, copy, jn.penalized(first, 1e-6)):
         assert each.fidelities == (bench.fidelities[1], 2)
         assert trainings_of(each).tolist() == [0, 1]
         assert each.cost_unit == bench.cost_unit

@@ -29,7 +29,7 @@ def imported(name: str, path: Path, work: Path) -> list[Imported]:
         again = Table.read(work / each.table.id)
         assert set(again.columns) == set(each.table.columns)
         assert again.manifest["licence"]
-        for part in (each.table.id, "## Limits", "## Licence and citation", again.manifest["source"]["paper"]):
+        for part in (each.table.id, "## Limits", "## License and citation", again.manifest["source"]["paper"]):
             assert part in each.card
     return found
 
@@ -50,12 +50,12 @@ def topology(tmp_path_factory) -> dict[str, Table]:
 
 
 def test_importers_say_what_they_cite():
-    from jaxnas.report.bibliography import references
+    from jaxnas.report.bibliography import entries
 
     for name in catalog.IMPORTERS:
-        keys = catalog.references(name, catalog.IMPORTERS)
+        keys = catalog.cites(name, catalog.IMPORTERS)
         assert keys
-        assert set(keys) <= set(references())
+        assert set(keys) <= set(entries())
 
 
 @pytest.mark.parametrize("data_set", DATA_SETS)

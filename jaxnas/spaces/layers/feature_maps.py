@@ -1,4 +1,4 @@
-"""Batch normalisation, pooling and initial weights of one network on float32[C, H, W, N], fast on CPU.
+"""Batch normalization, pooling and initial weights of one network on float32[C, H, W, N], fast on CPU.
 
 The images of a batch lie side by side, so that every element-wise step and every reduction runs along contiguous
 memory, whatever the number of channels.
@@ -28,7 +28,7 @@ def _per_channel(vector: jax.Array) -> jax.Array:
 
 @jax.custom_vjp
 def _normalize_batch(x: jax.Array, scale: jax.Array, bias: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Returns x normalised by its batch's statistics, scaled and shifted; and the batch's mean and variance."""
+    """Returns x normalized by its batch's statistics, scaled and shifted; and the batch's mean and variance."""
     return _normalize_batch_forward(x, scale, bias)[0]
 
 
@@ -63,9 +63,9 @@ _normalize_batch.defvjp(_normalize_batch_forward, _normalize_batch_backward)
 
 
 def batch_norm(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
-    """Returns batch normalisation (Ioffe & Szegedy, ICML 2015) of x [C, H, W, N], and the statistics it used.
+    """Returns batch normalization (Ioffe & Szegedy, ICML 2015) of x [C, H, W, N], and the statistics it used.
 
-    In training, x is normalised with the mean and variance of its batch, otherwise with the given ones.
+    In training, x is normalized with the mean and variance of its batch, otherwise with the given ones.
     """
     if train:
         y, mean, variance = _normalize_batch(x, parameters["scale"], parameters["bias"])
