@@ -22,7 +22,7 @@ class TinySpace(Space):
 
     name: str = "tiny"
     decisions: tuple[Decision, ...] = (Decision("block", ("layer", "skip")),)
-    family: ClassVar[str] = "tiny_kind:FAMILY"
+    family: ClassVar[str] = "helpers.tiny_kind:FAMILY"
 
 
 def init(space, config, spec, arch, key):
