@@ -20,7 +20,6 @@ from jaxnas.report.page import page
 from jaxnas.report.page.one_shot import one_shot_text
 from jaxnas.report.page.search import search_text
 from jaxnas.report.result_folder import COMPARISON, ONE_SHOT, PAGE_FILE, SEARCH, SUMMARY_FILE, TRIALS_FILE
-from jaxnas.report.schema_one_shot import checked_one_shot
 from jaxnas.report.sentences import shown_points
 from jaxnas.report.tables import write_overall_tables, write_tables
 from jaxnas.report.templates import labeled
@@ -30,7 +29,6 @@ INDEX_LINK = f"../{PAGE_FILE}"
 CHECKSUM = "checksum"
 _COMMANDS = {COMPARISON: "compare", SEARCH: "search", ONE_SHOT: "oneshot"}
 _PAGES = {SEARCH: search_text, ONE_SHOT: one_shot_text}
-_CHECKS = {COMPARISON: schema.checked, SEARCH: schema.checked_search, ONE_SHOT: checked_one_shot}
 _FILES = {SEARCH: folders.SEARCH_FILES, ONE_SHOT: folders.ONE_SHOT_FILES}
 
 
@@ -176,8 +174,8 @@ def read_summary(folder: str | os.PathLike, kind: str = COMPARISON) -> dict[str,
     """
     path = Path(folder) / SUMMARY_FILE
     try:
-        found = _read(path)
-        return _CHECKS[kind](found)
+        found = _read(path, needs_checksum=kind != COMPARISON)
+        return schema.checked(found) if kind == COMPARISON else found
     except (OSError, ValueError, RecursionError) as error:
         text = str(error) or type(error).__name__
         raise ValueError(
@@ -185,13 +183,16 @@ def read_summary(folder: str | os.PathLike, kind: str = COMPARISON) -> dict[str,
         ) from None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Returns the content of a summary without its checksum. Raises ValueError where that does not fit."""
+def _read(path: Path, needs_checksum: bool = False) -> dict[str, Any]:
+    """Returns the content of a summary without its checksum. Raises ValueError where that does not fit.
+
+    Version 0.1 wrote comparisons without one.
+    """
     result = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     if not isinstance(result, dict):
         raise ValueError(f"expected a dictionary, got {type(result).__name__}")
     found = result.pop(CHECKSUM, None)
-    if found is not None and found != checksum(result):
+    if found != checksum(result) and (needs_checksum or found is not None):
         raise ValueError(f"its content was changed since, and does not fit its {CHECKSUM}")
     _check_version(result)
     return result

@@ -1,297 +1,285 @@
-"""What a `summary.json` must be like for a page to be made of it, so that a damaged one is refused in one line.
+"""The shape of the `summary.json` of a comparison, so that a damaged one is refused in one line.
 
-Checks are those of `jaxnas.report.schema_checks`. Keys that are not named here are taken as they are; no page reads
-them.
+Keys that no page reads are not checked, and neither are summaries of searches, which always have a checksum.
 """
 
 from typing import Any
 
-from jaxnas.report.schema_checks import Sizes
-from jaxnas.report.schema_checks import anything as _anything
-from jaxnas.report.schema_checks import count as _count
-from jaxnas.report.schema_checks import fields as _fields
-from jaxnas.report.schema_checks import flag as _flag
-from jaxnas.report.schema_checks import listed as _listed
-from jaxnas.report.schema_checks import mapped as _mapped
-from jaxnas.report.schema_checks import maybe as _maybe
-from jaxnas.report.schema_checks import metric as _metric
-from jaxnas.report.schema_checks import number as _number
-from jaxnas.report.schema_checks import one_of as _one_of
-from jaxnas.report.schema_checks import refuse as _refuse
-from jaxnas.report.schema_checks import share as _share
-from jaxnas.report.schema_checks import text as _text
-from jaxnas.report.schema_checks import versions as _versions
-from jaxnas.report.schema_checks import words as _words
-from jaxnas.report.schema_explanation import EXPLANATION, SOURCES
+from jaxnas.tables.records import (
+    ANYTHING,
+    FLAG,
+    NULL,
+    NUMBER,
+    SHARE,
+    TEXT,
+    WORDS,
+    Kind,
+    Names,
+    Rows,
+    Shape,
+    check,
+    is_text,
+    misfit,
+    one_of,
+    whole,
+)
 
 
 def checked(result: Any) -> dict[str, Any]:
     """Returns the dictionary of a `summary.json`, once it is as pages need it. Raises ValueError otherwise."""
-    _fields({"num_trials": _count(1)})(result, "", {})
-    _RESULT(result, "", {"num_trials": result["num_trials"], "pair": 2})
-    _check_names(result)
+    check(result, {"num_trials": whole(1)})
+    check(result, _RESULT, sizes={"num_trials": result["num_trials"], "pair": 2})
+    for each in _PARTS_TOGETHER:
+        each(result)
     return result
 
 
-def checked_search(summary: Any) -> dict[str, Any]:
-    """Returns the dictionary of the `summary.json` of a search, once it is as its page needs it, as `checked` does."""
-    _SEARCH(summary, "", {})
-    if summary["best"] >= len(summary["trials"]) or summary["trials"][summary["best"]]["score"] is None:
-        raise _refuse("best", "the number of a trial with a score", summary["best"])
-    keys = [_SIZES & set(each) for each in summary["trials"]]
-    if any(each != keys[0] for each in keys):
-        raise ValueError("expected the same sizes of all trials")
-    return summary
+def _interval(name: str, shape: Shape) -> dict[str, Shape]:
+    """Returns the shapes of a mean and of the ends of its interval; "?" at the end of a name is put behind each."""
+    stem, mark = name.removesuffix("?"), "?" if name.endswith("?") else ""
+    return {stem.format(end) + mark: shape for end in _ENDS}
 
 
-_over_trials = _listed(_number, "num_trials")
-_over_budgets = _listed(_maybe(_number), "budget")
-_INTERVAL_ENDS = ("mean", "ci_low", "ci_high")
-_AREAS = {f"regret_area_{end}" for end in _INTERVAL_ENDS}
-_COMPARED = {f"compared_{end}" for end in _INTERVAL_ENDS}
+def _each(shape: Shape, *names: str) -> dict[str, Shape]:
+    return dict.fromkeys(names, shape)
+
+
+_ENDS = ("mean", "ci_low", "ci_high")
+_COUNT, _COUNT_FROM_1 = whole(), whole(1)
+_MAYBE = (NUMBER, NULL)
+_METRIC = {"name": WORDS, "unit": TEXT, "better": one_of(1, -1)}
+_VERSIONS = Kind(
+    "versions of packages, jaxnas among them,",
+    lambda value: isinstance(value, dict) and "jaxnas" in value and all(map(is_text, [*value, *value.values()])),
+)
+_OVER_TRIALS = Rows(NUMBER, "num_trials")
+_OVER_BUDGETS = Rows(_MAYBE, "budget")
+
+# Why an architecture is good
+
+_NAMED = {"architecture": TEXT, "score": NUMBER}
+_CHANGE = _each(TEXT, "decision", "before", "after")
+_OTHER = {"architecture": TEXT, "changes": [_CHANGE], "difference": NUMBER, "standard_error": _MAYBE}
+_SMALLER = ({**_OTHER, "size_ratio": NUMBER}, NULL)
+_MOTIF = {
+    "name": TEXT,
+    **_each(NUMBER, "share", "effect", "low", "high", "stability"),
+    "insertion": ({**_each(NUMBER, "effect", "low", "high"), "num_contexts": _COUNT_FROM_1}, NULL),
+}
+EXPLANATION: Shape = (
+    {
+        "exact": FLAG,
+        "architecture": _NAMED,
+        "reference": _NAMED,
+        "path": [{"changes": [_CHANGE], "gain": NUMBER, "standard_error": _MAYBE, "score": NUMBER}],
+        "values": (Rows({**_CHANGE, "value": NUMBER, "standard_error": _MAYBE}, "decisions"), NULL),
+        "importance": Rows({"decision": TEXT, "share": NUMBER}, "decisions", least=1),
+        "half": _SMALLER,
+        "within_half": _SMALLER,
+        "loss": ({**_OTHER, "at_least": NUMBER}, NULL),
+        "runner_up?": ({**_NAMED, "chance": _MAYBE}, NULL),
+        "motifs?": [_MOTIF],
+    },
+    NULL,
+)
+
+# A comparison
+
+_STRATEGY = {
+    **_interval("regret_{}", _OVER_TRIALS),
+    **_each(NUMBER, "final_test_mean", "final_test_std", "final_validation_mean", "mean_rank"),
+    "regret_mean_by_cost": _OVER_BUDGETS,
+    **_interval("regret_{}_by_cost?", _OVER_BUDGETS),
+    **_interval("regret_area_{}?", NUMBER),
+    **_interval("compared_{}?", NUMBER),
+    "mean_rank_over_trials?": _OVER_TRIALS,
+    "probability_best?": NUMBER,
+    "regret_quantiles?": Rows(NUMBER, least=2),
+    "confirmation_cost_mean?": NUMBER,
+    "hyperparameters?": Names(ANYTHING),
+    "num_runs?": _COUNT,
+}
+_PAIR = {
+    **_each(TEXT, "first", "second", "test"),
+    **_each(NUMBER, "p_value", "p_holm", "effect_size"),
+    **_interval("difference_{}", _MAYBE),
+    **_each((_COUNT, NULL), "num_runs_for_power_80", "num_runs_for_power_80_ci_low?", "num_runs_for_power_80_ci_high?"),
+    "num_runs?": _COUNT,
+}
+_MEASURE = {"measure": one_of("regret", "missing_hypervolume", "igd_plus"), "at": WORDS, "text": WORDS}
+_POINT = Rows(NUMBER, "pair")
+_FRONTS = {
+    "size": TEXT,
+    "points": Rows(_COUNT_FROM_1, "points", least=1),
+    "true": Rows(_POINT, least=1),
+    "strategies": Names(
+        {
+            **_interval("hypervolume_{}", Rows(NUMBER, "points")),
+            "distance_mean": Rows(NUMBER, "points"),
+            "front": [_POINT],
+            "attainment?": Names([_POINT], SHARE),
+        },
+        least=1,
+    ),
+    "log_size?": FLAG,
+    "reference?": _each(NUMBER, "size", "score", "margin"),
+}
+_SCORES = {
+    "edges": Rows(NUMBER, "bins", least=2, longer_by=1),
+    "counts": Rows(_COUNT, "bins"),
+    "quantiles": Names(NUMBER, SHARE),
+}
+_OPTIMUM = {"architecture": TEXT, "row": _COUNT, "basin_share": NUMBER, **_each(_MAYBE, "validation", "test")}
+_DECISION = {"name": TEXT, "share": NUMBER, "values": Rows({"value": ANYTHING, "mean": NUMBER}, least=1)}
+_LANDSCAPE = {
+    "num_architectures": _COUNT,
+    "num_classes": _COUNT,
+    "split": TEXT,
+    "fidelity": ANYTHING,
+    "scores?": _each(_SCORES, "validation", "test"),
+    "optima?": {
+        "num_local": _COUNT,
+        "num_global_found_by": NUMBER,
+        "num_without_better_neighbor?": _COUNT,
+        "best?": [_OPTIMUM],
+    },
+    "fitness_distance?": {
+        "correlation": _MAYBE,
+        "distances": Rows(NUMBER, "distances", least=1),
+        "means": Rows(NUMBER, "distances"),
+        "counts": Rows(_COUNT, "distances"),
+    },
+    "autocorrelation?": {
+        "lags": Rows(NUMBER, "lags", least=1),
+        "values": Rows(_MAYBE, "lags"),
+        "correlation_length": _MAYBE,
+    },
+    "neutrality?": {"share_equal_class": NUMBER, "share_within_noise": _MAYBE},
+    "noise?": (_each(_MAYBE, "seed_std", "architecture_std", "intraclass_correlation"), NULL),
+    "fidelities?": (
+        {"values": Rows(NUMBER, "fidelities", least=1), "spearman_with_last": Rows(_MAYBE, "fidelities")},
+        NULL,
+    ),
+    "sizes?": (Names(_MAYBE), NULL),
+    "effects?": (
+        {
+            "decisions": Rows(_DECISION, least=1),
+            "interactions": [{"first": TEXT, "second": TEXT, "share": NUMBER}],
+            "higher_order_share": _MAYBE,
+        },
+        NULL,
+    ),
+}
+_CELL = {
+    "architecture": TEXT,
+    "row": _COUNT,
+    "found_by": Names(NUMBER),
+    **_each(NUMBER, "validation", "test", "parameters?", "flops?"),
+    "drawing?": TEXT,
+}
+_OVERALL = {
+    "benchmarks": Rows(TEXT, "benchmarks", least=1),
+    "strategies": Rows(TEXT, "ranked", least=1),
+    "mean_ranks": Rows(Rows(NUMBER, "ranked"), "benchmarks"),
+    "average_rank": Rows(NUMBER, "ranked"),
+    "groups": [Rows(TEXT, least=1)],
+    **_each(_MAYBE, "friedman_statistic", "friedman_p_value", "critical_difference"),
+    "level?": NUMBER,
+    "note?": (TEXT, NULL),
+}
+_RESULT = {
+    "benchmark": TEXT,
+    "num_runs": _COUNT_FROM_1,
+    "budget": Rows(NUMBER, "budget", least=1),
+    "strategies": Names(_STRATEGY, least=1),
+    "seed": _COUNT,
+    **_each(TEXT, "content_hash?", "space?", "objective?", "protocol?", "prng?", "command?", "cost_unit?"),
+    "metric?": _METRIC,
+    "versions?": _VERSIONS,
+    "equal_cost?": (_COUNT_FROM_1, NULL),
+    "pairwise?": [_PAIR],
+    "sequential?": {"level": NUMBER, "interval_level?": NUMBER},
+    "compared_by?": _MEASURE,
+    "secondary?": [{**_MEASURE, "pairwise": [_PAIR]}],
+    "regret_definition?": WORDS,
+    "optimum?": {"value": NUMBER, "standard_error": _MAYBE, "method": TEXT},
+    "budget_limit?": {"amount": NUMBER, "unit": TEXT, "counts_crossing_trial": ANYTHING},
+    "confirm?": _each(_COUNT_FROM_1, "candidates", "runs"),
+    "limit?": {"size": TEXT, "maximum": NUMBER},
+    "sources?": Rows({"id": TEXT, "spearman": _MAYBE}, least=1),
+    "references?": Names({"validation": NUMBER, "test": NUMBER}, least=1),
+    "explanation?": EXPLANATION,
+    "fronts?": _FRONTS,
+    "landscape?": _LANDSCAPE,
+    "cells?": [_CELL],
+    "overall?": _OVERALL,
+}
+
+# Parts that fit only together
+
+_AREAS, _COMPARED = ({f"{name}_{end}" for end in _ENDS} for name in ("regret_area", "compared"))
 _IN_TABLES = {
     *_AREAS,
     *_COMPARED,
-    "confirmation_cost_mean",
-    *(f"regret_{end}_by_cost" for end in _INTERVAL_ENDS),
-    "probability_best",
-    "regret_quantiles",
+    *(f"regret_{end}_by_cost" for end in _ENDS),
+    *("confirmation_cost_mean", "probability_best", "regret_quantiles"),
 }
 """What tables show of all strategies or of none."""
-_STRATEGY = _fields(
-    {
-        **{f"regret_{end}": _over_trials for end in _INTERVAL_ENDS},
-        "regret_mean_by_cost": _over_budgets,
-        **dict.fromkeys(("final_test_mean", "final_test_std", "final_validation_mean", "mean_rank"), _number),
-    },
-    {
-        **{f"regret_{end}_by_cost": _over_budgets for end in _INTERVAL_ENDS},
-        **{f"regret_area_{end}": _number for end in _INTERVAL_ENDS},
-        "mean_rank_over_trials": _over_trials,
-        "probability_best": _number,
-        "regret_quantiles": _listed(_number, "quantiles", least=2),
-        **{f"compared_{end}": _number for end in _INTERVAL_ENDS},
-        "confirmation_cost_mean": _number,
-        "hyperparameters": _mapped(_anything),
-        "num_runs": _count(),
-    },
-)
-_PAIR_PARTS = _fields(
-    {
-        **dict.fromkeys(("first", "second", "test"), _text),
-        **dict.fromkeys(("p_value", "p_holm", "effect_size"), _number),
-        **{f"difference_{end}": _maybe(_number) for end in _INTERVAL_ENDS},
-        "num_runs_for_power_80": _maybe(_count()),
-    },
-    {
-        "num_runs": _count(),
-        **{f"num_runs_for_power_80_{end}": _maybe(_count()) for end in ("ci_low", "ci_high")},
-    },
-)
 
 
-def _pair(value: Any, where: str, sizes: Sizes) -> None:
-    _PAIR_PARTS(value, where, sizes)
-    for low, high in [(f"{name}_ci_low", f"{name}_ci_high") for name in ("difference", "num_runs_for_power_80")]:
-        if (low in value) != (high in value):
-            raise ValueError(f"expected both ends of an interval, got one of {where.lstrip('.')}.{low}")
-    if (value["difference_ci_low"] is None) != (value["difference_ci_high"] is None):
-        raise _refuse(f"{where}.difference_ci_low", "null where the other end is", value["difference_ci_low"])
+def _check_member(name: str, known: Any, where: str) -> None:
+    check(name, one_of(*known), where)
 
 
-_MEASURE = {"measure": _one_of("regret", "missing_hypervolume", "igd_plus"), "at": _words, "text": _words}
-_point = _listed(_number, "pair")
-_FRONTS = _fields(
-    {
-        "size": _text,
-        "points": _listed(_count(1), "points", least=1),
-        "true": _listed(_point, least=1),
-        "strategies": _mapped(
-            _fields(
-                {
-                    **{f"hypervolume_{end}": _listed(_number, "points") for end in _INTERVAL_ENDS},
-                    "distance_mean": _listed(_number, "points"),
-                    "front": _listed(_point),
-                },
-                {"attainment": _mapped(_listed(_point), _share)},
-            ),
-            least=1,
-        ),
-    },
-    {"log_size": _flag, "reference": _fields(dict.fromkeys(("size", "score", "margin"), _number))},
-)
-_SCORES = _fields(
-    {
-        "edges": _listed(_number, "bins", least=2, longer_by=1),
-        "counts": _listed(_count(), "bins"),
-        "quantiles": _mapped(_number, _share),
-    },
-    own="bins",
-)
-_OPTIMUM = _fields(
-    {
-        **{"architecture": _text, "row": _count(), "basin_share": _number},
-        **dict.fromkeys(("validation", "test"), _maybe(_number)),
-    }
-)
-_VALUE = _fields({"value": _anything, "mean": _number})
-_DECISION = _fields({"name": _text, "share": _number, "values": _listed(_VALUE, least=1)})
-_LANDSCAPE = _fields(
-    {"num_architectures": _count(), "num_classes": _count(), "split": _text, "fidelity": _anything},
-    {
-        "scores": _fields({"validation": _SCORES, "test": _SCORES}),
-        "optima": _fields(
-            {"num_local": _count(), "num_global_found_by": _number},
-            {"num_without_better_neighbor": _count(), "best": _listed(_OPTIMUM)},
-        ),
-        "fitness_distance": _fields(
-            {
-                "correlation": _maybe(_number),
-                "distances": _listed(_number, "distances", least=1),
-                "means": _listed(_number, "distances"),
-                "counts": _listed(_count(), "distances"),
-            }
-        ),
-        "autocorrelation": _fields(
-            {
-                "lags": _listed(_number, "lags", least=1),
-                "values": _listed(_maybe(_number), "lags"),
-                "correlation_length": _maybe(_number),
-            }
-        ),
-        "neutrality": _fields({"share_equal_class": _number, "share_within_noise": _maybe(_number)}),
-        "noise": _maybe(
-            _fields(dict.fromkeys(("seed_std", "architecture_std", "intraclass_correlation"), _maybe(_number)))
-        ),
-        "fidelities": _maybe(
-            _fields(
-                {
-                    "values": _listed(_number, "fidelities", least=1),
-                    "spearman_with_last": _listed(_maybe(_number), "fidelities"),
-                }
-            )
-        ),
-        "sizes": _maybe(_mapped(_maybe(_number))),
-        "effects": _maybe(
-            _fields(
-                {
-                    "decisions": _listed(_DECISION, least=1),
-                    "interactions": _listed(_fields({"first": _text, "second": _text, "share": _number})),
-                    "higher_order_share": _maybe(_number),
-                }
-            )
-        ),
-    },
-)
-_CELL = _fields(
-    {"architecture": _text, "row": _count(), "validation": _number, "test": _number, "found_by": _mapped(_number)},
-    {"parameters": _number, "flops": _number, "drawing": _text},
-)
-_OVERALL = _fields(
-    {
-        "benchmarks": _listed(_text, "benchmarks", least=1),
-        "strategies": _listed(_text, "ranked", least=1),
-        "mean_ranks": _listed(_listed(_number, "ranked"), "benchmarks"),
-        "average_rank": _listed(_number, "ranked"),
-        "groups": _listed(_listed(_text, least=1)),
-        **dict.fromkeys(("friedman_statistic", "friedman_p_value", "critical_difference"), _maybe(_number)),
-    },
-    {"level": _number, "note": _maybe(_text)},
-)
-_RESULT = _fields(
-    {
-        "benchmark": _text,
-        "num_runs": _count(1),
-        "strategies": _mapped(_STRATEGY, least=1),
-        "budget": _listed(_number, "budget", least=1),
-        "seed": _count(),
-    },
-    {
-        **dict.fromkeys(("content_hash", "space", "objective", "protocol", "prng", "command", "cost_unit"), _text),
-        "metric": _metric,
-        "versions": _versions,
-        "equal_cost": _maybe(_count(1)),
-        "pairwise": _listed(_pair),
-        "sequential": _fields({"level": _number}, {"interval_level": _number}),
-        "compared_by": _fields(_MEASURE),
-        "secondary": _listed(_fields({**_MEASURE, "pairwise": _listed(_pair)})),
-        "regret_definition": _words,
-        "optimum": _fields({"value": _number, "standard_error": _maybe(_number), "method": _text}),
-        "budget_limit": _fields({"amount": _number, "unit": _text, "counts_crossing_trial": _anything}),
-        "confirm": _fields(dict.fromkeys(("candidates", "runs"), _count(1))),
-        "limit": _fields({"size": _text, "maximum": _number}),
-        "sources": SOURCES,
-        "references": _mapped(_fields({"validation": _number, "test": _number}), least=1),
-        "explanation": EXPLANATION,
-        "fronts": _FRONTS,
-        "landscape": _LANDSCAPE,
-        "cells": _listed(_CELL),
-        "overall": _OVERALL,
-    },
-)
+def _check_strategies(result: dict[str, Any]) -> None:
+    """Checks that strategies have the same numbers, and that other parts speak of strategies that there are."""
+    strategies = result["strategies"]
+    first, *others = [_IN_TABLES & set(numbers) for numbers in strategies.values()]
+    if any(each != first for each in others) or any(first & part not in (set(), part) for part in (_AREAS, _COMPARED)):
+        raise ValueError("numbers of a part of the strategies, or a mean without its interval")
+    for pair in _pairs(result):
+        _check_member(pair["first"], strategies, "pairwise.first")
+        _check_member(pair["second"], strategies, "pairwise.second")
+    for name in result.get("fronts", {}).get("strategies", ()):
+        _check_member(name, strategies, "fronts.strategies")
+    if (result.get("equal_cost") or 0) > len(result["budget"]):
+        raise misfit(result["equal_cost"], f"at most {len(result['budget'])}", "equal_cost")
 
 
-_SIZES = {"parameters", "flops"}
-_TRIAL = _fields(
-    {"architecture": _text, "score": _maybe(_number), "measured": _maybe(_number), "cost": _number, "failure": _text},
-    dict.fromkeys(_SIZES, _count()),
-)
-_FINALIST = _fields(
-    {"trial": _count(), "architecture": _text, "score": _number, "fresh": _listed(_maybe(_number), least=1)}
-)
-_TRAINING = _fields(
-    {"train": _listed(_maybe(_number), "epochs", least=1), "scores": _mapped(_number)},
-    {"test": _listed(_maybe(_number), "epochs")},
-)
-_SEARCH = _fields(
-    {
-        "kind": _one_of("search"),
-        **dict.fromkeys(("space", "task", "task_hash", "strategy", "objective", "cost_unit"), _text),
-        **dict.fromkeys(("command", "stopped", "drawing"), _text),
-        "metric": _metric,
-        "num_epochs": _count(1),
-        "seed": _count(),
-        "versions": _versions,
-        "hyperparameters": _mapped(_anything),
-        "decisions": _mapped(_anything),
-        "findings": _listed(_text),
-        "best": _count(),
-        "trials": _listed(_TRIAL, least=1),
-        "finalists": _listed(_FINALIST),
-        "optimism": _maybe(_number),
-        "training": _maybe(_TRAINING),
-    },
-    {"explanation": EXPLANATION},
-)
+def _pairs(result: dict[str, Any]) -> list[dict[str, Any]]:
+    return [pair for part in (result, *result.get("secondary", ())) for pair in part.get("pairwise", ())]
+
+
+def _check_pairs(result: dict[str, Any]) -> None:
+    """Checks that intervals of pairs have both ends."""
+    for pair in _pairs(result):
+        ends = [f"num_runs_for_power_80_{end}" in pair for end in ("ci_low", "ci_high")]
+        ends += [pair[f"difference_{end}"] is None for end in ("ci_low", "ci_high")]
+        if ends[0] != ends[1] or ends[2] != ends[3]:
+            raise ValueError("one end of an interval without the other in pairwise")
+        if "sequential" in result and "num_runs" not in pair:
+            raise ValueError("nothing for num_runs of a pair")
+
+
+def _check_definitions(result: dict[str, Any]) -> None:
+    """Checks that a part is not without the one that explains it."""
+    if "optimum" in result and "regret_definition" not in result:
+        raise ValueError("nothing for regret_definition")
+    optima = result.get("landscape", {}).get("optima", {})
+    if ("best" in optima) != ("num_without_better_neighbor" in optima):
+        raise ValueError("the best local optima without their number, or the number alone")
 
 
 def _check_names(result: dict[str, Any]) -> None:
-    """Checks what no part can check alone: that parts speak of strategies and decisions that there are."""
-    strategies = set(result["strategies"])
-    keys = [_IN_TABLES & set(each) for each in result["strategies"].values()]
-    if any(each != keys[0] for each in keys) or any(
-        keys[0] & part not in (set(), part) for part in (_AREAS, _COMPARED)
-    ):
-        raise ValueError("expected numbers of the same kinds for all strategies")
-    for pair in [pair for part in (result, *result.get("secondary", ())) for pair in part.get("pairwise", ())]:
-        _one_of(*strategies)(pair["first"], "pairwise.first", {})
-        _one_of(*strategies)(pair["second"], "pairwise.second", {})
-    for name in result.get("fronts", {}).get("strategies", ()):
-        _one_of(*strategies)(name, "fronts.strategies", {})
-    if "optimum" in result and "regret_definition" not in result:
-        raise ValueError("expected regret_definition, got a file without it")
-    if "sequential" in result and any("num_runs" not in pair for pair in result.get("pairwise", ())):
-        raise ValueError("expected num_runs of every pair, got a file without it")
-    optima = result.get("landscape", {}).get("optima", {})
-    if ("best" in optima) != ("num_without_better_neighbor" in optima):
-        raise ValueError("expected the best local optima with their number, got one without the other")
-    over_all = result.get("overall", {"groups": [], "strategies": []})
-    for name in [name for group in over_all["groups"] for name in group]:
-        _one_of(*over_all["strategies"])(name, "overall.groups", {})
-    if (result.get("equal_cost") or 0) > len(result["budget"]):
-        raise _refuse("equal_cost", f"at most {len(result['budget'])}", result["equal_cost"])
+    """Checks that groups and interactions are of strategies and decisions that there are."""
+    overall = result.get("overall", {"groups": [], "strategies": []})
+    for name in [name for group in overall["groups"] for name in group]:
+        _check_member(name, overall["strategies"], "overall.groups")
     effects = result.get("landscape", {}).get("effects") or {"decisions": [], "interactions": []}
     names = [decision["name"] for decision in effects["decisions"]]
     for each in effects["interactions"]:
-        _one_of(*names)(each["first"], "landscape.effects.interactions", {})
-        _one_of(*names)(each["second"], "landscape.effects.interactions", {})
+        _check_member(each["first"], names, "landscape.effects.interactions")
+        _check_member(each["second"], names, "landscape.effects.interactions")
+
+
+_PARTS_TOGETHER = (_check_strategies, _check_pairs, _check_definitions, _check_names)

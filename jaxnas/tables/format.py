@@ -15,7 +15,7 @@ from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE, replace_file
 from jaxnas.tables.columns import UNITS, Column, is_missing, missing_value, run_count_name, run_counts
 from jaxnas.tables.footer import num_values
 from jaxnas.tables.manifest import SCHEMA_VERSION, better_of
-from jaxnas.tables.schema import problem_of
+from jaxnas.tables.schema import check_manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,8 +99,7 @@ def read_manifest(folder: Path) -> dict:
         version = manifest["schema_version"]
         if version not in range(1, SCHEMA_VERSION + 1):
             raise ValueError(f"schema version {version}; a newer version of jaxnas may read it")
-        if problem := problem_of(manifest):
-            raise ValueError(problem)
+        check_manifest(manifest)
         return manifest
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise ValueError(
@@ -140,8 +139,10 @@ def write_files(folder: str | os.PathLike, manifest: dict, contents: Contents, c
         "keys": sorted(contents.keys),
         "content_hash": content_hash(SCHEMA_VERSION, contents),
     }
-    if problem := problem_of(manifest):
-        raise ValueError(f"Expected a table that can be read again, got {problem}.")
+    try:
+        check_manifest(manifest)
+    except ValueError as error:
+        raise ValueError(f"Expected a table that can be read again, got {error}.") from None
     folder.mkdir(parents=True, exist_ok=True)
     data = {TABLE_FILE: _parquet_bytes(contents), CARD_FILE: card.encode()}
     for name, each in data.items():

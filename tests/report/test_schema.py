@@ -128,5 +128,5 @@ def test_parts_that_a_page_needs_together_are_refused_one_without_the_other(wher
     damaged["compared_by"] = {"measure": "regret", "at": "trials", "text": "regret after 3 trials"}
     damaged["pairwise"][0] |= {"num_runs_for_power_80_ci_low": 30, "num_runs_for_power_80_ci_high": 90}
     schema.checked(copy.deepcopy(damaged))
-    with pytest.raises(ValueError, match=r"^expected "):
+    with pytest.raises(ValueError, match=r"should be|nothing for|without"):
         schema.checked(changed(damaged, where, value))

@@ -15,7 +15,6 @@ from scipy import stats
 
 import jaxnas as jn
 from jaxnas.report.page.search import search_text
-from jaxnas.report.schema import checked_search
 from jaxnas.search import explaining
 from jaxnas.search.explaining import explanation_of
 from jaxnas.search.loop.chained_lines import CHECK, JournalFile
@@ -625,7 +624,7 @@ def test_a_search_that_is_killed_again_and_again_ends_as_one_that_is_not(kind, t
 def test_the_page_says_why_the_winner_won_and_how_sure_that_is(whole, monkeypatch):
     result, _ = whole
     monkeypatch.setattr(explaining, "FEWEST_TRIALS", 2)
-    summary = checked_search(summary_of(result, STRATEGY, 3))
+    summary = summary_of(result, STRATEGY, 3)
     found = summary["explanation"]
     worth = [each["value"] for each in found["values"]]
     difference = found["architecture"]["score"] - found["reference"]["score"]
