@@ -10,29 +10,9 @@ from jaxnas import catalog
 _MOST_CHARACTERS = 500_000
 _SHAPES = ("svg", "g", "defs", "marker", "path", "circle", "ellipse", "rect", "line", "polyline", "polygon", "text")
 _ATTRIBUTES = frozenset(
-    (
-        *(
-            "id",
-            "viewBox",
-            "width",
-            "height",
-            "transform",
-            "x",
-            "y",
-            "x1",
-            "y1",
-            "x2",
-            "y2",
-            "cx",
-            "cy",
-            "r",
-            "rx",
-            "d",
-        ),
-        *("points", "refX", "refY", "markerWidth", "markerHeight", "orient", "marker-start", "marker-end"),
-        *("fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "opacity"),
-        *("text-anchor", "font-family", "font-size", "font-weight"),
-    )
+    "id viewBox width height transform x y x1 y1 x2 y2 cx cy r rx d points refX refY markerWidth markerHeight orient "
+    "marker-start marker-end fill fill-opacity stroke stroke-width stroke-opacity stroke-dasharray opacity "
+    "text-anchor font-family font-size font-weight".split()
 )
 _VALUE = re.compile(r"[\w\s.,#()%+-]*")
 """The values of attributes: numbers, names, colors, paths, and `url(#name)`; none has a colon or a quotation mark."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.decisions import Decision, cardinalities, radix_weights
 from jaxnas.spaces.listed import ListedSpace
 from jaxnas.tables.columns import Column
-from jaxnas.tables.published.base import Imported, Progress, expected, runs_of, sha256_of, with_run_counts
-from jaxnas.tables.published.cards import NOT_TRIED, Publication, card_of, described
+from jaxnas.tables.published.base import Progress, expected, runs_of, sha256_of, with_run_counts
+from jaxnas.tables.published.cards import Imported, Publication, imported
 from jaxnas.tables.published.containers import reader_of
 from jaxnas.tables.table import Table
 from jaxnas.tasks.metrics import Metric
@@ -28,6 +29,7 @@ _TRAINING = re.compile(rf"nb-asr-e{EPOCHS}-\d+\.pickle")
 _DEVICE = re.compile(r"nb-asr-bench-([A-Za-z0-9-]+)\.pickle")
 _INFO = "nb-asr-info.pickle"
 PUBLICATION = Publication(
+    NAME,
     "NAS-Bench-ASR",
     "A. Mehrotra, A. G. C. P. Ramos, S. Bhattacharya, L. Dudziak, R. Vipperla, T. Chau, M. S. Abdelfattah, S. Ishtiaq "
     "and N. D. Lane, NAS-Bench-ASR: Reproducible Neural Architecture Search for Speech Recognition, ICLR 2021.",
@@ -58,7 +60,6 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         work: not needed.
         progress: is told what is read.
     """
-    del work
     trainings = (
         sorted(file for file in path.glob("*.pickle") if _TRAINING.fullmatch(file.name)) if path.is_dir() else []
     )
@@ -122,14 +123,13 @@ def _imported(path: Path, runs: list[dict], others: dict[Path, dict], trainings:
     table = Table.from_arrays(
         space, "timit", scores, runs_of(test, unit, -1, "test"), fidelities, columns=columns, metric=metric
     )
-    table = Table(table.manifest, table.keys, table.class_of, with_run_counts(table.columns), table.representatives)
+    table = replace(table, columns=with_run_counts(table.columns))
     digests = {file.name: sha256_of(file) for file in [*trainings, *others]}
-    table = described(table, ID, PUBLICATION, NAME, digests)
     notes = [
         f"Phoneme error rates on TIMIT of {len(hashes):,} architectures, {len(runs)} seeds. Validation is known at "
         f"each of {EPOCHS} epochs; test is that of the epoch of the lowest validation error, as the authors define it.",
     ]
-    return Imported(table, card_of(table, PUBLICATION, NAME, path, notes, NOT_TRIED))
+    return imported(table, ID, PUBLICATION, path, notes, digests)
 
 
 def _vector(architecture: Any) -> list[int]:

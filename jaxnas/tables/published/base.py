@@ -1,4 +1,4 @@
-"""What importers share: what they return, partial results that survive a kill, and columns of runs."""
+"""What importers share: partial results that survive a kill, and columns of runs."""
 
 import contextlib
 import hashlib
@@ -7,26 +7,18 @@ import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from jaxnas.checks import first_line
 from jaxnas.files import replace_file
 from jaxnas.tables.columns import Column, is_missing, run_count_name, run_counts, unsigned
-from jaxnas.tables.table import Table
 
 Progress = Callable[[str, int, int], None]
 """Is told what is read, how much of it was, and how much there is."""
 _PLAN_FILE = "plan.json"
 _HASHED = 1 << 22
-
-
-class Imported(NamedTuple):
-    """A table that an importer has read, without hashes, and its card."""
-
-    table: Table
-    card: str
+LARGEST_JSON = 1 << 30
 
 
 class Work:
@@ -103,6 +95,17 @@ def only_file(path: Path, names: Iterable[str], what: str) -> Path:
     if not found:
         raise ValueError(f"Expected {what}, {' or '.join(names)}, or a folder with it, got {path}.")
     return found[0]
+
+
+def json_of(path: Path, progress: Progress) -> dict:
+    """Returns the object of a JSON file. Raises ValueError where it is none, or is too large to be read at once."""
+    size = path.stat().st_size
+    if size > LARGEST_JSON:
+        raise ValueError(f"{size:,} bytes, where a file of at most {LARGEST_JSON:,} is read")
+    progress(path.name, 0, size)
+    found = json.loads(path.read_bytes())
+    progress(path.name, size, size)
+    return found
 
 
 def sha256_of(path: Path) -> str:

@@ -1,9 +1,11 @@
-"""The cards of imported tables: what the numbers are, where they came from, how far the importer was tried."""
+"""Imported tables and their cards: what the numbers are, where they came from, how far the importer was tried."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxnas.tables.columns import Column
 from jaxnas.tables.table import Table
 
 TRIED = "The importer was tried on original files."
@@ -11,43 +13,69 @@ NOT_TRIED = "Read from its documented layout, not tried on the original file."
 
 
 class Publication(NamedTuple):
-    """What to cite and which license the numbers have.
+    """What to cite, and which license the numbers have.
 
-    `authors` are as BibTeX has them, `cites` keys of the package's `references.bib`.
+    Attributes:
+        importer: the name of the importer.
+        authors: as BibTeX has them.
+        cites: keys of the package's `references.bib`.
+        tried: `TRIED` or `NOT_TRIED`, or a sentence that says more.
     """
 
+    importer: str
     title: str
     paper: str
     license: str
     address: str
     authors: str
     cites: tuple[str, ...]
+    tried: str = NOT_TRIED
 
 
-def card_of(
-    table: Table, publication: Publication, command: str, source: Path, notes: Sequence[str], tried: str
-) -> str:
-    """Returns the README.md of an imported table.
+class Imported(NamedTuple):
+    """A table that an importer has read, without hashes, and its card."""
+
+    table: Table
+    card: str
+
+
+def imported(
+    table: Table, table_id: str, publication: Publication, source: Path, notes: Sequence[str], files: dict[str, str]
+) -> Imported:
+    """Returns a table with its identifier, its license and its source in the manifest, and its card.
 
     Args:
-        command: the name of the importer.
         source: the file or folder that was read.
         notes: what a reader must know of the numbers, a paragraph each.
-        tried: `TRIED` or `NOT_TRIED`, or a sentence that says more.
+        files: the SHA-256 of the files that were read, by name, where they are few.
     """
-    lines = [f"# {table.id}", "", f"{publication.title}, imported by `jaxnas import {command} {source.name}`.", ""]
+    origin = {
+        "authors": publication.authors,
+        "references": list(publication.cites),
+        "paper": publication.paper,
+        "address": publication.address,
+        "made_by": f"jaxnas import {publication.importer}",
+        "files": files,
+    }
+    manifest = table.manifest | {"id": table_id, "licence": publication.license, "source": origin}
+    table = replace(table, manifest=manifest)
+    return Imported(table, _card_of(table, publication, source, notes))
+
+
+def _card_of(table: Table, publication: Publication, source: Path, notes: Sequence[str]) -> str:
+    command = f"jaxnas import {publication.importer} {source.name}"
+    lines = [f"# {table.id}", "", f"{publication.title}, imported by `{command}`.", ""]
     lines += [f"{note}\n" for note in notes]
     lines += ["## Columns", "| column | unit | axes |", "|---|---|---|"]
     lines += [f"| `{name}` | {_unit(column)} | {' x '.join(column.axes)} |" for name, column in table.columns.items()]
-    lines += ["", *_protocols(table), "## Limits", tried]
+    lines += ["", *_protocols(table), "## Limits", publication.tried]
     lines += ["Networks of this table were not trained by jaxnas, and it does not train them again.", ""]
     lines += ["## License and citation", f"{publication.license}. {publication.address}", "", publication.paper]
     return "\n".join([*lines, f"Cite the paper, the id `{table.id}` and the content_hash of manifest.json.", ""])
 
 
-def _unit(column: object) -> str:
-    denominator = getattr(column, "denominator", None)
-    return f"count of {denominator:,}" if denominator else getattr(column, "unit", "")
+def _unit(column: Column) -> str:
+    return f"count of {column.denominator:,}" if column.denominator else column.unit
 
 
 def _protocols(table: Table) -> list[str]:
@@ -58,21 +86,3 @@ def _protocols(table: Table) -> list[str]:
         protocol = table.protocol(name)
         lines.append(f"| `{name}` | `{protocol.told}` | `{protocol.reported}` | {table.cost_unit(protocol)} |")
     return [*lines, ""]
-
-
-def described(table: Table, table_id: str, publication: Publication, importer: str, files: dict[str, str]) -> Table:
-    """Returns a table with its identifier, its license and its source in the manifest.
-
-    Args:
-        files: the SHA-256 of the files that were read, by name, where they are few.
-    """
-    source = {
-        "authors": publication.authors,
-        "references": list(publication.cites),
-        "paper": publication.paper,
-        "address": publication.address,
-        "made_by": f"jaxnas import {importer}",
-        "files": files,
-    }
-    manifest = table.manifest | {"id": table_id, "licence": publication.license, "source": source}
-    return Table(manifest, table.keys, table.class_of, table.columns, table.representatives)

@@ -10,11 +10,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from jaxnas.tables.published.base import Progress
 from jaxnas.tables.published.pickled import Storage, Tensor
 from jaxnas.tables.published.unpickle import Reader
 
 _LEGACY = 0x1950A86A20F9469CFC6C
-_LEGACY_PROTOCOL = 1001
 _LARGEST_TENSOR = 10_000_000
 _TYPES = {
     "FloatStorage": "<f4",
@@ -43,7 +43,7 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, Callable[[], int]]]:
             with bz2.open(file) as inner:
                 yield inner, file.tell  # type: ignore[misc]
         elif start == b"PK\x03\x04":
-            with _zipped(file) as archive, archive.open(_main_name(archive)) as inner:
+            with zipfile.ZipFile(file) as archive, archive.open(_main_name(archive)) as inner:
                 yield inner, file.tell  # type: ignore[misc]
         else:
             yield file, file.tell
@@ -52,26 +52,27 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, Callable[[], int]]]:
 @contextlib.contextmanager
 def reader_of(
     path: Path,
+    progress: Progress | None = None,
     *,
     skip: frozenset[str] = frozenset(),
     finished: Callable[[dict], None] | None = None,
-    progress: Callable[[int], None] | None = None,
 ) -> Iterator[Reader]:
     """Gives the reader of a file before its value: past the three pickles that an older torch file starts with.
 
-    `progress` is told the bytes of the file that are read; the other arguments are those of `unpickle.read`. Raises
+    `progress` is told the bytes of the file that are read; the other arguments are those of `Reader`. Raises
     ValueError, also in place of what a damaged archive raises.
     """
+    size = path.stat().st_size
     try:
         with opened(path) as (file, read_so_far):
 
-            def told(_: int) -> None:
+            def told() -> None:
                 if progress is not None:
-                    progress(read_so_far())
+                    progress(path.name, read_so_far(), size)
 
             reader = Reader(file, skip=skip, finished=finished, progress=told)
             reader.source.refill()
-            if is_legacy(reader):
+            if _is_legacy(reader):
                 for _ in range(3):
                     reader.read()
             yield reader
@@ -90,7 +91,7 @@ def value_of(path: Path, *, skip: frozenset[str] = frozenset()) -> Any:
         return value
 
 
-def is_legacy(reader: Reader) -> bool:
+def _is_legacy(reader: Reader) -> bool:
     """Returns whether a torch file of the older form starts here."""
     head = reader.source.data[reader.source.position : reader.source.position + 14]
     return head == b"\x80\x02\x8a\n" + _LEGACY.to_bytes(10, "little")
@@ -115,7 +116,7 @@ def _values(path: Path, reader: Reader, tensor: Tensor) -> np.ndarray:
 
 
 def _zipped_storage(path: Path, storage: Storage) -> bytes:
-    with path.open("rb") as file, _zipped(file) as archive:
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         name = _main_name(archive).removesuffix("data.pkl") + f"data/{storage.key}"
         with archive.open(name) as inner:
             return inner.read(8 * _LARGEST_TENSOR)
@@ -129,12 +130,6 @@ def _legacy_storage(reader: Reader, storage: Storage, kind: np.dtype) -> bytes:
     if size != storage.size:
         raise ValueError(f"Expected a storage of {storage.size:,} numbers, got {size:,}.")
     return reader.source.take(size * kind.itemsize)
-
-
-@contextlib.contextmanager
-def _zipped(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    with zipfile.ZipFile(file) as archive:
-        yield archive
 
 
 def _main_name(archive: zipfile.ZipFile) -> str:

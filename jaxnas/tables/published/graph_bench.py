@@ -12,9 +12,9 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import are_valid, rows_of_all
 from jaxnas.tables.columns import Column
 from jaxnas.tables.manifest import base_manifest, keys_of
-from jaxnas.tables.published import unpickle
-from jaxnas.tables.published.base import Imported, Progress, expected
-from jaxnas.tables.published.cards import TRIED, Publication, card_of, described
+from jaxnas.tables.published.base import Progress, expected
+from jaxnas.tables.published.cards import TRIED, Imported, Publication, imported
+from jaxnas.tables.published.unpickle import Reader
 from jaxnas.tables.table import Table
 from jaxnas.tasks.metrics import ACCURACY, Metric
 
@@ -28,6 +28,7 @@ SPACES = {"proteins": "nb-graph-proteins"}
 LARGEST_FILE = 1 << 26
 METRICS = {"proteins": Metric("ROC-AUC", "proportion", 1)}
 PUBLICATION = Publication(
+    NAME,
     "NAS-Bench-Graph",
     "Y. Qin, Z. Zhang, X. Wang, Z. Zhang and W. Zhu, NAS-Bench-Graph: Benchmarking Graph Neural Architecture Search, "
     "NeurIPS 2022 (Datasets and Benchmarks).",
@@ -35,6 +36,7 @@ PUBLICATION = Publication(
     "https://github.com/THUMNLab/NAS-Bench-Graph",
     "Qin, Yijian and Zhang, Ziwei and Wang, Xin and Zhang, Zeyang and Zhu, Wenwu",
     CITES,
+    TRIED,
 )
 
 
@@ -46,16 +48,14 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         work: not needed.
         progress: is told what is read.
     """
-    del work
     files = _files(path)
     for number, (name, data) in enumerate(sorted(files.items())):
         progress(name, number + 1, len(files))
         task = name.removesuffix(SUFFIX)
         space = catalog.space(SPACES.get(task, NAME))
         with expected(path, f"NAS-Bench-Graph's pickles, {name} among them"):
-            table, notes = _table(space, task, unpickle.read(io.BytesIO(data)))
-            table = described(table, f"nb-graph-{task}", PUBLICATION, NAME, {})
-        yield Imported(table, card_of(table, PUBLICATION, NAME, path, notes, TRIED))
+            table, notes = _table(space, task, Reader(io.BytesIO(data)).read())
+        yield imported(table, f"nb-graph-{task}", PUBLICATION, path, notes, {})
 
 
 def _files(path: Path) -> dict[str, bytes]:

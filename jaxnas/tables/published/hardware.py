@@ -8,8 +8,8 @@ import numpy as np
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.columns import Column
 from jaxnas.tables.packs import column_pack
-from jaxnas.tables.published.base import Imported, Progress, expected, only_file, sha256_of
-from jaxnas.tables.published.cards import NOT_TRIED, Publication, card_of, described
+from jaxnas.tables.published.base import Progress, expected, only_file, sha256_of
+from jaxnas.tables.published.cards import Imported, Publication, imported
 from jaxnas.tables.published.containers import value_of
 from jaxnas.tables.published.nats_topology import row_of
 
@@ -22,6 +22,7 @@ MEASURES = tuple(
 ) + tuple(f"{device}_energy" for device in ("edgegpu", "eyeriss", "fpga"))
 UNITS = {"latency": "milliseconds", "energy": "millijoules"}
 PUBLICATION = Publication(
+    NAME,
     "HW-NAS-Bench, version 1.0",
     "C. Li et al., HW-NAS-Bench: Hardware-Aware Neural Architecture Search Benchmark, ICLR 2021.",
     "MIT licence",
@@ -40,7 +41,6 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         work: not needed.
         progress: is told what is read.
     """
-    del work
     path = only_file(path, FILES, "HW-NAS-Bench's pickle")
     progress(path.name, 0, 1)
     digest = {path.name: sha256_of(path)}
@@ -49,15 +49,13 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         packs = {name: _columns(found[known]) for known, name in DATA_SETS.items()}
     progress(path.name, 1, 1)
     for name, columns in packs.items():
-        pack = described(
-            column_pack(NB201, f"nb201-hwnas-{name}", columns), f"nb201-hwnas-{name}", PUBLICATION, NAME, digest
-        )
         notes = [
             f"Latency (ms) and energy (mJ) of the networks of NAS-Bench-201 on {name}, on six devices. Those of "
             "`eyeriss` and `fpga` are estimates of a model. A network that the Edge TPU cannot run has no "
             "`latency_edgetpu` (the file has -1)."
         ]
-        yield Imported(pack, card_of(pack, PUBLICATION, NAME, path, notes, NOT_TRIED))
+        pack = f"nb201-hwnas-{name}"
+        yield imported(column_pack(NB201, pack, columns), pack, PUBLICATION, path, notes, digest)
 
 
 def _columns(found: dict) -> dict[str, Column]:

@@ -8,8 +8,8 @@ import numpy as np
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.columns import Column
 from jaxnas.tables.packs import column_pack
-from jaxnas.tables.published.base import Imported, Progress, expected, sha256_of
-from jaxnas.tables.published.cards import NOT_TRIED, Publication, card_of, described
+from jaxnas.tables.published.base import Progress, expected, sha256_of
+from jaxnas.tables.published.cards import Imported, Publication, imported
 from jaxnas.tables.published.containers import value_of
 from jaxnas.tables.published.nats_topology import row_of
 from jaxnas.tables.published.pickled import plain
@@ -19,6 +19,7 @@ CITES = ("lee2021help",)
 FILES = ("data/nasbench201/ of the repository: latency/*.pt and str_arch2idx.pt",)
 PACK = "nb201-help"
 PUBLICATION = Publication(
+    NAME,
     "HELP",
     "H. Lee, S. Lee, S. Chong and S. J. Hwang, HELP: Hardware-Adaptive Efficient Latency Prediction for NAS via "
     "Meta-Learning, NeurIPS 2021.",
@@ -37,7 +38,6 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         work: not needed.
         progress: is told what is read.
     """
-    del work
     files = sorted((path / "latency").glob("*.pt"))
     order = path / "str_arch2idx.pt"
     if not files or not order.is_file():
@@ -54,12 +54,11 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         with expected(file, f"HELP's latencies of {NB201.num_architectures:,} architectures"):
             columns[f"latency_{file.stem}"] = _latencies(file, rows, positions)
     digests = {file.name: sha256_of(file) for file in [*files, order]}
-    pack = described(column_pack(NB201, PACK, columns), PACK, PUBLICATION, NAME, digests)
     notes = [
         f"Latency of the networks of NAS-Bench-201 on {len(files)} devices; a number after a device is the batch. The "
         "repository names no unit: values are as in the files, milliseconds by their size."
     ]
-    yield Imported(pack, card_of(pack, PUBLICATION, NAME, path, notes, NOT_TRIED))
+    yield imported(column_pack(NB201, PACK, columns), PACK, PUBLICATION, path, notes, digests)
 
 
 def _latencies(file: Path, rows: np.ndarray, positions: np.ndarray) -> Column:

@@ -1,15 +1,15 @@
 """Imports NAS-Bench-Macro, whose networks were trained without a validation split."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from jaxnas import catalog
 from jaxnas.tables.columns import Column
-from jaxnas.tables.published.base import Imported, Progress, expected, only_file, sha256_of
-from jaxnas.tables.published.cards import NOT_TRIED, Publication, card_of, described
-from jaxnas.tables.published.json_stream import items
+from jaxnas.tables.published.base import Progress, expected, json_of, only_file, sha256_of
+from jaxnas.tables.published.cards import Imported, Publication, imported
 from jaxnas.tables.table import Table
 
 NAME = "nb-macro"
@@ -22,6 +22,7 @@ WARNING = (
     "accuracy, so that every search is optimistic."
 )
 PUBLICATION = Publication(
+    NAME,
     "NAS-Bench-Macro",
     "X. Su, T. Huang, Y. Li, S. You, F. Wang, C. Qian, C. Zhang and C. Xu, Prioritized Architecture Sampling with "
     "Monto-Carlo Tree Search, CVPR 2021.",
@@ -41,14 +42,13 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         work: not needed.
         progress: is told what is read.
     """
-    del work
     path = only_file(path, FILES, "NAS-Bench-Macro's JSON")
     space, digest = catalog.space("nb-macro"), {path.name: sha256_of(path)}
-    size, num = path.stat().st_size, CHOICES**BLOCKS
+    num = CHOICES**BLOCKS
     accuracy = np.full((num, RUNS, 1), np.nan)
     sizes = np.full((num, 2), np.nan)
     with expected(path, "NAS-Bench-Macro's JSON of 6,561 architectures such as 22212220"):
-        for (key,), found in items(path, 1, lambda done: progress(path.name, done, size)):
+        for key, found in json_of(path, progress).items():
             row = row_of(key)
             accuracy[row, :, 0] = np.asarray(found["test_acc"], float)
             sizes[row] = found["params"], found["flops"]
@@ -65,10 +65,9 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     held = {name: column for name, column in table.columns.items() if name != "validation"}
     protocol = {"default": {"told": "test", "reported": "test", "price": "epochs"}}
     manifest = table.manifest | {"protocols": protocol, "warning": WARNING}
-    table = Table(manifest, table.keys, table.class_of, held, table.representatives)
-    table = described(table, ID, PUBLICATION, NAME, digest)
+    table = replace(table, manifest=manifest, columns=held)
     notes = [f"Test accuracy on CIFAR-10 of 6,561 networks, {RUNS} runs of {EPOCHS} epochs.", f"**{WARNING}**"]
-    yield Imported(table, card_of(table, PUBLICATION, NAME, path, notes, NOT_TRIED))
+    yield imported(table, ID, PUBLICATION, path, notes, digest)
 
 
 def row_of(key: str) -> int:

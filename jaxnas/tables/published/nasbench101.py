@@ -15,7 +15,6 @@ from jaxnas.spaces.base import Space
 from jaxnas.tables.columns import Column
 from jaxnas.tables.manifest import base_manifest, keys_of
 from jaxnas.tables.published.base import (
-    Imported,
     Progress,
     Work,
     counts_of,
@@ -24,7 +23,7 @@ from jaxnas.tables.published.base import (
     sha256_of,
     with_run_counts,
 )
-from jaxnas.tables.published.cards import Publication, card_of, described
+from jaxnas.tables.published.cards import Imported, Publication, imported
 from jaxnas.tables.published.tfrecord import fields, records
 from jaxnas.tables.table import Table
 
@@ -41,6 +40,7 @@ VERTICES = 7
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 PER_PART = 250_000
 PUBLICATION = Publication(
+    NAME,
     "NAS-Bench-101",
     "C. Ying, A. Klein, E. Christiansen, E. Real, K. Murphy and F. Hutter, NAS-Bench-101: Towards Reproducible Neural "
     "Architecture Search, ICML 2019.",
@@ -48,6 +48,7 @@ PUBLICATION = Publication(
     "https://github.com/google-research/nasbench",
     "Ying, Chris and Klein, Aaron and Christiansen, Eric and Real, Esteban and Murphy, Kevin and Hutter, Frank",
     CITES,
+    "The importer was tried on 84 rows that others made in the layout of the file, and on a made file of full size.",
 )
 _ROW = np.dtype(
     [
@@ -76,7 +77,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         work: a folder for partial results.
         progress: is told what is read.
     """
-    path = path if path.is_file() else only_file(path, FILES, "NAS-Bench-101's TFRecord file")
+    path = only_file(path, FILES, "NAS-Bench-101's TFRecord file")
     kept = Work(work, [path])
     space = catalog.space("nb101")
     scores = _Scores(space)
@@ -86,7 +87,6 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         table = scores.table()
     count = int((scores.md5 != 0).sum())
     digest = sha256_of(path)
-    table = described(table, ID, PUBLICATION, NAME, {path.name: digest})
     official = SHA256.get(digest)
     notes = [
         f"Scores on CIFAR-10 of {count:,} of {space.num_architectures:,} graphs, up to {RUNS} runs at "
@@ -96,10 +96,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         f"SHA-256 of the file: {digest}, "
         + (f"that of the official {official}." if official else "which is none of the official files."),
     ]
-    tried = (
-        "The importer was tried on 84 rows that others made in the layout of the file, and on a made file of full size."
-    )
-    yield Imported(table, card_of(table, PUBLICATION, NAME, path, notes, tried))
+    yield imported(table, ID, PUBLICATION, path, notes, {path.name: digest})
     kept.remove()
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jaxnas.tables.published import nats
-from jaxnas.tables.published.base import Imported, Progress, only_file
-from jaxnas.tables.published.cards import NOT_TRIED, Publication
+from jaxnas.tables.published.base import Progress, only_file
+from jaxnas.tables.published.cards import Imported, Publication
 from jaxnas.tables.published.nats_topology import LAYOUT
 
 NAME = "nb201"
@@ -13,6 +13,7 @@ CITES = ("dong2020nasbench201",)
 FILES = ("NAS-Bench-201-v1_1-096897.pth",)
 WHAT = "the torch file NAS-Bench-201-v1_1-096897.pth"
 PUBLICATION = Publication(
+    NAME,
     "NAS-Bench-201, version 1.1",
     "X. Dong and Y. Yang, NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search, ICLR 2020.",
     "MIT licence",
@@ -28,7 +29,6 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     Arguments are those of `nats_topology.read`. The file is 4.7 GB in one pickle, read as a stream, so that nothing can
     be kept of a part of it.
     """
-    del work
     path = only_file(path, FILES, "NAS-Bench-201's torch file")
-    layout = LAYOUT._replace(importer=NAME, prefix="nb201-1.1", publication=PUBLICATION, tried=NOT_TRIED)
+    layout = LAYOUT._replace(prefix="nb201-1.1", publication=PUBLICATION)
     yield from nats.tables_of(layout, nats.read_archive(layout, path, progress, WHAT), path)

@@ -15,8 +15,8 @@ import numpy as np
 from jaxnas.spaces.base import Space
 from jaxnas.tables.columns import Column
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, base_manifest
-from jaxnas.tables.published.base import Imported, Progress, Work, expected, runs_of, sha256_of, with_run_counts
-from jaxnas.tables.published.cards import Publication, card_of, described
+from jaxnas.tables.published.base import Progress, Work, expected, runs_of, sha256_of, with_run_counts
+from jaxnas.tables.published.cards import TRIED, Imported, Publication, imported
 from jaxnas.tables.published.containers import reader_of, value_of
 from jaxnas.tables.table import Table
 
@@ -52,7 +52,6 @@ class Layout(NamedTuple):
         row_of: the row of an architecture's string in the space.
     """
 
-    importer: str
     prefix: str
     space: Space
     epochs: tuple[int, ...]
@@ -60,7 +59,6 @@ class Layout(NamedTuple):
     curve: tuple[int, ...]
     row_of: Callable[[str], int]
     publication: Publication
-    tried: str
 
     @property
     def width(self) -> int:
@@ -215,12 +213,8 @@ def _read_one(path: Path, records: Records) -> None:
 
 def read_archive(layout: Layout, path: Path, progress: Progress, what: str) -> list[dict[str, np.ndarray]]:
     """Returns the numbers in a file of all architectures, which is read once as a stream."""
-    records, size = Records(layout), path.stat().st_size
-
-    def told(done: int) -> None:
-        progress(path.name, done, size)
-
-    with expected(path, what), reader_of(path, skip=NOT_WANTED, finished=records.finished, progress=told) as reader:
+    records = Records(layout)
+    with expected(path, what), reader_of(path, progress, skip=NOT_WANTED, finished=records.finished) as reader:
         reader.read()
         if not records.names:
             raise ValueError("none of an architecture's trainings in it")
@@ -242,8 +236,8 @@ def tables_of(layout: Layout, parts: Sequence[Mapping[str, np.ndarray]], source:
         each = np.split(all_rows, len(DATA_SETS), axis=-1)[number]
         with expected(source, f"scores of {data_set.name}"):
             table = _table(layout, data_set, each)
-            table = described(table, f"{layout.prefix}-{data_set.name}", layout.publication, layout.importer, files)
-        yield Imported(table, _card(layout, data_set, table, source, len(rows)))
+        notes = _notes(layout, data_set, len(rows))
+        yield imported(table, f"{layout.prefix}-{data_set.name}", layout.publication, source, notes, files)
 
 
 def _table(layout: Layout, data_set: DataSet, values: np.ndarray) -> Table:
@@ -315,11 +309,11 @@ def _manifest(layout: Layout, data_set: DataSet) -> dict:
     return base_manifest(layout.space, data_set.name, fidelities, range(MAX_RUNS)) | {"protocols": protocols}
 
 
-def _card(layout: Layout, data_set: DataSet, table: Table, source: Path, count: int) -> str:
+def _notes(layout: Layout, data_set: DataSet, count: int) -> list[str]:
     (trained, split, images), (tested, test_split, test_images) = data_set.validation, data_set.test
-    notes = [
-        f"Scores on {data_set.name} of {count:,} of {table.num_architectures:,} architectures, each a class, trained "
-        f"for {' and '.join(str(epochs) for epochs in layout.epochs)} epochs, each a training of its own.",
+    return [
+        f"Scores on {data_set.name} of {count:,} of {layout.space.num_architectures:,} architectures, each a class, "
+        f"trained for {' and '.join(str(epochs) for epochs in layout.epochs)} epochs, each a training of its own.",
         f"Validation: `{split}` of `{trained}`, {images:,} images. Test: `{test_split}` of `{tested}`, {test_images:,} "
         "images."
         + (" The two are of different trainings: the data set of the test has no validation." if split else "")
@@ -327,10 +321,10 @@ def _card(layout: Layout, data_set: DataSet, table: Table, source: Path, count: 
         f"Protocol `published`: a search is told validation after {layout.told} epochs and pays these epochs and a "
         "validation pass. Times are the benchmark's, the same for each seed.",
     ]
-    return card_of(table, layout.publication, layout.importer, source, notes, layout.tried)
 
 
 PUBLICATION = Publication(
+    "",
     "NATS-Bench",
     "X. Dong, L. Liu, K. Musial and B. Gabrys, NATS-Bench: Benchmarking NAS Algorithms for Architecture Topology and "
     "Size, IEEE TPAMI, 2021.",
@@ -338,4 +332,6 @@ PUBLICATION = Publication(
     "https://github.com/D-X-Y/NATS-Bench",
     "Dong, Xuanyi and Liu, Lu and Musial, Katarzyna and Gabrys, Bogdan",
     ("dong2020nasbench201", "dong2021natsbench"),
+    f"{TRIED} (Three architectures of the `-simple` folder; the archive was read from its documented layout.)",
 )
+"""Each importer puts its name in."""

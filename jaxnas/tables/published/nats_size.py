@@ -5,8 +5,8 @@ from pathlib import Path
 
 from jaxnas import catalog
 from jaxnas.tables.published import nats
-from jaxnas.tables.published.base import Imported, Progress
-from jaxnas.tables.published.cards import TRIED
+from jaxnas.tables.published.base import Progress
+from jaxnas.tables.published.cards import Imported
 
 NAME = "nats-sss"
 CITES = ("dong2021natsbench",)
@@ -32,14 +32,12 @@ def layout() -> nats.Layout:
     """Returns the layout of the files."""
     return nats.Layout(
         NAME,
-        NAME,
         catalog.space("nats-sss"),
         (1, 12, 90),
         12,
         (1, 5, 10, 25, 50, 90),
         row_of,
-        nats.PUBLICATION,
-        f"{TRIED} (Three architectures of the `-simple` folder; the archive was read from its documented layout.)",
+        nats.PUBLICATION._replace(importer=NAME),
     )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.published import nats
-from jaxnas.tables.published.base import Imported, Progress
-from jaxnas.tables.published.cards import TRIED
+from jaxnas.tables.published.base import Progress
+from jaxnas.tables.published.cards import Imported
 
 NAME = "nats-tss"
 CITES = ("dong2020nasbench201", "dong2021natsbench")
@@ -32,14 +32,12 @@ def row_of(text: str) -> int:
 
 LAYOUT = nats.Layout(
     NAME,
-    NAME,
     NB201,
     (12, 200),
     12,
     (1, 5, 10, 25, 50, 100, 150, 200),
     row_of,
-    nats.PUBLICATION,
-    f"{TRIED} (Three architectures of the `-simple` folder; the archive was read from its documented layout.)",
+    nats.PUBLICATION._replace(importer=NAME),
 )
 
 

@@ -15,10 +15,10 @@ class Source:
 
     Args:
         file: is read once, from its position.
-        progress: is told the number of bytes read so far.
+        progress: is called after each part of the file.
     """
 
-    def __init__(self, file: BinaryIO, progress: Callable[[int], None] | None = None):
+    def __init__(self, file: BinaryIO, progress: Callable[[], None] | None = None):
         self.file = file
         self.progress = progress
         self.data = b""
@@ -43,7 +43,7 @@ class Source:
             length += len(piece)
         self.data, self.position = b"".join(pieces), 0
         if self.progress is not None:
-            self.progress(self.before)
+            self.progress()
 
     def take(self, count: int) -> bytes:
         """Returns the next `count` bytes. Raises ValueError where there are fewer, or where it is too many."""

@@ -10,8 +10,8 @@ from jaxnas import catalog
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import rows_of_all
 from jaxnas.tables.columns import Column
-from jaxnas.tables.published.base import Imported, Progress, expected, only_file, sha256_of
-from jaxnas.tables.published.cards import NOT_TRIED, Publication, card_of, described
+from jaxnas.tables.published.base import Progress, expected, only_file, sha256_of
+from jaxnas.tables.published.cards import Imported, Publication, imported
 from jaxnas.tables.published.containers import reader_of
 from jaxnas.tables.table import Table
 from jaxnas.tasks.metrics import Metric
@@ -20,6 +20,7 @@ NAME = "transnas"
 CITES = ("duan2021transnas",)
 FILES = ("transnas-bench_v10141024.pth",)
 PUBLICATION = Publication(
+    NAME,
     "TransNAS-Bench-101",
     "Y. Duan, X. Chen, H. Xu, Z. Chen, X. Liang, T. Zhang and Z. Li, TransNAS-Bench-101: Improving Transferability and "
     "Generalizability of Cross-Task Neural Architecture Search, CVPR 2021.",
@@ -65,17 +66,11 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         work: not needed.
         progress: is told what is read.
     """
-    del work
     path = only_file(path, FILES, "TransNAS-Bench-101's torch file")
-    size, digest = path.stat().st_size, {path.name: sha256_of(path)}
-
-    def told(done: int) -> None:
-        progress(path.name, done, size)
-
-    wanted = _Wanted()
+    digest = {path.name: sha256_of(path)}
     with (
         expected(path, "TransNAS-Bench-101's torch file"),
-        reader_of(path, finished=wanted.finished, progress=told) as reader,
+        reader_of(path, progress, finished=_keep_the_wanted) as reader,
     ):
         data = reader.read()["data"]
         if not data or not set(data) <= set(SPACES):
@@ -88,27 +83,24 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         for task in tasks:
             with expected(path, f"scores of {task!s:.40} on {space.name}"):
                 table = _table(space, str(task), rows, [found[task] for found in architectures.values()])
-                table = described(table, f"{space.name}-{task}".replace("_", "-"), PUBLICATION, NAME, digest)
             notes = [
                 f"`{SCORES[task].name}` on {task} of {len(rows):,} networks, one training each: validation at every "
                 "epoch, test after the last. (The authors' `best` takes the maximum over epochs, of losses too.)",
                 "Price: the seconds that the training had taken at the epoch, as the file's `time_elapsed` has them.",
             ]
-            yield Imported(table, card_of(table, PUBLICATION, NAME, path, notes, NOT_TRIED))
+            yield imported(table, f"{space.name}-{task}".replace("_", "-"), PUBLICATION, path, notes, digest)
 
 
-class _Wanted:
+def _keep_the_wanted(found: dict) -> None:
     """Keeps of each training what tables need, so that the file never is in memory as a whole."""
-
-    def finished(self, found: dict) -> None:
-        if "valid_loss" not in found and "time_elapsed" not in found:
-            return
-        names = {f"{split}_{score.name}" for split in ("valid", "test") for score in SCORES.values()} | {"time_elapsed"}
-        with np.errstate(over="ignore"):  # it is infinite then
-            kept = {name: np.asarray(values, np.float32) for name, values in found.items() if name in names}
-        if kept:
-            found.clear()
-            found.update(kept)
+    if "valid_loss" not in found and "time_elapsed" not in found:
+        return
+    names = {f"{split}_{score.name}" for split in ("valid", "test") for score in SCORES.values()} | {"time_elapsed"}
+    with np.errstate(over="ignore"):  # it is infinite then
+        kept = {name: np.asarray(values, np.float32) for name, values in found.items() if name in names}
+    if kept:
+        found.clear()
+        found.update(kept)
 
 
 def _rows(space: Space, kind: str, architectures: Mapping) -> np.ndarray:

@@ -41,30 +41,16 @@ class _Skipped(dict):
     """A dictionary whose contents are not wanted; it stays empty."""
 
 
-def read(
-    file: BinaryIO,
-    *,
-    skip: Container[str] = (),
-    finished: Callable[[dict], None] | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Any:
-    """Returns the value of one pickle; the next `Reader.read` of the same file would read the one after it.
+class Reader:
+    """Reads one pickle after the other from a file.
 
     Args:
         file: is read once, from its position.
         skip: names whose dictionaries are left empty: curves that nobody asks for.
         finished: is told each dictionary when it has its items, the inner ones first; it may take them out again, so
             that a file of many records never is in memory as a whole.
-        progress: is told the number of bytes read so far.
-
-    Raises:
-        ValueError: where the file is no pickle of plain data.
+        progress: is called after each part of the file.
     """
-    return Reader(file, skip=skip, finished=finished, progress=progress).read()
-
-
-class Reader:
-    """Reads one pickle after the other from a file; arguments are those of `read`."""
 
     def __init__(
         self,
@@ -72,7 +58,7 @@ class Reader:
         *,
         skip: Container[str] = (),
         finished: Callable[[dict], None] | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[], None] | None = None,
     ):
         self.source = Source(file, progress)
         self.skip = skip

@@ -9,14 +9,14 @@ import numpy as np
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.columns import Column
 from jaxnas.tables.packs import column_pack
-from jaxnas.tables.published.base import Imported, Progress, expected, only_file, sha256_of
-from jaxnas.tables.published.cards import NOT_TRIED, Publication, card_of, described
-from jaxnas.tables.published.json_stream import items
+from jaxnas.tables.published.base import Progress, expected, json_of, only_file, sha256_of
+from jaxnas.tables.published.cards import Imported, Publication, imported
 
 NAME = "suite-zero"
 CITES = ("krishnakumar2022suitezero",)
 FILES = ("zc_nasbench201.json",)
 PUBLICATION = Publication(
+    NAME,
     "NAS-Bench-Suite-Zero",
     "A. Krishnakumar, C. White, A. Zela, R. Tu, M. Safari and F. Hutter, NAS-Bench-Suite-Zero: Accelerating Research "
     "on Zero Cost Proxies, NeurIPS 2022 (Datasets and Benchmarks).",
@@ -55,27 +55,26 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         work: not needed.
         progress: is told what is read.
     """
-    del work
     path = only_file(path, FILES, "NAS-Bench-Suite-Zero's scores on NAS-Bench-201")
-    size = path.stat().st_size
     digest = {path.name: sha256_of(path)}
     found: dict[str, dict[str, np.ndarray]] = {}
     with expected(path, "NAS-Bench-Suite-Zero's scores by data set and architecture of NAS-Bench-201"):
-        for (data_set, key), scores in items(path, 2, lambda done: progress(path.name, done, size)):
-            _collect(found.setdefault(data_set, {}), row_of(key), scores)
+        for data_set, by_key in json_of(path, progress).items():
+            for key, scores in by_key.items():
+                _collect(found.setdefault(data_set, {}), row_of(key), scores)
         if not found:
             raise ValueError("no scores")
     for data_set, values in found.items():
         name = f"nb201-zero-{_NAMES.get(data_set, re.sub(r'[^a-z0-9-]', '', data_set.lower()))}"
         columns = {each: Column(array, ("class",), _unit(each)) for each, array in values.items()}
         with expected(path, "scores with names such as synflow"):
-            pack = described(column_pack(NB201, name, columns), name, PUBLICATION, NAME, digest)
+            pack = column_pack(NB201, name, columns)
         count = int(np.isfinite(next(iter(values.values()))).sum())
         notes = [
             f"Scores without training of {count:,} of {NB201.num_architectures:,} architectures on {data_set}, and the "
             "seconds that each took (`seconds_...`). `zero_params` and `zero_flops` are the file's own counts."
         ]
-        yield Imported(pack, card_of(pack, PUBLICATION, NAME, path, notes, NOT_TRIED))
+        yield imported(pack, name, PUBLICATION, path, notes, digest)
 
 
 def _collect(columns: dict[str, np.ndarray], row: int, scores: dict) -> None:

@@ -14,7 +14,7 @@ from experiments.robustness import made_files
 from jaxnas import catalog
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.published import graph_bench, nasbench101, nats_topology, tfrecord, zero_cost
-from jaxnas.tables.published.base import Imported
+from jaxnas.tables.published.cards import Imported
 from jaxnas.tables.table import Table, write
 
 FILES = Path(__file__).parent / "files"

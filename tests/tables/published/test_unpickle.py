@@ -33,7 +33,7 @@ VALUES = st.recursive(
 
 
 def read(data: bytes, **options):
-    return unpickle.read(io.BytesIO(data), **options)
+    return unpickle.Reader(io.BytesIO(data), **options).read()
 
 
 @settings(max_examples=60, deadline=None)
