@@ -73,9 +73,11 @@ def figures(table: Table, classes: np.ndarray, num_seeds: int) -> dict:
         "half_training_spearman": reliability.rank_correlation(half, mean),
         "epochs_of_a_seed_spearman": reliability.epoch_correlations(scores).round(3).tolist(),
         "test_spearman": reliability.rank_correlation(mean, test),
-        "parameters_spearman": reliability.rank_correlation(mean, table.num_parameters[classes]),
-        "parameters_spearman_top_half": reliability.rank_correlation(mean[top], table.num_parameters[classes][top]),
-        "flops_spearman": reliability.rank_correlation(mean, table.num_flops[classes]),
+        "parameters_spearman": reliability.rank_correlation(mean, table.columns["num_parameters"].values[classes]),
+        "parameters_spearman_top_half": reliability.rank_correlation(
+            mean[top], table.columns["num_parameters"].values[classes][top]
+        ),
+        "flops_spearman": reliability.rank_correlation(mean, table.columns["num_flops"].values[classes]),
         "within_one_se_of_best": float((mean >= mean.max() - standard_error).mean()),
     }
 

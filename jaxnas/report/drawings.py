@@ -9,10 +9,10 @@ from jaxnas import catalog
 
 _MOST_CHARACTERS = 500_000
 _SHAPES = ("svg", "g", "defs", "marker", "path", "circle", "ellipse", "rect", "line", "polyline", "polygon", "text")
-_ATTRIBUTES = frozenset(
-    "id viewBox width height transform x y x1 y1 x2 y2 cx cy r rx d points refX refY markerWidth markerHeight orient "
-    "marker-start marker-end fill fill-opacity stroke stroke-width stroke-opacity stroke-dasharray opacity "
-    "text-anchor font-family font-size font-weight".split()
+_ATTRIBUTE = re.compile(
+    "id|viewBox|width|height|transform|x|y|x1|y1|x2|y2|cx|cy|r|rx|d|points|refX|refY|markerWidth|markerHeight|orient|"
+    "marker-start|marker-end|fill|fill-opacity|stroke|stroke-width|stroke-opacity|stroke-dasharray|opacity|"
+    "text-anchor|font-family|font-size|font-weight"
 )
 _VALUE = re.compile(r"[\w\s.,#()%+-]*")
 """The values of attributes: numbers, names, colors, paths, and `url(#name)`; none has a colon or a quotation mark."""
@@ -50,7 +50,9 @@ def _rebuilt(element: ElementTree.Element) -> str:
     name = _name(element)
     if name not in _SHAPES:
         return ""
-    known = {key: value for key, value in element.attrib.items() if key in _ATTRIBUTES and _VALUE.fullmatch(value)}
+    known = {
+        key: value for key, value in element.attrib.items() if _ATTRIBUTE.fullmatch(key) and _VALUE.fullmatch(value)
+    }
     attributes = "".join(f' {key}="{escape(value)}"' for key, value in known.items())
     text = escape(element.text or "") if name == "text" else ""
     return f"<{name}{attributes}>{text}{''.join(map(_rebuilt, element))}</{name}>"

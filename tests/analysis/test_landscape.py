@@ -259,7 +259,9 @@ def test_an_incomplete_table_has_none():
 def test_scores_of_a_weighted_benchmark_are_less_the_size():
     plain = jn.load("nb201-mnist5k-v1")
     bench = jn.penalized(plain, 1e-5)
-    wanted = bench.table.scores("validation")[:, :, -1].mean(axis=1) - 1e-5 * bench.table.num_parameters
+    wanted = (
+        bench.table.scores("validation")[:, :, -1].mean(axis=1) - 1e-5 * bench.table.columns["num_parameters"].values
+    )
     assert of.mean_scores(bench)[:, -1] == pytest.approx(wanted, abs=1e-6)
     found, unweighted = of.landscape(bench), of.landscape(plain)
     assert found["optima"]["best"][0]["validation"] == pytest.approx(wanted.max(), abs=1e-6)

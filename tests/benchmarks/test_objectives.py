@@ -100,7 +100,10 @@ def test_the_distance_to_a_front_counts_what_is_worse_only():
 def test_sizes_are_those_of_the_table(bench):
     archs = jax.vmap(SMALL.sample)(jax.random.split(jax.random.key(0), 20))
     rows = np.asarray(jax.vmap(SMALL.index)(archs))
-    for name, stored in (("parameters", bench.table.num_parameters), ("flops", bench.table.num_flops)):
+    for name, stored in (
+        ("parameters", bench.table.columns["num_parameters"].values),
+        ("flops", bench.table.columns["num_flops"].values),
+    ):
         expected = stored[bench.table.class_of[rows]]
         np.testing.assert_array_equal(bench.sizes(name, archs), expected)
         np.testing.assert_array_equal(jax.vmap(bench.size(name))(archs), expected)
@@ -202,7 +205,7 @@ def test_multi_objective_strategies_find_more_of_the_front_than_random_search():
 def test_constrained_strategies_stay_small_and_are_left_alone_within_the_limit(factory, rows, bench):
     space = bench.space.enumerated() if rows else bench.space
     strategy, size = factory(space), bench.size("parameters")
-    limit = float(np.quantile(bench.table.num_parameters, 0.1))
+    limit = float(np.quantile(bench.table.columns["num_parameters"].values, 0.1))
     trials = jn.run(constrained(strategy, space, size, limit), bench, num_trials=30, num_runs=5)
     assert (bench.sizes("parameters", trials.query.arch) <= limit).all()
     free = jn.run(constrained(strategy, space, size, float("inf")), bench, num_trials=30, num_runs=2)
@@ -215,7 +218,7 @@ def test_an_impossible_constraint_is_refused(bench):
 
 
 def test_a_strategy_in_python_is_constrained_in_the_same_way(bench):
-    size, limit = bench.size("parameters"), float(np.quantile(bench.table.num_parameters, 0.3))
+    size, limit = bench.size("parameters"), float(np.quantile(bench.table.columns["num_parameters"].values, 0.3))
     trials = [
         jn.run(
             constrained(jn.random_search(SMALL)._replace(jittable=jittable), SMALL, size, limit),

@@ -144,8 +144,8 @@ def test_what_is_shown_of_an_architecture_is_what_the_table_says(page, table):
         assert page.inner_text("#text") == space.to_str(space.arch_at(row))
         assert shown["validation"] == percent(validation[number].astype(float))
         assert shown["test"] == percent(test[number].astype(float))
-        assert shown["parameters"] == f"{table.num_parameters[number]:,}"
-        assert shown["FLOPs"] == f"{table.num_flops[number]:,}"
+        assert shown["parameters"] == f"{table.columns['num_parameters'].values[number]:,}"
+        assert shown["FLOPs"] == f"{table.columns['num_flops'].values[number]:,}"
         rank = 1 + (means > means[number] + 1e-9).sum()
         assert shown["rank by validation"] == f"{rank:,} of 5,260"
         decoded = dict(zip(*(page.locator(f"#choices {tag}").all_text_contents() for tag in ("dt", "dd")), strict=True))
@@ -217,8 +217,8 @@ def test_points_lie_where_their_numbers_are(page, table, against):
     xs, ys = np.asarray(places).T
     assert np.abs(np.polyval(np.polyfit(heights[numbers], ys, 1), heights[numbers]) - ys).max() < 0.5
     across = {
-        "parameters": table.num_parameters[numbers],
-        "flops": table.num_flops[numbers],
+        "parameters": table.columns["num_parameters"].values[numbers],
+        "flops": table.columns["num_flops"].values[numbers],
         "rank": [1 + (heights > heights[number]).sum() for number in numbers],
         "first": mean_scores(table, epoch=0)[numbers],
     }[against]
@@ -275,7 +275,7 @@ def test_arrow_keys_walk_over_the_classes_that_match(page, table):
             page.keyboard.press(key)
         assert page.inner_text("#text") == jn.NB201.to_str(jn.NB201.arch_at(table.representatives[number]))
     page.keyboard.press("ArrowLeft")
-    sizes = table.num_parameters
+    sizes = table.columns["num_parameters"].values
     smaller = max(sizes[number] for number in order if sizes[number] < sizes[order[2]])
     assert facts(page)["parameters"] == f"{smaller:,}"
     page.keyboard.press("ArrowRight")
@@ -326,7 +326,7 @@ def test_the_list_is_sorted_and_turned_by_keyboard(page, table):
     page.get_by_role("button", name="parameters").focus()
     page.keyboard.press("Enter")
     assert page.get_by_role("columnheader", name="parameters").get_attribute("aria-sort") == "ascending"
-    assert column(5) == [f"{value:,}" for value in np.sort(table.num_parameters)[:25]]
+    assert column(5) == [f"{value:,}" for value in np.sort(table.columns["num_parameters"].values)[:25]]
     page.get_by_role("button", name="members").click()
     assert column(7)[0] == f"{np.bincount(table.class_of).max():,}"
     text = first.locator("button").inner_text()

@@ -155,8 +155,8 @@ def test_shipped_tables_of_schema_1_keep_their_hashes(name):
     assert table.manifest["schema_version"] == 1
     assert table.manifest["content_hash"] == content_hash(table) == HASHES[name]
     assert table.validation.dtype == np.uint16
-    assert table.loss.dtype == np.float32
-    assert table.num_parameters.dtype == np.int64
+    assert table.columns["loss"].values.dtype == np.float32
+    assert table.columns["num_parameters"].values.dtype == np.int64
 
 
 def test_a_partial_table_of_schema_1_is_read_as_it_was_written():
@@ -171,7 +171,7 @@ def test_a_partial_table_of_schema_1_is_read_as_it_was_written():
     assert table.scores("test")[0, 0, 0] == 70_000 / np.float32(80_000)
     assert np.isnan(table.scores("test")).sum() == 6 + 2
     assert (table.fidelities, table.num_seeds, table.metric.better) == ([1, 3, 9], 2, 1)
-    assert table.first_gradient_norm.tolist() == [[2, 2], [2, 2], [0, 0], [2, 2], [2, 2], [2, 2]]
+    assert table.columns["first_gradient_norm"].values.tolist() == [[2, 2], [2, 2], [0, 0], [2, 2], [2, 2], [2, 2]]
 
 
 def test_a_table_of_schema_1_is_written_again_in_schema_2(tmp_path):

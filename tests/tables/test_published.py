@@ -56,8 +56,8 @@ def test_the_best_scores_are_the_published_ones(tables, name, fact):
 def test_the_first_architecture_of_the_official_files_has_their_numbers(tables, name, fact):
     parameters, flops, runs, search, test, latency = fact
     table, row = tables[name], row_of(FIRST)
-    assert table.num_parameters[row] == parameters
-    assert table.num_flops[row] == flops
+    assert table.columns["num_parameters"].values[row] == parameters
+    assert table.columns["num_flops"].values[row] == flops
     assert 100 * table.scores("validation")[row, :, 0] == pytest.approx(runs, abs=1e-4)
     assert 100 * table.scores("validation@12")[row] == pytest.approx(search, abs=1e-4)
     assert 100 * table.means("test")[row, 1] == pytest.approx(test, abs=2e-3)
@@ -77,7 +77,7 @@ def test_the_first_architecture_of_the_official_files_has_their_numbers(tables, 
 )
 def test_sizes_are_those_of_other_official_files(tables, text, parameters, flops):
     table, row = tables["nb201-cifar10-v1"], row_of(text)
-    assert (table.num_parameters[row], table.num_flops[row]) == (parameters, flops)
+    assert (table.columns["num_parameters"].values[row], table.columns["num_flops"].values[row]) == (parameters, flops)
 
 
 @facts(1.0, 2.0, 6.068)

@@ -222,7 +222,7 @@ def test_sizes_are_the_columns_with_one_value_a_class():
     np.testing.assert_array_equal(table.sizes("latency_pi"), np.linspace(1, 2, 12))
     table = with_classes()
     assert table.size_names == ("parameters", "flops")
-    np.testing.assert_array_equal(table.sizes("flops"), table.num_flops)
+    np.testing.assert_array_equal(table.sizes("flops"), table.columns["num_flops"].values)
     with pytest.raises(ValueError, match="Expected a size of mixed-noise of flops, parameters, got 'flop'; did"):
         table.sizes("flop")
 

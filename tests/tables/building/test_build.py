@@ -70,7 +70,7 @@ def test_the_table_holds_what_evaluate_measures(built):
     for number in some:
         arch = SMALL.arch_at(read.representatives[number])
         size = Trainer(SMALL, task, TINY).size(arch)
-        assert (read.num_parameters[number], read.num_flops[number]) == size
+        assert (read.columns["num_parameters"].values[number], read.columns["num_flops"].values[number]) == size
     assert read.manifest["task"]["sha256"] == task.sha256
     denominators = {split: read.columns[split].denominator for split in ("train", "validation", "test")}
     assert denominators == {"train": 80, "validation": 40, "test": 40}
