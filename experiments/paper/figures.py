@@ -16,6 +16,7 @@ import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import jaxnas as jn
 from jaxnas.analysis.landscape import table_correlation
@@ -23,6 +24,7 @@ from jaxnas.analysis.several import overall
 from jaxnas.report import tables
 from jaxnas.report.comparison_files import SUMMARY_FILE
 from jaxnas.report.figures import gallery
+from jaxnas.report.latex import latex_escaped
 from jaxnas.report.sentences import shown_points
 from jaxnas.tables.shipped import shipped_ids
 from jaxnas.tables.table import Table
@@ -81,8 +83,8 @@ def write_overview(out: Path, results: list[dict]) -> list[str]:
     Returns lines of the index.
     """
     lines = ["| landscapes.tex, .csv | The landscapes of all tables side by side. |"]
-    (out / "landscapes.tex").write_text(tables.landscape_latex(results), encoding="utf-8")
-    (out / "landscapes.csv").write_text(tables.csv_text(tables.landscape_rows(results)))
+    (out / "landscapes.tex").write_text(landscape_latex(results), encoding="utf-8")
+    (out / "landscapes.csv").write_text(tables.csv_text(landscape_rows(results)))
     if len(results) > 1:
         over_all = {"overall": overall(results)}
         shown = gallery.overall_figures_of(over_all)
@@ -93,6 +95,44 @@ def write_overview(out: Path, results: list[dict]) -> list[str]:
         (out / "table_correlations.csv").write_text(tables.csv_text(rows))
         lines += ["| table_correlations.csv | Spearman's correlation of mean scores between tables of one space. |"]
     return ["## all tables", "", *HEADING, *lines, ""]
+
+
+def landscape_rows(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns a row for the landscape of each result, of numbers as they stand under its key `landscape`.
+
+    Keys: `benchmark`, `architectures`, `classes`, `local_optima`, `global_basin`, `distance_correlation`,
+    `correlation_length`, `equal_neighbors`, `neighbors_within_noise`, `intraclass_correlation`.
+    """
+    rows = []
+    for result in results:
+        found = result["landscape"]
+        row = {"benchmark": result["benchmark"], "architectures": found["num_architectures"]}
+        row |= {"classes": found["num_classes"], "local_optima": found["optima"]["num_local"]}
+        row |= {"global_basin": found["optima"]["num_global_found_by"]}
+        row |= {"distance_correlation": found["fitness_distance"]["correlation"]}
+        row |= {"correlation_length": found["autocorrelation"]["correlation_length"]}
+        row |= {"equal_neighbors": found["neutrality"]["share_equal_class"]}
+        row |= {"neighbors_within_noise": found["neutrality"]["share_within_noise"]}
+        rows.append(row | {"intraclass_correlation": (found["noise"] or {}).get("intraclass_correlation")})
+    return rows
+
+
+def landscape_latex(results: list[dict[str, Any]]) -> str:
+    """Returns the table of the landscapes of results as LaTeX, those of `landscape_rows`; no value is a dash."""
+    lines = [
+        [latex_escaped(_text(value)) if key == "benchmark" else _text(value) for key, value in row.items()]
+        for row in landscape_rows(results)
+    ]
+    headings = ["benchmark", "architectures", "classes", "local optima", "global basin", "distance corr."]
+    headings += ["corr. length", "equal neighbors", "within noise", "intraclass corr."]
+    return tables.booktabs([f"landscapes of {len(results)} tables, by mean validation score"], headings, lines)
+
+
+def _text(value: float | str | None) -> str:
+    """Returns a value as a cell shows it."""
+    if value is None:
+        return "--"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def _index_of(shown: dict) -> list[str]:

@@ -103,7 +103,7 @@ def headline_latex(result: dict[str, Any], points: list[int]) -> str:
     ]
     if separated:
         notes.append("*: separated at 5 % (Holm) from the strategy of the best mean rank, the first row")
-    return _latex(notes, headings, lines)
+    return booktabs(notes, headings, lines)
 
 
 def front_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
@@ -128,7 +128,7 @@ def front_latex(result: dict[str, Any]) -> str:
     ]
     objectives = f"test {units.metric_of(result).name} and {result['fronts']['size']}"
     note = f"{objectives}; hypervolume in percent of the true front's"
-    return _latex([_source(result), note], ["strategy", r"hypervolume (\%)", "IGD+"], lines)
+    return booktabs([_source(result), note], ["strategy", r"hypervolume (\%)", "IGD+"], lines)
 
 
 def front_csv(result: dict[str, Any]) -> str:
@@ -161,38 +161,7 @@ def rank_latex(overall: dict[str, Any]) -> str:
         level = f"{units.percent(overall.get('level', LEVEL)):g} %"
         difference = f"{overall['critical_difference']:.2f}"
         notes.append(f"average ranks that differ by less than {difference} are not separated at {level} (Nemenyi)")
-    return _latex(notes, [latex_escaped(key) for key in rows[0]], lines)
-
-
-def landscape_rows(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns a row for the landscape of each result, of numbers as they stand under its key `landscape`.
-
-    Keys: `benchmark`, `architectures`, `classes`, `local_optima`, `global_basin`, `distance_correlation`,
-    `correlation_length`, `equal_neighbors`, `neighbors_within_noise`, `intraclass_correlation`.
-    """
-    rows = []
-    for result in results:
-        found = result["landscape"]
-        row = {"benchmark": result["benchmark"], "architectures": found["num_architectures"]}
-        row |= {"classes": found["num_classes"], "local_optima": found["optima"]["num_local"]}
-        row |= {"global_basin": found["optima"]["num_global_found_by"]}
-        row |= {"distance_correlation": found["fitness_distance"]["correlation"]}
-        row |= {"correlation_length": found["autocorrelation"]["correlation_length"]}
-        row |= {"equal_neighbors": found["neutrality"]["share_equal_class"]}
-        row |= {"neighbors_within_noise": found["neutrality"]["share_within_noise"]}
-        rows.append(row | {"intraclass_correlation": (found["noise"] or {}).get("intraclass_correlation")})
-    return rows
-
-
-def landscape_latex(results: list[dict[str, Any]]) -> str:
-    """Returns the table of the landscapes of results as LaTeX, those of `landscape_rows`; no value is a dash."""
-    lines = [
-        [latex_escaped(_text(value)) if key == "benchmark" else _text(value) for key, value in row.items()]
-        for row in landscape_rows(results)
-    ]
-    headings = ["benchmark", "architectures", "classes", "local optima", "global basin", "distance corr."]
-    headings += ["corr. length", "equal neighbors", "within noise", "intraclass corr."]
-    return _latex([f"landscapes of {len(results)} tables, by mean validation score"], headings, lines)
+    return booktabs(notes, [latex_escaped(key) for key in rows[0]], lines)
 
 
 def csv_text(rows: list[dict[str, Any]]) -> str:
@@ -261,19 +230,13 @@ def _interval(texts: list[str], is_bold: bool) -> str:
     return rf"{mean} {{\scriptsize [{low}, {high}]}}"
 
 
-def _text(value: float | str | None) -> str:
-    """Returns a value as a cell shows it."""
-    if value is None:
-        return "--"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-
 def _source(result: dict[str, Any]) -> str:
     runs = f"{result['num_runs']} runs of {result['num_trials']} trials, seed {result['seed']}"
     return f"{result['benchmark']}, {runs}; content hash {result.get('content_hash', 'unknown')}"
 
 
-def _latex(notes: list[str], headings: list[str], lines: list[list[str]]) -> str:
+def booktabs(notes: list[str], headings: list[str], lines: list[list[str]]) -> str:
+    """Returns a table as LaTeX, with the notes as comments before it; cells are LaTeX already."""
     heading, *rows = (" & ".join(cells) + r" \\" for cells in (headings, *lines))
     comments = [f"% {one_line(note)}" for note in (*notes, r"needs \usepackage{booktabs}")]
     begin = rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}"

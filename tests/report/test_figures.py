@@ -11,6 +11,7 @@ import pytest
 from helpers.samples import MIXED
 
 import jaxnas as jn
+from experiments.paper.figures import landscape_latex, landscape_rows
 from jaxnas.analysis.landscape import landscape
 from jaxnas.report import tables
 from jaxnas.report.figures import curves, gallery, style
@@ -214,11 +215,11 @@ def test_hostile_names_are_no_formulas_no_commands_no_mathematics_and_no_control
 def test_landscapes_stand_side_by_side():
     constant = jn.Table.from_arrays(MIXED, "constant", *np.full((2, MIXED.num_architectures, 1, 1), 0.5), [1])
     results = [RESULT, {"benchmark": "mixed_constant", "landscape": landscape(constant)}]
-    first, second = tables.landscape_rows(results)
+    first, second = landscape_rows(results)
     assert first["local_optima"] == RESULT["landscape"]["optima"]["num_local"]
     assert first["intraclass_correlation"] == RESULT["landscape"]["noise"]["intraclass_correlation"]
     assert second["distance_correlation"] is second["intraclass_correlation"] is None
-    rows = cells_of(tables.landscape_latex(results))
+    rows = cells_of(landscape_latex(results))
     assert {len(row) for row in rows} == {len(first)}
     assert rows[1][:3] == ["mixed-noise", "12", "12"]
     assert rows[1][5] == f"{first['distance_correlation']:.2f}"
