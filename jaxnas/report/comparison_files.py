@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from jaxnas import __version__
+from jaxnas.checks import first_line
 from jaxnas.report import result_folder as folders
 from jaxnas.report import schema
 from jaxnas.report.figures import gallery
@@ -26,7 +27,7 @@ from jaxnas.report.templates import labeled
 from jaxnas.simulation.trials import Trials
 
 INDEX_LINK = f"../{PAGE_FILE}"
-CHECKSUM = "checksum"
+CHECKSUM, TABLES = "checksum", "tables"
 _COMMANDS = {COMPARISON: "compare", SEARCH: "search", ONE_SHOT: "oneshot"}
 _PAGES = {SEARCH: search_text, ONE_SHOT: one_shot_text}
 _FILES = {SEARCH: folders.SEARCH_FILES, ONE_SHOT: folders.ONE_SHOT_FILES}
@@ -126,8 +127,8 @@ def write_again(folder: str | os.PathLike, pdf: bool = False) -> Path:
     where the folder holds no comparison, RuntimeError where it is replaced meanwhile.
     """
     folder = Path(folder)
-    kind = _kind_of(folder)
-    if kind in _PAGES:
+    kind = _part_of(folder, "kind")
+    if kind in (SEARCH, ONE_SHOT):
         return _write_search_again(folder, kind)
     pdf = pdf or bool([*folder.glob("*.pdf"), *folder.glob("*/*.pdf")])
     _check_single(folder)
@@ -152,19 +153,22 @@ def _write_search_again(folder: Path, kind: str) -> Path:
     content = (folder / SUMMARY_FILE).read_bytes()
     summary = read_summary(folder, kind)
     kept = [name for name in (SUMMARY_FILE, *_FILES[kind]) if (folder / name).is_file()]
+    try:
+        text = _PAGES[kind](summary)
+    except Exception as error:  # its checksum fits, but no search wrote it
+        raise _no_summary(folder / SUMMARY_FILE, kind, first_line(error)) from error
     with folders.fresh_folder(folder) as fresh:
-        (fresh / PAGE_FILE).write_text(_PAGES[kind](summary), encoding="utf-8")
+        (fresh / PAGE_FILE).write_text(text, encoding="utf-8")
         folders.publish(fresh, folder, kind, kept, {SUMMARY_FILE: content})
     return folder / PAGE_FILE
 
 
-def _kind_of(folder: Path) -> str:
-    """Returns of what kind the results in a folder say that they are."""
+def _part_of(folder: Path, name: str) -> Any:
+    """Returns a part of the summary in a folder; None if there is no such part, or the file cannot be read."""
     try:
-        kind = _read(folder / SUMMARY_FILE).get("kind")
-        return kind if kind in (SEARCH, ONE_SHOT) else COMPARISON
+        return _read(folder / SUMMARY_FILE).get(name)
     except (OSError, ValueError, RecursionError):
-        return COMPARISON
+        return None
 
 
 def read_summary(folder: str | os.PathLike, kind: str = COMPARISON) -> dict[str, Any]:
@@ -177,10 +181,11 @@ def read_summary(folder: str | os.PathLike, kind: str = COMPARISON) -> dict[str,
         found = _read(path, needs_checksum=kind != COMPARISON)
         return schema.checked(found) if kind == COMPARISON else found
     except (OSError, ValueError, RecursionError) as error:
-        text = str(error) or type(error).__name__
-        raise ValueError(
-            f"Expected {path} as `jaxnas {_COMMANDS[kind]}` writes it, got: {text.splitlines()[0]}."
-        ) from None
+        raise _no_summary(path, kind, (str(error) or type(error).__name__).splitlines()[0]) from None
+
+
+def _no_summary(path: Path, kind: str, got: str) -> ValueError:
+    return ValueError(f"Expected {path} as `jaxnas {_COMMANDS[kind]}` writes it, got: {got}.")
 
 
 def _read(path: Path, needs_checksum: bool = False) -> dict[str, Any]:
@@ -222,7 +227,7 @@ def _release(version: str) -> tuple[int, ...]:
 def _check_single(folder: Path) -> None:
     """Raises ValueError where a folder holds two comparisons, one on a table and one on several, as 0.1 left them."""
     parts = [part.name for part in folders.parts_of(folder)]
-    if not (folder / SUMMARY_FILE).is_file() or not parts or _is_over_all(folder):
+    if not (folder / SUMMARY_FILE).is_file() or not parts or _part_of(folder, TABLES) is not None:
         return
     if not (folder / folders.NOTE).exists():
         raise ValueError(
@@ -231,22 +236,15 @@ def _check_single(folder: Path) -> None:
         )
 
 
-def _is_over_all(folder: Path) -> bool:
-    try:
-        return "tables" in _read(folder / SUMMARY_FILE)
-    except (OSError, ValueError, RecursionError):
-        return False
-
-
 def _results_of(folder: Path) -> dict[str, dict[str, Any]]:
     """Returns the results of each benchmark in the folder of a comparison on several, by their names; else none."""
     has_summary = (folder / SUMMARY_FILE).is_file()
-    if has_summary and not _is_over_all(folder):
+    if has_summary and _part_of(folder, TABLES) is None:
         return {}
     # Names in a file are looked up among the folders that are there: they are never paths.
     parts = {part.name: part for part in folders.parts_of(folder)}
     if has_summary:
-        hashes = _read(folder / SUMMARY_FILE)["tables"]
+        hashes = _part_of(folder, TABLES)
         names = list(hashes) if isinstance(hashes, dict) else []
     else:
         latest = max(parts.values(), key=lambda part: (part / SUMMARY_FILE).stat().st_mtime_ns, default=None)
@@ -266,7 +264,7 @@ def _over_all(results: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     first = next(iter(results.values()))
     shared = ("objective", "metric", "cost_unit", "num_runs", "num_trials", "seed", "prng", "versions", "command")
     hashes = {name: checksum(result) for name, result in results.items()}
-    return {"overall": first["overall"], **{key: first[key] for key in shared if key in first}, "tables": hashes}
+    return {"overall": first["overall"], **{key: first[key] for key in shared if key in first}, TABLES: hashes}
 
 
 def _write_summary(fresh: Path, result: dict[str, Any]) -> None:
