@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jaxnas.predictors.zero_cost.proxy import Proxy
     from jaxnas.spaces.base import Space
     from jaxnas.strategies.base import Strategy
-    from jaxnas.tables.published.base import Imported
+    from jaxnas.tables.published.cards import Imported
     from jaxnas.tasks.base import Task
 
 SPACES = {

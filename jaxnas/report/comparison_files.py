@@ -164,7 +164,7 @@ def _write_search_again(folder: Path, kind: str) -> Path:
 
 
 def _part_of(folder: Path, name: str) -> Any:
-    """Returns a part of the summary in a folder; None if there is no such part, or the file cannot be read."""
+    """Returns a part of the summary in a folder; None if there is none, or no such file."""
     try:
         return _read(folder / SUMMARY_FILE).get(name)
     except (OSError, ValueError, RecursionError):

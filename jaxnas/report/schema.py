@@ -1,6 +1,6 @@
 """The shape of the `summary.json` of a comparison, so that a damaged one is refused in one line.
 
-Keys that no page reads are not checked, and neither are summaries of searches, which always have a checksum.
+Keys that no page reads are not checked. Summaries of searches always have a checksum instead.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ def checked(result: Any) -> dict[str, Any]:
 
 
 def _interval(name: str, shape: Shape) -> dict[str, Shape]:
-    """Returns the shapes of a mean and of the ends of its interval; "?" at the end of a name is put behind each."""
+    """Returns the shapes of a mean and of the ends of its interval, by a name with a place for each."""
     stem, mark = name.removesuffix("?"), "?" if name.endswith("?") else ""
     return {stem.format(end) + mark: shape for end in _ENDS}
 
@@ -232,7 +232,7 @@ def _check_member(name: str, known: Any, where: str) -> None:
 
 
 def _check_strategies(result: dict[str, Any]) -> None:
-    """Checks that strategies have the same numbers, and that other parts speak of strategies that there are."""
+    """Checks that strategies have the same numbers, and that other parts are of known strategies."""
     strategies = result["strategies"]
     first, *others = [_IN_TABLES & set(numbers) for numbers in strategies.values()]
     if any(each != first for each in others) or any(first & part not in (set(), part) for part in (_AREAS, _COMPARED)):

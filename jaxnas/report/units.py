@@ -20,7 +20,7 @@ _TRAININGS = ("epochs", "seconds", "hours")
 
 def metric_of(result: dict[str, Any]) -> Metric:
     """Returns the metric of a `summary.json` dictionary: accuracy where it names none, as those of version 0.1 do."""
-    return Metric(**result["metric"]) if "metric" in result else ACCURACY
+    return Metric(*(result["metric"][part] for part in Metric._fields)) if "metric" in result else ACCURACY
 
 
 def percent(share: Values) -> Values:

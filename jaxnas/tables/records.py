@@ -1,8 +1,9 @@
-"""Records: dictionaries, lists and values as JSON has them, and whether they are of the shape that they must be.
+"""Records: values as JSON has them, and whether they are of a shape.
 
-A shape is a `Kind` of value, `[SHAPE]` for a list, a dictionary of shapes by key, or a tuple of shapes of which one
-must fit. A key in a dictionary of shapes that ends with "?" may be missing; keys that it does not name are taken as
-they are. `Rows` and `Names` are lists and dictionaries with more conditions. Needs no more than Python.
+A shape is a `Kind` of value, `[SHAPE]` for a list, a dictionary of shapes by key, or a tuple of
+shapes of which one must fit. A key of a dictionary that ends with "?" may be missing; keys that it
+does not name are not checked. `Rows` and `Names` are lists and dictionaries with more conditions.
+Needs no more than Python.
 """
 
 from collections.abc import Callable, Mapping
@@ -69,7 +70,7 @@ class Rows:
 
     Attributes:
         of: the shape of each value.
-        size: lists of one name are equally long within a record, and in the records around it before it.
+        size: lists of one name are equally long in a record and in those around it.
         least: the smallest length.
         longer_by: by how many values this list is longer than those of `size`.
     """

@@ -1,4 +1,4 @@
-"""The shape of a manifest: a table is data, and may come from anybody. Needs no more than Python."""
+"""The shape of a manifest: tables are data from anybody. Needs no more than Python."""
 
 import math
 import re

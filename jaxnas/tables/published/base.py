@@ -98,7 +98,7 @@ def only_file(path: Path, names: Iterable[str], what: str) -> Path:
 
 
 def json_of(path: Path, progress: Progress) -> dict:
-    """Returns the object of a JSON file. Raises ValueError where it is none, or is too large to be read at once."""
+    """Returns the object in a JSON file. Raises ValueError if it is none, or the file is too large."""
     size = path.stat().st_size
     if size > LARGEST_JSON:
         raise ValueError(f"{size:,} bytes, where a file of at most {LARGEST_JSON:,} is read")

@@ -1,4 +1,4 @@
-"""Imported tables and their cards: what the numbers are, where they came from, how far the importer was tried."""
+"""Imported tables and their cards: sources, licenses, and how far the importer was tried."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -42,7 +42,7 @@ class Imported(NamedTuple):
 def imported(
     table: Table, table_id: str, publication: Publication, source: Path, notes: Sequence[str], files: dict[str, str]
 ) -> Imported:
-    """Returns a table with its identifier, its license and its source in the manifest, and its card.
+    """Returns a table with its identifier, license and source in the manifest, and its card.
 
     Args:
         source: the file or folder that was read.
