@@ -158,23 +158,23 @@ IMPORTERS = {
     "suite-zero": "jaxnas.tables.published.zero_cost:read",
 }
 ONE_SHOT = {
-    "darts": "jaxnas.search.one_shot.darts:darts",
-    "darts2": "jaxnas.search.one_shot.darts:darts2",
-    "gdas": "jaxnas.search.one_shot.gdas:gdas",
-    "gdas_reference": "jaxnas.search.one_shot.gdas:gdas_reference",
-    "gdas_full": "jaxnas.search.one_shot.gdas:gdas_full",
-    "snas": "jaxnas.search.one_shot.snas:snas",
-    "drnas": "jaxnas.search.one_shot.drnas:drnas",
-    "pc_darts": "jaxnas.search.one_shot.pc_darts:pc_darts",
-    "beta_darts": "jaxnas.search.one_shot.beta_darts:beta_darts",
-    "sdarts_random": "jaxnas.search.one_shot.sdarts:sdarts_random",
-    "sdarts_adversarial": "jaxnas.search.one_shot.sdarts:sdarts_adversarial",
-    "darts_pt": "jaxnas.search.one_shot.darts_pt:darts_pt",
-    "rsps": "jaxnas.search.one_shot.rsps:rsps",
-    "spos": "jaxnas.search.one_shot.spos:spos",
-    "fairnas": "jaxnas.search.one_shot.fairnas:fairnas",
-    "enas": "jaxnas.search.one_shot.enas:enas",
-    "sandwich": "jaxnas.search.one_shot.sandwich:sandwich",
+    "darts": "jaxnas.search.one_shot.methods:darts",
+    "darts2": "jaxnas.search.one_shot.methods:darts2",
+    "gdas": "jaxnas.search.one_shot.methods:gdas",
+    "gdas_reference": "jaxnas.search.one_shot.methods:gdas_reference",
+    "gdas_full": "jaxnas.search.one_shot.methods:gdas_full",
+    "snas": "jaxnas.search.one_shot.methods:snas",
+    "drnas": "jaxnas.search.one_shot.methods:drnas",
+    "pc_darts": "jaxnas.search.one_shot.methods:pc_darts",
+    "beta_darts": "jaxnas.search.one_shot.methods:beta_darts",
+    "sdarts_random": "jaxnas.search.one_shot.methods:sdarts_random",
+    "sdarts_adversarial": "jaxnas.search.one_shot.methods:sdarts_adversarial",
+    "darts_pt": "jaxnas.search.one_shot.methods:darts_pt",
+    "rsps": "jaxnas.search.one_shot.methods:rsps",
+    "spos": "jaxnas.search.one_shot.methods:spos",
+    "fairnas": "jaxnas.search.one_shot.methods:fairnas",
+    "enas": "jaxnas.search.one_shot.methods:enas",
+    "sandwich": "jaxnas.search.one_shot.methods:sandwich",
 }
 PUBLISHED = {
     "local_search": "jaxnas.evidence.reproduce.local_search:RESULT",
@@ -313,9 +313,10 @@ def load(name: str) -> Any:
 def cites(name: str, known: dict[str, str]) -> tuple[str, ...]:
     """Returns the keys of `report/references.bib` to cite for a name of one of the dicts above.
 
-    They are the constant `CITES` of its module, empty where there is no paper.
+    They are the constant `CITES` of its module, a dict by name in a module of several; empty without a paper.
     """
-    return _module(name, known).CITES
+    found = _module(name, known).CITES
+    return found[name] if isinstance(found, dict) else found
 
 
 def _module(name: str, known: dict[str, str]) -> ModuleType:
