@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -46,23 +46,13 @@ class Prediction(NamedTuple):
     deviation: Array
 
 
-class Fit(Protocol):
-    """`(key, features, y, aux) -> state`: any pytree.
+Fit = Callable[[jax.Array, Array, Array, Aux], Any]
+"""`(key, features, y, aux) -> state`: any pytree.
 
-    `y` holds the score of one run of each architecture, float32[n]; NaN for those that failed, which are left out.
-    """
-
-    def __call__(self, key: jax.Array, features: Array, y: Array, aux: Aux, /) -> Any:
-        """Returns what was learned."""
-        ...
-
-
-class Predict(Protocol):
-    """`(state, features, aux) -> Prediction`; what is said of one architecture does not depend on the others."""
-
-    def __call__(self, state: Any, features: Array, aux: Aux, /) -> Prediction:
-        """Returns what is predicted."""
-        ...
+`y` holds the score of one run of each architecture, float32[n]; NaN for those that failed, which are left out.
+"""
+Predict = Callable[[Any, Array, Aux], Prediction]
+"""`(state, features, aux) -> Prediction`; the prediction for one architecture does not depend on the others."""
 
 
 class Predictor(NamedTuple):

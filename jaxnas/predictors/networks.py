@@ -66,10 +66,20 @@ def trained(
         errors = (predict(parameters, batch) - targets[batch]).reshape(len(batch), -1)
         return jnp.where(known[batch, None], errors**2, 0).mean()
 
-    def step(state: tuple[Any, Any], numbers: jax.Array) -> tuple[tuple[Any, Any], None]:
+    return descended(optimizer, loss, parameters, rows[draws])
+
+
+def descended(
+    optimizer: optax.GradientTransformation,
+    loss: Callable[[Any, jax.Array], jax.Array],
+    parameters: Any,
+    batches: jax.Array,
+) -> Any:
+    """Returns parameters after a step on each of the batches int32[S, B], by `loss(parameters, batch) -> float32[]`."""
+
+    def step(state: tuple[Any, Any], batch: jax.Array) -> tuple[tuple[Any, Any], None]:
         parameters, moments = state
-        gradient = jax.grad(loss)(parameters, rows[numbers])
-        updates, moments = optimizer.update(gradient, moments, parameters)
+        updates, moments = optimizer.update(jax.grad(loss)(parameters, batch), moments, parameters)
         return (optax.apply_updates(parameters, updates), moments), None
 
-    return jax.lax.scan(step, (parameters, optimizer.init(parameters)), draws)[0][0]
+    return jax.lax.scan(step, (parameters, optimizer.init(parameters)), batches)[0][0]

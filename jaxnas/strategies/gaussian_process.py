@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxnas.checks import checked_number, checked_size
+from jaxnas.checks import checked_number, checked_sizes
 from jaxnas.spaces.base import Space, has_rows
 from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
 from jaxnas.strategies.parts.candidates import mutants
@@ -76,13 +76,11 @@ def gaussian_process(
         length: the length scale of the kernel, as a share of the decisions; None: by the marginal likelihood.
         noise: the variance of the noise in a score, as a share of the prior variance; None: by the marginal likelihood.
     """
-    checked_size("num_candidates", num_candidates)
-    checked_size("num_startup", num_startup)
+    sizes = checked_sizes({"num_candidates": num_candidates, "num_startup": num_startup})
     lengths, noises = (
         grid if value is None else (checked_number(name, value, above=0),)
         for name, value, grid in (("length", length, LENGTHS), ("noise", noise, NOISES))
     )
-
     grid = np.asarray([(length, noise) for length in lengths for noise in noises], np.float32)
 
     def init(key: jax.Array, num_trials: int) -> GaussianState:
@@ -94,30 +92,15 @@ def gaussian_process(
     def advance(state: GaussianState, t: jax.Array, key: jax.Array) -> GaussianState:
         if len(grid) == 1:
             return state
-        sizes = refit_sizes(num_startup, len(state.scores))
-        refits = [functools.partial(refitted, size) for size in sizes]
+        numbers = np.asarray(refit_sizes(num_startup, len(state.scores)), np.int64)
+        refits = [functools.partial(_refitted, space, grid, int(number)) for number in numbers]
         # t is the same in all runs, so that one of them is computed, where its time has come
-        due = jnp.where((np.asarray(sizes) == t).any(), (np.asarray(sizes) < t).sum(), len(sizes))
+        due = jnp.where((numbers == t).any(), (numbers < t).sum(), len(numbers))
         return jax.lax.switch(due, [*refits, lambda state: state], state)
-
-    def refitted(size: int, state: GaussianState) -> GaussianState:
-        choices, targets = jax.vmap(space.choices)(state.archs[:size]), normal_scores(state.scores[:size], size)
-        differing = differences(choices, choices)
-        inverses, logarithms = jax.vmap(functools.partial(inverse_of, differing))(*grid.T)
-        best = jnp.argmin(misfit(inverses, logarithms, targets))
-        inverse = jnp.zeros_like(state.inverse).at[:size, :size].set(inverses[best])
-        length, noise = jnp.asarray(grid)[best]
-        return state._replace(inverse=inverse, length=length, noise=noise)
 
     def ask(state: GaussianState, t: jax.Array, key: jax.Array) -> Query:
         keys = [jax.random.fold_in(key, number) for number in range(2)]
-
-        def promising(state: GaussianState) -> jax.Array:
-            candidates = candidates_for(keys[1], space, state, num_candidates)
-            improvement = improvements(state, space, t, candidates)
-            asked = ((candidates[:, None] == state.archs).all(-1) & (jnp.arange(len(state.scores)) < t)).any(1)
-            return candidates[jnp.argmax(jnp.where(asked & ~asked.all(), -1, improvement))]
-
+        promising = functools.partial(_most_promising, space, num_candidates, keys[1], t)
         return Query(jax.lax.cond(t < num_startup, lambda state: space.sample(keys[0]), promising, state))
 
     def tell(state: GaussianState, t: jax.Array, query: Query, observation: Observation) -> GaussianState:
@@ -127,13 +110,27 @@ def gaussian_process(
         inverse, _ = with_another(state.inverse, overlap_kernel(differing, state.length), state.noise, t)
         return state._replace(archs=archs, scores=state.scores.at[t].set(score), inverse=inverse)
 
-    hyperparameters = (
-        ("num_candidates", num_candidates),
-        ("num_startup", num_startup),
-        ("length", length),
-        ("noise", noise),
-    )
+    hyperparameters = (*sizes, ("length", length), ("noise", noise))
     return Strategy("gaussian_process", init, ask, tell, advance, hyperparameters, batched=False)
+
+
+def _refitted(space: Space, grid: np.ndarray, size: int, state: GaussianState) -> GaussianState:
+    """Returns the state with length and noise of a grid [G, 2] that make the first trials most likely."""
+    choices, targets = jax.vmap(space.choices)(state.archs[:size]), normal_scores(state.scores[:size], size)
+    differing = differences(choices, choices)
+    inverses, logarithms = jax.vmap(functools.partial(inverse_of, differing))(*grid.T)
+    best = jnp.argmin(misfit(inverses, logarithms, targets))
+    inverse = jnp.zeros_like(state.inverse).at[:size, :size].set(inverses[best])
+    length, noise = jnp.asarray(grid)[best]
+    return state._replace(inverse=inverse, length=length, noise=noise)
+
+
+def _most_promising(space: Space, num_candidates: int, key: jax.Array, t: jax.Array, state: GaussianState) -> jax.Array:
+    """Returns the candidate with the largest expected improvement, of those that were not asked as far as there are."""
+    candidates = candidates_for(key, space, state, num_candidates)
+    improvement = improvements(state, space, t, candidates)
+    asked = ((candidates[:, None] == state.archs).all(-1) & (jnp.arange(len(state.scores)) < t)).any(1)
+    return candidates[jnp.argmax(jnp.where(asked & ~asked.all(), -1, improvement))]
 
 
 def refit_sizes(first: int, num_trials: int) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng
-from jaxnas.checks import checked_number, checked_size
+from jaxnas.checks import checked_number, checked_sizes
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
 
@@ -47,8 +47,7 @@ def genetic_algorithm(
         crossover_rate: the share of children with two parents; the others start as a copy of one.
         mutation_rate: the share of children in which one decision is then changed.
     """
-    checked_size("population_size", population_size)
-    checked_size("sample_size", sample_size)
+    sizes = checked_sizes({"population_size": population_size, "sample_size": sample_size})
     checked_number("crossover_rate", crossover_rate, at_least=0, at_most=1)
     checked_number("mutation_rate", mutation_rate, at_least=0, at_most=1)
     num_decisions = len(space.decisions)
@@ -76,12 +75,7 @@ def genetic_algorithm(
         archs = jnp.where(joins[:, None], query.arch, state.archs)
         return GeneticState(archs, jnp.where(joins, score, state.scores))
 
-    hyperparameters = (
-        ("population_size", population_size),
-        ("sample_size", sample_size),
-        ("crossover_rate", crossover_rate),
-        ("mutation_rate", mutation_rate),
-    )
+    hyperparameters = (*sizes, ("crossover_rate", crossover_rate), ("mutation_rate", mutation_rate))
     return Strategy("genetic_algorithm", init, ask, tell, hyperparameters=hyperparameters, parallel=True)
 
 

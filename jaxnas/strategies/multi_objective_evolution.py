@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas import prng
-from jaxnas.checks import checked_size
+from jaxnas.checks import checked_sizes
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
 from jaxnas.strategies.parts.domination import as_objectives, crowding_distances, domination_ranks, preference
@@ -40,8 +40,7 @@ def multi_objective_evolution(
         population_size: members of the population; that many trials are drawn uniformly at first.
         sample_size: members, drawn with replacement, among which the parent is chosen.
     """
-    checked_size("population_size", population_size)
-    checked_size("sample_size", sample_size)
+    hyperparameters = checked_sizes({"population_size": population_size, "sample_size": sample_size})
 
     def init(key: jax.Array, num_trials: int) -> ParetoState:
         warn_of_short_run("multi_objective_evolution", num_trials, population_size + 1, "so that all are uniform draws")
@@ -62,5 +61,4 @@ def multi_objective_evolution(
         member = (query.arch, *as_objectives(observation.score, size(query.arch)))
         return ParetoState(*(values.at[slot].set(value) for values, value in zip(state, member, strict=True)))
 
-    hyperparameters = (("population_size", population_size), ("sample_size", sample_size))
     return Strategy("multi_objective_evolution", init, ask, tell, hyperparameters=hyperparameters)

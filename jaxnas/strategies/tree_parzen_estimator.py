@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng
-from jaxnas.checks import checked_number, checked_size
+from jaxnas.checks import checked_number, checked_sizes
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, num_combinations
 from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
@@ -86,8 +86,7 @@ def tree_parzen_estimator(
     Raises:
         ValueError: on a space of more than 2**200 architectures.
     """
-    checked_size("num_startup", num_startup)
-    checked_size("num_candidates", num_candidates)
+    known = checked_sizes({"num_startup": num_startup, "num_candidates": num_candidates})
     checked_number("good_share", good_share, above=0, at_most=1)
     checked_number("prior_weight", prior_weight, above=0)
     if num_combinations(space.decisions) > MAX_ARCHITECTURES:
@@ -122,12 +121,7 @@ def tree_parzen_estimator(
         best, best_scores = insert(state.best, state.num_succeeded), insert(state.best_scores, score)
         return ParzenState(choices, best, best_scores, state.num_succeeded + succeeded)
 
-    hyperparameters = (
-        ("num_startup", num_startup),
-        ("num_candidates", num_candidates),
-        ("good_share", good_share),
-        ("prior_weight", prior_weight),
-    )
+    hyperparameters = (*known, ("good_share", good_share), ("prior_weight", prior_weight))
     return Strategy("tree_parzen_estimator", init, ask, tell, hyperparameters=hyperparameters, batched=False)
 
 
