@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxnas.checks import checked_function, checked_size, unknown_name
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.encodings import Encoding
+from jaxnas.spaces.encodings import Encoding, one_hot
 
 Array = jax.Array | np.ndarray
 TARGETS = ("score", "log-error")
@@ -203,6 +203,11 @@ def no_features(space: Space) -> Encoding:
         return jnp.zeros(1)
 
     return encode
+
+
+def checked_encoding(space: Space, encoding: Encoding | None) -> Encoding:
+    """Returns an encoding, `one_hot` by default. Raises ValueError on what is no function."""
+    return one_hot(space) if encoding is None else checked_function("encoding", encoding)
 
 
 Factory = Callable[..., Predictor]

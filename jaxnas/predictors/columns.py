@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.checks import checked_size
-from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, no_features, standardized
+from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, checked_encoding, no_features, standardized
 from jaxnas.predictors.gaussian import LENGTHS, RBF, GaussianState, process
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.encodings import Encoding, one_hot
+from jaxnas.spaces.encodings import Encoding
 
 CITES = ("white2021powerful",)
 
@@ -81,8 +81,7 @@ def omni(space: Space, *, encoding: Encoding | None = None) -> Predictor:
     Args:
         encoding: of architectures; `one_hot` by default.
     """
-    encode = one_hot(space) if encoding is None else encoding
-    return _on_ranks("omni", encode, _all_known, (), with_features=True)
+    return _on_ranks("omni", checked_encoding(space, encoding), _all_known, (), with_features=True)
 
 
 def _all_known(aux: Aux) -> Array | None:

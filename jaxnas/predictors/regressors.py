@@ -31,6 +31,11 @@ def fitted(regressor: Any, features: Array, y: Array) -> Any:
     return regressor
 
 
+def nothing_known(features: Array) -> np.ndarray:
+    """Returns NaN for each architecture, float32[m]."""
+    return np.full(len(features), np.nan, np.float32)
+
+
 def where_known(predict: Callable[[np.ndarray], np.ndarray], features: Array, count: int) -> np.ndarray:
     """Returns what `predict` says of the rows without a NaN, NaN for others: float32[count, m]."""
     rows = np.asarray(features)
