@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxnas.analysis.power import num_runs_for_power, num_runs_interval
 from jaxnas.analysis.regret import final_regrets
-from jaxnas.analysis.statistics import LEVEL, share_below, shared_ranks
+from jaxnas.analysis.statistics import LEVEL, finite, share_below, shared_ranks
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
 
@@ -56,17 +56,13 @@ def _pair(first_name: str, second_name: str, first: np.ndarray, second: np.ndarr
         "test": test.__name__,
         "p_value": p_value,
         "effect_size": effect_size(first, second),
-        "difference_mean": _number(first.mean() - second.mean()),
-        "difference_ci_low": _number(low),
-        "difference_ci_high": _number(high),
+        "difference_mean": finite(first.mean() - second.mean()),
+        "difference_ci_low": finite(low),
+        "difference_ci_high": finite(high),
         "num_runs_for_power_80": None if paired else num_runs_for_power(first, second),
         "num_runs_for_power_80_ci_low": fewest,
         "num_runs_for_power_80_ci_high": most,
     }
-
-
-def _number(value: float | np.ndarray) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def not_separated_from(name: str, pairs: list[dict]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from jaxnas.analysis.confirmation import told_runs
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import classes_of
 from jaxnas.spaces.base import Space
@@ -67,12 +68,10 @@ def scored_by_table(bench: Benchmark) -> Scored:
 
 def _means_and_variances(bench: Benchmark) -> tuple[np.ndarray, np.ndarray]:
     """Returns the mean score of each class, and the variance of that mean, NaN with single runs; float64[G]."""
-    table = table_of(bench)
-    protocol = table.protocol(bench.protocol)
-    rows = np.asarray(table.representatives, np.int64)[:, None]
+    rows = np.asarray(table_of(bench).representatives, np.int64)[:, None]
     means = np.asarray(bench.validation_scores(rows), np.float64)
     means = np.where(np.isnan(means), np.nanmin(means), means)
-    runs = table.scores(protocol.told)[..., protocol.fidelities[-1]].astype(np.float64)
+    runs = told_runs(bench)
     known = np.isfinite(runs)
     counts = known.sum(1)
     center = np.where(known, runs, 0).sum(1) / np.maximum(counts, 1)

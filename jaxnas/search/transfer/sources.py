@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxnas.analysis.reliability import rank_correlation
+from jaxnas.analysis.reliability import spearman
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.spaces.base import Space
 from jaxnas.tables.table import Table
@@ -77,16 +77,8 @@ def described_sources(tables: Sequence[Table], bench: Benchmark) -> list[dict[st
     if bench.table is not None:
         rows = np.arange(bench.space.num_architectures)[:, None]
         own = bench.validation_scores(rows)
-        correlations = [_correlation(scores, own) for scores in source_scores(tables)]
+        correlations = [spearman(scores, own) for scores in source_scores(tables)]
     return [
         {"id": table.id, "content_hash": table.manifest.get("content_hash"), "spearman": correlation}
         for table, correlation in zip(tables, correlations, strict=True)
     ]
-
-
-def _correlation(one: np.ndarray, other: np.ndarray) -> float | None:
-    present = np.isfinite(one) & np.isfinite(other)
-    one, other = one[present], other[present]
-    if len(one) < 2 or not np.ptp(one) or not np.ptp(other):
-        return None
-    return rank_correlation(one, other)
