@@ -7,11 +7,17 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxnas.analysis.attribution import Attribution, Step, ablation_path, importance, shapley
 from jaxnas.analysis.confirmation import told_runs
-from jaxnas.analysis.counterfactuals import Counterfactual, best_within, chance_better, half_the_size, smallest_loss
-from jaxnas.analysis.motifs import Motif, insertion, motifs, rows_with
-from jaxnas.analysis.score_models import Scored, scored_by_table
+from jaxnas.analysis.explanation.attribution import Attribution, Step, ablation_path, importance, shapley
+from jaxnas.analysis.explanation.counterfactuals import (
+    Counterfactual,
+    best_within,
+    chance_better,
+    half_the_size,
+    smallest_loss,
+)
+from jaxnas.analysis.explanation.motifs import Motif, insertion, motifs, rows_with
+from jaxnas.analysis.explanation.score_models import Scored, scored_by_table
 from jaxnas.analysis.statistics import finite
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.spaces.decisions import cardinalities
@@ -78,7 +84,7 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
 
     Scores are what searches are told. The reference is the architecture of the median score. `runner_up` is the best
     of another class, with the chance that it is truly better; `motifs`, on request, are subgraphs with the effect of
-    inserting them (see `jaxnas.analysis.motifs`).
+    inserting them (see `jaxnas.analysis.explanation.motifs`).
 
     Args:
         bench: a benchmark with a table.

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxnas.analysis.score_models import Scored
+from jaxnas.analysis.explanation.score_models import Scored
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, checked
 
