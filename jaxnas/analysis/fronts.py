@@ -13,6 +13,7 @@ from jaxnas.simulation.trials import Trials
 MARGIN = 0.1  # of the reference point of hypervolumes beyond the nadir, in ranges of the true front
 SHARES = (0.25, 0.5, 0.75)
 MOST_STEPS = 200
+NUM_POINTS = 24
 
 
 def on_front(scores: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -195,9 +196,6 @@ def attainment(found: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, list[lis
         steps = attained > np.concatenate([[-np.inf], np.maximum.accumulate(attained)[:-1]])
         surfaces[str(share)] = np.stack([grid[steps], attained[steps]], axis=1).tolist()
     return surfaces
-
-
-NUM_POINTS = 24
 
 
 class Fronts(NamedTuple):

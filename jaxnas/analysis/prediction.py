@@ -6,6 +6,7 @@ from training architectures; and curves are paid for.
 """
 
 import itertools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ TOP_SHARE = 0.2
 TOP_COUNTS = (1, 10)
 MEASURES = ("tau", "spearman", "tau_top", "regret_1", "regret_10", "nll", "calibration_error")
 NUM_TRAIN = (10, 30, 100, 300)
+LEVELS = np.arange(0.1, 1.0, 0.1)
+"""The central intervals whose coverage is compared."""
 
 
 class Evaluation(NamedTuple):
@@ -127,40 +130,17 @@ def _predictions(
         parts.append((features[:, start:stop], jax.tree.map(lambda *values: np.stack(values), *aux)))
     (train, train_aux), (test, test_aux) = parts
     labels = np.stack([sample.labels[:size] for sample in samples])
-    if predictor.jittable:
-        return jax.device_get(_jitted(predictor, keys, train, labels, train_aux, test, test_aux))
-    found = [
-        predictor.predict(
-            predictor.fit(keys[number], train[number], labels[number], _at(train_aux, number)),
-            test[number],
-            _at(test_aux, number),
-        )
-        for number in range(len(samples))
-    ]
-    return Prediction(*(np.stack([np.asarray(each[part]) for each in found]) for part in range(2)))
-
-
-def _at(aux: Aux, number: int) -> Aux:
-    return jax.tree.map(lambda values: values[number], aux)
-
-
-def _jitted(
-    predictor: Predictor,
-    keys: jax.Array,
-    train: np.ndarray,
-    labels: np.ndarray,
-    train_aux: Aux,
-    test: np.ndarray,
-    test_aux: Aux,
-) -> Prediction:
-    """Returns the predictions of all repetitions by one program."""
+    given = keys, train, labels, train_aux, test, test_aux
 
     def predicted(
-        key: jax.Array, train: jax.Array, labels: jax.Array, aux: Aux, test: jax.Array, at: Aux
+        key: jax.Array, train: jax.Array, labels: jax.Array, aux: Aux, test: jax.Array, test_aux: Aux
     ) -> Prediction:
-        return predictor.predict(predictor.fit(key, train, labels, aux), test, at)
+        return predictor.predict(predictor.fit(key, train, labels, aux), test, test_aux)
 
-    return jax.jit(jax.vmap(predicted))(keys, train, labels, train_aux, test, test_aux)
+    if predictor.jittable:
+        return jax.device_get(jax.jit(jax.vmap(predicted))(*given))
+    found = [predicted(*jax.tree.map(operator.itemgetter(number), given)) for number in range(len(samples))]
+    return Prediction(*(np.stack([np.asarray(each[part]) for each in found]) for part in range(2)))
 
 
 def _evaluation(
@@ -205,10 +185,6 @@ def top_of(values: np.ndarray, share: float) -> np.ndarray:
     """Returns the positions of the best share of values, int[k]; none of NaN."""
     known = np.flatnonzero(np.isfinite(values))
     return known[np.argsort(-values[known], kind="stable")[: round(share * len(known))]]
-
-
-LEVELS = np.arange(0.1, 1.0, 0.1)
-"""The central intervals whose coverage is compared."""
 
 
 def kendall(first: np.ndarray, second: np.ndarray) -> float:

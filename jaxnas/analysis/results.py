@@ -100,37 +100,25 @@ def result_of(
     return result
 
 
-def _source(bench: Benchmark) -> dict[str, Any]:
-    """Returns where the numbers of a published table come from: its authors and what to cite."""
-    source = None if bench.table is None else bench.table.manifest.get("source")
-    return {} if source is None else {"source": source}
-
-
-def _references(bench: Benchmark) -> dict[str, Any]:
-    """Returns the scores of the lines to beat of a table."""
-    found = {} if bench.table is None else baselines_of(bench.table.manifest)
-    return {"references": found} if found else {}
-
-
-def _warning(bench: Benchmark) -> dict[str, Any]:
-    """Returns what a reader must be warned of: a published table that tells searches what is reported."""
-    warning = None if bench.table is None else bench.table.manifest.get("warning")
-    return {} if warning is None else {"warning": warning}
-
-
 def _provenance(trials: dict[str, Trials], bench: Benchmark, settings: Settings) -> dict[str, Any]:
     num_runs, num_trials = np.max([each.observation.score.shape for each in trials.values()], axis=0).tolist()
+    manifest = {} if bench.table is None else bench.table.manifest
+    lines_to_beat, warning = baselines_of(manifest) if manifest else {}, manifest.get("warning")
+    optional = {
+        "content_hash": bench.content_hash,
+        "source": manifest.get("source"),  # the authors of a published table, and what to cite
+        "references": lines_to_beat or None,
+    }
     return {
         "benchmark": bench.id,
-        **({} if bench.content_hash is None else {"content_hash": bench.content_hash}),
-        **_source(bench),
-        **_references(bench),
+        **{name: value for name, value in optional.items() if value is not None},
         "space": bench.space.name,
         "objective": settings.objective.text,
         "metric": bench.metric._asdict(),
         "cost_unit": bench.cost_unit,
-        "protocol": _warning(bench).get("warning", PROTOCOL),
-        **_warning(bench),
+        # a published table may show searches what is reported
+        "protocol": PROTOCOL if warning is None else warning,
+        **({} if warning is None else {"warning": warning}),
         "num_runs": num_runs,
         "num_trials": num_trials,
         "seed": settings.seed,

@@ -157,24 +157,21 @@ def _all_subsets(number: int) -> tuple[np.ndarray, np.ndarray, bool]:
 def _some_orders(number: int, seed: int) -> tuple[np.ndarray, np.ndarray, bool]:
     random = np.random.default_rng(seed)
     drawn = [random.permutation(number) for _ in range(NUM_ORDERS)]
-    subsets: dict[bytes, int] = {}
-    listed: list[np.ndarray] = []
+    subsets: dict[tuple[bool, ...], int] = {}
     changes: list[tuple[int, int, int]] = []
     for order in itertools.chain(drawn, (each[::-1] for each in drawn)):
-        mixture = np.zeros(number, bool)
-        before = subsets.setdefault(mixture.tobytes(), len(subsets))
-        listed += [mixture.copy()] if before == len(listed) else []
+        mixture = [False] * number
+        before = subsets.setdefault(tuple(mixture), len(subsets))
         for decision in order:
             mixture[decision] = True
-            after = subsets.setdefault(mixture.tobytes(), len(subsets))
-            listed += [mixture.copy()] if after == len(listed) else []
+            after = subsets.setdefault(tuple(mixture), len(subsets))
             changes.append((decision, before, after))
             before = after
-    weights = np.zeros((number, len(listed)))
+    weights = np.zeros((number, len(subsets)))
     for decision, before, after in changes:
         weights[decision, after] += 1 / (2 * NUM_ORDERS)
         weights[decision, before] -= 1 / (2 * NUM_ORDERS)
-    return np.stack(listed), weights, False
+    return np.asarray(list(subsets)), weights, False
 
 
 def are_valid(scored: Scored, archs: np.ndarray) -> np.ndarray:

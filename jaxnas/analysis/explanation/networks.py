@@ -75,11 +75,10 @@ def explain_network(model: FittedModel, X: Any, y: Any) -> NetworkExplanation:  
         ValueError: on examples that the model does not take, or classes that it does not know.
     """
     numbers = _class_numbers(model, y, len(X))
-    predicted = model.predict(X)
+    predicted = _class_numbers(model, model.predict(X), len(X))
     examples = _normalized(model, X)
     confusion = np.zeros((len(model.inputs.classes),) * 2, np.int64)
-    position = {name: number for number, name in enumerate(model.inputs.classes.tolist())}
-    np.add.at(confusion, (numbers, np.asarray([position[name] for name in predicted.tolist()])), 1)
+    np.add.at(confusion, (numbers, predicted), 1)
     return NetworkExplanation(
         float(np.trace(confusion) / len(numbers)),
         _lesions(model, model.network, examples, numbers) if isinstance(model.network, Network) else (),
