@@ -117,7 +117,7 @@ _PUBLIC = {  # name -> the module that holds it
     "task_from_arrays": "tasks.arrays",
     "to_frame": "analysis.frames",
     "to_optuna_study": "strategies.optuna",
-    "until_decided": "analysis.sequential",
+    "until_decided": "analysis.pairs",
     "warm_started": "strategies.wrappers.warm_started",
 }
 

@@ -19,7 +19,7 @@ from jaxnas.analysis.power import power as power
 from jaxnas.analysis.regret import regret as regret
 from jaxnas.analysis.explanation.score_models import scored_by_table as scored_by_table
 from jaxnas.analysis.explanation.score_models import scored_by_trials as scored_by_trials
-from jaxnas.analysis.sequential import until_decided as until_decided
+from jaxnas.analysis.pairs import until_decided as until_decided
 from jaxnas.benchmarks.base import Benchmark as Benchmark
 from jaxnas.benchmarks.base import HeldOut as HeldOut
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark as EvaluatorBenchmark

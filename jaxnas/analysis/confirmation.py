@@ -38,8 +38,7 @@ def confirmed(trials: Trials, bench: Benchmark, confirm: tuple[int, int], *, see
         confirm: (m, k).
         seed: of the draw of runs.
 
-    Raises:
-        ValueError: where the table stores too few runs.
+    Raises ValueError where the table stores too few runs.
     """
     num_candidates, num_fresh = checked_confirm(confirm, bench)
     scores, fidelities = np.asarray(trials.observation.score), np.asarray(trials.query.fidelity)

@@ -48,8 +48,7 @@ def optimum(bench: Benchmark, *, optimum_from: str = "crossfit", limit: Limit | 
         limit: (size, maximum): among the architectures up to a size, one of the benchmark's `size_names` or a function
             as of `jn.constrained`.
 
-    Raises:
-        ValueError: where the optimum is not known, or no architecture is within the limit.
+    Raises ValueError where the optimum is not known, or no architecture is within the limit.
     """
     method = method_of(bench, optimum_from)
     known = bench.held_out.optimum

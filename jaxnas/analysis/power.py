@@ -44,8 +44,7 @@ def power(
             0.4 * sqrt(num_runs / N).
         bench: the benchmark of trials.
 
-    Raises:
-        ValueError: on a number of runs below 1, or regrets that are no float[runs].
+    Raises ValueError on a number of runs below 1, or regrets that are no float[runs].
     """
     if num_runs < 1:
         raise ValueError(f"Expected num_runs of 1 or more, got {num_runs}.")

@@ -74,8 +74,7 @@ def evaluations(
         isomorphs: whether equal networks may be on both sides, as in most papers.
         progress: called with the name of each predictor.
 
-    Raises:
-        ValueError: where the table has too few classes.
+    Raises ValueError where the table has too few classes.
     """
     sizes = sorted({checked_size("num_train", size, 2) for size in num_train})
     samples = [

@@ -30,9 +30,8 @@ def regret(
             definition of most papers, and of tables that hold only means.
         limit: (size, maximum): the optimum is among the architectures up to a size, as of `jn.constrained`.
 
-    Raises:
-        ValueError: where the benchmark has no known optimum, stores too few runs to confirm with, or has another space
-            than the trials.
+    Raises ValueError where the benchmark has no known optimum, stores too few runs to confirm with, or has another
+    space than the trials.
     """
     best = optimum(bench, optimum_from=optimum_from, limit=limit)
     return best.value - reported_scores(trials, bench, confirm=confirm, optimum_from=optimum_from)

@@ -13,8 +13,7 @@ from jaxnas.analysis.incumbents import incumbent_scores, incumbents
 from jaxnas.analysis.landscape import landscape
 from jaxnas.analysis.measures import Measure, end_of, front_measures, regret_measures, trials_paid
 from jaxnas.analysis.optimum import Limit, Optimum, limit_name, optimum
-from jaxnas.analysis.pairs import pairwise
-from jaxnas.analysis.sequential import Decision, interval_level, look_numbers
+from jaxnas.analysis.pairs import Decision, interval_level, look_numbers, pairwise
 from jaxnas.analysis.statistics import LEVEL, mean_interval, mean_ranks, probability_best
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.penalized import Objective, second_size

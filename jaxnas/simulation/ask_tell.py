@@ -93,8 +93,7 @@ class AskTell:
         num_fidelities: of the benchmark.
         bench: the benchmark, instead of `num_fidelities`.
 
-    Raises:
-        ValueError: on numbers out of range, or no strategy.
+    Raises ValueError on numbers out of range, or no strategy.
     """
 
     def __init__(

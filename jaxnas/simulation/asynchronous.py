@@ -76,8 +76,7 @@ def run_asynchronous(
         num_workers: how many queries run at the same time.
         num_trials, num_runs, seed, prng: as of `run`.
 
-    Raises:
-        ValueError: on a strategy that has to be told each result before it is asked again, and as `run` does.
+    Raises ValueError on a strategy that has to be told each result before it is asked again, and as `run` does.
     """
     strategy = strategy_of(strategy, bench)
     check_arguments(strategy, num_workers=num_workers, num_trials=num_trials, num_runs=num_runs)

@@ -102,8 +102,7 @@ def run(
         prng: `"hash"`, fast, or `"threefry"`.
         progress: called after each trial where the runs loop in Python.
 
-    Raises:
-        ValueError: on numbers out of range, an unknown prng, or a strategy of another space.
+    Raises ValueError on numbers out of range, an unknown prng, or a strategy of another space.
     """
     strategy = strategy_of(strategy, bench)
     check_arguments(strategy, num_trials=num_trials, num_runs=num_runs)

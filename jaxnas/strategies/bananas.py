@@ -15,7 +15,8 @@ from jaxnas.predictors.base import Aux, Factory, Predictor, checked_learner, sta
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding
 from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
-from jaxnas.strategies.parts.candidates import mutants, seen
+from jaxnas.strategies.parts.draws import mutants
+from jaxnas.strategies.parts.visited import seen
 
 CITES = ("white2021bananas",)
 MOST_RUNS = 100

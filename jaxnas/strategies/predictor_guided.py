@@ -14,7 +14,8 @@ from jaxnas.predictors.regressors import Regressor
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
-from jaxnas.strategies.parts.candidates import mutants, seen
+from jaxnas.strategies.parts.draws import mutants
+from jaxnas.strategies.parts.visited import seen
 
 CITES = ("wen2020neural",)
 MOST_RUNS = 10

@@ -83,8 +83,7 @@ def tree_parzen_estimator(
         good_share: the share of the trials that are good, rounded up.
         prior_weight: the weight of the uniform part of the estimators and of their kernels.
 
-    Raises:
-        ValueError: on a space of more than 2**200 architectures.
+    Raises ValueError on a space of more than 2**200 architectures.
     """
     known = checked_sizes({"num_startup": num_startup, "num_candidates": num_candidates})
     checked_number("good_share", good_share, above=0, at_most=1)

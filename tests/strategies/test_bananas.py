@@ -15,7 +15,7 @@ from jaxnas.predictors.base import standardized
 from jaxnas.spaces import encodings
 from jaxnas.spaces.cells import encodings as cell_encodings
 from jaxnas.strategies import bananas
-from jaxnas.strategies.parts import candidates
+from jaxnas.strategies.parts import draws, visited
 
 QUICK = {"num_networks": 3, "num_steps": 60, "num_candidates": 60}
 
@@ -43,7 +43,7 @@ def test_scores_are_standardized_over_the_successful_trials():
 
 def test_mutants_are_one_or_two_edits_away_from_the_best():
     scores = jnp.array([0.1, 0.9, -jnp.inf, 0.8, 0.2])
-    make = jax.jit(lambda key, scores: candidates.mutants(key, jn.NB201, jnp.asarray(CORNERS), scores, 400, 2))
+    make = jax.jit(lambda key, scores: draws.mutants(key, jn.NB201, jnp.asarray(CORNERS), scores, 400, 2))
     made = np.asarray(make(jax.random.key(0), scores))
     distances = (made[:, None] != CORNERS[[1, 3]]).sum(-1).min(1)
     assert set(distances) == {0, 1, 2}  # the second edit may undo the first
@@ -57,7 +57,7 @@ def test_mutants_are_one_or_two_edits_away_from_the_best():
 def test_seen_are_those_asked_before_and_repeats():
     asked = jnp.array([[0, 0], [1, 1], [2, 2]])
     archs = jnp.array([[1, 1], [2, 2], [3, 3], [3, 3], [0, 1]])
-    assert candidates.seen(archs, asked, 2).tolist() == [True, False, False, True, False]
+    assert visited.seen(archs, asked, 2).tolist() == [True, False, False, True, False]
 
 
 def test_none_is_asked_twice_while_the_space_is_large():

@@ -62,8 +62,7 @@ def ablation_path(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> list
         scored: scores of architectures.
         arch, reference: int[D].
 
-    Raises:
-        ValueError: on what are no architectures of the space.
+    Raises ValueError on what are no architectures of the space.
     """
     found, goal = _both(scored, arch, reference)
     score = float(scored.means(found[None])[0])

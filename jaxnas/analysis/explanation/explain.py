@@ -91,8 +91,7 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
         row: of the architecture.
         with_motifs: whether to look for motifs, which takes seconds.
 
-    Raises:
-        ValueError: where the benchmark has no table.
+    Raises ValueError where the benchmark has no table.
     """
     table, scored = table_of(bench), scored_by_table(bench)
     rows = np.asarray(table.representatives, np.int64)

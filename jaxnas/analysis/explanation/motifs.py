@@ -76,8 +76,7 @@ def motifs(bench: Benchmark, *, number: int = 8, num_bootstraps: int = NUM_BOOTS
         num_bootstraps: samples, with replacement, of 100 random groups of classes that intervals and stability are of.
         seed: of these samples.
 
-    Raises:
-        ValueError: where the benchmark has no table.
+    Raises ValueError where the benchmark has no table.
     """
     checked_size("number", number)
     checked_size("num_bootstraps", num_bootstraps)
@@ -156,8 +155,7 @@ def insertion(
         num_contexts: architectures that it is inserted into.
         seed: of the draws.
 
-    Raises:
-        ValueError: where the benchmark has no table, or its space constraints.
+    Raises ValueError where the benchmark has no table, or its space constraints.
     """
     space = bench.space
     if space.constrained:

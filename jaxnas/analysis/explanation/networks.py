@@ -71,8 +71,7 @@ def explain_network(model: FittedModel, X: Any, y: Any) -> NetworkExplanation:  
         X: examples as of `FittedModel.predict`, [n, ...].
         y: the class of each, [n].
 
-    Raises:
-        ValueError: on examples that the model does not take, or classes that it does not know.
+    Raises ValueError on examples that the model does not take, or classes that it does not know.
     """
     numbers = _class_numbers(model, y, len(X))
     predicted = _class_numbers(model, model.predict(X), len(X))

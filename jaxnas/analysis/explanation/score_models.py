@@ -104,8 +104,7 @@ def scored_by_trials(space: Space, archs: np.ndarray, scores: np.ndarray) -> Sco
         archs: of the trials, int[T, D]; the first thousand that succeeded are used.
         scores: float[T], NaN where failed.
 
-    Raises:
-        ValueError: on fewer than two trials that succeeded.
+    Raises ValueError on fewer than two trials that succeeded.
     """
     kept = np.flatnonzero(np.isfinite(scores))[:MOST_TRIALS]
     if len(kept) < 2:

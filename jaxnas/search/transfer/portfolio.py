@@ -27,8 +27,7 @@ def greedy_portfolio(sources: Sequence[Source], space: Space, size: int = PORTFO
         space: the search space of the new task.
         size: the most architectures.
 
-    Raises:
-        ValueError: on tables of another space.
+    Raises ValueError on tables of another space.
     """
     checked_size("size", size)
     tables = source_tables(sources, space)

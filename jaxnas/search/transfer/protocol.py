@@ -50,8 +50,7 @@ def transfer_entries(
         sources: tables of its space, identifiers or folders.
         size: the architectures of the portfolio.
 
-    Raises:
-        ValueError: where there is no source of another task, or one of another space.
+    Raises ValueError where there is no source of another task, or one of another space.
     """
     space = bench.space
     tables = without_target(source_tables(sources, space), bench)
@@ -94,9 +93,8 @@ def compared_with_sources(
     Without sources it is `jn.compare`, which explains the other arguments. With `confirm` runs return confirmed
     incumbents: with noisy single runs more trials otherwise make the choice worse, the better the trials are.
 
-    Raises:
-        ValueError: where there is no source of another task than the target, or one of another space, or together with
-            an objective other than the metric; and as `jn.compare` does.
+    Raises ValueError where there is no source of another task than the target, or one of another space, or together
+    with an objective other than the metric; and as `jn.compare` does.
     """
     bench = load(bench) if isinstance(bench, str | os.PathLike) else bench
     entries: Mapping[str, Entry] = entries_of(strategies, aim_of(objective, bench))

@@ -19,8 +19,7 @@ def in_order(archs: ArrayLike, name: str = "in_order") -> Strategy:
         archs: int32[n, D].
         name: what reports call the strategy.
 
-    Raises:
-        ValueError: on what are no architectures.
+    Raises ValueError on what are no architectures.
     """
     found = checked_archs(archs)
     return _in_order(found.astype(np.int32).tobytes(), found.shape, name)

@@ -39,8 +39,7 @@ def prior_guided(
         decay: the number of trials after which the weight is halved.
         num_asked: how often the strategy is asked for each trial; with 1 it is the strategy itself.
 
-    Raises:
-        ValueError: on scores of another number than the space has rows, or numbers out of range.
+    Raises ValueError on scores of another number than the space has rows, or numbers out of range.
     """
     checked_number("weight", weight, at_least=0)
     checked_number("decay", decay, above=0)

@@ -37,9 +37,8 @@ def warm_started(strategy: Strategy, archs: ArrayLike, *, shuffle: bool = True) 
         shuffle: whether each run asks for them in a random order of its own, or all in the order in which they are
             given.
 
-    Raises:
-        ValueError: on what are no architectures, more of them than the strategy can be given, or architectures beyond
-            its limit on sizes.
+    Raises ValueError on what are no architectures, more of them than the strategy can be given, or architectures beyond
+    its limit on sizes.
     """
     checked_flag("shuffle", shuffle)
     if not np.size(archs):
