@@ -139,12 +139,6 @@ def log_error(y: Array) -> jax.Array:
     return -jnp.log(jnp.maximum(1 - jnp.asarray(y), SMALLEST_ERROR))
 
 
-def first(values: Array, known: Array) -> tuple[np.ndarray, np.ndarray]:
-    """Returns values [n, ...] and scores [n] as NumPy arrays, without the architectures whose score is NaN."""
-    kept = np.isfinite(np.asarray(known))
-    return np.asarray(values)[kept], np.asarray(known)[kept]
-
-
 def block_inverse(
     matrix: jax.Array, block: int = 32, *, smallest: jax.Array | float = 1e-9
 ) -> tuple[jax.Array, jax.Array]:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.base import Array, first
+from jaxnas.predictors.base import Array
 
 
 class Regressor(Protocol):
@@ -24,10 +24,10 @@ def seed_of(key: jax.Array) -> int:
 
 def fitted(regressor: Any, features: Array, y: Array) -> Any:
     """Returns a regressor, fitted to the architectures that have a score; None where none has."""
-    rows, scores = first(features, y)
-    if not len(rows):
+    known = np.isfinite(np.asarray(y))
+    if not known.any():
         return None
-    regressor.fit(rows, scores)
+    regressor.fit(np.asarray(features)[known], np.asarray(y)[known])
     return regressor
 
 
