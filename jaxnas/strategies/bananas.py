@@ -59,14 +59,14 @@ def bananas(
 ) -> Strategy:
     """Returns BANANAS: an ensemble of networks predicts scores, and Thompson samples of it choose among mutants.
 
-    The first `num_startup` trials are uniform draws. From then on, every `refit_every` trials, new networks are
-    trained on all successful trials, candidates are made from the best architectures by one or two mutations, a
-    prediction is drawn for each, independently, from the normal distribution with the mean and the standard deviation
-    of the ensemble, and the candidates with the largest are asked next. None is asked twice while there are others
-    among the candidates; draws at random fill up. White, Neiswanger and Savani, "BANANAS: Bayesian Optimization with
-    Neural Architectures for Neural Architecture Search", AAAI 2021. Other than there, networks have 3 hidden layers
-    rather than 10, trained for a fixed number of steps on minibatches of 32, with the absolute error of standardized
-    scores as the loss rather than the error relative to a bound, and paths are not truncated.
+    The first `num_startup` trials are uniform draws. Then, every `refit_every` trials, new networks are trained on all
+    successful trials, candidates are made from the best architectures by one or two mutations, and those with the
+    largest Thompson samples are asked next: independent draws from normal distributions with the mean and deviation of
+    the ensemble. None is asked twice while there are other candidates; random draws fill up.
+
+    White, Neiswanger and Savani, "BANANAS: Bayesian Optimization with Neural Architectures for Neural Architecture
+    Search", AAAI 2021. Unlike there, networks have 3 hidden layers rather than 10 and train for a fixed number of steps
+    on minibatches of 32, the loss is the absolute error of standardized scores, and paths are not truncated.
 
     Args:
         num_startup: random trials at the start.
@@ -77,11 +77,10 @@ def bananas(
         width: units of each hidden layer.
         num_steps: training steps, by Adam, at each refit.
         learning_rate: of these steps.
-        encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`;
-            `space.features` by default: paths in a cell space, the one-hot choices in others; the predictor's own
-            where there is one.
-        predictor: in place of the ensemble, a factory of predictors that can be compiled and need features only, such
-            as `jaxnas.catalog.predictor("gp_wl")`.
+        encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`; by
+            default `space.features` (paths in a cell space, one-hot choices in others), or the predictor's own.
+        predictor: instead of the ensemble, a factory of predictors that can be compiled and need features only, such as
+            `jaxnas.catalog.predictor("gp_wl")`.
     """
     learner = None if predictor is None else checked_learner(predictor, space, jittable=True)
     sizes = checked_sizes(

@@ -55,20 +55,18 @@ def gaussian_process(
 ) -> Strategy:
     """Returns Bayesian optimization: the candidate with the largest expected improvement by a Gaussian process.
 
-    The first `num_startup` trials are uniform draws. Then the candidates of each trial are new: half of them mutants,
-    by one or two edits, of the ten best architectures, the others uniform draws; all of the space where it has no more
-    than `num_candidates`. None is asked twice while there is another one. Scores are replaced by the normal quantiles
-    of their ranks, so that networks that learned nothing do not set the scale; failed trials are the lowest.
-    Improvement is over the largest posterior mean of what was asked, as is right for noisy scores (Letham, Karrer,
-    Ottoni and Bakshy, "Constrained Bayesian Optimization with Noisy Experiments", Bayesian Analysis 2019). Otherwise as
-    in Jones, Schonlau and Welch, "Efficient Global Optimization of Expensive Black-Box Functions", Journal of Global
-    Optimization 1998.
+    The first `num_startup` trials are uniform draws. Then each trial has new candidates: half of them mutants, by one
+    or two edits, of the ten best architectures, the others uniform draws; the whole space if it is no larger than
+    `num_candidates`. None is asked twice while there is another. Scores are replaced by the normal quantiles of their
+    ranks, so networks that learned nothing do not set the scale; failed trials are the lowest.
 
-    The kernel is exp(-h / length), with h the share of the decisions that differ: the exponentiated overlap kernel of
-    Wan, Nguyen, Ha, Ru, Lu and Osborne, "Think Global and Act Local: Bayesian Optimization over High-Dimensional
-    Categorical and Mixed Search Spaces", ICML 2021, with one length for all decisions. Length and noise are those of a
-    grid of 20 with the largest marginal likelihood, chosen again whenever the trials have doubled. A trial takes time
-    in proportion to candidates * T ** 2, for T trials of the run.
+    The kernel is exp(-h / length), with h the share of the decisions that differ: Wan, Nguyen, Ha, Ru, Lu and Osborne,
+    "Think Global and Act Local", ICML 2021, with one length for all decisions. Length and noise maximize the marginal
+    likelihood over a grid of 20, chosen again whenever the trials have doubled. Improvement is over the largest
+    posterior mean of the trials: Letham, Karrer, Ottoni and Bakshy, "Constrained Bayesian Optimization with Noisy
+    Experiments", Bayesian Analysis 2019. Otherwise as in Jones, Schonlau and Welch, "Efficient Global Optimization of
+    Expensive Black-Box Functions", Journal of Global Optimization 1998. A trial takes time in proportion to
+    candidates * T ** 2, for T trials of the run.
 
     Args:
         num_candidates: architectures that the next one is chosen from.

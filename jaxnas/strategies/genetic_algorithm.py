@@ -31,15 +31,13 @@ def genetic_algorithm(
     crossover_rate: float = 0.95,
     mutation_rate: float = 1.0,
 ) -> Strategy:
-    """Returns a steady-state genetic algorithm: a child of two tournament winners replaces the worst member.
+    """Returns a steady-state genetic algorithm: a child of two tournament winners replaces a worse worst member.
 
-    The worst member stays where the child is worse still. Trials are uniform draws until `population_size` of them
-    have succeeded; failed ones never join. Each parent is the best of a sample drawn with replacement. Uniform
-    crossover takes each decision from either parent, so that a child is an architecture wherever decisions are
-    independent; with one decision it is a copy of either parent. Holland, "Adaptation in Natural and Artificial
-    Systems", University of Michigan Press 1975; Syswerda, "Uniform Crossover in Genetic Algorithms", ICGA 1989.
-    Population size and crossover rate are those of Grefenstette, "Optimization of Control Parameters for Genetic
-    Algorithms", IEEE Transactions on Systems, Man and Cybernetics 1986.
+    Trials are uniform draws until `population_size` of them have succeeded; failed ones never join. Each parent is the
+    best of a sample drawn with replacement. Uniform crossover takes each decision from either parent. Holland,
+    "Adaptation in Natural and Artificial Systems", University of Michigan Press 1975; Syswerda, "Uniform Crossover in
+    Genetic Algorithms", ICGA 1989. Population size and crossover rate are those of Grefenstette, "Optimization of
+    Control Parameters for Genetic Algorithms", IEEE Transactions on Systems, Man and Cybernetics 1986.
 
     Args:
         population_size: members of the population.

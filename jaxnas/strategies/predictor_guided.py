@@ -49,24 +49,23 @@ def predictor_guided(
 ) -> Strategy:
     """Returns search by a predictor: of many candidates, those with the largest predicted scores are asked.
 
-    The first `num_startup` trials are uniform draws. From then on, every `refit_every` trials, a new regressor is
-    fitted to all successful trials, and the best predicted of the candidates are asked next; half of the candidates
-    are uniform draws, half are mutants of the five best architectures, of one or two edits. None is asked twice while
-    there are others among the candidates; draws at random fill up. Runs loop in Python. Wen, Liu, Chen, Li, Bender
-    and Kindermans, "Neural Predictor for Neural Architecture Search", ECCV 2020, fit once and draw uniformly; refits
-    and mutants are those of sequential model-based search.
+    The first `num_startup` trials are uniform draws. Then, every `refit_every` trials, a new regressor is fitted to all
+    successful trials and the best predicted candidates are asked next. Half of the candidates are uniform draws, half
+    are mutants of the five best architectures, of one or two edits. None is asked twice while there are others; random
+    draws fill up. Runs loop in Python. Wen, Liu, Chen, Li, Bender and Kindermans, "Neural Predictor for Neural
+    Architecture Search", ECCV 2020, fit once and draw uniformly; refits and mutants are from model-based search.
 
     Args:
-        regressor_factory: returns a new regressor with `fit(X, y)` and `predict(X)`, such as a class of scikit-learn;
-            where `get_params()` shows a `random_state` of None, it is set from the key of the run. By default
-            scikit-learn's `RandomForestRegressor` of 30 trees; with its own 100, searches take three times as long.
+        regressor_factory: returns a new regressor with `fit(X, y)` and `predict(X)`, such as a class of scikit-learn; a
+            `random_state` of None is set from the key of the run. By default scikit-learn's `RandomForestRegressor` of
+            30 trees; with its own 100, searches take three times as long.
         num_startup: random trials at the start.
         num_candidates: architectures among which the queries until the next refit are chosen.
         refit_every: trials between two refits.
-        encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`;
-            by default the predictor's own, or `one_hot`.
-        predictor: in place of a regressor, a factory of predictors that need features only, such as
-            `jaxnas.catalog.predictor("gp_wl")`; candidates of the largest predicted means are asked.
+        encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`; by
+            default the predictor's own, or `one_hot`.
+        predictor: instead of a regressor, a factory of predictors that need features only, such as
+            `jaxnas.catalog.predictor("gp_wl")`.
     """
     if predictor is not None and regressor_factory is not None:
         raise ValueError("Expected a regressor_factory or a predictor, got both.")

@@ -31,14 +31,12 @@ class SamplingState(NamedTuple):
 def reward_weighted_sampling(space: Space, *, num_initial: int = 10) -> Strategy:
     """Returns reward-weighted sampling: parents are drawn by score from all architectures evaluated so far.
 
-    The parent of each mutation is drawn with probability in proportion to its score above the lowest.
-    The first `num_initial` trials are uniform draws, and so is a trial for which all weights are 0. Failed trials
-    have weight 0. This is Holland's fitness-proportionate selection without a death; scores are counted from the
-    lowest as in Grefenstette, "Optimization of Control Parameters for Genetic Algorithms", IEEE Transactions on
-    Systems, Man and Cybernetics 1986.
-
-    A baseline, no recommendation: parents are hardly better than average, and on the CIFAR-10 data of NAS-Bench-201 it
-    is significantly worse than random search (docs/strategies.md has the figures).
+    The parent of each mutation is drawn with probability in proportion to its score above the lowest. The first
+    `num_initial` trials are uniform draws, and so is a trial for which all weights are 0. Failed trials have weight 0.
+    This is Holland's fitness-proportionate selection without deaths; scores are counted from the lowest as in
+    Grefenstette, "Optimization of Control Parameters for Genetic Algorithms", IEEE Transactions on Systems, Man and
+    Cybernetics 1986. It is a baseline, significantly worse than random search on the CIFAR-10 data of NAS-Bench-201
+    (docs/strategies.md).
 
     Args:
         num_initial: uniform draws at the start.
