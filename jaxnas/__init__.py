@@ -81,7 +81,7 @@ _PUBLIC = {  # name -> the module that holds it
     "explain_network": "analysis.explanation.networks",
     "explained_by_table": "analysis.explanation.explain",
     "fit": "training.trainer",
-    "greedy_portfolio": "search.transfer.portfolio",
+    "greedy_portfolio": "search.transfer.sources",
     "in_order": "strategies.wrappers.in_order",
     "incumbents": "analysis.incumbents",
     "insertion": "analysis.explanation.motifs",

@@ -45,9 +45,9 @@ from jaxnas.search.one_shot.one_shot import OneShot as OneShot
 from jaxnas.search.one_shot.pack import supernet_pack as supernet_pack
 from jaxnas.search.one_shot.result import OneShotResult as OneShotResult
 from jaxnas.search.result import SearchResult as SearchResult
-from jaxnas.search.transfer.portfolio import greedy_portfolio as greedy_portfolio
 from jaxnas.search.transfer.protocol import compared_with_sources as compared_with_sources
 from jaxnas.search.transfer.rank_weighted import rank_weighted as rank_weighted
+from jaxnas.search.transfer.sources import greedy_portfolio as greedy_portfolio
 from jaxnas.simulation.ask_tell import AskTell as AskTell
 from jaxnas.simulation.ask_tell import run_key as run_key
 from jaxnas.simulation.asynchronous import run_asynchronous as run_asynchronous

@@ -50,15 +50,14 @@ def incumbent_scores(
     (`"validation"`). Before the first successful trial, and where every run of the incumbent failed, it is the lowest
     held-out score of the benchmark, NaN where that is not known.
 
-    Where the benchmark holds the runs, the held-out score is the mean over those that the trial was not told: a run
-    that was chosen for its validation score is lucky on test, too. The runs that confirmed it are left out as well,
-    unless none remain; then only the one that was told is.
+    Where the benchmark holds the runs, the held-out score is the mean over those that the trial did not observe: a run
+    that was chosen for its validation score is lucky on test, too. Runs that confirmed it are omitted as well, unless
+    none remain.
 
     Args:
         best: the trials that hold the incumbents, int[runs, T]; by default those of `incumbents`.
         optimum_from: with `"maximum"` the held-out score is the mean over all runs.
-        confirming: the numbers of the runs that confirmed each trial's architecture, int[runs, T, k], as
-            `Confirmed.runs`.
+        confirming: the numbers of the runs that confirmed each trial's architecture, as `Confirmed.runs`.
     """
     check_trials(trials, bench)
     best = incumbents(trials) if best is None else best

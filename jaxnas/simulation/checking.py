@@ -48,8 +48,8 @@ def strategy_of(strategy: Strategy | Callable[..., Strategy], bench: Benchmark |
 def called(strategy: Strategy, name: str, *arguments: Any) -> Any:
     """Returns what a function of a strategy returns.
 
-    Raises ValueError where it is to be compiled, and decides in Python on values that are traced, or draws random
-    numbers of NumPy or Python, which a compiled run would draw only once.
+    Raises ValueError where it is to be compiled, and decides in Python on traced values, or draws random numbers of
+    NumPy or Python, which a compiled run would draw only once.
     """
     function = getattr(strategy, name)
     if not strategy.jittable:

@@ -94,10 +94,9 @@ def _around(values: np.ndarray) -> np.ndarray:
 def scored_by_trials(space: Space, archs: np.ndarray, scores: np.ndarray) -> Scored:
     """Returns a Gaussian process of trials: its posterior means, and errors by its posterior covariance.
 
-    The kernel is that of `jn.gaussian_process`, in the share of the decisions that differ between canonical
-    architectures; length and noise have the largest marginal likelihood of a grid of 20. Scores are in their own unit,
-    the lowest twentieth raised to its upper end, so that networks which learned nothing do not set the scale. An error
-    says what the trials leave open if the model is right.
+    The kernel is that of `jn.gaussian_process`, over canonical architectures; length and noise maximize the marginal
+    likelihood over a grid of 20. Scores keep their unit, the lowest twentieth raised to its upper end, so networks that
+    learned nothing do not set the scale. Errors show what the trials leave open if the model is right.
 
     Args:
         space: the search space.

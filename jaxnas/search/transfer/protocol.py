@@ -12,15 +12,19 @@ from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.tabular import load
 from jaxnas.report.comparison import Comparison, Entries, aim_of, compare, entries_of
 from jaxnas.search.transfer import rank_weighted as ensemble
-from jaxnas.search.transfer.portfolio import (
+from jaxnas.search.transfer.rank_weighted import rank_weighted
+from jaxnas.search.transfer.sources import (
     PORTFOLIO_SIZE,
+    Source,
     archs_at,
     class_of_rows,
+    described_sources,
     greedy_portfolio,
+    source_scores,
+    source_tables,
     sources_ranking,
+    without_target,
 )
-from jaxnas.search.transfer.rank_weighted import rank_weighted
-from jaxnas.search.transfer.sources import Source, described_sources, source_scores, source_tables, without_target
 from jaxnas.strategies.base import Strategy, make
 from jaxnas.strategies.wrappers.in_order import in_order
 from jaxnas.strategies.wrappers.prior_guided import prior_guided
