@@ -1,25 +1,25 @@
 """The public names, for type checkers. Written by `python tests/repository/test_public_names.py`."""
 
-from jaxnas.analysis.attribution import ablation_path as ablation_path
-from jaxnas.analysis.attribution import shapley as shapley
 from jaxnas.analysis.confirmation import Confirmed as Confirmed
 from jaxnas.analysis.confirmation import confirmed as confirmed
-from jaxnas.analysis.explain import explained_by_table as explained_by_table
+from jaxnas.analysis.explanation.attribution import ablation_path as ablation_path
+from jaxnas.analysis.explanation.attribution import shapley as shapley
+from jaxnas.analysis.explanation.explain import explained_by_table as explained_by_table
+from jaxnas.analysis.explanation.motifs import insertion as insertion
+from jaxnas.analysis.explanation.motifs import motifs as motifs
+from jaxnas.analysis.explanation.networks import NetworkExplanation as NetworkExplanation
+from jaxnas.analysis.explanation.networks import explain_network as explain_network
+from jaxnas.analysis.explanation.score_models import scored_by_table as scored_by_table
+from jaxnas.analysis.explanation.score_models import scored_by_trials as scored_by_trials
 from jaxnas.analysis.frames import to_frame as to_frame
 from jaxnas.analysis.incumbents import incumbents as incumbents
-from jaxnas.analysis.motifs import insertion as insertion
-from jaxnas.analysis.motifs import motifs as motifs
-from jaxnas.analysis.networks import NetworkExplanation as NetworkExplanation
-from jaxnas.analysis.networks import explain_network as explain_network
 from jaxnas.analysis.optimum import Optimum as Optimum
 from jaxnas.analysis.optimum import optimum as optimum
 from jaxnas.analysis.pairs import pairwise as pairwise
+from jaxnas.analysis.pairs import until_decided as until_decided
 from jaxnas.analysis.power import num_runs_for_power as num_runs_for_power
 from jaxnas.analysis.power import power as power
 from jaxnas.analysis.regret import regret as regret
-from jaxnas.analysis.score_models import scored_by_table as scored_by_table
-from jaxnas.analysis.score_models import scored_by_trials as scored_by_trials
-from jaxnas.analysis.sequential import until_decided as until_decided
 from jaxnas.benchmarks.base import Benchmark as Benchmark
 from jaxnas.benchmarks.base import HeldOut as HeldOut
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark as EvaluatorBenchmark
@@ -45,9 +45,9 @@ from jaxnas.search.one_shot.one_shot import OneShot as OneShot
 from jaxnas.search.one_shot.pack import supernet_pack as supernet_pack
 from jaxnas.search.one_shot.result import OneShotResult as OneShotResult
 from jaxnas.search.result import SearchResult as SearchResult
-from jaxnas.search.transfer.portfolio import greedy_portfolio as greedy_portfolio
 from jaxnas.search.transfer.protocol import compared_with_sources as compared_with_sources
 from jaxnas.search.transfer.rank_weighted import rank_weighted as rank_weighted
+from jaxnas.search.transfer.sources import greedy_portfolio as greedy_portfolio
 from jaxnas.simulation.ask_tell import AskTell as AskTell
 from jaxnas.simulation.ask_tell import run_key as run_key
 from jaxnas.simulation.asynchronous import run_asynchronous as run_asynchronous

@@ -116,24 +116,24 @@ PROXIES = {
     "gradsign": "jaxnas.predictors.zero_cost.examples:GRADSIGN",
 }
 PREDICTORS = {
-    "blr": "jaxnas.predictors.linear:blr",
+    "blr": "jaxnas.predictors.gaussian:blr",
     "knn": "jaxnas.predictors.neighbors:knn",
-    "rf": "jaxnas.predictors.random_forest:rf",
-    "hist_gb": "jaxnas.predictors.boosting:hist_gb",
-    "xgb": "jaxnas.predictors.boosting:xgb",
-    "lgb": "jaxnas.predictors.boosting:lgb",
+    "rf": "jaxnas.predictors.trees:rf",
+    "hist_gb": "jaxnas.predictors.trees:hist_gb",
+    "xgb": "jaxnas.predictors.trees:xgb",
+    "lgb": "jaxnas.predictors.trees:lgb",
     "gp_rbf": "jaxnas.predictors.gaussian:gp_rbf",
     "gp_hamming": "jaxnas.predictors.gaussian:gp_hamming",
     "gp_wl": "jaxnas.predictors.weisfeiler_lehman:gp_wl",
     "mlp": "jaxnas.predictors.mlp:mlp",
-    "dngo": "jaxnas.predictors.dngo:dngo",
+    "dngo": "jaxnas.predictors.mlp:dngo",
     "gcn": "jaxnas.predictors.gcn:gcn",
     "last_value": "jaxnas.predictors.learning_curves:last_value",
     "best_value": "jaxnas.predictors.learning_curves:best_value",
     "sotl": "jaxnas.predictors.learning_curves:sotl",
     "sotl_e": "jaxnas.predictors.learning_curves:sotl_e",
-    "lcsvr": "jaxnas.predictors.lcsvr:lcsvr",
-    "extrapolation": "jaxnas.predictors.extrapolation:extrapolation",
+    "lcsvr": "jaxnas.predictors.learning_curves:lcsvr",
+    "extrapolation": "jaxnas.predictors.learning_curves:extrapolation",
     "column": "jaxnas.predictors.columns:column",
     "column_gp": "jaxnas.predictors.columns:column_gp",
     "omni": "jaxnas.predictors.columns:omni",
@@ -158,23 +158,23 @@ IMPORTERS = {
     "suite-zero": "jaxnas.tables.published.zero_cost:read",
 }
 ONE_SHOT = {
-    "darts": "jaxnas.search.one_shot.darts:darts",
-    "darts2": "jaxnas.search.one_shot.darts:darts2",
-    "gdas": "jaxnas.search.one_shot.gdas:gdas",
-    "gdas_reference": "jaxnas.search.one_shot.gdas:gdas_reference",
-    "gdas_full": "jaxnas.search.one_shot.gdas:gdas_full",
-    "snas": "jaxnas.search.one_shot.snas:snas",
-    "drnas": "jaxnas.search.one_shot.drnas:drnas",
-    "pc_darts": "jaxnas.search.one_shot.pc_darts:pc_darts",
-    "beta_darts": "jaxnas.search.one_shot.beta_darts:beta_darts",
-    "sdarts_random": "jaxnas.search.one_shot.sdarts:sdarts_random",
-    "sdarts_adversarial": "jaxnas.search.one_shot.sdarts:sdarts_adversarial",
-    "darts_pt": "jaxnas.search.one_shot.darts_pt:darts_pt",
-    "rsps": "jaxnas.search.one_shot.rsps:rsps",
-    "spos": "jaxnas.search.one_shot.spos:spos",
-    "fairnas": "jaxnas.search.one_shot.fairnas:fairnas",
-    "enas": "jaxnas.search.one_shot.enas:enas",
-    "sandwich": "jaxnas.search.one_shot.sandwich:sandwich",
+    "darts": "jaxnas.search.one_shot.methods:darts",
+    "darts2": "jaxnas.search.one_shot.methods:darts2",
+    "gdas": "jaxnas.search.one_shot.methods:gdas",
+    "gdas_reference": "jaxnas.search.one_shot.methods:gdas_reference",
+    "gdas_full": "jaxnas.search.one_shot.methods:gdas_full",
+    "snas": "jaxnas.search.one_shot.methods:snas",
+    "drnas": "jaxnas.search.one_shot.methods:drnas",
+    "pc_darts": "jaxnas.search.one_shot.methods:pc_darts",
+    "beta_darts": "jaxnas.search.one_shot.methods:beta_darts",
+    "sdarts_random": "jaxnas.search.one_shot.methods:sdarts_random",
+    "sdarts_adversarial": "jaxnas.search.one_shot.methods:sdarts_adversarial",
+    "darts_pt": "jaxnas.search.one_shot.methods:darts_pt",
+    "rsps": "jaxnas.search.one_shot.methods:rsps",
+    "spos": "jaxnas.search.one_shot.methods:spos",
+    "fairnas": "jaxnas.search.one_shot.methods:fairnas",
+    "enas": "jaxnas.search.one_shot.methods:enas",
+    "sandwich": "jaxnas.search.one_shot.methods:sandwich",
 }
 PUBLISHED = {
     "local_search": "jaxnas.evidence.reproduce.local_search:RESULT",
@@ -313,9 +313,10 @@ def load(name: str) -> Any:
 def cites(name: str, known: dict[str, str]) -> tuple[str, ...]:
     """Returns the keys of `report/references.bib` to cite for a name of one of the dicts above.
 
-    They are the constant `CITES` of its module, empty where there is no paper.
+    They are the constant `CITES` of its module, a dict by name in a module of several; empty without a paper.
     """
-    return _module(name, known).CITES
+    found = _module(name, known).CITES
+    return found[name] if isinstance(found, dict) else found
 
 
 def _module(name: str, known: dict[str, str]) -> ModuleType:

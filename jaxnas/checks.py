@@ -35,6 +35,11 @@ def checked_size(name: str, value: int, smallest: int = 1, largest: int | None =
     return value
 
 
+def checked_sizes(sizes: dict[str, int]) -> tuple[tuple[str, int], ...]:
+    """Returns hyperparameters by name that are ints of at least 1, as pairs. Raises ValueError otherwise."""
+    return tuple((name, checked_size(name, value)) for name, value in sizes.items())
+
+
 def checked_seed(value: int, largest: int = NUM_SEEDS - 1) -> int:
     """Returns a seed as an int. Raises ValueError where it is no whole number from 0 to `largest`."""
     try:

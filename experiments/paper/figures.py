@@ -18,8 +18,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import jaxnas as jn
-from jaxnas.analysis.landscape import table_correlation
+from jaxnas.analysis.reliability import spearman
 from jaxnas.analysis.several import overall
 from jaxnas.report import tables
 from jaxnas.report.comparison_files import SUMMARY_FILE
@@ -143,10 +145,15 @@ def correlations(read: list[Table]) -> list[dict]:
     """Returns the rank correlations, on validation and test, of each pair of tables that are of one space."""
     return [
         {"first": first.id, "second": second.id}
-        | {split: table_correlation(first, second, split) for split in ("validation", "test")}
+        | {split: spearman(*(_scores(table, split) for table in (first, second))) for split in ("validation", "test")}
         for first, second in itertools.combinations(read, 2)
         if first.manifest["space"] == second.manifest["space"]
     ]
+
+
+def _scores(table: Table, split: str) -> np.ndarray:
+    """Returns the mean score of each architecture over seeds at the last fidelity, float[A]."""
+    return table.means(split)[table.class_of, -1]
 
 
 def main(config: Config = CONFIG) -> None:

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 import jaxnas as jn
-from jaxnas.analysis.explain import explained_by_table
+from jaxnas.analysis.explanation.explain import explained_by_table
 from jaxnas.analysis.incumbents import incumbents
 from jaxnas.analysis.landscape import landscape
 

@@ -11,6 +11,7 @@ recipe on the half to report, and under "recipes" those of all; for a table, the
 """
 
 import argparse
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,10 +69,10 @@ def figures(table: Table, classes: np.ndarray, num_seeds: int) -> dict:
         "intraclass_correlation": reliability.reliability(final),
         "reliability_seed_mean": reliability.reliability(final, num_seeds),
         "reliability_top_half": _top_reliability(final, num_seeds),
-        "seed_spearman": reliability.seed_correlation(final),
-        "seed_spearman_top_half": reliability.seed_correlation(final, 0.5),
+        "seed_spearman": seed_correlation(final),
+        "seed_spearman_top_half": seed_correlation(final, 0.5),
         "half_training_spearman": reliability.rank_correlation(half, mean),
-        "epochs_of_a_seed_spearman": reliability.epoch_correlations(scores).round(3).tolist(),
+        "epochs_of_a_seed_spearman": epoch_correlations(scores).round(3).tolist(),
         "test_spearman": reliability.rank_correlation(mean, test),
         "parameters_spearman": reliability.rank_correlation(mean, table.columns["num_parameters"].values[classes]),
         "parameters_spearman_top_half": reliability.rank_correlation(
@@ -80,6 +81,42 @@ def figures(table: Table, classes: np.ndarray, num_seeds: int) -> dict:
         "flops_spearman": reliability.rank_correlation(mean, table.columns["num_flops"].values[classes]),
         "within_one_se_of_best": float((mean >= mean.max() - standard_error).mean()),
     }
+
+
+def seed_correlation(scores: np.ndarray, top_share: float = 1.0) -> float:
+    """Returns the mean Spearman correlation between two seeds, over all pairs of seeds, of scores [G, S].
+
+    Args:
+        top_share: keep only this share of the architectures, those with the best mean over the *other* seeds, so that
+            the choice does not depend on the scores that are correlated. Needs three seeds where it is below 1.
+    """
+    seeds = range(scores.shape[1])
+    values = []
+    for first, second in itertools.combinations(seeds, 2):
+        others = [seed for seed in seeds if seed not in (first, second)]
+        kept = _top(scores[:, others].mean(1), top_share) if top_share < 1 else slice(None)
+        values.append(reliability.rank_correlation(scores[kept, first], scores[kept, second]))
+    return float(np.mean(values))
+
+
+def epoch_correlations(scores: np.ndarray, top_share: float = 1.0) -> np.ndarray:
+    """Returns for each epoch the mean Spearman correlation of one seed with the others' final mean, float[F].
+
+    Args:
+        scores: [G, S, F], two seeds or more.
+        top_share: keep only this share of the architectures, those with the best final mean over the other seeds.
+    """
+    num_seeds = scores.shape[1]
+    values = np.empty((num_seeds, scores.shape[2]))
+    for seed in range(num_seeds):
+        final = np.delete(scores[:, :, -1], seed, axis=1).mean(1)
+        kept = _top(final, top_share) if top_share < 1 else slice(None)
+        values[seed] = [reliability.rank_correlation(column[kept], final[kept]) for column in scores[:, seed].T]
+    return values.mean(0)
+
+
+def _top(values: np.ndarray, share: float) -> np.ndarray:
+    return np.argsort(-values, kind="stable")[: max(round(share * len(values)), 2)]
 
 
 def _connected(table: Table, classes: np.ndarray) -> np.ndarray:

@@ -13,9 +13,8 @@ import json
 import numpy as np
 
 import jaxnas as jn
-from jaxnas.analysis.pairs import difference_interval
+from jaxnas.analysis.pairs import difference_interval, interval_level
 from jaxnas.analysis.power import num_runs_interval
-from jaxnas.analysis.sequential import interval_level
 from jaxnas.analysis.statistics import bootstrap_interval, mean_interval
 
 NUM_SIMULATIONS = 1000

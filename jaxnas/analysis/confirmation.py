@@ -38,8 +38,7 @@ def confirmed(trials: Trials, bench: Benchmark, confirm: tuple[int, int], *, see
         confirm: (m, k).
         seed: of the draw of runs.
 
-    Raises:
-        ValueError: where the table stores too few runs.
+    Raises ValueError where the table stores too few runs.
     """
     num_candidates, num_fresh = checked_confirm(confirm, bench)
     scores, fidelities = np.asarray(trials.observation.score), np.asarray(trials.query.fidelity)
@@ -73,6 +72,13 @@ def checked_confirm(confirm: tuple[int, int], bench: Benchmark) -> tuple[int, in
     return num_candidates, num_fresh
 
 
+def told_runs(bench: Benchmark) -> np.ndarray:
+    """Returns the scores of the stored runs that searches observe at the last fidelity, float64[G, S]."""
+    table = table_of(bench)
+    protocol = table.protocol(bench.protocol)
+    return bench.metric.better * table.scores(protocol.told)[..., protocol.fidelities[-1]].astype(np.float64)
+
+
 def _insert(held: np.ndarray, held_scores: np.ndarray, score: np.ndarray, classes: np.ndarray, trial: int) -> None:
     """Puts a trial of each run among the best ones, [runs, m], best first; a class is held by its best trial."""
     every = np.arange(len(held))
@@ -96,8 +102,7 @@ def _fresh_means(
     """
     table = table_of(bench)
     protocol = table.protocol(bench.protocol)
-    stored = bench.metric.better * table.scores(protocol.told)[..., protocol.fidelities[-1]].astype(np.float64)
-    num_runs = table.num_runs(protocol.told)
+    stored, num_runs = told_runs(bench), table.num_runs(protocol.told)
     priority = np.random.default_rng(seed).random((len(classes), 1, stored.shape[1]))
     numbers = np.arange(stored.shape[1])
     barred = numbers == np.asarray(trials.observation.seed)[..., None]

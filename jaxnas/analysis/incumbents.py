@@ -3,6 +3,7 @@
 import numpy as np
 
 from jaxnas.analysis.optimum import method_of
+from jaxnas.analysis.statistics import mean_where
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
 from jaxnas.spaces.decisions import cardinalities
@@ -49,15 +50,14 @@ def incumbent_scores(
     (`"validation"`). Before the first successful trial, and where every run of the incumbent failed, it is the lowest
     held-out score of the benchmark, NaN where that is not known.
 
-    Where the benchmark holds the runs, the held-out score is the mean over those that the trial was not told: a run
-    that was chosen for its validation score is lucky on test, too. The runs that confirmed it are left out as well,
-    unless none remain; then only the one that was told is.
+    Where the benchmark holds the runs, the held-out score is the mean over those that the trial did not observe: a run
+    that was chosen for its validation score is lucky on test, too. Runs that confirmed it are omitted as well, unless
+    none remain.
 
     Args:
         best: the trials that hold the incumbents, int[runs, T]; by default those of `incumbents`.
         optimum_from: with `"maximum"` the held-out score is the mean over all runs.
-        confirming: the numbers of the runs that confirmed each trial's architecture, int[runs, T, k], as
-            `Confirmed.runs`.
+        confirming: the numbers of the runs that confirmed each trial's architecture, as `Confirmed.runs`.
     """
     check_trials(trials, bench)
     best = incumbents(trials) if best is None else best
@@ -89,20 +89,13 @@ def _unseen_means(bench: Benchmark, archs: np.ndarray, told: np.ndarray, confirm
     assert bench.held_out.runs is not None
     runs = np.asarray(bench.held_out.runs(archs), np.float64)
     if not bench.held_out.shares_runs:
-        return _mean_where(runs, np.isfinite(runs))
+        return mean_where(runs, np.isfinite(runs))
     numbers = np.arange(runs.shape[1])
     unseen = np.isfinite(runs) & (numbers != told[:, None])
     if confirming is not None:
         unconfirmed = unseen & ~(numbers == confirming[..., None]).any(1)
         unseen = np.where(unconfirmed.any(1, keepdims=True), unconfirmed, unseen)
-    return _mean_where(runs, unseen)
-
-
-def _mean_where(values: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Returns the means of rows of values [n, S] where told, NaN where nowhere."""
-    counts = where.sum(1)
-    sums = np.where(where, values, 0).sum(1)
-    return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
+    return mean_where(runs, unseen)
 
 
 def check_trials(trials: Trials, bench: Benchmark) -> None:

@@ -20,7 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.analysis import reliability
+from jaxnas.analysis.reliability import reliability, spearman, variance_components
+from jaxnas.analysis.statistics import finite
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import TableBenchmark, classes_of
 from jaxnas.spaces.base import Space
@@ -85,26 +86,13 @@ def _landscape(source: Table | Benchmark) -> dict[str, Any]:
         "noise": noise,
         "fidelities": {
             "values": list(bench.fidelities),
-            "spearman_with_last": [_spearman(values, final["validation"]) for values in told.T],
+            "spearman_with_last": [spearman(values, final["validation"]) for values in told.T],
         },
         "sizes": _sizes(bench, final["validation"]),
     }
     if num_combinations(bench.space.decisions) == len(class_of):
         found["effects"] = _effects(bench.space, final["validation"])
     return found
-
-
-def table_correlation(first: Table, second: Table, split: str = "validation") -> float | None:
-    """Returns Spearman's rank correlation between two tables of one space, over architectures.
-
-    Scores are seed means at the last fidelity. Raises ValueError where the tables are of different spaces.
-    """
-    spaces = [table.manifest["space"] for table in (first, second)]
-    if spaces[0]["decisions"] != spaces[1]["decisions"]:
-        names = " and ".join(space["name"] for space in spaces)
-        raise ValueError(f"Expected two tables of one space, got {first.id} and {second.id}, of {names}.")
-    values = [table.means(split)[table.class_of, -1] for table in (first, second)]
-    return _spearman(*values)
 
 
 def mean_scores(bench: Benchmark) -> np.ndarray:
@@ -303,7 +291,7 @@ def _fitness_distance(scores: np.ndarray, neighbors: np.ndarray) -> dict:
 
 
 def _autocorrelation(scores: np.ndarray, neighbors: np.ndarray, degrees: np.ndarray) -> dict:
-    values = [_number(value) for value in walk_autocorrelation(scores, neighbors, degrees, NUM_LAGS)]
+    values = [finite(value) for value in walk_autocorrelation(scores, neighbors, degrees, NUM_LAGS)]
     first = values[1]
     length = -1 / math.log(first) if first is not None and 0 < first < 1 else None
     return {"lags": list(range(len(values))), "values": values, "correlation_length": length}
@@ -368,28 +356,16 @@ def _noise(bench: Benchmark) -> tuple[dict | None, float | None]:
     if runs.shape[1] < 2 or len(runs) < 2:
         return None, None
     scores = runs - runs.mean(axis=1, keepdims=True) + means[:, None]  # as the benchmark has them, less any penalty
-    between, within = reliability.variance_components(scores)
+    between, within = variance_components(scores)
     noise = {
         "seed_std": math.sqrt(within),
         "architecture_std": math.sqrt(between),
-        "intraclass_correlation": reliability.reliability(scores),
+        "intraclass_correlation": reliability(scores),
     }
     return noise, math.sqrt(within / scores.shape[1])
 
 
 def _sizes(bench: Benchmark, scores: np.ndarray) -> dict:
     rows = np.arange(bench.space.num_architectures)[:, None]
-    found = {name: _spearman(bench.sizes(name, rows), scores) for name in bench.size_names}
+    found = {name: spearman(bench.sizes(name, rows), scores) for name in bench.size_names}
     return dict.fromkeys(("parameters", "flops")) | found
-
-
-def _spearman(first: np.ndarray, second: np.ndarray) -> float | None:
-    present = np.isfinite(first) & np.isfinite(second)
-    first, second = first[present], second[present]
-    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return None
-    return reliability.rank_correlation(first, second)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

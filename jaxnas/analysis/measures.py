@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxnas.analysis.budgets import at_budgets, full_price
-from jaxnas.analysis.two_objectives import Fronts
+from jaxnas.analysis.fronts import Fronts
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
 

@@ -38,18 +38,17 @@ class Optimum(NamedTuple):
 def optimum(bench: Benchmark, *, optimum_from: str = "crossfit", limit: Limit | None = None) -> Optimum:
     """Returns the best held-out score of a benchmark, for reports only.
 
-    A mean over a few noisy runs is lucky where it is the largest of thousands. `"crossfit"` estimates the largest
-    *expected* score, by choosing and valuing with different runs (see `jaxnas.analysis.crossfit`). `"maximum"` is the
-    largest mean, as most papers on tables have it. Where a table holds no runs to choose and value with, or searches
-    are told means, it is the latter whatever was asked for, and `note` says why.
+    The largest of thousands of noisy means is a lucky one. `"crossfit"` estimates the largest *expected* score, by
+    choosing and valuing with different runs (see `jaxnas.analysis.crossfit`). `"maximum"` is the largest mean, as in
+    most papers on tables. If a table holds no runs to choose and value with, or searches observe means, it is always
+    the maximum, and `note` gives the reason.
 
     Args:
         optimum_from: `"crossfit"` or `"maximum"`.
         limit: (size, maximum): among the architectures up to a size, one of the benchmark's `size_names` or a function
             as of `jn.constrained`.
 
-    Raises:
-        ValueError: where the optimum is not known, or no architecture is within the limit.
+    Raises ValueError where the optimum is not known, or no architecture is within the limit.
     """
     method = method_of(bench, optimum_from)
     known = bench.held_out.optimum

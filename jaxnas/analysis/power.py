@@ -11,6 +11,7 @@ from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
 
 MOST_RUNS = 100_000
+COVERAGE = 0.95
 
 
 class _Pair(NamedTuple):
@@ -43,8 +44,7 @@ def power(
             0.4 * sqrt(num_runs / N).
         bench: the benchmark of trials.
 
-    Raises:
-        ValueError: on a number of runs below 1, or regrets that are no float[runs].
+    Raises ValueError on a number of runs below 1, or regrets that are no float[runs].
     """
     if num_runs < 1:
         raise ValueError(f"Expected num_runs of 1 or more, got {num_runs}.")
@@ -73,9 +73,8 @@ def num_runs_interval(
     bench: Benchmark | None = None,
     power: float = 0.8,
     level: float = LEVEL,
-    coverage: float = 0.95,
 ) -> tuple[int | None, int | None]:
-    """Returns the ends of the interval of `num_runs_for_power`, None for an end above 100,000.
+    """Returns the ends of the 95 % interval of `num_runs_for_power`, None for an end above 100,000.
 
     They are the numbers for the ends of the interval of A12 that the runs given allow, by its standard error. Where
     that interval holds 1/2 there is no upper end: the strategies may be equal. Arguments as of `num_runs_for_power`.
@@ -83,7 +82,7 @@ def num_runs_interval(
     from scipy.special import ndtri
 
     found, num_runs = _describe(first, second, bench), _checked_power(power)
-    half = ndtri((1 + coverage) / 2) * np.sqrt(found.error)
+    half = ndtri((1 + COVERAGE) / 2) * np.sqrt(found.error)
     ends = max(found.distance - half, 0.0), found.distance + half
     low, high = (_num_runs(found._replace(distance=end), num_runs, level) for end in reversed(ends))
     return low, high

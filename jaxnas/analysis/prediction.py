@@ -5,16 +5,19 @@ what is predicted is a mean over runs; whatever a predictor learns, transforms a
 from training architectures; and curves are paid for.
 """
 
+import itertools
+import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from jaxnas import prng
-from jaxnas.analysis.evidence import Evidence, Sample, draw_sample
-from jaxnas.analysis.rank_measures import calibration_error, kendall, negative_log_likelihood, regret_of_top
+from jaxnas.analysis.pairs import holm, wilcoxon
+from jaxnas.analysis.predictor_inputs import Evidence, Sample, draw_sample
 from jaxnas.analysis.reliability import rank_correlation
+from jaxnas.analysis.statistics import LEVEL, mean_interval
 from jaxnas.checks import checked_size
 from jaxnas.predictors.base import Aux, Prediction, Predictor
 
@@ -22,6 +25,8 @@ TOP_SHARE = 0.2
 TOP_COUNTS = (1, 10)
 MEASURES = ("tau", "spearman", "tau_top", "regret_1", "regret_10", "nll", "calibration_error")
 NUM_TRAIN = (10, 30, 100, 300)
+LEVELS = np.arange(0.1, 1.0, 0.1)
+"""The central intervals whose coverage is compared."""
 
 
 class Evaluation(NamedTuple):
@@ -69,8 +74,7 @@ def evaluations(
         isomorphs: whether equal networks may be on both sides, as in most papers.
         progress: called with the name of each predictor.
 
-    Raises:
-        ValueError: where the table has too few classes.
+    Raises ValueError where the table has too few classes.
     """
     sizes = sorted({checked_size("num_train", size, 2) for size in num_train})
     samples = [
@@ -125,40 +129,17 @@ def _predictions(
         parts.append((features[:, start:stop], jax.tree.map(lambda *values: np.stack(values), *aux)))
     (train, train_aux), (test, test_aux) = parts
     labels = np.stack([sample.labels[:size] for sample in samples])
-    if predictor.jittable:
-        return jax.device_get(_jitted(predictor, keys, train, labels, train_aux, test, test_aux))
-    found = [
-        predictor.predict(
-            predictor.fit(keys[number], train[number], labels[number], _at(train_aux, number)),
-            test[number],
-            _at(test_aux, number),
-        )
-        for number in range(len(samples))
-    ]
-    return Prediction(*(np.stack([np.asarray(each[part]) for each in found]) for part in range(2)))
-
-
-def _at(aux: Aux, number: int) -> Aux:
-    return jax.tree.map(lambda values: values[number], aux)
-
-
-def _jitted(
-    predictor: Predictor,
-    keys: jax.Array,
-    train: np.ndarray,
-    labels: np.ndarray,
-    train_aux: Aux,
-    test: np.ndarray,
-    test_aux: Aux,
-) -> Prediction:
-    """Returns the predictions of all repetitions by one program."""
+    given = keys, train, labels, train_aux, test, test_aux
 
     def predicted(
-        key: jax.Array, train: jax.Array, labels: jax.Array, aux: Aux, test: jax.Array, at: Aux
+        key: jax.Array, train: jax.Array, labels: jax.Array, aux: Aux, test: jax.Array, test_aux: Aux
     ) -> Prediction:
-        return predictor.predict(predictor.fit(key, train, labels, aux), test, at)
+        return predictor.predict(predictor.fit(key, train, labels, aux), test, test_aux)
 
-    return jax.jit(jax.vmap(predicted))(keys, train, labels, train_aux, test, test_aux)
+    if predictor.jittable:
+        return jax.device_get(jax.jit(jax.vmap(predicted))(*given))
+    found = [predicted(*jax.tree.map(operator.itemgetter(number), given)) for number in range(len(samples))]
+    return Prediction(*(np.stack([np.asarray(each[part]) for each in found]) for part in range(2)))
 
 
 def _evaluation(
@@ -203,3 +184,108 @@ def top_of(values: np.ndarray, share: float) -> np.ndarray:
     """Returns the positions of the best share of values, int[k]; none of NaN."""
     known = np.flatnonzero(np.isfinite(values))
     return known[np.argsort(-values[known], kind="stable")[: round(share * len(known))]]
+
+
+def kendall(first: np.ndarray, second: np.ndarray) -> float:
+    """Returns Kendall's tau-b of two arrays; NaN where there are fewer than two values, 0 where one side is constant.
+
+    Kendall, "The Treatment of Ties in Ranking Problems", Biometrika 1945. Values that are NaN in the second are left
+    out; in the first, -inf is the lowest rank.
+    """
+    from scipy.stats import kendalltau
+
+    known = ~np.isnan(second) & ~np.isnan(first)
+    if known.sum() < 2:
+        return float("nan")
+    found = float(kendalltau(first[known], second[known]).statistic)
+    return 0.0 if np.isnan(found) else found
+
+
+def regret_of_top(predicted: np.ndarray, truth: np.ndarray, count: int) -> float:
+    """Returns by how much the best of the `count` best predicted falls short of the best of all; -inf is no choice.
+
+    Of equal predictions the worse count first, so that a constant gains nothing by the order of rows.
+    """
+    order = np.lexsort((truth, -predicted))  # of equals, the worse first
+    chosen = [position for position in order[:count] if np.isfinite(predicted[position])]
+    return float(truth.max() - truth[chosen].max()) if chosen else float(np.ptp(truth))
+
+
+def negative_log_likelihood(truth: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> float:
+    """Returns the mean negative log-likelihood of values under normal distributions, in nats."""
+    z = (truth - mean) / deviation
+    return float((0.5 * z**2 + np.log(deviation) + 0.5 * np.log(2 * np.pi)).mean())
+
+
+def coverage(truth: np.ndarray, mean: np.ndarray, deviation: np.ndarray, level: float = 0.95) -> float:
+    """Returns the share of values within the central interval of a level of their normal distributions."""
+    from scipy.stats import norm
+
+    return float((np.abs(truth - mean) <= norm.ppf((1 + level) / 2) * deviation).mean())
+
+
+def calibration_error(truth: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> float:
+    """Returns the mean difference of coverage and level over the central intervals of 10, 20, ..., 90 %.
+
+    Kuleshov, Fenner and Ermon, "Accurate Uncertainties for Deep Learning Using Calibrated Regression", ICML 2018, with
+    absolute differences.
+    """
+    return float(np.mean([abs(coverage(truth, mean, deviation, level) - level) for level in LEVELS]))
+
+
+def prediction_result(evaluations: Sequence[Evaluation], ceiling: np.ndarray) -> dict[str, Any]:
+    """Returns means and 95 % intervals over repetitions, and which predictors the tests separate.
+
+    `ceiling` and `evaluations`, one for each predictor and number of training architectures or epochs, hold
+    `{"mean", "ci_low", "ci_high"}` or None; `order` holds for the largest number of training architectures the
+    predictors by tau, and the corrected p values of neighbors.
+    """
+    return {
+        "ceiling": _interval(ceiling),
+        "evaluations": [
+            {
+                "predictor": each.predictor,
+                "num_train": each.num_train,
+                "num_epochs": each.num_epochs,
+                "cost": float(each.cost.mean()),
+                **{measure: _interval(each.measures[measure]) for measure in MEASURES},
+            }
+            for each in evaluations
+        ],
+        "order": order(evaluations),
+    }
+
+
+def order(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    """Returns the predictors by mean tau, each with its best evaluation of most training, and tests of neighbors.
+
+    Repetitions are paired; p values are of Wilcoxon's signed-rank test, corrected by Holm's method. They are of these
+    architectures' table: repetitions of a small one share architectures, so that they are then a little too small.
+    """
+    most = max((each.num_train for each in evaluations), default=0)
+    best: dict[str, Evaluation] = {}
+    for each in evaluations:
+        if each.num_train in (0, most) and _tau(each) >= _tau(best.get(each.predictor, each)):
+            best[each.predictor] = each
+    ranked = sorted(best.values(), key=_tau, reverse=True)
+    pairs = list(itertools.pairwise(ranked))
+    tests = np.asarray([wilcoxon(one.measures["tau"], other.measures["tau"]) for one, other in pairs])
+    corrected = holm(tests) if len(tests) else tests
+    return {
+        "num_train": most,
+        "predictors": [each.predictor for each in ranked],
+        "p_values": [float(p) for p in corrected],
+        "separated": [bool(p <= LEVEL) for p in corrected],
+    }
+
+
+def _tau(evaluation: Evaluation) -> float:
+    return float(np.nan_to_num(evaluation.measures["tau"].mean(), nan=-2))
+
+
+def _interval(values: np.ndarray) -> dict[str, float] | None:
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return None
+    low, high = mean_interval(known[:, None])
+    return {"mean": float(known.mean()), "ci_low": float(low[0]), "ci_high": float(high[0])}

@@ -21,8 +21,8 @@ def regret(
     """Returns the regret after each trial, float64[runs, T]: the optimum less the score of the incumbent.
 
     The optimum is the best expected held-out score, estimated where a table holds noisy runs (`jn.optimum`); the score
-    of the incumbent is the mean over the runs that its query was not told. Neither profits from luck, so that the
-    regret of a single run may be below zero; its mean over runs is right but for the standard error of the optimum.
+    of the incumbent is the mean over the runs that its query did not see. Neither profits from luck, so the regret of a
+    single run may be below zero; its mean over runs is right but for the standard error of the optimum.
 
     Args:
         confirm: (m, k): the incumbent is that of `jn.confirmed`, the best m architectures evaluated k times more.
@@ -30,9 +30,7 @@ def regret(
             definition of most papers, and of tables that hold only means.
         limit: (size, maximum): the optimum is among the architectures up to a size, as of `jn.constrained`.
 
-    Raises:
-        ValueError: where the benchmark has no known optimum, stores too few runs to confirm with, or has another space
-            than the trials.
+    Raises ValueError without a known optimum, with too few runs to confirm, or on trials of another space.
     """
     best = optimum(bench, optimum_from=optimum_from, limit=limit)
     return best.value - reported_scores(trials, bench, confirm=confirm, optimum_from=optimum_from)

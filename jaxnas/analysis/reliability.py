@@ -1,6 +1,4 @@
-"""How well scores distinguish architectures: noise of seeds, rank correlations between seeds and between epochs."""
-
-import itertools
+"""How well scores distinguish architectures: the noise of seeds, and rank correlations."""
 
 import numpy as np
 
@@ -26,38 +24,6 @@ def reliability(scores: np.ndarray, num_seeds: int = 1) -> float:
     return between / (between + within / num_seeds) if between + within else 0.0
 
 
-def seed_correlation(scores: np.ndarray, top_share: float = 1.0) -> float:
-    """Returns the mean Spearman correlation between two seeds, over all pairs of seeds, of scores [G, S].
-
-    Args:
-        top_share: keep only this share of the architectures, those with the best mean over the *other* seeds, so that
-            the choice does not depend on the scores that are correlated. Needs three seeds where it is below 1.
-    """
-    seeds = range(scores.shape[1])
-    values = []
-    for first, second in itertools.combinations(seeds, 2):
-        others = [seed for seed in seeds if seed not in (first, second)]
-        kept = _top(scores[:, others].mean(1), top_share) if top_share < 1 else slice(None)
-        values.append(rank_correlation(scores[kept, first], scores[kept, second]))
-    return float(np.mean(values))
-
-
-def epoch_correlations(scores: np.ndarray, top_share: float = 1.0) -> np.ndarray:
-    """Returns for each epoch the mean Spearman correlation of one seed with the others' final mean, float[F].
-
-    Args:
-        scores: [G, S, F], two seeds or more.
-        top_share: keep only this share of the architectures, those with the best final mean over the other seeds.
-    """
-    num_seeds = scores.shape[1]
-    values = np.empty((num_seeds, scores.shape[2]))
-    for seed in range(num_seeds):
-        final = np.delete(scores[:, :, -1], seed, axis=1).mean(1)
-        kept = _top(final, top_share) if top_share < 1 else slice(None)
-        values[seed] = [rank_correlation(column[kept], final[kept]) for column in scores[:, seed].T]
-    return values.mean(0)
-
-
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Returns Spearman's rank correlation (Spearman, 1904).
 
@@ -72,5 +38,10 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(ranks)[0, 1])
 
 
-def _top(values: np.ndarray, share: float) -> np.ndarray:
-    return np.argsort(-values, kind="stable")[: max(round(share * len(values)), 2)]
+def spearman(first: np.ndarray, second: np.ndarray) -> float | None:
+    """Returns the rank correlation of values that both have; None with fewer than two, or with a constant side."""
+    present = np.isfinite(first) & np.isfinite(second)
+    first, second = first[present], second[present]
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    return rank_correlation(first, second)

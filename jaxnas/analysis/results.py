@@ -7,15 +7,14 @@ import numpy as np
 from jaxnas.analysis.best import best_cells
 from jaxnas.analysis.budgets import at_budgets, counts_crossing, equal_cost, full_price, num_trials_paid
 from jaxnas.analysis.confirmation import confirmed
-from jaxnas.analysis.explain import MOST_CLASSES, explained_by_table
+from jaxnas.analysis.explanation.explain import MOST_CLASSES, explained_by_table
+from jaxnas.analysis.fronts import Fronts, over_trials, summarize_fronts
 from jaxnas.analysis.incumbents import incumbent_scores, incumbents
 from jaxnas.analysis.landscape import landscape
 from jaxnas.analysis.measures import Measure, end_of, front_measures, regret_measures, trials_paid
 from jaxnas.analysis.optimum import Limit, Optimum, limit_name, optimum
-from jaxnas.analysis.pairs import pairwise
-from jaxnas.analysis.sequential import Decision, interval_level, look_numbers
+from jaxnas.analysis.pairs import Decision, interval_level, look_numbers, pairwise
 from jaxnas.analysis.statistics import LEVEL, mean_interval, mean_ranks, probability_best
-from jaxnas.analysis.two_objectives import Fronts, over_trials, summarize_fronts
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.penalized import Objective, second_size
 from jaxnas.provenance import versions
@@ -100,37 +99,25 @@ def result_of(
     return result
 
 
-def _source(bench: Benchmark) -> dict[str, Any]:
-    """Returns where the numbers of a published table come from: its authors and what to cite."""
-    source = None if bench.table is None else bench.table.manifest.get("source")
-    return {} if source is None else {"source": source}
-
-
-def _references(bench: Benchmark) -> dict[str, Any]:
-    """Returns the scores of the lines to beat of a table."""
-    found = {} if bench.table is None else baselines_of(bench.table.manifest)
-    return {"references": found} if found else {}
-
-
-def _warning(bench: Benchmark) -> dict[str, Any]:
-    """Returns what a reader must be warned of: a published table that tells searches what is reported."""
-    warning = None if bench.table is None else bench.table.manifest.get("warning")
-    return {} if warning is None else {"warning": warning}
-
-
 def _provenance(trials: dict[str, Trials], bench: Benchmark, settings: Settings) -> dict[str, Any]:
     num_runs, num_trials = np.max([each.observation.score.shape for each in trials.values()], axis=0).tolist()
+    manifest = {} if bench.table is None else bench.table.manifest
+    lines_to_beat, warning = baselines_of(manifest) if manifest else {}, manifest.get("warning")
+    optional = {
+        "content_hash": bench.content_hash,
+        "source": manifest.get("source"),  # the authors of a published table, and what to cite
+        "references": lines_to_beat or None,
+    }
     return {
         "benchmark": bench.id,
-        **({} if bench.content_hash is None else {"content_hash": bench.content_hash}),
-        **_source(bench),
-        **_references(bench),
+        **{name: value for name, value in optional.items() if value is not None},
         "space": bench.space.name,
         "objective": settings.objective.text,
         "metric": bench.metric._asdict(),
         "cost_unit": bench.cost_unit,
-        "protocol": _warning(bench).get("warning", PROTOCOL),
-        **_warning(bench),
+        # a published table may show searches what is reported
+        "protocol": PROTOCOL if warning is None else warning,
+        **({} if warning is None else {"warning": warning}),
         "num_runs": num_runs,
         "num_trials": num_trials,
         "seed": settings.seed,

@@ -134,6 +134,18 @@ def checked_runs(values: np.ndarray) -> np.ndarray:
     return values
 
 
+def mean_where(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Returns the means of those of values [n, S] that count, float64[n]; NaN where none does."""
+    counts = counted.sum(1)
+    sums = np.where(counted, values, 0).sum(1)
+    return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
+
+
+def finite(value: float | np.ndarray) -> float | None:
+    """Returns a number as JSON holds it, None where it is not finite."""
+    return float(value) if np.isfinite(value) else None
+
+
 def _nan_as_worst(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values)
     return np.where(np.isnan(values), np.inf, values)

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from jaxnas import catalog
-from jaxnas.analysis.evidence import drawn_runs, mean_known
-from jaxnas.analysis.rank_measures import kendall
+from jaxnas.analysis.prediction import kendall
+from jaxnas.analysis.predictor_inputs import drawn_runs, mean_known
 from jaxnas.analysis.regret import regret
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.surrogate_fitting import FittedSurrogate

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxnas import __version__, catalog
-from jaxnas.analysis.evidence import Evidence, draw_sample, evidence_of
-from jaxnas.analysis.prediction import NUM_TRAIN, ceiling, evaluations
-from jaxnas.analysis.prediction_result import prediction_result
+from jaxnas.analysis.prediction import NUM_TRAIN, ceiling, evaluations, prediction_result
+from jaxnas.analysis.predictor_inputs import Evidence, draw_sample, evidence_of
 from jaxnas.benchmarks.tabular import TableBenchmark, load
 from jaxnas.checks import is_installed
 from jaxnas.cli.folders import writable

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxnas.checks import checked_function, checked_size, unknown_name
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.encodings import Encoding
+from jaxnas.spaces.encodings import Encoding, one_hot
 
 Array = jax.Array | np.ndarray
 TARGETS = ("score", "log-error")
@@ -46,23 +46,13 @@ class Prediction(NamedTuple):
     deviation: Array
 
 
-class Fit(Protocol):
-    """`(key, features, y, aux) -> state`: any pytree.
+Fit = Callable[[jax.Array, Array, Array, Aux], Any]
+"""`(key, features, y, aux) -> state`: any pytree.
 
-    `y` holds the score of one run of each architecture, float32[n]; NaN for those that failed, which are left out.
-    """
-
-    def __call__(self, key: jax.Array, features: Array, y: Array, aux: Aux, /) -> Any:
-        """Returns what was learned."""
-        ...
-
-
-class Predict(Protocol):
-    """`(state, features, aux) -> Prediction`; what is said of one architecture does not depend on the others."""
-
-    def __call__(self, state: Any, features: Array, aux: Aux, /) -> Prediction:
-        """Returns what is predicted."""
-        ...
+`y` holds the score of one run of each architecture, float32[n]; NaN for those that failed, which are left out.
+"""
+Predict = Callable[[Any, Array, Aux], Prediction]
+"""`(state, features, aux) -> Prediction`; the prediction for one architecture does not depend on the others."""
 
 
 class Predictor(NamedTuple):
@@ -149,12 +139,6 @@ def log_error(y: Array) -> jax.Array:
     return -jnp.log(jnp.maximum(1 - jnp.asarray(y), SMALLEST_ERROR))
 
 
-def first(values: Array, known: Array) -> tuple[np.ndarray, np.ndarray]:
-    """Returns values [n, ...] and scores [n] as NumPy arrays, without the architectures whose score is NaN."""
-    kept = np.isfinite(np.asarray(known))
-    return np.asarray(values)[kept], np.asarray(known)[kept]
-
-
 def block_inverse(
     matrix: jax.Array, block: int = 32, *, smallest: jax.Array | float = 1e-9
 ) -> tuple[jax.Array, jax.Array]:
@@ -213,6 +197,11 @@ def no_features(space: Space) -> Encoding:
         return jnp.zeros(1)
 
     return encode
+
+
+def checked_encoding(space: Space, encoding: Encoding | None) -> Encoding:
+    """Returns an encoding, `one_hot` by default. Raises ValueError on what is no function."""
+    return one_hot(space) if encoding is None else checked_function("encoding", encoding)
 
 
 Factory = Callable[..., Predictor]

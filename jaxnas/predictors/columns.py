@@ -7,11 +7,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxnas.checks import checked_size
-from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, no_features, standardized
+from jaxnas.predictors.base import Array, Aux, Prediction, Predictor, checked_encoding, no_features, standardized
 from jaxnas.predictors.gaussian import LENGTHS, RBF, GaussianState, process
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.encodings import Encoding, one_hot
+from jaxnas.spaces.encodings import Encoding
 
 CITES = ("white2021powerful",)
 
@@ -31,34 +30,20 @@ class RankedState(NamedTuple):
 
 
 @functools.cache
-def column(space: Space, *, position: int | None = None) -> Predictor:
-    """Returns the value of one column, with the sign by which it agrees with the training scores. It ranks only.
-
-    Args:
-        position: of the column; None: that with the largest rank correlation with the training scores.
-    """
-    if position is not None:
-        checked_size("position", position, smallest=0)
+def column(space: Space) -> Predictor:
+    """Returns the value of the column that agrees best with the training scores by rank. It ranks only."""
 
     def fit(key: jax.Array, features: Array, y: Array, aux: Aux) -> ColumnState:
         values = jnp.asarray(aux.columns)
         agreement = jax.vmap(rank_agreement, (1, None))(values, jnp.asarray(y))
-        chosen = jnp.argmax(jnp.abs(agreement)) if position is None else jnp.int32(position)
+        chosen = jnp.argmax(jnp.abs(agreement))
         return ColumnState(chosen, jnp.where(agreement[chosen] < 0, -1, 1))
 
     def predict(state: ColumnState, features: Array, aux: Aux) -> Prediction:
         values = state.direction * jnp.asarray(aux.columns)[:, state.position]
         return Prediction(values, jnp.full_like(values, jnp.nan))
 
-    return Predictor(
-        "column",
-        no_features(space),
-        fit,
-        predict,
-        ("columns",),
-        ranks_only=True,
-        hyperparameters=(("position", position),),
-    )
+    return Predictor("column", no_features(space), fit, predict, ("columns",), ranks_only=True)
 
 
 @functools.cache
@@ -81,8 +66,7 @@ def omni(space: Space, *, encoding: Encoding | None = None) -> Predictor:
     Args:
         encoding: of architectures; `one_hot` by default.
     """
-    encode = one_hot(space) if encoding is None else encoding
-    return _on_ranks("omni", encode, _all_known, (), with_features=True)
+    return _on_ranks("omni", checked_encoding(space, encoding), _all_known, (), with_features=True)
 
 
 def _all_known(aux: Aux) -> Array | None:

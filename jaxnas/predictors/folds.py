@@ -18,8 +18,7 @@ def folds(groups: np.ndarray, y: np.ndarray, num_folds: int = NUM_FOLDS, *, seed
         groups: equal for equal networks, int[n].
         y: scores, float[n]; a NaN sorts last.
 
-    Raises:
-        ValueError: on fewer groups than folds.
+    Raises ValueError on fewer groups than folds.
     """
     names, numbers = np.unique(groups, return_inverse=True)
     checked_size("num_folds", num_folds, 2, len(names), "the number of classes")

@@ -8,16 +8,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.checks import checked_function
-from jaxnas.predictors.base import Array, Aux, Fit, Predict, Prediction, Predictor, Scale, block_inverse, standardized
-from jaxnas.predictors.base import unscaled as in_scores
+from jaxnas.predictors.base import (
+    Array,
+    Aux,
+    Fit,
+    Predict,
+    Prediction,
+    Predictor,
+    Scale,
+    block_inverse,
+    checked_encoding,
+    standardized,
+    unscaled,
+)
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 
-CITES = ("rasmussen2006gaussian", "wan2021think")
+CITES = {
+    "blr": ("mackay1992bayesian",),
+    "gp_rbf": ("rasmussen2006gaussian",),
+    "gp_hamming": ("rasmussen2006gaussian", "wan2021think"),
+}
 
 LENGTHS = (0.15, 0.3, 0.6, 1.2, 2.4)
 NOISES = (0.01, 0.03, 0.1, 0.3, 1.0)
+RATIOS = (0.3, 1.0, 3.0, 10.0, 30.0)
+"""Of the prior variance of a mean feature to that of the intercept, in linear functions."""
 SMALLEST_VARIANCE = 1e-6
 MOST_FOR_CHOICE = 256
 """Scores by which length and noise are chosen: the first ones, where there are more."""
@@ -61,13 +77,13 @@ class GaussianState(NamedTuple):
     scale: Scale
 
 
-def process(kernel: Kernel, lengths: tuple[float, ...], noises: tuple[float, ...] = NOISES) -> tuple[Fit, Predict]:
+def process(kernel: Kernel, lengths: tuple[float, ...]) -> tuple[Fit, Predict]:
     """Returns fit and predict of a Gaussian process with a constant mean.
 
     Length and noise, the latter as a share of the prior variance, are those of the grid with the largest marginal
     likelihood of the first 256 scores; the prior variance is the one that makes all scores most likely.
     """
-    grid = np.asarray([(length, noise) for length in lengths for noise in noises], np.float32)
+    grid = np.asarray([(length, noise) for length in lengths for noise in NOISES], np.float32)
 
     def fit(key: jax.Array, features: Array, y: Array, aux: Aux) -> GaussianState:
         features = jnp.asarray(features)
@@ -78,7 +94,7 @@ def process(kernel: Kernel, lengths: tuple[float, ...], noises: tuple[float, ...
 
         def inverse_at(number: jax.Array, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
             noise = jnp.asarray(grid)[number, 1]
-            own = kernels[number // len(noises)][rows[:, None], rows]
+            own = kernels[number // len(NOISES)][rows[:, None], rows]
             return block_inverse(own + jnp.diag(jnp.where(known[rows], noise, UNKNOWN)), smallest=noise)
 
         def misfit_at(number: jax.Array) -> jax.Array:
@@ -98,7 +114,7 @@ def process(kernel: Kernel, lengths: tuple[float, ...], noises: tuple[float, ...
         across = kernel(features, state.features, state.length)
         own = jax.vmap(lambda row: kernel(row[None], row[None], state.length)[0, 0])(features)
         variance = jnp.maximum(own - ((across @ state.inverse) * across).sum(-1), SMALLEST_VARIANCE)
-        return in_scores(across @ state.weights, state.amplitude * jnp.sqrt(variance), state.scale, features)
+        return unscaled(across @ state.weights, state.amplitude * jnp.sqrt(variance), state.scale, features)
 
     return fit, predict
 
@@ -126,6 +142,27 @@ RBF = Kernel(
 """The Gaussian kernel of unit variance: exp(-d^2 / 2 l^2), with d^2 the mean squared difference of features."""
 
 
+LINEAR = Kernel(
+    lambda one, other: (one @ other.T)[None] / one.shape[-1],
+    lambda parts, ratio: (1 + ratio * parts[0]) / (1 + ratio),
+)
+"""The covariance of linear functions, by the ratio of the features' prior variance to the intercept's."""
+
+
+@functools.cache
+def blr(space: Space, *, encoding: Encoding | None = None) -> Predictor:
+    """Returns Bayesian linear regression, with prior and noise of largest evidence.
+
+    MacKay, "Bayesian Interpolation", Neural Computation 1992, over a grid. Computed as the Gaussian process with the
+    kernel of linear functions, which is the same and costs the cube of the number of scores, not of features.
+
+    Args:
+        encoding: of architectures; `one_hot` by default.
+    """
+    encode = checked_encoding(space, encoding)
+    return Predictor("blr", encode, *process(LINEAR, RATIOS), hyperparameters=(("encoding", encoding),))
+
+
 @functools.cache
 def gp_rbf(space: Space, *, encoding: Encoding | None = None) -> Predictor:
     """Returns a Gaussian process with the Gaussian kernel on features.
@@ -135,7 +172,7 @@ def gp_rbf(space: Space, *, encoding: Encoding | None = None) -> Predictor:
     Args:
         encoding: of architectures; `one_hot` by default.
     """
-    encode = one_hot(space) if encoding is None else checked_function("encoding", encoding)
+    encode = checked_encoding(space, encoding)
     return Predictor("gp_rbf", encode, *process(RBF, LENGTHS), hyperparameters=(("encoding", encoding),))
 
 

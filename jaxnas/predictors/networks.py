@@ -11,6 +11,9 @@ import optax
 from jaxnas import prng
 from jaxnas.predictors.base import Array
 
+BATCH_SIZE = 32
+WEIGHT_DECAY = 1e-4
+
 Layers = list[tuple[jax.Array, jax.Array]]
 """Weights and biases of a network, the first layer first."""
 
@@ -46,9 +49,8 @@ def trained(
     known: jax.Array,
     *,
     num_steps: int,
-    batch_size: int,
     learning_rate: float,
-    weight_decay: float = 1e-4,
+    batch_size: int = BATCH_SIZE,
 ) -> Any:
     """Returns parameters after steps of AdamW with a cosine schedule on the mean squared error.
 
@@ -58,7 +60,7 @@ def trained(
         targets, known: float32[n], or [n, C], and bool[n]; only what is known is drawn.
     """
     schedule = optax.cosine_decay_schedule(learning_rate, num_steps)
-    optimizer = optax.adamw(schedule, weight_decay=weight_decay)
+    optimizer = optax.adamw(schedule, weight_decay=WEIGHT_DECAY)
     rows = jnp.argsort(~known, stable=True)  # the known ones first
     draws = prng.draw_index(key, jnp.maximum(known.sum(), 1), (num_steps, batch_size))
 
@@ -66,10 +68,20 @@ def trained(
         errors = (predict(parameters, batch) - targets[batch]).reshape(len(batch), -1)
         return jnp.where(known[batch, None], errors**2, 0).mean()
 
-    def step(state: tuple[Any, Any], numbers: jax.Array) -> tuple[tuple[Any, Any], None]:
+    return descended(optimizer, loss, parameters, rows[draws])
+
+
+def descended(
+    optimizer: optax.GradientTransformation,
+    loss: Callable[[Any, jax.Array], jax.Array],
+    parameters: Any,
+    batches: jax.Array,
+) -> Any:
+    """Returns parameters after a step on each of the batches int32[S, B], by `loss(parameters, batch) -> float32[]`."""
+
+    def step(state: tuple[Any, Any], batch: jax.Array) -> tuple[tuple[Any, Any], None]:
         parameters, moments = state
-        gradient = jax.grad(loss)(parameters, rows[numbers])
-        updates, moments = optimizer.update(gradient, moments, parameters)
+        updates, moments = optimizer.update(jax.grad(loss)(parameters, batch), moments, parameters)
         return (optax.apply_updates(parameters, updates), moments), None
 
-    return jax.lax.scan(step, (parameters, optimizer.init(parameters)), draws)[0][0]
+    return jax.lax.scan(step, (parameters, optimizer.init(parameters)), batches)[0][0]

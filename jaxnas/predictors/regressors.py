@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.base import Array, first
+from jaxnas.predictors.base import Array
 
 
 class Regressor(Protocol):
@@ -24,11 +24,16 @@ def seed_of(key: jax.Array) -> int:
 
 def fitted(regressor: Any, features: Array, y: Array) -> Any:
     """Returns a regressor, fitted to the architectures that have a score; None where none has."""
-    rows, scores = first(features, y)
-    if not len(rows):
+    known = np.isfinite(np.asarray(y))
+    if not known.any():
         return None
-    regressor.fit(rows, scores)
+    regressor.fit(np.asarray(features)[known], np.asarray(y)[known])
     return regressor
+
+
+def nothing_known(features: Array) -> np.ndarray:
+    """Returns NaN for each architecture, float32[m]."""
+    return np.full(len(features), np.nan, np.float32)
 
 
 def where_known(predict: Callable[[np.ndarray], np.ndarray], features: Array, count: int) -> np.ndarray:

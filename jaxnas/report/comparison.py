@@ -15,8 +15,8 @@ from jaxnas.analysis.confirmation import checked_confirm
 from jaxnas.analysis.frames import to_frame
 from jaxnas.analysis.landscape import landscape
 from jaxnas.analysis.optimum import Limit
+from jaxnas.analysis.pairs import Decision
 from jaxnas.analysis.results import Settings, result_of
-from jaxnas.analysis.sequential import Decision
 from jaxnas.analysis.several import overall
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.penalized import Objective, objective_of, penalized, second_size

@@ -9,9 +9,9 @@ import numpy as np
 
 from jaxnas.analysis.budgets import counts_crossing, equal_cost, full_price, num_trials_paid, within_budget
 from jaxnas.analysis.confirmation import confirmed
+from jaxnas.analysis.pairs import FIRST_LOOK, Decision
+from jaxnas.analysis.pairs import until_decided as decide
 from jaxnas.analysis.results import Settings, compared_values
-from jaxnas.analysis.sequential import FIRST_LOOK, Decision
-from jaxnas.analysis.sequential import until_decided as decide
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.run import run
 from jaxnas.simulation.trials import Trials

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxnas.analysis.counterfactuals import chance_better
-from jaxnas.analysis.explain import explained, point_of
-from jaxnas.analysis.score_models import scored_by_trials
+from jaxnas.analysis.explanation.counterfactuals import chance_better
+from jaxnas.analysis.explanation.explain import explained, point_of
+from jaxnas.analysis.explanation.score_models import scored_by_trials
 from jaxnas.search.result import SearchResult
 
 FEWEST_TRIALS = 8
@@ -15,7 +15,7 @@ SIZE = "parameters"
 
 
 def explanation_of(result: SearchResult) -> dict[str, Any] | None:
-    """Returns what explains the best architecture of a search, as `jaxnas.analysis.explain.explained`.
+    """Returns what explains the best architecture of a search, as `jaxnas.analysis.explanation.explain.explained`.
 
     Scores are those of a Gaussian process fitted to the trials at the last fidelity that was asked; the reference is
     the architecture of the trial of median score. `runner_up` is the next of the finalists by the evaluations after the

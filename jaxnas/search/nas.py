@@ -30,8 +30,7 @@ from jaxnas.search.loop.parallel_ask_tell import ParallelAskTell
 from jaxnas.search.loop.shareable import Shareable
 from jaxnas.search.loop.workers import Workers
 from jaxnas.search.result import Finalist, SearchResult
-from jaxnas.search.transfer.portfolio import greedy_portfolio
-from jaxnas.search.transfer.sources import Source
+from jaxnas.search.transfer.sources import Source, greedy_portfolio
 from jaxnas.simulation.ask_tell import AskTell, run_key
 from jaxnas.simulation.trials import Trials, paid_costs, paid_when_begun
 from jaxnas.spaces.base import Space

@@ -1,6 +1,5 @@
 """A strategy in your own loop, and what every run shares: its keys, and one step of asking."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -70,14 +69,8 @@ def check_arguments(strategy: Strategy, **counts: int) -> None:
             raise ValueError(f"Expected {name} of 1 or more, got {count}.")
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def ask_compiled(strategy: Strategy, num_fidelities: int, state: Any, t: jax.Array, keys: RunKeys) -> tuple[Any, Query]:
-    return ask_next(strategy, num_fidelities, state, t, keys)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def tell_compiled(strategy: Strategy, state: Any, t: jax.Array, query: Query, observation: Observation) -> Any:
-    return tell_next(strategy, state, t, query, observation)
+ask_compiled = jax.jit(ask_next, static_argnums=(0, 1))
+tell_compiled = jax.jit(tell_next, static_argnums=0)
 
 
 class AskTell:
@@ -93,8 +86,7 @@ class AskTell:
         num_fidelities: of the benchmark.
         bench: the benchmark, instead of `num_fidelities`.
 
-    Raises:
-        ValueError: on numbers out of range, or no strategy.
+    Raises ValueError on numbers out of range, or no strategy.
     """
 
     def __init__(

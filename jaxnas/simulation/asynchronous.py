@@ -65,19 +65,18 @@ def run_asynchronous(
 ) -> AsynchronousTrials:
     """Returns the trials of independent runs in which several workers evaluate queries, in order of completion.
 
-    A worker that becomes free tells its result and at once asks the next query, without waiting for those that
-    still run. A query lasts as long as it costs: its list price less what finished trials of its run have paid for the
-    same architecture, seed and training. Of trials that finish together, that queried first is told first. Its trials
-    are those of `run` where there is one worker. A run's queries and results depend on `seed`, `prng` and its number
-    alone. No time passes: answers come from the benchmark at once.
+    A worker that becomes free reports its result and at once asks the next query, without waiting for the others. A
+    query lasts as long as it costs: its list price less what finished trials of its run have paid for the same
+    architecture, seed and training. Of trials that finish together, the one queried first is told first. With one
+    worker the trials are those of `run`. A run depends on `seed`, `prng` and its number alone. No time passes: answers
+    come from the benchmark at once.
 
     Args:
         strategy: one with `parallel=True`, or its factory.
         num_workers: how many queries run at the same time.
         num_trials, num_runs, seed, prng: as of `run`.
 
-    Raises:
-        ValueError: on a strategy that has to be told each result before it is asked again, and as `run` does.
+    Raises ValueError on a strategy without `parallel=True`, and as `run` does.
     """
     strategy = strategy_of(strategy, bench)
     check_arguments(strategy, num_workers=num_workers, num_trials=num_trials, num_runs=num_runs)

@@ -48,9 +48,8 @@ def strategy_of(strategy: Strategy | Callable[..., Strategy], bench: Benchmark |
 def called(strategy: Strategy, name: str, *arguments: Any) -> Any:
     """Returns what a function of a strategy returns.
 
-    Raises:
-        ValueError: where it is to be compiled, and decides in Python on values that are traced, or draws random numbers
-            of NumPy or Python, which a compiled run would draw only once.
+    Raises ValueError where it is to be compiled, and decides in Python on traced values, or draws random numbers of
+    NumPy or Python, which a compiled run would draw only once.
     """
     function = getattr(strategy, name)
     if not strategy.jittable:
@@ -157,8 +156,7 @@ def check_strategy(strategy: Strategy | Callable[..., Strategy], bench: Benchmar
         bench: what it is to run on.
         num_trials: of the run that it plans for.
 
-    Raises:
-        ValueError: where it does not, with the strategy, the function and what to do.
+    Raises ValueError where it does not, with the strategy, the function and what to do.
     """
     strategy = strategy_of(strategy, bench)
     check_memory(strategy, num_trials)

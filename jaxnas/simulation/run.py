@@ -16,7 +16,7 @@ from jaxnas.benchmarks.rows import rows_of
 from jaxnas.simulation.ask_tell import AskTell, ask_next, check_arguments, run_key, split_run_key, tell_next
 from jaxnas.simulation.checking import called, check_memory, strategy_of
 from jaxnas.simulation.trials import Trials, paid_costs
-from jaxnas.spaces.base import Space, has_rows
+from jaxnas.spaces.base import has_rows
 from jaxnas.spaces.decisions import cardinalities
 from jaxnas.spaces.enumerated import are_valid
 from jaxnas.strategies.base import ANY, Observation, Query, Strategy, is_any
@@ -102,8 +102,7 @@ def run(
         prng: `"hash"`, fast, or `"threefry"`.
         progress: called after each trial where the runs loop in Python.
 
-    Raises:
-        ValueError: on numbers out of range, an unknown prng, or a strategy of another space.
+    Raises ValueError on numbers out of range, an unknown prng, or a strategy of another space.
     """
     strategy = strategy_of(strategy, bench)
     check_arguments(strategy, num_trials=num_trials, num_runs=num_runs)
@@ -136,7 +135,7 @@ def check_queries(trials: Trials, strategy: Strategy, bench: Benchmark) -> None:
         raise ValueError(
             f"Expected architectures of {space.name}, got others from {strategy.name}: made for another space?"
         )
-    if not are_rows and not _are_valid(space, archs):
+    if not are_rows and space.constrained and not are_valid(space, archs.reshape(-1, archs.shape[-1])).all():
         raise ValueError(f"Expected valid architectures of {space.name}, got others from {strategy.name}.")
     if (fidelity < 0).any() or (fidelity >= num_fidelities).any():
         raise ValueError(
@@ -145,11 +144,6 @@ def check_queries(trials: Trials, strategy: Strategy, bench: Benchmark) -> None:
     asked = np.asarray(query.seed)
     if ((asked >= 0) & (asked != answered)).any():
         raise ValueError(f"Expected stored runs of {bench.id}, got a query of another seed from {strategy.name}.")
-
-
-def _are_valid(space: Space, archs: np.ndarray) -> bool:
-    """Returns whether the space allows these combinations [runs, T, D] of its decisions."""
-    return not space.constrained or bool(are_valid(space, archs.reshape(-1, archs.shape[-1])).all())
 
 
 def run_in_chunks(simulate_keys: Callable[[jax.Array], Any], numbers: range, seed: int, prng: str) -> Any:

@@ -39,19 +39,15 @@ class AsynchronousState(NamedTuple):
 def asynchronous_halving(
     space: Space, *, fidelities: tuple[float, ...], reduction: int = 3, resume: bool = True
 ) -> Strategy:
-    """Returns asynchronous successive halving (ASHA): whatever is among the best of its rung so far is promoted.
+    """Returns asynchronous successive halving (ASHA): any architecture among the best of its rung so far is promoted.
 
     Of a rung with n finished trials the best floor(n / `reduction`) may be promoted to the next. Each trial promotes
-    one that may and has not been yet: on the highest rung that has one, the best of them; where there is none it is
-    a uniform draw on the lowest rung. Failed trials count for n and are never promoted; of equal scores the earlier is
-    the better. Several trials may be asked before any is told: those that are not told do not count. Rungs are
-    chosen as in `successive_halving`. Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht and Talwalkar, "A
-    System for Massively Parallel Hyperparameter Tuning", MLSys 2020.
+    the best one that has not been promoted yet, on the highest rung that has one; otherwise it is a uniform draw on the
+    lowest rung. Failed trials count for n and are never promoted; of equal scores the earlier is the better. Several
+    trials may be asked before any is told; they do not count until then. Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur,
+    Hardt, Recht and Talwalkar, "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020.
 
-    Args:
-        fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
-        reduction: how many of a rung there are for each that may be promoted, and the least factor between rungs.
-        resume: whether a promoted architecture continues its run and pays only for what is added, or any run answers.
+    Arguments and rungs are those of `successive_halving`.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     top = len(rungs) - 1

@@ -46,36 +46,14 @@ def observed(score: Any, cost: Any = 1, seed: Any = 0) -> Observation:
     return Observation(*values)
 
 
-class Init(Protocol):
-    """`(key, num_trials) -> state`: any pytree of fixed shapes; `num_trials` is a Python int."""
-
-    def __call__(self, key: jax.Array, num_trials: int, /) -> Any:
-        """Returns the state before the first trial."""
-        ...
-
-
-class Ask(Protocol):
-    """`(state, t, key) -> Query`; `t` counts the trials of the run from 0: int32[], a Python int in a loop."""
-
-    def __call__(self, state: Any, t: Any, key: jax.Array, /) -> Query:
-        """Returns what to evaluate in trial `t`."""
-        ...
-
-
-class Tell(Protocol):
-    """`(state, t, query, observation) -> state`."""
-
-    def __call__(self, state: Any, t: Any, query: Query, observation: Observation, /) -> Any:
-        """Returns the state that knows the outcome of trial `t`."""
-        ...
-
-
-class Advance(Protocol):
-    """`(state, t, key) -> state`, run before each `ask`: promotions, refits."""
-
-    def __call__(self, state: Any, t: Any, key: jax.Array, /) -> Any:
-        """Returns the state that `ask` is given in trial `t`."""
-        ...
+Init = Callable[[jax.Array, int], Any]
+"""`(key, num_trials) -> state`: any pytree of fixed shapes; `num_trials` is a Python int."""
+Ask = Callable[[Any, Any, jax.Array], Query]
+"""`(state, t, key) -> Query`; `t` counts the trials of the run from 0: int32[], a Python int in a loop."""
+Tell = Callable[[Any, Any, Query, Observation], Any]
+"""`(state, t, query, observation) -> state`."""
+Advance = Callable[[Any, Any, jax.Array], Any]
+"""`(state, t, key) -> state`, run before each `ask`: promotions, refits."""
 
 
 def no_change(state: Any, t: jax.Array, key: jax.Array) -> Any:

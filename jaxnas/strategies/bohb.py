@@ -40,24 +40,22 @@ def bohb(
 ) -> Strategy:
     """Returns BOHB: Hyperband whose new architectures are likely among the good ones so far and unlikely among the bad.
 
-    A model is fitted to all trials of the highest rung that has D + 3 of them, for D decisions: a kernel density of
-    the good ones, the best `good_share` of those trials, and one of the others; either of at least D + 1 trials, so
-    that they may overlap. Of candidates drawn from the density of the good ones, that with the largest ratio of the
-    densities is queried. Failed trials are never good ones. Falkner, Klein and Hutter, "BOHB: Robust and Efficient
-    Hyperparameter Optimization at Scale", ICML 2018, with its defaults.
+    A model is fitted to all trials of the highest rung that has D + 3 of them, for D decisions: one kernel density of
+    the best `good_share` of those trials and one of the others, each of at least D + 1 trials, so they may overlap. Of
+    candidates drawn from the first, the one with the largest ratio of the densities is queried. Failed trials are
+    never good. Falkner, Klein and Hutter, "BOHB: Robust and Efficient Hyperparameter Optimization at Scale", ICML 2018,
+    with its defaults.
 
-    Kernels are products over the decisions, which are categorical: a kernel keeps each value of its trial, or with
-    probability w draws it again (Aitchison and Aitken, Biometrika 1976). Here w is n ** (-1 / (4 + D)) for n trials,
-    Scott's rate alone; the authors' code multiplies it by the standard deviation of the values' numbers, which means
-    nothing for categories. As in that code, candidates are drawn from kernels of the same width.
+    Kernels are products over the categorical decisions: a kernel keeps each value of its trial, or with probability w
+    draws it again (Aitchison and Aitken, Biometrika 1976). Here w is n ** (-1 / (4 + D)) for n trials, Scott's rate
+    alone; the authors' code multiplies it by the standard deviation of the values' numbers, which has no meaning for
+    categories.
 
     Args:
-        fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
-        reduction: as in `hyperband`.
+        fidelities, reduction, resume: as of `hyperband`.
         random_share: the share of new architectures that are uniform draws even though there is a model.
         good_share: the share of trials that are good ones.
         num_candidates: candidates for a new architecture.
-        resume: whether a promoted architecture continues its run and pays only for what is added, or any run answers.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     checked_number("random_share", random_share, at_least=0, at_most=1)

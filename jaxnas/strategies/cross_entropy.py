@@ -10,7 +10,7 @@ import numpy as np
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
-from jaxnas.strategies.parts.marginals import draw_choices, uniform_marginals
+from jaxnas.strategies.parts.draws import draw_choices, uniform_marginals
 
 CITES = ("rubinstein1999cross", "deboer2005tutorial")
 

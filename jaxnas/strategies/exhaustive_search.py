@@ -18,8 +18,7 @@ def exhaustive_search(space: Space) -> Strategy:
     With as many trials as architectures it finds the best one (on a noisy benchmark, the best draw). A yardstick, not
     a search method.
 
-    Raises:
-        ValueError: where the architectures of the space have no rows.
+    Raises ValueError where the architectures of the space have no rows.
     """
     check_rows(space)
 

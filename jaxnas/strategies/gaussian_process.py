@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxnas.checks import checked_number, checked_size
+from jaxnas.checks import checked_number, checked_sizes
 from jaxnas.spaces.base import Space, has_rows
 from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
-from jaxnas.strategies.parts.candidates import mutants
+from jaxnas.strategies.parts.draws import mutants
 
 CITES = ("jones1998efficient", "wan2021think", "letham2019constrained")
 MOST_RUNS = 100
@@ -55,20 +55,18 @@ def gaussian_process(
 ) -> Strategy:
     """Returns Bayesian optimization: the candidate with the largest expected improvement by a Gaussian process.
 
-    The first `num_startup` trials are uniform draws. Then the candidates of each trial are new: half of them mutants,
-    by one or two edits, of the ten best architectures, the others uniform draws; all of the space where it has no more
-    than `num_candidates`. None is asked twice while there is another one. Scores are replaced by the normal quantiles
-    of their ranks, so that networks that learned nothing do not set the scale; failed trials are the lowest.
-    Improvement is over the largest posterior mean of what was asked, as is right for noisy scores (Letham, Karrer,
-    Ottoni and Bakshy, "Constrained Bayesian Optimization with Noisy Experiments", Bayesian Analysis 2019). Otherwise as
-    in Jones, Schonlau and Welch, "Efficient Global Optimization of Expensive Black-Box Functions", Journal of Global
-    Optimization 1998.
+    The first `num_startup` trials are uniform draws. Then each trial has new candidates: half of them mutants, by one
+    or two edits, of the ten best architectures, the others uniform draws; the whole space if it is no larger than
+    `num_candidates`. None is asked twice while there is another. Scores are replaced by the normal quantiles of their
+    ranks, so networks that learned nothing do not set the scale; failed trials are the lowest.
 
-    The kernel is exp(-h / length), with h the share of the decisions that differ: the exponentiated overlap kernel of
-    Wan, Nguyen, Ha, Ru, Lu and Osborne, "Think Global and Act Local: Bayesian Optimization over High-Dimensional
-    Categorical and Mixed Search Spaces", ICML 2021, with one length for all decisions. Length and noise are those of a
-    grid of 20 with the largest marginal likelihood, chosen again whenever the trials have doubled. A trial takes time
-    in proportion to candidates * T ** 2, for T trials of the run.
+    The kernel is exp(-h / length), with h the share of the decisions that differ: Wan, Nguyen, Ha, Ru, Lu and Osborne,
+    "Think Global and Act Local", ICML 2021, with one length for all decisions. Length and noise maximize the marginal
+    likelihood over a grid of 20, chosen again whenever the trials have doubled. Improvement is over the largest
+    posterior mean of the trials: Letham, Karrer, Ottoni and Bakshy, "Constrained Bayesian Optimization with Noisy
+    Experiments", Bayesian Analysis 2019. Otherwise as in Jones, Schonlau and Welch, "Efficient Global Optimization of
+    Expensive Black-Box Functions", Journal of Global Optimization 1998. A trial takes time in proportion to
+    candidates * T ** 2, for T trials of the run.
 
     Args:
         num_candidates: architectures that the next one is chosen from.
@@ -76,13 +74,11 @@ def gaussian_process(
         length: the length scale of the kernel, as a share of the decisions; None: by the marginal likelihood.
         noise: the variance of the noise in a score, as a share of the prior variance; None: by the marginal likelihood.
     """
-    checked_size("num_candidates", num_candidates)
-    checked_size("num_startup", num_startup)
+    sizes = checked_sizes({"num_candidates": num_candidates, "num_startup": num_startup})
     lengths, noises = (
         grid if value is None else (checked_number(name, value, above=0),)
         for name, value, grid in (("length", length, LENGTHS), ("noise", noise, NOISES))
     )
-
     grid = np.asarray([(length, noise) for length in lengths for noise in noises], np.float32)
 
     def init(key: jax.Array, num_trials: int) -> GaussianState:
@@ -94,30 +90,15 @@ def gaussian_process(
     def advance(state: GaussianState, t: jax.Array, key: jax.Array) -> GaussianState:
         if len(grid) == 1:
             return state
-        sizes = refit_sizes(num_startup, len(state.scores))
-        refits = [functools.partial(refitted, size) for size in sizes]
+        numbers = np.asarray(refit_sizes(num_startup, len(state.scores)), np.int64)
+        refits = [functools.partial(_refitted, space, grid, int(number)) for number in numbers]
         # t is the same in all runs, so that one of them is computed, where its time has come
-        due = jnp.where((np.asarray(sizes) == t).any(), (np.asarray(sizes) < t).sum(), len(sizes))
+        due = jnp.where((numbers == t).any(), (numbers < t).sum(), len(numbers))
         return jax.lax.switch(due, [*refits, lambda state: state], state)
-
-    def refitted(size: int, state: GaussianState) -> GaussianState:
-        choices, targets = jax.vmap(space.choices)(state.archs[:size]), normal_scores(state.scores[:size], size)
-        differing = differences(choices, choices)
-        inverses, logarithms = jax.vmap(functools.partial(inverse_of, differing))(*grid.T)
-        best = jnp.argmin(misfit(inverses, logarithms, targets))
-        inverse = jnp.zeros_like(state.inverse).at[:size, :size].set(inverses[best])
-        length, noise = jnp.asarray(grid)[best]
-        return state._replace(inverse=inverse, length=length, noise=noise)
 
     def ask(state: GaussianState, t: jax.Array, key: jax.Array) -> Query:
         keys = [jax.random.fold_in(key, number) for number in range(2)]
-
-        def promising(state: GaussianState) -> jax.Array:
-            candidates = candidates_for(keys[1], space, state, num_candidates)
-            improvement = improvements(state, space, t, candidates)
-            asked = ((candidates[:, None] == state.archs).all(-1) & (jnp.arange(len(state.scores)) < t)).any(1)
-            return candidates[jnp.argmax(jnp.where(asked & ~asked.all(), -1, improvement))]
-
+        promising = functools.partial(_most_promising, space, num_candidates, keys[1], t)
         return Query(jax.lax.cond(t < num_startup, lambda state: space.sample(keys[0]), promising, state))
 
     def tell(state: GaussianState, t: jax.Array, query: Query, observation: Observation) -> GaussianState:
@@ -127,13 +108,27 @@ def gaussian_process(
         inverse, _ = with_another(state.inverse, overlap_kernel(differing, state.length), state.noise, t)
         return state._replace(archs=archs, scores=state.scores.at[t].set(score), inverse=inverse)
 
-    hyperparameters = (
-        ("num_candidates", num_candidates),
-        ("num_startup", num_startup),
-        ("length", length),
-        ("noise", noise),
-    )
+    hyperparameters = (*sizes, ("length", length), ("noise", noise))
     return Strategy("gaussian_process", init, ask, tell, advance, hyperparameters, batched=False)
+
+
+def _refitted(space: Space, grid: np.ndarray, size: int, state: GaussianState) -> GaussianState:
+    """Returns the state with length and noise of a grid [G, 2] that make the first trials most likely."""
+    choices, targets = jax.vmap(space.choices)(state.archs[:size]), normal_scores(state.scores[:size], size)
+    differing = differences(choices, choices)
+    inverses, logarithms = jax.vmap(functools.partial(inverse_of, differing))(*grid.T)
+    best = jnp.argmin(misfit(inverses, logarithms, targets))
+    inverse = jnp.zeros_like(state.inverse).at[:size, :size].set(inverses[best])
+    length, noise = jnp.asarray(grid)[best]
+    return state._replace(inverse=inverse, length=length, noise=noise)
+
+
+def _most_promising(space: Space, num_candidates: int, key: jax.Array, t: jax.Array, state: GaussianState) -> jax.Array:
+    """Returns the candidate with the largest expected improvement, of those that were not asked as far as there are."""
+    candidates = candidates_for(key, space, state, num_candidates)
+    improvement = improvements(state, space, t, candidates)
+    asked = ((candidates[:, None] == state.archs).all(-1) & (jnp.arange(len(state.scores)) < t)).any(1)
+    return candidates[jnp.argmax(jnp.where(asked & ~asked.all(), -1, improvement))]
 
 
 def refit_sizes(first: int, num_trials: int) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng
-from jaxnas.checks import checked_number, checked_size
+from jaxnas.checks import checked_number, checked_sizes
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
 
@@ -31,15 +31,13 @@ def genetic_algorithm(
     crossover_rate: float = 0.95,
     mutation_rate: float = 1.0,
 ) -> Strategy:
-    """Returns a steady-state genetic algorithm: a child of two tournament winners replaces the worst member.
+    """Returns a steady-state genetic algorithm: a child of two tournament winners replaces a worse worst member.
 
-    The worst member stays where the child is worse still. Trials are uniform draws until `population_size` of them
-    have succeeded; failed ones never join. Each parent is the best of a sample drawn with replacement. Uniform
-    crossover takes each decision from either parent, so that a child is an architecture wherever decisions are
-    independent; with one decision it is a copy of either parent. Holland, "Adaptation in Natural and Artificial
-    Systems", University of Michigan Press 1975; Syswerda, "Uniform Crossover in Genetic Algorithms", ICGA 1989.
-    Population size and crossover rate are those of Grefenstette, "Optimization of Control Parameters for Genetic
-    Algorithms", IEEE Transactions on Systems, Man and Cybernetics 1986.
+    Trials are uniform draws until `population_size` of them have succeeded; failed ones never join. Each parent is the
+    best of a sample drawn with replacement. Uniform crossover takes each decision from either parent. Holland,
+    "Adaptation in Natural and Artificial Systems", University of Michigan Press 1975; Syswerda, "Uniform Crossover in
+    Genetic Algorithms", ICGA 1989. Population size and crossover rate are those of Grefenstette, "Optimization of
+    Control Parameters for Genetic Algorithms", IEEE Transactions on Systems, Man and Cybernetics 1986.
 
     Args:
         population_size: members of the population.
@@ -47,8 +45,7 @@ def genetic_algorithm(
         crossover_rate: the share of children with two parents; the others start as a copy of one.
         mutation_rate: the share of children in which one decision is then changed.
     """
-    checked_size("population_size", population_size)
-    checked_size("sample_size", sample_size)
+    sizes = checked_sizes({"population_size": population_size, "sample_size": sample_size})
     checked_number("crossover_rate", crossover_rate, at_least=0, at_most=1)
     checked_number("mutation_rate", mutation_rate, at_least=0, at_most=1)
     num_decisions = len(space.decisions)
@@ -76,12 +73,7 @@ def genetic_algorithm(
         archs = jnp.where(joins[:, None], query.arch, state.archs)
         return GeneticState(archs, jnp.where(joins, score, state.scores))
 
-    hyperparameters = (
-        ("population_size", population_size),
-        ("sample_size", sample_size),
-        ("crossover_rate", crossover_rate),
-        ("mutation_rate", mutation_rate),
-    )
+    hyperparameters = (*sizes, ("crossover_rate", crossover_rate), ("mutation_rate", mutation_rate))
     return Strategy("genetic_algorithm", init, ask, tell, hyperparameters=hyperparameters, parallel=True)
 
 

@@ -43,8 +43,7 @@ def local_search(space: Space, *, improvement: str = "first") -> Strategy:
     Args:
         improvement: `"first"` or `"best"`.
 
-    Raises:
-        ValueError: on another improvement.
+    Raises ValueError on another improvement.
     """
     if improvement not in IMPROVEMENTS:
         raise ValueError(f"Expected improvement to be {' or '.join(IMPROVEMENTS)}, got {improvement!r}.")

@@ -2,26 +2,24 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxnas import prng
-from jaxnas.checks import checked_size
+from jaxnas.checks import checked_sizes
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
-from jaxnas.strategies.parts.domination import as_objectives, crowding_distances, domination_ranks, preference
+from jaxnas.strategies.parts.domination import (
+    Solutions,
+    crowding_distances,
+    domination_ranks,
+    no_solutions,
+    preference,
+    with_solution,
+)
 
 CITES = ("real2019regularized", "deb2002fast")
-
-
-class ParetoState(NamedTuple):
-    """The population, a ring whose oldest member is overwritten: int32[P, D], scores and sizes float32[P]."""
-
-    archs: jax.Array
-    scores: jax.Array
-    sizes: jax.Array
 
 
 @functools.cache
@@ -40,15 +38,14 @@ def multi_objective_evolution(
         population_size: members of the population; that many trials are drawn uniformly at first.
         sample_size: members, drawn with replacement, among which the parent is chosen.
     """
-    checked_size("population_size", population_size)
-    checked_size("sample_size", sample_size)
+    hyperparameters = checked_sizes({"population_size": population_size, "sample_size": sample_size})
 
-    def init(key: jax.Array, num_trials: int) -> ParetoState:
+    # the state is the population, a ring whose oldest member is overwritten
+    def init(key: jax.Array, num_trials: int) -> Solutions:
         warn_of_short_run("multi_objective_evolution", num_trials, population_size + 1, "so that all are uniform draws")
-        archs = jnp.zeros((population_size, len(space.decisions)), jnp.int32)
-        return ParetoState(archs, jnp.full(population_size, -jnp.inf), jnp.full(population_size, jnp.inf))
+        return no_solutions(space, population_size)
 
-    def ask(state: ParetoState, t: jax.Array, key: jax.Array) -> Query:
+    def ask(state: Solutions, t: jax.Array, key: jax.Array) -> Query:
         members = prng.draw_index(key, population_size, (sample_size,))
         child_key = jax.random.fold_in(key, 1)
         scores, sizes = state.scores[members], state.sizes[members]
@@ -57,10 +54,7 @@ def multi_objective_evolution(
         child = space.mutate(child_key, state.archs[members[best]])
         return Query(jnp.where(t < population_size, space.sample(child_key), child))
 
-    def tell(state: ParetoState, t: jax.Array, query: Query, observation: Observation) -> ParetoState:
-        slot = t % population_size
-        member = (query.arch, *as_objectives(observation.score, size(query.arch)))
-        return ParetoState(*(values.at[slot].set(value) for values, value in zip(state, member, strict=True)))
+    def tell(state: Solutions, t: jax.Array, query: Query, observation: Observation) -> Solutions:
+        return with_solution(state, t % population_size, query.arch, observation.score, size(query.arch))
 
-    hyperparameters = (("population_size", population_size), ("sample_size", sample_size))
     return Strategy("multi_objective_evolution", init, ask, tell, hyperparameters=hyperparameters)

@@ -11,24 +11,23 @@ from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
-from jaxnas.strategies.parts.domination import as_objectives, crowding_distances, domination_ranks, preference
+from jaxnas.strategies.parts.domination import (
+    Solutions,
+    crowding_distances,
+    domination_ranks,
+    no_solutions,
+    preference,
+    with_solution,
+)
 
 CITES = ("deb2002fast", "lu2019nsganet")
-
-
-class Group(NamedTuple):
-    """Solutions: architectures int32[P, D], scores and sizes float32[P]."""
-
-    archs: jax.Array
-    scores: jax.Array
-    sizes: jax.Array
 
 
 class NsgaState(NamedTuple):
     """The parents, best first, and their children so far."""
 
-    parents: Group
-    children: Group
+    parents: Solutions
+    children: Solutions
 
 
 @functools.cache
@@ -60,8 +59,7 @@ def nsga2(
 
     def init(key: jax.Array, num_trials: int) -> NsgaState:
         warn_of_short_run("nsga2", num_trials, population_size + 1, "so that all are uniform draws")
-        archs = jnp.zeros((population_size, num_decisions), jnp.int32)
-        nobody = Group(archs, jnp.full(population_size, -jnp.inf), jnp.full(population_size, jnp.inf))
+        nobody = no_solutions(space, population_size)
         return NsgaState(nobody, nobody)
 
     def ask(state: NsgaState, t: jax.Array, key: jax.Array) -> Query:
@@ -76,22 +74,17 @@ def nsga2(
 
     def tell(state: NsgaState, t: jax.Array, query: Query, observation: Observation) -> NsgaState:
         slot = t % population_size
-        child = (query.arch, *as_objectives(observation.score, size(query.arch)))
-        children = Group(*(values.at[slot].set(value) for values, value in zip(state.children, child, strict=True)))
+        children = with_solution(state.children, slot, query.arch, observation.score, size(query.arch))
         state = NsgaState(state.parents, children)
         return jax.lax.cond(slot == population_size - 1, _next_generation, lambda state: state, state)
 
-    hyperparameters = (
-        ("population_size", population_size),
-        ("crossover_rate", crossover_rate),
-        ("mutation_rate", mutation_rate),
-    )
-    return Strategy("nsga2", init, ask, tell, hyperparameters=hyperparameters)
+    rates = (("crossover_rate", crossover_rate), ("mutation_rate", mutation_rate))
+    return Strategy("nsga2", init, ask, tell, hyperparameters=(("population_size", population_size), *rates))
 
 
 def _next_generation(state: NsgaState) -> NsgaState:
-    everybody = Group(*(jnp.concatenate(values) for values in zip(*state, strict=True)))
+    everybody = Solutions(*(jnp.concatenate(values) for values in zip(*state, strict=True)))
     ranks = domination_ranks(everybody.scores, everybody.sizes)
     distances = crowding_distances(everybody.scores, everybody.sizes, ranks)
     survivors = preference(ranks, distances)[: len(state.parents.scores)]
-    return NsgaState(Group(*(values[survivors] for values in everybody)), state.children)
+    return NsgaState(Solutions(*(values[survivors] for values in everybody)), state.children)

@@ -34,8 +34,7 @@ def optuna_strategy(space: Space, sampler_factory: Callable) -> Strategy:
         sampler_factory: called as `sampler_factory(seed=int)` for each run, returns the sampler, such as
             `optuna.samplers.TPESampler` or `functools.partial(optuna.samplers.TPESampler, n_startup_trials=20)`.
 
-    Raises:
-        ValueError: where optuna is missing, or `sampler_factory` returns no sampler.
+    Raises ValueError where optuna is missing, or `sampler_factory` returns no sampler.
     """
     optuna = _import_optuna()
     sampler = checked_function("sampler_factory", sampler_factory)(seed=0)
@@ -80,8 +79,7 @@ def to_optuna_study(trials: Recorded, space: Space, run: int = 0) -> Any:
         space: the space that the trials' architectures are of.
         run: which of the runs.
 
-    Raises:
-        ValueError: where optuna is missing, there is no such run, or the trials are of another space.
+    Raises ValueError where optuna is missing, there is no such run, or the trials are of another space.
     """
     optuna = _import_optuna()
     if np.ndim(trials.query.fidelity) > 1:

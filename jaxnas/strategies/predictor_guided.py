@@ -2,18 +2,20 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.checks import checked_function, checked_size
-from jaxnas.predictors.base import Aux, Factory, checked_learner, compiled
+from jaxnas.checks import checked_function, checked_size, checked_sizes
+from jaxnas.predictors.base import Aux, Factory, Predictor, checked_learner, compiled
+from jaxnas.predictors.regressors import Regressor
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
-from jaxnas.strategies.parts.candidates import mutants, seen
+from jaxnas.strategies.parts.draws import mutants
+from jaxnas.strategies.parts.visited import seen
 
 CITES = ("wen2020neural",)
 MOST_RUNS = 10
@@ -21,13 +23,6 @@ MOST_RUNS = 10
 
 NUM_PARENTS = 5
 NUM_TREES = 30
-
-
-class Regressor(Protocol):
-    """A regressor with the methods of scikit-learn's."""
-
-    def fit(self, X: np.ndarray, y: np.ndarray, /) -> object: ...  # noqa: N803
-    def predict(self, X: np.ndarray, /) -> np.ndarray: ...  # noqa: N803
 
 
 class PredictorState(NamedTuple):
@@ -54,35 +49,36 @@ def predictor_guided(
 ) -> Strategy:
     """Returns search by a predictor: of many candidates, those with the largest predicted scores are asked.
 
-    The first `num_startup` trials are uniform draws. From then on, every `refit_every` trials, a new regressor is
-    fitted to all successful trials, and the best predicted of the candidates are asked next; half of the candidates
-    are uniform draws, half are mutants of the five best architectures, of one or two edits. None is asked twice while
-    there are others among the candidates; draws at random fill up. Runs loop in Python. Wen, Liu, Chen, Li, Bender
-    and Kindermans, "Neural Predictor for Neural Architecture Search", ECCV 2020, fit once and draw uniformly; refits
-    and mutants are those of sequential model-based search.
+    The first `num_startup` trials are uniform draws. Then, every `refit_every` trials, a new regressor is fitted to all
+    successful trials and the best predicted candidates are asked next. Half of the candidates are uniform draws, half
+    are mutants of the five best architectures, of one or two edits. None is asked twice while there are others; random
+    draws fill up. Runs loop in Python. Wen, Liu, Chen, Li, Bender and Kindermans, "Neural Predictor for Neural
+    Architecture Search", ECCV 2020, fit once and draw uniformly; refits and mutants are from model-based search.
 
     Args:
-        regressor_factory: returns a new regressor with `fit(X, y)` and `predict(X)`, such as a class of scikit-learn;
-            where `get_params()` shows a `random_state` of None, it is set from the key of the run. By default
-            scikit-learn's `RandomForestRegressor` of 30 trees; with its own 100, searches take three times as long.
+        regressor_factory: returns a new regressor with `fit(X, y)` and `predict(X)`, such as a class of scikit-learn; a
+            `random_state` of None is set from the key of the run. By default scikit-learn's `RandomForestRegressor` of
+            30 trees; with its own 100, searches take three times as long.
         num_startup: random trials at the start.
         num_candidates: architectures among which the queries until the next refit are chosen.
         refit_every: trials between two refits.
-        encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`;
-            by default the predictor's own, or `one_hot`.
-        predictor: in place of a regressor, a factory of predictors that need features only, such as
-            `jaxnas.catalog.predictor("gp_wl")`; candidates of the largest predicted means are asked.
+        encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`; by
+            default the predictor's own, or `one_hot`.
+        predictor: instead of a regressor, a factory of predictors that need features only, such as
+            `jaxnas.catalog.predictor("gp_wl")`.
     """
     if predictor is not None and regressor_factory is not None:
         raise ValueError("Expected a regressor_factory or a predictor, got both.")
     learner = None if predictor is None else compiled(checked_learner(predictor, space))
-    if regressor_factory is not None:
-        checked_function("regressor_factory", regressor_factory)
-    checked_size("num_startup", num_startup)
-    checked_size("refit_every", refit_every)
+    factory = checked_function("regressor_factory", _random_forest if regressor_factory is None else regressor_factory)
+    sizes = {"num_startup": num_startup, "num_candidates": num_candidates, "refit_every": refit_every}
+    known = checked_sizes(sizes)
     checked_size("num_candidates", num_candidates, refit_every)
     own = one_hot(space) if learner is None else learner.encoding
     encode = own if encoding is None else checked_function("encoding", encoding)
+    predicted = (
+        functools.partial(_by_regressor, factory) if learner is None else functools.partial(_by_learner, learner)
+    )
     sample = jax.jit(space.sample)
     prepare = jax.jit(functools.partial(_refit, space, jax.vmap(encode), num_candidates))
 
@@ -95,22 +91,10 @@ def predictor_guided(
         if t < num_startup or (t - num_startup) % refit_every:
             return state
         refit = _Refit(*map(np.asarray, prepare(key, state, t)))
-        predictions = predicted(state, refit)
+        any_succeeded = np.isfinite(state.scores).any()
+        predictions = predicted(state.scores, refit) if any_succeeded else np.zeros(len(refit.candidates))
         best = np.argsort(np.where(refit.new, -predictions, np.inf), kind="stable")[: len(state.queue)]
         return state._replace(queue=np.where(refit.new[best, None], refit.candidates[best], refit.fill))
-
-    def predicted(state: PredictorState, refit: _Refit) -> np.ndarray:
-        succeeded = np.isfinite(state.scores)
-        if not succeeded.any():
-            return np.zeros(len(refit.candidates))
-        if learner is not None:
-            y = np.where(succeeded, state.scores, np.float32(np.nan))
-            fitted = learner.fit(jax.random.key(int(refit.seed)), refit.told, y, Aux())
-            mean = learner.predict(fitted, refit.features, Aux()).mean
-            return np.nan_to_num(np.asarray(mean), nan=-np.inf)
-        regressor = _seeded((regressor_factory or _random_forest)(), int(refit.seed))
-        regressor.fit(refit.told[succeeded], state.scores[succeeded])
-        return np.asarray(regressor.predict(refit.features)).reshape(len(refit.candidates))
 
     def ask(state: PredictorState, t: jax.Array, key: jax.Array) -> Query:
         queued = (t - num_startup) % refit_every
@@ -123,14 +107,8 @@ def predictor_guided(
         scores[t] = observation.score if np.isfinite(observation.score) else -np.inf
         return state._replace(archs=archs, scores=scores)
 
-    hyperparameters = (
-        ("regressor_factory", regressor_factory),
-        ("num_startup", num_startup),
-        ("num_candidates", num_candidates),
-        ("refit_every", refit_every),
-        ("encoding", encoding),
-        ("predictor", learner and learner.name),
-    )
+    others = (("encoding", encoding), ("predictor", learner and learner.name))
+    hyperparameters = (("regressor_factory", regressor_factory), *known, *others)
     return Strategy("predictor_guided", init, ask, tell, advance, hyperparameters, jittable=False)
 
 
@@ -159,6 +137,21 @@ def _refit(space: Space, encode: Callable, number: int, key: jax.Array, state: P
     fill = jax.vmap(space.sample)(jax.random.split(jax.random.fold_in(key, 2), len(state.queue)))
     seed = jax.random.bits(jax.random.fold_in(key, 1), (), jnp.uint32)
     return candidates, ~seen(candidates, archs, t), encode(candidates), encode(archs), fill, seed
+
+
+def _by_learner(learner: Predictor, scores: np.ndarray, refit: _Refit) -> np.ndarray:
+    """Returns the scores of candidates by a predictor fitted to the trials of these scores, float[C]."""
+    y = np.where(np.isfinite(scores), scores, np.float32(np.nan))
+    state = learner.fit(jax.random.key(int(refit.seed)), refit.told, y, Aux())
+    mean = learner.predict(state, refit.features, Aux()).mean
+    return np.nan_to_num(np.asarray(mean), nan=-np.inf)
+
+
+def _by_regressor(factory: Callable[[], Regressor], scores: np.ndarray, refit: _Refit) -> np.ndarray:
+    """Returns the scores of candidates by a new regressor, float[C]."""
+    regressor, succeeded = _seeded(factory(), int(refit.seed)), np.isfinite(scores)
+    regressor.fit(refit.told[succeeded], scores[succeeded])
+    return np.asarray(regressor.predict(refit.features)).reshape(len(refit.candidates))
 
 
 def _random_forest() -> Regressor:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxnas.checks import checked_flag
 from jaxnas.spaces.base import Space, check_rows
 from jaxnas.strategies.base import Observation, Query, Strategy
-from jaxnas.strategies.parts.prefilter import POOL_SIZE, Prefilter, best_drawn, checked_prefilter
+from jaxnas.strategies.parts.draws import POOL_SIZE, Prefilter, best_drawn, checked_prefilter
 
 CITES = ("li2019random",)
 
@@ -34,8 +34,7 @@ def random_search(
             value of `pool_size` uniform draws. What it is worth is in docs/proxies.md.
         pool_size: draws of which one is asked.
 
-    Raises:
-        ValueError: without replacement, where the architectures of the space have no rows, or with a prefilter.
+    Raises ValueError without replacement, where the architectures of the space have no rows, or with a prefilter.
     """
     filtered = checked_prefilter(prefilter, pool_size)
     if prefilter is not None and not replacement:

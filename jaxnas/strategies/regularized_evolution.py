@@ -11,7 +11,7 @@ from jaxnas import prng
 from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy, best_of, failed_as_worst, look_up, warn_of_short_run
-from jaxnas.strategies.parts.prefilter import POOL_SIZE, Prefilter, best_drawn, checked_prefilter
+from jaxnas.strategies.parts.draws import POOL_SIZE, Prefilter, best_drawn, checked_prefilter
 
 CITES = ("real2019regularized",)
 

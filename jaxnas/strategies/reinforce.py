@@ -11,7 +11,7 @@ import optax
 from jaxnas.checks import checked_number
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Observation, Query, Strategy
-from jaxnas.strategies.parts.marginals import draw_choices, uniform_marginals
+from jaxnas.strategies.parts.draws import draw_choices, uniform_marginals
 
 CITES = ("williams1992simple", "zoph2017neural")
 

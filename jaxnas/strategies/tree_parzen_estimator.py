@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng
-from jaxnas.checks import checked_number, checked_size
+from jaxnas.checks import checked_number, checked_sizes
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, num_combinations
 from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
@@ -61,21 +61,20 @@ def tree_parzen_estimator(
 ) -> Strategy:
     """Returns the tree-structured Parzen estimator (TPE): the candidate that is most typical of good architectures.
 
-    The first trials are uniform draws, until `num_startup` succeeded. From then on the best `good_share` of the
-    trials so far, at most 25, are good; candidates are drawn from a Parzen estimator of those, and the one is
-    queried whose density there is largest in proportion to its density in an estimator of the other trials, in which
-    the oldest weigh least. Kernels are products over the decisions. Architectures can be queried again. Failed trials
-    count as none. Bergstra, Bardenet, Bengio and Kégl, "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011;
-    Bergstra, Yamins and Cox, "Making a Science of Model Search", ICML 2013; kernels, weights and defaults are those
-    of the multivariate `TPESampler` of Optuna 5: Akiba, Sano, Yanase, Ohta and Koyama, "Optuna: A Next-generation
-    Hyperparameter Optimization Framework", KDD 2019; Watanabe, "Tree-Structured Parzen Estimator: Understanding Its
-    Algorithm Components and Their Roles for Better Empirical Performance", 2023.
+    Trials are uniform draws until `num_startup` succeeded. Then the best `good_share` of the trials, at most 25, are
+    good. Candidates are drawn from a Parzen estimator of the good ones, and the one with the largest ratio of its
+    density there to its density under the other trials is queried; among the others the oldest weigh least. Kernels
+    are products over the decisions. Architectures can be queried again; failed trials do not count.
 
-    It deviates from Optuna's in this: densities are float32, and of candidates whose ratios differ by less than 1e-4
-    the first is taken; scores that are not finite are failures, where Optuna takes infinite ones as scores. Over the
-    rows of an enumerated space it learns little, because rows share no decisions. The time of a query is in
-    proportion to candidates times trials times decisions. Runs on one device are computed one after another: side by
-    side, their kernels (candidates times trials for each run) leave the caches, which takes longer.
+    Bergstra, Bardenet, Bengio and Kégl, "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; Bergstra, Yamins
+    and Cox, "Making a Science of Model Search", ICML 2013. Kernels, weights and defaults are those of the multivariate
+    `TPESampler` of Optuna 5: Akiba, Sano, Yanase, Ohta and Koyama, KDD 2019; Watanabe, "Tree-Structured Parzen
+    Estimator", 2023. Two things differ from Optuna: densities are float32 (of ratios within 1e-4 the first candidate
+    wins), and scores that are not finite are failures.
+
+    Rows of an enumerated space share no decisions, so little is learned over them. A query takes time in proportion to
+    candidates times trials times decisions. Runs are computed one after another: side by side their kernels would
+    leave the caches.
 
     Args:
         num_startup: successful trials at the start that are drawn uniformly.
@@ -83,11 +82,9 @@ def tree_parzen_estimator(
         good_share: the share of the trials that are good, rounded up.
         prior_weight: the weight of the uniform part of the estimators and of their kernels.
 
-    Raises:
-        ValueError: on a space of more than 2**200 architectures.
+    Raises ValueError on a space of more than 2**200 architectures.
     """
-    checked_size("num_startup", num_startup)
-    checked_size("num_candidates", num_candidates)
+    known = checked_sizes({"num_startup": num_startup, "num_candidates": num_candidates})
     checked_number("good_share", good_share, above=0, at_most=1)
     checked_number("prior_weight", prior_weight, above=0)
     if num_combinations(space.decisions) > MAX_ARCHITECTURES:
@@ -122,12 +119,7 @@ def tree_parzen_estimator(
         best, best_scores = insert(state.best, state.num_succeeded), insert(state.best_scores, score)
         return ParzenState(choices, best, best_scores, state.num_succeeded + succeeded)
 
-    hyperparameters = (
-        ("num_startup", num_startup),
-        ("num_candidates", num_candidates),
-        ("good_share", good_share),
-        ("prior_weight", prior_weight),
-    )
+    hyperparameters = (*known, ("good_share", good_share), ("prior_weight", prior_weight))
     return Strategy("tree_parzen_estimator", init, ask, tell, hyperparameters=hyperparameters, batched=False)
 
 

@@ -10,12 +10,12 @@ from helpers.samples import GRID, MIXED, SMALL, TINY, all_archs, make_bench, mak
 from scipy import stats
 
 import jaxnas as jn
-from jaxnas.analysis.attribution import importance
-from jaxnas.analysis.counterfactuals import best_within, chance_better, half_the_size, smallest_loss
-from jaxnas.analysis.explain import explained_by_table
+from jaxnas.analysis.explanation.attribution import importance
+from jaxnas.analysis.explanation.counterfactuals import best_within, chance_better, half_the_size, smallest_loss
+from jaxnas.analysis.explanation.explain import explained_by_table
+from jaxnas.analysis.explanation.motifs import insertion, rows_with
+from jaxnas.analysis.explanation.score_models import scored_by_table, scored_by_trials
 from jaxnas.analysis.landscape import variance_shares
-from jaxnas.analysis.motifs import insertion, rows_with
-from jaxnas.analysis.score_models import scored_by_table, scored_by_trials
 from jaxnas.report.figures.network import network_parts
 from jaxnas.report.schema import EXPLANATION
 from jaxnas.report.sentences import explanation_texts

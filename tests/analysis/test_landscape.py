@@ -294,15 +294,6 @@ def rows_of(bench) -> np.ndarray:
     return np.arange(bench.space.num_architectures)[:, None]
 
 
-def test_correlation_between_tables_is_spearmans():
-    first, second = np.random.RandomState(3).rand(2, 64)
-    second[:9] = 0.5
-    tables = [make_table(CUBE, scores) for scores in (first, second)]
-    assert of.table_correlation(*tables) == pytest.approx(spearmanr(first, second).statistic)
-    with pytest.raises(ValueError, match="Expected two tables of one space, got cube-known and mixed-known"):
-        of.table_correlation(tables[0], make_table(MIXED, np.arange(12)))
-
-
 def test_optima_of_the_published_table_are_counted_as_published():
     folder = os.environ.get("JAXNAS_CHECK_DATA")
     if not folder:

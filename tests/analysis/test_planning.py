@@ -8,9 +8,8 @@ import pytest
 from helpers.samples import NUM_SIMULATIONS, skewed, tied
 from scipy.stats import binomtest
 
-from jaxnas.analysis.pairs import holm, mann_whitney, pairwise
+from jaxnas.analysis.pairs import holm, look_numbers, mann_whitney, pairwise, until_decided
 from jaxnas.analysis.power import num_runs_for_power, power
-from jaxnas.analysis.sequential import look_numbers, until_decided
 
 pytestmark = pytest.mark.simulation
 

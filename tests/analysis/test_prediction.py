@@ -10,10 +10,15 @@ import pytest
 from helpers.samples import MIXED, smooth_bench
 
 from jaxnas import catalog
-from jaxnas.analysis.evidence import Sample, draw_sample, evidence_of
-from jaxnas.analysis.prediction import evaluations, measures_of
-from jaxnas.analysis.prediction_result import prediction_result
-from jaxnas.analysis.rank_measures import calibration_error, kendall, regret_of_top
+from jaxnas.analysis.prediction import (
+    calibration_error,
+    evaluations,
+    kendall,
+    measures_of,
+    prediction_result,
+    regret_of_top,
+)
+from jaxnas.analysis.predictor_inputs import Sample, draw_sample, evidence_of
 from jaxnas.benchmarks.tabular import load
 from jaxnas.cli.main import main
 from jaxnas.predictors.base import Prediction, Predictor

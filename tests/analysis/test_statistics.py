@@ -8,8 +8,16 @@ from helpers.samples import NUM_SIMULATIONS, skewed, tied
 from scipy.stats import binomtest, friedmanchisquare, mannwhitneyu, rankdata
 from scipy.stats import t as student
 
-from jaxnas.analysis.pairs import difference_interval, effect_size, holm, mann_whitney, pairwise, wilcoxon
-from jaxnas.analysis.sequential import interval_level, look_numbers
+from jaxnas.analysis.pairs import (
+    difference_interval,
+    effect_size,
+    holm,
+    interval_level,
+    look_numbers,
+    mann_whitney,
+    pairwise,
+    wilcoxon,
+)
 from jaxnas.analysis.several import critical_difference, friedman, not_separated, overall
 from jaxnas.analysis.statistics import bootstrap_interval, mean_interval, mean_ranks, probability_best, shared_ranks
 

@@ -13,7 +13,7 @@ from jaxnas import catalog, prng
 from jaxnas.checks import is_installed
 from jaxnas.predictors.base import Aux, block_inverse, log_error, with_target
 from jaxnas.predictors.columns import rank_agreement, share_below
-from jaxnas.predictors.extrapolation import continued
+from jaxnas.predictors.learning_curves import continued
 from jaxnas.predictors.neighbors import tied_weights
 
 EXTRAS = {"xgb": "xgboost", "lgb": "lightgbm"}

@@ -13,10 +13,15 @@ from jaxnas.analysis.statistics import mean_interval
 from jaxnas.cli.main import main
 from jaxnas.report.page.page import page_text
 from jaxnas.report.schema import checked
-from jaxnas.search.transfer.portfolio import regrets_of_classes, sources_ranking
 from jaxnas.search.transfer.protocol import transfer_entries
 from jaxnas.search.transfer.rank_weighted import ranking_weights
-from jaxnas.search.transfer.sources import described_sources, source_scores, without_target
+from jaxnas.search.transfer.sources import (
+    described_sources,
+    regrets_of_classes,
+    source_scores,
+    sources_ranking,
+    without_target,
+)
 from jaxnas.strategies.gaussian_process import GaussianState
 from jaxnas.strategies.wrappers.prior_guided import normal_quantiles
 

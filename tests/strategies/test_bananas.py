@@ -10,10 +10,12 @@ import pytest
 from helpers.samples import CORNERS, MIXED, SMALL, smooth_bench
 
 import jaxnas as jn
-from jaxnas.predictors import ensemble
+from jaxnas.predictors import networks
+from jaxnas.predictors.base import standardized
 from jaxnas.spaces import encodings
 from jaxnas.spaces.cells import encodings as cell_encodings
-from jaxnas.strategies.parts import candidates
+from jaxnas.strategies import bananas
+from jaxnas.strategies.parts import draws, visited
 
 QUICK = {"num_networks": 3, "num_steps": 60, "num_candidates": 60}
 
@@ -23,24 +25,25 @@ def test_a_network_learns_sums_over_decisions_and_skips_failed_trials():
     scores = 50 + np.sin(archs * [1, 2, 3, 4, 5, 6]).sum(1).astype(np.float32)
     told = np.where(np.arange(160) % 5 == 0, -np.inf, scores).astype(np.float32)
     features = jax.vmap(encodings.one_hot(jn.NB201))(archs)
-    fit = jax.jit(functools.partial(ensemble.fitted, optax.adam(0.01), 600, 20))
+    fit = jax.jit(functools.partial(bananas.fitted, optax.adam(0.01), 600, 20))
     network = fit(jax.random.key(0), features, told, 120)
-    predictions = np.asarray(ensemble.predicted(network, features))
+    predictions = np.asarray(networks.outputs(network, features))[:, 0]
     assert np.corrcoef(predictions[120:], scores[120:])[0, 1] > 0.8
     assert abs(predictions[120:].mean()) < 0.5  # standardized, not near 50
 
 
 def test_scores_are_standardized_over_the_successful_trials():
     scores = jnp.array([3.0, -jnp.inf, 5.0, 7.0])
-    found = ensemble.standardized(scores, scores > -jnp.inf)
+    found, succeeded, _ = standardized(scores)
+    assert succeeded.tolist() == [True, False, True, True]
     np.testing.assert_allclose(found, np.array([-1, 0, 0, 1]) * 1.5**0.5, rtol=1e-6)
-    np.testing.assert_array_equal(ensemble.standardized(jnp.ones(3), jnp.ones(3, bool)), 0)
-    np.testing.assert_array_equal(ensemble.standardized(scores, jnp.zeros(4, bool)), 0)
+    np.testing.assert_array_equal(standardized(jnp.ones(3))[0], 0)
+    np.testing.assert_array_equal(standardized(jnp.full(4, -jnp.inf))[0], 0)
 
 
 def test_mutants_are_one_or_two_edits_away_from_the_best():
     scores = jnp.array([0.1, 0.9, -jnp.inf, 0.8, 0.2])
-    make = jax.jit(lambda key, scores: candidates.mutants(key, jn.NB201, jnp.asarray(CORNERS), scores, 400, 2))
+    make = jax.jit(lambda key, scores: draws.mutants(key, jn.NB201, jnp.asarray(CORNERS), scores, 400, 2))
     made = np.asarray(make(jax.random.key(0), scores))
     distances = (made[:, None] != CORNERS[[1, 3]]).sum(-1).min(1)
     assert set(distances) == {0, 1, 2}  # the second edit may undo the first
@@ -54,7 +57,7 @@ def test_mutants_are_one_or_two_edits_away_from_the_best():
 def test_seen_are_those_asked_before_and_repeats():
     asked = jnp.array([[0, 0], [1, 1], [2, 2]])
     archs = jnp.array([[1, 1], [2, 2], [3, 3], [3, 3], [0, 1]])
-    assert candidates.seen(archs, asked, 2).tolist() == [True, False, False, True, False]
+    assert visited.seen(archs, asked, 2).tolist() == [True, False, False, True, False]
 
 
 def test_none_is_asked_twice_while_the_space_is_large():

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from jaxnas import __version__
-from jaxnas.analysis.explain import MOST_CLASSES, explained_by_table
+from jaxnas.analysis.explanation.explain import MOST_CLASSES, explained_by_table
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.checks import printable
 from jaxnas.files import replace_file

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxnas.analysis.networks import Lesion, NetworkExplanation
+from jaxnas.analysis.explanation.networks import Lesion, NetworkExplanation
 from jaxnas.checks import printable
 from jaxnas.report.figures.style import COLORS, GRAY, PAGE, styled
 

@@ -36,46 +36,6 @@ def unrolled(
     return *jax.value_and_grad(loss)(alpha), memory
 
 
-def neumann(num_terms: int, step_size: float | None = None) -> Hypergradient:
-    """Returns the implicit gradient with the inverse Hessian as a truncated Neumann series (Lorraine et al., AISTATS
-    2020; Zhang et al., "iDARTS", ICML 2021).
-
-    With H the Hessian of the training loss in the weights, v the gradient of the validation loss, and s the step size:
-    `d_alpha L_va - d_alpha d_w L_tr (s sum_{j=0..n} (I - s H)^j v)`. With the weights at their optimum it tends to the
-    exact gradient as n grows.
-
-    Args:
-        num_terms: n, 0 or more.
-        step_size: by default the learning rate of the weights.
-    """
-
-    def gradient(
-        problem: Problem, parameters: Any, alpha: Any, memory: jax.Array, key: jax.Array
-    ) -> tuple[jax.Array, Any, jax.Array]:
-        training_key, validation_key = jax.random.split(key)
-        size = problem.learning_rate if step_size is None else step_size
-
-        def validation(parameters: Any, alpha: Any) -> jax.Array:
-            return problem.validation_loss(parameters, problem.sample(alpha, validation_key))
-
-        def slope(parameters: Any, alpha: Any) -> Any:
-            return jax.grad(problem.training_loss)(parameters, problem.sample(alpha, training_key))
-
-        value, (v, direct) = jax.value_and_grad(validation, argnums=(0, 1))(parameters, alpha)
-
-        def extend(_: int, carry: tuple) -> tuple:
-            term, total = carry
-            product = jax.vjp(lambda w: slope(w, alpha), parameters)[1](term)[0]  # the Hessian is symmetric
-            term = jax.tree.map(lambda a, b: a - size * b, term, product)
-            return term, jax.tree.map(jnp.add, total, term)
-
-        _, total = jax.lax.fori_loop(0, num_terms, extend, (v, v))
-        indirect = jax.vjp(lambda alpha: slope(parameters, alpha), alpha)[1](total)[0]
-        return value, jax.tree.map(lambda a, b: a - size * b, direct, indirect), memory
-
-    return gradient
-
-
 def score_function(
     log_probabilities: Callable[[Any], jax.Array], *, decay: float = 0.99, entropy: float = 1e-4
 ) -> Hypergradient:

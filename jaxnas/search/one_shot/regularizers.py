@@ -39,10 +39,3 @@ def entropy(weight: float) -> Callable[[jax.Array, jax.Array], jax.Array]:
         return -weight * t * (jnp.exp(logs) * logs).sum()
 
     return regularize
-
-
-def expected_cost(costs: jax.Array, weight: float) -> Callable[[jax.Array, jax.Array], jax.Array]:
-    """Returns the expected cost of an architecture, by costs float[E, K] of the choices, such as multiply-accumulates
-    (`jaxnas.training.family.Shared.flops`).
-    """
-    return lambda alpha, t: weight * (jax.nn.softmax(alpha, axis=-1) * jnp.asarray(costs)).sum()

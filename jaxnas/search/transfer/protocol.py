@@ -12,15 +12,19 @@ from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.tabular import load
 from jaxnas.report.comparison import Comparison, Entries, aim_of, compare, entries_of
 from jaxnas.search.transfer import rank_weighted as ensemble
-from jaxnas.search.transfer.portfolio import (
+from jaxnas.search.transfer.rank_weighted import rank_weighted
+from jaxnas.search.transfer.sources import (
     PORTFOLIO_SIZE,
+    Source,
     archs_at,
     class_of_rows,
+    described_sources,
     greedy_portfolio,
+    source_scores,
+    source_tables,
     sources_ranking,
+    without_target,
 )
-from jaxnas.search.transfer.rank_weighted import rank_weighted
-from jaxnas.search.transfer.sources import Source, described_sources, source_scores, source_tables, without_target
 from jaxnas.strategies.base import Strategy, make
 from jaxnas.strategies.wrappers.in_order import in_order
 from jaxnas.strategies.wrappers.prior_guided import prior_guided
@@ -50,8 +54,7 @@ def transfer_entries(
         sources: tables of its space, identifiers or folders.
         size: the architectures of the portfolio.
 
-    Raises:
-        ValueError: where there is no source of another task, or one of another space.
+    Raises ValueError where there is no source of another task, or one of another space.
     """
     space = bench.space
     tables = without_target(source_tables(sources, space), bench)
@@ -94,9 +97,8 @@ def compared_with_sources(
     Without sources it is `jn.compare`, which explains the other arguments. With `confirm` runs return confirmed
     incumbents: with noisy single runs more trials otherwise make the choice worse, the better the trials are.
 
-    Raises:
-        ValueError: where there is no source of another task than the target, or one of another space, or together with
-            an objective other than the metric; and as `jn.compare` does.
+    Raises ValueError where there is no source of another task than the target, or one of another space, or together
+    with an objective other than the metric; and as `jn.compare` does.
     """
     bench = load(bench) if isinstance(bench, str | os.PathLike) else bench
     entries: Mapping[str, Entry] = entries_of(strategies, aim_of(objective, bench))

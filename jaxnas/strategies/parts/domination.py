@@ -1,14 +1,34 @@
 """Ranks of solutions by two objectives: a score that is to be large and a size that is to be small."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
+from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import failed_as_worst
 
 
-def as_objectives(score: jax.Array, size: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns the score and the size, (-inf, inf) where the score is NaN, so that a failure is dominated by all."""
-    return failed_as_worst(score), jnp.where(jnp.isnan(score), jnp.inf, size)
+class Solutions(NamedTuple):
+    """Architectures int32[P, D], their scores and their sizes, float32[P]."""
+
+    archs: jax.Array
+    scores: jax.Array
+    sizes: jax.Array
+
+
+def no_solutions(space: Space, number: int) -> Solutions:
+    """Returns places for solutions, each of which is dominated by all."""
+    archs = jnp.zeros((number, len(space.decisions)), jnp.int32)
+    return Solutions(archs, jnp.full(number, -jnp.inf), jnp.full(number, jnp.inf))
+
+
+def with_solution(
+    solutions: Solutions, slot: jax.Array, arch: jax.Array, score: jax.Array, size: jax.Array
+) -> Solutions:
+    """Returns solutions with another one at a place; one whose score is NaN is dominated by all."""
+    one = arch, failed_as_worst(score), jnp.where(jnp.isnan(score), jnp.inf, size)
+    return Solutions(*(values.at[slot].set(value) for values, value in zip(solutions, one, strict=True)))
 
 
 def domination_ranks(scores: jax.Array, sizes: jax.Array) -> jax.Array:

@@ -33,3 +33,10 @@ def were_visited(space: Space, visited: jax.Array, archs: jax.Array) -> jax.Arra
 
 def _bit(row: jax.Array) -> jax.Array:
     return jnp.uint32(1) << (row & 31).astype(jnp.uint32)
+
+
+def seen(archs: jax.Array, asked: jax.Array, t: jax.Array) -> jax.Array:
+    """Returns which architectures int32[N, D] are among the first t of those asked int32[T, D], or repeat: bool[N]."""
+    before = (archs[:, None] == asked).all(-1) & (jnp.arange(len(asked)) < t)
+    repeats = jnp.tril((archs[:, None] == archs).all(-1), -1)
+    return before.any(1) | repeats.any(1)

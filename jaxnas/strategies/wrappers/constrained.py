@@ -32,8 +32,7 @@ def constrained(strategy: Strategy, space: Space, size: Size, maximum: float, *,
         maximum: the largest size that may be queried.
         num_attempts: how often the strategy is asked.
 
-    Raises:
-        ValueError: where none of 4,096 random architectures is small enough.
+    Raises ValueError where none of 4,096 random architectures is small enough.
     """
     checked_size("num_attempts", num_attempts)
     if maximum != float("inf"):

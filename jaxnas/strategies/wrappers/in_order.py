@@ -19,13 +19,18 @@ def in_order(archs: ArrayLike, name: str = "in_order") -> Strategy:
         archs: int32[n, D].
         name: what reports call the strategy.
 
-    Raises:
-        ValueError: on what are no architectures.
+    Raises ValueError on what are no architectures.
     """
+    found = checked_archs(archs)
+    return _in_order(found.astype(np.int32).tobytes(), found.shape, name)
+
+
+def checked_archs(archs: ArrayLike) -> np.ndarray:
+    """Returns architectures [n, D], one or more. Raises ValueError on anything else."""
     found = np.asarray(archs)
     if found.ndim != 2 or not found.size or found.dtype.kind not in "iu" or found.min() < 0:
         raise ValueError(f"Expected architectures of whole numbers [n, D], got {found.dtype}{list(found.shape)}.")
-    return _in_order(found.astype(np.int32).tobytes(), found.shape, name)
+    return found
 
 
 @functools.lru_cache(maxsize=64)

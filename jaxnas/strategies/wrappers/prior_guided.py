@@ -24,23 +24,21 @@ def prior_guided(
 ) -> Strategy:
     """Returns a strategy that is asked several times a trial, of which the likeliest answer by a prior is queried.
 
-    The answers are those of the strategy for several keys: uniform draws at first, for most, and later mutants or
-    candidates of its own. Of these one is drawn with probability in proportion to exp(z * w), where z is its score on
-    the earlier task in normal quantiles over the space, and w = `weight` / (1 + t / `decay`) fades with the number of
-    trials t, so that the new task has the last word. The fading exponent of a prior is that of Hvarfner, Stoll,
-    Souza, Lindauer, Hutter and Nardi, "PiBO: Augmenting Acquisition Functions with User Beliefs for Bayesian
-    Optimization", ICLR 2022. A trial takes as long as `num_asked` of the strategy.
+    The answers are those of the strategy for several keys. One is drawn with probability in proportion to exp(z * w):
+    z is its score on the earlier task in normal quantiles over the space, and w = `weight` / (1 + t / `decay`) fades
+    with the number of trials t, so the new task has the last word. The fading exponent is from Hvarfner, Stoll, Souza,
+    Lindauer, Hutter and Nardi, "PiBO: Augmenting Acquisition Functions with User Beliefs for Bayesian Optimization",
+    ICLR 2022. A trial takes as long as `num_asked` of the strategy.
 
     Args:
         strategy: any Strategy of `space` that does not change when it is asked.
         scores: of an earlier task, float[rows of the space], larger is better, NaN the worst; or a function
-            `arch -> float32[]` whose values are of the size of normal quantiles.
+            `arch -> float32[]` whose values have the scale of normal quantiles.
         weight: of the prior in the first trial; 0 for none.
         decay: the number of trials after which the weight is halved.
         num_asked: how often the strategy is asked for each trial; with 1 it is the strategy itself.
 
-    Raises:
-        ValueError: on scores of another number than the space has rows, or numbers out of range.
+    Raises ValueError on scores of another number than the space has rows, or numbers out of range.
     """
     checked_number("weight", weight, at_least=0)
     checked_number("decay", decay, above=0)

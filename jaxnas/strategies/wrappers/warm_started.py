@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 
 from jaxnas.checks import checked_flag
 from jaxnas.strategies.base import Query, Strategy, look_up
+from jaxnas.strategies.wrappers.in_order import checked_archs
 
 _SALT = 0x7761726D
 """Folded into the key of a run for the order, so that the strategy's own draws stay as they are."""
@@ -36,14 +37,13 @@ def warm_started(strategy: Strategy, archs: ArrayLike, *, shuffle: bool = True) 
         shuffle: whether each run asks for them in a random order of its own, or all in the order in which they are
             given.
 
-    Raises:
-        ValueError: on what are no architectures, more of them than the strategy can be given, or architectures beyond
-            its limit on sizes.
+    Raises ValueError on what are no architectures, more of them than the strategy can be given, or architectures beyond
+    its limit on sizes.
     """
-    choices = _checked(archs)
     checked_flag("shuffle", shuffle)
-    if not len(choices):
+    if not np.size(archs):
         return strategy
+    choices = checked_archs(archs).astype(np.int64)
     most = strategy.most_given
     if most is not None and len(choices) > most:
         raise ValueError(
@@ -94,13 +94,3 @@ def _warm_started(strategy: Strategy, given: tuple[tuple[int, ...], ...], shuffl
         hyperparameters=hyperparameters,
         most_given=0,
     )
-
-
-def _checked(archs: ArrayLike) -> np.ndarray:
-    """Returns architectures as int64[n, D]. Raises ValueError where they are none."""
-    found = np.asarray(archs)
-    if not found.size:
-        return np.zeros((0, 0), np.int64)
-    if found.ndim != 2 or found.dtype.kind not in "iu" or found.min() < 0:
-        raise ValueError(f"Expected architectures of whole numbers [n, D], got {found.dtype}{list(found.shape)}.")
-    return found.astype(np.int64)

@@ -17,10 +17,9 @@ from jaxnas.search.one_shot import one_shot, step
 from jaxnas.search.one_shot.base import Sample
 from jaxnas.search.one_shot.checkpoint import checkpoint_path
 from jaxnas.search.one_shot.correlation import rank_correlation, splits_of, taus_of
-from jaxnas.search.one_shot.darts import darts
+from jaxnas.search.one_shot.methods import darts, rsps
 from jaxnas.search.one_shot.one_shot_files import summary_of, write
 from jaxnas.search.one_shot.pack import supernet_pack
-from jaxnas.search.one_shot.rsps import rsps
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.sizes.space import SizeSpace
 from jaxnas.training.config import TrainConfig
@@ -206,7 +205,7 @@ def test_losses_that_are_not_finite_end_with_the_last_good_checkpoint(tmp_path, 
 def test_a_method_of_a_user_is_a_function_in_a_file(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
-        "from jaxnas.search.one_shot.darts import darts\n"
+        "from jaxnas.search.one_shot.methods import darts\n"
         "from jaxnas.search.one_shot.regularizers import entropy\n\n"
         "def clear(space):\n"
         "    return darts(space)._replace(name='clear', regularize=entropy(1.0))\n"

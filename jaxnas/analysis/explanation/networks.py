@@ -59,27 +59,24 @@ class NetworkExplanation(NamedTuple):
 def explain_network(model: FittedModel, X: Any, y: Any) -> NetworkExplanation:  # noqa: N803, as scikit-learn has it
     """Returns what a trained network relies on, on examples that it need not have seen.
 
-    A lesion replaces what an edge gives by zeros, in all cells of the network at once. The statistics of batch
-    normalization are then estimated again on the examples, without their classes: those of the whole network fit no
-    other one, and every lesion would look fatal. It is compared with the whole network after the same estimation, so
-    that a lesion of a dead edge changes nothing at all. Meyes, Lu, Waubert de Puiseau and Meisen, "Ablation Studies in
-    Artificial Neural Networks", 2019, lesion units; saliency is that of Simonyan, Vedaldi and Zisserman, "Deep Inside
-    Convolutional Networks", ICLR Workshop 2014.
+    A lesion replaces an edge's output by zeros, in all cells of the network at once. Then the statistics of batch
+    normalization are estimated again on the examples, without their classes: those of the whole network fit no other
+    one, and every lesion would look fatal. The whole network is treated alike, so a lesion of a dead edge changes
+    nothing. Lesions follow Meyes, Lu, Waubert de Puiseau and Meisen, "Ablation Studies in Artificial Neural Networks",
+    2019; saliency Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", ICLR Workshop 2014.
 
     Args:
         model: a fitted model.
         X: examples as of `FittedModel.predict`, [n, ...].
         y: the class of each, [n].
 
-    Raises:
-        ValueError: on examples that the model does not take, or classes that it does not know.
+    Raises ValueError on examples that the model does not take, or classes that it does not know.
     """
     numbers = _class_numbers(model, y, len(X))
-    predicted = model.predict(X)
+    predicted = _class_numbers(model, model.predict(X), len(X))
     examples = _normalized(model, X)
     confusion = np.zeros((len(model.inputs.classes),) * 2, np.int64)
-    position = {name: number for number, name in enumerate(model.inputs.classes.tolist())}
-    np.add.at(confusion, (numbers, np.asarray([position[name] for name in predicted.tolist()])), 1)
+    np.add.at(confusion, (numbers, predicted), 1)
     return NetworkExplanation(
         float(np.trace(confusion) / len(numbers)),
         _lesions(model, model.network, examples, numbers) if isinstance(model.network, Network) else (),

@@ -1,17 +1,24 @@
 """Why an architecture is good, as JSON values: what its decisions are worth, and what else would do."""
 
 import contextlib
-import math
 from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxnas.analysis.attribution import Attribution, Step, ablation_path, importance, shapley
-from jaxnas.analysis.counterfactuals import Counterfactual, best_within, chance_better, half_the_size, smallest_loss
-from jaxnas.analysis.motifs import Motif, insertion, motifs, rows_with
-from jaxnas.analysis.score_models import Scored, scored_by_table
+from jaxnas.analysis.confirmation import told_runs
+from jaxnas.analysis.explanation.attribution import Attribution, Step, ablation_path, importance, shapley
+from jaxnas.analysis.explanation.counterfactuals import (
+    Counterfactual,
+    best_within,
+    chance_better,
+    half_the_size,
+    smallest_loss,
+)
+from jaxnas.analysis.explanation.motifs import Motif, insertion, motifs, rows_with
+from jaxnas.analysis.explanation.score_models import Scored, scored_by_table
+from jaxnas.analysis.statistics import finite
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.spaces.decisions import cardinalities
 from jaxnas.tasks.metrics import Metric
@@ -77,15 +84,14 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
 
     Scores are what searches are told. The reference is the architecture of the median score. `runner_up` is the best
     of another class, with the chance that it is truly better; `motifs`, on request, are subgraphs with the effect of
-    inserting them (see `jaxnas.analysis.motifs`).
+    inserting them (see `jaxnas.analysis.explanation.motifs`).
 
     Args:
         bench: a benchmark with a table.
         row: of the architecture.
         with_motifs: whether to look for motifs, which takes seconds.
 
-    Raises:
-        ValueError: where the benchmark has no table.
+    Raises ValueError where the benchmark has no table.
     """
     table, scored = table_of(bench), scored_by_table(bench)
     rows = np.asarray(table.representatives, np.int64)
@@ -99,11 +105,11 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
     point = point_of(bench.metric)
     found = explained(scored, arch, others[ranked[len(ranked) // 2]], others, sizes, size, point)
     second = next((number for number in ranked[::-1] if number != table.class_of[row]), None)
-    runs = _runs(bench)
+    runs = told_runs(bench)
     found["runner_up"] = None
     if second is not None:
         chance = chance_better(runs[table.class_of[row]], runs[second])
-        found["runner_up"] = _named(scored, others[second]) | {"chance": _number(chance)}
+        found["runner_up"] = _named(scored, others[second]) | {"chance": finite(chance)}
     if with_motifs:
         found["motifs"] = [_motif(bench, each) for each in motifs(bench, number=NUM_MOTIFS)]
     return found
@@ -112,13 +118,6 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
 def point_of(metric: Metric) -> float | None:
     """Returns a percentage point in the unit of a metric; None where it is no percentage."""
     return {"proportion": 0.01, "percent": 1.0}.get(metric.unit)
-
-
-def _runs(bench: Benchmark) -> np.ndarray:
-    """Returns the scores of the runs that searches are told at the last fidelity, float64[G, S]."""
-    table = table_of(bench)
-    protocol = table.protocol(bench.protocol)
-    return bench.metric.better * table.scores(protocol.told)[..., protocol.fidelities[-1]].astype(np.float64)
 
 
 def _archs_at(bench: Benchmark, rows: np.ndarray) -> np.ndarray:
@@ -131,10 +130,6 @@ def _archs_at(bench: Benchmark, rows: np.ndarray) -> np.ndarray:
 def _named(scored: Scored, arch: ArrayLike) -> dict[str, Any]:
     found = np.asarray(arch)
     return {"architecture": scored.space.to_str(found), "score": float(scored.means(found[None])[0])}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _changes(scored: Scored, decisions: tuple[int, ...], before: ArrayLike, after: ArrayLike) -> list[dict[str, str]]:
@@ -155,7 +150,7 @@ def _path(scored: Scored, steps: list[Step], reference: ArrayLike) -> list[dict[
     found, before = [], np.asarray(reference)
     for step in steps:
         changes = _changes(scored, step.decisions, before, step.arch)
-        error = _number(step.standard_error)
+        error = finite(step.standard_error)
         found.append({"changes": changes, "gain": step.gain, "standard_error": error, "score": step.score})
         before = step.arch
     return found
@@ -163,7 +158,7 @@ def _path(scored: Scored, steps: list[Step], reference: ArrayLike) -> list[dict[
 
 def _values(scored: Scored, found: Attribution, arch: ArrayLike, reference: ArrayLike) -> list[dict[str, Any]]:
     return [
-        _changes(scored, (number,), reference, arch)[0] | {"value": float(value), "standard_error": _number(error)}
+        _changes(scored, (number,), reference, arch)[0] | {"value": float(value), "standard_error": finite(error)}
         for number, (value, error) in enumerate(zip(found.values, found.standard_errors, strict=True))
     ]
 
@@ -175,7 +170,7 @@ def _described(scored: Scored, arch: ArrayLike, found: Counterfactual | None) ->
         "architecture": scored.space.to_str(found.arch),
         "changes": _changes(scored, found.decisions, arch, found.arch),
         "difference": found.difference,
-        "standard_error": _number(found.standard_error),
+        "standard_error": finite(found.standard_error),
         "size_ratio": found.size_ratio,
     }
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from jaxnas.analysis.statistics import mean_where
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.predictors.base import Aux, Predictor
 from jaxnas.spaces.base import Space
@@ -236,9 +237,7 @@ def drawn_runs(there: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def mean_known(values: np.ndarray) -> np.ndarray:
     """Returns the means of what is not NaN in [n, S], float64[n]; NaN where nothing is."""
-    known = ~np.isnan(values)
-    total, count = np.where(known, values, 0).sum(1), known.sum(1)
-    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    return mean_where(values, ~np.isnan(values))
 
 
 def _halves(hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,18 +1,17 @@
 """What each decision of an architecture is worth: ablation paths and Shapley values from a reference, exactly."""
 
-import functools
 import itertools
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxnas.analysis.score_models import Scored
+from jaxnas.analysis.explanation.score_models import Scored
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, checked
+from jaxnas.spaces.enumerated import are_valid
 
 MOST_EXACT = 12
 """Decisions of which all subsets are looked up; of more, orders are drawn."""
@@ -62,8 +61,7 @@ def ablation_path(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> list
         scored: scores of architectures.
         arch, reference: int[D].
 
-    Raises:
-        ValueError: on what are no architectures of the space.
+    Raises ValueError on what are no architectures of the space.
     """
     found, goal = _both(scored, arch, reference)
     score = float(scored.means(found[None])[0])
@@ -71,7 +69,7 @@ def ablation_path(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> list
     decisions: tuple[int, ...]
     while (left := np.flatnonzero(found != goal)).size:
         changed = np.where(np.eye(len(goal), dtype=bool), goal, found)  # one row a decision, so that shapes stay
-        allowed = are_valid(scored, changed) & (found != goal)
+        allowed = _are_valid(scored.space, changed) & (found != goal)
         if allowed.any():
             means = scored.means(np.where(allowed[:, None], changed, found))
             best = int(np.argmax(np.where(allowed, means, -np.inf)))
@@ -104,7 +102,7 @@ def shapley(scored: Scored, arch: ArrayLike, reference: ArrayLike, *, seed: int 
     mixtures, weights, exact = _all_subsets(len(left)) if len(left) <= MOST_EXACT else _some_orders(len(left), seed)
     archs = np.repeat(start[None], len(mixtures), axis=0)
     archs[:, left] = np.where(mixtures, goal[left], start[left])
-    if not are_valid(scored, archs).all():
+    if not _are_valid(scored.space, archs).all():
         raise ValueError(f"Expected every mixture of the two to be an architecture of {scored.space.name}.")
     values, errors = np.zeros((2, len(start)))
     values[left] = weights @ scored.means(archs)
@@ -135,7 +133,7 @@ def importance(scored: Scored, *, num_draws: int = 2000, seed: int = 0) -> np.nd
     for decision, size in enumerate(sizes):
         changed = archs.copy()
         changed[:, decision] = random.integers(0, size, num_draws)
-        kept = are_valid(scored, changed)
+        kept = _are_valid(scored.space, changed)
         if kept.any() and scores.var() > 0:
             moved = scored.means(np.where(kept[:, None], changed, archs)) - scores
             shares[decision] = (moved[kept] ** 2).mean() / (2 * scores.var())
@@ -157,36 +155,26 @@ def _all_subsets(number: int) -> tuple[np.ndarray, np.ndarray, bool]:
 def _some_orders(number: int, seed: int) -> tuple[np.ndarray, np.ndarray, bool]:
     random = np.random.default_rng(seed)
     drawn = [random.permutation(number) for _ in range(NUM_ORDERS)]
-    subsets: dict[bytes, int] = {}
-    listed: list[np.ndarray] = []
+    subsets: dict[tuple[bool, ...], int] = {}
     changes: list[tuple[int, int, int]] = []
     for order in itertools.chain(drawn, (each[::-1] for each in drawn)):
-        mixture = np.zeros(number, bool)
-        before = subsets.setdefault(mixture.tobytes(), len(subsets))
-        listed += [mixture.copy()] if before == len(listed) else []
+        mixture = [False] * number
+        before = subsets.setdefault(tuple(mixture), len(subsets))
         for decision in order:
             mixture[decision] = True
-            after = subsets.setdefault(mixture.tobytes(), len(subsets))
-            listed += [mixture.copy()] if after == len(listed) else []
+            after = subsets.setdefault(tuple(mixture), len(subsets))
             changes.append((decision, before, after))
             before = after
-    weights = np.zeros((number, len(listed)))
+    weights = np.zeros((number, len(subsets)))
     for decision, before, after in changes:
         weights[decision, after] += 1 / (2 * NUM_ORDERS)
         weights[decision, before] -= 1 / (2 * NUM_ORDERS)
-    return np.stack(listed), weights, False
+    return np.asarray(list(subsets)), weights, False
 
 
-def are_valid(scored: Scored, archs: np.ndarray) -> np.ndarray:
+def _are_valid(space: Space, archs: np.ndarray) -> np.ndarray:
     """Returns which vectors of choices [n, D] are architectures of the space, bool[n]."""
-    if not scored.space.constrained:
-        return np.ones(len(archs), bool)
-    return np.asarray(_valid(scored.space)(archs))
-
-
-@functools.lru_cache(maxsize=8)
-def _valid(space: Space) -> Callable[[np.ndarray], jax.Array]:
-    return jax.jit(jax.vmap(space.valid))
+    return np.asarray(are_valid(space, archs)) if space.constrained else np.ones(len(archs), bool)
 
 
 def _both(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -194,6 +182,6 @@ def _both(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> tuple[np.nda
     start, goal = (
         np.asarray(checked(each, scored.space.decisions)) for each in (np.asarray(reference), np.asarray(arch))
     )
-    if not are_valid(scored, np.stack([start, goal])).all():
+    if not _are_valid(scored.space, np.stack([start, goal])).all():
         raise ValueError(f"Expected two architectures of {scored.space.name}, got others.")
     return start, goal

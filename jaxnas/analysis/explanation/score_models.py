@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from jaxnas.analysis.confirmation import told_runs
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import classes_of
 from jaxnas.spaces.base import Space
@@ -67,12 +68,10 @@ def scored_by_table(bench: Benchmark) -> Scored:
 
 def _means_and_variances(bench: Benchmark) -> tuple[np.ndarray, np.ndarray]:
     """Returns the mean score of each class, and the variance of that mean, NaN with single runs; float64[G]."""
-    table = table_of(bench)
-    protocol = table.protocol(bench.protocol)
-    rows = np.asarray(table.representatives, np.int64)[:, None]
+    rows = np.asarray(table_of(bench).representatives, np.int64)[:, None]
     means = np.asarray(bench.validation_scores(rows), np.float64)
     means = np.where(np.isnan(means), np.nanmin(means), means)
-    runs = table.scores(protocol.told)[..., protocol.fidelities[-1]].astype(np.float64)
+    runs = told_runs(bench)
     known = np.isfinite(runs)
     counts = known.sum(1)
     center = np.where(known, runs, 0).sum(1) / np.maximum(counts, 1)
@@ -95,18 +94,16 @@ def _around(values: np.ndarray) -> np.ndarray:
 def scored_by_trials(space: Space, archs: np.ndarray, scores: np.ndarray) -> Scored:
     """Returns a Gaussian process of trials: its posterior means, and errors by its posterior covariance.
 
-    The kernel is that of `jn.gaussian_process`, in the share of the decisions that differ between canonical
-    architectures; length and noise have the largest marginal likelihood of a grid of 20. Scores are in their own unit,
-    the lowest twentieth raised to its upper end, so that networks which learned nothing do not set the scale. An error
-    says what the trials leave open if the model is right.
+    The kernel is that of `jn.gaussian_process`, over canonical architectures; length and noise maximize the marginal
+    likelihood over a grid of 20. Scores keep their unit, the lowest twentieth raised to its upper end, so networks that
+    learned nothing do not set the scale. Errors show what the trials leave open if the model is right.
 
     Args:
         space: the search space.
         archs: of the trials, int[T, D]; the first thousand that succeeded are used.
         scores: float[T], NaN where failed.
 
-    Raises:
-        ValueError: on fewer than two trials that succeeded.
+    Raises ValueError on fewer than two trials that succeeded.
     """
     kept = np.flatnonzero(np.isfinite(scores))[:MOST_TRIALS]
     if len(kept) < 2:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxnas.analysis.score_models import Scored
+from jaxnas.analysis.explanation.score_models import Scored
 from jaxnas.spaces.decisions import checked
 
 LOSS = 0.01

@@ -64,20 +64,19 @@ def motifs(bench: Benchmark, *, number: int = 8, num_bootstraps: int = NUM_BOOTS
     """Returns the motifs of a table that go with the largest change of the score, largest first.
 
     Motifs are the labels of Weisfeiler and Leman's refinement after no and one round, on the graph of an architecture
-    without what is dead: an operation, and an operation with the operations that it reads. The score of a class is
-    regressed on whether it has each of them, by ridge regression; the scores are means of what searches are told, the
-    lowest tenth raised to its upper end, so that networks which learned nothing do not decide. Ru, Wan, Dong and
-    Osborne, "Interpretable Neural Architecture Search via Bayesian Optimization with Weisfeiler-Lehman Kernels", ICLR
-    2021, read motifs from the derivatives of a Gaussian process. An effect is an association: see `insertion`.
+    without dead parts: an operation, and an operation with the operations that it reads. The score of a class is
+    regressed on whether it has each of them, by ridge regression. Scores are mean validation scores, the lowest tenth
+    raised to its upper end, so networks that learned nothing do not decide. Ru, Wan, Dong and Osborne, "Interpretable
+    Neural Architecture Search via Bayesian Optimization with Weisfeiler-Lehman Kernels", ICLR 2021, read motifs from
+    the derivatives of a Gaussian process. An effect is an association: see `insertion`.
 
     Args:
         bench: a benchmark with a table.
         number: how many.
-        num_bootstraps: samples, with replacement, of 100 random groups of classes that intervals and stability are of.
+        num_bootstraps: samples, with replacement, of 100 random groups of classes, for intervals and stability.
         seed: of these samples.
 
-    Raises:
-        ValueError: where the benchmark has no table.
+    Raises ValueError where the benchmark has no table.
     """
     checked_size("number", number)
     checked_size("num_bootstraps", num_bootstraps)
@@ -115,8 +114,8 @@ def motif_table(space: Space, rows: np.ndarray) -> tuple[list[tuple[int, tuple[i
     present = labels >= 0
     base = labels.shape[1] + 1
     # a number for the multiset of labels that a vertex reads: one digit a label, its count
-    digits = np.where(present, base ** np.maximum(labels, 0).astype(object), 0) if _is_large(space, base) else None
-    weights = np.where(present, np.int64(base) ** np.maximum(labels, 0), 0) if digits is None else digits
+    kind = object if base ** len(space.label_names) >= 2**62 else np.int64
+    weights = np.where(present, base ** np.maximum(labels, 0).astype(kind), 0)
     reads = (weights[:, :, None] * (edges & present[:, :, None])).sum(1)
     found: list[tuple[int, tuple[int, ...] | None]] = []
     columns = []
@@ -143,12 +142,11 @@ def motif_name(space: Space, label: int, reads: tuple[int, ...] | None) -> str:
 def insertion(
     bench: Benchmark, has: np.ndarray, *, num_contexts: int = NUM_CONTEXTS, seed: int = 0
 ) -> Insertion | None:
-    """Returns what inserting a motif into random architectures does, by the scores of a table; None if it never can be.
+    """Returns the effect of inserting a motif into random architectures of a table; None if it never can be.
 
-    An architecture and a decision are drawn at random, until there are `num_contexts` of them in which some values of
-    the decision give the motif and others do not; the contrast is the mean score with it less that without it, all
-    other decisions left alone. So the motif is set, not found: what else goes with it in good architectures is the same
-    on both sides.
+    An architecture and a decision are drawn until there are `num_contexts` of them in which some values of the decision
+    give the motif and others do not. The contrast is the mean score with it less the mean score without it, all other
+    decisions left alone, so whatever else goes with the motif in good architectures is the same on both sides.
 
     Args:
         bench: a benchmark with a table, of a space in which every vector of choices is an architecture.
@@ -156,8 +154,7 @@ def insertion(
         num_contexts: architectures that it is inserted into.
         seed: of the draws.
 
-    Raises:
-        ValueError: where the benchmark has no table, or its space constraints.
+    Raises ValueError where the benchmark has no table, or its space constraints.
     """
     space = bench.space
     if space.constrained:
@@ -237,10 +234,6 @@ def _ridge(products: np.ndarray) -> np.ndarray:
 @functools.lru_cache(maxsize=8)
 def _graphs(space: Space) -> Callable[[np.ndarray], tuple[jax.Array, jax.Array]]:
     return jax.jit(jax.vmap(lambda row: space.labeled(space.arch_at(row))))
-
-
-def _is_large(space: Space, base: int) -> bool:
-    return base ** len(space.label_names) >= 2**62
 
 
 def _digits(code: int, base: int) -> tuple[int, ...]:
