@@ -6,8 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-KERNELS, TAPS = "kernels", "tapped"
-"""What a pass may need of a family: the attribute of this name."""
+from jaxnas.training.networks import Networks
 
 
 class Pass(NamedTuple):
@@ -16,13 +15,13 @@ class Pass(NamedTuple):
     Attributes:
         name: in progress and in the files of a pack.
         measure: `(networks, arch, key, batch) -> dict` of arrays, pure; under `jax.vmap` over keys; the first
-            argument is static, see `jaxnas.predictors.zero_cost.base`.
-        needs: what the family must have: `KERNELS`, `TAPS`.
+            argument is static, a `Networks`.
+        needs: the class of networks that it measures: `ScoredNetworks` for kernels and inner arrays.
     """
 
     name: str
     measure: Callable[..., dict[str, jax.Array]]
-    needs: tuple[str, ...] = ()
+    needs: type[Networks] = Networks
 
 
 class Proxy(NamedTuple):

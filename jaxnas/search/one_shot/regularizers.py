@@ -43,6 +43,6 @@ def entropy(weight: float) -> Callable[[jax.Array, jax.Array], jax.Array]:
 
 def expected_cost(costs: jax.Array, weight: float) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """Returns the expected cost of an architecture, by costs float[E, K] of the choices, such as multiply-accumulates
-    (`jaxnas.training.family.Shared.flops`).
+    (`jaxnas.training.networks.MixedNetworks.flops`).
     """
     return lambda alpha, t: weight * (jax.nn.softmax(alpha, axis=-1) * jnp.asarray(costs)).sum()
