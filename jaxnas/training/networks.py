@@ -104,13 +104,13 @@ class Plan(NamedTuple):
 class Gated(NamedTuple):
     """An architecture with gates: what each decision's output is multiplied by, and what is then added to it.
 
-    `arch` is int32[E], the others float32[E]. One and zero change nothing; their gradients are those of a
+    `arch` is int32[E], the others float32[E], or None. One and zero change nothing; their gradients are those of a
     straight-through estimator.
     """
 
     arch: jax.Array
-    scale: jax.Array
-    offset: jax.Array
+    scale: jax.Array | None = None
+    offset: jax.Array | None = None
 
 
 @dataclass(frozen=True)

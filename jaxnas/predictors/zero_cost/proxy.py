@@ -21,7 +21,7 @@ class Pass(NamedTuple):
 
     name: str
     measure: Callable[..., dict[str, jax.Array]]
-    needs: type[Networks] = Networks
+    needs: type = Networks
 
 
 class Proxy(NamedTuple):

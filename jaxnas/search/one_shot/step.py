@@ -116,7 +116,7 @@ def outputs_of(setting: Setting, parameters: Any, sample: Sample, inputs: jax.Ar
     networks, gates = setting.networks, sample.gates
     choice: Any = sample.weights if sample.arch is None else sample.arch
     if gates is not None and isinstance(networks, MixedNetworks):
-        choice = Gated(sample.arch, *gates)
+        choice = Gated(choice, *gates)
     return networks.apply(Variables(parameters), choice, inputs, mode="train").outputs
 
 

@@ -101,7 +101,7 @@ class Network(nnx.Module):
 
         self.stem = layers(apply_stem, "stem")
         self.reductions = nnx.List(layers(apply_reduction, "reductions"))
-        self.cells = nnx.List()
+        self.cells: nnx.List[Cell] = nnx.List()
         for number, vectors in enumerate(zip(*(kind["cells"] for kind in variables), strict=True)):
             num_channels = skeleton.num_channels << number // skeleton.cells_per_stage
             self.cells.append(Cell(space, self.arch, num_channels, vectors))
@@ -186,7 +186,7 @@ def apply_reduction(
 
     It is two relu-convolution-norms in parallel with an average pooling and a 1x1 convolution.
     """
-    y, changed = x, {}
+    y, changed = x, dict[str, jax.Array]()
     for block, stride in (("a", 2), ("b", 1)):
         own, used = (_of_block(block, arrays) for arrays in (parameters, statistics))
         y = convolution.convolve(jax.nn.relu(recorder(RECTIFIER, y)), own["kernel"], stride=stride)

@@ -1,6 +1,7 @@
 """Cells as a kind of network: how they are initialized, applied, shared, trained and sized."""
 
 import functools
+from collections.abc import Callable
 from typing import Any, ClassVar, final
 
 import jax
@@ -91,20 +92,15 @@ class CellNetworks(ScoredNetworks, MixedNetworks):
     ) -> Applied:
         """Returns the logits [N, K] of images [N, H, W, C], and the statistics after them: in training, the batch's."""
         train = mode == "train"
-        if isinstance(choice, Gated) or choice.ndim == 1:
-            cell = functools.partial(self._cell, choice, train, recorder)
+        gated = choice if isinstance(choice, Gated) else Gated(choice)
+        if gated.arch.ndim == 1:
+            cell: Callable = functools.partial(self._cell, gated, train, recorder)
         else:
-            cell = mixture_cell(self.space, choice, self.partial)
+            cell = mixture_cell(self.space, gated.arch, self.partial)
         return network.forward(self.config.network, variables, inputs, cell, train, recorder)
 
     def _cell(
-        self,
-        choice: jax.Array | Gated,
-        train: bool,
-        recorder: Recorder,
-        x: jax.Array,
-        parameters: jax.Array,
-        statistics: jax.Array | None,
+        self, gated: Gated, train: bool, recorder: Recorder, x: jax.Array, parameters: jax.Array, statistics: Any
     ) -> tuple[jax.Array, jax.Array]:
         """Returns what the cell of an architecture gives, of which only the operations run, and its statistics.
 
@@ -112,8 +108,7 @@ class CellNetworks(ScoredNetworks, MixedNetworks):
         (`Operation.rectifies`); what another operation does inside is not seen.
         """
         space, operations, num_channels = self.space, self.space.operations, len(x)
-        gates = choice if isinstance(choice, Gated) else None
-        arch = space.pruned(choice if gates is None else gates.arch)
+        arch = space.pruned(gated.arch)
         if parameters.ndim == 3:  # of a supernet
             own = jnp.asarray(edges.shared_slots(operations))[arch]
             vectors = [parameters[number, own[number]] for number in range(len(space.edges))]
@@ -128,7 +123,8 @@ class CellNetworks(ScoredNetworks, MixedNetworks):
         nodes: list[Any] = [x] + [None] * (space.num_nodes - 1)
         for number, (source, target) in enumerate(space.edges):
             y, new = edge(arch[number], nodes[source], vectors[number], running[number])
-            y = y if gates is None else gates.scale[number] * y + gates.offset[number]
+            if gated.scale is not None and gated.offset is not None:
+                y = gated.scale[number] * y + gated.offset[number]
             nodes[target] = y if nodes[target] is None else nodes[target] + y
             changed.append(new)
         return nodes[-1], jnp.stack(changed)

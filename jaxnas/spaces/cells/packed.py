@@ -186,10 +186,10 @@ def apply(
         stage, position = divmod(number, networks.config.network.cells_per_stage)
         if stage and not position:
             own = parameters["reductions"][stage - 1], statistics["reductions"][stage - 1]
-            x, found = each(apply_reduction, x, *own)
-            changed["reductions"].append(found)
-        x, found = _apply_cell(networks.space, x, arrays, placement, capacities, train)
-        changed["cells"].append(found)
+            x, of_reduction = each(apply_reduction, x, *own)
+            changed["reductions"].append(of_reduction)
+        x, of_cell = _apply_cell(networks.space, x, arrays, placement, capacities, train)
+        changed["cells"].append(of_cell)
     outputs, changed["head"] = each(apply_head, x, parameters["head"], statistics["head"])
     return Applied(outputs, changed)
 

@@ -40,10 +40,11 @@ class ChainNetworks(ScoredNetworks):
     ) -> Applied:
         """Returns the logits [N, K] of images [N, H, W, C], and the statistics after them: in training, the batch's."""
         x, changed, filled = jnp.transpose(inputs, (3, 1, 2, 0)), [], self._filled(choice)
-        for number, ((slot, own), *arrays) in enumerate(zip(filled, *variables, strict=True)):
-            x, statistics = run_slot(slot, own, x, *arrays, mode == "train", recorder)
+        each = zip(filled, variables.parameters, variables.statistics, strict=True)
+        for number, ((slot, own), parameters, statistics) in enumerate(each):
+            x, after = run_slot(slot, own, x, parameters, statistics, mode == "train", recorder)
             x = recorder(BLOCK, x, number) if number < len(filled) - 1 else x
-            changed.append(statistics)
+            changed.append(after)
         return Applied(x, changed)
 
     def module(self, arch: tuple[int, ...], variables: Variables) -> ChainNetwork:
