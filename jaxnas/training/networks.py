@@ -180,6 +180,23 @@ class Networks(abc.ABC):
         return GOALS[self.spec.goal].loss(outputs, labels)
 
 
+class AppliedNetwork(nnx.Module):
+    """The network of one architecture that computes what `Networks.apply` does, with all the arrays that `init` makes.
+
+    Attributes:
+        networks, arch: what it is one of.
+    """
+
+    def __init__(self, networks: Networks, arch: tuple[int, ...], variables: Variables):
+        self.networks, self.arch, self.structure = networks, arch, jax.tree.structure(variables)
+        self.arrays = nnx.List([nnx.Param(each) for each in jax.tree.leaves(variables)])
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        """Returns the outputs of the network for inputs [N, ...]."""
+        variables = jax.tree.unflatten(self.structure, [each[...] for each in self.arrays])
+        return self.networks.apply(variables, jnp.asarray(self.arch), inputs, mode="evaluate").outputs
+
+
 class ScoredNetworks(Networks):
     """Networks that all zero-cost proxies score: `apply` shows a recorder the inner arrays, and kernels are known."""
 
@@ -245,6 +262,8 @@ def networks_class(space: TrainableSpace) -> type[Networks]:
         raise ValueError(f"Expected a space with networks, such as a CellSpace, got a {type(space).__name__}.")
     found = named
     if isinstance(named, str):
+        if ":" not in named:
+            raise ValueError(f"Expected networks as module:NAME, got {named!r}.")
         found = catalog.load(named.removesuffix("()"))
         found = found(space) if named.endswith("()") else found
     if not (isinstance(found, type) and issubclass(found, Networks)):

@@ -18,6 +18,7 @@ from jaxnas.training.definition import Definition, definition_of
 from jaxnas.training.fitted import FittedModel
 from jaxnas.training.inputs import Inputs
 from jaxnas.training.networks import Networks, Plan, Size, TrainableSpace, default_plan, networks_class
+from jaxnas.training.order import training_key
 
 MAX_SEED = 2**31 - 1  # tables hold seeds as int32
 VALUE_RATE = 0.1
@@ -170,6 +171,12 @@ class Trainer(Generic[SpaceType]):
         fit, seed = self.networks.plans["sequential"].fit, checked_seed(seed, MAX_SEED)
         variables, curves = fit(self.networks, arch, seed, self._splits)
         return self.networks.module(tuple(int(choice) for choice in arch), variables), curves
+
+    def untrained(self, arch: Any, seed: int = 0) -> nnx.Module:
+        """Returns the network of an architecture, an ordinary Flax module, with initial arrays drawn by a seed."""
+        arch = jnp.asarray(self.space.canonical(arch), jnp.int32)
+        variables = jax.jit(self.networks.init)(training_key(arch, checked_seed(seed, MAX_SEED)), arch)
+        return self.networks.module(tuple(int(choice) for choice in arch), variables)
 
     def fit(self, arch: Any, seed: int = 0) -> FittedModel:
         """Returns the fitted model of an architecture.
