@@ -23,7 +23,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.fixture(autouse=True)
 def line_of_the_catalog(monkeypatch):
     monkeypatch.setitem(catalog.SPACES, "pooled", "helpers.third_kind.space:POOLED")
-    monkeypatch.setitem(catalog.TASKS, "stripes", "samples:make_task")
+    monkeypatch.setitem(catalog.TASKS, "stripes", "helpers.samples:make_task")
 
 
 def test_it_is_listed_and_drawn(capsys, tmp_path):
@@ -65,12 +65,12 @@ def test_its_table_is_built_and_searched(monkeypatch, tmp_path):
 def test_a_kind_of_sixty_lines_is_trained_built_searched_scored_and_shared(monkeypatch, tmp_path):
     """The helper `tiny_kind` has kernels, shows its inner arrays, and has a supernet of single paths."""
     monkeypatch.setitem(catalog.SPACES, "tiny", "helpers.tiny_kind:TINY_KIND")
-    monkeypatch.setitem(catalog.TASKS, "spread", "helpers.samples:make_vectors")
+    monkeypatch.setitem(catalog.TASKS, "vectors", "helpers.samples:make_vectors")
     assert len(Path(tiny_kind.__file__).read_text().splitlines()) <= 60
     monkeypatch.setattr(processes, "train_chunks", in_this_process)
-    bench = jn.TableBenchmark(driver.build("tiny", "spread", tmp_path / "table", num_seeds=2))
+    bench = jn.TableBenchmark(driver.build("tiny", "vectors", tmp_path / "table", num_seeds=2))
     assert bench.held_out.scores([[0], [1]]).min() > 0.4  # a third by chance
-    task = catalog.task("spread")
+    task = catalog.task("vectors")
     model = jn.NAS("tiny", task, strategy="random_search", progress=False).search(2).train()
     assert jn.FittedModel.load(model.save(tmp_path / "model")).score("test") == model.score("test")
     scores = jn.proxy_scores(TINY_KIND, [[0], [1]], task, ("nwot", "snip", "params"), num_inits=1)

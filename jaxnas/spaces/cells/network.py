@@ -16,10 +16,9 @@ from flax import nnx
 from jaxnas.spaces.cells import edges, graph
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.layers import convolution, feature_maps
+from jaxnas.spaces.layers.modules import MOMENTUM, Layer
 from jaxnas.training.networks import Applied, Variables
 from jaxnas.training.recorder import BLOCK, FEATURES, LINEAR, NORM, OUTPUT, RECTIFIER, SILENT, Recorder
-
-MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
@@ -40,24 +39,6 @@ class Skeleton:
         for name in ("num_channels", "num_stages", "cells_per_stage"):
             if getattr(self, name) < 1:
                 raise ValueError(f"Expected {name} of 1 or more, got {getattr(self, name)}.")
-
-
-class Layer(nnx.Module):
-    """A pure function `(x, parameters, statistics, train) -> (y, statistics)` and the arrays it is called with."""
-
-    def __init__(self, apply: Callable, parameters: dict, statistics: dict):
-        self.apply = apply
-        self.parameters = nnx.Dict({name: nnx.Param(value) for name, value in parameters.items()})
-        self.statistics = nnx.Dict({name: nnx.BatchStat(value) for name, value in statistics.items()})
-
-    def __call__(self, x: jax.Array, train: bool, momentum: float | jax.Array) -> jax.Array:
-        parameters = {name: variable[...] for name, variable in self.parameters.items()}
-        statistics = {name: variable[...] for name, variable in self.statistics.items()}
-        y, changed = self.apply(x, parameters, statistics, train)
-        if train:
-            for name, value in changed.items():
-                self.statistics[name].set_value(momentum * statistics[name] + (1 - momentum) * value)
-        return y
 
 
 class Cell(nnx.Module):

@@ -16,6 +16,7 @@ from flax import nnx
 
 from jaxnas.checks import checked_size
 from jaxnas.spaces.graph_networks.space import LINKS, NUM_LAYERS, SKIP, GraphNetworkSpace
+from jaxnas.spaces.layers.steps import chosen
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.graphs import num_features
 from jaxnas.training.recorder import BLOCK, FEATURES, LINEAR, OUTPUT, RECTIFIER, SILENT, Recorder
@@ -166,19 +167,10 @@ def _unrolled(
     states = [first]
     for number in range(NUM_LAYERS):
         own = layers[number] if isinstance(layers, list) else jax.tree.map(lambda values, n=number: values[n], layers)
-        read = _chosen(choice.sources[number], states)
+        read = chosen(choice.sources[number], states)
         x = _layer(space, choice.operations[number], own, graphs, show, read)
         states.append(show.rows(BLOCK, jnp.where(graphs.real[..., None], x, 0), number + 1))
     return states
-
-
-def _chosen(number: Any, states: list[jax.Array]) -> jax.Array:
-    if isinstance(number, int):
-        return states[number]
-    found = states[0]
-    for other, state in enumerate(states[1:], 1):
-        found = jnp.where(number == other, state, found)
-    return found
 
 
 def _layer(

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 
 from jaxnas.spaces.layers import blocks
 from jaxnas.spaces.layers.blocks import Slot, run_slot
+from jaxnas.spaces.layers.modules import LayerChain
 from jaxnas.spaces.macro.baselines import ChainBaselines
-from jaxnas.spaces.macro.network import Chain, ChainNetwork, slots
+from jaxnas.spaces.macro.network import Chain, slots
 from jaxnas.spaces.macro.space import BlockSpace
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.loop import sequential_plan
@@ -47,10 +48,10 @@ class ChainNetworks(ScoredNetworks):
             changed.append(after)
         return Applied(x, changed)
 
-    def module(self, arch: tuple[int, ...], variables: Variables) -> ChainNetwork:
+    def module(self, arch: tuple[int, ...], variables: Variables) -> LayerChain:
         """Returns the network of an architecture with the arrays that it uses."""
         used = [slot[choice] for slot, choice in self._filled(arch)]
-        return ChainNetwork(arch, used, blocks.unpacked(used, variables))
+        return LayerChain(arch, used, blocks.unpacked(used, variables))
 
     def size(self, arch: tuple[int, ...]) -> Size:
         """Returns the `Size` of the network of an architecture."""

@@ -103,9 +103,7 @@ class PerceptronNetworks(ScoredNetworks, SharedNetworks):
 
     def module(self, arch: tuple[int, ...], variables: Variables) -> Perceptron:
         """Returns the network of an architecture with the arrays of a training of it."""
-        made = Perceptron(self.space, self.spec.shape, self.spec.num_outputs, arch, key=None)
-        made.assign(variables.parameters)
-        return made
+        return Perceptron(self.shapes, arch, variables.parameters)
 
     def size(self, arch: tuple[int, ...]) -> Size:
         """Returns the `Size` of the network of an architecture."""

@@ -9,7 +9,8 @@ from flax import nnx
 
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Decision
-from jaxnas.spaces.recurrent.network import Recurrence, num_features, over_steps, steps_of
+from jaxnas.spaces.layers.steps import num_features, steps_of
+from jaxnas.spaces.recurrent.network import Recurrence, over_steps
 from jaxnas.spaces.recurrent.networks import UngatedNetworks
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.goals import GOALS

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxnas.checks import checked_flag, checked_size
+from jaxnas.spaces.layers.steps import chosen, num_features, steps_of
 from jaxnas.spaces.recurrent.space import ACTIVATIONS, parts
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.goals import GOALS
@@ -68,22 +69,6 @@ def make_arrays(num_nodes: int, recurrence: Recurrence, spec: TaskSpec, key: jax
         for part, shape, fan in zip(jax.random.split(key, 4), shapes, fans, strict=True)
     )
     return Arrays(inputs, recurrent, jnp.zeros(mapped), nodes, head, jnp.zeros(spec.num_outputs))
-
-
-def num_features(spec: TaskSpec) -> int:
-    """Returns the numbers of a step's input: features, or one for each token."""
-    return spec.num_tokens if spec.kind == "tokens" else spec.shape[-1]
-
-
-def steps_of(spec: TaskSpec, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns the numbers of each step float32[N, T, F], 0 where it is padding, and which are real, bool[N, T].
-
-    Tokens may be given as numbers, too: 1 for each step's token, NaN for padding.
-    """
-    if spec.kind == "tokens" and inputs.ndim == 2:
-        return jax.nn.one_hot(inputs, spec.num_tokens), inputs >= 0
-    real = ~jnp.isnan(inputs[..., 0])
-    return jnp.where(real[..., None], inputs, 0), real
 
 
 def over_steps(
@@ -150,7 +135,7 @@ def cell(
     linear = show.rows(LINEAR, state @ arrays.recurrent, 1) + projected
     states = [_mixed(recurrence, show.rows(RECTIFIER, linear, 0), jnp.tanh, state)]
     for node in range(len(arrays.nodes)):
-        read = _chosen(parents[node], states)
+        read = chosen(parents[node], states)
         linear = show.rows(LINEAR, read @ arrays.nodes[node], node + 2)
         linear = show.rows(RECTIFIER, linear, node + 1)
         states.append(_mixed(recurrence, linear, functools.partial(activated, activations[node]), read))
@@ -163,13 +148,6 @@ def _mixed(recurrence: Recurrence, linear: jax.Array, function: Callable, read: 
         return function(linear)
     gate, made = jnp.split(linear, 2, axis=-1)
     return read + jax.nn.sigmoid(gate) * (function(made) - read)
-
-
-def _chosen(number: jax.Array, states: list[jax.Array]) -> jax.Array:
-    found = states[0]
-    for other, state in enumerate(states[1:], 1):
-        found = jnp.where(number == other, state, found)
-    return found
 
 
 def activated(number: jax.Array, x: jax.Array) -> jax.Array:

@@ -6,6 +6,7 @@ from typing import ClassVar, final
 import jax
 import jax.numpy as jnp
 
+from jaxnas.spaces.layers.steps import num_features
 from jaxnas.spaces.recurrent import network
 from jaxnas.spaces.recurrent.network import Arrays, Recurrence, RecurrentNetwork
 from jaxnas.spaces.recurrent.space import RecurrentSpace
@@ -50,7 +51,7 @@ class RecurrentNetworks(ScoredNetworks):
         """Returns the `Size` of a network, which is the same for all architectures of a space."""
         recurrence: Recurrence = self.config.network
         width, mapped = recurrence.width, recurrence.width * (2 if recurrence.gate else 1)
-        step = (network.num_features(self.spec) + 1) * mapped + (1 + self.space.num_nodes) * width * mapped
+        step = (num_features(self.spec) + 1) * mapped + (1 + self.space.num_nodes) * width * mapped
         head = (width + 1) * self.spec.num_outputs
         num_steps = self.spec.shape[0]
         num_heads = num_steps if GOALS[self.spec.goal].each_step else 1

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.spaces.layers.blocks import AFFINE, KERNEL, Block, Scope, Values, size_of
+from jaxnas.spaces.layers.modules import LayerChain
 from jaxnas.spaces.sizes.blocks import reads_input
-from jaxnas.spaces.sizes.network import SizeNetwork, Widths, blocks, live_channels, pairs, sliced
+from jaxnas.spaces.sizes.network import Widths, blocks, live_channels, pairs, sliced
 from jaxnas.spaces.sizes.space import SizeSpace
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.loop import sequential_plan
@@ -78,14 +79,14 @@ class SizeNetworks(ScoredNetworks, SharedNetworks):
             changed.append(scope.changed)
         return Applied(x, changed)
 
-    def module(self, arch: tuple[int, ...], variables: Variables) -> SizeNetwork:
+    def module(self, arch: tuple[int, ...], variables: Variables) -> LayerChain:
         """Returns the network of an architecture with its part of the arrays."""
         own = blocks(self.space, self.config.network, self.spec, arch)
         arrays = [
             (sliced(block, parameters, 0), sliced(block, statistics, 1))
             for block, parameters, statistics in zip(own, *variables, strict=True)
         ]
-        return SizeNetwork(arch, own, arrays)
+        return LayerChain(arch, own, arrays)
 
     def size(self, arch: tuple[int, ...]) -> Size:
         """Returns the `Size` of the network of an architecture."""

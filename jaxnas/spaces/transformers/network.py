@@ -6,8 +6,6 @@ averaged over the real steps where there is one label an example.
 """
 
 import functools
-import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from jaxnas.spaces.layers.steps import num_features, steps_of
 from jaxnas.spaces.transformers.space import FIRST_LAYER, MIXERS, PER_LAYER, TransformerSpace
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.goals import GOALS
@@ -90,23 +89,6 @@ def sizes_of(space: TransformerSpace, spec: TaskSpec) -> dict[str, int]:
     """Returns the lengths of the axes of arrays, the largest where they are searched."""
     around = {"features": num_features(spec), "steps": spec.shape[0], "outputs": spec.num_outputs, "taps": TAPS}
     return {**around, "width": space.widths[-1], "heads": space.heads[-1], "hidden": space.hidden[-1]}
-
-
-def num_features(spec: TaskSpec) -> int:
-    """Returns the numbers of a step's input: features, one for each token, or the pixels of an image's row."""
-    return spec.num_tokens if spec.kind == "tokens" else math.prod(spec.shape[1:])
-
-
-def steps_of(spec: TaskSpec, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns the numbers of each step float32[N, T, F], 0 where it is padding, and which are real, bool[N, T].
-
-    Steps of images are their rows. Tokens may be given as numbers, too: 1 for each step's token, NaN for padding.
-    """
-    if spec.kind == "tokens" and inputs.ndim == 2:
-        return jax.nn.one_hot(inputs, spec.num_tokens), inputs >= 0
-    inputs = inputs.reshape(*inputs.shape[:2], -1)
-    real = ~jnp.isnan(inputs[..., 0])
-    return jnp.where(real[..., None], inputs, 0), real
 
 
 def outputs(
@@ -240,11 +222,6 @@ def _fourier(show: Recorder, own: dict, in_head: jax.Array, size: Any, real: jax
 def is_used(name: str, mixer: str) -> bool:
     """Returns whether layers of a mixer use an array of a name."""
     return mixer in OF_MIXER.get(name.partition("_")[0], MIXERS)
-
-
-def names_in(mixers: Sequence[str]) -> list[str]:
-    """Returns the names of a layer's arrays that one of the mixers uses."""
-    return [name for name in IN_LAYER if any(is_used(name, mixer) for mixer in mixers)]
 
 
 class TransformerNetwork(nnx.Module):

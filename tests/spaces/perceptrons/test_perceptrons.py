@@ -50,9 +50,7 @@ def arrays_of(arch, num_seeds: int = 2) -> Arrays:
 
 
 def network_of(arch, arrays: Arrays, seed: int) -> Perceptron:
-    network = Perceptron(SPACE, SHAPE, NUM_CLASSES, arch, key=jax.random.key(0))
-    network.assign(jax.tree.map(lambda values: values[seed], arrays))
-    return network
+    return Perceptron(SHAPES, arch, jax.tree.map(lambda values: values[seed], arrays))
 
 
 @functools.cache
@@ -139,7 +137,8 @@ def test_units_are_dropped_at_their_rate_and_the_others_scaled_up():
 def reference(arch, task, config, seed: int):
     """Returns validation counts and losses of the training of a static network by optax, one epoch after another."""
     init_key, order_key, _ = jax.random.split(training_key(arch, seed), 3)
-    network = Perceptron(FEW, task.shape, task.num_classes, arch, key=init_key)
+    networks = PerceptronNetworks(FEW, CONFIG, task.spec)
+    network = networks.module(arch, networks.init(init_key, jnp.asarray(arch)))
     num_steps = len(task.train.labels) // config.batch_size
     schedule = optax.cosine_decay_schedule(config.learning_rate, config.num_epochs * num_steps)
     optimizer = nnx.Optimizer(network, optax.sgd(schedule, momentum=config.momentum, nesterov=True), wrt=nnx.Param)
