@@ -73,7 +73,7 @@ def hashed(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tupl
     return x, jnp.stack([(signs * each[:, None]).sum(0, dtype=jnp.uint32) for each in jnp.asarray(weights)])
 
 
-FORWARD = Pass("forward", measure_forward, ScoredNetworks)
+FORWARD = Pass("forward", measure_forward, inside=True)
 
 
 def nwot_of(found: np.ndarray) -> np.ndarray:

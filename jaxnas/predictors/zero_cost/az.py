@@ -100,7 +100,7 @@ def _equal(before: jax.Array, after: jax.Array) -> jax.Array:
     return (before == after).all() if before.shape == after.shape else jnp.bool_(False)
 
 
-BLOCKS = Pass("blocks", measure_blocks, ScoredNetworks)
+BLOCKS = Pass("blocks", measure_blocks, inside=True)
 
 
 def entropies_of(covariances: np.ndarray) -> np.ndarray:

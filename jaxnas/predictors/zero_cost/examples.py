@@ -41,7 +41,7 @@ def measure_examples(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, 
     return {"tangent": tangent, "signs": jax.tree.reduce(jnp.add, agreeing)}
 
 
-EXAMPLES = Pass("examples", measure_examples, ScoredNetworks)
+EXAMPLES = Pass("examples", measure_examples, inside=True)
 
 
 def log_condition(tangent: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ def measure_gradient(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, 
     }
 
 
-GRADIENT = Pass("gradient", measure_gradient, ScoredNetworks)
+GRADIENT = Pass("gradient", measure_gradient, inside=True)
 
 L2_NORM = Proxy(
     "the sum over layers of the norm of the initial kernel: nearly the number of convolutions.",
@@ -88,7 +88,7 @@ def measure_two_gradients(
     return {"ratios": sums_by_layer(kernels, ratios)}
 
 
-TWO_GRADIENTS = Pass("two_gradients", measure_two_gradients, ScoredNetworks)
+TWO_GRADIENTS = Pass("two_gradients", measure_two_gradients, inside=True)
 
 
 def zico_of(ratios: np.ndarray) -> np.ndarray:
@@ -134,7 +134,7 @@ def measure_fisher(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, ba
     return {"fisher": jax.grad(loss)(jnp.float32(0))}
 
 
-FISHER_PASS = Pass("channel_gradient", measure_fisher, ScoredNetworks)
+FISHER_PASS = Pass("channel_gradient", measure_fisher, inside=True)
 FISHER = Proxy(
     "the Fisher information of the channels of all layers, summed (Turner et al. 2020).",
     FISHER_PASS,

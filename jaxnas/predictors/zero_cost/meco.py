@@ -64,7 +64,7 @@ def smallest_eigenvalue(matrix: jax.Array) -> jax.Array:
     return jnp.maximum(jnp.sum(matrix * power), 0)
 
 
-CORRELATIONS = Pass("meco", measure_meco, ScoredNetworks)
+CORRELATIONS = Pass("meco", measure_meco, inside=True)
 MECO = Proxy(
     "the smallest eigenvalue of the correlations of channels, summed over layers (after Jiang, Wang and Bie 2023).",
     CORRELATIONS,

@@ -6,8 +6,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxnas.training.networks import Networks
-
 
 class Pass(NamedTuple):
     """One program that measures an untrained network, shared by several proxies.
@@ -16,12 +14,12 @@ class Pass(NamedTuple):
         name: in progress and in the files of a pack.
         measure: `(networks, arch, key, batch) -> dict` of arrays, pure; under `jax.vmap` over keys; the first
             argument is static, a `Networks`.
-        needs: the class of networks that it measures: `ScoredNetworks` for kernels and inner arrays.
+        inside: whether it asks for kernels or inner arrays, which `ScoredNetworks` have.
     """
 
     name: str
     measure: Callable[..., dict[str, jax.Array]]
-    needs: type = Networks
+    inside: bool = False
 
 
 class Proxy(NamedTuple):

@@ -18,7 +18,7 @@ from jaxnas.predictors.zero_cost.sizes import SIZES
 from jaxnas.tasks.base import Task
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import FLOAT32, TrainConfig
-from jaxnas.training.networks import Networks, TrainableSpace
+from jaxnas.training.networks import Networks, ScoredNetworks, TrainableSpace
 from jaxnas.training.trainer import Trainer
 
 CHUNK = 128
@@ -85,16 +85,20 @@ def proxies_of(names: str | Sequence[str], kind: type[Networks]) -> dict[str, Pr
     """
     if names == "all":
         found = {name: catalog.proxy(name) for name in catalog.PROXIES}
-        return {name: proxy for name, proxy in found.items() if issubclass(kind, proxy.source.needs)}
+        return {name: proxy for name, proxy in found.items() if _scores(proxy, kind)}
     listed = [name for name in names.split(",") if name] if isinstance(names, str) else list(names)
     if not listed:
         raise ValueError("Expected names of proxies, or all, got none.")
     wanted = [part for name in listed for part in (composites.AZ_PARTS if name == AZ else (name,))]
     found = {name.rpartition(":")[2]: catalog.proxy(name) for name in dict.fromkeys(wanted)}
     for name, proxy in found.items():
-        if not issubclass(kind, proxy.source.needs):
-            raise ValueError(f"Expected {proxy.source.needs.__name__}, which {name} scores, got {kind.__name__}.")
+        if not _scores(proxy, kind):
+            raise ValueError(f"Expected ScoredNetworks, which {name} scores, got {kind.__name__}.")
     return found
+
+
+def _scores(proxy: Proxy, kind: type[Networks]) -> bool:
+    return not proxy.source.inside or issubclass(kind, ScoredNetworks)
 
 
 def has_az(names: str | Sequence[str], proxies: Mapping[str, Proxy]) -> bool:

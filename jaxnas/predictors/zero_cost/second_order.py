@@ -36,7 +36,7 @@ def _dot(first: Any, second: Any) -> jax.Array:
     return jax.tree.reduce(jnp.add, products)
 
 
-SECOND_ORDER = Pass("second_order", measure_second_order, ScoredNetworks)
+SECOND_ORDER = Pass("second_order", measure_second_order, inside=True)
 GRASP = Proxy(
     "minus the sum of weight x (Hessian x gradient) over kernels (Wang, Zhang and Grosse 2020, at temperature 1).",
     SECOND_ORDER,

@@ -23,7 +23,7 @@ def measure_layers(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, ba
     }
 
 
-LAYERS = Pass("layers", measure_layers, ScoredNetworks)
+LAYERS = Pass("layers", measure_layers, inside=True)
 SIZES = Pass("sizes", lambda networks, arch, key, batch: {})
 """Nothing is measured: sizes follow from the architecture alone; `scores.proxy_scores` has them from the trainer."""
 

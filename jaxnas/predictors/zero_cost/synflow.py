@@ -29,7 +29,7 @@ def measure_absolute(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, 
     return {"flows": sums_by_layer(kernels, jax.tree.map(jnp.multiply, weights, gradients)), "output": value}
 
 
-ABSOLUTE = Pass("absolute", measure_absolute, ScoredNetworks)
+ABSOLUTE = Pass("absolute", measure_absolute, inside=True)
 SYNFLOW = Proxy(
     "the log of the synaptic flow through kernels, without data (Tanaka et al. 2020).",
     ABSOLUTE,

@@ -69,7 +69,7 @@ def normal_kernels(kernels: Kernels, weights: Any, key: jax.Array) -> Any:
     return jax.tree.unflatten(structure, replaced)
 
 
-NOISE = Pass("zen", measure_zen, ScoredNetworks)
+NOISE = Pass("zen", measure_zen, inside=True)
 ZEN = Proxy(
     "the log change of the last features when random inputs change a little, norms undone (Lin et al. 2021).",
     NOISE,
