@@ -136,7 +136,17 @@ def forward(
         x = recorder(BLOCK, x, number + 1)
         changed["cells"].append(found)
     outputs, changed["head"] = apply_head(x, parameters["head"], statistics["head"], train, recorder)
-    return Applied(outputs, changed)
+    return Applied(outputs, after(variables.statistics, changed, train))
+
+
+def after(statistics: Any, changed: Any, train: bool) -> Any:
+    """Returns the statistics after a batch: in training those of the batch, else as they were.
+
+    They are running averages without memory: stored networks have the rounding of this sum. A supernet has none.
+    """
+    if not (train and statistics):
+        return statistics
+    return jax.tree.map(lambda old, new: 0.0 * old + 1.0 * new, statistics, changed)
 
 
 def _normalized(

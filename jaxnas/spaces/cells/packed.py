@@ -21,7 +21,7 @@ from jax.typing import ArrayLike
 
 from jaxnas.spaces.base import MAX_ENUMERABLE
 from jaxnas.spaces.cells import edges
-from jaxnas.spaces.cells.network import apply_head, apply_reduction, apply_stem
+from jaxnas.spaces.cells.network import after, apply_head, apply_reduction, apply_stem
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.layers.base import FUNCTION, IDENTITY, Operation
 from jaxnas.training.networks import Applied, Networks, Variables
@@ -191,7 +191,7 @@ def apply(
         x, of_cell = _apply_cell(networks.space, x, arrays, placement, capacities, train)
         changed["cells"].append(of_cell)
     outputs, changed["head"] = each(apply_head, x, parameters["head"], statistics["head"])
-    return Applied(outputs, changed)
+    return Applied(outputs, after(statistics, changed, train))
 
 
 def _apply_cell(
