@@ -74,7 +74,8 @@ def test_seeds_trained_alone_equal_seeds_trained_together(curves, task):
 )
 def test_as_many_seeds_train_together_as_fit_the_cache_and_divide_theirs(num_channels, batch_size, num_seeds, expected):
     config = TrainConfig(batch_size=batch_size, network=Skeleton(num_channels))
-    assert plans.num_seeds_together(config, TaskSpec("images", "class", (8, 8, 1), 3), num_seeds) == expected
+    networks = CellNetworks(SMALL, config, TaskSpec("images", "class", (8, 8, 1), 3))
+    assert plans.num_seeds_together(networks, num_seeds) == expected
 
 
 def test_seeds_trained_one_after_another_equal_seeds_trained_together(curves, task, monkeypatch):
