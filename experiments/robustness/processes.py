@@ -29,7 +29,7 @@ import time
 import numpy as np
 import jaxnas as jn
 from jaxnas.cli.main import main
-from jaxnas.training import family
+from jaxnas.training import networks
 
 SPACE = jn.MLPSpace(max_layers=1, max_units=16, activations=("relu", "tanh"), name="attacked")
 
@@ -46,7 +46,7 @@ def slow(architecture):
 
 
 if __name__ == "__main__":
-    family.CHUNK_SIZE = 4
+    networks.CHUNK_SIZE = 4
     if sys.argv[1] in ("search", "workers"):
         workers = 1 if sys.argv[1] == "search" else 2
         options = {"strategy": "random_search", "folder": sys.argv[2], "progress": False, "num_workers": workers}

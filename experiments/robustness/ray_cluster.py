@@ -34,7 +34,7 @@ import jaxnas as jn
 from jaxnas.cli.main import main
 from jaxnas.tables.building.executors import ray
 from jaxnas.files import replace_file
-from jaxnas.training import family
+from jaxnas.training import networks
 
 SPACE = jn.MLPSpace(max_layers=1, max_units=16, activations=("relu", "tanh"), name="attacked")
 
@@ -46,7 +46,7 @@ def task():
 
 
 if __name__ == "__main__":
-    family.CHUNK_SIZE = 6
+    networks.CHUNK_SIZE = 6
     left = list(range(int(sys.argv[1])))
 
     def written(path, data):

@@ -44,7 +44,7 @@ from jaxnas.spaces.cells import packed
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.training.config import BFLOAT16, FLOAT32
-from jaxnas.training.family import CHUNK_SIZE
+from jaxnas.training.networks import CHUNK_SIZE
 from jaxnas.training.trainer import Trainer, default_config
 
 PEAKS = {
@@ -93,7 +93,7 @@ def trained(config: Config, space_name: str, task_name: str, precision: str) -> 
     is_cells = isinstance(recipe.network, Skeleton)
     recipe = replace(recipe, network=config.cells) if config.cells and is_cells else recipe
     trainer = Trainer(space, task, recipe, num_epochs=config.num_epochs)
-    plan = "packed" if "packed" in trainer.family.plans else "sequential"
+    plan = "packed" if "packed" in trainer.networks.plans else "sequential"
     if plan == "packed":
         live, places = packed.pruned(space, archs), packed.num_places(len(archs), config.num_seeds)
         batches = packed.batches(space, live, places)
@@ -149,7 +149,7 @@ def scored(config: Config) -> dict[str, Any]:
     size = min(scores.CHUNK, config.num_archs)
     rows = np.random.default_rng(config.seed).permutation(np.unique(NB201.classes()))[: config.num_archs]
     chunks = np.array_split(np.asarray(NB201.arch_at(rows)), config.num_archs // size)
-    proxies = scores.proxies_of("all", setting.trainer.family)
+    proxies = scores.proxies_of("all", type(setting.networks))
     found: dict[str, Any] = {"num_inits": scores.NUM_INITS, "chunk": size}
     for name in PROXIES:
         own = {key: proxy for key, proxy in proxies.items() if proxy.source.name == name}

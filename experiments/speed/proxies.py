@@ -48,7 +48,7 @@ def clocks() -> np.ndarray:
 def time_passes(num_archs: int) -> dict[str, dict[str, float]]:
     """Returns the figures of each pass, by name, over architectures in whole chunks."""
     setting = scores.setting_of(NB201, catalog.task("shifted-digits"), num_inits=NUM_INITS)
-    proxies = scores.proxies_of("all", setting.trainer.family)
+    proxies = scores.proxies_of("all", type(setting.networks))
     archs = sampled(num_archs)
     chunks = [archs[start : start + scores.CHUNK] for start in range(0, num_archs, scores.CHUNK)]
     figures = {}
@@ -111,9 +111,8 @@ def time_torch(num_archs: int) -> dict[str, float]:
     made = []
     for arch in archs:
         network = Network(NB201, networks.config.network, task, tuple(arch.tolist()), 1)
-        variables = init(jax.numpy.asarray(arch), setting.keys[0])
-        family = networks.family
-        static = family.module(NB201, networks.config, networks.spec, tuple(arch.tolist()), variables)
+        variables = init(setting.keys[0], jax.numpy.asarray(arch))
+        static = networks.module(tuple(arch.tolist()), variables)
         copy_parameters([static], network)
         made.append(network.train())
     images = torch.as_tensor(np.array(setting.batch.inputs)).permute(0, 3, 1, 2).contiguous()
@@ -125,7 +124,7 @@ def time_torch(num_archs: int) -> dict[str, float]:
         begun = clocks()
         found = np.asarray([torch_scores(network, images, labels, 40) for network in made])
         times[threads], processor[threads] = clocks() - begun
-    proxies = scores.proxies_of(COMPARED, setting.trainer.family)
+    proxies = scores.proxies_of(COMPARED, type(setting.networks))
     size = -(-num_archs // scores.SIDE_BY_SIDE)
     chunks = [archs[:size], archs[size:]]
     compiling, warm, ours = np.zeros(2), np.zeros(2), {}

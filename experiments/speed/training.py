@@ -41,15 +41,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from jaxnas import catalog
 from jaxnas.provenance import git_commit, versions
-from jaxnas.spaces.cells.network import Network, Skeleton, specialize
+from jaxnas.spaces.cells.network import Network, Skeleton
 from jaxnas.tasks.base import SPLITS, Split, Task
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
+from jaxnas.training.networks import networks_of
 from jaxnas.training.order import epoch_order, training_key
 from jaxnas.training.trainer import Trainer, evaluate
 
@@ -188,18 +188,9 @@ def _one_batch(task: Task, batch_size: int) -> Task:
 def _network_maker(space, task: Task, config: TrainConfig) -> Callable:
     """Returns `(arch, seed) -> network`: the static network with which jaxnas begins the training of this seed."""
 
-    def make(arch, seed):
-        key = jax.random.split(training_key(arch, seed))[0]
-        return Network(space, config.network, task.shape, task.num_classes, arch, key=key)
-
-    arrays = jax.jit(lambda arch, seed: nnx.state(make(arch, seed)))
-    template = make(jnp.zeros(len(space.decisions), jnp.int32), 0)
-
-    def make_static(arch, seed):
-        nnx.update(template, arrays(jnp.asarray(arch), seed))
-        return specialize(template, arch)
-
-    return make_static
+    networks = networks_of(space, config, task.spec)
+    arrays = jax.jit(lambda arch, seed: networks.init(jax.random.split(training_key(arch, seed))[0], arch))
+    return lambda arch, seed: networks.module(arch, arrays(jnp.asarray(arch), seed))
 
 
 def _start(network: Network, task: Task, config: TrainConfig, arch, seed: int) -> Start:

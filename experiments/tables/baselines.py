@@ -18,7 +18,7 @@ from jaxnas.tables.format import manifest_bytes, manifest_hash, sha256
 from jaxnas.tables.table import Table
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.config import config_from_dict
-from jaxnas.training.family import family_of
+from jaxnas.training.networks import networks_class
 from jaxnas.training.trainer import Trainer
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     table = Table.read(options.folder, verify=True)
     names = table.manifest["space"]["name"], table.manifest["task"]["name"]
     space, task = catalog.space(names[0]), catalog.task(names[1])
-    trainer = Trainer(space, task, config_from_dict(table.manifest["training"], family_of(space).config))
+    trainer = Trainer(space, task, config_from_dict(table.manifest["training"], networks_class(space).default))
     found = baseline_scores(trainer, table.manifest["seeds"])
     table.manifest["references"] = found
     card = table_card(table, task, *names, None).encode()

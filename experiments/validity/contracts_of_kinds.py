@@ -45,7 +45,7 @@ from jaxnas.strategies.base import asks_for
 from jaxnas.tables.building.driver import build
 from jaxnas.tables.building.verification import retrain
 from jaxnas.tables.table import Table
-from jaxnas.training import family
+from jaxnas.training import networks
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.config import TrainConfig
 
@@ -122,7 +122,7 @@ def some_graphs(labels: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]
 
 def task_name_of(space: jn.Space) -> str:
     """Returns the name in this file of a task that the space's networks can be trained on."""
-    kinds = family.family_of(space).inputs
+    kinds = networks.networks_class(space).inputs
     return next(kind for kind in ("images", "sequences", "graphs") if kind in kinds)
 
 
@@ -130,18 +130,18 @@ def config_of(space: jn.Space, task: jn.Task) -> TrainConfig:
     """Returns a training of two epochs of the smallest networks."""
     config = replace(jn.Trainer(space, task).config, num_epochs=2, batch_size=16)
     inner = getattr(space, "space", space)
-    kind = str(inner.family).split(".")[2]
+    kind = str(inner.networks).split(".")[2]
     return replace(config, network=Recurrence(gate=True) if space is GATED else TINY_NETWORKS.get(kind, config.network))
 
 
 def trainable() -> dict[str, jn.Space]:
     """Returns the spaces of the catalog whose networks can be trained."""
     spaces = {name: catalog.space(name) for name in catalog.SPACES}
-    return {name: space for name, space in spaces.items() if space.family is not None and _has_tasks(space)}
+    return {name: space for name, space in spaces.items() if space.networks is not None and _has_tasks(space)}
 
 
 def _has_tasks(space: jn.Space) -> bool:
-    return bool({"images", "vectors", "sequences", "graphs"} & set(family.family_of(space).inputs))
+    return bool({"images", "vectors", "sequences", "graphs"} & set(networks.networks_class(space).inputs))
 
 
 def strategies(space: jn.Space) -> dict:
@@ -201,7 +201,7 @@ def models(space: jn.Space) -> dict:
 
 def build_one(name: str, folder: str) -> None:
     """Builds a sample of a space of this file by one worker, a shard for two classes."""
-    family.CHUNK_SIZE = 2
+    networks.CHUNK_SIZE = 2
     space = globals()[name]
     task = task_name_of(space)
     places = f"{__file__}:{name}", f"{__file__}:{task}"

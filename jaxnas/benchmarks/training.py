@@ -17,7 +17,7 @@ from jaxnas.strategies.base import Observation, Query, observed, run_asked
 from jaxnas.tables.building.fidelities import declared, from_the_cheapest
 from jaxnas.tables.manifest import EPOCHS, Fidelity
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import Size
+from jaxnas.training.networks import Size
 from jaxnas.training.trainer import Trainer
 
 NOT_FINITE = "The training loss was not finite."

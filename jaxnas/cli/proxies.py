@@ -12,7 +12,7 @@ from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
 from jaxnas.progress import progress_bars
 from jaxnas.tables.table import Table
 from jaxnas.training.compilation import configure_compilation
-from jaxnas.training.family import family_of
+from jaxnas.training.networks import networks_class
 
 
 def run(options: argparse.Namespace) -> int:
@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     configure_compilation()
     space, task = catalog.space(options.space), catalog.task(task_name_of(options.task, options.label))
     choices = {"num_inits": options.inits, "batch_size": options.batch_size, "seed": options.seed}
-    proxies_of(options.names, family_of(space))  # what is wrong is told before anything is made
+    proxies_of(options.names, networks_class(space))  # what is wrong is told before anything is made
     check_enumerable(space)
     setting_of(space, task, **choices)
     pack_id = options.id or f"{space.name}-{task.name}-proxies-v1"

@@ -28,11 +28,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _default_task(space: Space) -> str:
     """Returns the name of a task without a download that networks of a space take."""
-    if space.family is None:
+    if space.networks is None:
         return catalog.DEFAULT_TASKS["images"]
-    from jaxnas.training.family import family_of
+    from jaxnas.training.networks import networks_class
 
-    kinds = family_of(space).inputs
+    kinds = networks_class(space).inputs
     return next(name for kind, name in catalog.DEFAULT_TASKS.items() if kind in kinds)
 
 
@@ -57,7 +57,7 @@ def _description(space: Space, arch: jax.Array) -> list[str]:
 
 def _sizes(space: Space, task: Task, arch: jax.Array) -> list[str]:
     """Returns the lines of a network's size, none where the space has no networks."""
-    if space.family is None:
+    if space.networks is None:
         return []
     from jaxnas.training.trainer import Trainer
 

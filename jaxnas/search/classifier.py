@@ -21,9 +21,9 @@ from jaxnas.tasks.arrays import Examples, examples_of
 from jaxnas.tasks.base import Split, Task, normalized, token_task
 from jaxnas.tasks.sequences import as_array, is_ragged, is_text
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import family_of
 from jaxnas.training.fitted import FittedModel
 from jaxnas.training.inputs import kind_for
+from jaxnas.training.networks import networks_class
 from jaxnas.training.trainer import default_config
 
 VALIDATION_SHARE = 0.2
@@ -134,7 +134,9 @@ def are_sequences(space: Space | str | None, values: Any) -> bool:
     if is_text(values) or is_ragged(values):
         return True
     found = None if space is None else space_of(space)
-    return found is not None and found.family is not None and bool({"sequences", "graphs"} & {*family_of(found).inputs})
+    if found is None or found.networks is None:
+        return False
+    return bool({"sequences", "graphs"} & {*networks_class(found).inputs})
 
 
 def sequences_of(space: Space | str | None, values: Any) -> tuple[Space, Examples]:

@@ -17,8 +17,8 @@ from jaxnas.spaces.base import Space
 from jaxnas.tasks.base import Task
 from jaxnas.tasks.metrics import Metric
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import Size
 from jaxnas.training.fitted import FittedModel
+from jaxnas.training.networks import Size
 from jaxnas.training.trainer import Trainer
 
 if TYPE_CHECKING:

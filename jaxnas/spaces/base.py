@@ -6,7 +6,7 @@ Methods take and return single architectures; `jax.vmap` gives batches.
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import jax
 import jax.numpy as jnp
@@ -48,14 +48,14 @@ class Space(abc.ABC):
     Attributes:
         name: what tables and reports call the space.
         decisions: one for each place of an architecture.
-        family: the dotted name of the module that holds `FAMILY`, how the networks of the kind are made and trained;
-            None where there are no networks.
+        networks: the class of the kind's `jaxnas.Networks` or its dotted name, `module:NAME` or `file.py:NAME`; None
+            where there are no networks.
         drawing_note: what a drawing says below the graph.
     """
 
     name: str
     decisions: tuple[Decision, ...]
-    family: ClassVar[str | None] = None
+    networks: ClassVar[Any] = None
     drawing_note: ClassVar[str] = ""
 
     @property

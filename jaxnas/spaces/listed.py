@@ -22,7 +22,7 @@ class ListedSpace(Space):
 
     Architectures are vectors of choices as in `space`, in the order of their mixed-radix numbers, and neighbors are
     the listed ones of those there. Two are in one class where they are in `space`. Networks of a part of a space are
-    not trained: `family` is None.
+    not trained: `networks` is None.
 
     Attributes:
         space: the whole space, of fewer than 2**31 vectors, whose architectures have rows.

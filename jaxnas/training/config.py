@@ -34,9 +34,10 @@ class TrainConfig:
         optimizer: `"sgd"`, or `"adam"` (Kingma and Ba, ICLR 2015).
         clip: the largest norm of a step's gradient, to which longer ones are cut; None for none.
         adaptation: the largest change in a step of the logarithms of learning rate and weight decay, which then follow
-            their hypergradients (`jaxnas.training.adaptation`); 0 for none. Of SGD in the plan `"sequential"` only.
+            their hypergradients (`jaxnas.training.experimental.adaptation`); 0 for none. Of SGD in the plan
+            `"sequential"` only.
         precision: of the factors of matrix products and convolutions: `"float32"`, or `"bfloat16"`
-            (`jaxnas.training.precision`). Sums, parameters and statistics are float32 in both.
+            (`jaxnas.training.experimental.precision`). Sums, parameters and statistics are float32 in both.
         resolution: pixels of the height that images are shrunk to, by means over squares; None: as they are.
     """
 

@@ -31,7 +31,7 @@ class Definition(NamedTuple):
 
 
 def definition_of(value: Any) -> Definition:
-    """Returns what defines a function, or a value that holds functions: a space, a family, an object to call.
+    """Returns what defines a function, or a value that holds functions: a space, a kind of network, an object to call.
 
     Of a function that a user wrote: its compiled code, defaults, and what it takes from outside: functions, constants,
     arrays, tuples, lists, dicts, dataclasses, objects of the user's classes. Lists, dicts and objects do not count

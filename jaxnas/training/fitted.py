@@ -21,8 +21,8 @@ from jaxnas.tasks.goals import GOALS
 from jaxnas.tasks.sequences import MAX_TOKENS, as_array
 from jaxnas.training.config import TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import TrainableSpace, family_of
 from jaxnas.training.inputs import Inputs, normalized
+from jaxnas.training.networks import TrainableSpace, networks_class, networks_of
 from jaxnas.training.saved import read_arrays, read_description, write_model
 from jaxnas.training.space_fields import space_fields, space_of_fields
 
@@ -245,8 +245,7 @@ class FittedModel:
 def _untrained(description: dict, space: TrainableSpace | None) -> FittedModel:
     """Returns the model of a description, with arrays that are yet to be replaced."""
     space = _space_of(description, space)
-    family = family_of(space)
-    config = config_from_dict(description["config"], family.config)
+    config = config_from_dict(description["config"], networks_class(space).default)
     spec = TaskSpec(**description["spec"] | {"shape": tuple(description["spec"]["shape"])})
     mean, deviation = (_number_or_array(description[name], spec.shape) for name in ("mean", "deviation"))
     labels = [float(description.get(name, value)) for name, value in (("label_mean", 0), ("label_deviation", 1))]
@@ -260,7 +259,7 @@ def _untrained(description: dict, space: TrainableSpace | None) -> FittedModel:
     num_classes = 1 if spec.goal == "value" else len(inputs.classes)
     if not isinstance(spec.num_outputs, int) or num_classes != spec.num_outputs:
         raise ValueError(f"Expected a model of {spec.num_outputs!r:.20} classes, got {len(inputs.classes)}.")
-    network = family.module(space, config, spec, arch, None)
+    network = networks_of(space, config, spec).blank(arch)
     task = None if description["task"] is None else TaskName(*description["task"])
     return FittedModel(network, space, arch, config, inputs, task)
 

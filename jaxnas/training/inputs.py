@@ -7,7 +7,7 @@ import numpy as np
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.graphs import joined
 from jaxnas.tasks.sequences import PADDING, as_array, check_padding, encoded, is_ragged, is_text, padded, tokens_of
-from jaxnas.training.family import TrainableSpace, family_of
+from jaxnas.training.networks import TrainableSpace, networks_class
 
 
 class Inputs(NamedTuple):
@@ -28,7 +28,7 @@ class Inputs(NamedTuple):
 
 def kind_for(space: TrainableSpace, values: Any) -> str | None:
     """Returns the kind of inputs that data are, for a space whose networks take sequences or graphs; else None."""
-    kinds = () if getattr(space, "family", None) is None else family_of(space).inputs
+    kinds = () if getattr(space, "networks", None) is None else networks_class(space).inputs
     if "sequences" not in kinds or is_text(values):
         return "graphs" if "graphs" in kinds else None
     found = None if is_ragged(values) else as_array(values, "sequences of numbers, or texts")

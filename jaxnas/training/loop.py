@@ -1,6 +1,6 @@
 """Gradient descent on networks of any kind: one program for a whole space, compiled once.
 
-The architecture is an argument of the program. A kind of network enters by its functions `init` and `apply`.
+The architecture is an argument of the program. A kind of network enters by `init` and `apply` of its `Networks`.
 """
 
 import functools
@@ -12,15 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxnas.tasks.base import Split, TaskSpec
+from jaxnas.tasks.base import Split
 from jaxnas.tasks.goals import GOALS, Goal, smoothed
-from jaxnas.training.adaptation import adaptive_sgd
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import PRECISIONS, TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import Applied, Plan, TrainableSpace, Variables, equal_chunks
+from jaxnas.training.experimental.adaptation import adaptive_sgd
+from jaxnas.training.experimental.precision import with_products_in
+from jaxnas.training.networks import Applied, Networks, Plan, Variables, equal_chunks
 from jaxnas.training.order import epoch_order, training_key
-from jaxnas.training.precision import with_products_in
 from jaxnas.training.recipe import Recipe, recipe_of
 
 STATISTICS_BATCHES = 4
@@ -37,65 +37,46 @@ class Trainee(NamedTuple):
     optimizer: optax.OptState
 
 
-def sequential_plan(
-    name: str,
-    init: Callable,
-    apply: Callable,
-    num_seeds_together: Callable[[TrainConfig, TaskSpec, int], int] | None = None,
-) -> Plan:
+def sequential_plan(name: str, num_seeds_together: Callable[[Networks, int], int] | None = None) -> Plan:
     """Returns the plan that trains one architecture after another, and seeds together.
 
     Args:
         name: of the plan in manifests.
-        init, apply: of a `Family`.
-        num_seeds_together: `(config, spec, num_seeds)` -> how many seeds are trained side by side, a divisor of
+        num_seeds_together: `(networks, num_seeds)` -> how many seeds are trained side by side, a divisor of
             `num_seeds`; None: all.
     """
-    return Plan(
-        name,
-        functools.partial(_in_sequence, init, apply, num_seeds_together),
-        functools.partial(_fit, init, apply),
-        equal_chunks,
-        PRECISIONS,
-    )
+    return Plan(name, functools.partial(_in_sequence, num_seeds_together), _fit, equal_chunks, PRECISIONS)
 
 
 def train(
-    init: Callable,
-    apply: Callable,
-    space: TrainableSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
-    arch: jax.Array,
-    key: jax.Array,
-    splits: Splits,
-    recipe: Recipe | None = None,
+    networks: Networks, arch: jax.Array, key: jax.Array, splits: Splits, recipe: Recipe | None = None
 ) -> tuple[Curves, Variables]:
     """Returns the `Curves` of one training and the `Variables` after it.
 
     Pure, so that it can be jitted and vmapped over keys.
 
     Args:
-        init, apply, space, config, spec: static.
+        networks: static.
         arch: int32[D], traced. Under `jax.vmap` it must not be batched, or every branch of it would run.
         key: determines initial weights, order of examples and views.
         splits: training, validation and test data.
-        recipe: numbers in place of those of `config`, which may be traced.
+        recipe: numbers in place of those of the configuration, which may be traced.
     """
+    config = networks.config
     training, recipe = splits[0], recipe or recipe_of(config)
     num_steps = training.inputs.shape[1] // config.batch_size
     init_key, order_key = jax.random.split(key)
 
     def applied(variables: Variables, inputs: jax.Array, mode: str) -> Applied:
-        return apply(space, config, spec, arch, variables, inputs, mode=mode)
+        return networks.apply(variables, arch, inputs, mode=mode)
 
     def batches(number: jax.Array) -> tuple[jax.Array, jax.Array]:
         epoch_key = jax.random.fold_in(order_key, number)
         indices, views = epoch_order(epoch_key, training, num_steps, config.batch_size, recipe.num_views)
         return training.inputs[views, indices], training.labels[indices]
 
-    variables = init(space, config, spec, arch, init_key)
-    return run(applied, variables, GOALS[spec.goal], batches, lambda inputs: inputs, config, splits, recipe)
+    variables = networks.init(init_key, arch)
+    return run(applied, variables, GOALS[networks.spec.goal], batches, lambda inputs: inputs, config, splits, recipe)
 
 
 def run(
@@ -287,32 +268,24 @@ def evaluated(
 
 
 def _in_sequence(
-    init: Callable,
-    apply: Callable,
     num_seeds_together: Callable | None,
-    space: TrainableSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
+    networks: Networks,
     archs: np.ndarray,
     seeds: jax.Array,
     splits: Splits,
     recipe: Recipe | None = None,
 ) -> Iterator[dict[bytes, Curves]]:
     """Yields the curves [S, ...] of one architecture of int32[A, D] after another, under its bytes."""
-    together = num_seeds_together(config, spec, len(seeds)) if num_seeds_together else len(seeds)
+    together = num_seeds_together(networks, len(seeds)) if num_seeds_together else len(seeds)
     for arch in archs:
-        curves = train_seeds(init, apply, together, space, config, spec, jnp.asarray(arch), seeds, splits, recipe)
+        curves = train_seeds(networks, together, jnp.asarray(arch), seeds, splits, recipe)
         yield {arch.tobytes(): jax.device_get(curves)}
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4, 5), compiler_options=ONE_THREAD)
+@functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=ONE_THREAD)
 def train_seeds(
-    init: Callable,
-    apply: Callable,
+    networks: Networks,
     together: int,
-    space: TrainableSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
     arch: jax.Array,
     seeds: jax.Array,
     splits: Splits,
@@ -325,7 +298,7 @@ def train_seeds(
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
 
     def train_seed(key: jax.Array) -> Curves:
-        return train(init, apply, space, config, spec, arch, key, splits, recipe)[0]
+        return train(networks, arch, key, splits, recipe)[0]
 
     if together == len(seeds):
         return jax.vmap(train_seed)(keys)
@@ -333,32 +306,16 @@ def train_seeds(
 
 
 def _fit(
-    init: Callable,
-    apply: Callable,
-    space: TrainableSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
-    arch: np.ndarray,
-    seed: int,
-    splits: Splits,
-    recipe: Recipe | None = None,
+    networks: Networks, arch: np.ndarray, seed: int, splits: Splits, recipe: Recipe | None = None
 ) -> tuple[Variables, Curves]:
     """Returns the variables and the curves ([E] and scalars) of one training."""
-    curves, variables = _train_one(init, apply, space, config, spec, jnp.asarray(arch), seed, splits, recipe)
+    curves, variables = _train_one(networks, jnp.asarray(arch), seed, splits, recipe)
     return variables, jax.device_get(curves)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4), compiler_options=ONE_THREAD)
+@functools.partial(jax.jit, static_argnums=0, compiler_options=ONE_THREAD)
 def _train_one(
-    init: Callable,
-    apply: Callable,
-    space: TrainableSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
-    arch: jax.Array,
-    seed: jax.Array | int,
-    splits: Splits,
-    recipe: Recipe | None,
+    networks: Networks, arch: jax.Array, seed: jax.Array | int, splits: Splits, recipe: Recipe | None
 ) -> tuple[Curves, Variables]:
     """Returns the curves and the variables of one training."""
-    return train(init, apply, space, config, spec, arch, training_key(arch, seed), splits, recipe)
+    return train(networks, arch, training_key(arch, seed), splits, recipe)

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from jaxnas import catalog
-from jaxnas.training.family import TrainableSpace
+from jaxnas.training.networks import TrainableSpace
 
 TYPE = "type"
 

@@ -15,9 +15,10 @@ from jaxnas.tasks.base import Split, Task, TaskSpec
 from jaxnas.training.config import FLOAT32, TrainConfig, check_fit, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.definition import Definition, definition_of
-from jaxnas.training.family import Family, Plan, Size, TrainableSpace, default_plan, family_of
 from jaxnas.training.fitted import FittedModel
 from jaxnas.training.inputs import Inputs
+from jaxnas.training.networks import Networks, Plan, Size, TrainableSpace, default_plan, networks_class
+from jaxnas.training.order import training_key
 
 MAX_SEED = 2**31 - 1  # tables hold seeds as int32
 VALUE_RATE = 0.1
@@ -33,7 +34,7 @@ class Trainer(Generic[SpaceType]):
     Attributes:
         space, task: what is trained, on what: images in the resolution of `config`.
         config: how, with batches and the kind's `network` filled in.
-        family: what training knows of the kind of space.
+        networks: what is trained, bound to the space, the task and the configuration.
 
     Raises:
         ValueError: where the networks of the space cannot be trained on the task in this way.
@@ -54,26 +55,27 @@ class Trainer(Generic[SpaceType]):
             num_epochs: instead of those of `config`.
         """
         self.space: SpaceType = space
-        self.family: Family = family_of(space)
+        kind = networks_class(space)
         config = config or default_config(space, task)
         task = task if config.resolution is None else task.shrunk(config.resolution)
         self.task: Task = task
         if config.network is None:
-            config = replace(config, network=self.family.config.network)
+            config = replace(config, network=kind.default.network)
         self.config: TrainConfig = config if num_epochs is None else replace(config, num_epochs=num_epochs)
-        if type(self.config.network) is not type(self.family.config.network):
-            expected, found = type(self.family.config.network).__name__, type(self.config.network).__name__
+        if type(self.config.network) is not type(kind.default.network):
+            expected, found = type(kind.default.network).__name__, type(self.config.network).__name__
             raise ValueError(f"Expected config.network to be a {expected} for {space.name}, got a {found}.")
-        if task.kind not in self.family.inputs:
+        if task.kind not in kind.inputs:
             raise ValueError(
-                f"Expected a task of {' or '.join(self.family.inputs)} for a {type(space).__name__}, got {task.name},"
+                f"Expected a task of {' or '.join(kind.inputs)} for a {type(space).__name__}, got {task.name},"
                 f" {task.kind} of shape {list(task.shape)}."
             )
-        if task.goal not in self.family.goals:
+        if task.goal not in kind.goals:
             raise ValueError(
-                f"Expected a task with the goal {' or '.join(self.family.goals)} for a {type(space).__name__}, got "
+                f"Expected a task with the goal {' or '.join(kind.goals)} for a {type(space).__name__}, got "
                 f"{task.name} with {task.goal}."
             )
+        self.networks: Networks = kind(space, self.config, task.spec)
         check_fit(task, self.config)
         if self.config.precision != FLOAT32:
             self.plan("sequential")  # which says whether it has that precision
@@ -96,10 +98,11 @@ class Trainer(Generic[SpaceType]):
 
         Raises ValueError on another name, or where the plan does not train in the precision of the recipe.
         """
-        name = default_plan(self.family) if name is None else name
-        if name not in self.family.plans:
-            raise ValueError(f"Expected a plan of {', '.join(self.family.plans)}, got {name!r}.")
-        found, precision = self.family.plans[name], self.config.precision
+        plans = self.networks.plans
+        name = default_plan(type(self.networks)) if name is None else name
+        if name not in plans:
+            raise ValueError(f"Expected a plan of {', '.join(plans)}, got {name!r}.")
+        found, precision = plans[name], self.config.precision
         if precision not in found.precisions:
             raise ValueError(
                 f"Expected a precision of {' or '.join(found.precisions)} for {self.space.name}, in which its plan "
@@ -150,7 +153,7 @@ class Trainer(Generic[SpaceType]):
         archs = np.stack([np.asarray(self.space.canonical(arch)) for arch in archs])
         names = [arch.tobytes() for arch in archs]
         first = np.sort(np.unique(archs, axis=0, return_index=True)[1])
-        parts = train(self.space, self.config, self.spec, archs[first], jnp.asarray(seeds, jnp.int32), self._splits)
+        parts = train(self.networks, archs[first], jnp.asarray(seeds, jnp.int32), self._splits)
         found: dict[bytes, Curves] = {}
         for name in names:
             while name not in found:
@@ -165,10 +168,15 @@ class Trainer(Generic[SpaceType]):
         The training is the one that `curves` runs for this architecture and seed with the plan `"sequential"`.
         """
         arch = np.asarray(self.space.canonical(arch), np.int32)
-        fit, seed = self.family.plans["sequential"].fit, checked_seed(seed, MAX_SEED)
-        variables, curves = fit(self.space, self.config, self.spec, arch, seed, self._splits)
-        choices = tuple(int(choice) for choice in arch)
-        return self.family.module(self.space, self.config, self.spec, choices, variables), curves
+        fit, seed = self.networks.plans["sequential"].fit, checked_seed(seed, MAX_SEED)
+        variables, curves = fit(self.networks, arch, seed, self._splits)
+        return self.networks.module(tuple(int(choice) for choice in arch), variables), curves
+
+    def untrained(self, arch: Any, seed: int = 0) -> nnx.Module:
+        """Returns the network of an architecture, an ordinary Flax module, with initial arrays drawn by a seed."""
+        arch = jnp.asarray(self.space.canonical(arch), jnp.int32)
+        variables = jax.jit(self.networks.init)(training_key(arch, checked_seed(seed, MAX_SEED)), arch)
+        return self.networks.module(tuple(int(choice) for choice in arch), variables)
 
     def fit(self, arch: Any, seed: int = 0) -> FittedModel:
         """Returns the fitted model of an architecture.
@@ -194,7 +202,7 @@ class Trainer(Generic[SpaceType]):
     def size(self, arch: Any) -> Size:
         """Returns the `Size` of the network of an architecture: that of its class's representative."""
         choices = tuple(int(choice) for choice in np.asarray(self.space.canonical(arch)))
-        return self.family.size(self.space, self.config, self.spec, choices)
+        return self.networks.size(choices)
 
     def description(self, plan: str = "sequential") -> dict[str, Any]:
         """Returns what the numbers of a training depend on, as JSON values: for plans of builds and journals."""
@@ -210,8 +218,8 @@ class Trainer(Generic[SpaceType]):
 
     @functools.cached_property
     def definition(self) -> Definition:
-        """Returns what defines the functions that a user gave with the space or its family."""
-        return definition_of((self.space, self.family))
+        """Returns what defines the functions that a user gave with the space or its networks."""
+        return definition_of((self.space, type(self.networks), self.networks.plans))
 
 
 def default_config(space: TrainableSpace, task: Task | None = None) -> TrainConfig:
@@ -219,7 +227,7 @@ def default_config(space: TrainableSpace, task: Task | None = None) -> TrainConf
 
     Steps of SGD are smaller for real numbers: gradients of squared errors have no bound.
     """
-    default = family_of(space).config
+    default = networks_class(space).default
     if task is not None and task.goal == "value" and default.optimizer == "sgd":
         default = replace(default, learning_rate=VALUE_RATE * default.learning_rate)
     num_examples = default.batch_size if task is None else task.train.inputs.shape[1]

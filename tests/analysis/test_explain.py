@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.samples import GRID, MIXED, SMALL, TINY, all_archs, make_bench, make_task
@@ -19,7 +20,8 @@ from jaxnas.analysis.landscape import variance_shares
 from jaxnas.report.figures.network import network_parts
 from jaxnas.report.schema import EXPLANATION
 from jaxnas.report.sentences import explanation_texts
-from jaxnas.spaces.cells.network import Network, Skeleton
+from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.cells.networks import CellNetworks
 from jaxnas.tables.records import check
 from jaxnas.tasks.metrics import ACCURACY
 from jaxnas.training.fitted import FittedModel
@@ -190,7 +192,8 @@ def test_a_table_is_explained_as_pages_need_it():
 def test_a_lesion_of_a_dead_edge_changes_nothing_and_one_of_the_only_path_what_is_predicted():
     task = make_task()
     arch = tuple(int(each) for each in SMALL.from_str("|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|"))
-    network = Network(SMALL, ONE_STAGE.network, task.shape, 3, arch, key=jax.random.key(1))
+    networks = CellNetworks(SMALL, ONE_STAGE, task.spec)
+    network = networks.module(arch, networks.init(jax.random.key(1), jnp.asarray(arch)))
     inputs = Inputs(task.spec, task.mean, task.deviation, np.asarray(["a", "b", "c"]))
     model = FittedModel(network, SMALL, arch, ONE_STAGE, inputs, task)
     X, y = task.test.inputs[0] * task.deviation + task.mean, inputs.classes[task.test.labels]  # noqa: N806

@@ -10,7 +10,8 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Decision
 from jaxnas.tasks.base import Split, Task
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import Family, Shared, Size
+from jaxnas.training.networks import Applied, Gated, MixedNetworks, Size, Variables
+from jaxnas.training.recorder import SILENT
 
 COSTS = ((0.5, -1, 0, 1), (-1, 1, 0.5, 0), (0, 0.5, 1, -1))
 BEST = np.argmin(COSTS, axis=1)
@@ -33,7 +34,7 @@ class PlantedSpace(Space):
     decisions: tuple[Decision, ...] = tuple(Decision(name, (1, 2, 3, 4)) for name in "abc")
     costs: tuple[tuple[float, ...], ...] = COSTS
     pattern: tuple[float, ...] = PATTERN
-    family: ClassVar[str] = "planted:FAMILY"
+    networks: ClassVar[str] = "helpers.planted:PlantedNetworks"
 
 
 def shifted(amount: float, pattern: tuple[float, ...] = PATTERN) -> PlantedSpace:
@@ -41,49 +42,42 @@ def shifted(amount: float, pattern: tuple[float, ...] = PATTERN) -> PlantedSpace
     return PlantedSpace(costs=tuple(tuple(cost + amount for cost in row) for row in COSTS), pattern=pattern)
 
 
-def _logits(space, parameters, outputs, inputs):
-    """Returns the logits of outputs [E, P] of the decisions."""
-    pattern = jnp.asarray(space.pattern)
-    margin = inputs[:, 0] - outputs.sum(0) @ pattern / (pattern @ pattern)
-    return jnp.stack([margin, jnp.zeros_like(margin)], axis=1) + 0 * parameters["w"]
+class PlantedNetworks(MixedNetworks):
+    inputs, default = ("vectors",), TrainConfig(num_epochs=1, batch_size=32)
+    plans: ClassVar = {}
+
+    def init(self, key, arch=None):
+        return Variables({"w": jnp.zeros(2)})
+
+    def apply(self, variables, choice, inputs, *, mode, recorder=SILENT):
+        """Returns the logits of the outputs [E, P] of the decisions."""
+        pattern, costs = jnp.asarray(self.space.pattern), jnp.asarray(self.space.costs)
+        gated = choice if isinstance(choice, Gated) else Gated(choice)
+        if gated.arch.ndim == 2:
+            outputs = (choice * costs).sum(1)[:, None] * pattern
+        else:
+            outputs = costs[jnp.arange(3), gated.arch][:, None] * pattern
+        if gated.scale is not None:
+            outputs = gated.scale[:, None] * outputs + gated.offset[:, None]
+        margin = inputs[:, 0] - outputs.sum(0) @ pattern / (pattern @ pattern)
+        return Applied(jnp.stack([margin, jnp.zeros_like(margin)], axis=1) + 0 * variables.parameters["w"])
+
+    def module(self, arch, variables):
+        raise NotImplementedError
+
+    def size(self, arch):
+        return Size(1, 13)
+
+    def trained(self):
+        return {"w": np.float32(1)}
+
+    def used(self, arch):
+        return {"w": np.float32(1)}
+
+    def flops(self):
+        return 1.0, np.ones((3, 4))
 
 
-def init(space, config, spec, key, partial=1):
-    return {"w": jnp.zeros(2)}
-
-
-def path(space, config, spec, parameters, arch, inputs, gates=None):
-    costs = jnp.asarray(space.costs)[jnp.arange(3), arch]
-    outputs = costs[:, None] * jnp.asarray(space.pattern)
-    if gates is not None:
-        outputs = gates.scale[:, None] * outputs + gates.offset[:, None]
-    return _logits(space, parameters, outputs, inputs)
-
-
-def mixture(space, config, spec, parameters, weights, inputs, partial=1):
-    costs = (weights * jnp.asarray(space.costs)).sum(1)
-    return _logits(space, parameters, costs[:, None] * jnp.asarray(space.pattern), inputs)
-
-
-def one(*arguments, **options):
-    return {"w": np.float32(1)}
-
-
-def flops(space, config, spec):
-    return 1.0, np.ones((3, 4))
-
-
-FAMILY = Family(
-    config=TrainConfig(num_epochs=1, batch_size=32),
-    inputs=("vectors",),
-    init=None,
-    apply=None,
-    kernels=None,
-    module=None,
-    size=lambda space, config, spec, arch: Size(1, 13),
-    plans={},
-    shared=Shared(init, path, mixture, one, one, flops),
-)
 PLANTED = PlantedSpace()
 
 

@@ -28,7 +28,7 @@ from jaxnas.strategies.base import Strategy, asks_for
 from jaxnas.tasks.base import Split, Task, normalized, token_task
 from jaxnas.tasks.graphs import joined
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import family_of
+from jaxnas.training.networks import networks_class
 
 # Spaces
 
@@ -137,6 +137,13 @@ def make_sequences(goal: str = "class", kind: str = "sequences", num_sequences: 
     return normalized("steps", splits, 2, card, "CC0-1.0", goal=goal)
 
 
+def make_vectors(num_vectors: int = 150) -> Task:
+    """Returns a task of vectors of six features with three classes, whose means are apart."""
+    labels = np.arange(num_vectors) % 3
+    vectors = np.random.RandomState(0).normal(size=(num_vectors, 6)) + 2 * np.eye(3)[labels].repeat(2, axis=1)
+    return jn.task_from_arrays(vectors, labels, name="vectors")
+
+
 def make_graphs(num_graphs: int = 96) -> Task:
     """Returns a task of graphs of 2 to 5 nodes of two numbers: whether nodes of a large first one are neighbors."""
     random = np.random.RandomState(0)
@@ -162,14 +169,18 @@ def make_graphs(num_graphs: int = 96) -> Task:
 
 
 NETWORKS = {
-    "jaxnas.spaces.cells.family": (SMALL, Skeleton(2, 1, 1), make_task),
-    "jaxnas.spaces.darts.family": ("darts", Stack(1, 1), make_task),
-    "jaxnas.spaces.macro.family": (BlockSpace("few-blocks", (1,)), Chain(2, 5, 1), make_task),
-    "jaxnas.spaces.sizes.family": (SizeSpace(2, (2, 4), "few-sizes"), Widths(1), make_task),
-    "jaxnas.spaces.perceptrons.family": (SMALL_MLP, None, make_task),
-    "jaxnas.spaces.recurrent.family:recurrent_family()": (RECURRENT_3, Recurrence(2), make_sequences),
-    "jaxnas.spaces.graph_networks.family": (GraphNetworkSpace(("gat", "skip"), "few"), GraphStates(2), make_graphs),
-    "jaxnas.spaces.transformers.family": (
+    "jaxnas.spaces.cells.networks:CellNetworks": (SMALL, Skeleton(2, 1, 1), make_task),
+    "jaxnas.spaces.darts.networks:DARTSNetworks": ("darts", Stack(1, 1), make_task),
+    "jaxnas.spaces.macro.networks:ChainNetworks": (BlockSpace("few-blocks", (1,)), Chain(2, 5, 1), make_task),
+    "jaxnas.spaces.sizes.networks:SizeNetworks": (SizeSpace(2, (2, 4), "few-sizes"), Widths(1), make_task),
+    "jaxnas.spaces.perceptrons.networks:PerceptronNetworks": (SMALL_MLP, None, make_task),
+    "jaxnas.spaces.recurrent.networks:recurrent_networks()": (RECURRENT_3, Recurrence(2), make_sequences),
+    "jaxnas.spaces.graph_networks.networks:GraphNetworks": (
+        GraphNetworkSpace(("gat", "skip"), "few"),
+        GraphStates(2),
+        make_graphs,
+    ),
+    "jaxnas.spaces.transformers.networks:TransformerNetworks": (
         TransformerSpace(1, (4,), (1, 2), (3,), name="one-layer"),
         None,
         lambda: make_sequences("tags", "tokens"),
@@ -182,7 +193,7 @@ def network_of(kind: str) -> tuple[SearchSpace, TrainConfig, Task]:
     """Returns the space, the training and the task of a kind of network."""
     space, network, make = NETWORKS[kind]
     space = catalog.space(space) if isinstance(space, str) else space
-    config = replace(family_of(space).config, batch_size=16, **({} if network is None else {"network": network}))
+    config = replace(networks_class(space).default, batch_size=16, **({} if network is None else {"network": network}))
     return space, config, make()
 
 

@@ -16,8 +16,8 @@ from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
 from jaxnas.spaces.cells import graph
 from jaxnas.spaces.recurrent.network import Recurrence
 from jaxnas.spaces.recurrent.space import RECURRENT_3
-from jaxnas.training.family import family_of
-from jaxnas.training.taps import RECTIFIER, of_steps
+from jaxnas.training.networks import ScoredNetworks, networks_class
+from jaxnas.training.recorder import RECTIFIER, Recorder
 
 KINDS = {
     "cells": (SMALL, TWO_STAGES, make_task),
@@ -39,10 +39,10 @@ def shown(request):
             kinds.add(kind)
             return x, agreement(x, live) if kind == RECTIFIER else jnp.zeros((len(inputs),) * 2)
 
-        static = (space, trainer.config, trainer.spec, arch)
-        variables = trainer.family.init(*static, jax.random.key(0))
-        outputs = trainer.family.apply(*static, variables, inputs, mode="train").outputs
-        return outputs, *trainer.family.tapped(*static, variables, inputs, tap, mode="train")
+        networks = trainer.networks
+        variables = networks.init(jax.random.key(0), arch)
+        outputs = networks.apply(variables, arch, inputs, mode="train").outputs
+        return outputs, *networks.tapped(variables, arch, inputs, tap)
 
     return space, lambda row: jax.device_get(show(jnp.asarray(space.arch_at(row)))), kinds
 
@@ -64,9 +64,9 @@ SEEN = ("forward", "blocks")
 
 def test_every_kind_of_the_catalog_is_here():
     spaces = [catalog.space(name) for name in catalog.SPACES]
-    kinds = {space.family for space in spaces if space.family is not None}
-    assert kinds == {*NETWORKS, "jaxnas.spaces.joint.family:joint_family()"}  # which is made of another kind's
-    assert all(family_of(space).tapped is not None for space in spaces if space.family is not None)
+    kinds = {space.networks for space in spaces if space.networks is not None}
+    assert kinds == {*NETWORKS, "jaxnas.spaces.joint.networks:joint_networks()"}  # which is made of another kind's
+    assert all(issubclass(networks_class(space), ScoredNetworks) for space in spaces if space.networks is not None)
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
@@ -75,7 +75,7 @@ def test_every_pass_measures_every_kind_of_network(kind):
     space, config, task = network_of(kind)
     setting = setting_of(space, task, config, num_inits=1, batch_size=8)
     arch = jax.ShapeDtypeStruct((len(space.decisions),), jnp.int32)
-    sources = dict.fromkeys(proxy.source for proxy in proxies_of("all", setting.trainer.family).values())
+    sources = dict.fromkeys(proxy.source for proxy in proxies_of("all", type(setting.networks)).values())
     assert {source.name for source in sources} == {catalog.proxy(name).source.name for name in catalog.PROXIES}
     for source in sources:
         if source.name in SEEN or (source.name != "sizes" and "transformers" in kind):
@@ -107,6 +107,7 @@ def test_what_lies_on_a_dead_edge_shows_nothing(shown):
 
 
 def test_statistics_of_steps_are_added_up_as_those_of_places():
-    found = of_steps({"seen": jnp.asarray([[True, False], [True, False]]), "sums": jnp.asarray([1.0, 2.0])})
-    assert found["seen"].tolist() == [True, False]  # a code that two steps show is one
-    assert found["sums"] == 3
+    recorder = Recorder(lambda kind, number, x, live: (x, {"seen": jnp.zeros(2, bool), "sums": jnp.float32(0)}))
+    recorder.add_steps({"seen": jnp.asarray([[True, False], [True, False]]), "sums": jnp.asarray([1.0, 2.0])})
+    assert recorder.statistics["seen"].tolist() == [True, False]  # a code that two steps show is one
+    assert recorder.statistics["sums"] == 3

@@ -22,12 +22,13 @@ from jaxnas.predictors.zero_cost import (
     second_order,
     synflow,
 )
-from jaxnas.predictors.zero_cost.base import Networks, make_batch, sums_by_layer
+from jaxnas.predictors.zero_cost.base import make_batch, sums_by_layer
 from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.cells.networks import CellNetworks
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tasks.base import TaskSpec
+from jaxnas.tasks.goals import GOALS
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import family_of
 
 
 @pytest.fixture(scope="module")
@@ -71,22 +72,24 @@ def expected(setting):
     networks, batch, arch = setting.networks, setting.batch, jnp.asarray([0])
 
     def derivatives(key):
-        variables = networks.init(arch, key)
+        variables = networks.init(key, arch)
         flat, unflat = jax.flatten_util.ravel_pytree(variables.parameters)
 
         def loss(vector, part=slice(None)):
             found = variables._replace(parameters=unflat(vector))
-            return networks.loss(arch, found, batch.inputs[part], batch.labels[part])
+            return networks.loss(found, arch, batch.inputs[part], batch.labels[part])
 
         def gated(gates):
             def tap(kind, number, x, live):
                 return (x * (1 + gates[number][:, None, None]) if kind == "linear" else x), ()
 
-            return networks.mean_loss(networks.tapped(arch, variables, batch.inputs, tap)[0], batch.labels)
+            outputs = networks.tapped(variables, arch, batch.inputs, tap)[0]
+            return GOALS[networks.spec.goal].loss(outputs, batch.labels)
 
-        outputs = lambda vector: networks.outputs(  # noqa: E731
-            arch, variables._replace(parameters=unflat(vector)), batch.inputs
-        ).sum(1)
+        def outputs(vector):
+            found = variables._replace(parameters=unflat(vector))
+            return networks.apply(found, arch, batch.inputs, mode="train").outputs.sum(1)
+
         halves = [jax.grad(loss)(flat, part) for part in (slice(4), slice(4, 8))]
         return {
             "weights": variables.parameters,
@@ -230,7 +233,7 @@ def ones_of(kernels):
 def test_l2_norm_counts_convolutions_at_the_published_size():
     """NASLib's stored scores are 50.971 n_conv + 27.790 within 1 %: sums over layers of norms of uniform kernels."""
     config = TrainConfig(network=Skeleton(16, 3, 5))
-    networks = Networks(NB201, config, TaskSpec("images", "class", (32, 32, 3), 10))
+    networks = CellNetworks(NB201, config, TaskSpec("images", "class", (32, 32, 3), 10))
     generator = np.random.default_rng(0)
     sums = jax.jit(lambda arch: sums_by_layer(*ones_of(networks.kernels(arch))))
     for choice, number in (((2, 3, 0, 3, 1, 2), 4), ((3,) * 6, 6)):
@@ -278,7 +281,7 @@ def test_parameters_are_those_published():
     rows = np.random.default_rng(0).permutation(NB201.num_architectures)[:400]
     archs = np.asarray(NB201.arch_at(rows))
     whole = archs[(np.asarray(jax.vmap(NB201.pruned)(archs)) == archs).all(1)]
-    sizes = [family_of(NB201).size(NB201, config, spec, tuple(map(int, arch))).num_parameters for arch in whole]
+    sizes = [CellNetworks(NB201, config, spec).size(tuple(map(int, arch))).num_parameters for arch in whole]
     assert len(whole) > 100
     np.testing.assert_array_equal(sizes, jax.vmap(published)(whole))
 
@@ -324,10 +327,10 @@ def test_wrong_arguments_are_told_in_one_line(task):
         jn.proxy_scores(GRID, [[0, 0, 0, 0]], task)
     with pytest.raises(ValueError, match=r"^Expected architectures of shape \[A, 1\], got \[1, 2\]"):
         jn.proxy_scores(TINY_KIND, [[0, 1]], task, "params")
-    from helpers.third_kind.family import FAMILY
+    from helpers.third_kind.networks import PoolNetworks
 
-    with pytest.raises(ValueError, match=r"^Expected a kind of space whose family has tapped, which nwot needs"):
-        scores.proxies_of("nwot", FAMILY)
-    assert list(scores.proxies_of("all", FAMILY)) == ["params", "flops", "jacov", "epe_nas"]
+    with pytest.raises(ValueError, match=r"^Expected ScoredNetworks, which nwot scores, got PoolNetworks"):
+        scores.proxies_of("nwot", PoolNetworks)
+    assert list(scores.proxies_of("all", PoolNetworks)) == ["params", "flops", "jacov", "epe_nas"]
     for name in catalog.PROXIES:
         assert catalog.proxy(name).text.endswith(".")

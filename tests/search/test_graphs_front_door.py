@@ -7,12 +7,12 @@ import pytest
 from helpers.samples import make_graphs
 
 import jaxnas as jn
-from jaxnas.spaces.graph_networks.family import FAMILY
 from jaxnas.spaces.graph_networks.network import GraphStates
+from jaxnas.spaces.graph_networks.networks import GraphNetworks
 from jaxnas.spaces.graph_networks.space import GraphNetworkSpace
 
 SPACE = GraphNetworkSpace(("graph", "skip"), "few-graph-networks")
-CONFIG = replace(FAMILY.config, num_epochs=10, batch_size=8, learning_rate=0.03, network=GraphStates(4))
+CONFIG = replace(GraphNetworks.default, num_epochs=10, batch_size=8, learning_rate=0.03, network=GraphStates(4))
 
 
 def raw_graphs(task, split: str) -> tuple[list, list, np.ndarray]:

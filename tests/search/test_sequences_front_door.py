@@ -9,8 +9,8 @@ import jaxnas as jn
 from jaxnas.search.classifier import parts_of
 from jaxnas.sklearn import NASClassifier, NASRegressor
 from jaxnas.spaces.perceptrons.space import MLPSpace
-from jaxnas.spaces.recurrent import family
 from jaxnas.spaces.recurrent.network import Recurrence
+from jaxnas.spaces.recurrent.networks import UngatedNetworks
 from jaxnas.spaces.recurrent.space import RecurrentSpace
 from jaxnas.tasks.base import normalized
 
@@ -18,7 +18,7 @@ RANDOM = np.random.RandomState(0)
 TEXTS = ["".join(RANDOM.choice(list("abcd"), length)) for length in RANDOM.randint(3, 7, 200)]
 LABELS = [("early" if text[-1] in "ab" else "late") for text in TEXTS]
 SPACE = RecurrentSpace(2, "two-nodes")
-CONFIG = replace(family.FAMILY.config, num_epochs=15, batch_size=16, network=Recurrence(8))
+CONFIG = replace(UngatedNetworks.default, num_epochs=15, batch_size=16, network=Recurrence(8))
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from helpers.tiny_kind import TINY_KIND
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.tasks.goals import GOALS, smoothed
-from jaxnas.training.family import family_of
 from jaxnas.training.fitted import FittedModel
 from jaxnas.training.loop import train_seeds
+from jaxnas.training.networks import networks_class
 from jaxnas.training.trainer import Trainer
 
 RATES = jn.Decision("learning_rate", (0.02, 0.1, 0.5), ordered=True)
@@ -75,7 +75,7 @@ def test_a_value_that_is_an_argument_trains_as_one_of_the_configuration(space, t
     for arch in archs:
         for rate, decay in choices:
             config = dataclasses.replace(
-                family_of(space).config, learning_rate=RATES.values[rate], weight_decay=DECAYS.values[decay]
+                networks_class(space).default, learning_rate=RATES.values[rate], weight_decay=DECAYS.values[decay]
             )
             alone = Trainer(space, task, config).curves(arch[None], [0, 3])
             for one, other in zip(together, alone, strict=True):

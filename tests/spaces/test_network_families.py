@@ -12,7 +12,6 @@ from helpers.samples import make_graphs, make_task
 
 import jaxnas as jn
 from jaxnas.spaces.darts.network import Stack, blocks
-from jaxnas.spaces.darts.shared import variables_of
 from jaxnas.spaces.darts.space import DARTS, OPERATIONS, genes
 from jaxnas.spaces.graph_networks.network import GraphStates
 from jaxnas.spaces.graph_networks.space import GraphNetworkSpace
@@ -25,9 +24,9 @@ from jaxnas.spaces.sizes.network import Widths
 from jaxnas.spaces.sizes.space import NATS_SSS, SizeSpace
 from jaxnas.spaces.transformers.space import TransformerSpace
 from jaxnas.tasks.base import TaskSpec
-from jaxnas.training import loop, taps
+from jaxnas.training import loop, recorder
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import Variables, family_of
+from jaxnas.training.networks import ScoredNetworks, SharedNetworks, Variables, networks_of
 
 FEW_BLOCKS = BlockSpace("few-blocks", (2,))
 FEW_SIZES = SizeSpace(5, (2, 4, 6), "few-sizes")
@@ -66,7 +65,7 @@ def examples_and_labels(kind: str) -> tuple[jax.Array, jax.Array]:
 
 def unchanged(kind, number, x, live):
     """A tap that changes nothing."""
-    assert kind in taps.KINDS
+    assert kind in recorder.KINDS
     assert x.ndim == 4
     return (x if live is None else x * live[:, None, None, None]), ()
 
@@ -75,26 +74,28 @@ def loss_of(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     return (jax.nn.log_softmax(outputs) * jax.nn.one_hot(labels, NUM_CLASSES)).sum()
 
 
+def networks_for(kind: str) -> ScoredNetworks:
+    space, network, _ = KINDS[kind]
+    return networks_of(space, TrainConfig(network=network), SPECS.get(kind, SPEC))
+
+
 @functools.cache
 def programs(kind: str):
-    """Returns the static arguments of a family, its initial arrays and what it computes, compiled once."""
-    space, network, _ = KINDS[kind]
-    static = (space, TrainConfig(network=network), SPECS.get(kind, SPEC))
-    family = family_of(space)
+    """Returns networks, their initial arrays and what they compute, compiled once."""
+    networks = networks_for(kind)
 
     @jax.jit
     def measure(arch, variables, images, labels):
         def loss(parameters):
-            found = family.apply(*static, arch, variables._replace(parameters=parameters), images, mode="train")
+            found = networks.apply(variables._replace(parameters=parameters), arch, images, mode="train")
             return loss_of(found.outputs, labels), found
 
         gradients, trained = jax.grad(loss, has_aux=True)(variables.parameters)
-        evaluated = family.apply(*static, arch, variables, images, mode="evaluate").outputs
-        shown = family.tapped(*static, arch, variables, images, unchanged, mode="evaluate")[0]
-        evaluated = jnp.stack([evaluated, shown])
-        return trained, evaluated, gradients, family.kernels(*static, arch)[:2]
+        evaluated = networks.apply(variables, arch, images, mode="evaluate").outputs
+        shown = networks.tapped(variables, arch, images, unchanged, mode="evaluate")[0]
+        return trained, jnp.stack([evaluated, shown]), gradients, networks.kernels(arch)[:2]
 
-    return static, jax.jit(functools.partial(family.init, *static)), measure
+    return networks, jax.jit(networks.init), measure
 
 
 @jax.jit
@@ -122,54 +123,53 @@ TEXTS = [(kind, text) for kind in KINDS if kind != "darts" for text in KINDS[kin
 @pytest.mark.parametrize(("kind", "text"), TEXTS)
 def test_static_and_traced_networks_are_one_function_with_one_gradient(kind, text):
     """The static network has the arrays of its architecture only; where there are masks, those of narrow layers."""
-    static, init, measure = programs(kind)
-    family, arch = family_of(static[0]), static[0].canonical(static[0].from_str(text))
+    networks, init, measure = programs(kind)
+    arch = networks.space.canonical(networks.space.from_str(text))
     choices = tuple(arch.tolist())
     random = np.random.RandomState(1)
     variables = jax.tree.map(
         lambda values: values + random.uniform(0.05, 0.2, values.shape).astype(np.float32),
-        init(arch, jax.random.key(0)),
+        init(jax.random.key(0), arch),
     )
     images, labels = examples_and_labels(kind)
     trained, evaluated, gradients, (live, layer) = measure(arch, variables, images, labels)
-    network = family.module(*static, choices, variables)
+    network = networks.module(choices, variables)
     outputs, expected, static_evaluated, changed = nnx.jit(static_measures.__wrapped__)(network, images, labels)
     assert_close(trained.outputs, outputs)
     for each in evaluated.reshape(-1, *static_evaluated.shape):  # the second is that with taps
         assert_close(each, static_evaluated)
-    mapped = family.module(*static, choices, Variables(gradients, trained.statistics))
+    mapped = networks.module(choices, Variables(gradients, trained.statistics))
     assert_close(nnx.state(mapped, nnx.Param), expected)
     assert_close(nnx.state(mapped, nnx.BatchStat), changed)
     squares = [sum((values**2).sum() for values in jax.tree.leaves(each)) for each in (gradients, expected)]
     np.testing.assert_allclose(*squares, rtol=1e-3)  # no gradient for what the network has not
-    if family.shared is not None:  # an architecture is a path of the supernet
-        used, fixed = family.shared.used(*static, arch), family.shared.trained(*static)
+    if isinstance(networks, SharedNetworks):  # an architecture is a path of the supernet
+        used, fixed = networks.used(arch), networks.trained()
         for slope, mask, each in zip(*map(jax.tree.leaves, (gradients, used, fixed)), strict=True):
             assert each == 0 or not np.any(np.where(np.asarray(mask) > 0, 0, slope))
     paths = jax.tree.leaves_with_path(nnx.to_pure_dict(nnx.state(network, nnx.Param)))
     kernels = [values.size for path, values in paths if str(path[-1].key).endswith("kernel")]
     assert sum(float(values.sum()) for values in jax.tree.leaves(live)) == sum(kernels)
     assert len({int(each) for values in jax.tree.leaves(layer) for each in np.unique(values)} - {-1}) == len(kernels)
-    size = family.size(*static, choices)
+    size = networks.size(choices)
     assert size.num_parameters == sum(values.size for values in jax.tree.leaves(nnx.state(network, nnx.Param)))
 
 
 def test_static_and_traced_networks_of_darts_are_one_function():
     """Gradients are those of slots: the whole network with gradients would take half a minute to compile."""
-    space, network, (text,) = KINDS["darts"]
-    static, arch = (space, TrainConfig(network=network), SPEC), space.canonical(space.from_str(text))
-    family = family_of(space)
-    variables = jax.jit(functools.partial(family.init, *static))(arch, jax.random.key(0))
+    networks, (text,) = networks_for("darts"), KINDS["darts"][2]
+    arch = DARTS.canonical(DARTS.from_str(text))
+    variables = jax.jit(networks.init)(jax.random.key(0), arch)
     images, _ = examples_and_labels("darts")
 
     @jax.jit
     def traced(arch, variables, images):
-        trained = family.apply(*static, arch, variables, images, mode="train")
-        shown = family.tapped(*static, arch, variables, images, unchanged, mode="train")[0]
-        live = family.kernels(*static, arch).live
+        trained = networks.apply(variables, arch, images, mode="train")
+        shown = networks.tapped(variables, arch, images, unchanged)[0]
+        live = networks.kernels(arch).live
         return trained, shown, sum(each.sum() for each in live)
 
-    module = family.module(*static, tuple(arch.tolist()), variables)
+    module = networks.module(tuple(arch.tolist()), variables)
     definition, state = nnx.split(module)
 
     @jax.jit
@@ -181,26 +181,25 @@ def test_static_and_traced_networks_of_darts_are_one_function():
     others, changed = expected(state, images)
     assert_close(outputs, others)
     assert_close(shown, others)
-    mapped = family.module(*static, tuple(arch.tolist()), variables._replace(statistics=statistics))
+    mapped = networks.module(tuple(arch.tolist()), variables._replace(statistics=statistics))
     assert_close(nnx.state(mapped, nnx.BatchStat), changed)
     arrays = jax.tree.leaves_with_path(nnx.to_pure_dict(nnx.state(module, nnx.Param)))
     assert num_live == sum(values.size for path, values in arrays if str(path[-1].key).endswith("kernel"))
-    size = family.size(*static, tuple(arch.tolist())).num_parameters
+    size = networks.size(tuple(arch.tolist())).num_parameters
     assert size == sum(values.size for _, values in arrays)
 
 
 def test_a_path_of_the_supernet_of_darts_has_the_arrays_of_its_edges():
     """Arrays are numbered by cell, edge and operation; networks of given arrays are compared above."""
     space, network, (text,) = KINDS["darts"]
-    static, arch = (space, TrainConfig(network=network), SPEC), space.from_str(text)
-    shared, made = family_of(space).shared, blocks(network, SPEC)
-    shapes = jax.eval_shape(functools.partial(shared.init, *static), jax.random.key(0))
+    networks, arch, made = networks_for("darts"), space.from_str(text), blocks(network, SPEC)
+    shapes = jax.eval_shape(networks.init, jax.random.key(0)).parameters
     sizes = [each.shape[-1] for each in shapes["cells"]]
     numbers = [100 * cell + np.arange(14 * 7.0).reshape(14, 7, 1) + np.zeros(size) for cell, size in enumerate(sizes)]
-    found = variables_of(*static[1:], jax.tree.map(jnp.zeros_like, shapes) | {"cells": numbers}, arch).parameters
+    found = networks.own(jax.tree.map(jnp.zeros_like, shapes) | {"cells": numbers}, arch).parameters
     assert len(found) == 2 + 10 * len(sizes)
     edges = [(source, node) for node in range(2, 6) for source in range(node)]
-    used, trained = shared.used(*static, arch)["cells"], shared.trained(*static)["cells"]
+    used, trained = networks.used(arch)["cells"], networks.trained()["cells"]
     for cell, own in enumerate(made.cells):
         named = enumerate(genes(tuple(arch.tolist())[12 * own.reduces :][:12]))
         expected = [7 * edges.index((source, 2 + n // 2)) + OPERATIONS.index(name) for n, (name, source) in named]
@@ -271,9 +270,8 @@ def test_depthwise_convolutions_are_those_of_xla(size, stride, dilation, shape):
 
 def size_of(space, network, text: str, shape=(32, 32, 3), num_classes=10):
     choices = tuple(int(choice) for choice in space.from_str(text))
-    return family_of(space).size(
-        space, TrainConfig(network=network), TaskSpec("images", "class", shape, num_classes), choices
-    )
+    spec = TaskSpec("images", "class", shape, num_classes)
+    return networks_of(space, TrainConfig(network=network), spec).size(choices)
 
 
 @pytest.mark.parametrize(
@@ -340,16 +338,15 @@ def test_one_trace_serves_all_architectures(kind):
     _, init, measure = programs(kind)
     images, labels = examples_and_labels(kind)
     for arch in [space.from_str(text) for text in texts]:
-        measure(arch, init(arch, jax.random.key(0)), images, labels)
+        measure(arch, init(jax.random.key(0), arch), images, labels)
     assert init._cache_size() == measure._cache_size() == 1
 
 
 def test_branches_remain_in_the_training_of_several_seeds():
     space, network, texts = KINDS["macro"]
-    task, family = make_task(), family_of(space)
-    config = TrainConfig(num_epochs=2, batch_size=16, network=network)
+    task, config = make_task(), TrainConfig(num_epochs=2, batch_size=16, network=network)
     splits = (task.train, task.validation, task.test)
-    arguments = (family.init, family.apply, 2, space, config, SPEC, space.from_str(texts[0]), jnp.arange(2), splits)
+    arguments = (networks_of(space, config, SPEC), 2, space.from_str(texts[0]), jnp.arange(2), splits)
     program = loop.train_seeds.lower(*arguments).as_text()
     assert len(re.findall(r"stablehlo\.case", program)) >= 3 * 2  # two layers; forward, backward and evaluation
 

@@ -72,7 +72,9 @@ def test_the_number_of_architectures_is_the_published_one(name):
     space = catalog.space(name)
     assert space.num_architectures == NUMBERS[name]
     assert has_rows(space) == (name != "darts")
-    assert (space.family is None) == (name in ("nb101", "transnas-micro", "transnas-macro"))  # others are trained, too
+    assert (space.networks is None) == (
+        name in ("nb101", "transnas-micro", "transnas-macro")
+    )  # others are trained, too
 
 
 @over_spaces

@@ -9,7 +9,7 @@ from jaxnas.tasks.base import Split
 from jaxnas.tasks.goals import GOALS
 from jaxnas.training import loop
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import Applied, Variables
+from jaxnas.training.networks import Applied, Variables
 
 RANDOM = np.random.RandomState(0)
 OUTPUTS = RANDOM.randn(70, 5, 3).astype(np.float32)

@@ -8,10 +8,10 @@ import numpy as np
 import optax
 import pytest
 from helpers.tiny_kind import TINY_KIND
+from jaxnas.training.adaptation import adaptive_sgd
 
 import jaxnas as jn
 from jaxnas.spaces.cells.plans import in_packs
-from jaxnas.training.adaptation import adaptive_sgd
 from jaxnas.training.config import TrainConfig, config_to_dict
 from jaxnas.training.recipe import Recipe
 from jaxnas.training.trainer import Trainer

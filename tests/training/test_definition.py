@@ -10,7 +10,7 @@ from helpers.samples import SMALL, SMALL_MLP
 
 import jaxnas as jn
 from jaxnas.training.definition import definition_of
-from jaxnas.training.family import family_of
+from jaxnas.training.networks import networks_class
 
 FACTOR = 2.0
 
@@ -109,5 +109,5 @@ def test_what_a_function_changes_itself_does_not_count_and_is_named():
 
 def test_spaces_and_families_of_the_package_have_no_code_of_the_users():
     for space in (jn.NB201, SMALL_MLP):
-        assert definition_of((space, family_of(space))) == ("", ())
+        assert definition_of((space, networks_class(space), networks_class(space).plans)) == ("", ())
     assert definition_of(SMALL).code  # it has an operation of the tests

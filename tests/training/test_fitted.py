@@ -1,6 +1,5 @@
 """Fitted models take data as they are, and are the same after a journey through a file."""
 
-import functools
 import json
 import os
 import pickle
@@ -109,12 +108,12 @@ def test_a_model_of_every_kind_is_saved_with_all_that_raw_data_need(kind, tmp_pa
     space, config, task = network_of(kind)
     trainer = Trainer(space, task, config)
     arch = space.canonical(np.asarray([len(decision.values) - 1 for decision in space.decisions], np.int32))
-    static, choices = (space, trainer.config, trainer.spec), tuple(np.asarray(arch).tolist())
-    shapes = jax.eval_shape(functools.partial(trainer.family.init, *static), arch, jax.random.key(0))
+    choices = tuple(np.asarray(arch).tolist())
+    shapes = jax.eval_shape(trainer.networks.init, jax.random.key(0), arch)
     random = np.random.RandomState(0)
     variables = jax.tree.map(lambda shape: jnp.asarray(random.uniform(0.5, 1, shape.shape), shape.dtype), shapes)
     inputs = Inputs(task.spec, task.mean, task.deviation, np.arange(task.num_classes))
-    model = FittedModel(trainer.family.module(*static, choices, variables), space, choices, config, inputs, None)
+    model = FittedModel(trainer.networks.module(choices, variables), space, choices, config, inputs, None)
     loaded = FittedModel.load(model.save(tmp_path))
     raw = np.ones((2, 6, 5, 1)) if task.kind == "images" else [[0, 1], [2]]
     found = loaded.predict_proba(raw)

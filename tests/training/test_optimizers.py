@@ -10,7 +10,7 @@ from jaxnas.tasks.base import Split
 from jaxnas.tasks.goals import GOALS
 from jaxnas.training import loop
 from jaxnas.training.config import TrainConfig, config_from_dict, config_to_dict
-from jaxnas.training.family import Applied, Variables
+from jaxnas.training.networks import Applied, Variables
 
 RANDOM = np.random.RandomState(1)
 X, Y = RANDOM.randn(2, 4, 3).astype(np.float32), (5 + RANDOM.randn(2, 4)).astype(np.float32)

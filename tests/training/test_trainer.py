@@ -11,15 +11,16 @@ from flax import nnx
 from helpers.samples import SMALL, TINY
 
 from jaxnas.spaces.cells import plans
-from jaxnas.spaces.cells.family import FAMILY
-from jaxnas.spaces.cells.network import Network, Skeleton
+from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.cells.networks import CellNetworks
 from jaxnas.tasks.base import Split, TaskSpec
 from jaxnas.tasks.goals import GOALS
 from jaxnas.training import loop
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import Applied, Variables
+from jaxnas.training.networks import Applied, Networks, Variables
 from jaxnas.training.order import epoch_order, training_key
+from jaxnas.training.recorder import SILENT
 from jaxnas.training.trainer import evaluate, fit
 
 CONFIG = TrainConfig(num_epochs=12, batch_size=11, learning_rate=0.2, network=Skeleton(2, num_stages=1))
@@ -73,7 +74,8 @@ def test_seeds_trained_alone_equal_seeds_trained_together(curves, task):
 )
 def test_as_many_seeds_train_together_as_fit_the_cache_and_divide_theirs(num_channels, batch_size, num_seeds, expected):
     config = TrainConfig(batch_size=batch_size, network=Skeleton(num_channels))
-    assert plans.num_seeds_together(config, TaskSpec("images", "class", (8, 8, 1), 3), num_seeds) == expected
+    networks = CellNetworks(SMALL, config, TaskSpec("images", "class", (8, 8, 1), 3))
+    assert plans.num_seeds_together(networks, num_seeds) == expected
 
 
 def test_seeds_trained_one_after_another_equal_seeds_trained_together(curves, task, monkeypatch):
@@ -102,14 +104,22 @@ def test_seeds_and_classes_have_trainings_of_their_own(curves):
 def test_one_compilation_serves_all_architectures(task):
     traced = []
 
-    def counted(*arguments, mode):
-        traced.append(mode)
-        return FAMILY.apply(*arguments, mode=mode)
+    class Counted(Networks):
+        def cells(self):
+            return CellNetworks(self.space, self.config, self.spec)
 
-    plan = loop.sequential_plan("counted", FAMILY.init, counted)
+        def init(self, key, arch):
+            return self.cells().init(key, arch)
+
+        def apply(self, variables, choice, inputs, *, mode, recorder=SILENT):
+            traced.append(mode)
+            return self.cells().apply(variables, choice, inputs, mode=mode)
+
+        module = size = None
+
     splits = jax.device_put((task.train, task.validation, task.test))
     archs = [np.asarray(SMALL.canonical(SMALL.arch_at(row))) for row in (7, 31, 100)]
-    parts = plan.train(SMALL, TINY, task.spec, archs, jnp.asarray([0]), splits)
+    parts = loop.sequential_plan("counted").train(Counted(SMALL, TINY, task.spec), archs, jnp.asarray([0]), splits)
     next(parts)
     num_traced = len(traced)
     assert num_traced > 0
@@ -143,7 +153,8 @@ def test_training_is_a_plain_loop_over_a_static_network(curves, task):
     # SGD with Nesterov momentum and weight decay as in the papers, step by step, for the first epochs
     arch = tuple(SMALL.canonical(ARCHS[0]).tolist())
     init_key, order_key = jax.random.split(training_key(jnp.asarray(arch), 2))
-    network = Network(SMALL, CONFIG.network, task.shape, task.num_classes, arch, key=init_key)
+    networks = CellNetworks(SMALL, CONFIG, task.spec)
+    network = networks.module(arch, networks.init(init_key, jnp.asarray(arch)))
     num_steps = len(task.train.labels) // CONFIG.batch_size
     total = CONFIG.num_epochs * num_steps
 

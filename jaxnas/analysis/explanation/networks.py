@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxnas.spaces.cells.network import Layer, Network
+from jaxnas.spaces.cells.network import Network
+from jaxnas.spaces.layers.modules import Layer
 from jaxnas.training.fitted import FittedModel
 
 BATCH = 128

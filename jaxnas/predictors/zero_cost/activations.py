@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import Batch, Networks, log
-from jaxnas.predictors.zero_cost.proxy import TAPS, Pass, Proxy
-from jaxnas.training.taps import RECTIFIER
+from jaxnas.predictors.zero_cost.base import Batch, log
+from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
+from jaxnas.training.networks import ScoredNetworks
+from jaxnas.training.recorder import RECTIFIER
 
 CITES = ("mellor2021neural", "peng2024swapnas", "chen2021tenas")
 CODE_BITS = 16
@@ -16,25 +17,25 @@ NUM_SEGMENTS, NUM_STEPS, SEGMENT = 8, 16, 0.05
 """Segments from one example towards another, steps on each, and the share of the way that they go."""
 
 
-def measure_forward(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+def measure_forward(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
     """Returns what the signs at the activation functions of a network show.
 
     `agreement` [B, B]: how many signs two examples have in common. `patterns`: how many different codes units have,
     each the signs of 16 examples. `regions`: the number of regions of equal signs on the way from one example a little
     towards another, the mean over eight such ways, for which normalization is the identity of a fresh network.
     """
-    variables = networks.init(arch, key)
+    variables = networks.init(key, arch)
 
     def tap(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, tuple]:
         if kind != RECTIFIER:
             return x, (jnp.zeros((x.shape[-1],) * 2), jnp.zeros(1 << CODE_BITS, bool))
         return x, (agreement(x, live), codes(x, live))
 
-    _, (agree, seen) = networks.tapped(arch, variables, batch.inputs, tap)
+    _, (agree, seen) = networks.tapped(variables, arch, batch.inputs, tap)
     ways = jnp.linspace(0, SEGMENT, NUM_STEPS + 1)[:, None]
     starts, ends = (batch.inputs[part].reshape(NUM_SEGMENTS, 1, -1) for part in _ends(len(batch.inputs)))
     points = (starts + ways * (ends - starts)).reshape(-1, *batch.inputs.shape[1:])
-    _, hashes = networks.tapped(arch, variables, points, hashed, "evaluate")
+    _, hashes = networks.tapped(variables, arch, points, hashed, "evaluate")
     hashes = hashes.reshape(2, NUM_SEGMENTS, NUM_STEPS + 1)
     changes = (hashes[..., 1:] != hashes[..., :-1]).any(0)
     return {"agreement": agree, "patterns": seen.sum(), "regions": 1 + changes.sum() / NUM_SEGMENTS}
@@ -72,7 +73,7 @@ def hashed(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tupl
     return x, jnp.stack([(signs * each[:, None]).sum(0, dtype=jnp.uint32) for each in jnp.asarray(weights)])
 
 
-FORWARD = Pass("forward", measure_forward, (TAPS,))
+FORWARD = Pass("forward", measure_forward, inside=True)
 
 
 def nwot_of(found: np.ndarray) -> np.ndarray:

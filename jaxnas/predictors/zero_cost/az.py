@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import Batch, Networks
-from jaxnas.predictors.zero_cost.proxy import TAPS, Pass, Proxy
-from jaxnas.training.taps import BLOCK
+from jaxnas.predictors.zero_cost.base import Batch
+from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
+from jaxnas.training.networks import ScoredNetworks
+from jaxnas.training.recorder import BLOCK
 
 CITES = ("lee2024aznas",)
 OFFSET, SMALLEST = 1e-8, 1e-6
@@ -17,14 +18,14 @@ OFFSET, SMALLEST = 1e-8, 1e-6
 Shape = tuple[int, ...]
 
 
-def measure_blocks(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+def measure_blocks(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
     """Returns what the blocks 0 to m of a network do to normal noise, forward, and to random signs, backward.
 
     `covariances` [m + 1, C, C] of the channels of each block's output, `products` [m, D, C] of the signs at the output
     of a block with what reaches its input, over all positions; padded with zeros. `present` [m + 1]: which blocks the
     architecture has. `unchanged` [m]: where the signs reach the input as they are.
     """
-    variables = networks.init(arch, key)
+    variables = networks.init(key, arch)
     shapes = block_shapes(networks, arch, variables, batch.noise[0])
     sign_key = jax.random.fold_in(key, 1)
     signs = [
@@ -45,7 +46,7 @@ def measure_blocks(networks: Networks, arch: jax.Array, key: jax.Array, batch: B
             covariance = _padded(_covariance(own), (widest, widest)) * there * place[:, None, None]
             return jax.lax.stop_gradient(x) + added[number], ((own * signs[number]).sum(), covariance, there * place)
 
-        total, covariances, present = networks.tapped(arch, variables, batch.noise[0], tap)[1]
+        total, covariances, present = networks.tapped(variables, arch, batch.noise[0], tap)[1]
         return total, (covariances, present)
 
     reaching, (covariances, present) = jax.grad(cut, has_aux=True)([jnp.zeros(shape) for shape in shapes])
@@ -60,7 +61,7 @@ def measure_blocks(networks: Networks, arch: jax.Array, key: jax.Array, batch: B
     }
 
 
-def block_shapes(networks: Networks, arch: jax.Array, variables: Any, inputs: jax.Array) -> list[Shape]:
+def block_shapes(networks: ScoredNetworks, arch: jax.Array, variables: Any, inputs: jax.Array) -> list[Shape]:
     """Returns the shapes [C, H, W, N] of the outputs of all blocks."""
     found: dict[int, Shape] = {}
 
@@ -68,7 +69,7 @@ def block_shapes(networks: Networks, arch: jax.Array, variables: Any, inputs: ja
         found.update({number: x.shape} if kind == BLOCK else {})
         return x, ()
 
-    jax.eval_shape(lambda inputs: networks.tapped(arch, variables, inputs, tap)[0], inputs)
+    jax.eval_shape(lambda inputs: networks.tapped(variables, arch, inputs, tap)[0], inputs)
     return [found[number] for number in range(len(found))]
 
 
@@ -99,7 +100,7 @@ def _equal(before: jax.Array, after: jax.Array) -> jax.Array:
     return (before == after).all() if before.shape == after.shape else jnp.bool_(False)
 
 
-BLOCKS = Pass("blocks", measure_blocks, (TAPS,))
+BLOCKS = Pass("blocks", measure_blocks, inside=True)
 
 
 def entropies_of(covariances: np.ndarray) -> np.ndarray:

@@ -7,11 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.tasks.base import Task, TaskSpec
-from jaxnas.tasks.goals import GOALS
 from jaxnas.tasks.graphs import num_features
-from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import Family, Kernels, TrainableSpace, Variables, family_of
-from jaxnas.training.taps import Tap
+from jaxnas.training.networks import Kernels
 
 
 class Batch(NamedTuple):
@@ -27,54 +24,6 @@ class Batch(NamedTuple):
     inputs: jax.Array
     labels: jax.Array
     noise: jax.Array
-
-
-class Networks(NamedTuple):
-    """The untrained networks of a space on a task; static, and hashable."""
-
-    space: TrainableSpace
-    config: TrainConfig
-    spec: TaskSpec
-
-    @property
-    def family(self) -> Family:
-        """Returns how the networks are made."""
-        return family_of(self.space)
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Returns the shape of one example's numbers."""
-        return input_shape(self.spec)
-
-    def init(self, arch: jax.Array, key: jax.Array) -> Variables:
-        """Returns the initial arrays of an architecture, as a training with this key starts from."""
-        return self.family.init(self.space, self.config, self.spec, arch, key)
-
-    def outputs(self, arch: jax.Array, variables: Variables, inputs: jax.Array, mode: str = "train") -> jax.Array:
-        """Returns the outputs [N, K]."""
-        return self.family.apply(self.space, self.config, self.spec, arch, variables, inputs, mode=mode).outputs
-
-    def loss(self, arch: jax.Array, variables: Variables, inputs: jax.Array, labels: jax.Array) -> jax.Array:
-        """Returns the mean loss of a batch, by the statistics of the batch."""
-        return self.mean_loss(self.outputs(arch, variables, inputs), labels)
-
-    def mean_loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
-        """Returns the mean loss of the outputs for a batch."""
-        return GOALS[self.spec.goal].loss(outputs, labels)
-
-    def tapped(
-        self, arch: jax.Array, variables: Variables, inputs: jax.Array, tap: Tap, mode: str = "train"
-    ) -> tuple[jax.Array, Any]:
-        """Returns the outputs [N, K] and the statistics of a tap."""
-        function = self.family.tapped
-        assert function is not None  # as the pass says that it needs it
-        return function(self.space, self.config, self.spec, arch, variables, inputs, tap, mode=mode)
-
-    def kernels(self, arch: jax.Array) -> Kernels:
-        """Returns which parameters are kernels that the architecture uses."""
-        function = self.family.kernels
-        assert function is not None
-        return function(self.space, self.config, self.spec, arch)
 
 
 def input_shape(spec: TaskSpec) -> tuple[int, ...]:

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import Batch, Networks
-from jaxnas.predictors.zero_cost.proxy import KERNELS, Pass, Proxy
+from jaxnas.predictors.zero_cost.base import Batch
+from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
+from jaxnas.training.networks import ScoredNetworks
 
 CITES = ("chen2021tenas", "shu2022nasi", "zhang2022gradsign")
 NUM_EXAMPLES = 16
@@ -15,23 +16,24 @@ LEAST_SHARE = 1e-6
 """Of the largest eigenvalue, below which the smallest one is rounding."""
 
 
-def measure_examples(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+def measure_examples(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
     """Returns the tangent kernel [n, n] of 16 examples, and the sum over kernels of |sum of signs of gradients|.
 
     The tangent kernel is of the summed outputs, in one batch; the signs are of the loss of each example alone, so that
     each is normalized by itself.
     """
-    variables, live = networks.init(arch, key), networks.kernels(arch).live
+    variables, live = networks.init(key, arch), networks.kernels(arch).live
     inputs, labels = batch.inputs[:NUM_EXAMPLES], batch.labels[:NUM_EXAMPLES]
 
     def outputs(weights: Any) -> jax.Array:
-        return networks.outputs(arch, variables._replace(parameters=weights), inputs).reshape(len(inputs), -1).sum(1)
+        found = networks.apply(variables._replace(parameters=weights), arch, inputs, mode="train").outputs
+        return found.reshape(len(inputs), -1).sum(1)
 
     (rows,) = jax.vmap(jax.vjp(outputs, variables.parameters)[1])(jnp.eye(len(inputs)))
     flat = jax.tree.map(lambda each: each.reshape(len(inputs), -1), rows)
 
     def loss(weights: Any, example: jax.Array, label: jax.Array) -> jax.Array:
-        return networks.loss(arch, variables._replace(parameters=weights), example[None], label[None])
+        return networks.loss(variables._replace(parameters=weights), arch, example[None], label[None])
 
     gradients = jax.vmap(jax.grad(loss), (None, 0, 0))(variables.parameters, inputs, labels)
     agreeing = jax.tree.map(lambda each, live: (jnp.abs(jnp.sign(each).sum(0)) * live).sum(), gradients, live)
@@ -39,7 +41,7 @@ def measure_examples(networks: Networks, arch: jax.Array, key: jax.Array, batch:
     return {"tangent": tangent, "signs": jax.tree.reduce(jnp.add, agreeing)}
 
 
-EXAMPLES = Pass("examples", measure_examples, (KERNELS,))
+EXAMPLES = Pass("examples", measure_examples, inside=True)
 
 
 def log_condition(tangent: np.ndarray) -> np.ndarray:

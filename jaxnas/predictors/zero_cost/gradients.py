@@ -4,22 +4,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import Batch, Networks, log, sums_by_layer
-from jaxnas.predictors.zero_cost.proxy import KERNELS, TAPS, Pass, Proxy
-from jaxnas.training.taps import LINEAR
+from jaxnas.predictors.zero_cost.base import Batch, log, sums_by_layer
+from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
+from jaxnas.tasks.goals import GOALS
+from jaxnas.training.networks import ScoredNetworks
+from jaxnas.training.recorder import LINEAR
 
 CITES = ("abdelfattah2021zero", "lee2019snip", "li2023zico", "turner2020blockswap")
 MOST_RATIO = 1e4
 """Of mean and deviation of two gradients, which in single precision may be equal by chance."""
 
 
-def measure_gradient(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+def measure_gradient(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
     """Returns sums over each layer's kernel w and its gradient g: of w^2, g^2, |g w| and g w, and of all g^2."""
-    variables, kernels = networks.init(arch, key), networks.kernels(arch)
+    variables, kernels = networks.init(key, arch), networks.kernels(arch)
     weights = variables.parameters
 
     def loss(weights: dict) -> jax.Array:
-        return networks.loss(arch, variables._replace(parameters=weights), batch.inputs, batch.labels)
+        return networks.loss(variables._replace(parameters=weights), arch, batch.inputs, batch.labels)
 
     gradients = jax.grad(loss)(weights)
     products = jax.tree.map(jnp.multiply, weights, gradients)
@@ -32,7 +34,7 @@ def measure_gradient(networks: Networks, arch: jax.Array, key: jax.Array, batch:
     }
 
 
-GRADIENT = Pass("gradient", measure_gradient, (KERNELS,))
+GRADIENT = Pass("gradient", measure_gradient, inside=True)
 
 L2_NORM = Proxy(
     "the sum over layers of the norm of the initial kernel: nearly the number of convolutions.",
@@ -59,19 +61,21 @@ PLAIN = Proxy(
 )
 
 
-def measure_two_gradients(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+def measure_two_gradients(
+    networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch
+) -> dict[str, jax.Array]:
     """Returns for each layer the sum over its kernel of mean |g| over the deviation of g, of the two halves' gradients.
 
     The gradients are of the two halves of the batch at the same weights. Numbers whose gradients are equal are left
     out.
     """
-    variables, kernels = networks.init(arch, key), networks.kernels(arch)
+    variables, kernels = networks.init(key, arch), networks.kernels(arch)
     half = len(batch.labels) // 2
 
     def gradient(part: slice) -> dict:
         def loss(weights: dict) -> jax.Array:
             found = variables._replace(parameters=weights)
-            return networks.loss(arch, found, batch.inputs[part], batch.labels[part])
+            return networks.loss(found, arch, batch.inputs[part], batch.labels[part])
 
         return jax.grad(loss)(variables.parameters)
 
@@ -84,7 +88,7 @@ def measure_two_gradients(networks: Networks, arch: jax.Array, key: jax.Array, b
     return {"ratios": sums_by_layer(kernels, ratios)}
 
 
-TWO_GRADIENTS = Pass("two_gradients", measure_two_gradients, (KERNELS,))
+TWO_GRADIENTS = Pass("two_gradients", measure_two_gradients, inside=True)
 
 
 def zico_of(ratios: np.ndarray) -> np.ndarray:
@@ -116,20 +120,21 @@ def _probe_backward(x: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.A
 _probe.defvjp(_probe_forward, _probe_backward)
 
 
-def measure_fisher(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+def measure_fisher(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
     """Returns the sum over layers and channels of half the mean square of (output x gradient), summed over pixels."""
-    variables = networks.init(arch, key)
+    variables = networks.init(key, arch)
 
     def loss(place: jax.Array) -> jax.Array:
         def tap(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, tuple]:
             return (_probe(x, place) if kind == LINEAR else x), ()
 
-        return networks.mean_loss(networks.tapped(arch, variables, batch.inputs, tap)[0], batch.labels)
+        outputs = networks.tapped(variables, arch, batch.inputs, tap)[0]
+        return GOALS[networks.spec.goal].loss(outputs, batch.labels)
 
     return {"fisher": jax.grad(loss)(jnp.float32(0))}
 
 
-FISHER_PASS = Pass("channel_gradient", measure_fisher, (TAPS,))
+FISHER_PASS = Pass("channel_gradient", measure_fisher, inside=True)
 FISHER = Proxy(
     "the Fisher information of the channels of all layers, summed (Turner et al. 2020).",
     FISHER_PASS,

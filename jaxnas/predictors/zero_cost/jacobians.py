@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import Batch, Networks
+from jaxnas.predictors.zero_cost.base import Batch
 from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
+from jaxnas.training.networks import Networks
 
 CITES = ("mellor2021neural", "lopes2021epenas")
 OFFSET, ROUNDING = 1e-5, 1e-6
@@ -18,8 +19,8 @@ def measure_jacobian(networks: Networks, arch: jax.Array, key: jax.Array, batch:
     There are 32 examples, more where it takes that for four of each class, and as many as the batch has at most.
     """
     num_examples = min(len(batch.inputs), max(FEWEST, EXAMPLES_A_CLASS * networks.spec.num_outputs))
-    variables, inputs = networks.init(arch, key), batch.inputs[:num_examples]
-    found = jax.grad(lambda inputs: networks.outputs(arch, variables, inputs).sum())(inputs)
+    variables, inputs = networks.init(key, arch), batch.inputs[:num_examples]
+    found = jax.grad(lambda inputs: networks.apply(variables, arch, inputs, mode="train").outputs.sum())(inputs)
     rows = found.reshape(num_examples, -1)
     return {"correlations": correlations(rows), "labels": batch.labels[:num_examples]}
 

@@ -3,15 +3,16 @@
 import jax
 import jax.numpy as jnp
 
-from jaxnas.predictors.zero_cost.base import Batch, Networks
-from jaxnas.predictors.zero_cost.proxy import TAPS, Pass, Proxy
-from jaxnas.training.taps import BLOCK, LINEAR, NORM, OUTPUT
+from jaxnas.predictors.zero_cost.base import Batch
+from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
+from jaxnas.training.networks import ScoredNetworks
+from jaxnas.training.recorder import BLOCK, LINEAR, NORM, OUTPUT
 
 CITES = ("jiang2023meco",)
 NUM_SQUARES = 20
 
 
-def measure_meco(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+def measure_meco(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
     """Returns the sum of the smallest eigenvalue of the channels' correlations over layers, norms and blocks.
 
     Inputs are normal noise; all positions of all examples are the sample of the correlations. The outputs of a
@@ -22,8 +23,8 @@ def measure_meco(networks: Networks, arch: jax.Array, key: jax.Array, batch: Bat
         counts = kind in (LINEAR, NORM, BLOCK) and number != OUTPUT
         return x, smallest_eigenvalue(channel_correlations(x, live)) * there(live) if counts else jnp.float32(0)
 
-    variables = networks.init(arch, key)
-    return {"meco": networks.tapped(arch, variables, batch.noise[0], tap)[1]}
+    variables = networks.init(key, arch)
+    return {"meco": networks.tapped(variables, arch, batch.noise[0], tap)[1]}
 
 
 def there(live: jax.Array | None) -> jax.Array | int:
@@ -63,7 +64,7 @@ def smallest_eigenvalue(matrix: jax.Array) -> jax.Array:
     return jnp.maximum(jnp.sum(matrix * power), 0)
 
 
-CORRELATIONS = Pass("meco", measure_meco, (TAPS,))
+CORRELATIONS = Pass("meco", measure_meco, inside=True)
 MECO = Proxy(
     "the smallest eigenvalue of the correlations of channels, summed over layers (after Jiang, Wang and Bie 2023).",
     CORRELATIONS,

@@ -81,7 +81,7 @@ def build_pack(
     """
     check_enumerable(space)
     setting = setting_of(space, task, num_inits=num_inits, batch_size=batch_size, seed=seed)
-    proxies = proxies_of(names, setting.trainer.family)
+    proxies = proxies_of(names, type(setting.networks))
     rows, class_of = np.unique(space.classes(), return_inverse=True)
     sources = list(dict.fromkeys(proxy.source for proxy in proxies.values()))
     chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]

@@ -6,9 +6,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-KERNELS, TAPS = "kernels", "tapped"
-"""What a pass may need of a family: the attribute of this name."""
-
 
 class Pass(NamedTuple):
     """One program that measures an untrained network, shared by several proxies.
@@ -16,13 +13,13 @@ class Pass(NamedTuple):
     Attributes:
         name: in progress and in the files of a pack.
         measure: `(networks, arch, key, batch) -> dict` of arrays, pure; under `jax.vmap` over keys; the first
-            argument is static, see `jaxnas.predictors.zero_cost.base`.
-        needs: what the family must have: `KERNELS`, `TAPS`.
+            argument is static, a `Networks`.
+        inside: whether it asks for kernels or inner arrays, which `ScoredNetworks` have.
     """
 
     name: str
     measure: Callable[..., dict[str, jax.Array]]
-    needs: tuple[str, ...] = ()
+    inside: bool = False
 
 
 class Proxy(NamedTuple):

@@ -12,13 +12,13 @@ import numpy as np
 from jaxnas import catalog
 from jaxnas.checks import checked_seed, checked_size
 from jaxnas.predictors.zero_cost import composites
-from jaxnas.predictors.zero_cost.base import Batch, Networks, make_batch
+from jaxnas.predictors.zero_cost.base import Batch, make_batch
 from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.predictors.zero_cost.sizes import SIZES
 from jaxnas.tasks.base import Task
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import FLOAT32, TrainConfig
-from jaxnas.training.family import Family, TrainableSpace
+from jaxnas.training.networks import Networks, ScoredNetworks, TrainableSpace
 from jaxnas.training.trainer import Trainer
 
 CHUNK = 128
@@ -40,10 +40,14 @@ class Setting(NamedTuple):
     """
 
     trainer: Trainer
-    networks: Networks
     batch: Batch
     keys: jax.Array
     choices: dict[str, int]
+
+    @property
+    def networks(self) -> Networks:
+        """Returns the networks that are scored."""
+        return self.trainer.networks
 
 
 def setting_of(
@@ -65,39 +69,36 @@ def setting_of(
     batch_size = min(BATCH_SIZE, len(task.train.labels)) if batch_size is None else batch_size
     checked_size("batch_size", batch_size, 2, len(task.train.labels), "the training examples")
     keys = jax.random.split(jax.random.key(checked_seed(seed)), num_inits)
-    networks = Networks(space, trainer.config, trainer.spec)
     choices = {"num_inits": num_inits, "batch_size": batch_size, "seed": seed}
-    return Setting(trainer, networks, make_batch(task, batch_size, seed), keys, choices)
+    return Setting(trainer, make_batch(task, batch_size, seed), keys, choices)
 
 
-def proxies_of(names: str | Sequence[str], family: Family) -> dict[str, Proxy]:
+def proxies_of(names: str | Sequence[str], kind: type[Networks]) -> dict[str, Proxy]:
     """Returns proxies by name, in the order of the catalog; those that AZ-NAS is made of where that is named.
 
     Args:
         names: `"all"`, `"nwot,synflow"`, or a sequence of names or `file.py:NAME`; `"all"` leaves out those that the
-            kind of space does not offer what it takes for.
+            kind of network does not offer what it takes for.
 
     Raises:
         ValueError: on an unknown name, or one that the kind of space cannot be scored by.
     """
     if names == "all":
         found = {name: catalog.proxy(name) for name in catalog.PROXIES}
-        return {name: proxy for name, proxy in found.items() if not _missing(proxy, family)}
+        return {name: proxy for name, proxy in found.items() if _scores(proxy, kind)}
     listed = [name for name in names.split(",") if name] if isinstance(names, str) else list(names)
     if not listed:
         raise ValueError("Expected names of proxies, or all, got none.")
     wanted = [part for name in listed for part in (composites.AZ_PARTS if name == AZ else (name,))]
     found = {name.rpartition(":")[2]: catalog.proxy(name) for name in dict.fromkeys(wanted)}
     for name, proxy in found.items():
-        if missing := _missing(proxy, family):
-            raise ValueError(
-                f"Expected a kind of space whose family has {missing}, which {name} needs, got one without."
-            )
+        if not _scores(proxy, kind):
+            raise ValueError(f"Expected ScoredNetworks, which {name} scores, got {kind.__name__}.")
     return found
 
 
-def _missing(proxy: Proxy, family: Family) -> str:
-    return next((need for need in proxy.source.needs if getattr(family, need) is None), "")
+def _scores(proxy: Proxy, kind: type[Networks]) -> bool:
+    return not proxy.source.inside or issubclass(kind, ScoredNetworks)
 
 
 def has_az(names: str | Sequence[str], proxies: Mapping[str, Proxy]) -> bool:
@@ -138,7 +139,7 @@ def proxy_scores(
         ValueError: on unknown names, or a space or a task without networks.
     """
     setting = setting_of(space, task, config, num_inits=num_inits, batch_size=batch_size, seed=seed)
-    proxies = proxies_of(names, setting.trainer.family)
+    proxies = proxies_of(names, type(setting.networks))
     archs = np.asarray(archs, np.int32)
     if archs.ndim != 2 or archs.shape[1] != len(space.decisions) or not len(archs):
         raise ValueError(f"Expected architectures of shape [A, {len(space.decisions)}], got {list(archs.shape)}.")

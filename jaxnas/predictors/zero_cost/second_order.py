@@ -5,19 +5,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.predictors.zero_cost.base import Batch, Networks
-from jaxnas.predictors.zero_cost.proxy import KERNELS, Pass, Proxy
+from jaxnas.predictors.zero_cost.base import Batch
+from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
+from jaxnas.training.networks import ScoredNetworks
 
 CITES = ("wang2020picking",)
 
 
-def measure_second_order(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+def measure_second_order(
+    networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch
+) -> dict[str, jax.Array]:
     """Returns the sum over kernels w of w (H g): H is the Hessian of the loss of the kernels, g their gradient."""
-    variables, live = networks.init(arch, key), networks.kernels(arch).live
+    variables, live = networks.init(key, arch), networks.kernels(arch).live
 
     def gradient(weights: Any) -> Any:
         def loss(weights: Any) -> jax.Array:
-            return networks.loss(arch, variables._replace(parameters=weights), batch.inputs, batch.labels)
+            return networks.loss(variables._replace(parameters=weights), arch, batch.inputs, batch.labels)
 
         return jax.grad(loss)(weights)
 
@@ -33,7 +36,7 @@ def _dot(first: Any, second: Any) -> jax.Array:
     return jax.tree.reduce(jnp.add, products)
 
 
-SECOND_ORDER = Pass("second_order", measure_second_order, (KERNELS,))
+SECOND_ORDER = Pass("second_order", measure_second_order, inside=True)
 GRASP = Proxy(
     "minus the sum of weight x (Hessian x gradient) over kernels (Wang, Zhang and Grosse 2020, at temperature 1).",
     SECOND_ORDER,

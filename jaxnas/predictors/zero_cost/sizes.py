@@ -4,13 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import Batch, Networks
-from jaxnas.predictors.zero_cost.proxy import KERNELS, Pass, Proxy
+from jaxnas.predictors.zero_cost.base import Batch
+from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
+from jaxnas.training.networks import ScoredNetworks
 
 CITES = ()
 
 
-def measure_layers(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+def measure_layers(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
     """Returns how many convolutions and linear maps the network of an architecture has."""
     kernels = networks.kernels(arch)
     numbers = jnp.concatenate([jnp.ravel(each) for each in jax.tree.leaves(kernels.layer)])
@@ -22,7 +23,7 @@ def measure_layers(networks: Networks, arch: jax.Array, key: jax.Array, batch: B
     }
 
 
-LAYERS = Pass("layers", measure_layers, (KERNELS,))
+LAYERS = Pass("layers", measure_layers, inside=True)
 SIZES = Pass("sizes", lambda networks, arch, key, batch: {})
 """Nothing is measured: sizes follow from the architecture alone; `scores.proxy_scores` has them from the trainer."""
 

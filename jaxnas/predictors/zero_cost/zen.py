@@ -5,22 +5,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.predictors.zero_cost.base import Batch, Networks, log
-from jaxnas.predictors.zero_cost.proxy import KERNELS, TAPS, Pass, Proxy
-from jaxnas.training.family import Kernels
-from jaxnas.training.taps import FEATURES, NORM
+from jaxnas.predictors.zero_cost.base import Batch, log
+from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
+from jaxnas.training.networks import Kernels, ScoredNetworks
+from jaxnas.training.recorder import FEATURES, NORM
 
 CITES = ("lin2021zen",)
 CHANGE = 0.01
 
 
-def measure_zen(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+def measure_zen(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
     """Returns the mean absolute change of the features, summed over them, and the sum of logs of norms' deviations.
 
     Inputs and kernels are standard normal; the change is 0.01 times such noise. The deviation at a normalization is the
     root of the mean over channels of the variance of its batch.
     """
-    variables = networks.init(arch, key)
+    variables = networks.init(key, arch)
     drawn = normal_kernels(networks.kernels(arch), variables.parameters, jax.random.fold_in(key, 1))
     variables = variables._replace(parameters=drawn)
     first, more = batch.noise
@@ -31,8 +31,8 @@ def measure_zen(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batc
         variance = _variance(x, live) if kind == NORM else 1.0
         return x, (features if kind == FEATURES else jnp.zeros(shape), jnp.log(variance) / 2)
 
-    _, (features, deviations) = networks.tapped(arch, variables, first, tap)
-    _, (changed, _) = networks.tapped(arch, variables, first + CHANGE * more, tap)
+    _, (features, deviations) = networks.tapped(variables, arch, first, tap)
+    _, (changed, _) = networks.tapped(variables, arch, first + CHANGE * more, tap)
     return {"change": jnp.abs(features - changed).sum((0, 1, 2)).mean(), "deviations": deviations}
 
 
@@ -42,7 +42,7 @@ def _variance(x: jax.Array, live: jax.Array | None) -> jax.Array:
     return variances.mean() if live is None else jnp.where(live, variances, 0).sum() / live.sum()
 
 
-def feature_shape(networks: Networks, arch: jax.Array, variables: Any, inputs: jax.Array) -> tuple[int, ...]:
+def feature_shape(networks: ScoredNetworks, arch: jax.Array, variables: Any, inputs: jax.Array) -> tuple[int, ...]:
     """Returns the shape [C, H, W, N] of the last features."""
     found = []
 
@@ -50,7 +50,7 @@ def feature_shape(networks: Networks, arch: jax.Array, variables: Any, inputs: j
         found.extend([x.shape] if kind == FEATURES else [])
         return x, ()
 
-    jax.eval_shape(lambda inputs: networks.tapped(arch, variables, inputs, tap)[0], inputs)
+    jax.eval_shape(lambda inputs: networks.tapped(variables, arch, inputs, tap)[0], inputs)
     return found[0]
 
 
@@ -69,7 +69,7 @@ def normal_kernels(kernels: Kernels, weights: Any, key: jax.Array) -> Any:
     return jax.tree.unflatten(structure, replaced)
 
 
-NOISE = Pass("zen", measure_zen, (KERNELS, TAPS))
+NOISE = Pass("zen", measure_zen, inside=True)
 ZEN = Proxy(
     "the log change of the last features when random inputs change a little, norms undone (Lin et al. 2021).",
     NOISE,

@@ -11,9 +11,19 @@ import numpy as np
 
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities
-from jaxnas.training.family import Gates
 
 INITIAL_SCALE = 1e-3
+
+
+class Gates(NamedTuple):
+    """What each decision's output is multiplied by, and what is then added to it: float32[E] both.
+
+    One and zero change nothing; their gradients are those of a straight-through estimator. Networks whose choices
+    cannot be mixed have none.
+    """
+
+    scale: jax.Array
+    offset: jax.Array
 
 
 class Sample(NamedTuple):

@@ -20,7 +20,7 @@ from jaxnas.search.nas import task_of
 from jaxnas.search.one_shot.base import Method, Trained
 from jaxnas.search.one_shot.checkpoint import checkpoint_path, read_checkpoint, write_checkpoint
 from jaxnas.search.one_shot.result import OneShotResult, Run
-from jaxnas.search.one_shot.step import Schedule, Setting, State, advanced, check, initial
+from jaxnas.search.one_shot.step import Schedule, State, advanced, initial, setting_of
 from jaxnas.search.one_shot.supernet import Supernet
 from jaxnas.search.one_shot.table_regrets import cost_in_trainings, regrets_by_table, shipped_table
 from jaxnas.spaces.base import Space
@@ -87,8 +87,7 @@ class OneShot:
         given: Any = catalog.one_shot_method(method) if isinstance(method, str) else method
         self._definition = definition_of(given)
         own = self.trainer.task
-        self.setting = Setting(self.method, self.space, self.trainer.config, own.spec, self.trainer.config.batch_size)
-        check(self.setting, own)
+        self.setting = setting_of(self.method, self.trainer.networks, own)
         self.bench = _bench_of(table, self.space, own)
         self.folder, self.progress = folder, progress
         self._executor: Callable[[int | None, str | None], Executor] = catalog.executor(executor)
@@ -298,7 +297,7 @@ class _Search(NamedTuple):
             steps = jnp.int32(0), jnp.int32(num_steps)
             after = advanced(self.of.setting, data, state, *steps, schedule)[0]
             # Tuning is paid for as well: a step is three forward passes of a batch for each pass that it makes.
-            supernet.num_scored += round(3 * num_steps * self.of.setting.batch_size * self.of.method.passes)
+            supernet.num_scored += round(3 * num_steps * self.of.trainer.config.batch_size * self.of.method.passes)
             supernet.parameters = after.parameters
             return self._trained(after, supernet, data)
 

@@ -8,10 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.checks import unknown_name
-from jaxnas.search.one_shot.base import Sample, check_equal_choices, one_hot
+from jaxnas.search.one_shot.base import Gates, Sample, check_equal_choices, one_hot
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
-from jaxnas.training.family import Gates
 
 RULES = ("selected", "reference", "full")
 """What the gradient of a Gumbel softmax with one choice has for the choices that were not taken."""

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -11,11 +12,11 @@ import optax
 from jaxnas.checks import unknown_name
 from jaxnas.search.one_shot.base import Method, Problem, Sample, SearchRecipe, one_hot, shape_of
 from jaxnas.spaces.base import Space
-from jaxnas.tasks.base import Split, Task, TaskSpec
+from jaxnas.tasks.base import Split, Task
 from jaxnas.tasks.goals import GOALS, Goal
 from jaxnas.training.compilation import ONE_THREAD
-from jaxnas.training.config import FLOAT32, TrainConfig
-from jaxnas.training.family import Shared, family_of
+from jaxnas.training.config import FLOAT32
+from jaxnas.training.networks import Gated, MixedNetworks, Networks, SharedNetworks, Variables
 
 IDLE = ("frozen", "decay")
 _ALPHA, _WEIGHTS, _BATCHES, _PERTURBATION = range(4)
@@ -55,15 +56,17 @@ class Setting(NamedTuple):
     """What a program is compiled for; hashable."""
 
     method: Method
-    space: Space
-    config: TrainConfig
-    spec: TaskSpec
-    batch_size: int
+    networks: SharedNetworks
 
     @property
-    def shared(self) -> Shared:
-        """Returns the supernet's functions."""
-        return shared_of(self.space)
+    def space(self) -> Space:
+        """Returns the search space."""
+        return self.networks.space
+
+    @property
+    def goal(self) -> Goal:
+        """Returns the goal of the task."""
+        return GOALS[self.networks.spec.goal]
 
     @property
     def sample_kind(self) -> str:
@@ -78,15 +81,24 @@ class Setting(NamedTuple):
         return "weights" if found.arch is None else "arch"
 
 
-def check(setting: Setting, task: Task) -> None:
-    """Raises ValueError where a method cannot search a space on a task."""
-    space, method, shared = setting.space, setting.method, setting.shared
-    kind = setting.sample_kind
-    if setting.config.precision != FLOAT32:
+def setting_of(method: Method, networks: Networks, task: Task) -> Setting:
+    """Returns the setting of a method. Raises ValueError where it cannot search a space on a task."""
+    space = networks.space
+    if not isinstance(networks, SharedNetworks):
         raise ValueError(
-            f"Expected a config in {FLOAT32}, in which supernets are trained, got {setting.config.precision}."
+            f"Expected a space whose networks can share their arrays, as those of a CellSpace, an MLPSpace "
+            f"or a SizeSpace do, got {space.name}, a {type(space).__name__}."
         )
-    if kind == "weights" and shared.mixture is None:
+    if isinstance(networks, MixedNetworks):
+        networks = replace(networks, partial=method.partial)
+    elif method.partial != 1:
+        raise ValueError(f"Expected a space whose choices can be mixed for parts of channels, got {space.name}.")
+    setting = Setting(method, networks)
+    if networks.config.precision != FLOAT32:
+        raise ValueError(
+            f"Expected a config in {FLOAT32}, in which supernets are trained, got {networks.config.precision}."
+        )
+    if setting.sample_kind == "weights" and not isinstance(networks, MixedNetworks):
         raise ValueError(
             f"Expected a space whose choices can be mixed for {method.name}, as those of a CellSpace can, got "
             f"{space.name}, a {type(space).__name__}; methods of single paths, such as rsps and spos, search it."
@@ -95,36 +107,23 @@ def check(setting: Setting, task: Task) -> None:
         raise unknown_name("idle", method.recipe.idle, IDLE)
     if not task.validation.num_examples:
         raise ValueError(f"Expected a task with validation data to choose by, got {task.name} without.")
-    place = space, setting.config, setting.spec, jax.random.key(0)
-    jax.eval_shape(functools.partial(shared.init, *place, partial=method.partial))
-
-
-def shared_of(space: Space) -> Shared:
-    """Returns the functions of a space's supernet. Raises ValueError where its kind has none."""
-    shared = family_of(space).shared
-    if shared is None:
-        raise ValueError(
-            f"Expected a space whose networks can share their arrays, as those of a CellSpace, an MLPSpace "
-            f"or a SizeSpace do, got {space.name}, a {type(space).__name__}."
-        )
-    return shared
+    jax.eval_shape(networks.init, jax.random.key(0))
+    return setting
 
 
 def outputs_of(setting: Setting, parameters: Any, sample: Sample, inputs: jax.Array) -> jax.Array:
     """Returns the outputs [N, K] of what a sample runs of the supernet."""
-    place = setting.space, setting.config, setting.spec, parameters
-    if sample.arch is not None:
-        return setting.shared.path(*place, sample.arch, inputs, sample.gates)
-    assert setting.shared.mixture is not None  # as `check` has made sure
-    return setting.shared.mixture(*place, sample.weights, inputs, setting.method.partial)
+    networks, gates = setting.networks, sample.gates
+    choice: Any = sample.weights if sample.arch is None else sample.arch
+    if gates is not None and isinstance(networks, MixedNetworks):
+        choice = Gated(choice, *gates)
+    return networks.apply(Variables(parameters), choice, inputs, mode="train").outputs
 
 
 def initial(setting: Setting, key: jax.Array) -> State:
     """Returns the state before the first step."""
     weights_key, alpha_key = jax.random.split(key)
-    parameters = setting.shared.init(
-        setting.space, setting.config, setting.spec, weights_key, partial=setting.method.partial
-    )
+    parameters = setting.networks.init(weights_key).parameters
     momentum = jax.tree.map(jnp.zeros_like, parameters)
     alpha = setting.method.init(alpha_key, shape_of(setting.space))
     moments = optax.scale_by_adam(*setting.method.recipe.betas).init(alpha)
@@ -151,16 +150,15 @@ def advanced(
 def make_step(setting: Setting, data: tuple[Split, Split], schedule: Schedule) -> Callable:
     """Returns `(state, number) -> (state, losses float32[2])`, one step: first of alpha, then of the weights."""
     method, loss = setting.method, loss_of(setting)
-    trained = setting.shared.trained(setting.space, setting.config, setting.spec, partial=method.partial)
+    trained = setting.networks.trained()
 
     def step(state: State, number: jax.Array) -> tuple[State, jax.Array]:
         key = jax.random.fold_in(schedule.key, number)
         keys = [jax.random.fold_in(key, purpose) for purpose in range(4)]
         t = number / schedule.num_steps
         rate = schedule.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * t))
-        halves = [
-            _batch(jax.random.fold_in(keys[_BATCHES], n), each, setting.batch_size) for n, each in enumerate(data)
-        ]
+        size = setting.networks.config.batch_size
+        halves = [_batch(jax.random.fold_in(keys[_BATCHES], n), each, size) for n, each in enumerate(data)]
 
         def sample(alpha: Any, key: jax.Array) -> Sample:
             return _with_fixed(method.sample(key, alpha, t), schedule.fixed)
@@ -178,7 +176,7 @@ def make_step(setting: Setting, data: tuple[Split, Split], schedule: Schedule) -
 
 def loss_of(setting: Setting) -> Callable:
     """Returns `(parameters, sample, (inputs, labels)) -> float32[]`, the mean loss."""
-    goal = GOALS[setting.spec.goal]
+    goal = setting.goal
     return lambda parameters, sample, batch: goal.loss(outputs_of(setting, parameters, sample, batch[0]), batch[1])
 
 
@@ -201,8 +199,8 @@ def make_problem(setting: Setting, halves: list[tuple], momentum: Any, rate: jax
         rate: their learning rate.
         sample: `(alpha, key) -> Sample`.
     """
-    method, loss, goal = setting.method, loss_of(setting), GOALS[setting.spec.goal]
-    trained = setting.shared.trained(setting.space, setting.config, setting.spec, partial=method.partial)
+    method, loss, goal = setting.method, loss_of(setting), setting.goal
+    trained = setting.networks.trained()
     own, other = halves
 
     def score(parameters: Any, sample: Sample) -> jax.Array:
@@ -266,14 +264,13 @@ def _weight_gradient(
     value, gradient = value_and_grad(state.parameters, drawn, batch)
     if drawn.arch is None or method.recipe.idle == "decay":
         return gradient, None, value
-    return gradient, setting.shared.used(setting.space, setting.config, setting.spec, drawn.arch), value
+    return gradient, setting.networks.used(drawn.arch), value
 
 
 def _gradient_of_paths(
     setting: Setting, parameters: Any, archs: jax.Array, batch: tuple, loss: Callable
 ) -> tuple[Any, Any, jax.Array]:
     """Returns the mean gradient of several architectures, what they use together, and their mean loss."""
-    place = setting.space, setting.config, setting.spec
     teacher = None
     if setting.method.distils:
         taught = outputs_of(setting, parameters, Sample(arch=archs[0]), batch[0])
@@ -291,7 +288,7 @@ def _gradient_of_paths(
             return labeled if teacher is None else jnp.where(number == 0, labeled, distilled(parameters, arch))
 
         value, gradient = jax.value_and_grad(own)(parameters)
-        return jax.tree.map(jnp.add, total, gradient), (value, setting.shared.used(*place, arch))
+        return jax.tree.map(jnp.add, total, gradient), (value, setting.networks.used(arch))
 
     zeros = jax.tree.map(jnp.zeros_like, parameters)
     total, (values, used) = jax.lax.scan(add, zeros, (jnp.arange(len(archs)), archs))

@@ -10,7 +10,6 @@ import numpy as np
 from jaxnas.search.one_shot.base import Sample, shape_of
 from jaxnas.search.one_shot.step import Setting, outputs_of, score_of, summed
 from jaxnas.tasks.base import Split
-from jaxnas.tasks.goals import GOALS
 from jaxnas.training.compilation import ONE_THREAD
 
 EVALUATION_BATCH = 256
@@ -102,7 +101,7 @@ def _scored(
     num_batches: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
     """Returns the score and the mean loss of each architecture or mixture, float32[n] both."""
-    goal, size = GOALS[setting.spec.goal], labels.shape[1]
+    goal, size = setting.goal, labels.shape[1]
 
     def one(value: jax.Array) -> tuple[jax.Array, jax.Array]:
         sample = Sample(arch=value) if kind == "arch" else Sample(weights=value)

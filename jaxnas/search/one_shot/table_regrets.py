@@ -16,6 +16,7 @@ from jaxnas.strategies.random_search import random_search
 from jaxnas.tables.shipped import shipped_ids
 from jaxnas.tables.table import Table
 from jaxnas.tasks.base import Task
+from jaxnas.training.networks import MixedNetworks
 from jaxnas.training.trainer import Trainer
 
 NUM_RANDOM_RUNS = 1000
@@ -82,7 +83,7 @@ def cost_in_trainings(setting: Setting, trainer: Trainer, num_steps: int, num_sc
     step = path if setting.sample_kind == "arch" else _mixture_flops(setting)
     examples = trainer.task.train.inputs.shape[1] // trainer.config.batch_size * trainer.config.batch_size
     training = 3 * trainer.config.num_epochs * examples * path
-    searched = 3 * num_steps * setting.batch_size * setting.method.passes * step
+    searched = 3 * num_steps * trainer.config.batch_size * setting.method.passes * step
     return (searched + num_scored * path) / training
 
 
@@ -96,6 +97,6 @@ def _sampled(space: Space) -> np.ndarray:
 
 def _mixture_flops(setting: Setting) -> float:
     """Returns the multiply-accumulates of a mixture for one example."""
-    assert setting.shared.flops is not None  # which kinds with a mixture have
-    fixed, choices = setting.shared.flops(setting.space, setting.config, setting.spec)
+    assert isinstance(setting.networks, MixedNetworks)  # as `setting_of` has made sure
+    fixed, choices = setting.networks.flops()
     return fixed + float(choices.sum()) / setting.method.partial**2

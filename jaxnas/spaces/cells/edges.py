@@ -74,6 +74,37 @@ def init_edge(
 
 
 @functools.cache
+def have_parameters(operations: tuple[Operation, ...]) -> np.ndarray:
+    """Returns which operations have parameters, bool[K]."""
+    return np.asarray([bool(array_shapes(operation, 1)[0]) for operation in operations])
+
+
+def shared_slots(operations: tuple[Operation, ...]) -> np.ndarray:
+    """Returns which of the K' arrays of an edge of a supernet each operation reads, int[K]; 0 for one without."""
+    with_parameters = have_parameters(operations)
+    return np.where(with_parameters, np.cumsum(with_parameters) - 1, 0)
+
+
+def init_shared_edge(operations: tuple[Operation, ...], num_channels: int, key: jax.Array) -> jax.Array:
+    """Returns the initial vectors of the K' operations with parameters on an edge of a supernet, float32[K', P]."""
+    size = slot_sizes(operations, num_channels)[0]
+    with_parameters = [each for each, has in zip(operations, have_parameters(operations), strict=True) if has]
+    keys = jax.random.split(key, max(len(with_parameters), 1))
+    arrays = [operation.arrays(own, num_channels)[0] for operation, own in zip(with_parameters, keys, strict=False)]
+    return jnp.stack([pack(each, size) for each in arrays]) if arrays else jnp.zeros((1, size))
+
+
+def marked(parts: Sequence[tuple[bool, jax.ShapeDtypeStruct]], size: int) -> np.ndarray:
+    """Returns 1 in a vector for each number of the arrays that are marked, float32[size]."""
+    found = np.zeros(size, np.float32)
+    end = 0
+    for is_marked, shape in parts:
+        start, end = end, end + int(np.prod(shape.shape))
+        found[start:end] = is_marked
+    return found
+
+
+@functools.cache
 def traced_edge(operations: tuple[Operation, ...], num_channels: int, train: bool) -> Callable:
     """Returns `(index, x, parameters, statistics) -> (y, statistics)` on packed vectors.
 

@@ -1,5 +1,4 @@
-"""The network of a cell space as one Flax module, for one architecture that is fixed or for any architecture that is
-traced.
+"""The network of a cell space: its parts as pure functions, and the Flax module of one architecture.
 
 The macro-skeleton is that of NAS-Bench-201 (Dong & Yang, ICLR 2020), scaled by `Skeleton`: a stem, stages of cells
 with a residual reduction block before all but the first, and a head. Images are float32[N, H, W, C].
@@ -17,8 +16,9 @@ from flax import nnx
 from jaxnas.spaces.cells import edges, graph
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.layers import convolution, feature_maps
-
-MOMENTUM = 0.9
+from jaxnas.spaces.layers.modules import MOMENTUM, Layer
+from jaxnas.training.networks import Applied, Variables
+from jaxnas.training.recorder import BLOCK, FEATURES, LINEAR, NORM, OUTPUT, RECTIFIER, SILENT, Recorder
 
 
 @dataclass(frozen=True)
@@ -41,38 +41,20 @@ class Skeleton:
                 raise ValueError(f"Expected {name} of 1 or more, got {getattr(self, name)}.")
 
 
-class Layer(nnx.Module):
-    """A pure function `(x, parameters, statistics, train) -> (y, statistics)` and the arrays it is called with."""
-
-    def __init__(self, apply: Callable, parameters: dict, statistics: dict):
-        self.apply = apply
-        self.parameters = nnx.Dict({name: nnx.Param(value) for name, value in parameters.items()})
-        self.statistics = nnx.Dict({name: nnx.BatchStat(value) for name, value in statistics.items()})
-
-    def __call__(self, x: jax.Array, train: bool, momentum: float | jax.Array) -> jax.Array:
-        parameters = {name: variable[...] for name, variable in self.parameters.items()}
-        statistics = {name: variable[...] for name, variable in self.statistics.items()}
-        y, changed = self.apply(x, parameters, statistics, train)
-        if train:
-            for name, value in changed.items():
-                self.statistics[name].set_value(momentum * statistics[name] + (1 - momentum) * value)
-        return y
-
-
-class StaticCell(nnx.Module):
+class Cell(nnx.Module):
     """The cell of one architecture: a layer for each live edge."""
 
-    def __init__(self, space: CellSpace, arch: tuple[int, ...], num_channels: int, key: jax.Array):
-        pruned = graph.prune(space.graph(arch))
+    def __init__(self, space: CellSpace, arch: tuple[int, ...], num_channels: int, vectors: tuple[Any, Any]):
         numbers = {edge: number for number, edge in enumerate(space.edges)}
         self.num_nodes = space.num_nodes
         self.edges: nnx.Dict[Layer] = nnx.Dict()
-        for edge in pruned.edges:
-            edge_key = jax.random.fold_in(key, numbers[edge.source, edge.target])
-            arrays = edge.operation.arrays(edge_key, num_channels)
+        for edge in graph.prune(space.graph(arch)).edges:
+            number = numbers[edge.source, edge.target]
+            shapes = edges.array_shapes(edge.operation, num_channels)
+            arrays = (edges.unpack(kind[number], own) for kind, own in zip(vectors, shapes, strict=True))
             self.edges[f"{edge.source}-{edge.target}"] = Layer(edge.operation, *arrays)
 
-    def __call__(self, x: jax.Array, arch: None, train: bool, momentum: float | jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool, momentum: float | jax.Array) -> jax.Array:
         nodes: list[Any] = [x] + [None] * (self.num_nodes - 1)
         for name, layer in self.edges.items():
             source, target = (int(node) for node in name.split("-"))
@@ -81,186 +63,155 @@ class StaticCell(nnx.Module):
         return jnp.zeros_like(x) if nodes[-1] is None else nodes[-1]
 
 
-class TracedCell(nnx.Module):
-    """The cell of any architecture of a space: for each edge, vectors that hold the arrays of any operation."""
-
-    def __init__(self, space: CellSpace, arch: jax.Array, num_channels: int, key: jax.Array):
-        def init(edge: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-            number, choice = edge
-            return edges.init_edge(space.operations, num_channels, choice, jax.random.fold_in(key, number))
-
-        parameters, statistics = jax.lax.map(
-            init, (jnp.arange(len(space.edges)), arch)
-        )  # one compilation for all edges
-        self.space = space
-        self.num_channels = num_channels
-        self.parameters = nnx.Param(parameters)
-        self.statistics = nnx.BatchStat(statistics)
-
-    def __call__(self, x: jax.Array, arch: jax.Array, train: bool, momentum: float | jax.Array) -> jax.Array:
-        edge = edges.traced_edge(self.space.operations, self.num_channels, train)
-        parameters, statistics = jnp.unstack(self.parameters[...]), jnp.unstack(self.statistics[...])
-        changed = []
-        nodes: list[Any] = [x] + [None] * (self.space.num_nodes - 1)
-        for number, (source, target) in enumerate(self.space.edges):
-            y, new = edge(arch[number], nodes[source], parameters[number], statistics[number])
-            nodes[target] = y if nodes[target] is None else nodes[target] + y
-            changed.append(new)
-        if train:
-            self.statistics.set_value(momentum * self.statistics[...] + (1 - momentum) * jnp.stack(changed))
-        return nodes[-1]
-
-
 class Network(nnx.Module):
-    """A network of a cell space: `network(images, train=False) -> logits`.
+    """The network of one architecture of a cell space: `network(images, train=False) -> logits`.
 
     Attributes:
         space, skeleton: what it is a network of.
-        image_shape: (height, width, channels) of the images.
-        arch: the architecture, a tuple of ints, of a static network; None for a traced one, which is called with the
-            architecture.
+        arch: the architecture, a tuple of ints.
     """
 
-    def __init__(
-        self,
-        space: CellSpace,
-        skeleton: Skeleton,
-        image_shape: tuple[int, ...],
-        num_classes: int,
-        arch: tuple[int, ...] | np.ndarray | jax.Array,
-        *,
-        key: jax.Array,
-    ):
-        """Makes a static network where `arch` is a tuple of ints or a NumPy array, and a traced one where it is an
-        array of JAX.
+    def __init__(self, space: CellSpace, skeleton: Skeleton, arch: tuple[int, ...], variables: Variables):
+        """Makes the network with the arrays that `CellNetworks.init` made and training changed."""
+        self.space, self.skeleton, self.arch = space, skeleton, tuple(map(int, arch))
 
-        The traced network has the arrays of `arch`, and is called with the architecture.
-        """
-        arch = tuple(map(int, arch)) if isinstance(arch, np.ndarray | list) else arch
-        static = isinstance(arch, tuple)
-        make_cell: Callable = StaticCell if static else TracedCell
-        arch = arch if isinstance(arch, tuple) else space.pruned(arch)
-        self.space, self.skeleton, self.image_shape = space, skeleton, tuple(image_shape)
-        self.arch = arch if static else None
-        stem_key, head_key, body_key = jax.random.split(key, 3)
-        channels = skeleton.num_channels
-        self.stem = Layer(apply_stem, *init_convolution(stem_key, image_shape[2], channels))
-        self.reductions: nnx.List[Layer] = nnx.List()
-        self.cells: nnx.List[Any] = nnx.List()
-        for stage in range(skeleton.num_stages):
-            stage_key = jax.random.fold_in(body_key, stage)
-            if stage:
-                self.reductions.append(Layer(apply_reduction, *init_reduction(stage_key, channels)))
-                channels *= 2
-            for number in range(skeleton.cells_per_stage):
-                self.cells.append(make_cell(space, arch, channels, jax.random.fold_in(stage_key, number)))
-        self.head = Layer(apply_head, *init_head(head_key, channels, num_classes))
+        def layers(apply: Callable, place: str) -> Any:
+            return jax.tree.map(
+                lambda *arrays: Layer(apply, *arrays), *(kind[place] for kind in variables), is_leaf=_is_layer
+            )
 
-    def __call__(
-        self, x: jax.Array, arch: jax.Array | None = None, train: bool = False, momentum: float | jax.Array = MOMENTUM
-    ) -> jax.Array:
+        self.stem = layers(apply_stem, "stem")
+        self.reductions = nnx.List(layers(apply_reduction, "reductions"))
+        self.cells: nnx.List[Cell] = nnx.List()
+        for number, vectors in enumerate(zip(*(kind["cells"] for kind in variables), strict=True)):
+            num_channels = skeleton.num_channels << number // skeleton.cells_per_stage
+            self.cells.append(Cell(space, self.arch, num_channels, vectors))
+        self.head = layers(apply_head, "head")
+
+    def __call__(self, x: jax.Array, train: bool = False, momentum: float | jax.Array = MOMENTUM) -> jax.Array:
         """Returns the logits [N, num_classes] of images [N, H, W, C].
 
         In training, batches are normalized by their own statistics, and the running averages move towards them by
         1 - momentum; otherwise the running averages are used.
         """
-        if self.arch is None:
-            if arch is None:
-                raise ValueError(
-                    "Expected an architecture for a traced network, got none; a tuple of ints makes a static one."
-                )
-            arch = self.space.pruned(arch)
         x = self.stem(jnp.transpose(x, (3, 1, 2, 0)), train, momentum)
         for number, cell in enumerate(self.cells):
             if number and number % self.skeleton.cells_per_stage == 0:
                 x = self.reductions[number // self.skeleton.cells_per_stage - 1](x, train, momentum)
-            x = cell(x, arch, train, momentum)
+            x = cell(x, train, momentum)
         return self.head(x, train, momentum)
 
 
-def specialize(network: Network, arch: tuple[int, ...]) -> Network:
-    """Returns the static network of an architecture with the arrays of a traced one.
+def _is_layer(arrays: Any) -> bool:
+    return isinstance(arrays, dict)
 
-    It is the model to take away after a search.
+
+def forward(
+    skeleton: Skeleton, variables: Variables, images: jax.Array, cell: Callable, train: bool, recorder: Recorder
+) -> Applied:
+    """Returns the logits [N, K] of images [N, H, W, C], and the statistics after them.
+
+    Args:
+        variables: those of a supernet have no statistics.
+        cell: `(x, parameters, statistics) -> (y, statistics)` of one cell; statistics are None in a supernet.
     """
-    num_classes = network.head.parameters["kernel"].shape[1]
-    static = Network(network.space, network.skeleton, network.image_shape, num_classes, arch, key=jax.random.key(0))
-    for name in ("stem", "head"):
-        _copy_arrays(getattr(network, name), getattr(static, name))
-    for source, target in zip(network.reductions, static.reductions, strict=True):
-        _copy_arrays(source, target)
-    for source, target in zip(network.cells, static.cells, strict=True):
-        for number, (start, end) in enumerate(network.space.edges):
-            name = f"{start}-{end}"
-            if name not in target.edges:
-                continue
-            shapes = edges.array_shapes(network.space.operations[arch[number]], source.num_channels)
-            for kind, shape in zip(("parameters", "statistics"), shapes, strict=True):
-                values = edges.unpack(getattr(source, kind)[...][number], shape)
-                for key, variable in getattr(target.edges[name], kind).items():
-                    variable.set_value(values[key])
-    return static
+    parameters = variables.parameters
+    statistics = variables.statistics or {
+        "stem": {},
+        "reductions": [{}] * len(parameters["reductions"]),
+        "cells": [None] * len(parameters["cells"]),
+        "head": {},
+    }
+    changed: dict[str, Any] = {"reductions": [], "cells": []}
+    x = jnp.transpose(images, (3, 1, 2, 0))
+    x, changed["stem"] = apply_stem(x, parameters["stem"], statistics["stem"], train, recorder)
+    x = recorder(BLOCK, x, 0)
+    for number, arrays in enumerate(zip(parameters["cells"], statistics["cells"], strict=True)):
+        stage, position = divmod(number, skeleton.cells_per_stage)
+        if stage and not position:
+            own = parameters["reductions"][stage - 1], statistics["reductions"][stage - 1]
+            x, found = apply_reduction(x, *own, train, recorder)
+            changed["reductions"].append(found)
+        x, found = cell(x, *arrays)
+        x = recorder(BLOCK, x, number + 1)
+        changed["cells"].append(found)
+    outputs, changed["head"] = apply_head(x, parameters["head"], statistics["head"], train, recorder)
+    return Applied(outputs, after(variables.statistics, changed, train))
 
 
-def _copy_arrays(source: Layer, target: Layer) -> None:
-    for kind in ("parameters", "statistics"):
-        for name, variable in getattr(target, kind).items():
-            variable.set_value(getattr(source, kind)[name][...])
+def after(statistics: Any, changed: Any, train: bool) -> Any:
+    """Returns the statistics after a batch: in training those of the batch, else as they were.
+
+    They are running averages without memory: stored networks have the rounding of this sum. A supernet has none.
+    """
+    if not (train and statistics):
+        return statistics
+    return jax.tree.map(lambda old, new: 0.0 * old + 1.0 * new, statistics, changed)
 
 
-def apply_stem(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
+def _normalized(
+    recorder: Recorder, x: jax.Array, parameters: dict, statistics: dict, train: bool
+) -> tuple[jax.Array, dict]:
+    """Returns what a convolution gives after batch normalization, and its statistics."""
+    return feature_maps.batch_norm(recorder(NORM, recorder(LINEAR, x)), parameters, statistics, train)
+
+
+def apply_stem(
+    x: jax.Array, parameters: dict, statistics: dict, train: bool, recorder: Recorder = SILENT
+) -> tuple[jax.Array, dict]:
     """Returns the first convolution, normalized, of images [C, H, W, N]."""
-    return feature_maps.batch_norm(convolution.convolve(x, parameters["kernel"]), parameters, statistics, train)
+    x = convolution.convolve(x, parameters["kernel"])
+    return _normalized(recorder, x, parameters, statistics, train)
 
 
 def init_convolution(key: jax.Array, in_channels: int, out_channels: int) -> tuple[dict, dict]:
-    """Returns the initial parameters and statistics of a 3x3 convolution with batch normalization."""
+    """Returns the initial parameters and statistics of a 3x3 convolution with batch feature_maps."""
     parameters, statistics = feature_maps.init_batch_norm(out_channels)
     return {"kernel": feature_maps.kaiming_normal(key, (3, 3, in_channels, out_channels)), **parameters}, statistics
 
 
-def apply_reduction(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
+def apply_reduction(
+    x: jax.Array, parameters: dict, statistics: dict, train: bool, recorder: Recorder = SILENT
+) -> tuple[jax.Array, dict]:
     """Returns the residual block with stride 2.
 
     It is two relu-convolution-norms in parallel with an average pooling and a 1x1 convolution.
     """
-    (first, first_statistics), (second, second_statistics) = (
-        ({name: parameters[f"{block}_{name}"] for name in ("kernel", "scale", "bias")}, _of_block(block, statistics))
-        for block in ("a", "b")
-    )
-    y, first_statistics = feature_maps.batch_norm(
-        convolution.convolve(jax.nn.relu(x), first["kernel"], stride=2), first, first_statistics, train
-    )
-    y, second_statistics = feature_maps.batch_norm(
-        convolution.convolve(jax.nn.relu(y), second["kernel"]), second, second_statistics, train
-    )
+    y, changed = x, dict[str, jax.Array]()
+    for block, stride in (("a", 2), ("b", 1)):
+        own, used = (_of_block(block, arrays) for arrays in (parameters, statistics))
+        y = convolution.convolve(jax.nn.relu(recorder(RECTIFIER, y)), own["kernel"], stride=stride)
+        y, found = _normalized(recorder, y, own, used, train)
+        changed |= {f"{block}_{name}": value for name, value in found.items()}
     shortcut = convolution.convolve_pointwise(feature_maps.halve(x), parameters["shortcut"])
-    return shortcut + y, _joined(a=first_statistics, b=second_statistics)
+    return recorder(LINEAR, shortcut) + y, changed
 
 
-def _of_block(block: str, statistics: dict) -> dict:
-    return {name: statistics[f"{block}_{name}"] for name in ("mean", "variance")}
-
-
-def _joined(**blocks: dict) -> dict:
-    return {f"{block}_{name}": value for block, arrays in blocks.items() for name, value in arrays.items()}
+def _of_block(block: str, arrays: dict) -> dict:
+    return {name[2:]: value for name, value in arrays.items() if name.startswith(f"{block}_")}
 
 
 def init_reduction(key: jax.Array, in_channels: int) -> tuple[dict, dict]:
     """Returns the initial parameters and statistics of a reduction block."""
     keys = jax.random.split(key, 3)
     out_channels = 2 * in_channels
-    a, a_statistics = init_convolution(keys[0], in_channels, out_channels)
-    b, b_statistics = init_convolution(keys[1], out_channels, out_channels)
-    shortcut = feature_maps.kaiming_normal(keys[2], (in_channels, out_channels))
-    return {**_joined(a=a, b=b), "shortcut": shortcut}, _joined(a=a_statistics, b=b_statistics)
+    a = init_convolution(keys[0], in_channels, out_channels)
+    b = init_convolution(keys[1], out_channels, out_channels)
+    parameters, statistics = (
+        {f"{block}_{name}": value for block, arrays in zip("ab", kind, strict=True) for name, value in arrays.items()}
+        for kind in zip(a, b, strict=True)
+    )
+    return {**parameters, "shortcut": feature_maps.kaiming_normal(keys[2], (in_channels, out_channels))}, statistics
 
 
-def apply_head(x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
+def apply_head(
+    x: jax.Array, parameters: dict, statistics: dict, train: bool, recorder: Recorder = SILENT
+) -> tuple[jax.Array, dict]:
     """Returns the logits [N, K] of features [C, H, W, N]."""
-    normal, statistics = feature_maps.batch_norm(x, parameters, statistics, train)
-    features = jax.nn.relu(normal).mean((1, 2))
-    return features.T @ parameters["kernel"] + parameters["offset"], statistics
+    x, statistics = feature_maps.batch_norm(recorder(NORM, x), parameters, statistics, train)
+    features = jax.nn.relu(recorder(RECTIFIER, recorder(FEATURES, x))).mean((1, 2))
+    outputs = recorder.rows(LINEAR, features.T @ parameters["kernel"], OUTPUT)
+    return outputs + parameters["offset"], statistics
 
 
 def init_head(key: jax.Array, num_channels: int, num_classes: int) -> tuple[dict, dict]:

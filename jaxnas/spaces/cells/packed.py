@@ -1,29 +1,30 @@
 """Networks of many architectures in one program, packed by operation: the form for an accelerator.
 
-Where `TracedCell` runs one architecture and chooses each edge's operation, a packed cell runs B candidates (trainings
-of any architectures) at once. Take the edges that leave one node, of all candidates: each operation has a fixed number
-of slots there, its capacity, and runs once, by `jax.vmap` over its slots. Edges with an identity pass their input on,
-edges with a zero operation are left out, and neither takes a slot. Slots that stay empty are computed for nothing;
-`waste` says how many. Of all 5,260 classes of `nb201` with 5 seeds it is 1.18.
+Where `CellNetworks.apply` runs one architecture and chooses each edge's operation, a packed cell runs B candidates
+(trainings of any architectures) at once. Take the edges that leave one node, of all candidates: each operation has a
+fixed number of slots there, its capacity, and runs once, by `jax.vmap` over its slots. Edges with an identity pass
+their input on, edges with a zero operation are left out, and neither takes a slot. Slots that stay empty are computed
+for nothing; `waste` says how many. Of all 5,260 classes of `nb201` with 5 seeds it is 1.18.
 
 This has run on CPU only: no accelerator was available, and nothing was measured on one. Images wider than
 `convolution.MAX_ROW_TOEPLITZ_WIDTH` are convolved one slot after another, which an accelerator will not like.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jax.typing import ArrayLike
 
 from jaxnas.spaces.base import MAX_ENUMERABLE
 from jaxnas.spaces.cells import edges
-from jaxnas.spaces.cells.network import MOMENTUM, Layer, Network, Skeleton, TracedCell
+from jaxnas.spaces.cells.network import after, apply_head, apply_reduction, apply_stem
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.layers.base import FUNCTION, IDENTITY, Operation
+from jaxnas.training.networks import Applied, Networks, Variables
 
 MAX_TRAININGS = 1024  # of one program: bounds its memory; not tuned, as no accelerator was available
 SLACK = 2.0  # standard deviations
@@ -159,75 +160,50 @@ def _num_slots(space: CellSpace, archs: np.ndarray) -> np.ndarray:
     return np.stack([chosen[:, numbers].sum(1) for numbers in _outgoing(space)], axis=1)
 
 
-class PackedNetwork(nnx.Module):
-    """The networks of B candidates: `network(images, placement, train=False) -> logits`.
-
-    Attributes:
-        networks: a traced `Network` whose arrays have a leading axis B.
-        capacities: the slots of its cells.
-    """
-
-    def __init__(
-        self,
-        space: CellSpace,
-        skeleton: Skeleton,
-        image_shape: tuple[int, ...],
-        num_classes: int,
-        archs: jax.Array,
-        capacities: Capacities,
-        *,
-        keys: jax.Array,
-    ):
-        """Makes each candidate's arrays as `Network` makes them for its architecture and key.
-
-        `archs` is int32[B, D], `keys` [B].
-        """
-
-        def make(arch: jax.Array, key: jax.Array) -> Network:
-            return Network(space, skeleton, image_shape, num_classes, arch, key=key)
-
-        self.networks = nnx.vmap(make)(archs, keys)
-        self.capacities = capacities
-
-    def __call__(
-        self, images: jax.Array, placement: Placement, train: bool = False, momentum: float | jax.Array = MOMENTUM
-    ) -> jax.Array:
-        """Returns the logits [B, N, num_classes] of images [B, N, H, W, C], or [N, H, W, C] for all candidates."""
-        networks = self.networks
-        each = functools.partial(_apply_layers, train=train, momentum=momentum)
-        x = each(networks.stem, jnp.swapaxes(images, -4, -1))
-        for number, cell in enumerate(networks.cells):
-            if number and number % networks.skeleton.cells_per_stage == 0:
-                x = each(networks.reductions[number // networks.skeleton.cells_per_stage - 1], x)
-            x = _apply_cell(cell, x, placement, self.capacities, train, momentum)
-        return each(networks.head, x)
-
-
-def _apply_layers(layers: Layer, x: jax.Array, train: bool, momentum: float | jax.Array) -> jax.Array:
-    """Returns the outputs of the layers of B candidates on x [B, ...], or on the x [C, H, W, N] of all."""
-    definition, arrays = nnx.split(layers)
-
-    def apply(arrays: nnx.State, x: jax.Array) -> tuple[jax.Array, nnx.State]:
-        layer = nnx.merge(definition, arrays, copy=True)
-        return layer(x, train, momentum), nnx.state(layer, nnx.BatchStat)
-
-    y, changed = jax.vmap(apply, (0, 0 if x.ndim == 5 else None))(arrays, x)
-    if train:
-        nnx.update(layers, changed)
-    return y
-
-
-def _apply_cell(
-    cell: TracedCell,
-    x: jax.Array,
+def apply(
+    networks: Networks,
+    variables: Variables,
+    images: jax.Array,
     placement: Placement,
     capacities: Capacities,
     train: bool,
-    momentum: float | jax.Array,
-) -> jax.Array:
-    """Returns the output of the cells of B candidates on x [B, C, H, W, N]."""
-    space = cell.space
-    parameters, statistics = (jnp.unstack(values[...], axis=1) for values in (cell.parameters, cell.statistics))
+) -> Applied:
+    """Returns the logits [B, N, K] of B candidates, and the statistics after them.
+
+    Args:
+        variables: those of `CellNetworks.init`, with a leading axis B.
+        images: [B, N, H, W, C], or [N, H, W, C] for all candidates.
+    """
+
+    def each(layer: Callable, x: jax.Array, *arrays: dict) -> tuple[jax.Array, dict]:
+        own = functools.partial(layer, train=train)
+        return jax.vmap(own, (0 if x.ndim == 5 else None, 0, 0))(x, *arrays)
+
+    parameters, statistics = variables
+    changed: dict[str, Any] = {"reductions": [], "cells": []}
+    x, changed["stem"] = each(apply_stem, jnp.swapaxes(images, -4, -1), parameters["stem"], statistics["stem"])
+    for number, arrays in enumerate(zip(parameters["cells"], statistics["cells"], strict=True)):
+        stage, position = divmod(number, networks.config.network.cells_per_stage)
+        if stage and not position:
+            own = parameters["reductions"][stage - 1], statistics["reductions"][stage - 1]
+            x, of_reduction = each(apply_reduction, x, *own)
+            changed["reductions"].append(of_reduction)
+        x, of_cell = _apply_cell(networks.space, x, arrays, placement, capacities, train)
+        changed["cells"].append(of_cell)
+    outputs, changed["head"] = each(apply_head, x, parameters["head"], statistics["head"])
+    return Applied(outputs, after(statistics, changed, train))
+
+
+def _apply_cell(
+    space: CellSpace,
+    x: jax.Array,
+    arrays: tuple[jax.Array, jax.Array],
+    placement: Placement,
+    capacities: Capacities,
+    train: bool,
+) -> tuple[jax.Array, jax.Array]:
+    """Returns the output of the cells of B candidates on x [B, C, H, W, N], and the statistics [B, E, S] after them."""
+    parameters, statistics = (jnp.unstack(values, axis=1) for values in arrays)
     changed = list(statistics)
     nodes: list[Any] = [x] + [None] * (space.num_nodes - 1)
     for node, numbers in enumerate(_outgoing(space)):
@@ -235,19 +211,17 @@ def _apply_cell(
             jnp.stack([values[number] for number in numbers], axis=1) for values in (parameters, statistics)
         )
         places = (placement.pairs[node], placement.slots[node])
-        y, new = _apply_edges(cell, nodes[node], mine, running, places, capacities[node], train)
+        y, new = _apply_edges(space, nodes[node], mine, running, places, capacities[node], train)
         y = jnp.where(placement.identity[node][:, :, None, None, None, None], nodes[node][:, None], y)
         for position, number in enumerate(numbers):
             target = space.edges[number][1]
             nodes[target] = y[:, position] if nodes[target] is None else nodes[target] + y[:, position]
             changed[number] = new[:, position]
-    if train:
-        cell.statistics.set_value(momentum * cell.statistics[...] + (1 - momentum) * jnp.stack(changed, axis=1))
-    return nodes[-1]
+    return nodes[-1], jnp.stack(changed, axis=1)
 
 
 def _apply_edges(
-    cell: TracedCell,
+    space: CellSpace,
     x: jax.Array,
     parameters: jax.Array,
     statistics: jax.Array,
@@ -269,8 +243,8 @@ def _apply_edges(
     by_pair = (jnp.broadcast_to(x[:, None], (*parameters.shape[:2], *x.shape[1:])), parameters, statistics)
     rows = [_take(values.reshape(len(slots), *values.shape[2:]), pairs, slots) for values in by_pair]
     found, start = [(rows[0][:0], rows[2][:0])], 0
-    for number, size in zip(_functions(cell.space), sizes, strict=True):
-        apply = functools.partial(_apply_packed, cell.space.operations[number], cell.num_channels, train)
+    for number, size in zip(_functions(space), sizes, strict=True):
+        apply = functools.partial(_apply_packed, space.operations[number], train)
         found.append(jax.vmap(apply)(*(values[start : start + size] for values in rows)))
         start += size
     results = (jnp.concatenate(values) for values in zip(*found, strict=True))
@@ -278,10 +252,10 @@ def _apply_edges(
 
 
 def _apply_packed(
-    operation: Operation, num_channels: int, train: bool, x: jax.Array, parameters: jax.Array, statistics: jax.Array
+    operation: Operation, train: bool, x: jax.Array, parameters: jax.Array, statistics: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Returns the output of one operation on x [C, H, W, N] and its new statistics, on packed vectors."""
-    shapes = edges.array_shapes(operation, num_channels)
+    shapes = edges.array_shapes(operation, len(x))
     y, changed = operation(x, edges.unpack(parameters, shapes[0]), edges.unpack(statistics, shapes[1]), train)
     return y, edges.pack(changed, statistics.size)
 

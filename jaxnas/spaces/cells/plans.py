@@ -8,17 +8,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from jaxnas.spaces.cells import packed
 from jaxnas.spaces.cells.space import CellSpace
-from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.goals import GOALS
-from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import Applied, Variables
+from jaxnas.training.experimental.memory import bytes_of, fitting, free_bytes
 from jaxnas.training.loop import Splits, run
-from jaxnas.training.memory import bytes_of, fitting, free_bytes
+from jaxnas.training.networks import Applied, Networks, Variables
 from jaxnas.training.order import epoch_order, training_key
 
 CACHE_SIZE = 2**19
@@ -28,21 +25,20 @@ the L2 cache) a training gets slower."""
 _log = logging.getLogger(__name__)
 
 
-def num_seeds_together(config: TrainConfig, spec: TaskSpec, num_seeds: int) -> int:
+def num_seeds_together(networks: Networks, num_seeds: int) -> int:
     """Returns how many seeds of an architecture are trained side by side.
 
     It is the largest divisor of their number, so that one program serves all, whose feature maps fit in the
     processor's cache, or 1.
     """
-    size = 4 * config.batch_size * config.network.num_channels * spec.shape[0] * spec.shape[1]
+    config, (height, width, _) = networks.config, networks.spec.shape
+    size = 4 * config.batch_size * config.network.num_channels * height * width
     fitting = [count for count in range(1, num_seeds + 1) if num_seeds % count == 0 and count * size <= CACHE_SIZE]
     return max(fitting, default=1)
 
 
 def train_packed(
-    space: CellSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
+    networks: Networks,
     capacities: packed.Capacities,
     archs: jax.Array,
     keys: jax.Array,
@@ -55,41 +51,35 @@ def train_packed(
     steps are the same, and results differ only by the order of sums.
 
     Args:
-        space, config, spec, capacities: static; see `jaxnas.spaces.cells.packed`.
+        networks, capacities: static; see `jaxnas.spaces.cells.packed`.
         archs, keys: int32[B, D] and [B].
         placement: of these architectures in the capacities.
         splits: training, validation and test data.
     """
-    training = splits[0]
-    num_steps = training.inputs.shape[1] // config.batch_size
+    training, batch_size = splits[0], networks.config.batch_size
+    num_steps = training.inputs.shape[1] // batch_size
     init_keys, order_keys = jnp.unstack(jax.vmap(jax.random.split)(keys), axis=1)
-    network = packed.PackedNetwork(
-        space, config.network, spec.shape, spec.num_outputs, archs, capacities, keys=init_keys
-    )
-    definition, *arrays = nnx.split(network, nnx.Param, nnx.BatchStat)
 
     def apply(variables: Variables, inputs: jax.Array, mode: str) -> Applied:
-        network = nnx.merge(definition, variables.parameters, variables.statistics, copy=True)
-        outputs = network(inputs, placement, train=mode == "train", momentum=0.0)
-        return Applied(outputs, nnx.state(network, nnx.BatchStat))
+        return packed.apply(networks, variables, inputs, placement, capacities, mode == "train")
 
     def batches(number: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         epoch_keys = jax.vmap(jax.random.fold_in, (0, None))(order_keys, number)
-        order = functools.partial(epoch_order, split=training, num_steps=num_steps, batch_size=config.batch_size)
+        order = functools.partial(epoch_order, split=training, num_steps=num_steps, batch_size=batch_size)
         indices, views = jax.vmap(order, out_axes=1)(epoch_keys)
         return (views, indices), training.labels[indices]
 
-    variables = Variables(*arrays)
-    goal = GOALS[spec.goal]
-    curves, _ = run(apply, variables, goal, batches, lambda numbers: training.inputs[numbers], config, splits)
+    def read(numbers: tuple[jax.Array, jax.Array]) -> jax.Array:
+        return training.inputs[numbers]
+
+    variables = jax.vmap(networks.init)(init_keys, archs)
+    curves, _ = run(apply, variables, GOALS[networks.spec.goal], batches, read, networks.config, splits)
     return Curves._make(values.T for values in curves)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _train_pack(
-    space: CellSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
+    networks: Networks,
     capacities: packed.Capacities,
     archs: jax.Array,
     seeds: jax.Array,
@@ -100,18 +90,16 @@ def _train_pack(
     archs, seeds = jnp.repeat(archs, len(seeds), axis=0), jnp.tile(seeds, len(archs))
     keys = jax.vmap(training_key)(archs, seeds)
     with jax.default_matmul_precision("float32"):  # some accelerators would round products to ten bits
-        return train_packed(space, config, spec, capacities, archs, keys, placement, splits)
+        return train_packed(networks, capacities, archs, keys, placement, splits)
 
 
-def in_packs(
-    space: CellSpace, config: TrainConfig, spec: TaskSpec, archs: np.ndarray, seeds: jax.Array, splits: Splits
-) -> Iterator[dict[bytes, Curves]]:
+def in_packs(networks: Networks, archs: np.ndarray, seeds: jax.Array, splits: Splits) -> Iterator[dict[bytes, Curves]]:
     """Yields the curves [S, ...] of the architectures of int32[A, D] that are trained together, under their bytes."""
-    if config.adaptation:
+    if networks.config.adaptation:
         raise ValueError("Expected the plan sequential for an adaptation, which is each training's own, got packed.")
-    pruned = packed.pruned(space, archs)
-    packs = _packs_that_fit(space, config, spec, archs, pruned, seeds, splits)
-    waste = packed.waste(space, pruned, packs.places)
+    pruned = packed.pruned(networks.space, archs)
+    packs = _packs_that_fit(networks, archs, pruned, seeds, splits)
+    waste = packed.waste(networks.space, pruned, packs.places)
     _log.info("%d classes in %d batches: %.2f slots computed for each used", len(archs), len(packs.batches), waste)
     for batch in packs.batches:
         found = jax.device_get(packs.train(*packs.arguments(batch)))
@@ -132,16 +120,10 @@ class _Packs(NamedTuple):
 
 
 def _packs_that_fit(
-    space: CellSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
-    archs: np.ndarray,
-    pruned: np.ndarray,
-    seeds: jax.Array,
-    splits: Splits,
+    networks: Networks, archs: np.ndarray, pruned: np.ndarray, seeds: jax.Array, splits: Splits
 ) -> _Packs:
     """Returns the largest packs whose program fits into the device's memory, as planned where that does not say."""
-    places, free = packed.num_places(len(archs), len(seeds)), free_bytes()
+    space, places, free = networks.space, packed.num_places(len(archs), len(seeds)), free_bytes()
     while True:
         capacities = packed.capacities(space, places, len(seeds))
 
@@ -152,10 +134,9 @@ def _packs_that_fit(
             return filled, seeds, placement, splits
 
         found = packed.batches(space, pruned, places)
-        static = space, config, spec, capacities
         if free is None:
-            return _Packs(places, found, arguments, functools.partial(_train_pack, *static))
-        program = _train_pack.lower(*static, *arguments(found[0])).compile()
+            return _Packs(places, found, arguments, functools.partial(_train_pack, networks, capacities))
+        program = _train_pack.lower(networks, capacities, *arguments(found[0])).compile()
         smaller = fitting(places, bytes_of(program), free)
         if smaller == places:
             return _Packs(places, found, arguments, program)

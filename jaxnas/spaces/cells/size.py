@@ -2,28 +2,13 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 
-from jaxnas.spaces.cells import edges, graph, network
+from jaxnas.spaces.cells import edges, network
 from jaxnas.spaces.cells.network import Skeleton
-from jaxnas.spaces.cells.space import CellSpace
-from jaxnas.tasks.base import TaskSpec
-from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import Size
-
-
-def size(space: CellSpace, config: TrainConfig, spec: TaskSpec, arch: Sequence[int]) -> Size:
-    """Returns the `Size` of the network of an architecture: what is left when its dead edges are removed."""
-    skeleton, image_shape = config.network, spec.shape
-    cell = graph.prune(space.graph(arch))
-    parameters, flops = fixed_size(skeleton, image_shape, spec.num_outputs)
-    for channels, height, width in stage_shapes(skeleton, image_shape):
-        for edge in cell.edges:
-            parameters += skeleton.cells_per_stage * edges.num_values(edges.array_shapes(edge.operation, channels)[0])
-        flops += skeleton.cells_per_stage * graph.num_flops(cell, channels, height, width)
-    return Size(parameters, flops)
+from jaxnas.training.networks import Size
 
 
 def stage_shapes(skeleton: Skeleton, image_shape: tuple[int, ...]) -> list[tuple[int, int, int]]:

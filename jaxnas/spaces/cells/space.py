@@ -46,7 +46,7 @@ class CellSpace(Space):
     operations: tuple[Operation, ...]
     name: str = "cell"
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
-    family: ClassVar[str] = "jaxnas.spaces.cells.family"
+    networks: ClassVar[str] = "jaxnas.spaces.cells.networks:CellNetworks"
 
     if TYPE_CHECKING:
 

@@ -14,7 +14,7 @@ from jaxnas.spaces.layers import convolution, feature_maps
 from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalization
 from jaxnas.spaces.layers.convolutional import Identity
 from jaxnas.spaces.layers.depthwise import convolve_depthwise
-from jaxnas.training.taps import FEATURES, LINEAR, OUTPUT
+from jaxnas.training.recorder import FEATURES, LINEAR, OUTPUT
 
 
 @final

@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxnas.spaces.cells.network import MOMENTUM, Layer
 from jaxnas.spaces.darts.blocks import Head, Of, Pointwise, operations
 from jaxnas.spaces.darts.space import CELLS, NUM_INPUTS, NUM_NODES, OPERATIONS, PAIRS
 from jaxnas.spaces.layers.blocks import Block, Slot
 from jaxnas.spaces.layers.convolutional import Stem
+from jaxnas.spaces.layers.modules import MOMENTUM, Layer
 from jaxnas.tasks.base import TaskSpec
 
 STEM_FACTOR = 3

@@ -60,7 +60,7 @@ class DARTSSpace(Space):
 
     name: str = "darts"
     decisions: tuple[Decision, ...] = field(default=_decisions(), init=False, repr=False)
-    family: ClassVar[str] = "jaxnas.spaces.darts.family"
+    networks: ClassVar[str] = "jaxnas.spaces.darts.networks:DARTSNetworks"
 
     def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of an architecture's class: of each cell, the smallest order of its nodes."""

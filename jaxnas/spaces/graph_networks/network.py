@@ -16,10 +16,10 @@ from flax import nnx
 
 from jaxnas.checks import checked_size
 from jaxnas.spaces.graph_networks.space import LINKS, NUM_LAYERS, SKIP, GraphNetworkSpace
-from jaxnas.spaces.layers.blocks import UNSEEN, Seen
+from jaxnas.spaces.layers.steps import chosen
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.graphs import num_features
-from jaxnas.training.taps import BLOCK, FEATURES, LINEAR, OUTPUT, RECTIFIER
+from jaxnas.training.recorder import BLOCK, FEATURES, LINEAR, OUTPUT, RECTIFIER, SILENT, Recorder
 
 MAX_WIDTH = 4096
 SLOPE = 0.2
@@ -122,28 +122,28 @@ def graphs_of(inputs: jax.Array) -> tuple[jax.Array, Graphs]:
 
 
 def outputs(
-    space: GraphNetworkSpace, choice: Choice, arrays: dict[str, Any], inputs: jax.Array, seen: Seen = UNSEEN
+    space: GraphNetworkSpace, choice: Choice, arrays: dict[str, Any], inputs: jax.Array, show: Recorder = SILENT
 ) -> jax.Array:
     """Returns the outputs [N, K] of graphs [N, A, F + A].
 
     Args:
         choice: of a traced architecture, then `arrays["layers"]` are those of all layers, one after the other; or of
             numbers, then they are a list, for each layer those of its operation.
-        seen: what shows the inner arrays to a tap. Nodes are the rows of its images.
+        show: a recorder of the inner arrays. Nodes are the rows of its images.
     """
     features, graphs = graphs_of(inputs)
-    x = _linear(seen, features, arrays["input_kernel"]) + arrays["input_offset"]
-    first = _shown(seen, BLOCK, jnp.where(graphs.real[..., None], x, 0), 0)
+    x = _linear(show, features, arrays["input_kernel"]) + arrays["input_offset"]
+    first = show.rows(BLOCK, jnp.where(graphs.real[..., None], x, 0), 0)
     states: Any
-    if seen.tap is None and not isinstance(choice.sources, list):
+    if show.silent and not isinstance(choice.sources, list):
         states = _states(space, choice, arrays["layers"], graphs, first)
     else:
-        states = _unrolled(space, choice, arrays["layers"], graphs, seen, first)
+        states = _unrolled(space, choice, arrays["layers"], graphs, show, first)
     last = sum(share * state for share, state in zip(choice.shares, states[1:], strict=True))
     count = jnp.maximum(graphs.real.sum(1), 1)[:, None]
-    total = _shown(seen, FEATURES, jnp.asarray(last)).sum(1)
+    total = show.rows(FEATURES, jnp.asarray(last)).sum(1)
     read = jnp.concatenate([total / count, total / FULL], axis=1)
-    return _shown(seen, LINEAR, read @ arrays["head_kernel"], OUTPUT) + arrays["head_offset"]
+    return show.rows(LINEAR, read @ arrays["head_kernel"], OUTPUT) + arrays["head_offset"]
 
 
 def _states(
@@ -153,7 +153,7 @@ def _states(
 
     def step(states: jax.Array, at: tuple) -> tuple[jax.Array, tuple]:
         number, source, operation, own = at
-        x = _layer(space, operation, own, graphs, UNSEEN, states[source])
+        x = _layer(space, operation, own, graphs, SILENT, states[source])
         return states.at[number].set(jnp.where(graphs.real[..., None], x, 0)), ()
 
     states = jnp.zeros((NUM_LAYERS + 1, *first.shape)).at[0].set(first)
@@ -161,103 +161,89 @@ def _states(
 
 
 def _unrolled(
-    space: GraphNetworkSpace, choice: Choice, layers: Any, graphs: Graphs, seen: Seen, first: jax.Array
+    space: GraphNetworkSpace, choice: Choice, layers: Any, graphs: Graphs, show: Recorder, first: jax.Array
 ) -> list[jax.Array]:
     """Returns what `_states` does, layer by layer, for what is static: a network's own arrays, or places of a tap."""
     states = [first]
     for number in range(NUM_LAYERS):
         own = layers[number] if isinstance(layers, list) else jax.tree.map(lambda values, n=number: values[n], layers)
-        read = _chosen(choice.sources[number], states)
-        x = _layer(space, choice.operations[number], own, graphs, seen, read)
-        states.append(_shown(seen, BLOCK, jnp.where(graphs.real[..., None], x, 0), number + 1))
+        read = chosen(choice.sources[number], states)
+        x = _layer(space, choice.operations[number], own, graphs, show, read)
+        states.append(show.rows(BLOCK, jnp.where(graphs.real[..., None], x, 0), number + 1))
     return states
 
 
-def _chosen(number: Any, states: list[jax.Array]) -> jax.Array:
-    if isinstance(number, int):
-        return states[number]
-    found = states[0]
-    for other, state in enumerate(states[1:], 1):
-        found = jnp.where(number == other, state, found)
-    return found
-
-
-def _layer(space: GraphNetworkSpace, operation: Any, own: dict, graphs: Graphs, seen: Seen, x: jax.Array) -> jax.Array:
+def _layer(
+    space: GraphNetworkSpace, operation: Any, own: dict, graphs: Graphs, show: Recorder, x: jax.Array
+) -> jax.Array:
     """Returns the states of nodes [N, A, H] after a layer."""
     parts = [functools.partial(_rectified, OPERATIONS[name]) if name != SKIP else _same for name in space.operations]
     if isinstance(operation, int):
-        return parts[operation](seen, own, graphs, x)
+        return parts[operation](show, own, graphs, x)
     # What a branch needs again backward would be filled in by all others: each is computed again instead.
-    branches = [jax.checkpoint(branch) for branch in seen.branches(parts)]
+    branches = [jax.checkpoint(branch) for branch in show.branches(parts)]
     x, found = jax.lax.switch(operation, branches, own, graphs, x)
-    seen.add(found)
+    show.add(found)
     return x
 
 
-def _rectified(operation: Callable, seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
-    return jax.nn.relu(_shown(seen, RECTIFIER, operation(seen, own, graphs, x) + own["offset"]))
+def _rectified(operation: Callable, show: Recorder, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+    return jax.nn.relu(show.rows(RECTIFIER, operation(show, own, graphs, x) + own["offset"]))
 
 
-def _same(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+def _same(show: Recorder, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
     return x
 
 
-def _shown(seen: Seen, kind: str, x: jax.Array, number: int | None = None) -> jax.Array:
-    """Returns numbers of nodes [N, A, C], or of graphs [N, C], or what a tap makes of them."""
-    if seen.tap is None:
-        return x
-    return seen(kind, x.T.reshape(x.shape[-1], -1, 1, len(x)), number).reshape(x.T.shape).T
+def _linear(show: Recorder, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return show.rows(LINEAR, x @ kernel)
 
 
-def _linear(seen: Seen, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    return _shown(seen, LINEAR, x @ kernel)
-
-
-def _gat(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+def _gat(show: Recorder, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
     """Returns attention to neighbors and to the node itself, by one head."""
-    y = _linear(seen, x, own["kernel"])
+    y = _linear(show, x, own["kernel"])
     scores = (y @ own["source"])[:, :, None] + (y @ own["target"])[:, None]
     return jax.nn.softmax(jnp.where(graphs.linked, jax.nn.leaky_relu(scores, SLOPE), -1e9), axis=-1) @ y
 
 
-def _gcn(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+def _gcn(show: Recorder, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
     """Returns a graph convolution: neighbors and the node itself, over the roots of their degrees."""
-    return _linear(seen, graphs.convolved @ x, own["kernel"])
+    return _linear(show, graphs.convolved @ x, own["kernel"])
 
 
-def _gin(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+def _gin(show: Recorder, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
     """Returns a perceptron of one hidden layer of the sum of a node and its neighbors."""
-    y = _linear(seen, x + graphs.weights @ x, own["kernel"]) + own["hidden_offset"]
-    return _linear(seen, jax.nn.relu(_shown(seen, RECTIFIER, y)), own["other_kernel"])
+    y = _linear(show, x + graphs.weights @ x, own["kernel"]) + own["hidden_offset"]
+    return _linear(show, jax.nn.relu(show.rows(RECTIFIER, y)), own["other_kernel"])
 
 
-def _cheb(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+def _cheb(show: Recorder, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
     """Returns a filter of Chebyshev polynomials of degree 0 to 2 of the Laplacian, as if its eigenvalues ended at 2."""
     one = -(graphs.normal @ x)
     two = -2 * (graphs.normal @ one) - x
     terms = zip((x, one, two), ("kernel", "other_kernel", "third_kernel"), strict=True)
-    first, second, third = (_linear(seen, term, own[name]) for term, name in terms)
+    first, second, third = (_linear(show, term, own[name]) for term, name in terms)
     return first + second + third
 
 
-def _sage(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+def _sage(show: Recorder, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
     """Returns a linear map of the mean of the neighbors, and one of the node."""
-    return _linear(seen, graphs.mean @ x, own["kernel"]) + _linear(seen, x, own["other_kernel"])
+    return _linear(show, graphs.mean @ x, own["kernel"]) + _linear(show, x, own["other_kernel"])
 
 
-def _arma(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+def _arma(show: Recorder, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
     """Returns a filter of one stack and one step: neighbors over the roots of their degrees, and the node."""
-    return _linear(seen, graphs.normal @ x, own["kernel"]) + _linear(seen, x, own["other_kernel"])
+    return _linear(show, graphs.normal @ x, own["kernel"]) + _linear(show, x, own["other_kernel"])
 
 
-def _graph(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+def _graph(show: Recorder, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
     """Returns a linear map of the sum of the neighbors, and one of the node."""
-    return _linear(seen, graphs.weights @ x, own["kernel"]) + _linear(seen, x, own["other_kernel"])
+    return _linear(show, graphs.weights @ x, own["kernel"]) + _linear(show, x, own["other_kernel"])
 
 
-def _fc(seen: Seen, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
+def _fc(show: Recorder, own: dict, graphs: Graphs, x: jax.Array) -> jax.Array:
     """Returns a linear map of the node alone."""
-    return _linear(seen, x, own["kernel"])
+    return _linear(show, x, own["kernel"])
 
 
 OPERATIONS = {
@@ -270,7 +256,7 @@ OPERATIONS = {
     "graph": _graph,
     "fc": _fc,
 }
-"""All but the identity: `(seen, own, graphs, x [N, A, H]) -> [N, A, H]`; an offset is added, and all is rectified."""
+"""All but the identity: `(show, own, graphs, x [N, A, H]) -> [N, A, H]`; an offset is added, and all is rectified."""
 
 
 class GraphNetwork(nnx.Module):

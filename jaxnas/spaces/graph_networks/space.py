@@ -43,7 +43,7 @@ class GraphNetworkSpace(Space):
 
     operations: tuple[str, ...] = OPERATIONS
     name: str = "nb-graph"
-    family: ClassVar[str] = "jaxnas.spaces.graph_networks.family"
+    networks: ClassVar[str] = "jaxnas.spaces.graph_networks.networks:GraphNetworks"
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -65,7 +65,7 @@ class JointSpace(Space):
     hyperparameters: tuple[Decision, ...]
     name: str = ""
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
-    family: ClassVar[str] = "jaxnas.spaces.joint.family:joint_family()"
+    networks: ClassVar[str] = "jaxnas.spaces.joint.networks:joint_networks()"
 
     def __post_init__(self) -> None:
         hyperparameters = tuple(self.hyperparameters)

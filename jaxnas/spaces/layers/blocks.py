@@ -5,9 +5,7 @@ each of which reads its own arrays from the front. Images are float32[C, H, W, N
 """
 
 import abc
-import copy
 import functools
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,11 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.spaces.layers import feature_maps
-from jaxnas.training.family import Kernels, Variables
-from jaxnas.training.taps import LINEAR, NORM, RECTIFIER, Tap, nothing, total
+from jaxnas.training.networks import Kernels, Size, Variables
+from jaxnas.training.recorder import LINEAR, NORM, RECTIFIER, SILENT, Recorder
 
 KERNEL = "kernel"
 """How the names of arrays end that are kernels."""
+AFFINE = ("scale", "bias")
+"""How the names of arrays end that batch normalization has besides its statistics."""
 
 
 class Values(NamedTuple):
@@ -47,51 +47,6 @@ def normalization(name: str, num_channels: int) -> tuple[dict[str, Values], dict
     return {f"{name}_scale": ones, f"{name}_bias": zeros}, {f"{name}_mean": zeros, f"{name}_variance": ones}
 
 
-class Seen:
-    """Shows a tap the inner arrays of a network and adds up what it finds; it lives while the network is traced.
-
-    Without a tap, `UNSEEN`, arrays stay as they are.
-    """
-
-    def __init__(self, tap: Tap | None, num_examples: int = 0):
-        self.tap, self.numbers = tap, itertools.count()
-        self.nothing = () if tap is None else nothing(tap, jnp.zeros(num_examples))
-        self.statistics = self.nothing
-
-    def __call__(self, kind: str, x: jax.Array, number: int | None = None, live: jax.Array | None = None) -> jax.Array:
-        """Returns what the tap gives for an array [C, H, W, N], which the network goes on with."""
-        if self.tap is None:
-            return x
-        x, found = self.tap(kind, next(self.numbers) if number is None else number, x, live)
-        self.add(found)
-        return x
-
-    def add(self, statistics: Any) -> None:
-        """Adds statistics from inside of a branch or a loop."""
-        self.statistics = total(self.statistics, statistics)
-
-    def inside(self) -> "Seen":
-        """Returns what shows the tap the arrays inside a branch or a loop's step, whose result its statistics are."""
-        found = copy.copy(self)
-        found.statistics = self.nothing
-        return found
-
-    def branches(self, functions: Sequence[Callable]) -> list[Callable]:
-        """Returns `(*arrays) -> (y, statistics)` for each function `(inside, *arrays) -> y`."""
-
-        def branch(function: Callable) -> Callable:
-            def run(*arrays: Any) -> tuple[Any, Any]:
-                inside = self.inside()
-                return function(inside, *arrays), inside.statistics
-
-            return run
-
-        return [branch(function) for function in functions]
-
-
-UNSEEN = Seen(None)
-
-
 class Scope:
     """The arrays of a block while it is traced: what its layers read, and the statistics that they leave.
 
@@ -102,8 +57,8 @@ class Scope:
         live_inputs: which of the channels that go in are.
     """
 
-    def __init__(self, parameters: dict, statistics: dict, train: bool, seen: Seen = UNSEEN):
-        self.parameters, self.statistics, self.train, self.seen = parameters, statistics, train, seen
+    def __init__(self, parameters: dict, statistics: dict, train: bool, recorder: Recorder = SILENT):
+        self.parameters, self.statistics, self.train, self.recorder = parameters, statistics, train, recorder
         self.changed = dict(statistics)
         self.live: jax.Array | None = None
         self.live_inputs: jax.Array | None = None
@@ -116,7 +71,7 @@ class Scope:
         return self._show(kind, x, number, self.live)
 
     def _show(self, kind: str, x: jax.Array, number: int | None, live: jax.Array | None) -> jax.Array:
-        return self.seen(kind, x, number, live)
+        return self.recorder(kind, x, number, live)
 
     def normalize(self, name: str, x: jax.Array) -> jax.Array:
         """Returns what a linear map gives, after batch normalization; 0 in channels that are not live."""
@@ -232,6 +187,19 @@ def unpack(vector: jax.Array, arrays: dict[str, Values]) -> dict[str, jax.Array]
     return {name: part.reshape(values.shape) for (name, values), part in zip(arrays.items(), parts, strict=False)}
 
 
+def unpacked(blocks: Sequence[Block], variables: Variables) -> list[tuple[dict, dict]]:
+    """Returns the parameters and the statistics of blocks, from the front of a vector for each."""
+    return [
+        (unpack(parameters, block.parameters()), unpack(statistics, block.statistics()))
+        for block, parameters, statistics in zip(blocks, *variables, strict=True)
+    ]
+
+
+def size_of(blocks: Sequence[Block]) -> Size:
+    """Returns the `Size` of a network of blocks."""
+    return Size(sum(block.num_parameters for block in blocks), sum(block.num_flops() for block in blocks))
+
+
 def pack(arrays: dict[str, jax.Array], size: int) -> jax.Array:
     """Returns arrays one after another, padded with zeros."""
     values = [each.reshape(-1) for each in arrays.values()]
@@ -266,19 +234,27 @@ def traced_slot(slot: Slot, train: bool) -> Callable:
     return run
 
 
-def tapped_slot(
-    slot: Slot, choice: int | jax.Array, x: Any, parameters: jax.Array, statistics: jax.Array, train: bool, seen: Seen
-) -> jax.Array:
-    """Returns what a slot gives, and shows a tap what is inside the block that runs."""
+def run_slot(
+    slot: Slot,
+    choice: int | jax.Array,
+    x: Any,
+    parameters: jax.Array,
+    statistics: jax.Array,
+    train: bool,
+    recorder: Recorder,
+) -> tuple[jax.Array, jax.Array]:
+    """Returns what a slot gives, and its statistics after it; with a recorder of what is inside, those before."""
+    if recorder.silent:
+        return traced_slot(slot, train)(choice, x, parameters, statistics)
 
-    def run(block: Block, inside: Seen, x: Any, parameters: jax.Array, statistics: jax.Array) -> jax.Array:
+    def run(block: Block, inside: Recorder, x: Any, parameters: jax.Array, statistics: jax.Array) -> jax.Array:
         arrays = unpack(parameters, block.parameters()), unpack(statistics, block.statistics())
         return block.compute(x, Scope(*arrays, train, inside))
 
-    branches = seen.branches([functools.partial(run, block) for block in slot])
+    branches = recorder.branches([functools.partial(run, block) for block in slot])
     y, found = jax.lax.switch(choice, branches, x, parameters, statistics)
-    seen.add(found)
-    return y
+    recorder.add(found)
+    return y, statistics
 
 
 def _forward(

@@ -33,7 +33,7 @@ class ChainBaselines(Space):
     decisions: tuple[Decision, ...] = field(
         default=(Decision("network", ("ResNet", "MobileNetV2")),), init=False, repr=False
     )
-    family: ClassVar[str] = "jaxnas.spaces.macro.family"
+    networks: ClassVar[str] = "jaxnas.spaces.macro.networks:ChainNetworks"
     blocks: ClassVar[tuple[str, ...]] = BLOCKS
 
     def layers(self, arch: tuple[int, ...] | jax.Array) -> list:

@@ -11,7 +11,7 @@ import jax
 from jaxnas.spaces.layers import convolution
 from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalization
 from jaxnas.spaces.layers.depthwise import multiply_depthwise
-from jaxnas.training.taps import FEATURES, LINEAR, OUTPUT
+from jaxnas.training.recorder import FEATURES, LINEAR, OUTPUT
 
 
 @final

@@ -1,13 +1,8 @@
-"""Networks of a chain of blocks: the slots of any architecture's, and the Flax module of one."""
+"""Networks of a chain of blocks: the slots of any architecture's."""
 
 import functools
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
-from flax import nnx
-
-from jaxnas.spaces.cells.network import MOMENTUM, Layer
 from jaxnas.spaces.layers.blocks import Block, Slot
 from jaxnas.spaces.layers.convolutional import Identity, Stem
 from jaxnas.spaces.macro.blocks import Head, InvertedBottleneck, Residual, Shortcut
@@ -61,24 +56,3 @@ def _block(kind: str, num_inputs: int, num_channels: int, stride: int, num_pixel
         return Residual(num_inputs, num_channels, stride, num_pixels[1])
     size, expansion = (int(part[1:]) for part in kind.split("_")[1:])
     return InvertedBottleneck(num_inputs, num_channels, size, expansion, stride, num_pixels)
-
-
-class ChainNetwork(nnx.Module):
-    """The network of one architecture: `network(images, train=False) -> logits`; images are float32[N, H, W, C].
-
-    Attributes:
-        arch: the architecture.
-        parts: a `Layer` for the stem, each block and the head.
-    """
-
-    def __init__(self, arch: tuple[int, ...], blocks: list[Block], arrays: list[tuple[dict, dict]]):
-        """Makes the network with its parts, and the parameters and the statistics of each."""
-        self.arch = arch
-        self.parts = nnx.List([Layer(block, *each) for block, each in zip(blocks, arrays, strict=True)])
-
-    def __call__(self, x: jax.Array, train: bool = False, momentum: float | jax.Array = MOMENTUM) -> jax.Array:
-        """Returns the logits [N, K]; in training, running averages move by 1 - momentum."""
-        x = jnp.transpose(x, (3, 1, 2, 0))
-        for part in self.parts:
-            x = part(x, train, momentum)
-        return x

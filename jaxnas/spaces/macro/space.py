@@ -40,7 +40,7 @@ class BlockSpace(Space):
     name: str = "nb-macro"
     stages: tuple[int, ...] = STAGES
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
-    family: ClassVar[str] = "jaxnas.spaces.macro.family"
+    networks: ClassVar[str] = "jaxnas.spaces.macro.networks:ChainNetworks"
     blocks: ClassVar[tuple[str, ...]] = BLOCKS
 
     def __post_init__(self) -> None:

@@ -24,6 +24,7 @@ from jaxnas.spaces.perceptrons.space import (
     INITIALIZERS,
     MLPSpace,
 )
+from jaxnas.training.recorder import BLOCK, FEATURES, LINEAR, OUTPUT, RECTIFIER, SILENT, Recorder
 
 CHUNK = 2048  # numbers of kernels that are read or written at a time
 
@@ -146,18 +147,32 @@ def logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array) -> jax
     return (x + arrays.biases[:, -1:])[..., : shapes.num_classes]
 
 
-def differentiable_logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array) -> jax.Array:
-    """Returns what `logits` returns, as a program that JAX can differentiate: a loop of the most layers possible."""
-    layout = make_layout(shapes, arch)
-    functions = [functools.partial(_activated, ACTIVATIONS[name]) for name in shapes.space.activations]
+def differentiable_logits(
+    shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, recorder: Recorder = SILENT
+) -> jax.Array:
+    """Returns what `logits` returns, as a program that JAX can differentiate: a loop of the most layers possible.
+
+    A recorder is shown the arrays of the first training. Absent layers, and units beyond a layer's width, are not live.
+    """
+    space, layout, units = shapes.space, make_layout(shapes, arch), jnp.arange(shapes.width)
+    widths = jnp.asarray(space.layer_widths)[layout.widths]
+    functions = [ACTIVATIONS[name] for name in space.activations]
     first, hidden, last = _branches(shapes, _multiply)
-    x = jnp.broadcast_to(x[None], (len(arrays.biases), *x.shape))
-    for number in range(shapes.space.max_layers):
+
+    def show(kind: str, x: jax.Array, number: int, live: jax.Array | None) -> jax.Array:
+        return x if recorder.silent else recorder.rows(kind, x[0], number, live)[None]
+
+    x = show(BLOCK, jnp.broadcast_to(x[None], (len(arrays.biases), *x.shape)), 0, None)
+    for number in range(space.max_layers):
+        live = (units < widths[number]) & (number < layout.depth)
         choice = pair(shapes, layout, number) if number else layout.widths[0]
         y = jax.lax.switch(choice, hidden if number else first, x, arrays.kernels, layout.offsets[number])
-        y = jax.lax.switch(arch[ACTIVATION], functions, y, _bias(arrays, number))
-        x = jnp.where(number < layout.depth, y, x) if number else y
+        y = show(RECTIFIER, show(LINEAR, y, number, live) + _bias(arrays, number), number, live)
+        y = jax.lax.switch(arch[ACTIVATION], functions, y)
+        x = show(BLOCK, jnp.where(number < layout.depth, y, x) if number else y, number + 1, live)
+    x = show(FEATURES, x, 0, units < _at(widths, layout.depth - 1))
     x = jax.lax.switch(_at(layout.widths, layout.depth - 1), last, x, arrays.kernels, 0)
+    x = show(LINEAR, x, OUTPUT, units < shapes.num_classes)
     return (x + arrays.biases[:, -1:])[..., : shapes.num_classes]
 
 
@@ -260,11 +275,6 @@ def _branches(shapes: Shapes, function: Callable) -> tuple[list[Callable], list[
     make = functools.partial(functools.partial, function, shapes.width)
     hidden: list[Callable] = [make(before, after) for before in widths for after in widths]
     return [make(features, after) for after in widths], hidden, [make(before, classes) for before in widths]
-
-
-def branches(shapes: Shapes) -> tuple[list[Callable], list[Callable], list[Callable]]:
-    """Returns the products `(x [S, N, ...], kernels [S, P], start) -> [S, N, W]` of a layer, as `_branches`."""
-    return _branches(shapes, _multiply)
 
 
 def pair(shapes: Shapes, layout: Layout, number: int | jax.Array) -> jax.Array:

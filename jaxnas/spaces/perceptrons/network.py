@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxnas.spaces.perceptrons.layout import Arrays, Shapes, make_arrays
-from jaxnas.spaces.perceptrons.space import ACTIVATIONS, MLPSpace
+from jaxnas.spaces.perceptrons.layout import Arrays, Shapes
+from jaxnas.spaces.perceptrons.space import ACTIVATIONS
 
 
 class Perceptron(nnx.Module):
@@ -20,27 +20,13 @@ class Perceptron(nnx.Module):
         dropout: the share of units that are dropped after each hidden layer in training.
     """
 
-    def __init__(
-        self,
-        space: MLPSpace,
-        image_shape: tuple[int, ...],
-        num_classes: int,
-        arch: tuple[int, ...] | jax.Array,
-        *,
-        key: jax.Array | None,
-    ):
-        """Makes the network with the initial parameters that a training with this key starts from; None: with zeros."""
-        shapes = Shapes(space, math.prod(image_shape), num_classes)
-        values = space.decode(arch)
+    def __init__(self, shapes: Shapes, arch: tuple[int, ...] | jax.Array, arrays: Arrays):
+        """Makes the network with the parameters of a training of this architecture, without the axis S."""
+        values = shapes.space.decode(arch)
         self.activation, self.dropout = values["activation"], values["dropout"]
-        sizes = (shapes.num_features, *values["layers"], num_classes)
+        sizes = (shapes.num_features, *values["layers"], shapes.num_classes)
         zeros, rngs = nnx.initializers.zeros_init(), nnx.Rngs(0)
         self.layers = nnx.List([nnx.Linear(*pair, kernel_init=zeros, rngs=rngs) for pair in itertools.pairwise(sizes)])
-        if key is not None:
-            self.assign(make_arrays(shapes, jnp.asarray(arch), key))
-
-    def assign(self, arrays: Arrays) -> None:
-        """Takes over the parameters of a training of this architecture, without the axis S."""
         start = 0
         for number, layer in reversed(list(enumerate(self.layers))):
             shape = layer.kernel.shape

@@ -19,13 +19,13 @@ from jaxnas import prng
 from jaxnas.spaces.perceptrons import layout
 from jaxnas.spaces.perceptrons.layout import Arrays, Layout, Scratch, Shapes
 from jaxnas.spaces.perceptrons.space import REGULARIZER, STRENGTH, MLPSpace
-from jaxnas.tasks.base import Split, TaskSpec
+from jaxnas.tasks.base import Split
 from jaxnas.tasks.goals import GOALS, Goal, smoothed
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import Variables
 from jaxnas.training.loop import Splits, num_batches_of
+from jaxnas.training.networks import Networks, Variables
 from jaxnas.training.order import EVALUATION_BATCH, epoch_order, training_key
 from jaxnas.training.recipe import Recipe, recipe_of
 
@@ -51,9 +51,7 @@ class Constants(NamedTuple):
 
 
 def train(
-    space: MLPSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
+    networks: Networks,
     arch: jax.Array,
     keys: jax.Array,
     splits: Splits,
@@ -64,12 +62,13 @@ def train(
     Pure, so that it can be jitted.
 
     Args:
-        space, config, spec: static.
+        networks: static.
         arch: int32[D], the representative of its class, traced.
         keys: [S], of each training: they determine initial weights, order of images and views, and dropout.
         splits: training, validation and test data.
         recipe: numbers in place of those of `config`, which may be traced.
     """
+    space, config, spec = networks.space, networks.config, networks.spec
     recipe = recipe or recipe_of(config)
     shapes = Shapes(space, math.prod(splits[0].inputs.shape[2:]), spec.num_outputs)
     num_steps = splits[0].inputs.shape[1] // config.batch_size
@@ -225,38 +224,26 @@ def _evaluated(
     return jax.lax.fori_loop(0, num_batches, lambda number, sums: jax.tree.map(jnp.add, sums, measure(number)), zeros)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=ONE_THREAD)
+@functools.partial(jax.jit, static_argnums=0, compiler_options=ONE_THREAD)
 def _train_seeds(
-    space: MLPSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
-    arch: jax.Array,
-    seeds: jax.Array,
-    splits: Splits,
-    recipe: Recipe | None,
+    networks: Networks, arch: jax.Array, seeds: jax.Array, splits: Splits, recipe: Recipe | None
 ) -> tuple[Curves, Arrays]:
     """Returns the curves and the arrays of one architecture for each seed."""
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
-    return train(space, config, spec, arch, keys, splits, recipe)
+    return train(networks, arch, keys, splits, recipe)
 
 
 def in_sequence(
-    space: MLPSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
-    archs: np.ndarray,
-    seeds: jax.Array,
-    splits: Splits,
-    recipe: Recipe | None = None,
+    networks: Networks, archs: np.ndarray, seeds: jax.Array, splits: Splits, recipe: Recipe | None = None
 ) -> Iterator[dict[bytes, Curves]]:
     """Yields the curves [S, ...] of one architecture of int32[A, D] after another, under its bytes.
 
     Each available core trains another architecture; the numbers are the same.
     """
-    _check_steps(config)
+    _check_steps(networks.config)
 
     def curves(arch: np.ndarray) -> dict[bytes, Curves]:
-        found = _train_seeds(space, config, spec, jnp.asarray(arch), seeds, splits, recipe)[0]
+        found = _train_seeds(networks, jnp.asarray(arch), seeds, splits, recipe)[0]
         return {arch.tobytes(): jax.device_get(found)}
 
     num_threads = min(_num_cores(), len(archs))
@@ -278,17 +265,11 @@ def _num_cores() -> int:
 
 
 def fit(
-    space: MLPSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
-    arch: np.ndarray,
-    seed: int,
-    splits: Splits,
-    recipe: Recipe | None = None,
+    networks: Networks, arch: np.ndarray, seed: int, splits: Splits, recipe: Recipe | None = None
 ) -> tuple[Variables, Curves]:
     """Returns the arrays of a training and its curves ([E] and scalars)."""
-    _check_steps(config)
+    _check_steps(networks.config)
     seeds = jnp.asarray([seed], jnp.int32)
-    curves, arrays = _train_seeds(space, config, spec, jnp.asarray(arch), seeds, splits, recipe)
+    curves, arrays = _train_seeds(networks, jnp.asarray(arch), seeds, splits, recipe)
     first = jax.tree.map(lambda values: values[0], (arrays, jax.device_get(curves)))
     return Variables(first[0]), first[1]

@@ -104,7 +104,7 @@ class MLPSpace(Space):
     name: str = "mlp"
     widths: tuple[int, ...] = ()
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
-    family: ClassVar[str] = "jaxnas.spaces.perceptrons.family"
+    networks: ClassVar[str] = "jaxnas.spaces.perceptrons.networks:PerceptronNetworks"
 
     def __post_init__(self) -> None:
         for size, largest in (("max_layers", MAX_LAYERS), ("max_units", MAX_UNITS)):

@@ -9,13 +9,14 @@ from flax import nnx
 
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Decision
-from jaxnas.spaces.recurrent.family import FAMILY as SEARCHED
-from jaxnas.spaces.recurrent.network import Recurrence, num_features, over_steps, steps_of
+from jaxnas.spaces.layers.steps import num_features, steps_of
+from jaxnas.spaces.recurrent.network import Recurrence, over_steps
+from jaxnas.spaces.recurrent.networks import UngatedNetworks
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.goals import GOALS
-from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import Applied, Family, Size, Variables
 from jaxnas.training.loop import sequential_plan
+from jaxnas.training.networks import Applied, Networks, Size, Variables
+from jaxnas.training.recorder import SILENT, Recorder
 
 CITES = ("elman1990finding", "hochreiter1997long", "cho2014learning")
 
@@ -32,7 +33,7 @@ class ReferenceSpace(Space):
 
     name: str = "recurrent-references"
     decisions: tuple[Decision, ...] = field(default=(Decision("cell", CELLS),), init=False, repr=False)
-    family: ClassVar[str] = "jaxnas.spaces.recurrent.baselines"
+    networks: ClassVar[str] = "jaxnas.spaces.recurrent.baselines:BaselineNetworks"
 
 
 class Arrays(NamedTuple):
@@ -45,42 +46,6 @@ class Arrays(NamedTuple):
     offset: jax.Array
     head: jax.Array
     head_offset: jax.Array
-
-
-def init(space: ReferenceSpace, config: TrainConfig, spec: TaskSpec, arch: jax.Array, key: jax.Array) -> Variables:
-    """Returns the initial arrays: as those of searched cells; the forget gate of an LSTM is open, its offset 1."""
-    width, features = config.network.width, num_features(spec)
-    fan = features if spec.kind == "sequences" else 1
-    first, second, third = jax.random.split(key, 3)
-    offset = jnp.zeros((MOST, width)).at[1].set(jnp.where(arch[0] == CELLS.index("lstm"), 1.0, 0.0))
-    return Variables(
-        Arrays(
-            jax.random.normal(first, (features, MOST, width)) / fan**0.5,
-            jax.random.normal(second, (width, MOST, width)) / width**0.5,
-            offset,
-            jax.random.normal(third, (width, spec.num_outputs)) / width**0.5,
-            jnp.zeros(spec.num_outputs),
-        )
-    )
-
-
-def apply(
-    space: ReferenceSpace,
-    config: TrainConfig,
-    spec: TaskSpec,
-    arch: jax.Array,
-    variables: Variables,
-    inputs: jax.Array,
-    *,
-    mode: str,
-) -> Applied:
-    """Returns the outputs of inputs [N, T, F] or tokens [N, T], as searched cells give them."""
-    arrays: Arrays = variables.parameters
-    steps, real = steps_of(spec, inputs)
-    branches = [lambda arrays, steps, name=name: _states(name, arrays, steps, real) for name in CELLS]
-    last, given = jax.lax.switch(arch[0], branches, arrays, steps)
-    states = jnp.moveaxis(given, 0, 1) if GOALS[spec.goal].each_step else last
-    return Applied(states @ arrays.head + arrays.head_offset)
 
 
 def _states(name: str, arrays: Arrays, steps: jax.Array, real: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -142,35 +107,54 @@ class ReferenceNetwork(nnx.Module):
         return states @ arrays.head + arrays.head_offset
 
 
-def module(
-    space: ReferenceSpace, config: TrainConfig, spec: TaskSpec, arch: tuple[int, ...], variables: Variables | None
-) -> ReferenceNetwork:
-    """Returns the network of a cell with the arrays of a training of it, or with zeros."""
-    if variables is None:
-        shapes = jax.eval_shape(lambda: init(space, config, spec, jnp.asarray(arch), jax.random.key(0)))
-        variables = jax.tree.map(lambda shape: jnp.zeros(shape.shape), shapes)
-    return ReferenceNetwork(spec, arch, variables.parameters)
+@final
+class BaselineNetworks(Networks):
+    """The networks of the three cells, trained as searched cells are."""
 
+    space: ReferenceSpace
+    inputs = UngatedNetworks.inputs
+    goals = UngatedNetworks.goals
+    default = UngatedNetworks.default
+    plans: ClassVar = {"sequential": sequential_plan("switch-sequential-1")}
 
-def size(space: ReferenceSpace, config: TrainConfig, spec: TaskSpec, arch: tuple[int, ...]) -> Size:
-    """Returns the `Size` of the network of a cell."""
-    recurrence: Recurrence = config.network
-    step = (num_features(spec) + 1 + recurrence.width) * NUM_MAPS[CELLS[arch[0]]] * recurrence.width
-    head = (recurrence.width + 1) * spec.num_outputs
-    num_heads = spec.shape[0] if GOALS[spec.goal].each_step else 1
-    return Size(step + head, spec.shape[0] * step + num_heads * head)
+    def init(self, key: jax.Array, arch: jax.Array) -> Variables:
+        """Returns the initial arrays: as those of searched cells; the forget gate of an LSTM is open, its offset 1."""
+        width, features, num_outputs = self.config.network.width, num_features(self.spec), self.spec.num_outputs
+        fan = features if self.spec.kind == "sequences" else 1
+        first, second, third = jax.random.split(key, 3)
+        offset = jnp.zeros((MOST, width)).at[1].set(jnp.where(arch[0] == CELLS.index("lstm"), 1.0, 0.0))
+        return Variables(
+            Arrays(
+                jax.random.normal(first, (features, MOST, width)) / fan**0.5,
+                jax.random.normal(second, (width, MOST, width)) / width**0.5,
+                offset,
+                jax.random.normal(third, (width, num_outputs)) / width**0.5,
+                jnp.zeros(num_outputs),
+            )
+        )
+
+    def apply(
+        self, variables: Variables, choice: jax.Array, inputs: jax.Array, *, mode: str, recorder: Recorder = SILENT
+    ) -> Applied:
+        """Returns the outputs of inputs [N, T, F] or tokens [N, T], as searched cells give them."""
+        arrays: Arrays = variables.parameters
+        steps, real = steps_of(self.spec, inputs)
+        branches = [lambda arrays, steps, name=name: _states(name, arrays, steps, real) for name in CELLS]
+        last, given = jax.lax.switch(choice[0], branches, arrays, steps)
+        states = jnp.moveaxis(given, 0, 1) if GOALS[self.spec.goal].each_step else last
+        return Applied(states @ arrays.head + arrays.head_offset)
+
+    def module(self, arch: tuple[int, ...], variables: Variables) -> ReferenceNetwork:
+        """Returns the network of a cell with the arrays of a training of it."""
+        return ReferenceNetwork(self.spec, arch, variables.parameters)
+
+    def size(self, arch: tuple[int, ...]) -> Size:
+        """Returns the `Size` of the network of a cell."""
+        recurrence: Recurrence = self.config.network
+        step = (num_features(self.spec) + 1 + recurrence.width) * NUM_MAPS[CELLS[arch[0]]] * recurrence.width
+        head = (recurrence.width + 1) * self.spec.num_outputs
+        num_heads = self.spec.shape[0] if GOALS[self.spec.goal].each_step else 1
+        return Size(step + head, self.spec.shape[0] * step + num_heads * head)
 
 
 BASELINE_CELLS = ReferenceSpace()
-
-FAMILY = Family(
-    config=SEARCHED.config,
-    inputs=SEARCHED.inputs,
-    init=init,
-    apply=apply,
-    kernels=None,
-    module=module,
-    size=size,
-    plans={"sequential": sequential_plan("switch-sequential-1", init, apply)},
-    goals=SEARCHED.goals,
-)

@@ -5,6 +5,7 @@ selection, not by branches: a state is a few thousand numbers, and all choices t
 cost less than a branch.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,9 +15,11 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxnas.checks import checked_flag, checked_size
+from jaxnas.spaces.layers.steps import chosen, num_features, steps_of
 from jaxnas.spaces.recurrent.space import ACTIVATIONS, parts
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.goals import GOALS
+from jaxnas.training.recorder import BLOCK, FEATURES, LINEAR, OUTPUT, RECTIFIER, SILENT, Recorder
 
 MAX_WIDTH = 4096
 
@@ -54,10 +57,6 @@ class Arrays(NamedTuple):
     head_offset: jax.Array
 
 
-See = Callable[[str, int, jax.Array], jax.Array]
-"""`(kind, number, x [N, H]) -> x`: called with each inner array; see `jaxnas.training.taps`."""
-
-
 def make_arrays(num_nodes: int, recurrence: Recurrence, spec: TaskSpec, key: jax.Array) -> Arrays:
     """Returns initial parameters: normal, with the variance that keeps the size of what a linear map is given."""
     width = recurrence.width
@@ -70,22 +69,6 @@ def make_arrays(num_nodes: int, recurrence: Recurrence, spec: TaskSpec, key: jax
         for part, shape, fan in zip(jax.random.split(key, 4), shapes, fans, strict=True)
     )
     return Arrays(inputs, recurrent, jnp.zeros(mapped), nodes, head, jnp.zeros(spec.num_outputs))
-
-
-def num_features(spec: TaskSpec) -> int:
-    """Returns the numbers of a step's input: features, or one for each token."""
-    return spec.num_tokens if spec.kind == "tokens" else spec.shape[-1]
-
-
-def steps_of(spec: TaskSpec, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns the numbers of each step float32[N, T, F], 0 where it is padding, and which are real, bool[N, T].
-
-    Tokens may be given as numbers, too: 1 for each step's token, NaN for padding.
-    """
-    if spec.kind == "tokens" and inputs.ndim == 2:
-        return jax.nn.one_hot(inputs, spec.num_tokens), inputs >= 0
-    real = ~jnp.isnan(inputs[..., 0])
-    return jnp.where(real[..., None], inputs, 0), real
 
 
 def over_steps(
@@ -106,40 +89,57 @@ def over_steps(
     return jax.lax.scan(masked, carry, (jnp.moveaxis(projected, 1, 0), jnp.moveaxis(real, 1, 0)))
 
 
-def outputs(recurrence: Recurrence, spec: TaskSpec, arch: jax.Array, arrays: Arrays, inputs: jax.Array) -> jax.Array:
-    """Returns the outputs [N, K], or [N, T, K] where the goal has one a step, of inputs [N, T, F] or tokens [N, T]."""
+def outputs(
+    recurrence: Recurrence,
+    spec: TaskSpec,
+    arch: jax.Array,
+    arrays: Arrays,
+    inputs: jax.Array,
+    recorder: Recorder = SILENT,
+) -> jax.Array:
+    """Returns the outputs [N, K], or [N, T, K] where the goal has one a step, of inputs [N, T, F] or tokens [N, T].
+
+    Inputs of all steps are mapped together, and so are the outputs of all; with a recorder, step by step.
+    """
     steps, real = steps_of(spec, inputs)
-    projected = steps @ arrays.inputs + arrays.offset
+    if recorder.silent:
+        steps = steps @ arrays.inputs + arrays.offset
+    each_step = GOALS[spec.goal].each_step
     start = jnp.zeros((len(inputs), recurrence.width))
 
-    def step(state: jax.Array, at: jax.Array) -> tuple[jax.Array, Any]:
-        new = cell(recurrence, arch, arrays, state, at, _unseen)
-        return new, new if GOALS[spec.goal].each_step else ()
+    def step(state: jax.Array, at: jax.Array) -> tuple[jax.Array, tuple[Any, Any]]:
+        show = recorder.inside()
+        if not show.silent:
+            at = show.rows(BLOCK, show.rows(LINEAR, at @ arrays.inputs, 0) + arrays.offset, 0)
+        new = show.rows(BLOCK, cell(recurrence, arch, arrays, state, at, show), 1)
+        given = new if each_step else ()
+        if each_step and not show.silent:
+            given = show.rows(LINEAR, show.rows(FEATURES, new, 0) @ arrays.head, OUTPUT)
+        return new, (given, show.statistics)
 
-    last, given = over_steps(step, start, projected, real)
-    states = jnp.moveaxis(given, 0, 1) if GOALS[spec.goal].each_step else last
-    return states @ arrays.head + arrays.head_offset
+    last, (given, found) = over_steps(step, start, steps, real)
+    recorder.add_steps(found)
+    if not each_step:
+        found = recorder.rows(LINEAR, recorder.rows(FEATURES, last, 0) @ arrays.head, OUTPUT)
+    else:
+        found = jnp.moveaxis(given, 0, 1)
+        found = found @ arrays.head if recorder.silent else found
+    return found + arrays.head_offset
 
 
 def cell(
-    recurrence: Recurrence, arch: jax.Array, arrays: Arrays, state: jax.Array, projected: jax.Array, see: See
+    recurrence: Recurrence, arch: jax.Array, arrays: Arrays, state: jax.Array, projected: jax.Array, show: Recorder
 ) -> jax.Array:
     """Returns the output of a cell [N, H], given its last one and the projected input of a step [N, W]."""
     parents, activations = parts(arch)
-    linear = see("linear", 1, state @ arrays.recurrent) + projected
-    states = [_mixed(recurrence, see("rectifier", 0, linear), jnp.tanh, state)]
+    linear = show.rows(LINEAR, state @ arrays.recurrent, 1) + projected
+    states = [_mixed(recurrence, show.rows(RECTIFIER, linear, 0), jnp.tanh, state)]
     for node in range(len(arrays.nodes)):
-        read = _chosen(parents[node], states)
-        linear = see("linear", node + 2, read @ arrays.nodes[node])
-        activation = activations[node]
-        states.append(
-            _mixed(recurrence, see("rectifier", node + 1, linear), lambda x, a=activation: activated(a, x), read)
-        )
+        read = chosen(parents[node], states)
+        linear = show.rows(LINEAR, read @ arrays.nodes[node], node + 2)
+        linear = show.rows(RECTIFIER, linear, node + 1)
+        states.append(_mixed(recurrence, linear, functools.partial(activated, activations[node]), read))
     return sum(states[1:], jnp.zeros_like(state)) / len(arrays.nodes)
-
-
-def _unseen(kind: str, number: int, x: jax.Array) -> jax.Array:
-    return x
 
 
 def _mixed(recurrence: Recurrence, linear: jax.Array, function: Callable, read: jax.Array) -> jax.Array:
@@ -148,13 +148,6 @@ def _mixed(recurrence: Recurrence, linear: jax.Array, function: Callable, read: 
         return function(linear)
     gate, made = jnp.split(linear, 2, axis=-1)
     return read + jax.nn.sigmoid(gate) * (function(made) - read)
-
-
-def _chosen(number: jax.Array, states: list[jax.Array]) -> jax.Array:
-    found = states[0]
-    for other, state in enumerate(states[1:], 1):
-        found = jnp.where(number == other, state, found)
-    return found
 
 
 def activated(number: jax.Array, x: jax.Array) -> jax.Array:

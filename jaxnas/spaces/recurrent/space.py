@@ -41,7 +41,7 @@ class RecurrentSpace(Space):
     num_nodes: int = 8
     name: str = "recurrent"
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
-    family: ClassVar[str] = "jaxnas.spaces.recurrent.family:recurrent_family()"
+    networks: ClassVar[str] = "jaxnas.spaces.recurrent.networks:recurrent_networks()"
     drawing_note: ClassVar[str] = "The output is the mean of all nodes."
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jaxnas.spaces.layers import convolution, feature_maps
 from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normalization
-from jaxnas.training.taps import FEATURES, LINEAR, NORM, OUTPUT
+from jaxnas.training.recorder import FEATURES, LINEAR, NORM, OUTPUT
 
 SKIP = "0-3"
 CONVOLUTIONS = ("0-1", "0-2", "1-2", "1-3", "2-3")

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
-from jaxnas.spaces.cells.network import MOMENTUM, Layer
 from jaxnas.spaces.layers.blocks import Block
 from jaxnas.spaces.layers.convolutional import Stem
 from jaxnas.spaces.sizes.blocks import Head, Reduction, SizeCell
@@ -69,28 +67,7 @@ def live_channels(space: SizeSpace, widths: Widths, arch: jax.Array) -> list[jax
     return [None, live[0], *live]
 
 
-class SizeNetwork(nnx.Module):
-    """The network of one architecture: `network(images, train=False) -> logits`; images are float32[N, H, W, C].
-
-    Attributes:
-        arch: the architecture.
-        parts: a `Layer` for the stem, each layer and the head.
-    """
-
-    def __init__(self, arch: tuple[int, ...], made: tuple[Block, ...], arrays: list[tuple[dict, dict]]):
-        """Makes the network of blocks with the parameters and the statistics of each."""
-        self.arch = arch
-        self.parts = nnx.List([Layer(block, *each) for block, each in zip(made, arrays, strict=True)])
-
-    def __call__(self, x: jax.Array, train: bool = False, momentum: float | jax.Array = MOMENTUM) -> jax.Array:
-        """Returns the logits [N, K]; in training, running averages move by 1 - momentum."""
-        x = jnp.transpose(x, (3, 1, 2, 0))
-        for part in self.parts:
-            x = part(x, train, momentum)
-        return x
-
-
-def sliced(whole: Block, own: Block, arrays: dict[str, jax.Array], kind: int) -> dict[str, jax.Array]:
+def sliced(own: Block, arrays: dict[str, jax.Array], kind: int) -> dict[str, jax.Array]:
     """Returns what a block has of the arrays of a wider one: the leading part of each."""
     shapes = (own.statistics() if kind else own.parameters()).items()
     return {name: arrays[name][tuple(slice(size) for size in values.shape)] for name, values in shapes}

@@ -30,7 +30,7 @@ class SizeSpace(Space):
     channels: tuple[int, ...]
     name: str = "sizes"
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
-    family: ClassVar[str] = "jaxnas.spaces.sizes.family"
+    networks: ClassVar[str] = "jaxnas.spaces.sizes.networks:SizeNetworks"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))

@@ -6,8 +6,6 @@ averaged over the real steps where there is one label an example.
 """
 
 import functools
-import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxnas.spaces.layers.blocks import UNSEEN, Seen
+from jaxnas.spaces.layers.steps import num_features, steps_of
 from jaxnas.spaces.transformers.space import FIRST_LAYER, MIXERS, PER_LAYER, TransformerSpace
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.goals import GOALS
-from jaxnas.training.taps import BLOCK, FEATURES, LINEAR, NORM, OUTPUT, RECTIFIER
+from jaxnas.training.recorder import BLOCK, FEATURES, LINEAR, NORM, OUTPUT, RECTIFIER, SILENT, Recorder
 
 TAPS = 5
 EPSILON = 1e-5
@@ -93,30 +91,13 @@ def sizes_of(space: TransformerSpace, spec: TaskSpec) -> dict[str, int]:
     return {**around, "width": space.widths[-1], "heads": space.heads[-1], "hidden": space.hidden[-1]}
 
 
-def num_features(spec: TaskSpec) -> int:
-    """Returns the numbers of a step's input: features, one for each token, or the pixels of an image's row."""
-    return spec.num_tokens if spec.kind == "tokens" else math.prod(spec.shape[1:])
-
-
-def steps_of(spec: TaskSpec, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns the numbers of each step float32[N, T, F], 0 where it is padding, and which are real, bool[N, T].
-
-    Steps of images are their rows. Tokens may be given as numbers, too: 1 for each step's token, NaN for padding.
-    """
-    if spec.kind == "tokens" and inputs.ndim == 2:
-        return jax.nn.one_hot(inputs, spec.num_tokens), inputs >= 0
-    inputs = inputs.reshape(*inputs.shape[:2], -1)
-    real = ~jnp.isnan(inputs[..., 0])
-    return jnp.where(real[..., None], inputs, 0), real
-
-
 def outputs(
     space: TransformerSpace,
     spec: TaskSpec,
     choice: Decided,
     arrays: dict[str, Any],
     inputs: jax.Array,
-    seen: Seen = UNSEEN,
+    show: Recorder = SILENT,
     mode: str = "evaluate",
 ) -> jax.Array:
     """Returns the outputs [N, K], or [N, T, K] where the goal has one a step, of inputs [N, T, F] or tokens [N, T].
@@ -124,26 +105,26 @@ def outputs(
     Args:
         choice: of a traced architecture: arrays have the largest sizes, and what lies beyond its own is masked. Or of
             ints: arrays have the sizes of the architecture, and there are those of its layers.
-        seen: what shows the inner arrays to a tap. Steps are the rows of its images.
+        show: a recorder of the inner arrays. Steps are the rows of its images.
         mode: `"identity"`: without normalization.
     """
     steps, real = steps_of(spec, inputs)
     live = jnp.arange(arrays["input_kernel"].shape[1]) < choice.width
     within = Within(live, choice.width, real, mode == "identity")
-    x = _shown(seen, LINEAR, steps @ arrays["input_kernel"], live) + arrays["positions"]
-    x = _shown(seen, BLOCK, jnp.where(live, x, 0), live, 0)
+    x = show.rows(LINEAR, steps @ arrays["input_kernel"], live=live) + arrays["positions"]
+    x = show.rows(BLOCK, jnp.where(live, x, 0), 0, live)
     for number, (own, layer) in enumerate(zip(arrays["layers"], choice.layers, strict=False)):
         if isinstance(choice.depth, int):
-            x = _layer(space, number, layer, own, within, seen, x)
+            x = _layer(space, number, layer, own, within, show, x)
         else:
-            parts = seen.branches([functools.partial(_layer, space, number, layer, own, within), lambda inside, x: x])
+            parts = show.branches([functools.partial(_layer, space, number, layer, own, within), lambda inside, x: x])
             x, found = jax.lax.cond(number < choice.depth, *parts, x)
-            seen.add(found)
-    x = _norm(x, arrays["norm_scale"], arrays["norm_bias"], within, seen)
-    x = _shown(seen, FEATURES, x, live)
+            show.add(found)
+    x = _norm(x, arrays["norm_scale"], arrays["norm_bias"], within, show)
+    x = show.rows(FEATURES, x, live=live)
     if not GOALS[spec.goal].each_step:
         x = jnp.where(real[..., None], x, 0).sum(1) / jnp.maximum(real.sum(1), 1)[:, None]
-    return _shown(seen, LINEAR, x @ arrays["head_kernel"], None, OUTPUT) + arrays["head_offset"]
+    return show.rows(LINEAR, x @ arrays["head_kernel"], OUTPUT) + arrays["head_offset"]
 
 
 class Within(NamedTuple):
@@ -157,18 +138,10 @@ class Within(NamedTuple):
     plain: bool
 
 
-def _shown(seen: Seen, kind: str, x: jax.Array, live: jax.Array | None, number: int | None = None) -> jax.Array:
-    """Returns numbers of steps [N, T, C], or of examples [N, C], or what a tap makes of them."""
-    if seen.tap is None:
-        return x
-    found = seen(kind, x.T.reshape(x.shape[-1], -1, 1, len(x)), number, live)
-    return found.reshape(x.T.shape).T
-
-
-def _norm(x: jax.Array, scale: jax.Array, bias: jax.Array, within: Within, seen: Seen) -> jax.Array:
+def _norm(x: jax.Array, scale: jax.Array, bias: jax.Array, within: Within, show: Recorder) -> jax.Array:
     """Returns layer normalization over the live numbers of a step; 0 beyond them."""
     live, width, _, plain = within
-    x = _shown(seen, NORM, x, live)
+    x = show.rows(NORM, x, live=live)
     if plain:
         return x
     centered = jnp.where(live, x - x.sum(-1, keepdims=True) / width, 0)
@@ -177,7 +150,7 @@ def _norm(x: jax.Array, scale: jax.Array, bias: jax.Array, within: Within, seen:
 
 
 def _layer(
-    space: TransformerSpace, number: int, layer: Layer, own: dict, within: Within, seen: Seen, x: jax.Array
+    space: TransformerSpace, number: int, layer: Layer, own: dict, within: Within, show: Recorder, x: jax.Array
 ) -> jax.Array:
     """Returns the steps [N, T, W] after a layer, the first of which has the number 0."""
     live, width = within.live, within.width
@@ -185,54 +158,54 @@ def _layer(
     in_head = (numbers * layer.heads // width == jnp.arange(_num_heads(space, layer))[:, None]) & live  # [H, W]
     mixers = {"attention": _attention, "conv5": _convolution, "fourier": _fourier}
     arguments = (own, in_head.astype(x.dtype), width / layer.heads, within.real)
-    y = _norm(x, own["mix_scale"], own["mix_bias"], within, seen)
+    y = _norm(x, own["mix_scale"], own["mix_bias"], within, show)
     if isinstance(layer.mixer, int):
-        y = mixers[space.mixers[layer.mixer]](seen, *arguments, y)
+        y = mixers[space.mixers[layer.mixer]](show, *arguments, y)
     else:
-        branches = seen.branches([mixers[name] for name in space.mixers])
+        branches = show.branches([mixers[name] for name in space.mixers])
         y, found = jax.lax.switch(layer.mixer, branches, *arguments, y)
-        seen.add(found)
+        show.add(found)
     x = x + jnp.where(live, y, 0)
-    y = _norm(x, own["hidden_scale"], own["hidden_bias"], within, seen)
+    y = _norm(x, own["hidden_scale"], own["hidden_bias"], within, show)
     own_units = jnp.arange(own["expand_offset"].size) < layer.hidden
-    hidden = _linear(seen, own, "expand", y, own_units)
-    hidden = jnp.where(own_units, jax.nn.relu(_shown(seen, RECTIFIER, hidden, own_units)), 0)
-    x = x + jnp.where(live, _linear(seen, own, "contract", hidden, live), 0)
-    return _shown(seen, BLOCK, x, live, number + 1)
+    hidden = _linear(show, own, "expand", y, own_units)
+    hidden = jnp.where(own_units, jax.nn.relu(show.rows(RECTIFIER, hidden, live=own_units)), 0)
+    x = x + jnp.where(live, _linear(show, own, "contract", hidden, live), 0)
+    return show.rows(BLOCK, x, number + 1, live=live)
 
 
 def _num_heads(space: TransformerSpace, layer: Layer) -> int:
     return layer.heads if isinstance(layer.heads, int) else space.heads[-1]
 
 
-def _linear(seen: Seen, own: dict, name: str, x: jax.Array, live: jax.Array) -> jax.Array:
+def _linear(show: Recorder, own: dict, name: str, x: jax.Array, live: jax.Array) -> jax.Array:
     """Returns a linear map, of whose outputs some are the architecture's own."""
-    return _shown(seen, LINEAR, x @ own[f"{name}_kernel"], live) + own[f"{name}_offset"]
+    return show.rows(LINEAR, x @ own[f"{name}_kernel"], live=live) + own[f"{name}_offset"]
 
 
-def _attention(seen: Seen, own: dict, in_head: jax.Array, size: Any, real: jax.Array, x: jax.Array) -> jax.Array:
+def _attention(show: Recorder, own: dict, in_head: jax.Array, size: Any, real: jax.Array, x: jax.Array) -> jax.Array:
     """Returns scaled attention to the real steps, by each head's part of the numbers. Masked heads add nothing."""
     live = in_head.any(0)
-    query, key, value = (_linear(seen, own, name, x, live) for name in ("query", "key", "value"))
+    query, key, value = (_linear(show, own, name, x, live) for name in ("query", "key", "value"))
     of_head = in_head[None, :, None]  # [1, H, 1, W]
     scores = jnp.einsum("nhtc,nsc->nhts", query[:, None] * of_head, key) / jnp.sqrt(size)
     weights = jax.nn.softmax(jnp.where(real[:, None, None], scores, -1e9), axis=-1)
     mixed = (jnp.einsum("nhts,nsc->nhtc", weights, value) * of_head).sum(1)
-    return _linear(seen, own, "given", mixed, live)
+    return _linear(show, own, "given", mixed, live)
 
 
-def _convolution(seen: Seen, own: dict, in_head: jax.Array, size: Any, real: jax.Array, x: jax.Array) -> jax.Array:
+def _convolution(show: Recorder, own: dict, in_head: jax.Array, size: Any, real: jax.Array, x: jax.Array) -> jax.Array:
     """Returns a convolution over five steps, with one kernel for the numbers of a head."""
     live = in_head.any(0)
-    value = jnp.where(real[..., None], _linear(seen, own, "value", x, live), 0)
+    value = jnp.where(real[..., None], _linear(show, own, "value", x, live), 0)
     taps, reach = own["taps_kernel"] @ in_head, TAPS // 2
     padded = jnp.pad(value, ((0, 0), (reach, reach), (0, 0)))
     shifted = [padded[:, tap : tap + x.shape[1]] * taps[tap] for tap in range(TAPS)]
-    mixed = _shown(seen, LINEAR, sum(shifted[1:], shifted[0]), live)
-    return _linear(seen, own, "given", mixed, live)
+    mixed = show.rows(LINEAR, sum(shifted[1:], shifted[0]), live=live)
+    return _linear(show, own, "given", mixed, live)
 
 
-def _fourier(seen: Seen, own: dict, in_head: jax.Array, size: Any, real: jax.Array, x: jax.Array) -> jax.Array:
+def _fourier(show: Recorder, own: dict, in_head: jax.Array, size: Any, real: jax.Array, x: jax.Array) -> jax.Array:
     """Returns the real part of the Fourier transform over steps and over the numbers of each head, of variance kept."""
     num_steps = x.shape[1]
     of_steps = 2 * np.pi / num_steps * np.outer(np.arange(num_steps), np.arange(num_steps))
@@ -249,11 +222,6 @@ def _fourier(seen: Seen, own: dict, in_head: jax.Array, size: Any, real: jax.Arr
 def is_used(name: str, mixer: str) -> bool:
     """Returns whether layers of a mixer use an array of a name."""
     return mixer in OF_MIXER.get(name.partition("_")[0], MIXERS)
-
-
-def names_in(mixers: Sequence[str]) -> list[str]:
-    """Returns the names of a layer's arrays that one of the mixers uses."""
-    return [name for name in IN_LAYER if any(is_used(name, mixer) for mixer in mixers)]
 
 
 class TransformerNetwork(nnx.Module):

@@ -49,7 +49,7 @@ class TransformerSpace(Space):
     mixers: tuple[str, ...] = MIXERS
     name: str = "transformer"
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
-    family: ClassVar[str] = "jaxnas.spaces.transformers.family"
+    networks: ClassVar[str] = "jaxnas.spaces.transformers.networks:TransformerNetworks"
 
     def __post_init__(self) -> None:
         checked_size("max_layers", self.max_layers, 1, MAX_LAYERS, "each of which is in the program")

@@ -7,7 +7,7 @@ import numpy as np
 from jaxnas import catalog
 from jaxnas.training.compilation import on_one_core
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import family_of
+from jaxnas.training.networks import networks_class
 from jaxnas.training.trainer import Trainer
 
 DIGITS = 6
@@ -15,10 +15,10 @@ DIGITS = 6
 
 def baseline_trainer(trainer: Trainer) -> Trainer | None:
     """Returns the trainer of the baselines of a kind of network, alike; None for kinds and for tasks without."""
-    if trainer.family.baselines is None:
+    if trainer.networks.baselines is None:
         return None
-    space = catalog.load(trainer.family.baselines)
-    return Trainer(space, trainer.task, trainer.config) if trainer.task.kind in family_of(space).inputs else None
+    space = catalog.load(trainer.networks.baselines)
+    return Trainer(space, trainer.task, trainer.config) if trainer.task.kind in networks_class(space).inputs else None
 
 
 def baseline_scores(trainer: Trainer, seeds: Sequence[int]) -> dict[str, dict[str, float]]:

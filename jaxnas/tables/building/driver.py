@@ -29,7 +29,7 @@ from jaxnas.tables.trainings import joined_trainings
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.config import TrainConfig, config_to_dict
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import Size, default_plan
+from jaxnas.training.networks import Size, default_plan
 from jaxnas.training.trainer import Trainer, default_config
 
 MAX_CURVE_BYTES = 2**34
@@ -102,7 +102,7 @@ def build(
         machine = where.machine()
         parts = []
         for name, (trainer, _) in priced.items():
-            training_plan = default_plan(trainer.family, machine["platform"])
+            training_plan = default_plan(type(trainer.networks), machine["platform"])
             plan = make_plan(trainer, space_name, task_name, num_seeds, limit, training_plan)
             parts.append(Part(name, trainer, plan, manifest_of(plan, trainer, table_id, machine)))
         num_classes = sum(len(chunk.rows) for chunk in parts[-1].plan.chunks)
@@ -228,10 +228,10 @@ def _train_missing(where: Executor, work: Work, progress: Callable[[int, int], N
 
 def _with_baselines(where: Executor, manifest: dict, folder: Path, part: Part) -> dict:
     """Returns the manifest with the lines to beat of the training that reports read, where its kind has any."""
-    trainer, name = baseline_trainer(part.trainer), part.trainer.family.baselines
+    trainer, name = baseline_trainer(part.trainer), part.trainer.networks.baselines
     if trainer is None or name is None:
         return manifest
-    training_plan = default_plan(trainer.family, manifest["machine"]["platform"])
+    training_plan = default_plan(type(trainer.networks), manifest["machine"]["platform"])
     plan = make_plan(trainer, name, part.plan.task, len(part.plan.seeds), training_plan=training_plan)
     _train_part(where, Part("baselines", trainer, plan, {}), folder)
     curves = _curves_of(folder, plan, np.unique(trainer.space.classes()))

@@ -13,7 +13,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Fidelity
 from jaxnas.tasks.base import Task
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import family_of
+from jaxnas.training.networks import networks_class
 from jaxnas.training.trainer import Trainer, default_config
 
 NUM_PRICED = 256
@@ -58,7 +58,7 @@ def training_grid(
 def _with_values(space: Space, config: TrainConfig, values: Mapping[str, int]) -> TrainConfig:
     changed: dict[str, Any] = {}
     if "w" in values:
-        network = config.network or family_of(space).config.network
+        network = config.network or networks_class(space).default.network
         if not (width := next((name for name in WIDTHS if hasattr(network, name)), "")):
             raise ValueError(f"Expected networks with a width, got those of {space.name} without.")
         changed["network"] = replace(network, **{width: values["w"]})

@@ -13,7 +13,7 @@ import numpy as np
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.config import TrainConfig, config_from_dict, config_to_dict
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import default_plan
+from jaxnas.training.networks import default_plan
 from jaxnas.training.trainer import Trainer
 
 _ORDER_SEED = 0
@@ -82,10 +82,10 @@ def make_plan(
     Args:
         space_name, task_name: under which workers find the space and the task of the trainer.
         limit: train only that many classes, a random sample of the space; None for all.
-        training_plan: of the family; None for the one of this back end.
+        training_plan: of the kind of network; None for the one of this back end.
     """
     space = trainer.space
-    training_plan = training_plan or default_plan(trainer.family)
+    training_plan = training_plan or default_plan(type(trainer.networks))
     rows = np.random.RandomState(_ORDER_SEED).permutation(np.unique(space.classes()))[:limit]
     seeds = tuple(range(num_seeds))
     recipe = {**trainer.description(training_plan), "seeds": seeds}

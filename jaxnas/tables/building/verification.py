@@ -15,7 +15,7 @@ from jaxnas.tables.trainings import plain_table
 from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.config import BFLOAT16, FLOAT32, TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import family_of
+from jaxnas.training.networks import networks_class
 from jaxnas.training.trainer import Trainer
 
 FIRST_STEP_TOLERANCE = {FLOAT32: 1e-4, BFLOAT16: 0.02}
@@ -68,7 +68,7 @@ def retrain(
     tables = {name: plain_table(table, name) for name in manifest.get("trainings", {})} or {"": table}
     checks = []
     for name, plain in tables.items():
-        trainer = Trainer(space, task, _config_of(plain, family_of(space).config))
+        trainer = Trainer(space, task, _config_of(plain, networks_class(space).default))
         suffix = f" (of {name})" if name else ""
         checks += [Check(each.passed, each.text + suffix) for each in _retrained(plain, trainer, classes)]
     # the task in the resolution of the last training, which reports read, as are the lines to beat

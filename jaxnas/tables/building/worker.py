@@ -53,7 +53,7 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
     from jaxnas import catalog
     from jaxnas.tables.building.plan import plan_from_json, read_shard
     from jaxnas.training.compilation import configure_compilation
-    from jaxnas.training.family import family_of
+    from jaxnas.training.networks import networks_class
     from jaxnas.training.trainer import Trainer
 
     def after_each() -> None:
@@ -64,7 +64,7 @@ def work(plan_path: Path, number: int, count: int, parent: int) -> None:
     configure_compilation()
     plan = plan_from_json(plan_path.read_text(encoding="utf-8"))
     space = catalog.checked_space(catalog.load(plan.space)) if ":" in plan.space else catalog.space(plan.space)
-    trainer = Trainer(space, catalog.task(plan.task), plan.config_for(family_of(space).config))
+    trainer = Trainer(space, catalog.task(plan.task), plan.config_for(networks_class(space).default))
     folder = plan_path.parent
     own = plan.chunks[number::count]
     others = sorted(set(plan.chunks) - set(own), key=plan.chunks.index, reverse=True)

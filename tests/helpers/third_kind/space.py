@@ -20,7 +20,7 @@ class PoolSpace(Space):
         Decision("width", WIDTHS),
         Decision("rectifier", (False, True)),
     )
-    family: ClassVar[str] = "helpers.third_kind.family"
+    networks: ClassVar[str] = "helpers.third_kind.networks:PoolNetworks"
 
 
 POOLED = PoolSpace()

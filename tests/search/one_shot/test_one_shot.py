@@ -87,7 +87,7 @@ def test_idle_operations_are_frozen_or_decay(idle):
     state = state._replace(momentum=jax.tree.map(jnp.ones_like, state.momentum))
     after = one_step(search, state, search.data)
     before_cell, after_cell = (each.parameters["cells"][0][:, 0] for each in (state, after))
-    trained = np.asarray(search.setting.shared.trained(SMALL, TINY, TASK.spec)["cells"][0][0]) > 0
+    trained = np.asarray(search.setting.networks.trained()["cells"][0][0]) > 0
     moved = (np.asarray(before_cell) != np.asarray(after_cell))[:, trained].all(1)
     np.testing.assert_array_equal(moved, [idle == "decay", True, idle == "decay"])
     assert equal(before_cell[:, ~trained], after_cell[:, ~trained])  # scales and biases

@@ -12,6 +12,7 @@ from jaxnas.search.one_shot import hypergradients, perturbations, regularizers, 
 from jaxnas.search.one_shot.base import Problem, Sample, SearchRecipe, Trained
 from jaxnas.search.one_shot.methods import darts
 from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.cells.networks import CellNetworks
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
@@ -148,7 +149,8 @@ def test_the_unrolled_gradient_of_a_supernet_is_a_central_difference(monkeypatch
     space = CellSpace(3, ("none", "skip_connect", "nor_conv_3x3", "avg_pool_3x3"), name="smooth")
     config = TrainConfig(batch_size=8, network=Skeleton(num_channels=2, num_stages=1))
     with jax.enable_x64(True):
-        setting = step.Setting(darts(space)._replace(recipe=SearchRecipe(clip=1e9)), space, config, SPEC, 8)
+        networks = CellNetworks(space, config, SPEC)
+        setting = step.Setting(darts(space)._replace(recipe=SearchRecipe(clip=1e9)), networks)
         state = jax.jit(step.initial, static_argnums=0)(setting, jax.random.key(0))
         keys = jax.random.split(jax.random.key(1), 3)
         halves = [(jax.random.normal(key, (8, *SPEC.shape)), jnp.arange(8) % 3) for key in keys[:2]]

@@ -10,14 +10,15 @@ import pytest
 from flax import nnx
 from helpers.samples import NB201, SMALL, make_task
 
-from jaxnas.spaces.cells import family
-from jaxnas.spaces.cells.network import Network, Skeleton, specialize
-from jaxnas.spaces.cells.size import size as size_of
+from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.cells.networks import CellNetworks
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.layers import convolution
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training import loop
 from jaxnas.training.config import TrainConfig
+from jaxnas.training.networks import Variables
+from jaxnas.training.trainer import Trainer
 
 NUM_CLASSES = 3
 SKELETON = Skeleton(num_channels=2, num_stages=2)
@@ -35,36 +36,39 @@ def choices(space, text: str) -> tuple[int, ...]:
     return tuple(space.from_str(text).tolist())
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def initial(space, skeleton, shape, arch, key):
-    network = Network(space, skeleton, shape, NUM_CLASSES, arch, key=key)
-    return nnx.state(network, nnx.Param), nnx.state(network, nnx.BatchStat)
+def networks_of(space, skeleton, shape) -> CellNetworks:
+    return CellNetworks(space, TrainConfig(network=skeleton), TaskSpec("images", "class", shape, NUM_CLASSES))
 
 
-@functools.cache
-def template(space, skeleton, shape) -> Network:
-    """Returns a traced network of any values."""
-    arch = jnp.zeros(len(space.decisions), jnp.int32)
-    abstract = nnx.eval_shape(lambda: Network(space, skeleton, shape, NUM_CLASSES, arch, key=jax.random.key(0)))
-    definition, state = nnx.split(abstract)
-    return nnx.merge(definition, jax.tree.map(lambda value: jnp.zeros(value.shape), state))
+@functools.partial(jax.jit, static_argnums=0)
+def initial(networks, arch, key) -> Variables:
+    return networks.init(key, arch)
 
 
-def with_arrays(network: Network, *states) -> Network:
-    network = nnx.clone(network)
-    nnx.update(network, *states)
-    return network
+def mean_loss(logits, labels):
+    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def measure(definition, train, parameters, statistics, arch, images, labels):
+def measure(networks, mode, variables, arch, images, labels):
     """Returns logits, gradients, and statistics after the call."""
 
     def loss(parameters):
+        applied = networks.apply(variables._replace(parameters=parameters), arch, images, mode=mode)
+        return mean_loss(applied.outputs, labels), applied
+
+    gradients, (logits, changed) = jax.grad(loss, has_aux=True)(variables.parameters)
+    return logits, gradients, changed
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def measure_static(definition, train, parameters, statistics, images, labels):
+    """Returns what `measure` does, of a network of one architecture."""
+
+    def loss(parameters):
         network = nnx.merge(definition, parameters, statistics, copy=True)
-        logits = network(images, arch, train=train)
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
-        return losses.mean(), (logits, nnx.state(network, nnx.BatchStat))
+        logits = network(images, train, 0.0)
+        return mean_loss(logits, labels), (logits, nnx.state(network, nnx.BatchStat))
 
     gradients, (logits, changed) = jax.grad(loss, has_aux=True)(parameters)
     return logits, gradients, changed
@@ -82,19 +86,18 @@ def assert_states_close(found, expected, **tolerance):
 
 def assert_static_is_traced(space, skeleton, shape, arch: tuple[int, ...], train: bool):
     """Compares logits, gradients and changed statistics of both forms, for arrays as after some training."""
-    random = np.random.RandomState(1)
-    states = jax.tree.map(
+    random, networks = np.random.RandomState(1), networks_of(space, skeleton, shape)
+    variables = jax.tree.map(
         lambda value: value + random.uniform(0.1, 0.5, value.shape).astype(np.float32),
-        initial(space, skeleton, shape, space.pruned(jnp.asarray(arch)), jax.random.key(0)),
+        initial(networks, jnp.asarray(arch), jax.random.key(0)),
     )
-    traced = template(space, skeleton, shape)
     images, labels = images_of(shape)
-    logits, gradients, changed = measure(nnx.graphdef(traced), train, *states, jnp.asarray(arch), images, labels)
-    static = specialize(with_arrays(traced, *states), arch)
-    definition, *arrays = nnx.split(static, nnx.Param, nnx.BatchStat)
-    expected = measure(definition, train, *arrays, None, images, labels)
+    mode = "train" if train else "evaluate"
+    logits, gradients, changed = measure(networks, mode, variables, jnp.asarray(arch), images, labels)
+    definition, *arrays = nnx.split(networks.module(arch, variables), nnx.Param, nnx.BatchStat)
+    expected = measure_static(definition, train, *arrays, images, labels)
     np.testing.assert_allclose(logits, expected[0], rtol=1e-4, atol=1e-5)
-    mapped = specialize(with_arrays(traced, gradients, changed), arch)
+    mapped = networks.module(arch, Variables(gradients, changed))
     assert_states_close(nnx.state(mapped, nnx.Param), expected[1], rtol=1e-3, atol=1e-5)
     assert_states_close(nnx.state(mapped, nnx.BatchStat), expected[2], rtol=1e-4, atol=1e-5)
     # the arrays that the static network lacks have no gradient
@@ -130,22 +133,25 @@ def test_static_and_traced_networks_agree_on_other_images(shape, skeleton):
     assert_static_is_traced(SMALL, skeleton, shape, arch, True)
 
 
-@pytest.mark.parametrize("text", ARCHS)
-def test_a_static_network_has_the_initial_arrays_of_the_traced_one(text):
-    shape, key, arch = (6, 5, 1), jax.random.key(3), choices(SMALL, text)
-    states = initial(SMALL, SKELETON, shape, jnp.asarray(arch), key)
-    mapped = specialize(with_arrays(template(SMALL, SKELETON, shape), *states), arch)
-    static = Network(SMALL, SKELETON, shape, NUM_CLASSES, arch, key=key)
-    assert_states_close(nnx.state(mapped), nnx.state(static), rtol=1e-6)
+def test_an_edge_has_the_initial_arrays_of_its_operation_alone():
+    key, arch = jax.random.key(3), choices(SMALL, ARCHS[0])
+    networks = networks_of(SMALL, SKELETON, (6, 5, 1))
+    network = networks.module(arch, initial(networks, jnp.asarray(arch), key))
+    cell_key = jax.random.fold_in(jax.random.fold_in(jax.random.split(key, 3)[2], 1), 0)
+    for number, name in enumerate(("0-1", "0-2", "1-2")):
+        arrays = SMALL.operations[arch[number]].arrays(jax.random.fold_in(cell_key, number), 2 * SKELETON.num_channels)
+        layer = network.cells[1].edges[name]
+        for found, expected in zip((layer.parameters, layer.statistics), arrays, strict=True):
+            assert_states_close(nnx.to_pure_dict(nnx.state(found)), expected, rtol=1e-6)
 
 
 def test_cells_edges_and_keys_have_arrays_of_their_own():
     arch = choices(SMALL, "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|")
-    skeleton = Skeleton(2, num_stages=1, cells_per_stage=2)
+    networks = networks_of(SMALL, Skeleton(2, num_stages=1, cells_per_stage=2), (6, 5, 1))
     kernels = [
         np.asarray(cell.edges[name].parameters["kernel"][...])
         for seed in (0, 1)
-        for cell in Network(SMALL, skeleton, (6, 5, 1), 3, arch, key=jax.random.key(seed)).cells
+        for cell in networks.module(arch, initial(networks, jnp.asarray(arch), jax.random.key(seed))).cells
         for name in ("0-1", "0-2", "1-2")
     ]
     assert len({kernel.tobytes() for kernel in kernels}) == 12
@@ -153,23 +159,23 @@ def test_cells_edges_and_keys_have_arrays_of_their_own():
 
 def test_every_image_has_the_same_logits_where_the_output_is_not_reached():
     shape, arch = (6, 5, 1), choices(SMALL, NOTHING)
-    images, labels = images_of(shape)
-    states = initial(SMALL, SKELETON, shape, jnp.asarray(arch), jax.random.key(0))
-    traced = measure(nnx.graphdef(template(SMALL, SKELETON, shape)), False, *states, jnp.asarray(arch), images, labels)
-    static = Network(SMALL, SKELETON, shape, NUM_CLASSES, arch, key=jax.random.key(0))(images)
+    networks, (images, labels) = networks_of(SMALL, SKELETON, shape), images_of(shape)
+    variables = initial(networks, jnp.asarray(arch), jax.random.key(0))
+    traced = measure(networks, "evaluate", variables, jnp.asarray(arch), images, labels)
+    static = networks.module(arch, variables)(images)
     for logits in (traced[0], static):
         np.testing.assert_array_equal(logits, jnp.broadcast_to(logits[0], logits.shape))
 
 
-def test_an_array_as_architecture_makes_a_static_network():
+def test_an_untrained_network_is_made_of_any_kind_of_vector():
     """`space.arch_at(row)` is an array of JAX, a result's `arch` one of NumPy."""
     images, arch = images_of((6, 5, 1))[0], choices(SMALL, ARCHS[0])
-    expected = Network(SMALL, SKELETON, (6, 5, 1), NUM_CLASSES, arch, key=jax.random.key(0))(images)
-    given = Network(SMALL, SKELETON, (6, 5, 1), NUM_CLASSES, np.asarray(arch), key=jax.random.key(0))
-    np.testing.assert_array_equal(given(images), expected)
-    traced = Network(SMALL, SKELETON, (6, 5, 1), NUM_CLASSES, jnp.asarray(arch), key=jax.random.key(0))
-    with pytest.raises(ValueError, match="got none; a tuple of ints makes a static one"):
-        traced(images)
+    trainer = Trainer(SMALL, make_task(), TrainConfig(batch_size=16, network=SKELETON))
+    expected = trainer.untrained(arch)(images)
+    assert np.isfinite(expected).all()
+    np.testing.assert_array_equal(trainer.untrained(np.asarray(arch))(images), expected)
+    np.testing.assert_array_equal(trainer.untrained(jnp.asarray(arch))(images), expected)
+    assert (trainer.untrained(arch, seed=1)(images) != expected).any()
 
 
 def test_one_trace_serves_all_architectures():
@@ -181,12 +187,11 @@ def test_one_trace_serves_all_architectures():
 
     space = CellSpace(3, ("none", counted, "nor_conv_1x1"), name="counted")
     skeleton, shape = Skeleton(2, num_stages=1), (4, 4, 1)
-    definition = nnx.graphdef(template(space, skeleton, shape))
-    images, labels = images_of(shape)
+    networks, (images, labels) = networks_of(space, skeleton, shape), images_of(shape)
     found, counts = [], []
     for arch in [(0, 1, 0), (1, 0, 1), (0, 2, 0)]:
-        states = initial(space, skeleton, shape, jnp.asarray(arch), jax.random.key(0))
-        found.append(measure(definition, True, *states, jnp.asarray(arch), images, labels)[0])
+        variables = initial(networks, jnp.asarray(arch), jax.random.key(0))
+        found.append(measure(networks, "train", variables, jnp.asarray(arch), images, labels)[0])
         counts.append(len(traces))
     assert counts[0] > 0
     assert counts == [counts[0]] * 3
@@ -200,8 +205,8 @@ def test_conditionals_survive_in_the_compiled_training_of_several_seeds():
     config = TrainConfig(num_epochs=2, batch_size=16, network=Skeleton(2, num_stages=1))
     splits = jax.device_put((task.train, task.validation, task.test))
     arguments = jnp.asarray([1, 2, 3]), jnp.arange(2), splits
-    static = family.init, family.apply, 2, SMALL, config, task.spec
-    program = loop.train_seeds.lower(*static, *arguments).compile().as_text()
+    networks = CellNetworks(SMALL, config, task.spec)
+    program = loop.train_seeds.lower(networks, 2, *arguments).compile().as_text()
     assert program.count(" conditional(") >= 3 * len(SMALL.edges)  # forward, backward, evaluation
     assert program.count("feature_group_count") == 0
 
@@ -240,15 +245,15 @@ SIZED = [
 def test_sizes_are_those_of_the_network(space, skeleton, shape, text, monkeypatch):
     monkeypatch.setattr(convolution, "convolution_form", lambda height, width: "direct")
 
-    arch = choices(space, text)
+    networks, arch = networks_of(space, skeleton, shape), choices(space, text)
 
     def make():
-        return Network(space, skeleton, shape, 10, arch, key=jax.random.key(0))
+        return networks.module(arch, networks.init(jax.random.key(0), jnp.asarray(arch)))
 
-    size = size_of(space, TrainConfig(network=skeleton), TaskSpec("images", "class", shape, 10), arch)
+    size = networks.size(arch)
     assert size.num_parameters == num_parameters(make)
     program = jax.make_jaxpr(lambda images: make()(images))(jnp.zeros((1, *shape)))
-    assert size.num_flops == multiply_accumulates(program.jaxpr) + 10  # the bias of the head
+    assert size.num_flops == multiply_accumulates(program.jaxpr) + NUM_CLASSES  # the bias of the head
 
 
 PUBLISHED = {
@@ -264,7 +269,7 @@ PUBLISHED = {
 @pytest.mark.parametrize("text", PUBLISHED)
 def test_sizes_are_the_published_ones(text):
     spec = TaskSpec("images", "class", (32, 32, 3), 10)
-    size = size_of(NB201, TrainConfig(network=OFFICIAL), spec, choices(NB201, text))
+    size = CellNetworks(NB201, TrainConfig(network=OFFICIAL), spec).size(choices(NB201, text))
     assert (size.num_parameters / 1e6, size.num_flops / 1e6) == PUBLISHED[text]
 
 
@@ -272,7 +277,8 @@ def test_running_statistics_move_by_one_less_the_momentum():
     images, _ = images_of((6, 5, 1))
     moved = {}
     for momentum in (0.0, 0.9):
-        network = Network(SMALL, SKELETON, (6, 5, 1), NUM_CLASSES, choices(SMALL, ARCHS[0]), key=jax.random.key(0))
+        networks, arch = networks_of(SMALL, SKELETON, (6, 5, 1)), choices(SMALL, ARCHS[0])
+        network = networks.module(arch, initial(networks, jnp.asarray(arch), jax.random.key(0)))
         network(images, train=True, momentum=momentum)
         moved[momentum] = network.stem.statistics["mean"][...]
     batch = convolution.convolve(jnp.transpose(images, (3, 1, 2, 0)), network.stem.parameters["kernel"][...]).mean(

@@ -11,20 +11,21 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from flax import nnx
 from helpers.samples import SMALL, TINY
 
 from jaxnas.catalog import task as find_task
 from jaxnas.spaces.cells import packed, plans
-from jaxnas.spaces.cells.family import FAMILY
 from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.cells.networks import CellNetworks
 from jaxnas.spaces.cells.space import NB201, CellSpace
 from jaxnas.spaces.layers.base import FUNCTION, IDENTITY
 from jaxnas.tables.building import driver, worker
 from jaxnas.tables.building.plan import make_plan, plan_from_json
+from jaxnas.tasks.base import TaskSpec
 from jaxnas.training import compilation
+from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.family import default_plan
+from jaxnas.training.networks import default_plan
 from jaxnas.training.trainer import Trainer, evaluate
 
 HERE = Path(__file__).parents[2]
@@ -54,41 +55,52 @@ def some_archs(space) -> np.ndarray:
 
 
 def candidates(space, skeleton: Skeleton, shape):
-    """Returns a packed network of some architectures, with arrays as after some training, and their placement."""
+    """Returns networks, some architectures, arrays of them as after some training, and where they are packed."""
+    networks = CellNetworks(space, TrainConfig(network=skeleton), TaskSpec("images", "class", shape, NUM_CLASSES))
     archs = some_archs(space)
     places = len(archs) + 1  # one to spare
     capacities = packed.capacities(space, places)
     placement = packed.place(space, archs, capacities, places)
     filled = jnp.asarray(archs[np.resize(np.arange(len(archs)), places)])
-
-    @nnx.jit
-    def make(keys):
-        return packed.PackedNetwork(space, skeleton, shape, NUM_CLASSES, filled, capacities, keys=keys)
-
-    network = make(jax.random.split(jax.random.key(0), places))
+    made = jax.jit(jax.vmap(networks.init))(jax.random.split(jax.random.key(0), places), filled)
     random = np.random.RandomState(1)
-    arrays = jax.tree.map(lambda value: value + random.uniform(0.1, 0.5, value.shape), nnx.state(network))
-    nnx.update(network, jax.tree.map(jnp.float32, arrays))
-    return archs, network, placement
+    arrays = jax.tree.map(lambda value: jnp.float32(value + random.uniform(0.1, 0.5, value.shape)), made)
+    return networks, archs, arrays, (placement, capacities)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def measure(definition, parameters, statistics, arch, images, labels):
-    """Returns logits in evaluation and in training mode, gradients, and statistics after a call in training mode."""
+def measure(apply, variables, labels):
+    """Returns logits in evaluation and in training mode, gradients, and statistics after a call in training mode.
+
+    `apply` is `(variables, train) -> Applied`.
+    """
 
     def loss(parameters):
-        network = nnx.merge(definition, parameters, statistics, copy=True)
-        evaluated = network(images, arch)
-        logits = network(images, arch, train=True)
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean(-1)
-        return losses.sum(), ((evaluated, logits), nnx.state(network, nnx.BatchStat))
+        given = variables._replace(parameters=parameters)
+        evaluated, trained = (apply(given, train) for train in (False, True))
+        losses = optax.softmax_cross_entropy_with_integer_labels(trained.outputs, labels).mean(-1)
+        return losses.sum(), ((evaluated.outputs, trained.outputs), trained.statistics)
 
-    gradients, (logits, changed) = jax.grad(loss, has_aux=True)(parameters)
+    gradients, (logits, changed) = jax.grad(loss, has_aux=True)(variables.parameters)
     return logits, gradients, changed
 
 
-def measured(network, arch, images, labels):
-    return measure(*nnx.split(network, nnx.Param, nnx.BatchStat), arch, images, labels)
+def measured(networks, variables, where, images, labels):
+    placement, capacities = where
+
+    @functools.partial(jax.jit, static_argnums=1)
+    def apply(variables, train):
+        return packed.apply(networks, variables, images, placement, capacities, train)
+
+    return measure(apply, variables, labels)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def measured_alone(networks, variables, arch, images, labels):
+    def apply(variables, train):
+        return networks.apply(variables, arch, images, mode="train" if train else "evaluate")
+
+    return measure.__wrapped__(apply, variables, labels)
 
 
 def at(tree, number: int):
@@ -102,26 +114,24 @@ def at(tree, number: int):
 def test_packed_networks_are_the_single_ones(space, shape):
     """Half a minute for all operations, most of it compilation."""
     skeleton = Skeleton(2, num_stages=2 if space is PASSING else 1)
-    archs, network, placement = candidates(space, skeleton, shape)
+    networks, archs, arrays, where = candidates(space, skeleton, shape)
     random = np.random.RandomState(2)
     images = random.standard_normal((len(archs) + 1, 8, *shape)).astype(np.float32)
     labels = random.randint(0, NUM_CLASSES, images.shape[:2])
-    logits, gradients, changed = measured(network, placement, images, labels)
-    definition, *arrays = nnx.split(network.networks, nnx.Param, nnx.BatchStat)
+    logits, gradients, changed = measured(networks, arrays, where, images, labels)
     for number, arch in enumerate(archs):
-        states = at(arrays, number)
-        expected = measure(definition, *states, jnp.asarray(arch), images[number], labels[number])
+        expected = measured_alone(networks, at(arrays, number), jnp.asarray(arch), images[number], labels[number])
         for one, other in zip(at(logits, number), expected[0], strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
         norm = float(optax.tree.norm(expected[1]))
-        found = at(gradients["networks"], number)
+        found = at(gradients, number)
         assert np.isfinite(norm)
         assert jax.tree.structure(found) == jax.tree.structure(expected[1])
         jax.tree.map(
             lambda one, other, n=norm: np.testing.assert_allclose(one, other, atol=1e-4 * n), found, expected[1]
         )
         np.testing.assert_allclose(optax.tree.norm(found), norm, rtol=1e-4)
-        found = at(changed["networks"], number)
+        found = at(changed, number)
         jax.tree.map(
             lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5), found, expected[2]
         )
@@ -129,15 +139,15 @@ def test_packed_networks_are_the_single_ones(space, shape):
 
 def test_a_candidate_that_is_not_finite_leaves_the_others_alone():
     space, shape = SMALL, (6, 5, 1)
-    archs, network, placement = candidates(space, Skeleton(2, num_stages=1), shape)
+    networks, archs, arrays, where = candidates(space, Skeleton(2, num_stages=1), shape)
     random = np.random.RandomState(2)
     images = random.standard_normal((8, *shape)).astype(np.float32)  # the same for all
     labels = random.randint(0, NUM_CLASSES, (len(archs) + 1, 8))
-    before = measured(network, placement, images, labels)
+    before = measured(networks, arrays, where, images, labels)
     broken = len(space.operations) + 1
     assert {space.operations[choice].role for choice in archs[broken]} >= {FUNCTION}
-    nnx.update(network, jax.tree.map(lambda values: values.at[broken].set(jnp.nan), nnx.state(network, nnx.Param)))
-    after = measured(network, placement, images, labels)
+    parameters = jax.tree.map(lambda values: values.at[broken].set(jnp.nan), arrays.parameters)
+    after = measured(networks, arrays._replace(parameters=parameters), where, images, labels)
     for number in range(len(archs)):
         if number == broken:
             assert not np.isfinite(at(after[0], number)).any()
@@ -255,9 +265,9 @@ def test_candidates_beyond_a_capacity_are_refused():
 
 
 def test_the_back_end_chooses_the_plan(monkeypatch):
-    assert default_plan(FAMILY) == "sequential"
+    assert default_plan(CellNetworks) == "sequential"
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert default_plan(FAMILY) == "packed"
+    assert default_plan(CellNetworks) == "packed"
 
 
 @pytest.mark.parametrize("plan", ["", "parallel"])

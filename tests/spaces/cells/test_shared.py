@@ -1,6 +1,7 @@
 """Supernets: what one architecture computes in it is what its own network computes with the same arrays."""
 
 import functools
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -9,17 +10,20 @@ import pytest
 from flax import nnx
 from helpers.samples import NB201, SMALL
 
-from jaxnas.spaces.cells import shared
-from jaxnas.spaces.cells.network import Network, Skeleton, specialize
+from jaxnas.spaces.cells import edges, mixture
+from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.cells.networks import CellNetworks
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.layers.base import Operation
-from jaxnas.spaces.perceptrons import shared as shared_perceptrons
+from jaxnas.spaces.perceptrons.networks import PerceptronNetworks
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
+from jaxnas.training.networks import Variables
 
 SPEC = TaskSpec("images", "class", (6, 5, 1), 3)
 CONFIG = TrainConfig(batch_size=8, network=Skeleton(num_channels=2, num_stages=2))
+NETWORKS = CellNetworks(SMALL, CONFIG, SPEC)
 NUM_ARCHS = 50
 
 
@@ -31,7 +35,7 @@ def double_precision():
 
 @pytest.fixture(scope="module")
 def parameters():
-    return jax.jit(functools.partial(shared.init, SMALL, CONFIG, SPEC))(jax.random.key(0))
+    return jax.jit(NETWORKS.init)(jax.random.key(0)).parameters
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +43,19 @@ def images():
     return jax.random.normal(jax.random.key(1), (8, *SPEC.shape))
 
 
-@functools.cache
-def measured(kind):
-    """Returns a function of parameters, an architecture or weights, and images that gives logits and gradients."""
-    apply = {"path": shared.path, "mixture": shared.mixture}[kind]
+@jax.jit
+def measured(parameters, choice, images):
+    """Returns gradients and logits of an architecture or of weights."""
 
-    def loss(parameters, value, images):
-        logits = apply(SMALL, CONFIG, SPEC, parameters, value, images)
+    def loss(parameters):
+        logits = logits_of(NETWORKS, parameters, choice, images)
         return (logits**2 * jnp.arange(1, 4)).mean(), logits
 
-    return jax.jit(jax.grad(loss, has_aux=True))
+    return jax.grad(loss, has_aux=True)(parameters)
+
+
+def logits_of(networks, parameters, choice, images):
+    return networks.apply(Variables(parameters), choice, images, mode="train").outputs
 
 
 def archs():
@@ -67,31 +74,27 @@ def close(one, other):
 
 def test_a_path_is_a_mixture_with_one_choice_an_edge(parameters, images):
     for arch in archs():
-        path = measured("path")(parameters, jnp.asarray(arch), images)
-        close(path, measured("mixture")(parameters, weights_of(arch), images))
+        close(measured(parameters, jnp.asarray(arch), images), measured(parameters, weights_of(arch), images))
 
 
 def test_a_path_is_the_static_network_with_the_same_arrays(parameters, images):
     arch = archs()[1]  # a dead edge among them, and the user's operation
-    with jax.enable_x64(False):  # only the arrays' places are needed, and these programs are known to other tests
-        traced = Network(SMALL, CONFIG.network, SPEC.shape, 3, jnp.asarray(arch), key=jax.random.key(2))
-    layers = [(traced.stem, parameters["stem"]), (traced.head, parameters["head"])]
-    for layer, arrays in [*layers, *zip(traced.reductions, parameters["reductions"], strict=True)]:
-        for name, values in arrays.items():
-            layer.parameters[name].set_value(values)
+    with jax.enable_x64(False):  # only the statistics are needed
+        variables = NETWORKS.init(jax.random.key(2), jnp.asarray(arch))
     pruned = np.asarray(SMALL.pruned(arch))
-    for cell, arrays in zip(traced.cells, parameters["cells"], strict=True):
-        cell.parameters.set_value(arrays[np.arange(3), shared.slots(SMALL)[pruned]])
-    definition, state = nnx.split(specialize(traced, tuple(map(int, pruned))))
+    slots = edges.shared_slots(SMALL.operations)[pruned]
+    own = {**parameters, "cells": [arrays[np.arange(3), slots] for arrays in parameters["cells"]]}
+    network = NETWORKS.module(tuple(pruned.tolist()), variables._replace(parameters=own))
+    definition, state = nnx.split(network)
     expected = jax.jit(lambda state: nnx.merge(definition, state, copy=True)(images, train=True))(state)
-    found = measured("path")(parameters, jnp.asarray(arch), images)[1]
+    found = measured(parameters, jnp.asarray(arch), images)[1]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 def test_idle_operations_have_no_gradient_and_used_ones_are_named(parameters, images):
     for arch in archs()[:10]:
-        gradient = measured("path")(parameters, jnp.asarray(arch), images)[0]
-        used = shared.used(SMALL, CONFIG, SPEC, jnp.asarray(arch))
+        gradient = measured(parameters, jnp.asarray(arch), images)[0]
+        used = NETWORKS.used(jnp.asarray(arch))
         for slopes, mask in zip(gradient["cells"], used["cells"], strict=True):
             assert not np.any(np.where(mask > 0, 0, slopes))
         pruned = np.asarray(SMALL.pruned(arch))
@@ -99,7 +102,7 @@ def test_idle_operations_have_no_gradient_and_used_ones_are_named(parameters, im
 
 
 def test_scales_and_biases_of_normalization_are_not_trained(parameters):
-    masks = shared.trained(SMALL, CONFIG, SPEC)
+    masks = NETWORKS.trained()
     assert jax.tree.structure(masks) == jax.tree.structure(parameters)
     assert masks["stem"] == {"kernel": 1, "scale": 0, "bias": 0}
     assert masks["head"]["offset"] == masks["head"]["kernel"] == 1
@@ -116,35 +119,34 @@ def test_parameters_of_a_users_own_operation_are_trained_whatever_their_names():
         return x + parameters["bias"][:, None, None, None], statistics
 
     space = CellSpace(2, ("none", Operation("shifted", shifted, init)), name="mine")
-    assert shared.trained(space, CONFIG, SPEC)["cells"][0].tolist() == [[1.0, 1.0]]
+    assert CellNetworks(space, CONFIG, SPEC).trained()["cells"][0].tolist() == [[1.0, 1.0]]
 
 
 def test_partial_channels_hand_the_others_on():
     x = jnp.arange(4.0)[:, None, None, None]
-    joined = shared._with_rest(10 + x[:2], x, 2)
+    joined = mixture._with_rest(10 + x[:2], x, 2)
     assert joined.ravel().tolist() == [10, 2, 11, 3]
     with pytest.raises(ValueError, match=r"^Expected a number of channels that 4 divides, got 2"):
-        shared.init(SMALL, CONFIG, SPEC, jax.random.key(0), partial=4)
+        replace(NETWORKS, partial=4).init(jax.random.key(0))
 
 
 def test_costs_of_choices_are_those_of_one_hot_cells():
-    from jaxnas.spaces.cells.size import size
-
-    fixed, choices = shared.flops(NB201, CONFIG, SPEC)
+    networks = CellNetworks(NB201, CONFIG, SPEC)
+    fixed, choices = networks.flops()
     arch = (3, 2, 3, 1, 4, 2)  # no dead edge
-    assert fixed + choices[np.arange(6), arch].sum() == size(NB201, CONFIG, SPEC, arch).num_flops
+    assert fixed + choices[np.arange(6), arch].sum() == networks.size(arch).num_flops
 
 
 def test_a_narrow_perceptron_is_a_part_of_the_widest():
     space = MLPSpace(2, activations=("relu", "tanh"), widths=(2, 4), name="narrow")
     spec = TaskSpec("vectors", "class", (3,), 2)
-    place = space, CONFIG, spec
-    parameters = jax.jit(functools.partial(shared_perceptrons.init, *place))(jax.random.key(0))
+    networks = PerceptronNetworks(space, CONFIG, spec)
+    parameters = jax.jit(networks.init)(jax.random.key(0)).parameters
     x = jax.random.normal(jax.random.key(1), (5, 3))
     arch = jnp.asarray([1, 1, 0, 0, 0, 0, 1])  # two layers of 2 and 4 units, tanh
 
     def loss(parameters):
-        logits = shared_perceptrons.path(*place, parameters, arch, x)
+        logits = logits_of(networks, parameters, arch, x)
         return (logits**2).sum(), logits
 
     gradient, logits = jax.jit(jax.grad(loss, has_aux=True))(parameters)
@@ -152,7 +154,7 @@ def test_a_narrow_perceptron_is_a_part_of_the_widest():
     hidden = np.tanh(np.tanh(x @ first[:, :2]) @ second[:2] * np.sqrt(2))
     np.testing.assert_allclose(logits, hidden @ parameters["last"], atol=1e-12)
 
-    used = shared_perceptrons.used(*place, arch)
+    used = networks.used(arch)
     jax.tree.map(lambda g, mask: np.testing.assert_array_equal(np.asarray(g) * (1 - mask), 0), gradient, used)
 
 
@@ -165,10 +167,10 @@ def test_a_mixture_of_pointwise_convolutions_and_a_users_operation_is_their_path
 
     space = CellSpace(3, ("none", "nor_conv_1x1", Operation("shifted", shifted, init)), name="mine")
     config = TrainConfig(batch_size=8, network=Skeleton(num_channels=2, num_stages=1))
-    place = space, config, SPEC
-    parameters = jax.jit(functools.partial(shared.init, *place))(jax.random.key(0))
+    networks = CellNetworks(space, config, SPEC)
+    parameters = jax.jit(networks.init)(jax.random.key(0)).parameters
     images = jax.random.normal(jax.random.key(1), (8, *SPEC.shape))
-    path, mixture = (jax.jit(functools.partial(apply, *place)) for apply in (shared.path, shared.mixture))
+    logits = jax.jit(functools.partial(logits_of, networks))
     for arch in ([2, 1, 1], [1, 2, 0], [2, 0, 2]):
         hot = jnp.eye(3)[jnp.asarray(arch)]
-        close(path(parameters, jnp.asarray(arch), images), mixture(parameters, hot, images))
+        close(logits(parameters, jnp.asarray(arch), images), logits(parameters, hot, images))

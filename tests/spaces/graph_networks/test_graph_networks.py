@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 import jaxnas as jn
-from jaxnas.spaces.graph_networks.family import FAMILY
 from jaxnas.spaces.graph_networks.network import FULL, OF_OPERATION, GraphStates, decided
+from jaxnas.spaces.graph_networks.networks import GraphNetworks
 from jaxnas.spaces.graph_networks.space import GRAPH_NETWORKS, LINKS, NB_GRAPH, SKIP, _same_networks
 from jaxnas.tasks.base import TaskSpec
 from jaxnas.tasks.graphs import joined
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.family import Variables
+from jaxnas.training.networks import Variables
 
 NODES, FEATURES, WIDTH, OUTPUTS = 6, 2, 3, 2
 SPEC = TaskSpec("graphs", "class", (NODES, FEATURES + NODES), OUTPUTS)
-STATIC = (GRAPH_NETWORKS, TrainConfig(network=GraphStates(WIDTH)), SPEC)
+NETWORKS = GraphNetworks(GRAPH_NETWORKS, TrainConfig(network=GraphStates(WIDTH)), SPEC)
 RANDOM = np.random.RandomState(0)
 TEXTS = ("0012/gat-gin-cheb-sage", "0123/graph-skip-arma-gcn", "0001/fc-skip-skip-gat", "0111/gin-skip-cheb-graph")
 
@@ -37,13 +37,13 @@ INPUTS = joined(tuple(zip(*GRAPHS, strict=True)), SPEC.shape).astype(np.float32)
 
 @functools.cache
 def compiled():
-    return jax.jit(lambda arch, arrays, inputs: FAMILY.apply(*STATIC, arch, arrays, inputs, mode="evaluate").outputs)
+    return jax.jit(lambda arch, arrays, inputs: NETWORKS.apply(arrays, arch, inputs, mode="evaluate").outputs)
 
 
 @functools.cache
 def variables() -> Variables:
     """Returns initial arrays whose offsets are not 0."""
-    made = jax.jit(functools.partial(FAMILY.init, *STATIC))(jnp.zeros(5, jnp.int32), jax.random.key(0))
+    made = jax.jit(NETWORKS.init)(jax.random.key(0), jnp.zeros(5, jnp.int32))
     return jax.tree.map(lambda values: values + RANDOM.uniform(0.05, 0.2, values.shape).astype(np.float32), made)
 
 
@@ -143,7 +143,7 @@ def test_neither_the_order_of_nodes_nor_where_padding_stands_matters(text):
     assert (np.isnan(moved) != np.isnan(INPUTS)).any()
     np.testing.assert_allclose(outputs_of(arch, inputs=moved), outputs_of(arch), rtol=1e-4, atol=1e-5)
     choices = tuple(int(choice) for choice in arch)
-    network = FAMILY.module(*STATIC, choices, variables())  # which takes graphs of any number of nodes
+    network = NETWORKS.module(choices, variables())  # which takes graphs of any number of nodes
     more = joined(tuple(zip(*GRAPHS, strict=True)), (NODES + 2, FEATURES + NODES + 2)).astype(np.float32)
     np.testing.assert_allclose(network(more), outputs_of(arch), rtol=1e-4, atol=1e-5)
 
@@ -169,6 +169,6 @@ def test_the_size_of_a_network_is_counted_by_hand():
     arch = tuple(GRAPH_NETWORKS.from_str("0012/gat-cheb-fc-skip").tolist())
     around, head = FEATURES * WIDTH + WIDTH, 2 * WIDTH * OUTPUTS + OUTPUTS
     layers = (WIDTH * WIDTH + 3 * WIDTH) + (3 * WIDTH * WIDTH + WIDTH) + (WIDTH * WIDTH + WIDTH)
-    found = FAMILY.size(*STATIC, arch)
+    found = NETWORKS.size(arch)
     assert found.num_parameters == around + head + layers
     assert found.num_flops == NODES * (around + layers) + head + 3 * NODES * NODES * WIDTH

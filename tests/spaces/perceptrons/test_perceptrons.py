@@ -14,15 +14,16 @@ from flax import nnx
 
 import jaxnas as jn
 from jaxnas.cli.main import main
-from jaxnas.spaces.perceptrons import family, layout, plans
+from jaxnas.spaces.perceptrons import layout, plans
 from jaxnas.spaces.perceptrons.layout import Arrays, Shapes
 from jaxnas.spaces.perceptrons.network import Perceptron
+from jaxnas.spaces.perceptrons.networks import PerceptronNetworks
 from jaxnas.spaces.perceptrons.space import STRENGTH, MLPSpace
 from jaxnas.tasks.base import Split, Task, TaskSpec
 from jaxnas.tasks.goals import GOALS
 from jaxnas.training import loop
 from jaxnas.training.config import config_from_dict
-from jaxnas.training.family import Applied, Variables, default_plan
+from jaxnas.training.networks import Applied, Variables, default_plan
 from jaxnas.training.order import epoch_order, training_key
 from jaxnas.training.trainer import default_config, evaluate, fit
 
@@ -40,7 +41,7 @@ SHAPE, NUM_CLASSES = (5, 2, 1), 3
 SHAPES = Shapes(SPACE, math.prod(SHAPE), NUM_CLASSES)
 ARCHS = ["8/relu/lecun_normal/none/0.0", "8-16/sigmoid/random_normal/l1/0.0", "16-16-8/tanh/glorot_uniform/l2/0.0"]
 ARCHS += ["8-16-8/gelu/lecun_normal/none/0.0", "16-8/silu/lecun_normal/none/0.0"]
-CONFIG = replace(family.FAMILY.config, num_epochs=3, batch_size=16)
+CONFIG = replace(PerceptronNetworks.default, num_epochs=3, batch_size=16)
 
 
 def arrays_of(arch, num_seeds: int = 2) -> Arrays:
@@ -49,9 +50,7 @@ def arrays_of(arch, num_seeds: int = 2) -> Arrays:
 
 
 def network_of(arch, arrays: Arrays, seed: int) -> Perceptron:
-    network = Perceptron(SPACE, SHAPE, NUM_CLASSES, arch, key=jax.random.key(0))
-    network.assign(jax.tree.map(lambda values: values[seed], arrays))
-    return network
+    return Perceptron(SHAPES, arch, jax.tree.map(lambda values: values[seed], arrays))
 
 
 @functools.cache
@@ -92,7 +91,7 @@ def test_any_architecture_computes_what_its_static_network_does(text, chunk, mon
             for name, variable in expected["layers"][number].items():
                 np.testing.assert_allclose(getattr(layer, name)[...], variable[...], atol=1e-5)
     spec = TaskSpec("images", "class", SHAPE, NUM_CLASSES)
-    size = family.size(SPACE, CONFIG, spec, arch).num_parameters
+    size = PerceptronNetworks(SPACE, CONFIG, spec).size(arch).num_parameters
     assert size == sum(values.size for values in jax.tree.leaves(nnx.state(network, nnx.Param)))
     assert not scratch.gradients.kernels[:, int(layout.make_layout(SHAPES, arch).size) :].any()
 
@@ -138,7 +137,8 @@ def test_units_are_dropped_at_their_rate_and_the_others_scaled_up():
 def reference(arch, task, config, seed: int):
     """Returns validation counts and losses of the training of a static network by optax, one epoch after another."""
     init_key, order_key, _ = jax.random.split(training_key(arch, seed), 3)
-    network = Perceptron(FEW, task.shape, task.num_classes, arch, key=init_key)
+    networks = PerceptronNetworks(FEW, CONFIG, task.spec)
+    network = networks.module(arch, networks.init(init_key, jnp.asarray(arch)))
     num_steps = len(task.train.labels) // config.batch_size
     schedule = optax.cosine_decay_schedule(config.learning_rate, config.num_epochs * num_steps)
     optimizer = nnx.Optimizer(network, optax.sgd(schedule, momentum=config.momentum, nesterov=True), wrt=nnx.Param)
@@ -225,8 +225,8 @@ def test_perceptrons_have_a_configuration_and_a_plan_of_their_own(task):
     assert default_config(SPACE).network is None
     assert default_config(SPACE).weight_decay == 0
     assert default_config(SPACE, task).batch_size == 32
-    assert default_plan(family.FAMILY) == "sequential"
-    assert config_from_dict(asdict(CONFIG), family.FAMILY.config) == CONFIG
+    assert default_plan(PerceptronNetworks) == "sequential"
+    assert config_from_dict(asdict(CONFIG), PerceptronNetworks.default) == CONFIG
     with pytest.raises(ValueError, match=r"^Expected a plan of sequential, got 'packed'"):
         evaluate(SPACE, [SPACE.from_str(ARCHS[0])], task, CONFIG, plan="packed")
 

@@ -10,8 +10,8 @@ import pytest
 from helpers.samples import make_sequences
 
 import jaxnas as jn
-from jaxnas.spaces.recurrent import family
 from jaxnas.spaces.recurrent.network import Recurrence, activated, make_arrays, outputs
+from jaxnas.spaces.recurrent.networks import UngatedNetworks
 from jaxnas.spaces.recurrent.space import ACTIVATIONS, RECURRENT, RECURRENT_3, RECURRENT_4, RecurrentSpace, nodes_of
 from jaxnas.tasks.base import TaskSpec
 
@@ -159,13 +159,13 @@ def test_gradients_are_those_of_differences_and_padding_has_none():
 @pytest.mark.parametrize("gate", [False, True])
 def test_the_size_counts_the_arrays_and_the_products_of_every_step(gate):
     spec = SPECS["sequences"]
-    config = replace(family.FAMILY.config, network=Recurrence(4, gate))
+    config = replace(UngatedNetworks.default, network=Recurrence(4, gate))
     arrays = make_arrays(3, config.network, spec, jax.random.key(0))
-    size = family.size(RECURRENT_3, config, spec, (0,) * 5)
+    size = UngatedNetworks(RECURRENT_3, config, spec).size((0,) * 5)
     assert size.num_parameters == sum(values.size for values in arrays)
     step = sum(values.size for values in (arrays.inputs, arrays.recurrent, arrays.offset, arrays.nodes))
     assert size.num_flops == 5 * step + arrays.head.size + arrays.head_offset.size
-    assert family.size(RECURRENT_3, config, SPECS["tokens"], (0,) * 5).num_flops > size.num_flops
+    assert UngatedNetworks(RECURRENT_3, config, SPECS["tokens"]).size((0,) * 5).num_flops > size.num_flops
 
 
 def test_strings_are_read_back_and_wrong_ones_are_one_line():

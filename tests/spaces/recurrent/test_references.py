@@ -1,5 +1,7 @@
 """Cells of the literature: those of Flax, given the same arrays; one network of each; sizes."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,15 +35,13 @@ def test_gated_cells_are_those_of_flax(name):
 
 def test_each_network_is_the_traced_one_with_as_many_parameters_as_it_says():
     trainer = Trainer(BASELINE_CELLS, make_sequences("tags"))
-    static = (trainer.space, trainer.config, trainer.spec)
-    apply = jax.jit(
-        lambda arch, variables, inputs: baselines.apply(*static, arch, variables, inputs, mode="train").outputs
-    )
+    networks = trainer.networks
+    apply = jax.jit(functools.partial(networks.apply, mode="train"))
     inputs = trainer.task.test.inputs[0]
     for number, name in enumerate(CELLS):
         arch = jnp.asarray([number])
-        variables = baselines.init(*static, arch, jax.random.key(number))
-        network = baselines.module(*static, (number,), variables)
-        np.testing.assert_allclose(network(inputs), apply(arch, variables, inputs), rtol=1e-4, atol=1e-5)
+        variables = networks.init(jax.random.key(number), arch)
+        network = networks.module((number,), variables)
+        np.testing.assert_allclose(network(inputs), apply(variables, arch, inputs).outputs, rtol=1e-4, atol=1e-5)
         count = sum(values.size for values in jax.tree.leaves(nnx.state(network, nnx.Param)))
         assert trainer.size((number,)).num_parameters == count, name

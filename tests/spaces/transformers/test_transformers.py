@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas.spaces.layers.blocks import UNSEEN
 from jaxnas.spaces.transformers import network
-from jaxnas.spaces.transformers.family import FAMILY
+from jaxnas.spaces.transformers.networks import TransformerNetworks
 from jaxnas.spaces.transformers.space import TRANSFORMER_SMALL, TRANSFORMER_TINY, TransformerSpace
 from jaxnas.tasks.base import TaskSpec
+from jaxnas.training.recorder import SILENT
 
 SPACE = TransformerSpace(2, (4,), (1, 2), (3,), name="few-transformers")
 TOKENS = TaskSpec("tokens", "class", (7,), 3, 5)
@@ -67,7 +67,7 @@ def test_attention_is_that_of_each_head():
     real = np.ones((2, 5), bool)
     real[1, 3:] = False
     in_head = np.repeat(np.eye(2, dtype=np.float32), 4, axis=1)
-    found = network._attention(UNSEEN, own, jnp.asarray(in_head), 4, jnp.asarray(real), jnp.asarray(x))
+    found = network._attention(SILENT, own, jnp.asarray(in_head), 4, jnp.asarray(real), jnp.asarray(x))
     query, key, value = (x @ own[f"{name}_kernel"] + own[f"{name}_offset"] for name in ("query", "key", "value"))
     parts = []
     for part in (slice(0, 4), slice(4, 8)):
@@ -80,7 +80,7 @@ def test_attention_is_that_of_each_head():
 def test_the_fourier_transform_is_over_steps_and_over_the_numbers_of_each_head():
     x = np.random.RandomState(1).randn(2, 5, 8).astype(np.float32)
     in_head = jnp.repeat(jnp.eye(2), 4, axis=1)
-    found = network._fourier(UNSEEN, {}, in_head, 4, jnp.ones((2, 5), bool), jnp.asarray(x))
+    found = network._fourier(SILENT, {}, in_head, 4, jnp.ones((2, 5), bool), jnp.asarray(x))
     expected = np.concatenate([np.fft.fft2(x[..., part], axes=(1, 2)).real for part in (slice(4), slice(4, 8))], -1)
     np.testing.assert_allclose(found, expected / 20**0.5, atol=1e-5)
 
@@ -88,7 +88,7 @@ def test_the_fourier_transform_is_over_steps_and_over_the_numbers_of_each_head()
 def test_the_convolution_has_a_kernel_for_each_head():
     own, x = arrays_of(8), np.random.RandomState(1).randn(1, 6, 8).astype(np.float32)
     in_head = jnp.repeat(jnp.eye(2), 4, axis=1)
-    found = network._convolution(UNSEEN, own, in_head, 4, jnp.ones((1, 6), bool), jnp.asarray(x))
+    found = network._convolution(SILENT, own, in_head, 4, jnp.ones((1, 6), bool), jnp.asarray(x))
     value = x[0] @ own["value_kernel"] + own["value_offset"]
     columns = [np.convolve(value[:, each], own["taps_kernel"][::-1, each // 4], "same") for each in range(8)]
     expected = np.stack(columns, 1) @ own["given_kernel"] + own["given_offset"]
@@ -98,9 +98,8 @@ def test_the_convolution_has_a_kernel_for_each_head():
 def test_steps_of_padding_change_nothing():
     """A sequence of four tokens and padding has the outputs of the network of four steps."""
     choice = network.decided(SPACE, SPACE.from_str("4/2-3-attention/1-3-conv5"))
-    arrays = jax.jit(functools.partial(FAMILY.init, SPACE, FAMILY.config, TOKENS))(
-        SPACE.from_str("4/2-3-attention/1-3-conv5"), jax.random.key(0)
-    ).parameters
+    networks = TransformerNetworks(SPACE, TransformerNetworks.default, TOKENS)
+    arrays = jax.jit(networks.init)(jax.random.key(0), SPACE.from_str("4/2-3-attention/1-3-conv5")).parameters
     outputs = jax.jit(functools.partial(network.outputs, SPACE), static_argnums=0)
     tokens = jnp.asarray([[0, 3, 1, 2, -1, -1, -1]])
     short = {**arrays, "positions": arrays["positions"][:4]}

@@ -18,13 +18,13 @@ from helpers.samples import TINY
 from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.files import MANIFEST_FILE
-from jaxnas.spaces.cells import family as cells
+from jaxnas.spaces.cells.networks import CellNetworks
 from jaxnas.tables.building import driver, worker
 from jaxnas.tables.building.driver import build
 from jaxnas.tables.building.executors import processes
 from jaxnas.tables.building.plan import make_plan, read_shard
 from jaxnas.tables.table import Table
-from jaxnas.training import family
+from jaxnas.training import networks
 from jaxnas.training.curves import Curves
 from jaxnas.training.trainer import Trainer
 
@@ -40,9 +40,9 @@ import resource
 import sys
 from helpers.samples import TINY
 from jaxnas.cli import main
-from jaxnas.spaces.cells import family as cells
-from jaxnas.training import family
-cells.FAMILY, family.CHUNK_SIZE = cells.FAMILY._replace(config=TINY), {CHUNK_SIZE}
+from jaxnas.spaces.cells.networks import CellNetworks
+from jaxnas.training import networks
+CellNetworks.default, networks.CHUNK_SIZE = TINY, {CHUNK_SIZE}
 size = int(os.environ.get("FILE_SIZE", resource.RLIM_INFINITY))
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 sys.exit(main.main(sys.argv[1:]))
@@ -89,8 +89,8 @@ def task():
 def small_chunks_and_importable_tests():
     """Worker processes import tests/helpers/mine.py; here and there a chunk holds few classes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(family, "CHUNK_SIZE", CHUNK_SIZE)
-        patch.setattr(cells, "FAMILY", cells.FAMILY._replace(config=TINY))
+        patch.setattr(networks, "CHUNK_SIZE", CHUNK_SIZE)
+        patch.setattr(CellNetworks, "default", TINY)
         patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
         yield
 

@@ -21,7 +21,7 @@ from jaxnas.cli.main import main
 from jaxnas.tables.building.driver import build
 from jaxnas.tables.building.executors import ray as executor
 from jaxnas.tables.building.executors.ray import Node, difference, this_node
-from jaxnas.training import family
+from jaxnas.training import networks
 
 pytestmark = pytest.mark.processes
 HERE = Path(__file__).parents[2]
@@ -118,7 +118,7 @@ def cluster(monkeypatch) -> FakeRay:
     strategies = SimpleNamespace(NodeAffinitySchedulingStrategy=lambda name, soft: name)
     monkeypatch.setitem(sys.modules, "ray.util.scheduling_strategies", strategies)
     monkeypatch.setattr(executor, "_values", {})
-    monkeypatch.setattr(family, "CHUNK_SIZE", 4)
+    monkeypatch.setattr(networks, "CHUNK_SIZE", 4)
     return found
 
 
@@ -133,7 +133,7 @@ def names(tmp_path_factory) -> tuple[str, str]:
 def local(names, tmp_path_factory):
     """Returns the table of a build by a process of this machine."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(family, "CHUNK_SIZE", 4)
+        patch.setattr(networks, "CHUNK_SIZE", 4)
         folder = tmp_path_factory.mktemp("local")
         return build(*names, folder, num_epochs=1, limit=9, num_processes=1)
 
@@ -302,7 +302,7 @@ def ray_itself() -> Iterator[None]:
 
 @pytest.mark.skipif(not is_installed("ray"), reason="needs the extra ray")
 def test_a_build_on_ray_itself_is_the_local_one(names, local, tmp_path, monkeypatch, ray_itself):
-    monkeypatch.setattr(family, "CHUNK_SIZE", 4)
+    monkeypatch.setattr(networks, "CHUNK_SIZE", 4)
     table = build(*names, tmp_path, num_epochs=1, limit=9, executor="ray")
     assert same(table) == same(local)
     assert SMALL_MLP.num_architectures == len(table.class_of)

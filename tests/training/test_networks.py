@@ -1,4 +1,4 @@
-"""Contracts of every kind of network: what `init`, `apply`, `kernels`, `module` and `size` of a family agree on."""
+"""Contracts of every kind of network: what `init`, `apply`, `kernels`, `module` and `size` agree on."""
 
 import functools
 from dataclasses import replace
@@ -14,7 +14,8 @@ import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.spaces.recurrent.network import Recurrence
 from jaxnas.spaces.recurrent.space import RECURRENT_3
-from jaxnas.training.family import family_of
+from jaxnas.tasks.base import TaskSpec
+from jaxnas.training.networks import networks_class, networks_of
 
 KINDS = {
     "cells": (SMALL, TWO_STAGES, make_task),
@@ -28,25 +29,24 @@ ROWS = (7, 67, 117)
     scope="module", params=[(kind, row) for kind in KINDS for row in ROWS], ids=lambda value: "-".join(map(str, value))
 )
 def made(request):
-    """Returns a trainer, an architecture, its variables, and its functions with the static arguments filled in."""
+    """Returns a trainer, an architecture and its variables."""
     kind, row = request.param
     space, config, task = KINDS[kind]
     trainer = jn.Trainer(space, task(), config)
     arch = np.asarray(space.canonical(space.arch_at(row)))
-    static = (space, trainer.config, trainer.spec)
-    variables = jax.jit(functools.partial(trainer.family.init, *static))(jnp.asarray(arch), jax.random.key(row))
-    return trainer, arch, static, variables
+    variables = jax.jit(trainer.networks.init)(jax.random.key(row), jnp.asarray(arch))
+    return trainer, arch, variables
 
 
 def outputs_of(made, mode):
-    trainer, arch, static, variables = made
-    apply = jax.jit(functools.partial(trainer.family.apply, *static, mode=mode))
-    return apply(jnp.asarray(arch), variables, trainer.task.test.inputs[0])
+    trainer, arch, variables = made
+    apply = jax.jit(functools.partial(trainer.networks.apply, mode=mode))
+    return apply(variables, jnp.asarray(arch), trainer.task.test.inputs[0])
 
 
 def test_the_network_that_is_taken_away_computes_what_the_traced_one_does(made):
-    trainer, arch, static, variables = made
-    network = trainer.family.module(*static, tuple(arch.tolist()), variables)
+    trainer, arch, variables = made
+    network = trainer.networks.module(tuple(arch.tolist()), variables)
     expected = outputs_of(made, "evaluate").outputs
     assert expected.shape == (len(trainer.task.test.labels), trainer.task.num_classes)
     np.testing.assert_allclose(network(trainer.task.test.inputs[0]), expected, rtol=1e-4, atol=1e-5)
@@ -61,10 +61,10 @@ def test_only_training_changes_statistics(made):
 
 
 def test_live_kernels_are_those_of_the_network(made):
-    trainer, arch, static, variables = made
-    live, layer, num_layers = trainer.family.kernels(*static, jnp.asarray(arch))
+    trainer, arch, variables = made
+    live, layer, num_layers = trainer.networks.kernels(jnp.asarray(arch))
     assert jax.tree.structure(live) == jax.tree.structure(variables.parameters)
-    network = trainer.family.module(*static, tuple(arch.tolist()), variables)
+    network = trainer.networks.module(tuple(arch.tolist()), variables)
     paths = jax.tree.leaves_with_path(nnx.to_pure_dict(nnx.state(network, nnx.Param)))
     kernels = [values for path, values in paths if str(path[-1].key).endswith(("kernel", "shortcut"))]
     assert sum(float(values.sum()) for values in jax.tree.leaves(live)) == sum(values.size for values in kernels)
@@ -76,26 +76,21 @@ def test_live_kernels_are_those_of_the_network(made):
 
 
 def test_the_size_is_that_of_the_network(made):
-    trainer, arch, static, _ = made
-    network = trainer.family.module(*static, tuple(arch.tolist()), None)
+    trainer, arch, _ = made
+    network = trainer.networks.blank(tuple(arch.tolist()))
     count = sum(values.size for values in jax.tree.leaves(nnx.state(network, nnx.Param)))
     assert trainer.size(arch).num_parameters == count
 
 
 def test_gradients_reach_the_arrays_that_the_network_has_and_no_others(made):
-    trainer, arch, static, variables = made
-    live = trainer.family.kernels(*static, jnp.asarray(arch)).live
+    trainer, arch, variables = made
+    live = trainer.networks.kernels(jnp.asarray(arch)).live
 
     @jax.jit
     def gradient(parameters):
         def loss(parameters):
-            applied = trainer.family.apply(
-                *static,
-                jnp.asarray(arch),
-                variables._replace(parameters=parameters),
-                trainer.task.test.inputs[0],
-                mode="train",
-            )
+            given = variables._replace(parameters=parameters)
+            applied = trainer.networks.apply(given, jnp.asarray(arch), trainer.task.test.inputs[0], mode="train")
             return (applied.outputs**2).sum()
 
         return jax.grad(loss)(parameters)
@@ -109,15 +104,17 @@ def test_gradients_reach_the_arrays_that_the_network_has_and_no_others(made):
 
 
 @pytest.mark.parametrize("name", catalog.SPACES)
-def test_every_space_of_the_catalog_has_a_family_with_a_sequential_plan_or_says_that_it_has_none(name):
+def test_every_space_of_the_catalog_has_networks_with_a_sequential_plan_or_says_that_it_has_none(name):
     space = catalog.space(name)
-    if space.family is None:
+    if space.networks is None:
         with pytest.raises(ValueError, match=r"^Expected a space with networks, such as a CellSpace, got "):
-            family_of(space)
+            networks_class(space)
         return
-    family = family_of(space)
-    assert "sequential" in family.plans
-    assert family.config.network is None or hash(family.config.network) is not None
+    kind = networks_class(space)
+    assert "sequential" in kind.plans
+    one, other = (networks_of(space, kind.default, TaskSpec("images", "class", (6, 5, 1), 3)) for _ in range(2))
+    assert one == other  # the static argument of one compiled program
+    assert hash(one) == hash(other)
 
 
 def test_a_configuration_of_another_kind_is_refused():
@@ -126,18 +123,20 @@ def test_a_configuration_of_another_kind_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("family", "message"),
+    ("networks", "message"),
     [
         (None, "Expected a space with networks"),
-        ("nowhere.family", "Expected nowhere.family to be an importable module"),
-        ("jaxnas.checks", "Expected FAMILY in jaxnas.checks, got a module without it"),
-        ("jaxnas.checks:unknown_name", "Expected a Family at jaxnas.checks:unknown_name, got function"),
+        ("nowhere.kind:Mine", "Expected nowhere.kind to be an importable module"),
+        ("jaxnas.checks:Mine", "Expected Mine in jaxnas.checks, got a module without it"),
+        ("jaxnas.checks", "Expected networks as module:NAME, got 'jaxnas.checks'"),
+        ("jaxnas.checks:unknown_name", "Expected a class of Networks at jaxnas.checks:unknown_name, got <function"),
+        (jn.Networks, "Expected Networks to define inputs, default, plans, apply, init, module, size, got a class"),
     ],
 )
-def test_a_family_that_cannot_be_found_is_reported(family, message):
+def test_networks_that_cannot_be_found_are_reported(networks, message):
     class Lost(jn.Space):
         name, decisions = "lost", (jn.Decision("one", (1, 2)),)
 
-    Lost.family = family
+    Lost.networks = networks
     with pytest.raises(ValueError, match=f"^{message}"):
         jn.Trainer(Lost(), make_task())
