@@ -51,7 +51,7 @@ CASES = [(name, space_name, False) for space_name in SPACES for name in WRITE_DE
 OTHERS = [name for name in catalog.STRATEGIES if name not in WRITE_DECISIONS]
 CASES += [(name, SPACES[number % len(SPACES)], False) for number, name in enumerate(OTHERS)]
 CASES += [(name, PLAIN[number % len(PLAIN)], False) for number, name in enumerate(catalog.STRATEGIES)]
-CASES += [(name, "nb101", True) for name in IN_ROWS]
+CASES += [(name, "nb-graph", True) for name in IN_ROWS]
 
 
 @pytest.mark.parametrize(("name", "space_name", "rows"), CASES)
