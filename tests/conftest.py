@@ -25,6 +25,8 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "jaxnas" / "xla")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # Most of the time is compilation, of programs that run for milliseconds: without optimization half of it. Programs as
 # users get them are compared by `strategies/test_golden.py`, and commands run by `.ci/run`.
+# Threads of scikit-learn's trees wait for one another by turning: for long, where each worker has its own.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 QUICKLY = {
     "xla_backend_optimization_level": "0",
     "xla_llvm_disable_expensive_passes": "true",

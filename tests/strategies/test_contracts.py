@@ -59,6 +59,9 @@ PHASES = {
 LOOK_BEHIND_ROWS = ("gaussian_process", "bananas", "predictor_guided")
 """Strategies that learn from the architectures behind rows. To others rows are one decision of many values."""
 
+LONG = dict.fromkeys(("gaussian_process", "bananas", "tree_parzen_estimator", "bohb"), pytest.mark.nightly)
+"""Strategies of very many operations, which plain calls compile one by one."""
+
 NUM_RUNS, NUM_TRIALS = 4, 40
 
 
@@ -162,6 +165,7 @@ def assert_close(compiled, plain) -> None:
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("name", [pytest.param(name, marks=LONG.get(name, ())) for name in catalog.STRATEGIES])
 def test_plain_calls_give_what_compiled_ones_give(name):
     """One trial, the first of the second phase: plain calls compile each operation, and take a second a trial."""
     strategy = strategy_of(name, MIXED)
@@ -200,7 +204,7 @@ BUDGETS = {
     "tree_parzen_estimator": (150, 100),
     "bohb": (200, 150),
 }
-"""Trials and runs of strategies that compute for long; of the others 300 and 300."""
+"""Trials and runs of strategies that compute for long; of the others 300 and 150."""
 
 YARDSTICKS = ("random_search", "exhaustive_search")
 COMPUTE = ("tree_parzen_estimator", "bohb")
@@ -225,7 +229,7 @@ def test_it_beats_random_search_on_a_smooth_table(name, failed, request):
     """Random search gets the trials that the strategy's cost pays for. The program is the same for both tables."""
     if name in COMPUTE:
         request.getfixturevalue("optimized_runs")
-    num_trials, num_runs = BUDGETS.get(name, (300, 300))
+    num_trials, num_runs = BUDGETS.get(name, (300, 150))
     bench = smooth_bench(failed=failed, fidelities=(1, 3, 9))
     strategy = make_strategy(name, bench.space, fidelities=bench.fidelities, **QUICK.get(name, {}))
     trials = jn.run(strategy, bench, num_trials=num_trials, num_runs=num_runs)
