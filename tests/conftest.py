@@ -25,6 +25,8 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "jaxnas" / "xla")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # Most of the time is compilation, of programs that run for milliseconds: without optimization half of it. Programs as
 # users get them are compared by `strategies/test_golden.py`, and commands run by `.ci/run`.
+# Threads of scikit-learn's trees wait for one another by turning: for long, where each worker has its own.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 QUICKLY = {
     "xla_backend_optimization_level": "0",
     "xla_llvm_disable_expensive_passes": "true",
@@ -45,6 +47,9 @@ def known(flags: dict[str, str]) -> str:
         return " ".join(f"--{name}={value}" for name, value in flags.items() if text.find(name.encode() + b"\0") >= 0)
 
 
+MOST_MAPS = 65_530
+"""The pieces of memory that Linux lets a process map."""
+
 if "XLA_FLAGS" not in os.environ:
     os.environ["XLA_FLAGS"] = known(QUICKLY)
 
@@ -55,6 +60,13 @@ from helpers.samples import make_task
 
 from jaxnas.simulation import run as simulation
 from jaxnas.tasks.base import Task
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Returns 0 for tests of one file, which stay in one process: in this one, as no other has to start."""
+    files = {argument.partition("::")[0] for argument in config.args}
+    return 0 if len(files) == 1 and Path(*files).is_file() else None
 
 
 def pytest_unconfigure() -> None:
@@ -95,8 +107,15 @@ def optimized_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulation, "_simulate", optimized())
 
 
+def num_maps() -> int:
+    """Returns how many pieces of memory this process maps, 0 where the system does not say."""
+    maps = Path("/proc/self/maps")
+    return len(maps.read_bytes().splitlines()) if maps.exists() else 0
+
+
 @pytest.fixture(scope="module", autouse=True)
 def compiled_programs_are_dropped() -> Iterator[None]:
-    """A process can map 65,530 pieces of memory, and each compiled program takes about a hundred."""
+    """Drops programs before they are too many: each takes about a hundred pieces of the MOST_MAPS of a process."""
     yield
-    jax.clear_caches()
+    if num_maps() > MOST_MAPS / 3:
+        jax.clear_caches()

@@ -4,6 +4,7 @@ Claim: on a complete table, a thousand runs of each strategy take seconds, compi
 Command: python experiments/paper/compare_strategies.py
 Run time: under a minute on two cores.
 Output: a table on the terminal; all trials, with incumbent and regret, as results/compare_strategies/trials.parquet.
+Page: none
 """
 
 import time

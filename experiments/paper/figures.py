@@ -8,6 +8,7 @@ Output: in results/paper_figures a folder for each table with the comparison of 
 landscape, and `two-objectives` in it; figures as PDF and SVG, tables as LaTeX (booktabs) and CSV. Besides them ranks
 over all tables, their landscapes side by side, the rank correlations between tables of one space, and `index.md`,
 which says what each file shows and what its numbers were made of.
+Page: docs/strategies.md
 """
 
 import argparse

@@ -4,6 +4,7 @@ Claim: the picture is a screenshot of the page that `jaxnas compare` writes on i
 Command: python experiments/paper/readme_picture.py (needs Chromium, found by its name or by `JAXNAS_CHROMIUM`)
 Run time: half a minute on two cores.
 Output: docs/images/report.png, below 200 kB. The last line printed is a JSON object with its size.
+Page: README.md
 """
 
 import json

@@ -6,6 +6,7 @@ other data.
 Command: python experiments/robustness/files.py [--formats table,manifest,...] [--number 10000] [--seed 0]
 Run time: 10 minutes on one core of a 2-core Intel Xeon for all formats at 10,000.
 Output: a line of counts a format; last, one JSON object with all.
+Page: docs/robustness.md
 """
 
 import argparse

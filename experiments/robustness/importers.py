@@ -3,8 +3,9 @@
 Claim: of 10,000 mutated files of each format every one is either read or refused by a ValueError of one line, within
 five seconds of CPU and a gigabyte, and none writes a file. Undamaged, each file is read.
 Command: python experiments/robustness/importers.py [--number 10000] [--seed 0] [FORMAT ..]
-Run time: two hours; 200 of each are a test, of parts where only a whole benchmark is read.
+Run time: two hours; 100 of each are a test, of parts where only a whole benchmark is read.
 Output: for each format how many were read and refused, and the slowest. Last line: a JSON object with the figures.
+Page: docs/importing.md
 
 A mutation changes, removes, repeats or inserts bytes of a file in the format's layout, as small as the importer reads
 it: of the file itself, and for compressed files also of what is within.

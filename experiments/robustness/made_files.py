@@ -4,6 +4,7 @@ Claim: each has the structure of the original as documented (docs/importing.md n
 Command: python experiments/robustness/made_files.py FOLDER
 Run time: 10 seconds.
 Output: a file or folder for each importer, in FOLDER. `speed/published.py` and `importers.py` make theirs here.
+Page: docs/importing.md
 """
 
 import base64

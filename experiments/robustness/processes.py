@@ -6,6 +6,7 @@ search by two workers has the trials of an undisturbed one, in an order of its o
 Command: python experiments/robustness/processes.py [--kills 100] [--kinds build,search] [--seed 0], or --kinds workers
 Run time: 15 minutes on a 2-core Intel Xeon.
 Output: a line a build or search; last, one JSON object with the counts.
+Page: docs/robustness.md
 """
 
 import argparse

@@ -7,6 +7,7 @@ of proxies and checkpoints of one-shot searches are the bytes of local ones.
 Command: python experiments/robustness/ray_cluster.py [--only searches] (Linux, with the extra `ray`)
 Run time: 10 minutes on a 2-core Intel Xeon, of which searches take 5.
 Output: a line a build or search, with its seconds; last, one JSON object with the counts.
+Page: docs/parallel.md
 """
 
 import argparse

@@ -6,6 +6,7 @@ Command: python experiments/robustness/results.py [--number 10000] [--kills 100]
 Run time: 15 minutes on two cores.
 Output: counts of what was tried, refused, shown and crashed, and of what killed writers left. Last line: a JSON object
 with the figures.
+Page: docs/robustness.md
 
 A mutation changes one value of a summary (or takes it away), or one byte of its file. Kills are SIGKILL at a random
 moment of a process that writes results over others.

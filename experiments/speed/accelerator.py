@@ -6,6 +6,7 @@ N`: packed programs of up to N trainings; `--quick`: a trial whose figures mean 
 Run time: not known on an accelerator; with `--quick` some minutes on a 2-core Intel Xeon.
 Output: a JSON object a line, for each part; each part runs in a process of its own, so that its memory is its own. Last
 line: a JSON object of all, null where a part failed.
+Page: docs/parallel.md, docs/scaling.md
 
 Of cells, in float32 and in bfloat16, perceptrons, recurrent cells, or another space (`--space`): trainings_per_second
 over the timed batches of a table of all classes, transfers and evaluation included, and steps_per_second, all trainings

@@ -8,6 +8,7 @@ Run time: about 5 minutes on two idle cores.
 Output: the time and the largest memory of one process of three builds of a sample of classes: with an empty folder of
 compiled programs, and twice with the filled one. The time of the whole table is that of the larger build, and of the
 rest of its classes at the difference of the two. Last line: a JSON object with the figures.
+Page: docs/speed.md
 """
 
 import json

@@ -8,6 +8,7 @@ Run time: about 25 seconds a round on two idle cores, 10 of them without `--befo
 Output: medians over rounds, in which both sides take turns, each run a fresh process with a fresh folder of compiled
 programs: wall and processor seconds of the process and of its parts. Parts overlap, and the processor time of one is
 that of the whole process meanwhile. Last line: a JSON object with the figures of each side.
+Page: docs/speed.md
 """
 
 import argparse

@@ -7,6 +7,7 @@ Output: for a table of NAS-Bench-201 in which every architecture is a class, wit
 for one with random scores over 200 epochs, which compress badly: seconds to write the page, its bytes, milliseconds
 from the start of its loading to its first drawing, each time in a new browser. Last line: a JSON object with the
 figures.
+Page: none
 """
 
 import json

@@ -8,6 +8,7 @@ Run time: about 2 minutes on two quiet cores.
 Output: the figures of both sides. Last line: a JSON object with `ratio` (time of the loop divided by time of jaxnas,
 compilation included), `warm_ratio` (already compiled), `cpu_ratio` and `warm_cpu_ratio` (the same in processor time,
 which a busy machine changes less), and mean and best test accuracies.
+Page: docs/speed.md
 
 Both sides train the same architectures on digits by SGD with Nesterov momentum, in batches of 32, with an l2 penalty of
 the same strength, without dropout or early stopping, in one thread a training and two trainings at a time. The learning

@@ -7,6 +7,7 @@ Command: python experiments/speed/one_shot.py [--steps N] [--rounds N]. Needs Py
 Run time: half a minute where programs are compiled already, two minutes otherwise.
 Output: for each method the seconds of compilation, milliseconds of processor time a step on both sides (medians of
 rounds) and their ratio; processor seconds of 1,600 steps of DARTS. Last line: a JSON object of these figures.
+Page: docs/one_shot.md
 
 Both sides train cells of NAS-Bench-201 with 4 channels, a cell a stage, batches of 64 images of shifted-digits, drawn
 by the same rules: SGD with Nesterov momentum, decay and a bound on the gradient's norm, and for DARTS an Adam step of

@@ -4,6 +4,7 @@ Claim: a surrogate answers a million queries a second or more on one core, in ba
 Command: python experiments/speed/predictors.py (`--surrogate FOLDER or ID`, `--number N` queries of a batch).
 Run time: a minute.
 Output: a line for each measurement; the last line is a JSON object.
+Page: docs/predictors.md
 """
 
 import os

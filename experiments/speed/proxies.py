@@ -9,6 +9,7 @@ Run time: about four minutes for the passes, one for the loop, on two quiet core
 Output: for each pass the seconds of compilation, milliseconds an architecture with three initializations, in wall and
 in processor time, and seconds for 5,260; for the loop the seconds and the processor time of both sides, and how far the
 scores of both sides lie apart. Last line: a JSON object of these figures.
+Page: docs/proxies.md
 
 Both sides of the second part score the same initial weights with the same batch of 64 images. jaxnas runs two
 architectures at a time in a thread each, PyTorch with two threads, and one, whichever is faster.

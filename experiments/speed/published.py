@@ -10,6 +10,7 @@ else on the machine.
 Command: python experiments/speed/published.py [PART ..] [--simple DIR] [--simple-sizes DIR] [--folder DIR] (Linux)
 Run time: 30 minutes, and 11 GB in `--folder`; parts are shipped, tfrecord, open, search, simple, archive, sizes, torch.
 Output: seconds, CPU seconds and peak memory of each part. Last line: a JSON object with the figures.
+Page: docs/importing.md
 
 `--simple` is a folder of original files, `NATS-tss-v1_0-3ffb9-simple`: as many links to its files are made as there are
 architectures, and for `archive` and `torch` files of full size, in the layouts of the archives, of the same trainings.

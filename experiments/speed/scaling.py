@@ -7,6 +7,7 @@ Run time: 3 minutes on a 2-core Intel Xeon.
 Output: a line for each number of shards: seconds of a look for all while none is there and while all are; of the driver
 on a Ray whose tasks are done as soon as they are submitted, a shard, with as many workers as there are shards up to
 2,000; and of the merge into arrays; the processor time of all, bytes of a shard. Last line: a JSON object.
+Page: docs/scaling.md
 """
 
 import argparse

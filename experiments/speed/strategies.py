@@ -7,6 +7,7 @@ Run time: about 2 minutes on one core.
 Output: rates without compilation, the whole history returned and replayed against the table; compile times; ratios
 by round; how many repetitions pay for a compilation; the seconds of one call of `run` in a new process, imports
 aside, with an empty folder of compiled programs and with a filled one. Last line: a JSON object with the figures.
+Page: docs/speed.md
 """
 
 import json

@@ -13,6 +13,7 @@ object with the figures. For 4 channels and batches of 64 (c4_n64), and 8 channe
 for FORM eager or folded: FORM_ratio is CPU time, PyTorch / jaxnas, above 1 where jaxnas is faster; FORM_wall_ratio the
 same of wall time; both are medians over rounds, with the smallest and the largest as ..._range; SIDE_cpu_ms is CPU
 time for each step of a training, evaluation and the rest included.
+Page: docs/speed.md
 
 What is timed. Each side trains the same architectures with the same number of seeds, in one single-threaded process on
 each core; sides take turns, and only one works at a time. Times are sums over the processes. A training is all of it:

@@ -7,6 +7,7 @@ Run time: 4 minutes on two idle cores.
 Output: the seconds of each search, in alternation, and in brackets those of the processor, of `random_search` on the
 space `nb201` and the task `shifted-digits`, without evaluations after it, with programs compiled before; and the shares
 of the time of one worker. Last line: a JSON object with the figures.
+Page: docs/parallel.md
 """
 
 import argparse

@@ -5,10 +5,11 @@ them. On two tables: the effect of inserting a 3x3 convolution on the edge 0-3 b
 searches whose winner is explained by a Gaussian process of their own trials, as the page of `jaxnas search` does,
 against the Shapley values by the table's means. On `shifted-digits`: the network of the best cell without one edge.
 
-Claim: docs/explanation.md.
+Claim: none; the tables of docs/explanation.md are the output of this script.
 Command: python experiments/studies/explanation.py [--runs 20]
 Run time: about 2 minutes on two cores.
 Output: tables in Markdown; last line: a JSON object with the figures.
+Page: docs/explanation.md
 """
 
 import argparse

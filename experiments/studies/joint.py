@@ -5,6 +5,7 @@ at each learning rate, and what a joint search gains over searches of either alo
 Command: python experiments/studies/joint.py [--table ID or FOLDER] [--runs 4000] [--part table|adaptation]
 Run time: three seconds for the table, three minutes for the adaptation.
 Output: three Markdown tables of the table, one of the adaptation. Last line: a JSON object with the figures.
+Page: docs/joint.md
 
 Classes of architectures count once. Shares of variance are those of a complete design with the noise of seeds taken out
 of each. In a search one seed tells the validation score, and the mean test score of the others is reported.

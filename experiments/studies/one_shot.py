@@ -15,6 +15,7 @@ of regularized evolution at that cost, and whether the method's mean is below th
 random search's. Then the regret of zero-cost proxies: the best by a column of the shipped pack of 1,000 random
 architectures.
 Last line: a JSON object of it all.
+Page: docs/one_shot.md
 
 The figure has a dot for each seed, a diamond for the mean, a stroke for random search at equal cost, and a dashed line
 for the median architecture. With --out a method's figures are kept as a file, and are not computed again.

@@ -7,6 +7,7 @@ Command: python experiments/studies/one_shot_correlation.py [--table ID] [--meth
 Run time: one to two and a half minutes a method.
 Output: a Markdown table of Kendall's tau-b over 500 classes, all of them and the better half and fifth, with 95 %
 intervals, and for each method the supernets' median score and the seconds of processor time. Last line: JSON.
+Page: docs/one_shot.md
 """
 
 import argparse

@@ -8,6 +8,7 @@ Each table's result is kept in `--folder` (default predictors-results) and not c
 Run time: about 12 minutes of one core.
 Output: a Markdown table for each number of trained architectures, the order of predictors with tests for each table,
 and as the last line a JSON object with tau of each predictor on each table.
+Page: docs/predictors.md
 """
 
 import argparse

@@ -7,6 +7,7 @@ Output: a Markdown table with a row for each proxy, the best in the mean first: 
 correlation with test accuracy over all classes and within the better half, the mean over initializations with a 95 %
 interval; and another one with the range over initializations, how well two initializations agree, and the share of
 scores that are not finite. Last line: a JSON object of the correlations.
+Page: docs/proxies.md
 
 The truth is the mean test accuracy after the last epoch. The better half is chosen by the mean of two runs, and the
 truth within it is the mean of the other three, the mean over all ten ways to choose two: a half that is chosen by the

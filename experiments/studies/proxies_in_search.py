@@ -8,6 +8,7 @@ Output: for each table the mean test regret after 10, 30 and 100 trials, with 95
 and regularized evolution without a filter, and with each column as the filter; of a warm start with the ten best of 100
 random architectures by the column; and the difference of each from the filter by `n_conv`, with its interval. Last
 line: a JSON object of these figures.
+Page: docs/proxies.md
 
 Every strategy has the same budget of trainings; scores of the columns are means over initializations and cost nothing.
 """

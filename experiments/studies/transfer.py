@@ -11,6 +11,7 @@ Command: python experiments/studies/transfer.py [--runs 300] [--targets ID,ID,..
 Run time: three to six minutes on two cores.
 Output: a Markdown table a target and its sources, in points of accuracy with 95 % intervals over runs. Last line: a
 JSON object with the figures.
+Page: docs/transfer.md
 """
 
 import argparse

@@ -4,6 +4,7 @@ Claim: the lines to beat of a table that ships are those of this script; its arr
 Command: python experiments/tables/baselines.py tabular/tables/recurrent-3-digits-rows-v1
 Run time: half a minute on one core.
 Output: the manifest and the card, written again; the table's file is left alone. Last line: a JSON object of the lines.
+Page: docs/tables.md
 """
 
 import argparse

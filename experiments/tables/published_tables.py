@@ -5,6 +5,7 @@ Command: python experiments/tables/published_tables.py path/to/nasbench201.parqu
 Run time: 10 seconds.
 Output: for each data set a folder with table.parquet, manifest.json and README.md. Last line: a JSON object with the
 best scores and the content hashes.
+Page: docs/published.md
 
 The file has one row an architecture and for a data set D the columns `D_val_acc_12`, `D_test_acc_12`,
 `D_val_acc_200_run0` to `run2`, `D_test_acc_200`, `D_train_time_200_s`, `D_latency_s`, `D_params_M` and, for all,

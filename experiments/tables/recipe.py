@@ -8,6 +8,7 @@ Run time: about 5 minutes a recipe on two cores; seconds for a table.
 Output: for each recipe the figures on the half of the sample that choices are made on and on the other half, of
 connected classes; the trained sample under results/recipe. Last line: a JSON object with the figures of the chosen
 recipe on the half to report, and under "recipes" those of all; for a table, the figures of all its connected classes.
+Page: docs/tables.md
 """
 
 import argparse

@@ -6,6 +6,7 @@ Command: python experiments/tables/recipe_spaces.py nb-macro mnist5k [--network 
 Run time: 40 architectures x 5 seeds, some minutes on one core; the card of a table says what all of them cost.
 Output: seconds of the first call (with compilation) and of a training after it, in processor time of one core; scores;
 the intraclass correlation of one seed and of the mean of all. Last line: a JSON object.
+Page: docs/graphs.md, docs/tables.md
 """
 
 import argparse

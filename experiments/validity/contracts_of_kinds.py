@@ -8,6 +8,7 @@ Command: python experiments/validity/contracts_of_kinds.py [--parts strategies,p
 [--kills 4]
 Run time: half an hour of one core, mostly compilation.
 Output: a line a space and part; last, one JSON object with the counts.
+Page: docs/proxies.md
 """
 
 import argparse

@@ -6,6 +6,7 @@ Command: python experiments/validity/interval_coverage.py
 Run time: about a minute on one core.
 Output: shares of simulations in which intervals hold the truth, for regrets that are skewed. Last line: a JSON object
 with the figures.
+Page: docs/statistics.md
 """
 
 import json

@@ -1,6 +1,6 @@
 """Checks one-shot methods on supernets whose loss grows with a known cost of the choices, and with nothing else.
 
-Claim: on the planted space of `tests/planted.py` every method ends with the cheapest architecture in 10 of 10 seeds.
+Claim: on the planted space of `tests/helpers/planted.py` all methods find the cheapest architecture, 10 of 10 seeds.
 Elsewhere not all do, for reasons of their own: docs/one_shot.md has the counts where all choices help (costs from -2 to
 0, `--shift -1`), where all harm (1 to 3, `--shift 2`), and where an output is one number (`--number`), to which the
 rule of `gdas_reference` adds what does not run. The pathwise gradient of a Dirichlet sample is unbiased: no component
@@ -9,6 +9,7 @@ Command: python experiments/validity/one_shot_planted.py [--methods a,b] [--shif
 Run time: about six seconds of processor time a method, compiled without optimization; 13 for `spos`.
 Output: the largest number of standard errors, and how many seeds of ten find the optimum, by method. Last line: a JSON
 object. Exit code 1 where the claim fails: with neither --shift nor --number.
+Page: docs/one_shot.md
 """
 
 import argparse

@@ -7,6 +7,7 @@ Run time: about a minute on one core.
 Output: differences between predicted and simulated power over all pairs of strategies, with the runs that were
 predicted from and with fresh ones; runs that pairs needed; how often a strategy was separated from itself; seconds that
 the statistics of a default comparison take. Last line: a JSON object with the figures.
+Page: none
 """
 
 import itertools

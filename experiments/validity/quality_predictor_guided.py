@@ -7,6 +7,7 @@ Command: python experiments/validity/quality_predictor_guided.py (`--runs N`)
 Run time: about eight minutes on a quiet core, nearly all of it in the forests.
 Output: the mean best scores, the difference with its interval and the margin; the processor seconds of a run of each.
 Last line: a JSON object with these figures.
+Page: docs/speed.md
 """
 
 import argparse

@@ -10,6 +10,7 @@ Run time: about 12 minutes on a quiet core, nearly all of it in Optuna, 0.4 seco
 Output: a table on the terminal. Last line: a JSON object with, for each number of trials, the mean best scores, the
 difference with its interval, the margin, and whether the interval is within it; whether all are (`passed`); and the
 queries per second of both, Optuna's for one process.
+Page: none
 """
 
 import argparse

@@ -14,6 +14,7 @@ Output: for each table and kind of truth pairs of a mean error, in points of acc
 much the largest mean (`maximum`), plain cross-fitting of the best architecture (`plain`) and the estimate that reports
 use (`optimum`) lie above the true optimum, and the same of the regret of strategies by both definitions. Last line: a
 JSON object with the figures.
+Page: docs/statistics.md
 """
 
 import argparse

@@ -5,6 +5,7 @@ Command: python experiments/validity/scikit_learn_checks.py
 Run time: two and a half minutes.
 Output: the name of each check, and what became of it; the last line is JSON with their numbers by outcome. It ends with
 1 where one failed.
+Page: none
 """
 
 import collections

@@ -73,6 +73,7 @@ def test_a_published_result_is_computed_again(tmp_path, capsys):
     assert "@inproceedings{mellor2021neural," in page
 
 
+@pytest.mark.nightly
 def test_searches_of_nasbench101_are_computed_of_a_table_of_its_size(monkeypatch):
     """Of random scores, in few and short runs: their errors are others than the published ones, and it is said why."""
     space, random = catalog.space("nb101"), np.random.default_rng(0)

@@ -9,7 +9,7 @@ import pytest
 
 from jaxnas.report import comparison
 
-pytestmark = pytest.mark.simulation
+pytestmark = [pytest.mark.simulation, pytest.mark.nightly]
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "paper" / "figures.py"
 

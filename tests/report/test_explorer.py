@@ -204,7 +204,9 @@ def test_a_click_selects_the_class_whose_point_is_there(page, table):
     assert page.inner_text("#text") == space.to_str(space.arch_at(best))
 
 
-@pytest.mark.parametrize("against", ["parameters", "flops", "rank", "first"])
+@pytest.mark.parametrize(
+    "against", ["parameters", *(pytest.param(each, marks=pytest.mark.nightly) for each in ("flops", "rank", "first"))]
+)
 def test_points_lie_where_their_numbers_are(page, table, against):
     heights = mean_scores(table)
     order = heights.argsort()[::-1]
@@ -263,6 +265,7 @@ def test_the_filter_counts_and_colors_by_mouse_and_keyboard(page, table):
     assert page.locator("#decisions input:not(:checked)").count() == 0
 
 
+@pytest.mark.nightly
 def test_arrow_keys_walk_over_the_classes_that_match(page, table):
     means = mean_scores(table)
     archs = np.asarray(jn.NB201.arch_at(np.arange(15_625)))
@@ -363,6 +366,7 @@ def shapes(svg) -> list:
     ]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("space", [RecurrentSpace(3, "nodes"), TransformerSpace(2, (4,), (1, 2), (3,), name="layers")])
 def test_graphs_are_drawn_as_the_space_draws_them(visit, tmp_path, space):
     scores = np.full((2, space.num_architectures, 1, 1), 0.5, np.float32)
@@ -377,6 +381,7 @@ def test_graphs_are_drawn_as_the_space_draws_them(visit, tmp_path, space):
     assert "{" not in page.inner_text("#detail")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("metric", "middle", "title", "low", "high"),
     [
@@ -397,14 +402,14 @@ def test_axes_have_the_sign_and_the_unit_of_the_metric(visit, tmp_path, metric, 
     assert all(low < float(tick.removesuffix(" %")) < high for tick in ticks)
 
 
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", [360, pytest.param(1280, marks=pytest.mark.nightly)])
 def test_nothing_is_wider_than_the_page(visit, file, width):
     page = opened(visit, file, width=width, height=800)
     open_all(page)
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", [360, pytest.param(1280, marks=pytest.mark.nightly)])
 def test_axe_finds_no_serious_violation(visit, file, depths, tmp_path, axe_violations, width):
     for path in (file, write_explorer(depths, DepthSpace(), tmp_path / "page.html")):
         page = opened(visit, path, width=width, height=800)
@@ -441,6 +446,7 @@ def test_layers_may_be_absent_and_trainings_fail(visit, depths, tmp_path):
     assert counted(page) == [24, 24, 14, 14]
 
 
+@pytest.mark.nightly
 def test_a_table_needs_no_sizes_seeds_epochs_or_differences(visit, tmp_path):
     table = jn.Table.from_arrays(MIXED, "noise", *np.full((2, 12, 1, 1), 0.5), [3])
     page = opened(visit, write_explorer(table, MIXED, tmp_path / "page.html"), width=360)

@@ -119,6 +119,7 @@ def test_the_page_shows_the_numbers_of_the_summary(visit, folder, results):
         assert f"validation {100 * cell['validation']:.2f} %" in page.locator("#cells li").nth(number).inner_text()
 
 
+@pytest.mark.nightly
 def test_switches_follow_the_mouse(visit, folder, results):
     page = visit(folder / "one" / "report.html")
     assert set(lines(page, "regret-chart")) == set(lines(page, "rank-chart")) == set(NAMES)
@@ -231,6 +232,7 @@ def test_pages_are_accessible_and_fit_a_phone(visit, folder, axe_violations, nam
     assert axe_violations(page) == []
 
 
+@pytest.mark.nightly
 def test_print_shows_everything(visit, folder):
     page = visit(folder / "one" / "report.html")
     page.emulate_media(media="print")
@@ -285,6 +287,7 @@ def test_what_a_page_shows_can_be_saved(visit, folder, results):
     assert page.locator("#latex").text_content() == tables.headline_latex(results["one"], [30, 40])
 
 
+@pytest.mark.nightly
 def test_curves_begin_at_trial_10_and_cope_with_outliers_and_with_regrets_below_zero(visit, tmp_path, results):
     result = json.loads(json.dumps(results["one"]))
     result["strategies"]["local_search"]["regret_mean"] = [5.0] * NUM_TRIALS
@@ -304,6 +307,7 @@ def test_curves_begin_at_trial_10_and_cope_with_outliers_and_with_regrets_below_
     assert chart["y"] < drawn["y"] < chart["y"] + chart["height"]
 
 
+@pytest.mark.nightly
 def test_pages_are_readable_in_the_dark_and_light_one_strategy_up(visit, folder):
     colors = {}
     for scheme in ("light", "dark"):
@@ -324,6 +328,7 @@ def test_pages_are_readable_in_the_dark_and_light_one_strategy_up(visit, folder)
     assert set(dim) == set(NAMES) - {"local_search"}
 
 
+@pytest.mark.nightly
 def test_with_many_strategies_the_curve_at_the_pointer_is_lit(visit, tmp_path):
     names = (*NAMES, "genetic_algorithm", "simulated_annealing")
     path = tmp_path / "report.html"
@@ -360,6 +365,7 @@ def contrast(first: str, second: str) -> float:
     return (max(lights) + 0.05) / (min(lights) + 0.05)
 
 
+@pytest.mark.nightly
 def test_nothing_sticks_or_is_cut_off_after_a_resize(visit, folder):
     page = visit(folder / "one" / "report.html")
     place = page.locator("#rank-chart .plot").bounding_box()

@@ -606,7 +606,7 @@ def run_script(kind: str, folder) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("kind", ["evaluator", "training"])
+@pytest.mark.parametrize("kind", ["evaluator", pytest.param("training", marks=pytest.mark.nightly)])
 def test_a_search_that_is_killed_again_and_again_ends_as_one_that_is_not(kind, tmp_path, monkeypatch, capsys):
     """Three processes start for each; what is not killed runs in this one."""
     monkeypatch.setattr(sys, "argv", ["-c", kind, str(tmp_path / "whole"), "1000"])

@@ -66,9 +66,9 @@ def slow_run(strategy: jn.Strategy, bench, num_workers: int, num_trials: int, ke
 
 @pytest.mark.parametrize("num_workers", [3, 50])
 def test_several_workers_are_a_heap_of_events(strategy, num_workers):
-    found = jn.run_asynchronous(strategy, tied_bench(0.2), num_workers=num_workers, num_trials=24, num_runs=2, seed=5)
+    found = jn.run_asynchronous(strategy, tied_bench(0.2), num_workers=num_workers, num_trials=16, num_runs=2, seed=5)
     finish, number, start, query, observation = zip(
-        *slow_run(strategy, tied_bench(0.2), num_workers, 24, jn.run_key(5, 1)), strict=True
+        *slow_run(strategy, tied_bench(0.2), num_workers, 16, jn.run_key(5, 1)), strict=True
     )
     assert found.finish[1].tolist() == list(finish)
     assert found.number[1].tolist() == list(number)

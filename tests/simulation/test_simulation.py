@@ -79,8 +79,8 @@ def test_runs_in_chunks_are_the_runs_at_once(monkeypatch):
 @pytest.mark.parametrize("jittable", [True, False])
 def test_further_runs_of_an_experiment_are_those_that_more_runs_would_have_had(jittable):
     strategy = EVOLUTION._replace(jittable=jittable)
-    whole = jn.run(strategy, BENCH, num_trials=12, num_runs=7)
-    parts = [jn.run(strategy, BENCH, num_trials=12, num_runs=size, first_run=first) for first, size in ((0, 4), (4, 3))]
+    whole = jn.run(strategy, BENCH, num_trials=6, num_runs=7)
+    parts = [jn.run(strategy, BENCH, num_trials=6, num_runs=size, first_run=first) for first, size in ((0, 4), (4, 3))]
     assert_equal(jax.tree.map(lambda *values: np.concatenate(values), *parts), whole)
 
 
@@ -98,13 +98,13 @@ def test_a_strategy_that_is_not_jittable_runs_the_same(strategy):
     plain = jn.run(
         strategy._replace(jittable=False),
         BENCH,
-        num_trials=25,
+        num_trials=12,
         num_runs=3,
         seed=4,
         progress=lambda: finished.append(None),
     )
-    assert_equal(plain, jn.run(strategy, BENCH, num_trials=25, num_runs=3, seed=4))
-    assert len(finished) == 3 * 25
+    assert_equal(plain, jn.run(strategy, BENCH, num_trials=12, num_runs=3, seed=4))
+    assert len(finished) == 3 * 12
 
 
 def test_a_strategy_that_is_not_jittable_may_be_plain_python():

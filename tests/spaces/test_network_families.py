@@ -120,6 +120,7 @@ def assert_close(found, expected) -> None:
 TEXTS = [(kind, text) for kind in KINDS if kind != "darts" for text in KINDS[kind][2]]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("kind", "text"), TEXTS)
 def test_static_and_traced_networks_are_one_function_with_one_gradient(kind, text):
     """The static network has the arrays of its architecture only; where there are masks, those of narrow layers."""
@@ -155,6 +156,7 @@ def test_static_and_traced_networks_are_one_function_with_one_gradient(kind, tex
     assert size.num_parameters == sum(values.size for values in jax.tree.leaves(nnx.state(network, nnx.Param)))
 
 
+@pytest.mark.nightly
 def test_static_and_traced_networks_of_darts_are_one_function():
     """Gradients are those of slots: the whole network with gradients would take half a minute to compile."""
     networks, (text,) = networks_for("darts"), KINDS["darts"][2]

@@ -149,7 +149,11 @@ def test_an_architecture_and_its_representative_have_one_graph(name, samples):
         assert all(line in drawn for label in names for line in label.split(SECOND_LINE))
 
 
-@pytest.mark.parametrize("space", [NB101, NB_GRAPH, NB_GRAPH_PROTEINS, TRANSNAS_MACRO], ids=lambda space: space.name)
+@pytest.mark.parametrize(
+    "space",
+    [pytest.param(NB101, marks=pytest.mark.nightly), NB_GRAPH, NB_GRAPH_PROTEINS, TRANSNAS_MACRO],
+    ids=lambda space: space.name,
+)
 def test_neighbors_of_rows_are_mutual_and_lead_everywhere(space):
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -207,6 +207,7 @@ def optuna_best(scores: np.ndarray, num_trials: int, seed: int) -> np.ndarray:
     return np.maximum.accumulate(told_scores)
 
 
+@pytest.mark.nightly
 @pytest.mark.simulation
 def test_it_is_as_good_as_the_sampler_of_optuna(optimized_runs):
     bench = jn.load("nb201-shifted-digits-v1", noise="mean")

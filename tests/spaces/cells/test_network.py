@@ -112,6 +112,7 @@ def test_static_and_traced_networks_agree(text, train):
     assert_static_is_traced(SMALL, SKELETON, (6, 5, 1), choices(SMALL, text), train)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "text",
     [
@@ -123,6 +124,7 @@ def test_static_and_traced_networks_of_nb201_agree(text):
     assert_static_is_traced(NB201, SKELETON, (6, 5, 1), choices(NB201, text), True)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("shape", "skeleton"),
     [((7, 9, 3), Skeleton(2, num_stages=2, cells_per_stage=2)), ((28, 28, 1), Skeleton(2, num_stages=1))],

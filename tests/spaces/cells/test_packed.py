@@ -108,6 +108,7 @@ def at(tree, number: int):
     return jax.tree.map(lambda values: values[number], tree)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("space", "shape"), [(ALL, (6, 5, 1)), (PASSING, (4, 4, 1)), (SMALL, (4, 10, 2))], ids=["all", "passing", "wide"]
 )

@@ -65,6 +65,7 @@ def programs(chunk: int):
     return jax.jit(functools.partial(layout.logits, SHAPES)), jax.jit(step)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("text", "chunk"), [*((text, layout.CHUNK) for text in ARCHS), (ARCHS[2], 20)])
 def test_any_architecture_computes_what_its_static_network_does(text, chunk, monkeypatch):
     monkeypatch.setattr(layout, "CHUNK", chunk)
@@ -231,6 +232,7 @@ def test_perceptrons_have_a_configuration_and_a_plan_of_their_own(task):
         evaluate(SPACE, [SPACE.from_str(ARCHS[0])], task, CONFIG, plan="packed")
 
 
+@pytest.mark.nightly
 def test_a_small_space_is_searched_shown_and_built_from_the_command_line(tmp_path, capsys):
     path = tmp_path / "mine.py"
     path.write_text("import jaxnas as jn\nSPACE = jn.MLPSpace(2, 8, ('relu',), ('lecun_normal',), ('l2',), (0, 0.5))\n")

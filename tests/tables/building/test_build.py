@@ -233,6 +233,7 @@ def test_a_sample_is_trained_again_on_one_core(built, monkeypatch):
     assert os.sched_getaffinity(0) == before
 
 
+@pytest.mark.nightly
 def test_workers_train_the_lines_to_beat(tmp_path):
     random = np.random.RandomState(0)
     labels = np.arange(60) % 2

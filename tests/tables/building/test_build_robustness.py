@@ -241,6 +241,7 @@ def test_killed_again_and_again_it_resumes_to_the_same_table(names, built, start
     assert resumed(names, tmp_path).manifest["content_hash"] == built[1].manifest["content_hash"]
 
 
+@pytest.mark.nightly
 def test_two_builders_at_once_make_the_same_table(names, built, start, tmp_path):
     builders = [start(names, tmp_path, "--processes", "1") for _ in range(2)]
     messages = [builder.communicate(timeout=PATIENCE)[1] for builder in builders]

@@ -300,6 +300,7 @@ def ray_itself() -> Iterator[None]:
             yield
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not is_installed("ray"), reason="needs the extra ray")
 def test_a_build_on_ray_itself_is_the_local_one(names, local, tmp_path, monkeypatch, ray_itself):
     monkeypatch.setattr(networks, "CHUNK_SIZE", 4)
@@ -308,6 +309,7 @@ def test_a_build_on_ray_itself_is_the_local_one(names, local, tmp_path, monkeypa
     assert SMALL_MLP.num_architectures == len(table.class_of)
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not is_installed("ray"), reason="needs the extra ray")
 def test_a_search_on_ray_itself_has_the_trials_of_one_here(ray_itself):
     found = searched(scored({"depth": 0, "width": 8, "act": "tanh"}))

@@ -19,7 +19,7 @@ FORMATS = (
     "nb201-zip",
     "transnas",
 )
-NUMBER = 200
+NUMBER = 100
 
 
 @pytest.fixture(scope="module")
