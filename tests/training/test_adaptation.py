@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 from helpers.tiny_kind import TINY_KIND
-from jaxnas.training.adaptation import adaptive_sgd
+from jaxnas.training.experimental.adaptation import adaptive_sgd
 
 import jaxnas as jn
 from jaxnas.spaces.cells.plans import in_packs

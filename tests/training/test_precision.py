@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.samples import SMALL_MLP, make_task
 from helpers.tiny_kind import TINY_KIND
-from jaxnas.training.precision import with_products_in
+from jaxnas.training.experimental.precision import with_products_in
 
 import jaxnas as jn
 from jaxnas.tables.building.plan import make_plan
