@@ -165,7 +165,7 @@ def apply_stem(
 
 
 def init_convolution(key: jax.Array, in_channels: int, out_channels: int) -> tuple[dict, dict]:
-    """Returns the initial parameters and statistics of a 3x3 convolution with batch feature_maps."""
+    """Returns the initial parameters and statistics of a 3x3 convolution with batch normalization."""
     parameters, statistics = feature_maps.init_batch_norm(out_channels)
     return {"kernel": feature_maps.kaiming_normal(key, (3, 3, in_channels, out_channels)), **parameters}, statistics
 

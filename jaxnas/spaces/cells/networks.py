@@ -166,7 +166,7 @@ class CellNetworks(ScoredNetworks, MixedNetworks):
         return Kernels(jax.tree.unflatten(structure, live), jax.tree.unflatten(structure, layers), num_layers)
 
     def trained(self) -> dict[str, Any]:
-        """Returns 1 for the parameters that are trained, 0 for scales and biases of batch feature_maps."""
+        """Returns 1 for the parameters that are trained, 0 for scales and biases of batch normalization."""
         shapes = jax.eval_shape(self.init, jax.random.key(0)).parameters
         skeleton = self.config.network
         cells = [
