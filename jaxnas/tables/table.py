@@ -215,7 +215,7 @@ class Table:
         """Returns the unit of `prices`."""
         return self.column(protocol.price).unit if protocol.price != EPOCHS else fidelities_of(self.manifest)[-1].unit
 
-    # Two columns by name
+    # Columns by name, None if there is none
 
     @property
     def validation(self) -> np.ndarray:
@@ -226,6 +226,39 @@ class Table:
     def test(self) -> np.ndarray:
         """Returns the column `test` as it is stored, [G, S, F]: counts are integers."""
         return self.column("test").values
+
+    def _stored(self, name: str) -> np.ndarray | None:
+        return self.columns[name].values if name in self.columns else None
+
+    @property
+    def train(self) -> np.ndarray | None:
+        """Returns the column `train` as it is stored, [G, S, F]."""
+        return self._stored("train")
+
+    @property
+    def loss(self) -> np.ndarray | None:
+        """Returns the mean training loss, float32[G, S, F], not finite from where a training failed."""
+        return self._stored("loss")
+
+    @property
+    def first_loss(self) -> np.ndarray | None:
+        """Returns the loss of the first step, float32[G, S]."""
+        return self._stored("first_loss")
+
+    @property
+    def first_gradient_norm(self) -> np.ndarray | None:
+        """Returns the norm of the gradient of the first step, float32[G, S]."""
+        return self._stored("first_gradient_norm")
+
+    @property
+    def num_parameters(self) -> np.ndarray | None:
+        """Returns the number of parameters of each class's network, [G]."""
+        return self._stored("num_parameters")
+
+    @property
+    def num_flops(self) -> np.ndarray | None:
+        """Returns the multiply-accumulates of each class's network for one example, [G]."""
+        return self._stored("num_flops")
 
     # Other tables
 
