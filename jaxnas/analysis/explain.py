@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from jaxnas.analysis.attribution import Attribution, Step, ablation_path, importance, shapley
 from jaxnas.analysis.counterfactuals import Counterfactual, best_within, chance_better, half_the_size, smallest_loss
-from jaxnas.analysis.motifs import Motif, insertion, motifs, rows_with
+from jaxnas.analysis.motif_effects import Motif, insertion, motifs, rows_with
 from jaxnas.analysis.score_models import Scored, scored_by_table
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.spaces.decisions import cardinalities

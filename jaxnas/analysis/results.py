@@ -8,10 +8,10 @@ from jaxnas.analysis.best import best_cells
 from jaxnas.analysis.budgets import at_budgets, counts_crossing, equal_cost, full_price, num_trials_paid
 from jaxnas.analysis.confirmation import confirmed
 from jaxnas.analysis.explain import MOST_CLASSES, explained_by_table
-from jaxnas.analysis.incumbents import incumbent_scores, incumbents
+from jaxnas.analysis.incumbent import incumbent_scores, incumbents
 from jaxnas.analysis.landscape import landscape
 from jaxnas.analysis.measures import Measure, end_of, front_measures, regret_measures, trials_paid
-from jaxnas.analysis.optimum import Limit, Optimum, limit_name, optimum
+from jaxnas.analysis.optima import Limit, Optimum, limit_name, optimum
 from jaxnas.analysis.pairs import pairwise
 from jaxnas.analysis.sequential import Decision, interval_level, look_numbers
 from jaxnas.analysis.statistics import LEVEL, mean_interval, mean_ranks, probability_best

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnas.analysis import fronts
-from jaxnas.analysis.incumbents import trial_scores
+from jaxnas.analysis.incumbent import trial_scores
 from jaxnas.analysis.statistics import mean_interval
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials

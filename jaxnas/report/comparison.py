@@ -14,7 +14,7 @@ from jaxnas import catalog
 from jaxnas.analysis.confirmation import checked_confirm
 from jaxnas.analysis.frames import to_frame
 from jaxnas.analysis.landscape import landscape
-from jaxnas.analysis.optimum import Limit
+from jaxnas.analysis.optima import Limit
 from jaxnas.analysis.results import Settings, result_of
 from jaxnas.analysis.sequential import Decision
 from jaxnas.analysis.several import overall
@@ -77,14 +77,14 @@ class Comparison:
         return f"Comparison({', '.join(self.trials)} on {self.bench.id}: {size})"
 
     def summary(self) -> "pd.DataFrame":
-        """Returns a pandas frame with a row for each strategy, best first, as `jn.summary`.
+        """Returns a pandas frame with a row for each strategy, best first.
 
         It is of the same numbers as `result`: by the objective, within the budget, after confirmation.
         """
         return summary(self.trials, self.bench, self.settings)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Returns a pandas frame with a row for each trial: its strategy, then the columns of `jn.to_frame`."""
+        """Returns a pandas frame with a row per trial: its strategy, then the columns of `jn.analysis.to_frame`."""
         import pandas as pd
 
         frames = {name: to_frame(each, self.bench) for name, each in self.trials.items()}
@@ -138,12 +138,13 @@ def compare(
             the trial that crosses the budget counts.
         most_runs: the most runs of a strategy, by name. By default a factory whose module has a constant `MOST_RUNS`
             gets no more, as those of the catalog that are too slow for a thousand runs have.
-        until_decided: whether to run each strategy only until all its pairs are decided, see `jn.until_decided`.
+        until_decided: whether to run each strategy only until all its pairs are decided, see
+            `jn.analysis.until_decided`.
         objective: as of `jaxnas compare`, with the benchmark's metric first: `"accuracy,flops"` compares by score and
             size, `"accuracy,log-flops"` by the logarithm of the size; `"accuracy,flops<=1e6"` within a limit;
             `"accuracy-1e-6*parameters"` by the score less the weighted size; None by the score alone.
         confirm: (m, k): a run returns the best of m architectures by k further runs each, at their cost, see
-            `jn.confirmed`.
+            `jn.analysis.confirmed`.
         optimum_from: what regrets are measured from, see `jn.regret`.
         command: the command line to show on the page.
         progress: called before and after runs with the strategy, the number of runs done, and the number in all.

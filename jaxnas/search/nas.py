@@ -10,7 +10,7 @@ import numpy as np
 from rich.progress import Progress
 
 from jaxnas import catalog
-from jaxnas.analysis.incumbents import incumbents
+from jaxnas.analysis.incumbent import incumbents
 from jaxnas.benchmarks.base import HostBenchmark, Outcome, trainings_of
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
 from jaxnas.benchmarks.penalized import objective_of, penalized
@@ -73,8 +73,8 @@ class NAS:
         config: how networks are trained; by default the recipe of the kind of space.
         num_epochs: epochs of a training, instead of those of `config`.
         trainings: instead of `config`, several by name, for strategies over fidelities of several kinds: networks of
-            other widths, images of other resolutions, schedules of other lengths; see `jn.TrainingBenchmark`. The
-            network that is taken away is of the most expensive one.
+            other widths, images of other resolutions, schedules of other lengths; see
+            `jn.benchmarks.TrainingBenchmark`. The network that is taken away is of the most expensive one.
         order: of the fidelities of several trainings, by name, the lowest first.
         seed: of the search.
         folder: where a journal lies, from which the same search resumes after an interruption. None: no journal.
@@ -86,7 +86,7 @@ class NAS:
             on it, nor does the journal.
         address: of the cluster, `host:port` or `"auto"`; None: this machine alone.
         sources: tables of the space on other tasks, or their identifiers or folders: the search begins with what is
-            best there, 20 architectures or as many as the strategy can begin with (see `jn.greedy_portfolio`).
+            best there, 20 architectures or as many as the strategy can begin with (see `jn.transfer.greedy_portfolio`).
 
     Raises:
         ValueError: on unknown names, data that cannot be trained on, or arguments that do not fit together.

@@ -9,7 +9,7 @@ from helpers.samples import NUM_SIMULATIONS, skewed, tied
 from scipy.stats import binomtest
 
 from jaxnas.analysis.pairs import holm, mann_whitney, pairwise
-from jaxnas.analysis.power import num_runs_for_power, power
+from jaxnas.analysis.power_analysis import num_runs_for_power, power
 from jaxnas.analysis.sequential import look_numbers, until_decided
 
 pytestmark = pytest.mark.simulation

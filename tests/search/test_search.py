@@ -79,7 +79,7 @@ def trained(monkeypatch) -> list:
 
 
 def test_a_search_is_the_run(task, whole):
-    bench = jn.TrainingBenchmark(jn.Trainer(SMALL, task, TINY))
+    bench = jn.benchmarks.TrainingBenchmark(jn.Trainer(SMALL, task, TINY))
     run = jn.run(STRATEGY, bench, num_trials=NUM_TRIALS, num_runs=1, seed=3)
     jax.tree.map(np.testing.assert_array_equal, whole[0].trials, run)
     assert_equal(start(task), whole[0])  # without a journal
@@ -87,7 +87,7 @@ def test_a_search_is_the_run(task, whole):
 
 def test_the_result_is_the_incumbent_and_its_network(task, whole):
     result, _ = whole
-    best = jn.incumbents(result.trials)[0, -1]
+    best = jn.analysis.incumbents(result.trials)[0, -1]
     assert result.best_trial == best
     assert result.architecture == SMALL.decode(result.trials.query.arch[0, best])
     assert result.score == pytest.approx(result.accuracy)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.tabular import load
 from jaxnas.report.comparison import Comparison, Entries, aim_of, compare, entries_of
-from jaxnas.search.transfer import rank_weighted as ensemble
+from jaxnas.search.transfer import weighted_sources as ensemble
 from jaxnas.search.transfer.portfolio import (
     PORTFOLIO_SIZE,
     archs_at,
@@ -19,8 +19,8 @@ from jaxnas.search.transfer.portfolio import (
     greedy_portfolio,
     sources_ranking,
 )
-from jaxnas.search.transfer.rank_weighted import rank_weighted
 from jaxnas.search.transfer.sources import Source, described_sources, source_scores, source_tables, without_target
+from jaxnas.search.transfer.weighted_sources import rank_weighted
 from jaxnas.strategies.base import Strategy, make
 from jaxnas.strategies.wrappers.in_order import in_order
 from jaxnas.strategies.wrappers.prior_guided import prior_guided

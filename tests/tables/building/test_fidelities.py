@@ -260,7 +260,7 @@ def test_a_search_that_trains_is_the_run_on_the_table(bench, monkeypatch):
     assert_equal_trials(found.trials, expected)
     assert found.cost_unit == "epochs of w2"
     assert found.config == as_built["w2"]
-    frame = jn.to_frame(expected, bench)
+    frame = jn.analysis.to_frame(expected, bench)
     assert set(frame["fidelity"]) == {"w1-e1", "w2-e1", "w2-e2"}
     with pytest.raises(ValueError, match="Expected a config or trainings, got both"):
         jn.NAS(SMALL, catalog.task(TASK), trainings=TRAININGS, config=TINY)
@@ -270,7 +270,7 @@ def test_a_search_that_trains_is_the_run_on_the_table(bench, monkeypatch):
 
 def test_a_copy_of_a_training_benchmark_asks_the_same(bench):
     trainers = {name: Trainer(SMALL, catalog.task(TASK), each) for name, each in TRAININGS.items()}
-    first = jn.TrainingBenchmark(trainers, num_seeds=3, order=["w1-e2", "w2-e2"])
+    first = jn.benchmarks.TrainingBenchmark(trainers, num_seeds=3, order=["w1-e2", "w2-e2"])
     make, arguments = first.__reduce__()
     copy = make(*arguments)
     for each in (first, copy, jn.penalized(first, 1e-6)):
@@ -279,13 +279,16 @@ def test_a_copy_of_a_training_benchmark_asks_the_same(bench):
         assert each.cost_unit == bench.cost_unit
     assert copy.description() == first.description()
     assert copy.description()["order"] == ["w1-e2", "w2-e2"]
-    assert len(set(map(str, (first.description(), jn.TrainingBenchmark(trainers, num_seeds=3).description())))) == 2
+    assert (
+        len(set(map(str, (first.description(), jn.benchmarks.TrainingBenchmark(trainers, num_seeds=3).description()))))
+        == 2
+    )
 
 
 def test_workers_pay_in_full_where_a_training_is_another():
-    trials = jn.Trials(
+    trials = jn.simulation.Trials(
         jn.Query(np.zeros((1, 3, 2), np.int32), np.asarray([[0, 1, 2]])),
-        jn.Observation(np.zeros((1, 3)), np.zeros((1, 3)), np.zeros((1, 3), int)),
+        jn.simulation.Observation(np.zeros((1, 3)), np.zeros((1, 3)), np.zeros((1, 3), int)),
     )
     price = np.asarray([[0.5, 1, 2]], np.float32)
     paid = [paid_when_begun(trials, price, [0, 1, 2], trainings) for trainings in (None, np.asarray([0, 1, 1]))]
