@@ -300,13 +300,15 @@ def lazy(package: str, names: Mapping[str, str]) -> tuple[Callable[[str], Any], 
 
     Args:
         package: the name of the package.
-        names: its public names, each with the module that holds it, without `jaxnas.`.
+        names: its public names, each with the module that holds it, without `jaxnas.`; `module:NAME` if it has another
+            name there.
     """
 
     def get(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"jaxnas.{names[name]}"), name)
+        module, _, attribute = names[name].partition(":")
+        return getattr(importlib.import_module(f"jaxnas.{module}"), attribute or name)
 
     return get, lambda: sorted(names)
 

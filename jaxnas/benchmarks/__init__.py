@@ -1,5 +1,5 @@
 """Benchmarks: what a search may query, and what only reports read. A table is one (`jn.TableBenchmark`); here are those
-of functions, of evaluations in Python, of trainings and of surrogates.
+of functions, of evaluations in Python, of trainings and of surrogates, and the parts of tables.
 
 For example `jn.benchmarks.FunctionBenchmark(space, function)`. Names load on first use.
 """
@@ -14,6 +14,10 @@ NAMES = {
     "HeldOut": "benchmarks.base",
     "SurrogateBenchmark": "benchmarks.surrogate",
     "TrainingBenchmark": "benchmarks.training",
+    "column_pack": "tables.packs",
+    "plain_table": "tables.trainings",
+    "training_grid": "tables.building.fidelities",
+    "write_table": "tables.table:write",
 }
 """The public names, each with the module that holds it."""
 

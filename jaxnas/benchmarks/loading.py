@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from jaxnas.benchmarks import tabular
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark
@@ -17,11 +18,11 @@ def load(
     space: Space | None = None,
     protocol: str | None = None,
     columns: Sequence[str | os.PathLike] = (),
-) -> TableBenchmark | SurrogateBenchmark:
+) -> TableBenchmark | Any:
     """Returns the benchmark of a table or a surrogate, given by an identifier that ships with jaxnas or by a folder.
 
     Arguments are those of `TableBenchmark`; `columns` are given as `source` is. A surrogate has its own noise, no
-    protocols and no columns.
+    protocols and no columns. To a type checker the result is a `TableBenchmark`, or may be a `SurrogateBenchmark`.
 
     Raises ValueError if there is no such table or surrogate, or if a surrogate is given other arguments than a space.
     """

@@ -1,6 +1,7 @@
 """Options that several commands read."""
 
 import argparse
+from typing import Any
 
 
 def task_name_of(task: str, label: str | None) -> str:
@@ -12,7 +13,7 @@ def task_name_of(task: str, label: str | None) -> str:
     return f"{task}:{label}"
 
 
-def executor_of(options: argparse.Namespace) -> dict[str, str | None]:
+def executor_of(options: argparse.Namespace) -> dict[str, Any]:
     """Returns the arguments `executor` and `address` of the option `--ray`."""
     if options.ray is None:
         return {"executor": "processes", "address": None}

@@ -19,8 +19,9 @@ from jaxnas.analysis.results import Settings, result_of
 from jaxnas.analysis.sequential import Decision
 from jaxnas.analysis.several import overall
 from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.loading import load
 from jaxnas.benchmarks.penalized import Objective, objective_of, penalized, second_size
-from jaxnas.benchmarks.tabular import TableBenchmark, load
+from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.checks import checked_number
 from jaxnas.report.comparison_files import check_names, while_trials_are_written, write_result, write_results
 from jaxnas.report.result_folder import fresh_folder
@@ -117,7 +118,6 @@ def compare(
     budget: float | None = None,
     most_runs: Mapping[str, int] | None = None,
     seed: int = 0,
-    prng: str = "hash",
     until_decided: bool = False,
     objective: str | None = None,
     confirm: tuple[int, int] | None = None,
@@ -132,7 +132,7 @@ def compare(
             reports call them; a text such as `"random_search,local_search"`; `"all"` for all in the catalog that fit
             the objective; None for the fast ones.
         bench: a benchmark, or the identifier or folder of a table.
-        num_trials, num_runs, seed, prng: as of `run`; 300 trials by default.
+        num_trials, num_runs, seed: as of `run`; 300 trials by default.
         budget: what a run may cost, in the benchmark's unit of cost, in place of a number of trials. Runs are as long
             as it takes to spend it; what comes later counts as failed, at no cost. Under a protocol named `published`
             the trial that crosses the budget counts.
@@ -164,7 +164,7 @@ def compare(
     num_trials = num_trials or (DEFAULT_TRIALS if budget is None else first_guess(budget, bench))
     check_memory(bench, len(made), num_runs, num_trials)
     settings = Settings(
-        num_trials, num_runs, seed, prng, aim, command, optimum_from, budget, confirm, _common_limit(made.values())
+        num_trials, num_runs, seed, "hash", aim, command, optimum_from, budget, confirm, _common_limit(made.values())
     )
     run_some = runner(made, bench, settings, sum(limits.values()), progress)
     if until_decided:

@@ -6,6 +6,7 @@ For example `jn.spaces.ListedSpace(jn.NB201, range(100))`. Names load on first u
 from jaxnas.catalog import lazy
 
 NAMES = {
+    "BASELINE_CELLS": "spaces.recurrent.baselines",
     "BlockSpace": "spaces.macro.space",
     "Chain": "spaces.macro.network",
     "GraphStates": "spaces.graph_networks.network",

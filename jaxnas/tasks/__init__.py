@@ -10,6 +10,7 @@ NAMES = {
     "Split": "tasks.base",
     "Task": "tasks.base",
     "TaskSpec": "tasks.base",
+    "hmm_optimum": "tasks.generated",
 }
 """The public names, each with the module that holds it."""
 

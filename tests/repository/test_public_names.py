@@ -22,7 +22,8 @@ HEADING = '''"""The public names, for type checkers. Written by `python tests/re
 def sources_of(module: str) -> dict[str, tuple[str, str]]:
     """Returns the public names of a module, each with the module and the attribute to import."""
     if module != "jaxnas":
-        return {name: (f"jaxnas.{home}", name) for name, home in importlib.import_module(module).NAMES.items()}
+        homes = {name: home.partition(":") for name, home in importlib.import_module(module).NAMES.items()}
+        return {name: (f"jaxnas.{home}", attribute or name) for name, (home, _, attribute) in homes.items()}
     found = {name: (f"jaxnas.{home}", name) for name, home in jaxnas._PUBLIC.items()}
     found |= {name: tuple(target.split(":")) for name, target in catalog.STRATEGIES.items()}
     return found | {name: tuple(f"jaxnas.{home}".rsplit(".", 1)) for name, home in jaxnas._MODULES.items()}
@@ -35,17 +36,17 @@ def stub_of(module: str) -> Path:
 def stub_text(module: str) -> str:
     """Returns what the stub should hold: one import a public name, by module."""
     imports = sorted((home, attribute, name) for name, (home, attribute) in sources_of(module).items())
-    lines = [f"from {home} import {attribute} as {name}" for home, attribute, name in imports]
-    if module != "jaxnas":
-        return "\n".join([HEADING, *lines, ""])
-    exported = [f'    "{name}",' for name in jaxnas.__all__]  # a module under another name is exported no other way
-    return "\n".join([HEADING, *lines, "", "__version__: str", "__all__ = [", *exported, "]", ""])
+    renamed = [attribute if attribute == name else f"{attribute} as {name}" for _, attribute, name in imports]
+    lines = [f"from {home} import {text}" for (home, _, _), text in zip(imports, renamed, strict=True)]
+    version = ["__version__: str"] if module == "jaxnas" else []
+    exported = [f'    "{name}",' for name in sorted(sources_of(module))]
+    return "\n".join([HEADING, *lines, "", *version, "__all__ = [", *exported, "]", ""])
 
 
 def names_in_stub(module: str) -> dict[str, tuple[str, str]]:
     """Returns each name of the stub with the module and the attribute it is imported from."""
     return {
-        alias.asname: (node.module, alias.name)
+        alias.asname or alias.name: (node.module, alias.name)
         for node in ast.parse(stub_of(module).read_text()).body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names

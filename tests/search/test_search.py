@@ -484,12 +484,12 @@ def test_a_strategy_with_two_objectives_is_given_sizes(task):
         ({"task": None}, "Expected a task or an evaluator, got neither"),
         ({"evaluator": moody}, "Expected a task or an evaluator, got both"),
         ({"task": None, "evaluator": "moody"}, "Expected evaluator to be a function, got 'moody'"),
-        ({"task": None, "evaluator": moody, "config": TINY}, "Expected no config, num_epochs, trainings or order with"),
+        ({"task": None, "evaluator": moody, "config": TINY}, "Expected no config, num_epochs or order with"),
         (
             {"task": None, "evaluator": moody, "num_epochs": 3},
-            "Expected no config, num_epochs, trainings or order with",
+            "Expected no config, num_epochs or order with",
         ),
-        ({"task": None, "evaluator": moody, "order": ["w2-e1"]}, "Expected no config, num_epochs, trainings or order"),
+        ({"task": None, "evaluator": moody, "order": ["w2-e1"]}, "Expected no config, num_epochs or order"),
         ({"num_epochs": 0}, "Expected num_epochs"),
         ({"task": None, "evaluator": moody, "objective": "accuracy-1*flops"}, "Expected the objective accuracy where"),
         (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxnas as jn
-from jaxnas.search.classifier import parts_of
+from jaxnas.search.estimators import parts_of
 from jaxnas.sklearn import NASClassifier, NASRegressor
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.spaces.recurrent import family

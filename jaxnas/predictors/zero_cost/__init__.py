@@ -11,8 +11,6 @@ NAMES = {
     "build_pack": "predictors.zero_cost.pack",
     "log_rank": "predictors.zero_cost.composites",
     "proxy_scores": "predictors.zero_cost.scores",
-    "rank_sum": "predictors.zero_cost.composites",
-    "vote": "predictors.zero_cost.composites",
 }
 """The public names, each with the module that holds it."""
 

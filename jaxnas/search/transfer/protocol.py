@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 
 from jaxnas.benchmarks.base import Benchmark
-from jaxnas.benchmarks.tabular import load
+from jaxnas.benchmarks.loading import load
 from jaxnas.report.comparison import Comparison, Entries, aim_of, compare, entries_of
 from jaxnas.search.transfer import weighted_sources as ensemble
 from jaxnas.search.transfer.portfolio import (

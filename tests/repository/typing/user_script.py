@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import jax
 import numpy as np
@@ -11,8 +11,9 @@ import jaxnas as jn
 from jaxnas.report.comparison import Comparison
 from jaxnas.search.result import SearchResult
 
-bench = jn.load("nb201-mnist5k-v1")
-assert_type(bench, jn.TableBenchmark)
+assert_type(jn.load("nb201-mnist5k-v1"), jn.TableBenchmark | Any)
+bench = jn.TableBenchmark(jn.Table.read("nb201-mnist5k-v1"))
+assert_type(bench.held_out, jn.benchmarks.HeldOut)
 assert_type(bench.space, jn.Space)
 assert_type(bench.metric, jn.tasks.Metric)
 assert_type(bench.fidelities, tuple[float, ...])
@@ -54,6 +55,8 @@ trials = jn.run(evolution, jn.penalized(bench, 1e-6, "parameters"), num_trials=1
 assert_type(trials, jn.simulation.Trials)
 assert_type(jn.regret(trials, bench), np.ndarray)
 assert_type(jn.analysis.incumbents(trials), np.ndarray)
+assert_type(jn.analysis.confirmed(trials, bench, (2, 1)), jn.analysis.Confirmed)
+assert_type(jn.analysis.optimum(bench), jn.analysis.Optimum)
 assert_type(jn.AskTell(evolution, num_trials=10, key=jn.simulation.run_key(0, 0)).ask(), jn.Query)
 
 cells = jn.CellSpace(3, ("none", "skip_connect", "nor_conv_3x3"), name="cells")

@@ -255,15 +255,13 @@ def test_a_search_that_trains_is_the_run_on_the_table(bench, monkeypatch):
     strategy = jn.successive_halving(SMALL, fidelities=bench.fidelities, reduction=2, num_initial=8)
     options = {"strategy": strategy, "progress": False}
     as_built = {name: replace(each, test="last") for name, each in TRAININGS.items()}
-    found = jn.NAS(SMALL, catalog.task(TASK), trainings=as_built, **options).search(20, num_finalists=0)
+    found = jn.NAS(SMALL, catalog.task(TASK), config=as_built, **options).search(20, num_finalists=0)
     expected = jn.run(strategy, bench, num_trials=20, num_runs=1, seed=0)
     assert_equal_trials(found.trials, expected)
     assert found.cost_unit == "epochs of w2"
     assert found.config == as_built["w2"]
     frame = jn.analysis.to_frame(expected, bench)
     assert set(frame["fidelity"]) == {"w1-e1", "w2-e1", "w2-e2"}
-    with pytest.raises(ValueError, match="Expected a config or trainings, got both"):
-        jn.NAS(SMALL, catalog.task(TASK), trainings=TRAININGS, config=TINY)
     with pytest.raises(ValueError, match="Expected an order where there are several trainers"):
         jn.NAS(SMALL, catalog.task(TASK), config=TINY, order=["w1-e1"])
 
