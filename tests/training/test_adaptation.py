@@ -8,11 +8,12 @@ import numpy as np
 import optax
 import pytest
 from helpers.tiny_kind import TINY_KIND
-from jaxnas.training.adaptation import adaptive_sgd
 
 import jaxnas as jn
+from jaxnas.spaces.cells.networks import CellNetworks
 from jaxnas.spaces.cells.plans import in_packs
 from jaxnas.training.config import TrainConfig, config_to_dict
+from jaxnas.training.experimental.adaptation import adaptive_sgd
 from jaxnas.training.recipe import Recipe
 from jaxnas.training.trainer import Trainer
 
@@ -74,7 +75,7 @@ def test_networks_are_trained_with_it_and_others_are_refused():
     assert config_to_dict(config)["adaptation"] == 0.1
     assert "adaptation" not in config_to_dict(TrainConfig())
     with pytest.raises(ValueError, match="plan sequential"):
-        next(in_packs(jn.NB201, config, None, np.zeros((1, 6), int), None, None))
+        next(in_packs(CellNetworks(jn.NB201, config, None), np.zeros((1, 6), int), None, None))
     with pytest.raises(ValueError, match="without clip or adaptation"):
         Trainer(jn.MLPSpace(2, 16), task, dataclasses.replace(config, network=None)).curves([[0] * 7])
     with pytest.raises(ValueError, match=r"from 0 to below 1, got 1\.5"):

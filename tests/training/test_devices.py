@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import jaxnas as jn
 from helpers.tiny_kind import TINY_KIND
-from jaxnas.training.memory import free_bytes
+from jaxnas.training.experimental.memory import free_bytes
 
 random = np.random.RandomState(0)
 task = jn.task_from_arrays(random.randn(60, 5), np.arange(60) % 3, name="vectors")

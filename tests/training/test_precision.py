@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from helpers.samples import SMALL_MLP, make_task
 from helpers.tiny_kind import TINY_KIND
-from jaxnas.training.precision import with_products_in
 
 import jaxnas as jn
 from jaxnas.tables.building.plan import make_plan
 from jaxnas.training.config import BFLOAT16, FLOAT32, TrainConfig, config_from_dict, config_to_dict
+from jaxnas.training.experimental.precision import with_products_in
 from jaxnas.training.trainer import Trainer
 
 RANDOM = np.random.RandomState(0)

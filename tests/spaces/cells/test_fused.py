@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces.cells import edges, taps
+from jaxnas.spaces.cells import edges, shown
 from jaxnas.spaces.cells.hierarchical import HIERARCHICAL_CELL
 from jaxnas.spaces.layers import OPERATIONS, fused
+from jaxnas.training.recorder import Recorder
 
 
 def test_they_are_an_activation_a_convolution_and_a_normalization():
@@ -59,15 +60,15 @@ def test_many_operations_show_their_inner_arrays_part_by_part():
         place = ["rectifier", "linear", "norm"].index(kind)
         return 1.1 * x, jnp.zeros(3).at[place].set((1 + number) * (x * x).sum())
 
-    def shown(passes):
-        run = jax.jit(passes(operations, 2, True, tap, [5, 7, 9]))
+    def measured(passes):
+        run = jax.jit(passes(operations, 2, True, Recorder(tap, 4), [5, 7, 9]))
         return [run(index, x, *arrays) for index in range(len(names))]
 
-    alone = shown(taps._alone)
+    alone = measured(shown._alone)
     assert [(np.asarray(found) > 0).astype(int).tolist() for _, found in alone] == [
         [0, 0, 0], [1, 1, 1], [0, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 0],
     ]  # fmt: skip
-    for found, expected in zip(shown(taps._by_parts), alone, strict=True):
+    for found, expected in zip(measured(shown._by_parts), alone, strict=True):
         jax.tree.map(lambda *pair: np.testing.assert_allclose(*pair, rtol=1e-4, atol=1e-5), found, expected)
 
 

@@ -333,14 +333,14 @@ class Program:
 def test_packs_are_made_smaller_until_they_fit_into_memory(free, places, monkeypatch):
     tried = []
 
-    def lower(space, config, spec, capacities, archs, *rest):
+    def lower(networks, capacities, archs, *rest):
         tried.append(len(archs))
         return Program(len(archs))
 
     monkeypatch.setattr(plans, "_train_pack", SimpleNamespace(lower=lower))
     monkeypatch.setattr(plans, "free_bytes", lambda: free)
     archs = np.resize(np.asarray([0, 1], np.int32), (8, 1))
-    found = list(plans.in_packs(PASSING, TINY, None, archs, jnp.arange(1), None))
+    found = list(plans.in_packs(CellNetworks(PASSING, TINY, None), archs, jnp.arange(1), None))
     assert tried[-1] == places
     assert len(found) == -(-8 // places)
     assert all(np.frombuffer(name, np.int32)[0] == curves.train[0] for each in found for name, curves in each.items())
