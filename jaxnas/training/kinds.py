@@ -7,25 +7,19 @@ from jaxnas.catalog import lazy
 
 NAMES = {
     "Applied": "training.networks",
+    "AppliedNetwork": "training.networks",
     "Curves": "training.curves",
-    "AppliedNetwork": "training.networks",
-    "AppliedNetwork": "training.networks",
     "Kernels": "training.networks",
-    "MixedNetworks": "training.networks",
-    "Networks": "training.networks",
     "MixedNetworks": "training.networks",
     "Networks": "training.networks",
     "Plan": "training.networks",
     "Recorder": "training.recorder",
     "ScoredNetworks": "training.networks",
-    "SharedNetworks": "training.networks",
-    "Recorder": "training.recorder",
-    "ScoredNetworks": "training.networks",
+    "sequential_plan": "training.loop",
     "SharedNetworks": "training.networks",
     "Size": "training.networks",
     "Tap": "training.recorder",
     "Variables": "training.networks",
-    "sequential_plan": "training.loop",
 }
 """The public names, each with the module that holds it."""
 
