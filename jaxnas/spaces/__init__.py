@@ -12,7 +12,6 @@ NAMES = {
     "GraphStates": "spaces.graph_networks.network",
     "ListedSpace": "spaces.listed",
     "NB101": "spaces.nasbench101.space",
-    "Network": "spaces.cells.network",
     "Operation": "spaces.layers.base",
     "Recurrence": "spaces.recurrent.network",
     "RecurrentSpace": "spaces.recurrent.space",

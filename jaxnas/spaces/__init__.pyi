@@ -1,6 +1,5 @@
 """The public names, for type checkers. Written by `python tests/repository/test_public_names.py`."""
 
-from jaxnas.spaces.cells.network import Network
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.darts.network import Stack
 from jaxnas.spaces.graph_networks.network import GraphStates
@@ -23,7 +22,6 @@ __all__ = [
     "GraphStates",
     "ListedSpace",
     "NB101",
-    "Network",
     "Operation",
     "Recurrence",
     "RecurrentSpace",
