@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def progress_bars(remaining: str | None = None) -> "Iterator[Progress]":
-    """Gives bars of progress. `remaining`: the text of the last column, by default Rich's estimate of the time left."""
+    """Gives bars of progress, hidden if standard error is no terminal.
+
+    Args:
+        remaining: the text of the last column; by default Rich's estimate of the time left.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -28,5 +32,6 @@ def progress_bars(remaining: str | None = None) -> "Iterator[Progress]":
         TimeElapsedColumn(),
         TextColumn(remaining, style="progress.remaining") if remaining else TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         yield bars

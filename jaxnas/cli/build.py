@@ -11,7 +11,7 @@ from pathlib import Path
 from jaxnas import catalog
 from jaxnas.cli.folders import task_name_of, writable
 from jaxnas.progress import progress_bars
-from jaxnas.tables.building.driver import build
+from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.building.fidelities import training_grid
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import trainings_that_failed
@@ -24,9 +24,9 @@ def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process may not fill a GPU of its workers
     task_name = task_name_of(options.task, options.label)
     space, task = catalog.space(options.space), catalog.task(task_name)
-    config, named = None, ""
+    config, named = replace(default_config(space, task), test=options.test), ""
     if options.precision != FLOAT32:
-        config, named = replace(default_config(space, task), precision=options.precision), f"-{options.precision}"
+        config, named = replace(config, precision=options.precision), f"-{options.precision}"
     grid = training_grid(
         space, task, config, widths=options.widths, resolutions=options.resolutions, epochs=options.epochs
     )
@@ -43,19 +43,18 @@ def run(options: argparse.Namespace) -> int:
             options.space,
             task_name,
             folder,
-            config=None if len(grid) > 1 else next(iter(grid.values())),
-            trainings=grid if len(grid) > 1 else None,
-            order=options.order,
-            num_seeds=options.seeds,
-            test=options.test,
-            limit=options.limit,
+            BuildConfig(
+                training=grid if len(grid) > 1 else next(iter(grid.values())),
+                order=options.order,
+                num_seeds=options.seeds,
+                limit=options.limit,
+                table_id=table_id,
+            ),
             num_processes=options.processes,
+            ray=(options.address or "") if options.executor == "ray" else None,
             shard=options.shard,
-            table_id=table_id,
             replace_table=options.replace,
             progress=progress,
-            executor=options.executor,
-            address=options.address,
         )
     if built is None:
         part = "{} of {}".format(*options.shard)

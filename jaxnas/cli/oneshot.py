@@ -24,9 +24,9 @@ def run(options: argparse.Namespace) -> int:
     name = options.method.rpartition(":")[2]
     folder = writable(Path(options.out or f"jaxnas-searches/{space.name}-{task.name}-{name}-{options.steps}"))
     check_free(folder, ONE_SHOT)
-    where = {"executor": options.executor, "address": options.address}
+    ray = (options.address or "") if options.executor == "ray" else None
     shown = not options.quiet
-    search = OneShot(space, task, options.method, table=options.table, folder=folder, progress=shown, **where)
+    search = OneShot(space, task, options.method, table=options.table, folder=folder, progress=shown, ray=ray)
     result = search.search(options.steps, num_seeds=options.seeds, seed=options.seed)
     if not options.quiet:
         print(result)

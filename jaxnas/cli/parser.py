@@ -346,8 +346,8 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
 def _add_executor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--executor",
-        choices=sorted(catalog.EXECUTORS),
-        default=catalog.DEFAULT_EXECUTOR,
+        choices=("processes", "ray"),
+        default="processes",
         help="where the work is done: by processes of this machine (default), or on a Ray cluster",
     )
     parser.add_argument(

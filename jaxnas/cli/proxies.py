@@ -39,8 +39,7 @@ def run(options: argparse.Namespace) -> int:
             **choices,
             pack_id=pack_id,
             progress=progress,
-            executor=options.executor,
-            address=options.address,
+            ray=(options.address or "") if options.executor == "ray" else None,
         )
     _show(pack, folder)
     return 0

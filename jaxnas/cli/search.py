@@ -38,8 +38,7 @@ def run(options: argparse.Namespace) -> int:
         folder=folder,
         progress=not options.quiet,
         num_workers=options.workers,
-        executor=options.executor,
-        address=options.address,
+        ray=(options.address or "") if options.executor == "ray" else None,
     )
     result = nas.search(options.trials)
     if not options.quiet:

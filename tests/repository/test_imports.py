@@ -16,6 +16,7 @@ ROOMS = [
     "tasks",
     "training",
     "spaces",
+    "execution",
     "tables",
     "predictors",
     "strategies",

@@ -1,19 +1,18 @@
 """A kind of space is one folder and one line of the catalog: a third one trains, is searched, saved and listed."""
 
-import os
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.elsewhere import Elsewhere
 from helpers.samples import make_task
 from helpers.third_kind.space import POOLED
 
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.cli.main import main
-from jaxnas.tables.building import driver, worker
-from jaxnas.tables.building.executors import processes
+from jaxnas.tables.building import driver
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -45,11 +44,8 @@ def test_its_curves_are_those_of_the_network_that_is_taken_away():
 
 
 def test_its_table_is_built_and_searched(monkeypatch, tmp_path):
-    def in_this_process(plan_path, num_missing, num_processes, look, part):
-        worker.work(plan_path, 0, 1, os.getppid())
-
-    monkeypatch.setattr(processes, "train_chunks", in_this_process)
-    table = driver.build("pooled", "stripes", tmp_path, num_seeds=2)
+    monkeypatch.setattr(driver, "executor", Elsewhere)
+    table = driver.build("pooled", "stripes", tmp_path, driver.BuildConfig(num_seeds=2))
     assert table.trained.all()
     assert table.manifest["plan"] == "pooled-1"
     bench = jn.load(tmp_path)
