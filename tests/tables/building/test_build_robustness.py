@@ -76,8 +76,8 @@ class Paced(type(QUICK)):
             if "CRASH" in os.environ:
                 crash()
             time.sleep(float(os.environ.get("PAUSE", 0)))
-            shards, hold = Path(os.environ["FOLDER"]) / "shards", int(os.environ.get("HOLD", 10**6))
-            while len(list(shards.glob("*.npz"))) >= hold:
+            shards = Path(os.environ.get("FOLDER", ".")) / "shards"
+            while "HOLD" in os.environ and len(list(shards.glob("*.npz"))) >= int(os.environ["HOLD"]):
                 time.sleep(0.01)
         return super().arch_at(row)
 
