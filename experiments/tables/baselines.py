@@ -1,6 +1,6 @@
-"""Trains the lines to beat of a table that was built without them, and writes them into its manifest and its card.
+"""Trains the baselines of a table that was built without them, and writes them into its manifest and its card.
 
-Claim: the lines to beat of a table that ships are those of this script; its arrays and their content hash stay.
+Claim: the baselines of a table that ships are those of this script; its arrays and their content hash stay.
 Command: python experiments/tables/baselines.py tabular/tables/recurrent-3-digits-rows-v1
 Run time: half a minute on one core.
 Output: the manifest and the card, written again; the table's file is left alone. Last line: a JSON object of the lines.
@@ -24,7 +24,7 @@ from jaxnas.training.trainer import Trainer
 
 
 def main() -> None:
-    """Writes the lines to beat of a table, and prints them."""
+    """Writes the baselines of a table, and prints them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="of a table of a space and a task of the catalog")
     options = parser.parse_args()

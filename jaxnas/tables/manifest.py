@@ -175,7 +175,7 @@ def _checked_fidelities(given: Sequence[float | Mapping]) -> list[Fidelity]:
 
 
 def baselines_of(manifest: dict) -> dict[str, dict[str, float]]:
-    """Returns the scores of the lines to beat of a table by their names, `validation` and `test`, larger is better."""
+    """Returns the scores of the baselines of a table by their names, `validation` and `test`, larger is better."""
     return {
         name: {split: better_of(manifest) * numbers[split] for split in ("validation", "test")}
         for name, numbers in manifest.get("references", {}).items()

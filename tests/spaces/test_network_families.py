@@ -47,7 +47,7 @@ OTHER_CELLS = (
 )
 KINDS = {
     "macro": (FEW_BLOCKS, Chain(2, 5, 1), ("21", "10")),
-    "lines to beat": (ChainBaselines("few", (2,)), Chain(2, 5, 1), ("0", "1")),
+    "baselines": (ChainBaselines("few", (2,)), Chain(2, 5, 1), ("0", "1")),
     "sizes": (FEW_SIZES, Widths(1), ("4:2:6:6:4",)),
     "darts": (DARTS, Stack(2, 2), (OTHER_CELLS,)),
     "graphs": (FEW_GRAPHS, GraphStates(3), ("0012/gat-gin-skip-cheb",)),

@@ -1,4 +1,4 @@
-"""Chains of one block of the literature, as a space of two: lines to beat, trained as searched chains are."""
+"""Chains of one block of the literature, as a space of two: baselines, trained as searched chains are."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar, final

@@ -1,4 +1,4 @@
-"""Recurrent cells of the literature, as a space of three: lines to beat, trained by the same loop as searched cells."""
+"""Recurrent cells of the literature, as a space of three: baselines, trained by the same loop as searched cells."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, final

@@ -227,7 +227,7 @@ def _train_missing(where: Executor, work: Work, progress: Callable[[int, int], N
 
 
 def _with_baselines(where: Executor, manifest: dict, folder: Path, part: Part) -> dict:
-    """Returns the manifest with the lines to beat of the training that reports read, where its kind has any."""
+    """Returns the manifest with the baselines of the training that reports read, if its kind has any."""
     trainer, name = baseline_trainer(part.trainer), part.trainer.networks.baselines
     if trainer is None or name is None:
         return manifest

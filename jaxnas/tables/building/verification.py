@@ -43,7 +43,7 @@ def retrain(
     On any machine: the task's arrays, parameters and FLOPs exactly, loss and gradient norm of the first step within
     1e-4 relative, of products in bfloat16 within 0.02. With the same jaxlib, processor features and plan also the
     counts, bitwise; otherwise the mean difference of final counts, in standard errors by the table's own spread over
-    seeds, of which a changed recipe shows, and a few changed counts do not. The lines to beat are trained again only
+    seeds, of which a changed recipe shows, and a few changed counts do not. The baselines are trained again only
     where they must be the same. `jaxnas verify` calls this on one core; where JAX has computed on several before, the
     last bits of some networks are others (`jaxnas.training.compilation.on_one_core`).
 
@@ -71,7 +71,7 @@ def retrain(
         trainer = Trainer(space, task, _config_of(plain, networks_class(space).default))
         suffix = f" (of {name})" if name else ""
         checks += [Check(each.passed, each.text + suffix) for each in _retrained(plain, trainer, classes)]
-    # the task in the resolution of the last training, which reports read, as are the lines to beat
+    # the task in the resolution of the last training, which reports read, as are the baselines
     checks += _baselines(manifest, trainer) if _reproducible(manifest, trainer) else []
     return [Check(trainer.task.sha256 == manifest["task"]["sha256"], f"the arrays of the task {task.name}"), *checks]
 
@@ -93,12 +93,12 @@ def _retrained(table: Table, trainer: Trainer, classes: np.ndarray) -> list[Chec
 
 
 def _baselines(manifest: dict, trainer: Trainer) -> list[Check]:
-    """Returns the check of the lines to beat, where a table has any."""
+    """Returns the check of the baselines, if a table has any."""
     expected = manifest.get("references")
     if not expected:
         return []
     same = baseline_scores(trainer, manifest["seeds"]) == expected
-    return [Check(same, f"scores of the lines to beat: {', '.join(expected)}")]
+    return [Check(same, f"scores of the baselines: {', '.join(expected)}")]
 
 
 def _check_built(table: Table) -> None:
