@@ -165,7 +165,7 @@ def baselines_text(baselines: dict[str, dict[str, float]], metric: Metric) -> st
     """Returns the test scores of networks of the literature, best first."""
     ordered = sorted(baselines.items(), key=lambda item: -item[1]["test"])
     named = [f"{name} {units.with_unit(each['test'], metric)}" for name, each in ordered]
-    return f"Lines to beat, trained as the table's networks are: {', '.join(named)} (mean test {metric.name})."
+    return f"Baselines, trained as the table's networks are: {', '.join(named)} (mean test {metric.name})."
 
 
 def _sources_text(sources: list[dict[str, Any]]) -> str:

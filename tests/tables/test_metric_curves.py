@@ -124,9 +124,9 @@ def test_lines_to_beat_are_means_over_seeds_in_card_explorer_and_page(made, tmp_
     manifest = table.manifest | {"references": found}
     with_lines = replace(table, manifest=manifest)
     card = table_card(with_lines, trainer.task, "recurrent-3", "hmm", None)
-    assert "## Lines to beat" in card
+    assert "## Baselines" in card
     assert "| gru | 1.1750 | 1.3000 |" in card
-    assert "Lines to beat" not in table_card(table, trainer.task, "recurrent-3", "hmm", None)
+    assert "## Baselines" not in table_card(table, trainer.task, "recurrent-3", "hmm", None)
     write(with_lines, tmp_path, card)
     assert baselines_of(Table.read(tmp_path).manifest)["gru"] == {"validation": -1.175, "test": -1.3}
     text = "gru 1.3 nats, tanh 1.5 nats (mean test cross entropy)"

@@ -1,4 +1,4 @@
-"""Lines to beat: networks of the literature, trained as the architectures of a table are."""
+"""Baselines: networks of the literature, trained as the architectures of a table are."""
 
 from collections.abc import Sequence
 
