@@ -147,7 +147,10 @@ def test_a_decision_may_have_a_column_s_name():
     assert len(result.plot().axes) == 1
 
 
-def test_a_bar_shows_progress(task, capsys):
+def test_a_bar_shows_progress_on_a_terminal_only(task, monkeypatch, capsys):
+    start(task, num_trials=2, progress=True)
+    assert not capsys.readouterr().err
+    monkeypatch.setenv("FORCE_COLOR", "1")  # makes Rich take standard error for a terminal
     start(task, num_trials=2, progress=True)
     assert "2/2" in capsys.readouterr().err
 
