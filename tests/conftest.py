@@ -63,10 +63,12 @@ from jaxnas.tasks.base import Task
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Returns 0 for tests of one file, which stay in one process: in this one, as no other has to start."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Returns the number of cores, and 0 for tests of one file, which stay in one process: in this one."""
     files = {argument.partition("::")[0] for argument in config.args}
-    return 0 if len(files) == 1 and Path(*files).is_file() else None
+    if len(files) == 1 and Path(*files).is_file():
+        return 0
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def pytest_unconfigure() -> None:

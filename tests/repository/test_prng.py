@@ -207,6 +207,7 @@ def test_words_do_not_depend_on_those_of_neighboring_keys(along):
     assert_standard_normal(between)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("factory", [jn.random_search, jn.regularized_evolution])
 def test_searches_end_where_they_do_with_threefry(factory):
     bench = jn.load("nb201-mnist5k-v1")

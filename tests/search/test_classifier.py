@@ -87,6 +87,7 @@ def test_a_pickled_one_and_an_equal_one_predict_the_same(fitted):
     np.testing.assert_array_equal(clone(fitted).fit(X, NAMES).predict_proba(X), expected)
 
 
+@pytest.mark.nightly
 def test_it_is_part_of_a_pipeline_and_of_cross_validation():
     classifier = NASClassifier(FEW, num_trials=2, num_epochs=20, random_state=0)
     scores = cross_val_score(make_pipeline(StandardScaler(), classifier), X, Y, cv=2)

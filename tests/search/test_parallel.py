@@ -145,6 +145,7 @@ def children_of(parent: int) -> list[int]:
     return [int(each) for each in (found or " ".join(path.read_text() for path in tasks)).split()]
 
 
+@pytest.mark.nightly
 @pytest.mark.processes
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in /proc")
 def test_a_search_that_is_killed_takes_its_workers_along_and_resumes(tmp_path):
@@ -172,6 +173,7 @@ def test_a_search_that_is_killed_takes_its_workers_along_and_resumes(tmp_path):
 # Trainings
 
 
+@pytest.mark.nightly
 @pytest.mark.processes
 def test_two_workers_train_what_one_does_and_each_class_once(task, tmp_path):
     """Ten seconds: two processes start and compile a space."""

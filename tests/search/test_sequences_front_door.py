@@ -95,6 +95,7 @@ def test_a_classifier_takes_texts_and_sequences_of_unequal_length():
         jn.NAS(SPACE, task=([[1.0], object()], [0, 1]))
 
 
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore:gaussian_process")
 def test_a_regressor_takes_texts():
     lengths = [float(len(text)) for text in TEXTS]

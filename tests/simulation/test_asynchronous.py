@@ -64,7 +64,7 @@ def slow_run(strategy: jn.Strategy, bench, num_workers: int, num_trials: int, ke
     return finished + [heapq.heappop(running) for _ in range(len(running))]
 
 
-@pytest.mark.parametrize("num_workers", [3, 50])
+@pytest.mark.parametrize("num_workers", [3, pytest.param(50, marks=pytest.mark.nightly)])
 def test_several_workers_are_a_heap_of_events(strategy, num_workers):
     found = jn.run_asynchronous(strategy, tied_bench(0.2), num_workers=num_workers, num_trials=16, num_runs=2, seed=5)
     finish, number, start, query, observation = zip(

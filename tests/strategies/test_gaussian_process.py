@@ -175,6 +175,7 @@ def test_a_run_whose_trials_all_failed_goes_on_with_draws():
     assert len(np.unique(archs, axis=0)) == 20
 
 
+@pytest.mark.nightly
 def test_hyperparameters_have_an_effect():
     bench, kernel = smooth_bench(SMALL), {"length": 0.4, "noise": 0.1}
     changes = ({}, {"num_candidates": 20}, {"num_startup": 15}, {"length": 0.05}, {"noise": 5.0})

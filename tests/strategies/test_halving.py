@@ -246,6 +246,7 @@ def test_bohb_without_a_model_or_a_success_is_uniform():
 # All of them
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("name", "change"),
     [

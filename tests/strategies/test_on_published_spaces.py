@@ -48,9 +48,9 @@ def bench_of(name: str) -> jn.FunctionBenchmark:
 
 
 CASES = [(name, space_name, False) for space_name in SPACES for name in WRITE_DECISIONS]
-OTHERS = [name for name in catalog.STRATEGIES if name not in WRITE_DECISIONS]
+OTHERS = tuple(name for name in catalog.STRATEGIES if name not in WRITE_DECISIONS)
 CASES += [(name, SPACES[number % len(SPACES)], False) for number, name in enumerate(OTHERS)]
-CASES += [(name, PLAIN[number % len(PLAIN)], False) for number, name in enumerate(catalog.STRATEGIES)]
+CASES += [(name, space_name, False) for name, space_name in zip(WRITE_DECISIONS + OTHERS[2:], PLAIN, strict=False)]
 CASES += [(name, "nb-graph", True) for name in IN_ROWS]
 
 

@@ -152,6 +152,7 @@ def best_of(strategy: jn.Strategy, bench, num_trials: int, num_runs: int) -> np.
     return np.fmax.accumulate(score, axis=1)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "hyperparameter", [{"num_startup": 15}, {"num_candidates": 2}, {"good_share": 0.5}, {"prior_weight": 0.01}]
 )

@@ -240,7 +240,11 @@ def test_what_does_not_fit_together_is_said():
 THIN = jn.MLPSpace(1, widths=(2, 4), activations=("relu",), dropout_rates=(0,), name="thin")
 
 
-@pytest.mark.parametrize("space", [THIN, SizeSpace(2, (2, 4), "narrow")], ids=lambda space: space.name)
+@pytest.mark.parametrize(
+    "space",
+    [THIN, pytest.param(SizeSpace(2, (2, 4), "narrow"), marks=pytest.mark.nightly)],
+    ids=lambda space: space.name,
+)
 def test_the_sandwich_rule_searches_widths(space):
     method = catalog.one_shot_method("sandwich")(space, num_candidates=5)
     result = jn.OneShot(space, TASK, method, table=False, progress=False).search(3)

@@ -187,6 +187,7 @@ def kill(number: int, whole_group: bool = False) -> None:
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers in /proc")
 
 
+@pytest.mark.nightly
 @needs_proc
 def test_killed_again_and_again_it_resumes_to_the_same_table(names, built, start, tmp_path):
     """Half a minute: five builders and their workers start, and eight processes are killed."""
@@ -292,6 +293,7 @@ def test_a_full_disk_is_reported_in_one_line(write, names, built, complete, caps
     assert Table.read(complete).manifest["content_hash"] == built[1].manifest["content_hash"]
 
 
+@pytest.mark.nightly
 def test_a_worker_that_cannot_write_is_reported_in_one_line(names, built, start, complete, tmp_path):
     folder = tmp_path / "small"
     builder = start(names, folder, "--processes", "1", "--limit", str(CHUNK_SIZE), FILE_SIZE=1000)
@@ -427,6 +429,7 @@ SPACE = jn.CellSpace(2, ("none", odd), name="odd")
 """
 
 
+@pytest.mark.nightly
 def test_a_changed_operation_of_the_same_name_is_another_build(tmp_path):
     path, folder = tmp_path / "odd.py", tmp_path / "table"
     tables = []
@@ -461,3 +464,14 @@ def test_more_seeds_than_memory_can_hold_are_refused_in_one_line(names, tmp_path
     with pytest.raises(SystemExit):
         main([*command, "9" * 40])
     assert "expected a whole number of at most 2,147,483,647" in capsys.readouterr().err
+
+
+@needs_proc
+def test_a_killed_build_resumes_to_the_same_table(names, built, start, tmp_path):
+    """One kill, of all processes after the first shard; above are kills at other moments."""
+    builder = start(names, tmp_path, "--processes", "1", HOLD=1)
+    wait_until(lambda: num_shards(tmp_path) >= 1)
+    kill(builder.pid, whole_group=True)
+    builder.wait()
+    assert not (tmp_path / MANIFEST_FILE).exists()
+    assert resumed(names, tmp_path).manifest["content_hash"] == built[1].manifest["content_hash"]
