@@ -1,129 +1,136 @@
 """The public names, for type checkers. Written by `python tests/repository/test_public_names.py`."""
 
-from jaxnas.analysis.confirmation import Confirmed as Confirmed
-from jaxnas.analysis.confirmation import confirmed as confirmed
-from jaxnas.analysis.explanation.attribution import ablation_path as ablation_path
-from jaxnas.analysis.explanation.attribution import shapley as shapley
-from jaxnas.analysis.explanation.explain import explained_by_table as explained_by_table
-from jaxnas.analysis.explanation.motifs import insertion as insertion
-from jaxnas.analysis.explanation.motifs import motifs as motifs
-from jaxnas.analysis.explanation.networks import NetworkExplanation as NetworkExplanation
-from jaxnas.analysis.explanation.networks import explain_network as explain_network
-from jaxnas.analysis.explanation.score_models import scored_by_table as scored_by_table
-from jaxnas.analysis.explanation.score_models import scored_by_trials as scored_by_trials
-from jaxnas.analysis.frames import to_frame as to_frame
-from jaxnas.analysis.incumbents import incumbents as incumbents
-from jaxnas.analysis.optimum import Optimum as Optimum
-from jaxnas.analysis.optimum import optimum as optimum
-from jaxnas.analysis.pairs import pairwise as pairwise
-from jaxnas.analysis.pairs import until_decided as until_decided
-from jaxnas.analysis.power import num_runs_for_power as num_runs_for_power
-from jaxnas.analysis.power import power as power
-from jaxnas.analysis.regret import regret as regret
-from jaxnas.benchmarks.base import Benchmark as Benchmark
-from jaxnas.benchmarks.base import HeldOut as HeldOut
-from jaxnas.benchmarks.evaluator import EvaluatorBenchmark as EvaluatorBenchmark
-from jaxnas.benchmarks.function import FunctionBenchmark as FunctionBenchmark
-from jaxnas.benchmarks.penalized import penalized as penalized
-from jaxnas.benchmarks.surrogate import SurrogateBenchmark as SurrogateBenchmark
-from jaxnas.benchmarks.tabular import TableBenchmark as TableBenchmark
-from jaxnas.benchmarks.tabular import load as load
-from jaxnas.benchmarks.training import TrainingBenchmark as TrainingBenchmark
-from jaxnas.catalog import one_shot_method as one_shot_method
-from jaxnas.catalog import proxy as proxy
-from jaxnas.catalog import space as space
-from jaxnas.catalog import strategy as strategy
-from jaxnas.catalog import task as task
-from jaxnas.predictors.zero_cost.scores import proxy_scores as proxy_scores
-from jaxnas.report.comparison import Comparison as Comparison
-from jaxnas.report.comparison import compare as compare
-from jaxnas.report.tables import summary as summary
-from jaxnas.search.loop.journaled import journaled as journaled
-from jaxnas.search.nas import NAS as NAS
-from jaxnas.search.one_shot.correlation import rank_correlation as rank_correlation
-from jaxnas.search.one_shot.one_shot import OneShot as OneShot
-from jaxnas.search.one_shot.pack import supernet_pack as supernet_pack
-from jaxnas.search.one_shot.result import OneShotResult as OneShotResult
-from jaxnas.search.result import SearchResult as SearchResult
-from jaxnas.search.transfer.protocol import compared_with_sources as compared_with_sources
-from jaxnas.search.transfer.rank_weighted import rank_weighted as rank_weighted
-from jaxnas.search.transfer.sources import greedy_portfolio as greedy_portfolio
-from jaxnas.simulation.ask_tell import AskTell as AskTell
-from jaxnas.simulation.ask_tell import run_key as run_key
-from jaxnas.simulation.asynchronous import run_asynchronous as run_asynchronous
-from jaxnas.simulation.checking import check_strategy as check_strategy
-from jaxnas.simulation.run import run as run
-from jaxnas.simulation.run import simulate as simulate
-from jaxnas.simulation.trials import Trials as Trials
-from jaxnas.spaces.base import SearchSpace as SearchSpace
-from jaxnas.spaces.base import Space as Space
-from jaxnas.spaces.cells.network import Network as Network
-from jaxnas.spaces.cells.network import Skeleton as Skeleton
-from jaxnas.spaces.cells.space import CellSpace as CellSpace
-from jaxnas.spaces.cells.space import NB201 as NB201
-from jaxnas.spaces.darts.network import Stack as Stack
-from jaxnas.spaces.decisions import Decision as Decision
-from jaxnas.spaces.graph_networks.network import GraphStates as GraphStates
-from jaxnas.spaces.joint.space import JointSpace as JointSpace
-from jaxnas.spaces.layers.base import Operation as Operation
-from jaxnas.spaces.listed import ListedSpace as ListedSpace
-from jaxnas.spaces.macro.network import Chain as Chain
-from jaxnas.spaces.macro.space import BlockSpace as BlockSpace
-from jaxnas.spaces.nasbench101.space import NB101 as NB101
-from jaxnas.spaces.perceptrons.space import MLPSpace as MLPSpace
-from jaxnas.spaces.recurrent.network import Recurrence as Recurrence
-from jaxnas.spaces.recurrent.space import RecurrentSpace as RecurrentSpace
-from jaxnas.spaces.sizes.network import Widths as Widths
-from jaxnas.spaces.sizes.space import SizeSpace as SizeSpace
-from jaxnas.spaces.transformers.space import TransformerSpace as TransformerSpace
-from jaxnas.strategies.asynchronous_halving import asynchronous_halving as asynchronous_halving
-from jaxnas.strategies.bananas import bananas as bananas
-from jaxnas.strategies.base import Observation as Observation
-from jaxnas.strategies.base import Query as Query
-from jaxnas.strategies.base import Strategy as Strategy
-from jaxnas.strategies.bohb import bohb as bohb
-from jaxnas.strategies.cross_entropy import cross_entropy as cross_entropy
-from jaxnas.strategies.exhaustive_search import exhaustive_search as exhaustive_search
-from jaxnas.strategies.gaussian_process import gaussian_process as gaussian_process
-from jaxnas.strategies.genetic_algorithm import genetic_algorithm as genetic_algorithm
-from jaxnas.strategies.hyperband import hyperband as hyperband
-from jaxnas.strategies.local_search import local_search as local_search
-from jaxnas.strategies.multi_objective_evolution import multi_objective_evolution as multi_objective_evolution
-from jaxnas.strategies.nsga2 import nsga2 as nsga2
-from jaxnas.strategies.optuna import optuna_strategy as optuna_strategy
-from jaxnas.strategies.optuna import to_optuna_study as to_optuna_study
-from jaxnas.strategies.predictor_guided import predictor_guided as predictor_guided
-from jaxnas.strategies.random_search import random_search as random_search
-from jaxnas.strategies.regularized_evolution import regularized_evolution as regularized_evolution
-from jaxnas.strategies.reinforce import reinforce as reinforce
-from jaxnas.strategies.reward_weighted_sampling import reward_weighted_sampling as reward_weighted_sampling
-from jaxnas.strategies.simulated_annealing import simulated_annealing as simulated_annealing
-from jaxnas.strategies.successive_halving import successive_halving as successive_halving
-from jaxnas.strategies.tree_parzen_estimator import tree_parzen_estimator as tree_parzen_estimator
-from jaxnas.strategies.wrappers.constrained import constrained as constrained
-from jaxnas.strategies.wrappers.in_order import in_order as in_order
-from jaxnas.strategies.wrappers.prior_guided import prior_guided as prior_guided
-from jaxnas.strategies.wrappers.warm_started import warm_started as warm_started
-from jaxnas.tables.columns import Column as Column
-from jaxnas.tables.table import Table as Table
-from jaxnas.tasks.arrays import task_from_arrays as task_from_arrays
-from jaxnas.tasks.base import Split as Split
-from jaxnas.tasks.base import Task as Task
-from jaxnas.tasks.base import TaskSpec as TaskSpec
-from jaxnas.tasks.metrics import Metric as Metric
-from jaxnas.training.config import TrainConfig as TrainConfig
-from jaxnas.training.curves import Curves as Curves
-from jaxnas.training.fitted import FittedModel as FittedModel
-from jaxnas.training.loop import sequential_plan as sequential_plan
-from jaxnas.training.networks import Applied as Applied
-from jaxnas.training.networks import Kernels as Kernels
-from jaxnas.training.networks import Networks as Networks
-from jaxnas.training.networks import Plan as Plan
-from jaxnas.training.networks import Size as Size
-from jaxnas.training.networks import Variables as Variables
-from jaxnas.training.recipe import Recipe as Recipe
-from jaxnas.training.trainer import Trainer as Trainer
-from jaxnas.training.trainer import evaluate as evaluate
-from jaxnas.training.trainer import fit as fit
+from jaxnas import analysis
+from jaxnas import benchmarks
+from jaxnas import predictors
+from jaxnas import simulation
+from jaxnas import spaces
+from jaxnas import tasks
+from jaxnas.analysis.regret import regret
+from jaxnas.analysis.surrogates import fit_surrogate
+from jaxnas.benchmarks.loading import load
+from jaxnas.benchmarks.penalized import penalized
+from jaxnas.benchmarks.tabular import TableBenchmark
+from jaxnas.catalog import space
+from jaxnas.catalog import strategy
+from jaxnas.catalog import task
+from jaxnas.evidence.reproduction import reproduce
+from jaxnas.predictors import zero_cost as proxies
+from jaxnas.report.architecture import show
+from jaxnas.report.comparison import compare
+from jaxnas.report.explorer.explorer import explore
+from jaxnas.report.prediction import predict
+from jaxnas.search import one_shot as oneshot
+from jaxnas.search import transfer
+from jaxnas.search.nas import NAS
+from jaxnas.search.one_shot.one_shot import OneShot
+from jaxnas.simulation.ask_tell import AskTell
+from jaxnas.simulation.run import run
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.cells.space import CellSpace
+from jaxnas.spaces.cells.space import NB201
+from jaxnas.spaces.decisions import Decision
+from jaxnas.spaces.joint.space import JointSpace
+from jaxnas.spaces.perceptrons.space import MLPSpace
+from jaxnas.strategies import optuna
+from jaxnas.strategies.asynchronous_halving import asynchronous_halving
+from jaxnas.strategies.bananas import bananas
+from jaxnas.strategies.base import Query
+from jaxnas.strategies.base import Strategy
+from jaxnas.strategies.bohb import bohb
+from jaxnas.strategies.cross_entropy import cross_entropy
+from jaxnas.strategies.exhaustive_search import exhaustive_search
+from jaxnas.strategies.gaussian_process import gaussian_process
+from jaxnas.strategies.genetic_algorithm import genetic_algorithm
+from jaxnas.strategies.hyperband import hyperband
+from jaxnas.strategies.local_search import local_search
+from jaxnas.strategies.multi_objective_evolution import multi_objective_evolution
+from jaxnas.strategies.nsga2 import nsga2
+from jaxnas.strategies.predictor_guided import predictor_guided
+from jaxnas.strategies.random_search import random_search
+from jaxnas.strategies.regularized_evolution import regularized_evolution
+from jaxnas.strategies.reinforce import reinforce
+from jaxnas.strategies.reward_weighted_sampling import reward_weighted_sampling
+from jaxnas.strategies.simulated_annealing import simulated_annealing
+from jaxnas.strategies.successive_halving import successive_halving
+from jaxnas.strategies.tree_parzen_estimator import tree_parzen_estimator
+from jaxnas.strategies.wrappers.constrained import constrained
+from jaxnas.tables.building.driver import build
+from jaxnas.tables.building.verification import verify
+from jaxnas.tables.published.importing import import_table
+from jaxnas.tables.table import Table
+from jaxnas.tasks.arrays import task_from_arrays
+from jaxnas.training import kinds
+from jaxnas.training.config import TrainConfig
+from jaxnas.training.fitted import FittedModel
+from jaxnas.training.trainer import Trainer
 
 __version__: str
+__all__ = [
+    "AskTell",
+    "CellSpace",
+    "Decision",
+    "FittedModel",
+    "JointSpace",
+    "MLPSpace",
+    "NAS",
+    "NB201",
+    "OneShot",
+    "Query",
+    "SearchSpace",
+    "Space",
+    "Strategy",
+    "Table",
+    "TableBenchmark",
+    "TrainConfig",
+    "Trainer",
+    "analysis",
+    "asynchronous_halving",
+    "bananas",
+    "benchmarks",
+    "bohb",
+    "build",
+    "compare",
+    "constrained",
+    "cross_entropy",
+    "exhaustive_search",
+    "explore",
+    "fit_surrogate",
+    "gaussian_process",
+    "genetic_algorithm",
+    "hyperband",
+    "import_table",
+    "kinds",
+    "load",
+    "local_search",
+    "multi_objective_evolution",
+    "nsga2",
+    "oneshot",
+    "optuna",
+    "penalized",
+    "predict",
+    "predictor_guided",
+    "predictors",
+    "proxies",
+    "random_search",
+    "regret",
+    "regularized_evolution",
+    "reinforce",
+    "reproduce",
+    "reward_weighted_sampling",
+    "run",
+    "show",
+    "simulated_annealing",
+    "simulation",
+    "space",
+    "spaces",
+    "strategy",
+    "successive_halving",
+    "task",
+    "task_from_arrays",
+    "tasks",
+    "transfer",
+    "tree_parzen_estimator",
+    "verify",
+]

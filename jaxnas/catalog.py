@@ -7,7 +7,7 @@ import importlib.machinery
 import importlib.util
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -244,7 +244,7 @@ def predictor(name: str) -> "Callable[..., Predictor]":
     return _factory("predictor", name, PREDICTORS)
 
 
-def one_shot_method(name: str) -> Callable[..., Any]:
+def method(name: str) -> Callable[..., Any]:
     """Returns the factory `(space, ...) -> Method` of a one-shot method's name, or of `file.py:NAME`.
 
     Raises ValueError on an unknown name.
@@ -293,6 +293,24 @@ def space_types() -> dict[str, type]:
 def find(name: str, known: dict[str, str]) -> Any:
     """Returns the object behind a name of one of the dicts above."""
     return getattr(_module(name, known), known[name].partition(":")[2])
+
+
+def lazy(package: str, names: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Returns the functions `__getattr__` and `__dir__` of a package whose names load on first use.
+
+    Args:
+        package: the name of the package.
+        names: its public names, each with the module that holds it, without `jaxnas.`; `module:NAME` if it has another
+            name there.
+    """
+
+    def get(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module, _, attribute = names[name].partition(":")
+        return getattr(importlib.import_module(f"jaxnas.{module}"), attribute or name)
+
+    return get, lambda: sorted(names)
 
 
 def load(name: str) -> Any:

@@ -3,10 +3,28 @@
 import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 TABLE_FILE, MANIFEST_FILE, CARD_FILE = "table.parquet", "manifest.json", "README.md"
 TEMPORARY_SUFFIX = ".tmp"
+OUT = Path("jaxnas-out")
+"""The folder for all that commands write, unless another one is named."""
+
+
+def out_path(out: str | os.PathLike | None, command: str, name: str) -> Path:
+    """Returns the path for the results of a command: `out`, or by default `jaxnas-out/<command>-<name>`."""
+    return Path(out) if out else OUT / f"{command}-{name}"
+
+
+def writable(folder: Path) -> Path:
+    """Returns the folder, made if need be. Raises ValueError if it cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise ValueError(f"Expected a folder to write into, got {folder}: {error.strerror or error}.") from None
 
 
 def replace_file(path: Path, data: bytes) -> None:

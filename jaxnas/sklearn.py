@@ -1,6 +1,5 @@
 """Estimators of scikit-learn that search for their architecture when they are fitted."""
 
-from jaxnas.search.classifier import NASClassifier
-from jaxnas.search.regressor import NASRegressor
+from jaxnas.search.estimators import NASClassifier, NASRegressor
 
 __all__ = ["NASClassifier", "NASRegressor"]

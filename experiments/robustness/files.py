@@ -28,7 +28,7 @@ from experiments.robustness.mutations import Tally, mutated, with_other_value
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
 from jaxnas.report.comparison_files import CHECKSUM, SUMMARY_FILE, checksum, read_summary, write_again
 from jaxnas.search.loop.chained_lines import CHECK
-from jaxnas.search.loop.journaled import JOURNAL_FILE
+from jaxnas.search.loop.journaled import JOURNAL_FILE, journaled
 from jaxnas.tables import format
 from jaxnas.tables.building.plan import Chunk, read_shard, shard_bytes, shard_path
 from jaxnas.tables.table import Table, write
@@ -114,7 +114,7 @@ class Journal:
     """A journal of a search with an evaluator, and what reading it again gives."""
 
     def __init__(self, folder: Path):
-        self.bench = jn.EvaluatorBenchmark(SPACE, lambda arch: arch["width"] / 3 - arch["depth"])
+        self.bench = jn.benchmarks.EvaluatorBenchmark(SPACE, lambda arch: arch["width"] / 3 - arch["depth"])
         self.folder, self.path = folder, folder / JOURNAL_FILE
         nas = jn.NAS(SPACE, evaluator=self.bench.evaluator, strategy="random_search", folder=folder, progress=False)
         nas.search(9)
@@ -123,7 +123,7 @@ class Journal:
 
     def read(self) -> list[dict]:
         """Returns the lines of the journal as the search takes them."""
-        bench = jn.journaled(self.bench, self.folder, self.header)
+        bench = journaled(self.bench, self.folder, self.header)
         bench.close()
         return bench._file.lines
 

@@ -209,7 +209,7 @@ def main() -> None:
         attack = Attack(top)
         node = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
         cluster = Cluster(initialize_head=True, head_node_args=node)
-        on_it = ("--executor=ray", f"--address={cluster.address}")
+        on_it = (f"--ray={cluster.address}",)
         try:
             if only != "builds":
                 attack_searches(attack, cluster, cluster.add_node(**node), on_it)
@@ -218,7 +218,7 @@ def main() -> None:
             attack.build("local", "--processes=1")
             attack_builds(attack, cluster, cluster.add_node(**node), on_it)
             attack.refuse("a full disk", "No space left on device; run the same command", *on_it, room=2)
-            attack.refuse("a wrong address", "start one there by `ray start --head`", on_it[0], "--address=127.0.0.1:9")
+            attack.refuse("a wrong address", "start one there by `ray start --head`", "--ray=127.0.0.1:9")
             (top / "sitecustomize.py").write_text(OTHER_VERSIONS)
             path = os.pathsep.join([str(top), os.environ.get("PYTHONPATH", "")])
             cluster.add_node(**node, env_vars={"PYTHONPATH": path})

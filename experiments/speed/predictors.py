@@ -46,7 +46,7 @@ def seconds_of(call: Callable[[], object]) -> float:
     return min(times)
 
 
-def queries_a_second(bench: jn.SurrogateBenchmark, number: int) -> dict[str, float]:
+def queries_a_second(bench: jn.benchmarks.SurrogateBenchmark, number: int) -> dict[str, float]:
     """Returns queries a second of one core: of a batch of random architectures, and of simulated random searches."""
     archs = jax.jit(jax.vmap(bench.space.sample))(jax.random.split(jax.random.key(0), number))
     keys = jax.vmap(lambda seed: prng.make_key(seed, "hash"))(np.arange(number))
@@ -80,7 +80,7 @@ def run() -> None:
     parser.add_argument("--number", type=int, default=2**18)
     options = parser.parse_args()
     one_core()
-    found = queries_a_second(jn.SurrogateBenchmark.read(options.surrogate), options.number)
+    found = queries_a_second(jn.benchmarks.SurrogateBenchmark.read(options.surrogate), options.number)
     for name, rate in found.items():
         print(f"{name}: {rate / 1e6:.2f} million queries a second")
     times = {name: milliseconds(name) for name in PREDICTORS}

@@ -20,7 +20,7 @@ import numpy as np
 
 import jaxnas as jn
 from jaxnas.analysis.explanation.explain import explained_by_table
-from jaxnas.analysis.incumbents import incumbents
+from jaxnas.analysis.incumbent import incumbents
 from jaxnas.analysis.landscape import landscape
 
 TRIALS = (30, 100)
@@ -40,7 +40,7 @@ def placed_convolution(name: str) -> dict:
     archs = np.asarray(jax.vmap(bench.space.arch_at)(np.arange(bench.space.num_architectures)))
     number = [decision.name for decision in bench.space.decisions].index("0-3")
     value = bench.space.decisions[number].values.index("nor_conv_3x3")
-    found = jn.insertion(bench, archs[:, number] == value)
+    found = jn.analysis.insertion(bench, archs[:, number] == value)
     main = landscape(bench)["effects"]["decisions"][number]["values"][value]["mean"]
     return {"insertion": found._asdict(), "main_effect": main}
 
@@ -52,14 +52,14 @@ def agreement(name: str, num_trials: int, num_runs: int) -> dict:
     table that are within two standard errors; `same_first`: how often both name the same decision as worth most.
     """
     bench = jn.load(name)
-    truth = jn.scored_by_table(bench)
+    truth = jn.analysis.scored_by_table(bench)
     trials = jn.run(jn.regularized_evolution(bench.space), bench, num_trials=num_trials, num_runs=num_runs)
     last = incumbents(trials)[:, -1]
     correlations, within, same = [], [], []
     for archs, scores, best in zip(trials.query.arch, trials.observation.score, last, strict=True):
         reference = archs[np.argsort(scores, kind="stable")[len(scores) // 2]]
-        own = jn.shapley(jn.scored_by_trials(bench.space, archs, scores), archs[best], reference)
-        expected = jn.shapley(truth, archs[best], reference).values
+        own = jn.analysis.shapley(jn.analysis.scored_by_trials(bench.space, archs, scores), archs[best], reference)
+        expected = jn.analysis.shapley(truth, archs[best], reference).values
         differs = archs[best] != reference
         if differs.sum() < 2:
             continue
@@ -81,7 +81,7 @@ def lesions() -> list[dict]:
     best = bench.space.arch_at(int(rows[np.nanargmax(bench.validation_scores(rows[:, None]))]))
     model = jn.Trainer(bench.space, task).fit(best)
     X = task.test.inputs[0] * task.deviation + task.mean  # noqa: N806, as scikit-learn has it
-    found = jn.explain_network(model, X, model.inputs.classes[task.test.labels])
+    found = jn.analysis.explain_network(model, X, model.inputs.classes[task.test.labels])
     return [each._asdict() for each in found.lesions]
 
 

@@ -130,7 +130,7 @@ def proxies_of(table: str) -> dict[str, float]:
     bench, generator = jn.load(table, columns=[name]), np.random.default_rng(0)
     rows = generator.integers(0, bench.space.num_architectures, (NUM_POOLS, POOL))
     archs = np.asarray(jax.vmap(jax.vmap(bench.space.arch_at))(rows))
-    best, found = jn.optimum(bench).value, {}
+    best, found = jn.analysis.optimum(bench).value, {}
     for proxy in PROXIES:
         values = np.nan_to_num(bench.sizes(proxy, archs), nan=-np.inf)
         chosen = rows[np.arange(NUM_POOLS), values.argmax(1)]

@@ -36,7 +36,7 @@ def main() -> None:
         result = jn.OneShot(space, task, method, table=False, progress=False).search(
             options.steps, num_seeds=options.supernets
         )
-        found[method] = jn.rank_correlation(result.supernets, table)
+        found[method] = jn.oneshot.rank_correlation(result.supernets, table)
         found[method]["seconds"] = time.process_time() - begun
     print("| predictor | all | top half | top fifth |\n|---|---|---|---|")
     for number, (method, each) in enumerate(found.items()):

@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 
 from jaxnas.cli.main import main
-from jaxnas.cli.predict import notes
+from jaxnas.report.prediction import notes
 from jaxnas.tables.format import read_manifest
 from jaxnas.tables.shipped import find, shipped_ids
 

@@ -83,7 +83,7 @@ The cells of `GATED` have gates as those of five nodes have, whose classes take 
 
 
 @functools.cache
-def images() -> jn.Task:
+def images() -> jn.tasks.Task:
     """Returns a task of images of noise with a bright half."""
     made = np.random.RandomState(0)
     labels = np.arange(150) % 3
@@ -92,7 +92,7 @@ def images() -> jn.Task:
 
 
 @functools.cache
-def sequences() -> jn.Task:
+def sequences() -> jn.tasks.Task:
     """Returns a task of sequences of unequal length whose sum has a sign."""
     made = np.random.RandomState(0)
     labels = np.arange(150) % 2
@@ -101,7 +101,7 @@ def sequences() -> jn.Task:
 
 
 @functools.cache
-def graphs() -> jn.Task:
+def graphs() -> jn.tasks.Task:
     """Returns a task of paths and of stars."""
     labels = np.arange(150) % 2
     return jn.task_from_arrays(some_graphs(labels), labels, name="shapes", kind="graphs")
@@ -127,7 +127,7 @@ def task_name_of(space: jn.Space) -> str:
     return next(kind for kind in ("images", "sequences", "graphs") if kind in kinds)
 
 
-def config_of(space: jn.Space, task: jn.Task) -> TrainConfig:
+def config_of(space: jn.Space, task: jn.tasks.Task) -> TrainConfig:
     """Returns a training of two epochs of the smallest networks."""
     config = replace(jn.Trainer(space, task).config, num_epochs=2, batch_size=16)
     inner = getattr(space, "space", space)
@@ -147,7 +147,7 @@ def _has_tasks(space: jn.Space) -> bool:
 
 def strategies(space: jn.Space) -> dict:
     """Returns how many strategies ran, and what was asked that is no architecture."""
-    bench = jn.FunctionBenchmark(space, lambda arch: -jnp.abs(arch - 1).sum().astype(jnp.float32))
+    bench = jn.benchmarks.FunctionBenchmark(space, lambda arch: -jnp.abs(arch - 1).sum().astype(jnp.float32))
     valid, sizes, wrong, ran = jax.jit(jax.vmap(space.valid)), [len(each.values) for each in space.decisions], [], 0
     for name in catalog.STRATEGIES:
         if name == "exhaustive_search" and (space.num_architectures or 2**31) >= 2**31:  # without rows
@@ -172,7 +172,7 @@ def proxies(space: jn.Space, names: str) -> dict:
         seconds[source] = round(time.process_time() - started - sum(seconds.values()), 1)
 
     config = config_of(space, task)
-    scores = jn.proxy_scores(space, archs, task, names, config, num_inits=1, batch_size=16, progress=progress)
+    scores = jn.proxies.proxy_scores(space, archs, task, names, config, num_inits=1, batch_size=16, progress=progress)
     return {
         "proxies": len(scores),
         "seconds": seconds,

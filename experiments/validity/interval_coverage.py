@@ -15,7 +15,7 @@ import numpy as np
 
 import jaxnas as jn
 from jaxnas.analysis.pairs import difference_interval, interval_level
-from jaxnas.analysis.power import num_runs_interval
+from jaxnas.analysis.power_analysis import num_runs_interval
 from jaxnas.analysis.statistics import bootstrap_interval, mean_interval
 
 NUM_SIMULATIONS = 1000
@@ -45,7 +45,7 @@ def coverage_after_stopping(random: np.random.Generator, shift: float) -> dict[s
     decided = []
     for _ in range(NUM_SIMULATIONS):
         samples = {"a": difference + regrets(random, MOST_RUNS), "b": regrets(random, MOST_RUNS)}
-        found = jn.until_decided(
+        found = jn.analysis.until_decided(
             lambda name, start, stop, samples=samples: samples[name][start:stop], ["a", "b"], num_runs=MOST_RUNS
         )["a", "b"]
         decided.append(found.p_holm <= 0.05)
@@ -64,7 +64,7 @@ def coverage_of_numbers(random: np.random.Generator) -> dict[str, float]:
     """Returns how often the interval of the recommended number of runs holds the one that many runs give."""
     found = {}
     for shift in (0.3, 0.6):
-        true = jn.num_runs_for_power(shift + regrets(random, 10**6), regrets(random, 10**6))
+        true = jn.analysis.num_runs_for_power(shift + regrets(random, 10**6), regrets(random, 10**6))
         for num_runs in (30, 100, 1000):
             hits = []
             for _ in range(300):

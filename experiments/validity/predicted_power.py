@@ -1,7 +1,7 @@
 """Checks predicted power, and comparisons that stop when they are decided, on runs of real strategies.
 
-Claim: the power that `jn.power` predicts from pilot runs is that of fresh runs; its error is the sampling error of
-the pilot runs. A comparison that looks again and again needs fewer runs, and hardly ever separates equals.
+Claim: the power that `jn.analysis.power` predicts from pilot runs is that of fresh runs; its error is the sampling
+error of the pilot runs. A comparison that looks again and again needs fewer runs, and hardly ever separates equals.
 Command: python experiments/validity/predicted_power.py
 Run time: about a minute on one core.
 Output: differences between predicted and simulated power over all pairs of strategies, with the runs that were
@@ -53,7 +53,7 @@ def errors_of_power(final: dict, random: np.random.Generator) -> np.ndarray:
     for pair in itertools.combinations(final.values(), 2):
         at_hand, fresh = (tuple(values[part] for values in pair) for part in parts())
         for num_runs in CONFIG.num_runs_compared:
-            predicted = jn.power(*at_hand, num_runs)
+            predicted = jn.analysis.power(*at_hand, num_runs)
             rows.append([predicted - simulated_power(*pool, num_runs, random) for pool in (at_hand, fresh)])
     return np.asarray(rows)
 
@@ -67,7 +67,9 @@ def share_of_false_decisions(values: np.ndarray, random: np.random.Generator) ->
     wrong = 0
     for _ in range(CONFIG.num_nulls):
         runs = dict(zip(("one", "other"), random.choice(values, (2, 400)), strict=True))
-        decided = jn.until_decided(lambda name, start, stop, runs=runs: runs[name][start:stop], runs, num_runs=400)
+        decided = jn.analysis.until_decided(
+            lambda name, start, stop, runs=runs: runs[name][start:stop], runs, num_runs=400
+        )
         wrong += decided["one", "other"].p_holm <= LEVEL
     return wrong / CONFIG.num_nulls
 
@@ -79,7 +81,7 @@ def seconds_of_statistics(regrets: dict) -> float:
     mean_ranks(regrets)
     final = {name: values[:, -1] for name, values in regrets.items()}
     probability_best(final)
-    jn.pairwise(final)
+    jn.analysis.pairwise(final)
     return time.perf_counter() - start
 
 
@@ -90,13 +92,13 @@ def main() -> None:
     regrets = {name: jn.regret(each, bench) for name, each in trials.items()}
     final = {name: values[:, -1] for name, values in regrets.items()}
     errors = 100 * np.abs(errors_of_power(final, random))
-    decided = jn.until_decided(
+    decided = jn.analysis.until_decided(
         lambda name, start, stop: final[name][start:stop], list(final), num_runs=CONFIG.most_runs
     )
     needed = sorted(decision.num_runs for decision in decided.values())
     for (first, second), decision in sorted(decided.items(), key=lambda item: item[1].num_runs):
         state = "separated" if decision.p_holm <= LEVEL else "not separated"
-        predicted = jn.num_runs_for_power(final[first], final[second])
+        predicted = jn.analysis.num_runs_for_power(final[first], final[second])
         print(f"{first} - {second}: {state} after {decision.num_runs} runs; runs for a power of 80 %: {predicted}")
     figures = {
         "power_error_at_hand_mean": errors[:, 0].mean(),

@@ -24,7 +24,9 @@ CHECKPOINTS = (100, 300)
 SHARE = 0.1
 
 
-def best_scores(strategy: jn.Strategy, bench: jn.Benchmark, num_runs: int, seed: int) -> tuple[np.ndarray, float]:
+def best_scores(
+    strategy: jn.Strategy, bench: jn.benchmarks.Benchmark, num_runs: int, seed: int
+) -> tuple[np.ndarray, float]:
     """Returns the best score so far of each run and trial, float[runs, T], and the processor seconds of a run."""
     begun = time.process_time()
     trials = jn.run(strategy, bench, num_trials=max(CHECKPOINTS), num_runs=num_runs, seed=seed)

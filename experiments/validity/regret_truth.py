@@ -25,7 +25,7 @@ import numpy as np
 
 import jaxnas as jn
 from jaxnas.analysis import crossfit
-from jaxnas.analysis.optimum import optimum
+from jaxnas.analysis.optima import optimum
 from jaxnas.analysis.regret import reported_scores
 from jaxnas.benchmarks.tabular import classes_of
 from jaxnas.simulation.trials import Trials
@@ -90,7 +90,7 @@ def drawn_bench(bench: jn.TableBenchmark, runs: np.ndarray) -> jn.TableBenchmark
     """Returns the benchmark of a table with other runs, [G, S, 2], at its last fidelity."""
     last = (bench.table.column_fidelities("test")[-1].name,)
     columns = {
-        split: jn.Column(
+        split: jn.benchmarks.Column(
             runs[:, :, [number]].astype(np.float32), ("class", "run", "fidelity"), "proportion", 1, fidelities=last
         )
         for number, split in enumerate(("validation", "test"))
@@ -100,7 +100,7 @@ def drawn_bench(bench: jn.TableBenchmark, runs: np.ndarray) -> jn.TableBenchmark
 
 def final_classes(trials: Trials, bench: jn.TableBenchmark) -> np.ndarray:
     """Returns the class of the last incumbent of each run, int[runs]."""
-    last = jn.incumbents(trials)[:, -1]
+    last = jn.analysis.incumbents(trials)[:, -1]
     return classes_of(bench, trials.query.arch[np.arange(len(last)), last])
 
 

@@ -14,7 +14,7 @@ import sys
 
 from sklearn.utils.estimator_checks import check_estimator
 
-from jaxnas.search.classifier import NASClassifier
+from jaxnas.search.estimators import NASClassifier
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxnas.analysis.confirmation import confirmed
-from jaxnas.analysis.incumbents import NONE_YET, incumbents
+from jaxnas.analysis.incumbent import NONE_YET, incumbents
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import classes_of
 from jaxnas.simulation.trials import Trials

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnas.analysis.incumbents import NONE_YET
+from jaxnas.analysis.incumbent import NONE_YET
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import classes_of
 from jaxnas.checks import checked_size

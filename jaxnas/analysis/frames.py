@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxnas.analysis.incumbents import check_trials, incumbents
+from jaxnas.analysis.incumbent import check_trials, incumbents
 from jaxnas.analysis.regret import regret
 from jaxnas.analysis.results import Benchmark
 from jaxnas.benchmarks.base import fidelity_names, training_names

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxnas.analysis.incumbents import trial_scores
+from jaxnas.analysis.incumbent import trial_scores
 from jaxnas.analysis.statistics import mean_interval
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.simulation.trials import Trials

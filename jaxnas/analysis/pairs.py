@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnas.analysis.power import num_runs_for_power, num_runs_interval
+from jaxnas.analysis.power_analysis import num_runs_for_power, num_runs_interval
 from jaxnas.analysis.regret import final_regrets
 from jaxnas.analysis.statistics import LEVEL, finite, share_below, shared_ranks
 from jaxnas.benchmarks.base import Benchmark

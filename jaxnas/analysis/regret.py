@@ -3,8 +3,8 @@
 import numpy as np
 
 from jaxnas.analysis.confirmation import confirmed
-from jaxnas.analysis.incumbents import incumbent_scores
-from jaxnas.analysis.optimum import Limit, optimum
+from jaxnas.analysis.incumbent import incumbent_scores
+from jaxnas.analysis.optima import Limit, optimum
 from jaxnas.analysis.statistics import checked_runs
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
@@ -20,12 +20,13 @@ def regret(
 ) -> np.ndarray:
     """Returns the regret after each trial, float64[runs, T]: the optimum less the score of the incumbent.
 
-    The optimum is the best expected held-out score, estimated where a table holds noisy runs (`jn.optimum`); the score
-    of the incumbent is the mean over the runs that its query did not see. Neither profits from luck, so the regret of a
-    single run may be below zero; its mean over runs is right but for the standard error of the optimum.
+    The optimum is the best expected held-out score, estimated if a table holds noisy runs (`jn.analysis.optimum`). The
+    score of the incumbent is the mean over the runs that its query did not see. Neither profits from luck, so the
+    regret of a single run may be below zero; its mean over runs is right but for the standard error of the optimum.
 
     Args:
-        confirm: (m, k): the incumbent is that of `jn.confirmed`, the best m architectures evaluated k times more.
+        confirm: (m, k): the incumbent is chosen by `jn.analysis.confirmed`, among the best m architectures by k more
+            evaluations of each.
         optimum_from: `"crossfit"`, or `"maximum"`: the largest mean over all runs less that of the incumbent, the
             definition of most papers, and of tables that hold only means.
         limit: (size, maximum): the optimum is among the architectures up to a size, as of `jn.constrained`.

@@ -9,10 +9,10 @@ from jaxnas.analysis.budgets import at_budgets, counts_crossing, equal_cost, ful
 from jaxnas.analysis.confirmation import confirmed
 from jaxnas.analysis.explanation.explain import MOST_CLASSES, explained_by_table
 from jaxnas.analysis.fronts import Fronts, over_trials, summarize_fronts
-from jaxnas.analysis.incumbents import incumbent_scores, incumbents
+from jaxnas.analysis.incumbent import incumbent_scores, incumbents
 from jaxnas.analysis.landscape import landscape
 from jaxnas.analysis.measures import Measure, end_of, front_measures, regret_measures, trials_paid
-from jaxnas.analysis.optimum import Limit, Optimum, limit_name, optimum
+from jaxnas.analysis.optima import Limit, Optimum, limit_name, optimum
 from jaxnas.analysis.pairs import Decision, interval_level, look_numbers, pairwise
 from jaxnas.analysis.statistics import LEVEL, mean_interval, mean_ranks, probability_best
 from jaxnas.benchmarks.base import Benchmark

@@ -22,13 +22,13 @@ class HeldOut:
     """The scores that a search must not see, for reports only.
 
     A search, or a choice of any kind, that has used them is optimistic. Choose by what queries answer; `jn.regret`,
-    `jn.summary` and `jn.to_frame` report by these.
+    `Comparison.summary` and `jn.analysis.to_frame` report by these.
 
     Attributes:
         scores: `archs [..., D] -> float[...]`, the mean held-out score at the reported fidelity; NaN where every run
             failed. It raises ValueError where the benchmark has none.
         optimum, worst: the best and the lowest of these scores of any architecture; None where not known. Where scores
-            are means over noisy runs, the best of them is a lucky one: see `jn.optimum`.
+            are means over noisy runs, the best of them is a lucky one: see `jn.analysis.optimum`.
         runs: `archs [..., D] -> float[..., S]`, the held-out score of each stored run, NaN where it failed or is
             missing; None where there is nothing to tell an architecture's luck by, and `note` says why.
         shares_runs: whether run i of these is the training that queries answer with as seed i.

@@ -36,7 +36,7 @@ class FittedSurrogate(NamedTuple):
     left: np.ndarray
 
 
-def fit_surrogate(
+def fitted_surrogate(
     table: Table,
     factory: Factory,
     *,

@@ -4,19 +4,17 @@ import argparse
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from jaxnas import catalog
-from jaxnas.cli.folders import task_name_of, writable
+from jaxnas.cli.shared_options import executor_of, task_name_of
+from jaxnas.files import out_path, writable
 from jaxnas.progress import progress_bars
 from jaxnas.tables.building.driver import build
 from jaxnas.tables.building.fidelities import training_grid
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import trainings_that_failed
-from jaxnas.training.config import FLOAT32
-from jaxnas.training.trainer import default_config
 
 
 def run(options: argparse.Namespace) -> int:
@@ -24,14 +22,9 @@ def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process may not fill a GPU of its workers
     task_name = task_name_of(options.task, options.label)
     space, task = catalog.space(options.space), catalog.task(task_name)
-    config, named = None, ""
-    if options.precision != FLOAT32:
-        config, named = replace(default_config(space, task), precision=options.precision), f"-{options.precision}"
-    grid = training_grid(
-        space, task, config, widths=options.widths, resolutions=options.resolutions, epochs=options.epochs
-    )
-    table_id = options.id or f"{space.name}-{task.name}{named}-v0"
-    folder = writable(Path(options.out or f"jaxnas-tables/{table_id}"))
+    grid = training_grid(space, task, widths=options.widths, resolutions=options.resolutions, epochs=options.epochs)
+    table_id = options.id or f"{space.name}-{task.name}-v0"
+    folder = writable(out_path(options.out, "build", table_id))
     time_left = make_time_left()
     with progress_bars("{task.fields[left]}") as bars:
         bar = bars.add_task("compiling and training", total=None, left="")
@@ -54,8 +47,7 @@ def run(options: argparse.Namespace) -> int:
             table_id=table_id,
             replace_table=options.replace,
             progress=progress,
-            executor=options.executor,
-            address=options.address,
+            **executor_of(options),
         )
     if built is None:
         part = "{} of {}".format(*options.shard)

@@ -14,15 +14,14 @@ from rich.table import Table
 
 from jaxnas import catalog
 from jaxnas.benchmarks.base import Benchmark
-from jaxnas.benchmarks.surrogate import SurrogateBenchmark
-from jaxnas.benchmarks.surrogate_files import is_surrogate
-from jaxnas.benchmarks.tabular import load
-from jaxnas.cli.folders import writable
+from jaxnas.benchmarks.loading import load
+from jaxnas.cli.shared_options import names_in
+from jaxnas.files import out_path, writable
 from jaxnas.progress import progress_bars
 from jaxnas.report import sentences, units
 from jaxnas.report.comparison import Comparison, aim_of, entries_of, prepare_report, write_overall
 from jaxnas.report.comparison_files import check_names
-from jaxnas.report.result_folder import COMPARISON, PAGE_FILE, check_free
+from jaxnas.report.result_folder import COMPARISON, PAGE_FILE, check_free, is_plain
 from jaxnas.search.transfer.protocol import compared_with_sources
 from jaxnas.strategies.base import Strategy
 from jaxnas.training.compilation import configure_compilation
@@ -40,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     entries = entries_of(options.strategies, aims[0])
     if options.until_decided and len(entries) < 2:
         raise ValueError(f"Expected two strategies or more with --until-decided, got {', '.join(entries)}.")
-    folder = writable(Path(options.out))
+    folder = writable(out_path(options.out, "compare", _name_of(benches)))
     check_free(folder, COMPARISON)
     silent = options.json or options.quiet
     if len(benches) == 1:
@@ -64,10 +63,10 @@ def run(options: argparse.Namespace) -> int:
 def _benches(options: argparse.Namespace) -> list[Benchmark]:
     """Returns the benchmarks that are named. Raises ValueError on none, or two of one identifier."""
     text = DEFAULT_BENCHMARK if options.benchmark is None else options.benchmark
-    names = [name for name in text.split(",") if name]
+    names = names_in(text)
     if not names:
         raise ValueError(f"Expected benchmarks, got {text!r}.")
-    columns = [name for name in (options.columns or "").split(",") if name]
+    columns = names_in(options.columns)
     if options.columns is not None and not columns:
         raise ValueError(f"Expected column packs, got {options.columns!r}.")
     benches = [_bench_of(name, options.protocol, columns) for name in names]
@@ -76,12 +75,14 @@ def _benches(options: argparse.Namespace) -> list[Benchmark]:
     return benches
 
 
+def _name_of(benches: Sequence[Benchmark]) -> str:
+    """Returns what the folder of a comparison is called by its tables."""
+    name = benches[0].id if is_plain(benches[0].id) else "benchmark"
+    return name if len(benches) == 1 else f"{name}-and-{len(benches) - 1}-more"
+
+
 def _bench_of(source: str, protocol: str | None, columns: Sequence[str]) -> Benchmark:
     """Returns the benchmark of a table or a surrogate, or the one that a file defines."""
-    if is_surrogate(source):
-        if protocol or columns:
-            raise ValueError(f"Expected no protocol and no columns with a surrogate, got some for {source}.")
-        return SurrogateBenchmark.read(source)
     if ".py:" not in source:
         return load(source, protocol=protocol, columns=columns)
     found = catalog.load(source)
@@ -110,7 +111,7 @@ def _compared(options: argparse.Namespace, entries: Entries, bench: Benchmark) -
             return compared_with_sources(
                 entries,
                 bench,
-                [name for name in (options.sources or "").split(",") if name],
+                names_in(options.sources),
                 num_trials=options.trials,
                 num_runs=options.runs,
                 seed=options.seed,

@@ -1,32 +1,24 @@
 """`jaxnas import`: a published benchmark's own file into tables."""
 
 import argparse
-from pathlib import Path
 
-from jaxnas import catalog
-from jaxnas.cli.folders import writable
 from jaxnas.progress import progress_bars
 from jaxnas.tables.manifest import upgraded
-from jaxnas.tables.table import Table, write
+from jaxnas.tables.published.importing import import_table
+from jaxnas.tables.table import Table
 
 
 def run(options: argparse.Namespace) -> int:
     """Reads the file and writes its tables, each into a folder of its identifier. Returns the exit code."""
-    read = catalog.importer(options.name)
-    path, out = Path(options.path), writable(Path(options.out))
-    if not path.exists():
-        raise ValueError(f"Expected a file or a folder, got {path}, which is not there.")
-    work = out / f".{options.name.rpartition(':')[2]}.partial"
     with progress_bars() as bars:
         bar = bars.add_task("", total=None)
 
         def progress(name: str, done: int, total: int) -> None:
             bars.update(bar, description=name, completed=done, total=total)
 
-        for imported in read(path, work, progress):
-            folder = out / imported.table.id
-            write(imported.table, folder, imported.card)
-            print(f"{folder}: {_described(Table.read(folder))}")
+        folders = import_table(options.name, options.path, out=options.out, progress=progress)
+    for folder in folders:
+        print(f"{folder}: {_described(Table.read(folder))}")
     return 0
 
 

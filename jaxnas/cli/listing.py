@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
         "strategies": {name: _first_line(catalog.strategy(name).__doc__) for name in catalog.STRATEGIES},
         "proxies": {name: catalog.proxy(name).text for name in catalog.PROXIES},
         "predictors": {name: _first_line(catalog.predictor(name).__doc__) for name in catalog.PREDICTORS},
-        "one-shot methods": {name: _first_line(catalog.one_shot_method(name).__doc__) for name in catalog.ONE_SHOT},
+        "one-shot methods": {name: _first_line(catalog.method(name).__doc__) for name in catalog.ONE_SHOT},
         "importers": {name: _first_line(catalog.importer(name).__doc__) for name in catalog.IMPORTERS},
         "surrogates": {name: _modeled(name) for name in shipped_surrogates()},
         "tables": {name: _described(read_manifest(find(name))) for name in shipped_ids()},

@@ -1,10 +1,10 @@
 """`jaxnas oneshot`: a search by one network that all architectures share."""
 
 import argparse
-from pathlib import Path
 
 from jaxnas import catalog
-from jaxnas.cli.folders import task_name_of, writable
+from jaxnas.cli.shared_options import executor_of, task_name_of
+from jaxnas.files import out_path, writable
 from jaxnas.report import units
 from jaxnas.report.result_folder import ONE_SHOT, check_free
 from jaxnas.search.one_shot.correlation import rank_correlation
@@ -21,12 +21,13 @@ def run(options: argparse.Namespace) -> int:
     configure_compilation()
     space = catalog.space(options.space)
     task = catalog.task(task_name_of(options.task, options.label))
-    name = options.method.rpartition(":")[2]
-    folder = writable(Path(options.out or f"jaxnas-searches/{space.name}-{task.name}-{name}-{options.steps}"))
+    name = f"{space.name}-{task.name}-{options.method.rpartition(':')[2]}-{options.steps}"
+    folder = writable(out_path(options.out, "oneshot", name))
     check_free(folder, ONE_SHOT)
-    where = {"executor": options.executor, "address": options.address}
     shown = not options.quiet
-    search = OneShot(space, task, options.method, table=options.table, folder=folder, progress=shown, **where)
+    search = OneShot(
+        space, task, options.method, table=options.table, folder=folder, progress=shown, **executor_of(options)
+    )
     result = search.search(options.steps, num_seeds=options.seeds, seed=options.seed)
     if not options.quiet:
         print(result)

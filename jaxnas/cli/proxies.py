@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxnas import catalog
-from jaxnas.cli.folders import task_name_of, writable
+from jaxnas.cli.shared_options import executor_of, task_name_of
+from jaxnas.files import out_path, writable
 from jaxnas.predictors.zero_cost.pack import build_pack, check_enumerable
 from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
 from jaxnas.progress import progress_bars
@@ -24,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     check_enumerable(space)
     setting_of(space, task, **choices)
     pack_id = options.id or f"{space.name}-{task.name}-proxies-v1"
-    folder = writable(Path(options.out or f"jaxnas-tables/{pack_id}"))
+    folder = writable(out_path(options.out, "proxies", pack_id))
     with progress_bars() as bars:
         bar = bars.add_task("compiling", total=None)
 
@@ -39,8 +40,7 @@ def run(options: argparse.Namespace) -> int:
             **choices,
             pack_id=pack_id,
             progress=progress,
-            executor=options.executor,
-            address=options.address,
+            **executor_of(options),
         )
     _show(pack, folder)
     return 0

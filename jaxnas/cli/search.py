@@ -2,10 +2,10 @@
 
 import argparse
 import os
-from pathlib import Path
 
 from jaxnas import catalog
-from jaxnas.cli.folders import task_name_of, writable
+from jaxnas.cli.shared_options import executor_of, task_name_of
+from jaxnas.files import out_path, writable
 from jaxnas.report import units
 from jaxnas.report.result_folder import SEARCH, check_free
 from jaxnas.search.nas import NAS
@@ -23,10 +23,10 @@ def run(options: argparse.Namespace) -> int:
     task_name = task_name_of(options.task, options.label)
     space, task = catalog.space(options.space), catalog.task(task_name)
     strategy = catalog.strategy(options.strategy)
-    default = f"jaxnas-searches/{space.name}-{task.name}-{options.strategy.rpartition(':')[2]}-{options.trials}"
+    name = f"{space.name}-{task.name}-{options.strategy.rpartition(':')[2]}-{options.trials}"
     if options.workers > 1:  # whose journal is another one
-        default += f"-by-{options.workers}"
-    folder = writable(Path(options.out or default))
+        name += f"-by-{options.workers}"
+    folder = writable(out_path(options.out, "search", name))
     check_free(folder, SEARCH)
     nas = NAS(
         space,
@@ -38,8 +38,7 @@ def run(options: argparse.Namespace) -> int:
         folder=folder,
         progress=not options.quiet,
         num_workers=options.workers,
-        executor=options.executor,
-        address=options.address,
+        **executor_of(options),
     )
     result = nas.search(options.trials)
     if not options.quiet:

@@ -14,13 +14,14 @@ from jaxnas import catalog
 from jaxnas.analysis.confirmation import checked_confirm
 from jaxnas.analysis.frames import to_frame
 from jaxnas.analysis.landscape import landscape
-from jaxnas.analysis.optimum import Limit
+from jaxnas.analysis.optima import Limit
 from jaxnas.analysis.pairs import Decision
 from jaxnas.analysis.results import Settings, result_of
 from jaxnas.analysis.several import overall
 from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.loading import load
 from jaxnas.benchmarks.penalized import Objective, objective_of, penalized, second_size
-from jaxnas.benchmarks.tabular import TableBenchmark, load
+from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.checks import checked_number
 from jaxnas.report.comparison_files import check_names, while_trials_are_written, write_result, write_results
 from jaxnas.report.result_folder import fresh_folder
@@ -77,14 +78,14 @@ class Comparison:
         return f"Comparison({', '.join(self.trials)} on {self.bench.id}: {size})"
 
     def summary(self) -> "pd.DataFrame":
-        """Returns a pandas frame with a row for each strategy, best first, as `jn.summary`.
+        """Returns a pandas frame with a row for each strategy, best first.
 
         It is of the same numbers as `result`: by the objective, within the budget, after confirmation.
         """
         return summary(self.trials, self.bench, self.settings)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Returns a pandas frame with a row for each trial: its strategy, then the columns of `jn.to_frame`."""
+        """Returns a pandas frame with a row per trial: its strategy, then the columns of `jn.analysis.to_frame`."""
         import pandas as pd
 
         frames = {name: to_frame(each, self.bench) for name, each in self.trials.items()}
@@ -117,7 +118,6 @@ def compare(
     budget: float | None = None,
     most_runs: Mapping[str, int] | None = None,
     seed: int = 0,
-    prng: str = "hash",
     until_decided: bool = False,
     objective: str | None = None,
     confirm: tuple[int, int] | None = None,
@@ -132,18 +132,19 @@ def compare(
             reports call them; a text such as `"random_search,local_search"`; `"all"` for all in the catalog that fit
             the objective; None for the fast ones.
         bench: a benchmark, or the identifier or folder of a table.
-        num_trials, num_runs, seed, prng: as of `run`; 300 trials by default.
+        num_trials, num_runs, seed: as of `run`; 300 trials by default.
         budget: what a run may cost, in the benchmark's unit of cost, in place of a number of trials. Runs are as long
             as it takes to spend it; what comes later counts as failed, at no cost. Under a protocol named `published`
             the trial that crosses the budget counts.
         most_runs: the most runs of a strategy, by name. By default a factory whose module has a constant `MOST_RUNS`
             gets no more, as those of the catalog that are too slow for a thousand runs have.
-        until_decided: whether to run each strategy only until all its pairs are decided, see `jn.until_decided`.
+        until_decided: whether to run each strategy only until all its pairs are decided, see
+            `jn.analysis.until_decided`.
         objective: as of `jaxnas compare`, with the benchmark's metric first: `"accuracy,flops"` compares by score and
             size, `"accuracy,log-flops"` by the logarithm of the size; `"accuracy,flops<=1e6"` within a limit;
             `"accuracy-1e-6*parameters"` by the score less the weighted size; None by the score alone.
         confirm: (m, k): a run returns the best of m architectures by k further runs each, at their cost, see
-            `jn.confirmed`.
+            `jn.analysis.confirmed`.
         optimum_from: what regrets are measured from, see `jn.regret`.
         command: the command line to show on the page.
         progress: called before and after runs with the strategy, the number of runs done, and the number in all.
@@ -163,7 +164,7 @@ def compare(
     num_trials = num_trials or (DEFAULT_TRIALS if budget is None else first_guess(budget, bench))
     check_memory(bench, len(made), num_runs, num_trials)
     settings = Settings(
-        num_trials, num_runs, seed, prng, aim, command, optimum_from, budget, confirm, _common_limit(made.values())
+        num_trials, num_runs, seed, "hash", aim, command, optimum_from, budget, confirm, _common_limit(made.values())
     )
     run_some = runner(made, bench, settings, sum(limits.values()), progress)
     if until_decided:

@@ -298,8 +298,8 @@ def _image(fresh: Path, name: str, title: str) -> str:
 
 
 def _explorer(folder: Path, benchmark: str) -> str | None:
-    """Returns where the explorer of a table lies, from a page in a folder: in it or in one of the two above it."""
+    """Returns the link from a page to the explorer of its table, in the same folder or in one of the two above it."""
     if not folders.is_plain(benchmark):
         return None
-    links = [f"{above}{benchmark}.html" for above in ("", "../", "../../")]
+    links = [f"{above}explore-{benchmark}.html" for above in ("", "../", "../../")]
     return next((link for link in links if (folder / link).is_file()), None)

@@ -10,7 +10,7 @@ import numpy as np
 from rich.progress import Progress
 
 from jaxnas import catalog
-from jaxnas.analysis.incumbents import incumbents
+from jaxnas.analysis.incumbent import incumbents
 from jaxnas.benchmarks.base import HostBenchmark, Outcome, trainings_of
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
 from jaxnas.benchmarks.penalized import objective_of, penalized
@@ -69,11 +69,11 @@ class NAS:
         objective: by default the metric of the task, `"accuracy"` for classes; or less a weighted size,
             `"accuracy-1e-6*parameters"` or `"accuracy-1e-6*flops"`; for strategies with two objectives also
             `"accuracy,parameters"` or `"accuracy,flops"`.
-        config: how networks are trained; by default the recipe of the kind of space.
+        config: how networks are trained; by default the recipe of the kind of space. Several by name are for
+            strategies over fidelities of several kinds: networks of other widths, images of other resolutions,
+            schedules of other lengths; see `jn.benchmarks.TrainingBenchmark`. The best network is then of the most
+            expensive one.
         num_epochs: epochs of a training, instead of those of `config`.
-        trainings: instead of `config`, several by name, for strategies over fidelities of several kinds: networks of
-            other widths, images of other resolutions, schedules of other lengths; see `jn.TrainingBenchmark`. The
-            network that is taken away is of the most expensive one.
         order: of the fidelities of several trainings, by name, the lowest first.
         seed: of the search.
         folder: where a journal lies, from which the same search resumes after an interruption. None: no journal.
@@ -85,7 +85,7 @@ class NAS:
             on it, nor does the journal.
         address: of the cluster, `host:port` or `"auto"`; None: this machine alone.
         sources: tables of the space on other tasks, or their identifiers or folders: the search begins with what is
-            best there, 20 architectures or as many as the strategy can begin with (see `jn.greedy_portfolio`).
+            best there, 20 architectures or as many as the strategy can begin with (see `jn.transfer.greedy_portfolio`).
 
     Raises:
         ValueError: on unknown names, data that cannot be trained on, or arguments that do not fit together.
@@ -99,9 +99,8 @@ class NAS:
         evaluator: Callable[[dict], float] | None = None,
         strategy: str | Callable[..., Strategy] | Strategy = catalog.DEFAULT_STRATEGY,
         objective: str | None = None,
-        config: TrainConfig | None = None,
+        config: TrainConfig | Mapping[str, TrainConfig] | None = None,
         num_epochs: int | None = None,
-        trainings: Mapping[str, TrainConfig] | None = None,
         order: Sequence[str] | None = None,
         seed: int = 0,
         folder: str | os.PathLike | None = None,
@@ -118,9 +117,9 @@ class NAS:
         self._trainer: Trainer | None = None
         self._bench: Shareable
         if self.task is None:
-            self._bench = _evaluator_bench(self.space, evaluator, config or num_epochs or trainings or order)
+            self._bench = _evaluator_bench(self.space, evaluator, config or num_epochs or order)
         else:
-            training = _training_bench(self.space, self.task.without_test(), config, num_epochs, trainings, order)
+            training = _training_bench(self.space, self.task.without_test(), config, num_epochs, order)
             self._trainer = Trainer(self.space, self.task, training.trainer.config)
             self._bench = training
         metric = "accuracy" if self.task is None else self._bench.metric.name
@@ -332,23 +331,20 @@ def _trainer_of(space: Space, task: Task, config: TrainConfig | None, num_epochs
 def _training_bench(
     space: Space,
     task: Task,
-    config: TrainConfig | None,
+    config: TrainConfig | Mapping[str, TrainConfig] | None,
     num_epochs: int | None,
-    trainings: Mapping[str, TrainConfig] | None,
     order: Sequence[str] | None,
 ) -> TrainingBenchmark:
-    if trainings is None:
+    if not isinstance(config, Mapping):
         return TrainingBenchmark(_trainer_of(space, task, config, num_epochs), order=order)
-    if config is not None:
-        raise ValueError("Expected a config or trainings, got both.")
-    trainers = {name: _trainer_of(space, task, each, num_epochs) for name, each in trainings.items()}
+    trainers = {name: _trainer_of(space, task, each, num_epochs) for name, each in config.items()}
     return TrainingBenchmark(trainers, order=order)
 
 
 def _evaluator_bench(space: Space, evaluator: Callable[[dict], float] | None, training: object) -> EvaluatorBenchmark:
     if training is not None:
         raise ValueError(
-            "Expected no config, num_epochs, trainings or order with an evaluator, which trains as it likes, got one."
+            "Expected no config, num_epochs or order with an evaluator, which trains as it likes, got one."
         )
     return EvaluatorBenchmark(space, checked_function("evaluator", evaluator))
 

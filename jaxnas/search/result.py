@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from jaxnas.analysis.incumbents import incumbents
+from jaxnas.analysis.incumbent import incumbents
 from jaxnas.benchmarks.penalized import Objective
 from jaxnas.report.units import gap_with_unit, with_unit
 from jaxnas.simulation.trials import Trials

@@ -78,7 +78,7 @@ class Strategy(NamedTuple):
         limit: the size function and the maximum that queries keep to (see `jn.constrained`), so that reports compare
             with the best architecture within it; None without a limit.
         most_given: how many of its first trials may be of other architectures than it asked for (see
-            `jn.warm_started`); None: any number.
+            `jn.transfer.warm_started`); None: any number.
     """
 
     name: str

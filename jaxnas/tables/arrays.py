@@ -92,7 +92,7 @@ def _check_proportions(name: str, column: Column) -> None:
         wrong = known.min() if known.min() < -MARGIN else known.max()
         raise ValueError(
             f"Expected {name} as proportions from 0 to 1, got {wrong:g}; divide percent by 100, give counts as "
-            "integers with num_examples, or say by metric=jn.Metric(name, unit) what the scores are."
+            "integers with num_examples, or say by metric=jn.tasks.Metric(name, unit) what the scores are."
         )
 
 

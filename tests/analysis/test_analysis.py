@@ -13,11 +13,12 @@ from scipy.stats import binomtest, rankdata
 
 import jaxnas as jn
 from jaxnas.analysis.budgets import at_budgets
-from jaxnas.analysis.incumbents import incumbent_scores, incumbents
+from jaxnas.analysis.incumbent import incumbent_scores, incumbents
 from jaxnas.analysis.pairs import pairwise
 from jaxnas.analysis.regret import regret
 from jaxnas.analysis.results import summarize
 from jaxnas.analysis.statistics import bootstrap_interval, mean_interval, mean_ranks
+from jaxnas.report.tables import summary
 from jaxnas.spaces.base import EnumeratedSpace
 
 NAN = float("nan")
@@ -25,14 +26,14 @@ FOUR = jn.SearchSpace("four", (jn.Decision("choice", range(4)),))
 """A space of four architectures, for examples by hand."""
 
 
-def make_trials(archs, scores, fidelities=None, costs=None) -> jn.Trials:
+def make_trials(archs, scores, fidelities=None, costs=None) -> jn.simulation.Trials:
     """Returns the trials of runs [runs, T], on the space of four, or of architectures [runs, T, D]."""
     scores = np.asarray(scores, np.float32)
     fidelities = np.zeros(scores.shape, np.int32) if fidelities is None else np.asarray(fidelities, np.int32)
     costs = np.ones(scores.shape, np.float32) if costs is None else np.asarray(costs, np.float32)
     archs = np.asarray(archs, np.int32)
     query = jn.Query(archs if archs.ndim == 3 else archs[..., None], fidelities)
-    return jn.Trials(query, jn.Observation(scores, costs, np.zeros(scores.shape, np.int32)))
+    return jn.simulation.Trials(query, jn.simulation.Observation(scores, costs, np.zeros(scores.shape, np.int32)))
 
 
 def four_bench() -> jn.TableBenchmark:
@@ -116,12 +117,14 @@ def test_regret_does_not_rise_where_the_search_sees_the_means_that_it_is_judged_
 
 
 def test_a_benchmark_without_optimum_has_no_regret():
-    bench = jn.FunctionBenchmark(FOUR, lambda arch: arch[0] / 4, test_function=lambda archs: archs[..., 0] / 4)
+    bench = jn.benchmarks.FunctionBenchmark(
+        FOUR, lambda arch: arch[0] / 4, test_function=lambda archs: archs[..., 0] / 4
+    )
     trials = make_trials([[1, 2]], [[NAN, 0.5]])
     np.testing.assert_array_equal(incumbent_scores(trials, bench), [[NAN, 0.5]])
     with pytest.raises(ValueError, match=r"^Expected a benchmark with a known optimum, got four-<lambda> without"):
         regret(trials, bench)
-    bench = jn.FunctionBenchmark(
+    bench = jn.benchmarks.FunctionBenchmark(
         FOUR, lambda arch: arch[0] / 4, test_function=lambda archs: archs[..., 0] / 4, optimum=0.75, worst=0.0
     )
     np.testing.assert_array_equal(regret(trials, bench), [[0.75, 0.25]])
@@ -176,7 +179,7 @@ def test_mean_ranks_are_those_of_all_ways_to_draw_a_run_of_each(regrets):
 
 
 @pytest.fixture(scope="module")
-def compared() -> tuple[dict[str, jn.Trials], jn.TableBenchmark]:
+def compared() -> tuple[dict[str, jn.simulation.Trials], jn.TableBenchmark]:
     bench = random_bench()
     worst = int(np.argmin(bench.held_out.scores(np.arange(125)[:, None])))
 
@@ -193,7 +196,7 @@ def compared() -> tuple[dict[str, jn.Trials], jn.TableBenchmark]:
 
 def test_a_summary_has_a_row_a_strategy_best_first(compared):
     trials, bench = compared
-    frame = jn.summary(trials, bench)
+    frame = summary(trials, bench)
     assert list(frame.columns) == ["regret", "low", "high", "test", "validation", "rank"]
     assert set(frame.index) == set(trials)
     assert frame["rank"].is_monotonic_increasing
@@ -204,10 +207,10 @@ def test_a_summary_has_a_row_a_strategy_best_first(compared):
         assert row["regret"] == pytest.approx(100 * regrets.mean(), abs=1e-3)
         assert row["low"] == pytest.approx(100 * low[0], abs=1e-3)
         assert row["high"] == pytest.approx(100 * high[0], abs=1e-3)
-        assert row["test"] == pytest.approx(100 * (jn.optimum(bench).value - regrets.mean()), abs=1e-3)
+        assert row["test"] == pytest.approx(100 * (jn.analysis.optimum(bench).value - regrets.mean()), abs=1e-3)
         validation = incumbent_scores(trials[name], bench, "validation")[:, -1]
         assert row["validation"] == pytest.approx(100 * validation.mean(), abs=1e-3)
-    assert jn.summary(dict(reversed(trials.items())), bench).equals(frame)
+    assert summary(dict(reversed(trials.items())), bench).equals(frame)
 
 
 def test_a_summary_as_a_dictionary_agrees_with_regrets(compared):
@@ -280,7 +283,7 @@ def test_budgets_are_of_mean_prices():
 def test_a_frame_has_a_row_a_trial_and_agrees_with_the_trials(space):
     bench = random_bench()
     trials = jn.run(jn.local_search(space), bench, num_trials=12, num_runs=3)
-    frame = jn.to_frame(trials, bench)
+    frame = jn.analysis.to_frame(trials, bench)
     assert len(frame) == 36
     for (run, number), row in frame.set_index(["run", "trial"]).iterrows():
         arch = trials.query.arch[run, number]
@@ -295,8 +298,8 @@ def test_a_frame_has_a_row_a_trial_and_agrees_with_the_trials(space):
 
 
 def test_a_frame_of_a_benchmark_without_optimum_has_no_regret():
-    bench = jn.FunctionBenchmark(MIXED, lambda arch: arch.sum())
-    frame = jn.to_frame(jn.run(jn.random_search(MIXED), bench, num_trials=3, num_runs=2), bench)
+    bench = jn.benchmarks.FunctionBenchmark(MIXED, lambda arch: arch.sum())
+    frame = jn.analysis.to_frame(jn.run(jn.random_search(MIXED), bench, num_trials=3, num_runs=2), bench)
     assert "test_regret" not in frame.columns
     assert frame["architecture"][0] in {MIXED.to_str(MIXED.arch_at(row)) for row in range(12)}
 
@@ -306,4 +309,4 @@ def test_a_frame_of_rows_of_a_plain_space_has_the_strings_of_the_space():
     bench = jn.TableBenchmark(jn.Table.from_arrays(MIXED, "noise", *random.uniform(size=(2, 12, 1, 1)), [1]))
     trials = jn.run(jn.random_search(EnumeratedSpace(MIXED)), bench, num_trials=3, num_runs=2)
     strings = [MIXED.to_str(MIXED.arch_at(row)) for row in trials.query.arch.ravel()]
-    assert jn.to_frame(trials, bench)["architecture"].tolist() == strings
+    assert jn.analysis.to_frame(trials, bench)["architecture"].tolist() == strings

@@ -18,7 +18,7 @@ def noisy_bench(noise: float, space: jn.SearchSpace = MIXED) -> jn.TableBenchmar
     return make_bench(space, validation, test, (1, 3))
 
 
-def trials_of(bench, num_trials=12, num_runs=20, **options) -> jn.Trials:
+def trials_of(bench, num_trials=12, num_runs=20, **options) -> jn.simulation.Trials:
     return jn.run(jn.random_search(MIXED, replacement=True), bench, num_trials=num_trials, num_runs=num_runs, **options)
 
 
@@ -48,11 +48,11 @@ def test_it_is_what_loops_find(m, k):
     bench = noisy_bench(0.1)
     trials = trials_of(bench)
     numbers, costs = by_loops(trials, bench, m, k)
-    found = jn.confirmed(trials, bench, (m, k))
+    found = jn.analysis.confirmed(trials, bench, (m, k))
     np.testing.assert_array_equal(found.numbers, numbers)
     np.testing.assert_allclose(found.costs, costs)
     if m == 1:
-        np.testing.assert_array_equal(found.numbers, jn.incumbents(trials))
+        np.testing.assert_array_equal(found.numbers, jn.analysis.incumbents(trials))
 
 
 def test_a_confirmation_chooses_better_where_runs_are_noisy():
@@ -65,12 +65,14 @@ def test_a_confirmation_chooses_better_where_runs_are_noisy():
 def test_a_higher_fidelity_starts_the_list_again_and_failures_never_enter():
     bench = noisy_bench(0.01)
     query = jn.Query(np.array([[[0, 0, 0], [1, 2, 1], [0, 1, 0], [1, 1, 1]]]), np.array([[0, 0, 1, 1]]))
-    told = jn.Observation(np.array([[0.9, 0.8, 0.3, np.nan]], np.float32), np.ones((1, 4)), np.zeros((1, 4), int))
-    found = jn.confirmed(jn.Trials(query, told), bench, (3, 2))
+    told = jn.simulation.Observation(
+        np.array([[0.9, 0.8, 0.3, np.nan]], np.float32), np.ones((1, 4)), np.zeros((1, 4), int)
+    )
+    found = jn.analysis.confirmed(jn.simulation.Trials(query, told), bench, (3, 2))
     assert found.numbers[0, 2:].tolist() == [2, 2]
     assert found.costs[0].tolist() == [6, 12, 6, 6]
     failed = told._replace(score=np.full((1, 4), np.nan, np.float32))
-    nothing = jn.confirmed(jn.Trials(query, failed), bench, (3, 2))
+    nothing = jn.analysis.confirmed(jn.simulation.Trials(query, failed), bench, (3, 2))
     assert (nothing.numbers == -1).all()
     assert not nothing.costs.any()
 
@@ -80,8 +82,8 @@ def test_an_objective_is_part_of_the_choice():
     table = bench.table.with_columns({"latency": (np.arange(12, dtype=np.float32), "milliseconds")})
     weighted = jn.penalized(jn.TableBenchmark(table), 1.0, "latency")
     trials = trials_of(weighted, 30, 10)
-    found = jn.confirmed(trials, weighted, (4, 3))
-    np.testing.assert_array_equal(found.numbers, jn.incumbents(trials))
+    found = jn.analysis.confirmed(trials, weighted, (4, 3))
+    np.testing.assert_array_equal(found.numbers, jn.analysis.incumbents(trials))
     assert (jn.regret(trials, weighted, confirm=(4, 3))[:, -1] == 0).all()
 
 
@@ -89,9 +91,9 @@ def test_wrong_arguments_say_what_was_expected():
     bench = noisy_bench(0.1)
     trials = trials_of(bench)
     with pytest.raises(ValueError, match=r"^Expected k of at most 4 further runs in .*, got 5"):
-        jn.confirmed(trials, bench, (3, 5))
+        jn.analysis.confirmed(trials, bench, (3, 5))
     with pytest.raises(ValueError, match=r"^Expected m to be an int of at least 1, got 0"):
-        jn.confirmed(trials, bench, (0, 1))
-    function = jn.FunctionBenchmark(MIXED, lambda arch: arch.sum())
+        jn.analysis.confirmed(trials, bench, (0, 1))
+    function = jn.benchmarks.FunctionBenchmark(MIXED, lambda arch: arch.sum())
     with pytest.raises(ValueError, match=r"^Expected a benchmark with a table, got"):
-        jn.confirmed(trials, function, (1, 1))
+        jn.analysis.confirmed(trials, function, (1, 1))

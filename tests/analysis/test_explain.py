@@ -58,10 +58,10 @@ def rough():
 
 def test_values_and_paths_recover_the_coefficients_of_an_additive_table(additive, coefficients):
     expected = coefficients[np.arange(4), BEST] - coefficients[np.arange(4), START]
-    found = jn.shapley(additive, BEST, START)
+    found = jn.analysis.shapley(additive, BEST, START)
     assert found.exact
     np.testing.assert_allclose(found.values, expected, atol=1e-6)
-    path = jn.ablation_path(additive, BEST, START)
+    path = jn.analysis.ablation_path(additive, BEST, START)
     assert [step.decisions[0] for step in path] == [each for each in np.argsort(-expected) if START[each] != BEST[each]]
     for step in path:
         np.testing.assert_allclose(step.gain, expected[step.decisions[0]], atol=1e-6)
@@ -72,13 +72,13 @@ def test_values_and_paths_recover_the_coefficients_of_an_additive_table(additive
 
 def test_values_and_paths_sum_to_the_difference(rough):
     difference = np.subtract(*rough.means(np.stack([BEST, START])))
-    found = jn.shapley(rough, BEST, START)
+    found = jn.analysis.shapley(rough, BEST, START)
     np.testing.assert_allclose(found.values.sum(), difference, rtol=1e-12)
     assert found.values[2] == found.standard_errors[2] == 0  # it does not differ
-    path = jn.ablation_path(rough, BEST, START)
+    path = jn.analysis.ablation_path(rough, BEST, START)
     np.testing.assert_allclose(sum(step.gain for step in path), difference, rtol=1e-12)
     assert path[-1].arch.tolist() == BEST.tolist()
-    assert jn.ablation_path(rough, BEST, BEST) == []
+    assert jn.analysis.ablation_path(rough, BEST, BEST) == []
 
 
 def test_values_are_the_mean_gain_over_all_orders_with_its_error(rough):
@@ -93,7 +93,7 @@ def test_values_are_the_mean_gain_over_all_orders_with_its_error(rough):
             for each, sign in ((arch, 1), (before, -1)):
                 key = (decision, tuple(each.tolist()))
                 weights[key] = weights.get(key, 0) + sign / len(orders)
-    found = jn.shapley(rough, BEST, START)
+    found = jn.analysis.shapley(rough, BEST, START)
     np.testing.assert_allclose(found.values, gains, rtol=1e-12)
     nothing = np.asarray(BEST)[None]
     own = {arch: rough.errors(np.asarray([arch]), np.ones((1, 1)))[0] for _, arch in weights}
@@ -106,7 +106,7 @@ def test_many_decisions_are_attributed_by_drawn_orders_that_sum_as_well():
     space = jn.SearchSpace("long", tuple(jn.Decision(str(each), range(2)) for each in range(14)))
     parts = np.random.RandomState(0).uniform(size=14) / 20
     bench = make_bench(space, *[(all_archs(space) @ parts).astype(np.float32)[:, None, None]] * 2)
-    found = jn.shapley(scored_by_table(bench), np.ones(14, int), np.zeros(14, int))
+    found = jn.analysis.shapley(scored_by_table(bench), np.ones(14, int), np.zeros(14, int))
     assert not found.exact
     np.testing.assert_allclose(found.values, parts, atol=1e-6)
     np.testing.assert_allclose(found.values.sum(), parts.sum(), rtol=1e-6)
@@ -119,7 +119,7 @@ def test_a_model_of_trials_finds_what_matters_and_says_what_it_does_not_know(coe
     scores[3] = np.nan
     scored = scored_by_trials(GRID, archs, scores)
     expected = coefficients[np.arange(4), BEST] - coefficients[np.arange(4), START]
-    found = jn.shapley(scored, BEST, START)
+    found = jn.analysis.shapley(scored, BEST, START)
     differences = np.subtract(*scored.means(np.stack([BEST, START])))
     np.testing.assert_allclose(found.values.sum(), differences, rtol=1e-9)
     assert np.corrcoef(found.values, expected)[0, 1] > 0.95
@@ -163,7 +163,7 @@ def test_a_planted_motif_is_found_with_the_effect_of_inserting_it():
     labels, _ = jax.vmap(SMALL.labeled)(jax.vmap(SMALL.arch_at)(np.arange(125)))
     has = (np.asarray(labels) == SMALL.label_names.index("nor_conv_3x3")).any(1)
     bench = bench_of(0.5 + 0.2 * has + 0.001 * np.random.RandomState(0).normal(size=125), SMALL, 2, 0.001)
-    first = jn.motifs(bench, number=3, num_bootstraps=20)[0]
+    first = jn.analysis.motifs(bench, number=3, num_bootstraps=20)[0]
     assert (first.name, first.reads) == ("nor_conv_3x3", None)
     assert first.low < first.effect < first.high
     assert first.effect > 0.1  # the rest is that of motifs which contain it
@@ -197,7 +197,7 @@ def test_a_lesion_of_a_dead_edge_changes_nothing_and_one_of_the_only_path_what_i
     inputs = Inputs(task.spec, task.mean, task.deviation, np.asarray(["a", "b", "c"]))
     model = FittedModel(network, SMALL, arch, ONE_STAGE, inputs, task)
     X, y = task.test.inputs[0] * task.deviation + task.mean, inputs.classes[task.test.labels]  # noqa: N806
-    found = jn.explain_network(model, X, y)
+    found = jn.analysis.explain_network(model, X, y)
     dead, only, zeros = found.lesions
     assert [each.live for each in found.lesions] == [False, True, False]
     assert dead.operation == only.operation == "nor_conv_3x3"
@@ -208,4 +208,4 @@ def test_a_lesion_of_a_dead_edge_changes_nothing_and_one_of_the_only_path_what_i
     assert found.saliency.shape == task.shape
     assert len(network_parts(found).axes) == 3
     with pytest.raises(ValueError, match=r"^Expected classes of a, b, c, got 'd'"):
-        jn.explain_network(model, X, ["d"] * len(y))
+        jn.analysis.explain_network(model, X, ["d"] * len(y))

@@ -28,7 +28,7 @@ def make_table(space, scores, seed_noise=0.0, num_seeds=2) -> jn.Table:
     noise = seed_noise * np.random.RandomState(0).randn(len(scores), num_seeds, 1)
     values = np.repeat(np.asarray(scores, float)[:, None, None], num_seeds, axis=1) + noise
     values = np.concatenate([values / 2, values], axis=2)
-    return jn.Table.from_arrays(space, "known", values, values + 0.01, [1, 2], metric=jn.Metric("height", ""))
+    return jn.Table.from_arrays(space, "known", values, values + 0.01, [1, 2], metric=jn.tasks.Metric("height", ""))
 
 
 def random_graph(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -270,7 +270,7 @@ def test_scores_of_a_weighted_benchmark_are_less_the_size():
 
 
 def test_without_a_table_there_is_none():
-    bench = jn.FunctionBenchmark(MIXED, lambda arch: arch.sum(), id="a-sum")
+    bench = jn.benchmarks.FunctionBenchmark(MIXED, lambda arch: arch.sum(), id="a-sum")
     with pytest.raises(ValueError, match=r"^Expected a benchmark with a table, got a-sum without"):
         of.landscape(bench)
 

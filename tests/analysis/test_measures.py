@@ -9,16 +9,16 @@ from helpers.samples import GRID, MIXED, make_bench, smooth_bench
 import jaxnas as jn
 from jaxnas.analysis import fronts
 from jaxnas.analysis.budgets import at_budgets, within_budget
-from jaxnas.analysis.power import num_runs_interval
+from jaxnas.analysis.power_analysis import num_runs_interval
 from jaxnas.analysis.results import summarize
 
 
-def make_trials(scores, costs, archs=None) -> jn.Trials:
+def make_trials(scores, costs, archs=None) -> jn.simulation.Trials:
     """Returns trials [runs, T] on MIXED, by default of its first architecture."""
     scores = np.asarray(scores, np.float32)
     archs = np.zeros((*scores.shape, 3), np.int32) if archs is None else archs
-    observation = jn.Observation(scores, np.asarray(costs, np.float32), np.zeros(scores.shape, np.int32))
-    return jn.Trials(jn.Query(archs, np.zeros(scores.shape, np.int32)), observation)
+    observation = jn.simulation.Observation(scores, np.asarray(costs, np.float32), np.zeros(scores.shape, np.int32))
+    return jn.simulation.Trials(jn.Query(archs, np.zeros(scores.shape, np.int32)), observation)
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +98,11 @@ def test_strategies_that_train_briefly_too_are_tested_at_equal_cost(sized):
     at_cost = {
         name: at_budgets(jn.regret(each, sized), each, np.asarray([3.0 * cost]))[:, 0] for name, each in trials.items()
     }
-    assert result["pairwise"] == jn.pairwise(at_cost)
+    assert result["pairwise"] == jn.analysis.pairwise(at_cost)
     assert result["strategies"]["random"]["compared_mean"] == pytest.approx(at_cost["random"].mean())
     (last,) = result["secondary"]
     assert (last["measure"], last["at"]) == ("regret", "trials")
-    assert last["pairwise"] == jn.pairwise(trials, sized)
+    assert last["pairwise"] == jn.analysis.pairwise(trials, sized)
     assert last["pairwise"] != result["pairwise"]
     until = jn.compare(strategies, sized, until_decided=True, **runs).result()
     assert until["compared_by"]["at"] == "cost"
@@ -125,9 +125,9 @@ def test_with_two_objectives_everything_is_of_the_hypervolume(sized):
         volumes, distance = fronts.front_quality(each, sized, "latency", np.asarray([24]), log=True)
         missing[name], distances[name] = 1 - volumes[:, 0], distance[:, 0]
     assert result["compared_by"]["text"] == "missing hypervolume after 24 trials"
-    assert result["pairwise"] == jn.pairwise(missing)
+    assert result["pairwise"] == jn.analysis.pairwise(missing)
     assert result["secondary"][0]["measure"] == "igd_plus"
-    assert result["secondary"][0]["pairwise"] == jn.pairwise(distances)
+    assert result["secondary"][0]["pairwise"] == jn.analysis.pairwise(distances)
     for name, numbers in result["strategies"].items():
         assert numbers["compared_mean"] == pytest.approx(missing[name].mean())
         assert numbers["mean_rank"] == numbers["mean_rank_over_trials"][-1]
@@ -174,8 +174,8 @@ def test_strategies_within_a_limit_are_judged_by_the_best_within_it(sized):
     by_hand = jn.constrained(jn.random_search(GRID), GRID, sized.size("latency"), 1e4)
     found = jn.compare({"a": by_hand}, sized, num_trials=10, num_runs=4).result()
     assert found["limit"] == {"size": "latency", "maximum": 1e4}
-    assert found["optimum"]["value"] == jn.optimum(sized, limit=("latency", 1e4)).value
-    assert found["optimum"]["value"] < jn.optimum(sized).value - 0.01
+    assert found["optimum"]["value"] == jn.analysis.optimum(sized, limit=("latency", 1e4)).value
+    assert found["optimum"]["value"] < jn.analysis.optimum(sized).value - 0.01
     by_text = jn.compare(
         {"a": jn.random_search(GRID)}, sized, objective="accuracy,latency<=1e4", num_trials=10, num_runs=4
     )
@@ -194,11 +194,13 @@ def test_pairs_and_power_take_trials_too(sized):
         for name, strategy in (("random", jn.random_search(GRID)), ("local", jn.local_search(GRID)))
     }
     final = {name: jn.regret(each, sized)[:, -1] for name, each in trials.items()}
-    assert jn.pairwise(trials, sized) == jn.pairwise(final)
-    assert jn.power(*trials.values(), 50, bench=sized) == jn.power(*final.values(), 50)
-    assert jn.num_runs_for_power(*trials.values(), bench=sized) == jn.num_runs_for_power(*final.values())
+    assert jn.analysis.pairwise(trials, sized) == jn.analysis.pairwise(final)
+    assert jn.analysis.power(*trials.values(), 50, bench=sized) == jn.analysis.power(*final.values(), 50)
+    assert jn.analysis.num_runs_for_power(*trials.values(), bench=sized) == jn.analysis.num_runs_for_power(
+        *final.values()
+    )
     with pytest.raises(ValueError, match=r"^Expected the benchmark of the trials, too"):
-        jn.pairwise(trials)
+        jn.analysis.pairwise(trials)
 
 
 def test_the_interval_of_the_number_of_runs_holds_the_number_of_many_runs():
@@ -207,7 +209,7 @@ def test_the_interval_of_the_number_of_runs_holds_the_number_of_many_runs():
     def draw(num_runs: int) -> tuple[np.ndarray, np.ndarray]:
         return random.normal(size=num_runs), 0.5 + random.normal(size=num_runs)
 
-    true = jn.num_runs_for_power(*draw(200_000))
+    true = jn.analysis.num_runs_for_power(*draw(200_000))
     hits = 0
     for _ in range(200):
         low, high = num_runs_interval(*draw(60))

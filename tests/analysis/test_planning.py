@@ -9,7 +9,7 @@ from helpers.samples import NUM_SIMULATIONS, skewed, tied
 from scipy.stats import binomtest
 
 from jaxnas.analysis.pairs import holm, look_numbers, mann_whitney, pairwise, until_decided
-from jaxnas.analysis.power import num_runs_for_power, power
+from jaxnas.analysis.power_analysis import num_runs_for_power, power
 
 pytestmark = pytest.mark.simulation
 

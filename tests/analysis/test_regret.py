@@ -6,9 +6,10 @@ from helpers.samples import GRID, MIXED, SMALL, make_bench, random_bench
 
 import jaxnas as jn
 from jaxnas.analysis.crossfit import NUM_BEST, crossfit
-from jaxnas.analysis.incumbents import incumbent_scores
-from jaxnas.analysis.optimum import method_of
+from jaxnas.analysis.incumbent import incumbent_scores
+from jaxnas.analysis.optima import method_of
 from jaxnas.analysis.results import summarize
+from jaxnas.report.tables import summary
 
 
 def noisy_runs(random: np.random.Generator, num_runs: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -59,14 +60,14 @@ def test_the_score_of_an_incumbent_is_the_mean_of_the_runs_that_its_query_was_no
     trials = jn.run(jn.random_search(SMALL), bench, num_trials=20, num_runs=5)
     runs = bench.table.scores("test")[:, :, -1].astype(float)
     found = incumbent_scores(trials, bench)
-    for run, best in enumerate(jn.incumbents(trials)):
+    for run, best in enumerate(jn.analysis.incumbents(trials)):
         for trial, number in enumerate(best):
             if number < 0:
                 assert found[run, trial] == bench.held_out.worst
                 continue
             row, seed = bench.rows(trials.query.arch[run, number]), trials.observation.seed[run, number]
             assert found[run, trial] == pytest.approx(np.delete(runs[row], seed).mean())
-    np.testing.assert_allclose(jn.regret(trials, bench), jn.optimum(bench).value - found)
+    np.testing.assert_allclose(jn.regret(trials, bench), jn.analysis.optimum(bench).value - found)
 
 
 def test_runs_that_confirmed_are_left_out_while_others_remain():
@@ -74,14 +75,14 @@ def test_runs_that_confirmed_are_left_out_while_others_remain():
     trials = jn.run(jn.random_search(MIXED, replacement=True), bench, num_trials=10, num_runs=4)
     runs = bench.table.scores("test")[:, :, -1].astype(float)
     for m, k in ((1, 3), (3, 2), (2, 4)):
-        found = jn.confirmed(trials, bench, (m, k))
+        found = jn.analysis.confirmed(trials, bench, (m, k))
         regrets = jn.regret(trials, bench, confirm=(m, k))
         for run in range(4):
             number = found.numbers[run, -1]
             row, seed = bench.rows(trials.query.arch[run, number]), trials.observation.seed[run, number]
             assert seed not in found.runs[run, number]
             seen = [seed, *(found.runs[run, number] if k < 4 else [])]  # with k = 4 none would remain
-            expected = jn.optimum(bench).value - np.delete(runs[row], seen).mean()
+            expected = jn.analysis.optimum(bench).value - np.delete(runs[row], seen).mean()
             assert regrets[run, -1] == pytest.approx(expected)
 
 
@@ -89,27 +90,29 @@ def test_where_luck_cannot_be_left_out_the_largest_mean_is_the_optimum_and_a_not
     scores = np.random.RandomState(0).uniform(size=(2, 12, 3, 1))
     single = make_bench(MIXED, *scores[:, :, :1])
     told_means = make_bench(MIXED, *scores, noise="mean")
-    test = jn.Column(scores[1, :, 0], ("class", "fidelity"), "proportion", 1)
+    test = jn.benchmarks.Column(scores[1, :, 0], ("class", "fidelity"), "proportion", 1)
     of_means = jn.TableBenchmark(jn.Table.from_arrays(MIXED, "means", scores[0], test, [1]))
     for bench, reason in ((single, "single run"), (told_means, "told means"), (of_means, "one value of test")):
-        best = jn.optimum(bench)
+        best = jn.analysis.optimum(bench)
         assert (best.method, best.standard_error) == ("maximum", None)
         assert best.value == bench.held_out.optimum
         assert reason in best.note
         trials = jn.run(jn.random_search(MIXED), bench, num_trials=5, num_runs=3)
         assert (jn.regret(trials, bench) >= 0).all()
         assert reason in summarize({"random": trials}, bench)["regret_definition"]
-    assert jn.optimum(make_bench(MIXED, *scores), optimum_from="maximum").note == ""
+    assert jn.analysis.optimum(make_bench(MIXED, *scores), optimum_from="maximum").note == ""
 
 
 def test_a_known_optimum_is_taken_as_it_is():
-    bench = jn.FunctionBenchmark(MIXED, lambda arch: arch.sum(), test_function=lambda archs: archs.sum(-1), optimum=4.0)
+    bench = jn.benchmarks.FunctionBenchmark(
+        MIXED, lambda arch: arch.sum(), test_function=lambda archs: archs.sum(-1), optimum=4.0
+    )
     assert method_of(bench, "maximum") == "known"
-    assert jn.optimum(bench) == (4.0, None, "known", "")
+    assert jn.analysis.optimum(bench) == (4.0, None, "known", "")
     trials = jn.run(jn.random_search(MIXED), bench, num_trials=5, num_runs=2)
     assert "known optimum" in summarize({"random": trials}, bench)["regret_definition"]
     with pytest.raises(ValueError, match=r"^Expected an optimum of crossfit, maximum, got 'maximal'; did you mean"):
-        jn.optimum(bench, optimum_from="maximal")
+        jn.analysis.optimum(bench, optimum_from="maximal")
 
 
 def test_an_optimum_within_a_limit_is_that_of_the_architectures_up_to_it():
@@ -119,9 +122,9 @@ def test_an_optimum_within_a_limit_is_that_of_the_architectures_up_to_it():
     for noise, expected in (("mean", few.mean(1).max()), ("seed", crossfit(few).value)):
         bench = jn.TableBenchmark(table, noise=noise, space=GRID)
         for size in ("latency", bench.size("latency")):
-            assert jn.optimum(bench, limit=(size, 9)).value == pytest.approx(expected)
+            assert jn.analysis.optimum(bench, limit=(size, 9)).value == pytest.approx(expected)
     with pytest.raises(ValueError, match=r"^Expected a limit that some architecture keeps to, got -1, below 0"):
-        jn.optimum(bench, limit=("latency", -1))
+        jn.analysis.optimum(bench, limit=("latency", -1))
 
 
 def test_a_penalty_is_part_of_the_optimum_and_of_the_runs():
@@ -132,13 +135,13 @@ def test_a_penalty_is_part_of_the_optimum_and_of_the_runs():
     rows = np.arange(125)[:, None]
     np.testing.assert_allclose(penalized.held_out.runs(rows), bench.held_out.runs(rows) - 0.01 * rows, rtol=1e-5)
     expected = crossfit(bench.held_out.runs(rows) - 0.01 * rows)
-    assert jn.optimum(penalized)[:2] == pytest.approx(tuple(expected))
-    assert jn.optimum(penalized).value < jn.optimum(bench).value
+    assert jn.analysis.optimum(penalized)[:2] == pytest.approx(tuple(expected))
+    assert jn.analysis.optimum(penalized).value < jn.analysis.optimum(bench).value
 
 
 def test_trials_of_another_space_are_refused():
     trials = jn.run(jn.random_search(MIXED), random_bench("mixed"), num_trials=3, num_runs=2)
-    for call in (jn.regret, lambda *each: jn.summary({"a": each[0]}, each[1]), jn.to_frame):
+    for call in (jn.regret, lambda *each: summary({"a": each[0]}, each[1]), jn.analysis.to_frame):
         with pytest.raises(ValueError, match=r"^Expected trials of grid, of 4 decisions, got trials of 3 decisions"):
             call(trials, make_bench(GRID, *np.zeros((2, 256, 1, 1))))
     other = jn.SearchSpace("other", tuple(jn.Decision(name, range(2)) for name in "abc"))

@@ -65,16 +65,16 @@ def benches_of_all_kinds(task) -> list:
     return [
         bench,
         jn.penalized(bench, 1e-3),
-        jn.FunctionBenchmark(
+        jn.benchmarks.FunctionBenchmark(
             MIXED,
             lambda arch: -arch.sum(),
             test_function=lambda archs: archs.sum(-1),
             optimum=4,
             sizes={"first": lambda arch: arch[0]},
         ),
-        jn.TrainingBenchmark(Trainer(SMALL, task, TINY)),
+        jn.benchmarks.TrainingBenchmark(Trainer(SMALL, task, TINY)),
         published(),
-        jn.penalized(jn.TrainingBenchmark(Trainer(SMALL, task, TINY)), 1e-3),
+        jn.penalized(jn.benchmarks.TrainingBenchmark(Trainer(SMALL, task, TINY)), 1e-3),
     ]
 
 
@@ -106,10 +106,10 @@ def test_every_kind_has_what_a_benchmark_has(task, kind):
 def test_everything_that_is_reported_is_held_out(task):
     for bench in benches_of_all_kinds(task)[:3]:
         trials = jn.run(jn.random_search(MIXED), bench, num_trials=3, num_runs=2)
-        frame = jn.to_frame(trials, bench)
+        frame = jn.analysis.to_frame(trials, bench)
         np.testing.assert_array_equal(frame["test_regret"], jn.regret(trials, bench).ravel())
         found = bench.held_out.scores(trials.query.arch)
-        best = np.take_along_axis(found, jn.incumbents(trials), axis=1)
+        best = np.take_along_axis(found, jn.analysis.incumbents(trials), axis=1)
         regrets = jn.regret(trials, bench, optimum_from="maximum")
         np.testing.assert_allclose(regrets, bench.held_out.optimum - best, rtol=1e-6, atol=1e-9)
     assert len(true_front(benches_of_all_kinds(task)[0], "parameters"))
@@ -144,9 +144,9 @@ def test_what_is_reported_is_of_another_training_than_what_is_told():
     default = jn.TableBenchmark(bench.table)
     assert (default.fidelities, default.cost_unit, default.prices.tolist()) == ((12,), "epochs", [[12]])
     trials = jn.run(jn.random_search(MIXED), bench, num_trials=8, num_runs=3)
-    rows = bench.rows(np.take_along_axis(trials.query.arch, jn.incumbents(trials)[..., None], axis=1))
+    rows = bench.rows(np.take_along_axis(trials.query.arch, jn.analysis.incumbents(trials)[..., None], axis=1))
     np.testing.assert_allclose(jn.regret(trials, bench, optimum_from="maximum"), final.max() - final[rows], atol=1e-6)
-    estimated = jn.optimum(bench)
+    estimated = jn.analysis.optimum(bench)
     assert estimated.method == "crossfit"
     # No search saw a run that is reported, so that none is left out.
     np.testing.assert_allclose(jn.regret(trials, bench), estimated.value - final[rows], atol=1e-6)
@@ -198,7 +198,7 @@ def test_smaller_can_be_better():
     trials = jn.run(jn.random_search(MIXED), bench, num_trials=20, num_runs=3)
     assert (jn.regret(trials, bench, optimum_from="maximum") >= 0).all()
     told = -trials.observation.score
-    chosen = np.take_along_axis(told, jn.incumbents(trials), axis=1)[:, -1]
+    chosen = np.take_along_axis(told, jn.analysis.incumbents(trials), axis=1)[:, -1]
     np.testing.assert_array_equal(chosen, np.nanmin(told, axis=1))
 
 
@@ -283,9 +283,11 @@ def test_validation_scores_of_a_function_are_what_it_answers_and_not_what_is_rep
 
     archs = np.array([[[0, 1, 1], [1, 2, 0]], [[1, 2, 0], [0, 0, 0]]])
     for function, is_host in ((host, True), (lambda arch: arch.sum(), False)):
-        bench = jn.FunctionBenchmark(MIXED, function, test_function=lambda archs: archs[..., 0], host=is_host)
+        bench = jn.benchmarks.FunctionBenchmark(
+            MIXED, function, test_function=lambda archs: archs[..., 0], host=is_host
+        )
         np.testing.assert_array_equal(bench.validation_scores(archs), archs.sum(-1))
         np.testing.assert_array_equal(bench.held_out.scores(archs), archs[..., 0])
     assert sorted(asked) == [(0, 0, 0), (0, 1, 1), (1, 2, 0)]  # once each
     with pytest.raises(ValueError, match=r"^Expected a FunctionBenchmark with a test_function"):
-        jn.FunctionBenchmark(MIXED, lambda arch: arch.sum()).held_out.scores(archs)
+        jn.benchmarks.FunctionBenchmark(MIXED, lambda arch: arch.sum()).held_out.scores(archs)

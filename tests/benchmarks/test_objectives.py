@@ -174,7 +174,7 @@ def test_nsga2_keeps_the_better_half_of_parents_and_children():
     strategy = jn.nsga2(rows, size=lambda arch: jnp.asarray(sizes)[arch[0]], population_size=space)
     state = strategy.init(jax.random.key(0), size)
     for t in range(size):
-        observation = jn.Observation(jnp.float32(scores[t]), jnp.float32(1), jnp.int32(0))
+        observation = jn.simulation.Observation(jnp.float32(scores[t]), jnp.float32(1), jnp.int32(0))
         state = strategy.tell(state, t, jn.Query(jnp.asarray([t])), observation)
         if (t + 1) % space == 0:
             found = set(np.asarray(state.parents.archs)[:, 0].tolist())
@@ -292,7 +292,7 @@ def test_without_sizes_there_is_one_objective():
 
 def test_a_function_with_sizes_is_penalized():
     space = jn.SearchSpace("bits", tuple(jn.Decision(f"bit {i}", (0, 1)) for i in range(6)))
-    bench = jn.FunctionBenchmark(
+    bench = jn.benchmarks.FunctionBenchmark(
         space,
         lambda arch: arch.sum(),
         test_function=lambda archs: archs.sum(-1) + 0.5,
@@ -314,7 +314,9 @@ def test_a_function_with_sizes_is_penalized():
 
 
 def test_a_function_without_sizes_is_not_penalized():
-    bench = jn.FunctionBenchmark(jn.SearchSpace("one", (jn.Decision("only", (0, 1)),)), lambda arch: arch[0], id="one")
+    bench = jn.benchmarks.FunctionBenchmark(
+        jn.SearchSpace("one", (jn.Decision("only", (0, 1)),)), lambda arch: arch[0], id="one"
+    )
     with pytest.raises(ValueError, match=r"^Expected a benchmark with sizes of its architectures, got one without"):
         jn.penalized(bench, 1.0)
 

@@ -14,7 +14,7 @@ from jaxnas import catalog, prng
 from jaxnas.analysis.surrogate_report import held_out_report, misses
 from jaxnas.benchmarks import surrogate_files
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark, normal_of
-from jaxnas.benchmarks.surrogate_fitting import fit_surrogate, surrogate_id
+from jaxnas.benchmarks.surrogate_fitting import fitted_surrogate, surrogate_id
 from jaxnas.cli.main import main
 from jaxnas.predictors import surrogates
 
@@ -43,7 +43,7 @@ def fitted():
     patched.setattr(surrogates, "NUM_STEPS", 1000)
     with patched.context():
         factory = functools.partial(catalog.predictor("knn"), num_neighbors=2)
-        found = fit_surrogate(table(), factory, name="knn", space=SPACE, fraction=0.8)
+        found = fitted_surrogate(table(), factory, name="knn", space=SPACE, fraction=0.8)
     patched.undo()
     return found
 
@@ -139,10 +139,10 @@ def test_names_and_wrong_arguments():
     assert surrogate_id("mine") == "mine-surrogate-v1"
     factory = catalog.predictor("knn")
     with pytest.raises(ValueError, match=r"^Expected 20 trained classes or more to fit to, got 3 of 27"):
-        fit_surrogate(table(), factory, name="knn", space=SPACE, fraction=0.1)
+        fitted_surrogate(table(), factory, name="knn", space=SPACE, fraction=0.1)
     other = dataclasses.replace(SPACE, num_nodes=4)
     with pytest.raises(ValueError, match=r"^Expected the space that"):
-        fit_surrogate(table(), factory, name="knn", space=other)
+        fitted_surrogate(table(), factory, name="knn", space=other)
 
 
 def test_what_ships_is_what_its_manifest_says():

@@ -30,7 +30,7 @@ def make_table(space=MIXED, counts: bool = False) -> Table:
 
 
 @functools.partial(jax.jit, static_argnums=4)
-def ask(query_function, arch, fidelity, key, num_queries) -> jn.Observation:
+def ask(query_function, arch, fidelity, key, num_queries) -> jn.simulation.Observation:
     """Returns the answers to one query, asked many times."""
     keys = jax.random.split(key, num_queries)
     return jax.vmap(lambda key: query_function(jn.Query(arch, fidelity), key))(keys)

@@ -48,7 +48,7 @@ def trained(trainer) -> Table:
 @pytest.mark.parametrize("name", ONE_OF_EACH_KIND)
 def test_a_search_that_trains_is_the_search_on_the_table_of_its_trainings(name, trainer, trained):
     strategy = make_strategy(name, SMALL, **HYPERPARAMETERS.get(name, {}))
-    training = jn.TrainingBenchmark(trainer, num_seeds=2)
+    training = jn.benchmarks.TrainingBenchmark(trainer, num_seeds=2)
     trials = jn.run(strategy, training, num_trials=25, num_runs=1, seed=3)
     table = jn.TableBenchmark(trained, space=SMALL)
     looked_up = jn.run(strategy, table, num_trials=25, num_runs=1, seed=3)
@@ -65,7 +65,7 @@ def test_trainings_are_not_repeated(trainer, monkeypatch):
         return curves(archs, seeds)
 
     monkeypatch.setattr(trainer, "curves", counting)
-    bench = jn.TrainingBenchmark(trainer, num_seeds=2)
+    bench = jn.benchmarks.TrainingBenchmark(trainer, num_seeds=2)
     trials = jn.run(jn.local_search(SMALL), bench, num_trials=60, num_runs=1)
     asked = {
         (tuple(np.asarray(SMALL.canonical(arch)).tolist()), int(seed))
@@ -76,7 +76,7 @@ def test_trainings_are_not_repeated(trainer, monkeypatch):
 
 
 def test_scores_of_a_training_benchmark_are_means_of_what_was_trained(trainer, trained):
-    bench = jn.TrainingBenchmark(trainer, num_seeds=2)
+    bench = jn.benchmarks.TrainingBenchmark(trainer, num_seeds=2)
     archs = np.asarray(SMALL.arch_at(np.array([[124, 31], [62, 6]])))
     for seed in (0, 1):
         bench.curves(archs[0, 0], seed)
@@ -97,11 +97,11 @@ def test_a_diverged_training_is_answered_with_nan(trainer, monkeypatch):
         return found._replace(loss=np.where([False, True], np.inf, found.loss))
 
     monkeypatch.setattr(trainer, "curves", diverging)
-    bench = jn.TrainingBenchmark(trainer)
+    bench = jn.benchmarks.TrainingBenchmark(trainer)
     scores = [bench.query(jn.Query(SMALL.arch_at(31), fidelity), jax.random.key(0)).score for fidelity in range(2)]
     assert np.isnan(scores).tolist() == [False, True]
 
 
 def test_no_seeds_are_refused(trainer):
     with pytest.raises(ValueError, match=r"^Expected num_seeds to be an int of at least 1, got 0"):
-        jn.TrainingBenchmark(trainer, num_seeds=0)
+        jn.benchmarks.TrainingBenchmark(trainer, num_seeds=0)

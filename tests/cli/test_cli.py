@@ -251,7 +251,7 @@ def test_a_benchmark_in_a_file_is_compared(tmp_path, capsys):
     file.write_text(
         "import jaxnas as jn\n"
         "SPACE = jn.SearchSpace('grid', (jn.Decision('a', range(5)), jn.Decision('b', range(7))))\n"
-        "BENCH = jn.FunctionBenchmark(\n"
+        "BENCH = jn.benchmarks.FunctionBenchmark(\n"
         "    SPACE, lambda arch: -arch.sum(), test_function=lambda archs: -archs.sum(-1), optimum=0, worst=-10\n"
         ")\n"
     )

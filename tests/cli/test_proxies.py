@@ -72,13 +72,13 @@ def test_chunks_that_are_scored_elsewhere_are_those_of_here(written, task_file, 
     cluster = Elsewhere()
     monkeypatch.setattr(catalog, "executor", lambda name: lambda *arguments: cluster)
     monkeypatch.setattr(pack, "CHUNK", 1)
-    assert command(task_file, tmp_path, "--names", "snip,params", "--inits", "2", "--executor", "ray") == 0
+    assert command(task_file, tmp_path, "--names", "snip,params", "--inits", "2", "--ray") == 0
     assert cluster.functions == ["scores"] * 2  # sizes are counted here
     assert cluster.ended
     assert jn.Table.read(tmp_path).manifest["content_hash"] == jn.Table.read(written).manifest["content_hash"]
     monkeypatch.setattr(cluster, "results", lambda *arguments: (each for each in [(0, Ended(failure="OSError: no"))]))
     next((tmp_path / "shards").glob("gradient-*.npz")).unlink()
-    assert command(task_file, tmp_path, "--names", "snip,params", "--inits", "2", "--executor", "ray") == 1
+    assert command(task_file, tmp_path, "--names", "snip,params", "--inits", "2", "--ray") == 1
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,7 @@ def told(strategy: Strategy, archs, scores, num_trials: int = 100):
     for t, (arch, score) in enumerate(zip(archs, scores, strict=True)):
         state = strategy.advance(state, t, jax.random.key(t))
         query = jn.Query(jnp.asarray(arch, jnp.int32))
-        state = strategy.tell(state, t, query, jn.Observation(jnp.float32(score), 1, 0))
+        state = strategy.tell(state, t, query, jn.simulation.Observation(jnp.float32(score), 1, 0))
     return state
 
 
@@ -240,7 +240,7 @@ def asked(strategy: Strategy, state, t: int, number: int) -> np.ndarray:
     return np.asarray(jax.jit(jax.vmap(lambda key: strategy.ask(state, t, key).arch))(keys))
 
 
-def assert_equal_trials(one: jn.Trials, other: jn.Trials) -> None:
+def assert_equal_trials(one: jn.simulation.Trials, other: jn.simulation.Trials) -> None:
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 

@@ -21,7 +21,7 @@ class TinySpace(jn.Space):
 
 class TinyNetworks(networks.ScoredNetworks, networks.SharedNetworks):
     inputs, default = ("vectors",), jn.TrainConfig(num_epochs=1, batch_size=8)
-    plans = {"sequential": jn.sequential_plan("tiny-1")}  # noqa: RUF012
+    plans = {"sequential": jn.kinds.sequential_plan("tiny-1")}  # noqa: RUF012
 
     def init(self, key, arch=None):
         keys, features, outputs = jax.random.split(key, 3), self.spec.shape[0], self.spec.num_outputs

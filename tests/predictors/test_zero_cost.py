@@ -304,7 +304,7 @@ def test_a_batch_is_balanced_and_drawn_by_its_seed(task):
 
 
 def test_scores_are_those_of_one_network_at_a_time(task, both):
-    found = jn.proxy_scores(TINY_KIND, [[0], [1]], task, "snip,synflow", num_inits=2, batch_size=8)
+    found = jn.proxies.proxy_scores(TINY_KIND, [[0], [1]], task, "snip,synflow", num_inits=2, batch_size=8)
     assert list(found) == ["snip", "synflow"]
     assert found["snip"].shape == (2, 2)
     assert found["snip"][0, 0] == pytest.approx(gradients.SNIP.score(both[0]["gradient"]), rel=1e-5)
@@ -322,11 +322,11 @@ def test_az_is_among_the_architectures_for_each_initialization():
 
 def test_wrong_arguments_are_told_in_one_line(task):
     with pytest.raises(ValueError, match=r"^Expected a proxy of .*, got 'nwott'; did you mean nwot"):
-        jn.proxy_scores(TINY_KIND, [[0]], task, "nwott")
+        jn.proxies.proxy_scores(TINY_KIND, [[0]], task, "nwott")
     with pytest.raises(ValueError, match=r"^Expected a space with networks, such as a CellSpace, got a SearchSpace"):
-        jn.proxy_scores(GRID, [[0, 0, 0, 0]], task)
+        jn.proxies.proxy_scores(GRID, [[0, 0, 0, 0]], task)
     with pytest.raises(ValueError, match=r"^Expected architectures of shape \[A, 1\], got \[1, 2\]"):
-        jn.proxy_scores(TINY_KIND, [[0, 1]], task, "params")
+        jn.proxies.proxy_scores(TINY_KIND, [[0, 1]], task, "params")
     from helpers.third_kind.networks import PoolNetworks
 
     with pytest.raises(ValueError, match=r"^Expected ScoredNetworks, which nwot scores, got PoolNetworks"):

@@ -16,6 +16,7 @@ from jaxnas.cli.compare import DEFAULT_BENCHMARK
 from jaxnas.cli.main import main
 from jaxnas.report import comparison, sentences
 from jaxnas.report.comparison_files import read_summary
+from jaxnas.report.tables import summary
 from jaxnas.strategies.base import asks_for
 
 SIZES = ("parameters", "flops")
@@ -55,11 +56,11 @@ def test_strategies_are_names_factories_or_strategies():
 def test_a_comparison_gives_frames_of_its_trials():
     bench = jn.load(DEFAULT_BENCHMARK)
     found = jn.compare("random_search,local_search", bench, num_trials=4, num_runs=3, seed=5)
-    assert found.summary().equals(jn.summary(found.trials, bench))
+    assert found.summary().equals(summary(found.trials, bench))
     frame = found.to_frame()
     assert list(frame.columns)[:3] == ["strategy", "run", "trial"]
     assert len(frame) == 2 * 3 * 4
-    one = jn.to_frame(found.trials["local_search"], bench)
+    one = jn.analysis.to_frame(found.trials["local_search"], bench)
     assert frame[frame.strategy == "local_search"].drop(columns="strategy").reset_index(drop=True).equals(one)
     expected = jn.run(jn.local_search(bench.space), bench, num_trials=4, num_runs=3, seed=5)
     np.testing.assert_array_equal(found.trials["local_search"].query.arch, expected.query.arch)
@@ -219,8 +220,10 @@ def test_a_weighted_objective_moves_the_optimum(tmp_path):
     assert result["objective"] == "accuracy-1e-5*parameters"
     bench = jn.penalized(jn.load(DEFAULT_BENCHMARK), 1e-5, "parameters")
     numbers = result["strategies"]["random_search"]
-    assert result["optimum"]["value"] == jn.optimum(bench).value
-    assert numbers["regret_mean"][-1] == pytest.approx(jn.optimum(bench).value - numbers["final_test_mean"], abs=1e-6)
+    assert result["optimum"]["value"] == jn.analysis.optimum(bench).value
+    assert numbers["regret_mean"][-1] == pytest.approx(
+        jn.analysis.optimum(bench).value - numbers["final_test_mean"], abs=1e-6
+    )
     assert "fronts" not in result
     best = result["landscape"]["optima"]["best"][0]
     everything = np.arange(bench.space.num_architectures)[:, None]

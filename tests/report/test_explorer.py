@@ -385,8 +385,8 @@ def test_graphs_are_drawn_as_the_space_draws_them(visit, tmp_path, space):
 @pytest.mark.parametrize(
     ("metric", "middle", "title", "low", "high"),
     [
-        (jn.Metric("cross entropy", "nats", -1), 1.4, "validation cross entropy (nats)", 1.39, 1.41),
-        (jn.Metric("tag accuracy", "proportion"), 0.9, "validation tag accuracy", 89.0, 91.0),
+        (jn.tasks.Metric("cross entropy", "nats", -1), 1.4, "validation cross entropy (nats)", 1.39, 1.41),
+        (jn.tasks.Metric("tag accuracy", "proportion"), 0.9, "validation tag accuracy", 89.0, 91.0),
     ],
 )
 def test_axes_have_the_sign_and_the_unit_of_the_metric(visit, tmp_path, metric, middle, title, low, high):

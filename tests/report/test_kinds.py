@@ -45,7 +45,7 @@ def make_bench(kind: str):
     """Returns a benchmark: of a function, of losses on a listed space, of missing runs on a constrained space."""
     if kind == "function":
         best = float(MIXED.num_architectures)
-        return jn.FunctionBenchmark(
+        return jn.benchmarks.FunctionBenchmark(
             MIXED, MIXED.index, test_function=lambda archs: archs.sum(-1), optimum=best, worst=0.0
         )
     space = LISTED if kind == "loss" else CONSTRAINED

@@ -19,7 +19,7 @@ def test_seeds_are_whole_numbers_in_range(seed):
     for call in (
         lambda: checked_seed(seed),
         lambda: prng.make_key(seed),
-        lambda: jn.run_key(seed, 0),
+        lambda: jn.simulation.run_key(seed, 0),
         lambda: jn.run(FIRST, random_bench("mixed"), num_trials=1, num_runs=1, seed=seed),
         lambda: jn.NAS(MIXED, evaluator=len, strategy="random_search", seed=seed),
     ):

@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import importlib
 import pkgutil
 import subprocess
 import sys
@@ -49,8 +50,12 @@ for name in {names}:
     importlib.import_module(name)
 for name in jaxnas.__all__:
     value = getattr(jaxnas, name)
-    assert not type(value).__name__ == "module", name
+    assert (type(value).__name__ == "module") == (name in jaxnas._MODULES), name
     assert value.__doc__, name
+for module in jaxnas._MODULES.values():
+    module = importlib.import_module("jaxnas." + module)
+    for name in getattr(module, "NAMES", ()):
+        assert not type(getattr(module, name)).__name__ == "module", name
 """
     run_python(code)
 
@@ -58,11 +63,18 @@ for name in jaxnas.__all__:
 def test_no_top_level_module_bears_a_public_name():
     """A submodule sets an attribute on its parent, so that one directly in jaxnas would hide a name."""
     top_level = {module.name for module in pkgutil.iter_modules(jaxnas.__path__)}
-    assert not top_level & set(jaxnas.__all__)
+    assert not top_level & {name for name in jaxnas.__all__ if jaxnas._MODULES.get(name) != name}
 
 
 @pytest.mark.parametrize(
-    "code", ["import jaxnas", "import jaxnas; dir(jaxnas)", "import jaxnas.cli.parser; jaxnas.cli.parser.make_parser()"]
+    "code",
+    [
+        "import jaxnas",
+        "import jaxnas; dir(jaxnas)",
+        "import jaxnas.tables",
+        "import jaxnas; [dir(getattr(jaxnas, name)) for name in jaxnas._MODULES if name != 'optuna']",
+        "import jaxnas.cli.parser; jaxnas.cli.parser.make_parser()",
+    ],
 )
 def test_importing_loads_nothing_heavy(code):
     loaded = run_python(f"{code}\nimport sys; print([name for name in {HEAVY} if name in sys.modules])")
@@ -119,6 +131,14 @@ def test_a_room_imports_only_from_its_left():
                 ):
                     wrong.append((str(path), name))
     assert wrong == []
+
+
+def test_a_room_offers_names_only_from_its_left():
+    for module in jaxnas._MODULES.values():
+        room = module.split(".")[0]
+        homes = getattr(importlib.import_module(f"jaxnas.{module}"), "NAMES", {}).values()
+        targets = {home.split(".")[0] for home in homes} - set(FREE)
+        assert all(ROOMS.index(target) <= ROOMS.index(room) for target in targets)
 
 
 def test_modules_import_each_other_in_no_circle():

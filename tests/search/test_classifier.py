@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from jaxnas.search.classifier import NASClassifier, _validation_members
+from jaxnas.search.estimators import NASClassifier, _validation_members
 from jaxnas.spaces.perceptrons.space import MLPSpace
 
 X, Y = load_iris(return_X_y=True)

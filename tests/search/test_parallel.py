@@ -29,7 +29,7 @@ from jaxnas.training.trainer import evaluate
 def test_told_in_the_order_of_a_virtual_clock_it_is_the_simulated_run():
     strategy = jn.regularized_evolution(MIXED, population_size=5, sample_size=2)
     bench = random_bench("mixed", failed=0.1)
-    expected = jn.run_asynchronous(strategy, bench, num_workers=3, num_trials=40, num_runs=1, seed=7)
+    expected = jn.simulation.run_asynchronous(strategy, bench, num_workers=3, num_trials=40, num_runs=1, seed=7)
     loop = ParallelAskTell(strategy, num_trials=40, key=run_key(7, 0), bench=bench)
     for number in expected.number[0].tolist():
         while loop.num_asked < 40 and len(loop.running) < 3:
@@ -46,7 +46,7 @@ def test_what_is_paid_when_asked_is_off_the_price():
     archs = np.asarray([[1], [1], [1], [2], [1]], np.int32)[None]
     query = jn.Query(archs, np.zeros((1, 5), np.int32), np.full((1, 5), -1))
     price, seed = np.asarray([[1, 3, 2, 4, 9]], np.float32), np.asarray([[0, 0, 0, 0, 1]])
-    trials = jn.Trials(query, jn.Observation(np.zeros((1, 5), np.float32), price, seed))
+    trials = jn.simulation.Trials(query, jn.simulation.Observation(np.zeros((1, 5), np.float32), price, seed))
     # the second was asked before the first was told; the third knew of both, the last is another run
     assert paid_when_begun(trials, price, [0, 0, 2, 0, 4]).tolist() == [[1, 3, 0, 4, 9]]
     assert paid_when_begun(trials, price, [0, 1, 1, 0, 4]).tolist() == [[1, 2, 1, 4, 9]]
@@ -112,7 +112,7 @@ def test_a_journal_is_told_again_in_its_order_without_a_worker(searched, tmp_pat
 
 
 def test_answers_that_no_two_workers_give_are_refused(tmp_path):
-    bench = jn.EvaluatorBenchmark(MIXED, unreliable)
+    bench = jn.benchmarks.EvaluatorBenchmark(MIXED, unreliable)
     query = jn.Query(np.asarray([1, 2, 0], np.int32), np.int32(0))
     outcome = bench.answer(query, run_key(0, 0))
     for order, refused in (([1, 0, 2], False), ([1, 2, 0], False), ([2, 0, 1], True), ([1, 1, 0], True)):

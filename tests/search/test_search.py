@@ -78,7 +78,7 @@ def trained(monkeypatch) -> list:
 
 
 def test_a_search_is_the_run(task, whole):
-    bench = jn.TrainingBenchmark(jn.Trainer(SMALL, task, TINY))
+    bench = jn.benchmarks.TrainingBenchmark(jn.Trainer(SMALL, task, TINY))
     run = jn.run(STRATEGY, bench, num_trials=NUM_TRIALS, num_runs=1, seed=3)
     jax.tree.map(np.testing.assert_array_equal, whole[0].trials, run)
     assert_equal(start(task), whole[0])  # without a journal
@@ -86,7 +86,7 @@ def test_a_search_is_the_run(task, whole):
 
 def test_the_result_is_the_incumbent_and_its_network(task, whole):
     result, _ = whole
-    best = jn.incumbents(result.trials)[0, -1]
+    best = jn.analysis.incumbents(result.trials)[0, -1]
     assert result.best_trial == best
     assert result.architecture == SMALL.decode(result.trials.query.arch[0, best])
     assert result.score == pytest.approx(result.accuracy)
@@ -486,12 +486,12 @@ def test_a_strategy_with_two_objectives_is_given_sizes(task):
         ({"task": None}, "Expected a task or an evaluator, got neither"),
         ({"evaluator": moody}, "Expected a task or an evaluator, got both"),
         ({"task": None, "evaluator": "moody"}, "Expected evaluator to be a function, got 'moody'"),
-        ({"task": None, "evaluator": moody, "config": TINY}, "Expected no config, num_epochs, trainings or order with"),
+        ({"task": None, "evaluator": moody, "config": TINY}, "Expected no config, num_epochs or order with"),
         (
             {"task": None, "evaluator": moody, "num_epochs": 3},
-            "Expected no config, num_epochs, trainings or order with",
+            "Expected no config, num_epochs or order with",
         ),
-        ({"task": None, "evaluator": moody, "order": ["w2-e1"]}, "Expected no config, num_epochs, trainings or order"),
+        ({"task": None, "evaluator": moody, "order": ["w2-e1"]}, "Expected no config, num_epochs or order"),
         ({"num_epochs": 0}, "Expected num_epochs"),
         ({"task": None, "evaluator": moody, "objective": "accuracy-1*flops"}, "Expected the objective accuracy where"),
         (

@@ -14,7 +14,6 @@ from jaxnas.cli.main import main
 from jaxnas.report.page.page import page_text
 from jaxnas.report.schema import checked
 from jaxnas.search.transfer.protocol import transfer_entries
-from jaxnas.search.transfer.rank_weighted import ranking_weights
 from jaxnas.search.transfer.sources import (
     described_sources,
     regrets_of_classes,
@@ -22,6 +21,7 @@ from jaxnas.search.transfer.sources import (
     sources_ranking,
     without_target,
 )
+from jaxnas.search.transfer.weighted_sources import ranking_weights
 from jaxnas.strategies.gaussian_process import GaussianState
 from jaxnas.strategies.wrappers.prior_guided import normal_quantiles
 
@@ -50,7 +50,7 @@ def bench() -> jn.TableBenchmark:
 
 def test_the_portfolio_of_one_source_is_its_ranking(tables):
     best = np.argsort(-source_scores(tables[:1])[0], kind="stable")
-    found = [int(MIXED.index(arch)) for arch in jn.greedy_portfolio(tables[:1], MIXED, 5)]
+    found = [int(MIXED.index(arch)) for arch in jn.transfer.greedy_portfolio(tables[:1], MIXED, 5)]
     assert found == best[:5].tolist()
     np.testing.assert_array_equal(sources_ranking(tables[:1], MIXED), MIXED.arch_at(best))
 
@@ -66,7 +66,7 @@ def test_the_portfolio_of_several_sources_is_greedy_in_the_mean_regret_of_its_be
             break
         chosen.append(best)
     assert len(chosen) >= 2
-    portfolio = jn.greedy_portfolio(tables, MIXED, ROWS + 5)
+    portfolio = jn.transfer.greedy_portfolio(tables, MIXED, ROWS + 5)
     assert [int(MIXED.index(arch)) for arch in portfolio[: len(chosen)]] == chosen
     assert len(np.unique(portfolio, axis=0)) == len(portfolio) == ROWS  # then other sets, until there are no more
 
@@ -74,17 +74,17 @@ def test_the_portfolio_of_several_sources_is_greedy_in_the_mean_regret_of_its_be
 def test_members_of_one_class_count_once():
     scores = np.random.RandomState(0).uniform(size=(SMALL.num_architectures, 1, 1)).astype(np.float32)
     scores = scores[SMALL.classes()]
-    portfolio = jn.greedy_portfolio([jn.Table.from_arrays(SMALL, "one", scores, scores, (1,))], SMALL, 200)
+    portfolio = jn.transfer.greedy_portfolio([jn.Table.from_arrays(SMALL, "one", scores, scores, (1,))], SMALL, 200)
     assert len(portfolio) == len(set(SMALL.classes().tolist())) < SMALL.num_architectures
     assert len({int(SMALL.index(SMALL.canonical(arch))) for arch in portfolio[:20]}) == 20
 
 
 def test_nothing_comes_of_no_sources(bench):
-    assert jn.greedy_portfolio([], MIXED).shape == (0, 3)
+    assert jn.transfer.greedy_portfolio([], MIXED).shape == (0, 3)
     strategy = jn.local_search(MIXED)
     cold, warm = (
         jn.run(each, bench, num_trials=10, num_runs=3)
-        for each in (strategy, jn.warm_started(strategy, jn.greedy_portfolio([], MIXED)))
+        for each in (strategy, jn.transfer.warm_started(strategy, jn.transfer.greedy_portfolio([], MIXED)))
     )
     assert_equal_trials(cold, warm)
 
@@ -114,7 +114,7 @@ def test_strategies_of_the_protocol_do_not_depend_on_the_target(tables):
 def test_sources_of_other_spaces_are_refused(bench, capsys):
     other = random_bench("small").table
     with pytest.raises(ValueError, match=r"^Expected source tables of the space mixed, got .*, of small"):
-        jn.greedy_portfolio([other], MIXED)
+        jn.transfer.greedy_portfolio([other], MIXED)
     arguments = ["--strategies", "random_search", "--sources", "mlp-small-shifted-digits-v1"]
     assert main(["compare", "--benchmark", "nb201-mnist5k-v1", *arguments, "--out", "unused"]) == 2
     assert "Expected source tables of the space nb201, got mlp-small-shifted-digits-v1" in capsys.readouterr().err
@@ -122,7 +122,7 @@ def test_sources_of_other_spaces_are_refused(bench, capsys):
 
 def test_architectures_in_order_are_asked_whatever_they_score(bench):
     archs = np.asarray(MIXED.arch_at(np.asarray([4, 0, 7])))
-    trials = jn.run(jn.in_order(archs, "listed"), bench, num_trials=5, num_runs=2)
+    trials = jn.run(jn.transfer.in_order(archs, "listed"), bench, num_trials=5, num_runs=2)
     assert (trials.query.arch == archs[[0, 1, 2, 0, 1]]).all()
 
 
@@ -130,13 +130,13 @@ def test_a_strong_prior_chooses_the_best_of_what_the_strategy_would_ask(bench):
     scores = np.random.RandomState(0).permutation(ROWS).astype(float)
     scores[0] = np.nan
     strategy = jn.random_search(MIXED)
-    assert jn.prior_guided(strategy, MIXED, scores, num_asked=1) is strategy
-    guided = jn.prior_guided(strategy, MIXED, scores, weight=1e6, decay=1e6, num_asked=4)
+    assert jn.transfer.prior_guided(strategy, MIXED, scores, num_asked=1) is strategy
+    guided = jn.transfer.prior_guided(strategy, MIXED, scores, weight=1e6, decay=1e6, num_asked=4)
     key = jax.random.key(3)
     asked = [strategy.ask(None, 0, jax.random.fold_in(key, number)).arch for number in range(4)]
     best = max(asked, key=lambda arch: np.nan_to_num(scores[int(MIXED.index(arch))], nan=-1))
     np.testing.assert_array_equal(guided.ask(None, 0, key).arch, best)
-    late = jn.prior_guided(strategy, MIXED, scores, weight=4.0, decay=1e-6, num_asked=4)
+    late = jn.transfer.prior_guided(strategy, MIXED, scores, weight=4.0, decay=1e-6, num_asked=4)
     found = jn.run(late, bench, num_trials=100, num_runs=40).query.arch[:, 1:]  # the prior has faded
     rows = np.asarray(jax.vmap(MIXED.index)(jnp.asarray(found.reshape(-1, 3))))
     assert np.bincount(rows, minlength=ROWS).min() > 0.7 * len(rows) / ROWS
@@ -157,7 +157,7 @@ def test_the_ensemble_weighs_sources_by_how_they_rank_the_trials():
 
 
 def test_a_comparison_says_what_its_sources_were(tables, bench):
-    comparison = jn.compared_with_sources(
+    comparison = jn.transfer.compared_with_sources(
         "random_search", bench, [*tables[:2], bench.table], num_trials=6, num_runs=5, confirm=(2, 1)
     )
     result = checked(comparison.result())
@@ -178,10 +178,10 @@ def test_a_search_begins_with_what_is_best_on_its_sources(tables):
 
 def test_what_is_best_on_mnist_beats_cold_evolution_on_shifted_digits():
     target = jn.load("nb201-shifted-digits-v1")
-    portfolio = jn.greedy_portfolio(["nb201-mnist5k-v1"], target.space)
+    portfolio = jn.transfer.greedy_portfolio(["nb201-mnist5k-v1"], target.space)
     cold = jn.regularized_evolution(target.space)
     ends = [
         mean_interval(jn.regret(jn.run(each, target, num_trials=50, num_runs=100), target))
-        for each in (jn.warm_started(cold, portfolio), cold)
+        for each in (jn.transfer.warm_started(cold, portfolio), cold)
     ]
     assert ends[0][1][-1] < ends[1][0][-1]

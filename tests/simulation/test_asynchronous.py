@@ -31,7 +31,7 @@ def assert_equal(one, other) -> None:
 
 def test_one_worker_is_the_run(strategy):
     options = {"num_trials": 40, "num_runs": 3, "seed": 2}
-    found = jn.run_asynchronous(strategy, tied_bench(num_seeds=2), num_workers=1, **options)
+    found = jn.simulation.run_asynchronous(strategy, tied_bench(num_seeds=2), num_workers=1, **options)
     trials = jn.run(strategy, tied_bench(num_seeds=2), **options)
     assert_equal(found.trials, trials)
     np.testing.assert_array_equal(found.number, np.tile(np.arange(40), (3, 1)))
@@ -66,9 +66,11 @@ def slow_run(strategy: jn.Strategy, bench, num_workers: int, num_trials: int, ke
 
 @pytest.mark.parametrize("num_workers", [3, pytest.param(50, marks=pytest.mark.nightly)])
 def test_several_workers_are_a_heap_of_events(strategy, num_workers):
-    found = jn.run_asynchronous(strategy, tied_bench(0.2), num_workers=num_workers, num_trials=16, num_runs=2, seed=5)
+    found = jn.simulation.run_asynchronous(
+        strategy, tied_bench(0.2), num_workers=num_workers, num_trials=16, num_runs=2, seed=5
+    )
     finish, number, start, query, observation = zip(
-        *slow_run(strategy, tied_bench(0.2), num_workers, 16, jn.run_key(5, 1)), strict=True
+        *slow_run(strategy, tied_bench(0.2), num_workers, 16, jn.simulation.run_key(5, 1)), strict=True
     )
     assert found.finish[1].tolist() == list(finish)
     assert found.number[1].tolist() == list(number)
@@ -86,20 +88,20 @@ def test_a_query_lasts_as_long_as_its_architecture_costs():
     manifest = table.manifest | {"protocols": {"default": default}}
     bench = jn.TableBenchmark(replace(table, manifest=manifest), space=GRID)
     options = {"num_trials": 24, "num_runs": 2, "seed": 5}
-    found = jn.run_asynchronous(HALVING, bench, num_workers=3, **options)
-    finish, number, *_, observation = zip(*slow_run(HALVING, bench, 3, 24, jn.run_key(5, 1)), strict=True)
+    found = jn.simulation.run_asynchronous(HALVING, bench, num_workers=3, **options)
+    finish, number, *_, observation = zip(*slow_run(HALVING, bench, 3, 24, jn.simulation.run_key(5, 1)), strict=True)
     assert found.finish[1].tolist() == list(finish)
     assert found.number[1].tolist() == list(number)
     listed = bench.price(found.trials.query.arch, found.trials.query.fidelity)
     np.testing.assert_array_equal(listed[1], [each.cost for each in observation])
     assert (found.trials.observation.cost == 0).any()  # a promotion, already paid for
-    one_worker = jn.run_asynchronous(HALVING, bench, num_workers=1, **options).trials
+    one_worker = jn.simulation.run_asynchronous(HALVING, bench, num_workers=1, **options).trials
     assert_equal(one_worker, jn.run(HALVING, bench, **options))
 
 
 def test_queries_are_asked_before_earlier_ones_are_told_and_workers_are_never_idle():
-    found = jn.run_asynchronous(HALVING, tied_bench(), num_workers=4, num_trials=80, num_runs=3)
-    again = jn.run_asynchronous(HALVING, tied_bench(), num_workers=4, num_trials=80, num_runs=3)
+    found = jn.simulation.run_asynchronous(HALVING, tied_bench(), num_workers=4, num_trials=80, num_runs=3)
+    again = jn.simulation.run_asynchronous(HALVING, tied_bench(), num_workers=4, num_trials=80, num_runs=3)
     assert_equal(found, again)
     assert (np.diff(found.finish, axis=1) >= 0).all()
     for run in range(3):
@@ -114,7 +116,9 @@ def test_queries_are_asked_before_earlier_ones_are_told_and_workers_are_never_id
 
 def test_more_workers_finish_earlier():
     times = [
-        jn.run_asynchronous(HALVING, tied_bench(), num_workers=number, num_trials=60, num_runs=4).finish[:, -1].mean()
+        jn.simulation.run_asynchronous(HALVING, tied_bench(), num_workers=number, num_trials=60, num_runs=4)
+        .finish[:, -1]
+        .mean()
         for number in (1, 4)
     ]
     assert times[1] < times[0] / 2
@@ -122,8 +126,8 @@ def test_more_workers_finish_earlier():
 
 def test_a_strategy_that_is_not_jittable_runs_the_same():
     options = {"num_workers": 3, "num_trials": 20, "num_runs": 1}
-    plain = jn.run_asynchronous(HALVING._replace(jittable=False), tied_bench(), **options)
-    assert_equal(plain, jn.run_asynchronous(HALVING, tied_bench(), **options))
+    plain = jn.simulation.run_asynchronous(HALVING._replace(jittable=False), tied_bench(), **options)
+    assert_equal(plain, jn.simulation.run_asynchronous(HALVING, tied_bench(), **options))
 
 
 @pytest.mark.parametrize(
@@ -139,6 +143,6 @@ def test_a_strategy_that_is_not_jittable_runs_the_same():
 )
 def test_wrong_arguments_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        jn.run_asynchronous(
+        jn.simulation.run_asynchronous(
             **{"strategy": HALVING, "bench": tied_bench(), "num_workers": 2, "num_trials": 3, "num_runs": 2} | change
         )

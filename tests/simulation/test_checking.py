@@ -85,7 +85,7 @@ WRONG = {
 def test_what_is_wrong_is_said_before_the_first_trial(case):
     strategy, message = WRONG[case]
     for call in (
-        lambda: jn.check_strategy(strategy, BENCH),
+        lambda: jn.simulation.check_strategy(strategy, BENCH),
         lambda: jn.run(strategy, BENCH, num_trials=5, num_runs=2),
         lambda: jn.compare([strategy], BENCH, num_trials=5, num_runs=2),
     ):
@@ -96,7 +96,7 @@ def test_what_is_wrong_is_said_before_the_first_trial(case):
 @pytest.mark.parametrize("case", ["python if", "bare architecture", "float choices", "another shape"])
 def test_a_loop_says_what_is_wrong(case):
     strategy, message = WRONG[case]
-    loop = jn.AskTell(strategy, num_trials=5, key=jn.run_key(0, 0))
+    loop = jn.AskTell(strategy, num_trials=5, key=jn.simulation.run_key(0, 0))
     with pytest.raises(ValueError, match=message):
         loop.ask(), loop.tell(0.5)
 
@@ -104,31 +104,31 @@ def test_a_loop_says_what_is_wrong(case):
 def test_what_only_a_closer_look_finds():
     strategy = mine(ask=lambda state, t, key: jn.Query(GENERATOR.integers(0, 2, 3).astype(np.int32)))
     with pytest.raises(ValueError, match=r"^Expected ask of mine to be a pure function, got another computation"):
-        jn.check_strategy(strategy, BENCH)
+        jn.simulation.check_strategy(strategy, BENCH)
     for arch, message in (
         ([0, 3, 1], r"choices below \[2, 3, 2\], got \[0, 3, 1\]"),
         ([0, 1], r"3 choices, got shape"),
     ):
         strategy = mine(ask=lambda state, t, key, arch=arch: jn.Query(jnp.array(arch)))
         with pytest.raises(ValueError, match=f"^Expected ask of mine to return .*{message}"):
-            jn.check_strategy(strategy, BENCH)
+            jn.simulation.check_strategy(strategy, BENCH)
     strategy = mine(ask=lambda state, t, key: jn.Query(MIXED.sample(key), 7))
     with pytest.raises(ValueError, match=r"^Expected ask of mine to return one of 2 fidelities, got 7"):
-        jn.check_strategy(strategy, BENCH)
+        jn.simulation.check_strategy(strategy, BENCH)
 
 
 def test_a_strategy_in_python_may_draw_as_it_likes_but_returns_queries():
     random = np.random.RandomState(0)
     strategy = mine(ask=lambda state, t, key: jn.Query(random.randint(0, 2, 3)), jittable=False)
-    jn.check_strategy(strategy, BENCH)
+    jn.simulation.check_strategy(strategy, BENCH)
     assert jn.run(strategy, BENCH, num_trials=3, num_runs=2).query.arch.shape == (2, 3, 3)
     with pytest.raises(ValueError, match=r"^Expected ask of mine to return a Query"):
-        jn.check_strategy(strategy._replace(ask=lambda state, t, key: [0, 1, 1]), BENCH)
+        jn.simulation.check_strategy(strategy._replace(ask=lambda state, t, key: [0, 1, 1]), BENCH)
 
 
 @pytest.mark.parametrize("name", [name for name in catalog.STRATEGIES if name not in SLOW])
 def test_the_strategies_of_the_package_pass(name):
-    assert jn.check_strategy(make_strategy(name, MIXED), BENCH, num_trials=20) is None
+    assert jn.simulation.check_strategy(make_strategy(name, MIXED), BENCH, num_trials=20) is None
 
 
 def no_strategy(space):
@@ -139,12 +139,12 @@ def test_factories_get_what_they_need_of_the_benchmark():
     bench, options = tied_bench(), {"num_trials": 8, "num_runs": 2}
     plain = jn.run(jn.asynchronous_halving(GRID, fidelities=FIDELITIES), bench, **options)
     jax.tree.map(np.testing.assert_array_equal, jn.run(jn.asynchronous_halving, bench, **options), plain)
-    found = jn.run_asynchronous(jn.asynchronous_halving, bench, num_workers=1, **options)
+    found = jn.simulation.run_asynchronous(jn.asynchronous_halving, bench, num_workers=1, **options)
     jax.tree.map(np.testing.assert_array_equal, found.trials, plain)
-    loop = jn.AskTell(jn.asynchronous_halving, num_trials=8, key=jn.run_key(0, 0), bench=bench)
+    loop = jn.AskTell(jn.asynchronous_halving, num_trials=8, key=jn.simulation.run_key(0, 0), bench=bench)
     assert loop.ask().fidelity == plain.query.fidelity[0, 0]
     with pytest.raises(ValueError, match=r"^Expected a Strategy, such as .*, got function"):
-        jn.AskTell(total, num_trials=8, key=jn.run_key(0, 0))
+        jn.AskTell(total, num_trials=8, key=jn.simulation.run_key(0, 0))
     with pytest.raises(ValueError, match=r"^Expected no_strategy to return a Strategy, got SearchSpace"):
         jn.run(no_strategy, bench, **options)
 
@@ -155,7 +155,7 @@ def test_more_trials_than_memory_are_refused(num_trials, factory):
     with pytest.raises(ValueError, match=r"^Expected num_trials of at most .* whose results take up 4 GiB, got"):
         jn.run(factory, BENCH, num_trials=num_trials, num_runs=1)
     with pytest.raises(ValueError, match=r"^Expected num_trials of at most .* whose results take up 4 GiB, got"):
-        jn.AskTell(factory, bench=BENCH, num_trials=num_trials, key=jn.run_key(0, 0))
+        jn.AskTell(factory, bench=BENCH, num_trials=num_trials, key=jn.simulation.run_key(0, 0))
 
 
 def test_states_that_take_more_than_memory_are_refused():
@@ -203,7 +203,7 @@ def test_a_plan_that_fits_says_nothing(recwarn):
 
 def test_spaces_of_a_single_architecture_can_be_searched():
     space = jn.SearchSpace("one", (jn.Decision("a", (1,)), jn.Decision("b", (2,))))
-    bench = jn.FunctionBenchmark(space, total)
+    bench = jn.benchmarks.FunctionBenchmark(space, total)
     for name in ("random_search", "local_search", "regularized_evolution", "simulated_annealing", "gaussian_process"):
         trials = jn.run(make_strategy(name, space, fidelities=(1,)), bench, num_trials=3, num_runs=1)
         assert (trials.query.arch == 0).all()

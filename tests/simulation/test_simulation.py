@@ -60,7 +60,7 @@ def assert_equal(one, other) -> None:
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
-def asked_and_told(strategy: jn.Strategy, bench, num_trials: int, key: jax.Array) -> jn.Trials:
+def asked_and_told(strategy: jn.Strategy, bench, num_trials: int, key: jax.Array) -> jn.simulation.Trials:
     loop = jn.AskTell(strategy, num_trials=num_trials, key=key, num_fidelities=len(bench.fidelities))
     for _ in range(num_trials):
         loop.tell(bench.query(loop.ask(), loop.query_key()))
@@ -87,7 +87,7 @@ def test_further_runs_of_an_experiment_are_those_that_more_runs_would_have_had(j
 def test_a_loop_of_asking_and_telling_is_the_run(strategy):
     trials = jn.run(strategy, BENCH, num_trials=25, num_runs=3, seed=4)
     for number in (0, 2):
-        loop = asked_and_told(strategy, BENCH, 25, jn.run_key(4, number))
+        loop = asked_and_told(strategy, BENCH, 25, jn.simulation.run_key(4, number))
         assert_equal(loop.query, jax.tree.map(lambda values, number=number: values[number], trials.query))
         np.testing.assert_array_equal(loop.observation.score, trials.observation.score[number])
         np.testing.assert_array_equal(loop.observation.seed, trials.observation.seed[number])
@@ -131,7 +131,7 @@ def test_threefry_gives_other_runs_than_hash_and_the_same_each_time():
     runs = [jn.run(EVOLUTION, BENCH, num_trials=20, num_runs=3, prng=prng) for prng in ("hash", "threefry", "threefry")]
     assert not np.array_equal(runs[0].query.arch, runs[1].query.arch)
     assert_equal(runs[1], runs[2])
-    loop = asked_and_told(EVOLUTION, BENCH, 20, jn.run_key(0, 1, "threefry"))
+    loop = asked_and_told(EVOLUTION, BENCH, 20, jn.simulation.run_key(0, 1, "threefry"))
     np.testing.assert_array_equal(loop.query.arch, runs[1].query.arch[1])
 
 
@@ -145,7 +145,7 @@ def test_compare_returns_what_run_returns():
 
 
 def test_fidelities_are_indices_and_their_prices_the_epochs():
-    trials = jn.simulate(both_fidelities(SMALL), BENCH, 4, jax.random.split(jax.random.key(0), 2))
+    trials = jn.simulation.simulate(both_fidelities(SMALL), BENCH, 4, jax.random.split(jax.random.key(0), 2))
     assert trials.query.fidelity.tolist() == [[0, 1, 0, 1]] * 2
     assert trials.observation.cost.tolist() == [[2, 5, 2, 5]] * 2
     stored = BENCH.table.scores("validation")[
@@ -181,7 +181,7 @@ def test_evolution_of_many_runs_draws_or_mutates_but_not_both():
 
 
 def test_asking_again_gives_the_same_query_until_it_is_told():
-    loop = jn.AskTell(EVOLUTION, num_trials=5, key=jn.run_key(0, 0))
+    loop = jn.AskTell(EVOLUTION, num_trials=5, key=jn.simulation.run_key(0, 0))
     query = loop.ask()
     assert loop.ask() is query
     assert isinstance(query.arch, np.ndarray)
@@ -191,18 +191,18 @@ def test_asking_again_gives_the_same_query_until_it_is_told():
 
 
 def test_telling_a_number_is_telling_an_observation():
-    numbers, observations = (jn.AskTell(EVOLUTION, num_trials=20, key=jn.run_key(0, 0)) for _ in range(2))
+    numbers, observations = (jn.AskTell(EVOLUTION, num_trials=20, key=jn.simulation.run_key(0, 0)) for _ in range(2))
     for trial in range(20):
         numbers.ask(), observations.ask()
         score = np.nan if trial % 4 == 3 else trial / 20
         numbers.tell(score)
-        observations.tell(jn.Observation(score, 1, 0))
+        observations.tell(jn.simulation.Observation(score, 1, 0))
     assert_equal(numbers.trials(), observations.trials())
 
 
 def test_a_loop_goes_on_where_another_one_was_told_the_same():
-    whole = asked_and_told(EVOLUTION, BENCH, 20, jn.run_key(0, 0))
-    loop = jn.AskTell(EVOLUTION, num_trials=20, key=jn.run_key(0, 0), num_fidelities=2)
+    whole = asked_and_told(EVOLUTION, BENCH, 20, jn.simulation.run_key(0, 0))
+    loop = jn.AskTell(EVOLUTION, num_trials=20, key=jn.simulation.run_key(0, 0), num_fidelities=2)
     for score in whole.observation.score[:13]:
         loop.ask()
         loop.tell(score)
@@ -210,7 +210,7 @@ def test_a_loop_goes_on_where_another_one_was_told_the_same():
 
 
 def test_telling_before_asking_is_refused():
-    loop = jn.AskTell(EVOLUTION, num_trials=5, key=jn.run_key(0, 0))
+    loop = jn.AskTell(EVOLUTION, num_trials=5, key=jn.simulation.run_key(0, 0))
     with pytest.raises(ValueError, match=r"^Expected ask\(\) before tell\(\)"):
         loop.tell(0.5)
     loop.ask()
@@ -220,7 +220,7 @@ def test_telling_before_asking_is_refused():
 
 
 def test_trials_before_the_first_are_refused():
-    loop = jn.AskTell(EVOLUTION, num_trials=5, key=jn.run_key(0, 0))
+    loop = jn.AskTell(EVOLUTION, num_trials=5, key=jn.simulation.run_key(0, 0))
     loop.ask()
     with pytest.raises(ValueError, match=r"^Expected at least one finished trial, got none"):
         loop.trials()
@@ -236,12 +236,12 @@ def parabola(arch):
 @pytest.mark.parametrize("strategy_of", [jn.random_search, jn.local_search, jn.regularized_evolution])
 def test_a_jax_function_and_the_same_function_on_the_host_give_the_same(strategy_of):
     strategy = strategy_of(MIXED)
-    benches = [jn.FunctionBenchmark(MIXED, parabola, host=host) for host in (False, True)]
+    benches = [jn.benchmarks.FunctionBenchmark(MIXED, parabola, host=host) for host in (False, True)]
     trials = [jn.run(strategy, bench, num_trials=15, num_runs=4) for bench in benches]
     assert_equal(*trials)
     assert len(np.unique(trials[0].observation.score)) > 2
     np.testing.assert_array_equal(trials[0].observation.score, -((trials[0].query.arch - 1) ** 2).sum(-1) / 8)
-    loop = asked_and_told(strategy, benches[1], 15, jn.run_key(0, 2))
+    loop = asked_and_told(strategy, benches[1], 15, jn.simulation.run_key(0, 2))
     np.testing.assert_array_equal(loop.observation.score, trials[0].observation.score[2])
 
 
@@ -250,7 +250,7 @@ def test_a_host_function_may_be_any_python_and_may_fail():
         names = list(MIXED.decode(arch).values())
         return np.nan if "tanh" in names else names[1] / 32
 
-    bench = jn.FunctionBenchmark(MIXED, function, host=True)
+    bench = jn.benchmarks.FunctionBenchmark(MIXED, function, host=True)
     trials = jn.run(jn.random_search(MIXED), bench, num_trials=20, num_runs=2)
     tanh = trials.query.arch[..., 2] == 1
     np.testing.assert_array_equal(np.isnan(trials.observation.score), tanh)
@@ -259,7 +259,7 @@ def test_a_host_function_may_be_any_python_and_may_fail():
 
 def test_a_space_too_large_to_number_can_be_searched():
     space = jn.SearchSpace("large", tuple(jn.Decision(str(number), range(10)) for number in range(40)))
-    bench = jn.FunctionBenchmark(space, lambda arch: (arch == 0).mean())
+    bench = jn.benchmarks.FunctionBenchmark(space, lambda arch: (arch == 0).mean())
     for strategy in (jn.random_search(space), jn.local_search(space), jn.regularized_evolution(space)):
         trials = jn.run(strategy, bench, num_trials=120, num_runs=2)
         np.testing.assert_allclose(trials.observation.score, (trials.query.arch == 0).mean(-1), rtol=1e-6)
@@ -269,7 +269,7 @@ def test_a_space_too_large_to_number_can_be_searched():
 # Costs
 
 
-def slow_costs(trials: jn.Trials, prices: list[float]) -> list[list[float]]:
+def slow_costs(trials: jn.simulation.Trials, prices: list[float]) -> list[list[float]]:
     """Returns what each trial pays: the price of its fidelity less what the run paid so far for its training."""
     costs = []
     for archs, fidelities, seeds in zip(*trials.query[:2], trials.observation.seed, strict=True):
@@ -284,7 +284,7 @@ def slow_costs(trials: jn.Trials, prices: list[float]) -> list[list[float]]:
 
 
 @st.composite
-def histories(draw) -> tuple[jn.Trials, list[float]]:
+def histories(draw) -> tuple[jn.simulation.Trials, list[float]]:
     """Draws trials with many repeated queries, in a space that may be far too large for one int64 to number, and
     ascending prices.
     """
@@ -300,7 +300,7 @@ def histories(draw) -> tuple[jn.Trials, list[float]]:
     query = jn.Query(few[random.randint(0, 4, shape)], random.randint(0, num_fidelities, shape))
     seeds = random.randint(smallest_seed, 2, shape)
     prices = np.cumsum(random.randint(1, 70, num_fidelities)).astype(float).tolist()
-    return jn.Trials(query, jn.Observation(np.zeros(shape), np.zeros(shape), seeds)), prices
+    return jn.simulation.Trials(query, jn.simulation.Observation(np.zeros(shape), np.zeros(shape), seeds)), prices
 
 
 @given(histories())
@@ -316,7 +316,9 @@ def test_costs_are_what_was_not_paid_before(history):
 
 def test_vectors_of_one_row_are_one_training():
     query = jn.Query(np.array([[[0, 1], [1, 0], [1, 1], [1, 0]]]), np.zeros((1, 4), np.int32))
-    trials = jn.Trials(query, jn.Observation(np.zeros((1, 4)), np.zeros((1, 4)), np.zeros((1, 4), int)))
+    trials = jn.simulation.Trials(
+        query, jn.simulation.Observation(np.zeros((1, 4)), np.zeros((1, 4)), np.zeros((1, 4), int))
+    )
     price = np.array([[0.1, 0.7, 0.3, 0.7]], np.float32)
     np.testing.assert_array_equal(paid_costs(trials, price), np.float32([[0.1, 0.7, 0.3, 0]]))
     costs = paid_costs(trials, price, rows=np.array([[5, 5, 2, 5]]))
@@ -351,6 +353,6 @@ def test_wrong_arguments_are_refused(change, message):
 
 def test_a_loop_refuses_wrong_arguments():
     with pytest.raises(ValueError, match=r"^Expected num_trials of 1 or more, got 0"):
-        jn.AskTell(EVOLUTION, num_trials=0, key=jn.run_key(0, 0))
+        jn.AskTell(EVOLUTION, num_trials=0, key=jn.simulation.run_key(0, 0))
     with pytest.raises(ValueError, match=r"^Expected a Strategy, such as"):
-        jn.AskTell(jn.random_search, num_trials=1, key=jn.run_key(0, 0))
+        jn.AskTell(jn.random_search, num_trials=1, key=jn.simulation.run_key(0, 0))

@@ -208,7 +208,7 @@ def total(arch) -> jax.Array:
 @pytest.mark.parametrize("name", ["local_search", "nsga2", "cross_entropy", "bananas", "hyperband"])
 def test_strategies_of_every_kind_query_architectures_only(name):
     strategy = make_strategy(name, CONSTRAINED, **QUICK.get(name, {}))
-    bench = jn.FunctionBenchmark(CONSTRAINED, total)
+    bench = jn.benchmarks.FunctionBenchmark(CONSTRAINED, total)
     trials = jn.run(strategy, bench, num_trials=40, num_runs=3)
     assert are_valid(CONSTRAINED, trials.query.arch.reshape(-1, 4)).all()
 
@@ -216,13 +216,13 @@ def test_strategies_of_every_kind_query_architectures_only(name):
 @pytest.mark.parametrize("name", ["genetic_algorithm", "cross_entropy"])
 def test_strategies_that_choose_freely_query_architectures_of_a_space_without_rows(name):
     strategy = make_strategy(name, UNNUMBERED, **QUICK.get(name, {}))
-    bench = jn.FunctionBenchmark(UNNUMBERED, total)
+    bench = jn.benchmarks.FunctionBenchmark(UNNUMBERED, total)
     trials = jn.run(strategy, bench, num_trials=40, num_runs=2)
     assert are_valid(UNNUMBERED, trials.query.arch.reshape(-1, 20)).all()
 
 
 def test_samplers_of_optuna_query_architectures_only():
     optuna = pytest.importorskip("optuna")
-    strategy = jn.optuna_strategy(CONSTRAINED, optuna.samplers.RandomSampler)
-    trials = jn.run(strategy, jn.FunctionBenchmark(CONSTRAINED, total), num_trials=30, num_runs=1)
+    strategy = jn.optuna.optuna_strategy(CONSTRAINED, optuna.samplers.RandomSampler)
+    trials = jn.run(strategy, jn.benchmarks.FunctionBenchmark(CONSTRAINED, total), num_trials=30, num_runs=1)
     assert are_valid(CONSTRAINED, trials.query.arch.reshape(-1, 4)).all()

@@ -73,7 +73,7 @@ def test_a_kind_of_sixty_lines_is_trained_built_searched_scored_and_shared(monke
     task = catalog.task("vectors")
     model = jn.NAS("tiny", task, strategy="random_search", progress=False).search(2).train()
     assert jn.FittedModel.load(model.save(tmp_path / "model")).score("test") == model.score("test")
-    scores = jn.proxy_scores(TINY_KIND, [[0], [1]], task, ("nwot", "snip", "params"), num_inits=1)
+    scores = jn.proxies.proxy_scores(TINY_KIND, [[0], [1]], task, ("nwot", "snip", "params"), num_inits=1)
     assert (scores["snip"][0] != scores["snip"][1]).all()
     found = jn.OneShot(TINY_KIND, task, "spos", table=False, progress=False).search(30)
     assert found.supernets[0].scores([[0], [1]]).min() > 0.4

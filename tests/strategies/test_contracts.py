@@ -70,11 +70,11 @@ def strategy_of(name: str, space: jn.SearchSpace) -> jn.Strategy:
 
 
 @functools.cache
-def make_trials(strategy: jn.Strategy, bench: jn.TableBenchmark) -> jn.Trials:
+def make_trials(strategy: jn.Strategy, bench: jn.TableBenchmark) -> jn.simulation.Trials:
     return jn.run(strategy, bench, num_trials=NUM_TRIALS, num_runs=NUM_RUNS, seed=1)
 
 
-def replayed(trials: jn.Trials, bench: jn.TableBenchmark, space: jn.SearchSpace) -> np.ndarray:
+def replayed(trials: jn.simulation.Trials, bench: jn.TableBenchmark, space: jn.SearchSpace) -> np.ndarray:
     """Returns what the table holds for each trial."""
     rows = rows_of(trials.query.arch, space)
     return bench.table.scores("validation")[rows, trials.observation.seed, trials.query.fidelity]
@@ -88,7 +88,7 @@ def assert_architectures(archs: np.ndarray, space: jn.SearchSpace) -> None:
     assert (archs < sizes).all()
 
 
-def without_cost(trials: jn.Trials) -> jn.Trials:
+def without_cost(trials: jn.simulation.Trials) -> jn.simulation.Trials:
     return trials._replace(observation=trials.observation._replace(cost=0))
 
 
@@ -121,8 +121,8 @@ def test_a_run_does_not_depend_on_the_other_runs(case):
     if not strategy.jittable:
         pytest.skip("its runs loop in Python, one after another")
     bench = random_bench(space_name)
-    keys = jnp.stack([jn.run_key(1, NUM_RUNS - 1)] * NUM_RUNS)  # the shape of the other runs: no compilation
-    copies = jax.device_get(jn.simulate(strategy, bench, NUM_TRIALS, keys))
+    keys = jnp.stack([jn.simulation.run_key(1, NUM_RUNS - 1)] * NUM_RUNS)  # the shape of the other runs: no compilation
+    copies = jax.device_get(jn.simulation.simulate(strategy, bench, NUM_TRIALS, keys))
     last = jax.tree.map(lambda values: np.stack([values[-1]] * NUM_RUNS), make_trials(strategy, bench))
     assert_equal_trials(without_cost(copies), without_cost(last))
 
@@ -136,7 +136,7 @@ def test_failed_trainings_do_not_stop_a_run_and_are_never_incumbents(case, faile
     assert np.isnan(score).any()
     assert_architectures(trials.query.arch, space)
     np.testing.assert_array_equal(score, replayed(trials, bench, space))
-    incumbents = jn.incumbents(trials)
+    incumbents = jn.analysis.incumbents(trials)
     succeeded_by_now = np.cumsum(~np.isnan(score), axis=1) > 0
     np.testing.assert_array_equal(incumbents >= 0, succeeded_by_now)
     assert not np.isnan(np.take_along_axis(score, incumbents, axis=1)[incumbents >= 0]).any()
@@ -144,7 +144,7 @@ def test_failed_trainings_do_not_stop_a_run_and_are_never_incumbents(case, faile
 
 def test_asking_and_telling_gives_the_run(name):
     strategy, bench = strategy_of(name, MIXED), random_bench("mixed")
-    loop = jn.AskTell(strategy, num_trials=NUM_TRIALS, key=jn.run_key(1, NUM_RUNS - 1), num_fidelities=2)
+    loop = jn.AskTell(strategy, num_trials=NUM_TRIALS, key=jn.simulation.run_key(1, NUM_RUNS - 1), num_fidelities=2)
     for _ in range(NUM_TRIALS):
         loop.tell(bench.query(loop.ask(), loop.query_key()))
     last = jax.tree.map(lambda values: values[-1], make_trials(strategy, bench))
@@ -179,7 +179,7 @@ def test_plain_calls_give_what_compiled_ones_give(name):
         key, before = jax.random.key(t), state
         state = advance(before, t, key)
         query = ask(state, t, key)
-        observation = jn.Observation(jnp.float32(score), jnp.float32(1), jnp.int32(0))
+        observation = jn.simulation.Observation(jnp.float32(score), jnp.float32(1), jnp.int32(0))
         after = tell(state, t, query, observation)
         if t < len(scores) - 1:
             state = after

@@ -47,10 +47,12 @@ def test_draws_follow_the_marginals():
 
 
 def test_the_refit_stays_a_branch_in_the_compiled_program():
-    bench, keys = smooth_bench(MIXED), jax.vmap(lambda number: jn.run_key(0, number))(jnp.arange(3))
+    bench, keys = smooth_bench(MIXED), jax.vmap(lambda number: jn.simulation.run_key(0, number))(jnp.arange(3))
 
     def program(strategy):
-        return str(jax.make_jaxpr(lambda keys: jn.simulate(strategy, bench, 30, keys).observation.score)(keys))
+        return str(
+            jax.make_jaxpr(lambda keys: jn.simulation.simulate(strategy, bench, 30, keys).observation.score)(keys)
+        )
 
     assert "cond[" in program(jn.cross_entropy(MIXED, batch_size=8))
     assert "cond[" not in program(jn.random_search(MIXED))

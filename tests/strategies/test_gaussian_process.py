@@ -20,7 +20,7 @@ def told(strategy: jn.Strategy, scores, key=0):
     for t, score in enumerate(scores):
         state = advance(state, t, jax.random.key(t))
         query = ask(state, t, jax.random.key(t))
-        state = tell(state, t, query, jn.Observation(jnp.float32(score), 1, 0))
+        state = tell(state, t, query, jn.simulation.Observation(jnp.float32(score), 1, 0))
         archs.append(np.asarray(query.arch))
     return state, np.stack(archs)
 

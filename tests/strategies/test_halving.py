@@ -150,7 +150,7 @@ def follow_asynchronous(rungs: list[int], reduction: int, archs, fidelities, sco
 @pytest.mark.parametrize(("num_workers", "reduction"), [(1, 3), (1, 2), (5, 3)])
 def test_asynchronous_halving_promotes_whatever_is_among_the_best_of_its_rung(num_workers, reduction, failed):
     strategy = jn.asynchronous_halving(GRID, fidelities=FIDELITIES, reduction=reduction)
-    found = jn.run_asynchronous(
+    found = jn.simulation.run_asynchronous(
         strategy, tied_bench(failed), num_workers=num_workers, num_trials=NUM_TRIALS, num_runs=NUM_RUNS
     )
     back = np.argsort(found.number, axis=1)
@@ -292,7 +292,7 @@ def test_promoted_trainings_pay_for_the_further_epochs_only_and_are_the_incumben
             score = trials.observation.score[run, t]
             if not np.isnan(score) and (best is None or (fidelity, score) > best[:2]):
                 best = (fidelity, score, t)
-            assert jn.incumbents(trials)[run, t] == (-1 if best is None else best[2])
+            assert jn.analysis.incumbents(trials)[run, t] == (-1 if best is None else best[2])
 
 
 @pytest.mark.parametrize("name", FACTORIES)

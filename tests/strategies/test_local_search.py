@@ -90,7 +90,7 @@ def test_local_search_tries_neighbors_in_random_order(space_name):
     strategy = jn.local_search(space)
     center = space.arch_at(jnp.int32(7))
     state = strategy.init(jax.random.key(0), 100)
-    state = strategy.tell(state, 0, jn.Query(center), jn.Observation(jnp.float32(0.5), 1, 0))
+    state = strategy.tell(state, 0, jn.Query(center), jn.simulation.Observation(jnp.float32(0.5), 1, 0))
     keys = jax.random.split(jax.random.key(1), 3000)
     asked = jax.jit(jax.vmap(lambda key: space.index(strategy.ask(state, 1, key).arch)))(keys)
     around = {int(space.index(arch)) for arch in space.neighbors(center)}
@@ -103,7 +103,7 @@ def test_local_search_never_settles_on_a_failed_start():
     strategy = jn.local_search(SMALL)
     state = strategy.init(jax.random.key(0), 100)
     start = jn.Query(SMALL.arch_at(7))
-    state = strategy.tell(state, 0, start, jn.Observation(jnp.float32(np.nan), 1, 0))
+    state = strategy.tell(state, 0, start, jn.simulation.Observation(jnp.float32(np.nan), 1, 0))
     keys = jax.random.split(jax.random.key(1), 5000)
     asked = jax.jit(jax.vmap(lambda key: SMALL.index(strategy.ask(state, 1, key).arch)))(keys)
     others = np.delete(np.bincount(asked, minlength=125), 7)

@@ -43,8 +43,8 @@ def score(arch: jax.Array) -> jax.Array:
 
 
 @functools.cache
-def bench_of(name: str) -> jn.FunctionBenchmark:
-    return jn.FunctionBenchmark(catalog.space(name), score)
+def bench_of(name: str) -> jn.benchmarks.FunctionBenchmark:
+    return jn.benchmarks.FunctionBenchmark(catalog.space(name), score)
 
 
 CASES = [(name, space_name, False) for space_name in SPACES for name in WRITE_DECISIONS]

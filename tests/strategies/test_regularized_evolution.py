@@ -17,7 +17,7 @@ def evolved(scores: list[float], sample_size: int, num_children: int) -> np.ndar
     strategy = jn.regularized_evolution(jn.NB201, population_size=4, sample_size=sample_size)
     state = strategy.init(jax.random.key(0), 100)
     for t, score in enumerate(scores):
-        state = strategy.tell(state, t, jn.Query(CORNERS[t]), jn.Observation(jnp.float32(score), 1, 0))
+        state = strategy.tell(state, t, jn.Query(CORNERS[t]), jn.simulation.Observation(jnp.float32(score), 1, 0))
     keys = jax.random.split(jax.random.key(1), num_children)
     children = jax.jit(jax.vmap(lambda key: strategy.ask(state, len(scores), key).arch))(keys)
     distances = (np.asarray(children)[:, None] != CORNERS).sum(-1)
@@ -78,7 +78,7 @@ def test_workers_replace_the_member_that_was_told_first():
     strategy = jn.regularized_evolution(jn.NB201, population_size=2, sample_size=100)
     state, tell = strategy.init(jax.random.key(0), 100), strategy.tell
     for t, corner, score in ((1, 0, 0.9), (0, 1, 0.5), (3, 2, 0.6)):  # trial 1 was told first, so it leaves first
-        state = tell(state, t, jn.Query(CORNERS[corner]), jn.Observation(jnp.float32(score), 1, 0))
+        state = tell(state, t, jn.Query(CORNERS[corner]), jn.simulation.Observation(jnp.float32(score), 1, 0))
     children = jax.vmap(lambda key: strategy.ask(state, 9, key).arch)(jax.random.split(jax.random.key(1), 50))
     assert set((np.asarray(children)[:, None] != CORNERS).sum(-1).argmin(1)) == {2}
 
@@ -86,7 +86,9 @@ def test_workers_replace_the_member_that_was_told_first():
 def test_a_query_before_any_result_is_a_uniform_draw():
     """More workers than members."""
     strategy = jn.regularized_evolution(SMALL, population_size=2, sample_size=2)
-    found = jn.run_asynchronous(strategy, random_bench("small"), num_workers=12, num_trials=12, num_runs=1000)
+    found = jn.simulation.run_asynchronous(
+        strategy, random_bench("small"), num_workers=12, num_trials=12, num_runs=1000
+    )
     for number in (2, 11):
         rows = rows_of(found.trials.query.arch[found.number == number], SMALL)
         assert chisquare(np.bincount(rows, minlength=125)).pvalue > 1e-3

@@ -12,7 +12,7 @@ import jaxnas as jn
 def test_reinforce_starts_uniform_and_concentrates_on_the_best_arm():
     space = jn.SearchSpace("arms", (jn.Decision("arm", range(7)),))
     scores = jnp.array([0.1, 0.2, 0.5, 0.3, 0.9, 0.4, 0.0])
-    bench = jn.FunctionBenchmark(space, lambda arch: scores[arch[0]])
+    bench = jn.benchmarks.FunctionBenchmark(space, lambda arch: scores[arch[0]])
     strategy = jn.reinforce(space, learning_rate=0.05)
     arms = jn.run(strategy, bench, num_trials=500, num_runs=200).query.arch[..., 0]
     assert chisquare(np.bincount(arms[:, 0], minlength=7)).pvalue > 1e-3

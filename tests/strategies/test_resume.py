@@ -32,7 +32,7 @@ def bench_of(separate: bool = False, missing: bool = False) -> jn.TableBenchmark
     return jn.TableBenchmark(table)
 
 
-def promotions(trials: jn.Trials, run: int) -> list[tuple[int, int]]:
+def promotions(trials: jn.simulation.Trials, run: int) -> list[tuple[int, int]]:
     """Returns pairs of trials of one run, one that was promoted and the one that it became."""
     archs, fidelities = trials.query.arch[run], trials.query.fidelity[run]
     pairs = []
@@ -116,20 +116,22 @@ def test_workers_pay_a_separate_training_in_full_and_a_resumed_one_the_differenc
         bench = bench_of(separate=separate)
         strategy = jn.asynchronous_halving(GRID, fidelities=bench.fidelities)
         options = {"num_trials": 40, "num_runs": 2, "seed": 3}
-        found = jn.run_asynchronous(strategy, bench, num_workers=1, **options)
+        found = jn.simulation.run_asynchronous(strategy, bench, num_workers=1, **options)
         jax.tree.map(np.testing.assert_array_equal, found.trials, jn.run(strategy, bench, **options))
 
 
 def test_costs_are_those_of_one_training():
     query = jn.Query(np.zeros((1, 3, 1), np.int32), np.array([[0, 1, 2]]), np.zeros((1, 3), np.int32))
-    trials = jn.Trials(query, jn.Observation(np.zeros((1, 3)), np.zeros((1, 3)), np.zeros((1, 3), int)))
+    trials = jn.simulation.Trials(
+        query, jn.simulation.Observation(np.zeros((1, 3)), np.zeros((1, 3)), np.zeros((1, 3), int))
+    )
     price = np.array([[1, 3, 9]], np.float32)
     np.testing.assert_array_equal(paid_costs(trials, price), [[1, 2, 6]])
     np.testing.assert_array_equal(paid_costs(trials, price, trainings=np.array([0, 0, 1])), [[1, 2, 9]])
 
 
 def test_a_benchmark_that_trains_and_a_journal_resume(tmp_path, monkeypatch):
-    bench = jn.TrainingBenchmark(Trainer(SMALL, make_task(), TINY), num_seeds=3)
+    bench = jn.benchmarks.TrainingBenchmark(Trainer(SMALL, make_task(), TINY), num_seeds=3)
     monkeypatch.setattr(
         bench, "_scores", lambda split, arch, seed, name: np.array([0.1, 0.2]) + seed
     )  # without training
@@ -137,7 +139,7 @@ def test_a_benchmark_that_trains_and_a_journal_resume(tmp_path, monkeypatch):
     told = []
     for _ in range(2):
         kept = journaled(bench, tmp_path, {})
-        loop = jn.AskTell(strategy, num_trials=3, key=jn.run_key(0, 0), num_fidelities=2)
+        loop = jn.AskTell(strategy, num_trials=3, key=jn.simulation.run_key(0, 0), num_fidelities=2)
         for _ in range(3):
             query = loop.ask()
             assert all(value.dtype == np.int32 for value in query)

@@ -18,7 +18,7 @@ def annealed(losses: np.ndarray, temperature: float, number: int) -> np.ndarray:
     state = told(strategy, [[0]], [0.5])
 
     def accepted(key, loss):
-        observation = jn.Observation(jnp.float32(0.5) - loss, 1, 0)
+        observation = jn.simulation.Observation(jnp.float32(0.5) - loss, 1, 0)
         return strategy.tell(strategy.advance(state, 1, key), 1, jn.Query(jnp.array([3])), observation).arch[0] == 3
 
     keys = jax.random.split(jax.random.key(2), number)

@@ -31,7 +31,7 @@ def told(strategy: jn.Strategy, archs, scores, num_trials: int):
 
     def step(state, trial):
         t, arch, score = trial
-        return strategy.tell(state, t, jn.Query(arch), jn.Observation(score, 1.0, 0)), None
+        return strategy.tell(state, t, jn.Query(arch), jn.simulation.Observation(score, 1.0, 0)), None
 
     trials = (jnp.arange(len(scores)), jnp.asarray(archs, jnp.int32), jnp.asarray(scores, jnp.float32))
     return jax.lax.scan(step, strategy.init(jax.random.key(0), num_trials), trials)[0]

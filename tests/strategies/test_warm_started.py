@@ -12,24 +12,24 @@ GIVEN = np.asarray([[0, 1, 1], [1, 2, 0], [1, 0, 0], [0, 0, 1]])
 NUM_TRIALS = 12
 
 
-def run(strategy: jn.Strategy, num_runs: int = 20) -> jn.Trials:
+def run(strategy: jn.Strategy, num_runs: int = 20) -> jn.simulation.Trials:
     return jn.run(strategy, random_bench("mixed"), num_trials=NUM_TRIALS, num_runs=num_runs)
 
 
 @pytest.fixture(scope="module")
-def cold() -> jn.Trials:
+def cold() -> jn.simulation.Trials:
     return run(jn.random_search(MIXED))
 
 
 def test_without_architectures_it_is_the_strategy_itself():
     for nothing in ([], np.zeros((0, 3), int)):
         strategy = jn.regularized_evolution(MIXED)
-        assert jn.warm_started(strategy, nothing) is strategy
+        assert jn.transfer.warm_started(strategy, nothing) is strategy
 
 
 def test_given_architectures_come_first_and_all_else_is_as_it_was(cold):
-    strategy = jn.warm_started(jn.random_search(MIXED), GIVEN, shuffle=False)
-    assert strategy is jn.warm_started(jn.random_search(MIXED), GIVEN.tolist(), shuffle=False)
+    strategy = jn.transfer.warm_started(jn.random_search(MIXED), GIVEN, shuffle=False)
+    assert strategy is jn.transfer.warm_started(jn.random_search(MIXED), GIVEN.tolist(), shuffle=False)
     trials = run(strategy)
     assert (trials.query.arch[:, : len(GIVEN)] == GIVEN).all()
     later = jax.tree.map(lambda values: values[:, len(GIVEN) :], (trials.query, trials.observation.score))
@@ -39,7 +39,7 @@ def test_given_architectures_come_first_and_all_else_is_as_it_was(cold):
 
 
 def test_each_run_asks_for_them_in_an_order_of_its_own(cold):
-    trials = run(jn.warm_started(jn.random_search(MIXED), GIVEN))
+    trials = run(jn.transfer.warm_started(jn.random_search(MIXED), GIVEN))
     first = trials.query.arch[:, : len(GIVEN)]
     assert all({*map(tuple, archs)} == {*map(tuple, GIVEN.tolist())} for archs in first.tolist())
     assert len(np.unique(first, axis=0)) > 5
@@ -49,7 +49,9 @@ def test_each_run_asks_for_them_in_an_order_of_its_own(cold):
 def test_the_strategy_learns_them_as_its_own():
     """Told the given trials, evolution has them as its population: what follows is a mutant of their best."""
     inner = jn.regularized_evolution(MIXED, population_size=4, sample_size=30)
-    loop = jn.AskTell(jn.warm_started(inner, GIVEN, shuffle=False), num_trials=6, key=jn.run_key(0, 0))
+    loop = jn.AskTell(
+        jn.transfer.warm_started(inner, GIVEN, shuffle=False), num_trials=6, key=jn.simulation.run_key(0, 0)
+    )
     for score in (0.1, 0.4, 0.9, np.nan):
         loop.ask()
         loop.tell(score)
@@ -58,7 +60,7 @@ def test_the_strategy_learns_them_as_its_own():
 
 def test_strategies_that_loop_in_python_can_be_warm_started():
     inner = jn.predictor_guided(MIXED, regressor_factory=LinearRegression, num_startup=5, num_candidates=10)
-    trials = run(jn.warm_started(inner, GIVEN, shuffle=False), 1)
+    trials = run(jn.transfer.warm_started(inner, GIVEN, shuffle=False), 1)
     assert (trials.query.arch[0, : len(GIVEN)] == GIVEN).all()
 
 
@@ -66,13 +68,13 @@ def test_of_a_strategy_with_rungs_the_first_rung_can_be_given():
     bench = tied_bench()
     archs = np.asarray(GRID.arch_at(np.arange(9)))
     strategy = jn.successive_halving(GRID, fidelities=bench.fidelities, num_initial=9)
-    trials = jn.run(jn.warm_started(strategy, archs, shuffle=False), bench, num_trials=13, num_runs=2)
+    trials = jn.run(jn.transfer.warm_started(strategy, archs, shuffle=False), bench, num_trials=13, num_runs=2)
     assert (trials.query.arch[:, :9] == archs).all()
     assert (trials.query.fidelity[:, :9] == 0).all()
     promoted = trials.query.arch[:, 9:12]
     assert (promoted[:, :, None] == archs).all(-1).any(-1).all()
     with pytest.raises(ValueError, match=r"^Expected at most 9 architectures to begin successive_halving with, got 10"):
-        jn.warm_started(strategy, np.asarray(GRID.arch_at(np.arange(10))))
+        jn.transfer.warm_started(strategy, np.asarray(GRID.arch_at(np.arange(10))))
 
 
 @pytest.mark.parametrize(
@@ -85,12 +87,12 @@ def test_of_a_strategy_with_rungs_the_first_rung_can_be_given():
 )
 def test_what_are_no_architectures_is_refused(archs, message):
     with pytest.raises(ValueError, match=f"^Expected architectures of {message}|{message}"):
-        jn.warm_started(jn.random_search(MIXED), archs)
+        jn.transfer.warm_started(jn.random_search(MIXED), archs)
 
 
 def test_architectures_of_another_space_and_those_beyond_the_limit_are_refused():
     with pytest.raises(ValueError, match=r"^Expected architectures of 3 choices to begin random_search with, got 4"):
-        run(jn.warm_started(jn.random_search(MIXED), [[0, 0, 0, 0]]))
+        run(jn.transfer.warm_started(jn.random_search(MIXED), [[0, 0, 0, 0]]))
     limited = jn.constrained(jn.random_search(MIXED), MIXED, total, 2)
     with pytest.raises(ValueError, match=r"^Expected architectures of a size up to 2, got one of 3"):
-        jn.warm_started(limited, GIVEN)
+        jn.transfer.warm_started(limited, GIVEN)

@@ -53,13 +53,13 @@ def test_a_table_keeps_the_metric_and_a_benchmark_maximizes_its_negative(made, t
     table, curves, trainer = made
     written = write(table, tmp_path, table_card(table, trainer.task, "recurrent-3", "hmm", None))
     read = Table.read(tmp_path)
-    assert read.metric == jn.Metric("cross entropy", "nats", -1)
+    assert read.metric == jn.tasks.Metric("cross entropy", "nats", -1)
     assert read.column("validation").denominator is None
     np.testing.assert_array_equal(read.scores("validation"), curves.validation)
     assert read.manifest["content_hash"] == written.manifest["content_hash"]
     bench = jn.TableBenchmark(read)
     assert bench.held_out.optimum == pytest.approx(-np.nanmin(curves.test[..., -1].mean(1)), rel=1e-6)
-    observed = bench.query(jn.Query(RECURRENT_3.arch_at(0), 1, 0), jn.run_key(0, 0))
+    observed = bench.query(jn.Query(RECURRENT_3.arch_at(0), 1, 0), jn.simulation.run_key(0, 0))
     assert observed.score == -curves.validation[table.class_of[0], 0, 1]
 
 

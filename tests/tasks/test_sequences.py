@@ -37,7 +37,7 @@ REPEATED = pytest.mark.filterwarnings("ignore:Expected different examples in eac
 @REPEATED
 def test_the_next_token_is_the_label_of_each_step_and_padding_has_none():
     task = task_from_arrays(["abc", "b"] * 30 + ["ab"], goal="next")
-    assert (task.shape, task.num_classes, task.metric) == ((2,), 3, jn.Metric("cross entropy", "nats", -1))
+    assert (task.shape, task.num_classes, task.metric) == ((2,), 3, jn.tasks.Metric("cross entropy", "nats", -1))
     rows = {tuple(row) for row in np.concatenate([task.train.inputs[0], task.train.labels], 1).tolist()}
     assert rows <= {(0, 1, 1, 2), (1, -1, -1, -1), (0, 1, 1, -1)}
 

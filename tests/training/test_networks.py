@@ -130,7 +130,10 @@ def test_a_configuration_of_another_kind_is_refused():
         ("jaxnas.checks:Mine", "Expected Mine in jaxnas.checks, got a module without it"),
         ("jaxnas.checks", "Expected networks as module:NAME, got 'jaxnas.checks'"),
         ("jaxnas.checks:unknown_name", "Expected a class of Networks at jaxnas.checks:unknown_name, got <function"),
-        (jn.Networks, "Expected Networks to define inputs, default, plans, apply, init, module, size, got a class"),
+        (
+            jn.kinds.Networks,
+            "Expected Networks to define inputs, default, plans, apply, init, module, size, got a class",
+        ),
     ],
 )
 def test_networks_that_cannot_be_found_are_reported(networks, message):

@@ -118,6 +118,6 @@ def test_what_cannot_train_in_bfloat16_refuses_it(vectors):
     with pytest.raises(ValueError, match=r"^Expected a precision of bfloat16, float32, got 'bfloat'; did you mean"):
         TrainConfig(precision="bfloat")
     with pytest.raises(ValueError, match=r"^Expected a config in float32, in which proxies are computed"):
-        jn.proxy_scores(TINY_KIND, [[0]], vectors, "snip", config)
+        jn.proxies.proxy_scores(TINY_KIND, [[0]], vectors, "snip", config)
     with pytest.raises(ValueError, match=r"^Expected a config in float32, in which supernets are trained"):
         jn.OneShot("nb201", make_task(), "rsps", config=replace(config, network=None), table=False)

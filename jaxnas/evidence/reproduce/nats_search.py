@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import jaxnas as jn
-from jaxnas.analysis.incumbents import incumbent_scores
+from jaxnas.analysis.incumbent import incumbent_scores
 from jaxnas.evidence.figures import REMEMBERED, Figure, Result
 
 NUM_RUNS = 500
@@ -82,7 +82,7 @@ def searched(name: str, folder: Path, budget: float) -> tuple[np.ndarray, np.nda
     if not (spent[:, -1] >= budget).all():
         raise RuntimeError(f"Expected {MOST_TRIALS} trials to take {budget:,} seconds, got {spent[:, -1].min():,.0f}.")
     last = (spent >= budget).argmax(axis=1)
-    best = jn.incumbents(trials)[np.arange(NUM_RUNS), last]
+    best = jn.analysis.incumbents(trials)[np.arange(NUM_RUNS), last]
     test = incumbent_scores(trials, bench)[np.arange(NUM_RUNS), last]
     validation = bench.table.means("validation")[bench.rows(trials.query.arch[np.arange(NUM_RUNS), best]), 0]
     return 100 * validation, 100 * test

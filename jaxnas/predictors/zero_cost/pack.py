@@ -113,7 +113,7 @@ def check_enumerable(space: Space) -> None:
     if space.num_architectures > MAX_ENUMERABLE:
         raise ValueError(
             f"Expected a space of at most {MAX_ENUMERABLE:,} architectures for a pack of all of them, got {space.name} "
-            f"of {space.num_architectures:,}; jn.proxy_scores scores a sample."
+            f"of {space.num_architectures:,}; jn.proxies.proxy_scores scores a sample."
         )
 
 

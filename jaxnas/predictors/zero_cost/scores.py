@@ -121,9 +121,9 @@ def proxy_scores(
 ) -> dict[str, np.ndarray]:
     """Returns the scores of architectures by zero-cost proxies, float32[A, I] by name, as their papers have them.
 
-    Larger is not always better: `jn.proxy(name).better` says what the paper means. A score that is not defined is NaN,
-    and some are infinite: nothing is put in their place. All architectures have the same I initializations and the
-    same batch, so that differences are theirs.
+    Larger is not always better: `jaxnas.catalog.proxy(name).better` says what the paper means. A score that is not
+    defined is NaN, and some are infinite: nothing is put in their place. All architectures have the same I
+    initializations and the same batch, so that differences are theirs.
 
     Args:
         archs: int32[A, D].

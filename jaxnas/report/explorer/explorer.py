@@ -13,11 +13,12 @@ import numpy as np
 
 from jaxnas import __version__
 from jaxnas.analysis.explanation.explain import MOST_CLASSES, explained_by_table
-from jaxnas.benchmarks.tabular import TableBenchmark
+from jaxnas.benchmarks.tabular import TableBenchmark, space_of
 from jaxnas.checks import printable
-from jaxnas.files import replace_file
+from jaxnas.files import out_path, replace_file, writable
 from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
+from jaxnas.report.result_folder import is_plain
 from jaxnas.report.sentences import readable
 from jaxnas.report.templates import embedded, render
 from jaxnas.spaces.base import Space, num_combinations, radix_weights
@@ -28,6 +29,27 @@ from jaxnas.tables.table import Table
 
 MAX_CURVE_BYTES = 2_000_000
 """Curves of more bytes than this are thinned to fewer epochs, so that the page stays small."""
+
+
+def explore(table: Table | str | os.PathLike, *, out: str | os.PathLike | None = None, command: str = "") -> Path:
+    """Returns the path of a page to explore a whole table with, after writing it.
+
+    Args:
+        table: a table, or its identifier or folder.
+        out: the file; by default `jaxnas-out/explore-<identifier>.html`.
+        command: as of `write_explorer`.
+
+    Raises:
+        ValueError: if there is no such table, or the page cannot be written there.
+    """
+    table = table if isinstance(table, Table) else Table.read(table)
+    if not out and not is_plain(table.id):  # the identifier is data, and never a path
+        raise ValueError(f"Expected a file to write for a table whose identifier cannot name one, got {table.id!r}.")
+    path = out_path(out, "explore", f"{table.id}.html")
+    writable(path.parent)
+    if path.is_dir():
+        raise ValueError(f"Expected a file to write, got the folder {path}.")
+    return write_explorer(table, space_of(table), path, command)
 
 
 def write_explorer(table: Table, space: Space, path: str | os.PathLike, command: str = "") -> Path:

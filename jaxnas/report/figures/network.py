@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @styled
 def network_parts(found: NetworkExplanation) -> "Figure":
-    """Returns the figure of what `jn.explain_network` found.
+    """Returns the figure of what `jn.analysis.explain_network` found.
 
     What each edge's lesion costs, with standard errors (dead edges are gray); the saliency of an image, its channels
     added up, or of each number of a vector; and the confusion of classes, in shares of each class.

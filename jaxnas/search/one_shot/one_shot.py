@@ -84,7 +84,7 @@ class OneShot:
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
         self.trainer = Trainer(self.space, task_of(task), config)
         self.method = method_of(method, self.space)
-        given: Any = catalog.one_shot_method(method) if isinstance(method, str) else method
+        given: Any = catalog.method(method) if isinstance(method, str) else method
         self._definition = definition_of(given)
         own = self.trainer.task
         self.setting = setting_of(self.method, self.trainer.networks, own)
@@ -320,7 +320,7 @@ def _with_record(
 
 def method_of(method: str | Callable[..., Method] | Method, space: Space) -> Method:
     """Returns the method of a name, a factory, or itself. Raises ValueError where it is none."""
-    factory = catalog.one_shot_method(method) if isinstance(method, str) else method
+    factory = catalog.method(method) if isinstance(method, str) else method
     found = factory if isinstance(factory, Method) else factory(space) if callable(factory) else factory
     if not isinstance(found, Method):
         raise ValueError(f"Expected a one-shot method: a name, a factory or a Method, got {type(found).__name__}.")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxnas.analysis.optimum import optimum
+from jaxnas.analysis.optima import optimum
 from jaxnas.analysis.regret import regret
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.search.one_shot.step import Setting

@@ -9,10 +9,9 @@ from types import ModuleType
 import numpy as np
 
 from jaxnas.benchmarks.base import Benchmark
-from jaxnas.benchmarks.tabular import load
+from jaxnas.benchmarks.loading import load
 from jaxnas.report.comparison import Comparison, Entries, aim_of, compare, entries_of
-from jaxnas.search.transfer import rank_weighted as ensemble
-from jaxnas.search.transfer.rank_weighted import rank_weighted
+from jaxnas.search.transfer import weighted_sources as ensemble
 from jaxnas.search.transfer.sources import (
     PORTFOLIO_SIZE,
     Source,
@@ -25,6 +24,7 @@ from jaxnas.search.transfer.sources import (
     sources_ranking,
     without_target,
 )
+from jaxnas.search.transfer.weighted_sources import rank_weighted
 from jaxnas.strategies.base import Strategy, make
 from jaxnas.strategies.wrappers.in_order import in_order
 from jaxnas.strategies.wrappers.prior_guided import prior_guided

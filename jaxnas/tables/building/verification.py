@@ -10,9 +10,12 @@ from jaxnas.checks import first_line
 from jaxnas.provenance import machine, versions
 from jaxnas.spaces.base import Space
 from jaxnas.tables.building.baselines import baseline_scores
+from jaxnas.tables.format import check_files
+from jaxnas.tables.shipped import find
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import plain_table
 from jaxnas.tasks.base import SPLITS, Task
+from jaxnas.training.compilation import on_one_core
 from jaxnas.training.config import BFLOAT16, FLOAT32, TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.networks import networks_class
@@ -28,6 +31,32 @@ class Check(NamedTuple):
 
     passed: bool
     text: str
+
+
+def verify(
+    table: str | os.PathLike, *, sample: int = 0, space: Space | str | None = None, task: Task | str | None = None
+) -> list[Check]:
+    """Returns the checks of a table: of its files against its hashes, and of a sample of classes by training again.
+
+    Args:
+        table: an identifier or a folder.
+        sample: how many classes to train again, on one core; none if the files fail their check.
+        space, task: of the table, or their names, if the catalog has none of the names in the table.
+
+    Raises:
+        ValueError: if there is no such table, or as `retrain`.
+    """
+    folder = find(table)
+    if problems := check_files(folder):
+        return [Check(False, problem) for problem in problems]
+    Table.read(folder, verify=True)
+    checks = [Check(True, f"{folder.name}: files and arrays are those that the manifest names.")]
+    if not sample:
+        return checks
+    space = catalog.space(space) if isinstance(space, str) else space
+    task = catalog.task(task) if isinstance(task, str) else task
+    with on_one_core():
+        return checks + retrain(folder, sample, space=space, task=task)
 
 
 def retrain(

@@ -33,13 +33,13 @@ NUM_SEEDS = 10
 @functools.cache
 def made(name: str) -> jn.OneShot:
     """Returns a search by a method of the catalog, with few candidates, compiled once for all tests."""
-    factory = catalog.one_shot_method(name)
+    factory = catalog.method(name)
     method = factory(SMALL, num_candidates=20) if name == "rsps" else factory(SMALL)
     return jn.OneShot(SMALL, TASK, method, config=TINY, table=False, progress=False)
 
 
 @functools.cache
-def searched(name: str) -> jn.OneShotResult:
+def searched(name: str) -> jn.oneshot.OneShotResult:
     return made(name).search(6, num_seeds=2)
 
 
@@ -57,7 +57,7 @@ def equal(one, other) -> bool:
 
 
 def test_a_supernet_of_partial_channels_scores_what_it_trained():
-    method = catalog.one_shot_method("pc_darts")(SMALL)._replace(partial=2)
+    method = catalog.method("pc_darts")(SMALL)._replace(partial=2)
     result = jn.OneShot(SMALL, TASK, method, config=TINY, table=False, progress=False).search(2)
     supernet = result.supernets[0]
     weights = np.eye(len(SMALL.operations), dtype=np.float32)[result.arch]
@@ -246,7 +246,7 @@ THIN = jn.MLPSpace(1, widths=(2, 4), activations=("relu",), dropout_rates=(0,), 
     ids=lambda space: space.name,
 )
 def test_the_sandwich_rule_searches_widths(space):
-    method = catalog.one_shot_method("sandwich")(space, num_candidates=5)
+    method = catalog.method("sandwich")(space, num_candidates=5)
     result = jn.OneShot(space, TASK, method, table=False, progress=False).search(3)
     assert result.arch.shape == (len(space.decisions),)
     assert result.num_trainings > 0
@@ -276,7 +276,7 @@ def test_what_was_found_has_a_regret_beside_the_median_and_random_search():
     )
     assert by_table.table == bench().id
     scores = bench().held_out.scores(np.arange(125)[:, None])
-    best = jn.optimum(bench()).value
+    best = jn.analysis.optimum(bench()).value
     assert by_table.median_regret == pytest.approx(best - np.median(scores))
     assert 0 <= by_table.random_regret < by_table.median_regret
     with pytest.raises(ValueError, match=r"^Expected a table of the task stripes, got nb201-mnist5k-v1, of mnist5k"):

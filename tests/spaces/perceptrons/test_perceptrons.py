@@ -207,7 +207,7 @@ def test_a_network_fitted_to_vectors_scores_as_its_curves_say(num_test):
         images, labels = getattr(task, split)
         assert (network(images[0]).argmax(-1) == labels).sum() == getattr(curves, split)[-1]
     assert curves.validation[-1] > 30
-    bench = jn.TrainingBenchmark(jn.Trainer(FEW, task, CONFIG))
+    bench = jn.benchmarks.TrainingBenchmark(jn.Trainer(FEW, task, CONFIG))
     found = jn.run(jn.random_search(FEW), bench, num_trials=2, num_runs=1).query.arch
     assert (np.isnan(bench.held_out.scores(found)) == (num_test == 0)).all()
 

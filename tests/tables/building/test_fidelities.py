@@ -255,22 +255,20 @@ def test_a_search_that_trains_is_the_run_on_the_table(bench, monkeypatch):
     strategy = jn.successive_halving(SMALL, fidelities=bench.fidelities, reduction=2, num_initial=8)
     options = {"strategy": strategy, "progress": False}
     as_built = {name: replace(each, test="last") for name, each in TRAININGS.items()}
-    found = jn.NAS(SMALL, catalog.task(TASK), trainings=as_built, **options).search(20, num_finalists=0)
+    found = jn.NAS(SMALL, catalog.task(TASK), config=as_built, **options).search(20, num_finalists=0)
     expected = jn.run(strategy, bench, num_trials=20, num_runs=1, seed=0)
     assert_equal_trials(found.trials, expected)
     assert found.cost_unit == "epochs of w2"
     assert found.config == as_built["w2"]
-    frame = jn.to_frame(expected, bench)
+    frame = jn.analysis.to_frame(expected, bench)
     assert set(frame["fidelity"]) == {"w1-e1", "w2-e1", "w2-e2"}
-    with pytest.raises(ValueError, match="Expected a config or trainings, got both"):
-        jn.NAS(SMALL, catalog.task(TASK), trainings=TRAININGS, config=TINY)
     with pytest.raises(ValueError, match="Expected an order where there are several trainers"):
         jn.NAS(SMALL, catalog.task(TASK), config=TINY, order=["w1-e1"])
 
 
 def test_a_copy_of_a_training_benchmark_asks_the_same(bench):
     trainers = {name: Trainer(SMALL, catalog.task(TASK), each) for name, each in TRAININGS.items()}
-    first = jn.TrainingBenchmark(trainers, num_seeds=3, order=["w1-e2", "w2-e2"])
+    first = jn.benchmarks.TrainingBenchmark(trainers, num_seeds=3, order=["w1-e2", "w2-e2"])
     make, arguments = first.__reduce__()
     copy = make(*arguments)
     for each in (first, copy, jn.penalized(first, 1e-6)):
@@ -279,13 +277,16 @@ def test_a_copy_of_a_training_benchmark_asks_the_same(bench):
         assert each.cost_unit == bench.cost_unit
     assert copy.description() == first.description()
     assert copy.description()["order"] == ["w1-e2", "w2-e2"]
-    assert len(set(map(str, (first.description(), jn.TrainingBenchmark(trainers, num_seeds=3).description())))) == 2
+    assert (
+        len(set(map(str, (first.description(), jn.benchmarks.TrainingBenchmark(trainers, num_seeds=3).description()))))
+        == 2
+    )
 
 
 def test_workers_pay_in_full_where_a_training_is_another():
-    trials = jn.Trials(
+    trials = jn.simulation.Trials(
         jn.Query(np.zeros((1, 3, 2), np.int32), np.asarray([[0, 1, 2]])),
-        jn.Observation(np.zeros((1, 3)), np.zeros((1, 3)), np.zeros((1, 3), int)),
+        jn.simulation.Observation(np.zeros((1, 3)), np.zeros((1, 3)), np.zeros((1, 3), int)),
     )
     price = np.asarray([[0.5, 1, 2]], np.float32)
     paid = [paid_when_begun(trials, price, [0, 1, 2], trainings) for trainings in (None, np.asarray([0, 1, 1]))]

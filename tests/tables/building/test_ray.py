@@ -18,6 +18,7 @@ from helpers.samples import MIXED, SMALL_MLP, all_archs
 import jaxnas as jn
 from jaxnas.checks import is_installed
 from jaxnas.cli.main import main
+from jaxnas.search.result import SearchResult
 from jaxnas.tables.building.driver import build
 from jaxnas.tables.building.executors import ray as executor
 from jaxnas.tables.building.executors.ray import Node, difference, this_node
@@ -156,7 +157,7 @@ def test_a_build_on_a_cluster_is_the_local_one(names, local, cluster, tmp_path):
 
 
 def test_a_task_that_fails_ends_the_build_in_one_line_and_finished_shards_stay(names, cluster, tmp_path, capsys):
-    command = ["build", "--space", names[0], "--task", names[1], "--epochs", "1", "--limit", "9", "--executor", "ray"]
+    command = ["build", "--space", names[0], "--task", names[1], "--epochs", "1", "--limit", "9", "--ray"]
     cluster.failure = RayTaskError()
     cluster.failure.cause = OSError(28, "No space left on device")
     assert main([*command, "--out", str(tmp_path)]) == 1
@@ -193,13 +194,11 @@ def test_a_task_takes_a_gpu_where_there_are_some(cluster):
 
 def test_an_address_without_a_cluster_says_what_to_do(names, cluster, tmp_path, capsys):
     command = ["build", "--space", names[0], "--task", names[1], "--out", str(tmp_path)]
-    assert main([*command, "--executor", "ray", "--address", "127.0.0.1:9"]) == 1
+    assert main([*command, "--ray", "127.0.0.1:9"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
         "jaxnas build: Expected a Ray cluster at 127.0.0.1:9, got: Connection refused; start one there by "
         "`ray start --head`, or leave the address out to use this machine alone."
     )
-    assert main([*command, "--address", "127.0.0.1:9"]) == 2
-    assert "Expected no address without an executor of many machines" in capsys.readouterr().err
 
 
 def test_without_ray_it_says_how_to_get_it(names, tmp_path, monkeypatch):
@@ -223,14 +222,14 @@ def scored(deadly: dict | None = None) -> Callable[[dict], float]:
     return score
 
 
-def searched(evaluator=None, **choices) -> jn.SearchResult:
+def searched(evaluator=None, **choices) -> SearchResult:
     """Returns the result of a search of all architectures by two workers on Ray."""
     choices = {"num_workers": 2, "executor": "ray", "progress": False} | choices
     nas = jn.NAS(MIXED, evaluator=evaluator or scored(), strategy="exhaustive_search", **choices)
     return nas.search(12, num_finalists=1)
 
 
-def scores_of(result: jn.SearchResult) -> dict[bytes, float]:
+def scores_of(result: SearchResult) -> dict[bytes, float]:
     archs = np.asarray(result.trials.query.arch)[0]
     return dict(zip((arch.tobytes() for arch in archs), result.scores.tolist(), strict=True))
 
@@ -273,13 +272,11 @@ def test_a_lost_node_is_asked_again_and_a_lost_process_is_a_failed_trial(cluster
 def test_a_search_on_a_cluster_that_cannot_be_used_ends_in_one_line(cluster, tmp_path, capsys):
     command = ["search", "--space", "mlp-small", "--task", "digits", "--trials", "3", "--out", str(tmp_path)]
     command += ["--strategy", "random_search", "--workers", "2"]
-    assert main([*command, "--executor", "ray", "--address", "127.0.0.1:9"]) == 1
+    assert main([*command, "--ray", "127.0.0.1:9"]) == 1
     assert capsys.readouterr().err == (
         "jaxnas search: Expected a Ray cluster at 127.0.0.1:9, got: Connection refused; start one there by "
         "`ray start --head`, or leave the address out to use this machine alone.\n"
     )
-    assert main([*command, "--address", "127.0.0.1:9"]) == 2
-    assert "Expected no address without an executor of many machines" in capsys.readouterr().err
     cluster.failure = RayTaskError()
     cluster.failure.cause = RuntimeError(
         "Expected optax 1 on every node, as here, got 2; install the same version on b"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxnas.analysis.optimum import method_of
+from jaxnas.analysis.optima import method_of
 from jaxnas.analysis.statistics import mean_where
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials

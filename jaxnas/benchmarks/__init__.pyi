@@ -1,0 +1,27 @@
+"""The public names, for type checkers. Written by `python tests/repository/test_public_names.py`."""
+
+from jaxnas.benchmarks.base import Benchmark
+from jaxnas.benchmarks.base import HeldOut
+from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
+from jaxnas.benchmarks.function import FunctionBenchmark
+from jaxnas.benchmarks.surrogate import SurrogateBenchmark
+from jaxnas.benchmarks.training import TrainingBenchmark
+from jaxnas.tables.building.fidelities import training_grid
+from jaxnas.tables.columns import Column
+from jaxnas.tables.packs import column_pack
+from jaxnas.tables.table import write as write_table
+from jaxnas.tables.trainings import plain_table
+
+__all__ = [
+    "Benchmark",
+    "Column",
+    "EvaluatorBenchmark",
+    "FunctionBenchmark",
+    "HeldOut",
+    "SurrogateBenchmark",
+    "TrainingBenchmark",
+    "column_pack",
+    "plain_table",
+    "training_grid",
+    "write_table",
+]

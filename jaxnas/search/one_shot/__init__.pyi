@@ -1,0 +1,17 @@
+"""The public names, for type checkers. Written by `python tests/repository/test_public_names.py`."""
+
+from jaxnas.catalog import method
+from jaxnas.search.one_shot.base import Method
+from jaxnas.search.one_shot.correlation import rank_correlation
+from jaxnas.search.one_shot.pack import supernet_pack
+from jaxnas.search.one_shot.regularizers import entropy
+from jaxnas.search.one_shot.result import OneShotResult
+
+__all__ = [
+    "Method",
+    "OneShotResult",
+    "entropy",
+    "method",
+    "rank_correlation",
+    "supernet_pack",
+]

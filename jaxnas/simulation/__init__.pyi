@@ -1,0 +1,19 @@
+"""The public names, for type checkers. Written by `python tests/repository/test_public_names.py`."""
+
+from jaxnas.simulation.ask_tell import run_key
+from jaxnas.simulation.asynchronous import AsynchronousTrials
+from jaxnas.simulation.asynchronous import run_asynchronous
+from jaxnas.simulation.checking import check_strategy
+from jaxnas.simulation.run import simulate
+from jaxnas.simulation.trials import Trials
+from jaxnas.strategies.base import Observation
+
+__all__ = [
+    "AsynchronousTrials",
+    "Observation",
+    "Trials",
+    "check_strategy",
+    "run_asynchronous",
+    "run_key",
+    "simulate",
+]

@@ -1,0 +1,15 @@
+"""The public names, for type checkers. Written by `python tests/repository/test_public_names.py`."""
+
+from jaxnas.tasks.base import Split
+from jaxnas.tasks.base import Task
+from jaxnas.tasks.base import TaskSpec
+from jaxnas.tasks.generated import hmm_optimum
+from jaxnas.tasks.metrics import Metric
+
+__all__ = [
+    "Metric",
+    "Split",
+    "Task",
+    "TaskSpec",
+    "hmm_optimum",
+]
