@@ -138,12 +138,6 @@ PREDICTORS = {
     "column_gp": "jaxnas.predictors.columns:column_gp",
     "omni": "jaxnas.predictors.columns:omni",
 }
-EXECUTORS = {
-    "processes": "jaxnas.tables.building.executors.processes:Processes",
-    "ray": "jaxnas.tables.building.executors.ray:RayCluster",
-}
-"""Where `jaxnas build` and the workers of `jaxnas search` train."""
-DEFAULT_EXECUTOR = "processes"
 IMPORTERS = {
     "nats-tss": "jaxnas.tables.published.nats_topology:read",
     "nats-sss": "jaxnas.tables.published.nats_size:read",
@@ -272,16 +266,6 @@ def importer(name: str) -> "Callable[..., Iterator[Imported]]":
     if not callable(found):
         raise ValueError(f"Expected {name} to be a function that reads a file, got {type(found).__name__}.")
     return found
-
-
-def executor(name: str) -> Callable[[int | None, str | None], Any]:
-    """Returns the class of a name of `EXECUTORS`, made of a number of processes and an address.
-
-    Raises ValueError on an unknown name.
-    """
-    if name not in EXECUTORS:
-        raise unknown_name("an executor", name, EXECUTORS)
-    return find(name, EXECUTORS)
 
 
 def space_types() -> dict[str, type]:

@@ -33,7 +33,7 @@ import sys
 import numpy as np
 import jaxnas as jn
 from jaxnas.cli.main import main
-from jaxnas.tables.building.executors import ray
+from jaxnas.tables.building import driver
 from jaxnas.files import replace_file
 from jaxnas.training import networks
 
@@ -56,7 +56,7 @@ if __name__ == "__main__":
         left.pop()
         replace_file(path, data)
 
-    ray.replace_file = written
+    driver.replace_file = written
     place = [f"--{part}={__file__}:{name}" for part, name in (("space", "SPACE"), ("task", "task"))]
     if sys.argv[2] == "search":
         place += ["--strategy=random_search", "--trials=40", "--workers=2", "--quiet"]

@@ -20,8 +20,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from jaxnas.tables.building.executors.base import Work
-from jaxnas.tables.building.executors.ray import RayCluster
+from jaxnas.execution.base import Ended
+from jaxnas.execution.ray import RayCluster
+from jaxnas.tables.building.driver import Part, _train_chunks
 from jaxnas.tables.building.plan import BuildPlan, Chunk, missing_chunks, read_shard, shard_bytes, shard_path
 from jaxnas.training.curves import Curves
 
@@ -51,14 +52,14 @@ class Instant:
         return value
 
     def remote(self, function: object) -> SimpleNamespace:
-        submitted = SimpleNamespace(remote=lambda *arguments: Done(shard_bytes(arguments[4], self.curves)))
+        submitted = SimpleNamespace(remote=lambda *arguments: Done(shard_bytes(arguments[3], self.curves)))
         return SimpleNamespace(options=lambda **options: submitted)
 
     def wait(self, references: list, num_returns: int, timeout: float) -> tuple[list, list]:
         return references, []
 
-    def get(self, reference: "Done") -> bytes:
-        return reference.shard
+    def get(self, reference: "Done") -> Ended:
+        return Ended(reference.shard)
 
 
 class Done:
@@ -72,15 +73,10 @@ def drive(folder: Path, chunks: list[Chunk], curves: Curves, shape: tuple[int, i
     """Lets the executor of Ray collect the shards of chunks."""
     cluster = object.__new__(RayCluster)
     cluster.ray, cluster.node, cluster._has_gpus = Instant(curves), None, False
-    plan = BuildPlan("", "", {}, (0,), tuple(chunks), "sequential")
-    missing = chunks
-
-    def look() -> None:
-        nonlocal missing
-        missing = missing_chunks(folder, missing, shape)
-
-    cluster.train(Work(plan, folder / "plan.json", None), chunks, look)
-    assert not missing
+    plan = BuildPlan((0,), tuple(chunks), "sequential", shape)
+    left = dict.fromkeys(chunks)
+    _train_chunks(cluster, Part("", None, plan, {}), folder, left, lambda: None)
+    assert not left
 
 
 def measure(num_shards: int, folder: Path) -> dict:

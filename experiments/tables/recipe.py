@@ -14,7 +14,7 @@ Page: docs/tables.md
 import argparse
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ import numpy as np
 from jaxnas import catalog
 from jaxnas.analysis import reliability
 from jaxnas.spaces.cells import graph
-from jaxnas.tables.building.driver import build
+from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.table import Table
 from jaxnas.training.config import TrainConfig
 
@@ -144,8 +144,8 @@ def study_recipes(config: Config, only: str | None) -> dict:
         if only and only not in name:
             continue
         folder = config.out / name.replace(", ", "-").replace(" ", "-")
-        limits = {"num_seeds": config.num_seeds, "limit": config.num_classes}
-        table = build(config.space, task, folder, config=training, progress=_print_progress(name), **limits)
+        trainings = BuildConfig(replace(training, test="last"), num_seeds=config.num_seeds, limit=config.num_classes)
+        table = build(config.space, task, folder, trainings, progress=_print_progress(name))
         trained = np.flatnonzero(table.trained)
         halves = {"choose": trained[0::2], "report": trained[1::2]}
         results[name] = {half: figures(table, rows, config.num_table_seeds) for half, rows in halves.items()}

@@ -43,7 +43,7 @@ from jaxnas.spaces.sizes.network import Widths
 from jaxnas.spaces.sizes.space import SizeSpace
 from jaxnas.spaces.transformers.space import TransformerSpace
 from jaxnas.strategies.base import asks_for
-from jaxnas.tables.building.driver import build
+from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.building.verification import retrain
 from jaxnas.tables.table import Table
 from jaxnas.training import networks
@@ -206,10 +206,8 @@ def build_one(name: str, folder: str) -> None:
     space = globals()[name]
     task = task_name_of(space)
     places = f"{__file__}:{name}", f"{__file__}:{task}"
-    config = config_of(space, globals()[task]())
-    build(
-        *places, folder, config=config, num_seeds=NUM_SEEDS, limit=NUM_CLASSES, num_processes=1, table_id=name.lower()
-    )
+    training = replace(config_of(space, globals()[task]()), test="last")
+    build(*places, folder, BuildConfig(training, None, NUM_SEEDS, NUM_CLASSES, name.lower()), num_processes=1)
 
 
 def builds(names: Iterable[str], num_kills: int) -> Iterator[dict]:

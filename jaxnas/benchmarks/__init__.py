@@ -8,6 +8,7 @@ from jaxnas.catalog import lazy
 
 NAMES = {
     "Benchmark": "benchmarks.base",
+    "BuildConfig": "tables.building.driver",
     "Column": "tables.columns",
     "EvaluatorBenchmark": "benchmarks.evaluator",
     "FunctionBenchmark": "benchmarks.function",

@@ -6,6 +6,7 @@ from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
 from jaxnas.benchmarks.function import FunctionBenchmark
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark
 from jaxnas.benchmarks.training import TrainingBenchmark
+from jaxnas.tables.building.driver import BuildConfig
 from jaxnas.tables.building.fidelities import training_grid
 from jaxnas.tables.columns import Column
 from jaxnas.tables.packs import column_pack
@@ -14,6 +15,7 @@ from jaxnas.tables.trainings import plain_table
 
 __all__ = [
     "Benchmark",
+    "BuildConfig",
     "Column",
     "EvaluatorBenchmark",
     "FunctionBenchmark",

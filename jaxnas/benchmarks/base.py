@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -164,6 +164,26 @@ class HostBenchmark(Benchmark, Protocol):
 
     def description(self) -> dict:
         """Returns what answers depend on, as JSON values."""
+        ...
+
+
+class Shareable(HostBenchmark, Protocol):
+    """A benchmark whose copies in other processes can answer for it: it can be pickled, and learns from copies."""
+
+    def resolved(self, query: Query, key: jax.Array) -> Query:
+        """Returns the query with the run that answers it, drawn by the key if it asks for any."""
+        ...
+
+    def knows(self, query: Query) -> bool:
+        """Returns whether a resolved query is answered without work."""
+        ...
+
+    def learned(self, query: Query) -> Any:
+        """Returns what this copy keeps of its answer to a resolved query."""
+        ...
+
+    def learn(self, query: Query, found: Any) -> None:
+        """Keeps what another copy has learned."""
         ...
 
 

@@ -4,15 +4,16 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from jaxnas import catalog
-from jaxnas.cli.shared_options import executor_of, task_name_of
+from jaxnas.cli.shared_options import task_name_of
 from jaxnas.files import out_path, writable
 from jaxnas.progress import progress_bars
-from jaxnas.tables.building.driver import build
-from jaxnas.tables.building.fidelities import training_grid
+from jaxnas.tables.building.driver import BuildConfig, build
+from jaxnas.tables.building.fidelities import default_training, training_grid
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import trainings_that_failed
 
@@ -22,7 +23,10 @@ def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process may not fill a GPU of its workers
     task_name = task_name_of(options.task, options.label)
     space, task = catalog.space(options.space), catalog.task(task_name)
-    grid = training_grid(space, task, widths=options.widths, resolutions=options.resolutions, epochs=options.epochs)
+    training = replace(default_training(space, task), test=options.test)
+    grid = training_grid(
+        space, task, training, widths=options.widths, resolutions=options.resolutions, epochs=options.epochs
+    )
     table_id = options.id or f"{space.name}-{task.name}-v0"
     folder = writable(out_path(options.out, "build", table_id))
     time_left = make_time_left()
@@ -36,18 +40,18 @@ def run(options: argparse.Namespace) -> int:
             options.space,
             task_name,
             folder,
-            config=None if len(grid) > 1 else next(iter(grid.values())),
-            trainings=grid if len(grid) > 1 else None,
-            order=options.order,
-            num_seeds=options.seeds,
-            test=options.test,
-            limit=options.limit,
+            BuildConfig(
+                training=grid if len(grid) > 1 else next(iter(grid.values())),
+                order=options.order,
+                num_seeds=options.seeds,
+                limit=options.limit,
+                table_id=table_id,
+            ),
             num_processes=options.processes,
+            ray=options.ray,
             shard=options.shard,
-            table_id=table_id,
             replace_table=options.replace,
             progress=progress,
-            **executor_of(options),
         )
     if built is None:
         part = "{} of {}".format(*options.shard)

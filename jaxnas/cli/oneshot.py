@@ -3,7 +3,7 @@
 import argparse
 
 from jaxnas import catalog
-from jaxnas.cli.shared_options import executor_of, task_name_of
+from jaxnas.cli.shared_options import task_name_of
 from jaxnas.files import out_path, writable
 from jaxnas.report import units
 from jaxnas.report.result_folder import ONE_SHOT, check_free
@@ -25,9 +25,7 @@ def run(options: argparse.Namespace) -> int:
     folder = writable(out_path(options.out, "oneshot", name))
     check_free(folder, ONE_SHOT)
     shown = not options.quiet
-    search = OneShot(
-        space, task, options.method, table=options.table, folder=folder, progress=shown, **executor_of(options)
-    )
+    search = OneShot(space, task, options.method, table=options.table, folder=folder, progress=shown, ray=options.ray)
     result = search.search(options.steps, num_seeds=options.seeds, seed=options.seed)
     if not options.quiet:
         print(result)

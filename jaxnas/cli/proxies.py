@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxnas import catalog
-from jaxnas.cli.shared_options import executor_of, task_name_of
+from jaxnas.cli.shared_options import task_name_of
 from jaxnas.files import out_path, writable
 from jaxnas.predictors.zero_cost.pack import build_pack, check_enumerable
 from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
             **choices,
             pack_id=pack_id,
             progress=progress,
-            **executor_of(options),
+            ray=options.ray,
         )
     _show(pack, folder)
     return 0

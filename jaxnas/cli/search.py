@@ -4,7 +4,7 @@ import argparse
 import os
 
 from jaxnas import catalog
-from jaxnas.cli.shared_options import executor_of, task_name_of
+from jaxnas.cli.shared_options import task_name_of
 from jaxnas.files import out_path, writable
 from jaxnas.report import units
 from jaxnas.report.result_folder import SEARCH, check_free
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         folder=folder,
         progress=not options.quiet,
         num_workers=options.workers,
-        **executor_of(options),
+        ray=options.ray,
     )
     result = nas.search(options.trials)
     if not options.quiet:

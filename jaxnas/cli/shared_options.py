@@ -1,8 +1,5 @@
 """Options that several commands read."""
 
-import argparse
-from typing import Any
-
 
 def task_name_of(task: str, label: str | None) -> str:
     """Returns the name of a task in the catalog, given the options `--task` and `--label`."""
@@ -11,13 +8,6 @@ def task_name_of(task: str, label: str | None) -> str:
     if not task.lower().endswith((".csv", ".parquet")):
         raise ValueError(f"Expected --label with a file.csv or file.parquet, got the task {task!r}.")
     return f"{task}:{label}"
-
-
-def executor_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Returns the arguments `executor` and `address` of the option `--ray`."""
-    if options.ray is None:
-        return {"executor": "processes", "address": None}
-    return {"executor": "ray", "address": options.ray or None}
 
 
 def names_in(text: str | None) -> list[str]:

@@ -11,14 +11,17 @@ from rich.progress import Progress
 
 from jaxnas import catalog
 from jaxnas.analysis.incumbent import incumbents
-from jaxnas.benchmarks.base import HostBenchmark, Outcome, trainings_of
+from jaxnas.benchmarks.base import HostBenchmark, Outcome, Shareable, trainings_of
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
 from jaxnas.benchmarks.penalized import objective_of, penalized
 from jaxnas.benchmarks.training import TrainingBenchmark
 from jaxnas.checks import checked_function, checked_number, checked_seed, checked_size
+from jaxnas.execution.base import Workers
+from jaxnas.execution.executors import executor
 from jaxnas.progress import progress_bars
 from jaxnas.report.units import with_unit
 from jaxnas.search.loop.evaluations import (
+    answered,
     answers_in_turn,
     check_parallel,
     fresh_scores_in_turn,
@@ -27,8 +30,6 @@ from jaxnas.search.loop.evaluations import (
 )
 from jaxnas.search.loop.journaled import Journaled, journaled
 from jaxnas.search.loop.parallel_ask_tell import ParallelAskTell
-from jaxnas.search.loop.shareable import Shareable
-from jaxnas.search.loop.workers import Workers
 from jaxnas.search.result import Finalist, SearchResult
 from jaxnas.search.transfer.sources import Source, greedy_portfolio
 from jaxnas.simulation.ask_tell import AskTell, run_key
@@ -36,7 +37,6 @@ from jaxnas.simulation.trials import Trials, paid_costs, paid_when_begun
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import Strategy, make
 from jaxnas.strategies.wrappers.warm_started import warm_started
-from jaxnas.tables.building.executors.base import Executor
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
 from jaxnas.training.config import TrainConfig
@@ -81,9 +81,8 @@ class NAS:
         num_workers: how many architectures are evaluated at a time, each in a process of its own, for a strategy that
             is `parallel`. Its trials are then in the order in which their scores came, which is the machine's to
             choose; the journal keeps it. A worker that dies is a failed trial. See docs/parallel.md.
-        executor: where workers are: `"processes"` of this machine, or `"ray"`, on a Ray cluster. Trials do not depend
-            on it, nor does the journal.
-        address: of the cluster, `host:port` or `"auto"`; None: this machine alone.
+        ray: the address of a Ray cluster on which the workers are, `host:port` or `"auto"`; `"local"`: Ray on this
+            machine; None: processes of this machine. Neither trials nor the journal depend on it.
         sources: tables of the space on other tasks, or their identifiers or folders: the search begins with what is
             best there, 20 architectures or as many as the strategy can begin with (see `jn.transfer.greedy_portfolio`).
 
@@ -107,8 +106,7 @@ class NAS:
         progress: bool = True,
         sources: Sequence[Source] = (),
         num_workers: int = 1,
-        executor: str = catalog.DEFAULT_EXECUTOR,
-        address: str | None = None,
+        ray: str | None = None,
     ):
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
         if (task is None) == (evaluator is None):
@@ -136,10 +134,9 @@ class NAS:
             self.strategy = warm_started(self.strategy, good if most is None else good[:most])
         self.num_workers = checked_size("num_workers", num_workers, 1, MAX_WORKERS, "each of them a process")
         check_parallel(self.strategy, self._bench, num_workers)
-        self._executor: Callable[[int | None, str | None], Executor] = catalog.executor(executor)
-        if num_workers == 1 and (executor != catalog.DEFAULT_EXECUTOR or address is not None):
-            raise ValueError(f"Expected 2 workers or more for the executor {executor} or an address, got 1.")
-        self.address = address
+        if num_workers == 1 and ray is not None:
+            raise ValueError("Expected 2 workers or more on a Ray cluster, got 1.")
+        self._ray = ray
         self.seed, self.folder, self.progress = checked_seed(seed), folder, progress
 
     @property
@@ -177,9 +174,10 @@ class NAS:
                 stack.callback(bench.close)
             workers = None
             if self.num_workers > 1:
-                where = stack.enter_context(contextlib.closing(self._executor(None, self.address)))
-                pinned = self.task is not None
-                workers = Workers(self._bench, self.num_workers, pinned=pinned, calls=where.calls)
+                processes = self.num_workers if self._ray is None else None  # a cluster says how many it has
+                where = stack.enter_context(contextlib.closing(executor(self._ray, processes)))
+                trains = self.task is not None
+                workers = where.workers(answered, self._bench, self.num_workers, trains=trains, again=False)
                 stack.callback(workers.close)
             return self._searched(bench, workers, num_trials, max_seconds, num_finalists)
 
@@ -252,7 +250,8 @@ class NAS:
             answers = answers_in_turn(loop, bench, num_trials, may_begin)
         else:
             loop = ParallelAskTell(self.strategy, num_trials=num_trials, key=key, bench=bench)
-            answers = parallel_answers(loop, bench, workers, num_trials, may_begin)
+            shared = self._bench, workers, self.num_workers
+            answers = parallel_answers(loop, bench, *shared, num_trials, may_begin)
         stopped, show = "", _bar(bars, "compiling and searching", num_trials)
         try:
             for outcome in answers:

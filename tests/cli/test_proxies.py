@@ -10,11 +10,9 @@ from helpers.samples import NB201
 from helpers.tiny_kind import TINY_KIND
 
 import jaxnas as jn
-from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.predictors.zero_cost import pack
 from jaxnas.report.comparison import _minimized, aim_of
-from jaxnas.tables.building.executors.base import Ended
 from jaxnas.tables.shipped import find, shipped_packs
 
 
@@ -70,13 +68,13 @@ def test_a_second_call_computes_only_what_is_missing_or_damaged(written, task_fi
 
 def test_chunks_that_are_scored_elsewhere_are_those_of_here(written, task_file, tmp_path, monkeypatch):
     cluster = Elsewhere()
-    monkeypatch.setattr(catalog, "executor", lambda name: lambda *arguments: cluster)
+    monkeypatch.setattr(pack, "executor", lambda address: cluster)
     monkeypatch.setattr(pack, "CHUNK", 1)
     assert command(task_file, tmp_path, "--names", "snip,params", "--inits", "2", "--ray") == 0
     assert cluster.functions == ["scores"] * 2  # sizes are counted here
     assert cluster.ended
     assert jn.Table.read(tmp_path).manifest["content_hash"] == jn.Table.read(written).manifest["content_hash"]
-    monkeypatch.setattr(cluster, "results", lambda *arguments: (each for each in [(0, Ended(failure="OSError: no"))]))
+    cluster.failure = "OSError: no"
     next((tmp_path / "shards").glob("gradient-*.npz")).unlink()
     assert command(task_file, tmp_path, "--names", "snip,params", "--inits", "2", "--ray") == 1
 

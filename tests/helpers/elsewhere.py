@@ -1,29 +1,45 @@
-"""An executor whose other machines are this process, where a value arrives as a copy and the last call ends first."""
+"""An executor whose workers are this process: a value arrives as a copy, and the last call to begin ends first."""
 
 import pickle
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable
 from typing import Any
 
+from jaxnas.execution.base import Ended, Executor, Workers, called
+from jaxnas.execution.copies import copied
 from jaxnas.provenance import machine
-from jaxnas.tables.building.executors.base import Ended
 
 
-class Elsewhere:
-    """The stand-in for a cluster: `calls` are made when they are asked for."""
+class Elsewhere(Executor):
+    """A stand-in for a pool of processes or a cluster, which notes the names of the functions that it calls."""
 
-    def __init__(self, num_processes: int | None = None, address: str | None = None):
-        self.calls, self.functions, self.ended = self, [], False
+    def __init__(self, *_: Any, failure: str = ""):
+        self.functions, self.ended, self.failure = [], False, failure
 
     def machine(self) -> dict:
         return machine()
 
-    def results(
-        self, function: Callable, copy: bytes, calls: Iterable[tuple[Any, tuple]], look: Callable[[], None]
-    ) -> Generator[tuple[Any, Ended], None, None]:
-        value = pickle.loads(copy)
-        for name, arguments in reversed(list(calls)):
-            self.functions.append(function.__name__)
-            yield name, Ended(function(value, *arguments))
+    def workers(
+        self, function: Callable, value: Any, num_calls: int, *, trains: bool = True, again: bool = True
+    ) -> Workers:
+        return _Copy(self, function, pickle.loads(copied(value)))
 
     def close(self) -> None:
         self.ended = True
+
+
+class _Copy(Workers):
+    def __init__(self, executor: Elsewhere, function: Callable, value: Any):
+        super().__init__(capacity=10**6, again=True)
+        self.executor, self.function, self.value, self.waiting = executor, function, value, []
+
+    def _send(self, name, arguments) -> None:
+        self.waiting.append((name, arguments))
+
+    def _received(self, seconds) -> tuple[Any, Ended] | None:
+        name, arguments = self.waiting.pop()
+        self.executor.functions.append(self.function.__name__)
+        failure = self.executor.failure
+        return name, Ended(failure=failure) if failure else called(self.function, self.value, *arguments)
+
+    def close(self) -> None:
+        self.waiting.clear()

@@ -17,6 +17,7 @@ ROOMS = [
     "tasks",
     "training",
     "spaces",
+    "execution",
     "tables",
     "predictors",
     "strategies",

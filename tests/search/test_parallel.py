@@ -18,7 +18,7 @@ from helpers.samples import MIXED, SMALL_MLP, TINY, all_archs, assert_equal_tria
 
 import jaxnas as jn
 from jaxnas.cli.main import main
-from jaxnas.search.loop import workers
+from jaxnas.execution import processes
 from jaxnas.search.loop.journaled import JOURNAL_FILE, journaled
 from jaxnas.search.loop.parallel_ask_tell import ParallelAskTell
 from jaxnas.simulation.ask_tell import run_key
@@ -89,7 +89,7 @@ def test_a_worker_that_dies_is_a_failed_trial_with_a_message(searched):
     assert sorted(line["trial"] for line in trials) == list(range(12))
     found = {MIXED.to_str(np.asarray(line["arch"])): line["failure"] for line in trials}
     expected = {MIXED.to_str(arch): "" for arch in all_archs(MIXED)}
-    expected[MIXED.to_str(np.asarray([0, 0, 1]))] = "The worker that evaluated it was ended by signal 9 (Killed)."
+    expected[MIXED.to_str(np.asarray([0, 0, 1]))] = "worker ended by signal 9 (Killed)"
     expected[MIXED.to_str(np.asarray([0, 1, 1]))] = "SystemExit: enough"
     assert found == expected
     assert [line["score"] is None for line in trials] == [bool(line["failure"]) for line in trials]
@@ -101,7 +101,7 @@ def test_a_journal_is_told_again_in_its_order_without_a_worker(searched, tmp_pat
     result, folder = searched
     text = (folder / JOURNAL_FILE).read_text()
     (tmp_path / JOURNAL_FILE).write_text(text)
-    monkeypatch.setattr(workers.subprocess, "Popen", None)
+    monkeypatch.setattr(processes.subprocess, "Popen", None)
     again = by_two(tmp_path, unreliable).search(12, num_finalists=1)
     assert_equal_trials(again.trials, result.trials)
     assert again.history.equals(result.history)

@@ -1,12 +1,12 @@
 """A kind of space is one folder and one line of the catalog: a third one trains, is searched, saved and listed."""
 
-import os
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import tiny_kind
+from helpers.elsewhere import Elsewhere
 from helpers.samples import make_task
 from helpers.third_kind.space import POOLED
 from helpers.tiny_kind import TINY_KIND
@@ -14,8 +14,7 @@ from helpers.tiny_kind import TINY_KIND
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.cli.main import main
-from jaxnas.tables.building import driver, worker
-from jaxnas.tables.building.executors import processes
+from jaxnas.tables.building import driver
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -46,13 +45,9 @@ def test_its_curves_are_those_of_the_network_that_is_taken_away():
         assert found.sum() == own.test[-1] == curves.test[row, 1, -1]
 
 
-def in_this_process(plan_path, num_missing, num_processes, look, part):
-    worker.work(plan_path, 0, 1, os.getppid())
-
-
 def test_its_table_is_built_and_searched(monkeypatch, tmp_path):
-    monkeypatch.setattr(processes, "train_chunks", in_this_process)
-    table = driver.build("pooled", "stripes", tmp_path, num_seeds=2)
+    monkeypatch.setattr(driver, "executor", Elsewhere)
+    table = driver.build("pooled", "stripes", tmp_path, driver.BuildConfig(num_seeds=2))
     assert table.trained.all()
     assert table.manifest["plan"] == "pooled-1"
     bench = jn.load(tmp_path)
@@ -67,8 +62,8 @@ def test_a_kind_of_sixty_lines_is_trained_built_searched_scored_and_shared(monke
     monkeypatch.setitem(catalog.SPACES, "tiny", "helpers.tiny_kind:TINY_KIND")
     monkeypatch.setitem(catalog.TASKS, "vectors", "helpers.samples:make_vectors")
     assert len(Path(tiny_kind.__file__).read_text().splitlines()) <= 60
-    monkeypatch.setattr(processes, "train_chunks", in_this_process)
-    bench = jn.TableBenchmark(driver.build("tiny", "vectors", tmp_path / "table", num_seeds=2))
+    monkeypatch.setattr(driver, "executor", Elsewhere)
+    bench = jn.TableBenchmark(driver.build("tiny", "vectors", tmp_path / "table", driver.BuildConfig(num_seeds=2)))
     assert bench.held_out.scores([[0], [1]]).min() > 0.4  # a third by chance
     task = catalog.task("vectors")
     model = jn.NAS("tiny", task, strategy="random_search", progress=False).search(2).train()

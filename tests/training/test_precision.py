@@ -107,7 +107,7 @@ def test_a_recipe_in_bfloat16_trains_otherwise_and_says_so(vectors):
         f"{trainers[FLOAT32].description()['plan']}-bfloat16",
     )
     assert config_from_dict(described["config"], config).precision == BFLOAT16
-    names = [{chunk.name for chunk in make_plan(each, "", "", 1).chunks} for each in trainers.values()]
+    names = [{chunk.name for chunk in make_plan(each, 1).chunks} for each in trainers.values()]
     assert not names[0] & names[1]  # no shard of one is one of the other
 
 

@@ -14,6 +14,8 @@ import jax
 import numpy as np
 
 from jaxnas import catalog
+from jaxnas.execution.base import Executor
+from jaxnas.execution.executors import executor
 from jaxnas.files import replace_file
 from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.predictors.zero_cost.scores import (
@@ -33,12 +35,10 @@ from jaxnas.predictors.zero_cost.sizes import SIZES
 from jaxnas.provenance import git_commit, versions
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
-from jaxnas.tables.building.executors.base import Calls
 from jaxnas.tables.columns import INITIALIZATIONS, Column
 from jaxnas.tables.manifest import SCHEMA_VERSION, keys_of
 from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import Task
-from jaxnas.training.copies import copied
 from jaxnas.training.trainer import Trainer
 
 SIZE_COLUMNS = {"params": "zero_params", "flops": "zero_flops"}
@@ -58,8 +58,7 @@ def build_pack(
     seed: int = 0,
     pack_id: str | None = None,
     progress: Callable[[int, int, str], None] | None = None,
-    executor: str = catalog.DEFAULT_EXECUTOR,
-    address: str | None = None,
+    ray: str | None = None,
 ) -> Table:
     """Returns the column pack of proxies of every class of a space on a task, written to a folder; a call after an
     interruption resumes.
@@ -72,8 +71,8 @@ def build_pack(
         names, num_inits, batch_size, seed: as of `proxy_scores`.
         pack_id: the pack's identifier; by default `<space>-<task>-proxies-v1`.
         progress: called with the numbers of scores done and of all, by pass and class, and the name of the pass.
-        executor: where scores are computed: `"processes"`, in this process, or `"ray"`, on a Ray cluster.
-        address: of the cluster, `host:port` or `"auto"`; None: this machine alone.
+        ray: the address of a Ray cluster that computes scores, `host:port` or `"auto"`; `"local"`: Ray on this
+            machine; None: this process.
 
     Raises:
         ValueError: on unknown names, or a space or task that cannot be scored or enumerated.
@@ -90,11 +89,11 @@ def build_pack(
     shards.mkdir(parents=True, exist_ok=True)
     parts: dict[str, dict[int, np.ndarray]] = {name: {} for name in proxies}
     known = {name: catalog.proxy(name) for name in catalog.PROXIES} | proxies
-    with contextlib.closing(catalog.executor(executor)(None, address)) as where:
+    with contextlib.closing(executor(ray)) as where:
         computed_on = where.machine()
         for source in sources:
             own = {name: proxy for name, proxy in known.items() if proxy.source is source}  # one pass gives all of them
-            for number, found in _each_chunk(setting, source, own, chunks, shards, where.calls):
+            for number, found in _each_chunk(setting, source, own, chunks, shards, None if ray is None else where):
                 for name in own.keys() & proxies.keys():
                     parts[name][number] = found[name]
                 done += len(chunks[number])
@@ -123,7 +122,7 @@ def _each_chunk(
     proxies: Mapping[str, Proxy],
     chunks: Sequence[np.ndarray],
     shards: Path,
-    calls: Calls | None,
+    cluster: Executor | None,
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Yields the number and the scores of each chunk of rows: of those with a shard, then of the others, computed."""
     paths = [shards / f"{source.name}-{_name(setting, proxies, chunk)}.npz" for chunk in chunks]
@@ -134,7 +133,7 @@ def _each_chunk(
             missing[number] = np.asarray(setting.trainer.space.arch_at(chunk))
         else:
             yield number, stored
-    for number, found in _computed(setting, source, proxies, missing, calls):
+    for number, found in _computed(setting, source, proxies, missing, cluster):
         buffer, arrays = io.BytesIO(), dict[str, Any](found)
         np.savez(buffer, **arrays)
         replace_file(paths[number], buffer.getvalue())
@@ -142,17 +141,21 @@ def _each_chunk(
 
 
 def _computed(
-    setting: Setting, source: Pass, proxies: Mapping[str, Proxy], missing: dict[int, np.ndarray], calls: Calls | None
+    setting: Setting,
+    source: Pass,
+    proxies: Mapping[str, Proxy],
+    missing: dict[int, np.ndarray],
+    cluster: Executor | None,
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """Yields the scores of chunks of architectures by their numbers: in order here, elsewhere as they come."""
+    """Yields the scores of chunks of architectures by their numbers: in order here, of a cluster as they come."""
     if not missing:
         return
-    if calls is None or source is SIZES:  # which are counted, not computed
+    if cluster is None or source is SIZES:  # which are counted, not computed
         yield from zip(missing, pass_scores(setting, source, proxies, list(missing.values()), size=CHUNK), strict=True)
         return
-    copy = copied(Scorer(setting.trainer, setting.choices, source, proxies))
-    each = ((number, (archs,)) for number, archs in missing.items())
-    with contextlib.closing(calls.results(Scorer.scores, copy, each, lambda: None)) as results:
+    scorer = Scorer(setting.trainer, setting.choices, source, proxies)
+    calls = ((number, (archs,)) for number, archs in missing.items())
+    with contextlib.closing(cluster.map(Scorer.scores, scorer, calls, len(missing))) as results:
         for number, ended in results:
             if ended.failure:
                 raise RuntimeError(

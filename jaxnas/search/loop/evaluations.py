@@ -1,20 +1,20 @@
 """The answers of a search: in turn, or of several workers at once, noted in the journal in the order they come in."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
+import jax
 import numpy as np
 
 from jaxnas import catalog
-from jaxnas.benchmarks.base import HostBenchmark, Outcome
+from jaxnas.benchmarks.base import HostBenchmark, Outcome, Shareable
 from jaxnas.benchmarks.penalized import Penalized
+from jaxnas.execution.base import Ended, Workers
 from jaxnas.search.loop.journaled import Journaled
 from jaxnas.search.loop.parallel_ask_tell import ParallelAskTell
-from jaxnas.search.loop.workers import Reply, Workers
 from jaxnas.simulation.ask_tell import AskTell
 from jaxnas.spaces.base import checked
-from jaxnas.strategies.base import Strategy, make
+from jaxnas.strategies.base import Query, Strategy, make, observed
 
 
 def check_parallel(strategy: Strategy, bench: HostBenchmark, num_workers: int) -> None:
@@ -46,10 +46,24 @@ def answers_in_turn(
         yield outcome
 
 
+def answered(bench: Shareable, kind: str, *arguments: Any) -> Any:
+    """Returns the reply of a copy of a benchmark.
+
+    To `"answer"`, of a resolved query: its outcome, and what other copies may learn of it. To `"fresh"`: the score.
+    """
+    if kind == "fresh":
+        return bench.fresh_score(*arguments)
+    (query,) = arguments
+    outcome = bench.answer(query, jax.random.key(0))  # the query names its run, so that nothing is drawn
+    return outcome, bench.learned(query)
+
+
 def parallel_answers(
     loop: ParallelAskTell,
     bench: HostBenchmark,
+    shared: Shareable,
     workers: Workers,
+    num_workers: int,
     num_trials: int,
     may_begin: Callable[[], bool],
 ) -> Iterator[Outcome]:
@@ -60,14 +74,16 @@ def parallel_answers(
 
     Args:
         loop: of the strategy; it is told all that is yielded.
-        bench: that of the workers, as `journaled` and `penalized` wrap it.
-        may_begin: whether another trial may begin; those that run are awaited whatever it says.
+        bench: `shared`, as `journaled` and `penalized` wrap it.
+        shared: the benchmark whose copies the workers have.
+        workers: they call `answered`.
+        may_begin: whether another trial may begin; those that run are awaited regardless.
     """
     penalty, journal = _layers(bench)
-    answers: dict[int, Future[Reply]] = {}
+    sent: dict[int, Query] = {}
     beginning = True
     while True:
-        while beginning and loop.num_asked < num_trials and len(loop.running) < workers.num_workers:
+        while beginning and loop.num_asked < num_trials and len(loop.running) < num_workers:
             beginning = may_begin()
             if beginning:
                 _, query = loop.ask()
@@ -76,7 +92,7 @@ def parallel_answers(
             return
         recalled = None if journal is None else journal.recalled(loop.running)
         if recalled is None:
-            number, outcome = _next_answer(loop, workers, answers)
+            number, outcome = _next_answer(loop, shared, workers, sent)
             if journal is not None:
                 journal.note(number, loop.running[number], outcome)
         else:
@@ -93,22 +109,36 @@ def _layers(bench: HostBenchmark) -> tuple[Penalized | None, Journaled | None]:
     return penalty, inner if isinstance(inner, Journaled) else None
 
 
-def _next_answer(loop: ParallelAskTell, workers: Workers, answers: dict[int, Future[Reply]]) -> tuple[int, Outcome]:
+def _next_answer(
+    loop: ParallelAskTell, bench: Shareable, workers: Workers, sent: dict[int, Query]
+) -> tuple[int, Outcome]:
     """Returns the number and the outcome of the first trial to be answered, after sending those that were not."""
-    queries = {number: workers.bench.resolved(query, loop.query_key(number)) for number, query in loop.running.items()}
-    for number, query in queries.items():
-        if number not in answers:
-            if workers.bench.knows(query):
-                return number, workers.bench.answer(query, loop.query_key(number))
-            answers[number] = workers.answer(query)
-    number = _first(answers)
-    return number, workers.outcome_of(queries[number], answers.pop(number).result())
+    for number, query in loop.running.items():
+        if number not in sent:
+            resolved = bench.resolved(query, loop.query_key(number))
+            if bench.knows(resolved):
+                return number, bench.answer(resolved, loop.query_key(number))
+            sent[number] = resolved
+            workers.begin(number, "answer", resolved)
+    number, ended = _first(workers)
+    return number, _outcome_of(bench, sent.pop(number), ended)
 
 
-def _first(answers: Mapping[int, Future[Reply]]) -> int:
-    """Returns the number of an answer that has come, of several the first asked."""
-    done = wait(answers.values(), return_when=FIRST_COMPLETED).done
-    return min(number for number, answer in answers.items() if answer in done)
+def _first(workers: Workers) -> tuple[Any, Ended]:
+    """Returns the name of the first call to end, and its end."""
+    found = workers.first()
+    assert found is not None
+    return found
+
+
+def _outcome_of(bench: Shareable, query: Query, ended: Ended) -> Outcome:
+    """Returns the outcome of a resolved query, after the benchmark has learned of it."""
+    if not ended.failure:
+        outcome, found = ended.value
+        bench.learn(query, found)
+        return outcome
+    price = float(bench.price(np.asarray(query.arch)[None], int(query.fidelity))[0])
+    return Outcome(observed(np.nan, price, max(int(query.seed), 0)), np.float64(np.nan), ended.failure)
 
 
 def fresh_scores_in_turn(
@@ -132,21 +162,18 @@ def parallel_fresh_scores(
     """Returns the scores of further evaluations of architectures, float64[A, S], those of the journal first."""
     _, journal = _layers(bench)
     scores = np.full((len(archs), num_fresh), np.nan)
-    waiting: dict[int, Future[Reply]] = {}
     for place in np.ndindex(scores.shape):
         arch, number = archs[place[0]], place[1]
         known = None if journal is None else journal.recalled_fresh(arch, number)
         if known is None:
-            waiting[int(np.ravel_multi_index(place, scores.shape))] = workers.fresh_score(arch, number)
+            workers.begin(place, "fresh", np.asarray(arch), number)
         else:
             scores[place] = known
-    while waiting:
-        show(scores.size - len(waiting), "")
-        first = _first(waiting)
-        place = np.unravel_index(first, scores.shape)
-        reply = waiting.pop(first).result()
-        scores[place] = np.nan if reply.failure else reply.value
+    while workers.num_begun:
+        show(scores.size - workers.num_begun, "")
+        place, ended = _first(workers)
+        scores[place] = np.nan if ended.failure else ended.value
         if journal is not None:
-            journal.note_fresh(archs[int(place[0])], int(place[1]), scores[place])
+            journal.note_fresh(archs[place[0]], place[1], scores[place])
     show(scores.size, "")
     return scores

@@ -14,6 +14,7 @@ import numpy as np
 from jaxnas import catalog
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.checks import checked_seed, checked_size
+from jaxnas.execution.executors import executor
 from jaxnas.files import replace_file
 from jaxnas.progress import progress_bars
 from jaxnas.search.nas import task_of
@@ -24,11 +25,9 @@ from jaxnas.search.one_shot.step import Schedule, State, advanced, initial, sett
 from jaxnas.search.one_shot.supernet import Supernet
 from jaxnas.search.one_shot.table_regrets import cost_in_trainings, regrets_by_table, shipped_table
 from jaxnas.spaces.base import Space
-from jaxnas.tables.building.executors.base import Executor
 from jaxnas.tables.table import Table
 from jaxnas.tasks.base import Split, Task
 from jaxnas.training.config import TrainConfig
-from jaxnas.training.copies import copied
 from jaxnas.training.definition import definition_of
 from jaxnas.training.trainer import MAX_SEED, Trainer
 
@@ -54,9 +53,8 @@ class OneShot:
             is; by default the one that ships, if there is one. False: none. The search does not see it.
         folder: where checkpoints lie, from which the same search resumes. None: no checkpoints.
         progress: whether a bar on standard error shows the progress.
-        executor: where several seeds are searched: `"processes"`, one after another in this process, or `"ray"`, side
-            by side on a Ray cluster, each in a task. Their checkpoints come when they have ended.
-        address: of the cluster, `host:port` or `"auto"`; None: this machine alone.
+        ray: the address of a Ray cluster on which several seeds are searched side by side, `host:port` or `"auto"`;
+            `"local"`: Ray on this machine. Their checkpoints come when they have ended. None: one after another, here.
 
     Attributes:
         space, method, trainer: as given; the trainer has the task.
@@ -78,8 +76,7 @@ class OneShot:
         table: Table | str | os.PathLike | bool | None = None,
         folder: str | os.PathLike | None = None,
         progress: bool = True,
-        executor: str = catalog.DEFAULT_EXECUTOR,
-        address: str | None = None,
+        ray: str | None = None,
     ):
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
         self.trainer = Trainer(self.space, task_of(task), config)
@@ -90,10 +87,9 @@ class OneShot:
         self.setting = setting_of(self.method, self.trainer.networks, own)
         self.bench = _bench_of(table, self.space, own)
         self.folder, self.progress = folder, progress
-        self._executor: Callable[[int | None, str | None], Executor] = catalog.executor(executor)
-        if executor != catalog.DEFAULT_EXECUTOR and folder is None:
-            raise ValueError(f"Expected a folder, for the checkpoints that the executor {executor} makes, got none.")
-        self.address = address
+        if ray is not None and folder is None:
+            raise ValueError("Expected a folder, for the checkpoints that come from a Ray cluster, got none.")
+        self._ray = ray
         self._described: dict[str, Any] | None = None
         self.data: tuple[Split, Split] = jax.device_put((own.train, own.validation))
 
@@ -125,7 +121,8 @@ class OneShot:
                 if bars is not None and bar is not None:
                     bars.update(bar, completed=number * num_steps + done, description=text)
 
-            self._search_elsewhere(range(first, first + num_seeds), num_steps, show)
+            if self._ray is not None and self.folder is not None:
+                self._search_elsewhere(self.folder, range(first, first + num_seeds), num_steps, show)
             runs = tuple(
                 self._run(first + number, num_steps, functools.partial(show, number)) for number in range(num_seeds)
             )
@@ -135,22 +132,23 @@ class OneShot:
         by_table = None if self.bench is None else regrets_by_table(self.bench, found, cost)
         return OneShotResult(self.method, num_steps, runs, self.trainer, cost, by_table)
 
-    def _search_elsewhere(self, seeds: range, num_steps: int, show: Callable[[int, int, str], None]) -> None:
-        """Writes the checkpoints of searches that have ended, where an executor has other machines for them."""
-        with contextlib.closing(self._executor(None, self.address)) as where:
-            if where.calls is None or self.folder is None:
-                return
-            paths = {seed: checkpoint_path(self.folder, seed) for seed in seeds}
-            begun = {seed: path.read_bytes() if path.is_file() else None for seed, path in paths.items()}
-            calls = ((seed, (seed, num_steps, begun[seed])) for seed in seeds)
-            results = where.calls.results(checkpoint_of, copied(self), calls, lambda: None)
-            with contextlib.closing(results):
-                for done, (seed, ended) in enumerate(results, start=1):
-                    if ended.failure:
-                        raise RuntimeError(f"Expected the search of seed {seed} to end, got: {ended.failure}")
-                    paths[seed].parent.mkdir(parents=True, exist_ok=True)
-                    replace_file(paths[seed], ended.value)
-                    show(0, done * num_steps, f"seed {seed} has ended")
+    def _search_elsewhere(
+        self, folder: str | os.PathLike, seeds: range, num_steps: int, show: Callable[[int, int, str], None]
+    ) -> None:
+        """Writes the checkpoints of searches that have ended on a cluster."""
+        paths = {seed: checkpoint_path(folder, seed) for seed in seeds}
+        begun = {seed: path.read_bytes() if path.is_file() else None for seed, path in paths.items()}
+        calls = ((seed, (seed, num_steps, begun[seed])) for seed in seeds)
+        with (
+            contextlib.closing(executor(self._ray)) as cluster,
+            contextlib.closing(cluster.map(checkpoint_of, self, calls, len(seeds))) as results,
+        ):
+            for done, (seed, ended) in enumerate(results, start=1):
+                if ended.failure:
+                    raise RuntimeError(f"Expected the search of seed {seed} to end, got: {ended.failure}")
+                paths[seed].parent.mkdir(parents=True, exist_ok=True)
+                replace_file(paths[seed], ended.value)
+                show(0, done * num_steps, f"seed {seed} has ended")
 
     def _run(self, seed: int, num_steps: int, show: Callable[[int, str], None]) -> Run:
         """Returns one search, from its checkpoint where there is one."""

@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,99 +13,118 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.checks import checked_size
+from jaxnas.execution.base import Executor
+from jaxnas.execution.executors import executor
 from jaxnas.files import remove_leftovers, replace_file
 from jaxnas.provenance import git_commit, versions
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.tables.building.baselines import baseline_trainer, scores_by_name
 from jaxnas.tables.building.card import table_card
-from jaxnas.tables.building.executors.base import Executor, Work
-from jaxnas.tables.building.fidelities import declared, from_the_cheapest, protocols_of
+from jaxnas.tables.building.fidelities import declared, default_training, from_the_cheapest, protocols_of
 from jaxnas.tables.building.overwriting import check_replaceable
-from jaxnas.tables.building.plan import BuildPlan, damaged_chunks, make_plan, missing_chunks, read_shard, shard_path
+from jaxnas.tables.building.plan import (
+    BuildPlan,
+    Chunk,
+    make_plan,
+    missing_chunks,
+    read_shard,
+    shard_path,
+    trained_shard,
+)
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Fidelity, base_manifest, keys_of
 from jaxnas.tables.table import Table, write
 from jaxnas.tables.trainings import joined_trainings
-from jaxnas.tasks.base import SPLITS
+from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.config import TrainConfig, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.networks import Size, default_plan
-from jaxnas.training.trainer import Trainer, default_config
+from jaxnas.training.trainer import Trainer
 
 MAX_CURVE_BYTES = 2**34
 BYTES_AN_EPOCH = 32  # of a training: four numbers of four bytes, twice while they become a table
 MAX_SEEDS = 65_535
+LOG_FILE = "worker.log"
 _RESUMES = "run the same command again to resume"
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """The trainings of a build, and the name of its table.
+
+    Attributes:
+        training: how networks are trained, by default as of `default_training`; or several by name, for fidelities of
+            several kinds: networks of other widths, images of other resolutions, schedules of other lengths, as of
+            `training_grid`. Reports read the scores of the most expensive one. `TrainConfig.test` says after which
+            epochs the test split is evaluated.
+        order: of the fidelities of several trainings, the lowest first; see `fidelities.declared`.
+        num_seeds: of each training of each class.
+        limit: train only a sample of that many classes; the table is then a partial one.
+        table_id: the table's identifier; by default `<space>-<task>-v0`, a preview.
+    """
+
+    training: TrainConfig | Mapping[str, TrainConfig] | None = None
+    order: Sequence[str] | None = None
+    num_seeds: int = 1
+    limit: int | None = None
+    table_id: str | None = None
+
+    def trainers(self, space: Space, task: Task) -> dict[str, Trainer]:
+        """Returns the trainers by name, empty for the only one. Raises ValueError on an order of one training."""
+        training = self.training or default_training(space, task)
+        if isinstance(training, Mapping):
+            return {name: Trainer(space, task, each) for name, each in training.items()}
+        if self.order is not None:
+            raise ValueError("Expected an order where there are several trainings, got one without trainings.")
+        return {"": Trainer(space, task, training)}
 
 
 def build(
     space_name: str,
     task_name: str,
     folder: str | os.PathLike,
+    config: BuildConfig = BuildConfig(),
     *,
-    config: TrainConfig | None = None,
-    num_epochs: int | None = None,
-    trainings: Mapping[str, TrainConfig] | None = None,
-    order: Sequence[str] | None = None,
-    num_seeds: int = 1,
-    test: str = "last",
-    limit: int | None = None,
     num_processes: int | None = None,
+    ray: str | None = None,
     shard: tuple[int, int] = (1, 1),
-    table_id: str | None = None,
     replace_table: bool = False,
     progress: Callable[[int, int], None] | None = None,
-    executor: str = catalog.DEFAULT_EXECUTOR,
-    address: str | None = None,
 ) -> Table | None:
     """Returns the table of a space on a task, after training every class; a call after an interruption resumes.
 
-    The folder holds the plan and a shard for each finished chunk of trainings, and at the end the table. Nothing is
-    locked: whatever is killed, the next call resumes, and several may run at once. A damaged shard is set aside, with
-    a warning, and trained again.
+    The folder holds a shard for each finished chunk of trainings, and at the end the table. Nothing is locked: whatever
+    is killed, the next call resumes, and several may run at once. A damaged shard is set aside, with a warning, and
+    trained again.
 
     Args:
-        space_name, task_name: as `jaxnas.catalog` knows them; workers find them by name.
-        config, num_epochs: as of `Trainer`.
-        trainings: instead of `config`, by name, where fidelities are of several trainings: networks of other widths,
-            images of other resolutions, schedules of other lengths, as of `training_grid`. Reports read the scores of
-            the most expensive one.
-        order: which fidelities of several trainings may be asked, the lowest first; see `fidelities.declared`.
-        num_seeds: of each training of each class.
-        test: the epochs after which the test split is evaluated, `"last"` or `"all"`; in place of that of `config`.
-        limit: train only a sample of that many classes; the table is then a partial one.
+        space_name, task_name: names of the catalog, or `file.py:NAME`.
+        config: the trainings.
         num_processes: worker processes; by default one for each available core, or for each GPU.
+        ray: the address of a Ray cluster that trains, as of `jaxnas.execution.ray.RayCluster`; None: this machine.
         shard: (i, N): train only the i-th of N parts of the chunks, on one of N machines; None is returned. Once the
             shards of all parts lie in one folder, a call without `shard` makes the table.
-        table_id: the table's identifier; by default `<space>-<task>-v0`, a preview.
-        replace_table: write over what the folder holds, also where that is another or a larger table, or files that no
+        replace_table: write over the table in the folder even if it is another or a larger one, or over files that no
             build wrote.
         progress: called with the numbers of finished and of all classes.
-        executor: where chunks are trained: `"processes"` of this machine, or `"ray"`, on a Ray cluster.
-        address: of the cluster, `host:port` or `"auto"`; None: the machine itself.
 
     Raises:
         ValueError: on wrong arguments, or a folder that holds something else.
-        RuntimeError: where a worker failed, the cluster cannot be reached, or the folder cannot be written to.
+        RuntimeError: if a worker failed, the cluster cannot be reached, or the folder cannot be written to.
     """
     space, task = catalog.space(space_name), catalog.task(task_name)
-    if order is not None and not trainings:
-        raise ValueError("Expected an order where there are several trainings, got one without trainings.")
-    configs = trainings or {"": config or default_config(space, task)}
-    trainers = {
-        name: Trainer(space, task, replace(each, test=test), num_epochs=num_epochs) for name, each in configs.items()
-    }
-    priced, folder = from_the_cheapest(trainers) if trainings else {"": (trainers[""], 1.0)}, Path(folder)
-    several = declared(priced, order) if trainings else None
-    _check_memory([trainer for trainer, _ in priced.values()], num_seeds)
-    with contextlib.closing(catalog.executor(executor)(num_processes, address)) as where:
+    trainers, folder = config.trainers(space, task), Path(folder)
+    priced = from_the_cheapest(trainers) if "" not in trainers else {"": (trainers[""], 1.0)}
+    several = declared(priced, config.order) if "" not in trainers else None
+    _check_memory([trainer for trainer, _ in priced.values()], config.num_seeds)
+    with contextlib.closing(executor(ray, num_processes, shard[0] - 1)) as where:
         machine = where.machine()
         parts = []
         for name, (trainer, _) in priced.items():
             training_plan = default_plan(type(trainer.networks), machine["platform"])
-            plan = make_plan(trainer, space_name, task_name, num_seeds, limit, training_plan)
-            parts.append(Part(name, trainer, plan, manifest_of(plan, trainer, table_id, machine)))
+            plan = make_plan(trainer, config.num_seeds, config.limit, training_plan)
+            parts.append(Part(name, trainer, plan, manifest_of(plan, trainer, config.table_id, machine)))
         num_classes = sum(len(chunk.rows) for chunk in parts[-1].plan.chunks)
         manifest = _manifest_of_several(parts, *several) if several else parts[0].manifest
         if not replace_table:
@@ -114,14 +134,14 @@ def build(
         table = None
         if shard[1] == 1:
             table = _collect_parts(folder, parts, _with_baselines(where, manifest, folder, parts[-1]))
-        with _writing(folder):
-            if table:
-                if not replace_table:  # another build may have written its table since
-                    check_replaceable(folder, table.manifest, num_classes)
-                table = write(table, folder, table_card(table, task, space_name, task_name, limit))
-            for written in (folder, folder / "shards"):
-                remove_leftovers(written)
-        return table
+    with _writing(folder):
+        if table:
+            if not replace_table:  # another build may have written its table since
+                check_replaceable(folder, table.manifest, num_classes)
+            table = write(table, folder, table_card(table, task, space_name, task_name, config.limit))
+        for written in (folder, folder / "shards"):
+            remove_leftovers(written)
+    return table
 
 
 class Part(NamedTuple):
@@ -152,13 +172,55 @@ def _train_part(
 ) -> None:
     """Trains the chunks of a training that are missing, of a part of them on one of several machines."""
     plan = replace(part.plan, chunks=part.plan.chunks[shard[0] - 1 :: shard[1]])
-    words = ["plan", *([part.name] if part.name else []), *([] if shard[1] == 1 else [f"{shard[0]}-of-{shard[1]}"])]
-    plan_path = folder / f"{'-'.join(words)}.json"
     with _writing(folder):
         (folder / "shards").mkdir(parents=True, exist_ok=True)
-        replace_file(plan_path, plan.to_json().encode())
-        _set_damaged_aside(folder, plan)
-    _train_missing(where, Work(plan, plan_path, part.trainer, shard[0] - 1), progress)
+        missing = missing_chunks(folder, plan.chunks, plan.shape)
+        _set_damaged_aside(folder, missing)
+    total, left = _num_classes(plan.chunks), dict.fromkeys(missing)
+
+    def look() -> None:
+        if progress:
+            progress(total - _num_classes(left), total)
+
+    look()
+    if missing:
+        _train_chunks(where, part, folder, left, look)
+        look()
+
+
+def _num_classes(chunks: Iterable[Chunk]) -> int:
+    return sum(len(chunk.rows) for chunk in chunks)
+
+
+def _train_chunks(where: Executor, part: Part, folder: Path, left: dict[Chunk, None], look: Callable[[], None]) -> None:
+    """Trains chunks and takes out of `left` those with a shard. Raises RuntimeError if one fails."""
+
+    def calls() -> Iterator[tuple[Chunk, tuple]]:
+        for chunk in list(left):
+            if read_shard(folder, chunk, part.plan.shape) is None:
+                yield chunk, (chunk, part.plan.seeds, part.plan.training_plan)
+            else:  # another build was faster
+                del left[chunk]
+
+    with (
+        contextlib.closing(where.map(trained_shard, part.trainer, calls(), len(left), look)) as results,
+        _writing(folder),
+    ):
+        for chunk, ended in results:
+            if ended.failure:
+                with contextlib.suppress(OSError):
+                    replace_file(folder / LOG_FILE, without_paths(ended.log).encode())
+                raise RuntimeError(
+                    f"Expected every worker to finish, got {len(left)} chunks missing: {ended.failure}; {_RESUMES}."
+                )
+            replace_file(shard_path(folder, chunk), ended.value)
+            del left[chunk]
+
+
+def without_paths(text: str) -> str:
+    """Returns the output of a worker with the files of a traceback below the working directory or their packages."""
+    text = text.replace(f"{os.getcwd()}{os.sep}", "")
+    return re.sub(r'File "/[^"]*/(?:site-packages/|python3\.\d+/|(?=jaxnas/))([^"]+)"', r'File "\1"', text)
 
 
 def _check_memory(trainers: Sequence[Trainer], num_seeds: int) -> None:
@@ -181,17 +243,18 @@ def _is_a_smaller_one(space: Space, than: Space) -> bool:
     return type(space) is type(than) and space.num_architectures <= MAX_ENUMERABLE
 
 
-def _set_damaged_aside(folder: Path, plan: BuildPlan) -> None:
-    """Renames the damaged shards of a plan, so that they are trained again, and warns of each."""
-    for chunk in damaged_chunks(folder, plan):
+def _set_damaged_aside(folder: Path, missing: Sequence[Chunk]) -> None:
+    """Renames the damaged shards of chunks, so that they are trained again, and warns of each."""
+    for chunk in missing:
         path = shard_path(folder, chunk)
-        os.replace(path, path.with_suffix(".damaged"))
-        warnings.warn(
-            f"Expected {path} as a worker wrote it, got a damaged file; it is now {path.stem}.damaged, and its "
-            f"{len(chunk.rows)} classes are trained again.",
-            RuntimeWarning,
-            stacklevel=3,
-        )
+        if path.is_file():
+            os.replace(path, path.with_suffix(".damaged"))
+            warnings.warn(
+                f"Expected {path} as a worker wrote it, got a damaged file; it is now {path.stem}.damaged, and its "
+                f"{len(chunk.rows)} classes are trained again.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
 
 
 @contextlib.contextmanager
@@ -203,36 +266,13 @@ def _writing(folder: Path) -> Iterator[None]:
         raise RuntimeError(f"Expected to write into {folder}, got: {error.strerror or error}; {_RESUMES}.") from error
 
 
-def _train_missing(where: Executor, work: Work, progress: Callable[[int, int], None] | None) -> None:
-    """Trains the chunks that are missing. Raises RuntimeError where some are missing then."""
-    plan, folder = work.plan, work.plan_path.parent
-    total = sum(len(chunk.rows) for chunk in plan.chunks)
-    missing = plan.chunks
-    shape = plan.shape
-
-    def look() -> None:
-        nonlocal missing
-        missing = missing_chunks(folder, missing, shape)
-        if progress:
-            progress(total - sum(len(chunk.rows) for chunk in missing), total)
-
-    look()
-    if not missing:
-        return
-    with _writing(folder):  # which not every executor leaves to its workers
-        reason = where.train(work, missing, look)
-    look()
-    if missing:
-        raise RuntimeError(f"Expected every worker to finish, got {len(missing)} chunks missing: {reason}; {_RESUMES}.")
-
-
 def _with_baselines(where: Executor, manifest: dict, folder: Path, part: Part) -> dict:
     """Returns the manifest with the baselines of the training that reports read, if its kind has any."""
-    trainer, name = baseline_trainer(part.trainer), part.trainer.networks.baselines
-    if trainer is None or name is None:
+    trainer = baseline_trainer(part.trainer)
+    if trainer is None:
         return manifest
     training_plan = default_plan(type(trainer.networks), manifest["machine"]["platform"])
-    plan = make_plan(trainer, name, part.plan.task, len(part.plan.seeds), training_plan=training_plan)
+    plan = make_plan(trainer, len(part.plan.seeds), training_plan=training_plan)
     _train_part(where, Part("baselines", trainer, plan, {}), folder)
     curves = _curves_of(folder, plan, np.unique(trainer.space.classes()))
     found = scores_by_name(trainer, Curves(**curves))

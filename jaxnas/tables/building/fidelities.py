@@ -22,6 +22,11 @@ WIDTHS = ("num_channels", "width")
 """What the networks of a kind call their width."""
 
 
+def default_training(space: Space, task: Task) -> TrainConfig:
+    """Returns how a build trains by default: as of `Trainer`, but only the last epoch is tested."""
+    return replace(default_config(space, task), test="last")
+
+
 def training_grid(
     space: Space,
     task: Task,
@@ -37,7 +42,7 @@ def training_grid(
     pixels, `t` and the epochs of the schedule.
 
     Args:
-        config: what is not given; by default as of `Trainer`.
+        config: what is not given; by default as of `default_training`.
 
     Raises:
         ValueError: where networks of the space have no width, or values repeat.
@@ -50,7 +55,7 @@ def training_grid(
     found = {}
     for values in itertools.product(*given.values()):
         named = [f"{kind}{value}" for kind, value in zip(given, values, strict=True) if len(given[kind]) > 1]
-        chosen = _with_values(space, config or default_config(space, task), dict(zip(given, values, strict=True)))
+        chosen = _with_values(space, config or default_training(space, task), dict(zip(given, values, strict=True)))
         found["-".join(named)] = chosen
     return found
 

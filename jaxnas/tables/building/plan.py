@@ -5,13 +5,12 @@ import io
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from jaxnas.tasks.base import SPLITS
-from jaxnas.training.config import TrainConfig, config_from_dict, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.networks import default_plan
 from jaxnas.training.trainer import Trainer
@@ -30,61 +29,34 @@ class Chunk:
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """A build: names of the space and the task, training configuration, seeds, chunks, the plan of their trainings.
+    """The trainings of a build.
 
-    The names are as `jaxnas.catalog` knows them, or `module:NAME` of a space; `config` is as `config_to_dict` makes a
-    dict of it.
+    Attributes:
+        seeds: of each architecture.
+        chunks: the classes, each in one.
+        training_plan: the name of the plan of the trainings.
+        shape: of the curves of a class, (seeds, epochs, epochs of the test split).
     """
 
-    space: str
-    task: str
-    config: dict
     seeds: tuple[int, ...]
     chunks: tuple[Chunk, ...]
     training_plan: str
-
-    def to_json(self) -> str:
-        """Returns the plan as text, which `plan_from_json` reads."""
-        return json.dumps(asdict(self), indent=1)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Returns the shape of the curves of a class, (seeds, epochs, epochs of the test split)."""
-        num_epochs = self.config["num_epochs"]
-        return len(self.seeds), num_epochs, 1 if self.config.get("test") == "last" else num_epochs
-
-    def config_for(self, default: TrainConfig) -> TrainConfig:
-        """Returns the training configuration, given the default one of the kind of space."""
-        return config_from_dict(self.config, default)
-
-
-def plan_from_json(text: str) -> BuildPlan:
-    """Returns the plan of a text that `BuildPlan.to_json` made."""
-    fields = json.loads(text)
-    fields["chunks"] = tuple(Chunk(chunk["name"], tuple(chunk["rows"])) for chunk in fields["chunks"])
-    fields["seeds"] = tuple(fields["seeds"])
-    return BuildPlan(**fields)
+    shape: tuple[int, int, int]
 
 
 def make_plan(
-    trainer: Trainer,
-    space_name: str,
-    task_name: str,
-    num_seeds: int,
-    limit: int | None = None,
-    training_plan: str | None = None,
+    trainer: Trainer, num_seeds: int, limit: int | None = None, training_plan: str | None = None
 ) -> BuildPlan:
     """Returns the plan of a build: a representative of each class, in an order that is random but always the same.
 
-    A chunk is what a worker trains with one call: in the plan `"packed"` one batch, of as many classes as fit into its
+    A chunk is the work of one call of a worker: in the plan `"packed"` one batch, of as many classes as fit into its
     slots.
 
     Args:
-        space_name, task_name: under which workers find the space and the task of the trainer.
         limit: train only that many classes, a random sample of the space; None for all.
         training_plan: of the kind of network; None for the one of this back end.
     """
-    space = trainer.space
+    space, config = trainer.space, trainer.config
     training_plan = training_plan or default_plan(type(trainer.networks))
     rows = np.random.RandomState(_ORDER_SEED).permutation(np.unique(space.classes()))[:limit]
     seeds = tuple(range(num_seeds))
@@ -93,7 +65,14 @@ def make_plan(
     for part in trainer.plan(training_plan).chunks(space, rows, num_seeds):
         text = json.dumps({**recipe, "rows": part}, sort_keys=True)
         chunks.append(Chunk(hashlib.sha256(text.encode()).hexdigest()[:32], part))
-    return BuildPlan(space_name, task_name, config_to_dict(trainer.config), seeds, tuple(chunks), training_plan)
+    shape = num_seeds, config.num_epochs, 1 if config.test == "last" else config.num_epochs
+    return BuildPlan(seeds, tuple(chunks), training_plan, shape)
+
+
+def trained_shard(trainer: Trainer, chunk: Chunk, seeds: Sequence[int], training_plan: str) -> bytes:
+    """Returns the shard of a chunk, trained in this process."""
+    archs = [trainer.space.arch_at(np.int32(row)) for row in chunk.rows]
+    return shard_bytes(chunk, trainer.curves(archs, seeds, plan=training_plan))
 
 
 def missing_chunks(folder: Path, chunks: Sequence[Chunk], shape: tuple[int, int, int]) -> tuple[Chunk, ...]:
@@ -111,12 +90,6 @@ def missing_chunks(folder: Path, chunks: Sequence[Chunk], shape: tuple[int, int,
         for chunk in chunks
         if shard_path(folder, chunk).name not in present or read_shard(folder, chunk, shape) is None
     )
-
-
-def damaged_chunks(folder: Path, plan: BuildPlan) -> tuple[Chunk, ...]:
-    """Returns the chunks of a plan whose shards are there, but are not as a worker wrote them."""
-    missing = missing_chunks(folder, plan.chunks, plan.shape)
-    return tuple(chunk for chunk in missing if shard_path(folder, chunk).is_file())
 
 
 def shard_path(folder: Path, chunk: Chunk) -> Path:

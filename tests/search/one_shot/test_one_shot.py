@@ -169,14 +169,15 @@ def test_seeds_that_are_searched_elsewhere_find_what_is_found_here(tmp_path, mon
     search, cluster = made("darts"), Elsewhere()
     monkeypatch.setattr(search, "folder", tmp_path)
     search.search(6)  # whose checkpoint travels along
-    monkeypatch.setattr(search, "_executor", lambda *arguments: cluster)
+    monkeypatch.setattr(one_shot, "executor", lambda address: cluster)
+    monkeypatch.setattr(search, "_ray", "auto")
     found, expected = search.search(6, num_seeds=2).runs, searched("darts").runs
     assert cluster.functions == ["checkpoint_of"] * 2
     for run, other in zip(found, expected, strict=True):
         assert equal(run.supernet.parameters, other.supernet.parameters)
         np.testing.assert_array_equal(run.arch, other.arch)
-    with pytest.raises(ValueError, match="Expected a folder, for the checkpoints that the executor ray makes"):
-        jn.OneShot(SMALL, TASK, "rsps", config=TINY, table=False, executor="ray")
+    with pytest.raises(ValueError, match="Expected a folder, for the checkpoints that come from a Ray cluster"):
+        jn.OneShot(SMALL, TASK, "rsps", config=TINY, table=False, ray="")
 
 
 def test_losses_that_are_not_finite_end_with_the_last_good_checkpoint(tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,10 +18,9 @@ from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.networks import CellNetworks
 from jaxnas.spaces.cells.space import NB201, CellSpace
 from jaxnas.spaces.layers.base import FUNCTION, IDENTITY
-from jaxnas.tables.building import driver, worker
-from jaxnas.tables.building.plan import make_plan, plan_from_json
+from jaxnas.tables.building import driver
+from jaxnas.tables.building.plan import make_plan, trained_shard
 from jaxnas.tasks.base import TaskSpec
-from jaxnas.training import compilation
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.networks import default_plan
@@ -280,9 +278,8 @@ def test_an_unknown_plan_is_refused(plan, task):
 def test_chunks_of_the_packed_plan_are_its_batches(monkeypatch):
     monkeypatch.setattr(packed, "MAX_TRAININGS", 32)
     trained = Trainer(SMALL, find_task(TASK), TINY)
-    plan = make_plan(trained, SPACE, TASK, 2, training_plan="packed")
-    assert plan_from_json(plan.to_json()) == plan
-    sequential = make_plan(trained, SPACE, TASK, 2)
+    plan = make_plan(trained, 2, training_plan="packed")
+    sequential = make_plan(trained, 2)
     assert sequential.training_plan == "sequential"
     assert not {chunk.name for chunk in plan.chunks} & {chunk.name for chunk in sequential.chunks}
     rows = [sorted(row for chunk in each.chunks for row in chunk.rows) for each in (plan, sequential)]
@@ -293,21 +290,19 @@ def test_chunks_of_the_packed_plan_are_its_batches(monkeypatch):
 
 
 @pytest.mark.parametrize(("training_plan", "name"), [("packed", "packed-2"), ("sequential", "switch-sequential-4")])
-def test_a_build_follows_its_plan_and_names_it(training_plan, name, monkeypatch, tmp_path):
+def test_a_build_follows_its_plan_and_names_it(training_plan, name, monkeypatch):
     trained = Trainer(SMALL, find_task(TASK), TINY)
-    plan = make_plan(trained, SPACE, TASK, 2, limit=3, training_plan=training_plan)
+    plan = make_plan(trained, 2, limit=3, training_plan=training_plan)
     assert driver.manifest_of(plan, trained, None, {})["plan"] == name
     called = []
 
-    def fake(self, archs, seeds, *, plan, progress):
+    def fake(self, archs, seeds, *, plan):
         called.append(plan)
         return Curves(*[np.zeros(len(archs))] * len(Curves._fields))
 
     monkeypatch.setattr(Trainer, "curves", fake)
-    monkeypatch.setattr(compilation, "configure_compilation", lambda: None)
-    (tmp_path / "shards").mkdir()
-    (tmp_path / "plan.json").write_text(plan.to_json())
-    worker.work(tmp_path / "plan.json", 0, 1, os.getppid())
+    for chunk in plan.chunks:
+        trained_shard(trained, chunk, plan.seeds, plan.training_plan)
     assert called == [training_plan] * len(plan.chunks)
 
 

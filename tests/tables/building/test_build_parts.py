@@ -1,16 +1,13 @@
-"""What builds stand on: damaged shards, leftovers of killed writers, reasons of failures, the time left."""
+"""What builds stand on: damaged shards, leftovers of killed writers, logs."""
 
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
-import jax
 import numpy as np
 import pytest
 
 from jaxnas import files
-from jaxnas.tables.building import plan, worker
-from jaxnas.tables.building.executors import processes
+from jaxnas.tables.building import driver, plan
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.curves import Curves
 
@@ -27,7 +24,7 @@ def shard(tmp_path_factory) -> tuple[Path, plan.Chunk, dict]:
     arrays = {name: random.randint(0, 40, (3, *SHAPE[:2])).astype(np.int32) for name in SPLITS}
     arrays |= {"loss": random.uniform(size=(3, *SHAPE[:2])).astype(np.float32)}
     arrays |= {name: random.uniform(size=(3, 2)).astype(np.float32) for name in ("first_loss", "first_gradient_norm")}
-    worker.write_shard(folder, chunk, Curves(**arrays))
+    plan.shard_path(folder, chunk).write_bytes(plan.shard_bytes(chunk, Curves(**arrays)))
     return folder, chunk, arrays
 
 
@@ -69,7 +66,7 @@ def test_a_shard_of_another_shape_or_type_counts_as_missing(shape, shard, tmp_pa
         {"test": arrays["test"][:, :1]},
         {"first_loss": arrays["first_loss"][:2]},
     ):
-        worker.write_shard(tmp_path, chunk, Curves(**arrays | changed))
+        plan.shard_path(tmp_path, chunk).write_bytes(plan.shard_bytes(chunk, Curves(**arrays | changed)))
         assert plan.read_shard(tmp_path, chunk, SHAPE) is None
 
 
@@ -118,65 +115,18 @@ def test_a_writer_whose_temporary_file_was_removed_accepts_the_others_file(tmp_p
     assert (tmp_path / "a").read_bytes() == b"whole"
 
 
-def test_a_workers_last_line_is_its_error(tmp_path, monkeypatch, capsys):
-    def work(*_):
-        error = ValueError("shapes differ\nand much more")
-        error.add_note("a note that would come last")
-        raise error
-
-    monkeypatch.setattr(worker, "work", work)
-    with pytest.raises(SystemExit) as stopped:
-        worker.main([str(tmp_path / "plan.json"), "--worker", "0/1"])
-    assert stopped.value.code == "ValueError: shapes differ"
-    assert "a note that would come last" in capsys.readouterr().err
-
-
-def test_the_reason_is_that_of_a_worker_that_failed(tmp_path):
-    fine = (SimpleNamespace(returncode=0), ["a harmless warning\n"])
-    failed = (SimpleNamespace(returncode=1), ["Traceback\n", "ValueError: shapes differ\n"])
-    silent = (SimpleNamespace(returncode=3), [])
-    ended = (SimpleNamespace(returncode=-9), ["a harmless warning\n"])
-    assert processes.reason_of_failure(tmp_path, [fine, failed]) == "ValueError: shapes differ"
-    assert processes.reason_of_failure(tmp_path, [fine, silent]) == "a worker ended with exit code 3"
-    assert processes.reason_of_failure(tmp_path, [ended, failed]) == "a worker was ended by signal 9 (Killed)"
-    assert (
-        processes.reason_of_failure(tmp_path, [fine]) == "no worker failed, but shards or plan were changed meanwhile"
-    )
-
-
-def test_the_log_of_a_worker_holds_no_absolute_path_of_packages_or_of_the_working_directory(tmp_path):
+def test_the_log_of_a_worker_holds_no_absolute_path_of_packages_or_of_the_working_directory():
     here, package = os.getcwd(), Path(np.__file__).parent
-    lines = [
-        "Traceback (most recent call last):\n",
-        f'  File "{here}/mine.py", line 3, in task\n',
-        f'  File "{package}/lib/x.py", line 9, in y\n',
-        f'  File "{Path(files.__file__)}", line 9, in y\n',
-        f'  File "{Path(os.__file__)}", line 9, in y\n',
-        "ValueError: wrong\n",
-    ]
-    processes.reason_of_failure(tmp_path, [(SimpleNamespace(returncode=1), lines)])
-    text = (tmp_path / "worker-0.log").read_text()
+    text = driver.without_paths(
+        "Traceback (most recent call last):\n"
+        f'  File "{here}/mine.py", line 3, in task\n'
+        f'  File "{package}/lib/x.py", line 9, in y\n'
+        f'  File "{Path(files.__file__)}", line 9, in y\n'
+        f'  File "{Path(os.__file__)}", line 9, in y\n'
+        "ValueError: wrong\n"
+    )
     assert 'File "mine.py", line 3' in text
     assert 'File "numpy/lib/x.py"' in text
     assert 'File "jaxnas/files.py"' in text
     assert 'File "os.py"' in text
     assert 'File "/' not in text
-
-
-def test_parts_on_one_machine_keep_to_different_cores(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 5, 7})
-    assert processes.cores_of_workers(None, 9) == [4, 5, 7]
-    assert processes.cores_of_workers(2, 9) == [4, 5]
-    assert processes.cores_of_workers(2, 9, part=1) == [7, 4]
-    assert processes.cores_of_workers(4, 1, part=1) == [5]
-
-
-def test_each_worker_has_a_gpu(monkeypatch):
-    assert processes.device_of(1) == {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    monkeypatch.setattr(jax, "local_device_count", lambda: 2)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert processes.cores_of_workers(None, 9) == [None, None]
-    assert [processes.device_of(number)["CUDA_VISIBLE_DEVICES"] for number in range(3)] == ["0", "1", "0"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
-    assert [processes.device_of(number)["CUDA_VISIBLE_DEVICES"] for number in range(3)] == ["5", "7", "5"]

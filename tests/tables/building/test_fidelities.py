@@ -1,6 +1,5 @@
 """Fidelities of several kinds: prices, a declared order, and tables whose parts are plain tables."""
 
-import os
 import shutil
 import zlib
 from dataclasses import replace
@@ -9,6 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from helpers.elsewhere import Elsewhere
 from helpers.samples import SMALL, TINY, assert_equal_trials, make_task
 
 import jaxnas as jn
@@ -19,9 +19,8 @@ from jaxnas.cli.main import main
 from jaxnas.files import CARD_FILE
 from jaxnas.simulation.trials import paid_when_begun
 from jaxnas.spaces.cells.network import Skeleton
-from jaxnas.tables.building import worker
-from jaxnas.tables.building.driver import build
-from jaxnas.tables.building.executors import processes
+from jaxnas.tables.building import driver
+from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.building.fidelities import declared, from_the_cheapest, training_grid
 from jaxnas.tables.building.verification import retrain
 from jaxnas.tables.manifest import Fidelity
@@ -34,9 +33,10 @@ from jaxnas.training.trainer import Trainer
 HERE = Path(__file__).parents[2]
 SPACE, TASK = f"{HERE / 'helpers' / 'mine.py'}:SPACE", f"{HERE / 'helpers' / 'mine.py'}:task"
 TRAININGS = {
-    f"w{width}": replace(TINY, network=Skeleton(num_channels=width, num_stages=2, cells_per_stage=1))
+    f"w{width}": replace(TINY, test="last", network=Skeleton(num_channels=width, num_stages=2, cells_per_stage=1))
     for width in (2, 1)
 }
+CONFIG = BuildConfig(TRAININGS)
 
 
 def made_up(self: Trainer, archs, seeds=(0,), *, plan=None, progress=None) -> Curves:
@@ -54,16 +54,10 @@ def made_up(self: Trainer, archs, seeds=(0,), *, plan=None, progress=None) -> Cu
     return Curves(*(np.stack(each).reshape(*shape, *each[0].shape) for each in zip(*found, strict=True)))
 
 
-def here(plan_path: Path, num_missing: int, num_processes: int | None, look, part: int = 0) -> str:
-    """Trains in this process."""
-    worker.work(plan_path, 0, 1, os.getppid())
-    return ""
-
-
 @pytest.fixture(scope="module", autouse=True)
 def builds_train_here():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(processes, "train_chunks", here)
+        patch.setattr(driver, "executor", Elsewhere)
         patch.setattr(Trainer, "curves", made_up)
         yield
 
@@ -72,7 +66,7 @@ def builds_train_here():
 def built(tmp_path_factory) -> tuple[Path, Table]:
     """Returns the complete table of the small space with networks of one and of two channels, and its folder."""
     folder, reports = tmp_path_factory.mktemp("built"), []
-    table = build(SPACE, TASK, folder, trainings=TRAININGS, progress=lambda *done: reports.append(done))
+    table = build(SPACE, TASK, folder, CONFIG, progress=lambda *done: reports.append(done))
     assert reports[0] == (0, 120)
     assert reports[-1] == (120, 120)
     assert reports == sorted(reports)
@@ -105,7 +99,7 @@ def test_a_table_of_one_training_is_that_of_a_plain_build(built, tmp_path):
     folder, table = built
     for name, config in TRAININGS.items():
         shutil.copytree(folder / "shards", tmp_path / name / "shards")
-        plain = build(SPACE, TASK, tmp_path / name, config=config)
+        plain = build(SPACE, TASK, tmp_path / name, BuildConfig(config))
         found = plain_table(Table.read(folder), name)
         assert set(found.columns) == set(plain.columns)
         for column_name, column in plain.columns.items():
@@ -127,13 +121,10 @@ def test_a_resumed_build_is_the_undisturbed_table(built, tmp_path):
     shards[0].unlink()
     shards[3].write_bytes(b"")
     with pytest.warns(RuntimeWarning, match="are trained again"):
-        again = build(SPACE, TASK, tmp_path, trainings=TRAININGS)
+        again = build(SPACE, TASK, tmp_path, CONFIG)
     assert again.manifest["content_hash"] == table.manifest["content_hash"]
     for part in (1, 2):
-        assert build(SPACE, TASK, tmp_path, trainings=TRAININGS, shard=(part, 2)) is None
-    assert {path.name for path in tmp_path.glob("plan*")} == {
-        f"plan-{name}{part}.json" for name in TRAININGS for part in ("", "-1-of-2", "-2-of-2")
-    }
+        assert build(SPACE, TASK, tmp_path, CONFIG, shard=(part, 2)) is None
 
 
 def test_reports_read_the_largest_network_and_protocols_ask_one_training(built, bench):
@@ -183,7 +174,7 @@ def test_the_card_and_a_check_by_training_again(built):
 
 def test_a_declared_order_is_kept_and_a_wrong_one_refused(built, tmp_path):
     shutil.copytree(built[0] / "shards", tmp_path / "shards")
-    table = build(SPACE, TASK, tmp_path, trainings=TRAININGS, order=["w1-e1", "w2-e2"])
+    table = build(SPACE, TASK, tmp_path, replace(CONFIG, order=["w1-e1", "w2-e2"]))
     bench = jn.load(tmp_path, space=SMALL)
     assert bench.fidelities == (table.fidelities[0], 2)
     assert "--order w1-e1,w2-e2 --id" in (tmp_path / CARD_FILE).read_text()
@@ -199,7 +190,7 @@ def test_a_declared_order_is_kept_and_a_wrong_one_refused(built, tmp_path):
     with pytest.raises(ValueError, match="Expected names of trainings"):
         from_the_cheapest({"../evil": priced["w1"][0]})
     with pytest.raises(ValueError, match="Expected an order where there are several trainings"):
-        build(SPACE, TASK, tmp_path, config=TINY, order=["1"])
+        build(SPACE, TASK, tmp_path, BuildConfig(TINY, order=["1"]))
 
 
 def test_without_an_order_no_fidelity_costs_less_than_one_before():
@@ -239,27 +230,26 @@ def test_grids_name_what_differs_and_images_are_shrunk():
 
 def test_the_command_builds_a_grid_in_the_order_that_it_is_given(monkeypatch, tmp_path, capsys):
     calls = []
-    monkeypatch.setattr(command, "build", lambda *names, **options: calls.append(options))
+    monkeypatch.setattr(command, "build", lambda space, task, folder, config, **options: calls.append(config))
     arguments = ["build", "--space", "nb201", "--task", "digits", "--out", str(tmp_path), "--epochs", "6"]
     assert main([*arguments, "--widths", "2,4", "--order", "w2-e1,w4-e6"]) == 0
     assert main(arguments) == 0
     several, plain = calls
-    assert {name: each.network.num_channels for name, each in several["trainings"].items()} == {"w2": 2, "w4": 4}
-    assert several["order"] == ["w2-e1", "w4-e6"]
-    assert plain["trainings"] is None
-    assert plain["config"] == Trainer(catalog.space("nb201"), catalog.task("digits"), num_epochs=6).config
+    assert {name: each.network.num_channels for name, each in several.training.items()} == {"w2": 2, "w4": 4}
+    assert several.order == ["w2-e1", "w4-e6"]
+    expected = Trainer(catalog.space("nb201"), catalog.task("digits"), num_epochs=6).config
+    assert plain.training == replace(expected, test="last")
 
 
 def test_a_search_that_trains_is_the_run_on_the_table(bench, monkeypatch):
     monkeypatch.setattr(Task, "without_test", lambda self: self)  # which are other arrays, and other made-up scores
     strategy = jn.successive_halving(SMALL, fidelities=bench.fidelities, reduction=2, num_initial=8)
     options = {"strategy": strategy, "progress": False}
-    as_built = {name: replace(each, test="last") for name, each in TRAININGS.items()}
-    found = jn.NAS(SMALL, catalog.task(TASK), config=as_built, **options).search(20, num_finalists=0)
+    found = jn.NAS(SMALL, catalog.task(TASK), config=TRAININGS, **options).search(20, num_finalists=0)
     expected = jn.run(strategy, bench, num_trials=20, num_runs=1, seed=0)
     assert_equal_trials(found.trials, expected)
     assert found.cost_unit == "epochs of w2"
-    assert found.config == as_built["w2"]
+    assert found.config == TRAININGS["w2"]
     frame = jn.analysis.to_frame(expected, bench)
     assert set(frame["fidelity"]) == {"w1-e1", "w2-e1", "w2-e2"}
     with pytest.raises(ValueError, match="Expected an order where there are several trainers"):

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,14 +19,17 @@ from helpers.samples import MIXED, SMALL_MLP, all_archs
 import jaxnas as jn
 from jaxnas.checks import is_installed
 from jaxnas.cli.main import main
+from jaxnas.execution import ray as executor
+from jaxnas.execution.base import Ended
+from jaxnas.execution.ray import Node, difference, this_node
 from jaxnas.search.result import SearchResult
-from jaxnas.tables.building.driver import build
-from jaxnas.tables.building.executors import ray as executor
-from jaxnas.tables.building.executors.ray import Node, difference, this_node
+from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.training import networks
+from jaxnas.training.networks import networks_class
 
 pytestmark = pytest.mark.processes
-HERE = Path(__file__).parents[2]
+HERE = Path(__file__).parents[1]
+CONFIG = BuildConfig(training=replace(networks_class(SMALL_MLP).default, num_epochs=1, test="last"), limit=9)
 MLP = """
 import sys
 sys.path.append({tests!r})
@@ -100,6 +104,8 @@ class FakeRay:
     def get(self, reference):
         if reference.function is executor.on_node:
             failure = self.failure_of(reference)
+            if isinstance(failure, Ended):
+                return failure
             if failure is not None:
                 raise failure
         found = reference.function(*reference.arguments)
@@ -118,7 +124,7 @@ def cluster(monkeypatch) -> FakeRay:
     monkeypatch.setitem(sys.modules, "ray", found)
     strategies = SimpleNamespace(NodeAffinitySchedulingStrategy=lambda name, soft: name)
     monkeypatch.setitem(sys.modules, "ray.util.scheduling_strategies", strategies)
-    monkeypatch.setattr(executor, "_values", {})
+    monkeypatch.setattr(executor, "_shared", {})
     monkeypatch.setattr(networks, "CHUNK_SIZE", 4)
     return found
 
@@ -136,7 +142,7 @@ def local(names, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(networks, "CHUNK_SIZE", 4)
         folder = tmp_path_factory.mktemp("local")
-        return build(*names, folder, num_epochs=1, limit=9, num_processes=1)
+        return build(*names, folder, CONFIG, num_processes=1)
 
 
 def same(table) -> dict:
@@ -146,10 +152,9 @@ def same(table) -> dict:
 
 def test_a_build_on_a_cluster_is_the_local_one(names, local, cluster, tmp_path):
     reports = []
-    options = {"executor": "ray", "address": "auto", "progress": lambda *done: reports.append(done)}
-    table = build(*names, tmp_path, num_epochs=1, limit=9, **options)
+    table = build(*names, tmp_path, CONFIG, ray="auto", progress=lambda *done: reports.append(done))
     assert same(table) == same(local)
-    assert [done for done, _ in reports] == [0, 1, 5, 9, 9]  # chunks of 4, 4 and 1, the last first
+    assert [done for done, _ in reports] == [0, 0, 1, 5, 9]  # chunks of 4, 4 and 1, the last first
     assert cluster.address == "auto"
     assert cluster.ended
     assert all(options["num_gpus"] == 0 for options in cluster.options)
@@ -158,17 +163,19 @@ def test_a_build_on_a_cluster_is_the_local_one(names, local, cluster, tmp_path):
 
 def test_a_task_that_fails_ends_the_build_in_one_line_and_finished_shards_stay(names, cluster, tmp_path, capsys):
     command = ["build", "--space", names[0], "--task", names[1], "--epochs", "1", "--limit", "9", "--ray"]
-    cluster.failure = RayTaskError()
-    cluster.failure.cause = OSError(28, "No space left on device")
+    cluster.failure = Ended(failure="OSError: [Errno 28] No space left on device", log="Traceback")
     assert main([*command, "--out", str(tmp_path)]) == 1
-    assert capsys.readouterr().err.splitlines()[-1] == (
+    assert capsys.readouterr().err.splitlines() == [
         "jaxnas build: Expected every worker to finish, got 3 chunks missing: OSError: [Errno 28] No space left on "
         "device; run the same command again to resume."
-    )
+    ]
+    assert (tmp_path / "worker.log").read_text() == "Traceback"
     assert len(cluster.cancelled) == 2
-    cluster.failure = OSError("died")  # a worker that Ray could not bring back
+    cluster.failure = NodeDiedError("gone")
     assert main([*command, "--out", str(tmp_path)]) == 1
-    assert "3 chunks missing: a worker was lost 4 times (OSError; out of memory?); run" in capsys.readouterr().err
+    assert (
+        "3 chunks missing: worker lost (NodeDiedError; out of memory?), 4 times in turn; run" in capsys.readouterr().err
+    )
 
 
 def test_nodes_of_other_versions_are_named(names, cluster, tmp_path):
@@ -176,13 +183,13 @@ def test_nodes_of_other_versions_are_named(names, cluster, tmp_path):
     with pytest.raises(
         RuntimeError, match=r"^Expected optax \S+ on every node, as here, got 0\.0\.1; install the same"
     ):
-        build(*names, tmp_path, executor="ray")
+        build(*names, tmp_path, ray="")
     node = this_node()
     other = Node(node.versions, node.machine | {"features": ["sse"]})
     assert difference(other, node).startswith("Expected nodes of one features, since numbers depend on it, got ['sse']")
     assert difference(node, node) == ""
     with pytest.raises(RuntimeError, match="Expected nodes of one features"):
-        executor.on_node(b"", "", other, executor.shard_of)
+        executor.on_node(b"", "", other)
 
 
 def test_a_task_takes_a_gpu_where_there_are_some(cluster):
@@ -203,10 +210,10 @@ def test_an_address_without_a_cluster_says_what_to_do(names, cluster, tmp_path, 
 
 def test_without_ray_it_says_how_to_get_it(names, tmp_path, monkeypatch):
     monkeypatch.setattr(executor, "is_installed", lambda name: False)
-    with pytest.raises(ValueError, match=r"^Expected Ray for the executor ray, got none; install it: pip install 'jax"):
-        build(*names, tmp_path, executor="ray")
-    with pytest.raises(ValueError, match=r"^Expected an executor of processes, ray, got 'rays'; did you mean ray"):
-        build(*names, tmp_path, executor="rays")
+    with pytest.raises(
+        ValueError, match=r"^Expected Ray for work on a cluster, got none; install it: pip install 'jax"
+    ):
+        build(*names, tmp_path, ray="")
 
 
 def scored(deadly: dict | None = None) -> Callable[[dict], float]:
@@ -224,7 +231,7 @@ def scored(deadly: dict | None = None) -> Callable[[dict], float]:
 
 def searched(evaluator=None, **choices) -> SearchResult:
     """Returns the result of a search of all architectures by two workers on Ray."""
-    choices = {"num_workers": 2, "executor": "ray", "progress": False} | choices
+    choices = {"num_workers": 2, "ray": "", "progress": False} | choices
     nas = jn.NAS(MIXED, evaluator=evaluator or scored(), strategy="exhaustive_search", **choices)
     return nas.search(12, num_finalists=1)
 
@@ -243,7 +250,7 @@ def expected_scores(*failed: tuple[int, ...]) -> dict[bytes, float]:
 
 
 def test_a_search_on_a_cluster_has_the_trials_of_one_here(cluster, tmp_path):
-    found = searched(folder=tmp_path, address="auto")
+    found = searched(folder=tmp_path, ray="auto")
     np.testing.assert_equal(scores_of(found), expected_scores())
     assert {each for each in found.failures if each} == {"SystemExit: enough"}
     assert found.score == 1.32
@@ -263,8 +270,8 @@ def test_a_lost_node_is_asked_again_and_a_lost_process_is_a_failed_trial(cluster
     assert not any(lost.values())
     archs = map(tuple, np.asarray(found.trials.query.arch)[0].tolist())
     assert {arch: failure for arch, failure in zip(archs, found.failures, strict=True) if failure} == {
-        (1, 1, 0): "The worker that evaluated it was lost (out of memory?).",
-        (0, 0, 0): "The machines that evaluated it were lost, 4 times in turn.",
+        (1, 1, 0): "worker lost (WorkerCrashedError; out of memory?)",
+        (0, 0, 0): "worker lost (NodeDiedError; out of memory?), 4 times in turn",
     }
     assert found.score == 1.32
 
@@ -283,7 +290,7 @@ def test_a_search_on_a_cluster_that_cannot_be_used_ends_in_one_line(cluster, tmp
     )
     with pytest.raises(RuntimeError, match="Expected a worker process that starts, got: RuntimeError: Expected optax"):
         searched()
-    with pytest.raises(ValueError, match="Expected 2 workers or more for the executor ray"):
+    with pytest.raises(ValueError, match="Expected 2 workers or more on a Ray cluster"):
         searched(num_workers=1)
 
 
@@ -293,7 +300,7 @@ def ray_itself() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_memory_monitor_refresh_ms", "0")
         patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]))
-        with contextlib.closing(executor.RayCluster(1, "local")):
+        with contextlib.closing(executor.RayCluster("local", 1)):
             yield
 
 
@@ -301,7 +308,7 @@ def ray_itself() -> Iterator[None]:
 @pytest.mark.skipif(not is_installed("ray"), reason="needs the extra ray")
 def test_a_build_on_ray_itself_is_the_local_one(names, local, tmp_path, monkeypatch, ray_itself):
     monkeypatch.setattr(networks, "CHUNK_SIZE", 4)
-    table = build(*names, tmp_path, num_epochs=1, limit=9, executor="ray")
+    table = build(*names, tmp_path, CONFIG, ray="local")
     assert same(table) == same(local)
     assert SMALL_MLP.num_architectures == len(table.class_of)
 
@@ -312,6 +319,6 @@ def test_a_search_on_ray_itself_has_the_trials_of_one_here(ray_itself):
     found = searched(scored({"depth": 0, "width": 8, "act": "tanh"}))
     assert sorted(filter(None, found.failures)) == [
         "SystemExit: enough",
-        "The worker that evaluated it was lost (out of memory?).",
+        "worker lost (WorkerCrashedError; out of memory?)",
     ]
     np.testing.assert_equal(scores_of(found), expected_scores((0, 0, 1)))

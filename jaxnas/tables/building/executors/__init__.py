@@ -1,1 +1,0 @@
-"""Where the chunks of a build are trained: one file an executor."""
