@@ -501,7 +501,7 @@ def test_a_strategy_with_two_objectives_is_given_sizes(task):
         ({"strategy": "evolution"}, "Expected a strategy of .* got 'evolution'; did you mean"),
         ({"strategy": 3}, "Expected a strategy: a name, a factory or a Strategy, got int"),
         ({"objective": "flops"}, "Expected a metric of accuracy, got 'flops'"),
-        ({"config": {"num_epochs": 3}}, "Expected a TrainConfig, got dict"),
+        ({"config": {"num_epochs": 3}}, "Expected a TrainConfig, got int"),
         ({"config": replace(TINY, batch_size=1000)}, "Expected a batch_size up to the 48 training examples, got 1000"),
     ],
 )

@@ -136,7 +136,7 @@ def test_threefry_gives_other_runs_than_hash_and_the_same_each_time():
 
 
 def test_compare_returns_what_run_returns():
-    options = {"num_trials": 20, "num_runs": 3, "seed": 2, "prng": "threefry"}
+    options = {"num_trials": 20, "num_runs": 3, "seed": 2}
     strategies = {"mine": EVOLUTION, "baseline": jn.random_search(SMALL)}
     compared = jn.compare(strategies, BENCH, **options).trials
     assert list(compared) == ["mine", "baseline"]
