@@ -177,10 +177,7 @@ def attainment(found: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, list[lis
     At each size it is the score that this share of the runs had reached with no larger architecture. Fonseca and
     Fleming, "On the Performance Assessment and Comparison of Stochastic Multiobjective Optimizers", PPSN 1996;
     Lopez-Ibanez, Paquete and Stutzle, "Exploratory Analysis of Stochastic Local Search Algorithms in Biobjective
-    Optimization", 2010.
-
-    Args:
-        found: the scores and the sizes of the front of each run, by ascending size.
+    Optimization", 2010. `found` are the scores and the sizes of the front of each run, by ascending size.
     """
     grid = np.unique(np.concatenate([sizes for _, sizes in found]))
     if len(grid) > MOST_STEPS:

@@ -131,11 +131,7 @@ def summits(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
     """Returns the local optimum that ascent ends in from each architecture, int64[A], by its smallest row.
 
     Ascent moves to the best neighbor (the first of equal ones) where that is better, or else by the best way out of
-    the plateau that the architecture is on.
-
-    Args:
-        scores: float[A].
-        neighbors: rows of neighbors, [A, K]; an architecture's own row may be among them.
+    the plateau that the architecture is on. Its own row may be among its neighbors [A, K].
     """
     best = np.take_along_axis(neighbors, scores[neighbors].argmax(axis=1)[:, None], axis=1)[:, 0]
     plateaus = _plateaus(scores, neighbors)
@@ -148,12 +144,8 @@ def summits(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
 def _ways_out(scores: np.ndarray, best: np.ndarray, plateaus: np.ndarray) -> np.ndarray:
     """Returns the architecture that ascent goes to from each plateau, int[P].
 
-    It is the best neighbor of any member where that is better than the plateau, or else the member with the smallest
-    row.
-
-    Args:
-        best: the best neighbor of each architecture, or itself, int[A].
-        plateaus: the plateau of each architecture, int[A].
+    It is the best neighbor, `best` [A], of any member where that is better than the plateau, or else the member with
+    the smallest row.
     """
     _, smallest = np.unique(plateaus, return_index=True)
     from_best_down = np.lexsort((-scores[best], plateaus))  # plateau after plateau
@@ -191,12 +183,8 @@ def walk_autocorrelation(scores: np.ndarray, neighbors: np.ndarray, degrees: np.
     """Returns the autocorrelation of scores along random walks at lags 0 to `num_lags`, NaN for constant scores.
 
     It is exact, the expectation over all walks that start in the stationary distribution, in which an architecture
-    weighs as many as it has neighbors. Weinberger, "Correlated and Uncorrelated Fitness Landscapes and How to Tell
-    the Difference", Biological Cybernetics, 1990.
-
-    Args:
-        scores: float[A].
-        neighbors: [A, K]; the first `degrees` [A] of a row are neighbors.
+    weighs as many as it has neighbors: the first `degrees` [A] of a row [A, K]. Weinberger, "Correlated and
+    Uncorrelated Fitness Landscapes and How to Tell the Difference", Biological Cybernetics, 1990.
     """
     from scipy.sparse import csr_array
 
@@ -225,9 +213,6 @@ def variance_shares(grid: np.ndarray) -> tuple[list[np.ndarray], dict[tuple[int,
     The share of an effect in the variance is its mean square over the variance of the grid. Functional analysis of
     variance, exact because the grid holds every combination: Hutter, Hoos and Leyton-Brown, "An Efficient Approach for
     Assessing Hyperparameter Importance", ICML 2014; Sobol, 1993.
-
-    Args:
-        grid: scores, one axis a decision.
     """
     axes = range(grid.ndim)
     mean = grid.mean()

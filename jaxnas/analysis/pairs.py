@@ -198,9 +198,6 @@ def interval_level(num_runs: int, level: float = LEVEL) -> float:
 
     Repeated confidence intervals with the error spent equally on the looks: Jennison and Turnbull, "Interim Analyses:
     The Repeated Confidence Interval Approach", Journal of the Royal Statistical Society B, 1989.
-
-    Args:
-        num_runs: as of `look_numbers`.
     """
     return 1 - level / len(look_numbers(num_runs))
 

@@ -1,9 +1,11 @@
 """How far what a run had found is from the best, after each trial."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from jaxnas.analysis.confirmation import confirmed
-from jaxnas.analysis.incumbent import incumbent_scores
+from jaxnas.analysis.incumbent import incumbent_scores, incumbents
 from jaxnas.analysis.optima import Limit, optimum
 from jaxnas.analysis.statistics import checked_runs
 from jaxnas.benchmarks.base import Benchmark
@@ -34,17 +36,31 @@ def regret(
     Raises ValueError without a known optimum, with too few runs to confirm, or on trials of another space.
     """
     best = optimum(bench, optimum_from=optimum_from, limit=limit)
-    return best.value - reported_scores(trials, bench, confirm=confirm, optimum_from=optimum_from)
+    return best.value - found_by(trials, bench, confirm, optimum_from).scores
 
 
-def reported_scores(
-    trials: Trials, bench: Benchmark, *, confirm: tuple[int, int] | None = None, optimum_from: str = "crossfit"
-) -> np.ndarray:
-    """Returns the held-out score of the incumbent after each trial, float64[runs, T]; arguments as of `regret`."""
+class Found(NamedTuple):
+    """What the runs of a strategy had found after each trial.
+
+    Attributes:
+        best: the trials that hold the incumbents, int[runs, T].
+        scores: the reported scores of these, float[runs, T].
+        reserved: what their confirmation costs, float[runs, T]; None without.
+    """
+
+    best: np.ndarray
+    scores: np.ndarray
+    reserved: np.ndarray | None
+
+
+def found_by(trials: Trials, bench: Benchmark, confirm: tuple[int, int] | None, optimum_from: str) -> Found:
+    """Returns the incumbents of runs with their held-out scores, confirmed if asked for; arguments as of `regret`."""
     if confirm is None:
-        return incumbent_scores(trials, bench, optimum_from=optimum_from)
+        best = incumbents(trials)
+        return Found(best, incumbent_scores(trials, bench, best=best, optimum_from=optimum_from), None)
     found = confirmed(trials, bench, confirm)
-    return incumbent_scores(trials, bench, best=found.numbers, optimum_from=optimum_from, confirming=found.runs)
+    scores = incumbent_scores(trials, bench, best=found.numbers, optimum_from=optimum_from, confirming=found.runs)
+    return Found(found.numbers, scores, found.costs)
 
 
 def final_regrets(found: np.ndarray | Trials, bench: Benchmark | None) -> np.ndarray:

@@ -79,13 +79,9 @@ def write_result(
 
 
 def write_results(fresh: Path, folder: Path, results: Mapping[str, dict[str, Any]], pdf: bool = False) -> None:
-    """Replaces what is in a folder by the results of several benchmarks, in a folder each, and what is over all.
+    """Replaces the files in a folder by the results of several benchmarks, in a folder each, and those over all.
 
-    Args:
-        fresh: from `fresh_folder`; the trials are there, in the folder of each benchmark.
-        folder: the folder of the results.
-        results: by benchmark, each with its part `overall`.
-        pdf: whether figures are PDF files, too.
+    `fresh` is from `fresh_folder`; the trials are there, in the folder of each benchmark.
     """
     for name, result in results.items():
         _write_summary(fresh / name, result)

@@ -92,8 +92,6 @@ def publish(
 
     Args:
         fresh: from `fresh_folder`; files lie in it, or in folders in it.
-        folder: the folder of the results.
-        kind: one of the kinds of results, such as "comparison".
         kept: files of the results before, relative to the folder, that belong to the new ones, too.
         made_from: the contents of files in the folder that the new ones were made from, by name; None where they bring
             their own summary.

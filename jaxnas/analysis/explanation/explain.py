@@ -47,8 +47,6 @@ def explained(
     are by scores, larger is better; errors are None where they are not known.
 
     Args:
-        scored: scores of architectures.
-        arch, reference: int[D].
         others: the architectures that counterfactuals are chosen from, int[n, D].
         sizes: of these, [n], and `size` that of the architecture; None where they are not known.
         point: the loss that `loss` is of, such as a percentage point; None for none.
@@ -84,12 +82,7 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
 
     Scores are what searches are told. The reference is the architecture of the median score. `runner_up` is the best
     of another class, with the chance that it is truly better; `motifs`, on request, are subgraphs with the effect of
-    inserting them (see `jaxnas.analysis.explanation.motifs`).
-
-    Args:
-        bench: a benchmark with a table.
-        row: of the architecture.
-        with_motifs: whether to look for motifs, which takes seconds.
+    inserting them (see `jaxnas.analysis.explanation.motifs`), which takes seconds.
 
     Raises ValueError where the benchmark has no table.
     """

@@ -71,8 +71,6 @@ def motifs(bench: Benchmark, *, number: int = 8, num_bootstraps: int = NUM_BOOTS
     the derivatives of a Gaussian process. An effect is an association: see `insertion`.
 
     Args:
-        bench: a benchmark with a table.
-        number: how many.
         num_bootstraps: samples, with replacement, of 100 random groups of classes, for intervals and stability.
         seed: of these samples.
 
@@ -151,8 +149,6 @@ def insertion(
     Args:
         bench: a benchmark with a table, of a space in which every vector of choices is an architecture.
         has: which rows of the space have the motif, bool[rows]; see `rows_with`.
-        num_contexts: architectures that it is inserted into.
-        seed: of the draws.
 
     Raises ValueError where the benchmark has no table, or its space constraints.
     """

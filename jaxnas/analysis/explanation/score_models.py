@@ -99,7 +99,6 @@ def scored_by_trials(space: Space, archs: np.ndarray, scores: np.ndarray) -> Sco
     learned nothing do not set the scale. Errors show what the trials leave open if the model is right.
 
     Args:
-        space: the search space.
         archs: of the trials, int[T, D]; the first thousand that succeeded are used.
         scores: float[T], NaN where failed.
 

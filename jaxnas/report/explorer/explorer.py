@@ -37,7 +37,7 @@ def explore(table: Table | str | os.PathLike, *, out: str | os.PathLike | None =
     Args:
         table: a table, or its identifier or folder.
         out: the file; by default `jaxnas-out/explore-<identifier>.html`.
-        command: as of `write_explorer`.
+        command: the command line to show on the page.
 
     Raises:
         ValueError: if there is no such table, or the page cannot be written there.
@@ -55,11 +55,7 @@ def explore(table: Table | str | os.PathLike, *, out: str | os.PathLike | None =
 def write_explorer(table: Table, space: Space, path: str | os.PathLike, command: str = "") -> Path:
     """Returns the path of the explorer of a table, after writing it, whole or not at all.
 
-    Args:
-        table: a table, complete or not; classes that were not trained are not drawn.
-        space: its search space.
-        path: the page, one HTML file.
-        command: the command line that made it, for the page's section on its numbers.
+    Classes that were not trained are not drawn. The page shows the command line that made it.
     """
     arrays = arrays_of(table, space)
     layout, data = packed(arrays)
