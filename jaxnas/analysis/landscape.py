@@ -70,8 +70,10 @@ def _landscape(source: Table | Benchmark) -> dict[str, Any]:
     bench = TableBenchmark(source) if isinstance(source, Table) else source
     class_of = classes_of(bench, np.arange(bench.space.num_architectures)[:, None])
     told = mean_scores(bench)[class_of]
-    final = {"validation": told[:, -1], "test": _mean_held_out(bench)[class_of]}
-    neighbors, degrees = _neighbors(bench.space)
+    held_out = _lowest_where_failed(bench.held_out.scores(_representatives(bench)), bench)
+    final = {"validation": told[:, -1], "test": held_out[class_of]}
+    neighbors, degrees = neighbor_table(bench.space)
+    neighbors = np.concatenate([neighbors, np.arange(len(neighbors))[:, None]], axis=1)  # and then their own rows
     noise, standard_error = _noise(bench)
     found = {
         "num_architectures": len(class_of),
@@ -106,11 +108,6 @@ def mean_scores(bench: Benchmark) -> np.ndarray:
     return _lowest_where_failed(np.stack(means, axis=1), bench)
 
 
-def _mean_held_out(bench: Benchmark) -> np.ndarray:
-    """Returns the held-out score of each class, float64[G], the lowest where all runs failed."""
-    return _lowest_where_failed(bench.held_out.scores(_representatives(bench)), bench)
-
-
 def _representatives(bench: Benchmark) -> np.ndarray:
     return np.asarray(table_of(bench).representatives, np.int64)[:, None]
 
@@ -119,12 +116,6 @@ def _lowest_where_failed(means: np.ndarray, bench: Benchmark) -> np.ndarray:
     if np.isnan(means).all(axis=0).any():
         raise ValueError(f"Expected trainings of {bench.id} that did not fail at every fidelity, got none.")
     return np.where(np.isnan(means), np.nanmin(means, axis=0), means).astype(np.float64)
-
-
-def _neighbors(space: Space) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the rows of each architecture's neighbors and then its own, [A, K + 1], and its number of neighbors."""
-    table, degrees = neighbor_table(space)
-    return np.concatenate([table, np.arange(len(table))[:, None]], axis=1), degrees
 
 
 def summits(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:

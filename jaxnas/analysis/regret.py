@@ -7,7 +7,6 @@ import numpy as np
 from jaxnas.analysis.confirmation import confirmed
 from jaxnas.analysis.incumbent import incumbent_scores, incumbents
 from jaxnas.analysis.optima import Limit, optimum
-from jaxnas.analysis.statistics import checked_runs
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
 
@@ -68,8 +67,12 @@ def final_regrets(found: np.ndarray | Trials, bench: Benchmark | None) -> np.nda
 
     Raises ValueError on trials without a benchmark, or what is no regrets at one trial.
     """
-    if not isinstance(found, Trials):
-        return checked_runs(found)
-    if bench is None:
-        raise ValueError("Expected the benchmark of the trials, too, got trials without.")
-    return regret(found, bench)[:, -1]
+    if isinstance(found, Trials):
+        if bench is None:
+            raise ValueError("Expected the benchmark of the trials, too, got trials without.")
+        return regret(found, bench)[:, -1]
+    values = np.asarray(found, np.float64)
+    if values.ndim != 1 or not len(values):
+        shape = list(values.shape)
+        raise ValueError(f"Expected regrets at one trial, such as jn.regret(trials, bench)[:, -1], got shape {shape}.")
+    return values

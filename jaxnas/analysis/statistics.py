@@ -119,15 +119,6 @@ def share_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(ordered))
 
 
-def checked_runs(values: np.ndarray) -> np.ndarray:
-    """Returns the regrets of runs at one trial as float64[runs]; raises ValueError on anything else."""
-    values = np.asarray(values, np.float64)
-    if values.ndim != 1 or not len(values):
-        shape = list(values.shape)
-        raise ValueError(f"Expected regrets at one trial, such as jn.regret(trials, bench)[:, -1], got shape {shape}.")
-    return values
-
-
 def mean_known(values: np.ndarray) -> np.ndarray:
     """Returns the means of what is not NaN in values [n, S], float64[n]; NaN where nothing is."""
     counted = ~np.isnan(values)

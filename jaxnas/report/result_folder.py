@@ -108,7 +108,8 @@ def publish(
         for part in parts:
             (folder / part).mkdir(exist_ok=True)
             held.enter_context(_locked(folder / part))
-        if any(_content(folder / name) != content for name, content in (made_from or {}).items()):
+        now = {name: (folder / name).read_bytes() if (folder / name).is_file() else None for name in made_from or ()}
+        if now != dict(made_from or {}):
             raise RuntimeError(f"Expected {folder} to stay as it was read, got other results meanwhile: run it again.")
         check_free(folder, kind, new)
         old = _own(folder, kind) - kept
@@ -182,10 +183,6 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
         if "/" in name:
             with contextlib.suppress(OSError):
                 (folder / name).parent.rmdir()
-
-
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
 
 
 @contextlib.contextmanager
