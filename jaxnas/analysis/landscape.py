@@ -1,12 +1,13 @@
 """The landscape of a complete table, exactly: optima and their basins, distances, walks, effects of decisions, noise.
 
-The landscape is that of architectures (not of classes) under mean validation score at the last fidelity, with the
-neighborhood of the space, taken to be symmetric. Members of one class have equal scores, so there are plateaus: a
-plateau is a set of equal architectures that neighbors connect, and a local optimum is a plateau with no better
-neighbor (Verel, Ochoa and Tomassini, "Local Optima Networks of NK Landscapes With Neutrality", IEEE
-Transactions on Evolutionary Computation, 2011). On landscapes of architectures see Ochoa and Veerapen, "Neural
-Architecture Search: A Visual Analysis", PPSN 2022, and Tao and Bang, "Fitness Landscape Analysis of a Cell-Based Neural
-Architecture Search Space", SciTePress, 2024.
+The landscape is that of architectures (not of classes) under mean validation score at the last
+fidelity, with the neighborhood of the space, taken to be symmetric. Members of one class have equal
+scores, so there are plateaus: a plateau is a set of equal architectures that neighbors connect, and
+a local optimum is a plateau with no better neighbor (Verel, Ochoa and Tomassini, "Local Optima
+Networks of NK Landscapes With Neutrality", IEEE Transactions on Evolutionary Computation, 2011). On
+landscapes of architectures see Ochoa and Veerapen, "Neural Architecture Search: A Visual Analysis",
+PPSN 2022, and Tao and Bang, "Fitness Landscape Analysis of a Cell-Based Neural Architecture Search
+Space", SciTePress, 2024.
 """
 
 import copy

@@ -197,9 +197,10 @@ def draw_sample(
 ) -> Sample:
     """Returns the architectures, runs and scores of one repetition.
 
-    Rows are drawn at random, and those of a group that has been drawn before are left out. The first are for the test:
-    they are the same for any number of training architectures. With `isomorphs` none is left out, so that equal
-    networks may be on both sides, as in the protocols of most papers. Raises ValueError where there are too few groups.
+    Rows are drawn at random, and those of a group that has been drawn before are left out. The
+    first are for the test: they are the same for any number of training architectures. With
+    `isomorphs` none is left out, so that equal networks may be on both sides, as in the protocols
+    of most papers. Raises ValueError where there are too few groups.
     """
     random = np.random.default_rng((seed, repetition))
     rows = random.permutation(np.flatnonzero(np.isfinite(evidence.scores).any(1)))

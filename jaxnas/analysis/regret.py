@@ -21,9 +21,10 @@ def regret(
 ) -> np.ndarray:
     """Returns the regret after each trial, float64[runs, T]: the optimum less the score of the incumbent.
 
-    The optimum is the best expected held-out score, estimated if a table holds noisy runs (`jn.analysis.optimum`). The
-    score of the incumbent is the mean over the runs that its query did not see. Neither profits from luck, so the
-    regret of a single run may be below zero; its mean over runs is right but for the standard error of the optimum.
+    The optimum is the best expected held-out score, estimated if a table holds noisy runs
+    (`jn.analysis.optimum`). The score of the incumbent is the mean over the runs that its query did
+    not see. Neither profits from luck, so the regret of a single run may be below zero; its mean
+    over runs is right but for the standard error of the optimum.
 
     Args:
         confirm: (m, k): the incumbent is chosen by `jn.analysis.confirmed`, among the best m architectures by k more

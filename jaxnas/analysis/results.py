@@ -159,16 +159,18 @@ def summarize(
 ) -> dict[str, Any]:
     """Returns the numbers of `summary.json`: budgets, and what each strategy reached.
 
-    `optimum` is what regrets are measured from, see `Optimum`, and `regret_definition` a sentence that says so. For
-    each strategy there are regret curves with 95 % intervals, the area under them (the mean regret over trials) and
-    final scores. `compared_by` says what strategies are compared by (see `regret_measures` and `front_measures`):
-    `compared_mean` with its interval, `mean_rank`, `probability_best` and the tests of pairs (see `pairwise`) are of
-    that. `secondary` holds the tests by further measures. By two objectives there are `fronts`, see `summarize_fronts`.
+    `optimum` is what regrets are measured from, see `Optimum`, and `regret_definition` a sentence
+    that says so. For each strategy there are regret curves with 95 % intervals, the area under them
+    (the mean regret over trials) and final scores. `compared_by` says what strategies are compared
+    by (see `regret_measures` and `front_measures`): `compared_mean` with its interval, `mean_rank`,
+    `probability_best` and the tests of pairs (see `pairwise`) are of that. `secondary` holds the
+    tests by further measures. By two objectives there are `fronts`, see `summarize_fronts`.
 
-    Budgets are in the benchmark's unit of cost: the price of 1, 2, ..., T trials at the last fidelity, or equal parts
-    of the budget that runs had. `equal_cost` is the number of trials at the last fidelity whose price every run of the
-    strategies with lower fidelities has paid; curves over cost can be compared up to there. None without such
-    strategies. `level` is that of the intervals of differences.
+    Budgets are in the benchmark's unit of cost: the price of 1, 2, ..., T trials at the last
+    fidelity, or equal parts of the budget that runs had. `equal_cost` is the number of trials at
+    the last fidelity whose price every run of the strategies with lower fidelities has paid; curves
+    over cost can be compared up to there. None without such strategies. `level` is that of the
+    intervals of differences.
     """
     settings = settings or Settings()
     num_trials = _num_trials(trials)

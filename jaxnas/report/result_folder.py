@@ -1,9 +1,10 @@
 """Folders of results, replaced whole: a folder holds the files of one result, or after an interruption visibly none.
 
-A writer makes its files in a fresh folder within that of the results. When all are there, it locks the folder, notes in
-`NOTE` which files are its own or those of the writer before, takes the old summary and page away, and moves the new
-files in, the summary last. A writer that is killed leaves the old results whole, or a folder without summary.json that
-the next writer fills. Files that no note and no earlier summary claims are neither removed nor replaced.
+A writer makes its files in a fresh folder within that of the results. When all are there, it locks
+the folder, notes in `NOTE` which files are its own or those of the writer before, takes the old
+summary and page away, and moves the new files in, the summary last. A writer that is killed leaves
+the old results whole, or a folder without summary.json that the next writer fills. Files that no
+note and no earlier summary claims are neither removed nor replaced.
 """
 
 import contextlib

@@ -104,10 +104,11 @@ def shapley(scored: Scored, arch: ArrayLike, reference: ArrayLike, *, seed: int 
 def importance(scored: Scored, *, num_draws: int = 2000, seed: int = 0) -> np.ndarray:
     """Returns the share of the variance of scores that a decision takes part in, float64[D], by permutation.
 
-    It is half the mean squared change of the score when the decision alone is drawn again, over the variance: main
-    effect and all interactions of the decision together, so that shares sum to 1 or more. On complete grids
-    `jaxnas.analysis.landscape` has main effects and interactions apart, exactly. Jansen, "Analysis of Variance Designs
-    for Model Output", Computer Physics Communications, 1999. Draws that are no architectures are left out.
+    It is half the mean squared change of the score when the decision alone is drawn again, over the
+    variance: main effect and all interactions of the decision together, so that shares sum to 1 or
+    more. On complete grids `jaxnas.analysis.landscape` has main effects and interactions apart,
+    exactly. Jansen, "Analysis of Variance Designs for Model Output", Computer Physics
+    Communications, 1999. Draws that are no architectures are left out.
     """
     space = scored.space
     random, sizes = np.random.default_rng(seed), cardinalities(space.decisions)

@@ -40,11 +40,12 @@ def explained(
 ) -> dict[str, Any]:
     """Returns what explains an architecture, the key `explanation` of `summary.json`.
 
-    `exact` says whether scores are those of a table or a model's; `reference` is what the architecture is compared
-    with; `path` and `values` are what its decisions are worth (see `ablation_path` and `shapley`); `importance` is the
-    share of the variance of all scores that a decision takes part in; `half`, `within_half` and `loss` are
-    counterfactuals (see `half_the_size`, `best_within` and `smallest_loss`), None where there are none. Differences
-    are by scores, larger is better; errors are None where they are not known.
+    `exact` says whether scores are those of a table or a model's; `reference` is what the
+    architecture is compared with; `path` and `values` are what its decisions are worth (see
+    `ablation_path` and `shapley`); `importance` is the share of the variance of all scores that a
+    decision takes part in; `half`, `within_half` and `loss` are counterfactuals (see
+    `half_the_size`, `best_within` and `smallest_loss`), None where there are none. Differences are
+    by scores, larger is better; errors are None where they are not known.
 
     Args:
         others: the architectures that counterfactuals are chosen from, int[n, D].

@@ -132,12 +132,13 @@ def _splits(table: Table) -> dict[str, Column]:
 def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
     """Returns the arrays of the page by name.
 
-    `validation` [G, S, F'], what the default protocol tells; `test` [G, S], what it reports, at the last epoch;
-    `choices` [A, D], and `texts`, how the architectures are written, lines of UTF-8; `class_of` [A] and
-    `representatives` [G] where classes have several members; each size [G]; `decoded`, lines of JSON, where
-    architectures are not decoded to the values of the decisions; `neighbors` [A, K] and `degrees` [A] where neighbors
-    are not all changes of one decision. Where architectures are no cells: `labels` [A, V] of the vertices of the graph
-    that is drawn, 1 more than their numbers, and `edges`, the bits of its matrix above the diagonal, row by row.
+    `validation` [G, S, F'], what the default protocol tells; `test` [G, S], what it reports, at the
+    last epoch; `choices` [A, D], and `texts`, how the architectures are written, lines of UTF-8;
+    `class_of` [A] and `representatives` [G] where classes have several members; each size [G];
+    `decoded`, lines of JSON, where architectures are not decoded to the values of the decisions;
+    `neighbors` [A, K] and `degrees` [A] where neighbors are not all changes of one decision. Where
+    architectures are no cells: `labels` [A, V] of the vertices of the graph that is drawn, 1 more
+    than their numbers, and `edges`, the bits of its matrix above the diagonal, row by row.
     """
     protocol = table.protocol()
     archs = np.asarray(jax.vmap(space.arch_at)(np.arange(space.num_architectures)))
