@@ -300,7 +300,7 @@ def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], li
 
 def names_of_stub(stub: Path) -> dict[str, tuple[str, str]]:
     """Returns the names that a stub imports, each with its module and its name there."""
-    imports = [line for line in ast.parse(stub.read_text("utf-8")).body if isinstance(line, ast.ImportFrom)]
+    imports = [line for line in ast.parse(stub.read_text(encoding="utf-8")).body if isinstance(line, ast.ImportFrom)]
     return {each.asname or each.name: (line.module or "", each.name) for line in imports for each in line.names}
 
 
