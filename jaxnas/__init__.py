@@ -1,8 +1,8 @@
 """jaxnas: a research benchmark suite for neural architecture search in JAX. Names load on first use; `import jaxnas`
 loads no JAX.
 
-Public are the names of `_PUBLIC`, the strategies of the catalog, and the modules of `_MODULES` with names of their own.
-Editors and type checkers read stubs (`.pyi`), which `python tests/repository/test_public_names.py` writes.
+Public are the names of the stub `__init__.pyi`, which editors and type checkers read too, and the strategies of the
+catalog; the modules of `_MODULES` are documented, with names of their own.
 """
 
 import importlib
@@ -12,43 +12,6 @@ from jaxnas import catalog
 
 __version__ = "0.1.0"
 
-_PUBLIC = {  # name -> the module that holds it
-    "AskTell": "simulation.ask_tell",
-    "CellSpace": "spaces.cells.space",
-    "Decision": "spaces.decisions",
-    "FittedModel": "training.fitted",
-    "JointSpace": "spaces.joint.space",
-    "MLPSpace": "spaces.perceptrons.space",
-    "NAS": "search.nas",
-    "NB201": "spaces.cells.space",
-    "OneShot": "search.one_shot.one_shot",
-    "Query": "strategies.base",
-    "SearchSpace": "spaces.base",
-    "Space": "spaces.base",
-    "Strategy": "strategies.base",
-    "Table": "tables.table",
-    "TableBenchmark": "benchmarks.tabular",
-    "TrainConfig": "training.config",
-    "Trainer": "training.trainer",
-    "build": "tables.building.driver",
-    "compare": "report.comparison",
-    "constrained": "strategies.wrappers.constrained",
-    "explore": "report.explorer.explorer",
-    "fit_surrogate": "analysis.surrogates",
-    "import_table": "tables.published.importing",
-    "load": "benchmarks.loading",
-    "penalized": "benchmarks.penalized",
-    "predict": "report.prediction",
-    "regret": "analysis.regret",
-    "reproduce": "evidence.reproduction",
-    "run": "simulation.run",
-    "show": "report.architecture",
-    "space": "catalog",
-    "strategy": "catalog",
-    "task": "catalog",
-    "task_from_arrays": "tasks.arrays",
-    "verify": "tables.building.verification",
-}
 _MODULES = {  # name -> the module behind it
     "analysis": "analysis",
     "benchmarks": "benchmarks",
@@ -63,17 +26,17 @@ _MODULES = {  # name -> the module behind it
     "transfer": "search.transfer",
 }
 
-__all__ = sorted([*_PUBLIC, *catalog.STRATEGIES, *_MODULES])
+_get, _listed = catalog.lazy(__name__, __file__)
+
+__all__ = sorted({*_listed(), *catalog.STRATEGIES})
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"jaxnas.{_PUBLIC[name]}"), name)
-    if name in catalog.STRATEGIES:
-        return catalog.find(name, catalog.STRATEGIES)
     if name in _MODULES:
         return importlib.import_module(f"jaxnas.{_MODULES[name]}")
-    raise AttributeError(f"module 'jaxnas' has no attribute {name!r}")
+    if name in catalog.STRATEGIES:
+        return catalog.find(name, catalog.STRATEGIES)
+    return _get(name)
 
 
 def __dir__() -> list[str]:

@@ -2,12 +2,13 @@
 `file.py:NAME`.
 """
 
+import ast
 import importlib
 import importlib.machinery
 import importlib.util
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -279,22 +280,28 @@ def find(name: str, known: dict[str, str]) -> Any:
     return getattr(_module(name, known), known[name].partition(":")[2])
 
 
-def lazy(package: str, names: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Returns the functions `__getattr__` and `__dir__` of a package whose names load on first use.
+def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Returns `__getattr__` and `__dir__` of a module whose public names, listed in its stub, load on first use.
 
     Args:
-        package: the name of the package.
-        names: its public names, each with the module that holds it, without `jaxnas.`; `module:NAME` if it has another
-            name there.
+        package: the name of the module.
+        file: its file, with the stub beside it.
     """
+    names = names_of_stub(Path(file).with_suffix(".pyi"))
 
     def get(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module, _, attribute = names[name].partition(":")
-        return getattr(importlib.import_module(f"jaxnas.{module}"), attribute or name)
+        module, attribute = names[name]
+        return getattr(importlib.import_module(module), attribute)
 
     return get, lambda: sorted(names)
+
+
+def names_of_stub(stub: Path) -> dict[str, tuple[str, str]]:
+    """Returns the names that a stub imports, each with its module and its name there."""
+    imports = [line for line in ast.parse(stub.read_text(encoding="utf-8")).body if isinstance(line, ast.ImportFrom)]
+    return {each.asname or each.name: (line.module or "", each.name) for line in imports for each in line.names}
 
 
 def load(name: str) -> Any:

@@ -25,8 +25,8 @@ import numpy as np
 
 import jaxnas as jn
 from jaxnas.analysis import crossfit
+from jaxnas.analysis.incumbent import incumbent_scores
 from jaxnas.analysis.optima import optimum
-from jaxnas.analysis.regret import reported_scores
 from jaxnas.benchmarks.tabular import classes_of
 from jaxnas.simulation.trials import Trials
 
@@ -129,7 +129,7 @@ def errors_of_scores(truth: Truth, number: int) -> Iterator[dict[str, list[float
             trials = jn.run(jn.strategy(name)(space), bench, num_trials=NUM_TRIALS, num_runs=NUM_RUNS, seed=seed)
             found[name] = []
             for optimum_from in ("maximum", "crossfit"):
-                scores = reported_scores(trials, bench, optimum_from=optimum_from)[:, -1]
+                scores = incumbent_scores(trials, bench, optimum_from=optimum_from)[:, -1]
                 found[name].append(float((expected[final_classes(trials, bench)] - scores).mean()))
         yield found
 

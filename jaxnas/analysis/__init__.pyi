@@ -1,4 +1,4 @@
-"""The public names, for type checkers. Written by `python tests/repository/test_public_names.py`."""
+"""The public names, one import each; `python tests/repository/test_public_names.py` sorts them."""
 
 from jaxnas.analysis.confirmation import Confirmed
 from jaxnas.analysis.confirmation import confirmed

@@ -15,14 +15,11 @@ NETWORK_SIZES = ("parameters", "flops")
 def best_cells(trials: dict[str, Trials], bench: Benchmark, confirm: tuple[int, int] | None = None) -> list[dict]:
     """Returns the best classes of a table, best first, as the key `cells` of `summary.json`.
 
-    They are the best by mean validation score at the last fidelity. For each: `architecture` (string of the class's
-    representative), `row`, `validation` and `test` (means over all runs), `parameters` and `flops` where the table has
-    them, `drawing` (SVG), and `found_by`, the share of the runs of each strategy whose last incumbent is of the class.
-
-    Args:
-        trials: the `Trials` of each strategy.
-        bench: a benchmark with a table.
-        confirm: (m, k) as of `confirmed` where runs return confirmed incumbents.
+    They are the best by mean validation score at the last fidelity. For each: `architecture`
+    (string of the class's representative), `row`, `validation` and `test` (means over all runs),
+    `parameters` and `flops` where the table has them, `drawing` (SVG), and `found_by`, the share of
+    the runs of each strategy whose last incumbent is of the class: the confirmed one, with
+    `confirm` as of `confirmed`.
     """
     representatives = table_of(bench).representatives.astype(np.int64)
     validation = bench.validation_scores(representatives[:, None])

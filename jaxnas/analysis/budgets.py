@@ -1,9 +1,9 @@
 """Costs and budgets: what runs had found for a cost, and runs that end when a budget is spent.
 
-One rule holds throughout: a budget pays for the trials whose costs, added up, it covers. Under a table's protocol
-`published` the trial that crosses the budget still counts, as in the code of NATS-Bench (Dong, Liu, Musial and Gabrys,
-IEEE Transactions on Pattern Analysis and Machine Intelligence, 2022), whose searches go on while the budget is not
-spent.
+One rule holds throughout: a budget pays for the trials whose costs, added up, it covers. Under a
+table's protocol `published` the trial that crosses the budget still counts, as in the code of
+NATS-Bench (Dong, Liu, Musial and Gabrys, IEEE Transactions on Pattern Analysis and Machine
+Intelligence, 2022), whose searches go on while the budget is not spent.
 """
 
 from typing import Any

@@ -42,8 +42,8 @@ def crossfit(runs: np.ndarray, *, num_redrawn: int = NUM_REDRAWN) -> Best:
     runs = runs[np.isfinite(runs).sum(1) > 1]
     if not len(runs):
         raise ValueError("Expected two runs of some architecture to estimate the best one by, got none.")
-    runs = runs[np.argsort(_means(runs), kind="stable")[-MOST_ARCHITECTURES:]]
-    means, errors = _means(runs), _standard_errors(runs)
+    runs = runs[np.argsort(np.nanmean(runs, axis=1), kind="stable")[-MOST_ARCHITECTURES:]]
+    means, errors = np.nanmean(runs, axis=1), _standard_errors(runs)
     if not errors[-1]:
         return Best(float(means[-1]), 0.0)
     near = means >= means[-1] - _WIDTH * errors[-1]
@@ -72,10 +72,6 @@ def _value_of_chosen(runs: np.ndarray) -> float:
     return float(np.mean(values))
 
 
-def _means(runs: np.ndarray) -> np.ndarray:
-    return np.nanmean(runs, axis=1)
-
-
 def _correction(runs: np.ndarray) -> np.ndarray:
     """Returns by how much residuals from a mean of few runs are too small, float[n, 1]."""
     counts = np.isfinite(runs).sum(1, keepdims=True)
@@ -86,7 +82,7 @@ def _standard_errors(runs: np.ndarray) -> np.ndarray:
     """Returns the standard error of each mean, float[n]: that of architectures of similar mean, as these are sorted."""
     levels = np.array_split(np.arange(len(runs)), max(len(runs) // _PER_LEVEL, 1))
     squares = np.nanvar(runs, axis=1, ddof=1) / np.isfinite(runs).sum(1)
-    means = _means(runs)
+    means = np.nanmean(runs, axis=1)
     return np.sqrt(
         np.interp(means, [means[level].mean() for level in levels], [squares[level].mean() for level in levels])
     )

@@ -6,8 +6,7 @@ import numpy as np
 
 from jaxnas.analysis.incumbent import check_trials, incumbents
 from jaxnas.analysis.regret import regret
-from jaxnas.analysis.results import Benchmark
-from jaxnas.benchmarks.base import fidelity_names, training_names
+from jaxnas.benchmarks.base import Benchmark, fidelity_names, training_names
 from jaxnas.simulation.trials import Trials
 
 if TYPE_CHECKING:

@@ -174,13 +174,11 @@ def front_quality(
 def attainment(found: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, list[list[float]]]:
     """Returns the surfaces that shares of the runs attain, by share: steps (size, score), small sizes first.
 
-    At each size it is the score that this share of the runs had reached with no larger architecture. Fonseca and
-    Fleming, "On the Performance Assessment and Comparison of Stochastic Multiobjective Optimizers", PPSN 1996;
-    Lopez-Ibanez, Paquete and Stutzle, "Exploratory Analysis of Stochastic Local Search Algorithms in Biobjective
-    Optimization", 2010.
-
-    Args:
-        found: the scores and the sizes of the front of each run, by ascending size.
+    At each size it is the score that this share of the runs had reached with no larger
+    architecture. Fonseca and Fleming, "On the Performance Assessment and Comparison of Stochastic
+    Multiobjective Optimizers", PPSN 1996; Lopez-Ibanez, Paquete and Stutzle, "Exploratory Analysis
+    of Stochastic Local Search Algorithms in Biobjective Optimization", 2010. `found` are the scores
+    and the sizes of the front of each run, by ascending size.
     """
     grid = np.unique(np.concatenate([sizes for _, sizes in found]))
     if len(grid) > MOST_STEPS:
@@ -227,11 +225,12 @@ def summarize_fronts(
 ) -> Fronts:
     """Returns the numbers of a comparison by two objectives, score and size.
 
-    The part for `summary.json` has `size` and `log_size`; `points`, numbers of trials after which fronts were measured;
-    `true`, the front of the benchmark, pairs (size, mean test score); `reference`, the reference point of hypervolumes,
-    its size and score, and `margin`, how far it is beyond the nadir of the true front. For each strategy:
-    `hypervolume_mean` relative to the true front's with its 95 % interval, and `distance_mean`, the IGD+, at the
-    points; `front`: that of the run with the median hypervolume; `attainment`: see `attainment`.
+    The part for `summary.json` has `size` and `log_size`; `points`, numbers of trials after which
+    fronts were measured; `true`, the front of the benchmark, pairs (size, mean test score);
+    `reference`, the reference point of hypervolumes, its size and score, and `margin`, how far it
+    is beyond the nadir of the true front. For each strategy: `hypervolume_mean` relative to the
+    true front's with its 95 % interval, and `distance_mean`, the IGD+, at the points; `front`: that
+    of the run with the median hypervolume; `attainment`: see `attainment`.
 
     Args:
         size, log, optimum_from: as of `front_quality`.

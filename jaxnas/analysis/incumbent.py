@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxnas.analysis.optima import method_of
-from jaxnas.analysis.statistics import mean_where
+from jaxnas.analysis.statistics import mean_known
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.simulation.trials import Trials
 from jaxnas.spaces.decisions import cardinalities
@@ -88,14 +88,15 @@ def _unseen_means(bench: Benchmark, archs: np.ndarray, told: np.ndarray, confirm
     """Returns the mean held-out score over the runs that a search did not see of architectures [n, D], float64[n]."""
     assert bench.held_out.runs is not None
     runs = np.asarray(bench.held_out.runs(archs), np.float64)
+    runs = np.where(np.isfinite(runs), runs, np.nan)
     if not bench.held_out.shares_runs:
-        return mean_where(runs, np.isfinite(runs))
+        return mean_known(runs)
     numbers = np.arange(runs.shape[1])
-    unseen = np.isfinite(runs) & (numbers != told[:, None])
+    unseen = ~np.isnan(runs) & (numbers != told[:, None])
     if confirming is not None:
         unconfirmed = unseen & ~(numbers == confirming[..., None]).any(1)
         unseen = np.where(unconfirmed.any(1, keepdims=True), unconfirmed, unseen)
-    return mean_where(runs, unseen)
+    return mean_known(np.where(unseen, runs, np.nan))
 
 
 def check_trials(trials: Trials, bench: Benchmark) -> None:

@@ -1,12 +1,13 @@
 """The landscape of a complete table, exactly: optima and their basins, distances, walks, effects of decisions, noise.
 
-The landscape is that of architectures (not of classes) under mean validation score at the last fidelity, with the
-neighborhood of the space, taken to be symmetric. Members of one class have equal scores, so there are plateaus: a
-plateau is a set of equal architectures that neighbors connect, and a local optimum is a plateau with no better
-neighbor (Verel, Ochoa and Tomassini, "Local Optima Networks of NK Landscapes With Neutrality", IEEE
-Transactions on Evolutionary Computation, 2011). On landscapes of architectures see Ochoa and Veerapen, "Neural
-Architecture Search: A Visual Analysis", PPSN 2022, and Tao and Bang, "Fitness Landscape Analysis of a Cell-Based Neural
-Architecture Search Space", SciTePress, 2024.
+The landscape is that of architectures (not of classes) under mean validation score at the last
+fidelity, with the neighborhood of the space, taken to be symmetric. Members of one class have equal
+scores, so there are plateaus: a plateau is a set of equal architectures that neighbors connect, and
+a local optimum is a plateau with no better neighbor (Verel, Ochoa and Tomassini, "Local Optima
+Networks of NK Landscapes With Neutrality", IEEE Transactions on Evolutionary Computation, 2011). On
+landscapes of architectures see Ochoa and Veerapen, "Neural Architecture Search: A Visual Analysis",
+PPSN 2022, and Tao and Bang, "Fitness Landscape Analysis of a Cell-Based Neural Architecture Search
+Space", SciTePress, 2024.
 """
 
 import copy
@@ -70,8 +71,10 @@ def _landscape(source: Table | Benchmark) -> dict[str, Any]:
     bench = TableBenchmark(source) if isinstance(source, Table) else source
     class_of = classes_of(bench, np.arange(bench.space.num_architectures)[:, None])
     told = mean_scores(bench)[class_of]
-    final = {"validation": told[:, -1], "test": _mean_held_out(bench)[class_of]}
-    neighbors, degrees = _neighbors(bench.space)
+    held_out = _lowest_where_failed(bench.held_out.scores(_representatives(bench)), bench)
+    final = {"validation": told[:, -1], "test": held_out[class_of]}
+    neighbors, degrees = neighbor_table(bench.space)
+    neighbors = np.concatenate([neighbors, np.arange(len(neighbors))[:, None]], axis=1)  # and then their own rows
     noise, standard_error = _noise(bench)
     found = {
         "num_architectures": len(class_of),
@@ -106,11 +109,6 @@ def mean_scores(bench: Benchmark) -> np.ndarray:
     return _lowest_where_failed(np.stack(means, axis=1), bench)
 
 
-def _mean_held_out(bench: Benchmark) -> np.ndarray:
-    """Returns the held-out score of each class, float64[G], the lowest where all runs failed."""
-    return _lowest_where_failed(bench.held_out.scores(_representatives(bench)), bench)
-
-
 def _representatives(bench: Benchmark) -> np.ndarray:
     return np.asarray(table_of(bench).representatives, np.int64)[:, None]
 
@@ -121,21 +119,11 @@ def _lowest_where_failed(means: np.ndarray, bench: Benchmark) -> np.ndarray:
     return np.where(np.isnan(means), np.nanmin(means, axis=0), means).astype(np.float64)
 
 
-def _neighbors(space: Space) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the rows of each architecture's neighbors and then its own, [A, K + 1], and its number of neighbors."""
-    table, degrees = neighbor_table(space)
-    return np.concatenate([table, np.arange(len(table))[:, None]], axis=1), degrees
-
-
 def summits(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
     """Returns the local optimum that ascent ends in from each architecture, int64[A], by its smallest row.
 
     Ascent moves to the best neighbor (the first of equal ones) where that is better, or else by the best way out of
-    the plateau that the architecture is on.
-
-    Args:
-        scores: float[A].
-        neighbors: rows of neighbors, [A, K]; an architecture's own row may be among them.
+    the plateau that the architecture is on. Its own row may be among its neighbors [A, K].
     """
     best = np.take_along_axis(neighbors, scores[neighbors].argmax(axis=1)[:, None], axis=1)[:, 0]
     plateaus = _plateaus(scores, neighbors)
@@ -148,12 +136,8 @@ def summits(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
 def _ways_out(scores: np.ndarray, best: np.ndarray, plateaus: np.ndarray) -> np.ndarray:
     """Returns the architecture that ascent goes to from each plateau, int[P].
 
-    It is the best neighbor of any member where that is better than the plateau, or else the member with the smallest
-    row.
-
-    Args:
-        best: the best neighbor of each architecture, or itself, int[A].
-        plateaus: the plateau of each architecture, int[A].
+    It is the best neighbor, `best` [A], of any member where that is better than the plateau, or else the member with
+    the smallest row.
     """
     _, smallest = np.unique(plateaus, return_index=True)
     from_best_down = np.lexsort((-scores[best], plateaus))  # plateau after plateau
@@ -191,12 +175,8 @@ def walk_autocorrelation(scores: np.ndarray, neighbors: np.ndarray, degrees: np.
     """Returns the autocorrelation of scores along random walks at lags 0 to `num_lags`, NaN for constant scores.
 
     It is exact, the expectation over all walks that start in the stationary distribution, in which an architecture
-    weighs as many as it has neighbors. Weinberger, "Correlated and Uncorrelated Fitness Landscapes and How to Tell
-    the Difference", Biological Cybernetics, 1990.
-
-    Args:
-        scores: float[A].
-        neighbors: [A, K]; the first `degrees` [A] of a row are neighbors.
+    weighs as many as it has neighbors: the first `degrees` [A] of a row [A, K]. Weinberger, "Correlated and
+    Uncorrelated Fitness Landscapes and How to Tell the Difference", Biological Cybernetics, 1990.
     """
     from scipy.sparse import csr_array
 
@@ -225,9 +205,6 @@ def variance_shares(grid: np.ndarray) -> tuple[list[np.ndarray], dict[tuple[int,
     The share of an effect in the variance is its mean square over the variance of the grid. Functional analysis of
     variance, exact because the grid holds every combination: Hutter, Hoos and Leyton-Brown, "An Efficient Approach for
     Assessing Hyperparameter Importance", ICML 2014; Sobol, 1993.
-
-    Args:
-        grid: scores, one axis a decision.
     """
     axes = range(grid.ndim)
     mean = grid.mean()

@@ -35,13 +35,8 @@ def regret_measures(
 ) -> list[Measure]:
     """Returns what strategies are compared by with one objective, first what counts most.
 
-    Where strategies with lower fidelities take part, trials cost differently: regrets at equal cost come first.
-
-    Args:
-        regrets: float[runs, T] of each strategy.
-        at_cost: float[runs] at the equal cost of each; None where there is none.
-        cost: the number of full trainings that it pays for.
-        end: as of `end_of`.
+    Where strategies with lower fidelities take part, trials cost differently: regrets `at_cost`, float[runs], come
+    first, at the equal cost of a number of full trainings, `cost`. `end` is as of `end_of`.
     """
     at, when = end
     last = Measure("regret", at, f"regret {when}", {name: values[:, -1] for name, values in regrets.items()})

@@ -38,10 +38,11 @@ class Optimum(NamedTuple):
 def optimum(bench: Benchmark, *, optimum_from: str = "crossfit", limit: Limit | None = None) -> Optimum:
     """Returns the best held-out score of a benchmark, for reports only.
 
-    The largest of thousands of noisy means is a lucky one. `"crossfit"` estimates the largest *expected* score, by
-    choosing and valuing with different runs (see `jaxnas.analysis.crossfit`). `"maximum"` is the largest mean, as in
-    most papers on tables. If a table holds no runs to choose and value with, or searches observe means, it is always
-    the maximum, and `note` gives the reason.
+    The largest of thousands of noisy means is a lucky one. `"crossfit"` estimates the largest
+    *expected* score, by choosing and valuing with different runs (see `jaxnas.analysis.crossfit`).
+    `"maximum"` is the largest mean, as in most papers on tables. If a table holds no runs to choose
+    and value with, or searches observe means, it is always the maximum, and `note` gives the
+    reason.
 
     Args:
         optimum_from: `"crossfit"` or `"maximum"`.

@@ -198,9 +198,6 @@ def interval_level(num_runs: int, level: float = LEVEL) -> float:
 
     Repeated confidence intervals with the error spent equally on the looks: Jennison and Turnbull, "Interim Analyses:
     The Repeated Confidence Interval Approach", Journal of the Royal Statistical Society B, 1989.
-
-    Args:
-        num_runs: as of `look_numbers`.
     """
     return 1 - level / len(look_numbers(num_runs))
 
@@ -214,9 +211,10 @@ def until_decided(
 ) -> dict[tuple[str, str], Decision]:
     """Returns what was decided of each pair of strategies, after no more runs of each than its pairs needed.
 
-    After each of `look_numbers(num_runs)` the undecided pairs are tested by Mann and Whitney's test. The chance that
-    any pair without a difference is called different is `level` at most: p values are corrected for the numbers of
-    looks (Bonferroni) and of pairs (Holm). A strategy of which all pairs are decided gets no further runs.
+    After each of `look_numbers(num_runs)` the undecided pairs are tested by Mann and Whitney's
+    test. The chance that any pair without a difference is called different is `level` at most: p
+    values are corrected for the numbers of looks (Bonferroni) and of pairs (Holm). A strategy of
+    which all pairs are decided gets no further runs.
 
     Args:
         more_runs: `(name, start, stop) -> regrets float[stop - start]` of the runs of these numbers, independent of

@@ -63,7 +63,7 @@ def num_runs_for_power(
 
     Other arguments as of the function `power`. Raises ValueError where `power` is not between 0 and 1.
     """
-    return _num_runs(_describe(first, second, bench), _checked_power(power), level)
+    return _num_runs(_describe(first, second, bench), power, level)
 
 
 def num_runs_interval(
@@ -81,20 +81,16 @@ def num_runs_interval(
     """
     from scipy.special import ndtri
 
-    found, num_runs = _describe(first, second, bench), _checked_power(power)
+    found = _describe(first, second, bench)
     half = ndtri((1 + COVERAGE) / 2) * np.sqrt(found.error)
     ends = max(found.distance - half, 0.0), found.distance + half
-    low, high = (_num_runs(found._replace(distance=end), num_runs, level) for end in reversed(ends))
+    low, high = (_num_runs(found._replace(distance=end), power, level) for end in reversed(ends))
     return low, high
 
 
-def _checked_power(power: float) -> float:
+def _num_runs(pair: _Pair, power: float, level: float) -> int | None:
     if not 0 < power < 1:
         raise ValueError(f"Expected a power between 0 and 1, got {power}.")
-    return power
-
-
-def _num_runs(pair: _Pair, power: float, level: float) -> int | None:
     numbers = range(2, MOST_RUNS + 1)
     position = bisect.bisect_left(numbers, power, key=lambda num_runs: _power(pair, num_runs, level))
     return numbers[position] if position < len(numbers) else None

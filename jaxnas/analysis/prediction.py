@@ -62,17 +62,8 @@ def evaluations(
     """Returns how well predictors rank, with each number of training architectures.
 
     All predictors meet the same architectures, runs and scores in a repetition, and fewer training architectures are
-    the first of more. Those that read curves are evaluated with each of `num_epochs`, by default half of them.
-
-    Args:
-        predictors: by name.
-        evidence: what the table knows.
-        num_train: training architectures.
-        num_test: test architectures of a repetition.
-        num_repetitions: repetitions, R.
-        num_epochs: how many of the curve's epochs are read.
-        isomorphs: whether equal networks may be on both sides, as in most papers.
-        progress: called with the name of each predictor.
+    the first of more. Those that read curves are evaluated with each of `num_epochs`, by default half of them. With
+    `isomorphs` equal networks may be on both sides, as in most papers.
 
     Raises ValueError where the table has too few classes.
     """

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxnas.analysis.statistics import mean_where
+from jaxnas.analysis.statistics import mean_known
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.predictors.base import Aux, Predictor
 from jaxnas.spaces.base import Space
@@ -197,9 +197,10 @@ def draw_sample(
 ) -> Sample:
     """Returns the architectures, runs and scores of one repetition.
 
-    Rows are drawn at random, and those of a group that has been drawn before are left out. The first are for the test:
-    they are the same for any number of training architectures. With `isomorphs` none is left out, so that equal
-    networks may be on both sides, as in the protocols of most papers. Raises ValueError where there are too few groups.
+    Rows are drawn at random, and those of a group that has been drawn before are left out. The
+    first are for the test: they are the same for any number of training architectures. With
+    `isomorphs` none is left out, so that equal networks may be on both sides, as in the protocols
+    of most papers. Raises ValueError where there are too few groups.
     """
     random = np.random.default_rng((seed, repetition))
     rows = random.permutation(np.flatnonzero(np.isfinite(evidence.scores).any(1)))
@@ -233,11 +234,6 @@ def draw_sample(
 def drawn_runs(there: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Returns a run of each architecture, drawn among those that there are, bool[n, S] -> int[n]."""
     return np.where(there, random.uniform(size=there.shape), -1).argmax(1)
-
-
-def mean_known(values: np.ndarray) -> np.ndarray:
-    """Returns the means of what is not NaN in [n, S], float64[n]; NaN where nothing is."""
-    return mean_where(values, ~np.isnan(values))
 
 
 def _halves(hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,14 +6,14 @@ import numpy as np
 
 from jaxnas.analysis.best import best_cells
 from jaxnas.analysis.budgets import at_budgets, counts_crossing, equal_cost, full_price, num_trials_paid
-from jaxnas.analysis.confirmation import confirmed
 from jaxnas.analysis.explanation.explain import MOST_CLASSES, explained_by_table
 from jaxnas.analysis.fronts import Fronts, over_trials, summarize_fronts
-from jaxnas.analysis.incumbent import incumbent_scores, incumbents
+from jaxnas.analysis.incumbent import incumbent_scores
 from jaxnas.analysis.landscape import landscape
 from jaxnas.analysis.measures import Measure, end_of, front_measures, regret_measures, trials_paid
 from jaxnas.analysis.optima import Limit, Optimum, limit_name, optimum
 from jaxnas.analysis.pairs import Decision, interval_level, look_numbers, pairwise
+from jaxnas.analysis.regret import Found, found_by
 from jaxnas.analysis.statistics import LEVEL, mean_interval, mean_ranks, probability_best
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.penalized import Objective, second_size
@@ -154,39 +154,23 @@ def regret_definition(best: Optimum) -> str:
     return f"{sentence} Luck of runs could not be left out: {best.note}."
 
 
-class Found(NamedTuple):
-    """What the runs of a strategy had found after each trial.
-
-    Attributes:
-        best: the trials that hold the incumbents, int[runs, T].
-        scores: the reported scores of these, float[runs, T].
-        reserved: what their confirmation costs, float[runs, T]; None without.
-    """
-
-    best: np.ndarray
-    scores: np.ndarray
-    reserved: np.ndarray | None
-
-
 def summarize(
     trials: dict[str, Trials], bench: Benchmark, settings: Settings | None = None, level: float = 0.95
 ) -> dict[str, Any]:
     """Returns the numbers of `summary.json`: budgets, and what each strategy reached.
 
-    `optimum` is what regrets are measured from, see `Optimum`, and `regret_definition` a sentence that says so. For
-    each strategy there are regret curves with 95 % intervals, the area under them (the mean regret over trials) and
-    final scores. `compared_by` says what strategies are compared by (see `regret_measures` and `front_measures`):
-    `compared_mean` with its interval, `mean_rank`, `probability_best` and the tests of pairs (see `pairwise`) are of
-    that. `secondary` holds the tests by further measures. By two objectives there are `fronts`, see `summarize_fronts`.
+    `optimum` is what regrets are measured from, see `Optimum`, and `regret_definition` a sentence
+    that says so. For each strategy there are regret curves with 95 % intervals, the area under them
+    (the mean regret over trials) and final scores. `compared_by` says what strategies are compared
+    by (see `regret_measures` and `front_measures`): `compared_mean` with its interval, `mean_rank`,
+    `probability_best` and the tests of pairs (see `pairwise`) are of that. `secondary` holds the
+    tests by further measures. By two objectives there are `fronts`, see `summarize_fronts`.
 
-    Budgets are in the benchmark's unit of cost: the price of 1, 2, ..., T trials at the last fidelity, or equal parts
-    of the budget that runs had. `equal_cost` is the number of trials at the last fidelity whose price every run of the
-    strategies with lower fidelities has paid; curves over cost can be compared up to there. None without such
-    strategies.
-
-    Args:
-        settings: how strategies were compared, by default plainly.
-        level: of the intervals of differences.
+    Budgets are in the benchmark's unit of cost: the price of 1, 2, ..., T trials at the last
+    fidelity, or equal parts of the budget that runs had. `equal_cost` is the number of trials at
+    the last fidelity whose price every run of the strategies with lower fidelities has paid; curves
+    over cost can be compared up to there. None without such strategies. `level` is that of the
+    intervals of differences.
     """
     settings = settings or Settings()
     num_trials = _num_trials(trials)
@@ -233,7 +217,7 @@ class _Numbers(NamedTuple):
 
 def _numbers(trials: dict[str, Trials], bench: Benchmark, settings: Settings, cost: int | None) -> _Numbers:
     best = optimum(bench, optimum_from=settings.optimum_from, limit=settings.limit)
-    found = {name: _found(each, bench, settings) for name, each in trials.items()}
+    found = {name: found_by(each, bench, settings.confirm, settings.optimum_from) for name, each in trials.items()}
     regrets = {name: best.value - each.scores for name, each in found.items()}
     num_trials = _num_trials(trials)
     budgets, crossing = _budgets(num_trials, bench, settings), counts_crossing(bench)
@@ -255,16 +239,6 @@ def _numbers(trials: dict[str, Trials], bench: Benchmark, settings: Settings, co
 
 def _num_trials(trials: dict[str, Trials]) -> int:
     return next(iter(trials.values())).observation.score.shape[1]
-
-
-def _found(trials: Trials, bench: Benchmark, settings: Settings) -> Found:
-    optimum_from = settings.optimum_from
-    if settings.confirm is None:
-        best = incumbents(trials)
-        return Found(best, incumbent_scores(trials, bench, best=best, optimum_from=optimum_from), None)
-    found = confirmed(trials, bench, settings.confirm)
-    scores = incumbent_scores(trials, bench, best=found.numbers, optimum_from=optimum_from, confirming=found.runs)
-    return Found(found.numbers, scores, found.costs)
 
 
 def _budgets(num_trials: int, bench: Benchmark, settings: Settings) -> np.ndarray:

@@ -21,8 +21,9 @@ def overall(results: list[dict[str, Any]]) -> dict[str, Any]:
     from scipy.stats import rankdata
 
     names = list(results[0]["strategies"])
-    regrets = [[_compared_mean(result["strategies"][name]) for name in names] for result in results]
-    ranks = rankdata(regrets, axis=1)
+    strategies = [[result["strategies"][name] for name in names] for result in results]
+    means = [[each.get("compared_mean", each["regret_mean"][-1]) for each in one] for one in strategies]
+    ranks = rankdata(means, axis=1)
     average = ranks.mean(0)
     numbers: dict[str, Any] = {
         "benchmarks": [result["benchmark"] for result in results],
@@ -44,10 +45,6 @@ def overall(results: list[dict[str, Any]]) -> dict[str, Any]:
         "groups": [[names[index] for index in group] for group in not_separated(average, difference)],
         "note": _note(len(ranks), len(names), difference),
     }
-
-
-def _compared_mean(numbers: dict[str, Any]) -> float:
-    return numbers["compared_mean"] if "compared_mean" in numbers else numbers["regret_mean"][-1]
 
 
 def _note(num_benchmarks: int, num_strategies: int, difference: float) -> str:

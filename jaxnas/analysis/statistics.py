@@ -54,10 +54,7 @@ def mean_interval(values: np.ndarray, *, level: float = 0.95) -> tuple[np.ndarra
 def mean_ranks(regrets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Returns the expected rank of each strategy (1 is best) when one run of each is drawn at random, float[...].
 
-    Ties share their ranks; NaN is worst.
-
-    Args:
-        regrets: of the runs of each strategy, float[runs, ...], such as [runs, T]. Runs are not paired.
+    Regrets are float[runs, ...]; ties share their ranks, and NaN is worst. Runs are not paired.
     """
     samples = [_nan_as_worst(values) for values in regrets.values()]
     weights = np.concatenate([np.full(len(values), 1 / len(values)) for values in samples])
@@ -99,10 +96,7 @@ def _weights_below(ordered: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray
 def probability_best(regrets: dict[str, np.ndarray]) -> dict[str, float]:
     """Returns the chance of each strategy to be the best when one run of each is drawn at random.
 
-    It is exact for the runs given; k strategies that are equally good share the place, 1 / k each.
-
-    Args:
-        regrets: of the runs of each strategy, float[runs]. Runs are not paired; NaN is worst.
+    It is exact for the runs given; k strategies that are equally good share the place, 1 / k each. NaN is worst.
     """
     samples = [np.sort(_nan_as_worst(values)) for values in regrets.values()]
     values = np.unique(np.concatenate(samples))
@@ -125,17 +119,9 @@ def share_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(ordered))
 
 
-def checked_runs(values: np.ndarray) -> np.ndarray:
-    """Returns the regrets of runs at one trial as float64[runs]; raises ValueError on anything else."""
-    values = np.asarray(values, np.float64)
-    if values.ndim != 1 or not len(values):
-        shape = list(values.shape)
-        raise ValueError(f"Expected regrets at one trial, such as jn.regret(trials, bench)[:, -1], got shape {shape}.")
-    return values
-
-
-def mean_where(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Returns the means of those of values [n, S] that count, float64[n]; NaN where none does."""
+def mean_known(values: np.ndarray) -> np.ndarray:
+    """Returns the means of what is not NaN in values [n, S], float64[n]; NaN where nothing is."""
+    counted = ~np.isnan(values)
     counts = counted.sum(1)
     sums = np.where(counted, values, 0).sum(1)
     return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)

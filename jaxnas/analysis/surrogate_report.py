@@ -6,8 +6,9 @@ import numpy as np
 
 from jaxnas import catalog
 from jaxnas.analysis.prediction import kendall
-from jaxnas.analysis.predictor_inputs import drawn_runs, mean_known
+from jaxnas.analysis.predictor_inputs import drawn_runs
 from jaxnas.analysis.regret import regret
+from jaxnas.analysis.statistics import mean_known
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.surrogate_fitting import FittedSurrogate
 from jaxnas.predictors.surrogates import Trained

@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         if not silent:
             _show(folder, results[0])
     else:
-        results = write_overall(_each_compared(options, entries, benches), folder, pdf=options.pdf)
+        results = write_overall((_compared(options, entries, bench) for bench in benches), folder, pdf=options.pdf)
         if not silent:
             for result in results:
                 _show(folder / result["benchmark"], result)
@@ -90,11 +90,6 @@ def _bench_of(source: str, protocol: str | None, columns: Sequence[str]) -> Benc
     if missing:
         raise ValueError(f"Expected {source} to be a benchmark, got {type(found).__name__} without {missing[0]}.")
     return found
-
-
-def _each_compared(options: argparse.Namespace, entries: Entries, benches: Sequence[Benchmark]) -> Iterator[Comparison]:
-    for bench in benches:
-        yield _compared(options, entries, bench)
 
 
 def _compared(options: argparse.Namespace, entries: Entries, bench: Benchmark) -> Comparison:

@@ -3,16 +3,14 @@
 import argparse
 
 from jaxnas import catalog
-from jaxnas.cli.shared_options import task_name_of
+from jaxnas.cli.shared_options import scores_text, task_name_of
 from jaxnas.files import out_path, writable
-from jaxnas.report import units
 from jaxnas.report.result_folder import ONE_SHOT, check_free
 from jaxnas.search.one_shot.correlation import rank_correlation
 from jaxnas.search.one_shot.one_shot import OneShot
 from jaxnas.search.one_shot.one_shot_files import write
 from jaxnas.search.one_shot.pack import supernet_pack
 from jaxnas.search.one_shot.result import OneShotResult
-from jaxnas.tasks.base import SPLITS
 from jaxnas.training.compilation import configure_compilation
 
 
@@ -35,9 +33,7 @@ def run(options: argparse.Namespace) -> int:
         _show_correlation(search, result)
     model = result.train(num_epochs=options.epochs)
     if not options.quiet:
-        given = [split for split in SPLITS if getattr(model.task, split).num_examples]
-        scores = ", ".join(f"{split} {units.with_unit(model.score(split), task.metric)}" for split in given)
-        print(f"trained on training and validation data: {task.metric.name} {scores}")
+        print(f"trained on training and validation data: {scores_text(model, task.without_validation())}")
     page = write(folder, result, model, options.command_line)
     print(f"Report: {page}, with the trained model")
     return 0

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -27,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
         found = found_tables([Path(folder) for folder in tables])
         for name, result in results.items():
             print(f"{name:20} {result.title}")
-            print(f"{'':20} {_needs(result, found)}")
+            lacks = lacking(result, found)
+            print(f"{'':20} needs {', '.join(result.needs)}: {'import ' + ', '.join(lacks) if lacks else 'there'}")
         return 0
     configure_compilation()
     reproduction = reproduce(options.name, table=tables, out=options.out, command=options.command_line)
@@ -39,11 +40,6 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({name: [each.as_dict() for each in found] for name, found in reproduction.figures.items()}))
     print(f"Page: {reproduction.page}")
     return int(any(figure.verdict == DIFFERS for found in reproduction.figures.values() for figure in found))
-
-
-def _needs(result: Result, tables: Mapping[str, Path]) -> str:
-    lacks = lacking(result, tables)
-    return f"needs {', '.join(result.needs)}: {'there' if not lacks else 'import ' + ', '.join(lacks)}"
 
 
 def _show(result: Result, figures: Sequence[Figure]) -> None:

@@ -4,15 +4,12 @@ import argparse
 import os
 
 from jaxnas import catalog
-from jaxnas.cli.shared_options import task_name_of
+from jaxnas.cli.shared_options import scores_text, task_name_of
 from jaxnas.files import out_path, writable
-from jaxnas.report import units
 from jaxnas.report.result_folder import SEARCH, check_free
 from jaxnas.search.nas import NAS
 from jaxnas.search.search_files import write
-from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.compilation import configure_compilation
-from jaxnas.training.fitted import FittedModel
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,13 +44,7 @@ def run(options: argparse.Namespace) -> int:
         raise KeyboardInterrupt
     model = result.train()
     if not options.quiet:
-        print(f"trained on training and validation data: {_scores(model, task.without_validation())}")
+        print(f"trained on training and validation data: {scores_text(model, task.without_validation())}")
     page = write(folder, result, nas.strategy, options.seed, model, options.command_line)
     print(f"Report: {page}, with the journal, history.csv, figures and the trained model")
     return 0
-
-
-def _scores(model: FittedModel, task: Task) -> str:
-    splits = [split for split in SPLITS if getattr(task, split).num_examples]
-    scores = ", ".join(f"{split} {units.with_unit(model.score(split), task.metric)}" for split in splits)
-    return f"{task.metric.name} {scores}"

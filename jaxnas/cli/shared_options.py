@@ -1,4 +1,12 @@
-"""Options that several commands read."""
+"""Options that several commands read, and lines that several print."""
+
+from typing import TYPE_CHECKING
+
+from jaxnas.report import units
+from jaxnas.tasks.base import SPLITS, Task
+
+if TYPE_CHECKING:
+    from jaxnas.training.fitted import FittedModel
 
 
 def task_name_of(task: str, label: str | None) -> str:
@@ -13,3 +21,10 @@ def task_name_of(task: str, label: str | None) -> str:
 def names_in(text: str | None) -> list[str]:
     """Returns the names in a text with commas between."""
     return [name for name in (text or "").split(",") if name]
+
+
+def scores_text(model: "FittedModel", task: Task) -> str:
+    """Returns the scores of a model on the splits of its task."""
+    splits = [split for split in SPLITS if getattr(task, split).num_examples]
+    scores = ", ".join(f"{split} {units.with_unit(model.score(split), task.metric)}" for split in splits)
+    return f"{task.metric.name} {scores}"

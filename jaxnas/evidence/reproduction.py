@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxnas import catalog
+from jaxnas import __version__, catalog
 from jaxnas.checks import unknown_name
-from jaxnas.evidence.figures import Figure, Result
-from jaxnas.evidence.page import page_of
+from jaxnas.evidence.figures import AGREES, DIFFERS, MISSING, Figure, Result
 from jaxnas.files import MANIFEST_FILE, OUT, out_path, writable
+from jaxnas.report.bibliography import entries
+from jaxnas.report.templates import render
 from jaxnas.tables.format import read_manifest
 from jaxnas.tables.shipped import shipped_folder, shipped_ids
+from jaxnas.tasks.metrics import ACCURACY
 
 ALL = "all"
 PAGE_FILE, DATA_FILE = "reproduction.html", "reproduction.json"
@@ -67,8 +69,32 @@ def reproduce(
     data = {each: [figure.as_dict() for figure in figures] for each, figures in found.items()}
     (folder / DATA_FILE).write_text(json.dumps(data, indent=1), encoding="utf-8")
     page = folder / PAGE_FILE
-    page.write_text(page_of(chosen, found, missing, command), encoding="utf-8")
+    page.write_text(_page_text(chosen, found, missing, command), encoding="utf-8")
     return Reproduction(found, missing, page)
+
+
+def _page_text(
+    results: Mapping[str, Result],
+    figures: Mapping[str, Sequence[Figure]],
+    missing: Mapping[str, Sequence[str]],
+    command: str,
+) -> str:
+    """Returns the page of results with their figures, and of the tables that others miss, as HTML."""
+    every = [figure for each in figures.values() for figure in each]
+    counts = {verdict: sum(figure.verdict == verdict for figure in every) for verdict in (AGREES, DIFFERS, MISSING)}
+    known = entries()
+    keys = dict.fromkeys(key for result in results.values() for key in result.cites)
+    return render(
+        "page/reproduction.html",
+        ACCURACY,
+        results=results,
+        figures=figures,
+        missing=missing,
+        counts=counts,
+        bibtex="\n\n".join(known[key] for key in keys),
+        command=command,
+        version=__version__,
+    )
 
 
 def published_results() -> dict[str, Result]:

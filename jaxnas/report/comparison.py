@@ -154,7 +154,9 @@ def compare(
     """
     bench = load(bench) if isinstance(bench, str | os.PathLike) else bench
     aim = aim_of(objective, bench)
-    bench = _penalized(_minimized(bench, aim), aim)
+    bench = _minimized(bench, aim)
+    if aim.weight is not None and aim.size is not None:
+        bench = penalized(bench, aim.weight, aim.size)
     entries = entries_of(strategies, aim)
     _check_options(num_trials, budget, until_decided)
     confirm = None if confirm is None else checked_confirm(confirm, bench)
@@ -296,10 +298,3 @@ def _minimized(bench: Benchmark, objective: Objective) -> Benchmark:
     own = column._replace(values=values, axes=("class",), better=-1, runs=None)
     table = replace(table, columns={**table.columns, name: own})
     return TableBenchmark(table, noise=bench.noise, space=bench.space, protocol=bench.protocol)
-
-
-def _penalized(bench: Benchmark, objective: Objective) -> Benchmark:
-    """Returns the benchmark with its scores less the weighted size, where the objective has a weight."""
-    if objective.weight is None or objective.size is None:
-        return bench
-    return penalized(bench, objective.weight, objective.size)

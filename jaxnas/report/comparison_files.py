@@ -1,11 +1,12 @@
 """Writing results into a folder, whole or not at all, and the pages again from what lies there."""
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -78,13 +79,9 @@ def write_result(
 
 
 def write_results(fresh: Path, folder: Path, results: Mapping[str, dict[str, Any]], pdf: bool = False) -> None:
-    """Replaces what is in a folder by the results of several benchmarks, in a folder each, and what is over all.
+    """Replaces the files in a folder by the results of several benchmarks, in a folder each, and those over all.
 
-    Args:
-        fresh: from `fresh_folder`; the trials are there, in the folder of each benchmark.
-        folder: the folder of the results.
-        results: by benchmark, each with its part `overall`.
-        pdf: whether figures are PDF files, too.
+    `fresh` is from `fresh_folder`; the trials are there, in the folder of each benchmark.
     """
     for name, result in results.items():
         _write_summary(fresh / name, result)
@@ -136,14 +133,14 @@ def write_again(folder: str | os.PathLike, pdf: bool = False) -> Path:
     kept = [f"{name}/{file}" for name in results for file in (SUMMARY_FILE, TRIALS_FILE)] if results else [TRIALS_FILE]
     summaries = [SUMMARY_FILE, *(f"{name}/{SUMMARY_FILE}" for name in results)]
     made_from = {name: (folder / name).read_bytes() for name in summaries if (folder / name).is_file()}
+    every = results or {"": read_summary(folder)}
     with folders.fresh_folder(folder) as fresh:
-        for name, result in results.items():
-            (fresh / name).mkdir()
-            _write_shown(fresh / name, folder / name, result, pdf)
-        if results:
-            _write_index(fresh, results, pdf)
-        else:
-            _write_shown(fresh, folder, read_summary(folder), pdf)
+        with _refused(folder / SUMMARY_FILE, COMPARISON):
+            for name, result in every.items():
+                (fresh / name).mkdir(exist_ok=True)
+                _write_shown(fresh / name, folder / name, result, pdf)
+            if results:
+                _write_index(fresh, results, pdf)
         there = [name for name in (SUMMARY_FILE, *kept) if (folder / name).is_file()]
         folders.publish(fresh, folder, COMPARISON, there, made_from)
     return folder / PAGE_FILE
@@ -153,14 +150,23 @@ def _write_search_again(folder: Path, kind: str) -> Path:
     content = (folder / SUMMARY_FILE).read_bytes()
     summary = read_summary(folder, kind)
     kept = [name for name in (SUMMARY_FILE, *_FILES[kind]) if (folder / name).is_file()]
-    try:
+    with _refused(folder / SUMMARY_FILE, kind):
         text = _PAGES[kind](summary)
-    except Exception as error:  # its checksum fits, but no search wrote it
-        raise _no_summary(folder / SUMMARY_FILE, kind, first_line(error)) from error
     with folders.fresh_folder(folder) as fresh:
         (fresh / PAGE_FILE).write_text(text, encoding="utf-8")
         folders.publish(fresh, folder, kind, kept, {SUMMARY_FILE: content})
     return folder / PAGE_FILE
+
+
+@contextlib.contextmanager
+def _refused(path: Path, kind: str) -> Iterator[None]:
+    """Raises ValueError if no page can be made of a summary: its checksum fits, or it has none, but it is not ours."""
+    try:
+        yield
+    except OSError:  # of the disk
+        raise
+    except Exception as error:
+        raise _no_summary(path, kind, first_line(error)) from error
 
 
 def _part_of(folder: Path, name: str) -> Any:
@@ -196,6 +202,7 @@ def _read(path: Path, needs_checksum: bool = False) -> dict[str, Any]:
     result = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     if not isinstance(result, dict):
         raise ValueError(f"expected a dictionary, got {type(result).__name__}")
+    json.dumps(result, allow_nan=False)  # raises ValueError on infinity, as which 1e999 is read
     found = result.pop(CHECKSUM, None)
     if found != checksum(result) and (needs_checksum or found is not None):
         raise ValueError(f"its content was changed since, and does not fit its {CHECKSUM}")

@@ -1,9 +1,10 @@
 """Folders of results, replaced whole: a folder holds the files of one result, or after an interruption visibly none.
 
-A writer makes its files in a fresh folder within that of the results. When all are there, it locks the folder, notes in
-`NOTE` which files are its own or those of the writer before, takes the old summary and page away, and moves the new
-files in, the summary last. A writer that is killed leaves the old results whole, or a folder without summary.json that
-the next writer fills. Files that no note and no earlier summary claims are neither removed nor replaced.
+A writer makes its files in a fresh folder within that of the results. When all are there, it locks
+the folder, notes in `NOTE` which files are its own or those of the writer before, takes the old
+summary and page away, and moves the new files in, the summary last. A writer that is killed leaves
+the old results whole, or a folder without summary.json that the next writer fills. Files that no
+note and no earlier summary claims are neither removed nor replaced.
 """
 
 import contextlib
@@ -92,8 +93,6 @@ def publish(
 
     Args:
         fresh: from `fresh_folder`; files lie in it, or in folders in it.
-        folder: the folder of the results.
-        kind: one of the kinds of results, such as "comparison".
         kept: files of the results before, relative to the folder, that belong to the new ones, too.
         made_from: the contents of files in the folder that the new ones were made from, by name; None where they bring
             their own summary.
@@ -110,7 +109,8 @@ def publish(
         for part in parts:
             (folder / part).mkdir(exist_ok=True)
             held.enter_context(_locked(folder / part))
-        if any(_content(folder / name) != content for name, content in (made_from or {}).items()):
+        now = {name: (folder / name).read_bytes() if (folder / name).is_file() else None for name in made_from or ()}
+        if now != dict(made_from or {}):
             raise RuntimeError(f"Expected {folder} to stay as it was read, got other results meanwhile: run it again.")
         check_free(folder, kind, new)
         old = _own(folder, kind) - kept
@@ -184,10 +184,6 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
         if "/" in name:
             with contextlib.suppress(OSError):
                 (folder / name).parent.rmdir()
-
-
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
 
 
 @contextlib.contextmanager

@@ -46,10 +46,7 @@ def runner(
     total: int,
     progress: Callable[[str, int, int], None] | None,
 ) -> Callable[..., Trials]:
-    """Returns the function that runs a strategy.
-
-    `(name, number of the first run, of the one after the last, number of trials)`.
-    """
+    """Returns the function `(name, first run, one after the last, number of trials) -> Trials` of a strategy."""
     done = 0
     lock = threading.Lock()
 

@@ -8,6 +8,7 @@ from jaxnas.report import units
 from jaxnas.tasks.metrics import Metric
 
 CHECKPOINTS = (30, 100)
+_LEVEL = f"{units.percent(LEVEL):g} %"
 
 
 def readable(value: Any) -> str:
@@ -71,9 +72,9 @@ def finding(result: dict[str, Any]) -> str:
     text += f"{high})."
     near = not_separated_from(best, result.get("pairwise") or [])
     if near:
-        text += f" Not separated from it at {_level()} (Holm): {', '.join(near)}."
+        text += f" Not separated from it at {_LEVEL} (Holm): {', '.join(near)}."
     elif result.get("pairwise"):
-        text += f" It is separated from every other strategy at {_level()} (Holm)."
+        text += f" It is separated from every other strategy at {_LEVEL} (Holm)."
     return text
 
 
@@ -277,7 +278,7 @@ def separation_text(result: dict[str, Any]) -> str:
     """Returns one line: which strategies are not separated from the best one."""
     best = ranked(result)[0][0]
     near = not_separated_from(best, result["pairwise"])
-    return f"Not separated from the best, {best}, at {_level()} (Holm): {', '.join(near) or 'none'}."
+    return f"Not separated from the best, {best}, at {_LEVEL} (Holm): {', '.join(near) or 'none'}."
 
 
 def decision_texts(result: dict[str, Any]) -> list[str]:
@@ -301,7 +302,3 @@ def p_text(value: float) -> str:
 def p_number(value: float) -> str:
     """Returns a p-value as a cell of a table shows it."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _level() -> str:
-    return f"{units.percent(LEVEL):g} %"

@@ -13,8 +13,6 @@ from jaxnas.tasks.metrics import ACCURACY, Metric
 Values = TypeVar("Values", float, np.ndarray)
 """A number, or an array of them."""
 
-_SIGNS = {"proportion": "%", "percent": "%"}
-_DIFFERENCES = {"proportion": "percentage points", "percent": "percentage points"}
 _TRAININGS = ("epochs", "seconds", "hours")
 
 
@@ -46,12 +44,12 @@ def quantiles(found: dict[str, float], metric: Metric) -> list[tuple[float, floa
 
 def unit(metric: Metric) -> str:
     """Returns the unit that scores are shown in, such as "%"; empty where the metric has none."""
-    return _SIGNS.get(metric.unit, metric.unit)
+    return "%" if _is_percent(metric) else metric.unit
 
 
 def gap_unit(metric: Metric) -> str:
     """Returns the unit that differences of scores are shown in, such as "percentage points"."""
-    return _DIFFERENCES.get(metric.unit, metric.unit)
+    return "percentage points" if _is_percent(metric) else metric.unit
 
 
 def points(metric: Metric) -> str:
@@ -126,7 +124,7 @@ def for_scripts(metric: Metric, cost_unit: str) -> dict[str, Any]:
 
 
 def _is_percent(metric: Metric) -> bool:
-    return metric.unit in _SIGNS
+    return metric.unit in ("proportion", "percent")
 
 
 def _text(value: float, metric: Metric, digits: int, sign: str = "") -> str:

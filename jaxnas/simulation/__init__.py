@@ -5,15 +5,4 @@ For example `jn.simulation.check_strategy(strategy, bench)`. Names load on first
 
 from jaxnas.catalog import lazy
 
-NAMES = {
-    "AsynchronousTrials": "simulation.asynchronous",
-    "Observation": "strategies.base",
-    "Trials": "simulation.trials",
-    "check_strategy": "simulation.checking",
-    "run_asynchronous": "simulation.asynchronous",
-    "run_key": "simulation.ask_tell",
-    "simulate": "simulation.run",
-}
-"""The public names, each with the module that holds it."""
-
-__getattr__, __dir__ = lazy(__name__, NAMES)
+__getattr__, __dir__ = lazy(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The public names, for type checkers. Written by `python tests/repository/test_public_names.py`."""
+"""The public names, one import each; `python tests/repository/test_public_names.py` sorts them."""
 
 from jaxnas.simulation.ask_tell import run_key
 from jaxnas.simulation.asynchronous import AsynchronousTrials

@@ -48,20 +48,11 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def _is_share(value: Any) -> bool:
-    try:
-        return 0 <= float(value) <= 1
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
-ANYTHING = Kind("anything", lambda value: True)
 NUMBER = Kind("a finite number", is_number)
 TEXT = Kind("a text", is_text)
 WORDS = Kind("a text that is not empty", lambda value: is_text(value) and value != "")
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 NULL = Kind("null", lambda value: value is None)
-SHARE = Kind("a share from 0 to 1", _is_share)
 
 
 @dataclass(frozen=True)
@@ -72,13 +63,11 @@ class Rows:
         of: the shape of each value.
         size: lists of one name are equally long in a record and in those around it.
         least: the smallest length.
-        longer_by: by how many values this list is longer than those of `size`.
     """
 
     of: "Shape"
     size: str = ""
     least: int = 0
-    longer_by: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,9 +114,8 @@ def misfit(value: Any, expected: str, where: str) -> ValueError:
 def _check_rows(value: Any, shape: Rows, where: str, sizes: Sizes) -> None:
     if not isinstance(value, list) or len(value) < shape.least:
         raise misfit(value, f"a list of {shape.least} or more", where)
-    found = len(value) - shape.longer_by
-    if shape.size and sizes.setdefault(shape.size, found) != found:
-        raise misfit(value, f"a list of {sizes[shape.size] + shape.longer_by}", where)
+    if shape.size and sizes.setdefault(shape.size, len(value)) != len(value):
+        raise misfit(value, f"a list of {sizes[shape.size]}", where)
     for number, each in enumerate(value):
         check(each, shape.of, f"{where}[{number}]", sizes)
 

@@ -18,11 +18,9 @@ from jaxnas.analysis.explanation.motifs import insertion, rows_with
 from jaxnas.analysis.explanation.score_models import scored_by_table, scored_by_trials
 from jaxnas.analysis.landscape import variance_shares
 from jaxnas.report.figures.network import network_parts
-from jaxnas.report.schema import EXPLANATION
 from jaxnas.report.sentences import explanation_texts
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.networks import CellNetworks
-from jaxnas.tables.records import check
 from jaxnas.tasks.metrics import ACCURACY
 from jaxnas.training.fitted import FittedModel
 from jaxnas.training.inputs import Inputs
@@ -180,7 +178,6 @@ def test_a_planted_motif_is_found_with_the_effect_of_inserting_it():
 def test_a_table_is_explained_as_pages_need_it():
     scores = np.random.RandomState(0).uniform(size=12)
     found = explained_by_table(bench_of(scores, MIXED, 3, 0.05), int(scores.argmax()))
-    check(found, EXPLANATION)
     assert found["reference"]["score"] == pytest.approx(np.sort(scores)[6])
     assert 0 < found["runner_up"]["chance"] < 0.5
     lines = explanation_texts(found, ACCURACY)

@@ -135,7 +135,8 @@ def test_trials_are_kept_and_replay(folder):
     assert (stored == scores[..., None]).any(-1).all()
 
 
-def test_the_page_can_be_written_again(folder):
+def test_the_page_can_be_written_again(folder, tmp_path):
+    folder = shutil.copytree(folder, tmp_path / "out")
     before = (folder / "report.html").read_bytes()
     (folder / "report.html").unlink()
     assert main(["report", str(folder), "--pdf"]) == 0

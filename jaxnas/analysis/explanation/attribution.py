@@ -57,10 +57,6 @@ def ablation_path(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> list
     that later steps depend on earlier ones; see `shapley` for the mean over all orders. Fawcett and Hoos, "Analysing
     Differences between Algorithm Configurations through Ablation", Journal of Heuristics, 2016.
 
-    Args:
-        scored: scores of architectures.
-        arch, reference: int[D].
-
     Raises ValueError on what are no architectures of the space.
     """
     found, goal = _both(scored, arch, reference)
@@ -89,11 +85,6 @@ def shapley(scored: Scored, arch: ArrayLike, reference: ArrayLike, *, seed: int 
     Exact where at most 12 decisions differ, by all of their subsets; beyond, over 200 orders and their reverses.
     Shapley, "A Value for n-Person Games", Contributions to the Theory of Games, 1953. Raises ValueError where not every
     mixture of the two is an architecture: there the value is not defined.
-
-    Args:
-        scored: scores of architectures.
-        arch, reference: int[D].
-        seed: of the orders that are drawn.
     """
     start, goal = _both(scored, arch, reference)
     left = np.flatnonzero(start != goal)
@@ -113,15 +104,11 @@ def shapley(scored: Scored, arch: ArrayLike, reference: ArrayLike, *, seed: int 
 def importance(scored: Scored, *, num_draws: int = 2000, seed: int = 0) -> np.ndarray:
     """Returns the share of the variance of scores that a decision takes part in, float64[D], by permutation.
 
-    It is half the mean squared change of the score when the decision alone is drawn again, over the variance: main
-    effect and all interactions of the decision together, so that shares sum to 1 or more. On complete grids
-    `jaxnas.analysis.landscape` has main effects and interactions apart, exactly. Jansen, "Analysis of Variance Designs
-    for Model Output", Computer Physics Communications, 1999. Draws that are no architectures are left out.
-
-    Args:
-        scored: scores of architectures.
-        num_draws: architectures that are changed.
-        seed: of the draws.
+    It is half the mean squared change of the score when the decision alone is drawn again, over the
+    variance: main effect and all interactions of the decision together, so that shares sum to 1 or
+    more. On complete grids `jaxnas.analysis.landscape` has main effects and interactions apart,
+    exactly. Jansen, "Analysis of Variance Designs for Model Output", Computer Physics
+    Communications, 1999. Draws that are no architectures are left out.
     """
     space = scored.space
     random, sizes = np.random.default_rng(seed), cardinalities(space.decisions)

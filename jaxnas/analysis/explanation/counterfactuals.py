@@ -35,15 +35,9 @@ def half_the_size(
 ) -> Counterfactual | None:
     """Returns the architecture of at most half the size that loses less than a standard error, of fewest changes.
 
-    The standard error is that of the difference of the two scores. Of equally few changes it is the best. None where
-    every architecture of half the size loses more; see `best_within` for how much.
-
-    Args:
-        scored: scores of architectures.
-        arch: int[D].
-        others: the architectures to choose from, int[n, D].
-        sizes: of those, [n].
-        size: of the architecture.
+    It is one of `others` int[n, D] with their `sizes` [n]. The standard error is that of the difference of the two
+    scores. Of equally few changes it is the best. None where every architecture of half the size loses more; see
+    `best_within` for how much.
     """
     own, small = np.asarray(arch), np.flatnonzero(sizes <= size / 2)
     if not len(small):

@@ -40,15 +40,14 @@ def explained(
 ) -> dict[str, Any]:
     """Returns what explains an architecture, the key `explanation` of `summary.json`.
 
-    `exact` says whether scores are those of a table or a model's; `reference` is what the architecture is compared
-    with; `path` and `values` are what its decisions are worth (see `ablation_path` and `shapley`); `importance` is the
-    share of the variance of all scores that a decision takes part in; `half`, `within_half` and `loss` are
-    counterfactuals (see `half_the_size`, `best_within` and `smallest_loss`), None where there are none. Differences
-    are by scores, larger is better; errors are None where they are not known.
+    `exact` says whether scores are those of a table or a model's; `reference` is what the
+    architecture is compared with; `path` and `values` are what its decisions are worth (see
+    `ablation_path` and `shapley`); `importance` is the share of the variance of all scores that a
+    decision takes part in; `half`, `within_half` and `loss` are counterfactuals (see
+    `half_the_size`, `best_within` and `smallest_loss`), None where there are none. Differences are
+    by scores, larger is better; errors are None where they are not known.
 
     Args:
-        scored: scores of architectures.
-        arch, reference: int[D].
         others: the architectures that counterfactuals are chosen from, int[n, D].
         sizes: of these, [n], and `size` that of the architecture; None where they are not known.
         point: the loss that `loss` is of, such as a percentage point; None for none.
@@ -84,12 +83,7 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
 
     Scores are what searches are told. The reference is the architecture of the median score. `runner_up` is the best
     of another class, with the chance that it is truly better; `motifs`, on request, are subgraphs with the effect of
-    inserting them (see `jaxnas.analysis.explanation.motifs`).
-
-    Args:
-        bench: a benchmark with a table.
-        row: of the architecture.
-        with_motifs: whether to look for motifs, which takes seconds.
+    inserting them (see `jaxnas.analysis.explanation.motifs`), which takes seconds.
 
     Raises ValueError where the benchmark has no table.
     """

@@ -63,16 +63,15 @@ class Insertion(NamedTuple):
 def motifs(bench: Benchmark, *, number: int = 8, num_bootstraps: int = NUM_BOOTSTRAPS, seed: int = 0) -> list[Motif]:
     """Returns the motifs of a table that go with the largest change of the score, largest first.
 
-    Motifs are the labels of Weisfeiler and Leman's refinement after no and one round, on the graph of an architecture
-    without dead parts: an operation, and an operation with the operations that it reads. The score of a class is
-    regressed on whether it has each of them, by ridge regression. Scores are mean validation scores, the lowest tenth
-    raised to its upper end, so networks that learned nothing do not decide. Ru, Wan, Dong and Osborne, "Interpretable
-    Neural Architecture Search via Bayesian Optimization with Weisfeiler-Lehman Kernels", ICLR 2021, read motifs from
+    Motifs are the labels of Weisfeiler and Leman's refinement after no and one round, on the graph
+    of an architecture without dead parts: an operation, and an operation with the operations that
+    it reads. The score of a class is regressed on whether it has each of them, by ridge regression.
+    Scores are mean validation scores, the lowest tenth raised to its upper end, so networks that
+    learned nothing do not decide. Ru, Wan, Dong and Osborne, "Interpretable Neural Architecture
+    Search via Bayesian Optimization with Weisfeiler-Lehman Kernels", ICLR 2021, read motifs from
     the derivatives of a Gaussian process. An effect is an association: see `insertion`.
 
     Args:
-        bench: a benchmark with a table.
-        number: how many.
         num_bootstraps: samples, with replacement, of 100 random groups of classes, for intervals and stability.
         seed: of these samples.
 
@@ -144,15 +143,14 @@ def insertion(
 ) -> Insertion | None:
     """Returns the effect of inserting a motif into random architectures of a table; None if it never can be.
 
-    An architecture and a decision are drawn until there are `num_contexts` of them in which some values of the decision
-    give the motif and others do not. The contrast is the mean score with it less the mean score without it, all other
-    decisions left alone, so whatever else goes with the motif in good architectures is the same on both sides.
+    An architecture and a decision are drawn until there are `num_contexts` of them in which some
+    values of the decision give the motif and others do not. The contrast is the mean score with it
+    less the mean score without it, all other decisions left alone, so whatever else goes with the
+    motif in good architectures is the same on both sides.
 
     Args:
         bench: a benchmark with a table, of a space in which every vector of choices is an architecture.
         has: which rows of the space have the motif, bool[rows]; see `rows_with`.
-        num_contexts: architectures that it is inserted into.
-        seed: of the draws.
 
     Raises ValueError where the benchmark has no table, or its space constraints.
     """

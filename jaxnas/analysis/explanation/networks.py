@@ -60,11 +60,12 @@ class NetworkExplanation(NamedTuple):
 def explain_network(model: FittedModel, X: Any, y: Any) -> NetworkExplanation:  # noqa: N803, as scikit-learn has it
     """Returns what a trained network relies on, on examples that it need not have seen.
 
-    A lesion replaces an edge's output by zeros, in all cells of the network at once. Then the statistics of batch
-    normalization are estimated again on the examples, without their classes: those of the whole network fit no other
-    one, and every lesion would look fatal. The whole network is treated alike, so a lesion of a dead edge changes
-    nothing. Lesions follow Meyes, Lu, Waubert de Puiseau and Meisen, "Ablation Studies in Artificial Neural Networks",
-    2019; saliency Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", ICLR Workshop 2014.
+    A lesion replaces an edge's output by zeros, in all cells of the network at once. Then the
+    statistics of batch normalization are estimated again on the examples, without their classes:
+    those of the whole network fit no other one, and every lesion would look fatal. The whole
+    network is treated alike, so a lesion of a dead edge changes nothing. Lesions follow Meyes, Lu,
+    Waubert de Puiseau and Meisen, "Ablation Studies in Artificial Neural Networks", 2019; saliency
+    Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", ICLR Workshop 2014.
 
     Args:
         model: a fitted model.

@@ -94,12 +94,12 @@ def _around(values: np.ndarray) -> np.ndarray:
 def scored_by_trials(space: Space, archs: np.ndarray, scores: np.ndarray) -> Scored:
     """Returns a Gaussian process of trials: its posterior means, and errors by its posterior covariance.
 
-    The kernel is that of `jn.gaussian_process`, over canonical architectures; length and noise maximize the marginal
-    likelihood over a grid of 20. Scores keep their unit, the lowest twentieth raised to its upper end, so networks that
-    learned nothing do not set the scale. Errors show what the trials leave open if the model is right.
+    The kernel is that of `jn.gaussian_process`, over canonical architectures; length and noise
+    maximize the marginal likelihood over a grid of 20. Scores keep their unit, the lowest twentieth
+    raised to its upper end, so networks that learned nothing do not set the scale. Errors show what
+    the trials leave open if the model is right.
 
     Args:
-        space: the search space.
         archs: of the trials, int[T, D]; the first thousand that succeeded are used.
         scores: float[T], NaN where failed.
 

@@ -79,27 +79,17 @@ def _optima(table: Table, name: str, position: int) -> Iterator[Figure]:
 
 def _correlations(table: Table, name: str, position: int) -> Iterator[Figure]:
     test, validation = table.means("test")[:, -1], table.means("validation")[:, -1]
-    search = float(spearmanr(table.means("validation@12")[:, -1], test).statistic)
-    yield Figure(f"Spearman, 12 and 200 epochs, {name}", SCHEDULES[position], search, digits=3, source=COMPUTED)
-    parameters = float(spearmanr(table.sizes("parameters"), test).statistic)
-    yield Figure(
-        f"Spearman, parameters and test, {name}",
-        PARAMETERS[position],
-        parameters,
-        tolerance=MENDED_TOLERANCE,
-        digits=3,
-        source=COMPUTED,
-        note="Before: with the mean counts of the files, 204 of which are those of other networks, too.",
-    )
-    flops = float(spearmanr(table.sizes("flops"), validation).statistic)
-    yield Figure(
-        f"Spearman, FLOPs and validation, {name}",
-        FLOPS[position],
-        flops,
-        tolerance=SCORED_TOLERANCE,
-        source=COMPUTED,
-        note="Before: from the scores of NAS-Bench-Suite-Zero, of 725 architectures; ours are of all.",
-    )
+    search, parameters, flops = table.means("validation@12")[:, -1], table.sizes("parameters"), table.sizes("flops")
+    mended = "Before: with the mean counts of the files, 204 of which are those of other networks, too."
+    scored = "Before: from the scores of NAS-Bench-Suite-Zero, of 725 architectures; ours are of all."
+    for what, published, first, second, tolerance, digits, note in (
+        ("12 and 200 epochs", SCHEDULES, search, test, 0.0, 3, ""),
+        ("parameters and test", PARAMETERS, parameters, test, MENDED_TOLERANCE, 3, mended),
+        ("FLOPs and validation", FLOPS, flops, validation, SCORED_TOLERANCE, 2, scored),
+    ):
+        ours = float(spearmanr(first, second).statistic)
+        text = f"Spearman, {what}, {name}"
+        yield Figure(text, published[position], ours, 0.0, 0.0, tolerance, digits, COMPUTED, note)
 
 
 def _best_of(table: Table, name: str, position: int) -> Iterator[Figure]:

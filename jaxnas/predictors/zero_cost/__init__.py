@@ -5,13 +5,4 @@ For example `jn.proxies.proxy_scores(space, archs, task, "nwot,synflow")`. Names
 
 from jaxnas.catalog import lazy
 
-NAMES = {
-    "Pass": "predictors.zero_cost.proxy",
-    "Proxy": "predictors.zero_cost.proxy",
-    "build_pack": "predictors.zero_cost.pack",
-    "log_rank": "predictors.zero_cost.composites",
-    "proxy_scores": "predictors.zero_cost.scores",
-}
-"""The public names, each with the module that holds it."""
-
-__getattr__, __dir__ = lazy(__name__, NAMES)
+__getattr__, __dir__ = lazy(__name__, __file__)

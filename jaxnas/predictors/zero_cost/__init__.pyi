@@ -1,4 +1,4 @@
-"""The public names, for type checkers. Written by `python tests/repository/test_public_names.py`."""
+"""The public names, one import each; `python tests/repository/test_public_names.py` sorts them."""
 
 from jaxnas.predictors.zero_cost.composites import log_rank
 from jaxnas.predictors.zero_cost.pack import build_pack

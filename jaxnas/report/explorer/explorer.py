@@ -37,7 +37,7 @@ def explore(table: Table | str | os.PathLike, *, out: str | os.PathLike | None =
     Args:
         table: a table, or its identifier or folder.
         out: the file; by default `jaxnas-out/explore-<identifier>.html`.
-        command: as of `write_explorer`.
+        command: the command line to show on the page.
 
     Raises:
         ValueError: if there is no such table, or the page cannot be written there.
@@ -55,11 +55,7 @@ def explore(table: Table | str | os.PathLike, *, out: str | os.PathLike | None =
 def write_explorer(table: Table, space: Space, path: str | os.PathLike, command: str = "") -> Path:
     """Returns the path of the explorer of a table, after writing it, whole or not at all.
 
-    Args:
-        table: a table, complete or not; classes that were not trained are not drawn.
-        space: its search space.
-        path: the page, one HTML file.
-        command: the command line that made it, for the page's section on its numbers.
+    Classes that were not trained are not drawn. The page shows the command line that made it.
     """
     arrays = arrays_of(table, space)
     layout, data = packed(arrays)
@@ -136,12 +132,13 @@ def _splits(table: Table) -> dict[str, Column]:
 def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
     """Returns the arrays of the page by name.
 
-    `validation` [G, S, F'], what the default protocol tells; `test` [G, S], what it reports, at the last epoch;
-    `choices` [A, D], and `texts`, how the architectures are written, lines of UTF-8; `class_of` [A] and
-    `representatives` [G] where classes have several members; each size [G]; `decoded`, lines of JSON, where
-    architectures are not decoded to the values of the decisions; `neighbors` [A, K] and `degrees` [A] where neighbors
-    are not all changes of one decision. Where architectures are no cells: `labels` [A, V] of the vertices of the graph
-    that is drawn, 1 more than their numbers, and `edges`, the bits of its matrix above the diagonal, row by row.
+    `validation` [G, S, F'], what the default protocol tells; `test` [G, S], what it reports, at the
+    last epoch; `choices` [A, D], and `texts`, how the architectures are written, lines of UTF-8;
+    `class_of` [A] and `representatives` [G] where classes have several members; each size [G];
+    `decoded`, lines of JSON, where architectures are not decoded to the values of the decisions;
+    `neighbors` [A, K] and `degrees` [A] where neighbors are not all changes of one decision. Where
+    architectures are no cells: `labels` [A, V] of the vertices of the graph that is drawn, 1 more
+    than their numbers, and `edges`, the bits of its matrix above the diagonal, row by row.
     """
     protocol = table.protocol()
     archs = np.asarray(jax.vmap(space.arch_at)(np.arange(space.num_architectures)))

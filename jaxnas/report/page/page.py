@@ -31,11 +31,8 @@ def page_text(
 ) -> str:
     """Returns the page of a `summary.json` dictionary as HTML.
 
-    Args:
-        result: the dictionary.
-        figures: what readers without JavaScript see, by name: dictionaries with `caption` and `svg`.
-        index: where the page over all tables lies, from this page.
-        explorer: where the explorer of the table lies, from this page.
+    Readers without JavaScript see `figures`: by name, dictionaries with `caption` and `svg`. `index` and `explorer` are
+    links from this page to the one over all tables, and to the explorer of the table.
     """
     cells = _cells(result)
     return render(

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import numpy as np
+
+from jaxnas.analysis.statistics import finite
 from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
 from jaxnas.report.drawings import drawing_of
@@ -53,18 +56,7 @@ def _for_script(summary: dict[str, Any], metric: Metric) -> dict[str, Any]:
         "told": _told(summary, metric),
         "measured": units.labeled(metric.name, units.unit(metric)),
         "scores": scores,
-        "best": _best_so_far(scores),
+        "best": [finite(best) for best in np.fmax.accumulate(np.asarray(scores, float))],  # None until one succeeds
         "training": summary["training"],
         "csv": {"trials": csv_text(rows)},
     }
-
-
-def _best_so_far(scores: list[float | None]) -> list[float | None]:
-    """Returns the largest score up to each trial, None as long as all have failed."""
-    found: list[float | None] = []
-    best = None
-    for score in scores:
-        if score is not None and (best is None or score > best):
-            best = score
-        found.append(best)
-    return found

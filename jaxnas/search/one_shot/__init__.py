@@ -5,14 +5,4 @@ For example `jn.oneshot.rank_correlation(result.supernets, table)`. Names load o
 
 from jaxnas.catalog import lazy
 
-NAMES = {
-    "Method": "search.one_shot.base",
-    "OneShotResult": "search.one_shot.result",
-    "entropy": "search.one_shot.regularizers",
-    "method": "catalog",
-    "rank_correlation": "search.one_shot.correlation",
-    "supernet_pack": "search.one_shot.pack",
-}
-"""The public names, each with the module that holds it."""
-
-__getattr__, __dir__ = lazy(__name__, NAMES)
+__getattr__, __dir__ = lazy(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The public names, for type checkers. Written by `python tests/repository/test_public_names.py`."""
+"""The public names, one import each; `python tests/repository/test_public_names.py` sorts them."""
 
 from jaxnas.catalog import method
 from jaxnas.search.one_shot.base import Method
