@@ -1,5 +1,6 @@
 """`jaxnas proxies` writes a column pack, takes up where it was stopped, and says what is wrong in one line."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,8 @@ def task_file(tmp_path_factory):
 SPACE = f"{Path(tiny_kind.__file__)}:TINY_KIND"
 
 
-def command(task_file, folder, *more):
-    return main(["proxies", "--space", SPACE, "--task", task_file, "--out", str(folder), *more])
+def command(task_file, folder, *more, space=SPACE):
+    return main(["proxies", "--space", space, "--task", task_file, "--out", str(folder), *more])
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +68,27 @@ def test_a_second_call_computes_only_what_is_missing_or_damaged(written, task_fi
 
 
 def test_chunks_that_are_scored_elsewhere_are_those_of_here(written, task_file, tmp_path, monkeypatch):
-    cluster = Elsewhere()
+    cluster, own = Elsewhere(), tmp_path / "tiny.py"
+    shutil.copy(tiny_kind.__file__, own)  # since its class is unpickled in this process, which changes its attributes
     monkeypatch.setattr(pack, "executor", lambda address: cluster)
     monkeypatch.setattr(pack, "CHUNK", 1)
-    assert command(task_file, tmp_path, "--names", "snip,params", "--inits", "2", "--ray") == 0
+    assert (
+        command(
+            task_file, tmp_path / "out", "--names", "snip,params", "--inits", "2", "--ray", space=f"{own}:TINY_KIND"
+        )
+        == 0
+    )
     assert cluster.functions == ["scores"] * 2  # sizes are counted here
     assert cluster.ended
-    assert jn.Table.read(tmp_path).manifest["content_hash"] == jn.Table.read(written).manifest["content_hash"]
+    assert jn.Table.read(tmp_path / "out").manifest["content_hash"] == jn.Table.read(written).manifest["content_hash"]
     cluster.failure = "OSError: no"
-    next((tmp_path / "shards").glob("gradient-*.npz")).unlink()
-    assert command(task_file, tmp_path, "--names", "snip,params", "--inits", "2", "--ray") == 1
+    next((tmp_path / "out" / "shards").glob("gradient-*.npz")).unlink()
+    assert (
+        command(
+            task_file, tmp_path / "out", "--names", "snip,params", "--inits", "2", "--ray", space=f"{own}:TINY_KIND"
+        )
+        == 1
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from jaxnas import catalog
 from jaxnas.report.explorer.explorer import write_explorer
 from jaxnas.report.sentences import option_texts
 from jaxnas.spaces.recurrent.space import RECURRENT_3
-from jaxnas.tables.building import baselines, plan, worker
+from jaxnas.tables.building import baselines, plan
 from jaxnas.tables.building.card import table_card
 from jaxnas.tables.building.verification import _same_counts, _similar_counts, _standard_errors
 from jaxnas.tables.curves import table_of_curves
@@ -81,7 +81,7 @@ def test_shards_hold_either_counts_or_a_metric(made, tmp_path):
     _, curves, _ = made
     chunk = plan.Chunk("one", tuple(range(len(curves.train))))
     (tmp_path / "shards").mkdir()
-    worker.write_shard(tmp_path, chunk, curves)
+    plan.shard_path(tmp_path, chunk).write_bytes(plan.shard_bytes(chunk, curves))
     found = plan.read_shard(tmp_path, chunk, (2, 2, 1))
     np.testing.assert_array_equal(found["validation"], curves.validation)
 
