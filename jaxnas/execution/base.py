@@ -97,7 +97,14 @@ class Executor(abc.ABC):
 
     @abc.abstractmethod
     def workers(
-        self, function: Callable, value: Any, num_calls: int, *, trains: bool = True, again: bool = True
+        self,
+        function: Callable,
+        value: Any,
+        num_calls: int,
+        *,
+        trains: bool = True,
+        again: bool = True,
+        timeout: float | None = None,
     ) -> Workers:
         """Returns workers that call `function(value, *arguments)`. They start when they are needed.
 
@@ -107,6 +114,7 @@ class Executor(abc.ABC):
             num_calls: no more workers than these are needed.
             trains: whether processes of this machine keep to a core and one thread each, and their output is captured.
             again: whether a call whose process ended is made again.
+            timeout: seconds after which the process of a call is ended.
 
         Raises:
             ValueError: if the value cannot be sent to another process.

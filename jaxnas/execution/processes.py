@@ -9,17 +9,21 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, final
+from typing import IO, Any, final
 
-from jaxnas.execution.base import Ended, Executor, Workers
+from jaxnas.execution import worker
+from jaxnas.execution.base import POLL_SECONDS, Ended, Executor, Workers
 from jaxnas.execution.copies import copied
 from jaxnas.provenance import machine
 
 LOG_LINES = 1000
 READ_SECONDS = 1
 """How long the output of a process that ended is awaited, which a child of its may hold open."""
+COMMAND = (sys.executable, "-P", worker.__file__)
+"""Starts a worker. By `-P` no file of the working folder stands for a module that it imports."""
 
 
 @final
@@ -39,24 +43,32 @@ class Processes(Executor):
         return machine()
 
     def workers(
-        self, function: Callable, value: Any, num_calls: int, *, trains: bool = True, again: bool = True
+        self,
+        function: Callable,
+        value: Any,
+        num_calls: int,
+        *,
+        trains: bool = True,
+        again: bool = True,
+        timeout: float | None = None,
     ) -> Workers:
         """Returns processes; as `Executor.workers`."""
         copy = pickle.dumps((sys.path, copied((function, value))))
         cores = cores_of_workers(self._num_processes, num_calls, self._part)
-        return _Pool(copy, cores if trains else [None] * len(cores), captured=trains, again=again)
+        kept = cores if trains else [None] * len(cores)
+        return _Pool([_Process(copy, number, core, trains, timeout) for number, core in enumerate(kept)], again)
 
 
 class _Pool(Workers):
     """Processes, and a thread for each that waits for its replies."""
 
-    def __init__(self, copy: bytes, cores: list[int | None], *, captured: bool, again: bool):
-        super().__init__(len(cores), again)
-        self._processes = [_Process(copy, number, core, captured) for number, core in enumerate(cores)]
+    def __init__(self, processes: "list[_Process]", again: bool):
+        super().__init__(len(processes), again)
+        self._processes = processes
         self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
-        for process in self._processes:
+        for process in processes:
             self._idle.put(process)
-        self._threads = ThreadPoolExecutor(len(cores))
+        self._threads = ThreadPoolExecutor(len(processes))
         self._running: dict[Future[Ended], Hashable] = {}
 
     def _send(self, name: Hashable, arguments: tuple[Any, ...]) -> None:
@@ -86,9 +98,12 @@ class _Pool(Workers):
 class _Process:
     """A process that starts when it is first called, and again if it has ended since."""
 
-    def __init__(self, copy: bytes, number: int, core: int | None, captured: bool):
+    def __init__(self, copy: bytes, number: int, core: int | None, captured: bool, timeout: float | None):
         self._copy, self._number, self._core, self._captured = copy, number, core, captured
+        self._timeout = timeout
         self._process: subprocess.Popen[bytes] | None = None
+        self._num_sent = 0
+        self._replies: queue.SimpleQueue[tuple[int, Ended] | None] = queue.SimpleQueue()
         self._lines: collections.deque[bytes] = collections.deque(maxlen=LOG_LINES)
         self._reader: threading.Thread | None = None
         self._lock, self._ended = threading.Lock(), False
@@ -99,58 +114,96 @@ class _Process:
             process = self._started()
             if process is None:
                 return Ended(failure="the search had ended")
-            start = self._sent(process, self._copy)
+            start = self._sent(process, self._copy, None)
             if start.failure:
-                process.kill()
+                kill(process)
                 raise RuntimeError(f"Expected a worker process that starts, got: {start.failure}")
         assert self._process is not None
-        return self._sent(self._process, message)
+        return self._sent(self._process, message, self._timeout)
 
     def end(self) -> None:
         """Ends the process for good."""
         with self._lock:
             self._ended = True
             if self._process is not None:
-                self._process.kill()
-                self._process.wait()
+                kill(self._process)
 
     def _started(self) -> "subprocess.Popen[bytes] | None":
         """Returns the new process; None if no more may start."""
-        command = [sys.executable, "-m", "jaxnas.execution.worker"]
-        command += [] if self._core is None else ["--core", str(self._core)]
         with self._lock:
             if self._ended:
                 return None
             self._process = subprocess.Popen(
-                command,
+                [*COMMAND, *([] if self._core is None else ["--core", str(self._core)])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if self._captured else None,
                 env={**os.environ, **device_of(self._number)},
+                process_group=0 if os.name == "posix" else None,
             )
+        self._replies = queue.SimpleQueue()
+        threading.Thread(target=_read_replies, args=(self._process.stdout, self._replies), daemon=True).start()
         if self._captured:  # by a pipe, since a full disk could not take it
             self._lines.clear()
             self._reader = threading.Thread(target=self._lines.extend, args=(self._process.stderr,), daemon=True)
             self._reader.start()
         return self._process
 
-    def _sent(self, process: "subprocess.Popen[bytes]", message: bytes) -> Ended:
+    def _sent(self, process: "subprocess.Popen[bytes]", message: bytes, timeout: float | None) -> Ended:
         """Returns the reply of a process to a message, or how the process ended."""
+        self._num_sent += 1
         assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            pickle.dump(message, process.stdin)
+        with contextlib.suppress(OSError):
+            pickle.dump((self._num_sent, message), process.stdin)
             process.stdin.flush()
-            ended: Ended = pickle.load(process.stdout)
-        except (OSError, EOFError, pickle.UnpicklingError):
+        ended = self._reply(process, timeout)
+        if ended is None:
             with contextlib.suppress(OSError):
                 process.stdin.close()
+            kill(process)
             ended = Ended(failure=f"worker {how_it_ended(process.wait())}", crashed=True)
             if self._reader is not None:
                 self._reader.join(READ_SECONDS)
         if ended.failure and self._lines:
             return ended._replace(log=b"".join(list(self._lines)).decode(errors="replace") + ended.log)
         return ended
+
+    def _reply(self, process: "subprocess.Popen[bytes]", timeout: float | None) -> Ended | None:
+        """Returns the reply to the last message; None if there will be none."""
+        last, gone = None if timeout is None else time.monotonic() + timeout, False
+        while True:
+            try:
+                reply = self._replies.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                if gone:
+                    return None
+                gone = process.poll() is not None  # a child of its may hold the channel open
+                if last is not None and time.monotonic() > last:
+                    kill(process)
+                    return Ended(failure=f"no result within {timeout:g} seconds", crashed=True)
+                continue
+            if reply is None:
+                return None
+            if reply[0] == self._num_sent:
+                return reply[1]
+
+
+def _read_replies(source: IO[bytes], replies: "queue.SimpleQueue[tuple[int, Ended] | None]") -> None:
+    """Passes replies on, and None after the last one."""
+    with contextlib.suppress(Exception):
+        while True:
+            replies.put(pickle.load(source))
+    replies.put(None)
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kills a worker and the processes that it started, and awaits its end."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
 
 
 def how_it_ended(code: int) -> str:

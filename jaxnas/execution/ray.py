@@ -6,6 +6,7 @@ that calls, so no finished call is lost with a node and the nodes need no common
 
 import collections
 import contextlib
+import faulthandler
 import hashlib
 import importlib
 import os
@@ -69,11 +70,18 @@ class RayCluster(Executor):
         return self.node.machine
 
     def workers(
-        self, function: Callable, value: Any, num_calls: int, *, trains: bool = True, again: bool = True
+        self,
+        function: Callable,
+        value: Any,
+        num_calls: int,
+        *,
+        trains: bool = True,
+        again: bool = True,
+        timeout: float | None = None,
     ) -> Workers:
         """Returns the processes of the nodes; as `Executor.workers`."""
         task = self.task(on_node, max_retries=0, scheduling_strategy="SPREAD")
-        return _Tasks(self.ray, task, copied((function, value)), self.node, again=again)
+        return _Tasks(self.ray, task, copied((function, value)), self.node, timeout, again=again)
 
     def close(self) -> None:
         """Leaves the cluster; one of this machine alone ends."""
@@ -131,10 +139,10 @@ class RayCluster(Executor):
 class _Tasks(Workers):
     """Calls as tasks of Ray, whose processes keep the function and its first argument."""
 
-    def __init__(self, ray: Any, task: Any, copy: bytes, node: Node, *, again: bool):
+    def __init__(self, ray: Any, task: Any, copy: bytes, node: Node, timeout: float | None, *, again: bool):
         super().__init__(MAX_WAITING, again)
         self._ray, self._task = ray, task
-        self._shared = ray.put(copy), hashlib.sha256(copy).hexdigest(), node
+        self._shared = ray.put(copy), hashlib.sha256(copy).hexdigest(), node, timeout
         self._running: dict[Any, Hashable] = {}
         self._done: collections.deque[Any] = collections.deque()
 
@@ -160,7 +168,8 @@ class _Tasks(Workers):
             raise RuntimeError(f"Expected a worker process that starts, got: {cause_of(error)}") from None
         except errors.RayError as error:
             crashed = isinstance(error, errors.WorkerCrashedError | errors.OutOfMemoryError)
-            failure = f"worker lost ({type(error).__name__}; out of memory?)"
+            limit = "memory" if self._shared[-1] is None else "memory or time"
+            failure = f"worker lost ({type(error).__name__}; out of {limit}?)"
             return Ended(failure=failure, lost=not crashed, crashed=crashed)
 
     def close(self) -> None:
@@ -176,19 +185,25 @@ def cause_of(error: Exception) -> str:
     return f"{type(cause).__name__}: {first_line(cause)}"
 
 
-def on_node(copy: bytes, digest: str, node: Node, *arguments: Any) -> Ended:
+def on_node(copy: bytes, digest: str, node: Node, timeout: float | None, *arguments: Any) -> Ended:
     """Returns the end of a call in this process.
 
     Args:
         copy, digest: of the function and its first argument, as `copied` makes it, and its SHA-256.
         node: the properties that this one must have.
+        timeout: seconds after which the process ends.
 
     Raises:
         RuntimeError: if it differs.
     """
     if problem := difference(this_node(), node):
         raise RuntimeError(f"{problem} on {socket.gethostname()}")
-    return called(*_loaded(copy, digest), *arguments)
+    function, value = _loaded(copy, digest)
+    if timeout is not None:
+        faulthandler.dump_traceback_later(timeout, exit=True)
+    ended = called(function, value, *arguments)
+    faulthandler.cancel_dump_traceback_later()
+    return ended
 
 
 _shared: dict[str, tuple[Any, Any]] = {}  # one: functions of a copy are others each time, and would be compiled again

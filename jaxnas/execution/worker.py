@@ -1,8 +1,8 @@
-"""One worker process: `python -m jaxnas.execution.worker [--core C]`.
+"""One worker process: `python -P worker.py [--core C]`.
 
-It reads pickled messages from its standard input: first the module path with a copy of a function and its first
-argument, then the other arguments of one call after another. It writes how each ended to its standard output, pickled.
-It ends with the process that started it, even if that is killed.
+It reads pickled messages from its standard input, each with a number: first the module path with a copy of a function
+and its first argument, then the other arguments of one call after another. It writes how each ended to its standard
+output, pickled, with the number of the call. It ends with the process that started it, even if that is killed.
 """
 
 import argparse
@@ -21,12 +21,12 @@ if TYPE_CHECKING:  # imported after the core and the number of threads are set
 
 def main(arguments: list[str] | None = None) -> None:
     """Answers calls until there are no more."""
-    parser = argparse.ArgumentParser(prog="python -m jaxnas.execution.worker", description=__doc__)
+    parser = argparse.ArgumentParser(prog="worker.py", description=__doc__)
     parser.add_argument("--core", type=int, help="the core to keep to, with one thread")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     replies = _own_channel(1, 2)  # what a called function prints goes to standard error
-    messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    messages: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
     source = _own_channel(0, os.open(os.devnull, os.O_RDONLY))
     threading.Thread(target=_read, args=(source, messages), daemon=True).start()
     if options.core is not None:  # before JAX starts its threads
@@ -35,20 +35,26 @@ def main(arguments: list[str] | None = None) -> None:
     _answer(messages, replies)
 
 
-def _answer(messages: "queue.SimpleQueue[bytes]", replies: IO[bytes]) -> None:
+def _answer(messages: "queue.SimpleQueue[tuple[int, bytes]]", replies: IO[bytes]) -> None:
+    process = os.getpid()
+    number, message = messages.get()
+    path, copy = pickle.loads(message)
+    sys.path[:] = path
     from jaxnas.execution.base import called
 
-    def reply(ended: "Ended") -> None:
+    def reply(number: int, ended: "Ended") -> None:
+        if os.getpid() != process:  # a child that the function started
+            os._exit(0)
         sys.stdout.flush()
-        pickle.dump(ended, replies)
+        pickle.dump((number, ended), replies)
         replies.flush()
         _release_unused_memory()
 
-    start = called(_loaded, messages.get())
-    reply(start._replace(value=None))
+    start = called(_loaded, copy)
+    reply(number, start._replace(value=None))
     while True:
-        message = messages.get()
-        reply(called(lambda message=message: start.value[0](start.value[1], *pickle.loads(message))))
+        number, message = messages.get()
+        reply(number, called(lambda message=message: start.value[0](start.value[1], *pickle.loads(message))))
 
 
 def _own_channel(number: int, instead: int) -> IO[bytes]:
@@ -58,19 +64,19 @@ def _own_channel(number: int, instead: int) -> IO[bytes]:
     return file
 
 
-def _read(source: IO[bytes], messages: "queue.SimpleQueue[bytes]") -> None:
+def _read(source: IO[bytes], messages: "queue.SimpleQueue[tuple[int, bytes]]") -> None:
     """Passes messages on; ends the process with the one that sends them, whatever it does then."""
     while True:
         try:
             messages.put(pickle.load(source))
         except Exception:
+            if os.name == "posix" and os.getpgrp() == os.getpid():
+                os.killpg(0, signal.SIGKILL)  # with all that it started
             os._exit(1)
 
 
-def _loaded(message: bytes) -> tuple[Any, Any]:
+def _loaded(copy: bytes) -> tuple[Any, Any]:
     """Returns the function and its first argument."""
-    path, copy = pickle.loads(message)
-    sys.path[:] = path
     from jaxnas.training.compilation import configure_compilation
 
     configure_compilation()

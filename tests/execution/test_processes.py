@@ -1,5 +1,6 @@
 """Workers that are processes: their cores and GPUs, how calls end, and what is called again."""
 
+import concurrent.futures
 import contextlib
 import os
 import signal
@@ -95,6 +96,59 @@ def test_a_call_whose_process_ends_fails_at_once_if_it_may_be_its_fault(tmp_path
         workers.begin("second", "crash once", 2)
         assert workers.first()[1].value[0] == 4
         assert workers.num_begun == 0
+
+
+def hostile(folder: Path, what: str, number: int) -> int:
+    """Returns the square of a number, after harm to the process or from another process."""
+    if what.startswith("fork") and os.fork() == 0:
+        if what == "fork and raise":
+            raise ValueError("in the child")
+        return -1
+    if what == "pool and crash":
+        concurrent.futures.ProcessPoolExecutor(1).submit(time.sleep, 60).running()
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "close descriptors":
+        os.closerange(0, 64)
+    while what == "never return":
+        time.sleep(1)
+    return number**2
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(os.name != "posix", reason="forks")
+@pytest.mark.parametrize(
+    ("what", "failure"),
+    [
+        ("fork", ""),
+        ("fork and raise", ""),
+        ("pool and crash", "worker ended by signal 9 (Killed)"),
+        ("close descriptors", "worker ended"),
+        ("never return", "no result within 2 seconds"),
+    ],
+)
+def test_a_hostile_function_fails_its_call_and_no_other(what, failure, tmp_path):
+    with contextlib.closing(
+        Processes(1).workers(hostile, tmp_path, 1, trains=False, again=False, timeout=2)
+    ) as workers:
+        for number, kind in enumerate(["", what, "", ""]):
+            workers.begin(number, kind, number)
+            name, ended = workers.first()
+            assert name == number
+            if kind and failure:
+                assert ended.failure.startswith(failure)
+            else:
+                assert (ended.value, ended.failure) == (number**2, "")
+
+
+@pytest.mark.processes
+def test_a_worker_imports_nothing_from_the_working_folder(tmp_path, monkeypatch):
+    for name in ("queue", "argparse", "threading"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    (found,) = Processes(1).map(acted, tmp_path, [(0, ("", 3))], 1)
+    assert found[1].value[0] == 9
 
 
 class Broken:
