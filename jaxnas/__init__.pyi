@@ -26,13 +26,13 @@ from jaxnas.search.nas import NAS
 from jaxnas.search.one_shot.one_shot import OneShot
 from jaxnas.simulation.ask_tell import AskTell
 from jaxnas.simulation.run import run
-from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.spaces.decisions import Decision
 from jaxnas.spaces.joint.space import JointSpace
 from jaxnas.spaces.perceptrons.space import MLPSpace
+from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.strategies import optuna
 from jaxnas.strategies.asynchronous_halving import asynchronous_halving
 from jaxnas.strategies.bananas import bananas

@@ -12,9 +12,10 @@ from jax.typing import ArrayLike
 from jaxnas import catalog, prng
 from jaxnas.benchmarks.base import Benchmark, HeldOut, checked_size_name, table_of
 from jaxnas.benchmarks.rows import RowFunction, row_function, rows_of
-from jaxnas.spaces.base import SearchSpace, Space
+from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Decision
 from jaxnas.spaces.listed import ListedSpace
+from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.strategies.base import Observation, Query, look_up, run_asked
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Protocol
 from jaxnas.tables.table import Table

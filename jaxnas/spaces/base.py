@@ -4,7 +4,6 @@ Methods take and return single architectures; `jax.vmap` gives batches.
 """
 
 import abc
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
@@ -21,7 +20,6 @@ from jaxnas.spaces.decisions import (
     Decision,
     arch_at,
     cardinalities,
-    check_decisions,
     checked,
     decode,
     described,
@@ -119,7 +117,11 @@ class Space(abc.ABC):
 
     def moves(self, arch: jax.Array) -> jax.Array:
         """Returns all vectors that are one step away, valid or not, int32[K, D]; rows may repeat the architecture."""
-        return neighbors(arch, self.decisions)
+        return neighbors(arch, self.decisions, self.num_present(arch))
+
+    def num_present(self, arch: ArrayLike) -> jax.Array | None:
+        """Returns how many decisions count, the first ones; None for all, as by default."""
+        return None
 
     def neighbors(self, arch: jax.Array) -> jax.Array:
         """Returns all architectures that are one step away, int32[K, D]: by default, those with one other choice.
@@ -133,6 +135,9 @@ class Space(abc.ABC):
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
         """Returns a uniformly drawn neighbor of an architecture; itself where it has none."""
+        present = self.num_present(arch)
+        if present is not None:
+            return mutate(key, arch, self.decisions, present)
         if not self.constrained and type(self).moves is Space.moves and not has_order(self.decisions):
             return mutate(key, arch, self.decisions)
         neighbors = self.neighbors(arch)
@@ -147,8 +152,13 @@ class Space(abc.ABC):
         return repaired(self, key, jnp.asarray(arch, jnp.int32)) if self.constrained else arch
 
     def canonical(self, arch: ArrayLike) -> jax.Array:
-        """Returns the representative of an architecture's class; by default, every architecture is its own class."""
-        return jnp.asarray(arch, jnp.int32)
+        """Returns the representative of an architecture's class: decisions that do not count are the first value.
+
+        By default all count, and every architecture is its own class.
+        """
+        arch = jnp.asarray(arch, jnp.int32)
+        present = self.num_present(arch)
+        return arch if present is None else jnp.where(np.arange(len(self.decisions)) < present, arch, 0)
 
     def classes(self) -> np.ndarray:
         """Returns for each row of the enumeration the row of its class's representative, int32[A].
@@ -173,10 +183,13 @@ class Space(abc.ABC):
         try:
             choices = [int(part) for part in text.split("-")]
         except ValueError:
-            raise ValueError(
-                f"Expected an architecture such as {self.to_str((0,) * len(self.decisions))!r}, got {text!r}."
-            ) from None
+            raise self.malformed(text) from None
         return check_valid(self, jnp.asarray(checked(choices, self.decisions), jnp.int32))
+
+    def malformed(self, text: str, limit: str = "") -> ValueError:
+        """Returns the error for a string that is no architecture, with an example of one and a limit in words."""
+        example = self.to_str((0,) * len(self.decisions))
+        return ValueError(f"Expected an architecture such as {example!r}{limit}, got {text!r}.")
 
     def decode(self, arch: Choices) -> dict:
         """Returns the values of an architecture by the names of the decisions."""
@@ -233,33 +246,6 @@ class Space(abc.ABC):
     def enumerated(self) -> "EnumeratedSpace":
         """Returns the same space over the rows of its enumeration. Raises ValueError where it is too large."""
         return EnumeratedSpace(self)
-
-
-@final
-@dataclass(frozen=True)
-class SearchSpace(Space):
-    """A search space of decisions, with no more structure than that: for functions of your own.
-
-    Attributes:
-        name: what tables and reports call the space.
-        decisions: one for each place of an architecture.
-        valid: a function of a vector of choices, int32[D], that says whether it is an architecture, bool[]. It is
-            traced: `lambda arch: arch[0] + arch[1] < 4`. Architectures have rows where there are at most two million
-            vectors. By default all vectors are architectures.
-    """
-
-    name: str
-    decisions: tuple[Decision, ...]
-    valid: Callable[[jax.Array], jax.Array] = everything
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "decisions", tuple(self.decisions))
-        check_decisions(self.decisions)
-
-    @property
-    def constrained(self) -> bool:
-        """Returns whether `valid` can be false."""
-        return self.valid is not everything
 
 
 @final

@@ -1,7 +1,7 @@
 """Decisions, and the arithmetic on vectors of choices, `int32[D]`, that every space shares."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas import prng
+from jaxnas.checks import unknown_name
 
 MAX_ROWS = 2**31
 """A space of fewer architectures can number them."""
@@ -191,6 +192,14 @@ def checked(arch: Choices, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
         if not 0 <= choice < len(decision.values):
             raise ValueError(f"Expected a choice of 0 to {len(decision.values) - 1} for {decision.name}, got {choice}.")
     return choices
+
+
+def position(what: str, name: str, values: Iterable) -> int:
+    """Returns the position of a name among those of values. Raises ValueError where it is none of them."""
+    known = [str(value) for value in values]
+    if name not in known:
+        raise unknown_name(what, name, known)
+    return known.index(name)
 
 
 def decode(arch: Choices, decisions: tuple[Decision, ...]) -> dict:

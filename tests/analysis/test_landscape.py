@@ -16,7 +16,8 @@ from scipy.stats import spearmanr
 
 import jaxnas as jn
 from jaxnas.analysis import landscape as of
-from jaxnas.spaces.base import Decision, SearchSpace, Space
+from jaxnas.spaces.base import Decision, Space
+from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.tables.columns import Column, run_counts
 
 CUBE = SearchSpace("cube", tuple(Decision(name, range(4)) for name in "abc"))

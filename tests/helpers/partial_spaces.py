@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from helpers.samples import SMALL, SMALL_MLP
 
 import jaxnas as jn
-from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.listed import ListedSpace
+from jaxnas.spaces.search_space import SearchSpace
 
 CONSTRAINED = SearchSpace(
     "constrained", tuple(jn.Decision(name, range(3)) for name in "abcd"), valid=lambda arch: arch.sum() <= 4

@@ -10,7 +10,7 @@ import numpy as np
 
 import jaxnas as jn
 from jaxnas import catalog
-from jaxnas.spaces.base import Decision, SearchSpace
+from jaxnas.spaces.base import Decision
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.space import NB201, CellSpace
 from jaxnas.spaces.darts.network import Stack
@@ -21,6 +21,7 @@ from jaxnas.spaces.macro.space import BlockSpace
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.spaces.recurrent.network import Recurrence
 from jaxnas.spaces.recurrent.space import RECURRENT_3
+from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.spaces.sizes.network import Widths
 from jaxnas.spaces.sizes.space import SizeSpace
 from jaxnas.spaces.transformers.space import TransformerSpace

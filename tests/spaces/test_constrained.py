@@ -11,8 +11,9 @@ from helpers.samples import MIXED, NB201, SMALL, SMALL_MLP, make_strategy
 from scipy import stats
 
 import jaxnas as jn
-from jaxnas.spaces.base import SearchSpace, has_rows
+from jaxnas.spaces.base import has_rows
 from jaxnas.spaces.listed import ListedSpace
+from jaxnas.spaces.search_space import SearchSpace
 
 over_partial = pytest.mark.parametrize("space", PARTIAL.values(), ids=PARTIAL)
 over_constrained = pytest.mark.parametrize(

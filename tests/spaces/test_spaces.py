@@ -14,11 +14,12 @@ from scipy import stats
 import jaxnas as jn
 from jaxnas import prng
 from jaxnas.spaces import decisions as decisions_of
-from jaxnas.spaces.base import Decision, EnumeratedSpace, SearchSpace
+from jaxnas.spaces.base import Decision, EnumeratedSpace
 from jaxnas.spaces.cells import graph
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.layers.base import Operation, as_operation
 from jaxnas.spaces.perceptrons.space import MLP, MLPSpace
+from jaxnas.spaces.search_space import SearchSpace
 
 LATE_ZERO = CellSpace(4, ("skip_connect", "none", "nor_conv_1x1"), name="late-zero")  # the zero operation is not first
 CELLS = [

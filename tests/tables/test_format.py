@@ -12,8 +12,8 @@ from test_table import make_table, two_schedules, with_classes
 
 from jaxnas import files
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
-from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.decisions import Decision
+from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.tables import format
 from jaxnas.tables.columns import Column
 from jaxnas.tables.packs import column_pack

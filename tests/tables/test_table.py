@@ -10,8 +10,8 @@ from helpers.samples import MIXED, SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.decisions import Decision
+from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.tables import format
 from jaxnas.tables.columns import Column, run_counts
 from jaxnas.tables.curves import table_of_curves

@@ -15,7 +15,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.cells import drawing, graph
 from jaxnas.spaces.cells.paths import path_features
 from jaxnas.spaces.cells.vertices import operations_on_vertices
-from jaxnas.spaces.decisions import Choices, Decision, checked
+from jaxnas.spaces.decisions import Choices, Decision, checked, position
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable
 from jaxnas.spaces.layers import OPERATIONS
 from jaxnas.spaces.layers.base import ZERO, Operation, as_operation
@@ -127,24 +127,17 @@ class CellSpace(Space):
         choices = []
         nodes = text.strip().split("+")
         if len(nodes) != self.num_nodes - 1:
-            raise self._malformed(text)
+            raise self.malformed(text)
         for target, node in enumerate(nodes, start=1):
             parts = node.split("|")
             if len(parts) != target + 2 or parts[0] or parts[-1]:
-                raise self._malformed(text)
+                raise self.malformed(text)
             for source, part in enumerate(parts[1:-1]):
                 name, _, number = part.partition("~")
                 if number != str(source):
-                    raise self._malformed(text)
-                if name not in names:
-                    raise checks.unknown_name("an operation", name, names)
-                choices.append(names.index(name))
+                    raise self.malformed(text)
+                choices.append(position("an operation", name, names))
         return jnp.asarray(choices, jnp.int32)
-
-    def _malformed(self, text: str) -> ValueError:
-        return ValueError(
-            f"Expected an architecture such as {self.to_str((0,) * len(self.decisions))!r}, got {text!r}."
-        )
 
     def features(self, arch: ArrayLike) -> jax.Array:
         """Returns the features of the paths through a cell, float32[F], as `jaxnas.spaces.cells.encodings.path`."""

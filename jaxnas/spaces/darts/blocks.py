@@ -25,18 +25,10 @@ class Pool(Block):
     kind: str
     stride: int
 
-    def parameters(self) -> dict[str, Values]:
-        """Returns no arrays."""
-        return {}
-
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the pooled feature maps."""
         pooled = feature_maps.average_pool(x) if self.kind == "average" else _largest(_largest(x, 1), 2)
         return _strided(pooled, self.stride)
-
-    def num_flops(self) -> int:
-        """Returns 0: there are no multiplications with weights."""
-        return 0
 
 
 def _largest(x: jax.Array, axis: int) -> jax.Array:
@@ -75,11 +67,7 @@ class Pointwise(Block):
         kernels = {"kernel": make(self.num_inputs, self.num_channels - second * self.halves)}
         if self.halves:
             kernels["other_kernel"] = make(self.num_inputs, second)
-        return {**kernels, **normalization("norm", self.num_channels)[0]}
-
-    def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalization."""
-        return normalization("norm", self.num_channels)[1]
+        return {**kernels, **normalization("norm", self.num_channels)}
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the feature maps after the block."""
@@ -122,14 +110,7 @@ class Separable(Block):
                 self.size, self.size, self.num_channels, fan_in=self.size**2
             )
             found[f"{number}_kernel"] = he_normal(self.num_channels, self.num_channels, fan_in=self.num_channels)
-            found |= normalization(str(number), self.num_channels)[0]
-        return found
-
-    def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalization."""
-        found: dict[str, Values] = {}
-        for number in range(self.repeats):
-            found |= normalization(str(number), self.num_channels)[1]
+            found |= normalization(str(number), self.num_channels)
         return found
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
@@ -157,10 +138,6 @@ class Of(Block):
     def parameters(self) -> dict[str, Values]:
         """Returns the trained arrays of the block."""
         return self.block.parameters()
-
-    def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalization of the block."""
-        return self.block.statistics()
 
     def compute(self, x: Any, scope: Scope) -> jax.Array:
         """Returns what the block gives for its array."""

@@ -22,6 +22,7 @@ from jaxnas.spaces.decisions import (
     decode,
     neighbors,
     one_hot,
+    position,
     sample,
 )
 
@@ -133,14 +134,11 @@ class JointSpace(Space):
         inner, separator, rest = text.rpartition(SEPARATOR)
         parts = rest.split(",")
         if not separator or len(parts) != len(self.hyperparameters):
-            example = self.to_str((0,) * len(self.decisions))
-            raise ValueError(f"Expected an architecture such as {example!r}, got {text!r}.")
+            raise self.malformed(text)
         choices = []
         for decision, part in zip(self.hyperparameters, parts, strict=True):
-            known = [f"{decision.name}={value}" for value in decision.values]
-            if part not in known:
-                raise checks.unknown_name(decision.name, part, known)
-            choices.append(known.index(part))
+            known = (f"{decision.name}={value}" for value in decision.values)
+            choices.append(position(decision.name, part, known))
         arch = jnp.concatenate([self.space.from_str(inner), jnp.asarray(choices, jnp.int32)])
         return check_valid(self, arch)
 

@@ -41,10 +41,9 @@ def he_normal(*shape: int, fan_in: int) -> Values:
     return Values(shape, float(np.sqrt(2 / fan_in)))
 
 
-def normalization(name: str, num_channels: int) -> tuple[dict[str, Values], dict[str, Values]]:
-    """Returns the parameters and the statistics of a batch normalization of a name."""
-    zeros, ones = Values((num_channels,)), Values((num_channels,), mean=1.0)
-    return {f"{name}_scale": ones, f"{name}_bias": zeros}, {f"{name}_mean": zeros, f"{name}_variance": ones}
+def normalization(name: str, num_channels: int) -> dict[str, Values]:
+    """Returns the parameters of a batch normalization of a name; `Block.statistics` has its statistics."""
+    return {f"{name}_scale": Values((num_channels,), mean=1.0), f"{name}_bias": Values((num_channels,))}
 
 
 class Scope:
@@ -99,21 +98,26 @@ class Scope:
 class Block(abc.ABC):
     """A part of a network. Kinds are frozen dataclasses, so that equal blocks are one."""
 
-    @abc.abstractmethod
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays; the names of kernels end in `kernel`."""
+        """Returns the trained arrays, none by default; the names of kernels end in `kernel`."""
+        return {}
 
     def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalization."""
-        return {}
+        """Returns the mean and the variance of each batch normalization, which is known by its scale."""
+        found: dict[str, Values] = {}
+        for name, scale in self.parameters().items():
+            if name.endswith("_scale"):
+                start = name.removesuffix("scale")
+                found |= {f"{start}mean": Values(scale.shape), f"{start}variance": Values(scale.shape, mean=1.0)}
+        return found
 
     @abc.abstractmethod
     def compute(self, x: Any, scope: Scope) -> jax.Array:
         """Returns what the block gives for x."""
 
-    @abc.abstractmethod
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates for one example."""
+        """Returns the multiply-accumulates for one example, by default 0: there are no multiplications with weights."""
+        return 0
 
     def __call__(self, x: Any, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
         """Returns what the block gives for x, and its statistics after it: in training, those of the batch."""

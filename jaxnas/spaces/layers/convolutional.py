@@ -14,17 +14,9 @@ from jaxnas.spaces.layers.blocks import Block, Scope, Values, he_normal, normali
 class Identity(Block):
     """A layer that does nothing."""
 
-    def parameters(self) -> dict[str, Values]:
-        """Returns no arrays."""
-        return {}
-
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns x."""
         return x
-
-    def num_flops(self) -> int:
-        """Returns 0."""
-        return 0
 
 
 @final
@@ -40,11 +32,7 @@ class Stem(Block):
     def parameters(self) -> dict[str, Values]:
         """Returns the trained arrays."""
         kernel = he_normal(3, 3, self.num_inputs, self.num_channels, fan_in=9 * self.num_inputs)
-        return {"kernel": kernel, **normalization("norm", self.num_channels)[0]}
-
-    def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalization."""
-        return normalization("norm", self.num_channels)[1]
+        return {"kernel": kernel, **normalization("norm", self.num_channels)}
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the feature maps of images [C, H, W, N]."""

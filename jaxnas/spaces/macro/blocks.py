@@ -27,11 +27,7 @@ class Shortcut(Block):
     def parameters(self) -> dict[str, Values]:
         """Returns the trained arrays."""
         kernel = he_normal(self.num_inputs, self.num_channels, fan_in=self.num_inputs)
-        return {"kernel": kernel, **normalization("norm", self.num_channels)[0]}
-
-    def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalization."""
-        return normalization("norm", self.num_channels)[1]
+        return {"kernel": kernel, **normalization("norm", self.num_channels)}
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns every other pixel of x where the stride is 2, with the new number of channels."""
@@ -71,17 +67,12 @@ class InvertedBottleneck(Block):
         hidden, size = self.num_hidden, self.size
         return {
             "expand_kernel": he_normal(self.num_inputs, hidden, fan_in=self.num_inputs),
-            **normalization("expand", hidden)[0],
+            **normalization("expand", hidden),
             "depthwise_kernel": he_normal(size, size, hidden, fan_in=size**2),
-            **normalization("depthwise", hidden)[0],
+            **normalization("depthwise", hidden),
             "project_kernel": he_normal(hidden, self.num_channels, fan_in=hidden),
-            **normalization("project", self.num_channels)[0],
+            **normalization("project", self.num_channels),
         }
-
-    def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalization."""
-        inside = {**normalization("expand", self.num_hidden)[1], **normalization("depthwise", self.num_hidden)[1]}
-        return {**inside, **normalization("project", self.num_channels)[1]}
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the feature maps [C, H, W, N] after the block."""
@@ -125,16 +116,11 @@ class Residual(Block):
         inputs, channels = self.num_inputs, self.num_channels
         return {
             "first_kernel": he_normal(3, 3, inputs, channels, fan_in=9 * inputs),
-            **normalization("first", channels)[0],
+            **normalization("first", channels),
             "second_kernel": he_normal(3, 3, channels, channels, fan_in=9 * channels),
-            **normalization("second", channels)[0],
+            **normalization("second", channels),
             **(self._shortcut.parameters() if self._shortcut else {}),
         }
-
-    def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalization."""
-        own = {**normalization("first", self.num_channels)[1], **normalization("second", self.num_channels)[1]}
-        return {**own, **(self._shortcut.statistics() if self._shortcut else {})}
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the feature maps [C, H, W, N] after the block."""
@@ -162,14 +148,10 @@ class Head(Block):
         """Returns the trained arrays."""
         return {
             "kernel": he_normal(self.num_inputs, self.num_features, fan_in=self.num_inputs),
-            **normalization("norm", self.num_features)[0],
+            **normalization("norm", self.num_features),
             "output_kernel": Values((self.num_features, self.num_outputs), self.num_features**-0.5),
             "offset": Values((self.num_outputs,)),
         }
-
-    def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalization."""
-        return normalization("norm", self.num_features)[1]
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the outputs [N, K]."""

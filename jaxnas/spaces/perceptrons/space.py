@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 
 from jaxnas import checks
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.decisions import Choices, Decision, cardinalities, decode, mutate, neighbors
+from jaxnas.spaces.decisions import Choices, Decision, cardinalities, decode, position
 
 CITES = ()
 
@@ -151,28 +151,9 @@ class MLPSpace(Space):
         powers = (SMALLEST_WIDTH << number for number in range(self.max_units.bit_length()))
         return (*(width for width in powers if width < self.max_units), self.max_units)
 
-    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbor of an architecture: one decision that counts is another one."""
-        return mutate(key, arch, self.decisions, self._num_present(arch))
-
-    def moves(self, arch: jax.Array) -> jax.Array:
-        """Returns all architectures that differ in exactly one decision that counts, int32[K, D].
-
-        Rows beyond their number, last, repeat the architecture.
-        """
-        return neighbors(arch, self.decisions, self._num_present(arch))
-
-    def _num_present(self, arch: ArrayLike) -> jax.Array:
+    def num_present(self, arch: ArrayLike) -> jax.Array:
         """Returns how many decisions count, those before the width of the first absent layer."""
         return FIRST_WIDTH + 1 + jnp.asarray(arch)[NUM_LAYERS]
-
-    def canonical(self, arch: ArrayLike) -> jax.Array:
-        """Returns the representative of an architecture's class: absent layers have the smallest width.
-
-        `arch` may be traced.
-        """
-        arch = jnp.asarray(arch, jnp.int32)
-        return jnp.where(np.arange(len(self.decisions)) < self._num_present(arch), arch, 0)
 
     def to_str(self, arch: Choices) -> str:
         """Returns an architecture as widths and names: `"64-32/relu/lecun_normal/l2/0.25"`.
@@ -191,17 +172,11 @@ class MLPSpace(Space):
         present, _, absent = layers.partition("+")
         widths = [*present.split("-"), *absent.split("-")] if absent else present.split("-")
         if len(names) != FIRST_WIDTH - 1 or len(widths) > self.max_layers:
-            example = self.to_str((0,) * len(self.decisions))
-            raise ValueError(
-                f"Expected an architecture such as {example!r} of up to {self.max_layers} layers, got {text!r}."
-            )
+            raise self.malformed(text, f" of up to {self.max_layers} layers")
         widths += [str(self.layer_widths[0])] * (self.max_layers - len(widths))
         choices = [present.count("-")]
         for decision, name in zip(self.decisions[1:], (*names, *widths), strict=True):
-            known = [str(value) for value in decision.values]
-            if name not in known:
-                raise checks.unknown_name(f"{decision.name}", name, known)
-            choices.append(known.index(name))
+            choices.append(position(decision.name, name, decision.values))
         return jnp.asarray(choices, jnp.int32)
 
     def decode(self, arch: Choices) -> dict:

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxnas.checks import checked_size, unknown_name
+from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.decisions import Choices, Decision, checked
+from jaxnas.spaces.decisions import Choices, Decision, checked, position
 
 CITES = ("pham2018enas", "liu2019darts")
 
@@ -70,15 +70,12 @@ class RecurrentSpace(Space):
         """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         nodes = [node.partition(".") for node in text.strip().split("-")]
         if len(nodes) != self.num_nodes:
-            example = self.to_str((0,) * len(self.decisions))
-            raise ValueError(f"Expected an architecture such as {example!r}, got {text!r}.")
+            raise self.malformed(text)
         choices = []
         for number, (parent, _, activation) in enumerate(nodes):
             if not parent.isdecimal() or int(parent) > number:
                 raise ValueError(f"Expected node {number + 1} to read a state from 0 to {number}, got {parent!r}.")
-            if activation not in ACTIVATIONS:
-                raise unknown_name("an activation", activation, ACTIVATIONS)
-            choices += [int(parent), ACTIVATIONS.index(activation)]
+            choices += [int(parent), position("an activation", activation, ACTIVATIONS)]
         return jnp.asarray(choices[1:], jnp.int32)
 
     @property

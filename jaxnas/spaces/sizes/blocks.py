@@ -26,14 +26,7 @@ def reads_input(name: str) -> bool:
 
 def _convolution(name: str, num_inputs: int, num_channels: int) -> dict[str, Values]:
     kernel = he_normal(3, 3, num_inputs, num_channels, fan_in=9 * num_inputs)
-    return {f"{name}_kernel": kernel, **normalization(name, num_channels)[0]}
-
-
-def _statistics(num_channels: int, *names: str) -> dict[str, Values]:
-    found: dict[str, Values] = {}
-    for name in names:
-        found |= normalization(name, num_channels)[1]
-    return found
+    return {f"{name}_kernel": kernel, **normalization(name, num_channels)}
 
 
 @final
@@ -59,12 +52,8 @@ class SizeCell(Block):
             found |= _convolution(name, self._width(name), self.num_channels)
         if self.may_project:
             kernel = he_normal(self.num_inputs, self.num_channels, fan_in=self.num_inputs)
-            found |= {f"{SKIP}_kernel": kernel, **normalization(SKIP, self.num_channels)[0]}
+            found |= {f"{SKIP}_kernel": kernel, **normalization(SKIP, self.num_channels)}
         return found
-
-    def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalization."""
-        return _statistics(self.num_channels, *CONVOLUTIONS, *[SKIP] * self.may_project)
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the feature maps after the cell, the sum at its last node."""
@@ -119,10 +108,6 @@ class Reduction(Block):
             "shortcut_kernel": he_normal(self.num_inputs, self.num_channels, fan_in=self.num_inputs),
         }
 
-    def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalization."""
-        return _statistics(self.num_channels, "a", "b")
-
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the feature maps after the block."""
         y = convolution.convolve(scope.rectify(x, inputs=True), scope["a_kernel"], stride=2)
@@ -148,14 +133,10 @@ class Head(Block):
         """Returns the trained arrays."""
         kernel = Values((self.num_inputs, self.num_outputs), self.num_inputs**-0.5)
         return {
-            **normalization("norm", self.num_inputs)[0],
+            **normalization("norm", self.num_inputs),
             "output_kernel": kernel,
             "offset": Values((self.num_outputs,)),
         }
-
-    def statistics(self) -> dict[str, Values]:
-        """Returns the arrays of normalization."""
-        return _statistics(self.num_inputs, "norm")
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
         """Returns the outputs [N, K]."""

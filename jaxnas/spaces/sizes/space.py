@@ -6,9 +6,8 @@ from typing import ClassVar, final
 import jax
 import jax.numpy as jnp
 
-from jaxnas.checks import unknown_name
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.decisions import Choices, Decision
+from jaxnas.spaces.decisions import Choices, Decision, position
 
 CITES = ("dong2021natsbench",)
 
@@ -43,14 +42,10 @@ class SizeSpace(Space):
 
     def from_str(self, text: str) -> jax.Array:
         """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
-        names, known = text.strip().split(":"), [str(number) for number in self.channels]
+        names = text.strip().split(":")
         if len(names) != self.num_layers:
-            example = self.to_str((0,) * self.num_layers)
-            raise ValueError(f"Expected an architecture such as {example!r}, got {text!r}.")
-        for name in names:
-            if name not in known:
-                raise unknown_name("a number of channels", name, known)
-        return jnp.asarray([known.index(name) for name in names], jnp.int32)
+            raise self.malformed(text)
+        return jnp.asarray([position("a number of channels", name, self.channels) for name in names], jnp.int32)
 
 
 NATS_SSS = SizeSpace(5, tuple(range(8, 65, 8)), "nats-sss")

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 
 from jaxnas.checks import checked_size, unknown_name
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.decisions import Choices, Decision, checked, decode, mutate, neighbors
+from jaxnas.spaces.decisions import Choices, Decision, checked, decode, position
 from jaxnas.spaces.graphs import chain
 
 CITES = ("vaswani2017attention", "wu2019pay", "leethorp2022fnet")
@@ -69,24 +69,9 @@ class TransformerSpace(Space):
             decisions += [Decision(f"mixer {layer}", self.mixers)]
         object.__setattr__(self, "decisions", tuple(decisions))
 
-    def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbor of an architecture: one decision that counts is another one."""
-        return mutate(key, arch, self.decisions, self._num_present(arch))
-
-    def moves(self, arch: jax.Array) -> jax.Array:
-        """Returns all architectures that differ in exactly one decision that counts, int32[K, D].
-
-        Rows beyond their number, last, repeat the architecture.
-        """
-        return neighbors(arch, self.decisions, self._num_present(arch))
-
-    def _num_present(self, arch: ArrayLike) -> jax.Array:
+    def num_present(self, arch: ArrayLike) -> jax.Array:
+        """Returns how many decisions count: those of absent layers do not."""
         return FIRST_LAYER + PER_LAYER * (1 + jnp.asarray(arch)[0])
-
-    def canonical(self, arch: ArrayLike) -> jax.Array:
-        """Returns the representative of an architecture's class: absent layers have the first value of everything."""
-        arch = jnp.asarray(arch, jnp.int32)
-        return jnp.where(np.arange(len(self.decisions)) < self._num_present(arch), arch, 0)
 
     def decode(self, arch: Choices) -> dict:
         """Returns readable values, of present layers only.
@@ -119,16 +104,10 @@ class TransformerSpace(Space):
         filled = self.max_layers - len(layers)
         parts = [part.split("-") for part in (*layers, *others)]
         if not layers or filled < 0 or len(others) not in (0, filled) or any(len(part) != PER_LAYER for part in parts):
-            example = self.to_str((0,) * len(self.decisions))
-            raise ValueError(
-                f"Expected an architecture such as {example!r} of up to {self.max_layers} layers, got {text!r}."
-            )
+            raise self.malformed(text, f" of up to {self.max_layers} layers")
         choices = [len(layers) - 1]
         for decision, name in zip(self.decisions[1:], (width, *itertools.chain(*parts)), strict=False):
-            known = [str(value) for value in decision.values]
-            if name not in known:
-                raise unknown_name(decision.name, name, known)
-            choices.append(known.index(name))
+            choices.append(position(decision.name, name, decision.values))
         return jnp.asarray(choices + [0] * (len(self.decisions) - len(choices)), jnp.int32)
 
     @property

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.decisions import Decision, cardinalities, radix_weights
 from jaxnas.spaces.listed import ListedSpace
+from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.tables.columns import Column
 from jaxnas.tables.published.base import Progress, expected, runs_of, sha256_of, with_run_counts
 from jaxnas.tables.published.cards import Imported, Publication, imported
@@ -80,12 +80,12 @@ def _kind_of(file: Path) -> str:
 def _read(file: Path, kind: str, width: int) -> dict[str, list]:
     """Returns the rows of a file by the architectures' hashes. A file is two pickles: a header and a list of rows."""
     with expected(file, f"NAS-Bench-ASR's pickles of {kind} information"), reader_of(file) as reader:
-        header = reader.read()
+        header = reader.load()
         if header["dataset_type"] != kind:
             raise ValueError(f"{header['dataset_type']!s:.40} information")
         if kind == "training" and header["epochs"] != EPOCHS:
             raise ValueError(f"trainings of {header['epochs']!s:.10} epochs")
-        rows = {row[0]: row for row in reader.read()}
+        rows = {row[0]: row for row in reader.load()}
         if not rows or min(len(row) for row in rows.values()) < width:
             raise ValueError("no rows of a hash and numbers")
         return rows

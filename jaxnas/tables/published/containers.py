@@ -14,7 +14,8 @@ from jaxnas.tables.published.base import Progress
 from jaxnas.tables.published.pickled import Storage, Tensor
 from jaxnas.tables.published.unpickle import Reader
 
-_LEGACY = 0x1950A86A20F9469CFC6C
+_LEGACY = b"\x80\x02\x8a\n" + 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
+"""The first bytes of a torch file of the older form."""
 _LARGEST_TENSOR = 10_000_000
 _TYPES = {
     "FloatStorage": "<f4",
@@ -52,29 +53,21 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, Callable[[], int]]]:
 @contextlib.contextmanager
 def reader_of(
     path: Path,
-    progress: Progress | None = None,
-    *,
-    skip: frozenset[str] = frozenset(),
-    finished: Callable[[dict], None] | None = None,
+    progress: Progress = lambda name, done, total: None,
+    finished: Callable[[dict], None] = lambda found: None,
 ) -> Iterator[Reader]:
     """Gives the reader of a file before its value: past the three pickles that an older torch file starts with.
 
-    `progress` is told the bytes of the file that are read; the other arguments are those of `Reader`. Raises
-    ValueError, also in place of what a damaged archive raises.
+    `progress` is told the bytes of the file that are read; `finished` is for `Reader`. Raises ValueError, also in place
+    of what a damaged archive raises.
     """
     size = path.stat().st_size
     try:
         with opened(path) as (file, read_so_far):
-
-            def told() -> None:
-                if progress is not None:
-                    progress(path.name, read_so_far(), size)
-
-            reader = Reader(file, skip=skip, finished=finished, progress=told)
-            reader.source.refill()
-            if _is_legacy(reader):
+            reader = Reader(file, finished, lambda: progress(path.name, read_so_far(), size))
+            if reader.source.peek(14).startswith(_LEGACY):
                 for _ in range(3):
-                    reader.read()
+                    reader.load()
             yield reader
     except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
@@ -82,19 +75,11 @@ def reader_of(
         raise ValueError(f"a damaged archive ({str(error) or type(error).__name__})") from None
 
 
-def value_of(path: Path, *, skip: frozenset[str] = frozenset()) -> Any:
+def value_of(path: Path) -> Any:
     """Returns the value of a file, a tensor that it is or that a list or a dictionary holds as a NumPy array."""
-    with reader_of(path, skip=skip) as reader:
-        value = reader.read()
-        if isinstance(value, Tensor):
-            return _values(path, reader, value)
-        return value
-
-
-def _is_legacy(reader: Reader) -> bool:
-    """Returns whether a torch file of the older form starts here."""
-    head = reader.source.data[reader.source.position : reader.source.position + 14]
-    return head == b"\x80\x02\x8a\n" + _LEGACY.to_bytes(10, "little")
+    with reader_of(path) as reader:
+        value = reader.load()
+        return _values(path, reader, value) if isinstance(value, Tensor) else value
 
 
 def _values(path: Path, reader: Reader, tensor: Tensor) -> np.ndarray:
@@ -124,12 +109,12 @@ def _zipped_storage(path: Path, storage: Storage) -> bytes:
 
 def _legacy_storage(reader: Reader, storage: Storage, kind: np.dtype) -> bytes:
     """Returns the bytes of the first storage: an older torch file has their keys, and then size and bytes of each."""
-    if reader.read() != [storage.key]:
+    if reader.load() != [storage.key]:
         raise ValueError("Expected a torch file of one tensor, got several.")
-    size = int.from_bytes(reader.source.take(8), "little")
+    size = int.from_bytes(reader.source.read(8), "little")
     if size != storage.size:
         raise ValueError(f"Expected a storage of {storage.size:,} numbers, got {size:,}.")
-    return reader.source.take(size * kind.itemsize)
+    return reader.source.read(size * kind.itemsize)
 
 
 def _main_name(archive: zipfile.ZipFile) -> str:

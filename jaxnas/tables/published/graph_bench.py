@@ -54,7 +54,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         task = name.removesuffix(SUFFIX)
         space = catalog.space(SPACES.get(task, NAME))
         with expected(path, f"NAS-Bench-Graph's pickles, {name} among them"):
-            table, notes = _table(space, task, Reader(io.BytesIO(data)).read())
+            table, notes = _table(space, task, Reader(io.BytesIO(data)).load())
         yield imported(table, f"nb-graph-{task}", PUBLICATION, path, notes, {})
 
 

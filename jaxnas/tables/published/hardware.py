@@ -45,7 +45,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     progress(path.name, 0, 1)
     digest = {path.name: sha256_of(path)}
     with expected(path, "HW-NAS-Bench's pickle with the space nasbench201"):
-        found = value_of(path, skip=frozenset({"fbnet"}))["nasbench201"]
+        found = value_of(path)["nasbench201"]
         packs = {name: _columns(found[known]) for known, name in DATA_SETS.items()}
     progress(path.name, 1, 1)
     for name, columns in packs.items():

@@ -21,7 +21,6 @@ from jaxnas.tables.published.containers import reader_of, value_of
 from jaxnas.tables.table import Table
 
 MAX_RUNS = 3
-NOT_WANTED = frozenset({"train_acc1es", "train_acc5es", "eval_losses", "evaluated_indexes"})
 META_FILE = "meta.pickle.pbz2"
 _NUMBERED = re.compile(r"\d{6}\.pickle\.pbz2")
 _PER_PART = 512
@@ -193,7 +192,7 @@ def check_names(folder: Path, parts: Sequence[Mapping[str, np.ndarray]]) -> None
         return
     names = [str(name) for part in parts for name in part["names"]]
     with expected(path, "the list of architectures of the files beside it"):
-        listed = value_of(path, skip=frozenset({"arch2infos"}))["meta_archs"]
+        listed = value_of(path)["meta_archs"]
         for file, name in zip(numbered_files(folder), names, strict=True):
             number = int(file.name[:6])
             if number >= len(listed) or listed[number] != name:
@@ -203,10 +202,10 @@ def check_names(folder: Path, parts: Sequence[Mapping[str, np.ndarray]]) -> None
 def _read_one(path: Path, records: Records) -> None:
     with (
         expected(path, "bz2 of a pickle with the trainings of one architecture"),
-        reader_of(path, skip=NOT_WANTED, finished=records.finished) as reader,
+        reader_of(path, finished=records.finished) as reader,
     ):
         before = len(records.names)
-        reader.read()
+        reader.load()
         if len(records.names) != before + 1:
             raise ValueError(f"Expected one architecture, got {len(records.names) - before}")
 
@@ -214,8 +213,8 @@ def _read_one(path: Path, records: Records) -> None:
 def read_archive(layout: Layout, path: Path, progress: Progress, what: str) -> list[dict[str, np.ndarray]]:
     """Returns the numbers in a file of all architectures, which is read once as a stream."""
     records = Records(layout)
-    with expected(path, what), reader_of(path, progress, skip=NOT_WANTED, finished=records.finished) as reader:
-        reader.read()
+    with expected(path, what), reader_of(path, progress, finished=records.finished) as reader:
+        reader.load()
         if not records.names:
             raise ValueError("none of an architecture's trainings in it")
     return [records.arrays()]

@@ -12,12 +12,6 @@ import numpy as np
 _SCALARS = (str, int, float, bytes, bool, type(None))
 
 
-class Named(NamedTuple):
-    """A name that a file uses as a function or a class: one of `CALLS`, never the thing itself."""
-
-    name: str
-
-
 class Storage(NamedTuple):
     """A torch storage that a file refers to: where its bytes are, not the bytes."""
 
@@ -92,7 +86,7 @@ def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     return text.encode("latin1")
 
 
-STORAGE_TYPES = re.compile(r"torch\.[A-Z]\w{2,15}Storage")
+STORAGE = re.compile(r"torch\.([A-Z]\w{2,15}Storage)")
 CALLS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": lambda pairs=(): {checked_key(key): value for key, value in pairs},
     "builtins.set": lambda items=(): {checked_key(item) for item in items},

@@ -72,7 +72,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         expected(path, "TransNAS-Bench-101's torch file"),
         reader_of(path, progress, finished=_keep_the_wanted) as reader,
     ):
-        data = reader.read()["data"]
+        data = reader.load()["data"]
         if not data or not set(data) <= set(SPACES):
             raise ValueError(f"spaces {sorted(data)!s:.80}")
     for kind, architectures in data.items():

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.robustness.made_files import legacy_torch, zipped_torch
-from jaxnas.tables.published import unpickle
+from jaxnas.tables.published import pickle_source, unpickle
 from jaxnas.tables.published.containers import reader_of, value_of
 from jaxnas.tables.published.pickled import plain
 
@@ -33,7 +33,7 @@ VALUES = st.recursive(
 
 
 def read(data: bytes, **options):
-    return unpickle.Reader(io.BytesIO(data), **options).read()
+    return unpickle.Reader(io.BytesIO(data), **options).load()
 
 
 @settings(max_examples=60, deadline=None)
@@ -84,12 +84,11 @@ def test_an_original_file_reads_as_python_reads_it():
         assert read(data) == Unpickler(io.BytesIO(data)).load()
 
 
-def test_skipped_dictionaries_are_empty_and_finished_ones_are_told():
-    value = {"unwanted": dict.fromkeys(range(9), 1.0), "wanted": dict.fromkeys(range(9), 2.0)}
+def test_finished_dictionaries_are_told():
+    value = {"inner": dict.fromkeys(range(9), 2.0)}
     told = []
-    found = read(pickle.dumps(value, 4), skip={"unwanted"}, finished=lambda each: told.append(dict(each)))
-    assert found == {"unwanted": {}, "wanted": value["wanted"]}
-    assert told == [value["wanted"], found]
+    assert read(pickle.dumps(value, 4), finished=lambda each: told.append(dict(each))) == value
+    assert told == [value["inner"], value]
 
 
 class Runs:
@@ -160,8 +159,24 @@ def test_damaged_pickles_end_in_one_line(data):
 
 def test_a_long_list_of_nothing_is_refused(monkeypatch):
     monkeypatch.setattr(unpickle, "LARGEST_STACK", 1000)
+    monkeypatch.setattr(pickle_source, "CHUNK", 1000)
     with pytest.raises(ValueError, match="at a time"):
-        read(b"\x80\x02(" + b"N" * 2000 + b"l.")
+        read(b"\x80\x02(" + b"N" * 50_000 + b"l.")
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_of_a_long_file_the_first_and_the_last_values_are_remembered(protocol, monkeypatch):
+    for name, value in {"KEPT_FIRST": 10, "KEPT_LAST": 30, "MOST_KEPT": 60}.items():
+        monkeypatch.setattr(unpickle, name, value)
+    monkeypatch.setattr(pickle_source, "CHUNK", 100)
+    reader, lengths = unpickle.Reader(io.BytesIO(), progress=lambda: lengths.append(len(reader.memo))), []
+    texts = [f"text {number}" for number in range(20_000)]
+    data = pickle.dumps([*texts, texts[0], texts[-1]], protocol)
+    reader.source.file = io.BytesIO(data)
+    assert reader.load() == [*texts, texts[0], texts[-1]]
+    assert 0 < max(lengths) <= 60
+    with pytest.raises(ValueError, match=r"^Expected a pickle of plain data, got"):
+        read(pickle.dumps([*texts, texts[10_000]], protocol))
 
 
 @pytest.mark.parametrize("write", [legacy_torch, zipped_torch])
@@ -183,4 +198,4 @@ def test_files_of_several_pickles_are_read_one_after_the_other(tmp_path):
     path = tmp_path / "two.pickle"
     path.write_bytes(pickle.dumps({"seed": 1}) + pickle.dumps([1, 2]))
     with reader_of(path) as reader:
-        assert [reader.read(), reader.read()] == [{"seed": 1}, [1, 2]]
+        assert [reader.load(), reader.load()] == [{"seed": 1}, [1, 2]]

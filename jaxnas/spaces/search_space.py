@@ -1,0 +1,38 @@
+"""A search space of decisions and nothing else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import jax
+
+from jaxnas.spaces.base import Space
+from jaxnas.spaces.decisions import Decision, check_decisions
+from jaxnas.spaces.validity import everything
+
+
+@final
+@dataclass(frozen=True)
+class SearchSpace(Space):
+    """A search space of decisions, with no more structure than that: for functions of your own.
+
+    Attributes:
+        name: what tables and reports call the space.
+        decisions: one for each place of an architecture.
+        valid: a function of a vector of choices, int32[D], that says whether it is an architecture, bool[]. It is
+            traced: `lambda arch: arch[0] + arch[1] < 4`. Architectures have rows where there are at most two million
+            vectors. By default all vectors are architectures.
+    """
+
+    name: str
+    decisions: tuple[Decision, ...]
+    valid: Callable[[jax.Array], jax.Array] = everything
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decisions", tuple(self.decisions))
+        check_decisions(self.decisions)
+
+    @property
+    def constrained(self) -> bool:
+        """Returns whether `valid` can be false."""
+        return self.valid is not everything
