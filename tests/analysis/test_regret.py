@@ -18,6 +18,7 @@ def noisy_runs(random: np.random.Generator, num_runs: int = 5) -> tuple[np.ndarr
     return expected, expected[:, None] + 0.05 * random.standard_normal((len(expected), num_runs))
 
 
+@pytest.mark.nightly
 def test_crossfitting_finds_the_largest_expected_score_where_the_largest_mean_and_plain_crossfitting_do_not():
     random = np.random.default_rng(0)
     errors = []

@@ -226,7 +226,9 @@ def test_rows_are_what_the_space_says_they_are(space):
         jn.run(jn.random_search(MIXED), bench, num_trials=20, num_runs=2)
 
 
-@pytest.mark.parametrize("space", [LISTED, CONSTRAINED], ids=["listed", "constrained"])
+@pytest.mark.parametrize(
+    "space", [CONSTRAINED, pytest.param(LISTED, marks=pytest.mark.nightly)], ids=["constrained", "listed"]
+)
 def test_the_command_compares_on_a_folder_of_such_a_space(space, tmp_path, capsys):
     bench = published(space)
     write(bench.table, tmp_path / "table", "a card")

@@ -72,7 +72,7 @@ def test_the_example_of_a_table_is_compared_on(tmp_path):
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("num_trials", [12, pytest.param(100, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("num_trials", [4, pytest.param(100, marks=pytest.mark.nightly)])
 def test_the_example_of_a_search_prints_what_it_found(num_trials, tmp_path):
     """The page has 100 trials, half a minute of two cores."""
     code = block_with("MLPSpace(")

@@ -65,7 +65,9 @@ def test_what_counts_in_the_space_of_architectures_counts():
     }
 
 
-@pytest.mark.parametrize("space", [TINY_KIND, SMALL_MLP], ids=lambda space: space.name)
+@pytest.mark.parametrize(
+    "space", [TINY_KIND, pytest.param(SMALL_MLP, marks=pytest.mark.nightly)], ids=["tiny", "small-mlp"]
+)
 def test_a_value_that_is_an_argument_trains_as_one_of_the_configuration(space, task):
     joint = jn.JointSpace(space, (RATES, DECAYS))
     archs = all_archs(space)[[0, -1]]

@@ -50,7 +50,12 @@ def choices_of(archs: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("space", "length", "noise"),
-    [(jn.NB201, 0.6, 0.1), (jn.NB201.enumerated(), 3, 0.03), (HUGE, 0.1, 0.1), (jn.NB201, None, None)],
+    [
+        (jn.NB201, 0.6, 0.1),
+        (jn.NB201.enumerated(), 3, 0.03),
+        pytest.param(HUGE, 0.1, 0.1, marks=pytest.mark.nightly),
+        (jn.NB201, None, None),
+    ],
     ids=["plain", "rows", "huge", "fitted"],
 )
 def test_the_posterior_is_that_of_a_direct_solve(space, length, noise):

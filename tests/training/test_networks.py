@@ -25,6 +25,27 @@ KINDS = {
 ROWS = (7, 67, 117)
 
 
+@functools.cache
+def compiled_init(networks):
+    return jax.jit(networks.init)
+
+
+@functools.cache
+def compiled_apply(networks, mode):
+    return jax.jit(functools.partial(networks.apply, mode=mode))
+
+
+@functools.cache
+def compiled_gradient(networks):
+    """Returns a function that gives the gradient of a sum of squares of the outputs."""
+
+    def loss(parameters, variables, arch, inputs):
+        applied = networks.apply(variables._replace(parameters=parameters), arch, inputs, mode="train")
+        return (applied.outputs**2).sum()
+
+    return jax.jit(jax.grad(loss))
+
+
 @pytest.fixture(
     scope="module", params=[(kind, row) for kind in KINDS for row in ROWS], ids=lambda value: "-".join(map(str, value))
 )
@@ -34,14 +55,13 @@ def made(request):
     space, config, task = KINDS[kind]
     trainer = jn.Trainer(space, task(), config)
     arch = np.asarray(space.canonical(space.arch_at(row)))
-    variables = jax.jit(trainer.networks.init)(jax.random.key(row), jnp.asarray(arch))
+    variables = compiled_init(trainer.networks)(jax.random.key(row), jnp.asarray(arch))
     return trainer, arch, variables
 
 
 def outputs_of(made, mode):
     trainer, arch, variables = made
-    apply = jax.jit(functools.partial(trainer.networks.apply, mode=mode))
-    return apply(variables, jnp.asarray(arch), trainer.task.test.inputs[0])
+    return compiled_apply(trainer.networks, mode)(variables, jnp.asarray(arch), trainer.task.test.inputs[0])
 
 
 def test_the_network_that_is_taken_away_computes_what_the_traced_one_does(made):
@@ -85,17 +105,8 @@ def test_the_size_is_that_of_the_network(made):
 def test_gradients_reach_the_arrays_that_the_network_has_and_no_others(made):
     trainer, arch, variables = made
     live = trainer.networks.kernels(jnp.asarray(arch)).live
-
-    @jax.jit
-    def gradient(parameters):
-        def loss(parameters):
-            given = variables._replace(parameters=parameters)
-            applied = trainer.networks.apply(given, jnp.asarray(arch), trainer.task.test.inputs[0], mode="train")
-            return (applied.outputs**2).sum()
-
-        return jax.grad(loss)(parameters)
-
-    found = gradient(variables.parameters)
+    inputs = trainer.task.test.inputs[0]
+    found = compiled_gradient(trainer.networks)(variables.parameters, variables, jnp.asarray(arch), inputs)
     moved = sum(
         float(((one != 0) & (mask > 0)).sum()) for one, mask in zip(*map(jax.tree.leaves, (found, live)), strict=True)
     )

@@ -19,7 +19,7 @@ FORMATS = (
     "nb201-zip",
     "transnas",
 )
-NUMBER = 100
+NUMBER = 50
 
 
 @pytest.fixture(scope="module")
