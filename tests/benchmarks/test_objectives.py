@@ -114,7 +114,7 @@ def test_sizes_are_those_of_the_table(bench):
 
 
 @pytest.mark.parametrize("factory", [jn.nsga2, jn.multi_objective_evolution])
-@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("rows", [False, pytest.param(True, marks=pytest.mark.nightly)])
 def test_a_whole_front_counts_one_and_more_trials_never_less(factory, rows, bench):
     space = bench.space.enumerated() if rows else bench.space
     strategy = factory(space, size=bench.size("parameters"), population_size=8)
@@ -201,7 +201,7 @@ def test_multi_objective_strategies_find_more_of_the_front_than_random_search():
 
 
 @pytest.mark.parametrize("factory", [jn.random_search, jn.local_search, jn.regularized_evolution])
-@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("rows", [False, pytest.param(True, marks=pytest.mark.nightly)])
 def test_constrained_strategies_stay_small_and_are_left_alone_within_the_limit(factory, rows, bench):
     space = bench.space.enumerated() if rows else bench.space
     strategy, size = factory(space), bench.size("parameters")

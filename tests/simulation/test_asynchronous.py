@@ -18,9 +18,10 @@ STRATEGIES = {
     "regularized_evolution": jn.regularized_evolution(GRID, population_size=5, sample_size=3),
     "reward_weighted_sampling": jn.reward_weighted_sampling(GRID),
 }
+NIGHTLY = [pytest.param(name, marks=pytest.mark.nightly) for name in ("random_search", "reward_weighted_sampling")]
 
 
-@pytest.fixture(params=STRATEGIES)
+@pytest.fixture(params=["asynchronous_halving", "regularized_evolution", *NIGHTLY])
 def strategy(request) -> jn.Strategy:
     return STRATEGIES[request.param]
 

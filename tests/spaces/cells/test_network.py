@@ -106,7 +106,7 @@ def assert_static_is_traced(space, skeleton, shape, arch: tuple[int, ...], train
     assert {bool((old != new).any()) for old, new in zip(before, after, strict=True)} == {train}
 
 
-@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("train", [True, pytest.param(False, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("text", ARCHS)
 def test_static_and_traced_networks_agree(text, train):
     assert_static_is_traced(SMALL, SKELETON, (6, 5, 1), choices(SMALL, text), train)
