@@ -45,6 +45,7 @@ SINGLE_OBJECTIVE = (
     "reward_weighted_sampling",
 )
 """The strategies that are compared by default: the fast ones."""
+ALL, DEFAULT = "all", "default"
 TWO_OBJECTIVES = ("random_search", "regularized_evolution", "multi_objective_evolution", "nsga2")
 """The same with a size as second objective."""
 
@@ -129,8 +130,8 @@ def compare(
 
     Args:
         strategies: names of the catalog or `file.py:NAME`, factories, or strategies, in a sequence or by the name that
-            reports call them; a text such as `"random_search,local_search"`; `"all"` for all in the catalog that fit
-            the objective; None for the fast ones.
+            reports call them; a text such as `"random_search,local_search"`; None for `"default"`. Among names
+            `"all"` stands for all in the catalog that fit the objective, `"default"` for the fast ones.
         bench: a benchmark, or the identifier or folder of a table.
         num_trials, num_runs, seed: as of `run`; 300 trials by default.
         budget: what a run may cost, in the benchmark's unit of cost, in place of a number of trials. Runs are as long
@@ -237,18 +238,14 @@ def aim_of(objective: str | None, bench: Benchmark) -> Objective:
 def entries_of(strategies: Entries, objective: Objective) -> dict[str, Strategy | Callable[..., Strategy]]:
     """Returns the strategies, or factories of them, to compare by an objective, by their names.
 
-    Argument as of `compare`. `"all"` leaves out strategies with two objectives where there is one. Raises ValueError
-    on unknown or equal names.
+    Argument as of `compare`. Raises ValueError on unknown or equal names.
     """
-    two = second_size(objective) is not None
-    if strategies == "all":
-        every = {name: catalog.strategy(name) for name in catalog.STRATEGIES}
-        return {name: each for name, each in every.items() if two or not asks_for(each, "size")}
     if strategies is None:
-        strategies = TWO_OBJECTIVES if two else SINGLE_OBJECTIVE
+        strategies = DEFAULT
     if isinstance(strategies, str):
         strategies = [name for name in strategies.split(",") if name]
     if not isinstance(strategies, Mapping):
+        strategies = _expanded(strategies, second_size(objective) is not None)
         names = [_name_of(entry) for entry in strategies]
         if len(set(names)) < len(names):
             raise ValueError(f"Expected strategies of different names, got {','.join(names)}.")
@@ -256,6 +253,20 @@ def entries_of(strategies: Entries, objective: Objective) -> dict[str, Strategy 
     if not strategies:
         raise ValueError("Expected strategies, got none.")
     return {name: catalog.strategy(each) if isinstance(each, str) else each for name, each in strategies.items()}
+
+
+def _expanded(entries: Sequence[Entry], two_objectives: bool) -> list[Entry]:
+    """Returns entries with the names that `all` and `default` stand for, each of these names once."""
+    groups = {
+        ALL: [name for name in catalog.STRATEGIES if two_objectives or not asks_for(catalog.strategy(name), "size")],
+        DEFAULT: TWO_OBJECTIVES if two_objectives else SINGLE_OBJECTIVE,
+    }
+    given = [entry for entry in entries if isinstance(entry, str)]
+    found: list[Entry] = []
+    for entry in entries:
+        group = groups.get(entry) if isinstance(entry, str) else None
+        found += [entry] if group is None else [name for name in group if name not in given]
+    return found
 
 
 def _name_of(entry: Entry) -> str:

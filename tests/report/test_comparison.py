@@ -33,6 +33,15 @@ def test_default_strategies_are_in_the_catalog_and_fit_the_objective():
         comparison.entries_of("nsga2,nsga2", two)
 
 
+def test_groups_of_strategies_stand_beside_others():
+    objective = Objective("accuracy")
+    mine = jn.random_search(MIXED)._replace(name="mine")
+    assert list(comparison.entries_of(["default", mine], objective)) == [*comparison.SINGLE_OBJECTIVE, "mine"]
+    found = list(comparison.entries_of("bananas,default,random_search", objective))
+    assert found[0] == "bananas"
+    assert sorted(found) == sorted({"bananas", *comparison.SINGLE_OBJECTIVE})
+
+
 def test_strategies_are_names_factories_or_strategies():
     bench = jn.load(DEFAULT_BENCHMARK)
     made = jn.random_search(bench.space)

@@ -20,7 +20,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strategies",
         metavar="a,b,file.py:mine",
-        help="names, functions in files, or all (default: the fast ones for the objective)",
+        help="names, functions in files, all, or default: the fast ones for the objective (default)",
     )
     parser.add_argument(
         "--objective",
