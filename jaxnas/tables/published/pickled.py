@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-_SCALARS = (str, int, float, bytes, bool, type(None))
+SCALARS = frozenset({str, int, float, bytes, bool, type(None)})
 
 
 class Storage(NamedTuple):
@@ -110,6 +110,6 @@ CALLS: dict[str, Callable[..., Any]] = {
 
 def checked_key(value: Any) -> Any:
     """Returns a key of a dictionary. Raises ValueError where it is no scalar and no tuple of scalars."""
-    if type(value) in _SCALARS or (type(value) is tuple and all(type(each) in _SCALARS for each in value)):
+    if type(value) in SCALARS or (type(value) is tuple and all(type(each) in SCALARS for each in value)):
         return value
     raise ValueError(f"Expected keys that are strings, numbers or tuples of them, got a {type(value).__name__}.")

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from jaxnas.tables.published.pickle_source import Source
-from jaxnas.tables.published.pickled import CALLS, STORAGE, Described, Storage, checked_key
+from jaxnas.tables.published.pickled import CALLS, SCALARS, STORAGE, Described, Storage, checked_key
 
 LARGEST_STACK = 4_000_000
 KEPT_FIRST, KEPT_LAST, MOST_KEPT = 100_000, 200_000, 600_000
@@ -119,7 +119,10 @@ class Reader(pickle._Unpickler):
         """Puts keys and values into a dictionary."""
         if type(target) is not dict or len(items) % 2:
             raise ValueError(f"Expected items of a dictionary, got {len(items)} for a {type(target).__name__}.")
-        target.update(zip(map(checked_key, items[::2]), items[1::2], strict=True))
+        keys = items[::2]
+        if not SCALARS.issuperset(map(type, keys)):
+            keys = list(map(checked_key, keys))
+        target.update(zip(keys, items[1::2], strict=True))
         self.finished(target)
 
     def load_dict(self) -> None:
