@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from scipy.special import softmax
 
 import jaxnas
 from jaxnas import catalog
@@ -93,7 +94,7 @@ class FittedModel:
         """
         if self.inputs.spec.goal == "value":
             raise ValueError("Expected a model of classes to give probabilities, got one of real numbers; use predict.")
-        return _softmax(self._outputs(normalized(self.inputs, X)))
+        return softmax(self._outputs(normalized(self.inputs, X)), axis=-1)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Returns the most probable class of each example, [n], or of each step [n, T]; or the real number, [n].
@@ -293,11 +294,6 @@ def _restored(description: dict, space: TrainableSpace | None, arrays: dict) -> 
 
 def _arrays(network: nnx.Module) -> dict:
     return nnx.to_pure_dict(nnx.state(network))
-
-
-def _softmax(outputs: np.ndarray) -> np.ndarray:
-    exponentials = np.exp(outputs - outputs.max(-1, keepdims=True))
-    return exponentials / exponentials.sum(-1, keepdims=True)
 
 
 def _measured(goal: str, outputs: np.ndarray, labels: np.ndarray) -> float:

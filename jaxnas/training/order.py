@@ -5,8 +5,6 @@ import jax.numpy as jnp
 
 from jaxnas.tasks.base import Split
 
-EVALUATION_BATCH = 128
-
 
 def training_key(arch: jax.Array, seed: int | jax.Array) -> jax.Array:
     """Returns the key of one training.
