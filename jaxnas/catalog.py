@@ -261,6 +261,8 @@ def _factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:
 def importer(name: str) -> "Callable[..., Iterator[Imported]]":
     """Returns the function `(path, work, progress) -> Iterator[Imported]` of a name, or of `file.py:NAME`.
 
+    `work` is a folder for partial results, `progress` is told what is read.
+
     Raises ValueError on an unknown name.
     """
     found = _find("an importer", name, IMPORTERS)

@@ -41,9 +41,6 @@ class Contents(NamedTuple):
     columns: dict[str, Column]
 
 
-# Hashes
-
-
 def content_hash(schema: int, contents: Contents) -> str:
     """Returns the SHA-256 of a table's arrays, in fixed order and little-endian; the file's layout does not matter.
 
@@ -81,9 +78,6 @@ def _arrays_2(contents: Contents) -> Iterator[tuple[str, np.ndarray]]:
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-# The manifest
 
 
 def read_manifest(folder: Path) -> dict:
@@ -167,9 +161,6 @@ def manifest_hash(manifest: dict) -> str:
 
 def manifest_bytes(manifest: dict) -> bytes:
     return (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
-
-
-# Columns
 
 
 def read_contents(folder: Path, manifest: dict) -> Contents:

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 
 from jaxnas.tasks.base import Split
 
+EVALUATION_BATCH = 128
+
 
 def training_key(arch: jax.Array, seed: int | jax.Array) -> jax.Array:
     """Returns the key of one training.

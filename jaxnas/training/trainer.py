@@ -232,24 +232,3 @@ def default_config(space: TrainableSpace, task: Task | None = None) -> TrainConf
         default = replace(default, learning_rate=VALUE_RATE * default.learning_rate)
     num_examples = default.batch_size if task is None else task.train.inputs.shape[1]
     return replace(default, batch_size=min(default.batch_size, num_examples))
-
-
-def evaluate(
-    space: TrainableSpace,
-    archs: Any,
-    task: Task,
-    config: TrainConfig | None = None,
-    seeds: Sequence[int] = (0,),
-    *,
-    plan: str | None = None,
-    progress: Callable[[], None] | None = None,
-) -> Curves:
-    """Returns the `Curves` of trainings of each architecture with each seed; see `Trainer.curves`."""
-    return Trainer(space, task, config).curves(archs, seeds, plan=plan, progress=progress)
-
-
-def fit(
-    space: TrainableSpace, arch: Any, task: Task, config: TrainConfig | None = None, seed: int = 0
-) -> tuple[nnx.Module, Curves]:
-    """Returns the trained network of an architecture and its curves; see `Trainer.network`."""
-    return Trainer(space, task, config).network(arch, seed)

@@ -112,7 +112,7 @@ def _retrained(table: Table, trainer: Trainer, classes: np.ndarray) -> list[Chec
     sizes = np.asarray([trainer.size(arch) for arch in archs])
     stored_sizes = np.stack([table.sizes(name)[classes] for name in ("parameters", "flops")], axis=1)
     found = trainer.curves(archs, manifest["seeds"])
-    stored = Curves(*(getattr(table, name)[classes] for name in Curves._fields))
+    stored = Curves(*(table.columns[name].values[classes] for name in Curves._fields))
     return [
         Check(bool((sizes == stored_sizes).all()), f"parameters and FLOPs of {len(classes)} classes"),
         _first_step("first_loss", found, stored, trainer.config.precision),

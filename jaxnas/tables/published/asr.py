@@ -20,7 +20,6 @@ from jaxnas.tasks.metrics import Metric
 
 NAME = "nb-asr"
 CITES = ("mehrotra2021nasbenchasr",)
-FILES = ("nb-asr-e40-1234.pickle", "nb-asr-e40-1235.pickle", "nb-asr-e40-1236.pickle")
 ID = "nb-asr-timit"
 EPOCHS = 40
 OPERATIONS = ("linear", "conv5", "conv5d2", "conv7", "conv7d2", "zero")
@@ -54,17 +53,14 @@ def whole_space() -> SearchSpace:
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a table of NAS-Bench-ASR: phoneme error rates on TIMIT.
 
-    Args:
-        path: a folder with `nb-asr-e40-SEED.pickle`, and where there are such `nb-asr-info.pickle` and
-            `nb-asr-bench-DEVICE.pickle`.
-        work: not needed.
-        progress: is told what is read.
+    `path` is a folder with `nb-asr-e40-SEED.pickle`, and where there are such `nb-asr-info.pickle`
+    and `nb-asr-bench-DEVICE.pickle`.
     """
     trainings = (
         sorted(file for file in path.glob("*.pickle") if _TRAINING.fullmatch(file.name)) if path.is_dir() else []
     )
     if not trainings:
-        raise ValueError(f"Expected a folder with files such as {FILES[0]}, got {path}.")
+        raise ValueError(f"Expected a folder with files such as nb-asr-e40-1234.pickle, got {path}.")
     others = sorted(file for file in path.glob("*.pickle") if file.name == _INFO or _DEVICE.fullmatch(file.name))
     for number, file in enumerate([*trainings, *others]):
         progress(file.name, number + 1, len(trainings) + len(others))

@@ -36,10 +36,8 @@ PUBLICATION = Publication(
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a column pack of HW-NAS-Bench for each data set: `latency_raspi4`, `energy_edgegpu`, ...
 
-    Args:
-        path: `HW-NAS-Bench-v1_0.pickle`, or a folder with it. Its part on FBNet's space is not read.
-        work: not needed.
-        progress: is told what is read.
+    `path` is `HW-NAS-Bench-v1_0.pickle`, or a folder with it. Its part on FBNet's space is not
+    read.
     """
     path = only_file(path, FILES, "HW-NAS-Bench's pickle")
     progress(path.name, 0, 1)

@@ -16,7 +16,6 @@ from jaxnas.tables.published.pickled import plain
 
 NAME = "help"
 CITES = ("lee2021help",)
-FILES = ("data/nasbench201/ of the repository: latency/*.pt and str_arch2idx.pt",)
 PACK = "nb201-help"
 PUBLICATION = Publication(
     NAME,
@@ -33,10 +32,8 @@ PUBLICATION = Publication(
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a column pack of HELP: `latency_1080ti_1`, `latency_pixel3`, ...
 
-    Args:
-        path: the folder `data/nasbench201` of HELP's repository, with `latency/*.pt` and `str_arch2idx.pt`.
-        work: not needed.
-        progress: is told what is read.
+    `path` is the folder `data/nasbench201` of HELP's repository, with `latency/*.pt` and
+    `str_arch2idx.pt`.
     """
     files = sorted((path / "latency").glob("*.pt"))
     order = path / "str_arch2idx.pt"

@@ -72,10 +72,7 @@ _HEADS, _TAGS = (_EVALUATION,) * 3, (0x09, 0x11, 0x19, 0x21, 0x29)
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a table of NAS-Bench-101: validation, test, seconds and parameters of every graph in the file.
 
-    Args:
-        path: `nasbench_full.tfrecord` or `nasbench_only108.tfrecord`, or a folder with one.
-        work: a folder for partial results.
-        progress: is told what is read.
+    `path` is `nasbench_full.tfrecord` or `nasbench_only108.tfrecord`, or a folder with one.
     """
     path = only_file(path, FILES, "NAS-Bench-101's TFRecord file")
     kept = Work(work, [path])
