@@ -92,7 +92,7 @@ class Benchmark(Protocol):
         """Returns the names of what `size` and `sizes` know of an architecture."""
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
-        """Returns the function `arch -> float32` of an architecture's size, the same one each time."""
+        """Returns the function `arch -> float32` of a size, the same one each time."""
 
     def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
         """Returns the sizes of architectures [..., D]."""

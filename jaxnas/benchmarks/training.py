@@ -140,7 +140,7 @@ class TrainingBenchmark:
         return {**found, "trainings": trainings, "order": list(self.fidelity_names)}
 
     def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
-        """Returns the epochs that a training of architectures [..., D] is paid for, float32[...]."""
+        """Returns the price in epochs of a training of architectures [..., D], float32[...]."""
         return self.prices[np.zeros(np.shape(archs)[:-1], int), np.asarray(fidelity)]
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:

@@ -14,8 +14,7 @@ from jaxnas.checks import first_line
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE, replace_file
 from jaxnas.tables.columns import UNITS, Column, is_missing, missing_value, run_count_name, run_counts
 from jaxnas.tables.footer import num_values
-from jaxnas.tables.manifest import SCHEMA_VERSION, better_of
-from jaxnas.tables.schema import check_manifest
+from jaxnas.tables.manifest import SCHEMA_VERSION, better_of, check_manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa

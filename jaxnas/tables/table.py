@@ -14,6 +14,7 @@ from jaxnas.tables.columns import Column, at_fidelities, check_column, check_nam
 from jaxnas.tables.manifest import (
     DEFAULT_PROTOCOL,
     EPOCHS,
+    SCHEMA_VERSION,
     Fidelity,
     Protocol,
     base_manifest,
@@ -127,7 +128,7 @@ class Table:
         return self.columns[name]
 
     def column_fidelities(self, name: str) -> tuple[Fidelity, ...]:
-        """Returns the fidelities on a column's axis; the one that it is of where it has no such axis."""
+        """Returns the fidelities of a column: those on its axis, or the last one."""
         column, known = self.column(name), fidelities_of(self.manifest)
         if column.fidelities is not None:
             by_name = {fidelity.name: fidelity for fidelity in known}
@@ -159,7 +160,7 @@ class Table:
         return at_fidelities(loss, [known.index(each) for each in asked]) if set(asked) <= set(known) else None
 
     def num_runs(self, name: str) -> np.ndarray:
-        """Returns how many runs of a column each class has, int[G]; they come first on the run axis."""
+        """Returns how many runs, the first ones, each class has in a column, int[G]."""
         column = self.column(name)
         if (counts := self.columns.get(run_count_name(column.runs))) is not None and "run" in column.axes:
             return counts.values
@@ -325,6 +326,25 @@ class Table:
         table = Table(manifest, keys_of(space), rows, found, rows)
         table._check_protocols()
         return table
+
+
+def column_pack(space: "Space", name: str, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> Table:
+    """Returns a table of columns without scores, to be joined to tables of the same space (`Table.joined`).
+
+    Args:
+        space: a search space; row `i` of every array belongs to `space.arch_at(i)`.
+        columns: values [A] with their unit by name, or a `Column`.
+    """
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "columns",
+        "id": name,
+        "space": space.description(),
+        "fidelities": [],
+    }
+    rows = np.arange(space.num_architectures, dtype=np.int32)
+    found = {each: arrays.column_of(each, given, len(rows)) for each, given in columns.items()}
+    return Table(manifest, keys_of(space), rows, found, rows)
 
 
 def write(table: Table, folder: str | os.PathLike, card: str) -> Table:

@@ -69,7 +69,7 @@ def task_from_npz(path: str | os.PathLike) -> Task:
             _check_sums(path, kept)
             with np.load(path, allow_pickle=False) as loaded:
                 arrays = {name: loaded[name] for name in kept}
-    except Exception as error:  # NumPy and zipfile raise of many kinds on files that are damaged or of something else
+    except Exception as error:  # which ones, NumPy and zipfile do not say
         raise ValueError(f"Expected {path} to be an .npz file of arrays, got: {first_line(error)}.") from None
     if not arrays:
         raise ValueError(f"Expected arrays X and y in {path}, got {', '.join(names) or 'none'}.")

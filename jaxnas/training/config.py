@@ -81,7 +81,7 @@ class TrainConfig:
 
 
 _LEFT_OUT = ("test", "optimizer", "clip", "adaptation", "precision", "resolution")
-"""Fields whose defaults are not written: tables, shards and journals had them not before there was a choice."""
+"""Fields whose defaults are not written: older tables and journals lack them."""
 
 
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:

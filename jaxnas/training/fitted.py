@@ -1,4 +1,4 @@
-"""Fitted models: a trained network that takes data as they are, and gives classes, or real numbers."""
+"""Fitted models: trained networks that take data as they are, and give classes or numbers."""
 
 import dataclasses
 import functools
@@ -28,7 +28,7 @@ from jaxnas.training.saved import read_arrays, read_description, write_model
 from jaxnas.training.space_fields import space_fields, space_of_fields
 
 MAX_VALUES = 2**28
-"""Values of an example that a loaded model may take: a description alone must not fill the memory."""
+"""Values of an example of a loaded model: a description alone must not fill the memory."""
 PREDICTION_BATCH = 128
 """Predictions run in batches of this size, the last one padded, so that a row's result depends on the row alone."""
 
@@ -178,7 +178,7 @@ class FittedModel:
         return found
 
     def _outputs(self, examples: np.ndarray) -> np.ndarray:
-        """Returns the outputs of the network for normalized examples, float64[n, K], or [n, T, K]."""
+        """Returns the outputs for normalized examples, float64[n, K], or [n, T, K]."""
         found = []
         for start in range(0, len(examples), PREDICTION_BATCH):
             batch = examples[start : start + PREDICTION_BATCH]

@@ -21,7 +21,7 @@ _KEYS = {"jaxnas", "space", "arch", "arrays", HASH}
 
 
 def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
-    """Writes a model over an older one, so that the folder holds one or the other, whatever happens.
+    """Writes a model over an older one: the folder holds one or the other, whatever happens.
 
     Args:
         folder: made where it is missing; files of others in it stay.

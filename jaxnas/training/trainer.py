@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 
 from jaxnas.checks import checked_seed
-from jaxnas.tasks.base import Split, Task, TaskSpec
+from jaxnas.tasks.base import Split, Task
 from jaxnas.training.config import FLOAT32, TrainConfig, check_fit, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.definition import Definition, definition_of
@@ -83,11 +83,6 @@ class Trainer(Generic[SpaceType]):
     def __reduce__(self) -> tuple:
         """Returns how a copy is made: of what defines it, without the arrays on the device."""
         return Trainer, (self.space, self.task, self.config)
-
-    @property
-    def spec(self) -> TaskSpec:
-        """Returns what networks know of the task."""
-        return self.task.spec
 
     @functools.cached_property
     def _splits(self) -> tuple[Split, Split, Split]:
@@ -200,7 +195,7 @@ class Trainer(Generic[SpaceType]):
         return model
 
     def size(self, arch: Any) -> Size:
-        """Returns the `Size` of the network of an architecture: that of its class's representative."""
+        """Returns the `Size` of an architecture, of the network of its class."""
         choices = tuple(int(choice) for choice in np.asarray(self.space.canonical(arch)))
         return self.networks.size(choices)
 

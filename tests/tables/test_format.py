@@ -17,9 +17,8 @@ from jaxnas.spaces.decisions import Decision
 from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.tables import format
 from jaxnas.tables.columns import Column
-from jaxnas.tables.packs import column_pack
 from jaxnas.tables.shipped import find
-from jaxnas.tables.table import Table, content_hash, write
+from jaxnas.tables.table import Table, column_pack, content_hash, write
 
 SCHEMA_1 = Path(__file__).parent / "schema1"
 HASHES = {

@@ -17,9 +17,8 @@ from jaxnas.tables import format
 from jaxnas.tables.columns import Column, run_counts
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.manifest import Protocol
-from jaxnas.tables.packs import column_pack
 from jaxnas.tables.shipped import find, shipped_folder, shipped_ids
-from jaxnas.tables.table import Table, write
+from jaxnas.tables.table import Table, column_pack, write
 from jaxnas.tasks.base import SPLITS
 from jaxnas.tasks.metrics import ACCURACY, Metric
 

@@ -66,11 +66,8 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         progress(file.name, number + 1, len(trainings) + len(others))
     runs = [_read(file, "training", 3) for file in trainings]
     with expected(path, "NAS-Bench-ASR's files of the same architectures"):
-        yield _imported(path, runs, {file: _read(file, _kind_of(file), 2) for file in others}, trainings)
-
-
-def _kind_of(file: Path) -> str:
-    return "static" if file.name == _INFO else "benchmarking"
+        kinds = {file: "static" if file.name == _INFO else "benchmarking" for file in others}
+        yield _imported(path, runs, {file: _read(file, kind, 2) for file, kind in kinds.items()}, trainings)
 
 
 def _read(file: Path, kind: str, width: int) -> dict[str, list]:

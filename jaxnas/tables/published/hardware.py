@@ -7,11 +7,11 @@ import numpy as np
 
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.columns import Column
-from jaxnas.tables.packs import column_pack
 from jaxnas.tables.published.base import Progress, expected, only_file, sha256_of
 from jaxnas.tables.published.cards import Imported, Publication, imported
 from jaxnas.tables.published.containers import value_of
 from jaxnas.tables.published.nats_topology import row_of
+from jaxnas.tables.table import column_pack
 
 NAME = "hw-nas-bench"
 CITES = ("li2021hwnasbench",)

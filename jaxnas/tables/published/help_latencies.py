@@ -7,12 +7,12 @@ import numpy as np
 
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.columns import Column
-from jaxnas.tables.packs import column_pack
 from jaxnas.tables.published.base import Progress, expected, sha256_of
 from jaxnas.tables.published.cards import Imported, Publication, imported
 from jaxnas.tables.published.containers import value_of
 from jaxnas.tables.published.nats_topology import row_of
 from jaxnas.tables.published.pickled import plain
+from jaxnas.tables.table import column_pack
 
 NAME = "help"
 CITES = ("lee2021help",)

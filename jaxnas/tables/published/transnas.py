@@ -39,7 +39,7 @@ SCORES = {
     "normal": Metric("ssim", "score"),
     "autoencoder": Metric("ssim", "score"),
 }
-"""Their names are those of the file without `valid_` and `test_`. Larger is better for all of them."""
+"""Names are those of the file without `valid_` and `test_`. Larger is always better."""
 SPACES = {"micro": "transnas-micro", "macro": "transnas-macro"}
 INFORMATION = {
     "inference_time": ("inference_time", "seconds"),

@@ -8,9 +8,9 @@ import numpy as np
 
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.columns import Column
-from jaxnas.tables.packs import column_pack
 from jaxnas.tables.published.base import Progress, expected, json_of, only_file, sha256_of
 from jaxnas.tables.published.cards import Imported, Publication, imported
+from jaxnas.tables.table import column_pack
 
 NAME = "suite-zero"
 CITES = ("krishnakumar2022suitezero",)
@@ -62,7 +62,8 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
             raise ValueError("no scores")
     for data_set, values in found.items():
         name = f"nb201-zero-{re.sub(r'[^a-z0-9-]', '', data_set.lower())}"
-        columns = {each: Column(array, ("class",), _unit(each)) for each, array in values.items()}
+        units = {each: "seconds" if each.startswith("seconds_") else "score" for each in values}
+        columns = {each: Column(array, ("class",), units[each]) for each, array in values.items()}
         with expected(path, "scores with names such as synflow"):
             pack = column_pack(NB201, name, columns)
         count = int(np.isfinite(next(iter(values.values()))).sum())
@@ -81,7 +82,3 @@ def _collect(columns: dict[str, np.ndarray], row: int, scores: dict) -> None:
         for column, value in ((own, found["score"]), (f"seconds_{name}", found.get("time"))):
             if value is not None:
                 columns.setdefault(column, np.full(NB201.num_architectures, np.nan, np.float32))[row] = value
-
-
-def _unit(name: str) -> str:
-    return "seconds" if name.startswith("seconds_") else "score"
