@@ -261,6 +261,8 @@ def _factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:
 def importer(name: str) -> "Callable[..., Iterator[Imported]]":
     """Returns the function `(path, work, progress) -> Iterator[Imported]` of a name, or of `file.py:NAME`.
 
+    `work` is a folder for partial results, `progress` is told what is read.
+
     Raises ValueError on an unknown name.
     """
     found = _find("an importer", name, IMPORTERS)
@@ -281,12 +283,7 @@ def find(name: str, known: dict[str, str]) -> Any:
 
 
 def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Returns `__getattr__` and `__dir__` of a module whose public names, listed in its stub, load on first use.
-
-    Args:
-        package: the name of the module.
-        file: its file, with the stub beside it.
-    """
+    """Returns `__getattr__` and `__dir__` of a module that loads the names of its stub on use."""
     names = names_of_stub(Path(file).with_suffix(".pyi"))
 
     def get(name: str) -> Any:

@@ -41,7 +41,7 @@ def checked_sizes(sizes: dict[str, int]) -> tuple[tuple[str, int], ...]:
 
 
 def checked_seed(value: int, largest: int = NUM_SEEDS - 1) -> int:
-    """Returns a seed as an int. Raises ValueError where it is no whole number from 0 to `largest`."""
+    """Returns a seed as an int. Raises ValueError if it is not from 0 to `largest`."""
     try:
         seed = operator.index(value)
     except TypeError:
@@ -84,7 +84,7 @@ def checked_function(name: str, value: object) -> Callable:
 def checked_number(
     name: str, value: float, *, above: float = -math.inf, at_least: float = -math.inf, at_most: float = math.inf
 ) -> float:
-    """Returns a hyperparameter that is a finite number within bounds. Raises ValueError otherwise."""
+    """Returns a hyperparameter that is a number within bounds. Raises ValueError otherwise."""
     number = isinstance(value, int | float) and math.isfinite(value)
     if not number or not (above < value <= at_most and at_least <= value):
         bounds = {"above": above, "of at least": at_least, "of at most": at_most}

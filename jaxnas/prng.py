@@ -5,6 +5,7 @@ default; `threefry` (JAX's own) can be chosen instead. Training uses threefry, b
 """
 
 import functools
+import math
 from collections.abc import Hashable
 
 import jax
@@ -74,7 +75,7 @@ def _fold_in(key: jax.Array, data: jax.Array | int) -> jax.Array:
 
 
 def _split(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    counts = jnp.arange(_size(shape), dtype=jnp.uint32) + jnp.uint32(1 << 31)  # apart from what fold_in is given
+    counts = jnp.arange(math.prod(shape), dtype=jnp.uint32) + jnp.uint32(1 << 31)  # apart from what fold_in is given
     return jax.vmap(functools.partial(_fold_in, key))(counts).reshape(*shape, 2)
 
 
@@ -82,16 +83,9 @@ def _random_bits(key: jax.Array, bit_width: int, shape: tuple[int, ...]) -> jax.
     if bit_width == 64:
         high, low = _random_bits(key, 32, (2, *shape)).astype(jnp.uint64)
         return (high << 32) | low
-    counts = jax.lax.iota(jnp.uint32, _size(shape)).reshape(shape)
+    counts = jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
     words = _mix(_mix(counts * jnp.uint32(_GOLDEN) + key[0]) ^ key[1])  # once would leave x ^ (x + c) of a folded key
     return words.astype(jnp.dtype(f"uint{bit_width}"))
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
 
 
 @functools.cache

@@ -96,10 +96,10 @@ def time_classifiers(config: Config, decoded: list[dict]) -> dict:
 
 
 def time_jaxnas(config: Config, space, archs: np.ndarray) -> dict:
-    """Returns the accuracies, the wall time and the processor time of `evaluate`, compilation included or not."""
+    """Returns the accuracies, the wall time and the processor time of `Trainer.curves`, compilation included or not."""
     from jaxnas import catalog
     from jaxnas.tasks.base import Split
-    from jaxnas.training.trainer import default_config, evaluate
+    from jaxnas.training.trainer import Trainer, default_config
 
     task = catalog.task(config.task)
     nothing = Split(task.validation.inputs[:, :0], task.validation.labels[:0])  # the loop does not look at it either
@@ -107,7 +107,7 @@ def time_jaxnas(config: Config, space, archs: np.ndarray) -> dict:
     names = ("num_epochs", "batch_size", "learning_rate", "momentum")
     training = replace(default_config(space, task), **{name: getattr(config, name) for name in names})
     started, cpu_started = time.perf_counter(), time.process_time()
-    curves = evaluate(space, archs, task, training, [config.seed])
+    curves = Trainer(space, task, training).curves(archs, [config.seed])
     seconds = {"wall": time.perf_counter() - started, "cpu": time.process_time() - cpu_started}
     return {"accuracy": curves.test[:, 0, -1] / task.test.num_examples, **seconds}
 

@@ -24,7 +24,6 @@ jaxnas also computes the norm of the gradient.
 """
 
 import argparse
-import functools
 import importlib.util
 import json
 import multiprocessing
@@ -52,7 +51,7 @@ from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.networks import networks_of
 from jaxnas.training.order import epoch_order, training_key
-from jaxnas.training.trainer import Trainer, evaluate
+from jaxnas.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,10 @@ def measure(side: str, run: Run) -> Measured:
     arguments = (space, run.archs, task, run.config, run.seeds)
     if side == "jaxnas":
         configure_compilation()
-        train = functools.partial(evaluate, *arguments)
+
+        def train() -> Curves:
+            return Trainer(space, task, run.config).curves(run.archs, run.seeds)
+
     else:
         from experiments.speed import training_torch
 
@@ -156,7 +158,7 @@ def measure(side: str, run: Run) -> Measured:
 def check(run: Run) -> Differences:
     """Returns the `Differences` over architectures, seeds and both forms; runs in a worker.
 
-    Epochs have one batch here, so that what is compared is what is timed, all parts of it: `jaxnas.evaluate`,
+    Epochs have one batch here, so that what is compared is what is timed, all parts of it: `Trainer.curves`,
     and the same trainings in PyTorch with the initial weights and the batches of jaxnas.
     """
     from experiments.speed import training_torch
@@ -164,7 +166,7 @@ def check(run: Run) -> Differences:
     configure_compilation()
     space, task = catalog.space(run.space), _one_batch(catalog.task(run.task), run.config.batch_size)
     config = replace(run.config, num_epochs=NUM_CHECKED_STEPS, learning_rate=CHECKED_LEARNING_RATE)
-    curves = evaluate(space, run.archs, task, config, run.seeds)
+    curves = Trainer(space, task, config).curves(run.archs, run.seeds)
     make_network = _network_maker(space, task, config)
     found = []
     for number, arch in enumerate(run.archs):

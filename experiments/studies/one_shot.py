@@ -37,7 +37,7 @@ import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.files import replace_file
 from jaxnas.search.one_shot.table_regrets import MAX_TRAININGS, NUM_RANDOM_RUNS
-from jaxnas.tables.shipped import shipped_packs
+from jaxnas.tables.shipped import PACKS, shipped_ids
 from jaxnas.training.compilation import configure_compilation
 
 TABLES = ("nb201-shifted-digits-v1", "nb201-mnist5k-v1", "mlp-small-shifted-digits-v1")
@@ -125,7 +125,7 @@ def begin_worker(cores: multiprocessing.SimpleQueue) -> None:
 def proxies_of(table: str) -> dict[str, float]:
     """Returns the mean regret of the best of 1,000 random architectures by each proxy of the shipped pack."""
     name = table.removesuffix("-v1") + "-proxies-v1"
-    if name not in shipped_packs():
+    if name not in shipped_ids(PACKS):
         return {}
     bench, generator = jn.load(table, columns=[name]), np.random.default_rng(0)
     rows = generator.integers(0, bench.space.num_architectures, (NUM_POOLS, POOL))

@@ -9,7 +9,7 @@ from jaxnas.benchmarks.training import TrainingBenchmark
 from jaxnas.tables.building.driver import BuildConfig
 from jaxnas.tables.building.fidelities import training_grid
 from jaxnas.tables.columns import Column
-from jaxnas.tables.packs import column_pack
+from jaxnas.tables.table import column_pack
 from jaxnas.tables.table import write as write_table
 from jaxnas.tables.trainings import plain_table
 

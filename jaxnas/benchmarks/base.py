@@ -52,32 +52,26 @@ class Benchmark(Protocol):
     @property
     def id(self) -> str:
         """Returns what reports call the benchmark."""
-        ...
 
     @property
     def space(self) -> Space:
         """Returns the search space."""
-        ...
 
     @property
     def fidelities(self) -> tuple[float, ...]:
         """Returns the fidelities of queries as ascending numbers in ratio: epochs, or shares of the data."""
-        ...
 
     @property
     def metric(self) -> Metric:
         """Returns what a score measures; a score is the value, negated where a smaller value is better."""
-        ...
 
     @property
     def cost_unit(self) -> str:
         """Returns the unit of prices: `"epochs"`, `"seconds"`, ..."""
-        ...
 
     @property
     def jittable(self) -> bool:
         """Returns whether `query` can be compiled."""
-        ...
 
     @property
     def query(self) -> Callable[[Query, jax.Array], Observation]:
@@ -85,53 +79,42 @@ class Benchmark(Protocol):
 
         Where it can be compiled it is a pytree that holds no held-out score, an argument of compiled programs.
         """
-        ...
 
     @property
     def prices(self) -> jax.Array | np.ndarray:
         """Returns the list prices, float32[1, F], or float32[G, F] where they differ between the G classes."""
-        ...
 
     def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns the list prices of architectures [..., D] at fidelities [...], float32[...]."""
-        ...
 
     @property
     def size_names(self) -> tuple[str, ...]:
         """Returns the names of what `size` and `sizes` know of an architecture."""
-        ...
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
-        """Returns the function `arch -> float32` of an architecture's size, the same one each time."""
-        ...
+        """Returns the function `arch -> float32` of a size, the same one each time."""
 
     def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
         """Returns the sizes of architectures [..., D]."""
-        ...
 
     def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
         """Returns the mean score that queries of architectures [..., D] answer at a fidelity, NaN where all failed."""
-        ...
 
     @property
     def held_out(self) -> HeldOut:
         """Returns the scores that only reports read."""
-        ...
 
     @property
     def content_hash(self) -> str | None:
         """Returns what identifies the scores; None where no table holds them."""
-        ...
 
     @property
     def table(self) -> Table | None:
         """Returns the table that holds the scores; None where there is none."""
-        ...
 
     @property
     def protocol(self) -> str | None:
         """Returns the name of the table's protocol that says what is told, reported and paid; None without a table."""
-        ...
 
 
 class Outcome(NamedTuple):
@@ -153,18 +136,15 @@ class HostBenchmark(Benchmark, Protocol):
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns how a query ended; a failure is an outcome, too."""
-        ...
 
     def fresh_score(self, arch: Choices, number: int) -> np.floating:
         """Returns the measured score of evaluation `number`, 0 or more, of an architecture, NaN where it failed.
 
         It is independent of all answers.
         """
-        ...
 
     def description(self) -> dict:
         """Returns what answers depend on, as JSON values."""
-        ...
 
 
 class Shareable(HostBenchmark, Protocol):
@@ -172,19 +152,15 @@ class Shareable(HostBenchmark, Protocol):
 
     def resolved(self, query: Query, key: jax.Array) -> Query:
         """Returns the query with the run that answers it, drawn by the key if it asks for any."""
-        ...
 
     def knows(self, query: Query) -> bool:
         """Returns whether a resolved query is answered without work."""
-        ...
 
     def learned(self, query: Query) -> Any:
         """Returns what this copy keeps of its answer to a resolved query."""
-        ...
 
     def learn(self, query: Query, found: Any) -> None:
         """Keeps what another copy has learned."""
-        ...
 
 
 def checked_size_name(name: str, bench: Benchmark) -> str:

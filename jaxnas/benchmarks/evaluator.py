@@ -126,7 +126,7 @@ class EvaluatorBenchmark:
         raise ValueError(f"Expected a benchmark with {checked_size_name(name, self)}, got an evaluator.")
 
     def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
-        """Returns the scores of architectures [..., D] by calling the evaluator again, float32[...]."""
+        """Returns the scores that the evaluator, called again, gives architectures [..., D]."""
         archs = np.asarray(archs)
         scores = [self._call(arch)[0] for arch in archs.reshape(-1, archs.shape[-1])]
         return np.asarray(scores, np.float32).reshape(archs.shape[:-1])

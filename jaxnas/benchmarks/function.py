@@ -61,6 +61,7 @@ class FunctionBenchmark:
         self.held_out = HeldOut(self._test_scores, optimum, worst)
         self._function = _Called(function, host)
         self._sizes = dict(sizes or {})
+        self.size_names = tuple(self._sizes)
         self.query = jax.tree_util.Partial(_Answer(self._function))
 
     def __repr__(self) -> str:
@@ -69,11 +70,6 @@ class FunctionBenchmark:
     def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns 1 for each architecture [..., D], float32[...]."""
         return np.ones(np.shape(archs)[:-1], np.float32)
-
-    @property
-    def size_names(self) -> tuple[str, ...]:
-        """Returns the names of the sizes that were given."""
-        return tuple(self._sizes)
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function of an architecture's size that was given under a name."""

@@ -186,16 +186,12 @@ class Penalized:
         """Returns the validation scores of architectures [..., D] less the weighted sizes, float64[...]."""
         return self.bench.validation_scores(archs, fidelity) - self.weight * self.sizes(self.size_name, archs)
 
-    @property
+    @functools.cached_property
     def held_out(self) -> HeldOut:
         """Returns the held-out scores less the weighted sizes, for reports only.
 
         The optimum is known where that of the benchmark is and its space can be enumerated.
         """
-        return self._held_out
-
-    @functools.cached_property
-    def _held_out(self) -> HeldOut:
         plain = self.bench.held_out
 
         def scores(archs: ArrayLike) -> np.ndarray:

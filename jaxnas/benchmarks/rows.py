@@ -1,4 +1,4 @@
-"""From architectures to the rows of their space's enumeration, in compiled programs and in NumPy."""
+"""From architectures to the rows of their space, in compiled programs and in NumPy."""
 
 import functools
 from collections.abc import Callable

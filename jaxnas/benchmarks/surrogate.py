@@ -33,13 +33,8 @@ class SurrogateBenchmark:
     edges, and of the run's number, so that asking again averages nothing away. A run's noise at several fidelities is
     correlated as it was in the data. Held-out scores have no noise.
 
-    Args:
-        space: the search space.
-        surrogate: its arrays.
-        manifest: what the folder's manifest says (`fit-surrogate` writes it).
-
     Attributes:
-        manifest: see there.
+        manifest: what the folder's manifest says (`fit-surrogate` writes it).
     """
 
     jittable = True
@@ -53,7 +48,7 @@ class SurrogateBenchmark:
         self.metric = Metric(*(manifest["metric"][part] for part in ("name", "unit", "better")))
         self.cost_unit = manifest["cost_unit"]
         self.content_hash = manifest.get("content_hash")
-        self._names = tuple(manifest["sizes"])
+        self.size_names = tuple(manifest["sizes"])
         self._parts = (space, manifest["target"], tuple(manifest["prices"] or ()))
         self._surrogate = jax.tree.map(jnp.asarray, surrogate)
         listed = manifest["prices"] or manifest["sample_prices"]
@@ -76,22 +71,17 @@ class SurrogateBenchmark:
         """
         return SurrogateBenchmark(*read(folder, space))
 
-    @property
-    def size_names(self) -> tuple[str, ...]:
-        """Returns the names of the sizes that are modeled."""
-        return self._names
-
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function of an architecture's size, a linear one of its choices; the same one each time."""
         if name not in self._size_functions:
-            line = self._surrogate.lines[self._names.index(checked_size_name(name, self))]
+            line = self._surrogate.lines[self.size_names.index(checked_size_name(name, self))]
             inputs = inputs_of(self.space)
             self._size_functions[name] = lambda arch: inputs(arch) @ line[:-1] + line[-1]
         return self._size_functions[name]
 
     def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
         """Returns the sizes of architectures [..., D], float32[...]."""
-        lines = self._surrogate.lines[self._names.index(checked_size_name(name, self))]
+        lines = self._surrogate.lines[self.size_names.index(checked_size_name(name, self))]
         return _over(_line_of(self.space), self._surrogate._replace(lines=lines), archs)
 
     def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:

@@ -15,16 +15,16 @@ from jaxnas.checks import first_line
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, replace_file
 from jaxnas.predictors.surrogates import Surrogate
 from jaxnas.spaces.base import Space
-from jaxnas.tables.shipped import shipped_folder
+from jaxnas.tables.shipped import SURROGATES, shipped_folder, shipped_ids
 
 ARRAYS_FILE, REPORT_FILE = "surrogate.npz", "report.json"
-KIND, FOLDER = "surrogate", "surrogates"
+KIND = "surrogate"
 SCHEMA_VERSION = 1
 NEEDED = ("id", "space", "fidelities", "metric", "cost_unit", "sizes", "prices", "sample_prices", "target", "files")
 
 
 def write(folder: str | os.PathLike, surrogate: Surrogate, manifest: dict[str, Any], card: str, report: dict) -> dict:
-    """Writes a surrogate, and returns its manifest with the hashes; the manifest is written last."""
+    """Writes a surrogate, its manifest last, and returns the manifest with the hashes."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
@@ -44,14 +44,9 @@ def write(folder: str | os.PathLike, surrogate: Surrogate, manifest: dict[str, A
     return manifest
 
 
-def shipped_surrogates() -> list[str]:
-    """Returns the identifiers of the surrogates that ship with the package."""
-    return sorted(path.parent.name for path in shipped_folder(FOLDER).glob(f"*/{MANIFEST_FILE}"))
-
-
 def folder_of(source: str | os.PathLike) -> Path:
     """Returns the folder of a surrogate, given by a shipped identifier or by the folder itself."""
-    return shipped_folder(FOLDER) / source if source in shipped_surrogates() else Path(source)
+    return shipped_folder(SURROGATES) / source if source in shipped_ids(SURROGATES) else Path(source)
 
 
 def is_surrogate(source: str | os.PathLike) -> bool:

@@ -75,7 +75,7 @@ def fitted_surrogate(
     if count < FEWEST:
         raise ValueError(f"Expected {FEWEST} trained classes or more to fit to, got {count:,} of {len(order):,}.")
     used, left = np.sort(order[:count]), np.sort(order[count:])
-    archs = _archs_of(table, own)
+    archs = np.asarray(jax.jit(jax.vmap(own.arch_at))(np.asarray(table.representatives)))
     parts = [_trained(table, protocol, whole, archs, each) for each in (used, left)]
     proportion = table.metric.unit == "proportion" and table.metric.better > 0
     target = "log-error" if proportion else "score"
@@ -109,11 +109,6 @@ def _spaces(table: Table, space: Space | None) -> tuple[Space, Space]:
     if own.description()["decisions"] != whole.description()["decisions"]:
         raise ValueError(f"Expected the space that {table.id} is a part of, got {whole.name} of other decisions.")
     return own, whole
-
-
-def _archs_of(table: Table, space: Space) -> np.ndarray:
-    """Returns the architectures that stand for the classes of a table, int32[G, D]."""
-    return np.asarray(jax.jit(jax.vmap(space.arch_at))(np.asarray(table.representatives)))
 
 
 def _trained(table: Table, protocol: str | None, space: Space, archs: np.ndarray, classes: np.ndarray) -> Trained:

@@ -76,8 +76,9 @@ class TableBenchmark:
             raise ValueError(f"Expected noise of {' or '.join(NOISES)}, got {noise!r}.")
         for pack in columns:
             table = table.joined(pack)
-        self.table = table
-        self.noise = noise
+        self.table, self.noise = table, noise
+        self.id, self.size_names = table.id, table.size_names
+        self.content_hash = table.manifest.get("content_hash")
         self.space = space_of(table, space)
         self.protocol = protocol or DEFAULT_PROTOCOL
         self._protocol = table.protocol(protocol)
@@ -92,21 +93,6 @@ class TableBenchmark:
 
     def __repr__(self) -> str:
         return f"TableBenchmark({self.table.id!r}, noise={self.noise!r})"
-
-    @property
-    def id(self) -> str:
-        """Returns the identifier of the table."""
-        return self.table.id
-
-    @property
-    def content_hash(self) -> str | None:
-        """Returns the hash of the table's arrays; None where it was not read from files."""
-        return self.table.manifest.get("content_hash")
-
-    @property
-    def size_names(self) -> tuple[str, ...]:
-        """Returns the names of the columns that hold one number of each architecture."""
-        return self.table.size_names
 
     def _query(self) -> Callable[[Query, jax.Array], Observation]:
         """Returns the query function with its arrays: indexer, classes, scores, numbers of runs, prices."""
@@ -141,31 +127,28 @@ class TableBenchmark:
         return prices[numbers, np.asarray(fidelity)]
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
-        """Returns the function `arch int32[D] -> float32` of an architecture's size, for strategies.
+        """Returns the function `arch int32[D] -> float32` of a size, for strategies.
 
         `name` is one of `size_names`: `"parameters"`, `"flops"` (multiply-accumulates for one image), ... It is the
         same function each time. Raises ValueError on another name.
         """
         if name not in self._size_functions:
             values = self.table.sizes(checked_size_name(name, self))[self.table.class_of].astype(np.float32)
-            self._size_functions[name] = _size_function(row_function(self.space), values)
+            row_of = row_function(self.space)
+            self._size_functions[name] = lambda arch: look_up(jnp.asarray(values), row_of(arch))
         return self._size_functions[name]
 
     def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
-        """Returns the sizes of architectures [..., D], as the table stores them; `name` as in `size`."""
+        """Returns the sizes of architectures [..., D], as the table stores them."""
         return self.table.sizes(checked_size_name(name, self))[classes_of(self, archs)]
 
     def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
         """Returns the told scores of architectures [..., D] at a fidelity, float32[...], means over the runs."""
         return self._told_means[classes_of(self, archs), fidelity]
 
-    @property
+    @functools.cached_property
     def held_out(self) -> HeldOut:
         """Returns the reported scores, float32 means over the runs, and the scores of the runs, for reports only."""
-        return self._held_out
-
-    @functools.cached_property
-    def _held_out(self) -> HeldOut:
         reported = self._protocol.reported
         means = self._oriented(self.table.means(reported)[:, -1])
         ends = float(np.nanmax(means)), float(np.nanmin(means))
@@ -180,7 +163,7 @@ class TableBenchmark:
         )
 
     def _why_no_runs(self) -> str:
-        """Returns why reports cannot leave the runs out that a search was told; empty where they can."""
+        """Returns why reports cannot leave out the runs that a search was told, or nothing."""
         reported = self._protocol.reported
         if self.noise == "mean":
             return "searches are told means over the runs"
@@ -198,10 +181,6 @@ class TableBenchmark:
 def classes_of(bench: Benchmark, archs: ArrayLike) -> np.ndarray:
     """Returns the classes, in a benchmark's table, of architectures [..., D] or rows [..., 1], int[...]."""
     return table_of(bench).class_of[rows_of(bench.space, archs)]
-
-
-def _size_function(row_of: RowFunction, values: np.ndarray) -> Callable[[jax.Array], jax.Array]:
-    return lambda arch: look_up(jnp.asarray(values), row_of(arch))
 
 
 def _check_complete(table: Table, told: str) -> None:

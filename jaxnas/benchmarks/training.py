@@ -68,8 +68,11 @@ class TrainingBenchmark:
 
     def __reduce__(self) -> tuple:
         """Returns how a copy is made, one that has trained nothing."""
-        several = {} if len(self.trainers) == 1 else self.trainers
-        return _benchmark_of, (several or self.trainer, self.num_seeds, self.fidelity_names if several else None)
+        if len(self.trainers) == 1:
+            return functools.partial(TrainingBenchmark, num_seeds=self.num_seeds), (self.trainer,)
+        return functools.partial(TrainingBenchmark, num_seeds=self.num_seeds, order=self.fidelity_names), (
+            self.trainers,
+        )
 
     def curves(self, arch: Choices, seed: int, training: str | None = None) -> Curves:
         """Returns the `Curves` of one training, with axes [E] or none, training it where that has not been done.
@@ -137,7 +140,7 @@ class TrainingBenchmark:
         return {**found, "trainings": trainings, "order": list(self.fidelity_names)}
 
     def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
-        """Returns the epochs that a training of architectures [..., D] is paid for, float32[...]."""
+        """Returns the price in epochs of a training of architectures [..., D], float32[...]."""
         return self.prices[np.zeros(np.shape(archs)[:-1], int), np.asarray(fidelity)]
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
@@ -196,9 +199,3 @@ def _declared(
     fidelities, names = declared(priced, order)
     by_name = {each.name: each for each in fidelities}
     return {name: each for name, (each, _) in priced.items()}, [by_name[name] for name in names]
-
-
-def _benchmark_of(
-    trainer: Trainer | Mapping[str, Trainer], num_seeds: int, order: Sequence[str] | None
-) -> TrainingBenchmark:
-    return TrainingBenchmark(trainer, num_seeds=num_seeds, order=order)

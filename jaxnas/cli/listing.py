@@ -5,11 +5,11 @@ import json
 from typing import Any
 
 from jaxnas import catalog
-from jaxnas.benchmarks.surrogate_files import folder_of, shipped_surrogates
+from jaxnas.benchmarks.surrogate_files import folder_of
 from jaxnas.files import MANIFEST_FILE
 from jaxnas.tables.format import read_manifest
 from jaxnas.tables.manifest import fidelities_of
-from jaxnas.tables.shipped import find, shipped_ids, shipped_packs
+from jaxnas.tables.shipped import PACKS, SURROGATES, find, shipped_ids
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,9 +22,9 @@ def run(options: argparse.Namespace) -> int:
         "predictors": {name: _first_line(catalog.predictor(name).__doc__) for name in catalog.PREDICTORS},
         "one-shot methods": {name: _first_line(catalog.method(name).__doc__) for name in catalog.ONE_SHOT},
         "importers": {name: _first_line(catalog.importer(name).__doc__) for name in catalog.IMPORTERS},
-        "surrogates": {name: _modeled(name) for name in shipped_surrogates()},
+        "surrogates": {name: _modeled(name) for name in shipped_ids(SURROGATES)},
         "tables": {name: _described(read_manifest(find(name))) for name in shipped_ids()},
-        "packs": {name: _pack_described(read_manifest(find(name))) for name in shipped_packs()},
+        "packs": {name: _pack_described(read_manifest(find(name))) for name in shipped_ids(PACKS)},
     }
     if options.json:
         print(json.dumps(found, indent=1))

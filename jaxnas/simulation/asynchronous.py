@@ -107,9 +107,8 @@ def _simulate(
     training_of: TrainingFunction,
     keys: jax.Array,
 ) -> _Clock:
-    def run_one(key: jax.Array) -> _Clock:
-        return _run_one(_scan, strategy, num_workers, num_trials, num_fidelities, query_function, training_of, key)
-
+    arguments = (strategy, num_workers, num_trials, num_fidelities, query_function, training_of)
+    run_one = functools.partial(_run_one, _scan, *arguments)
     return jax.vmap(run_one)(keys) if strategy.batched else jax.lax.map(run_one, keys)
 
 

@@ -58,9 +58,10 @@ def called(strategy: Strategy, name: str, *arguments: Any) -> Any:
     try:
         result = function(*arguments)
     except _PYTHON_ON_TRACED as error:
+        line = re.search(r"The error occurred while tracing the function .*", str(error))
         raise ValueError(
             f"Expected {name} of {strategy.name} to leave traced values to JAX, got Python's `if`, `while`, `int` or a "
-            f"NumPy function on one: use jnp.where or jax.lax.cond, or say jittable=False. {_where(error)}"
+            f"NumPy function on one: use jnp.where or jax.lax.cond, or say jittable=False. {line[0] if line else ''}"
         ) from error
     if _random_states() != before:
         raise ValueError(
@@ -73,12 +74,6 @@ def called(strategy: Strategy, name: str, *arguments: Any) -> Any:
 def _random_states() -> tuple:
     _, numbers, position, *rest = np.random.get_state()
     return hash(np.asarray(numbers).tobytes()), position, tuple(rest), hash(random.getstate())
-
-
-def _where(error: Exception) -> str:
-    """Returns the line of the user's that an error of JAX names, or nothing."""
-    found = re.search(r"The error occurred while tracing the function .*", str(error))
-    return found[0] if found else ""
 
 
 def checked_query(strategy: Strategy, query: Any) -> Query:
@@ -151,11 +146,6 @@ def check_strategy(strategy: Strategy | Callable[..., Strategy], bench: Benchmar
     Runs make the same checks but for the last two, which take a closer look: whether a function does the same each
     time that it is called in Python, and whether the architectures of the first trial are ones of the space.
 
-    Args:
-        strategy: a Strategy, or a factory, which is given what it needs of the benchmark.
-        bench: what it is to run on.
-        num_trials: of the run that it plans for.
-
     Raises ValueError where it does not, with the strategy, the function and what to do.
     """
     strategy = strategy_of(strategy, bench)
@@ -188,7 +178,7 @@ def check_strategy(strategy: Strategy | Callable[..., Strategy], bench: Benchmar
 
 
 def _traced(strategy: Strategy, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Returns the shapes of what a function returns. Raises ValueError where two traces of it differ."""
+    """Returns the shapes of a function's results. Raises ValueError where two traces differ."""
     (one, shapes), (other, _) = (
         jax.make_jaxpr(lambda *given: function(*given), return_shape=True)(*arguments) for _ in range(2)
     )
@@ -212,7 +202,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _check_choices(strategy: Strategy, bench: Benchmark, queries: list[Query]) -> None:
-    """Raises ValueError where queries are of other architectures or fidelities than the benchmark's."""
+    """Raises ValueError where architectures or fidelities are not the benchmark's."""
     sizes = cardinalities(bench.space.decisions)
     for query in queries:
         arch, fidelity = np.asarray(query.arch), int(query.fidelity)

@@ -13,7 +13,7 @@ NAN_MEANINGS = ("failed", "missing")
 
 
 def column_of(name: str, given: Column | tuple[ArrayLike, str], num_rows: int) -> Column:
-    """Returns the column of what a user gives: a Column, or values [A] or [A, F] with their unit."""
+    """Returns the column of a user's Column, or values [A] or [A, F] with their unit."""
     if isinstance(given, Column):
         return given._replace(values=np.asanyarray(given.values), axes=tuple(given.axes))
     if not (isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], str)):
@@ -30,7 +30,7 @@ def score_columns(
     num_examples: int | Mapping[str, int] | None,
     metric: Mapping,
 ) -> dict[str, Column]:
-    """Returns the columns of scores, counts as small unsigned integers and metric values as float32.
+    """Returns the columns of scores: counts as small unsigned integers, others as float32.
 
     Args:
         given: a Column, or values of shape [A, S, F].

@@ -99,11 +99,7 @@ def check_name(name: str, taken: Container[str] = ()) -> None:
 
 
 def check_column(name: str, column: Column, num_classes: int, fidelities: Sequence[str]) -> None:
-    """Raises ValueError where a column has not the name, the shape, the type or the fidelities of one.
-
-    Args:
-        fidelities: the names of those of the table.
-    """
+    """Raises ValueError on a wrong name, shape, type or fidelity of a column."""
     check_name(name)
     values = column.values
     if tuple(column.axes) not in AXES:
@@ -154,7 +150,7 @@ def scores_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.n
 
 
 def means_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.ndarray:
-    """Returns the means of `scores_of` over the runs that have one, float32[G, F]; NaN where none has.
+    """Returns the means of `scores_of` over the runs with a score, float32[G, F]; NaN without.
 
     Counts are summed before they are divided, so that means that are equal are equal numbers.
     """

@@ -23,14 +23,12 @@ def table_of_curves(
     """Returns the table of trainings.
 
     Args:
-        manifest: see `base_manifest`.
-        class_of, representatives: see `Table`.
+        class_of, representatives, keys: see `Table`.
         sizes: `num_parameters` and `num_flops` of each class.
         curves: the arrays of a `Curves` by name, with an axis of classes first; what has fewer epochs than the manifest
             has the last ones. Of a split they are counts, integers, or values of the metric.
         trained: which classes were trained, bool[G]; the others are missing, whatever `curves` holds of them.
         num_examples: the examples of each split, behind its counts.
-        keys: see `Table`.
     """
     columns = {name: Column(np.asarray(each, np.int64), ("class",), UNITS[name]) for name, each in sizes.items()}
     epochs = [fidelity.name for fidelity in fidelities_of(manifest)]

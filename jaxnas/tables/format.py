@@ -14,8 +14,7 @@ from jaxnas.checks import first_line
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE, replace_file
 from jaxnas.tables.columns import UNITS, Column, is_missing, missing_value, run_count_name, run_counts
 from jaxnas.tables.footer import num_values
-from jaxnas.tables.manifest import SCHEMA_VERSION, better_of
-from jaxnas.tables.schema import check_manifest
+from jaxnas.tables.manifest import SCHEMA_VERSION, better_of, check_manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,9 +38,6 @@ class Contents(NamedTuple):
     class_of: np.ndarray
     representatives: np.ndarray
     columns: dict[str, Column]
-
-
-# Hashes
 
 
 def content_hash(schema: int, contents: Contents) -> str:
@@ -81,9 +77,6 @@ def _arrays_2(contents: Contents) -> Iterator[tuple[str, np.ndarray]]:
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-# The manifest
 
 
 def read_manifest(folder: Path) -> dict:
@@ -167,9 +160,6 @@ def manifest_hash(manifest: dict) -> str:
 
 def manifest_bytes(manifest: dict) -> bytes:
     return (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
-
-
-# Columns
 
 
 def read_contents(folder: Path, manifest: dict) -> Contents:

@@ -6,7 +6,7 @@ from pathlib import Path
 from jaxnas.checks import unknown_name
 from jaxnas.files import MANIFEST_FILE
 
-TABLES, PACKS = "tables", "packs"
+TABLES, PACKS, SURROGATES = "tables", "packs", "surrogates"
 
 
 def shipped_folder(kind: str = TABLES) -> Path:
@@ -16,14 +16,9 @@ def shipped_folder(kind: str = TABLES) -> Path:
     return (inside if inside.is_dir() else package.parent / "tabular") / kind
 
 
-def shipped_ids() -> list[str]:
-    """Returns the identifiers of the tables that ship with the package."""
-    return sorted(path.parent.name for path in shipped_folder().glob(f"*/{MANIFEST_FILE}"))
-
-
-def shipped_packs() -> list[str]:
-    """Returns the identifiers of the column packs that ship with the package, to be joined to its tables."""
-    return sorted(path.parent.name for path in shipped_folder(PACKS).glob(f"*/{MANIFEST_FILE}"))
+def shipped_ids(kind: str = TABLES) -> list[str]:
+    """Returns the identifiers of the tables, packs or surrogates that ship with the package."""
+    return sorted(path.parent.name for path in shipped_folder(kind).glob(f"*/{MANIFEST_FILE}"))
 
 
 def find(source: str | os.PathLike) -> Path:
@@ -36,7 +31,7 @@ def find(source: str | os.PathLike) -> Path:
     shipped = shipped_ids()
     if isinstance(source, str) and source in shipped:
         return shipped_folder() / source
-    packs = shipped_packs()
+    packs = shipped_ids(PACKS)
     if isinstance(source, str) and source in packs:
         return shipped_folder(PACKS) / source
     folder = Path(source)

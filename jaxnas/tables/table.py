@@ -14,6 +14,7 @@ from jaxnas.tables.columns import Column, at_fidelities, check_column, check_nam
 from jaxnas.tables.manifest import (
     DEFAULT_PROTOCOL,
     EPOCHS,
+    SCHEMA_VERSION,
     Fidelity,
     Protocol,
     base_manifest,
@@ -79,8 +80,6 @@ class Table:
             if self.metric.better not in (1, -1):
                 raise ValueError(f"Expected a metric with better 1 or -1, got {self.metric}.")
 
-    # What the table is of
-
     @property
     def id(self) -> str:
         """Returns the table's identifier, `<space>-<task>-v<N>`."""
@@ -129,14 +128,12 @@ class Table:
         return self.columns[name]
 
     def column_fidelities(self, name: str) -> tuple[Fidelity, ...]:
-        """Returns the fidelities on a column's axis; the one that it is of where it has no such axis."""
+        """Returns the fidelities of a column: those on its axis, or the last one."""
         column, known = self.column(name), fidelities_of(self.manifest)
         if column.fidelities is not None:
             by_name = {fidelity.name: fidelity for fidelity in known}
             return tuple(by_name[name] for name in column.fidelities)
         return known if "fidelity" in column.axes else known[-1:]
-
-    # Scores
 
     def scores(self, name: str, fidelities: Sequence[int] | None = None) -> np.ndarray:
         """Returns the values of a column, float32[G, S, F], counts divided: `metric`'s values, its sign unchanged.
@@ -163,7 +160,7 @@ class Table:
         return at_fidelities(loss, [known.index(each) for each in asked]) if set(asked) <= set(known) else None
 
     def num_runs(self, name: str) -> np.ndarray:
-        """Returns how many runs of a column each class has, int[G]; they come first on the run axis."""
+        """Returns how many runs, the first ones, each class has in a column, int[G]."""
         column = self.column(name)
         if (counts := self.columns.get(run_count_name(column.runs))) is not None and "run" in column.axes:
             return counts.values
@@ -177,8 +174,6 @@ class Table:
     def trained(self) -> np.ndarray:
         """Returns which classes have a run in the default protocol's told column, bool[G]."""
         return self.num_runs(self.protocol().told) > 0
-
-    # Sizes and prices
 
     @property
     def size_names(self) -> tuple[str, ...]:
@@ -215,8 +210,6 @@ class Table:
         """Returns the unit of `prices`."""
         return self.column(protocol.price).unit if protocol.price != EPOCHS else fidelities_of(self.manifest)[-1].unit
 
-    # Columns by name, None if there is none
-
     @property
     def validation(self) -> np.ndarray:
         """Returns the column `validation` as it is stored, [G, S, F]: counts are integers."""
@@ -226,41 +219,6 @@ class Table:
     def test(self) -> np.ndarray:
         """Returns the column `test` as it is stored, [G, S, F]: counts are integers."""
         return self.column("test").values
-
-    def _stored(self, name: str) -> np.ndarray | None:
-        return self.columns[name].values if name in self.columns else None
-
-    @property
-    def train(self) -> np.ndarray | None:
-        """Returns the column `train` as it is stored, [G, S, F]."""
-        return self._stored("train")
-
-    @property
-    def loss(self) -> np.ndarray | None:
-        """Returns the mean training loss, float32[G, S, F], not finite from where a training failed."""
-        return self._stored("loss")
-
-    @property
-    def first_loss(self) -> np.ndarray | None:
-        """Returns the loss of the first step, float32[G, S]."""
-        return self._stored("first_loss")
-
-    @property
-    def first_gradient_norm(self) -> np.ndarray | None:
-        """Returns the norm of the gradient of the first step, float32[G, S]."""
-        return self._stored("first_gradient_norm")
-
-    @property
-    def num_parameters(self) -> np.ndarray | None:
-        """Returns the number of parameters of each class's network, [G]."""
-        return self._stored("num_parameters")
-
-    @property
-    def num_flops(self) -> np.ndarray | None:
-        """Returns the multiply-accumulates of each class's network for one example, [G]."""
-        return self._stored("num_flops")
-
-    # Other tables
 
     def with_columns(self, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> "Table":
         """Returns the table with further columns, or others in place of those of the same name, and without hashes.
@@ -332,7 +290,6 @@ class Table:
         protocols: Mapping[str, Mapping] | None = None,
         metric: Metric | None = None,
         nan: str = "failed",
-        keys: Mapping[str, ArrayLike] | None = None,
     ) -> "Table":
         """Returns a table of your own scores, every architecture a class.
 
@@ -352,8 +309,6 @@ class Table:
             metric: of the scores; None: that of the task, accuracy where it is only a name.
             nan: what NaN means: `"failed"`, a training that failed (and a query may meet it), or `"missing"`, a run
                 that was not done (and no query meets it); an infinite value is then a failed training.
-            keys: what identifies the rows of a space whose rows are no mixed-radix number, integers [A]; by default
-                the mixed-radix numbers of a listed or constrained space.
 
         Raises:
             ValueError: where the arguments do not fit together.
@@ -368,10 +323,28 @@ class Table:
         manifest["protocols"] |= {name: {**default, **each} for name, each in (protocols or {}).items()}
         manifest["seeds"] = list(range(found["validation"].by_run.shape[1]))
         rows = np.arange(size, dtype=np.int32)
-        named = keys_of(space) if keys is None else {name: np.asarray(each) for name, each in keys.items()}
-        table = Table(manifest, named, rows, found, rows)
+        table = Table(manifest, keys_of(space), rows, found, rows)
         table._check_protocols()
         return table
+
+
+def column_pack(space: "Space", name: str, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> Table:
+    """Returns a table of columns without scores, to be joined to tables of the same space (`Table.joined`).
+
+    Args:
+        space: a search space; row `i` of every array belongs to `space.arch_at(i)`.
+        columns: values [A] with their unit by name, or a `Column`.
+    """
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "columns",
+        "id": name,
+        "space": space.description(),
+        "fidelities": [],
+    }
+    rows = np.arange(space.num_architectures, dtype=np.int32)
+    found = {each: arrays.column_of(each, given, len(rows)) for each, given in columns.items()}
+    return Table(manifest, keys_of(space), rows, found, rows)
 
 
 def write(table: Table, folder: str | os.PathLike, card: str) -> Table:

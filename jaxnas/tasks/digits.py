@@ -75,7 +75,7 @@ def _raw_splits() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def _shifted(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Returns each image [n, H, W, C] moved down and right by its pair of `shifts`, zeros moving in."""
+    """Returns images [n, H, W, C] moved down and right by `shifts`, zeros moving in."""
     height, width = images.shape[1:3]
     margin = ((0, 0), (MAX_SHIFT, MAX_SHIFT), (MAX_SHIFT, MAX_SHIFT), (0, 0))
     padded = np.pad(images, margin)

@@ -41,10 +41,6 @@ def _is_most_probable(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     return jnp.argmax(outputs, axis=-1) == labels
 
 
-def _unchanged(counts: jax.Array) -> jax.Array:
-    return counts
-
-
 def _step_losses(outputs: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns the cross-entropy summed over the real steps of each example, and how many these are, [..., n] both."""
     real = labels >= 0
@@ -85,7 +81,7 @@ def _explained(sums: tuple[jax.Array, ...]) -> jax.Array:
 
 
 GOALS = {
-    "class": Goal(_mean_cross_entropy, _is_most_probable, _unchanged, ACCURACY, counts=True),
+    "class": Goal(_mean_cross_entropy, _is_most_probable, lambda counts: counts, ACCURACY, counts=True),
     "tags": Goal(_mean_of_steps, _step_hits, _ratio, TAG_ACCURACY, each_step=True),
     "next": Goal(_mean_of_steps, _step_losses, _ratio, CROSS_ENTROPY, each_step=True),
     "value": Goal(_mean_squared_error, _squares, _explained, R2),

@@ -70,7 +70,7 @@ def _pairs(values: Any) -> list[tuple[Any, Any]]:
 
 
 def _graph(features: Any, weights: Any, row: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the features float64[a, F] and the weights float64[a, a] of the real nodes of a graph."""
+    """Returns features float64[a, F] and weights float64[a, a] of the real nodes of a graph."""
     try:
         nodes, edges = np.asarray(features, np.float64), np.asarray(weights, np.float64)
     except (TypeError, ValueError):

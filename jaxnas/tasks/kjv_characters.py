@@ -46,7 +46,7 @@ def kjv_characters() -> Task:
 
 
 def _windows(texts: list[str]) -> dict[str, list[str]]:
-    """Returns the windows of each split, from one book after the other: one is never of two splits."""
+    """Returns the windows of each split, from one book after the other, none of two splits."""
     rest, seen = iter(texts), set()
     found: dict[str, list[str]] = {}
     for part, size in SIZES.items():

@@ -47,7 +47,7 @@ def mnist5k() -> Task:
 
 
 def _view(images: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-    """Returns each image turned, scaled and moved at random, with whole gray levels, then 8x8 pixels."""
+    """Returns images turned, scaled and moved at random, in whole gray levels, at 8x8 pixels."""
     from scipy.ndimage import affine_transform
 
     moved = np.empty_like(images)

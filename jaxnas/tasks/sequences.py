@@ -1,4 +1,4 @@
-"""Sequences and text as arrays of one length: padding, characters as tokens. Nothing else of a task."""
+"""Sequences and text as arrays of one length: padding, characters as tokens."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

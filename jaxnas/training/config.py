@@ -80,21 +80,16 @@ class TrainConfig:
             raise ValueError(f"Expected {OPTIMIZERS[0]} for an adaptation, got {self.optimizer}.")
 
 
-_LEFT_OUT = {
-    "test": TEST_EPOCHS[0],
-    "optimizer": OPTIMIZERS[0],
-    "clip": None,
-    "adaptation": 0.0,
-    "precision": FLOAT32,
-    "resolution": None,
-}
-"""What is not written: fields that tables, shards and journals had not before there was a choice."""
+_LEFT_OUT = ("test", "optimizer", "clip", "adaptation", "precision", "resolution")
+"""Fields whose defaults are not written: older tables and journals lack them."""
 
 
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:
     """Returns the configuration as JSON values, which `config_from_dict` reads; some defaults are left out."""
     fields = asdict(config)
-    return {name: value for name, value in fields.items() if name not in _LEFT_OUT or value != _LEFT_OUT[name]}
+    return {
+        name: value for name, value in fields.items() if name not in _LEFT_OUT or value != getattr(TrainConfig, name)
+    }
 
 
 def config_from_dict(fields: dict[str, Any], default: TrainConfig) -> TrainConfig:

@@ -1,4 +1,4 @@
-"""What defines a computation that a user wrote: the code of functions, and the values that they use."""
+"""What defines a computation of a user's: the code of functions, and the values they use."""
 
 import dataclasses
 import dis

@@ -1,4 +1,4 @@
-"""Fitted models: a trained network that takes data as they are, and gives classes, or real numbers."""
+"""Fitted models: trained networks that take data as they are, and give classes or numbers."""
 
 import dataclasses
 import functools
@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from scipy.special import softmax
 
 import jaxnas
 from jaxnas import catalog
@@ -27,7 +28,7 @@ from jaxnas.training.saved import read_arrays, read_description, write_model
 from jaxnas.training.space_fields import space_fields, space_of_fields
 
 MAX_VALUES = 2**28
-"""Values of an example that a loaded model may take: a description alone must not fill the memory."""
+"""Values of an example of a loaded model: a description alone must not fill the memory."""
 PREDICTION_BATCH = 128
 """Predictions run in batches of this size, the last one padded, so that a row's result depends on the row alone."""
 
@@ -93,7 +94,7 @@ class FittedModel:
         """
         if self.inputs.spec.goal == "value":
             raise ValueError("Expected a model of classes to give probabilities, got one of real numbers; use predict.")
-        return _softmax(self._outputs(normalized(self.inputs, X)))
+        return softmax(self._outputs(normalized(self.inputs, X)), axis=-1)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Returns the most probable class of each example, [n], or of each step [n, T]; or the real number, [n].
@@ -177,7 +178,7 @@ class FittedModel:
         return found
 
     def _outputs(self, examples: np.ndarray) -> np.ndarray:
-        """Returns the outputs of the network for normalized examples, float64[n, K], or [n, T, K]."""
+        """Returns the outputs for normalized examples, float64[n, K], or [n, T, K]."""
         found = []
         for start in range(0, len(examples), PREDICTION_BATCH):
             batch = examples[start : start + PREDICTION_BATCH]
@@ -293,11 +294,6 @@ def _restored(description: dict, space: TrainableSpace | None, arrays: dict) -> 
 
 def _arrays(network: nnx.Module) -> dict:
     return nnx.to_pure_dict(nnx.state(network))
-
-
-def _softmax(outputs: np.ndarray) -> np.ndarray:
-    exponentials = np.exp(outputs - outputs.max(-1, keepdims=True))
-    return exponentials / exponentials.sum(-1, keepdims=True)
 
 
 def _measured(goal: str, outputs: np.ndarray, labels: np.ndarray) -> float:

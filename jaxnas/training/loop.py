@@ -25,7 +25,7 @@ from jaxnas.training.recipe import Recipe, recipe_of
 
 STATISTICS_BATCHES = 4
 EVALUATION_BATCH = 64
-"""Examples evaluated together: they fill the processor's vectors, and feature maps stay in its cache."""
+"""Examples evaluated together: they fill vectors, and feature maps stay in the cache."""
 
 Splits = tuple[Split, Split, Split]
 
@@ -275,7 +275,7 @@ def _in_sequence(
     splits: Splits,
     recipe: Recipe | None = None,
 ) -> Iterator[dict[bytes, Curves]]:
-    """Yields the curves [S, ...] of one architecture of int32[A, D] after another, under its bytes."""
+    """Yields the curves [S, ...] of architectures int32[A, D] in turn, under their bytes."""
     together = num_seeds_together(networks, len(seeds)) if num_seeds_together else len(seeds)
     for arch in archs:
         curves = train_seeds(networks, together, jnp.asarray(arch), seeds, splits, recipe)

@@ -1,4 +1,4 @@
-"""The numbers of a training that may be traced, so that one compiled program serves all their values."""
+"""The numbers of a training that may be traced: one compiled program serves all values."""
 
 from typing import Any, NamedTuple
 

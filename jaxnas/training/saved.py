@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from jaxnas.checks import first_line
+from jaxnas.files import replace_file
 
 MODEL_FILE = "model.json"
 HASH = "sha256"
@@ -20,7 +21,7 @@ _KEYS = {"jaxnas", "space", "arch", "arrays", HASH}
 
 
 def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
-    """Writes a model over an older one, so that the folder holds one or the other, whatever happens.
+    """Writes a model over an older one: the folder holds one or the other, whatever happens.
 
     Args:
         folder: made where it is missing; files of others in it stay.
@@ -53,7 +54,7 @@ def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     whole = {**description, "arrays": name, "shapes": _shapes(arrays), "files": files}
-    _replace_text(folder / MODEL_FILE, json.dumps({**whole, HASH: _hash_of(whole)}, indent=1))
+    replace_file(folder / MODEL_FILE, json.dumps({**whole, HASH: _hash_of(whole)}, indent=1).encode())
     if before is not None and before != name:
         shutil.rmtree(folder / before, ignore_errors=True)
 
@@ -132,16 +133,3 @@ def _hashes(folder: Path) -> dict[str, str]:
 
 def _hash_of(description: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
-
-
-def _replace_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

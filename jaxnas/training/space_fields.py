@@ -22,11 +22,6 @@ def space_fields(space: TrainableSpace) -> dict | None:
         return None
 
 
-def space_of_fields(fields: dict) -> TrainableSpace:
-    """Returns the space of the fields that `space_fields` returned."""
-    return _decoded(fields)
-
-
 def _encoded(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_encoded(each) for each in value]
@@ -38,10 +33,11 @@ def _encoded(value: Any) -> Any:
     return getattr(value, "name", value)  # an operation
 
 
-def _decoded(value: Any) -> Any:
+def space_of_fields(value: Any) -> Any:
+    """Returns the space of the fields that `space_fields` returned, or a value in it."""
     if isinstance(value, list):
-        return tuple(_decoded(each) for each in value)
+        return tuple(space_of_fields(each) for each in value)
     if isinstance(value, dict):
-        arguments = {name: _decoded(each) for name, each in value.items()}
+        arguments = {name: space_of_fields(each) for name, each in value.items()}
         return catalog.space_types()[str(arguments.pop(TYPE))](**arguments)
     return value

@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 
 from jaxnas.checks import checked_seed
-from jaxnas.tasks.base import Split, Task, TaskSpec
+from jaxnas.tasks.base import Split, Task
 from jaxnas.training.config import FLOAT32, TrainConfig, check_fit, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.definition import Definition, definition_of
@@ -83,11 +83,6 @@ class Trainer(Generic[SpaceType]):
     def __reduce__(self) -> tuple:
         """Returns how a copy is made: of what defines it, without the arrays on the device."""
         return Trainer, (self.space, self.task, self.config)
-
-    @property
-    def spec(self) -> TaskSpec:
-        """Returns what networks know of the task."""
-        return self.task.spec
 
     @functools.cached_property
     def _splits(self) -> tuple[Split, Split, Split]:
@@ -200,7 +195,7 @@ class Trainer(Generic[SpaceType]):
         return model
 
     def size(self, arch: Any) -> Size:
-        """Returns the `Size` of the network of an architecture: that of its class's representative."""
+        """Returns the `Size` of an architecture, of the network of its class."""
         choices = tuple(int(choice) for choice in np.asarray(self.space.canonical(arch)))
         return self.networks.size(choices)
 
@@ -232,24 +227,3 @@ def default_config(space: TrainableSpace, task: Task | None = None) -> TrainConf
         default = replace(default, learning_rate=VALUE_RATE * default.learning_rate)
     num_examples = default.batch_size if task is None else task.train.inputs.shape[1]
     return replace(default, batch_size=min(default.batch_size, num_examples))
-
-
-def evaluate(
-    space: TrainableSpace,
-    archs: Any,
-    task: Task,
-    config: TrainConfig | None = None,
-    seeds: Sequence[int] = (0,),
-    *,
-    plan: str | None = None,
-    progress: Callable[[], None] | None = None,
-) -> Curves:
-    """Returns the `Curves` of trainings of each architecture with each seed; see `Trainer.curves`."""
-    return Trainer(space, task, config).curves(archs, seeds, plan=plan, progress=progress)
-
-
-def fit(
-    space: TrainableSpace, arch: Any, task: Task, config: TrainConfig | None = None, seed: int = 0
-) -> tuple[nnx.Module, Curves]:
-    """Returns the trained network of an architecture and its curves; see `Trainer.network`."""
-    return Trainer(space, task, config).network(arch, seed)

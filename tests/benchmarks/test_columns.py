@@ -7,9 +7,8 @@ import jaxnas as jn
 from experiments.robustness import made_files
 from jaxnas import catalog
 from jaxnas.report.comparison import aim_of
-from jaxnas.tables.packs import column_pack
 from jaxnas.tables.published.nats_topology import row_of
-from jaxnas.tables.table import write
+from jaxnas.tables.table import column_pack, write
 
 TABLE = "nb201-cifar10-v1"
 

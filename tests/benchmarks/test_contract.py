@@ -16,8 +16,7 @@ from jaxnas.benchmarks.base import Benchmark
 from jaxnas.cli.main import main
 from jaxnas.spaces.listed import ListedSpace
 from jaxnas.tables.columns import Column
-from jaxnas.tables.packs import column_pack
-from jaxnas.tables.table import Table, write
+from jaxnas.tables.table import Table, column_pack, write
 from jaxnas.tasks.metrics import Metric
 from jaxnas.training.trainer import Trainer
 

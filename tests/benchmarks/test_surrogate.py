@@ -146,7 +146,7 @@ def test_names_and_wrong_arguments():
 
 
 def test_what_ships_is_what_its_manifest_says():
-    names = surrogate_files.shipped_surrogates()
+    names = surrogate_files.shipped_ids(surrogate_files.SURROGATES)
     assert names == ["nb201x5-shifted-digits-surrogate-v1"]
     for name in names:
         assert surrogate_files.is_surrogate(name)

@@ -8,8 +8,7 @@ from helpers.samples import MIXED
 
 import jaxnas as jn
 from jaxnas.cli.main import main
-from jaxnas.tables.packs import column_pack
-from jaxnas.tables.table import write
+from jaxnas.tables.table import column_pack, write
 
 
 @pytest.fixture(scope="module")

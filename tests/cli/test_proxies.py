@@ -14,7 +14,7 @@ import jaxnas as jn
 from jaxnas.cli.main import main
 from jaxnas.predictors.zero_cost import pack
 from jaxnas.report.comparison import _minimized, aim_of
-from jaxnas.tables.shipped import find, shipped_packs
+from jaxnas.tables.shipped import PACKS, find, shipped_ids
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_rounded_scores_keep_what_is_not_finite_and_whole():
     assert found[0, 3] == pytest.approx(1 / 3, rel=2**-16)
 
 
-@pytest.mark.parametrize("name", shipped_packs())
+@pytest.mark.parametrize("name", shipped_ids(PACKS))
 def test_a_shipped_pack_joins_the_tables_of_its_space(name):
     table = jn.Table.read(name)
     assert table.id == name

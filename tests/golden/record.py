@@ -28,7 +28,7 @@ import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.provenance import machine, versions
 from jaxnas.tables.shipped import shipped_ids
-from jaxnas.training.trainer import evaluate
+from jaxnas.training.trainer import Trainer
 
 TABLES = shipped_ids()
 TABLE = "mlp-small-shifted-digits-v1"
@@ -76,7 +76,8 @@ def trainings() -> dict[str, str]:
         "perceptrons": (SMALL_MLP, SMALL_MLP.arch_at(np.array([7, 200])), replace(TWO_STAGES, network=None)),
     }
     return {
-        name: digest(evaluate(space, archs, task, config, seeds)) for name, (space, archs, config) in spaces.items()
+        name: digest(Trainer(space, task, config).curves(archs, seeds))
+        for name, (space, archs, config) in spaces.items()
     }
 
 

@@ -23,7 +23,7 @@ from jaxnas.search.loop.journaled import JOURNAL_FILE, journaled
 from jaxnas.search.loop.parallel_ask_tell import ParallelAskTell
 from jaxnas.simulation.ask_tell import run_key
 from jaxnas.simulation.trials import paid_when_begun
-from jaxnas.training.trainer import evaluate
+from jaxnas.training.trainer import Trainer
 
 
 def test_told_in_the_order_of_a_virtual_clock_it_is_the_simulated_run():
@@ -184,9 +184,11 @@ def test_two_workers_train_what_one_does_and_each_class_once(task, tmp_path):
     archs = np.asarray(result.trials.query.arch)[0]
 
     def scores(archs, seeds):
-        return evaluate(SMALL_MLP, archs, task, config, seeds).scores("validation", task.validation.num_examples)[
-            ..., -1
-        ]
+        return (
+            Trainer(SMALL_MLP, task, config)
+            .curves(archs, seeds)
+            .scores("validation", task.validation.num_examples)[..., -1]
+        )
 
     np.testing.assert_array_equal(result.scores, scores(archs, [0])[:, 0])
     np.testing.assert_array_equal(result.finalists[0].fresh.astype(np.float32), scores(result.arch[None], [1, 2, 3])[0])

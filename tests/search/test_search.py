@@ -22,7 +22,7 @@ from jaxnas.search.loop.journaled import JOURNAL_FILE
 from jaxnas.search.nas import NUM_FRESH
 from jaxnas.search.result import SearchResult
 from jaxnas.search.search_files import summary_of
-from jaxnas.training.trainer import default_config, evaluate, fit
+from jaxnas.training.trainer import Trainer, default_config
 
 STRATEGY = jn.regularized_evolution(SMALL, population_size=4, sample_size=2)
 NUM_TRIALS = 12
@@ -90,7 +90,7 @@ def test_the_result_is_the_incumbent_and_its_network(task, whole):
     assert result.best_trial == best
     assert result.architecture == SMALL.decode(result.trials.query.arch[0, best])
     assert result.score == pytest.approx(result.accuracy)
-    curves = evaluate(SMALL, result.arch[None], task, TINY, [0])
+    curves = Trainer(SMALL, task, TINY).curves(result.arch[None], [0])
     assert result.accuracy == pytest.approx(curves.validation[0, 0, -1] / task.validation.num_examples)
     model = result.train(with_validation=False)
     assert model.score("validation") == pytest.approx(result.accuracy)
@@ -102,7 +102,9 @@ def test_the_best_architecture_is_trained_on_the_validation_data_too(task, whole
     result, _ = whole
     model = result.train()
     joined = task.without_validation()
-    curves = fit(SMALL, result.arch, joined, TINY)[1]  # which is the training of `evaluate`: training/test_trainer.py
+    curves = Trainer(SMALL, joined, TINY).network(result.arch)[
+        1
+    ]  # which is the training of `curves`: training/test_trainer.py
     assert model.score("test") == curves.test[-1] / task.test.num_examples
     assert model.task.sha256 == joined.sha256
     with pytest.raises(ValueError, match=r"^Expected a task with a validation split"):
@@ -366,7 +368,7 @@ def test_finalists_are_the_best_classes_trained_with_new_seeds(task, whole):
     assert min(each.score for each in result.finalists) >= max(others)
     for each in result.finalists:
         for seed, score in enumerate(each.fresh, start=1):
-            curves = evaluate(SMALL, each.arch[None], task, TINY, [seed])
+            curves = Trainer(SMALL, task, TINY).curves(each.arch[None], [seed])
             assert score == pytest.approx(curves.validation[0, 0, -1] / task.validation.num_examples)
         assert len(each.fresh) == NUM_FRESH
     assert result.optimism == pytest.approx(result.accuracy - result.finalists[0].fresh.mean())

@@ -13,7 +13,7 @@ from jaxnas.spaces.recurrent.network import Recurrence
 from jaxnas.spaces.recurrent.networks import UngatedNetworks
 from jaxnas.spaces.recurrent.space import RecurrentSpace
 from jaxnas.tasks.base import normalized
-from jaxnas.training.trainer import evaluate
+from jaxnas.training.trainer import Trainer
 
 RANDOM = np.random.RandomState(0)
 TEXTS = ["".join(RANDOM.choice(list("abcd"), length)) for length in RANDOM.randint(3, 7, 200)]
@@ -135,4 +135,4 @@ def test_a_regression_is_scored_by_r2_and_written_of_without_percent():
     assert measures["RMSE"] == pytest.approx(targets.std() * share**0.5, rel=1e-3)
     config = replace(model.config, optimizer="adam")
     with pytest.raises(ValueError, match=r"^Expected sgd without clip or adaptation for perceptrons"):
-        evaluate(space, [[0] * len(space.decisions)], task, config)
+        Trainer(space, task, config).curves([[0] * len(space.decisions)])

@@ -1,6 +1,7 @@
 """The files of a table: what is written is what is read, any change is noticed, and schema 1 is read as before."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,8 @@ from jaxnas.spaces.decisions import Decision
 from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.tables import format
 from jaxnas.tables.columns import Column
-from jaxnas.tables.packs import column_pack
 from jaxnas.tables.shipped import find
-from jaxnas.tables.table import Table, content_hash, write
+from jaxnas.tables.table import Table, column_pack, content_hash, write
 
 SCHEMA_1 = Path(__file__).parent / "schema1"
 HASHES = {
@@ -31,7 +31,7 @@ HASHES = {
 def with_keys() -> Table:
     validation, test = np.random.RandomState(0).uniform(size=(2, 12, 2, 1)).astype(np.float32)
     keys = {"matrix": np.arange(12, dtype=np.int32) * 7, "labels": np.arange(12, dtype=np.uint16)}
-    return Table.from_arrays(MIXED, "noise", validation, test, [108], keys=keys)
+    return replace(Table.from_arrays(MIXED, "noise", validation, test, [108]), keys=keys)
 
 
 def pack() -> Table:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +17,8 @@ from jaxnas.tables import format
 from jaxnas.tables.columns import Column, run_counts
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.manifest import Protocol
-from jaxnas.tables.packs import column_pack
 from jaxnas.tables.shipped import find, shipped_folder, shipped_ids
-from jaxnas.tables.table import Table, write
+from jaxnas.tables.table import Table, column_pack, write
 from jaxnas.tasks.base import SPLITS
 from jaxnas.tasks.metrics import ACCURACY, Metric
 
@@ -299,7 +299,6 @@ def test_a_pack_has_no_scores():
         ),
         ({"protocols": {"mine": {"price": "hours"}}}, "Expected a column of test, validation, got 'hours'"),
         ({"protocols": {"mine": {"fidelities": ["4"]}}}, "Expected a fidelity of 1, 3, 9, got '4'"),
-        ({"keys": {"matrix": np.zeros(11, int)}}, r"Expected the key matrix to be integers \[12\]"),
     ],
 )
 def test_wrong_arrays_are_refused(change, message):
@@ -313,6 +312,11 @@ def test_wrong_arrays_are_refused(change, message):
     }
     with pytest.raises(ValueError, match=message):
         Table.from_arrays(**arguments | change)
+
+
+def test_keys_of_another_length_are_refused():
+    with pytest.raises(ValueError, match=r"Expected the key matrix to be integers \[12\]"):
+        replace(make_table(), keys={"matrix": np.zeros(11, int)})
 
 
 def test_unknown_names_are_answered_with_the_nearest():

@@ -9,7 +9,7 @@ from helpers.samples import SMALL, TINY
 import jaxnas as jn
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.files import task_from_npz
-from jaxnas.training.trainer import evaluate
+from jaxnas.training.trainer import Trainer
 
 
 def arrays(shape=(9, 7, 3), num_images=100, num_classes=4):
@@ -41,7 +41,7 @@ def test_a_split_of_one_s_own_and_string_labels_are_kept():
 def test_images_of_any_shape_are_trained_on():
     images, labels = arrays((9, 5, 3))
     task = task_from_arrays(images, labels)
-    curves = evaluate(SMALL, [SMALL.from_str("|nor_conv_3x3~0|+|avg_pool_3x3~0|skip_connect~1|")], task, TINY)
+    curves = Trainer(SMALL, task, TINY).curves([SMALL.from_str("|nor_conv_3x3~0|+|avg_pool_3x3~0|skip_connect~1|")])
     assert np.isfinite(curves.loss).all()
     assert (curves.test >= 0).all()
     assert (curves.test <= 20).all()
@@ -116,7 +116,7 @@ def test_vectors_are_normalized_by_feature_and_constant_features_are_zero():
 def test_cells_refuse_vectors():
     features = np.random.RandomState(0).randn(100, 5)
     task = task_from_arrays(features, np.arange(100) % 4)
-    for call in (lambda: evaluate(SMALL, [np.zeros(3, int)], task, TINY), lambda: jn.Trainer(SMALL, task)):
+    for call in (lambda: Trainer(SMALL, task, TINY).curves([np.zeros(3, int)]), lambda: jn.Trainer(SMALL, task)):
         with pytest.raises(
             ValueError, match=r"^Expected a task of images for a CellSpace, got mine, vectors of shape \[5\]"
         ):

@@ -16,7 +16,7 @@ import jaxnas as jn
 from jaxnas.training.fitted import PREDICTION_BATCH, FittedModel
 from jaxnas.training.inputs import Inputs
 from jaxnas.training.saved import HASH, MODEL_FILE, _hash_of
-from jaxnas.training.trainer import Trainer, default_config, fit
+from jaxnas.training.trainer import Trainer, default_config
 
 SPACE = jn.MLPSpace(max_layers=2, max_units=16)
 ARCH = SPACE.arch_at(5)
@@ -34,7 +34,7 @@ def images() -> np.ndarray:
 
 
 def test_scores_are_those_of_the_training(model):
-    curves = fit(SPACE, ARCH, jn.task("digits"), CONFIG)[1]
+    curves = Trainer(SPACE, jn.task("digits"), CONFIG).network(ARCH)[1]
     assert model.score("test") == pytest.approx(curves.test[-1] / 387)
     assert model.score("validation") == pytest.approx(curves.validation[-1] / 386)
     assert model.score("train") > 0.5

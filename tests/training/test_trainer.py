@@ -21,7 +21,7 @@ from jaxnas.training.curves import Curves
 from jaxnas.training.networks import Applied, Networks, Variables
 from jaxnas.training.order import epoch_order, training_key
 from jaxnas.training.recorder import SILENT
-from jaxnas.training.trainer import evaluate, fit
+from jaxnas.training.trainer import Trainer
 
 CONFIG = TrainConfig(num_epochs=12, batch_size=11, learning_rate=0.2, network=Skeleton(2, num_stages=1))
 SEEDS = (0, 1, 2)
@@ -39,7 +39,7 @@ ARCHS = [SMALL.from_str(text) for text in TEXTS]
 
 @pytest.fixture(scope="module")
 def curves(task) -> Curves:
-    return evaluate(SMALL, ARCHS, task, CONFIG, SEEDS)
+    return Trainer(SMALL, task, CONFIG).curves(ARCHS, SEEDS)
 
 
 def assert_equal(found: Curves, expected: Curves):
@@ -64,7 +64,7 @@ def test_curves_have_axes_of_architectures_seeds_and_epochs(curves, task):
 
 def test_seeds_trained_alone_equal_seeds_trained_together(curves, task):
     for position in (0, 2):
-        alone = evaluate(SMALL, ARCHS[:2], task, CONFIG, SEEDS[position : position + 1])
+        alone = Trainer(SMALL, task, CONFIG).curves(ARCHS[:2], SEEDS[position : position + 1])
         assert_equal(alone, jax.tree.map(lambda values, p=position: values[:2, p : p + 1], curves))
 
 
@@ -80,13 +80,13 @@ def test_as_many_seeds_train_together_as_fit_the_cache_and_divide_theirs(num_cha
 
 def test_seeds_trained_one_after_another_equal_seeds_trained_together(curves, task, monkeypatch):
     monkeypatch.setattr(plans, "CACHE_SIZE", 1)
-    found = evaluate(SMALL, ARCHS[:1], task, CONFIG, SEEDS)
+    found = Trainer(SMALL, task, CONFIG).curves(ARCHS[:1], SEEDS)
     assert_equal(found, jax.tree.map(lambda values: values[:1], curves))
 
 
 def test_order_and_number_of_architectures_do_not_matter(curves, task):
     order = [5, 0, 1, 0]
-    found = evaluate(SMALL, [ARCHS[number] for number in order], task, CONFIG, SEEDS)
+    found = Trainer(SMALL, task, CONFIG).curves([ARCHS[number] for number in order], SEEDS)
     jax.tree.map(lambda one, other: np.testing.assert_array_equal(one, other[order]), found, curves)
 
 
@@ -141,7 +141,7 @@ def test_training_without_a_path_to_the_output_guesses_one_label(curves, task):
 def test_fit_is_the_training_of_evaluate_and_returns_its_network(curves, task):
     classify = nnx.jit(lambda network, images: network(images).argmax(-1))
     for number in (0, 4):
-        network, found = fit(SMALL, ARCHS[number], task, CONFIG, seed=1)
+        network, found = Trainer(SMALL, task, CONFIG).network(ARCHS[number], seed=1)
         assert_equal(found, jax.tree.map(lambda values, n=number: values[n, 1], curves))
         assert network.arch == tuple(SMALL.canonical(ARCHS[number]).tolist())
         for name in ("validation", "test"):
@@ -202,7 +202,7 @@ def test_training_is_a_plain_loop_over_a_static_network(curves, task):
 
 
 def test_the_final_statistics_are_means_over_the_first_batches_of_the_last_epoch(task):
-    network, _ = fit(SMALL, ARCHS[0], task, CONFIG, seed=1)
+    network, _ = Trainer(SMALL, task, CONFIG).network(ARCHS[0], seed=1)
     _, order_key = jax.random.split(training_key(jnp.asarray(network.arch), 1))
     last_key = jax.random.fold_in(order_key, CONFIG.num_epochs - 1)
     order, _ = epoch_order(last_key, task.train, len(task.train.labels) // CONFIG.batch_size, CONFIG.batch_size)
@@ -258,7 +258,7 @@ def test_every_view_of_every_image_is_counted_once(num_images):
 
 
 def test_a_test_of_the_last_epoch_alone_is_the_same_training(curves, task):
-    last = evaluate(SMALL, ARCHS, task, dataclasses.replace(CONFIG, test="last"), SEEDS)
+    last = Trainer(SMALL, task, dataclasses.replace(CONFIG, test="last")).curves(ARCHS, SEEDS)
     assert_equal(last, curves._replace(test=curves.test[..., -1:]))
     scores = last._replace(loss=np.where(np.arange(CONFIG.num_epochs) > 0, np.nan, last.loss)).scores("test", 40)
     assert scores.shape == last.test.shape
@@ -278,7 +278,7 @@ def test_training_keys_depend_on_architecture_and_seed():
 
 def test_a_diverged_training_is_kept(task):
     config = dataclasses.replace(CONFIG, learning_rate=1e30)
-    found = evaluate(SMALL, ARCHS[:2], task, config, (0,))
+    found = Trainer(SMALL, task, config).curves(ARCHS[:2], (0,))
     assert not np.isfinite(found.loss[:, :, -1]).any()
     assert np.isfinite(found.first_loss).all()
     assert found.test.shape == (2, 1, CONFIG.num_epochs)
@@ -286,19 +286,22 @@ def test_a_diverged_training_is_kept(task):
 
 def test_progress_is_told_after_each_architecture(curves, task):
     told = []
-    evaluate(SMALL, ARCHS[:3], task, CONFIG, SEEDS, progress=lambda: told.append(1))
+    Trainer(SMALL, task, CONFIG).curves(ARCHS[:3], SEEDS, progress=lambda: told.append(1))
     assert len(told) == 3
 
 
 @pytest.mark.parametrize("archs", [[], [[0, 1]], [0, 1, 2], np.zeros((2, 4), int), np.zeros((1, 2, 3), int)], ids=str)
 def test_architectures_of_a_wrong_shape_are_refused(archs, task):
     with pytest.raises(ValueError, match=r"^Expected architectures of shape \[A, 3\], got \["):
-        evaluate(SMALL, archs, task, TINY)
+        Trainer(SMALL, task, TINY).curves(archs)
 
 
 def test_a_batch_larger_than_the_data_is_refused(task):
     config = dataclasses.replace(TINY, batch_size=49)
-    for call in (lambda: evaluate(SMALL, ARCHS, task, config), lambda: fit(SMALL, ARCHS[0], task, config)):
+    for call in (
+        lambda: Trainer(SMALL, task, config).curves(ARCHS),
+        lambda: Trainer(SMALL, task, config).network(ARCHS[0]),
+    ):
         with pytest.raises(ValueError, match=r"^Expected a batch_size up to the 48 training examples, got 49"):
             call()
 
@@ -323,12 +326,12 @@ def test_impossible_configurations_are_refused(change, message):
 )
 def test_no_seeds_and_negative_seeds_are_refused(seeds, message, task):
     with pytest.raises(ValueError, match=message):
-        evaluate(SMALL, ARCHS[:1], task, CONFIG, seeds)
+        Trainer(SMALL, task, CONFIG).curves(ARCHS[:1], seeds)
 
 
 def test_a_space_without_networks_is_refused(task):
     space = SMALL.enumerated()
     with pytest.raises(ValueError, match="Expected a space with networks"):
-        evaluate(space, [[0]], task, CONFIG)
+        Trainer(space, task, CONFIG).curves([[0]])
     with pytest.raises(ValueError, match="Expected a space with networks"):
-        fit(space, [0], task, CONFIG)
+        Trainer(space, task, CONFIG).network([0])

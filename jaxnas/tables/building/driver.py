@@ -170,7 +170,7 @@ def _train_part(
     shard: tuple[int, int] = (1, 1),
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Trains the chunks of a training that are missing, of a part of them on one of several machines."""
+    """Trains the missing chunks of a training, or a part of them on one of several machines."""
     plan = replace(part.plan, chunks=part.plan.chunks[shard[0] - 1 :: shard[1]])
     with _writing(folder):
         (folder / "shards").mkdir(parents=True, exist_ok=True)
@@ -193,7 +193,7 @@ def _num_classes(chunks: Iterable[Chunk]) -> int:
 
 
 def _train_chunks(where: Executor, part: Part, folder: Path, left: dict[Chunk, None], look: Callable[[], None]) -> None:
-    """Trains chunks and takes out of `left` those with a shard. Raises RuntimeError if one fails."""
+    """Trains chunks and takes them out of `left`. Raises RuntimeError if one fails."""
 
     def calls() -> Iterator[tuple[Chunk, tuple]]:
         for chunk in list(left):
@@ -227,7 +227,8 @@ def _check_memory(trainers: Sequence[Trainer], num_seeds: int) -> None:
     """Raises ValueError where the space cannot be enumerated, or the curves of a build would not fit into memory."""
     space = trainers[0].space
     if space.num_architectures > MAX_ENUMERABLE:
-        smaller = [name for name in catalog.SPACES if _is_a_smaller_one(catalog.space(name), space)]
+        alike = {name: each for name in catalog.SPACES if type(each := catalog.space(name)) is type(space)}
+        smaller = [name for name, each in alike.items() if each.num_architectures <= MAX_ENUMERABLE]
         hint = f"; {' and '.join(smaller)} can be built" if smaller else ""
         raise ValueError(
             f"Expected a space of at most {MAX_ENUMERABLE:,} architectures to build, got {space.name} of "
@@ -237,10 +238,6 @@ def _check_memory(trainers: Sequence[Trainer], num_seeds: int) -> None:
     largest = MAX_CURVE_BYTES // (len(np.unique(space.classes())) * num_epochs * BYTES_AN_EPOCH)
     why = f"whose curves of {num_epochs:,} epochs take {MAX_CURVE_BYTES >> 30} GiB of memory"
     checked_size("num_seeds", num_seeds, 1, min(largest, MAX_SEEDS), why)
-
-
-def _is_a_smaller_one(space: Space, than: Space) -> bool:
-    return type(space) is type(than) and space.num_architectures <= MAX_ENUMERABLE
 
 
 def _set_damaged_aside(folder: Path, missing: Sequence[Chunk]) -> None:
@@ -267,7 +264,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _with_baselines(where: Executor, manifest: dict, folder: Path, part: Part) -> dict:
-    """Returns the manifest with the baselines of the training that reports read, if its kind has any."""
+    """Returns the manifest with the baselines of the training that reports read, if any."""
     trainer = baseline_trainer(part.trainer)
     if trainer is None:
         return manifest

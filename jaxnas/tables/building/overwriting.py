@@ -1,4 +1,4 @@
-"""What a build may write over: files of the table that it makes, but no others, and no larger table."""
+"""What a build may write over: files of its own table, but no others, and no larger table."""
 
 import json
 from pathlib import Path

@@ -21,7 +21,7 @@ _HASH_DIGITS = 64
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some classes of a build: the rows of their representatives, and the name that their shard has."""
+    """Some classes of a build: the rows of their representatives, and the name of their shard."""
 
     name: str
     rows: tuple[int, ...]
@@ -76,11 +76,7 @@ def trained_shard(trainer: Trainer, chunk: Chunk, seeds: Sequence[int], training
 
 
 def missing_chunks(folder: Path, chunks: Sequence[Chunk], shape: tuple[int, int, int]) -> tuple[Chunk, ...]:
-    """Returns the chunks whose shards are missing or damaged in the folder of a build.
-
-    Args:
-        shape: of the curves of a class, see `BuildPlan.shape`.
-    """
+    """Returns the chunks whose shards are missing or damaged; `shape` as in `BuildPlan`."""
     try:
         present = {entry.name for entry in os.scandir(folder / "shards")}  # one look, not one for each missing shard
     except OSError:
@@ -106,11 +102,7 @@ def shard_bytes(chunk: Chunk, curves: Curves) -> bytes:
 
 
 def read_shard(folder: Path, chunk: Chunk, shape: tuple[int, int, int]) -> dict[str, np.ndarray] | None:
-    """Returns the arrays of a chunk's shard, or None where it is missing or damaged, and must be trained (again).
-
-    Args:
-        shape: of the curves of a class, see `BuildPlan.shape`.
-    """
+    """Returns the arrays of a chunk's shard, None where it is missing or damaged."""
     try:
         data = shard_path(folder, chunk).read_bytes()
     except OSError:

@@ -89,7 +89,7 @@ def retrain(
     _check_built(table)
     manifest = table.manifest
     space = space or _of_the_catalog("space", manifest["space"]["name"], catalog.SPACES, table.id)
-    task = task or _task_of_the_catalog(manifest["task"]["name"], table.id)
+    task = task or _of_the_catalog("task", manifest["task"]["name"], catalog.TASKS, table.id)
     if space.description() | {"name": manifest["space"]["name"]} != manifest["space"]:
         raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
     known = np.flatnonzero(table.trained)
@@ -112,7 +112,7 @@ def _retrained(table: Table, trainer: Trainer, classes: np.ndarray) -> list[Chec
     sizes = np.asarray([trainer.size(arch) for arch in archs])
     stored_sizes = np.stack([table.sizes(name)[classes] for name in ("parameters", "flops")], axis=1)
     found = trainer.curves(archs, manifest["seeds"])
-    stored = Curves(*(getattr(table, name)[classes] for name in Curves._fields))
+    stored = Curves(*(table.columns[name].values[classes] for name in Curves._fields))
     return [
         Check(bool((sizes == stored_sizes).all()), f"parameters and FLOPs of {len(classes)} classes"),
         _first_step("first_loss", found, stored, trainer.config.precision),
@@ -152,12 +152,7 @@ def _of_the_catalog(kind: str, name: str, known: dict[str, str], table_id: str) 
         raise ValueError(
             f"Expected the {kind} of {table_id} to be one of {', '.join(known)}, got {name!r}; give it by --{kind}."
         )
-    return catalog.find(name, known)
-
-
-def _task_of_the_catalog(name: str, table_id: str) -> Task:
-    found = _of_the_catalog("task", name, catalog.TASKS, table_id)
-    return found() if callable(found) else found
+    return catalog.task(name) if kind == "task" else catalog.space(name)
 
 
 def _reproducible(manifest: dict, trainer: Trainer) -> bool:

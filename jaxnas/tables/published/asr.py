@@ -20,7 +20,6 @@ from jaxnas.tasks.metrics import Metric
 
 NAME = "nb-asr"
 CITES = ("mehrotra2021nasbenchasr",)
-FILES = ("nb-asr-e40-1234.pickle", "nb-asr-e40-1235.pickle", "nb-asr-e40-1236.pickle")
 ID = "nb-asr-timit"
 EPOCHS = 40
 OPERATIONS = ("linear", "conv5", "conv5d2", "conv7", "conv7d2", "zero")
@@ -54,27 +53,21 @@ def whole_space() -> SearchSpace:
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a table of NAS-Bench-ASR: phoneme error rates on TIMIT.
 
-    Args:
-        path: a folder with `nb-asr-e40-SEED.pickle`, and where there are such `nb-asr-info.pickle` and
-            `nb-asr-bench-DEVICE.pickle`.
-        work: not needed.
-        progress: is told what is read.
+    `path` is a folder with `nb-asr-e40-SEED.pickle`, and where there are such `nb-asr-info.pickle`
+    and `nb-asr-bench-DEVICE.pickle`.
     """
     trainings = (
         sorted(file for file in path.glob("*.pickle") if _TRAINING.fullmatch(file.name)) if path.is_dir() else []
     )
     if not trainings:
-        raise ValueError(f"Expected a folder with files such as {FILES[0]}, got {path}.")
+        raise ValueError(f"Expected a folder with files such as nb-asr-e40-1234.pickle, got {path}.")
     others = sorted(file for file in path.glob("*.pickle") if file.name == _INFO or _DEVICE.fullmatch(file.name))
     for number, file in enumerate([*trainings, *others]):
         progress(file.name, number + 1, len(trainings) + len(others))
     runs = [_read(file, "training", 3) for file in trainings]
     with expected(path, "NAS-Bench-ASR's files of the same architectures"):
-        yield _imported(path, runs, {file: _read(file, _kind_of(file), 2) for file in others}, trainings)
-
-
-def _kind_of(file: Path) -> str:
-    return "static" if file.name == _INFO else "benchmarking"
+        kinds = {file: "static" if file.name == _INFO else "benchmarking" for file in others}
+        yield _imported(path, runs, {file: _read(file, kind, 2) for file, kind in kinds.items()}, trainings)
 
 
 def _read(file: Path, kind: str, width: int) -> dict[str, list]:

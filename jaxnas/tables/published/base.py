@@ -71,7 +71,7 @@ def _read(path: Path) -> str:
 
 @contextlib.contextmanager
 def expected(path: Path, what: str) -> Iterator[None]:
-    """Ends whatever a damaged or unknown file causes as one line that says what was expected of it."""
+    """Ends errors of a damaged or unknown file as one line that says what was expected."""
     try:
         yield
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, OverflowError) as error:
@@ -98,7 +98,7 @@ def only_file(path: Path, names: Iterable[str], what: str) -> Path:
 
 
 def json_of(path: Path, progress: Progress) -> dict:
-    """Returns the object in a JSON file. Raises ValueError if it is none, or the file is too large."""
+    """Returns the object in a JSON file. Raises ValueError if the file is too large or none."""
     size = path.stat().st_size
     if size > LARGEST_JSON:
         raise ValueError(f"{size:,} bytes, where a file of at most {LARGEST_JSON:,} is read")

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxnas.tables.columns import Column
 from jaxnas.tables.table import Table
 
 TRIED = "The importer was tried on original files."
@@ -67,15 +66,13 @@ def _card_of(table: Table, publication: Publication, source: Path, notes: Sequen
     lines = [f"# {table.id}", "", f"{publication.title}, imported by `{command}`.", ""]
     lines += [f"{note}\n" for note in notes]
     lines += ["## Columns", "| column | unit | axes |", "|---|---|---|"]
-    lines += [f"| `{name}` | {_unit(column)} | {' x '.join(column.axes)} |" for name, column in table.columns.items()]
+    for name, column in table.columns.items():
+        unit = f"count of {column.denominator:,}" if column.denominator else column.unit
+        lines.append(f"| `{name}` | {unit} | {' x '.join(column.axes)} |")
     lines += ["", *_protocols(table), "## Limits", publication.tried]
     lines += ["Networks of this table were not trained by jaxnas, and it does not train them again.", ""]
     lines += ["## License and citation", f"{publication.license}. {publication.address}", "", publication.paper]
     return "\n".join([*lines, f"Cite the paper, the id `{table.id}` and the content_hash of manifest.json.", ""])
-
-
-def _unit(column: Column) -> str:
-    return f"count of {column.denominator:,}" if column.denominator else column.unit
 
 
 def _protocols(table: Table) -> list[str]:

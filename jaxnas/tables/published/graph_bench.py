@@ -20,7 +20,6 @@ from jaxnas.tasks.metrics import ACCURACY, Metric
 
 NAME = "nb-graph"
 CITES = ("qin2022nasbenchgraph",)
-FILES = ("nas_bench_graph-1.4.0-py3-none-any.whl", "the folder of the installed package", "its folder light/")
 SUFFIX = ".bench"
 BASE, PLACES = 10, 4
 OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
@@ -43,10 +42,8 @@ PUBLICATION = Publication(
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a table of NAS-Bench-Graph for each data set: validation and test, means of three seeds.
 
-    Args:
-        path: the wheel of nas-bench-graph, the folder of the installed package, its folder `light`, or one `.bench`.
-        work: not needed.
-        progress: is told what is read.
+    `path` is the wheel of nas-bench-graph, the folder of the installed package, its folder `light`,
+    or one `.bench`.
     """
     files = _files(path)
     for number, (name, data) in enumerate(sorted(files.items())):
@@ -114,7 +111,7 @@ def _table(space: Space, task: str, found: dict) -> tuple[Table, list[str]]:
     with np.errstate(over="ignore"):  # too large a number is infinite then
         values = {
             name: np.asarray([float(each[name]) for each in found.values()])[order].astype(np.float32)
-            for name in _NAMES
+            for name in ("valid_perf", "perf", "latency", "para")
         }
     if not all(np.isfinite(array).all() for array in values.values()):
         raise ValueError("numbers that are not finite")
@@ -131,6 +128,3 @@ def _table(space: Space, task: str, found: dict) -> tuple[Table, list[str]]:
     manifest = base_manifest(space, task, [fidelity], [0], metric)
     table = Table(manifest, keys_of(space), np.arange(len(rows), dtype=np.int32), scores | sizes)
     return table, [*notes, "The files have no training times: a query costs 1."]
-
-
-_NAMES = ("valid_perf", "perf", "latency", "para")

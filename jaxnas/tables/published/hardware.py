@@ -7,11 +7,11 @@ import numpy as np
 
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.columns import Column
-from jaxnas.tables.packs import column_pack
 from jaxnas.tables.published.base import Progress, expected, only_file, sha256_of
 from jaxnas.tables.published.cards import Imported, Publication, imported
 from jaxnas.tables.published.containers import value_of
 from jaxnas.tables.published.nats_topology import row_of
+from jaxnas.tables.table import column_pack
 
 NAME = "hw-nas-bench"
 CITES = ("li2021hwnasbench",)
@@ -36,10 +36,8 @@ PUBLICATION = Publication(
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a column pack of HW-NAS-Bench for each data set: `latency_raspi4`, `energy_edgegpu`, ...
 
-    Args:
-        path: `HW-NAS-Bench-v1_0.pickle`, or a folder with it. Its part on FBNet's space is not read.
-        work: not needed.
-        progress: is told what is read.
+    `path` is `HW-NAS-Bench-v1_0.pickle`, or a folder with it. Its part on FBNet's space is not
+    read.
     """
     path = only_file(path, FILES, "HW-NAS-Bench's pickle")
     progress(path.name, 0, 1)

@@ -7,16 +7,15 @@ import numpy as np
 
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.columns import Column
-from jaxnas.tables.packs import column_pack
 from jaxnas.tables.published.base import Progress, expected, sha256_of
 from jaxnas.tables.published.cards import Imported, Publication, imported
 from jaxnas.tables.published.containers import value_of
 from jaxnas.tables.published.nats_topology import row_of
 from jaxnas.tables.published.pickled import plain
+from jaxnas.tables.table import column_pack
 
 NAME = "help"
 CITES = ("lee2021help",)
-FILES = ("data/nasbench201/ of the repository: latency/*.pt and str_arch2idx.pt",)
 PACK = "nb201-help"
 PUBLICATION = Publication(
     NAME,
@@ -33,10 +32,8 @@ PUBLICATION = Publication(
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a column pack of HELP: `latency_1080ti_1`, `latency_pixel3`, ...
 
-    Args:
-        path: the folder `data/nasbench201` of HELP's repository, with `latency/*.pt` and `str_arch2idx.pt`.
-        work: not needed.
-        progress: is told what is read.
+    `path` is the folder `data/nasbench201` of HELP's repository, with `latency/*.pt` and
+    `str_arch2idx.pt`.
     """
     files = sorted((path / "latency").glob("*.pt"))
     order = path / "str_arch2idx.pt"

@@ -37,10 +37,7 @@ PUBLICATION = Publication(
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a table of NAS-Bench-Macro: test accuracy of three runs, parameters and FLOPs of 6,561 architectures.
 
-    Args:
-        path: `nas-bench-macro_cifar10.json`, or a folder with it.
-        work: not needed.
-        progress: is told what is read.
+    `path` is `nas-bench-macro_cifar10.json`, or a folder with it.
     """
     path = only_file(path, FILES, "NAS-Bench-Macro's JSON")
     space, digest = catalog.space("nb-macro"), {path.name: sha256_of(path)}

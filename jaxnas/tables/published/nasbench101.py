@@ -4,7 +4,7 @@ import binascii
 import functools
 import json
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
@@ -72,10 +72,7 @@ _HEADS, _TAGS = (_EVALUATION,) * 3, (0x09, 0x11, 0x19, 0x21, 0x29)
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a table of NAS-Bench-101: validation, test, seconds and parameters of every graph in the file.
 
-    Args:
-        path: `nasbench_full.tfrecord` or `nasbench_only108.tfrecord`, or a folder with one.
-        work: a folder for partial results.
-        progress: is told what is read.
+    `path` is `nasbench_full.tfrecord` or `nasbench_only108.tfrecord`, or a folder with one.
     """
     path = only_file(path, FILES, "NAS-Bench-101's TFRecord file")
     kept = Work(work, [path])
@@ -115,16 +112,12 @@ def _parts(path: Path, work: Work, progress: Progress) -> Iterator[dict[str, np.
             if len(rows) % 10_000 == 0:
                 progress(path.name, end, size)
             if len(rows) == PER_PART:
-                part = {"rows": _array(rows), "end": np.asarray(end)}
+                part = {"rows": np.asarray(rows, _ROW), "end": np.asarray(end)}
                 work.keep(f"rows-{number:04d}", **part)
                 yield part
                 rows, number = [], number + 1
         progress(path.name, size, size)
-        yield {"rows": _array(rows)}
-
-
-def _array(rows: Sequence[tuple]) -> np.ndarray:
-    return np.asarray(rows, _ROW)
+        yield {"rows": np.asarray(rows, _ROW)}
 
 
 def _row(record: bytes, graphs: dict[str, int]) -> tuple:
@@ -218,7 +211,7 @@ def _looked_up(space: Space) -> Callable[[np.ndarray], tuple[jax.Array, jax.Arra
 
 
 class _Scores:
-    """What is known of each graph and number of epochs: a part of the file after the other is put in."""
+    """What is known of each graph and number of epochs, of the parts of the file so far."""
 
     def __init__(self, space: Space):
         size = space.num_architectures
@@ -262,7 +255,7 @@ class _Scores:
             raise ValueError(wrong)
 
     def table(self) -> Table:
-        """Returns the table. Raises ValueError where there is nothing, or two graphs have one hash."""
+        """Returns the table. Raises ValueError if it is empty or two graphs have one hash."""
         hashes = self.md5[self.md5 != 0]
         if not len(hashes) or len(np.unique(hashes)) < len(hashes):
             raise ValueError("graphs with the hash of another graph" if len(hashes) else "no rows")

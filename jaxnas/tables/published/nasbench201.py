@@ -11,7 +11,6 @@ from jaxnas.tables.published.nats_topology import LAYOUT
 NAME = "nb201"
 CITES = ("dong2020nasbench201",)
 FILES = ("NAS-Bench-201-v1_1-096897.pth",)
-WHAT = "the torch file NAS-Bench-201-v1_1-096897.pth"
 PUBLICATION = Publication(
     NAME,
     "NAS-Bench-201, version 1.1",
@@ -26,9 +25,8 @@ PUBLICATION = Publication(
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns tables of NAS-Bench-201, version 1.1: CIFAR-10, CIFAR-100 and ImageNet16-120.
 
-    Arguments are those of `nats_topology.read`. The file is 4.7 GB in one pickle, read as a stream, so that nothing can
-    be kept of a part of it.
+    `path` is the file, or a folder with it: 4.7 GB in one pickle, read as a stream, so that no part of it can be kept.
     """
     path = only_file(path, FILES, "NAS-Bench-201's torch file")
     layout = LAYOUT._replace(prefix="nb201-1.1", publication=PUBLICATION)
-    yield from nats.tables_of(layout, nats.read_archive(layout, path, progress, WHAT), path)
+    yield from nats.tables_of(layout, nats.read_archive(layout, path, progress, f"the torch file {FILES[0]}"), path)

@@ -144,8 +144,8 @@ class Records:
         return {"names": np.asarray(names, np.str_), "values": np.stack(values) if values else np.zeros(shape)}
 
 
-def read(layout: Layout, path: Path, work: Path, progress: Progress, what: str) -> Iterator[Imported]:
-    """Returns the tables of a `-simple` folder, or of a file of all architectures, of which `what` says what it is."""
+def read(layout: Layout, path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
+    """Returns the tables of a `-simple` folder, or of the archive of all architectures."""
     if path.is_dir():
         kept = Work(work, numbered_files(path))
         parts = read_folder(layout, path, kept, progress)
@@ -153,6 +153,7 @@ def read(layout: Layout, path: Path, work: Path, progress: Progress, what: str) 
         yield from tables_of(layout, parts, path)
         kept.remove()
     else:
+        what = "bz2 of NATS-Bench's pickle of all architectures"
         yield from tables_of(layout, read_archive(layout, path, progress, what), path)
 
 

@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxnas import catalog
+from jaxnas.spaces.sizes.space import NATS_SSS
 from jaxnas.tables.published import nats
 from jaxnas.tables.published.base import Progress
 from jaxnas.tables.published.cards import Imported
 
 NAME = "nats-sss"
 CITES = ("dong2021natsbench",)
-FILES = ("NATS-sss-v1_0-50262-simple/ (unpacked)", "NATS-sss-v1_0-50262.pickle.pbz2")
-WHAT = "bz2 of NATS-Bench's pickle of all architectures"
 
 
 def row_of(text: str) -> int:
@@ -28,23 +26,20 @@ def row_of(text: str) -> int:
 _CHANNELS = {str(channels): number for number, channels in enumerate(range(8, 65, 8))}
 
 
-def layout() -> nats.Layout:
-    """Returns the layout of the files."""
-    return nats.Layout(
-        NAME,
-        catalog.space("nats-sss"),
-        (1, 12, 90),
-        12,
-        (1, 5, 10, 25, 50, 90),
-        row_of,
-        nats.PUBLICATION._replace(importer=NAME),
-    )
+LAYOUT = nats.Layout(
+    NAME,
+    NATS_SSS,
+    (1, 12, 90),
+    12,
+    (1, 5, 10, 25, 50, 90),
+    row_of,
+    nats.PUBLICATION._replace(importer=NAME),
+)
 
 
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns tables of NATS-Bench's size space: CIFAR-10, CIFAR-100 and ImageNet16-120.
 
-    Arguments are those of `nats_topology.read`.
+    `path` is the `-simple` folder, or `NATS-sss-v1_0-50262.pickle.pbz2`.
     """
-    known = layout()
-    yield from nats.read(known, path, work, progress, WHAT)
+    yield from nats.read(LAYOUT, path, work, progress)

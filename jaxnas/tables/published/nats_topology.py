@@ -12,8 +12,6 @@ from jaxnas.tables.published.cards import Imported
 
 NAME = "nats-tss"
 CITES = ("dong2020nasbench201", "dong2021natsbench")
-FILES = ("NATS-tss-v1_0-3ffb9-simple/ (unpacked)", "NATS-tss-v1_0-3ffb9.pickle.pbz2")
-WHAT = "bz2 of NATS-Bench's pickle of all architectures"
 _CELL = re.compile(r"\|(\w+)~0\|\+\|(\w+)~0\|(\w+)~1\|\+\|(\w+)~0\|(\w+)~1\|(\w+)~2\|")
 _OPERATIONS = {name: number for number, name in enumerate(NB201.decisions[0].values)}
 
@@ -44,9 +42,6 @@ LAYOUT = nats.Layout(
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns tables of NATS-Bench's topology space: CIFAR-10, CIFAR-100 and ImageNet16-120.
 
-    Args:
-        path: the `-simple` folder, or `NATS-tss-v1_0-3ffb9.pickle.pbz2`.
-        work: a folder for partial results.
-        progress: is told what is read.
+    `path` is the `-simple` folder, or `NATS-tss-v1_0-3ffb9.pickle.pbz2`.
     """
-    yield from nats.read(LAYOUT, path, work, progress, WHAT)
+    yield from nats.read(LAYOUT, path, work, progress)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -31,23 +30,16 @@ PUBLICATION = Publication(
 )
 
 
-class Score(NamedTuple):
-    """What tells how good a network is on a task: the name of the file without `valid_` and `test_`, and its unit."""
-
-    name: str
-    unit: str
-
-
 SCORES = {
-    "class_scene": Score("top1", "percent"),
-    "class_object": Score("top1", "percent"),
-    "room_layout": Score("neg_loss", "score"),
-    "jigsaw": Score("top1", "percent"),
-    "segmentsemantic": Score("mIoU", "percent"),
-    "normal": Score("ssim", "score"),
-    "autoencoder": Score("ssim", "score"),
+    "class_scene": Metric("top1", "percent"),
+    "class_object": Metric("top1", "percent"),
+    "room_layout": Metric("neg_loss", "score"),
+    "jigsaw": Metric("top1", "percent"),
+    "segmentsemantic": Metric("mIoU", "percent"),
+    "normal": Metric("ssim", "score"),
+    "autoencoder": Metric("ssim", "score"),
 }
-"""Larger is better for all of them."""
+"""Names are those of the file without `valid_` and `test_`. Larger is always better."""
 SPACES = {"micro": "transnas-micro", "macro": "transnas-macro"}
 INFORMATION = {
     "inference_time": ("inference_time", "seconds"),
@@ -61,10 +53,7 @@ INFORMATION = {
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a table of TransNAS-Bench-101 for each space and task.
 
-    Args:
-        path: `transnas-bench_v10141024.pth`, or a folder with it.
-        work: not needed.
-        progress: is told what is read.
+    `path` is `transnas-bench_v10141024.pth`, or a folder with it.
     """
     path = only_file(path, FILES, "TransNAS-Bench-101's torch file")
     digest = {path.name: sha256_of(path)}
@@ -78,7 +67,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     for kind, architectures in data.items():
         space = catalog.space(SPACES[kind])
         with expected(path, f"scores of the space {space.name}"):
-            rows = _rows(space, kind, architectures)
+            rows = _rows(space, architectures)
             tasks = list(next(iter(architectures.values())))
         for task in tasks:
             with expected(path, f"scores of {task!s:.40} on {space.name}"):
@@ -103,29 +92,13 @@ def _keep_the_wanted(found: dict) -> None:
         found.update(kept)
 
 
-def _rows(space: Space, kind: str, architectures: Mapping) -> np.ndarray:
-    vectors = np.asarray(
-        [(_micro if kind == "micro" else _macro)(space, str(text)) for text in architectures], np.int32
-    )
+def _rows(space: Space, architectures: Mapping) -> np.ndarray:
+    vectors = np.asarray([space.from_str(str(text)[:60]) for text in architectures], np.int32)
     rows = np.asarray(rows_of_all(space, vectors))
     known = np.asarray(space.arch_at(rows))
     if (known != vectors).any() or len(np.unique(rows)) != space.num_architectures:
         raise ValueError(f"{len(np.unique(rows)):,} of {space.num_architectures:,} architectures")
     return rows
-
-
-def _micro(space: Space, text: str) -> list[int]:
-    """Returns the choices of a string such as `64-41414-1_02_333`: operations by edge, in the order of our cells."""
-    parts = text.split("-")
-    digits = parts[-1].replace("_", "") if len(parts) == 3 else ""
-    if [len(part) for part in parts[-1].split("_")] != [1, 2, 3] or not set(digits) <= set("0123"):
-        raise ValueError(f"Expected a cell such as 64-41414-1_02_333, got {text[:60]!r}")
-    return [int(digit) for digit in digits]
-
-
-def _macro(space: Space, text: str) -> list[int]:
-    """Returns the choices of a string such as `64-1234-basic`."""
-    return [int(choice) for choice in np.asarray(space.from_str(text))]
 
 
 def _table(space: Space, task: str, rows: np.ndarray, found: list[Mapping]) -> Table:
@@ -146,7 +119,6 @@ def _table(space: Space, task: str, rows: np.ndarray, found: list[Mapping]) -> T
         if all(name in each.get("model_info", {}) for each in found):
             values = np.asarray([float(each["model_info"][name]) for each in found], np.float32)
             columns[own] = Column(values[np.argsort(rows)], ("class",), unit)
-    metric = Metric(score.name, score.unit, 1)
     return Table.from_arrays(
         space,
         task,
@@ -154,7 +126,7 @@ def _table(space: Space, task: str, rows: np.ndarray, found: list[Mapping]) -> T
         Column(test, ("class", "run"), score.unit, 1),
         fidelities,
         columns=columns,
-        metric=metric,
+        metric=score,
         protocols={"default": {"price": "seconds"}},
     )
 

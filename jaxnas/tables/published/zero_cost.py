@@ -8,9 +8,9 @@ import numpy as np
 
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.tables.columns import Column
-from jaxnas.tables.packs import column_pack
 from jaxnas.tables.published.base import Progress, expected, json_of, only_file, sha256_of
 from jaxnas.tables.published.cards import Imported, Publication, imported
+from jaxnas.tables.table import column_pack
 
 NAME = "suite-zero"
 CITES = ("krishnakumar2022suitezero",)
@@ -30,7 +30,6 @@ OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_
 EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 """NASLib's order; it counts nodes from 1."""
 _OWN_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-_NAMES = {"cifar10": "cifar10", "cifar100": "cifar100", "ImageNet16-120": "imagenet16-120"}
 _SIZES = ("params", "flops")
 
 
@@ -50,10 +49,7 @@ def row_of(key: str) -> int:
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a column pack of NAS-Bench-Suite-Zero for each data set: `synflow`, `nwot`, ..., and seconds.
 
-    Args:
-        path: `zc_nasbench201.json`, or a folder with it.
-        work: not needed.
-        progress: is told what is read.
+    `path` is `zc_nasbench201.json`, or a folder with it.
     """
     path = only_file(path, FILES, "NAS-Bench-Suite-Zero's scores on NAS-Bench-201")
     digest = {path.name: sha256_of(path)}
@@ -65,8 +61,9 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         if not found:
             raise ValueError("no scores")
     for data_set, values in found.items():
-        name = f"nb201-zero-{_NAMES.get(data_set, re.sub(r'[^a-z0-9-]', '', data_set.lower()))}"
-        columns = {each: Column(array, ("class",), _unit(each)) for each, array in values.items()}
+        name = f"nb201-zero-{re.sub(r'[^a-z0-9-]', '', data_set.lower())}"
+        units = {each: "seconds" if each.startswith("seconds_") else "score" for each in values}
+        columns = {each: Column(array, ("class",), units[each]) for each, array in values.items()}
         with expected(path, "scores with names such as synflow"):
             pack = column_pack(NB201, name, columns)
         count = int(np.isfinite(next(iter(values.values()))).sum())
@@ -85,7 +82,3 @@ def _collect(columns: dict[str, np.ndarray], row: int, scores: dict) -> None:
         for column, value in ((own, found["score"]), (f"seconds_{name}", found.get("time"))):
             if value is not None:
                 columns.setdefault(column, np.full(NB201.num_architectures, np.nan, np.float32))[row] = value
-
-
-def _unit(name: str) -> str:
-    return "seconds" if name.startswith("seconds_") else "score"

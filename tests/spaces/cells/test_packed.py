@@ -24,7 +24,7 @@ from jaxnas.tasks.base import TaskSpec
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.networks import default_plan
-from jaxnas.training.trainer import Trainer, evaluate
+from jaxnas.training.trainer import Trainer
 
 HERE = Path(__file__).parents[2]
 SPACE, TASK = f"{HERE / 'helpers' / 'mine.py'}:SPACE", f"{HERE / 'helpers' / 'mine.py'}:task"
@@ -163,7 +163,7 @@ def small_batches():
 
 
 def both_plans(space, archs, task, config) -> tuple[Curves, Curves]:
-    return tuple(evaluate(space, archs, task, config, SEEDS, plan=plan) for plan in ("packed", "sequential"))
+    return tuple(Trainer(space, task, config).curves(archs, SEEDS, plan=plan) for plan in ("packed", "sequential"))
 
 
 def assert_first_steps_agree(found: Curves, expected: Curves):
@@ -191,7 +191,7 @@ def test_neighbors_and_order_do_not_matter_and_one_compilation_serves_all_batche
     order = [4, 3, 2, 9, 7, 4]
     told = []
     with caplog.at_level(logging.INFO, "jaxnas"):
-        found = evaluate(SMALL, archs[order], task, TINY, SEEDS, progress=lambda: told.append(1), plan="packed")
+        found = Trainer(SMALL, task, TINY).curves(archs[order], SEEDS, progress=lambda: told.append(1), plan="packed")
     assert not [name for name in compiled if "train" in name]
     assert len(told) == len(order)
     assert "5 classes in 2 batches" in caplog.text
@@ -272,7 +272,7 @@ def test_the_back_end_chooses_the_plan(monkeypatch):
 @pytest.mark.parametrize("plan", ["", "parallel"])
 def test_an_unknown_plan_is_refused(plan, task):
     with pytest.raises(ValueError, match=f"^Expected a plan of sequential, packed, got '{plan}'"):
-        evaluate(SMALL, [[0, 0, 0]], task, TINY, plan=plan)
+        Trainer(SMALL, task, TINY).curves([[0, 0, 0]], plan=plan)
 
 
 def test_chunks_of_the_packed_plan_are_its_batches(monkeypatch):

@@ -25,7 +25,7 @@ from jaxnas.training import loop
 from jaxnas.training.config import config_from_dict
 from jaxnas.training.networks import Applied, Variables, default_plan
 from jaxnas.training.order import epoch_order, training_key
-from jaxnas.training.trainer import default_config, evaluate, fit
+from jaxnas.training.trainer import Trainer, default_config
 
 SPACE = MLPSpace(
     3,
@@ -173,7 +173,7 @@ def test_training_is_that_of_the_static_network_by_optax(task, monkeypatch):
     archs = [
         np.asarray(FEW.from_str(f"{widths}/0.0")) for widths in ("16-8/tanh/lecun_normal/l1", "8/tanh/lecun_normal/l2")
     ]
-    curves = evaluate(strong, archs, task, CONFIG, [4])
+    curves = Trainer(strong, task, CONFIG).curves(archs, [4])
     for number, arch in enumerate(archs):
         counts, losses = reference(arch, task, CONFIG, 4)
         np.testing.assert_allclose(curves.loss[number, 0], losses, rtol=1e-4)
@@ -184,11 +184,11 @@ def test_training_is_that_of_the_static_network_by_optax(task, monkeypatch):
 def test_trainings_do_not_depend_on_what_else_is_trained(task):
     names = ("8/tanh/lecun_normal/none/0.0", "8-16/tanh/lecun_normal/l1/0.5", "16/tanh/lecun_normal/l2/0.5")
     archs = [FEW.from_str(name) for name in names]
-    together = evaluate(FEW, archs, task, CONFIG, [0, 1])
+    together = Trainer(FEW, task, CONFIG).curves(archs, [0, 1])
     assert together.train.shape == (3, 2, CONFIG.num_epochs)
     for number, arch in enumerate(archs):
         member = arch.at[-1].set(1) if arch[0] == 0 else arch  # of the same class
-        for values, whole in zip(evaluate(FEW, [member], task, CONFIG, [0, 1]), together, strict=True):
+        for values, whole in zip(Trainer(FEW, task, CONFIG).curves([member], [0, 1]), together, strict=True):
             np.testing.assert_array_equal(values[0], whole[number])
     assert (together.first_loss[:, 0] != together.first_loss[:, 1]).all()
 
@@ -202,7 +202,7 @@ def test_a_network_fitted_to_vectors_scores_as_its_curves_say(num_test):
     splits = [Split(features[part][None].astype(np.float32), labels[part].astype(np.int32)) for part in parts]
     task = Task("vectors", *splits, 3, "")
     arch = FEW.from_str("16-8/tanh/lecun_normal/none/0.0")
-    network, curves = fit(FEW, arch, task, CONFIG)
+    network, curves = Trainer(FEW, task, CONFIG).network(arch)
     for split in ("validation", "test"):
         images, labels = getattr(task, split)
         assert (network(images[0]).argmax(-1) == labels).sum() == getattr(curves, split)[-1]
@@ -229,7 +229,7 @@ def test_perceptrons_have_a_configuration_and_a_plan_of_their_own(task):
     assert default_plan(PerceptronNetworks) == "sequential"
     assert config_from_dict(asdict(CONFIG), PerceptronNetworks.default) == CONFIG
     with pytest.raises(ValueError, match=r"^Expected a plan of sequential, got 'packed'"):
-        evaluate(SPACE, [SPACE.from_str(ARCHS[0])], task, CONFIG, plan="packed")
+        Trainer(SPACE, task, CONFIG).curves([SPACE.from_str(ARCHS[0])], plan="packed")
 
 
 @pytest.mark.nightly

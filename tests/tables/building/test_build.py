@@ -20,7 +20,7 @@ from jaxnas.tables.building.verification import retrain
 from jaxnas.tables.table import Table, write
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
-from jaxnas.training.trainer import Trainer, evaluate
+from jaxnas.training.trainer import Trainer
 
 HERE = Path(__file__).parents[2]
 pytestmark = pytest.mark.processes
@@ -61,10 +61,10 @@ def test_the_table_holds_what_evaluate_measures(built):
     assert read.trained.all()
     assert np.array_equal(read.representatives[read.class_of], SMALL.classes())
     some = [0, 5, len(read.trained) - 1]
-    curves = evaluate(SMALL, [SMALL.arch_at(read.representatives[number]) for number in some], task, TINY, [0, 1])
+    curves = Trainer(SMALL, task, TINY).curves([SMALL.arch_at(read.representatives[number]) for number in some], [0, 1])
     for name, values in curves._asdict().items():
         expected = values[:, :, -1:] if name == "test" else values
-        np.testing.assert_array_equal(getattr(read, name)[some], expected, err_msg=name)
+        np.testing.assert_array_equal(read.columns[name].values[some], expected, err_msg=name)
     assert read.column_fidelities("test") == read.column_fidelities("validation")[-1:]
     for number in some:
         arch = SMALL.arch_at(read.representatives[number])
