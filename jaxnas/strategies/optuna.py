@@ -67,26 +67,22 @@ def optuna_strategy(space: Space, sampler_factory: Callable) -> Strategy:
     return Strategy(name, init, ask, tell, hyperparameters=hyperparameters, jittable=False, most_given=0)
 
 
-def to_optuna_study(trials: Recorded, space: Space, run: int = 0) -> Any:
-    """Returns the trials of one run as an in-memory Optuna study that maximizes the score.
+def to_optuna_study(trials: Recorded, space: Space) -> Any:
+    """Returns the trials of a run as an in-memory Optuna study that maximizes the score.
 
     Parameters are the values of the decisions by their names, as text where they are not text, numbers, truth values
     or None. `user_attrs` holds each trial's `cost`, `seed` and `fidelity` (its index). Failed trials are failed
     there.
 
     Args:
-        trials: of `run` ([runs, T]) or of one loop ([T]).
+        trials: of runs ([runs, T]), the first of which counts, or of one loop ([T]).
         space: the space that the trials' architectures are of.
-        run: which of the runs.
 
-    Raises ValueError where optuna is missing, there is no such run, or the trials are of another space.
+    Raises ValueError where optuna is missing, or the trials are of another space.
     """
     optuna = _import_optuna()
     if np.ndim(trials.query.fidelity) > 1:
-        num_runs = len(trials.query.fidelity)
-        if not 0 <= run < num_runs:
-            raise ValueError(f"Expected a run of 0 to {num_runs - 1}, got {run}.")
-        trials = jax.tree.map(lambda values: values[run], trials)
+        trials = jax.tree.map(lambda values: values[0], trials)
     distributions = {
         decision.name: optuna.distributions.CategoricalDistribution(_readable(decision.values))
         for decision in space.decisions

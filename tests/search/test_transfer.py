@@ -130,13 +130,12 @@ def test_a_strong_prior_chooses_the_best_of_what_the_strategy_would_ask(bench):
     scores = np.random.RandomState(0).permutation(ROWS).astype(float)
     scores[0] = np.nan
     strategy = jn.random_search(MIXED)
-    assert jn.transfer.prior_guided(strategy, MIXED, scores, num_asked=1) is strategy
-    guided = jn.transfer.prior_guided(strategy, MIXED, scores, weight=1e6, decay=1e6, num_asked=4)
+    guided = jn.transfer.prior_guided(strategy, MIXED, scores, weight=1e6, decay=1e6)
     key = jax.random.key(3)
-    asked = [strategy.ask(None, 0, jax.random.fold_in(key, number)).arch for number in range(4)]
+    asked = [strategy.ask(None, 0, jax.random.fold_in(key, number)).arch for number in range(8)]
     best = max(asked, key=lambda arch: np.nan_to_num(scores[int(MIXED.index(arch))], nan=-1))
     np.testing.assert_array_equal(guided.ask(None, 0, key).arch, best)
-    late = jn.transfer.prior_guided(strategy, MIXED, scores, weight=4.0, decay=1e-6, num_asked=4)
+    late = jn.transfer.prior_guided(strategy, MIXED, scores, weight=4.0, decay=1e-6)
     found = jn.run(late, bench, num_trials=100, num_runs=40).query.arch[:, 1:]  # the prior has faded
     rows = np.asarray(jax.vmap(MIXED.index)(jnp.asarray(found.reshape(-1, 3))))
     assert np.bincount(rows, minlength=ROWS).min() > 0.7 * len(rows) / ROWS

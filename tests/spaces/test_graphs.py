@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.graph_hashes import wl_codes
 from helpers.partial_spaces import LISTED, PARTIAL
 from helpers.samples import MIXED, NB201, SMALL, SMALL_MLP, SPACES
 
@@ -59,7 +60,7 @@ def test_dead_vertices_are_pruned():
 
 @pytest.mark.parametrize("space", [SMALL, LATE_ZERO, PAIR, SMALL_MLP, LISTED, MIXED], ids=lambda space: space.name)
 def test_members_of_a_class_have_one_hash(space):
-    code_of = jax.jit(jax.vmap(lambda row: graphs.wl_codes(*space.labeled(space.arch_at(row)))))
+    code_of = jax.jit(jax.vmap(lambda row: wl_codes(*space.labeled(space.arch_at(row)))))
     rows = np.arange(min(space.num_architectures, 20_000))
     codes = np.asarray(code_of(rows))
     np.testing.assert_array_equal(codes, np.asarray(code_of(space.classes()[rows])))
@@ -68,7 +69,7 @@ def test_members_of_a_class_have_one_hash(space):
 
 
 def test_members_of_classes_of_nb201_have_one_hash_and_few_classes_share_one():
-    code_of = jax.jit(jax.vmap(lambda row: graphs.wl_codes(*NB201.labeled(NB201.arch_at(row)))))
+    code_of = jax.jit(jax.vmap(lambda row: wl_codes(*NB201.labeled(NB201.arch_at(row)))))
     codes = np.asarray(code_of(np.arange(15625)))
     np.testing.assert_array_equal(codes, codes[NB201.classes()])
     num_classes = len(np.unique(NB201.classes()))
@@ -81,11 +82,11 @@ def test_a_hash_does_not_depend_on_the_order_of_vertices_but_on_all_else():
     for source, target in ((0, 1), (0, 2), (1, 3), (2, 4), (3, 4)):
         edges[source, target] = True
     order = np.asarray([0, 2, 1, 3, 4])
-    code = graphs.wl_codes(labels, edges).tolist()
-    assert graphs.wl_codes(labels[order], edges[order][:, order]).tolist() == code
-    assert graphs.wl_codes(labels.at[1].set(1), edges).tolist() != code
+    code = wl_codes(labels, edges).tolist()
+    assert wl_codes(labels[order], edges[order][:, order]).tolist() == code
+    assert wl_codes(labels.at[1].set(1), edges).tolist() != code
     edges[2, 3] = True
-    assert graphs.wl_codes(labels, edges).tolist() != code
+    assert wl_codes(labels, edges).tolist() != code
     assert code[0] != code[1]
 
 

@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.graph_hashes import wl_codes
 
 from jaxnas import catalog
 from jaxnas.spaces.base import Space, has_rows
 from jaxnas.spaces.darts.space import DARTS
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.spaces.graph_networks.space import NB_GRAPH, NB_GRAPH_PROTEINS
-from jaxnas.spaces.graphs import SECOND_LINE, wl_codes
+from jaxnas.spaces.graphs import SECOND_LINE
 from jaxnas.spaces.macro.space import NB_MACRO
 from jaxnas.spaces.nasbench101 import enumeration
 from jaxnas.spaces.nasbench101.codes import NUM_EDGES, NUM_VERTICES

@@ -155,6 +155,6 @@ def test_a_limit_on_the_size_keeps_the_run_that_is_asked_for():
     limited = jn.constrained(strategy, GRID, total, 20.0)
     plain, other = (jn.run(each, bench_of(), num_trials=60, num_runs=2) for each in (strategy, limited))
     jax.tree.map(np.testing.assert_array_equal, plain, other)
-    small = jn.run(jn.constrained(strategy, GRID, total, 3.0, num_attempts=1), bench_of(), num_trials=60, num_runs=2)
+    small = jn.run(jn.constrained(strategy, GRID, total, 3.0), bench_of(), num_trials=60, num_runs=2)
     assert (np.asarray(jnp.sum(small.query.arch, -1)) <= 3).all()
     assert (small.query.seed >= 0).any()

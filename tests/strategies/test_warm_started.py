@@ -28,10 +28,9 @@ def test_without_architectures_it_is_the_strategy_itself():
 
 
 def test_given_architectures_come_first_and_all_else_is_as_it_was(cold):
-    strategy = jn.transfer.warm_started(jn.random_search(MIXED), GIVEN, shuffle=False)
-    assert strategy is jn.transfer.warm_started(jn.random_search(MIXED), GIVEN.tolist(), shuffle=False)
+    strategy = jn.transfer.warm_started(jn.random_search(MIXED), GIVEN)
+    assert strategy is jn.transfer.warm_started(jn.random_search(MIXED), GIVEN.tolist())
     trials = run(strategy)
-    assert (trials.query.arch[:, : len(GIVEN)] == GIVEN).all()
     later = jax.tree.map(lambda values: values[:, len(GIVEN) :], (trials.query, trials.observation.score))
     assert_equal_trials(
         later, jax.tree.map(lambda values: values[:, len(GIVEN) :], (cold.query, cold.observation.score))
@@ -49,27 +48,26 @@ def test_each_run_asks_for_them_in_an_order_of_its_own(cold):
 def test_the_strategy_learns_them_as_its_own():
     """Told the given trials, evolution has them as its population: what follows is a mutant of their best."""
     inner = jn.regularized_evolution(MIXED, population_size=4, sample_size=30)
-    loop = jn.AskTell(
-        jn.transfer.warm_started(inner, GIVEN, shuffle=False), num_trials=6, key=jn.simulation.run_key(0, 0)
-    )
+    loop = jn.AskTell(jn.transfer.warm_started(inner, GIVEN), num_trials=6, key=jn.simulation.run_key(0, 0))
+    asked = []
     for score in (0.1, 0.4, 0.9, np.nan):
-        loop.ask()
+        asked.append(loop.ask().arch)
         loop.tell(score)
-    assert (loop.ask().arch != GIVEN[2]).sum() == 1
+    assert (loop.ask().arch != asked[2]).sum() == 1
 
 
 def test_strategies_that_loop_in_python_can_be_warm_started():
     inner = jn.predictor_guided(MIXED, regressor_factory=LinearRegression, num_startup=5, num_candidates=10)
-    trials = run(jn.transfer.warm_started(inner, GIVEN, shuffle=False), 1)
-    assert (trials.query.arch[0, : len(GIVEN)] == GIVEN).all()
+    trials = run(jn.transfer.warm_started(inner, GIVEN), 1)
+    assert {*map(tuple, trials.query.arch[0, : len(GIVEN)].tolist())} == {*map(tuple, GIVEN.tolist())}
 
 
 def test_of_a_strategy_with_rungs_the_first_rung_can_be_given():
     bench = tied_bench()
     archs = np.asarray(GRID.arch_at(np.arange(9)))
     strategy = jn.successive_halving(GRID, fidelities=bench.fidelities, num_initial=9)
-    trials = jn.run(jn.transfer.warm_started(strategy, archs, shuffle=False), bench, num_trials=13, num_runs=2)
-    assert (trials.query.arch[:, :9] == archs).all()
+    trials = jn.run(jn.transfer.warm_started(strategy, archs), bench, num_trials=13, num_runs=2)
+    assert (np.sort(np.asarray(jax.vmap(jax.vmap(GRID.index))(trials.query.arch[:, :9]))) == np.arange(9)).all()
     assert (trials.query.fidelity[:, :9] == 0).all()
     promoted = trials.query.arch[:, 9:12]
     assert (promoted[:, :, None] == archs).all(-1).any(-1).all()

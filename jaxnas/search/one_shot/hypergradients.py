@@ -8,6 +8,8 @@ import jax.numpy as jnp
 
 from jaxnas.search.one_shot.base import Hypergradient, Problem
 
+BASELINE_DECAY = 0.99
+
 
 def first(
     problem: Problem, parameters: Any, alpha: Any, memory: jax.Array, key: jax.Array
@@ -36,9 +38,7 @@ def unrolled(
     return *jax.value_and_grad(loss)(alpha), memory
 
 
-def score_function(
-    log_probabilities: Callable[[Any], jax.Array], *, decay: float = 0.99, entropy: float = 1e-4
-) -> Hypergradient:
+def score_function(log_probabilities: Callable[[Any], jax.Array], *, entropy: float = 1e-4) -> Hypergradient:
     """Returns the gradient of the expected validation score by the score function (Williams, 1992), which needs no
     gradient of the network.
 
@@ -47,7 +47,6 @@ def score_function(
 
     Args:
         log_probabilities: `alpha -> float32[E, K]`, of the choices that `Problem.sample` draws.
-        decay: of the running mean.
         entropy: the weight of the entropy of the choices, which is added to the score.
     """
 
@@ -63,6 +62,6 @@ def score_function(
             log_probability = jnp.take_along_axis(logs, arch[:, None], axis=1).sum()
             return -(score - memory) * log_probability + entropy * (jnp.exp(logs) * logs).sum()
 
-        return -score, jax.grad(objective)(alpha), decay * memory + (1 - decay) * score
+        return -score, jax.grad(objective)(alpha), BASELINE_DECAY * memory + (1 - BASELINE_DECAY) * score
 
     return gradient

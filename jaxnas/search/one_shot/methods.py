@@ -12,10 +12,11 @@ from jaxnas.checks import checked_size
 from jaxnas.search.one_shot import perturbations, samplers
 from jaxnas.search.one_shot.base import Method, Sample, SearchRecipe, check_equal_choices, small_normal, softmax
 from jaxnas.search.one_shot.hypergradients import first, score_function, unrolled
-from jaxnas.search.one_shot.regularizers import beta_decay, divergence_from_uniform
+from jaxnas.search.one_shot.regularizers import beta_decay
 from jaxnas.search.one_shot.samplers import linear
 from jaxnas.search.one_shot.selection import (
     NUM_CANDIDATES,
+    TUNING,
     best_drawn,
     best_of,
     by_perturbation,
@@ -45,7 +46,8 @@ CITES = {
 }
 FIRST_BOUND = 0.03
 """Of the perturbations of SmoothDARTS at the start of the search."""
-ENAS_BOUND, ENAS_TEMPERATURE = 2.5, 5.0
+GDAS_TEMPERATURES, SNAS_TEMPERATURES = (10.0, 0.1), (10.0, 1.0)
+"""The first and the last."""
 
 
 def darts(space: Space) -> Method:
@@ -62,7 +64,7 @@ def darts2(space: Space) -> Method:
     return darts(space)._replace(name="darts2", hypergradient=unrolled, passes=5.0)
 
 
-def gdas(space: Space, *, rule: str = "selected", temperatures: tuple[float, float] = (10.0, 0.1)) -> Method:
+def gdas(space: Space, *, rule: str = "selected") -> Method:
     """Returns GDAS: one operation an edge runs, drawn by a Gumbel softmax whose temperature falls.
 
     Dong and Yang, CVPR 2019.
@@ -70,11 +72,10 @@ def gdas(space: Space, *, rule: str = "selected", temperatures: tuple[float, flo
     Args:
         rule: what the gradient has for choices that are not taken: `"selected"`, `"reference"` as the authors' program,
             or `"full"`, for which all run; see `jaxnas.search.one_shot.samplers.gumbel_hard`.
-        temperatures: the first and the last.
     """
     check_equal_choices(space, "a Gumbel softmax")
-    known = (("rule", rule), ("temperatures", temperatures))
-    sample = samplers.gumbel_hard(rule, linear(*temperatures))
+    known = (("rule", rule), ("temperatures", GDAS_TEMPERATURES))
+    sample = samplers.gumbel_hard(rule, linear(*GDAS_TEMPERATURES))
     return Method("gdas", sample, most_probable, first, hyperparameters=known)
 
 
@@ -88,24 +89,22 @@ def gdas_full(space: Space) -> Method:
     return gdas(space, rule="full")._replace(name="gdas_full")
 
 
-def snas(space: Space, *, temperatures: tuple[float, float] = (10.0, 1.0)) -> Method:
+def snas(space: Space) -> Method:
     """Returns SNAS: a mixture drawn by a Gumbel softmax whose temperature falls, without its cost of resources.
 
     Xie, Zheng, Liu and Lin, ICLR 2019. The paper trains weights and alpha on the same data; here alpha has its own
     half, as other methods do.
     """
     check_equal_choices(space, "a mixture")
-    known = (("temperatures", temperatures),)
-    return Method("snas", samplers.gumbel_soft(linear(*temperatures)), most_probable, first, hyperparameters=known)
+    known = (("temperatures", SNAS_TEMPERATURES),)
+    return Method("snas", samplers.gumbel_soft(linear(*SNAS_TEMPERATURES)), most_probable, first, hyperparameters=known)
 
 
-def drnas(space: Space, *, divergence: float = 0.0) -> Method:
+def drnas(space: Space) -> Method:
     """Returns DrNAS, mixtures drawn from Dirichlet distributions, without its progressive schedule.
 
-    Chen, Wang, Cheng, Tang and Hsieh, ICLR 2021; its figures on NAS-Bench-201 were made without that schedule.
-
-    Args:
-        divergence: the weight of the divergence from the uniform distribution; 0: a decay of alpha instead.
+    Chen, Wang, Cheng, Tang and Hsieh, ICLR 2021; its figures on NAS-Bench-201 were made without that schedule. Alpha
+    decays instead of being drawn to the uniform distribution.
     """
     check_equal_choices(space, "a mixture")
 
@@ -118,9 +117,7 @@ def drnas(space: Space, *, divergence: float = 0.0) -> Method:
         most_probable,
         first,
         probabilities=probabilities,
-        regularize=divergence_from_uniform(divergence) if divergence else None,
-        recipe=SearchRecipe(alpha_decay=0.0 if divergence else 1e-3),
-        hyperparameters=(("divergence", divergence),),
+        hyperparameters=(("divergence", 0.0),),
     )
 
 
@@ -183,12 +180,12 @@ def sdarts_adversarial(space: Space, *, largest: float = 0.3) -> Method:
     return darts(space)._replace(name="sdarts_adversarial", perturb=perturb, hyperparameters=known, passes=passes)
 
 
-def darts_pt(space: Space, *, tuning: float = 0.05) -> Method:
+def darts_pt(space: Space) -> Method:
     """Returns DARTS of first order that ends with the choices whose removal hurts most.
 
     See `jaxnas.search.one_shot.selection.by_perturbation`. Wang, Cheng, Chen, Tang and Hsieh, ICLR 2021.
     """
-    return darts(space)._replace(name="darts_pt", select=by_perturbation(tuning), hyperparameters=(("tuning", tuning),))
+    return darts(space)._replace(name="darts_pt", select=by_perturbation, hyperparameters=(("tuning", TUNING),))
 
 
 def rsps(space: Space, *, num_candidates: int = NUM_CANDIDATES) -> Method:
@@ -228,16 +225,12 @@ def enas(space: Space, *, entropy: float = 1e-4) -> Method:
     its are.
     """
     check_equal_choices(space, "a controller")
-
-    def logits(alpha: jax.Array) -> jax.Array:
-        return samplers.policy_logits(alpha, ENAS_BOUND, ENAS_TEMPERATURE)
-
     return Method(
         "enas",
-        samplers.policy(ENAS_BOUND, ENAS_TEMPERATURE),
+        samplers.policy,
         best_drawn(),
-        score_function(lambda alpha: jax.nn.log_softmax(logits(alpha), axis=-1), entropy=entropy),
-        probabilities=lambda alpha: softmax(logits(alpha)),
+        score_function(lambda alpha: jax.nn.log_softmax(samplers.policy_logits(alpha), axis=-1), entropy=entropy),
+        probabilities=lambda alpha: softmax(samplers.policy_logits(alpha)),
         passes=1 + 1 / 3,  # the reward is one forward pass
         # The logits move by at most half of alpha: five times the travel for as much freedom.
         recipe=SearchRecipe(travel=30.0, alpha_decay=0.0),
@@ -257,10 +250,9 @@ def sandwich(space: Space, *, num_random: int = 2, num_candidates: int = NUM_CAN
     last = [len(decision.values) - 1 if _is_size(decision.values) else 0 for decision in space.decisions]
     if not any(last):
         raise ValueError(f"Expected a space of sizes for the sandwich rule, such as an MLPSpace, got {space.name}.")
-    smallest, largest = np.zeros(len(last), np.int32), np.asarray(last, np.int32)
     return rsps(space, num_candidates=num_candidates)._replace(
         name="sandwich",
-        paths=samplers.sandwich(space, smallest, largest, num_random),
+        paths=samplers.sandwich(space, np.asarray(last, np.int32), num_random),
         distils=True,
         passes=float(2 + num_random),
         hyperparameters=(("num_random", num_random), ("num_candidates", num_candidates)),

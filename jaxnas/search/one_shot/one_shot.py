@@ -221,12 +221,10 @@ class _Search(NamedTuple):
         return (state, records) if found is None else (jax.tree.map(jnp.asarray, found[1]), found[2])
 
     def _kinds(self) -> list[tuple[str, tuple, type]]:
-        shape = jax.eval_shape(self.of.method.probabilities, self._alpha()).shape
+        alpha = jax.eval_shape(lambda key: initial(self.of.setting, key).alpha, jax.random.key(0))
+        shape = jax.eval_shape(self.of.method.probabilities, alpha).shape
         kinds: list[tuple[str, tuple, type]] = [("steps", (), np.int64), ("losses", (2,), np.float32)]
         return [*kinds, ("probabilities", shape, np.float32)]
-
-    def _alpha(self) -> Any:
-        return jax.eval_shape(lambda key: initial(self.of.setting, key).alpha, jax.random.key(0))
 
     def advanced(self, state: State, start: int, stop: int) -> tuple[State, jax.Array]:
         """Returns the state after further steps, and the mean losses. Raises RuntimeError where they are not finite."""
@@ -250,7 +248,7 @@ class _Search(NamedTuple):
 
     def finished(self, state: State, records: dict[str, np.ndarray]) -> Run:
         """Returns the run, once an architecture is taken."""
-        supernet = self._supernet(state)
+        supernet = Supernet(self.of.setting, state.parameters, self.of.trainer.task.validation)
         if "arch" not in records:
             trained = self._trained(state, supernet, self.of.data)
             arch = np.asarray(self.of.method.select(trained, np.random.default_rng(self.seed)), np.int32)
@@ -277,9 +275,6 @@ class _Search(NamedTuple):
                 f"Expected {self.of.method.name} to take an architecture of {self.of.space.name}, int32[{len(sizes)}], "
                 f"got {arch!r:.60}."
             )
-
-    def _supernet(self, state: State) -> Supernet:
-        return Supernet(self.of.setting, state.parameters, self.of.trainer.task.validation)
 
     def _trained(self, state: State, supernet: Supernet, data: tuple[Split, Split]) -> Trained:
         """Returns what a selection may use. Its scores are counted in the cost of `supernet`."""

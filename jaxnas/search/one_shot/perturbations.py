@@ -21,7 +21,7 @@ def random(largest: Callable[[jax.Array], jax.Array]) -> Callable[..., jax.Array
     return perturb
 
 
-def adversarial(largest: Callable[[jax.Array], jax.Array], num_steps: int = NUM_STEPS) -> Callable[..., jax.Array]:
+def adversarial(largest: Callable[[jax.Array], jax.Array]) -> Callable[..., jax.Array]:
     """Returns the perturbation that raises the training loss most, found by ascent along signs from a random start.
 
     As in the authors' program, each step ends within the bound and is then brought back to the simplex, and the last
@@ -32,11 +32,11 @@ def adversarial(largest: Callable[[jax.Array], jax.Array], num_steps: int = NUM_
         bound = largest(t)
 
         def climb(_: int, moved: jax.Array) -> jax.Array:
-            shift = moved + 2 * bound / num_steps * jnp.sign(jax.grad(loss)(moved)) - weights
+            shift = moved + 2 * bound / NUM_STEPS * jnp.sign(jax.grad(loss)(moved)) - weights
             return on_simplex(weights + jnp.clip(shift, -bound, bound))
 
         start = on_simplex(weights + bound * jax.random.uniform(key, weights.shape, minval=-1, maxval=1))
-        moved = jax.lax.fori_loop(0, num_steps, climb, start)
+        moved = jax.lax.fori_loop(0, NUM_STEPS, climb, start)
         return jnp.where(loss(moved) >= loss(weights), moved, weights)
 
     return perturb

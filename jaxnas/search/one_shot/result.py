@@ -96,16 +96,13 @@ class OneShotResult:
         free = np.asarray([operation.init is None for operation in operations])
         return np.stack([np.append(free[run.archs].sum(-1), free[run.arch].sum()) for run in self.runs])
 
-    def train(
-        self, run: int = 0, *, num_epochs: int | None = None, seed: int = 0, with_validation: bool = True
-    ) -> FittedModel:
+    def train(self, run: int = 0, *, num_epochs: int | None = None, seed: int = 0) -> FittedModel:
         """Returns the architecture of a run as a network of its own, trained on the task from new initial weights.
 
         Args:
             run: its number, from 0.
             num_epochs: by default those of the recipe.
             seed: of the training; with a warning the next one is tried where it diverges.
-            with_validation: whether it learns from the validation data, too.
 
         Raises:
             ValueError: on a run that there is not.
@@ -113,7 +110,7 @@ class OneShotResult:
         """
         if not 0 <= run < len(self.runs):
             raise ValueError(f"Expected a run from 0 to {len(self.runs) - 1}, got {run}.")
-        task = self.trainer.task.without_validation() if with_validation else self.trainer.task
+        task = self.trainer.task.without_validation()
         trainer = Trainer(self.space, task, self.trainer.config, num_epochs=num_epochs)
         return fitted(trainer, self.runs[run].arch, range(seed, seed + NUM_ATTEMPTS))
 

@@ -14,6 +14,7 @@ from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 
 RULES = ("selected", "reference", "full")
 """What the gradient of a Gumbel softmax with one choice has for the choices that were not taken."""
+ENAS_BOUND, ENAS_TEMPERATURE = 2.5, 5.0
 Sampler = Callable[[jax.Array, Any, jax.Array], Sample]
 
 
@@ -90,18 +91,14 @@ def dirichlet(key: jax.Array, alpha: jax.Array, t: jax.Array) -> Sample:
     return Sample(weights=jax.random.dirichlet(key, concentrations(alpha)))
 
 
-def policy(bound: float, temperature: float) -> Sampler:
-    """Returns the sampler of one choice a decision by its probability; see `policy_logits`."""
-
-    def sample(key: jax.Array, alpha: jax.Array, t: jax.Array) -> Sample:
-        return Sample(arch=jax.random.categorical(key, policy_logits(alpha, bound, temperature)).astype(jnp.int32))
-
-    return sample
+def policy(key: jax.Array, alpha: jax.Array, t: jax.Array) -> Sample:
+    """Returns one choice a decision by its probability; see `policy_logits`."""
+    return Sample(arch=jax.random.categorical(key, policy_logits(alpha)).astype(jnp.int32))
 
 
-def policy_logits(alpha: jax.Array, bound: float, temperature: float) -> jax.Array:
-    """Returns logits that are bounded, `bound * tanh(alpha / temperature)`."""
-    return bound * jnp.tanh(alpha / temperature)
+def policy_logits(alpha: jax.Array) -> jax.Array:
+    """Returns logits that are bounded, as those of ENAS are."""
+    return ENAS_BOUND * jnp.tanh(alpha / ENAS_TEMPERATURE)
 
 
 def uniform_path(space: Space) -> Sampler:
@@ -139,14 +136,14 @@ def latin_square(space: Space) -> Callable[[jax.Array], jax.Array]:
     return draw
 
 
-def sandwich(space: Space, smallest: np.ndarray, largest: np.ndarray, num_random: int) -> Callable:
+def sandwich(space: Space, largest: np.ndarray, num_random: int) -> Callable:
     """Returns the function of a key that gives the largest, the smallest and random architectures, int32[P, D] (Yu and
     Huang, ICCV 2019); the largest comes first, to teach the others.
     """
 
     def draw(key: jax.Array) -> jax.Array:
         drawn = jax.vmap(space.sample)(jax.random.split(key, num_random))
-        fixed = jnp.asarray(np.stack([largest, smallest]), jnp.int32)
+        fixed = jnp.asarray(np.stack([largest, np.zeros_like(largest)]), jnp.int32)
         return jnp.concatenate([fixed, jnp.asarray(drawn, jnp.int32)])
 
     return draw

@@ -14,6 +14,8 @@ from jaxnas.strategies.regularized_evolution import regularized_evolution
 
 Select = Callable[[Trained, np.random.Generator], np.ndarray]
 NUM_CANDIDATES, NUM_EXAMPLES, NUM_AGAIN = 1000, 256, 10
+TUNING = 0.05
+"""The share of a search's steps that weights are trained for after each decision of `by_perturbation`."""
 
 
 def most_probable(trained: Trained, generator: np.random.Generator) -> np.ndarray:
@@ -21,29 +23,24 @@ def most_probable(trained: Trained, generator: np.random.Generator) -> np.ndarra
     return trained.probabilities.argmax(-1).astype(np.int32)
 
 
-def best_of(
-    num_candidates: int = NUM_CANDIDATES, num_examples: int = NUM_EXAMPLES, num_again: int = NUM_AGAIN
-) -> Select:
+def best_of(num_candidates: int) -> Select:
     """Returns the selection of the best of random architectures by the supernet, as of Li and Talwalkar (UAI 2019).
 
-    Args:
-        num_candidates: how many are drawn and scored on `num_examples` validation examples.
-        num_again: how many of the best are scored again, on all validation examples.
+    They are scored on 256 validation examples, and the ten best of them again, on all.
     """
-    for name, value in (("num_candidates", num_candidates), ("num_again", num_again)):
-        checked_size(name, value)
+    checked_size("num_candidates", num_candidates)
 
     def select(trained: Trained, generator: np.random.Generator) -> np.ndarray:
         keys = jax.random.split(jax.random.key(int(generator.integers(2**31))), num_candidates)
         archs = np.unique(np.asarray(jax.jit(jax.vmap(uniform(trained.space)))(keys)), axis=0)
-        first = trained.scores(archs, num_examples)
-        kept = archs[np.argsort(-first, kind="stable")[:num_again]]
+        first = trained.scores(archs, NUM_EXAMPLES)
+        kept = archs[np.argsort(-first, kind="stable")[:NUM_AGAIN]]
         return kept[int(np.argmax(trained.scores(kept)))]
 
     return select
 
 
-def best_drawn(num_candidates: int = 100, num_examples: int = NUM_EXAMPLES) -> Select:
+def best_drawn(num_candidates: int = 100) -> Select:
     """Returns the selection of the best by the supernet of architectures drawn by their probabilities, as ENAS ends."""
     checked_size("num_candidates", num_candidates)
 
@@ -51,12 +48,12 @@ def best_drawn(num_candidates: int = 100, num_examples: int = NUM_EXAMPLES) -> S
         sums = trained.probabilities.cumsum(-1)
         drawn = generator.uniform(size=(num_candidates, len(sums), 1)) * sums[:, -1:]
         archs = np.unique((drawn > sums).sum(-1).astype(np.int32), axis=0)
-        return archs[int(np.argmax(trained.scores(archs, num_examples)))]
+        return archs[int(np.argmax(trained.scores(archs, NUM_EXAMPLES)))]
 
     return select
 
 
-def evolved(num_candidates: int = NUM_CANDIDATES, num_examples: int = NUM_EXAMPLES) -> Select:
+def evolved(num_candidates: int) -> Select:
     """Returns the selection by regularized evolution on the supernet's scores, as of Guo et al. (ECCV 2020).
 
     The evolution is the strategy of the catalog; an architecture that it asks for again is not scored again.
@@ -70,7 +67,7 @@ def evolved(num_candidates: int = NUM_CANDIDATES, num_examples: int = NUM_EXAMPL
         for _ in range(num_candidates):
             arch = np.asarray(trained.space.canonical(loop.ask().arch), np.int32)
             if arch.tobytes() not in known:
-                known[arch.tobytes()] = float(trained.scores(arch[None], num_examples)[0])
+                known[arch.tobytes()] = float(trained.scores(arch[None], NUM_EXAMPLES)[0])
             loop.tell(observed(known[arch.tobytes()]))
         best = sorted(known, key=known.__getitem__, reverse=True)[:NUM_AGAIN]
         kept = np.stack([np.frombuffer(each, np.int32) for each in best])
@@ -79,30 +76,23 @@ def evolved(num_candidates: int = NUM_CANDIDATES, num_examples: int = NUM_EXAMPL
     return select
 
 
-def by_perturbation(tuning: float = 0.05) -> Select:
-    """Returns the selection of DARTS-PT (Wang et al., ICLR 2021): the choice of a decision whose removal from the
-    mixture hurts most, one decision after another in random order.
+def by_perturbation(trained: Trained, generator: np.random.Generator) -> np.ndarray:
+    """Returns what DARTS-PT takes (Wang et al., ICLR 2021): the choice of a decision whose removal from the mixture
+    hurts most, one decision after another in random order.
 
     As in the authors' program, the weights of the choices that remain are not divided by their sum: what is compared
     is what each choice adds, and one that gives zeros hurts nobody. Where all choices do harm, it takes the wrong one.
-
-    Args:
-        tuning: the share of the search's steps that weights are trained for after each decision.
     """
-
-    def select(trained: Trained, generator: np.random.Generator) -> np.ndarray:
-        num_decisions, num_choices = trained.probabilities.shape
-        fixed = np.full(num_decisions, -1, np.int32)
-        for decision in generator.permutation(num_decisions):
-            weights = fixed_weights(trained.probabilities, fixed)
-            without = np.repeat(weights[None], num_choices, axis=0)
-            without[np.arange(num_choices), decision, np.arange(num_choices)] = 0
-            fixed[decision] = int(np.argmin(trained.mixture_scores(without)))
-            if (fixed < 0).any():
-                trained = trained.tuned(fixed, max(round(tuning * trained.num_steps), 1))
-        return fixed
-
-    return select
+    num_decisions, num_choices = trained.probabilities.shape
+    fixed = np.full(num_decisions, -1, np.int32)
+    for decision in generator.permutation(num_decisions):
+        weights = fixed_weights(trained.probabilities, fixed)
+        without = np.repeat(weights[None], num_choices, axis=0)
+        without[np.arange(num_choices), decision, np.arange(num_choices)] = 0
+        fixed[decision] = int(np.argmin(trained.mixture_scores(without)))
+        if (fixed < 0).any():
+            trained = trained.tuned(fixed, max(round(TUNING * trained.num_steps), 1))
+    return fixed
 
 
 def fixed_weights(weights: np.ndarray, fixed: np.ndarray) -> np.ndarray:

@@ -46,25 +46,18 @@ class Supernet:
         Args:
             num_examples: how many, rounded up to whole batches; by default all.
         """
-        return self._measured(*self._as_samples(archs), num_examples)[0]
-
-    def mean_log_likelihoods(self, archs: Any, num_examples: int | None = None) -> np.ndarray:
-        """Returns less the mean loss of each architecture, int32[n, D], on validation examples: float64[n]."""
-        return self._measured(*self._as_samples(archs), num_examples)[1]
-
-    def _as_samples(self, archs: Any) -> tuple[np.ndarray, str]:
-        """Returns architectures as what runs of the supernet: paths, or mixtures of one choice where it has parts."""
         archs = np.asarray(archs, np.int32)
         if self.setting.method.partial == 1:
-            return archs, "arch"
-        return np.eye(shape_of(self.setting.space)[1], dtype=np.float32)[archs], "weights"
+            return self._measured(archs, "arch", num_examples)
+        mixtures = np.eye(shape_of(self.setting.space)[1], dtype=np.float32)[archs]  # of one choice where it has parts
+        return self._measured(mixtures, "weights", num_examples)
 
-    def mixture_scores(self, weights: Any, num_examples: int | None = None) -> np.ndarray:
-        """Returns the score of each mixture, weights float32[n, E, K], on validation examples: float64[n]."""
-        return self._measured(np.asarray(weights, np.float32), "weights", num_examples)[0]
+    def mixture_scores(self, weights: Any) -> np.ndarray:
+        """Returns the score of each mixture, weights float32[n, E, K], on all validation examples: float64[n]."""
+        return self._measured(np.asarray(weights, np.float32), "weights", None)
 
-    def _measured(self, values: np.ndarray, kind: str, num_examples: int | None) -> tuple[np.ndarray, np.ndarray]:
-        """Returns scores and mean log-likelihoods, float64[n] both; computed in chunks of one or of `_CHUNK`."""
+    def _measured(self, values: np.ndarray, kind: str, num_examples: int | None) -> np.ndarray:
+        """Returns scores, float64[n]; computed in chunks of one or of `_CHUNK`."""
         size = self._labels.shape[1]
         count = len(self._labels) if num_examples is None else min(-(-num_examples // size), len(self._labels))
         chunk = 1 if len(values) == 1 else _CHUNK
@@ -76,8 +69,7 @@ class Supernet:
             for start in range(0, len(padded), chunk)
         ]
         self.num_scored += len(values) * count * size
-        scores, losses = (np.concatenate([np.asarray(each[part]) for each in found])[: len(values)] for part in (0, 1))
-        return scores.astype(np.float64), -losses.astype(np.float64)
+        return np.concatenate([np.asarray(each) for each in found])[: len(values)].astype(np.float64)
 
 
 def _batches(split: Split) -> tuple[np.ndarray, np.ndarray]:
@@ -99,21 +91,20 @@ def _scored(
     inputs: jax.Array,
     labels: jax.Array,
     num_batches: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
-    """Returns the score and the mean loss of each architecture or mixture, float32[n] both."""
+) -> jax.Array:
+    """Returns the score of each architecture or mixture, float32[n]."""
     goal, size = setting.goal, labels.shape[1]
 
-    def one(value: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def one(value: jax.Array) -> jax.Array:
         sample = Sample(arch=value) if kind == "arch" else Sample(weights=value)
 
-        def measured(number: jax.Array) -> tuple[Any, jax.Array]:
-            outputs = outputs_of(setting, parameters, sample, inputs[number])
-            return summed(goal, outputs, labels[number]), goal.loss(outputs, labels[number])
+        def measured(number: jax.Array) -> Any:
+            return summed(goal, outputs_of(setting, parameters, sample, inputs[number]), labels[number])
 
         def add(number: jax.Array, sums: Any) -> Any:
             return jax.tree.map(jnp.add, sums, measured(number))
 
-        sums, losses = jax.lax.fori_loop(1, num_batches, add, measured(jnp.int32(0)))
-        return score_of(goal, sums, size * num_batches), losses / num_batches
+        sums = jax.lax.fori_loop(1, num_batches, add, measured(jnp.int32(0)))
+        return score_of(goal, sums, size * num_batches)
 
     return jax.lax.map(one, values)

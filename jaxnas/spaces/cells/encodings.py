@@ -45,26 +45,20 @@ def adjacency(space: Space) -> Encoding:
 
 
 @functools.cache
-def path(space: Space, *, max_length: int | None = None) -> Encoding:
+def path(space: Space) -> Encoding:
     """Returns the encoding by the paths through a cell: 1 for the operations along each path, [D] -> float32[F].
 
     A feature is a sequence of operations, 1 where a path from the input to the output carries it; sequences are
     ordered by length and then as numbers whose digits are the operations, the first the most significant. A path
     with a zero operation is none, and zero operations are not among the digits; an identity is an operation like any
     other. White, Neiswanger and Savani, "BANANAS: Bayesian Optimization with Neural Architectures for Neural
-    Architecture Search", AAAI 2021.
-
-    Args:
-        max_length: the longest path that has features, in edges; by default all have. The paper truncates to the
-            paths that are most frequent, which are the shortest; those of one length are equally frequent here.
+    Architecture Search", AAAI 2021, truncate to the paths that are most frequent; all have features here.
 
     Raises:
         ValueError: where `space` is no cell space, or the rows of one, and on more than a million features.
     """
     cell = _cell_space(space)
-    if max_length is not None:
-        checked_size("max_length", max_length)
-    features_of = path_features(cell.edges, cell.operations, max_length)
+    features_of = path_features(cell.edges, cell.operations)
 
     def encode(arch: jax.Array) -> jax.Array:
         return features_of(space.choices(arch))

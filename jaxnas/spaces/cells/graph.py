@@ -133,27 +133,6 @@ def _refine(names: dict[int, str], inputs: dict[int, Counter], colors: dict[int,
         num_colors = len(ranks)
 
 
-def unique_string(graph: Graph) -> str:
-    """Returns the string by which NAS-Bench-201 (Dong & Yang, ICLR 2020) groups isomorphic cells.
-
-    It keeps zero terms in sums, does not flatten sums, and takes convolutions with the same argument for the same
-    term.
-    """
-    nodes = ["0"] + [""] * (graph.num_nodes - 1)
-    for node in range(1, graph.num_nodes):
-        terms = []
-        for edge in graph.edges:
-            if edge.target != node:
-                continue
-            source = nodes[edge.source]
-            if edge.operation.role == ZERO or source == "#":
-                terms.append("#")
-            else:
-                terms.append(source if edge.operation.role == IDENTITY else f"({source})@{edge.operation.name}")
-        nodes[node] = "+".join(sorted(terms))
-    return nodes[-1]
-
-
 def num_flops(graph: Graph, num_channels: int, height: int, width: int) -> int:
     """Returns the multiply-accumulates of the live edges for one image."""
     return sum(edge.operation.num_flops(num_channels, height, width) for edge in prune(graph).edges)

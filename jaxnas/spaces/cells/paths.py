@@ -15,7 +15,7 @@ MAX_FEATURES = 1_000_000
 
 @functools.cache
 def path_features(
-    cell_edges: tuple[tuple[int, int], ...], operations: tuple[Operation, ...], max_length: int | None = None
+    cell_edges: tuple[tuple[int, int], ...], operations: tuple[Operation, ...]
 ) -> Callable[[jax.Array], jax.Array]:
     """Returns the function of a cell's choices, int32[E], that is 1 for the operations along each path, float32[F].
 
@@ -23,11 +23,10 @@ def path_features(
     """
     number_of, num_operations = ranks(operations)
     last = max(target for _, target in cell_edges)
-    longest = last if max_length is None else min(last, max_length)
-    num_features = sum(num_operations**length for length in range(1, longest + 1))
+    num_features = sum(num_operations**length for length in range(1, last + 1))
     if num_features > MAX_FEATURES:
-        raise ValueError(f"Expected at most {MAX_FEATURES:,} paths, got {num_features:,}; a lower max_length helps.")
-    paths = _paths(cell_edges, last, longest)
+        raise ValueError(f"Expected at most {MAX_FEATURES:,} paths, got {num_features:,}.")
+    paths = _paths(cell_edges, last)
     on_path = np.zeros((len(paths), len(cell_edges)), bool)
     weights = np.zeros((len(paths), len(cell_edges)), np.int32)
     first = np.zeros(len(paths), np.int32)
@@ -52,11 +51,11 @@ def ranks(operations: tuple[Operation, ...]) -> tuple[np.ndarray, int]:
     return np.where(passes, np.cumsum(passes) - 1, -1).astype(np.int32), int(passes.sum())
 
 
-def _paths(cell_edges: tuple[tuple[int, int], ...], last: int, longest: int) -> list[list[int]]:
+def _paths(cell_edges: tuple[tuple[int, int], ...], last: int) -> list[list[int]]:
     """Returns the numbers of the edges on each path of nodes from the input to the output, the shortest first."""
     number = {edge: position for position, edge in enumerate(cell_edges)}
     return [
         [number[edge] for edge in itertools.pairwise((0, *nodes, last))]
-        for length in range(longest)
+        for length in range(last)
         for nodes in itertools.combinations(range(1, last), length)
     ]

@@ -1,6 +1,5 @@
 """Spaces of recurrent cells: for each node, which state it reads and its activation function."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
@@ -143,9 +142,3 @@ RECURRENT = RecurrentSpace()
 """Cells of eight nodes, as in DARTS: 2.64e9 architectures."""
 RECURRENT_3 = RecurrentSpace(3, "recurrent-3")
 RECURRENT_4 = RecurrentSpace(4, "recurrent-4")
-
-
-def nodes_of(arch: Sequence[int]) -> list[tuple[int, str]]:
-    """Returns what each node reads, 0 the first state and i that of node i, and the name of its activation."""
-    parents, activations = parts(np.asarray(arch))
-    return [(int(parent), ACTIVATIONS[int(number)]) for parent, number in zip(parents, activations, strict=True)]

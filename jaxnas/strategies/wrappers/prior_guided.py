@@ -8,9 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxnas.checks import checked_number, checked_size
+from jaxnas.checks import checked_number
 from jaxnas.spaces.base import Space, check_rows
 from jaxnas.strategies.base import Query, Strategy
+
+NUM_ASKED = 8
+"""How often the strategy is asked for each trial."""
 
 
 def prior_guided(
@@ -20,7 +23,6 @@ def prior_guided(
     *,
     weight: float = 4.0,
     decay: float = 30.0,
-    num_asked: int = 8,
 ) -> Strategy:
     """Returns a strategy that is asked several times a trial, of which the likeliest answer by a prior is queried.
 
@@ -28,7 +30,7 @@ def prior_guided(
     z is its score on the earlier task in normal quantiles over the space, and w = `weight` / (1 + t / `decay`) fades
     with the number of trials t, so the new task has the last word. The fading exponent is from Hvarfner, Stoll, Souza,
     Lindauer, Hutter and Nardi, "PiBO: Augmenting Acquisition Functions with User Beliefs for Bayesian Optimization",
-    ICLR 2022. A trial takes as long as `num_asked` of the strategy.
+    ICLR 2022. A trial takes as long as eight of the strategy.
 
     Args:
         strategy: any Strategy of `space` that does not change when it is asked.
@@ -36,22 +38,18 @@ def prior_guided(
             `arch -> float32[]` whose values have the scale of normal quantiles.
         weight: of the prior in the first trial; 0 for none.
         decay: the number of trials after which the weight is halved.
-        num_asked: how often the strategy is asked for each trial; with 1 it is the strategy itself.
 
     Raises ValueError on scores of another number than the space has rows, or numbers out of range.
     """
     checked_number("weight", weight, at_least=0)
     checked_number("decay", decay, above=0)
-    checked_size("num_asked", num_asked)
     prior = scores if callable(scores) else _looked_up(space, np.asarray(scores, np.float64))
-    if num_asked == 1:
-        return strategy
     if strategy.most_given == 0 and not strategy.jittable:
         raise ValueError(f"Expected a strategy that can be asked several times, got {strategy.name}.")
     asked = jax.vmap if strategy.jittable else _one_by_one
 
     def ask(state: Any, t: jax.Array, key: jax.Array) -> Query:
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(num_asked))
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(NUM_ASKED))
 
         def answer(key: jax.Array) -> Query:
             return jax.tree.map(lambda value: jnp.asarray(value, jnp.int32), strategy.ask(state, t, key))
@@ -59,15 +57,10 @@ def prior_guided(
         queries = asked(answer)(keys)
         strength = weight / (1 + t / decay)
         chances = jax.vmap(prior)(queries.arch) * strength
-        chosen = jnp.argmax(chances + jax.random.gumbel(jax.random.fold_in(key, num_asked), (num_asked,)))
+        chosen = jnp.argmax(chances + jax.random.gumbel(jax.random.fold_in(key, NUM_ASKED), (NUM_ASKED,)))
         return jax.tree.map(lambda values: values[chosen], queries)
 
-    hyperparameters = (
-        *strategy.hyperparameters,
-        ("weight", weight),
-        ("decay", decay),
-        ("num_asked", num_asked),
-    )
+    hyperparameters = (*strategy.hyperparameters, ("weight", weight), ("decay", decay), ("num_asked", NUM_ASKED))
     return strategy._replace(name=f"prior_guided_{strategy.name}", ask=ask, hyperparameters=hyperparameters)
 
 

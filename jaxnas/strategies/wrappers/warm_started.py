@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxnas.checks import checked_flag
 from jaxnas.strategies.base import Query, Strategy, look_up
 from jaxnas.strategies.wrappers.in_order import checked_archs
 
@@ -23,7 +22,7 @@ class WarmState(NamedTuple):
     order: jax.Array
 
 
-def warm_started(strategy: Strategy, archs: ArrayLike, *, shuffle: bool = True) -> Strategy:
+def warm_started(strategy: Strategy, archs: ArrayLike) -> Strategy:
     """Returns a strategy that first asks for given architectures, and then as the strategy would.
 
     The strategy learns the given trials as its own. They take the place of its first ones, at the fidelities that it
@@ -33,14 +32,11 @@ def warm_started(strategy: Strategy, archs: ArrayLike, *, shuffle: bool = True) 
     Args:
         strategy: any Strategy whose first trials do not depend on one another; of a strategy with rungs only as many
             can be given as its first rung has.
-        archs: int32[n, D]; a run of fewer trials asks for as many of them.
-        shuffle: whether each run asks for them in a random order of its own, or all in the order in which they are
-            given.
+        archs: int32[n, D], which each run asks for in a random order of its own; one of fewer trials, for as many.
 
     Raises ValueError on what are no architectures, more of them than the strategy can be given, or architectures beyond
     its limit on sizes.
     """
-    checked_flag("shuffle", shuffle)
     if not np.size(archs):
         return strategy
     choices = checked_archs(archs).astype(np.int64)
@@ -55,17 +51,16 @@ def warm_started(strategy: Strategy, archs: ArrayLike, *, shuffle: bool = True) 
         largest = float(np.asarray(jax.vmap(size)(jnp.asarray(choices))).max())
         if largest > maximum:
             raise ValueError(f"Expected architectures of a size up to {maximum:g}, got one of {largest:g}.")
-    return _warm_started(strategy, tuple(map(tuple, choices.tolist())), shuffle)
+    return _warm_started(strategy, tuple(map(tuple, choices.tolist())))
 
 
 @functools.lru_cache(maxsize=256)
-def _warm_started(strategy: Strategy, given: tuple[tuple[int, ...], ...], shuffle: bool) -> Strategy:
+def _warm_started(strategy: Strategy, given: tuple[tuple[int, ...], ...]) -> Strategy:
     """Returns one strategy for equal arguments, so that runs of it are compiled once."""
     archs = np.asarray(given, np.int32)
 
     def init(key: jax.Array, num_trials: int) -> WarmState:
-        numbers = jnp.arange(len(archs), dtype=jnp.int32)
-        order = jax.random.permutation(jax.random.fold_in(key, _SALT), numbers) if shuffle else numbers
+        order = jax.random.permutation(jax.random.fold_in(key, _SALT), jnp.arange(len(archs), dtype=jnp.int32))
         return WarmState(strategy.init(key, num_trials), order)
 
     def ask(state: WarmState, t: jax.Array, key: jax.Array) -> Query:
@@ -84,7 +79,7 @@ def _warm_started(strategy: Strategy, given: tuple[tuple[int, ...], ...], shuffl
     def advance(state: WarmState, t: jax.Array, key: jax.Array) -> WarmState:
         return state._replace(inner=strategy.advance(state.inner, t, key))
 
-    hyperparameters = (*strategy.hyperparameters, ("given", len(archs)), ("shuffle", shuffle))
+    hyperparameters = (*strategy.hyperparameters, ("given", len(archs)), ("shuffle", True))
     return strategy._replace(
         name=f"warm_started_{strategy.name}",
         init=init,

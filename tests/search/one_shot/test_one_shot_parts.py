@@ -212,9 +212,6 @@ def test_regularizers_have_their_gradients():
     alpha = jnp.asarray([[0.5, -0.3, 0.1], [-1.0, 0.2, 0.4]])
     decay = jax.grad(regularizers.beta_decay(50.0))(alpha, 0.5)
     np.testing.assert_allclose(decay, 25 * jax.nn.softmax(alpha) / 2, rtol=1e-6)
-    uniform = regularizers.divergence_from_uniform(1.0)
-    assert abs(float(uniform(jnp.zeros((2, 3)), 0.0))) < 1e-5
-    assert float(uniform(alpha, 0.0)) > 0
     assert float(regularizers.entropy(2.0)(jnp.zeros((1, 4)), 0.5)) == pytest.approx(np.log(4))
 
 
@@ -235,7 +232,7 @@ def chosen_by(select, best):
 
 
 @pytest.mark.parametrize(
-    "select", [selection.best_of(400), selection.evolved(150), selection.best_drawn(2000), selection.by_perturbation()]
+    "select", [selection.best_of(400), selection.evolved(150), selection.best_drawn(2000), selection.by_perturbation]
 )
 def test_selections_take_the_best(select):
     best = np.asarray([3, 1, 4])

@@ -12,7 +12,7 @@ from helpers.samples import make_sequences
 import jaxnas as jn
 from jaxnas.spaces.recurrent.network import Recurrence, activated, make_arrays, outputs
 from jaxnas.spaces.recurrent.networks import UngatedNetworks
-from jaxnas.spaces.recurrent.space import ACTIVATIONS, RECURRENT, RECURRENT_3, RECURRENT_4, RecurrentSpace, nodes_of
+from jaxnas.spaces.recurrent.space import ACTIVATIONS, RECURRENT, RECURRENT_3, RECURRENT_4, RecurrentSpace, parts
 from jaxnas.tasks.base import TaskSpec
 
 FUNCTIONS = {
@@ -25,6 +25,12 @@ SPECS = {
     "sequences": TaskSpec("sequences", "class", (5, 2), 3),
     "tokens": TaskSpec("tokens", "tags", (5,), 3, num_tokens=4),
 }
+
+
+def nodes_of(arch):
+    """Returns what each node reads, 0 the first state and i that of node i, and the name of its activation."""
+    parents, activations = parts(np.asarray(arch))
+    return [(int(parent), ACTIVATIONS[int(number)]) for parent, number in zip(parents, activations, strict=True)]
 
 
 def tree(space, arch):
