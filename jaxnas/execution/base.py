@@ -88,6 +88,20 @@ class Workers(abc.ABC):
         """Ends all workers."""
 
 
+class Terms(NamedTuple):
+    """How workers work.
+
+    Attributes:
+        trains: whether processes of this machine keep to a core and one thread each, and their output is captured.
+        again: whether a call whose process ended is made again.
+        timeout: seconds after which the process of a call is ended.
+    """
+
+    trains: bool = True
+    again: bool = True
+    timeout: float | None = None
+
+
 class Executor(abc.ABC):
     """A place for work: this machine, or a cluster."""
 
@@ -96,25 +110,13 @@ class Executor(abc.ABC):
         """Returns the properties of the machines on which numbers depend, as `provenance.machine`."""
 
     @abc.abstractmethod
-    def workers(
-        self,
-        function: Callable,
-        value: Any,
-        num_calls: int,
-        *,
-        trains: bool = True,
-        again: bool = True,
-        timeout: float | None = None,
-    ) -> Workers:
+    def workers(self, function: Callable, value: Any, num_calls: int, terms: Terms = Terms()) -> Workers:
         """Returns workers that call `function(value, *arguments)`. They start when they are needed.
 
         Args:
             function: a named one of a module.
             value: sent to each worker once.
             num_calls: no more workers than these are needed.
-            trains: whether processes of this machine keep to a core and one thread each, and their output is captured.
-            again: whether a call whose process ended is made again.
-            timeout: seconds after which the process of a call is ended.
 
         Raises:
             ValueError: if the value cannot be sent to another process.

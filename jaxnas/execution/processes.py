@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import IO, Any, final
 
 from jaxnas.execution import worker
-from jaxnas.execution.base import POLL_SECONDS, Ended, Executor, Workers
+from jaxnas.execution.base import POLL_SECONDS, Ended, Executor, Terms, Workers
 from jaxnas.execution.copies import copied
 from jaxnas.provenance import machine
 
@@ -42,21 +42,12 @@ class Processes(Executor):
         """Returns the properties of this machine on which numbers depend."""
         return machine()
 
-    def workers(
-        self,
-        function: Callable,
-        value: Any,
-        num_calls: int,
-        *,
-        trains: bool = True,
-        again: bool = True,
-        timeout: float | None = None,
-    ) -> Workers:
+    def workers(self, function: Callable, value: Any, num_calls: int, terms: Terms = Terms()) -> Workers:
         """Returns processes; as `Executor.workers`."""
         copy = pickle.dumps((sys.path, copied((function, value))))
         cores = cores_of_workers(self._num_processes, num_calls, self._part)
-        kept = cores if trains else [None] * len(cores)
-        return _Pool([_Process(copy, number, core, trains, timeout) for number, core in enumerate(kept)], again)
+        kept = cores if terms.trains else [None] * len(cores)
+        return _Pool([_Process(copy, number, core, terms) for number, core in enumerate(kept)], terms.again)
 
 
 class _Pool(Workers):
@@ -98,9 +89,9 @@ class _Pool(Workers):
 class _Process:
     """A process that starts when it is first called, and again if it has ended since."""
 
-    def __init__(self, copy: bytes, number: int, core: int | None, captured: bool, timeout: float | None):
-        self._copy, self._number, self._core, self._captured = copy, number, core, captured
-        self._timeout = timeout
+    def __init__(self, copy: bytes, number: int, core: int | None, terms: Terms):
+        self._copy, self._number, self._core = copy, number, core
+        self._captured, self._timeout = terms.trains, terms.timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._num_sent = 0
         self._replies: queue.SimpleQueue[tuple[int, Ended] | None] = queue.SimpleQueue()

@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, final
 
 from jaxnas.checks import first_line, is_installed
-from jaxnas.execution.base import Ended, Executor, Workers, called
+from jaxnas.execution.base import Ended, Executor, Terms, Workers, called
 from jaxnas.execution.copies import copied
 from jaxnas.provenance import machine, versions
 
@@ -69,19 +69,10 @@ class RayCluster(Executor):
         """Returns the properties of the nodes on which numbers depend; they are the same on all."""
         return self.node.machine
 
-    def workers(
-        self,
-        function: Callable,
-        value: Any,
-        num_calls: int,
-        *,
-        trains: bool = True,
-        again: bool = True,
-        timeout: float | None = None,
-    ) -> Workers:
+    def workers(self, function: Callable, value: Any, num_calls: int, terms: Terms = Terms()) -> Workers:
         """Returns the processes of the nodes; as `Executor.workers`."""
         task = self.task(on_node, max_retries=0, scheduling_strategy="SPREAD")
-        return _Tasks(self.ray, task, copied((function, value)), self.node, timeout, again=again)
+        return _Tasks(self.ray, task, copied((function, value)), self.node, terms)
 
     def close(self) -> None:
         """Leaves the cluster; one of this machine alone ends."""
@@ -139,10 +130,10 @@ class RayCluster(Executor):
 class _Tasks(Workers):
     """Calls as tasks of Ray, whose processes keep the function and its first argument."""
 
-    def __init__(self, ray: Any, task: Any, copy: bytes, node: Node, timeout: float | None, *, again: bool):
-        super().__init__(MAX_WAITING, again)
+    def __init__(self, ray: Any, task: Any, copy: bytes, node: Node, terms: Terms):
+        super().__init__(MAX_WAITING, terms.again)
         self._ray, self._task = ray, task
-        self._shared = ray.put(copy), hashlib.sha256(copy).hexdigest(), node, timeout
+        self._shared = ray.put(copy), hashlib.sha256(copy).hexdigest(), node, terms.timeout
         self._running: dict[Any, Hashable] = {}
         self._done: collections.deque[Any] = collections.deque()
 

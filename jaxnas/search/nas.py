@@ -16,7 +16,7 @@ from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
 from jaxnas.benchmarks.penalized import objective_of, penalized
 from jaxnas.benchmarks.training import TrainingBenchmark
 from jaxnas.checks import checked_function, checked_number, checked_seed, checked_size
-from jaxnas.execution.base import Workers
+from jaxnas.execution.base import Terms, Workers
 from jaxnas.execution.executors import executor
 from jaxnas.progress import progress_bars
 from jaxnas.report.units import with_unit
@@ -176,8 +176,8 @@ class NAS:
             if self.num_workers > 1:
                 processes = self.num_workers if self._ray is None else None  # a cluster says how many it has
                 where = stack.enter_context(contextlib.closing(executor(self._ray, processes)))
-                trains = self.task is not None
-                workers = where.workers(answered, self._bench, self.num_workers, trains=trains, again=False)
+                terms = Terms(trains=self.task is not None, again=False)
+                workers = where.workers(answered, self._bench, self.num_workers, terms)
                 stack.callback(workers.close)
             return self._searched(bench, workers, num_trials, max_seconds, num_finalists)
 

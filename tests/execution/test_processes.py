@@ -13,7 +13,7 @@ import jax
 import pytest
 
 from jaxnas.execution import processes
-from jaxnas.execution.base import Ended
+from jaxnas.execution.base import Ended, Terms
 from jaxnas.execution.processes import Processes
 
 
@@ -89,7 +89,7 @@ def test_a_call_whose_process_ends_is_made_again_four_times_at_most(ends):
 
 @pytest.mark.processes
 def test_a_call_whose_process_ends_fails_at_once_if_it_may_be_its_fault(tmp_path):
-    with contextlib.closing(Processes(1).workers(acted, tmp_path, 1, trains=False, again=False)) as workers:
+    with contextlib.closing(Processes(1).workers(acted, tmp_path, 1, Terms(trains=False, again=False))) as workers:
         workers.begin("first", "crash once", 2)
         name, ended = workers.first()
         assert (name, ended.failure, ended.log) == ("first", "worker ended by signal 9 (Killed)", "")
@@ -129,7 +129,7 @@ def hostile(folder: Path, what: str, number: int) -> int:
 )
 def test_a_hostile_function_fails_its_call_and_no_other(what, failure, tmp_path):
     with contextlib.closing(
-        Processes(1).workers(hostile, tmp_path, 1, trains=False, again=False, timeout=2)
+        Processes(1).workers(hostile, tmp_path, 1, Terms(trains=False, again=False, timeout=2))
     ) as workers:
         for number, kind in enumerate(["", what, "", ""]):
             workers.begin(number, kind, number)

@@ -189,7 +189,7 @@ def test_nodes_of_other_versions_are_named(names, cluster, tmp_path):
     assert difference(other, node).startswith("Expected nodes of one features, since numbers depend on it, got ['sse']")
     assert difference(node, node) == ""
     with pytest.raises(RuntimeError, match="Expected nodes of one features"):
-        executor.on_node(b"", "", other)
+        executor.on_node(b"", "", other, None)
 
 
 def test_a_task_takes_a_gpu_where_there_are_some(cluster):

@@ -4,7 +4,7 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
-from jaxnas.execution.base import Ended, Executor, Workers, called
+from jaxnas.execution.base import Ended, Executor, Terms, Workers, called
 from jaxnas.execution.copies import copied
 from jaxnas.provenance import machine
 
@@ -18,9 +18,7 @@ class Elsewhere(Executor):
     def machine(self) -> dict:
         return machine()
 
-    def workers(
-        self, function: Callable, value: Any, num_calls: int, *, trains: bool = True, again: bool = True
-    ) -> Workers:
+    def workers(self, function: Callable, value: Any, num_calls: int, terms: Terms = Terms()) -> Workers:
         return _Copy(self, function, pickle.loads(copied(value)))
 
     def close(self) -> None:
