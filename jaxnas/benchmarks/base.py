@@ -63,7 +63,7 @@ class Benchmark(Protocol):
 
     @property
     def metric(self) -> Metric:
-        """Returns what a score measures; a score is the value, negated where a smaller value is better."""
+        """Returns the metric of scores, which are its values, negated where smaller is better."""
 
     @property
     def cost_unit(self) -> str:
@@ -211,5 +211,5 @@ def _fidelities_of(table: Table, protocol_name: str | None) -> list[Fidelity]:
 
 
 def list_prices(fidelities: tuple[float, ...]) -> np.ndarray:
-    """Returns prices that are the fidelities themselves, the same for all architectures, float32[1, F]."""
+    """Returns the fidelities as the prices of all architectures, float32[1, F]."""
     return np.asarray(fidelities, np.float32)[None]

@@ -86,7 +86,10 @@ class TableBenchmark:
         self.fidelities = tuple(known[position].cost for position in self._protocol.fidelities)
         self.metric = table.metric
         self.cost_unit = table.cost_unit(self._protocol)
-        _check_complete(table, self._protocol.told)
+        num_runs = table.num_runs(self._protocol.told)
+        if not num_runs.all():
+            done = f"{(num_runs > 0).sum():,} of {len(num_runs):,} classes"
+            raise ValueError(f"Expected a complete table, got {done} in {table.id}.")
         self.prices = jnp.asarray(_checked_prices(table, self._protocol))
         self._size_functions: dict[str, Callable[[jax.Array], jax.Array]] = {}
         self.query = self._query()
@@ -181,13 +184,6 @@ class TableBenchmark:
 def classes_of(bench: Benchmark, archs: ArrayLike) -> np.ndarray:
     """Returns the classes, in a benchmark's table, of architectures [..., D] or rows [..., 1], int[...]."""
     return table_of(bench).class_of[rows_of(bench.space, archs)]
-
-
-def _check_complete(table: Table, told: str) -> None:
-    num_runs = table.num_runs(told)
-    if not num_runs.all():
-        done = f"{(num_runs > 0).sum():,} of {len(num_runs):,} classes"
-        raise ValueError(f"Expected a complete table, got {done} in {table.id}.")
 
 
 def _checked_prices(table: Table, protocol: Protocol) -> np.ndarray:

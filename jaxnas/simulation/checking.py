@@ -79,9 +79,9 @@ def _random_states() -> tuple:
 def checked_query(strategy: Strategy, query: Any) -> Query:
     """Returns a query with an architecture of whole numbers. Raises ValueError on anything else."""
     if not isinstance(query, Query):
-        raise ValueError(
-            f"Expected ask of {strategy.name} to return a Query, such as jn.Query(arch), got {_kind(query)}."
-        )
+        shape = getattr(query, "shape", None)
+        got = type(query).__name__ if shape is None else f"an array of shape {list(shape)}, a bare architecture"
+        raise ValueError(f"Expected ask of {strategy.name} to return a Query, such as jn.Query(arch), got {got}.")
     for field, value in zip(Query._fields, query, strict=True):
         kind = getattr(value, "dtype", None)
         kind = np.asarray(value).dtype if kind is None and not isinstance(value, dict) else kind
@@ -91,11 +91,6 @@ def checked_query(strategy: Strategy, query: Any) -> Query:
                 f"{kind or 'a dict'}."
             )
     return query
-
-
-def _kind(value: Any) -> str:
-    shape = getattr(value, "shape", None)
-    return type(value).__name__ if shape is None else f"an array of shape {list(shape)}, a bare architecture"
 
 
 def check_same_state(strategy: Strategy, name: str, before: Any, after: Any) -> None:

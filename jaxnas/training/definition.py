@@ -123,7 +123,8 @@ class _Reader:
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             used[name] = _held(cell)
         if not of_a_package:
-            used |= {name: function.__globals__.get(name) for name in sorted(set(_global_names(code)))}
+            names = {step.argval for step in _steps(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+            used |= {name: function.__globals__.get(name) for name in sorted(names)}
         self._read_parts("uses", used, _changes(function))
 
     def _read_code(self, code: types.CodeType, doc: str | None) -> None:
@@ -154,10 +155,6 @@ def _steps(code: types.CodeType) -> Iterator[dis.Instruction]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _steps(constant)
-
-
-def _global_names(code: types.CodeType) -> Iterator[str]:
-    return (step.argval for step in _steps(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
 
 
 def _changes(function: Any) -> bool:

@@ -33,6 +33,7 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
     command += f" --precision {training['precision']}" if "precision" in training else ""
     command += f" --limit {limit}" if limit else ""
     command += f" --id {table.id}"
+    decisions = [decision["name"] for decision in table.manifest["space"]["decisions"]]
     environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(
         resources.files("jaxnas.tables.building").joinpath("card.md").read_text(encoding="utf-8")
@@ -50,7 +51,7 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
         trainings={name: _described(table, name) for name in trainings},
         order=order,
         unit=known[-1].unit,
-        decided=", ".join(_decided(table)),
+        decided=", ".join(name.replace("_", " ") for name in decisions if name in HYPERPARAMETERS),
         task_card=task.card.strip().removeprefix("# "),
         command=command,
         best=_best(table),
@@ -75,9 +76,3 @@ def _best(table: Table) -> tuple[float, float, int]:
         return np.nan, np.nan, 0
     best = int(np.nanargmax(table.metric.better * validation))
     return validation[best], test[best], int(table.columns["num_parameters"].values[best])
-
-
-def _decided(table: Table) -> list[str]:
-    """Returns the hyperparameters of the training that are decisions of the space, as words."""
-    names = [decision["name"] for decision in table.manifest["space"]["decisions"]]
-    return [name.replace("_", " ") for name in names if name in HYPERPARAMETERS]
