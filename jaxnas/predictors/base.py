@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.checks import checked_function, checked_size, unknown_name
+from jaxnas.checks import checked_function, unknown_name
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
 
@@ -16,6 +16,8 @@ Array = jax.Array | np.ndarray
 TARGETS = ("score", "log-error")
 """What predictors fit: scores as they are, or -log(1 - score), which spreads accuracies that are close to 1."""
 SMALLEST_ERROR = 1e-3
+BLOCK = 32
+"""Rows of a block of `block_inverse`."""
 
 
 class Aux(NamedTuple):
@@ -103,13 +105,11 @@ def standardized(y: Array) -> tuple[jax.Array, jax.Array, Scale]:
     return centered / scale.deviation, known, scale
 
 
-def unscaled(mean: Array, deviation: Array, scale: Scale, features: Array | None = None) -> Prediction:
+def unscaled(mean: Array, deviation: Array, scale: Scale, features: Array) -> Prediction:
     """Returns a prediction in the unit of the scores, NaN for architectures with a feature that is not finite."""
     mean, deviation = scale.mean + scale.deviation * mean, scale.deviation * deviation
-    if features is not None:
-        known = jnp.isfinite(features).all(-1)
-        mean, deviation = jnp.where(known, mean, jnp.nan), jnp.where(known, deviation, jnp.nan)
-    return Prediction(mean, deviation)
+    known = jnp.isfinite(features).all(-1)
+    return Prediction(jnp.where(known, mean, jnp.nan), jnp.where(known, deviation, jnp.nan))
 
 
 def with_target(predictor: Predictor, target: str) -> Predictor:
@@ -139,20 +139,17 @@ def log_error(y: Array) -> jax.Array:
     return -jnp.log(jnp.maximum(1 - jnp.asarray(y), SMALLEST_ERROR))
 
 
-def block_inverse(
-    matrix: jax.Array, block: int = 32, *, smallest: jax.Array | float = 1e-9
-) -> tuple[jax.Array, jax.Array]:
+def block_inverse(matrix: jax.Array, *, smallest: jax.Array | float = 1e-9) -> tuple[jax.Array, jax.Array]:
     """Returns the inverse of a positive definite matrix, float32[n, n], and the logarithm of its determinant.
 
     By bordering with blocks, in products of matrices: about 4 n^3 multiplications. The routines of LAPACK that XLA
     calls on CPU may wait for one another for ever where many programs call them at once.
 
     Args:
-        block: rows of a block.
         smallest: what no eigenvalue is below, such as the variance of noise on a diagonal; it bounds rounding errors.
     """
     size = len(matrix)
-    width = min(checked_size("block", block), size)
+    width = min(BLOCK, size)
     padded = -(-size // width) * width
     full = jnp.eye(padded).at[:size, :size].set(matrix)
     numbers = jnp.arange(padded)

@@ -63,7 +63,6 @@ class Comparison:
     Attributes:
         trials: the `Trials` of each strategy, by name.
         strategies: the strategies that ran, by name.
-        bench: the benchmark.
         settings: how they were compared.
         decisions: what was decided of each pair of strategies; None unless runs were added until pairs were decided.
     """

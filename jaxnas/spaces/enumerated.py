@@ -14,8 +14,8 @@ from jaxnas.spaces.decisions import Decision, arch_at, num_combinations
 MAX_ENUMERABLE = 2_000_000
 
 
-class Enumerable(Protocol):
-    """What a space offers so that its rows can be enumerated; see `jaxnas.spaces.base.Space`."""
+class Vectors(Protocol):
+    """What a space offers so that its rows and its valid vectors can be found; see `jaxnas.spaces.base.Space`."""
 
     @property
     def name(self) -> str: ...
@@ -28,10 +28,12 @@ class Enumerable(Protocol):
     def valid(self, arch: jax.Array, /) -> jax.Array: ...
     def canonical(self, arch: ArrayLike) -> jax.Array: ...
     def neighbor_rows(self) -> np.ndarray: ...
+    def sample(self, key: jax.Array) -> jax.Array: ...
+    def moves(self, arch: jax.Array) -> jax.Array: ...
     def __hash__(self) -> int: ...
 
 
-def check_enumerable(space: Enumerable) -> None:
+def check_enumerable(space: Vectors) -> None:
     """Raises ValueError where a space is too large to enumerate."""
     if space.num_architectures > MAX_ENUMERABLE:
         raise ValueError(
@@ -40,7 +42,7 @@ def check_enumerable(space: Enumerable) -> None:
 
 
 @functools.lru_cache(maxsize=8)
-def neighbor_table(space: Enumerable) -> tuple[np.ndarray, np.ndarray]:
+def neighbor_table(space: Vectors) -> tuple[np.ndarray, np.ndarray]:
     """Returns the rows of each architecture's neighbors, int32[A, K], and how many there are, int32[A].
 
     An architecture's own row and repeated ones come last, as the own row, and do not count.
@@ -84,7 +86,7 @@ def padded_rows(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=8)
-def class_rows(space: Enumerable) -> np.ndarray:
+def class_rows(space: Vectors) -> np.ndarray:
     """Returns for each row the row of its class's representative, int32[A], as `space.canonical` says."""
     check_enumerable(space)
     rows = np.arange(space.num_architectures)
@@ -93,19 +95,19 @@ def class_rows(space: Enumerable) -> np.ndarray:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def rows_of_all(space: Enumerable, archs: jax.Array) -> jax.Array:
+def rows_of_all(space: Vectors, archs: jax.Array) -> jax.Array:
     """Returns the rows of architectures int32[N, D], int32[N], by one compiled program for each space."""
     return jax.vmap(space.index)(archs)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def are_valid(space: Enumerable, archs: jax.Array) -> jax.Array:
+def are_valid(space: Vectors, archs: jax.Array) -> jax.Array:
     """Returns which vectors of choices int32[N, D] are architectures, bool[N], by one program for each space."""
     return jax.vmap(space.valid)(archs)
 
 
 @functools.lru_cache(maxsize=8)
-def valid_codes(space: Enumerable) -> np.ndarray:
+def valid_codes(space: Vectors) -> np.ndarray:
     """Returns the mixed-radix numbers of the combinations of choices that are valid, ascending, int32[A].
 
     Raises ValueError where none is.

@@ -1,6 +1,5 @@
 """The spaces of TransNAS-Bench-101, in its notation: cells of four operations, and chains of modules."""
 
-import functools
 from dataclasses import dataclass, field
 from typing import final
 
@@ -11,7 +10,7 @@ from jax.typing import ArrayLike
 
 from jaxnas.spaces.base import Space, check_valid
 from jaxnas.spaces.cells.space import CellSpace
-from jaxnas.spaces.decisions import Choices, Decision, arch_at, checked, num_combinations
+from jaxnas.spaces.decisions import Choices, Decision, checked
 from jaxnas.spaces.graphs import chain
 
 CITES = ("duan2021transnas",)
@@ -140,11 +139,6 @@ class ModuleSpace(Space):
         return check_valid(self, jnp.asarray(kinds, jnp.int32) - (np.arange(MOST_MODULES) < FEWEST_MODULES))
 
     @property
-    def codes(self) -> np.ndarray:
-        """Returns the mixed-radix numbers of the architectures, ascending, int32[A]."""
-        return _module_codes(self)
-
-    @property
     def label_names(self) -> tuple[str, ...]:
         """Returns the names of the kinds of modules, "input" and "output"."""
         return (*MODULES, "input", "output")
@@ -153,13 +147,6 @@ class ModuleSpace(Space):
         """Returns the chain from the input over the modules to the output."""
         modules = self._kinds(arch) - 1
         return chain(jnp.concatenate([jnp.asarray([len(MODULES)]), modules, jnp.asarray([len(MODULES) + 1])]))
-
-
-@functools.lru_cache(maxsize=8)
-def _module_codes(space: ModuleSpace) -> np.ndarray:
-    codes = np.arange(num_combinations(space.decisions), dtype=np.int32)
-    with jax.ensure_compile_time_eval():  # a caller may be traced
-        return codes[np.asarray(space.valid(arch_at(codes, space.decisions)))]
 
 
 TRANSNAS_MICRO = TransNASCellSpace()

@@ -1,30 +1,17 @@
 """Spaces in which not every vector of choices is an architecture: draws, picks and repairs of valid ones."""
 
 import functools
-from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng
-from jaxnas.spaces.decisions import Decision, sample
+from jaxnas.spaces.decisions import sample
+from jaxnas.spaces.enumerated import Vectors
 
 NUM_REPAIRS = 8
 _NUM_DRAWS = 10_000
-
-
-class Constrained(Protocol):
-    """What a space offers so that its valid vectors can be found; see `jaxnas.spaces.base.Space`."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def decisions(self) -> tuple[Decision, ...]: ...
-    def valid(self, arch: jax.Array, /) -> jax.Array: ...
-    def sample(self, key: jax.Array) -> jax.Array: ...
-    def moves(self, arch: jax.Array) -> jax.Array: ...
-    def __hash__(self) -> int: ...
 
 
 def everything(arch: jax.Array) -> jax.Array:
@@ -38,7 +25,7 @@ def pick(key: jax.Array, archs: jax.Array, members: jax.Array) -> jax.Array:
     return archs[jnp.argmax(numbers > prng.draw_index(key, numbers[-1]))]
 
 
-def valid_sample(space: Constrained, key: jax.Array) -> jax.Array:
+def valid_sample(space: Vectors, key: jax.Array) -> jax.Array:
     """Returns the first valid one of uniform draws, int32[D]. Raises ValueError where none of 10,000 draws is."""
     _check_satisfiable(space)
 
@@ -50,7 +37,7 @@ def valid_sample(space: Constrained, key: jax.Array) -> jax.Array:
     return jax.lax.while_loop(lambda carry: jnp.logical_not(space.valid(carry[1])), again, start)[1]
 
 
-def repaired(space: Constrained, key: jax.Array, arch: jax.Array) -> jax.Array:
+def repaired(space: Vectors, key: jax.Array, arch: jax.Array) -> jax.Array:
     """Returns where a random walk from a vector of choices first meets an architecture, or else a sample, int32[D].
 
     A step goes to a valid vector where there is one a move away, and to any of them otherwise.
@@ -72,7 +59,7 @@ def repaired(space: Constrained, key: jax.Array, arch: jax.Array) -> jax.Array:
 
 
 @functools.lru_cache(maxsize=8)
-def _check_satisfiable(space: Constrained) -> None:
+def _check_satisfiable(space: Vectors) -> None:
     with jax.ensure_compile_time_eval():
         keys = jax.random.split(jax.random.key(0), _NUM_DRAWS)
         valid = jax.jit(jax.vmap(lambda key: space.valid(sample(key, space.decisions))))(keys)

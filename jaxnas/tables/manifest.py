@@ -80,8 +80,7 @@ def base_manifest(
     """Returns the part of a manifest that every table of scores has.
 
     Args:
-        fidelities: epochs, or `{"name": ..., "training": ..., "epoch": ...}`, perhaps with a `price`, where there are
-            several trainings.
+        fidelities: epochs, or `{"name": ..., "training": ..., "epoch": ...}`, perhaps with a `price`.
         metric: of the scores; None: that of the task, accuracy where it is only a name.
 
     Raises:

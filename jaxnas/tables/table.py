@@ -46,8 +46,7 @@ class Table:
         keys: what identifies a row of the space, by name, [A]; empty where the row is a mixed-radix number.
         class_of: the number of each row's class, int32[A]; where None is given, every row is its own class.
         columns: named arrays over classes, and some also over runs and fidelities.
-        representatives: for each class the row of the architecture that stands for it, int32[G]; by default the
-            first.
+        representatives: for each class the row of the architecture that stands for it, int32[G]; by default the first.
     """
 
     manifest: dict

@@ -56,7 +56,6 @@ def train(
     Pure, so that it can be jitted and vmapped over keys.
 
     Args:
-        networks: static.
         arch: int32[D], traced. Under `jax.vmap` it must not be batched, or every branch of it would run.
         key: determines initial weights, order of examples and views.
         splits: training, validation and test data.

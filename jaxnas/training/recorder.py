@@ -42,7 +42,6 @@ class Recorder:
     Without a tap it is silent: arrays stay as they are.
 
     Attributes:
-        tap: the tap, or None.
         numbers: of the places that have none of their own.
         statistics: the sum over all places so far.
     """

@@ -121,8 +121,7 @@ class Trainer(Generic[SpaceType]):
         Two plans give the same trainings up to the order of sums, which training amplifies: the first step agrees,
         final counts differ. In the plan `"sequential"`, for CPU, architectures are trained in sequence and seeds
         together; a training's numbers do not depend on what else is trained. In the plan `"packed"`, for accelerators,
-        many architectures are trained together, packed by operation (`jaxnas.spaces.cells.packed`). It has been run on
-        CPU only.
+        many architectures are trained together, packed by operation (`jaxnas.spaces.cells.packed`); run on CPU only.
 
         Args:
             archs: int32[A, D] or a sequence of architectures.

@@ -1,13 +1,12 @@
 """AZ-NAS: expressivity, progressivity and trainability of the blocks of a network."""
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.predictors.zero_cost.base import Batch
+from jaxnas.predictors.zero_cost.base import Batch, tapped_shapes
 from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.training.networks import ScoredNetworks
 from jaxnas.training.recorder import BLOCK
@@ -26,7 +25,7 @@ def measure_blocks(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, ba
     architecture has. `unchanged` [m]: where the signs reach the input as they are.
     """
     variables = networks.init(key, arch)
-    shapes = block_shapes(networks, arch, variables, batch.noise[0])
+    shapes = tapped_shapes(networks, arch, variables, batch.noise[0], BLOCK)
     sign_key = jax.random.fold_in(key, 1)
     signs = [
         jax.random.rademacher(jax.random.fold_in(sign_key, n), shape, jnp.float32) for n, shape in enumerate(shapes)
@@ -59,18 +58,6 @@ def measure_blocks(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, ba
         "present": present,
         "unchanged": jnp.stack([_equal(before, after) for before, after in blocks]),
     }
-
-
-def block_shapes(networks: ScoredNetworks, arch: jax.Array, variables: Any, inputs: jax.Array) -> list[Shape]:
-    """Returns the shapes [C, H, W, N] of the outputs of all blocks."""
-    found: dict[int, Shape] = {}
-
-    def tap(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, tuple]:
-        found.update({number: x.shape} if kind == BLOCK else {})
-        return x, ()
-
-    jax.eval_shape(lambda inputs: networks.tapped(variables, arch, inputs, tap)[0], inputs)
-    return [found[number] for number in range(len(found))]
 
 
 def _covariance(x: jax.Array) -> jax.Array:

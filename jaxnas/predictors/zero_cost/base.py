@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxnas.tasks.base import Task, TaskSpec
 from jaxnas.tasks.graphs import num_features
-from jaxnas.training.networks import Kernels
+from jaxnas.training.networks import Kernels, ScoredNetworks
 
 
 class Batch(NamedTuple):
@@ -68,6 +68,20 @@ def sums_by_layer(kernels: Kernels, values: Any) -> jax.Array:
             rows, numbers = rows.reshape(len(each), -1).sum(1), numbers.reshape(len(each), -1).max(1)
         sums += rows @ jax.nn.one_hot(numbers, kernels.num_layers)
     return sums
+
+
+def tapped_shapes(
+    networks: ScoredNetworks, arch: jax.Array, variables: Any, inputs: jax.Array, kind: str
+) -> list[tuple[int, ...]]:
+    """Returns the shapes [C, H, W, N] of the inner arrays of a kind, by their numbers."""
+    found: dict[int, tuple[int, ...]] = {}
+
+    def tap(own: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, tuple]:
+        found.update({number: x.shape} if own == kind else {})
+        return x, ()
+
+    jax.eval_shape(lambda inputs: networks.tapped(variables, arch, inputs, tap)[0], inputs)
+    return [found[number] for number in sorted(found)]
 
 
 def log(values: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.predictors.zero_cost.base import Batch, log
+from jaxnas.predictors.zero_cost.base import Batch, log, tapped_shapes
 from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.training.networks import Kernels, ScoredNetworks
 from jaxnas.training.recorder import FEATURES, NORM
@@ -24,7 +24,7 @@ def measure_zen(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch
     drawn = normal_kernels(networks.kernels(arch), variables.parameters, jax.random.fold_in(key, 1))
     variables = variables._replace(parameters=drawn)
     first, more = batch.noise
-    shape = feature_shape(networks, arch, variables, first)
+    shape = tapped_shapes(networks, arch, variables, first, FEATURES)[0]
 
     def tap(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, tuple]:
         features = x if live is None else jnp.where(live[:, None, None, None], x, 0)
@@ -40,18 +40,6 @@ def _variance(x: jax.Array, live: jax.Array | None) -> jax.Array:
     """Returns the mean over channels of the variance of x [C, H, W, N]."""
     variances = jnp.var(x.reshape(len(x), -1), axis=1)
     return variances.mean() if live is None else jnp.where(live, variances, 0).sum() / live.sum()
-
-
-def feature_shape(networks: ScoredNetworks, arch: jax.Array, variables: Any, inputs: jax.Array) -> tuple[int, ...]:
-    """Returns the shape [C, H, W, N] of the last features."""
-    found = []
-
-    def tap(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, tuple]:
-        found.extend([x.shape] if kind == FEATURES else [])
-        return x, ()
-
-    jax.eval_shape(lambda inputs: networks.tapped(variables, arch, inputs, tap)[0], inputs)
-    return found[0]
 
 
 def normal_kernels(kernels: Kernels, weights: Any, key: jax.Array) -> Any:

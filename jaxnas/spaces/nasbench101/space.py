@@ -29,6 +29,7 @@ from jaxnas.spaces.nasbench101.codes import (
 )
 from jaxnas.spaces.nasbench101.enumeration import NUM_GRAPHS, all_graphs, neighbors
 from jaxnas.spaces.nasbench101.mutation import bit_at, valid_moves
+from jaxnas.spaces.validity import valid_sample
 
 CITES = ("ying2019nasbench101",)
 
@@ -90,13 +91,7 @@ class NB101Space(Space):
 
         It is far from uniform over graphs: `sample` is uniform.
         """
-
-        def again(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-            number, _ = carry
-            return number + 1, of_decisions.sample(jax.random.fold_in(key, number), self.decisions)
-
-        start = (jnp.int32(0), of_decisions.sample(key, self.decisions))
-        return jax.lax.while_loop(lambda carry: ~self.valid(carry[1]), again, start)[1]
+        return valid_sample(self, key)
 
     def sample(self, key: jax.Array) -> jax.Array:
         """Returns the representative of a uniformly drawn graph, int32[26]."""

@@ -219,7 +219,8 @@ def gradients(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, g: 
         scratch: what it returned.
     """
     layout = make_layout(shapes, arch)
-    (first, _, _), (_, hidden, last) = _branches(shapes, _outer), _branches(shapes, _multiply_back)
+    first, _, _ = _branches(shapes, functools.partial(_multiply_back, True))
+    _, hidden, last = _branches(shapes, functools.partial(_multiply_back, False))
 
     def layer(
         state: tuple,
@@ -319,23 +320,8 @@ def _multiply(
     return _padded(x[..., :fan_in] @ _kernel(kernels, start, fan_in, fan_out), width)
 
 
-def _outer(
-    width: int,
-    fan_in: int,
-    fan_out: int,
-    layers: jax.Array,
-    number: int | jax.Array,
-    g: jax.Array,
-    kernels: jax.Array,
-    start: int | jax.Array,
-    blank: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
-    """Returns the gradient of a kernel, in the place of the first numbers of `blank`, and `g` itself."""
-    kernel = _product(_at(layers, number)[..., :fan_in], g[..., :fan_out], 1, 1)
-    return write(blank, kernel.reshape(len(blank), -1), 0, 0), g
-
-
 def _multiply_back(
+    is_first: bool,
     width: int,
     fan_in: int,
     fan_out: int,
@@ -346,9 +332,15 @@ def _multiply_back(
     start: int | jax.Array,
     blank: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns the gradient of a kernel, in the place of the first numbers of `blank`, and that of the inputs."""
-    before = _product(g[..., :fan_out], _kernel(kernels, start, fan_in, fan_out), 2, 2)
-    return _outer(width, fan_in, fan_out, layers, number, g, kernels, start, blank)[0], _padded(before, width)
+    """Returns the gradient of a kernel, in the place of the first numbers of `blank`, and that of the inputs.
+
+    In the first layer, whose inputs are the samples, the latter is `g` itself.
+    """
+    before = g
+    if not is_first:
+        before = _padded(_product(g[..., :fan_out], _kernel(kernels, start, fan_in, fan_out), 2, 2), width)
+    kernel = _product(_at(layers, number)[..., :fan_in], g[..., :fan_out], 1, 1)
+    return write(blank, kernel.reshape(len(blank), -1), 0, 0), before
 
 
 def _activated(function: Callable, x: jax.Array, bias: jax.Array) -> jax.Array:

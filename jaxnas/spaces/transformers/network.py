@@ -228,7 +228,6 @@ class TransformerNetwork(nnx.Module):
     """The network of one architecture: `network(inputs, train=False) -> outputs`.
 
     Attributes:
-        arch: the architecture.
         around, layers: the arrays around the layers, and those of each.
     """
 

@@ -105,8 +105,7 @@ def build(
         ray: the address of a Ray cluster that trains, as of `jaxnas.execution.ray.RayCluster`; None: this machine.
         shard: (i, N): train only the i-th of N parts of the chunks, on one of N machines; None is returned. Once the
             shards of all parts lie in one folder, a call without `shard` makes the table.
-        replace_table: write over the table in the folder even if it is another or a larger one, or over files that no
-            build wrote.
+        replace_table: write over another or a larger table in the folder, or over files that no build wrote.
         progress: called with the numbers of finished and of all classes.
 
     Raises:
