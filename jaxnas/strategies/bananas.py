@@ -22,7 +22,7 @@ CITES = ("white2021bananas",)
 MOST_RUNS = 100
 """Most runs in a comparison, so that it takes seconds."""
 
-NUM_LAYERS, NUM_PARENTS = 3, 5
+NUM_LAYERS = 3
 MINIBATCH_SIZE = 32
 
 
@@ -49,6 +49,7 @@ def bananas(
     num_startup: int = 10,
     refit_every: int = 10,
     num_candidates: int = 100,
+    num_parents: int = 5,
     num_networks: int = 5,
     width: int = 20,
     num_steps: int = 100,
@@ -59,7 +60,7 @@ def bananas(
     """Returns BANANAS: an ensemble of networks predicts scores, and Thompson samples of it choose among mutants.
 
     The first `num_startup` trials are uniform draws. Then, every `refit_every` trials, new networks are trained on all
-    successful trials, candidates are made from the five best architectures by one or two mutations, and those with the
+    successful trials, candidates are made from the best architectures by one or two mutations, and those with the
     largest Thompson samples are asked next: independent draws from normal distributions with the mean and deviation of
     the ensemble. None is asked twice while there are other candidates; random draws fill up.
 
@@ -71,6 +72,7 @@ def bananas(
         num_startup: random trials at the start.
         refit_every: trials between two refits.
         num_candidates: mutants among which the queries until the next refit are chosen.
+        num_parents: how many of the best architectures are mutated.
         num_networks: networks of the ensemble.
         width: units of each hidden layer.
         num_steps: training steps, by Adam, at each refit.
@@ -86,7 +88,7 @@ def bananas(
             "num_startup": num_startup,
             "refit_every": refit_every,
             "num_candidates": num_candidates,
-            "num_parents": NUM_PARENTS,
+            "num_parents": num_parents,
             "num_networks": num_networks,
             "width": width,
             "num_steps": num_steps,
@@ -101,7 +103,7 @@ def bananas(
         model = functools.partial(_of_ensemble, fit, num_networks, encode)
     else:
         model = functools.partial(_of_predictor, learner, encode)
-    choose = functools.partial(_chosen, space, model, num_candidates)
+    choose = functools.partial(_chosen, space, model, num_candidates, num_parents)
 
     def init(key: jax.Array, num_trials: int) -> EnsembleState:
         warn_of_short_run("bananas", num_trials, num_startup + 1, "so that all are uniform draws")
@@ -125,11 +127,17 @@ def bananas(
 
 
 def _chosen(
-    space: Space, model: Model, num_candidates: int, state: EnsembleState, t: jax.Array, key: jax.Array
+    space: Space,
+    model: Model,
+    num_candidates: int,
+    num_parents: int,
+    state: EnsembleState,
+    t: jax.Array,
+    key: jax.Array,
 ) -> jax.Array:
     """Returns the next queue: the candidates of the largest Thompson samples that were not asked yet, int32[Q, D]."""
     candidate_key, fit_key, sample_key, fill_key = jax.random.split(key, 4)
-    archs = mutants(candidate_key, space, state.archs, state.scores, num_candidates, NUM_PARENTS)
+    archs = mutants(candidate_key, space, state.archs, state.scores, num_candidates, num_parents)
     means, deviations = model(fit_key, state, t, archs)
     samples = means + deviations * jax.random.normal(sample_key, (num_candidates,))
     samples = jnp.where(seen(archs, state.archs, t), -jnp.inf, samples)

@@ -42,7 +42,6 @@ class TaskSpec(NamedTuple):
     Attributes:
         kind: of the inputs, one of `KINDS`.
         goal: a name of `jaxnas.tasks.goals.GOALS`.
-        shape: of an example.
         num_outputs: how many numbers the network gives for an example, or for each step of it.
         num_tokens: of tokens, how many different ones there are.
     """

@@ -26,7 +26,6 @@ def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
     Args:
         folder: made where it is missing; files of others in it stay.
         description: JSON values.
-        arrays: a pytree.
 
     Raises:
         ValueError: where the folder holds a `model.json` of something else, or the description is not JSON.

@@ -29,7 +29,6 @@ class ParallelAskTell:
         strategy: one with `parallel=True`; also a factory, which is given what it needs of the benchmark.
         num_trials: how many trials the strategy is to plan for.
         key: of the run, as `run_key` makes it.
-        bench: what is asked.
 
     Attributes:
         space: that of the benchmark.

@@ -24,7 +24,6 @@ def write(
 
     Args:
         folder: where to; files of an earlier search are replaced, others left alone.
-        result: of the search.
         model: the architecture of its first run, trained; it is saved in the folder `model`.
         command: the command line that made it.
 

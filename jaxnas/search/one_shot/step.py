@@ -39,7 +39,6 @@ class Schedule(NamedTuple):
     """What steps depend on besides the state, all traced: one program serves every length of search.
 
     Attributes:
-        key: of the search.
         num_steps: of the whole search, the end of the cosine.
         learning_rate, alpha_rate: at the first step, of weights and of alpha.
         fixed: int32[E], the choices that are no longer open, -1 for those that are.

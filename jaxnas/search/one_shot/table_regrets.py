@@ -28,7 +28,6 @@ class TableRegrets(NamedTuple):
     """How good what a search found is, by a table. Regrets are of the table's reported score, larger is worse.
 
     Attributes:
-        table: its identifier.
         regrets: of what each run found, float64[S].
         median_regret: of the median architecture of the space.
         random_regret: the mean of random search at equal cost.

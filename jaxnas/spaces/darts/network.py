@@ -112,7 +112,6 @@ class DARTSNetwork(nnx.Module):
     """The network of one architecture: `network(images, train=False) -> logits`; images are float32[N, H, W, C].
 
     Attributes:
-        arch: the architecture.
         stem, head: a `Layer` each.
         before: for each cell, a `Layer` for each of its inputs.
         operations: for each cell, a `Layer` for each of its eight operations.

@@ -263,7 +263,6 @@ class GraphNetwork(nnx.Module):
     """The network of one architecture: `network(inputs, train=False) -> outputs`.
 
     Attributes:
-        arch: the architecture.
         around, layers: the arrays around the layers, and those of the operation of each.
     """
 

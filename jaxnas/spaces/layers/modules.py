@@ -31,7 +31,6 @@ class LayerChain(nnx.Module):
     """The network of one architecture, layer after layer: `network(images, train=False) -> logits`.
 
     Attributes:
-        arch: the architecture.
         parts: a `Layer` for the stem, each block and the head.
     """
 

@@ -100,7 +100,6 @@ def build(
 
     Args:
         space_name, task_name: names of the catalog, or `file.py:NAME`.
-        config: the trainings.
         num_processes: worker processes; by default one for each available core, or for each GPU.
         ray: the address of a Ray cluster that trains, as of `jaxnas.execution.ray.RayCluster`; None: this machine.
         shard: (i, N): train only the i-th of N parts of the chunks, on one of N machines; None is returned. Once the

@@ -15,12 +15,12 @@ class Source:
 
     Args:
         file: is read once, from its position.
-        on_refill: is called after each part of the file.
+        progress: is called after each part of the file.
     """
 
-    def __init__(self, file: BinaryIO, on_refill: Callable[[], None]):
+    def __init__(self, file: BinaryIO, progress: Callable[[], None]):
         self.file = file
-        self.on_refill = on_refill
+        self.progress = progress
         self.data = b""
         self.position = 0
         self.before = 0  # bytes of the file before `data`
@@ -48,7 +48,7 @@ class Source:
             self.ended = not pieces[-1]
             length += len(pieces[-1])
         self.data, self.position = b"".join(pieces), 0
-        self.on_refill()
+        self.progress()
 
     def read(self, count: int) -> bytes:
         """Returns the next `count` bytes. Raises ValueError if the file has fewer, or `count` is too large."""

@@ -44,10 +44,10 @@ class Reader(pickle._Unpickler):
         finished: Callable[[dict], None] = lambda found: None,
         progress: Callable[[], None] = lambda: None,
     ):
-        self.source = Source(file, self.bounded)
+        self.source = Source(file, progress)
         super().__init__(self.source, encoding="latin1")
         self.read, self.readline = self.source.read, self.source.readline
-        self.finished, self.progress = finished, progress
+        self.finished = finished
         self.start()
 
     def start(self) -> None:
@@ -64,8 +64,12 @@ class Reader(pickle._Unpickler):
         if self.source.peek(1)[:1] not in (b"\x80", b"(", b"]", b"}", b"c", b"l", b"d"):
             raise ValueError(f"Expected a pickle, got other bytes at byte {self.source.offset:,}.")
         try:
+            before = self.source.before
             while (code := self.read(1)) != pickle.STOP:
                 _STEPS[code[0]](self)
+                if before != self.source.before:  # another part of the file is in memory
+                    before = self.source.before
+                    self.bounded()
             if self.metastack or len(self.stack) != 1:
                 raise ValueError(f"Expected a pickle of one value, got an end at byte {self.source.offset:,}.")
             return self.stack.pop()
@@ -82,7 +86,6 @@ class Reader(pickle._Unpickler):
         if len(self.memo) > MOST_KEPT:
             last = max(self.memo) - KEPT_LAST
             self.memo = {number: value for number, value in self.memo.items() if number < KEPT_FIRST or number > last}
-        self.progress()
 
     # Values that Python's own class makes otherwise
 

@@ -1,9 +1,11 @@
 """The reader of pickles: the values of every protocol, and nothing but values, whatever a file says."""
 
 import bz2
+import gc
 import io
 import os
 import pickle
+import weakref
 from collections import OrderedDict
 from pathlib import Path
 
@@ -164,16 +166,32 @@ def test_a_long_list_of_nothing_is_refused(monkeypatch):
         read(b"\x80\x02(" + b"N" * 50_000 + b"l.")
 
 
+def test_a_reader_is_gone_with_its_last_name():
+    """Else the files of a folder would add up in memory."""
+    reader = unpickle.Reader(io.BytesIO(pickle.dumps({"a": [1, 2]})))
+    gone = weakref.ref(reader)
+    reader.load()
+    gc.disable()
+    del reader
+    gc.enable()
+    assert gone() is None
+
+
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_of_a_long_file_the_first_and_the_last_values_are_remembered(protocol, monkeypatch):
     for name, value in {"KEPT_FIRST": 10, "KEPT_LAST": 30, "MOST_KEPT": 60}.items():
         monkeypatch.setattr(unpickle, name, value)
     monkeypatch.setattr(pickle_source, "CHUNK", 100)
-    reader, lengths = unpickle.Reader(io.BytesIO(), progress=lambda: lengths.append(len(reader.memo))), []
+    lengths = []
+
+    class Watched(unpickle.Reader):
+        def bounded(self) -> None:
+            super().bounded()
+            lengths.append(len(self.memo))
+
     texts = [f"text {number}" for number in range(20_000)]
     data = pickle.dumps([*texts, texts[0], texts[-1]], protocol)
-    reader.source.file = io.BytesIO(data)
-    assert reader.load() == [*texts, texts[0], texts[-1]]
+    assert Watched(io.BytesIO(data)).load() == [*texts, texts[0], texts[-1]]
     assert 0 < max(lengths) <= 60
     with pytest.raises(ValueError, match=r"^Expected a pickle of plain data, got"):
         read(pickle.dumps([*texts, texts[10_000]], protocol))
