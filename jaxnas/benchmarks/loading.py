@@ -4,11 +4,11 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from jaxnas.benchmarks import tabular
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark
 from jaxnas.benchmarks.surrogate_files import is_surrogate
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.spaces.base import Space
+from jaxnas.tables.table import Table
 
 
 def load(
@@ -27,7 +27,8 @@ def load(
     Raises ValueError if there is no such table or surrogate, or if a surrogate is given other arguments than a space.
     """
     if not is_surrogate(source):
-        return tabular.load(source, noise=noise, space=space, protocol=protocol, columns=columns)
+        packs = tuple(Table.read(each) for each in columns)
+        return TableBenchmark(Table.read(source), noise=noise, space=space, protocol=protocol, columns=packs)
     if protocol or columns or noise != "seed":
         raise ValueError(f"Expected no noise, protocol or columns with a surrogate, got some for {os.fspath(source)}.")
     return SurrogateBenchmark.read(source, space=space)

@@ -119,6 +119,7 @@ class Penalized:
     def __init__(self, bench: Benchmark, weight: float, size_name: str):
         self.bench, self.weight, self.size_name = bench, weight, size_name
         self.id, self.space, self.fidelities = bench.id, bench.space, bench.fidelities
+        self.price, self.size, self.sizes = bench.price, bench.size, bench.sizes
         self.prices, self.cost_unit, self.jittable = bench.prices, bench.cost_unit, bench.jittable
         self.size_names, self.content_hash = bench.size_names, bench.content_hash
         self.table, self.protocol = bench.table, bench.protocol
@@ -169,18 +170,6 @@ class Penalized:
     @property
     def _host(self) -> HostBenchmark:
         return cast(HostBenchmark, self.bench)
-
-    def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
-        """Returns the list prices of architectures [..., D] at fidelities, float32[...]."""
-        return self.bench.price(archs, fidelity)
-
-    def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
-        """Returns the function of an architecture's size."""
-        return self.bench.size(name)
-
-    def sizes(self, name: str, archs: ArrayLike) -> np.ndarray:
-        """Returns the sizes of architectures [..., D]."""
-        return self.bench.sizes(name, archs)
 
     def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
         """Returns the validation scores of architectures [..., D] less the weighted sizes, float64[...]."""

@@ -1,7 +1,6 @@
 """Benchmarks that look scores up in a table."""
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 
 import jax
@@ -22,22 +21,6 @@ from jaxnas.tables.table import Table
 
 NOISES = ("seed", "mean")
 CODE = "code"  # the key of tables of listed and constrained spaces
-
-
-def load(
-    source: str | os.PathLike,
-    *,
-    noise: str = "seed",
-    space: Space | None = None,
-    protocol: str | None = None,
-    columns: Sequence[str | os.PathLike] = (),
-) -> "TableBenchmark":
-    """Returns the benchmark of a table, given by an identifier that ships with jaxnas or by a folder.
-
-    Arguments are those of `TableBenchmark`; `columns` are given as `source` is.
-    """
-    packs = tuple(Table.read(each) for each in columns)
-    return TableBenchmark(Table.read(source), noise=noise, space=space, protocol=protocol, columns=packs)
 
 
 class TableBenchmark:

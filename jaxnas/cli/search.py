@@ -35,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
         folder=folder,
         progress=not options.quiet,
         num_workers=options.workers,
+        timeout=options.timeout,
         ray=options.ray,
     )
     result = nas.search(options.trials)

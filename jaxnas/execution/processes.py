@@ -104,7 +104,7 @@ class _Process:
         if self._process is None or self._process.poll() is not None:
             process = self._started()
             if process is None:
-                return Ended(failure="the search had ended")
+                return Ended(failure="the work had ended")
             start = self._sent(process, self._copy, None)
             if start.failure:
                 kill(process)

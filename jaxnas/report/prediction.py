@@ -9,12 +9,13 @@ from typing import Any
 from jaxnas import __version__, catalog
 from jaxnas.analysis.prediction import NUM_TRAIN, ceiling, evaluations, prediction_result
 from jaxnas.analysis.predictor_inputs import Evidence, draw_sample, evidence_of
-from jaxnas.benchmarks.tabular import TableBenchmark, load
+from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.checks import is_installed
 from jaxnas.files import replace_file, writable
 from jaxnas.predictors.base import TARGETS, Predictor, with_target
 from jaxnas.report.figures.prediction import draw_by_cost, draw_by_training
 from jaxnas.report.figures.style import save
+from jaxnas.tables.table import Table
 
 NUM_TEST = 200
 SHARE_FOR_TEST = 3
@@ -57,7 +58,10 @@ def predict(
     Raises:
         ValueError: on unknown names, a table of too few classes, or a predictor that needs what the table has not.
     """
-    bench = table if isinstance(table, TableBenchmark) else load(table, protocol=protocol, columns=columns)
+    if not isinstance(table, TableBenchmark):
+        packs = [Table.read(each) for each in columns]
+        table = TableBenchmark(Table.read(table), protocol=protocol, columns=packs)
+    bench = table
     evidence = evidence_of(bench)
     made = predictors_of(predictors, bench)
     if predictors not in (None, "all"):

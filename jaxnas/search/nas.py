@@ -83,6 +83,7 @@ class NAS:
             choose; the journal keeps it. A worker that dies is a failed trial. See docs/parallel.md.
         ray: the address of a Ray cluster on which the workers are, `host:port` or `"auto"`; `"local"`: Ray on this
             machine; None: processes of this machine. Neither trials nor the journal depend on it.
+        timeout: seconds that an evaluation of a worker may take; a trial that takes longer has failed. None: no limit.
         sources: tables of the space on other tasks, or their identifiers or folders: the search begins with what is
             best there, 20 architectures or as many as the strategy can begin with (see `jn.transfer.greedy_portfolio`).
 
@@ -107,6 +108,7 @@ class NAS:
         sources: Sequence[Source] = (),
         num_workers: int = 1,
         ray: str | None = None,
+        timeout: float | None = None,
     ):
         self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
         if (task is None) == (evaluator is None):
@@ -134,8 +136,9 @@ class NAS:
             self.strategy = warm_started(self.strategy, good if most is None else good[:most])
         self.num_workers = checked_size("num_workers", num_workers, 1, MAX_WORKERS, "each of them a process")
         check_parallel(self.strategy, self._bench, num_workers)
-        if num_workers == 1 and ray is not None:
-            raise ValueError("Expected 2 workers or more on a Ray cluster, got 1.")
+        if num_workers == 1 and (ray is not None or timeout is not None):
+            raise ValueError("Expected 2 workers or more on a Ray cluster or with a time limit, got 1.")
+        self._timeout = None if timeout is None else checked_number("timeout", timeout, above=0)
         self._ray = ray
         self.seed, self.folder, self.progress = checked_seed(seed), folder, progress
 
@@ -176,7 +179,7 @@ class NAS:
             if self.num_workers > 1:
                 processes = self.num_workers if self._ray is None else None  # a cluster says how many it has
                 where = stack.enter_context(contextlib.closing(executor(self._ray, processes)))
-                terms = Terms(trains=self.task is not None, again=False)
+                terms = Terms(trains=self.task is not None, again=False, timeout=self._timeout)
                 workers = where.workers(answered, self._bench, self.num_workers, terms)
                 stack.callback(workers.close)
             return self._searched(bench, workers, num_trials, max_seconds, num_finalists)

@@ -19,7 +19,7 @@ from jaxnas.analysis.prediction import (
     regret_of_top,
 )
 from jaxnas.analysis.predictor_inputs import Sample, draw_sample, evidence_of
-from jaxnas.benchmarks.tabular import load
+from jaxnas.benchmarks.loading import load
 from jaxnas.cli.main import main
 from jaxnas.predictors.base import Prediction, Predictor
 from jaxnas.spaces.encodings import one_hot

@@ -96,6 +96,24 @@ def test_a_worker_that_dies_is_a_failed_trial_with_a_message(searched):
     assert result.score == result.finalists[0].fresh.mean() == 1.32
 
 
+def endless(architecture: dict) -> float:
+    """Returns a score, or never."""
+    while architecture == {"depth": 0, "width": 8, "act": "tanh"}:
+        time.sleep(1)
+    return architecture["depth"]
+
+
+@pytest.mark.processes
+def test_a_trial_that_takes_too_long_has_failed(tmp_path):
+    by_two(tmp_path, endless, timeout=2).search(12)
+    failures = [line["failure"] for line in lines_of(tmp_path) if "trial" in line]
+    assert sorted(failures) == [""] * 11 + ["no result within 2 seconds"]
+    with pytest.raises(ValueError, match=r"^Expected 2 workers or more on a Ray cluster or with a time limit, got 1"):
+        by_two(tmp_path, endless, timeout=2, num_workers=1)
+    with pytest.raises(ValueError, match=r"^Expected timeout to be a number above 0, got -1"):
+        by_two(tmp_path, endless, timeout=-1)
+
+
 @pytest.mark.processes
 def test_a_journal_is_told_again_in_its_order_without_a_worker(searched, tmp_path, monkeypatch):
     result, folder = searched

@@ -30,6 +30,9 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="architectures to train at a time, each in a process of its own, by a strategy that allows it (default 1)",
     )
+    parser.add_argument(
+        "--timeout", type=types.amount, metavar="SECONDS", help="with workers: a trial that takes longer has failed"
+    )
     add_ray(parser)
     parser.add_argument("--seed", type=types.natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--quiet", action="store_true", help="print only where the results are")
