@@ -170,7 +170,7 @@ def records_of(simple: Path, names: list[str], legacy: bool = False) -> Iterator
 
     original = next(iter(sorted(simple.glob("0*.pickle.pbz2"))))
     with bz2.open(original) as file:
-        found = unpickle.Reader(file).read()
+        found = unpickle.Reader(file).load()
     marker = "@" * 90
     for record in found.values():
         record["arch_str"] = "".join(marker)  # an object of its own, which the memo does not know
