@@ -16,11 +16,13 @@ NORM = "norm"
 """What enters a normalization."""
 BLOCK = "block"
 """What a block gives, the stem or a cell or a layer; blocks are numbered from 0, in order."""
+REDUCTION = "reduction"
+"""What a reduction between two blocks gives, which has a number between theirs."""
 FEATURES = "features"
 """The last map before it is pooled and classified, before its activation function."""
 OUTPUT = -1
 """The number of the linear map that gives a network's outputs."""
-KINDS = (RECTIFIER, LINEAR, NORM, BLOCK, FEATURES)
+KINDS = (RECTIFIER, LINEAR, NORM, BLOCK, REDUCTION, FEATURES)
 
 
 class Tap(Protocol):

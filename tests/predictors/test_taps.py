@@ -55,7 +55,7 @@ def test_taps_show_the_network_that_is_applied(shown):
         units = num_units(space, np.asarray(space.arch_at(row)))
         np.testing.assert_array_equal(np.diag(signs), units)
         assert (signs <= units).all()
-    assert kinds == {"rectifier", "linear", "block", "features"} | ({"norm"} if space is SMALL else set())
+    assert kinds == {"rectifier", "linear", "block", "features"} | ({"norm", "reduction"} if space is SMALL else set())
 
 
 SEEN = ("forward", "blocks")

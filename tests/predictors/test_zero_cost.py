@@ -163,6 +163,28 @@ def test_the_tangent_kernel_is_that_of_the_jacobian_and_signs_are_bounded(layer,
     assert np.isnan(examples.log_condition(np.zeros((1, 3, 3)))).all()
 
 
+def test_signs_of_rounding_do_not_count():
+    """As in double precision, on a network whose first kernel has no gradient: the mean of what is normalized is 0."""
+    random = np.random.default_rng(0)
+    given = random.normal(size=(16, 30, 4)), random.normal(size=(4, 5)), random.normal(size=(4, 3))
+
+    def gradients(examples, hidden, direct):
+        def loss(weights, x):
+            y = x @ weights["hidden"]
+            normalized = (y - y.mean(0)) / jnp.sqrt(y.var(0) + 1e-5)
+            return normalized.mean(0).sum() + jnp.tanh(x @ weights["direct"]).sum()
+
+        return jax.vmap(jax.grad(loss), (None, 0))({"hidden": hidden, "direct": direct}, examples)
+
+    live = {"hidden": 1.0, "direct": 1.0}
+    single = gradients(*(jnp.asarray(each, jnp.float32) for each in given))
+    with jax.enable_x64(True):
+        double = jax.device_get(gradients(*map(jnp.asarray, given)))
+    assert np.abs(np.sign(single["hidden"]).sum(0)).sum() > 0  # of rounding
+    expected = np.abs(np.sign(double["direct"]).sum(0)).sum()
+    assert examples.agreeing_signs(single, live) == examples.agreeing_signs(double, live) == expected
+
+
 def test_nwot_is_the_determinant_of_shared_signs(layer, setting, expected):
     signs = np.asarray(setting.batch.inputs) @ expected["weights"]["first"] > 0
     found = layer["forward"]

@@ -1,4 +1,4 @@
-"""AZ-NAS: expressivity, progressivity and trainability of the blocks of a network."""
+"""AZ-NAS: expressivity, progressivity and trainability of the blocks of a network, reductions included."""
 
 import math
 
@@ -9,10 +9,11 @@ import numpy as np
 from jaxnas.predictors.zero_cost.base import Batch, tapped_shapes
 from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.training.networks import ScoredNetworks
-from jaxnas.training.recorder import BLOCK
+from jaxnas.training.recorder import BLOCK, REDUCTION
 
 CITES = ("lee2024aznas",)
 OFFSET, SMALLEST = 1e-8, 1e-6
+KINDS = (BLOCK, REDUCTION)
 
 Shape = tuple[int, ...]
 
@@ -25,7 +26,7 @@ def measure_blocks(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, ba
     architecture has. `unchanged` [m]: where the signs reach the input as they are.
     """
     variables = networks.init(key, arch)
-    shapes = tapped_shapes(networks, arch, variables, batch.noise[0], BLOCK)
+    shapes = tapped_shapes(networks, arch, variables, batch.noise[0], *KINDS)
     sign_key = jax.random.fold_in(key, 1)
     signs = [
         jax.random.rademacher(jax.random.fold_in(sign_key, n), shape, jnp.float32) for n, shape in enumerate(shapes)
@@ -36,7 +37,7 @@ def measure_blocks(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, ba
         """Returns the sum of all blocks' outputs by signs, each a function of what is added to its input alone."""
 
         def tap(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, tuple]:
-            if kind != BLOCK:
+            if kind not in KINDS:
                 zeros = jnp.zeros(len(shapes))
                 return x, (jnp.float32(0), jnp.zeros((len(shapes), widest, widest)), zeros)
             own = x if live is None else jnp.where(live[:, None, None, None], x, 0)

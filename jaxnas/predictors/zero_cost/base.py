@@ -71,13 +71,13 @@ def sums_by_layer(kernels: Kernels, values: Any) -> jax.Array:
 
 
 def tapped_shapes(
-    networks: ScoredNetworks, arch: jax.Array, variables: Any, inputs: jax.Array, kind: str
+    networks: ScoredNetworks, arch: jax.Array, variables: Any, inputs: jax.Array, *kinds: str
 ) -> list[tuple[int, ...]]:
-    """Returns the shapes [C, H, W, N] of the inner arrays of a kind, by their numbers."""
+    """Returns the shapes [C, H, W, N] of the inner arrays of some kinds, by their numbers."""
     found: dict[int, tuple[int, ...]] = {}
 
     def tap(own: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, tuple]:
-        found.update({number: x.shape} if own == kind else {})
+        found.update({number: x.shape} if own in kinds else {})
         return x, ()
 
     jax.eval_shape(lambda inputs: networks.tapped(variables, arch, inputs, tap)[0], inputs)

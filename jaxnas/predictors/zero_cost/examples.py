@@ -14,10 +14,12 @@ CITES = ("chen2021tenas", "shu2022nasi", "zhang2022gradsign")
 NUM_EXAMPLES = 16
 LEAST_SHARE = 1e-6
 """Of the largest eigenvalue, below which the smallest one is rounding."""
+LEAST_GRADIENT = 1e-5
+"""Of the largest gradient of an example, up to which others are rounding, as those that a normalization makes 0."""
 
 
 def measure_examples(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
-    """Returns the tangent kernel [n, n] of 16 examples, and the sum over kernels of |sum of signs of gradients|.
+    """Returns the tangent kernel [n, n] of 16 examples, and of kernels what `agreeing_signs` does.
 
     The tangent kernel is of the summed outputs, in one batch; the signs are of the loss of each example alone, so that
     each is normalized by itself.
@@ -36,9 +38,22 @@ def measure_examples(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, 
         return networks.loss(variables._replace(parameters=weights), arch, example[None], label[None])
 
     gradients = jax.vmap(jax.grad(loss), (None, 0, 0))(variables.parameters, inputs, labels)
-    agreeing = jax.tree.map(lambda each, live: (jnp.abs(jnp.sign(each).sum(0)) * live).sum(), gradients, live)
     tangent = jax.tree.reduce(jnp.add, jax.tree.map(lambda each: each @ each.T, flat))
-    return {"tangent": tangent, "signs": jax.tree.reduce(jnp.add, agreeing)}
+    return {"tangent": tangent, "signs": agreeing_signs(gradients, live)}
+
+
+def agreeing_signs(gradients: Any, live: Any) -> jax.Array:
+    """Returns the sum over live parameters of |sum of signs of the gradients of examples|, each [n, ...]; signs of
+    rounding are left out.
+    """
+    largest = [jnp.abs(each).reshape(len(each), -1).max(1) for each in jax.tree.leaves(gradients)]
+    least = LEAST_GRADIENT * jnp.stack(largest).max(0)
+
+    def agreeing(each: jax.Array, live: jax.Array) -> jax.Array:
+        is_rounding = jnp.abs(each) <= least.reshape(-1, *[1] * (each.ndim - 1))
+        return (jnp.abs(jnp.where(is_rounding, 0, jnp.sign(each)).sum(0)) * live).sum()
+
+    return jax.tree.reduce(jnp.add, jax.tree.map(agreeing, gradients, live))
 
 
 EXAMPLES = Pass("examples", measure_examples, inside=True)
@@ -65,7 +80,8 @@ NTK_TRACE = Proxy(
     lambda measured: np.trace(measured["tangent"], axis1=-2, axis2=-1) / measured["tangent"].shape[-1],
 )
 GRADSIGN = Proxy(
-    "the sum over kernels of |sum over 16 examples of the sign of the gradient| (Zhang and Jia 2022).",
+    "the sum over kernels of |sum over 16 examples of the sign of the gradient|, rounding left out (Zhang and Jia "
+    "2022).",
     EXAMPLES,
     lambda measured: measured["signs"],
 )

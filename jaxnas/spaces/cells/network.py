@@ -18,7 +18,7 @@ from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.layers import convolution, feature_maps
 from jaxnas.spaces.layers.modules import MOMENTUM, Layer
 from jaxnas.training.networks import Applied, Variables
-from jaxnas.training.recorder import BLOCK, FEATURES, LINEAR, NORM, OUTPUT, RECTIFIER, SILENT, Recorder
+from jaxnas.training.recorder import BLOCK, FEATURES, LINEAR, NORM, OUTPUT, RECTIFIER, REDUCTION, SILENT, Recorder
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,10 @@ def forward(
         if stage and not position:
             own = parameters["reductions"][stage - 1], statistics["reductions"][stage - 1]
             x, found = apply_reduction(x, *own, train, recorder)
+            x = recorder(REDUCTION, x, stage + number)
             changed["reductions"].append(found)
         x, found = cell(x, *arrays)
-        x = recorder(BLOCK, x, number + 1)
+        x = recorder(BLOCK, x, stage + number + 1)
         changed["cells"].append(found)
     outputs, changed["head"] = apply_head(x, parameters["head"], statistics["head"], train, recorder)
     return Applied(outputs, after(variables.statistics, changed, train))
