@@ -47,18 +47,16 @@ def _agreement(fitted: FittedSurrogate, trained: Trained) -> dict[str, Any]:
     """Returns how means and intervals agree with the scores of trained architectures."""
     bench, scores = fitted.bench, trained.scores[..., -1]
     said = bench.validation_scores(trained.archs)
-    low, high = bench.interval(trained.archs)
-    known = ~np.isnan(scores)
-    within = (scores >= low[:, None]) & (scores <= high[:, None])
-    run_drawn = drawn_runs(known, np.random.default_rng(0))
+    region = region_report(said, *bench.interval(trained.archs), scores)
+    run_drawn = drawn_runs(~np.isnan(scores), np.random.default_rng(0))
     single = np.take_along_axis(scores, run_drawn[:, None], 1)[:, 0]
     others = mean_known(np.where(np.arange(scores.shape[1]) == run_drawn[:, None], np.nan, scores))
     found = {
         "tau": kendall(said.astype(float), mean_known(scores)),
         "tau_of_reported": kendall(bench.held_out.scores(trained.archs).astype(float), trained.reported),
         "tau_of_a_run_with_the_others": kendall(single, others),
-        "coverage_of_95": float(within[known].mean()),
-        "mean_error": float((said - mean_known(scores)).mean()),
+        "coverage_of_95": region["coverage_of_95"],
+        "mean_error": region["bias"],
     }
     return {name: None if np.isnan(value) else value for name, value in found.items()}
 
@@ -72,9 +70,9 @@ def region_report(said: np.ndarray, low: np.ndarray, high: np.ndarray, scores: n
     within = (scores >= low[:, None]) & (scores <= high[:, None])
     return {
         "classes": len(errors),
-        "bias": finite(np.nanmean(errors)),
+        "bias": float(np.nanmean(errors)),
         "standard_error": finite(np.nanstd(errors, ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else None,
-        "coverage_of_95": finite(within[~np.isnan(scores)].mean()),
+        "coverage_of_95": float(within[~np.isnan(scores)].mean()),
     }
 
 
@@ -96,7 +94,7 @@ def region_reports(fitted: FittedSurrogate, table: TableBenchmark | None) -> dic
         known = np.full((len(table.table.representatives), scores.shape[1]), np.nan)
         known[fitted.used], known[fitted.left] = fitted.trained.scores[..., -1], fitted.rest.scores[..., -1]
         found["climbed"] = region_report(*_said(fitted, archs), known[classes_of(table, archs)])
-    return found
+    return {name: each for name, each in found.items() if np.isfinite(each["bias"])}
 
 
 def _said(fitted: FittedSurrogate, archs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

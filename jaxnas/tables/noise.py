@@ -27,10 +27,7 @@ def reliability(scores: np.ndarray, num_seeds: int = 1) -> float:
 
     With one seed this is the intraclass correlation (Shrout and Fleiss, Psychological Bulletin, 1979, their case 1).
     """
-    return _share(*variance_components(scores), num_seeds)
-
-
-def _share(between: float, within: float, num_seeds: int) -> float:
+    between, within = variance_components(scores)
     return between / (between + within / num_seeds) if between + within else 0.0
 
 
@@ -50,8 +47,8 @@ def top_reliability(scores: np.ndarray, share: float = TOP_SHARE) -> float | Non
         chosen, others = np.split(random.permutation(num_seeds), [num_seeds // 2])
         top = np.argsort(-scores[:, chosen].mean(axis=1), kind="stable")[:count]
         found.append(_components(scores[np.ix_(top, others)]))
-    between, within = np.mean(found, axis=0)
-    return _share(max(float(between), 0.0), float(within), num_seeds)
+    between, within = np.maximum(np.mean(found, axis=0), 0)
+    return float(between / (between + within / num_seeds)) if between + within else 0.0
 
 
 def reliability_of_means(table: Table) -> tuple[float, float] | None:
@@ -60,8 +57,7 @@ def reliability_of_means(table: Table) -> tuple[float, float] | None:
     Of the last fidelity, and of classes that have every run. None with fewer than three runs or 40 such classes.
     """
     protocol = table.protocol()
-    scores = table.scores(protocol.told)[..., protocol.fidelities[-1]].astype(np.float64)
-    scores *= table.metric.better
+    scores = table.metric.better * table.scores(protocol.told)[..., protocol.fidelities[-1]].astype(np.float64)
     scores = scores[np.isfinite(scores).all(axis=1)]
     top = top_reliability(scores) if len(scores) >= 2 / TOP_SHARE else None
     return None if top is None else (reliability(scores, scores.shape[1]), top)
