@@ -87,7 +87,7 @@ def region_reports(fitted: FittedSurrogate, table: TableBenchmark | None) -> dic
     scores = rest.scores[..., -1]
     found = {
         "random": region_report(*said, scores),
-        "upper_tenth": region_report(*(each[best] for each in said), scores[best]),
+        "upper_tenth": region_report(said[0][best], said[1][best], said[2][best], scores[best]),
     }
     if table is not None:
         archs = local_optima(fitted.bench, NUM_CLIMBED)
@@ -101,13 +101,14 @@ def _said(fitted: FittedSurrogate, archs: np.ndarray) -> tuple[np.ndarray, np.nd
     return fitted.bench.validation_scores(archs), *fitted.bench.interval(archs)
 
 
-def _cross_validated(fitted: FittedSurrogate) -> tuple[np.ndarray, ...]:
+def _cross_validated(fitted: FittedSurrogate) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns means and intervals of what the predictor says of classes that it did not see."""
     values, model = fitted.fit.cross_validated, fitted.fit.surrogate
     backward = target_of(fitted.bench.manifest["target"]).backward
     standard = powers(np.clip((values - np.asarray(model.standard[0])) / np.asarray(model.standard[1]), -3, 3))
     variance, half = np.exp(standard @ model.noise[-1]), Z_95 * np.exp(standard @ model.interval / 2)
-    return tuple(np.asarray(backward(*each)) for each in ((values, variance), (values - half, 0), (values + half, 0)))
+    low, high = (np.asarray(backward(values + side * half, 0)) for side in (-1, 1))
+    return np.asarray(backward(values, variance)), low, high
 
 
 def search_report(surrogate: Benchmark, bench: Benchmark, *, num_runs: int = NUM_RUNS, seed: int = 0) -> dict[str, Any]:
