@@ -11,10 +11,10 @@ from helpers.samples import SMALL, all_archs, make_bench
 
 import jaxnas as jn
 from jaxnas import prng
-from jaxnas.analysis.surrogate_report import held_out_report, misses
+from jaxnas.analysis.surrogate_report import held_out_report, misses, region_report, region_reports
 from jaxnas.benchmarks import surrogate_files
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark, normal_of
-from jaxnas.benchmarks.surrogate_fitting import fitted_surrogate, surrogate_id
+from jaxnas.benchmarks.surrogate_fitting import fitted_surrogate, local_optima, surrogate_id
 from jaxnas.cli.main import main
 from jaxnas.predictors import surrogates
 from jaxnas.predictors.named import predictor_named
@@ -97,6 +97,33 @@ def test_a_fit_ranks_what_was_left_and_says_so(fitted):
     assert misses(report) == ["The 95 % interval holds 50.0 % of the runs that were left."]
 
 
+def test_bias_and_coverage_are_of_three_regions(fitted):
+    found = region_reports(fitted, jn.TableBenchmark(table(), space=SPACE))
+    assert list(found) == ["random", "upper_tenth", "climbed"]
+    ends = local_optima(fitted.bench, 20)
+    said = fitted.bench.validation_scores(ends)
+    around = np.asarray(jax.vmap(SPACE.neighbors)(ends))
+    assert (fitted.bench.validation_scores(around).max(1) <= said).all()
+    assert found["climbed"]["classes"] == len(ends) == len(np.unique(live(ends), axis=0))
+    means = np.nanmean(table().scores("validation")[..., -1], axis=1)[np.asarray(SPACE.index(ends))]
+    assert found["climbed"]["bias"] == pytest.approx((said - means).mean(), abs=1e-6)
+    whole = fitted._replace(left=fitted.left[:0], rest=fitted.trained)
+    by_folds = region_reports(whole, None)
+    assert list(by_folds) == ["random", "upper_tenth"]
+    assert by_folds["random"]["classes"] == len(fitted.used)
+    assert by_folds["random"]["coverage_of_95"] == pytest.approx(0.95, abs=0.01)  # what the interval is scaled to
+
+
+def test_what_is_said_too_well_is_missed():
+    said, scores = np.asarray([0.9, 0.92, 0.91]), np.asarray([[0.88, np.nan], [0.9, 0.91], [0.88, 0.9]])
+    region = region_report(said, said - 0.02, said + 0.02, scores)
+    assert region["bias"] == pytest.approx((0.02 + 0.015 + 0.02) / 3)
+    assert region["coverage_of_95"] == pytest.approx(0.6, abs=0.21)
+    (line,) = misses({"left": None, "regions": {"climbed": region}})
+    assert line.startswith("On 3 architectures that climbing on it ends at it says 0.0183 more than trainings score")
+    assert misses({"left": None, "regions": {"random": region | {"bias": 0.001}}}) == []
+
+
 def test_searches_run_on_it(fitted):
     trials = jn.run(jn.random_search, fitted.bench, num_trials=20, num_runs=50)
     regrets = jn.regret(trials, fitted.bench)
@@ -151,4 +178,7 @@ def test_what_ships_is_what_its_manifest_says():
     assert names == ["nb201x5-shifted-digits-surrogate-v1"]
     for name in names:
         assert surrogate_files.is_surrogate(name)
+        report = json.loads((surrogate_files.folder_of(name) / surrogate_files.REPORT_FILE).read_text())
+        assert report["regions"].keys() == {"random", "upper_tenth", "climbed"}
+        assert report["misses"] == misses(report) != []  # it is optimistic where climbing ends
         assert SurrogateBenchmark.read(name).space.num_architectures == 5**10
