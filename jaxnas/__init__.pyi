@@ -15,6 +15,7 @@ from jaxnas.catalog import space
 from jaxnas.catalog import strategy
 from jaxnas.catalog import task
 from jaxnas.evidence.reproduction import reproduce
+from jaxnas.evidence.verification import verify
 from jaxnas.predictors import zero_cost as proxies
 from jaxnas.report.architecture import show
 from jaxnas.report.comparison import compare
@@ -57,7 +58,6 @@ from jaxnas.strategies.successive_halving import successive_halving
 from jaxnas.strategies.tree_parzen_estimator import tree_parzen_estimator
 from jaxnas.strategies.wrappers.constrained import constrained
 from jaxnas.tables.building.driver import build
-from jaxnas.tables.building.verification import verify
 from jaxnas.tables.published.importing import import_table
 from jaxnas.tables.table import Table
 from jaxnas.tasks.arrays import task_from_arrays

@@ -81,7 +81,12 @@ def read(folder: str | os.PathLike, space: Space | None = None) -> tuple[Space, 
 
     Raises ValueError where a file is missing or is not what the manifest says.
     """
-    folder = folder_of(folder)
+    surrogate, manifest = read_files(folder_of(folder))
+    return _space_of(manifest, space), surrogate, manifest
+
+
+def read_files(folder: Path) -> tuple[Surrogate, dict[str, Any]]:
+    """Returns the arrays and the manifest of a surrogate. Raises ValueError as `read`."""
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
         check(manifest, {"kind": one_of(KIND), "schema_version": one_of(SCHEMA_VERSION)} | _MANIFEST)
@@ -98,7 +103,7 @@ def read(folder: str | os.PathLike, space: Space | None = None) -> tuple[Space, 
         check_arrays(found, _expected(manifest, found))
     except (OSError, *UNREADABLE, RecursionError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
         raise ValueError(f"Expected {folder} to hold a surrogate, got: {first_line(error)}.") from None
-    return _space_of(manifest, space), surrogate, manifest
+    return surrogate, manifest
 
 
 def _expected(manifest: dict[str, Any], arrays: Arrays) -> dict[str, Like]:
