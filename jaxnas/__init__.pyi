@@ -12,6 +12,7 @@ from jaxnas.benchmarks.loading import load
 from jaxnas.benchmarks.penalized import penalized
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.evidence.reproduction import reproduce
+from jaxnas.evidence.verification import verify
 from jaxnas.predictors import zero_cost as proxies
 from jaxnas.report.architecture import show
 from jaxnas.report.comparison import compare
@@ -56,7 +57,6 @@ from jaxnas.strategies.successive_halving import successive_halving
 from jaxnas.strategies.tree_parzen_estimator import tree_parzen_estimator
 from jaxnas.strategies.wrappers.constrained import constrained
 from jaxnas.tables.building.driver import build
-from jaxnas.tables.building.verification import verify
 from jaxnas.tables.published.importing import import_table
 from jaxnas.tables.table import Table
 from jaxnas.tasks.arrays import task_from_arrays

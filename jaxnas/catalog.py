@@ -215,6 +215,14 @@ def find(name: str, known: dict[str, str]) -> Any:
     return getattr(_module(name, known), known[name].partition(":")[2])
 
 
+def in_file(name: object, known: dict[str, str]) -> Any:
+    """Returns the object behind a name that a file holds; None for all but the names of one of the dicts above.
+
+    Every name in a folder is looked up here. So no text in a file leads to an import of something else.
+    """
+    return find(name, known) if isinstance(name, str) and name in known else None
+
+
 def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Returns `__getattr__` and `__dir__` of a module that loads the names of its stub on use."""
     names = names_of_stub(Path(file).with_suffix(".pyi"))

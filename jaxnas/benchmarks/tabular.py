@@ -14,7 +14,6 @@ from jaxnas.benchmarks.rows import RowFunction, row_function, rows_of
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Decision
 from jaxnas.spaces.listed import ListedSpace
-from jaxnas.spaces.named import space_named
 from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.strategies.base import Observation, Query, look_up, run_asked
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Protocol
@@ -185,9 +184,9 @@ def space_of(table: Table, space: Space | None = None) -> Space:
     A `space` given is returned itself. Raises ValueError where it has other architectures than the table.
     """
     described = table.manifest["space"]
-    if space is None and described["name"] in catalog.SPACES:
-        space = space_named(described["name"])
-        space = space if space.description() == described else None
+    if space is None:
+        space = catalog.in_file(described["name"], catalog.SPACES)
+        space = space if space is not None and space.description() == described else None
     if space is None:
         decisions = tuple(
             Decision(decision["name"], tuple(decision["values"]), decision.get("ordered", False))

@@ -6,7 +6,6 @@ from html import escape
 from typing import Any
 
 from jaxnas import catalog
-from jaxnas.spaces.named import space_named
 
 _MOST_CHARACTERS = 500_000
 _SHAPES = ("svg", "g", "defs", "marker", "path", "circle", "ellipse", "rect", "line", "polyline", "polygon", "text")
@@ -25,8 +24,8 @@ def drawing_of(cell: dict[str, Any], space_name: str | None) -> str:
     It is made from the architecture, where the space is one of the catalog. Otherwise the shapes of the drawing in the
     file are drawn again, and nothing else that it holds.
     """
-    if space_name in catalog.SPACES:
-        space = space_named(space_name)
+    space = catalog.in_file(space_name, catalog.SPACES)
+    if space is not None:
         try:
             arch = space.from_str(cell["architecture"])
             if space.to_str(arch) == cell["architecture"]:

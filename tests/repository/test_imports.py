@@ -30,7 +30,7 @@ ROOMS = [
     "evidence",
     "cli",
 ]
-FREE = ("catalog", "checks", "files", "prng", "progress", "provenance")
+FREE = ("array_files", "catalog", "checks", "files", "prng", "progress", "provenance")
 HEAVY = ("jax", "flax", "optax", "sklearn", "pandas", "matplotlib", "pyarrow")
 
 

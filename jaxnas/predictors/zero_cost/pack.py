@@ -3,17 +3,16 @@
 import contextlib
 import functools
 import hashlib
-import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
 from jaxnas import catalog
+from jaxnas.array_files import SUFFIX, Arrays, Like, array_bytes, read_arrays, set_aside
 from jaxnas.execution.base import Executor
 from jaxnas.execution.executors import executor
 from jaxnas.files import replace_file
@@ -126,18 +125,17 @@ def _each_chunk(
     cluster: Executor | None,
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Yields the number and the scores of each chunk of rows: of those with a shard, then of the others, computed."""
-    paths = [shards / f"{source.name}-{_name(setting, proxies, chunk)}.npz" for chunk in chunks]
+    names = [f"{source.name}-{_name(setting, proxies, chunk)}" for chunk in chunks]
     missing: dict[int, np.ndarray] = {}
-    for number, (path, chunk) in enumerate(zip(paths, chunks, strict=True)):
-        stored = _read(path, proxies, (len(chunk), len(setting.keys)))
+    for number, (name, chunk) in enumerate(zip(names, chunks, strict=True)):
+        stored = _read(shards, name, proxies, (len(chunk), len(setting.keys)))
         if stored is None:
+            set_aside(_path(shards, name), f"its {len(chunk)} classes are scored again")
             missing[number] = np.asarray(setting.trainer.space.arch_at(chunk))
         else:
             yield number, stored
     for number, found in _computed(setting, source, proxies, missing, cluster):
-        buffer, arrays = io.BytesIO(), dict[str, Any](found)
-        np.savez(buffer, **arrays)
-        replace_file(paths[number], buffer.getvalue())
+        replace_file(_path(shards, names[number]), array_bytes({"scores": names[number]}, found))
         yield number, found
 
 
@@ -196,15 +194,14 @@ def _recipe(setting: Setting) -> dict:
     return described | setting.choices
 
 
-def _read(path: Path, proxies: Mapping[str, Proxy], shape: tuple[int, int]) -> dict[str, np.ndarray] | None:
-    """Returns the scores of a shard; None where it is missing or damaged."""
-    try:
-        with np.load(path) as file:
-            found = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError):  # a damaged one is written again
-        return None
-    whole = set(found) == set(proxies) and all(each.shape == shape for each in found.values())
-    return found if whole else None
+def _path(shards: Path, name: str) -> Path:
+    return shards / f"{name}{SUFFIX}"
+
+
+def _read(shards: Path, name: str, proxies: Iterable[str], shape: tuple[int, int]) -> Arrays | None:
+    """Returns the scores of a shard; None if it is missing or damaged."""
+    like = Like(shape, "f", finite=False)
+    return read_arrays(_path(shards, name), {"scores": name}, dict.fromkeys(proxies, like))
 
 
 def _table(

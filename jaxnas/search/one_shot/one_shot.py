@@ -218,8 +218,9 @@ class _Search(NamedTuple):
         records = {name: np.zeros((0, *shape), kind) for name, shape, kind in self._kinds()}
         if self.of.folder is None:
             return state, records
-        found = read_checkpoint(checkpoint_path(self.of.folder, self.seed), self.description, state)
-        return (state, records) if found is None else (jax.tree.map(jnp.asarray, found[1]), found[2])
+        path, bounds = checkpoint_path(self.of.folder, self.seed), record_steps(self.num_steps)
+        found = read_checkpoint(path, self.description, state, bounds, records)
+        return (state, records) if found is None else (jax.tree.map(jnp.asarray, found[0]), found[1])
 
     def _kinds(self) -> list[tuple[str, tuple, type]]:
         alpha = jax.eval_shape(lambda key: initial(self.of.setting, key).alpha, jax.random.key(0))
@@ -263,6 +264,7 @@ class _Search(NamedTuple):
             }
             records = {**records, **chosen}
             self.save(state, records, self.num_steps)
+        self._check_arch(records["arch"])
         supernet.num_scored = int(records["num_scored"])
         probabilities = records["probabilities"]
         archs = probabilities.argmax(-1).astype(np.int32)

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxnas import catalog
+from jaxnas.array_files import set_aside
 from jaxnas.checks import checked_size
 from jaxnas.execution.base import Executor
 from jaxnas.execution.executors import executor
@@ -175,7 +175,8 @@ def _train_part(
     with _writing(folder):
         (folder / "shards").mkdir(parents=True, exist_ok=True)
         missing = missing_chunks(folder, plan.chunks, plan.shape)
-        _set_damaged_aside(folder, missing)
+        for chunk in missing:
+            set_aside(shard_path(folder, chunk), f"its {len(chunk.rows)} classes are trained again")
     total, left = _num_classes(plan.chunks), dict.fromkeys(missing)
 
     def look() -> None:
@@ -238,20 +239,6 @@ def _check_memory(trainers: Sequence[Trainer], num_seeds: int) -> None:
     largest = MAX_CURVE_BYTES // (len(np.unique(space.classes())) * num_epochs * BYTES_AN_EPOCH)
     why = f"whose curves of {num_epochs:,} epochs take {MAX_CURVE_BYTES >> 30} GiB of memory"
     checked_size("num_seeds", num_seeds, 1, min(largest, MAX_SEEDS), why)
-
-
-def _set_damaged_aside(folder: Path, missing: Sequence[Chunk]) -> None:
-    """Renames the damaged shards of chunks, so that they are trained again, and warns of each."""
-    for chunk in missing:
-        path = shard_path(folder, chunk)
-        if path.is_file():
-            os.replace(path, path.with_suffix(".damaged"))
-            warnings.warn(
-                f"Expected {path} as a worker wrote it, got a damaged file; it is now {path.stem}.damaged, and its "
-                f"{len(chunk.rows)} classes are trained again.",
-                RuntimeWarning,
-                stacklevel=4,
-            )
 
 
 @contextlib.contextmanager

@@ -91,7 +91,7 @@ def retrain(
     _check_built(table)
     manifest = table.manifest
     space = space or _of_the_catalog("space", manifest["space"]["name"], catalog.SPACES, table.id)
-    task = task or _of_the_catalog("task", manifest["task"]["name"], catalog.TASKS, table.id)
+    task = task or _of_the_catalog("task", manifest["task"]["name"], catalog.TASKS, table.id)()
     if space.description() | {"name": manifest["space"]["name"]} != manifest["space"]:
         raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
     known = np.flatnonzero(table.trained)
@@ -150,11 +150,12 @@ def _config_of(table: Table, default: TrainConfig) -> TrainConfig:
 
 
 def _of_the_catalog(kind: str, name: str, known: dict[str, str], table_id: str) -> Any:
-    if name not in known:
+    found = catalog.in_file(name, known)
+    if found is None:
         raise ValueError(
             f"Expected the {kind} of {table_id} to be one of {', '.join(known)}, got {name!r}; give it by --{kind}."
         )
-    return task_named(name) if kind == "task" else space_named(name)
+    return found
 
 
 def _reproducible(manifest: dict, trainer: Trainer) -> bool:

@@ -12,6 +12,7 @@ from helpers.planted import BEST, PLANTED, planted_task
 from helpers.samples import NB201, SMALL, SMALL_MLP, make_bench, make_task
 
 import jaxnas as jn
+from jaxnas.array_files import arrays_of
 from jaxnas.search.one_shot import one_shot, step
 from jaxnas.search.one_shot.base import Sample
 from jaxnas.search.one_shot.checkpoint import checkpoint_path
@@ -158,11 +159,13 @@ def test_a_search_resumes_as_if_it_had_not_been_interrupted(tmp_path, monkeypatc
     for name in ("arch", "losses", "probabilities", "steps"):
         np.testing.assert_array_equal(getattr(run, name), getattr(expected, name))
     assert search.search(6).runs[0].score == expected.score
-    with pytest.raises(ValueError, match="got one with another num_steps"):
+    with pytest.raises(ValueError, match="of another search. Expected one with this num_steps"):
         search.search(7)
     checkpoint_path(tmp_path, 0).write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"^Expected .*search-0.npz as a one-shot search writes it"):
-        search.search(6)
+    with pytest.warns(
+        RuntimeWarning, match=r"search-0.arrays is damaged: it is now search-0.damaged, and its search beg"
+    ):
+        np.testing.assert_array_equal(search.search(6).runs[0].arch, expected.arch)
 
 
 def test_seeds_that_are_searched_elsewhere_find_what_is_found_here(tmp_path, monkeypatch):
@@ -197,7 +200,7 @@ def test_losses_that_are_not_finite_end_with_the_last_good_checkpoint(tmp_path, 
         RuntimeError, match=r"^Expected finite losses.* between steps 2 and 3 of 5 with seed 9; the state af"
     ):
         search.search(5, seed=9)
-    assert int(np.load(checkpoint_path(tmp_path, 9))["step"]) == 2
+    assert arrays_of(checkpoint_path(tmp_path, 9).read_bytes())[0]["step"] == 2
     monkeypatch.setattr(one_shot, "advanced", step.advanced)
     assert search.search(5, seed=9).runs[0].steps.tolist() == [1, 2, 3, 4, 5]
     assert search.data is finite

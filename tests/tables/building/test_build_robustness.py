@@ -78,7 +78,7 @@ class Paced(type(QUICK)):
                 crash()
             time.sleep(float(os.environ.get("PAUSE", 0)))
             shards = Path(os.environ.get("FOLDER", ".")) / "shards"
-            while "HOLD" in os.environ and len(list(shards.glob("*.npz"))) >= int(os.environ["HOLD"]):
+            while "HOLD" in os.environ and len(list(shards.glob("*.arrays"))) >= int(os.environ["HOLD"]):
                 time.sleep(0.01)
         return super().arch_at(row)
 
@@ -160,7 +160,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def num_shards(folder: Path) -> int:
-    return len(list((folder / "shards").glob("*.npz")))
+    return len(list((folder / "shards").glob("*.arrays")))
 
 
 def wait_until(condition) -> None:
@@ -377,11 +377,11 @@ def test_failed_trainings_stay_as_rows_and_are_counted(names, complete, capsys):
 
 
 def test_a_damaged_shard_is_named_set_aside_and_trained_again(names, built, complete):
-    path = sorted((complete / "shards").glob("*.npz"))[3]
+    path = sorted((complete / "shards").glob("*.arrays"))[3]
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 4
     path.write_bytes(data)
-    with pytest.warns(RuntimeWarning, match=rf"^Expected {path} as a worker wrote it, got a damaged file; it is now"):
+    with pytest.warns(RuntimeWarning, match=rf"^{path} is damaged: it is now {path.stem}.damaged, and its . classes"):
         table = resumed(names, complete)
     assert table.manifest["content_hash"] == built[1].manifest["content_hash"]
     assert path.with_suffix(".damaged").read_bytes() == data
