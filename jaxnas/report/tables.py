@@ -15,7 +15,7 @@ from jaxnas.benchmarks.base import Benchmark
 from jaxnas.checks import printable
 from jaxnas.report import units
 from jaxnas.report.latex import latex_escaped, one_line
-from jaxnas.report.sentences import ranked, ranked_by_front, verdicts
+from jaxnas.report.sentences import note_texts, ranked, ranked_by_front, verdicts
 from jaxnas.simulation.trials import Trials
 from jaxnas.tasks.metrics import Metric
 
@@ -30,8 +30,8 @@ def summary(trials: dict[str, Trials], bench: Benchmark, settings: Settings | No
     """Returns a pandas frame with a row for each strategy, best first; proportions are in percent.
 
     Columns: `regret` after the last trial on test (searches saw validation only), `low` and `high`, its 95 %
-    bootstrap interval over runs; `test` and `validation`, the mean scores of the architectures found; `rank`, the mean
-    rank.
+    bootstrap interval over runs; `validation_regret` on benchmarks with a table; `test` and `validation`, the mean
+    scores of the architectures found; `rank`, the mean rank.
     """
     import pandas as pd
 
@@ -40,6 +40,8 @@ def summary(trials: dict[str, Trials], bench: Benchmark, settings: Settings | No
     for name, numbers in ranked(summarize(trials, bench, settings)):
         ends = {"regret": "regret_mean", "low": "regret_ci_low", "high": "regret_ci_high"}
         row = {column: units.gap(numbers[key][-1], metric) for column, key in ends.items()}
+        if "validation_regret_mean" in numbers:
+            row["validation_regret"] = units.gap(numbers["validation_regret_mean"], metric)
         row |= {split: units.shown(numbers[f"final_{split}_mean"], metric) for split in ("test", "validation")}
         rows[name] = {column: units.rounded(value, metric) for column, value in row.items()}
         rows[name]["rank"] = round(numbers["mean_rank"], 2)
@@ -50,7 +52,8 @@ def headline(result: dict[str, Any], points: list[int]) -> list[dict[str, Any]]:
     """Returns a row for each strategy, best mean rank first: what the headline table holds, as in `summary.json`.
 
     Keys: `strategy`, `runs`; `regret_after_<point>` for each of the numbers of trials `points`, with its 95 % interval
-    `..._low` and `..._high`; `test` and its standard deviation over runs `test_std`, `validation`, `mean_rank`.
+    `..._low` and `..._high`; `test` and its standard deviation over runs `test_std`, `validation`, where it is known
+    `validation_regret`, `mean_rank`.
     """
     rows = []
     for name, numbers in ranked(result):
@@ -59,7 +62,9 @@ def headline(result: dict[str, Any], points: list[int]) -> list[dict[str, Any]]:
             for suffix, key in (("", "mean"), ("_low", "ci_low"), ("_high", "ci_high")):
                 row[f"regret_after_{point}{suffix}"] = numbers[f"regret_{key}"][point - 1]
         row["test"], row["test_std"] = numbers["final_test_mean"], numbers["final_test_std"]
-        rows.append(row | {"validation": numbers["final_validation_mean"], "mean_rank": numbers["mean_rank"]})
+        known = {"validation_regret": numbers.get("validation_regret_mean"), "mean_rank": numbers["mean_rank"]}
+        row |= {"validation": numbers["final_validation_mean"]} | known
+        rows.append({key: value for key, value in row.items() if value is not None})
     return rows
 
 
@@ -103,6 +108,7 @@ def headline_latex(result: dict[str, Any], points: list[int]) -> str:
     ]
     if separated:
         notes.append("*: separated at 5 % (Holm) from the strategy of the best mean rank, the first row")
+    notes += note_texts(result)
     return booktabs(notes, headings, lines)
 
 
@@ -206,7 +212,7 @@ def _in_units(key: str, value: Any, metric: Metric) -> tuple[str, Any]:
     """Returns the heading and the value of a cell of CSV in the unit that pages show it in."""
     if key in ("test", "validation"):
         return units.labeled(key, units.unit(metric)), _rounded(units.shown(value, metric))
-    if key.startswith("regret") or key == "test_std":
+    if key.startswith("regret") or key in ("test_std", "validation_regret"):
         return units.labeled(key, units.gap_unit(metric)), _rounded(units.gap(value, metric))
     return key, value
 

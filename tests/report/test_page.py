@@ -56,7 +56,7 @@ def make_result(
     """Returns the dictionary of summary.json of a comparison of made-up trials."""
     bench = make_bench(seed)
     trials = {name: make_trials(bench, 15 * number, number, shape) for number, name in enumerate(names)}
-    strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in names}
+    strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}, note="") for name in names}
     num_runs, num_trials = shape
     settings = Settings(
         num_trials, num_runs, seed, objective=aim_of(objective, bench), command="jaxnas compare", optimum_from="maximum"
