@@ -9,7 +9,6 @@ Page: docs/statistics.md
 """
 
 import argparse
-import hashlib
 import json
 
 import numpy as np
@@ -18,6 +17,7 @@ import jaxnas as jn
 from jaxnas.analysis.optima import optimum
 from jaxnas.analysis.reliability import spearman
 from jaxnas.analysis.selection import selection
+from jaxnas.tables.format import manifest_bytes, manifest_hash, read_manifest, sha256
 from jaxnas.tables.selection import selection_text
 from jaxnas.tables.shipped import shipped_folder, shipped_ids
 
@@ -37,13 +37,15 @@ def measured(name: str) -> dict[str, float | int | None]:
 def write_card(name: str) -> None:
     """Writes the sentence of a table into its card, and the card's hash into the manifest, if it is not there yet."""
     card, manifest = (shipped_folder() / name / file for file in ("README.md", "manifest.json"))
-    text, before = selection_text(jn.load(name).table), card.read_bytes()
-    if not text or text.encode() in before:
+    text, before = selection_text(jn.load(name).table), card.read_text(encoding="utf-8")
+    if not text or text in before:
         return
-    after = before.replace(HEADING.encode(), f"{HEADING}{text}\n\n".encode(), 1)
-    old, new = (hashlib.sha256(content).hexdigest() for content in (before, after))
+    after = before.replace(HEADING, f"{HEADING}{text}\n\n", 1).encode()
+    known = read_manifest(card.parent)
+    known["files"]["README.md"] = sha256(after)
+    known["manifest_hash"] = manifest_hash(known)
     card.write_bytes(after)
-    manifest.write_bytes(manifest.read_bytes().replace(old.encode(), new.encode()))
+    manifest.write_bytes(manifest_bytes(known))
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def selection(bench: Benchmark, best: Optimum, limit: Limit | None = None) -> Se
     known = np.isfinite(validation) & np.isfinite(test)
     rows, validation, test = rows[known], validation[known].astype(float), test[known].astype(float)
     chosen = test[validation.argmax()]
-    if best.method == "crossfit" and bench.held_out.shares_runs:
+    if best.method == "crossfit" and bench.held_out.shares_runs and bench.held_out.runs is not None:
         told, tested = told_runs(bench)[classes_of(bench, rows)], bench.held_out.runs(rows)
         told += (validation - mean_known(told))[:, None]  # less what an objective weighs
         others = np.stack([mean_known(np.delete(told, run, axis=1)) for run in range(told.shape[1])], axis=1)

@@ -30,8 +30,8 @@ def summary(trials: dict[str, Trials], bench: Benchmark, settings: Settings | No
     """Returns a pandas frame with a row for each strategy, best first; proportions are in percent.
 
     Columns: `regret` after the last trial on test (searches saw validation only), `low` and `high`, its 95 %
-    bootstrap interval over runs; `validation_regret` on benchmarks with a table; `test` and `validation`, the mean
-    scores of the architectures found; `rank`, the mean rank.
+    bootstrap interval over runs; `test` and `validation`, the mean scores of the architectures found; `rank`, the mean
+    rank.
     """
     import pandas as pd
 
@@ -40,8 +40,6 @@ def summary(trials: dict[str, Trials], bench: Benchmark, settings: Settings | No
     for name, numbers in ranked(summarize(trials, bench, settings)):
         ends = {"regret": "regret_mean", "low": "regret_ci_low", "high": "regret_ci_high"}
         row = {column: units.gap(numbers[key][-1], metric) for column, key in ends.items()}
-        if "validation_regret_mean" in numbers:
-            row["validation_regret"] = units.gap(numbers["validation_regret_mean"], metric)
         row |= {split: units.shown(numbers[f"final_{split}_mean"], metric) for split in ("test", "validation")}
         rows[name] = {column: units.rounded(value, metric) for column, value in row.items()}
         rows[name]["rank"] = round(numbers["mean_rank"], 2)

@@ -124,7 +124,7 @@ def importance(scored: Scored, *, num_draws: int = 2000, seed: int = 0) -> Impor
     """
     space, sizes = scored.space, cardinalities(scored.space.decisions)
     if scored.exact and not space.constrained and math.prod(sizes.tolist()) <= MOST_GRID:
-        scores = scored.means(np.indices(sizes).reshape(len(sizes), -1).T).reshape(sizes)
+        scores = scored.means(np.indices(sizes.tolist()).reshape(len(sizes), -1).T).reshape(sizes)
         parts = np.asarray([scores.var(axis=decision).mean() for decision in range(len(sizes))])
         return Importance(parts / (scores.var() or 1.0), np.zeros(len(sizes)))
     random = np.random.default_rng(seed)
