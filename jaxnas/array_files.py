@@ -64,7 +64,7 @@ def is_whole(data: bytes | memoryview) -> bool:
 
 
 def parsed(data: memoryview) -> tuple[dict[str, Any], Arrays]:
-    """Returns the header and the arrays of a file that is whole, in its own memory. Raises ValueError on another one."""
+    """Returns the header and the arrays of a file that is whole, in its own memory. Raises ValueError otherwise."""
     try:
         start = 8 + int.from_bytes(data[:8], "little")
         text = json.loads(bytes(data[8:start]))

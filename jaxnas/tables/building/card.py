@@ -8,6 +8,7 @@ from jaxnas.spaces.joint.space import HYPERPARAMETERS
 from jaxnas.tables.building.fidelities import ascending, options_of
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, fidelities_of
 from jaxnas.tables.noise import reliability_of_means
+from jaxnas.tables.selection import selection_text
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import trainings_that_failed
 from jaxnas.tasks.base import SPLITS, Task
@@ -57,6 +58,7 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
         task_card=task.card.strip().removeprefix("# "),
         command=command,
         best=_best(table),
+        selection=selection_text(table),
         shown=lambda value: f"{100 * value:.2f} %" if table.metric.unit == "proportion" else f"{value:.4f}",
     )
 
