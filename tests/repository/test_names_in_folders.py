@@ -1,4 +1,4 @@
-"""No text in a folder that jaxnas reads leads to an import: names of files and of modules in each of them run nothing."""
+"""No text in a folder that jaxnas reads leads to an import: names of files and of modules in it run nothing."""
 
 import json
 import shutil

@@ -159,7 +159,7 @@ def test_a_search_resumes_as_if_it_had_not_been_interrupted(tmp_path, monkeypatc
     for name in ("arch", "losses", "probabilities", "steps"):
         np.testing.assert_array_equal(getattr(run, name), getattr(expected, name))
     assert search.search(6).runs[0].score == expected.score
-    with pytest.raises(ValueError, match="of another search. Expected one with this num_steps"):
+    with pytest.raises(ValueError, match=r"of another search\. Expected one with this num_steps"):
         search.search(7)
     checkpoint_path(tmp_path, 0).write_bytes(b"nothing")
     with pytest.warns(
