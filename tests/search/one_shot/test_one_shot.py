@@ -161,7 +161,9 @@ def test_a_search_resumes_as_if_it_had_not_been_interrupted(tmp_path, monkeypatc
     with pytest.raises(ValueError, match="of another search. Expected one with this num_steps"):
         search.search(7)
     checkpoint_path(tmp_path, 0).write_bytes(b"nothing")
-    with pytest.warns(RuntimeWarning, match=r"search-0.arrays is damaged: it is now search-0.damaged, and its search beg"):
+    with pytest.warns(
+        RuntimeWarning, match=r"search-0.arrays is damaged: it is now search-0.damaged, and its search beg"
+    ):
         np.testing.assert_array_equal(search.search(6).runs[0].arch, expected.arch)
 
 
