@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from jaxnas import __version__
 from jaxnas.analysis.surrogate_report import REGIONS, held_out_report, misses, region_reports, search_report
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark
-from jaxnas.benchmarks.surrogate_files import write
+from jaxnas.benchmarks.surrogate_files import check_replaceable, write
 from jaxnas.benchmarks.surrogate_fitting import FittedSurrogate, fitted_surrogate
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.files import out_path, writable
@@ -74,7 +74,8 @@ def fit_surrogate(
     folder = writable(out_path(out, "fit-surrogate", fitted.bench.id))
     report = _report(fitted, table, protocol, runs, seed)
     manifest = fitted.bench.manifest | {"version": __version__, "command": command}
-    write(folder, fitted.fit.surrogate, manifest, card_of(manifest, report), report)
+    check_replaceable(folder, manifest)
+    write(folder, fitted.fit.surrogate, manifest, card_of(fitted, report), report)
     return WrittenSurrogate(fitted.bench, report, folder)
 
 

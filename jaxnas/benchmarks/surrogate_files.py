@@ -17,13 +17,13 @@ from jaxnas.checks import first_line
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, replace_file
 from jaxnas.predictors.surrogates import Surrogate
 from jaxnas.spaces.base import Space
-from jaxnas.tables.format import UNREADABLE
+from jaxnas.tables.format import UNREADABLE, manifest_hash
 from jaxnas.tables.records import NULL, NUMBER, TEXT, Rows, check, one_of
 from jaxnas.tables.shipped import SURROGATES, shipped_folder, shipped_ids
 
 ARRAYS_FILE, REPORT_FILE = "surrogate.npz", "report.json"
 KIND = "surrogate"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _MANIFEST = {
     "id": TEXT,
     "space": {"name": TEXT, "num_architectures": NUMBER, "decisions": Rows({"name": TEXT, "values": [TEXT]}, least=1)},
@@ -55,10 +55,29 @@ def write(folder: str | os.PathLike, surrogate: Surrogate, manifest: dict[str, A
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     manifest = manifest | {"kind": KIND, "schema_version": SCHEMA_VERSION, "files": hashes}
     manifest["content_hash"] = content_hash(surrogate, manifest)
+    manifest["manifest_hash"] = manifest_hash(manifest)
     for name, data in files.items():
         replace_file(folder / name, data)
     replace_file(folder / MANIFEST_FILE, (json.dumps(manifest, indent=1, allow_nan=False) + "\n").encode())
     return manifest
+
+
+def check_replaceable(folder: Path, manifest: dict[str, Any]) -> None:
+    """Raises ValueError if a folder holds files that a surrogate would destroy: all but those of the same one."""
+    found, same = None, ("id", "space", "fitted_to", "predictor", "seed")
+    card = folder / CARD_FILE
+    if card.exists() and "\nA surrogate of " not in card.read_text(encoding="utf-8", errors="replace"):
+        found = f"{CARD_FILE}, which jaxnas did not write"
+    elif (folder / MANIFEST_FILE).exists():
+        try:
+            before = read_files(folder)[1]
+            found = next((f"a surrogate of another {name}" for name in same if before[name] != manifest[name]), None)
+        except (ValueError, KeyError):
+            found = f"{MANIFEST_FILE}, which is of no surrogate or was changed"
+    if found:
+        raise ValueError(
+            f"Give another folder by --out: {folder} holds {found}. Expected it new, or of this surrogate."
+        )
 
 
 def folder_of(source: str | os.PathLike) -> Path:
@@ -89,7 +108,10 @@ def read_files(folder: Path) -> tuple[Surrogate, dict[str, Any]]:
     """Returns the arrays and the manifest of a surrogate. Raises ValueError as `read`."""
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        check(manifest, {"kind": one_of(KIND), "schema_version": one_of(SCHEMA_VERSION)} | _MANIFEST)
+        check(manifest, {"kind": one_of(KIND), "schema_version": one_of(1, SCHEMA_VERSION)} | _MANIFEST)
+        has_hash = manifest["schema_version"] > 1 or "manifest_hash" in manifest
+        if has_hash and manifest.get("manifest_hash") != manifest_hash(manifest):
+            raise ValueError("a manifest that was changed")
         for name, expected in manifest["files"].items():
             if Path(name).name != name:
                 raise ValueError(f"a file outside of it, {name!r}")

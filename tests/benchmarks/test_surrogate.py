@@ -182,3 +182,19 @@ def test_what_ships_is_what_its_manifest_says():
         assert report["regions"].keys() == {"random", "upper_tenth", "climbed"}
         assert report["misses"] == misses(report) != []  # it is optimistic where climbing ends
         assert SurrogateBenchmark.read(name).space.num_architectures == 5**10
+
+
+def test_a_surrogate_is_verified_and_values_that_are_not_finite_are_refused(fitted, tmp_path, capsys):
+    assert main(["verify", "nb201x5-shifted-digits-surrogate-v1"]) == 0
+    assert main(["verify", "nb201x5-shifted-digits-surrogate-v1", "--sample", "1"]) == 2
+    assert "which has no trainings" in capsys.readouterr().err
+    surrogate_files.write(
+        tmp_path, fitted.fit.surrogate._replace(shared=np.full(2, np.nan)), fitted.bench.manifest, "", {}
+    )
+    assert main(["verify", str(tmp_path)]) == 1
+    assert "shared with values that are not finite" in capsys.readouterr().err
+    (tmp_path / "manifest.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="too deep to read"):
+        surrogate_files.read_files(tmp_path)
+    assert main(["verify", str(tmp_path)]) == 1
+    assert "too deep to read" in capsys.readouterr().err

@@ -37,6 +37,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.tables.columns import INITIALIZATIONS, Column
 from jaxnas.tables.manifest import SCHEMA_VERSION, keys_of
+from jaxnas.tables.overwriting import check_table_replaceable
 from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import Task
 from jaxnas.training.trainer import Trainer
@@ -104,6 +105,7 @@ def build_pack(
         scores[AZ] = az_scores(scores)
     table = _table(setting, scores, proxies, rows, class_of, pack_id or f"{space.name}-{task.name}-proxies-v1")
     table.manifest.update(machine=computed_on, licence=task.license, proxies=_recipe(setting))
+    check_table_replaceable(Path(folder), table)
     return write(table, folder, _card(table, task, setting))
 
 

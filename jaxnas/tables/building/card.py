@@ -15,8 +15,6 @@ from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.config import OPTIMIZERS
 
 _OPTIMIZERS = {"sgd": "SGD, Nesterov momentum {momentum}", "adam": "Adam, decay of the mean of gradients {momentum}"}
-MARK = "Made by `jaxnas build --space"
-"""What every card has, by which it is known."""
 
 
 def table_card(table: Table, task: Task, space_name: str, task_name: str, limit: int | None) -> str:

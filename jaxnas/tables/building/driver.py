@@ -23,7 +23,6 @@ from jaxnas.spaces.named import space_named
 from jaxnas.tables.building.baselines import baseline_trainer, scores_by_name
 from jaxnas.tables.building.card import table_card
 from jaxnas.tables.building.fidelities import declared, default_training, from_the_cheapest, protocols_of
-from jaxnas.tables.building.overwriting import check_replaceable
 from jaxnas.tables.building.plan import (
     BuildPlan,
     Chunk,
@@ -35,6 +34,7 @@ from jaxnas.tables.building.plan import (
 )
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Fidelity, base_manifest, keys_of
+from jaxnas.tables.overwriting import check_replaceable
 from jaxnas.tables.table import Table, write
 from jaxnas.tables.trainings import joined_trainings
 from jaxnas.tasks.base import SPLITS, Task
@@ -48,6 +48,7 @@ MAX_CURVE_BYTES = 2**34
 BYTES_AN_EPOCH = 32  # of a training: four numbers of four bytes, twice while they become a table
 MAX_SEEDS = 65_535
 LOG_FILE = "worker.log"
+_REPLACES = "give another one, or replace what is there by --replace (replace_table=True)"
 _RESUMES = "run the same command again to resume"
 
 
@@ -128,7 +129,7 @@ def build(
         num_classes = sum(len(chunk.rows) for chunk in parts[-1].plan.chunks)
         manifest = _manifest_of_several(parts, *several) if several else parts[0].manifest
         if not replace_table:
-            check_replaceable(folder, manifest, num_classes)
+            check_replaceable(folder, manifest, num_classes, _REPLACES)
         for number, part in enumerate(parts):
             _train_part(where, part, folder, shard, _counted(progress, number, len(parts)))
         table = None
@@ -137,7 +138,7 @@ def build(
     with _writing(folder):
         if table:
             if not replace_table:  # another build may have written its table since
-                check_replaceable(folder, table.manifest, num_classes)
+                check_replaceable(folder, table.manifest, num_classes, _REPLACES)
             table = write(table, folder, table_card(table, task, space_name, task_name, config.limit))
         for written in (folder, folder / "shards"):
             remove_leftovers(written)

@@ -393,7 +393,10 @@ def test_a_file_that_no_build_wrote_is_left_alone(names, complete, capsys):
     assert main(command) == 2
     message = capsys.readouterr().err.splitlines()
     assert len(message) == 1
-    assert "with README.md, which no build wrote; give another one, or replace what is there by --replace" in message[0]
+    assert (
+        "with README.md, which jaxnas did not write; give another one, or replace what is there by --replace"
+        in message[0]
+    )
     assert (complete / "README.md").read_text() == "# mine\n"
     assert main([*command, "--replace"]) == 0
     assert Table.read(complete).trained.all()
