@@ -75,7 +75,7 @@ def fit_surrogate(
     report = _report(fitted, table, protocol, runs, seed)
     manifest = fitted.bench.manifest | {"version": __version__, "command": command}
     check_replaceable(folder, manifest)
-    write(folder, fitted.fit.surrogate, manifest, card_of(fitted, report), report)
+    write(folder, fitted.fit.surrogate, manifest, card_of(manifest, report), report)
     return WrittenSurrogate(fitted.bench, report, folder)
 
 
