@@ -179,7 +179,7 @@ def selection_text(result: dict[str, Any]) -> str:
 def note_texts(result: dict[str, Any]) -> list[str]:
     """Returns the notes on strategies, each once with all strategies that have it."""
     notes: dict[str, list[str]] = {}
-    for name, numbers in result["strategies"].items():
+    for name, numbers in result.get("strategies", {}).items():
         if note := numbers.get("note"):
             notes.setdefault(note, []).append(name)
     return [f"{', '.join(names)}: {note}." for note, names in notes.items()]
