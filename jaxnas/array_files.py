@@ -124,7 +124,7 @@ def mapped(path: Path, size: int, modified: int) -> tuple[dict[str, Any], Arrays
     Its hash is checked once a process, as long as its size and the time of its change stay.
     """
     try:
-        data = memoryview(np.memmap(path, mode="r"))
+        data = np.memmap(path, mode="r").data
         return parsed(data) if len(data) == size and is_whole(data) else None
     except (OSError, ValueError):
         return None

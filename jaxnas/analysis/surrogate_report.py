@@ -84,12 +84,12 @@ def region_reports(fitted: FittedSurrogate, table: TableBenchmark | None) -> dic
     Architectures that climbing ends at are looked up in the complete table; without one that region is left out.
     """
     rest = fitted.rest if len(fitted.left) else fitted.trained
-    said = _said(fitted, rest.archs) if len(fitted.left) else _cross_validated(fitted)
-    best = np.argsort(-said[0], kind="stable")[: max(len(said[0]) // 10, 2)]
+    mean, low, high = _said(fitted, rest.archs) if len(fitted.left) else _cross_validated(fitted)
+    best = np.argsort(-mean, kind="stable")[: max(len(mean) // 10, 2)]
     scores = rest.scores[..., -1]
     found = {
-        "random": region_report(*said, scores),
-        "upper_tenth": region_report(*(each[best] for each in said), scores[best]),
+        "random": region_report(mean, low, high, scores),
+        "upper_tenth": region_report(mean[best], low[best], high[best], scores[best]),
     }
     if table is not None:
         archs = local_optima(fitted.bench, NUM_CLIMBED)
@@ -103,13 +103,14 @@ def _said(fitted: FittedSurrogate, archs: np.ndarray) -> tuple[np.ndarray, np.nd
     return fitted.bench.validation_scores(archs), *fitted.bench.interval(archs)
 
 
-def _cross_validated(fitted: FittedSurrogate) -> tuple[np.ndarray, ...]:
+def _cross_validated(fitted: FittedSurrogate) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns means and intervals of what the predictor says of classes that it did not see."""
     values, model = fitted.fit.cross_validated, fitted.fit.surrogate
     backward = target_of(fitted.bench.manifest["target"]).backward
     standard = powers(np.clip((values - np.asarray(model.standard[0])) / np.asarray(model.standard[1]), -3, 3))
     variance, half = np.exp(standard @ model.noise[-1]), Z_95 * np.exp(standard @ model.interval / 2)
-    return tuple(np.asarray(backward(*each)) for each in ((values, variance), (values - half, 0), (values + half, 0)))
+    low, high = backward(values - half, 0), backward(values + half, 0)
+    return np.asarray(backward(values, variance)), np.asarray(low), np.asarray(high)
 
 
 def search_report(surrogate: Benchmark, bench: Benchmark, *, num_runs: int = NUM_RUNS, seed: int = 0) -> dict[str, Any]:

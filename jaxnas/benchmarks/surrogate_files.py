@@ -134,8 +134,8 @@ def _expected(manifest: dict[str, Any], arrays: Arrays) -> dict[str, Like]:
     num_fidelities, num_components = len(manifest["fidelities"]), len(arrays["basis"])
     num_layers = sum(name.startswith("weights_") for name in arrays)
     widths = [num_inputs, *(arrays[f"bias_{number}"].size for number in range(num_layers - 1)), num_components]
-    shapes = {f"weights_{number}": (widths[number], widths[number + 1]) for number in range(num_layers)}
-    shapes |= {f"bias_{number}": (widths[number + 1],) for number in range(num_layers)}
+    shapes: dict[str, tuple[int, ...]] = {f"bias_{number}": (widths[number + 1],) for number in range(num_layers)}
+    shapes |= {f"weights_{number}": (widths[number], widths[number + 1]) for number in range(num_layers)}
     shapes |= {"basis": (num_components, num_fidelities + 1), "center": (num_fidelities + 1,), "interval": (3,)}
     shapes |= {"noise": (num_fidelities, 3), "shared": (num_fidelities,), "standard": (2,)}
     shapes["lines"] = (len(manifest["sizes"]) + num_fidelities, num_inputs + 1)

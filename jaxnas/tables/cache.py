@@ -1,7 +1,8 @@
 """Arrays of large tables, kept in the user's cache folder once they were checked, so that a table opens at once.
 
 A table counts as checked as long as its files have the size and the time of change that they had then; `jaxnas verify`
-reads the files themselves. The hash of what is kept is checked once a process. Tables of less than `LARGE` bytes are read each time.
+reads the files themselves. The hash of what is kept is checked once a process. Tables of less than `LARGE` bytes are
+read each time.
 """
 
 from pathlib import Path

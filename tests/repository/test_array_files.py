@@ -29,14 +29,14 @@ def test_no_change_is_read_and_with_an_honest_hash_none_ends_otherwise_than_in_a
     changes = []
     for place in random.integers(len(data), size=400):
         changes.append(data[:place] + bytes([data[place] ^ 1 << int(random.integers(8))]) + data[place + 1 :])
-        with pytest.raises(ValueError, match="^a damaged file$"):
+        with pytest.raises(ValueError, match=r"^a damaged file$"):
             arrays_of(changes[-1])
     monkeypatch.setattr(array_files, "is_whole", lambda data: True)  # as if each hash had been made again
     for each in [*changes, b"", b"\xff" * 200, data[:70]]:
         try:
             arrays_of(each)
         except ValueError as error:
-            assert str(error).startswith("no file of arrays")
+            assert str(error).startswith("no file of arrays")  # noqa: PT017
 
 
 def test_arrays_are_checked_against_what_is_expected():

@@ -139,7 +139,7 @@ def test_a_name_in_a_folder_runs_nothing(kind, names, tmp_path, monkeypatch):
         try:
             read()
         except (ValueError, RuntimeError) as error:
-            assert "\n" not in str(error)
+            assert "\n" not in str(error)  # noqa: PT017
         assert not ran.exists(), (kind.__name__, number)
         assert "hostile_file" not in sys.modules
     assert number > 20

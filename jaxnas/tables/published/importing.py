@@ -26,7 +26,7 @@ def import_table(
         progress: called with what is read, the number of parts done, and the number in all.
 
     Raises:
-        ValueError: on an unknown name, a file that is not there or cannot be read, or a folder that holds something else.
+        ValueError: on an unknown name, a file that is not there or cannot be read, or a folder of something else.
     """
     read = importer_named(name)
     path = Path(path)
