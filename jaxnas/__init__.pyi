@@ -11,9 +11,6 @@ from jaxnas.analysis.surrogates import fit_surrogate
 from jaxnas.benchmarks.loading import load
 from jaxnas.benchmarks.penalized import penalized
 from jaxnas.benchmarks.tabular import TableBenchmark
-from jaxnas.catalog import space
-from jaxnas.catalog import strategy
-from jaxnas.catalog import task
 from jaxnas.evidence.reproduction import reproduce
 from jaxnas.predictors import zero_cost as proxies
 from jaxnas.report.architecture import show
@@ -31,6 +28,7 @@ from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.spaces.decisions import Decision
 from jaxnas.spaces.joint.space import JointSpace
+from jaxnas.spaces.named import space_named as space
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.strategies import optuna
@@ -46,6 +44,7 @@ from jaxnas.strategies.genetic_algorithm import genetic_algorithm
 from jaxnas.strategies.hyperband import hyperband
 from jaxnas.strategies.local_search import local_search
 from jaxnas.strategies.multi_objective_evolution import multi_objective_evolution
+from jaxnas.strategies.named import strategy_named as strategy
 from jaxnas.strategies.nsga2 import nsga2
 from jaxnas.strategies.predictor_guided import predictor_guided
 from jaxnas.strategies.random_search import random_search
@@ -61,6 +60,7 @@ from jaxnas.tables.building.verification import verify
 from jaxnas.tables.published.importing import import_table
 from jaxnas.tables.table import Table
 from jaxnas.tasks.arrays import task_from_arrays
+from jaxnas.tasks.named import task_named as task
 from jaxnas.training import kinds
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.fitted import FittedModel

@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.robustness import made_files
-from jaxnas import catalog
+from jaxnas.tables.published.named import importer_named
 
 SLOWEST_SECONDS, MOST_MEGABYTES = 5, 1000
 INTERESTING = (b"\xff" * 4, b"\x00" * 4, b"\x7f\xff\xff\xff", b".", b"(", b"u.", b"cos\nsystem\n", b"R")
@@ -162,7 +162,7 @@ def attack(each: Format, number: int, seed: int) -> dict[str, float]:
     """
     original = each.damaged.read_bytes()
     inside = original if each.decompress is None else each.decompress(original)
-    read = catalog.importer(each.importer)
+    read = importer_named(each.importer)
     if not each.is_part and not list(read(each.given, each.given.parent / "work", lambda *_: None)):
         raise RuntimeError(f"Expected tables of the undamaged {each.damaged.name}, got none.")
     figures = {"read": 0, "refused": 0, "slowest": 0.0}

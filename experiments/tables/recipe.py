@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.analysis import reliability
 from jaxnas.spaces.cells import graph
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.table import Table
 from jaxnas.training.config import TrainConfig
@@ -121,7 +121,7 @@ def _top(values: np.ndarray, share: float) -> np.ndarray:
 
 
 def _connected(table: Table, classes: np.ndarray) -> np.ndarray:
-    space = catalog.space(table.manifest["space"]["name"])
+    space = space_named(table.manifest["space"]["name"])
     if not hasattr(space, "graph"):  # every network of it is connected
         return classes
     archs = [space.arch_at(row) for row in table.representatives[classes]]

@@ -18,7 +18,6 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.provenance import git_commit, machine, versions
 from jaxnas.spaces.cells import graph
@@ -29,6 +28,7 @@ from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.manifest import base_manifest, keys_of
 from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import SPLITS
+from jaxnas.tasks.named import task_named
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.curves import Curves
 from jaxnas.training.trainer import Trainer
@@ -106,7 +106,7 @@ def run() -> None:
     parser.add_argument("--folder", default="sampled-surrogate")
     options = parser.parse_args()
     configure_compilation()
-    trainer = Trainer(SPACE, catalog.task(TASK))
+    trainer = Trainer(SPACE, task_named(TASK))
     archs = sampled(options.number)
     folder = Path(options.folder)
     table = table_of(trainer, archs, trained(trainer, archs, options.seeds, folder / "shards"))

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.analysis.prediction import kendall
 from jaxnas.analysis.predictor_inputs import drawn_runs
 from jaxnas.analysis.regret import regret
@@ -13,6 +12,7 @@ from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.surrogate_fitting import FittedSurrogate
 from jaxnas.predictors.surrogates import Trained
 from jaxnas.simulation.run import run
+from jaxnas.strategies.named import strategy_named
 
 STRATEGIES = ("random_search", "regularized_evolution", "local_search")
 CHECKPOINTS = (30, 100, 300)
@@ -64,7 +64,7 @@ def search_report(surrogate: Benchmark, bench: Benchmark, *, num_runs: int = NUM
     for name in STRATEGIES:
         rows = {}
         for which, each in (("surrogate", surrogate), ("table", bench)):
-            trials = run(catalog.strategy(name), each, num_trials=CHECKPOINTS[-1], num_runs=num_runs, seed=seed)
+            trials = run(strategy_named(name), each, num_trials=CHECKPOINTS[-1], num_runs=num_runs, seed=seed)
             rows[which] = regret(trials, each)[:, [number - 1 for number in CHECKPOINTS]]
         means = {which: values.mean(0) for which, values in rows.items()}
         errors = np.sqrt(sum(values.var(0, ddof=1) / len(values) for values in rows.values()))

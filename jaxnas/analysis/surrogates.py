@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxnas import __version__, catalog
+from jaxnas import __version__
 from jaxnas.analysis.surrogate_report import held_out_report, misses, search_report
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark
 from jaxnas.benchmarks.surrogate_files import write
@@ -12,7 +12,9 @@ from jaxnas.benchmarks.surrogate_fitting import FittedSurrogate, fitted_surrogat
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.files import out_path, writable
 from jaxnas.predictors.base import checked_learner
+from jaxnas.predictors.named import predictor_named
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.table import Table
 
 
@@ -55,8 +57,8 @@ def fit_surrogate(
         ValueError: on unknown names, fewer than 20 classes, or a protocol that asks several trainings.
     """
     table = table if isinstance(table, Table) else Table.read(table)
-    space = catalog.space(space) if isinstance(space, str) else space
-    factory = catalog.predictor(predictor)
+    space = space_named(space) if isinstance(space, str) else space
+    factory = predictor_named(predictor)
     if space is not None:
         checked_learner(factory, space)
     fitted = fitted_surrogate(

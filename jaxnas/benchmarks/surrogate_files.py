@@ -10,11 +10,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.checks import first_line
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, replace_file
 from jaxnas.predictors.surrogates import Surrogate
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.shipped import SURROGATES, shipped_folder, shipped_ids
 
 ARRAYS_FILE, REPORT_FILE = "surrogate.npz", "report.json"
@@ -86,7 +86,7 @@ def read(folder: str | os.PathLike, space: Space | None = None) -> tuple[Space, 
 
 def _space_of(manifest: dict[str, Any], space: Space | None) -> Space:
     described = manifest["space"]
-    found = catalog.space(described["name"]) if space is None else space
+    found = space_named(described["name"]) if space is None else space
     if found.description() != described:
         raise ValueError(f"Expected the space that {manifest['id']} was fitted to, got {found.name} of others.")
     return found

@@ -14,6 +14,7 @@ from jaxnas.benchmarks.rows import RowFunction, row_function, rows_of
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Decision
 from jaxnas.spaces.listed import ListedSpace
+from jaxnas.spaces.named import space_named
 from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.strategies.base import Observation, Query, look_up, run_asked
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Protocol
@@ -185,7 +186,7 @@ def space_of(table: Table, space: Space | None = None) -> Space:
     """
     described = table.manifest["space"]
     if space is None and described["name"] in catalog.SPACES:
-        space = catalog.space(described["name"])
+        space = space_named(described["name"])
         space = space if space.description() == described else None
     if space is None:
         decisions = tuple(

@@ -3,12 +3,14 @@
 import argparse
 import os
 
-from jaxnas import catalog
 from jaxnas.cli.shared_options import scores_text, task_name_of
 from jaxnas.files import out_path, writable
 from jaxnas.report.result_folder import SEARCH, check_free
 from jaxnas.search.nas import NAS
 from jaxnas.search.search_files import write
+from jaxnas.spaces.named import space_named
+from jaxnas.strategies.named import strategy_named
+from jaxnas.tasks.named import task_named
 from jaxnas.training.compilation import configure_compilation
 
 
@@ -18,8 +20,8 @@ def run(options: argparse.Namespace) -> int:
     if options.workers > 1:
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process may not fill a GPU of theirs
     task_name = task_name_of(options.task, options.label)
-    space, task = catalog.space(options.space), catalog.task(task_name)
-    strategy = catalog.strategy(options.strategy)
+    space, task = space_named(options.space), task_named(task_name)
+    strategy = strategy_named(options.strategy)
     name = f"{space.name}-{task.name}-{options.strategy.rpartition(':')[2]}-{options.trials}"
     if options.workers > 1:  # whose journal is another one
         name += f"-by-{options.workers}"

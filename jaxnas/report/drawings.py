@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from jaxnas import catalog
+from jaxnas.spaces.named import space_named
 
 _MOST_CHARACTERS = 500_000
 _SHAPES = ("svg", "g", "defs", "marker", "path", "circle", "ellipse", "rect", "line", "polyline", "polygon", "text")
@@ -25,7 +26,7 @@ def drawing_of(cell: dict[str, Any], space_name: str | None) -> str:
     file are drawn again, and nothing else that it holds.
     """
     if space_name in catalog.SPACES:
-        space = catalog.space(space_name)
+        space = space_named(space_name)
         try:
             arch = space.from_str(cell["architecture"])
             if space.to_str(arch) == cell["architecture"]:

@@ -35,10 +35,13 @@ from jaxnas.search.transfer.sources import Source, greedy_portfolio
 from jaxnas.simulation.ask_tell import AskTell, run_key
 from jaxnas.simulation.trials import Trials, paid_costs, paid_when_begun
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.named import checked_space, space_named
 from jaxnas.strategies.base import Strategy, make
+from jaxnas.strategies.named import strategy_named
 from jaxnas.strategies.wrappers.warm_started import warm_started
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
+from jaxnas.tasks.named import task_named
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.inputs import kind_for
 from jaxnas.training.trainer import Trainer
@@ -110,7 +113,7 @@ class NAS:
         ray: str | None = None,
         timeout: float | None = None,
     ):
-        self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
+        self.space = space_named(space) if isinstance(space, str) else checked_space(space)
         if (task is None) == (evaluator is None):
             raise ValueError(f"Expected a task or an evaluator, got {'neither' if task is None else 'both'}.")
         self.task = None if task is None else task_of(task, self.space)
@@ -314,7 +317,7 @@ def task_of(task: Task | str | os.PathLike | tuple | list, space: Space | None =
     if isinstance(task, Task):
         return task
     if isinstance(task, str | os.PathLike):
-        return catalog.task(os.fspath(task))
+        return task_named(os.fspath(task))
     if isinstance(task, tuple | list) and len(task) == 2:
         return task_from_arrays(*task, kind=None if space is None else kind_for(space, task[0]))
     raise ValueError(
@@ -354,7 +357,7 @@ def _evaluator_bench(space: Space, evaluator: Callable[[dict], float] | None, tr
 def _strategy_of(strategy: str | Callable[..., Strategy] | Strategy, bench: HostBenchmark, size: str) -> Strategy:
     if isinstance(strategy, Strategy):
         return strategy
-    factory = catalog.strategy(strategy) if isinstance(strategy, str) else strategy
+    factory = strategy_named(strategy) if isinstance(strategy, str) else strategy
     if not callable(factory):
         raise ValueError(f"Expected a strategy: a name, a factory or a Strategy, got {type(strategy).__name__}.")
     return make(factory, bench, size)

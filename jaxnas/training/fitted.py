@@ -19,6 +19,7 @@ from jaxnas import catalog
 from jaxnas.checks import first_line
 from jaxnas.tasks.base import SPLITS, Split, Task, TaskSpec
 from jaxnas.tasks.goals import GOALS
+from jaxnas.tasks.named import task_named
 from jaxnas.tasks.sequences import MAX_TOKENS, as_array
 from jaxnas.training.config import TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
@@ -319,5 +320,5 @@ def _task_of(named: TaskName) -> Task | None:
     """Returns the task of a name and a hash, with or without validation data; None where the catalog has none."""
     if named.name not in catalog.TASKS:
         return None
-    task = catalog.task(named.name)
+    task = task_named(named.name)
     return next((each for each in (task, task.without_validation()) if each.sha256 == named.sha256), None)

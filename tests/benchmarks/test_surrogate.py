@@ -10,13 +10,14 @@ import pytest
 from helpers.samples import SMALL, all_archs, make_bench
 
 import jaxnas as jn
-from jaxnas import catalog, prng
+from jaxnas import prng
 from jaxnas.analysis.surrogate_report import held_out_report, misses
 from jaxnas.benchmarks import surrogate_files
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark, normal_of
 from jaxnas.benchmarks.surrogate_fitting import fitted_surrogate, surrogate_id
 from jaxnas.cli.main import main
 from jaxnas.predictors import surrogates
+from jaxnas.predictors.named import predictor_named
 
 SPACE = jn.CellSpace(3, ("none", "skip_connect", "nor_conv_3x3"), name="tiny")
 
@@ -42,7 +43,7 @@ def fitted():
     patched.setattr(surrogates, "NUM_TAUGHT", 256)
     patched.setattr(surrogates, "NUM_STEPS", 1000)
     with patched.context():
-        factory = functools.partial(catalog.predictor("knn"), num_neighbors=2)
+        factory = functools.partial(predictor_named("knn"), num_neighbors=2)
         found = fitted_surrogate(table(), factory, name="knn", space=SPACE, fraction=0.8)
     patched.undo()
     return found
@@ -137,7 +138,7 @@ def test_variances_are_found():
 def test_names_and_wrong_arguments():
     assert surrogate_id("nb201-cifar10-v1") == "nb201-cifar10-surrogate-v1"
     assert surrogate_id("mine") == "mine-surrogate-v1"
-    factory = catalog.predictor("knn")
+    factory = predictor_named("knn")
     with pytest.raises(ValueError, match=r"^Expected 20 trained classes or more to fit to, got 3 of 27"):
         fitted_surrogate(table(), factory, name="knn", space=SPACE, fraction=0.1)
     other = dataclasses.replace(SPACE, num_nodes=4)

@@ -14,6 +14,7 @@ from jaxnas import catalog
 from jaxnas.cli.build import make_time_left
 from jaxnas.cli.main import main
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.shipped import find, shipped_ids
 from jaxnas.tables.table import Table
 
@@ -53,7 +54,7 @@ def test_list_names_all_there_is(capsys):
 def test_show_describes_and_draws(capsys, tmp_path):
     assert run(["show", ARCH, "--space", "nb201", "--out", tmp_path / "cell.svg"]) == 0
     text = capsys.readouterr().out
-    space = catalog.space("nb201")
+    space = space_named("nb201")
     row = int(space.index(space.from_str(ARCH)))
     assert f"{row:,} of 15,625" in text
     assert "0-1         nor_conv_3x3" in text

@@ -12,6 +12,7 @@ from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.evidence.figures import AGREES, DIFFERS, MISSING, READ, Figure
 from jaxnas.report.bibliography import entries
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.shipped import shipped_ids
 from jaxnas.tables.table import Table
 
@@ -76,7 +77,7 @@ def test_a_published_result_is_computed_again(tmp_path, capsys):
 @pytest.mark.nightly
 def test_searches_of_nasbench101_are_computed_of_a_table_of_its_size(monkeypatch):
     """Of random scores, in few and short runs: their errors are others than the published ones, and it is said why."""
-    space, random = catalog.space("nb101"), np.random.default_rng(0)
+    space, random = space_named("nb101"), np.random.default_rng(0)
     validation, test = (random.uniform(0.8, 0.9, (space.num_architectures, 3, 1)) for _ in range(2))
     table = Table.from_arrays(space, "cifar10", validation, test, [108])
     monkeypatch.setattr(jn, "load", lambda folder: jn.TableBenchmark(table))

@@ -17,6 +17,7 @@ from jaxnas import catalog
 from jaxnas.execution.base import Executor
 from jaxnas.execution.executors import executor
 from jaxnas.files import replace_file
+from jaxnas.predictors.zero_cost.named import proxy_named
 from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.predictors.zero_cost.scores import (
     AZ,
@@ -88,7 +89,7 @@ def build_pack(
     shards = Path(folder) / "shards"
     shards.mkdir(parents=True, exist_ok=True)
     parts: dict[str, dict[int, np.ndarray]] = {name: {} for name in proxies}
-    known = {name: catalog.proxy(name) for name in catalog.PROXIES} | proxies
+    known = {name: proxy_named(name) for name in catalog.PROXIES} | proxies
     with contextlib.closing(executor(ray)) as where:
         computed_on = where.machine()
         for source in sources:
@@ -253,7 +254,7 @@ def rounded(values: np.ndarray) -> np.ndarray:
 
 def _card(table: Table, task: Task, setting: Setting) -> str:
     choices = setting.choices
-    texts = {SIZE_COLUMNS.get(name, name): catalog.proxy(name).text for name in catalog.PROXIES}
+    texts = {SIZE_COLUMNS.get(name, name): proxy_named(name).text for name in catalog.PROXIES}
     texts[AZ] = "AZ-NAS's score, log ranks among all classes of the pack (Lee and Ham 2024)."
     lines = [
         f"# {table.id}: zero-cost proxies",

@@ -19,6 +19,7 @@ from jaxnas.files import remove_leftovers, replace_file
 from jaxnas.provenance import git_commit, versions
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.building.baselines import baseline_trainer, scores_by_name
 from jaxnas.tables.building.card import table_card
 from jaxnas.tables.building.fidelities import declared, default_training, from_the_cheapest, protocols_of
@@ -37,6 +38,7 @@ from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Fidelity, base_manifest, ke
 from jaxnas.tables.table import Table, write
 from jaxnas.tables.trainings import joined_trainings
 from jaxnas.tasks.base import SPLITS, Task
+from jaxnas.tasks.named import task_named
 from jaxnas.training.config import TrainConfig, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.networks import Size, default_plan
@@ -111,7 +113,7 @@ def build(
         ValueError: on wrong arguments, or a folder that holds something else.
         RuntimeError: if a worker failed, the cluster cannot be reached, or the folder cannot be written to.
     """
-    space, task = catalog.space(space_name), catalog.task(task_name)
+    space, task = space_named(space_name), task_named(task_name)
     trainers, folder = config.trainers(space, task), Path(folder)
     priced = from_the_cheapest(trainers) if "" not in trainers else {"": (trainers[""], 1.0)}
     several = declared(priced, config.order) if "" not in trainers else None
@@ -225,7 +227,7 @@ def _check_memory(trainers: Sequence[Trainer], num_seeds: int) -> None:
     """Raises ValueError where the space cannot be enumerated, or the curves of a build would not fit into memory."""
     space = trainers[0].space
     if space.num_architectures > MAX_ENUMERABLE:
-        alike = {name: each for name in catalog.SPACES if type(each := catalog.space(name)) is type(space)}
+        alike = {name: each for name in catalog.SPACES if type(each := space_named(name)) is type(space)}
         smaller = [name for name, each in alike.items() if each.num_architectures <= MAX_ENUMERABLE]
         hint = f"; {' and '.join(smaller)} can be built" if smaller else ""
         raise ValueError(

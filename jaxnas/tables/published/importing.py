@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from jaxnas import catalog
 from jaxnas.files import OUT, out_path, writable
+from jaxnas.tables.published.named import importer_named
 from jaxnas.tables.table import write
 
 
@@ -27,7 +27,7 @@ def import_table(
     Raises:
         ValueError: on an unknown name, or a file that is not there or cannot be read.
     """
-    read = catalog.importer(name)
+    read = importer_named(name)
     path = Path(path)
     if not path.exists():
         raise ValueError(f"Expected a file or a folder, got {path}, which is not there.")

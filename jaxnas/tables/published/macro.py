@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas import catalog
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.columns import Column
 from jaxnas.tables.published.base import Progress, expected, json_of, only_file, sha256_of
 from jaxnas.tables.published.cards import TRIED, Imported, Publication, imported
@@ -42,7 +42,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     `path` is `nas-bench-macro_cifar10.json`, or a folder with it.
     """
     path = only_file(path, FILES, "NAS-Bench-Macro's JSON")
-    space, digest = catalog.space("nb-macro"), {path.name: sha256_of(path)}
+    space, digest = space_named("nb-macro"), {path.name: sha256_of(path)}
     num = CHOICES**BLOCKS
     accuracy = np.full((num, RUNS, 1), np.nan)
     sizes = np.full((num, 2), np.nan)

@@ -12,15 +12,16 @@ from helpers.planted import BEST, PLANTED, planted_task
 from helpers.samples import NB201, SMALL, SMALL_MLP, make_bench, make_task
 
 import jaxnas as jn
-from jaxnas import catalog
 from jaxnas.search.one_shot import one_shot, step
 from jaxnas.search.one_shot.base import Sample
 from jaxnas.search.one_shot.checkpoint import checkpoint_path
 from jaxnas.search.one_shot.correlation import rank_correlation, splits_of, taus_of
 from jaxnas.search.one_shot.methods import darts, rsps
+from jaxnas.search.one_shot.named import method_named
 from jaxnas.search.one_shot.one_shot_files import summary_of, write
 from jaxnas.search.one_shot.pack import supernet_pack
 from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.named import space_named
 from jaxnas.spaces.sizes.space import SizeSpace
 from jaxnas.training.config import TrainConfig
 
@@ -33,7 +34,7 @@ NUM_SEEDS = 10
 @functools.cache
 def made(name: str) -> jn.OneShot:
     """Returns a search by a method of the catalog, with few candidates, compiled once for all tests."""
-    factory = catalog.method(name)
+    factory = method_named(name)
     method = factory(SMALL, num_candidates=20) if name == "rsps" else factory(SMALL)
     return jn.OneShot(SMALL, TASK, method, config=TINY, table=False, progress=False)
 
@@ -57,7 +58,7 @@ def equal(one, other) -> bool:
 
 
 def test_a_supernet_of_partial_channels_scores_what_it_trained():
-    method = catalog.method("pc_darts")(SMALL)._replace(partial=2)
+    method = method_named("pc_darts")(SMALL)._replace(partial=2)
     result = jn.OneShot(SMALL, TASK, method, config=TINY, table=False, progress=False).search(2)
     supernet = result.supernets[0]
     weights = np.eye(len(SMALL.operations), dtype=np.float32)[result.arch]
@@ -226,7 +227,7 @@ def test_what_does_not_fit_together_is_said():
     with pytest.raises(ValueError, match=r"^Expected a space with as many choices in each decision for a mixture"):
         jn.OneShot(SMALL_MLP, TASK, "darts", table=False)
     with pytest.raises(ValueError, match=r"^Expected a space with networks"):
-        jn.OneShot(catalog.space("nb101"), TASK, "rsps", table=False)
+        jn.OneShot(space_named("nb101"), TASK, "rsps", table=False)
     with pytest.raises(ValueError, match=r"^Expected a one-shot method: .* got int"):
         jn.OneShot(SMALL, TASK, 3, **given)
     with pytest.raises(ValueError, match="that 4 divides, got 2"):
@@ -246,7 +247,7 @@ THIN = jn.MLPSpace(1, widths=(2, 4), activations=("relu",), dropout_rates=(0,), 
     ids=lambda space: space.name,
 )
 def test_the_sandwich_rule_searches_widths(space):
-    method = catalog.method("sandwich")(space, num_candidates=5)
+    method = method_named("sandwich")(space, num_candidates=5)
     result = jn.OneShot(space, TASK, method, table=False, progress=False).search(3)
     assert result.arch.shape == (len(space.decisions),)
     assert result.num_trainings > 0

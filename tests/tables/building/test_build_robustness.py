@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 from helpers.samples import TINY
 
-from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.execution.processes import Processes
 from jaxnas.files import MANIFEST_FILE
 from jaxnas.spaces.cells.networks import CellNetworks
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.building import driver
 from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.building.plan import BuildPlan, make_plan, read_shard, shard_bytes, shard_path
 from jaxnas.tables.table import Table
+from jaxnas.tasks.named import task_named
 from jaxnas.training import networks
 from jaxnas.training.curves import Curves
 from jaxnas.training.trainer import Trainer
@@ -151,7 +152,7 @@ def resumed(names, folder: Path, config: BuildConfig = CONFIG, **options) -> Tab
 
 
 def plan_of(names) -> BuildPlan:
-    return make_plan(Trainer(catalog.space(names[0]), catalog.task(names[1]), CONFIG.training), CONFIG.num_seeds)
+    return make_plan(Trainer(space_named(names[0]), task_named(names[1]), CONFIG.training), CONFIG.num_seeds)
 
 
 def leftovers(folder: Path) -> list[Path]:
