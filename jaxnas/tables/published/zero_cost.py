@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.checks import unknown_name
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.columns import Column
 from jaxnas.tables.published.base import Progress, expected, json_of, only_file, sha256_of
 from jaxnas.tables.published.cards import Imported, Publication, imported
@@ -66,7 +66,7 @@ def _text(space: str, digits: list[str]) -> str:
 @functools.cache
 def _rows(name: str) -> dict[str, int]:
     """Returns the rows of a space's architectures by their strings."""
-    space = catalog.space(name)
+    space = space_named(name)
     archs = np.asarray(space.arch_at(np.arange(space.num_architectures)))
     return {space.to_str(arch): row for row, arch in enumerate(archs)}
 
@@ -81,7 +81,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     if path.name not in SPACES:
         raise ValueError(f"Expected {' or '.join(FILES)}, names that say of which space the keys are, got {path}.")
     (name, data_sets), digest = SPACES[path.name], {path.name: sha256_of(path)}
-    space = catalog.space(name)
+    space = space_named(name)
     found: dict[str, dict[str, np.ndarray]] = {}
     with expected(path, f"NAS-Bench-Suite-Zero's scores by data set and architecture of {name}"):
         for data_set, by_key in json_of(path, progress).items():

@@ -294,7 +294,7 @@ def test_macro_tells_test_accuracy_and_says_so(tmp_path):
 def test_macro_has_a_class_for_each_network(tmp_path):
     path = made_files.macro(tmp_path / "nas-bench-macro_cifar10.json")
     (found,) = imported("nb-macro", path, tmp_path)
-    space, table = catalog.space("nb-macro"), found.table
+    space, table = space_named("nb-macro"), found.table
     assert len(table.representatives) == len(table.test) == 3_969
     np.testing.assert_array_equal(table.representatives[table.class_of], space.classes())
     one, twin = (int(table.class_of[int(space.index(space.from_str(text)))]) for text in ("22210220", "22201220"))
@@ -389,12 +389,12 @@ def test_zero_cost_scores_of_transnas_are_of_its_own_spaces(tmp_path):
     path = made_files.suite_zero(tmp_path / "zc_transbench101_micro.json", keys, ("class_scene", "jigsaw"))
     scene, jigsaw = (each.table for each in imported("suite-zero", path, tmp_path))
     assert (scene.id, jigsaw.id) == ("transnas-micro-zero-class-scene", "transnas-micro-zero-jigsaw")
-    space = catalog.space("transnas-micro")
+    space = space_named("transnas-micro")
     assert scene.manifest["space"] == space.description()
     assert scene.sizes("nwot")[int(space.index(space.from_str("64-41414-1_02_333")))] == 2.5
     path = made_files.suite_zero(tmp_path / "zc_transbench101_macro.json", {"(1, 2, 3, 4, 0, 0)": 4.5}, ("normal",))
     (found,) = imported("suite-zero", path, tmp_path)
-    space = catalog.space("transnas-macro")
+    space = space_named("transnas-macro")
     assert found.table.sizes("nwot")[int(space.index(space.from_str("64-1234-basic")))] == 4.5
 
 
