@@ -101,7 +101,9 @@ def small(folder: Path) -> dict[str, Format]:
     asr = made_files.asr(folder / "asr", [[[1, 0], [1, 0, 0], [2, 0, 0, 1]]])
     latencies = made_files.help_latencies(folder / "help", few)
     costs = made_files.hw_nas_bench(folder / "costs.pickle", few)
-    scores = made_files.suite_zero(folder / "scores.json", {"(4, 0, 3, 1, 4, 3)": 1.0, "(0, 0, 0, 0, 0, 0)": 2.0})
+    scores = made_files.suite_zero(
+        folder / "zc_nasbench201.json", {"(4, 0, 3, 1, 4, 3)": 1.0, "(0, 0, 0, 0, 0, 0)": 2.0}
+    )
     archive = made_files.nats_archive(folder / "archive.pbz2", few, {"12": 12})
     found = {
         "nats-tss": Format("nats-tss", simple, simple / "000000.pickle.pbz2", bz2.compress, bz2.decompress),

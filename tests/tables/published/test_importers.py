@@ -287,8 +287,23 @@ def test_macro_tells_test_accuracy_and_says_so(tmp_path):
     assert "No validation split" in table.manifest["warning"]
     space = space_named("nb-macro")
     row = int(space.index(space.from_str("22212220")))
-    np.testing.assert_allclose(table.scores("test")[row, :, 0], [0.865, 0.87, 0.875])
-    assert table.columns["num_parameters"].values[row] == 13_500
+    np.testing.assert_allclose(table.scores("test")[table.class_of[row], :, 0], [0.865, 0.87, 0.875])
+    assert table.columns["num_parameters"].values[table.class_of[row]] == 13_500
+
+
+def test_macro_has_a_class_for_each_network(tmp_path):
+    path = made_files.macro(tmp_path / "nas-bench-macro_cifar10.json")
+    (found,) = imported("nb-macro", path, tmp_path)
+    space, table = space_named("nb-macro"), found.table
+    assert len(table.representatives) == len(table.test) == 3_969
+    np.testing.assert_array_equal(table.representatives[table.class_of], space.classes())
+    one, twin = (int(table.class_of[int(space.index(space.from_str(text)))]) for text in ("22210220", "22201220"))
+    assert one == twin
+    results = json.loads(path.read_text())
+    results["22210220"]["test_acc"][1] += 1
+    path.write_text(json.dumps(results))
+    with pytest.raises(ValueError, match=r"got: different results of architectures that are one network"):
+        imported("nb-macro", path, tmp_path)
 
 
 def test_transnas_has_both_spaces_and_every_epoch(tmp_path):
@@ -366,6 +381,42 @@ def test_zero_cost_scores_are_of_the_architectures_that_naslib_means(tmp_path):
     assert found.table.sizes("synflow")[nats_topology.row_of(best)] == 7.5
     assert np.isfinite(found.table.sizes("synflow")).sum() == 1
     assert {"nwot", "zero_params", "zero_flops", "seconds_synflow"} <= set(found.table.size_names)
+
+
+def test_zero_cost_scores_of_transnas_are_of_its_own_spaces(tmp_path):
+    """Its digits are those of the benchmark's strings, by target: GRAF's list of networks has the sizes for it."""
+    keys = {"(1, 0, 2, 3, 3, 3)": 2.5, "(2, 3, 2, 3, 2, 3)": 1.0}
+    path = made_files.suite_zero(tmp_path / "zc_transbench101_micro.json", keys, ("class_scene", "jigsaw"))
+    scene, jigsaw = (each.table for each in imported("suite-zero", path, tmp_path))
+    assert (scene.id, jigsaw.id) == ("transnas-micro-zero-class-scene", "transnas-micro-zero-jigsaw")
+    space = space_named("transnas-micro")
+    assert scene.manifest["space"] == space.description()
+    assert scene.sizes("nwot")[int(space.index(space.from_str("64-41414-1_02_333")))] == 2.5
+    path = made_files.suite_zero(tmp_path / "zc_transbench101_macro.json", {"(1, 2, 3, 4, 0, 0)": 4.5}, ("normal",))
+    (found,) = imported("suite-zero", path, tmp_path)
+    space = space_named("transnas-macro")
+    assert found.table.sizes("nwot")[int(space.index(space.from_str("64-1234-basic")))] == 4.5
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "data_set", "problem"),
+    [
+        ("zc_nasbench201.json", "(2, 3, 2, 3, 2, 3)", "class_scene", "expected a data set of nb201.*'class_scene'"),
+        ("zc_nasbench201.json", "(2, 3, 2, 3, 2, 5)", "cifar10", r"six digits of nb201 .*got '\(2, 3, 2, 3, 2, 5\)'"),
+        ("zc_transbench101_micro.json", "(4, 0, 3, 1, 4, 3)", "jigsaw", "six digits of transnas-micro"),
+        ("zc_transbench101_macro.json", "(1, 1, 1, 1, 0, 0)", "jigsaw", "six digits of transnas-macro"),
+        (
+            "scores.json",
+            "(2, 3, 2, 3, 2, 3)",
+            "cifar10",
+            "names that say of which space the keys are, got .*scores.json",
+        ),
+    ],
+)
+def test_zero_cost_scores_of_unknown_spaces_and_data_sets_are_refused(name, key, data_set, problem, tmp_path):
+    path = made_files.suite_zero(tmp_path / name, {key: 1.0}, (data_set,))
+    with pytest.raises(ValueError, match=problem):
+        imported("suite-zero", path, tmp_path)
 
 
 @pytest.mark.parametrize("name", catalog.IMPORTERS)
