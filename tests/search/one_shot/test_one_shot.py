@@ -59,11 +59,20 @@ def equal(one, other) -> bool:
 
 
 def test_a_supernet_of_partial_channels_scores_what_it_trained():
-    method = method_named("pc_darts")(SMALL)._replace(partial=2)
+    method = method_named("pc_darts")(SMALL)
     result = jn.OneShot(SMALL, TASK, method, config=TINY, table=False, progress=False).search(2)
     supernet = result.supernets[0]
     weights = np.eye(len(SMALL.operations), dtype=np.float32)[result.arch]
     np.testing.assert_array_equal(supernet.scores(result.arch[None]), supernet.mixture_scores(weights[None]))
+
+
+def test_edges_of_pc_darts_have_weights_of_their_own():
+    method = method_named("pc_darts")(SMALL)
+    alpha = {"choices": jnp.zeros((3, 5)), "edges": jnp.asarray([1.0, 2.0, 0.0])}
+    sample = method.sample(jax.random.key(0), alpha, jnp.float32(0))
+    np.testing.assert_allclose(sample.weights, 0.2, rtol=1e-6)
+    np.testing.assert_allclose(sample.gates.scale, [1, *jax.nn.softmax(alpha["edges"][1:])], rtol=1e-6)
+    assert dict(method.hyperparameters)["partial"] == 2  # of the 4 channels of the default skeleton
 
 
 def test_neither_half_of_the_data_reaches_the_other_parameters():
@@ -234,7 +243,7 @@ def test_what_does_not_fit_together_is_said():
     with pytest.raises(ValueError, match=r"^Expected a one-shot method: .* got int"):
         jn.OneShot(SMALL, TASK, 3, **given)
     with pytest.raises(ValueError, match="that 4 divides, got 2"):
-        jn.OneShot(SMALL, TASK, "pc_darts", **given)
+        jn.OneShot(SMALL, TASK, method_named("pc_darts")(SMALL, partial=4), **given)
     with pytest.raises(ValueError, match=r"^Expected a space of sizes for the sandwich rule"):
         jn.OneShot(NB201, TASK, "sandwich", table=False)
     with pytest.raises(ValueError, match="num_steps to be an int of at least 1"):
