@@ -5,7 +5,6 @@ import pytest
 from helpers.samples import MIXED
 
 import jaxnas as jn
-from jaxnas import catalog
 from jaxnas.benchmarks import surrogate_files
 from jaxnas.tables import overwriting
 from jaxnas.tables.published import importing
@@ -22,7 +21,7 @@ def table(num_runs=1, name="task"):
 
 def test_an_import_replaces_the_same_table_only(tmp_path, monkeypatch):
     given = [table(2)]
-    monkeypatch.setattr(catalog, "importer", lambda name: lambda *_: [Imported(given[0], CARD)])
+    monkeypatch.setattr(importing, "importer_named", lambda name: lambda *_: [Imported(given[0], CARD)])
     (folder,) = importing.import_table("x", tmp_path, out=tmp_path / "out")
     importing.import_table("x", tmp_path, out=tmp_path / "out")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

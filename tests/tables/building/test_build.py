@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from helpers.samples import SMALL, TINY
 
-from jaxnas.catalog import task as find_task
 from jaxnas.cli.main import main
 from jaxnas.files import CARD_FILE
 from jaxnas.spaces.named import space_named
@@ -57,7 +56,7 @@ def copy_shards(source: Path, target: Path) -> list[Path]:
 
 def test_the_table_holds_what_evaluate_measures(built):
     folder, table = built
-    task = find_task(TASK)
+    task = task_named(TASK)
     read = Table.read(folder)
     assert read.trained.all()
     assert np.array_equal(read.representatives[read.class_of], SMALL.classes())
@@ -237,7 +236,7 @@ def test_workers_train_the_lines_to_beat(tmp_path):
     labels = np.arange(60) % 2
     np.savez(tmp_path / "signs.npz", X=random.randn(60, 4, 2) + labels[:, None, None], y=labels, kind="sequences")
     task_name, folder = str(tmp_path / "signs.npz"), tmp_path / "built"
-    trainer = Trainer(space_named("recurrent-3"), find_task(task_name), num_epochs=1)
+    trainer = Trainer(space_named("recurrent-3"), task_named(task_name), num_epochs=1)
     table = build("recurrent-3", task_name, folder, BuildConfig(trainer.config, limit=1), num_processes=1)
     assert table.manifest["references"] == baseline_scores(trainer, [0])
     assert list(table.manifest["references"]) == ["tanh", "gru", "lstm"]
