@@ -5,6 +5,7 @@ import os
 
 from jaxnas.cli.shared_options import scores_text, task_name_of
 from jaxnas.files import out_path, writable
+from jaxnas.report.page.search import loading_lines
 from jaxnas.report.result_folder import SEARCH, check_free
 from jaxnas.search.nas import NAS
 from jaxnas.search.search_files import write
@@ -50,4 +51,6 @@ def run(options: argparse.Namespace) -> int:
         print(f"trained on training and validation data: {scores_text(model, task.without_validation())}")
     page = write(folder, result, nas.strategy, options.seed, model, options.command_line)
     print(f"Report: {page}, with the journal, history.csv, figures and the trained model")
+    if not options.quiet:
+        print("To predict, after `import jaxnas as jn`:", *loading_lines(str(folder / "model"), space.name), sep="\n  ")
     return 0

@@ -165,7 +165,8 @@ class NAS:
                 The best one whose new evaluations all succeed is the result's.
 
         Raises:
-            ValueError: on wrong numbers, or where the folder holds the journal of another search.
+            ValueError: on wrong numbers, or where the folder holds the journal of another search. A journal of fewer or
+                more trials is continued, unless the strategy asks other architectures for another number of trials.
             RuntimeError: where all trials failed, or where the cluster cannot be reached.
         """
         num_trials = checked_size("num_trials", num_trials, 1, MAX_TRIALS, "all of which are kept in memory")
@@ -274,8 +275,8 @@ class NAS:
             exact = np.asarray([[outcome.measured for outcome in outcomes]], self._precision)
             trials = trials._replace(observation=trials.observation._replace(score=exact))
         if np.isnan(trials.observation.score).all():
-            last = outcomes[-1].failure
-            raise RuntimeError(f"Expected a trial that succeeds, got {len(outcomes)} that failed, the last by: {last}")
+            count = len(outcomes)
+            raise RuntimeError(f"{count} of {count} trials failed; first error: {outcomes[0].failure}")
         cost = trials.observation.cost
         if isinstance(loop, ParallelAskTell):
             cost = paid_when_begun(trials, cost, loop.begun[: len(outcomes)], trainings_of(bench))
@@ -292,7 +293,10 @@ class NAS:
         num_finalists: int,
         bars: Progress | None,
     ) -> tuple[Finalist, ...]:
-        """Returns the best architectures with scores that no trial saw; last those that failed when evaluated again."""
+        """Returns the best architectures with scores that no trial saw; last those that failed when evaluated again.
+
+        Of equal scores in the search the better mean comes first, and of equal means the smaller network.
+        """
         best = _best_trials(self.space, trials, num_finalists)
         show = _bar(bars, "evaluating the best again", len(best) * NUM_FRESH)
         archs = [np.asarray(trials.query.arch)[0, number] for number in best]
@@ -305,7 +309,14 @@ class NAS:
             outcome = outcomes[number]
             penalty = float(outcome.measured - outcome.observation.score)
             finalists.append(Finalist(number, arch, float(outcome.measured), penalty, scores))
-        return tuple(sorted(finalists, key=lambda each: bool(np.isnan(each.fresh).any())))
+        told = np.asarray(trials.observation.score)[0]
+
+        def place(each: Finalist) -> tuple[bool, float, float, int]:
+            size = 0 if self._trainer is None else self._trainer.size(each.arch).num_parameters
+            failed = bool(np.isnan(each.fresh).any())
+            return failed, -told[each.trial], 0.0 if failed else each.penalty - each.mean, size
+
+        return tuple(sorted(finalists, key=place))
 
 
 def task_of(task: Task | str | os.PathLike | tuple | list, space: Space | None = None) -> Task:
