@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     task_name = task_name_of(options.task, options.label)
     space, task = space_named(options.space), task_named(task_name)
     strategy = strategy_named(options.strategy)
-    name = f"{space.name}-{task.name}-{options.strategy.rpartition(':')[2]}-{options.trials}"
+    name = f"{space.name}-{task.name}-{options.strategy.rpartition(':')[2]}"
     if options.workers > 1:  # whose journal is another one
         name += f"-by-{options.workers}"
     folder = writable(out_path(options.out, "search", name))

@@ -17,9 +17,10 @@ def random_search(space):
 """
 
 PROGRAM = """
-import sys
+import signal, sys
 from jaxnas.cli import interruption, main
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has jobs in the background ignore it
 interruption._PATIENCE = float(sys.argv.pop(1))
 main.main()
 """

@@ -289,7 +289,9 @@ def test_a_strategy_that_plans_another_number_of_trials_otherwise_says_so(tmp_pa
 
     search(3)
     journal = (tmp_path / JOURNAL_FILE).read_text()
-    problem = r"^Search in another folder: the strategy plans 5 trials otherwise than 3, .*; trial 0 differs\.$"
+    problem = (
+        r"^Search in another folder: .* begun with 3 trials, and the strategy plans 5 otherwise; trial 0 differs\.$"
+    )
     with pytest.raises(ValueError, match=problem):
         search(5)
     assert (tmp_path / JOURNAL_FILE).read_text() == journal

@@ -138,8 +138,8 @@ class Journaled:
             asked, (planned, before) = query.arch.tolist(), self._planned
             if planned != before:
                 raise ValueError(
-                    f"Search in another folder: the strategy plans {planned} trials otherwise than {before}, with which "
-                    f"the search in {self.path.parent} was begun; trial {number} differs."
+                    f"Search in another folder: the search in {self.path.parent} was begun with {before} trials, and "
+                    f"the strategy plans {planned} otherwise; trial {number} differs."
                 )
             raise ValueError(f"Expected trial {number} of {self.path} to ask {asked}, got {line['arch']}.")
         score = _from_json(line["score"])
