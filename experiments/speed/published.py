@@ -72,9 +72,9 @@ def imported(name: str, path: Path, out: Path) -> dict[str, float]:
 
 def write_tfrecord(path: Path) -> None:
     """Writes a file of all graphs, three trainings each at four numbers of epochs, with made-up numbers."""
-    from jaxnas import catalog
+    from jaxnas.spaces.named import space_named
 
-    space = catalog.space("nb101")
+    space = space_named("nb101")
     random = np.random.default_rng(0)
     archs = np.asarray(space.arch_at(np.arange(space.num_architectures)))
     message = struct.Struct("<" + "2sBdBdBdBdBd" * 3)

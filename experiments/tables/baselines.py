@@ -13,9 +13,10 @@ from pathlib import Path
 
 from cards import rewrite
 
-from jaxnas import catalog
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.building.baselines import baseline_scores
 from jaxnas.tables.table import Table
+from jaxnas.tasks.named import task_named
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.config import config_from_dict
 from jaxnas.training.networks import networks_class
@@ -30,7 +31,7 @@ def main() -> None:
     configure_compilation()
     table = Table.read(options.folder, verify=True)
     names = table.manifest["space"]["name"], table.manifest["task"]["name"]
-    space, task = catalog.space(names[0]), catalog.task(names[1])
+    space, task = space_named(names[0]), task_named(names[1])
     trainer = Trainer(space, task, config_from_dict(table.manifest["training"], networks_class(space).default))
     found = baseline_scores(trainer, table.manifest["seeds"])
     table.manifest["references"] = found

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from published_tables import DATA_SETS, card_of
 
-from jaxnas import catalog
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, replace_file
 from jaxnas.tables.building.card import table_card
 from jaxnas.tables.format import manifest_bytes, manifest_hash, sha256
 from jaxnas.tables.noise import reliability_of_means
 from jaxnas.tables.table import Table
+from jaxnas.tasks.named import task_named
 
 
 def new_card(folder: Path, table: Table) -> str:
@@ -28,7 +28,7 @@ def new_card(folder: Path, table: Table) -> str:
     task = table.manifest["task"]["name"]
     if "source" not in table.manifest:
         space = table.manifest["space"]["name"]
-        return table_card(table, catalog.task(task), space, task, None)
+        return table_card(table, task_named(task), space, task, None)
     (data_set,) = [each for each in DATA_SETS if each.name == task]
     (num_mended,) = re.findall(r"^(\d+) architectures came with", (folder / CARD_FILE).read_text(), re.MULTILINE)
     return card_of(data_set, table, int(num_mended))

@@ -26,6 +26,7 @@ import jaxnas as jn
 from jaxnas.tables.columns import Column, run_counts, unsigned
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, base_manifest
 from jaxnas.tables.noise import reliability_of_means
+from jaxnas.tables.selection import selection_text
 from jaxnas.tables.table import Table, write
 
 ROUNDING = 1e-3
@@ -245,6 +246,7 @@ def card_of(data_set: DataSet, table: Table, num_mended: int) -> str:
         noise=f"{_noise(table):.2f}",
         reliability=f"{among_all:.2f}",
         top_reliability=f"{among_best:.2f}",
+        selection=selection_text(table),
         license=LICENSE,
     )
 

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.analysis.reliability import rank_correlation
 from jaxnas.spaces.cells import graph
+from jaxnas.spaces.named import space_named
 from jaxnas.tables import noise
 from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.table import Table
@@ -123,7 +123,7 @@ def _top(values: np.ndarray, share: float) -> np.ndarray:
 
 
 def _connected(table: Table, classes: np.ndarray) -> np.ndarray:
-    space = catalog.space(table.manifest["space"]["name"])
+    space = space_named(table.manifest["space"]["name"])
     if not hasattr(space, "graph"):  # every network of it is connected
         return classes
     archs = [space.arch_at(row) for row in table.representatives[classes]]

@@ -18,15 +18,16 @@ import jax
 import numpy as np
 
 import jaxnas as jn
-from jaxnas import catalog
 from jaxnas.analysis.reliability import rank_correlation
+from jaxnas.spaces.named import space_named
 from jaxnas.tables import noise
+from jaxnas.tasks.named import task_named
 from jaxnas.training.trainer import default_config
 
 
 def main(space_name: str, task_name: str, num_archs: int, num_seeds: int, changes: dict, network: dict) -> dict:
     """Returns the figures of a random sample of classes, after printing them."""
-    space, task = catalog.space(space_name), catalog.task(task_name)
+    space, task = space_named(space_name), task_named(task_name)
     config = replace(default_config(space, task), **changes)
     if network:
         config = replace(config, network=replace(config.network, **network))

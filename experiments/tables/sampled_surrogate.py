@@ -21,7 +21,6 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.analysis.surrogate_report import misses, region_report
 from jaxnas.analysis.surrogates import card_of
 from jaxnas.benchmarks import surrogate_files
@@ -37,6 +36,7 @@ from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.manifest import base_manifest, keys_of
 from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import SPLITS
+from jaxnas.tasks.named import task_named
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.curves import Curves
 from jaxnas.training.trainer import Trainer
@@ -150,7 +150,7 @@ def run() -> None:
     parser.add_argument("--surrogate", type=Path, help="a surrogate that is there, whose regions are measured")
     options = parser.parse_args()
     configure_compilation()
-    trainer = Trainer(SPACE, catalog.task(TASK))
+    trainer = Trainer(SPACE, task_named(TASK))
     source = options.surrogate or from_sample(trainer, options)
     measure_regions(trainer, source, options.seeds, Path(options.folder) / "regions")
     print(json.dumps(json.loads((source / surrogate_files.REPORT_FILE).read_text())))

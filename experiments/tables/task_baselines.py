@@ -33,6 +33,7 @@ from jaxnas.tables.shipped import shipped_ids
 from jaxnas.tables.table import Table
 from jaxnas.tasks.base import Split, Task
 from jaxnas.tasks.graphs import num_features
+from jaxnas.tasks.named import task_named
 
 WINDOW = 8
 ORDERS = (2, 4)
@@ -158,7 +159,7 @@ def main() -> None:
     found = {}
     print("| task | simple models, test | best class of the tables, test |\n|---|---|---|")
     for name in parser.parse_args().tasks.split(","):
-        task = catalog.task(name)
+        task = task_named(name)
         proportion = task.metric.unit == "proportion"
         rows = []
         for scores in (baselines(task), of_tables(name)):

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.analysis.prediction import kendall
 from jaxnas.analysis.predictor_inputs import drawn_runs
 from jaxnas.analysis.regret import regret
@@ -15,6 +14,7 @@ from jaxnas.benchmarks.surrogate_fitting import FittedSurrogate, local_optima
 from jaxnas.benchmarks.tabular import TableBenchmark, classes_of
 from jaxnas.predictors.surrogates import Trained, powers
 from jaxnas.simulation.run import run
+from jaxnas.strategies.named import strategy_named
 
 STRATEGIES = ("random_search", "regularized_evolution", "local_search")
 CHECKPOINTS = (30, 100, 300)
@@ -82,12 +82,12 @@ def region_reports(fitted: FittedSurrogate, table: TableBenchmark | None) -> dic
     Architectures that climbing ends at are looked up in the complete table; without one that region is left out.
     """
     rest = fitted.rest if len(fitted.left) else fitted.trained
-    said = _said(fitted, rest.archs) if len(fitted.left) else _cross_validated(fitted)
-    best = np.argsort(-said[0], kind="stable")[: max(len(said[0]) // 10, 2)]
+    mean, low, high = _said(fitted, rest.archs) if len(fitted.left) else _cross_validated(fitted)
+    best = np.argsort(-mean, kind="stable")[: max(len(mean) // 10, 2)]
     scores = rest.scores[..., -1]
     found = {
-        "random": region_report(*said, scores),
-        "upper_tenth": region_report(said[0][best], said[1][best], said[2][best], scores[best]),
+        "random": region_report(mean, low, high, scores),
+        "upper_tenth": region_report(mean[best], low[best], high[best], scores[best]),
     }
     if table is not None:
         archs = local_optima(fitted.bench, NUM_CLIMBED)
@@ -107,8 +107,8 @@ def _cross_validated(fitted: FittedSurrogate) -> tuple[np.ndarray, np.ndarray, n
     backward = target_of(fitted.bench.manifest["target"]).backward
     standard = powers(np.clip((values - np.asarray(model.standard[0])) / np.asarray(model.standard[1]), -3, 3))
     variance, half = np.exp(standard @ model.noise[-1]), Z_95 * np.exp(standard @ model.interval / 2)
-    low, high = (np.asarray(backward(values + side * half, 0)) for side in (-1, 1))
-    return np.asarray(backward(values, variance)), low, high
+    low, high = backward(values - half, 0), backward(values + half, 0)
+    return np.asarray(backward(values, variance)), np.asarray(low), np.asarray(high)
 
 
 def search_report(surrogate: Benchmark, bench: Benchmark, *, num_runs: int = NUM_RUNS, seed: int = 0) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def search_report(surrogate: Benchmark, bench: Benchmark, *, num_runs: int = NUM
     for name in STRATEGIES:
         rows = {}
         for which, each in (("surrogate", surrogate), ("table", bench)):
-            trials = run(catalog.strategy(name), each, num_trials=CHECKPOINTS[-1], num_runs=num_runs, seed=seed)
+            trials = run(strategy_named(name), each, num_trials=CHECKPOINTS[-1], num_runs=num_runs, seed=seed)
             rows[which] = regret(trials, each)[:, [number - 1 for number in CHECKPOINTS]]
         means = {which: values.mean(0) for which, values in rows.items()}
         errors = np.sqrt(sum(values.var(0, ddof=1) / len(values) for values in rows.values()))

@@ -4,15 +4,17 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxnas import __version__, catalog
+from jaxnas import __version__
 from jaxnas.analysis.surrogate_report import REGIONS, held_out_report, misses, region_reports, search_report
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark
-from jaxnas.benchmarks.surrogate_files import write
+from jaxnas.benchmarks.surrogate_files import check_replaceable, write
 from jaxnas.benchmarks.surrogate_fitting import FittedSurrogate, fitted_surrogate
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.files import out_path, writable
 from jaxnas.predictors.base import checked_learner
+from jaxnas.predictors.named import predictor_named
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.table import Table
 
 
@@ -55,8 +57,8 @@ def fit_surrogate(
         ValueError: on unknown names, fewer than 20 classes, or a protocol that asks several trainings.
     """
     table = table if isinstance(table, Table) else Table.read(table)
-    space = catalog.space(space) if isinstance(space, str) else space
-    factory = catalog.predictor(predictor)
+    space = space_named(space) if isinstance(space, str) else space
+    factory = predictor_named(predictor)
     if space is not None:
         checked_learner(factory, space)
     fitted = fitted_surrogate(
@@ -72,6 +74,7 @@ def fit_surrogate(
     folder = writable(out_path(out, "fit-surrogate", fitted.bench.id))
     report = _report(fitted, table, protocol, runs, seed)
     manifest = fitted.bench.manifest | {"version": __version__, "command": command}
+    check_replaceable(folder, manifest)
     write(folder, fitted.fit.surrogate, manifest, card_of(manifest, report), report)
     return WrittenSurrogate(fitted.bench, report, folder)
 

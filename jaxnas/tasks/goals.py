@@ -90,6 +90,12 @@ GOALS = {
 step; `"value"`, a real number an example."""
 
 
+def is_undefined(goal: Goal, outputs: jax.Array, labels: jax.Array) -> jax.Array:
+    """Returns of which examples an output is not finite, bool[..., n]; steps without a label do not count."""
+    found = ~jnp.isfinite(outputs).all(-1)
+    return (found & (labels >= 0)).any(-1) if goal.each_step else found
+
+
 def smoothed(goal: Goal, share: float | jax.Array) -> Goal:
     """Returns a goal of classes with smoothed labels: a share of each label's probability is spread over all classes.
 

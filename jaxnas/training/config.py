@@ -1,5 +1,6 @@
 """How a network is trained."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -64,8 +65,8 @@ class TrainConfig:
                 raise ValueError(f"Expected {name} of 1 or more, got {value!r:.40}.")
             if value > largest:
                 raise ValueError(f"Expected {name} of at most {largest:,}, {why}, got {value:,}.")
-        if not self.learning_rate > 0:
-            raise ValueError(f"Expected a learning_rate above 0, got {self.learning_rate}.")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"Expected a finite learning_rate above 0, got {self.learning_rate}.")
         if self.test not in TEST_EPOCHS:
             raise ValueError(f"Expected test of {' or '.join(TEST_EPOCHS)}, got {self.test!r:.40}.")
         if self.optimizer not in OPTIMIZERS:

@@ -12,8 +12,9 @@ class Curves(NamedTuple):
 
     `train`, `validation`, `test` [A, S, E]: correctly classified examples, int32, or of goals other than classes the
     metric, float32; training examples are measured as they are trained on, in training mode. `loss`: mean training loss
-    of the epoch [A, S, E]. `first_loss`, `first_gradient_norm`: of the first step [A, S]. Where only the last epoch is
-    tested (`TrainConfig.test`), `test` is [A, S, 1].
+    of the epoch [A, S, E], NaN where outputs of validation are not finite after it. `first_loss` and
+    `first_gradient_norm`: of the first step [A, S]. Where only the last epoch is tested (`TrainConfig.test`), `test` is
+    [A, S, 1].
     """
 
     train: np.ndarray
@@ -27,7 +28,8 @@ class Curves(NamedTuple):
         """Returns the scores of a split, float32[A, S, E]; of the last epochs, if it is measured after these only.
 
         They are the proportion of correct examples, or of other goals the metric, with its sign such that larger is
-        better. NaN where the loss was not finite by then, and everywhere in an empty split.
+        better. NaN where the loss was not finite by then, as it is where outputs of validation are not, and everywhere
+        in an empty split.
 
         Args:
             num_examples: of the split, which counts are divided by.

@@ -13,7 +13,7 @@ import numpy as np
 import optax
 
 from jaxnas.tasks.base import Split
-from jaxnas.tasks.goals import GOALS, Goal, smoothed
+from jaxnas.tasks.goals import GOALS, Goal, is_undefined, smoothed
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import PRECISIONS, TrainConfig
 from jaxnas.training.curves import Curves
@@ -116,9 +116,10 @@ def run(
         trainee, (losses, norms, measured) = jax.lax.scan(step, trainee, (inputs, labels))
         first = jax.tree.map(lambda values: values[:STATISTICS_BATCHES], inputs)
         variables = _with_statistics(apply, trainee.variables, first, read)
-        found = (_summed(measured, 0), *evaluated(apply, variables, goal, evaluation, num_batches(number)))
-        values = tuple(goal.value(sums) for sums in found)
-        return trainee._replace(variables=variables), (*values, losses.mean(0), losses[0], norms[0])
+        *sums, failed = evaluated(apply, variables, goal, evaluation, num_batches(number))
+        values = tuple(goal.value(each) for each in (_summed(measured, 0), *sums))
+        loss = jnp.where(failed, jnp.nan, losses.mean(0))
+        return trainee._replace(variables=variables), (*values, loss, losses[0], norms[0])
 
     trainee = Trainee(variables, optimizer.init(variables.parameters))
     trainee, measured = jax.lax.scan(with_products_in(config.precision, epoch), trainee, jnp.arange(config.num_epochs))
@@ -203,7 +204,7 @@ class Evaluation(NamedTuple):
     Attributes:
         inputs: [K, N, ...].
         labels: [K, N, ...], -1 for padding, or NaN where they are real numbers.
-        splits: int32[K, N], the number of the split that each example is of.
+        splits: int32[K, N], the number of the split that each example is of, -1 for padding.
     """
 
     inputs: jax.Array
@@ -226,7 +227,7 @@ def evaluation_batches(splits: tuple[Split, ...]) -> Evaluation:
 
     targets = jnp.concatenate(labels)
     none = jnp.nan if jnp.issubdtype(targets.dtype, jnp.floating) else -1
-    return Evaluation(batched(inputs, 0), batched(targets, none), batched(jnp.concatenate(numbers), 0))
+    return Evaluation(batched(inputs, 0), batched(targets, none), batched(jnp.concatenate(numbers), -1))
 
 
 def num_batches_of(
@@ -242,20 +243,23 @@ def num_batches_of(
 
 def evaluated(
     apply: Callable, variables: Variables, goal: Goal, evaluation: Evaluation, num_batches: jax.Array | int
-) -> tuple[Any, Any]:
-    """Returns the sums of what a goal measures over the examples of validation and of test, views included.
+) -> tuple[Any, ...]:
+    """Returns the sums of what a goal measures over the examples of validation and of test, views included; and whether
+    outputs of validation are not finite.
 
     One loop serves both splits, so that one program is compiled for them. Only the first `num_batches` are measured.
     """
 
     def measure(batch: Evaluation) -> tuple[Any, ...]:
-        found = goal.measure(apply(variables, batch.inputs, "evaluate").outputs, batch.labels)
+        outputs = apply(variables, batch.inputs, "evaluate").outputs
+        found = goal.measure(outputs, batch.labels)
 
         def of_split(number: int) -> Any:
             own = jax.tree.map(lambda values: jnp.where(batch.splits == number, values, 0), found)
             return _summed(own, -1)
 
-        return of_split(0), of_split(1)
+        failed = (is_undefined(goal, outputs, batch.labels) & (batch.splits == 0)).any(-1)
+        return of_split(0), of_split(1), failed
 
     def add(number: jax.Array, sums: tuple[Any, ...]) -> tuple[Any, ...]:
         batch = jax.tree.map(lambda values: values[number], evaluation)

@@ -102,10 +102,11 @@ class Plan(NamedTuple):
 
 
 class Gated(NamedTuple):
-    """An architecture with gates: what each decision's output is multiplied by, and what is then added to it.
+    """What runs, with gates: what each decision's output is multiplied by, and what is then added to it.
 
-    `arch` is int32[E], the others float32[E], or None. One and zero change nothing; their gradients are those of a
-    straight-through estimator.
+    `arch` is an architecture int32[E], or the weights of a mixture, float32[E, K], to which nothing is added; the
+    others are float32[E], or None. One and zero change nothing; their gradients are those of a straight-through
+    estimator.
     """
 
     arch: jax.Array

@@ -10,13 +10,14 @@ import pytest
 from helpers.samples import SMALL, all_archs, make_bench
 
 import jaxnas as jn
-from jaxnas import catalog, prng
+from jaxnas import prng
 from jaxnas.analysis.surrogate_report import held_out_report, misses, region_report, region_reports
 from jaxnas.benchmarks import surrogate_files
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark, normal_of
 from jaxnas.benchmarks.surrogate_fitting import fitted_surrogate, local_optima, surrogate_id
 from jaxnas.cli.main import main
 from jaxnas.predictors import surrogates
+from jaxnas.predictors.named import predictor_named
 
 SPACE = jn.CellSpace(3, ("none", "skip_connect", "nor_conv_3x3"), name="tiny")
 
@@ -42,7 +43,7 @@ def fitted():
     patched.setattr(surrogates, "NUM_TAUGHT", 256)
     patched.setattr(surrogates, "NUM_STEPS", 1000)
     with patched.context():
-        factory = functools.partial(catalog.predictor("knn"), num_neighbors=2)
+        factory = functools.partial(predictor_named("knn"), num_neighbors=2)
         found = fitted_surrogate(table(), factory, name="knn", space=SPACE, fraction=0.8)
     patched.undo()
     return found
@@ -136,7 +137,7 @@ def test_a_folder_is_what_was_written_and_what_was_changed_is_refused(fitted, tm
     assert read.content_hash == manifest["content_hash"]
     archs = all_archs(SPACE)
     np.testing.assert_array_equal(read.validation_scores(archs), fitted.bench.validation_scores(archs))
-    with pytest.raises(ValueError, match=r"^Expected a search space of .*, got 'tiny'|^Expected a space of"):
+    with pytest.raises(ValueError, match=r"^Give the space of .* as space=: expected one of nb201, .*, got 'tiny'"):
         SurrogateBenchmark.read(tmp_path / "s")
     with pytest.raises(ValueError, match=r"got small of others"):
         SurrogateBenchmark.read(tmp_path / "s", space=SMALL)
@@ -148,7 +149,7 @@ def test_a_folder_is_what_was_written_and_what_was_changed_is_refused(fitted, tm
     assert main(["compare", "--benchmark", str(tmp_path / "s"), "--out", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     (tmp_path / "s" / "manifest.json").write_text(json.dumps({"kind": "surrogate"}))
-    with pytest.raises(ValueError, match="got: a manifest without id"):
+    with pytest.raises(ValueError, match="got: nothing for schema_version"):
         SurrogateBenchmark.read(tmp_path / "s")
 
 
@@ -164,7 +165,7 @@ def test_variances_are_found():
 def test_names_and_wrong_arguments():
     assert surrogate_id("nb201-cifar10-v1") == "nb201-cifar10-surrogate-v1"
     assert surrogate_id("mine") == "mine-surrogate-v1"
-    factory = catalog.predictor("knn")
+    factory = predictor_named("knn")
     with pytest.raises(ValueError, match=r"^Expected 20 trained classes or more to fit to, got 3 of 27"):
         fitted_surrogate(table(), factory, name="knn", space=SPACE, fraction=0.1)
     other = dataclasses.replace(SPACE, num_nodes=4)
@@ -181,3 +182,19 @@ def test_what_ships_is_what_its_manifest_says():
         assert report["regions"].keys() == {"random", "upper_tenth", "climbed"}
         assert report["misses"] == misses(report) != []  # it is optimistic where climbing ends
         assert SurrogateBenchmark.read(name).space.num_architectures == 5**10
+
+
+def test_a_surrogate_is_verified_and_values_that_are_not_finite_are_refused(fitted, tmp_path, capsys):
+    assert main(["verify", "nb201x5-shifted-digits-surrogate-v1"]) == 0
+    assert main(["verify", "nb201x5-shifted-digits-surrogate-v1", "--sample", "1"]) == 2
+    assert "which has no trainings" in capsys.readouterr().err
+    surrogate_files.write(
+        tmp_path, fitted.fit.surrogate._replace(shared=np.full(2, np.nan)), fitted.bench.manifest, "", {}
+    )
+    assert main(["verify", str(tmp_path)]) == 1
+    assert "shared with values that are not finite" in capsys.readouterr().err
+    (tmp_path / "manifest.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="too deep to read"):
+        surrogate_files.read_files(tmp_path)
+    assert main(["verify", str(tmp_path)]) == 1
+    assert "too deep to read" in capsys.readouterr().err

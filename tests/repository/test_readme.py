@@ -13,6 +13,7 @@ import pytest
 
 from jaxnas import catalog
 from jaxnas.cli.parser import make_parser
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.shipped import shipped_ids
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +122,7 @@ def test_the_first_example_compares_two_strategies(tmp_path):
 def test_a_custom_cell_space_is_a_space(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(block_with("swish"))
-    space = catalog.space(f"{path}:SPACE")
+    space = space_named(f"{path}:SPACE")
     assert space.num_architectures == 4**6
     assert "swish" in space.to_str(space.arch_at(-1 + 4**6))
 

@@ -56,12 +56,26 @@ def test_each_split_has_its_own_score_whatever_the_batches(name):
         inputs, labels = OUTPUTS[:, :1, 0], OUTPUTS[:, 0, 1]
     splits = [Split(jnp.asarray(inputs[part][None]), jnp.asarray(labels[part])) for part in (slice(25), slice(25, 70))]
     evaluation = loop.evaluation_batches(tuple(splits))
-    found = loop.evaluated(
+    *found, failed = loop.evaluated(
         lambda *given: Applied(given[1]), Variables(()), GOALS[name], evaluation, len(evaluation.labels)
     )
     for sums, split in zip(found, splits, strict=True):
         own = jax.tree.map(lambda values: values.sum(-1), GOALS[name].measure(split.inputs[0], split.labels))
         np.testing.assert_allclose(GOALS[name].value(sums), GOALS[name].value(own), rtol=1e-5)
+    assert not failed
+
+
+def test_outputs_of_validation_alone_are_failures_and_only_where_there_is_a_label():
+    splits = [Split(jnp.asarray(OUTPUTS[part][None]), jnp.asarray(LABELS[part])) for part in (slice(25), slice(25, 70))]
+    evaluation = loop.evaluation_batches(tuple(splits))
+    labeled, padded, of_test = LABELS[:25] >= 0, LABELS[:25] < 0, LABELS >= 0
+    for where, expected in ((labeled, True), (padded, False), (of_test, False)):
+        example, step = np.argwhere(where[:64])[-1]  # of the first batch
+        inputs = evaluation.inputs.at[0, example, step, 1].set(jnp.inf)
+        *_, failed = loop.evaluated(
+            lambda *given: Applied(given[1]), Variables(()), GOALS["tags"], evaluation._replace(inputs=inputs), 2
+        )
+        assert bool(failed) == expected
 
 
 def test_scores_of_a_metric_that_should_be_small_are_its_negative_and_failures_are_marked():

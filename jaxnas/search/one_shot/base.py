@@ -16,20 +16,20 @@ INITIAL_SCALE = 1e-3
 
 
 class Gates(NamedTuple):
-    """What each decision's output is multiplied by, and what is then added to it: float32[E] both.
+    """What each decision's output is multiplied by, and what is then added to it: float32[E] both, or None.
 
     One and zero change nothing; their gradients are those of a straight-through estimator. Networks whose choices
     cannot be mixed have none.
     """
 
-    scale: jax.Array
-    offset: jax.Array
+    scale: jax.Array | None = None
+    offset: jax.Array | None = None
 
 
 class Sample(NamedTuple):
     """What of a supernet runs: a mixture by `weights`, float32[E, K], or one architecture `arch`, int32[D].
 
-    The other one is None. `gates` are on an architecture's decisions, None for none.
+    The other one is None. `gates` are on the decisions, None for none; to a mixture's nothing is added.
     """
 
     weights: jax.Array | None = None

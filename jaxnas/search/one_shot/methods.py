@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxnas.checks import checked_size
 from jaxnas.search.one_shot import perturbations, samplers
-from jaxnas.search.one_shot.base import Method, Sample, SearchRecipe, check_equal_choices, small_normal, softmax
+from jaxnas.search.one_shot.base import Gates, Method, Sample, SearchRecipe, check_equal_choices, small_normal, softmax
 from jaxnas.search.one_shot.hypergradients import first, score_function, unrolled
 from jaxnas.search.one_shot.regularizers import beta_decay
 from jaxnas.search.one_shot.samplers import linear
@@ -121,11 +121,12 @@ def drnas(space: Space) -> Method:
     )
 
 
-def pc_darts(space: Space, *, partial: int = 4, warmup: float = 0.3) -> Method:
+def pc_darts(space: Space, *, partial: int = 2, warmup: float = 0.3) -> Method:
     """Returns PC-DARTS: operations see one of `partial` parts of the channels, and edges into one node share a weight.
 
-    In a cell of which all edges are kept, the edges' weights only scale. Alpha does not move in the first share
-    `warmup` of the steps. Xu et al., ICLR 2020.
+    The edges' weights multiply all channels. In a cell of which all edges are kept they only scale. The paper has 4
+    parts of 16 channels; cells here have 4 channels, of which one alone would be mixed. Alpha does not move in the
+    first share `warmup` of the steps. Xu et al., ICLR 2020.
     """
     check_equal_choices(space, "a mixture")
     targets = np.asarray(
@@ -139,7 +140,7 @@ def pc_darts(space: Space, *, partial: int = 4, warmup: float = 0.3) -> Method:
     def sample(key: jax.Array, alpha: dict[str, jax.Array], t: jax.Array) -> Sample:
         scores = jnp.exp(alpha["edges"])
         sums = jax.ops.segment_sum(scores, targets, int(targets.max()) + 1)
-        return Sample(weights=softmax(alpha["choices"]) * (scores / sums[targets])[:, None])
+        return Sample(weights=softmax(alpha["choices"]), gates=Gates(scores / sums[targets]))
 
     return Method(
         "pc_darts",

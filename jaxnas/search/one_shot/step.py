@@ -269,7 +269,7 @@ def _weight_gradient(
 def _gradient_of_paths(
     setting: Setting, parameters: Any, archs: jax.Array, batch: tuple, loss: Callable
 ) -> tuple[Any, Any, jax.Array]:
-    """Returns the mean gradient of several architectures, what they use together, and their mean loss."""
+    """Returns the sum of the gradients of several architectures, what they use together, and their mean loss."""
     teacher = None
     if setting.method.distils:
         taught = outputs_of(setting, parameters, Sample(arch=archs[0]), batch[0])
@@ -291,9 +291,8 @@ def _gradient_of_paths(
 
     zeros = jax.tree.map(jnp.zeros_like, parameters)
     total, (values, used) = jax.lax.scan(add, zeros, (jnp.arange(len(archs)), archs))
-    mean = jax.tree.map(lambda each: each / len(archs), total)
     together = None if setting.method.recipe.idle == "decay" else jax.tree.map(lambda each: each.max(0), used)
-    return mean, together, values.mean()
+    return total, together, values.mean()
 
 
 def updated(

@@ -20,12 +20,12 @@ _DENSE = (nasbench.NOR_CONV_1X1.linear, nasbench.NOR_CONV_3X3.linear)
 """Linear parts whose kernels, joined along their last axis, give the channels of each one below another."""
 
 
-def mixture_cell(space: CellSpace, weights: jax.Array, partial: int) -> Callable:
+def mixture_cell(space: CellSpace, weights: jax.Array, scale: jax.Array | None, partial: int) -> Callable:
     """Returns `(x, parameters [E, K', P], statistics) -> (y, None)` of a cell by the weights [E, K] of its operations.
 
     What no path of weights other than 0 reaches counts as dead, as in a network of one architecture. With partial
     channels an edge mixes the first part of its input's channels and hands the others on, and the channels of all
-    parts are interleaved (Xu et al., ICLR 2020).
+    parts are interleaved (Xu et al., ICLR 2020). `scale` [E] multiplies all that an edge gives, what it hands on too.
     """
     weights = _reachable(space, weights)
 
@@ -38,6 +38,7 @@ def mixture_cell(space: CellSpace, weights: jax.Array, partial: int) -> Callable
             mixed = _mixed(space.operations, head, shared[numbers], weights[numbers])
             for number, y in zip(numbers, mixed, strict=True):
                 y, target = _with_rest(y, nodes[source], partial), space.edges[number][1]
+                y = y if scale is None else scale[number] * y
                 nodes[target] = y if nodes[target] is None else nodes[target] + y
         return _written(nodes[-1]), None
 

@@ -96,7 +96,7 @@ class CellNetworks(ScoredNetworks, MixedNetworks):
         if gated.arch.ndim == 1:
             cell: Callable = functools.partial(self._cell, gated, train, recorder)
         else:
-            cell = mixture_cell(self.space, gated.arch, self.partial)
+            cell = mixture_cell(self.space, gated.arch, gated.scale, self.partial)
         return network.forward(self.config.network, variables, inputs, cell, train, recorder)
 
     def _cell(

@@ -20,7 +20,7 @@ from jaxnas.spaces.perceptrons import layout
 from jaxnas.spaces.perceptrons.layout import Arrays, Layout, Scratch, Shapes
 from jaxnas.spaces.perceptrons.space import REGULARIZER, STRENGTH, MLPSpace
 from jaxnas.tasks.base import Split
-from jaxnas.tasks.goals import GOALS, Goal, smoothed
+from jaxnas.tasks.goals import GOALS, Goal, is_undefined, smoothed
 from jaxnas.training.compilation import ONE_THREAD
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
@@ -97,9 +97,9 @@ def train(
             functools.partial(_step, constants, dropout_keys), trainees, batches
         )
         sums = jax.tree.map(lambda values: values.sum(0), measured)
-        found = (sums, *_evaluated(constants, trainees.arrays, evaluation, num_batches(number)))
-        values = (goal.value(each) for each in found)
-        return trainees, (*values, losses.mean(0), losses[0], norms[0])
+        *found, failed = _evaluated(constants, trainees.arrays, evaluation, num_batches(number))
+        values = (goal.value(each) for each in (sums, *found))
+        return trainees, (*values, jnp.where(failed, jnp.nan, losses.mean(0)), losses[0], norms[0])
 
     arrays = jax.vmap(functools.partial(layout.make_arrays, shapes), (None, 0))(arch, init_keys)
     trainees = Trainees(
@@ -205,7 +205,8 @@ def _evaluated(
     batches: tuple[jax.Array, jax.Array, jax.Array],
     num_batches: jax.Array | int,
 ) -> tuple[Any, ...]:
-    """Returns the sums of what the goal measures over the samples of validation and of test, arrays [S] each.
+    """Returns the sums of what the goal measures over the samples of validation and of test, and whether outputs of
+    validation are not finite; arrays [S] each.
 
     Only the first `num_batches` are measured.
     """
@@ -218,7 +219,7 @@ def _evaluated(
         def of_split(split: int) -> Any:
             return jax.tree.map(lambda values: jnp.where(owners == split, values, 0).sum(-1), found)
 
-        return of_split(0), of_split(1)
+        return of_split(0), of_split(1), (is_undefined(constants.goal, logits, labels) & (owners == 0)).any(-1)
 
     zeros = jax.tree.map(lambda kind: jnp.zeros(kind.shape, kind.dtype), jax.eval_shape(lambda: measure(0)))
     return jax.lax.fori_loop(0, num_batches, lambda number, sums: jax.tree.map(jnp.add, sums, measure(number)), zeros)

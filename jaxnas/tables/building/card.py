@@ -8,14 +8,13 @@ from jaxnas.spaces.joint.space import HYPERPARAMETERS
 from jaxnas.tables.building.fidelities import ascending, options_of
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, fidelities_of
 from jaxnas.tables.noise import reliability_of_means
+from jaxnas.tables.selection import selection_text
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import trainings_that_failed
 from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.config import OPTIMIZERS
 
 _OPTIMIZERS = {"sgd": "SGD, Nesterov momentum {momentum}", "adam": "Adam, decay of the mean of gradients {momentum}"}
-MARK = "Made by `jaxnas build --space"
-"""What every card has, by which it is known."""
 
 
 def table_card(table: Table, task: Task, space_name: str, task_name: str, limit: int | None) -> str:
@@ -57,6 +56,7 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
         task_card=task.card.strip().removeprefix("# "),
         command=command,
         best=_best(table),
+        selection=selection_text(table),
         shown=lambda value: f"{100 * value:.2f} %" if table.metric.unit == "proportion" else f"{value:.4f}",
     )
 

@@ -1,6 +1,7 @@
 """The parts of one-shot methods, against what is known exactly: enumeration, central differences, closed forms."""
 
 import itertools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,9 @@ from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.networks import CellNetworks
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.tasks.base import TaskSpec
+from jaxnas.tasks.goals import GOALS
 from jaxnas.training.config import TrainConfig
+from jaxnas.training.networks import Applied
 
 SPEC = TaskSpec("images", "class", (6, 5, 1), 3)
 NUM_DRAWS = 100_000
@@ -134,6 +137,46 @@ def test_fair_paths_have_each_choice_once():
     archs = samplers.latin_square(SMALL)(jax.random.key(0))
     assert archs.shape == (5, 3)
     assert all(sorted(column) == list(range(5)) for column in np.asarray(archs).T.tolist())
+
+
+class Lines(NamedTuple):
+    """Networks of two choices, whose outputs are linear: what `gradient_of_paths` asks of a supernet."""
+
+    def apply(self, variables, choice, inputs, *, mode):
+        return Applied(inputs @ variables.parameters[choice[0]])
+
+    def used(self, arch):
+        return jax.nn.one_hot(arch[0], 2)[:, None, None]
+
+
+@pytest.mark.parametrize("distils", [False, True])
+def test_gradients_of_paths_are_added_up(distils):
+    """FairNAS and the sandwich rule: one step, again in NumPy."""
+    random = np.random.RandomState(0)
+    parameters, x, labels = random.randn(2, 4, 3), random.randn(6, 4), random.randint(0, 3, 6)
+    archs = [1, 0, 1]
+    method = darts(SMALL)._replace(distils=distils)
+    setting = step.Setting(method, Lines())
+
+    def loss(parameters, sample, batch):
+        outputs = step.outputs_of(setting, parameters, sample, batch[0])
+        return GOALS["class"].loss(outputs, batch[1])
+
+    batch = jnp.asarray(x), jnp.asarray(labels)
+    gradient, used, _ = step._gradient_of_paths(
+        setting, jnp.asarray(parameters), jnp.asarray(archs)[:, None], batch, loss
+    )
+
+    def chances(arch):
+        outputs = np.exp(x @ parameters[arch])
+        return outputs / outputs.sum(1, keepdims=True)
+
+    expected = np.zeros_like(parameters)
+    for number, arch in enumerate(archs):
+        target = chances(archs[0]) if distils and number else np.eye(3)[labels]
+        expected[arch] += x.T @ (chances(arch) - target) / len(x)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)
+    assert used.min() == 1
 
 
 def test_uniform_paths_are_classes():

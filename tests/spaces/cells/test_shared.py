@@ -1,6 +1,7 @@
 """Supernets: what one architecture computes in it is what its own network computes with the same arrays."""
 
 import functools
+import itertools
 from dataclasses import replace
 
 import jax
@@ -128,6 +129,37 @@ def test_partial_channels_hand_the_others_on():
     assert joined.ravel().tolist() == [10, 2, 11, 3]
     with pytest.raises(ValueError, match=r"^Expected a number of channels that 4 divides, got 2"):
         replace(NETWORKS, partial=4).init(jax.random.key(0))
+
+
+def test_an_edge_s_weight_multiplies_all_of_its_channels_as_in_the_authors_program():
+    """One cell of PC-DARTS, again in NumPy: operations on the first half of channels, weights of edges on all."""
+    random = np.random.RandomState(0)
+    space = CellSpace(3, ("none", "skip_connect", "nor_conv_1x1", "avg_pool_3x3"), name="mixed")
+    networks = CellNetworks(space, replace(CONFIG, network=Skeleton(4, 1)), SPEC, partial=2)
+    shared = jax.jit(networks.init)(jax.random.key(0)).parameters["cells"][0]
+    x, logits, scores = random.randn(4, 5, 6, 3), random.randn(3, 4), random.randn(3)
+    weights = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    betas = np.exp(scores) / [np.exp(scores[:1]).sum(), *[np.exp(scores[1:]).sum()] * 2]  # edges 0-1, 0-2 and 1-2
+    assert space.edges == ((0, 1), (0, 2), (1, 2))
+
+    def mixed(x, edge):
+        kernel = edges.unpack(shared[edge, 0], edges.array_shapes(space.operations[2], 2)[0])["kernel"]  # [in, out]
+        linear = np.einsum("io,ihwn->ohwn", kernel, np.maximum(x, 0))
+        mean, variance = linear.mean((1, 2, 3), keepdims=True), linear.var((1, 2, 3), keepdims=True)
+        padded, inside = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), np.pad(np.ones(x.shape[1:3]), 1)
+        places = itertools.product(range(3), range(3))
+        windows = [(slice(row, row + x.shape[1]), slice(column, column + x.shape[2])) for row, column in places]
+        count = sum(inside[window] for window in windows)[None, :, :, None]
+        pooled = sum(padded[:, *window] for window in windows) / count
+        normalized = (linear - mean) / np.sqrt(variance + 1e-5)
+        return np.tensordot(weights[edge, 1:], [x, normalized, pooled], 1)
+
+    def edge(x, number):
+        return betas[number] * np.stack([mixed(x[:2], number), x[2:]], 1).reshape(x.shape)  # channels shuffled
+
+    first = edge(x, 0)
+    cell = mixture.mixture_cell(space, jnp.asarray(weights), jnp.asarray(betas), 2)
+    close(cell(jnp.asarray(x), shared, None)[0], edge(x, 1) + edge(first, 2))
 
 
 def test_costs_of_choices_are_those_of_one_hot_cells():
