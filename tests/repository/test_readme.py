@@ -59,6 +59,7 @@ LONG = (
     "proxy_scores",
     "gp_wl",
     "compared_with",
+    "num_workers",
 )
 """In the blocks that train, or compile for long."""
 
