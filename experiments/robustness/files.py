@@ -17,6 +17,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +29,8 @@ import jaxnas as jn
 from experiments.robustness.mutations import Tally, mutated, with_other_value
 from jaxnas.array_files import array_bytes
 from jaxnas.benchmarks import surrogate_files
-from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
+from jaxnas.files import MANIFEST_FILE, TABLE_FILE
+from jaxnas.predictors.surrogates import Surrogate
 from jaxnas.predictors.zero_cost import pack
 from jaxnas.report.comparison_files import CHECKSUM, SUMMARY_FILE, checksum, read_summary, write_again
 from jaxnas.search.loop.chained_lines import CHECK
@@ -55,14 +57,8 @@ def make_table(random: np.random.Generator) -> Table:
 
 def attack_table(folder: Path, number: int, random: np.random.Generator) -> Tally:
     """Bytes of table, manifest and card changed; `Table.read`."""
-    tally, written = Tally("table"), write(make_table(random), folder, "# a card\n" * 20)
-    originals = {name: (folder / name).read_bytes() for name in (TABLE_FILE, MANIFEST_FILE, CARD_FILE)}
-    for trial in range(number):
-        name = list(originals)[trial % 3]
-        (folder / name).write_bytes(mutated(originals[name], random))
-        tally.attempt(lambda: Table.read(folder), lambda table: table.manifest == written.manifest)
-        (folder / name).write_bytes(originals[name])
-    return tally
+    written = write(make_table(random), folder, "# a card\n" * 20)
+    return attack_folder("table", folder, number, random, Table.read, lambda found: found.manifest == written.manifest)
 
 
 def attack_manifest(folder: Path, number: int, random: np.random.Generator) -> Tally:
@@ -117,15 +113,33 @@ def attack_shard(folder: Path, number: int, random: np.random.Generator) -> Tall
 
 def attack_surrogate(folder: Path, number: int, random: np.random.Generator) -> Tally:
     """Bytes of any file of a surrogate changed; what `jn.load` reads."""
-    tally = Tally("surrogate")
-    shipped = surrogate_files.folder_of("nb201x5-shifted-digits-surrogate-v1")
-    before, manifest = surrogate_files.read_files(shipped)
-    manifest = surrogate_files.write(folder, before, manifest, "# a card", {})
+    _, manifest = write_surrogate(folder)
+    return attack_folder(
+        "surrogate", folder, number, random, surrogate_files.read_files, lambda found: found[1] == manifest
+    )
+
+
+def write_surrogate(folder: Path) -> tuple[Surrogate, dict]:
+    """Returns the arrays and the manifest of the surrogate that ships, written into a folder."""
+    arrays, manifest = surrogate_files.read_files(surrogate_files.folder_of("nb201x5-shifted-digits-surrogate-v1"))
+    return arrays, surrogate_files.write(folder, arrays, manifest, "# a card", {})
+
+
+def attack_folder(
+    name: str,
+    folder: Path,
+    number: int,
+    random: np.random.Generator,
+    read: Callable[[Path], Any],
+    is_same: Callable[[Any], bool],
+) -> Tally:
+    """Bytes of any file of a folder changed, of one file after the other."""
+    tally = Tally(name)
     originals = {path: path.read_bytes() for path in sorted(folder.iterdir())}
     for trial in range(number):
         path = list(originals)[trial % len(originals)]
         path.write_bytes(mutated(originals[path], random))
-        tally.attempt(lambda: surrogate_files.read_files(folder), lambda found: found[1] == manifest)
+        tally.attempt(lambda: read(folder), is_same)
         path.write_bytes(originals[path])
     return tally
 
@@ -133,9 +147,7 @@ def attack_surrogate(folder: Path, number: int, random: np.random.Generator) -> 
 def attack_surrogate_manifest(folder: Path, number: int, random: np.random.Generator) -> Tally:
     """Parts of a surrogate's manifest changed, its hashes made right again."""
     tally = Tally("surrogate with honest hashes")
-    shipped = surrogate_files.folder_of("nb201x5-shifted-digits-surrogate-v1")
-    before, manifest = surrogate_files.read_files(shipped)
-    manifest = surrogate_files.write(folder, before, manifest, "# a card", {})
+    before, manifest = write_surrogate(folder)
     for _ in range(number):
         changed = with_other_value(manifest, random)
         with contextlib.suppress(KeyError):
@@ -148,15 +160,8 @@ def attack_surrogate_manifest(folder: Path, number: int, random: np.random.Gener
 
 def attack_pack(folder: Path, number: int, random: np.random.Generator) -> Tally:
     """Bytes of any file of a column pack changed; `Table.read`."""
-    tally = Tally("pack")
     written = write(column_pack(SPACE, "costs", {"cost": (random.uniform(size=9), "seconds")}), folder, "# a card")
-    originals = {path: path.read_bytes() for path in sorted(folder.iterdir())}
-    for trial in range(number):
-        path = list(originals)[trial % len(originals)]
-        path.write_bytes(mutated(originals[path], random))
-        tally.attempt(lambda: Table.read(folder), lambda found: found.manifest == written.manifest)
-        path.write_bytes(originals[path])
-    return tally
+    return attack_folder("pack", folder, number, random, Table.read, lambda found: found.manifest == written.manifest)
 
 
 def _is_same(found: dict, arrays: dict) -> bool:

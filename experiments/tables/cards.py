@@ -18,7 +18,7 @@ from published_tables import DATA_SETS, card_of
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, replace_file
 from jaxnas.tables.building.card import table_card
 from jaxnas.tables.format import manifest_bytes, manifest_hash, sha256
-from jaxnas.tables.noise import reliability_of_means
+from jaxnas.tables.reliability import reliability_of_means
 from jaxnas.tables.table import Table
 from jaxnas.tasks.named import task_named
 

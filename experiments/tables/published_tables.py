@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 import jaxnas as jn
 from jaxnas.tables.columns import Column, run_counts, unsigned
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, base_manifest
-from jaxnas.tables.noise import reliability_of_means
+from jaxnas.tables.reliability import reliability_of_means
 from jaxnas.tables.selection import selection_text
 from jaxnas.tables.table import Table, write
 

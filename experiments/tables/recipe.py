@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas.analysis.reliability import rank_correlation
+from jaxnas.analysis.rank_correlation import rank_correlation
 from jaxnas.spaces.cells import graph
 from jaxnas.spaces.named import space_named
-from jaxnas.tables import noise
+from jaxnas.tables import reliability
 from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.table import Table
 from jaxnas.training.config import TrainConfig
@@ -59,7 +59,7 @@ def figures(table: Table, classes: np.ndarray, num_seeds: int) -> dict:
     final = scores[:, :, -1]
     mean = final.mean(axis=1)
     test = table.scores("test")[classes][:, :, -1].mean(axis=1)
-    between, within = noise.variance_components(final)
+    between, within = reliability.variance_components(final)
     half = scores[:, :, scores.shape[2] // 2 - 1].mean(axis=1)
     standard_error = (within / final.shape[1]) ** 0.5
     top = np.argsort(-mean)[: len(mean) // 2]
@@ -68,10 +68,10 @@ def figures(table: Table, classes: np.ndarray, num_seeds: int) -> dict:
         **{f"validation_p{point}": float(np.percentile(mean, point)) for point in (5, 50, 95, 100)},
         "sd_architectures": between**0.5,
         "sd_seeds": within**0.5,
-        "intraclass_correlation": noise.reliability(final),
-        "reliability_seed_mean": noise.reliability(final, num_seeds),
+        "intraclass_correlation": reliability.reliability(final),
+        "reliability_seed_mean": reliability.reliability(final, num_seeds),
         "reliability_top_half": _top_reliability(final, num_seeds),
-        "reliability_top_5_percent": noise.top_reliability(final),
+        "reliability_top_5_percent": reliability.top_reliability(final),
         "seed_spearman": seed_correlation(final),
         "seed_spearman_top_half": seed_correlation(final, 0.5),
         "half_training_spearman": rank_correlation(half, mean),
@@ -135,7 +135,7 @@ def _top_reliability(final: np.ndarray, num_seeds: int) -> float:
     values = []
     for seed in range(final.shape[1]):
         top = np.argsort(-final[:, seed], kind="stable")[: len(final) // 2]
-        values.append(noise.reliability(np.delete(final, seed, axis=1)[top], num_seeds))
+        values.append(reliability.reliability(np.delete(final, seed, axis=1)[top], num_seeds))
     return float(np.mean(values))
 
 

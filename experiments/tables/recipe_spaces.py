@@ -18,9 +18,9 @@ import jax
 import numpy as np
 
 import jaxnas as jn
-from jaxnas.analysis.reliability import rank_correlation
+from jaxnas.analysis.rank_correlation import rank_correlation
 from jaxnas.spaces.named import space_named
-from jaxnas.tables import noise
+from jaxnas.tables import reliability
 from jaxnas.tasks.named import task_named
 from jaxnas.training.trainer import default_config
 
@@ -51,8 +51,8 @@ def main(space_name: str, task_name: str, num_archs: int, num_seeds: int, change
         "first_call_seconds": round(first, 1),
         "seconds_a_training": round(seconds, 3),
         "validation_p5_p50_p95": [round(float(np.percentile(scores.mean(1), point)), 4) for point in (5, 50, 95)],
-        "intraclass_correlation": round(float(noise.reliability(scores)), 3),
-        "reliability_seed_mean": round(float(noise.reliability(scores, num_seeds)), 3),
+        "intraclass_correlation": round(float(reliability.reliability(scores)), 3),
+        "reliability_seed_mean": round(float(reliability.reliability(scores, num_seeds)), 3),
         "parameters_spearman": round(float(rank_correlation(scores.mean(1), parameters)), 3),
         "failed": int((~np.isfinite(scores)).sum()),
     }

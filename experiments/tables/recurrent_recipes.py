@@ -25,7 +25,7 @@ import jaxnas as jn
 from jaxnas.spaces.named import space_named
 from jaxnas.spaces.recurrent.baselines import BASELINE_CELLS, CELLS
 from jaxnas.spaces.recurrent.network import Recurrence
-from jaxnas.tables import noise
+from jaxnas.tables import reliability
 from jaxnas.tasks.base import Task
 from jaxnas.tasks.generated import hmm_optimum
 from jaxnas.tasks.named import task_named
@@ -53,7 +53,7 @@ def figures(scores: np.ndarray) -> dict:
     """Returns how well scores [A, S] tell architectures apart; those of which a seed failed are left out."""
     whole = scores[np.isfinite(scores).all(1)]
     means = whole.mean(1)
-    between, within = noise.variance_components(whole)
+    between, within = reliability.variance_components(whole)
     return {
         "cells": len(whole),
         "failed_trainings": int((~np.isfinite(scores)).sum()),
@@ -62,8 +62,8 @@ def figures(scores: np.ndarray) -> dict:
         "highest": float(means.max()),
         "sd_cells": float(between**0.5),
         "sd_seeds": float(within**0.5),
-        "intraclass_correlation": float(noise.reliability(whole)),
-        "reliability_of_five": float(noise.reliability(whole, 5)),
+        "intraclass_correlation": float(reliability.reliability(whole)),
+        "reliability_of_five": float(reliability.reliability(whole, 5)),
     }
 
 

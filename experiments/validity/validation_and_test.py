@@ -15,7 +15,7 @@ import numpy as np
 
 import jaxnas as jn
 from jaxnas.analysis.optima import optimum
-from jaxnas.analysis.reliability import spearman
+from jaxnas.analysis.rank_correlation import spearman
 from jaxnas.analysis.selection import selection
 from jaxnas.tables.format import manifest_bytes, manifest_hash, read_manifest, sha256
 from jaxnas.tables.selection import selection_text

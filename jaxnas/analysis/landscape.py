@@ -21,14 +21,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.analysis.reliability import spearman
+from jaxnas.analysis.rank_correlation import spearman
 from jaxnas.analysis.statistics import finite
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import TableBenchmark, classes_of
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
-from jaxnas.tables.noise import reliability, top_reliability, variance_components
+from jaxnas.tables.reliability import reliability, top_reliability, variance_components
 from jaxnas.tables.table import Table
 
 NUM_BINS = 100

@@ -17,8 +17,9 @@ from jaxnas.checks import first_line
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, replace_file
 from jaxnas.predictors.surrogates import Surrogate
 from jaxnas.spaces.base import Space
+from jaxnas.strategies.parts.rungs import checked_fidelities
 from jaxnas.tables.format import UNREADABLE, manifest_hash
-from jaxnas.tables.records import NULL, NUMBER, TEXT, Rows, check, one_of
+from jaxnas.tables.records import NULL, NUMBER, POSITIVE, TEXT, Rows, check, one_of
 from jaxnas.tables.shipped import SURROGATES, shipped_folder, shipped_ids
 
 ARRAYS_FILE, REPORT_FILE = "surrogate.npz", "report.json"
@@ -31,7 +32,7 @@ _MANIFEST = {
     "metric": {"name": TEXT, "unit": TEXT, "better": one_of(1, -1)},
     "cost_unit": TEXT,
     "sizes": [TEXT],
-    "prices": (Rows(NUMBER, "fidelities"), NULL),
+    "prices": (Rows(POSITIVE, "fidelities"), NULL),
     "sample_prices": [[NUMBER]],
     "target": one_of("log-error", "score"),
     "optimum?": NUMBER,
@@ -76,7 +77,7 @@ def check_replaceable(folder: Path, manifest: dict[str, Any]) -> None:
             found = f"{MANIFEST_FILE}, which is of no surrogate or was changed"
     if found:
         raise ValueError(
-            f"Give another folder by --out: {folder} holds {found}. Expected it new, or of this surrogate."
+            f"Expected a folder to write {manifest['id']} into, got {folder} with {found}; give another by --out."
         )
 
 
@@ -109,6 +110,7 @@ def read_files(folder: Path) -> tuple[Surrogate, dict[str, Any]]:
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
         check(manifest, {"kind": one_of(KIND), "schema_version": one_of(1, SCHEMA_VERSION)} | _MANIFEST)
+        checked_fidelities(manifest["fidelities"])
         has_hash = manifest["schema_version"] > 1 or "manifest_hash" in manifest
         if has_hash and manifest.get("manifest_hash") != manifest_hash(manifest):
             raise ValueError("a manifest that was changed")
@@ -146,9 +148,9 @@ def _space_of(manifest: dict[str, Any], space: Space | None) -> Space:
     described = manifest["space"]
     found = catalog.in_file(described["name"], catalog.SPACES) if space is None else space
     if found is None:
-        known = ", ".join(catalog.SPACES)
         raise ValueError(
-            f"Give the space of {manifest['id']} as space=: expected one of {known}, got {described['name']!r:.60}."
+            f"Expected space= for {manifest['id']}, since the catalog has no space of its name, got none for "
+            f"{described['name']!r:.60}."
         )
     if found.description() != described:
         raise ValueError(f"Expected the space that {manifest['id']} was fitted to, got {found.name} of others.")

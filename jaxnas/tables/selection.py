@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from jaxnas.tables.reliability import TOP_SHARE
 from jaxnas.tables.table import Table
 
-TOP_SHARE, FEWEST = 0.05, 10
+FEWEST = 10
 
 
 def top_ranking(validation: np.ndarray, test: np.ndarray) -> tuple[float | None, int]:

@@ -253,9 +253,8 @@ def normalized(
     if inputs.ndim == 3:
         differs = inputs.max((0, 1)) > inputs.min((0, 1))  # the deviation of equal values need not be exactly 0
         largest = np.abs(inputs).max((0, 1))
-        scale = np.where(
-            (largest > 1e150) | ((largest < 1e-150) & differs), largest, 1.0
-        )  # float64 has no square of it
+        has_square = (largest <= 1e150) & ((largest >= 1e-150) | ~differs)  # in float64
+        scale = np.where(has_square, 1.0, largest)
         scaled = inputs if (scale == 1).all() else inputs / scale
         means, deviations = scaled.mean((0, 1)) * scale, np.where(differs, scaled.std((0, 1)) * scale, 0)
         mean = np.asarray([_rounded(value, 12) for value in means])  # may be far from 0

@@ -131,13 +131,26 @@ def test_searches_run_on_it(fitted):
     assert regrets[:, -1].mean() < regrets[:, 0].mean()
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "problem"),
+    [("fidelities", -1, "ascending positive"), ("fidelities", 2**31, "ascending"), ("prices", 0.0, "above 0")],
+)
+def test_numbers_that_no_search_can_use_are_refused_though_hashes_fit(name, change, problem, fitted, tmp_path):
+    values = list(fitted.bench.manifest[name])
+    values[0] = change
+    manifest = fitted.bench.manifest | {name: values}
+    surrogate_files.write(tmp_path, fitted.fit.surrogate, manifest, "# card", {})
+    with pytest.raises(ValueError, match=problem):
+        SurrogateBenchmark.read(tmp_path, space=SPACE)
+
+
 def test_a_folder_is_what_was_written_and_what_was_changed_is_refused(fitted, tmp_path, capsys):
     manifest = surrogate_files.write(tmp_path / "s", fitted.fit.surrogate, fitted.bench.manifest, "# card", {})
     read = SurrogateBenchmark.read(tmp_path / "s", space=SPACE)
     assert read.content_hash == manifest["content_hash"]
     archs = all_archs(SPACE)
     np.testing.assert_array_equal(read.validation_scores(archs), fitted.bench.validation_scores(archs))
-    with pytest.raises(ValueError, match=r"^Give the space of .* as space=: expected one of nb201, .*, got 'tiny'"):
+    with pytest.raises(ValueError, match=r"^Expected space= for .*, got none for 'tiny'"):
         SurrogateBenchmark.read(tmp_path / "s")
     with pytest.raises(ValueError, match=r"got small of others"):
         SurrogateBenchmark.read(tmp_path / "s", space=SMALL)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxnas.spaces.joint.space import HYPERPARAMETERS
 from jaxnas.tables.building.fidelities import ascending, options_of
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, fidelities_of
-from jaxnas.tables.noise import reliability_of_means
+from jaxnas.tables.reliability import reliability_of_means
 from jaxnas.tables.selection import selection_text
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import trainings_that_failed
