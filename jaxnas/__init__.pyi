@@ -11,10 +11,8 @@ from jaxnas.analysis.surrogates import fit_surrogate
 from jaxnas.benchmarks.loading import load
 from jaxnas.benchmarks.penalized import penalized
 from jaxnas.benchmarks.tabular import TableBenchmark
-from jaxnas.catalog import space
-from jaxnas.catalog import strategy
-from jaxnas.catalog import task
 from jaxnas.evidence.reproduction import reproduce
+from jaxnas.evidence.verification import verify
 from jaxnas.predictors import zero_cost as proxies
 from jaxnas.report.architecture import show
 from jaxnas.report.comparison import compare
@@ -31,6 +29,7 @@ from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.spaces.decisions import Decision
 from jaxnas.spaces.joint.space import JointSpace
+from jaxnas.spaces.named import space_named as space
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.spaces.search_space import SearchSpace
 from jaxnas.strategies import optuna
@@ -46,6 +45,7 @@ from jaxnas.strategies.genetic_algorithm import genetic_algorithm
 from jaxnas.strategies.hyperband import hyperband
 from jaxnas.strategies.local_search import local_search
 from jaxnas.strategies.multi_objective_evolution import multi_objective_evolution
+from jaxnas.strategies.named import strategy_named as strategy
 from jaxnas.strategies.nsga2 import nsga2
 from jaxnas.strategies.predictor_guided import predictor_guided
 from jaxnas.strategies.random_search import random_search
@@ -57,10 +57,10 @@ from jaxnas.strategies.successive_halving import successive_halving
 from jaxnas.strategies.tree_parzen_estimator import tree_parzen_estimator
 from jaxnas.strategies.wrappers.constrained import constrained
 from jaxnas.tables.building.driver import build
-from jaxnas.tables.building.verification import verify
 from jaxnas.tables.published.importing import import_table
 from jaxnas.tables.table import Table
 from jaxnas.tasks.arrays import task_from_arrays
+from jaxnas.tasks.named import task_named as task
 from jaxnas.training import kinds
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.fitted import FittedModel

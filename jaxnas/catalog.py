@@ -8,20 +8,12 @@ import importlib.machinery
 import importlib.util
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jaxnas.checks import unknown_name
-
-if TYPE_CHECKING:
-    from jaxnas.predictors.base import Predictor
-    from jaxnas.predictors.zero_cost.proxy import Proxy
-    from jaxnas.spaces.base import Space
-    from jaxnas.strategies.base import Strategy
-    from jaxnas.tables.published.cards import Imported
-    from jaxnas.tasks.base import Task
 
 SPACES = {
     "nb201": "jaxnas.spaces.cells.space:NB201",
@@ -183,92 +175,33 @@ USER_FILE = "jaxnas_user_file_"
 """How the names of modules begin that are files of the user's."""
 
 
-def space(name: str) -> "Space":
-    """Returns the search space of a name, or of `file.py:NAME`, a space itself.
+def found(kind: str, name: str, known: dict[str, str]) -> Any:
+    """Returns the object of a name, or of `file.py:NAME`. Raises ValueError on an unknown name.
 
-    Raises ValueError on an unknown name.
+    Args:
+        kind: what it should be, as messages name it: "a task".
+        known: one of the dicts above.
     """
-    return checked_space(_find("a space", name, SPACES), name)
+    if name in known:
+        return find(name, known)
+    path, _, attribute = name.rpartition(":")
+    if not path.endswith(".py"):
+        raise unknown_name(kind, name, known)
+    module = _import_file(Path(path))
+    if not hasattr(module, attribute):
+        raise ValueError(f"Expected {kind} named {attribute} in {path}, got a file without it.")
+    return getattr(module, attribute)
 
 
-def checked_space(found: Any, name: str = "space") -> "Space":
-    """Returns what was found under a name. Raises ValueError where it is no search space."""
-    missing = [method for method in ("decisions", "sample", "mutate", "index", "arch_at") if not hasattr(found, method)]
-    if missing:
-        raise ValueError(f"Expected {name} to be a search space, got {type(found).__name__} without {missing[0]}.")
-    return found
-
-
-def task(name: str) -> "Task":
-    """Returns the `Task` of a name, of `file.py:NAME` (a Task or a function that returns one), or of a data file.
-
-    An `.npz` file holds arrays `X`, `y` and optionally `split`; a `.csv` or `.parquet` file holds features and, in its
-    last column or in `file.csv:NAME`, the label (see `jaxnas.tasks.files`). Raises ValueError on an unknown name.
-    """
-    files = importlib.import_module("jaxnas.tasks.files")
-    if name not in TASKS and files.is_file(name):
-        return files.task_from_file(name)
-    found = _find("a task", name, TASKS)
-    found = found() if callable(found) else found
-    if not all(hasattr(found, attribute) for attribute in ("train", "validation", "test", "num_classes", "sha256")):
-        raise ValueError(f"Expected {name} to be a task, got {type(found).__name__}.")
-    return found
-
-
-def strategy(name: str) -> "Callable[..., Strategy]":
-    """Returns the factory `(space, ...) -> Strategy` of a name, or of `file.py:NAME`.
-
-    Raises ValueError on an unknown name.
-    """
-    return _factory("strategy", name, STRATEGIES)
-
-
-def proxy(name: str) -> "Proxy":
-    """Returns the zero-cost proxy of a name, or of `file.py:NAME`. Raises ValueError on an unknown name."""
-    found = _find("a proxy", name, PROXIES)
-    if not hasattr(found, "source") or not hasattr(found, "score"):
-        raise ValueError(f"Expected {name} to be a Proxy, got {type(found).__name__}.")
-    return found
-
-
-def predictor(name: str) -> "Callable[..., Predictor]":
-    """Returns the factory `(space, ...) -> Predictor` of a name, or of `file.py:NAME`.
-
-    Raises ValueError on an unknown name.
-    """
-    return _factory("predictor", name, PREDICTORS)
-
-
-def method(name: str) -> Callable[..., Any]:
-    """Returns the factory `(space, ...) -> Method` of a one-shot method's name, or of `file.py:NAME`.
-
-    Raises ValueError on an unknown name.
-    """
-    return _factory("method", name, ONE_SHOT)
-
-
-def _factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:
-    """Returns the function of a space that makes what a name stands for. Raises ValueError where it is none."""
-    found = _find(f"a {kind}", name, known)
-    if not callable(found) or isinstance(found, tuple):
+def factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:
+    """Returns the function of a space that makes what a name stands for. Raises ValueError if it is none."""
+    made_by = found(f"a {kind}", name, known)
+    if not callable(made_by) or isinstance(made_by, tuple):
         raise ValueError(
             f"Expected {name} to be a function of a space that returns a {kind.capitalize()}, "
-            f"got {type(found).__name__}."
+            f"got {type(made_by).__name__}."
         )
-    return found
-
-
-def importer(name: str) -> "Callable[..., Iterator[Imported]]":
-    """Returns the function `(path, work, progress) -> Iterator[Imported]` of a name, or of `file.py:NAME`.
-
-    `work` is a folder for partial results, `progress` is told what is read.
-
-    Raises ValueError on an unknown name.
-    """
-    found = _find("an importer", name, IMPORTERS)
-    if not callable(found):
-        raise ValueError(f"Expected {name} to be a function that reads a file, got {type(found).__name__}.")
-    return found
+    return made_by
 
 
 def space_types() -> dict[str, type]:
@@ -280,6 +213,14 @@ def space_types() -> dict[str, type]:
 def find(name: str, known: dict[str, str]) -> Any:
     """Returns the object behind a name of one of the dicts above."""
     return getattr(_module(name, known), known[name].partition(":")[2])
+
+
+def in_file(name: object, known: dict[str, str]) -> Any:
+    """Returns the object behind a name that a file holds; None for all but the names of one of the dicts above.
+
+    Every name in a folder is looked up here. So no text in a file leads to an import of something else.
+    """
+    return find(name, known) if isinstance(name, str) and name in known else None
 
 
 def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -327,18 +268,6 @@ def cites(name: str, known: dict[str, str]) -> tuple[str, ...]:
 
 def _module(name: str, known: dict[str, str]) -> ModuleType:
     return importlib.import_module(known[name].partition(":")[0])
-
-
-def _find(kind: str, name: str, known: dict[str, str]) -> Any:
-    if name in known:
-        return find(name, known)
-    path, _, attribute = name.rpartition(":")
-    if not path.endswith(".py"):
-        raise unknown_name(kind, name, known)
-    module = _import_file(Path(path))
-    if not hasattr(module, attribute):
-        raise ValueError(f"Expected {kind} named {attribute} in {path}, got a file without it.")
-    return getattr(module, attribute)
 
 
 def _import_file(path: Path) -> ModuleType:

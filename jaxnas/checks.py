@@ -53,6 +53,8 @@ def checked_seed(value: int, largest: int = NUM_SEEDS - 1) -> int:
 
 def first_line(error: Exception) -> str:
     """Returns the first line of an error's message; that of a missing key or an empty one with its kind."""
+    if isinstance(error, RecursionError):
+        return "values in values in values, too deep to read"
     text = str(error).splitlines()[0] if str(error).strip() else ""
     return text.rstrip(".") if text and not isinstance(error, KeyError) else f"{type(error).__name__} {text}".strip()
 

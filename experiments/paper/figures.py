@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 import jaxnas as jn
-from jaxnas.analysis.reliability import spearman
+from jaxnas.analysis.rank_correlation import spearman
 from jaxnas.analysis.several import overall
 from jaxnas.report import tables
 from jaxnas.report.comparison_files import SUMMARY_FILE

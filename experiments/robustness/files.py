@@ -10,12 +10,14 @@ Page: docs/robustness.md
 """
 
 import argparse
+import contextlib
 import io
 import json
 import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,13 +27,18 @@ from sklearn.datasets import load_iris
 
 import jaxnas as jn
 from experiments.robustness.mutations import Tally, mutated, with_other_value
-from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
+from jaxnas.array_files import array_bytes
+from jaxnas.benchmarks import surrogate_files
+from jaxnas.files import MANIFEST_FILE, TABLE_FILE
+from jaxnas.predictors.surrogates import Surrogate
+from jaxnas.predictors.zero_cost import pack
 from jaxnas.report.comparison_files import CHECKSUM, SUMMARY_FILE, checksum, read_summary, write_again
 from jaxnas.search.loop.chained_lines import CHECK
 from jaxnas.search.loop.journaled import JOURNAL_FILE, journaled
+from jaxnas.search.one_shot.checkpoint import checkpoint_path, read_checkpoint, write_checkpoint
 from jaxnas.tables import format
 from jaxnas.tables.building.plan import Chunk, read_shard, shard_bytes, shard_path
-from jaxnas.tables.table import Table, write
+from jaxnas.tables.table import Table, column_pack, write
 from jaxnas.tasks.files import task_from_file
 from jaxnas.training.curves import Curves
 from jaxnas.training.fitted import FittedModel
@@ -50,14 +57,8 @@ def make_table(random: np.random.Generator) -> Table:
 
 def attack_table(folder: Path, number: int, random: np.random.Generator) -> Tally:
     """Bytes of table, manifest and card changed; `Table.read`."""
-    tally, written = Tally("table"), write(make_table(random), folder, "# a card\n" * 20)
-    originals = {name: (folder / name).read_bytes() for name in (TABLE_FILE, MANIFEST_FILE, CARD_FILE)}
-    for trial in range(number):
-        name = list(originals)[trial % 3]
-        (folder / name).write_bytes(mutated(originals[name], random))
-        tally.attempt(lambda: Table.read(folder), lambda table: table.manifest == written.manifest)
-        (folder / name).write_bytes(originals[name])
-    return tally
+    written = write(make_table(random), folder, "# a card\n" * 20)
+    return attack_folder("table", folder, number, random, Table.read, lambda found: found.manifest == written.manifest)
 
 
 def attack_manifest(folder: Path, number: int, random: np.random.Generator) -> Tally:
@@ -107,6 +108,102 @@ def attack_shard(folder: Path, number: int, random: np.random.Generator) -> Tall
     for _ in range(number):
         shard_path(folder, chunk).write_bytes(mutated(original, random))
         tally.attempt(read, lambda found: all(np.array_equal(found[name], each) for name, each in curves.items()))
+    return tally
+
+
+def attack_surrogate(folder: Path, number: int, random: np.random.Generator) -> Tally:
+    """Bytes of any file of a surrogate changed; what `jn.load` reads."""
+    _, manifest = write_surrogate(folder)
+    return attack_folder(
+        "surrogate", folder, number, random, surrogate_files.read_files, lambda found: found[1] == manifest
+    )
+
+
+def write_surrogate(folder: Path) -> tuple[Surrogate, dict]:
+    """Returns the arrays and the manifest of the surrogate that ships, written into a folder."""
+    arrays, manifest = surrogate_files.read_files(surrogate_files.folder_of("nb201x5-shifted-digits-surrogate-v1"))
+    return arrays, surrogate_files.write(folder, arrays, manifest, "# a card", {})
+
+
+def attack_folder(
+    name: str,
+    folder: Path,
+    number: int,
+    random: np.random.Generator,
+    read: Callable[[Path], Any],
+    is_same: Callable[[Any], bool],
+) -> Tally:
+    """Bytes of any file of a folder changed, of one file after the other."""
+    tally = Tally(name)
+    originals = {path: path.read_bytes() for path in sorted(folder.iterdir())}
+    for trial in range(number):
+        path = list(originals)[trial % len(originals)]
+        path.write_bytes(mutated(originals[path], random))
+        tally.attempt(lambda: read(folder), is_same)
+        path.write_bytes(originals[path])
+    return tally
+
+
+def attack_surrogate_manifest(folder: Path, number: int, random: np.random.Generator) -> Tally:
+    """Parts of a surrogate's manifest changed, its hashes made right again."""
+    tally = Tally("surrogate with honest hashes")
+    before, manifest = write_surrogate(folder)
+    for _ in range(number):
+        changed = with_other_value(manifest, random)
+        with contextlib.suppress(KeyError):
+            changed["content_hash"] = surrogate_files.content_hash(before, changed)
+        changed["manifest_hash"] = format.manifest_hash(changed)
+        (folder / MANIFEST_FILE).write_text(json.dumps(changed))
+        tally.attempt(lambda: jn.load(folder), lambda bench: bench.content_hash == manifest["content_hash"])
+    return tally
+
+
+def attack_pack(folder: Path, number: int, random: np.random.Generator) -> Tally:
+    """Bytes of any file of a column pack changed; `Table.read`."""
+    written = write(column_pack(SPACE, "costs", {"cost": (random.uniform(size=9), "seconds")}), folder, "# a card")
+    return attack_folder("pack", folder, number, random, Table.read, lambda found: found.manifest == written.manifest)
+
+
+def _is_same(found: dict, arrays: dict) -> bool:
+    return all(np.array_equal(found[name], values) for name, values in arrays.items())
+
+
+def attack_proxies(folder: Path, number: int, random: np.random.Generator) -> Tally:
+    """Bytes of a shard of proxies changed: a damaged one counts as missing, and is computed again."""
+    tally, path = Tally("proxy shard"), folder / "gradient.arrays"
+    arrays = {name: random.normal(size=(64, 2)).astype(np.float32) for name in ("snip", "grad_norm")}
+    original = array_bytes({"scores": "gradient"}, arrays)
+
+    def read() -> dict:
+        found = pack._read(folder, "gradient", arrays, (64, 2))
+        if found is None:
+            raise ValueError("Expected a whole shard.")
+        return found
+
+    for _ in range(number):
+        path.write_bytes(mutated(original, random))
+        tally.attempt(read, lambda found: _is_same(found, arrays))
+    return tally
+
+
+def attack_checkpoint(folder: Path, number: int, random: np.random.Generator) -> Tally:
+    """Bytes of a one-shot checkpoint changed; a damaged one is set aside, and its search begins again."""
+    tally, path = Tally("one-shot checkpoint"), checkpoint_path(folder, 0)
+    state = {name: random.normal(size=(3, 40)).astype(np.float32) for name in ("weights", "alpha")}
+    empty = {"steps": np.zeros(0, np.int64), "losses": np.zeros((0, 2), np.float32)}
+    records = {"steps": np.array([1, 2]), "losses": np.ones((2, 2), np.float32)}
+    write_checkpoint(path, {"seed": 0, "method": "darts"}, 2, state, records)
+    original = path.read_bytes()
+
+    def read() -> tuple:
+        found = read_checkpoint(path, {"seed": 0, "method": "darts"}, state, np.arange(4), empty)
+        if found is None:
+            raise ValueError("Expected a whole checkpoint.")
+        return found
+
+    for _ in range(number):
+        path.write_bytes(mutated(original, random))
+        tally.attempt(read, lambda found: _is_same(found[0], state) and _is_same(found[1], records))
     return tally
 
 
@@ -265,6 +362,11 @@ def attack_report(folder: Path, number: int, random: np.random.Generator) -> Tal
 
 
 ATTACKS: dict[str, Attack] = {
+    "surrogate": attack_surrogate,
+    "surrogate_manifest": attack_surrogate_manifest,
+    "pack": attack_pack,
+    "proxies": attack_proxies,
+    "checkpoint": attack_checkpoint,
     "table": attack_table,
     "manifest": attack_manifest,
     "parquet": attack_parquet,

@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.robustness import made_files
-from jaxnas import catalog
+from jaxnas.tables.published.named import importer_named
 
 SLOWEST_SECONDS, MOST_MEGABYTES = 5, 1000
 INTERESTING = (b"\xff" * 4, b"\x00" * 4, b"\x7f\xff\xff\xff", b".", b"(", b"u.", b"cos\nsystem\n", b"R")
@@ -101,7 +101,9 @@ def small(folder: Path) -> dict[str, Format]:
     asr = made_files.asr(folder / "asr", [[[1, 0], [1, 0, 0], [2, 0, 0, 1]]])
     latencies = made_files.help_latencies(folder / "help", few)
     costs = made_files.hw_nas_bench(folder / "costs.pickle", few)
-    scores = made_files.suite_zero(folder / "scores.json", {"(4, 0, 3, 1, 4, 3)": 1.0, "(0, 0, 0, 0, 0, 0)": 2.0})
+    scores = made_files.suite_zero(
+        folder / "zc_nasbench201.json", {"(4, 0, 3, 1, 4, 3)": 1.0, "(0, 0, 0, 0, 0, 0)": 2.0}
+    )
     archive = made_files.nats_archive(folder / "archive.pbz2", few, {"12": 12})
     found = {
         "nats-tss": Format("nats-tss", simple, simple / "000000.pickle.pbz2", bz2.compress, bz2.decompress),
@@ -160,7 +162,7 @@ def attack(each: Format, number: int, seed: int) -> dict[str, float]:
     """
     original = each.damaged.read_bytes()
     inside = original if each.decompress is None else each.decompress(original)
-    read = catalog.importer(each.importer)
+    read = importer_named(each.importer)
     if not each.is_part and not list(read(each.given, each.given.parent / "work", lambda *_: None)):
         raise RuntimeError(f"Expected tables of the undamaged {each.damaged.name}, got none.")
     figures = {"read": 0, "refused": 0, "slowest": 0.0}

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxnas import catalog
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.published import graph_bench
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -275,7 +275,7 @@ def macro(path: Path) -> Path:
 
 def graphs(path: Path, task: str) -> Path:
     """Writes a file of NAS-Bench-Graph: numbers of all architectures by the number of each."""
-    space = catalog.space("nb-graph-proteins" if task == "proteins" else "nb-graph")
+    space = space_named("nb-graph-proteins" if task == "proteins" else "nb-graph")
     archs = np.asarray(space.arch_at(np.arange(space.num_architectures)))
     positions = np.asarray([graph_bench.OPERATIONS.index(name) for name in space.decisions[1].values])
     digits = np.concatenate([archs[:, :1], positions[archs[:, 1:]]], axis=1)

@@ -90,7 +90,7 @@ class Attack:
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def shards(self, name: str) -> int:
-        return len(list((self.top / name / "shards").glob("*.npz")))
+        return len(list((self.top / name / "shards").glob("*.arrays")))
 
     def build(self, name: str, *options: str, attack: Callable[[], Any] | None = None) -> None:
         """Runs a build, attacks it once it has some shards, and notes whether its hash is the local one."""
@@ -193,8 +193,8 @@ def attack_searches(attack: Attack, cluster: Any, second: Any, on_it: tuple[str,
     attack.search("a search by processes")
     attack.search("a search by ray", *on_it)
     attack.search("a search, a worker killed", *on_it, attack=kill_a_task, may_fail=1)
-    attack.repeat("proxies", "shards/*.npz", *on_it)
-    attack.repeat("oneshot", "search-*.npz", *on_it)
+    attack.repeat("proxies", "shards/*.arrays", *on_it)
+    attack.repeat("oneshot", "search-*.arrays", *on_it)
     attack.search("a search, a node killed", *on_it, attack=lambda: cluster.remove_node(second, allow_graceful=False))
 
 

@@ -37,13 +37,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.predictors.zero_cost import scores
 from jaxnas.search.one_shot import step
 from jaxnas.search.one_shot.one_shot import OneShot
 from jaxnas.spaces.cells import packed
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.space import NB201
+from jaxnas.spaces.named import space_named
+from jaxnas.tasks.named import task_named
 from jaxnas.training.config import BFLOAT16, FLOAT32
 from jaxnas.training.networks import CHUNK_SIZE
 from jaxnas.training.trainer import Trainer, default_config
@@ -88,7 +89,7 @@ QUICK = Config(1, 1, 1, max_trainings=8, num_archs=16, num_steps=5, cells=Skelet
 def trained(config: Config, space_name: str, task_name: str, precision: str) -> dict[str, Any]:
     """Returns the figures of training the classes of a space on a task."""
     packed.MAX_TRAININGS = config.max_trainings
-    space, task = catalog.space(space_name), catalog.task(task_name)
+    space, task = space_named(space_name), task_named(task_name)
     archs = np.asarray(space.arch_at(np.random.RandomState(config.seed).permutation(np.unique(space.classes()))))
     recipe = replace(default_config(space, task), precision=precision)
     is_cells = isinstance(recipe.network, Skeleton)
@@ -144,7 +145,7 @@ def share_of_peak(operations: float, precision: str) -> float | None:
 
 def scored(config: Config) -> dict[str, Any]:
     """Returns the architectures a second of passes of proxies over cells, with four initializations each."""
-    task = catalog.task("shifted-digits")
+    task = task_named("shifted-digits")
     recipe = default_config(NB201, task)
     setting = scores.setting_of(NB201, task, replace(recipe, network=config.cells or recipe.network))
     size = min(scores.CHUNK, config.num_archs)
@@ -169,7 +170,7 @@ def scored(config: Config) -> dict[str, Any]:
 def shared(config: Config) -> dict[str, Any]:
     """Returns the steps a second of one-shot methods on the supernet of cells."""
     found: dict[str, Any] = {}
-    task = catalog.task("shifted-digits")
+    task = task_named("shifted-digits")
     recipe = default_config(NB201, task)
     for name in METHODS:
         recipe = replace(recipe, network=config.cells or recipe.network)
@@ -195,12 +196,12 @@ def by_torch(config: Config) -> dict[str, Any]:
     from experiments.speed.training_torch import Network
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    task = catalog.task("shifted-digits")
+    task = task_named("shifted-digits")
     cells = default_config(NB201, task)
     skeleton = config.cells or cells.network
     rows = np.random.RandomState(config.seed).permutation(np.unique(NB201.classes()))[: 1 if config.cells else 4]
     archs = [tuple(np.asarray(NB201.arch_at(row)).tolist()) for row in rows]
-    perceptrons = default_config(catalog.space("mlp-small"), task)
+    perceptrons = default_config(space_named("mlp-small"), task)
     inputs = int(np.prod(task.shape))
     widths = (inputs, 64, 64, task.num_classes)
     layers = [part for pair in itertools.pairwise(widths) for part in (nn.Linear(*pair), nn.ReLU())][:-1]

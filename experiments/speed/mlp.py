@@ -61,10 +61,10 @@ def fit_classifier(config: Config, decoded: dict, number: int) -> tuple[float, f
     """Returns test accuracy and processor time of one MLPClassifier. Runs in a process of the pool."""
     from sklearn.neural_network import MLPClassifier
 
-    from jaxnas import catalog
     from jaxnas.spaces.perceptrons.space import STRENGTH
+    from jaxnas.tasks.named import task_named
 
-    task = catalog.task(config.task)
+    task = task_named(config.task)
     warnings.simplefilter("ignore")  # of epochs that do not suffice
     classifier = MLPClassifier(
         decoded["layers"],
@@ -97,11 +97,11 @@ def time_classifiers(config: Config, decoded: list[dict]) -> dict:
 
 def time_jaxnas(config: Config, space, archs: np.ndarray) -> dict:
     """Returns the accuracies, the wall time and the processor time of `Trainer.curves`, compilation included or not."""
-    from jaxnas import catalog
     from jaxnas.tasks.base import Split
+    from jaxnas.tasks.named import task_named
     from jaxnas.training.trainer import Trainer, default_config
 
-    task = catalog.task(config.task)
+    task = task_named(config.task)
     nothing = Split(task.validation.inputs[:, :0], task.validation.labels[:0])  # the loop does not look at it either
     task = replace(task, validation=nothing)
     names = ("num_epochs", "batch_size", "learning_rate", "momentum")

@@ -20,8 +20,9 @@ import jax
 import numpy as np
 
 import jaxnas as jn
-from jaxnas import catalog, prng
+from jaxnas import prng
 from jaxnas.predictors.base import Aux
+from jaxnas.predictors.named import predictor_named
 
 DEFAULT = "nb201x5-shifted-digits-surrogate-v1"
 NUM_TRAIN, NUM_ASKED = 100, 1000
@@ -62,7 +63,7 @@ def queries_a_second(bench: jn.benchmarks.SurrogateBenchmark, number: int) -> di
 def milliseconds(name: str) -> tuple[float, float]:
     """Returns the times to fit a predictor to 100 architectures and to ask it about 1,000."""
     space = jn.NB201
-    predictor = catalog.predictor(name)(space)
+    predictor = predictor_named(name)(space)
     archs = jax.jit(jax.vmap(space.sample))(jax.random.split(jax.random.key(0), NUM_TRAIN + NUM_ASKED))
     features = jax.jit(jax.vmap(predictor.encoding))(archs)
     y = np.asarray((archs[:NUM_TRAIN] == 3).mean(1), np.float32)

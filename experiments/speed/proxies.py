@@ -22,11 +22,11 @@ import time
 import jax
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.predictors.zero_cost import scores
 from jaxnas.predictors.zero_cost.activations import nwot_of
 from jaxnas.predictors.zero_cost.jacobians import jacov_of
 from jaxnas.spaces.cells.space import NB201
+from jaxnas.tasks.named import task_named
 
 NUM_INITS, NUM_CLASSES = 3, 5260
 FORWARD_AND_GRADIENT = (
@@ -48,7 +48,7 @@ def clocks() -> np.ndarray:
 
 def time_passes(num_archs: int) -> dict[str, dict[str, float]]:
     """Returns the figures of each pass, by name, over architectures in whole chunks."""
-    setting = scores.setting_of(NB201, catalog.task("shifted-digits"), num_inits=NUM_INITS)
+    setting = scores.setting_of(NB201, task_named("shifted-digits"), num_inits=NUM_INITS)
     proxies = scores.proxies_of("all", type(setting.networks))
     archs = sampled(num_archs)
     chunks = [archs[start : start + scores.CHUNK] for start in range(0, num_archs, scores.CHUNK)]
@@ -105,7 +105,7 @@ def time_torch(num_archs: int) -> dict[str, float]:
 
     from experiments.speed.training_torch import Network, copy_parameters
 
-    task = catalog.task("shifted-digits")
+    task = task_named("shifted-digits")
     setting = scores.setting_of(NB201, task, num_inits=1)
     archs, networks = sampled(num_archs, 1), setting.networks
     init = jax.jit(networks.init)

@@ -1,7 +1,7 @@
 """Measures how fast published benchmarks are imported, opened and searched, and the memory that it takes.
 
 Claim: on one core a full-size TFRecord file of NAS-Bench-101 is imported within a gigabyte and a minute of CPU,
-15,625 `-simple` files of NATS-Bench in half a gigabyte and three minutes, their archive of 1.3 GB in half a gigabyte
+15,625 `-simple` files of NATS-Bench in half a gigabyte and 211 s, their archive of 1.3 GB in half a gigabyte
 and 256 s, that of 32,768 networks of the size space in 0.7 gigabytes and 229 s, a torch file of 3.9 GB in half a
 gigabyte and 111 s. The table of NAS-Bench-101 opens from what was kept of it within a second. Measured on two busy
 cores of an Intel Xeon.
@@ -72,9 +72,9 @@ def imported(name: str, path: Path, out: Path) -> dict[str, float]:
 
 def write_tfrecord(path: Path) -> None:
     """Writes a file of all graphs, three trainings each at four numbers of epochs, with made-up numbers."""
-    from jaxnas import catalog
+    from jaxnas.spaces.named import space_named
 
-    space = catalog.space("nb101")
+    space = space_named("nb101")
     random = np.random.default_rng(0)
     archs = np.asarray(space.arch_at(np.arange(space.num_architectures)))
     message = struct.Struct("<" + "2sBdBdBdBdBd" * 3)

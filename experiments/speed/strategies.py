@@ -29,10 +29,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnas as jn
-from jaxnas import catalog, prng
+from jaxnas import prng
 from jaxnas.simulation.run import simulate
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.strategies.base import asks_for
+from jaxnas.strategies.named import strategy_named
 from jaxnas.training.compilation import configure_compilation
 
 
@@ -75,7 +76,7 @@ def replays(bench, rows, seeds, fidelities, scores) -> bool:
 
 def jaxnas_side(bench, name: str, num_runs: int, num_trials: int, space):
     """Returns a function that runs a strategy and returns its history (rows, seeds, fidelities, scores)."""
-    factory = catalog.strategy(name)
+    factory = strategy_named(name)
     asked = {"fidelities": tuple(bench.fidelities)} if asks_for(factory, "fidelities") else {}
     strategy = factory(space, **asked)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(prng.make_key(0, "hash"), jnp.arange(num_runs))

@@ -42,10 +42,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.provenance import git_commit, versions
 from jaxnas.spaces.cells.network import Network, Skeleton
+from jaxnas.spaces.named import space_named
 from jaxnas.tasks.base import SPLITS, Split, Task
+from jaxnas.tasks.named import task_named
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
@@ -131,7 +132,7 @@ TOLERANCES = Differences(0, 1e-3, 1e-3, 1e-5, 0.02)
 
 def measure(side: str, run: Run) -> Measured:
     """Returns the `Measured` of a side; runs in a worker."""
-    space, task = catalog.space(run.space), catalog.task(run.task)
+    space, task = space_named(run.space), task_named(run.task)
     arguments = (space, run.archs, task, run.config, run.seeds)
     if side == "jaxnas":
         configure_compilation()
@@ -164,7 +165,7 @@ def check(run: Run) -> Differences:
     from experiments.speed import training_torch
 
     configure_compilation()
-    space, task = catalog.space(run.space), _one_batch(catalog.task(run.task), run.config.batch_size)
+    space, task = space_named(run.space), _one_batch(task_named(run.task), run.config.batch_size)
     config = replace(run.config, num_epochs=NUM_CHECKED_STEPS, learning_rate=CHECKED_LEARNING_RATE)
     curves = Trainer(space, task, config).curves(run.archs, run.seeds)
     make_network = _network_maker(space, task, config)
@@ -258,7 +259,7 @@ def main(config: Config = CONFIG) -> None:
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
     cores = sorted(os.sched_getaffinity(0))[: config.num_cores]
     print(_machine(cores), flush=True)
-    space = catalog.space(config.space)
+    space = space_named(config.space)
     rows = np.random.RandomState(config.seed).permutation(np.unique(space.classes()))[: config.num_architectures]
     archs = tuple(tuple(int(choice) for choice in space.arch_at(row)) for row in rows)
     found = {}

@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.analysis.statistics import mean_interval
 from jaxnas.spaces.joint.space import JOINT_SMALL, JointSpace
 from jaxnas.tables.table import Table
+from jaxnas.tasks.named import task_named
 from jaxnas.training.trainer import Trainer
 
 DEFAULT = {"learning_rate": 0.2, "weight_decay": 5e-4, "num_views": 25}
@@ -129,7 +129,7 @@ def searched(design: Design, space: JointSpace, num_runs: int, seed: int) -> dic
 
 def adapted(design: Design, space: JointSpace, num_seeds: int) -> list[list]:
     """Returns for each learning rate the mean validation score of classes with each adaptation, and its interval."""
-    task = catalog.task("shifted-digits")
+    task = task_named("shifted-digits")
     random = np.random.default_rng(0)
     archs = design.archs[np.sort(random.permutation(len(design.archs))[:NUM_ADAPTED])]
     rates = [dataclasses.replace(space.hyperparameters[0])]

@@ -5,8 +5,9 @@ Command: python experiments/studies/proxies_correlation.py [--pack FOLDER=TABLE 
 Run time: about three minutes.
 Output: a Markdown table with a row for each proxy, the best in the mean first: for each table of scores Spearman's
 correlation with test accuracy over all classes and within the better half, the mean over initializations with a 95 %
-interval; and another one with the range over initializations, how well two initializations agree, and the share of
-scores that are not finite. Last line: a JSON object of the correlations.
+interval; a second one with the correlation of the mean score over initializations, and its partial correlation given
+the number of parameters; and another one with the range over initializations, how well two initializations agree, and
+the share of scores that are not finite. Last line: a JSON object of the correlations.
 Page: docs/proxies.md
 
 The truth is the mean test accuracy after the last epoch. The better half is chosen by the mean of two runs, and the
@@ -71,6 +72,13 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(one @ other / scale) if scale else float("nan")
 
 
+def partial(first: np.ndarray, second: np.ndarray, given: np.ndarray) -> float:
+    """Returns Spearman's partial correlation given a third variable; NaN where a side is determined by that."""
+    both, one, other = correlation(first, second), correlation(first, given), correlation(second, given)
+    left = (1 - one**2) * (1 - other**2)
+    return (both - one * other) / np.sqrt(left) if left > 1e-9 else float("nan")
+
+
 def resampled(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Returns the correlations of the ranks under weights [R, G], float[R]."""
     one, other = centered_ranks(first), centered_ranks(second)
@@ -90,7 +98,9 @@ def halves(runs: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def measured(scores: np.ndarray, runs: np.ndarray, generator: np.random.Generator) -> dict[str, object]:
+def measured(
+    scores: np.ndarray, runs: np.ndarray, parameters: np.ndarray, generator: np.random.Generator
+) -> dict[str, object]:
     """Returns the correlations of scores [G, I] with test accuracies [G, S], over all and within the better half."""
     truth, num_inits = runs.mean(1), scores.shape[1]
     each = [correlation(scores[:, number], truth) for number in range(num_inits)]
@@ -111,6 +121,7 @@ def measured(scores: np.ndarray, runs: np.ndarray, generator: np.random.Generato
         "range": [min(each), max(each)],
         "agree": float(np.mean(agree)) if agree else None,
         "mean_of_scores": correlation(scores.mean(1), truth),
+        "given_parameters": partial(scores.mean(1), truth, parameters),
         "not_finite": float((~np.isfinite(scores)).mean()),
     }
 
@@ -148,6 +159,12 @@ def show(result: dict[str, dict[str, dict]]) -> None:
         found = [result[name].get(proxy) for name in names]
         cells = [_cell(each, part) for each in found for part in ("all", "top")]
         print(f"| {proxy} | {' | '.join(cells)} |")
+    print(f"\n| proxy | {' | '.join(f'{name}: mean score | given parameters' for name in names)} |")
+    print("| --- |" + " --- | --- |" * len(names))
+    for proxy in proxies:
+        found = [result[name].get(proxy) for name in names]
+        if proxy != "one training":
+            print(f"| {proxy} | {' | '.join(' | '.join(_given(each)) for each in found)} |")
     print(f"\n| proxy | {' | '.join(f'{name}: by initialization | two agree | not finite' for name in names)} |")
     print("| --- |" + " --- | --- | --- |" * len(names))
     for proxy in proxies:
@@ -171,6 +188,11 @@ def _cell(each: dict | None, part: str) -> str:
     return f"{each[part]:.2f}" + ("" if low is None else f" ({low:.2f} to {high:.2f})")
 
 
+def _given(each: dict | None) -> tuple[str, ...]:
+    values = (each["mean_of_scores"], each["given_parameters"]) if each else (float("nan"),) * 2
+    return tuple("" if np.isnan(value) else f"{value:.2f}" for value in values)
+
+
 def _spread(each: dict | None) -> tuple[str, str, str]:
     if each is None or each.get("agree") is None or np.isnan(each["all"]):
         return "", "", ""
@@ -189,9 +211,9 @@ def main() -> None:
     for source, name in packs.items():
         table, generator = Table.read(name), np.random.default_rng(0)
         runs = table.scores(table.protocol().reported)[..., -1]
-        figures = {
-            proxy: measured(each, runs, generator) for proxy, each in scores_of(table, Table.read(source)).items()
-        }
+        scores = scores_of(table, Table.read(source))
+        parameters = table.sizes("parameters").astype(np.float64)
+        figures = {proxy: measured(each, runs, parameters, generator) for proxy, each in scores.items()}
         figures["one training"] = one_training(runs)
         result[name] = figures
     show(result)

@@ -17,8 +17,8 @@ import time
 import numpy as np
 
 import jaxnas as jn
-from jaxnas import catalog
 from jaxnas.strategies.base import make
+from jaxnas.strategies.named import strategy_named
 
 STRATEGIES = (
     "random_search",
@@ -59,7 +59,7 @@ def main() -> None:
 def measured(name: str, bench: jn.TableBenchmark, num_trials: int, options: argparse.Namespace) -> dict:
     """Returns the mean regret of the last incumbents in points, its interval and the number of runs."""
     num_runs = max(2, options.runs // SLOW.get(name, 1))
-    strategy = make(catalog.strategy(name), bench)
+    strategy = make(strategy_named(name), bench)
     trials = jn.run(strategy, bench, num_trials=num_trials, num_runs=num_runs, seed=options.seed)
     regret = 100 * np.asarray(jn.regret(trials, bench, optimum_from="maximum"))[:, -1]
     half = 1.96 * regret.std(ddof=1) / num_runs**0.5

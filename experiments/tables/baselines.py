@@ -11,12 +11,12 @@ import argparse
 import json
 from pathlib import Path
 
-from jaxnas import catalog
-from jaxnas.files import CARD_FILE, MANIFEST_FILE, replace_file
+from cards import rewrite
+
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.building.baselines import baseline_scores
-from jaxnas.tables.building.card import table_card
-from jaxnas.tables.format import manifest_bytes, manifest_hash, sha256
 from jaxnas.tables.table import Table
+from jaxnas.tasks.named import task_named
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.config import config_from_dict
 from jaxnas.training.networks import networks_class
@@ -31,15 +31,11 @@ def main() -> None:
     configure_compilation()
     table = Table.read(options.folder, verify=True)
     names = table.manifest["space"]["name"], table.manifest["task"]["name"]
-    space, task = catalog.space(names[0]), catalog.task(names[1])
+    space, task = space_named(names[0]), task_named(names[1])
     trainer = Trainer(space, task, config_from_dict(table.manifest["training"], networks_class(space).default))
     found = baseline_scores(trainer, table.manifest["seeds"])
     table.manifest["references"] = found
-    card = table_card(table, task, *names, None).encode()
-    table.manifest["files"][CARD_FILE] = sha256(card)
-    table.manifest["manifest_hash"] = manifest_hash(table.manifest)
-    replace_file(options.folder / CARD_FILE, card)
-    replace_file(options.folder / MANIFEST_FILE, manifest_bytes(table.manifest))
+    rewrite(options.folder, table)
     print(json.dumps(found))
 
 

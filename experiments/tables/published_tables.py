@@ -25,6 +25,8 @@ import pyarrow.parquet as pq
 import jaxnas as jn
 from jaxnas.tables.columns import Column, run_counts, unsigned
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, base_manifest
+from jaxnas.tables.reliability import reliability_of_means
+from jaxnas.tables.selection import selection_text
 from jaxnas.tables.table import Table, write
 
 ROUNDING = 1e-3
@@ -128,7 +130,7 @@ def main(source: Path, out: Path) -> None:
     results = {}
     for data_set in DATA_SETS:
         table, num_mended = table_of(data_set, values, digest)
-        written = write(table, out / table.id, card_of(data_set, table.id, num_mended, _noise(table)))
+        written = write(table, out / table.id, card_of(data_set, table, num_mended))
         bench = jn.TableBenchmark(written)
         results[table.id] = {
             "best_validation": float(written.means("validation").max()),
@@ -226,10 +228,12 @@ def _noise(table: Table) -> float:
     return 100 * float(np.median(np.nanstd(table.scores("validation")[..., 0], axis=1, ddof=1)))
 
 
-def card_of(data_set: DataSet, table_id: str, num_mended: int, noise: float) -> str:
+def card_of(data_set: DataSet, table: Table, num_mended: int) -> str:
+    """Returns the card of a table."""
     cifar10 = data_set is DATA_SETS[0]
+    among_all, among_best = reliability_of_means(table) or (float("nan"),) * 2
     return CARD.substitute(
-        id=table_id,
+        id=table.id,
         name={"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16-120": "ImageNet16-120"}[data_set.name],
         chance=f"{100 / data_set.num_classes:.2f}",
         splits=data_set.splits,
@@ -239,7 +243,10 @@ def card_of(data_set: DataSet, table_id: str, num_mended: int, noise: float) -> 
         test_denominator=f"{RUN_MEANS * data_set.num_test:,}",
         pass_note="" if cifar10 else ": that of CIFAR-10, in proportion to the number of images",
         num_mended=num_mended,
-        noise=f"{noise:.2f}",
+        noise=f"{_noise(table):.2f}",
+        reliability=f"{among_all:.2f}",
+        top_reliability=f"{among_best:.2f}",
+        selection=selection_text(table),
         license=LICENSE,
     )
 

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas import catalog
-from jaxnas.analysis import reliability
+from jaxnas.analysis.rank_correlation import rank_correlation
 from jaxnas.spaces.cells import graph
+from jaxnas.spaces.named import space_named
+from jaxnas.tables import reliability
 from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.table import Table
 from jaxnas.training.config import TrainConfig
@@ -70,16 +71,17 @@ def figures(table: Table, classes: np.ndarray, num_seeds: int) -> dict:
         "intraclass_correlation": reliability.reliability(final),
         "reliability_seed_mean": reliability.reliability(final, num_seeds),
         "reliability_top_half": _top_reliability(final, num_seeds),
+        "reliability_top_5_percent": reliability.top_reliability(final),
         "seed_spearman": seed_correlation(final),
         "seed_spearman_top_half": seed_correlation(final, 0.5),
-        "half_training_spearman": reliability.rank_correlation(half, mean),
+        "half_training_spearman": rank_correlation(half, mean),
         "epochs_of_a_seed_spearman": epoch_correlations(scores).round(3).tolist(),
-        "test_spearman": reliability.rank_correlation(mean, test),
-        "parameters_spearman": reliability.rank_correlation(mean, table.columns["num_parameters"].values[classes]),
-        "parameters_spearman_top_half": reliability.rank_correlation(
+        "test_spearman": rank_correlation(mean, test),
+        "parameters_spearman": rank_correlation(mean, table.columns["num_parameters"].values[classes]),
+        "parameters_spearman_top_half": rank_correlation(
             mean[top], table.columns["num_parameters"].values[classes][top]
         ),
-        "flops_spearman": reliability.rank_correlation(mean, table.columns["num_flops"].values[classes]),
+        "flops_spearman": rank_correlation(mean, table.columns["num_flops"].values[classes]),
         "within_one_se_of_best": float((mean >= mean.max() - standard_error).mean()),
     }
 
@@ -96,7 +98,7 @@ def seed_correlation(scores: np.ndarray, top_share: float = 1.0) -> float:
     for first, second in itertools.combinations(seeds, 2):
         others = [seed for seed in seeds if seed not in (first, second)]
         kept = _top(scores[:, others].mean(1), top_share) if top_share < 1 else slice(None)
-        values.append(reliability.rank_correlation(scores[kept, first], scores[kept, second]))
+        values.append(rank_correlation(scores[kept, first], scores[kept, second]))
     return float(np.mean(values))
 
 
@@ -112,7 +114,7 @@ def epoch_correlations(scores: np.ndarray, top_share: float = 1.0) -> np.ndarray
     for seed in range(num_seeds):
         final = np.delete(scores[:, :, -1], seed, axis=1).mean(1)
         kept = _top(final, top_share) if top_share < 1 else slice(None)
-        values[seed] = [reliability.rank_correlation(column[kept], final[kept]) for column in scores[:, seed].T]
+        values[seed] = [rank_correlation(column[kept], final[kept]) for column in scores[:, seed].T]
     return values.mean(0)
 
 
@@ -121,7 +123,7 @@ def _top(values: np.ndarray, share: float) -> np.ndarray:
 
 
 def _connected(table: Table, classes: np.ndarray) -> np.ndarray:
-    space = catalog.space(table.manifest["space"]["name"])
+    space = space_named(table.manifest["space"]["name"])
     if not hasattr(space, "graph"):  # every network of it is connected
         return classes
     archs = [space.arch_at(row) for row in table.representatives[classes]]

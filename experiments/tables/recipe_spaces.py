@@ -18,14 +18,16 @@ import jax
 import numpy as np
 
 import jaxnas as jn
-from jaxnas import catalog
-from jaxnas.analysis import reliability
+from jaxnas.analysis.rank_correlation import rank_correlation
+from jaxnas.spaces.named import space_named
+from jaxnas.tables import reliability
+from jaxnas.tasks.named import task_named
 from jaxnas.training.trainer import default_config
 
 
 def main(space_name: str, task_name: str, num_archs: int, num_seeds: int, changes: dict, network: dict) -> dict:
     """Returns the figures of a random sample of classes, after printing them."""
-    space, task = catalog.space(space_name), catalog.task(task_name)
+    space, task = space_named(space_name), task_named(task_name)
     config = replace(default_config(space, task), **changes)
     if network:
         config = replace(config, network=replace(config.network, **network))
@@ -51,7 +53,7 @@ def main(space_name: str, task_name: str, num_archs: int, num_seeds: int, change
         "validation_p5_p50_p95": [round(float(np.percentile(scores.mean(1), point)), 4) for point in (5, 50, 95)],
         "intraclass_correlation": round(float(reliability.reliability(scores)), 3),
         "reliability_seed_mean": round(float(reliability.reliability(scores, num_seeds)), 3),
-        "parameters_spearman": round(float(reliability.rank_correlation(scores.mean(1), parameters)), 3),
+        "parameters_spearman": round(float(rank_correlation(scores.mean(1), parameters)), 3),
         "failed": int((~np.isfinite(scores)).sum()),
     }
     for name, value in found.items():

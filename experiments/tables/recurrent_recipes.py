@@ -22,12 +22,13 @@ import jax
 import numpy as np
 
 import jaxnas as jn
-from jaxnas import catalog
-from jaxnas.analysis import reliability
+from jaxnas.spaces.named import space_named
 from jaxnas.spaces.recurrent.baselines import BASELINE_CELLS, CELLS
 from jaxnas.spaces.recurrent.network import Recurrence
+from jaxnas.tables import reliability
 from jaxnas.tasks.base import Task
 from jaxnas.tasks.generated import hmm_optimum
+from jaxnas.tasks.named import task_named
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.trainer import Trainer, default_config
@@ -68,7 +69,7 @@ def figures(scores: np.ndarray) -> dict:
 
 def measure(space_name: str, task_name: str, config: TrainConfig, num_cells: int) -> dict:
     """Returns the figures of a space on a task, and the scores of reference cells."""
-    space, task = catalog.space(space_name), catalog.task(task_name)
+    space, task = space_named(space_name), task_named(task_name)
     keys = jax.random.split(jax.random.key(SAMPLE_SEED), 4 * num_cells)
     archs = np.asarray(jax.vmap(lambda key: space.canonical(space.sample(key)))(keys))
     archs = archs[np.sort(np.unique(archs, axis=0, return_index=True)[1])][:num_cells]
@@ -97,11 +98,11 @@ def searched(space_name: str, task_name: str, config: TrainConfig, num_trials: i
     """Returns the test score of the model of a search, and what the cells of the literature reach when trained alike:
     on training and validation data, as `train` does.
     """
-    task = catalog.task(task_name)
+    task = task_named(task_name)
     started = time.perf_counter()
     result = jn.NAS(space_name, task=task, config=config, progress=False).search(num_trials)
     model, seconds = result.train(), time.perf_counter() - started
-    size = Trainer(catalog.space(space_name), task, config).size(model.arch).num_parameters
+    size = Trainer(space_named(space_name), task, config).size(model.arch).num_parameters
     wide = next(width for width in range(1, 4096) if _cells(task, config, width).size((0,)).num_parameters >= size)
     found = {cell: tested(_cells(task, config), number) for number, cell in enumerate(CELLS)}
     found |= {f"tanh, {wide} wide": tested(_cells(task, config, wide), 0)}
@@ -145,7 +146,7 @@ def main() -> None:
     parser.add_argument("--search", type=int, help="trials of a search, in place of the figures of cells")
     options = parser.parse_args()
     configure_compilation()
-    config = default_config(catalog.space(options.space), catalog.task(options.task))
+    config = default_config(space_named(options.space), task_named(options.task))
     given = {"num_epochs": options.epochs, "learning_rate": options.rate, "batch_size": options.batch}
     gate = config.network.gate if options.gate is None else options.gate
     config = replace(config, test="last", network=Recurrence(options.width, gate))

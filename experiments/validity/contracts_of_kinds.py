@@ -36,6 +36,7 @@ from jaxnas.spaces.graph_networks.space import GraphNetworkSpace
 from jaxnas.spaces.layers.fused import FUSED
 from jaxnas.spaces.macro.network import Chain
 from jaxnas.spaces.macro.space import BlockSpace
+from jaxnas.spaces.named import space_named
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.spaces.recurrent.network import Recurrence
 from jaxnas.spaces.recurrent.space import RecurrentSpace
@@ -43,6 +44,7 @@ from jaxnas.spaces.sizes.network import Widths
 from jaxnas.spaces.sizes.space import SizeSpace
 from jaxnas.spaces.transformers.space import TransformerSpace
 from jaxnas.strategies.base import asks_for
+from jaxnas.strategies.named import strategy_named
 from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.building.verification import retrain
 from jaxnas.tables.table import Table
@@ -137,7 +139,7 @@ def config_of(space: jn.Space, task: jn.tasks.Task) -> TrainConfig:
 
 def trainable() -> dict[str, jn.Space]:
     """Returns the spaces of the catalog whose networks can be trained."""
-    spaces = {name: catalog.space(name) for name in catalog.SPACES}
+    spaces = {name: space_named(name) for name in catalog.SPACES}
     return {name: space for name, space in spaces.items() if space.networks is not None and _has_tasks(space)}
 
 
@@ -152,7 +154,7 @@ def strategies(space: jn.Space) -> dict:
     for name in catalog.STRATEGIES:
         if name == "exhaustive_search" and (space.num_architectures or 2**31) >= 2**31:  # without rows
             continue
-        factory = catalog.strategy(name)
+        factory = strategy_named(name)
         offered = {**QUICK, "fidelities": bench.fidelities, "size": lambda arch: arch.sum().astype(jnp.float32)}
         given = {argument: value for argument, value in offered.items() if asks_for(factory, argument)}
         trials = jn.run(factory(space, **given), bench, num_trials=NUM_TRIALS, num_runs=NUM_RUNS)

@@ -21,13 +21,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.analysis.reliability import reliability, spearman, variance_components
+from jaxnas.analysis.rank_correlation import spearman
 from jaxnas.analysis.statistics import finite
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import TableBenchmark, classes_of
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table
+from jaxnas.tables.reliability import reliability, top_reliability, variance_components
 from jaxnas.tables.table import Table
 
 NUM_BINS = 100
@@ -54,8 +55,9 @@ def landscape(source: Table | Benchmark) -> dict:
     (Jones and Forrest, ICGA 1995); `autocorrelation`: see `walk_autocorrelation`, the length is that of Weinberger;
     `neutrality`: shares of the pairs of neighbors that are of one class, and whose means differ by no more than a
     standard error of a mean over the seeds; `effects`: see `variance_shares`; `noise`: standard deviations of seeds
-    and of classes, and the intraclass correlation of one seed; `fidelities`, `sizes`: rank correlations (Spearman)
-    over architectures with the mean score.
+    and of classes, the intraclass correlation of one seed, and the reliability of the mean over the seeds among all
+    classes and the best 5 %; `fidelities`, `sizes`: rank correlations (Spearman) over architectures with the mean
+    score.
 
     Raises ValueError where the table is not complete, or the benchmark has none.
     """
@@ -338,6 +340,8 @@ def _noise(bench: Benchmark) -> tuple[dict | None, float | None]:
         "seed_std": math.sqrt(within),
         "architecture_std": math.sqrt(between),
         "intraclass_correlation": reliability(scores),
+        "reliability_of_mean": reliability(scores, scores.shape[1]),
+        "reliability_of_mean_in_top": top_reliability(scores),
     }
     return noise, math.sqrt(within / scores.shape[1])
 

@@ -62,7 +62,7 @@ def optimum(bench: Benchmark, *, optimum_from: str = "crossfit", limit: Limit | 
             )
         return Optimum(known, None, KNOWN)
     if method == "maximum":
-        value = known if limit is None else float(np.nanmax(bench.held_out.scores(_candidates(bench, limit))))
+        value = known if limit is None else float(np.nanmax(bench.held_out.scores(candidates(bench, limit))))
         return Optimum(value, None, method, bench.held_out.note if optimum_from == "crossfit" else "")
     benchmark: Any = bench  # hashed by identity, which the protocol does not promise
     estimate = _estimated(benchmark, limit)
@@ -90,11 +90,11 @@ def limit_name(limit: Limit, bench: Benchmark) -> str:
 @functools.lru_cache(maxsize=4)
 def _estimated(bench: Any, limit: Limit | None) -> Best:
     """Returns the estimate of a benchmark's largest expected score within a limit."""
-    return crossfit(bench.held_out.runs(_candidates(bench, limit)))
+    return crossfit(bench.held_out.runs(candidates(bench, limit)))
 
 
-def _candidates(bench: Benchmark, limit: Limit | None) -> np.ndarray:
-    """Returns the rows of an architecture of each class within a limit, int64[n, 1]."""
+def candidates(bench: Benchmark, limit: Limit | None) -> np.ndarray:
+    """Returns the rows of an architecture of each class within a limit, int64[n, 1]. Raises ValueError on none."""
     rows = np.asarray(table_of(bench).representatives, np.int64)[:, None]
     if limit is None:
         return rows

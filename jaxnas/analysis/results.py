@@ -14,6 +14,7 @@ from jaxnas.analysis.measures import Measure, end_of, front_measures, regret_mea
 from jaxnas.analysis.optima import Limit, Optimum, limit_name, optimum
 from jaxnas.analysis.pairs import Decision, interval_level, look_numbers, pairwise
 from jaxnas.analysis.regret import Found, found_by
+from jaxnas.analysis.selection import Selection, selection
 from jaxnas.analysis.statistics import LEVEL, mean_interval, mean_ranks, probability_best
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.penalized import Objective, second_size
@@ -84,7 +85,8 @@ def result_of(
     result = _provenance(trials, bench, settings) | summarize(trials, bench, settings, level)
     for name, strategy in strategies.items():
         num_runs = len(trials[name].observation.score)
-        result["strategies"][name] |= {"hyperparameters": dict(strategy.hyperparameters), "num_runs": num_runs}
+        described = {"hyperparameters": dict(strategy.hyperparameters), "note": strategy.note}
+        result["strategies"][name] |= described | {"num_runs": num_runs}
     if decisions is not None:
         # p values that hold although runs were added until they were small
         pairs = [pair | decisions[pair["first"], pair["second"]]._asdict() for pair in result["pairwise"]]
@@ -160,7 +162,8 @@ def summarize(
     """Returns the numbers of `summary.json`: budgets, and what each strategy reached.
 
     `optimum` is what regrets are measured from, see `Optimum`, and `regret_definition` a sentence
-    that says so. For each strategy there are regret curves with 95 % intervals, the area under them
+    that says so. `selection` says how well validation chooses by test (see `Selection`), None without
+    a table. For each strategy there are regret curves with 95 % intervals, the area under them
     (the mean regret over trials) and final scores. `compared_by` says what strategies are compared
     by (see `regret_measures` and `front_measures`): `compared_mean` with its interval, `mean_rank`,
     `probability_best` and the tests of pairs (see `pairwise`) are of that. `secondary` holds the
@@ -176,13 +179,14 @@ def summarize(
     num_trials = _num_trials(trials)
     cost = settings.equal_cost or (equal_cost(trials, bench) if settings.budget is None else None)
     numbers = _numbers(trials, bench, settings, cost)
+    chosen = None if bench.table is None else selection(bench, numbers.best, settings.limit)
     if numbers.fronts is None:
         ranks = mean_ranks(numbers.regrets)
     else:
         at_points = mean_ranks(numbers.fronts.missing)
         ranks = {name: over_trials(each, numbers.fronts.points, num_trials) for name, each in at_points.items()}
     strategies = {
-        name: _summarize_one(each, numbers.found[name], numbers.regrets[name], numbers.by_cost[name], bench)
+        name: _summarize_one(each, numbers.found[name], numbers.regrets[name], numbers.by_cost[name], bench, chosen)
         | {"mean_rank_over_trials": ranks[name].tolist()}
         for name, each in trials.items()
     }
@@ -190,6 +194,7 @@ def summarize(
     return {
         "regret_definition": regret_definition(numbers.best),
         "optimum": numbers.best._asdict(),
+        "selection": None if chosen is None else chosen._asdict(),
         "budget": numbers.budgets.tolist(),
         "equal_cost": cost,
         "compared_by": compared.described(),
@@ -275,13 +280,15 @@ def _with_comparison(strategies: dict[str, dict[str, Any]], measure: Measure) ->
 
 
 def _summarize_one(
-    trials: Trials, found: Found, regrets: np.ndarray, by_cost: np.ndarray, bench: Benchmark
+    trials: Trials, found: Found, regrets: np.ndarray, by_cost: np.ndarray, bench: Benchmark, chosen: Selection | None
 ) -> dict[str, Any]:
     low, high = mean_interval(regrets)
     low_by_cost, high_by_cost = mean_interval(by_cost)
     final_test = found.scores[:, -1]
     final_validation = incumbent_scores(trials, bench, "validation", found.best)[:, -1]
-    confirmation = {} if found.reserved is None else {"confirmation_cost_mean": float(found.reserved[:, -1].mean())}
+    optional = {} if found.reserved is None else {"confirmation_cost_mean": float(found.reserved[:, -1].mean())}
+    if chosen is not None:
+        optional |= _scalars("validation_regret", chosen.best_validation - final_validation)
     return {
         "regret_mean": regrets.mean(0).tolist(),
         "regret_ci_low": low.tolist(),
@@ -295,7 +302,7 @@ def _summarize_one(
         "final_test_std": float(final_test.std()),
         "final_validation_mean": float(final_validation.mean()),
         "num_trials_mean": float(num_trials_paid(trials).mean()),
-        **confirmation,
+        **optional,
     }
 
 

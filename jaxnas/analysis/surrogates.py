@@ -4,15 +4,17 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxnas import __version__, catalog
-from jaxnas.analysis.surrogate_report import held_out_report, misses, search_report
+from jaxnas import __version__
+from jaxnas.analysis.surrogate_report import REGIONS, held_out_report, misses, region_reports, search_report
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark
-from jaxnas.benchmarks.surrogate_files import write
+from jaxnas.benchmarks.surrogate_files import check_replaceable, write
 from jaxnas.benchmarks.surrogate_fitting import FittedSurrogate, fitted_surrogate
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.files import out_path, writable
 from jaxnas.predictors.base import checked_learner
+from jaxnas.predictors.named import predictor_named
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.table import Table
 
 
@@ -55,8 +57,8 @@ def fit_surrogate(
         ValueError: on unknown names, fewer than 20 classes, or a protocol that asks several trainings.
     """
     table = table if isinstance(table, Table) else Table.read(table)
-    space = catalog.space(space) if isinstance(space, str) else space
-    factory = catalog.predictor(predictor)
+    space = space_named(space) if isinstance(space, str) else space
+    factory = predictor_named(predictor)
     if space is not None:
         checked_learner(factory, space)
     fitted = fitted_surrogate(
@@ -72,14 +74,17 @@ def fit_surrogate(
     folder = writable(out_path(out, "fit-surrogate", fitted.bench.id))
     report = _report(fitted, table, protocol, runs, seed)
     manifest = fitted.bench.manifest | {"version": __version__, "command": command}
-    write(folder, fitted.fit.surrogate, manifest, card_of(fitted, report), report)
+    check_replaceable(folder, manifest)
+    write(folder, fitted.fit.surrogate, manifest, card_of(manifest, report), report)
     return WrittenSurrogate(fitted.bench, report, folder)
 
 
 def _report(fitted: FittedSurrogate, table: Table, protocol: str | None, runs: int, seed: int) -> dict[str, Any]:
     report = held_out_report(fitted)
-    if runs and len(fitted.left) > 0 and table.trained.all():
-        bench = TableBenchmark(table, protocol=protocol)
+    whole = fitted.bench.space.num_architectures == table.num_architectures and table.trained.all()
+    bench = TableBenchmark(table, protocol=protocol) if whole else None
+    report["regions"] = region_reports(fitted, bench)
+    if bench is not None and runs and len(fitted.left) > 0:
         report["searches"] = search_report(fitted.bench, bench, num_runs=runs, seed=seed)
     report["misses"] = misses(report)
     return report
@@ -100,6 +105,11 @@ def lines_of(report: dict[str, Any]) -> list[str]:
             parts.append(f"where a run has {left['tau_of_a_run_with_the_others']:.3f} with the others' mean")
         parts.append(f"{100 * left['coverage_of_95']:.1f} % of runs within the 95 % interval")
         lines.append(f"On {report['classes_left']:,} classes that were left: {', '.join(parts)}.")
+    for name, each in (report.get("regions") or {}).items():
+        lines.append(
+            f"On {each['classes']:,} {REGIONS[name]}: mean said less mean trained {each['bias']:+.4f}; "
+            f"{100 * each['coverage_of_95']:.1f} % of runs within the 95 % interval."
+        )
     for name, each in (report.get("searches") or {}).items():
         pairs = zip(each["trials"], each["surrogate"], each["table"], strict=True)
         texts = [f"{ours:.4f} and {theirs:.4f} at {trials}" for trials, ours, theirs in pairs]
@@ -107,9 +117,8 @@ def lines_of(report: dict[str, Any]) -> list[str]:
     return [*lines, *report["misses"]]
 
 
-def card_of(fitted: FittedSurrogate, report: dict[str, Any]) -> str:
+def card_of(manifest: dict[str, Any], report: dict[str, Any]) -> str:
     """Returns the card of a surrogate, Markdown."""
-    manifest = fitted.bench.manifest
     size = manifest["space"]["num_architectures"]
     source = manifest["fitted_to"]
     text = "\n".join(f"* {line}" for line in lines_of(report))
@@ -121,7 +130,7 @@ to {source["classes"]:,} trained classes of `{source["table"]}`, by `{manifest["
 {text}
 
 Scores of architectures far from those that were trained, such as what a long search converges to, are the least
-certain: `SurrogateBenchmark.interval` says within what a real run is expected. Use a table where there is one.
+certain, and the interval (`SurrogateBenchmark.interval`) does not allow for that. Use a table where there is one.
 
 Files: `surrogate.npz` (arrays), `manifest.json`, `report.json` (what is above, in numbers).
 License: {manifest["licence"]}.

@@ -164,6 +164,24 @@ def _ends(bench: SurrogateBenchmark, seed: int) -> dict[str, float]:
     return {"optimum": float(_climbed(bench, archs, scores)), "worst": float(scores.min())}
 
 
+def local_optima(bench: SurrogateBenchmark, number: int, seed: int = 0) -> np.ndarray:
+    """Returns up to `number` architectures without a better neighbor by what is told, of other networks, int32[n, D].
+
+    Each is where steps to the best neighbor end that begin at a random architecture.
+    """
+    keys = jax.random.split(jax.random.key(seed), 4 * number)
+    archs = np.asarray(jax.jit(jax.vmap(bench.space.sample))(keys))
+    neighbors = jax.jit(jax.vmap(bench.space.neighbors))
+    while True:
+        around = np.concatenate([archs[:, None], np.asarray(neighbors(archs))], axis=1)
+        steps = bench.validation_scores(around).argmax(1)  # 0 where no neighbor is better
+        if not steps.any():
+            break
+        archs = around[np.arange(len(archs)), steps]
+    canonical = np.asarray(jax.jit(jax.vmap(bench.space.canonical))(archs))
+    return archs[np.sort(np.unique(canonical, axis=0, return_index=True)[1])[:number]]
+
+
 def _climbed(bench: SurrogateBenchmark, archs: np.ndarray, scores: np.ndarray) -> float:
     """Returns the best reported mean that steps from the best architectures to better neighbors reach."""
     neighbors = jax.jit(jax.vmap(bench.space.neighbors))

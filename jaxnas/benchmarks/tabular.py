@@ -184,9 +184,9 @@ def space_of(table: Table, space: Space | None = None) -> Space:
     A `space` given is returned itself. Raises ValueError where it has other architectures than the table.
     """
     described = table.manifest["space"]
-    if space is None and described["name"] in catalog.SPACES:
-        space = catalog.space(described["name"])
-        space = space if space.description() == described else None
+    if space is None:
+        space = catalog.in_file(described["name"], catalog.SPACES)
+        space = space if space is not None and space.description() == described else None
     if space is None:
         decisions = tuple(
             Decision(decision["name"], tuple(decision["values"]), decision.get("ordered", False))

@@ -8,21 +8,22 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from jaxnas import catalog
 from jaxnas.cli.shared_options import task_name_of
 from jaxnas.files import out_path, writable
 from jaxnas.progress import progress_bars
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.building.fidelities import default_training, training_grid
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import trainings_that_failed
+from jaxnas.tasks.named import task_named
 
 
 def run(options: argparse.Namespace) -> int:
     """Trains a space on a task and writes the table. Returns the exit code."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process may not fill a GPU of its workers
     task_name = task_name_of(options.task, options.label)
-    space, task = catalog.space(options.space), catalog.task(task_name)
+    space, task = space_named(options.space), task_named(task_name)
     training = replace(default_training(space, task), test=options.test)
     grid = training_grid(
         space, task, training, widths=options.widths, resolutions=options.resolutions, epochs=options.epochs

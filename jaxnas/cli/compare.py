@@ -159,11 +159,14 @@ def _regret_table(result: dict[str, Any]) -> Table:
     shown.add_column("strategy")
     cost = [result["equal_cost"]] if result["equal_cost"] else []
     headings = [f"regret@{point}" for point in points] + [f"@cost {number}" for number in cost]
-    for heading in (*headings, "test", "rank"):
+    has_validation = all("validation_regret_mean" in numbers for numbers in result["strategies"].values())
+    for heading in (*headings, *["validation regret"] * has_validation, "test", "rank"):
         shown.add_column(heading, justify="right")
     for name, numbers in sentences.ranked(result):
         regrets = [sentences.regret_text(result, name, point - 1) for point in points]
         regrets += [sentences.regret_text(result, name, number - 1, by="_by_cost") for number in cost]
+        if has_validation:
+            regrets.append(units.gap_text(numbers["validation_regret_mean"], units.metric_of(result)))
         shown.add_row(name, *regrets, sentences.final_text(result, name), f"{numbers['mean_rank']:.2f}")
     return shown
 

@@ -7,21 +7,27 @@ from typing import Any
 from jaxnas import catalog
 from jaxnas.benchmarks.surrogate_files import folder_of
 from jaxnas.files import MANIFEST_FILE
+from jaxnas.predictors.named import predictor_named
+from jaxnas.predictors.zero_cost.named import proxy_named
+from jaxnas.search.one_shot.named import method_named
+from jaxnas.spaces.named import space_named
+from jaxnas.strategies.named import strategy_named
 from jaxnas.tables.format import read_manifest
 from jaxnas.tables.manifest import fidelities_of
+from jaxnas.tables.published.named import importer_named
 from jaxnas.tables.shipped import PACKS, SURROGATES, find, shipped_ids
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints everything in the catalog, and the tables that ship. Returns the exit code."""
     found = {
-        "spaces": {name: f"{catalog.space(name).num_architectures:,} architectures" for name in catalog.SPACES},
+        "spaces": {name: f"{space_named(name).num_architectures:,} architectures" for name in catalog.SPACES},
         "tasks": {name: _first_line(catalog.find(name, catalog.TASKS).__doc__) for name in catalog.TASKS},
-        "strategies": {name: _first_line(catalog.strategy(name).__doc__) for name in catalog.STRATEGIES},
-        "proxies": {name: catalog.proxy(name).text for name in catalog.PROXIES},
-        "predictors": {name: _first_line(catalog.predictor(name).__doc__) for name in catalog.PREDICTORS},
-        "one-shot methods": {name: _first_line(catalog.method(name).__doc__) for name in catalog.ONE_SHOT},
-        "importers": {name: _first_line(catalog.importer(name).__doc__) for name in catalog.IMPORTERS},
+        "strategies": {name: _first_line(strategy_named(name).__doc__) for name in catalog.STRATEGIES},
+        "proxies": {name: proxy_named(name).text for name in catalog.PROXIES},
+        "predictors": {name: _first_line(predictor_named(name).__doc__) for name in catalog.PREDICTORS},
+        "one-shot methods": {name: _first_line(method_named(name).__doc__) for name in catalog.ONE_SHOT},
+        "importers": {name: _first_line(importer_named(name).__doc__) for name in catalog.IMPORTERS},
         "surrogates": {name: _modeled(name) for name in shipped_ids(SURROGATES)},
         "tables": {name: _described(read_manifest(find(name))) for name in shipped_ids()},
         "packs": {name: _pack_described(read_manifest(find(name))) for name in shipped_ids(PACKS)},

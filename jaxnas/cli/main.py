@@ -6,6 +6,7 @@ import shlex
 import sys
 import warnings
 
+from jaxnas.cli.interruption import end_on_interrupts, stopped
 from jaxnas.cli.parser import make_parser
 
 _MODULES = {"list": "listing", "import": "importing", "fit-surrogate": "fit_surrogate"}  # what no module can be called
@@ -16,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     0: done; 1: a check or a run failed; 2: wrong usage or unreadable input.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    is_program, arguments = arguments is None, sys.argv[1:] if arguments is None else arguments
     parser = make_parser()
     options = parser.parse_args(arguments)
     if options.version:
@@ -27,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 2
+    if is_program:
+        end_on_interrupts(options.command)
     options.command_line = shlex.join(["jaxnas", *arguments])
     try:
         with warnings.catch_warnings():
@@ -37,9 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     except RuntimeError as error:
         return _fail(options.command, error, 1)
     except KeyboardInterrupt:
-        return _fail(
-            options.command, "stopped; searches, builds, proxies and imports resume when the command runs again", 130
-        )
+        return _fail(options.command, stopped(options.command), 130)
 
 
 def _show_warning(command: str, message: Warning | str, *where: object, **more: object) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 
-from jaxnas import catalog
 from jaxnas.cli.shared_options import scores_text, task_name_of
 from jaxnas.files import out_path, writable
 from jaxnas.report.result_folder import ONE_SHOT, check_free
@@ -11,14 +10,16 @@ from jaxnas.search.one_shot.one_shot import OneShot
 from jaxnas.search.one_shot.one_shot_files import write
 from jaxnas.search.one_shot.pack import supernet_pack
 from jaxnas.search.one_shot.result import OneShotResult
+from jaxnas.spaces.named import space_named
+from jaxnas.tasks.named import task_named
 from jaxnas.training.compilation import configure_compilation
 
 
 def run(options: argparse.Namespace) -> int:
     """Searches by a supernet, shows progress, and prints, trains, saves and draws what was found. Returns the code."""
     configure_compilation()
-    space = catalog.space(options.space)
-    task = catalog.task(task_name_of(options.task, options.label))
+    space = space_named(options.space)
+    task = task_named(task_name_of(options.task, options.label))
     name = f"{space.name}-{task.name}-{options.method.rpartition(':')[2]}-{options.steps}"
     folder = writable(out_path(options.out, "oneshot", name))
     check_free(folder, ONE_SHOT)

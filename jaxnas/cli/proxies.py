@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.cli.shared_options import task_name_of
 from jaxnas.files import out_path, writable
 from jaxnas.predictors.zero_cost.pack import build_pack, check_enumerable
 from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
 from jaxnas.progress import progress_bars
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.table import Table
+from jaxnas.tasks.named import task_named
 from jaxnas.training.compilation import configure_compilation
 from jaxnas.training.networks import networks_class
 
@@ -19,7 +20,7 @@ from jaxnas.training.networks import networks_class
 def run(options: argparse.Namespace) -> int:
     """Scores a space by zero-cost proxies and writes the column pack. Returns the exit code."""
     configure_compilation()
-    space, task = catalog.space(options.space), catalog.task(task_name_of(options.task, options.label))
+    space, task = space_named(options.space), task_named(task_name_of(options.task, options.label))
     choices = {"num_inits": options.inits, "batch_size": options.batch_size, "seed": options.seed}
     proxies_of(options.names, networks_class(space))  # what is wrong is told before anything is made
     check_enumerable(space)

@@ -44,11 +44,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(result: Result, figures: Sequence[Figure]) -> None:
     shown = Table(title=result.title, title_justify="left")
-    for column in ("figure", "published", "ours", "difference", "in errors", "verdict"):
+    for column in ("figure", "published", "unpublished", "ours", "difference", "in errors", "tolerance", "verdict"):
         shown.add_column(column, justify="left" if column in ("figure", "verdict") else "right")
     for figure in figures:
         shown.add_row(figure.what, *figure.texts(), figure.verdict)
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(shown)
+    for source in dict.fromkeys(figure.source for figure in figures):
+        console.print(f"Source: {source}.", style="dim")
     for note in dict.fromkeys(figure.note for figure in figures if figure.note):
         console.print(note, style="dim")

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from jaxnas.tables.building.verification import verify
+from jaxnas.evidence.verification import verify
 
 
 def run(options: argparse.Namespace) -> int:

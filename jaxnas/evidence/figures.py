@@ -1,4 +1,4 @@
-"""A published result: its figures beside those computed here, and whether they agree.
+"""A published result: its figures next to those computed here, and whether they agree.
 
 Needs the standard library only.
 """
@@ -8,75 +8,80 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-READ, REMEMBERED, COMPUTED = "read in the source", "as remembered", "computed before"
-"""How a published figure came here: from a text that was read, from memory, or from the same data by other programs."""
+REMEMBERED, COMPUTED = "from memory of the paper", "computed before, from the same files by other programs"
+"""Sources of figures that are not published ones: nobody looked them up, or no paper has them."""
 NUM_ERRORS = 3.0
-AGREES, DIFFERS, MISSING = "agrees", "differs", "not reproduced"
+AGREES, TOLERATED, DIFFERS = "within 3 standard errors", "within the stated tolerance", "differs"
+MISSING = "not reproduced"
 
 
 class Figure(NamedTuple):
-    """One published figure and that computed here.
+    """A published or another known figure, and the one computed here.
 
     Attributes:
         what: what it is of: strategy, data set, score.
-        published: the published figure.
-        ours: that computed here; None where it cannot be.
-        published_error, our_error: standard errors; 0 where a figure is exact.
-        tolerance: how far the two may differ besides three standard errors of both.
+        known: the published figure, or the other one that ours is compared with.
+        ours: the one computed here; None where it cannot be.
+        known_error, our_error: standard errors; 0 where a figure is exact.
+        tolerance: how far the two may differ if they differ by more than three standard errors of both.
         digits: decimals that are shown.
-        source: `READ`, `REMEMBERED` or `COMPUTED`.
+        source: the paper and table, or the file, of a published figure; `REMEMBERED` or `COMPUTED` of another.
         note: why it differs, or why it is missing.
     """
 
     what: str
-    published: float
+    known: float
     ours: float | None
-    published_error: float = 0.0
+    known_error: float = 0.0
     our_error: float = 0.0
     tolerance: float = 0.0
     digits: int = 2
-    source: str = READ
+    source: str = REMEMBERED
     note: str = ""
+
+    @property
+    def is_published(self) -> bool:
+        """Returns whether the known figure has a source that can be looked up."""
+        return self.source not in (REMEMBERED, COMPUTED)
 
     @property
     def error(self) -> float:
         """Returns the standard error of the difference."""
-        return math.hypot(self.published_error, self.our_error)
+        return math.hypot(self.known_error, self.our_error)
 
     @property
     def difference(self) -> float | None:
-        """Returns ours less the published one, None where there is none."""
-        return None if self.ours is None else self.ours - self.published
-
-    @property
-    def allowed(self) -> float:
-        """Returns how far the two may differ."""
-        return max(self.tolerance, NUM_ERRORS * self.error)
+        """Returns ours less the known one, None where there is none."""
+        return None if self.ours is None else self.ours - self.known
 
     @property
     def verdict(self) -> str:
-        """Returns whether the two agree, or that there is nothing to compare."""
+        """Returns whether the two agree, and by what, or that there is nothing to compare."""
         if self.difference is None:
             return MISSING
-        rounding = 0.5 * 10.0**-self.digits  # a published figure is rounded
-        return AGREES if abs(self.difference) <= self.allowed + rounding else DIFFERS
+        beyond = abs(self.difference) - 0.5 * 10.0**-self.digits  # a known figure is rounded
+        if beyond <= NUM_ERRORS * self.error:
+            return AGREES
+        return TOLERATED if beyond <= self.tolerance else DIFFERS
 
-    def texts(self) -> tuple[str, str, str, str]:
-        """Returns the published figure, ours, their difference, and that in standard errors, for tables."""
+    def texts(self) -> tuple[str, ...]:
+        """Returns for tables: published figure, unpublished one, ours, difference, that in errors, tolerance."""
 
         def number(value: float, error: float) -> str:
             return f"{value:.{self.digits}f}" + (f" ± {error:.{self.digits}f}" if error else "")
 
-        published = number(self.published, self.published_error)
+        known = number(self.known, self.known_error)
+        both = (known, "") if self.is_published else ("", known)
+        tolerance = f"{self.tolerance:.{self.digits}f}" if self.tolerance else ""
         if self.ours is None or self.difference is None:
-            return published, "", "", ""
+            return (*both, "", "", "", tolerance)
         errors = _signed(self.difference / self.error, 1) if self.error else ""
-        return published, number(self.ours, self.our_error), _signed(self.difference, self.digits), errors
+        return (*both, number(self.ours, self.our_error), _signed(self.difference, self.digits), errors, tolerance)
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the figure and what follows from it as JSON values."""
         errors = None if self.difference is None or not self.error else self.difference / self.error
-        found = {"difference": self.difference, "difference_in_errors": errors, "allowed": self.allowed}
+        found = {"difference": self.difference, "difference_in_errors": errors, "is_published": self.is_published}
         return {**self._asdict(), **found, "verdict": self.verdict}
 
 

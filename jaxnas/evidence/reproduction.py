@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from jaxnas import __version__, catalog
 from jaxnas.checks import unknown_name
-from jaxnas.evidence.figures import AGREES, DIFFERS, MISSING, Figure, Result
+from jaxnas.evidence.figures import AGREES, DIFFERS, MISSING, TOLERATED, Figure, Result
 from jaxnas.files import MANIFEST_FILE, OUT, out_path, writable
 from jaxnas.report.bibliography import entries
 from jaxnas.report.templates import render
@@ -81,7 +81,8 @@ def _page_text(
 ) -> str:
     """Returns the page of results with their figures, and of the tables that others miss, as HTML."""
     every = [figure for each in figures.values() for figure in each]
-    counts = {verdict: sum(figure.verdict == verdict for figure in every) for verdict in (AGREES, DIFFERS, MISSING)}
+    verdicts = {AGREES: "agrees", TOLERATED: "tolerated", DIFFERS: "differs", MISSING: "missing"}
+    counts = {verdict: [figure.verdict for figure in every].count(verdict) for verdict in verdicts}
     known = entries()
     keys = dict.fromkeys(key for result in results.values() for key in result.cites)
     return render(
@@ -91,6 +92,7 @@ def _page_text(
         figures=figures,
         missing=missing,
         counts=counts,
+        styles=verdicts,
         bibtex="\n\n".join(known[key] for key in keys),
         command=command,
         version=__version__,

@@ -9,7 +9,9 @@ from jaxnas import catalog
 from jaxnas.files import replace_file, writable
 from jaxnas.report.sentences import readable
 from jaxnas.spaces.base import Space, checked, has_rows
+from jaxnas.spaces.named import space_named
 from jaxnas.tasks.base import Task
+from jaxnas.tasks.named import task_named
 from jaxnas.training.networks import networks_class
 from jaxnas.training.trainer import Trainer
 
@@ -28,9 +30,9 @@ def show(
     Raises:
         ValueError: on unknown names, or an architecture that is not of the space.
     """
-    space = catalog.space(space) if isinstance(space, str) else space
+    space = space_named(space) if isinstance(space, str) else space
     task = task or _default_task(space)
-    task = catalog.task(task) if isinstance(task, str) else task
+    task = task_named(task) if isinstance(task, str) else task
     found = _arch_of(str(arch), space)
     if out:
         replace_file(writable(Path(out).parent) / Path(out).name, space.drawing(found).encode())

@@ -29,6 +29,7 @@ from jaxnas.report.runs import check_memory, first_guess, run_each, run_until_de
 from jaxnas.report.tables import summary
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Strategy, asks_for, make
+from jaxnas.strategies.named import strategy_named
 from jaxnas.strategies.wrappers.constrained import constrained
 
 if TYPE_CHECKING:
@@ -251,13 +252,13 @@ def entries_of(strategies: Entries, objective: Objective) -> dict[str, Strategy 
         strategies = dict(zip(names, strategies, strict=True))
     if not strategies:
         raise ValueError("Expected strategies, got none.")
-    return {name: catalog.strategy(each) if isinstance(each, str) else each for name, each in strategies.items()}
+    return {name: strategy_named(each) if isinstance(each, str) else each for name, each in strategies.items()}
 
 
 def _expanded(entries: Sequence[Entry], two_objectives: bool) -> list[Entry]:
     """Returns entries with the names that `all` and `default` stand for, each of these names once."""
     groups = {
-        ALL: [name for name in catalog.STRATEGIES if two_objectives or not asks_for(catalog.strategy(name), "size")],
+        ALL: [name for name in catalog.STRATEGIES if two_objectives or not asks_for(strategy_named(name), "size")],
         DEFAULT: TWO_OBJECTIVES if two_objectives else SINGLE_OBJECTIVE,
     }
     given = [entry for entry in entries if isinstance(entry, str)]

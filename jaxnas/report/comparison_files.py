@@ -187,7 +187,7 @@ def read_summary(folder: str | os.PathLike, kind: str = COMPARISON) -> dict[str,
         found = _read(path, needs_checksum=kind != COMPARISON)
         return schema.checked(found) if kind == COMPARISON else found
     except (OSError, ValueError, RecursionError) as error:
-        raise _no_summary(path, kind, (str(error) or type(error).__name__).splitlines()[0]) from None
+        raise _no_summary(path, kind, first_line(error)) from None
 
 
 def _no_summary(path: Path, kind: str, got: str) -> ValueError:

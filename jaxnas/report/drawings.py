@@ -24,8 +24,8 @@ def drawing_of(cell: dict[str, Any], space_name: str | None) -> str:
     It is made from the architecture, where the space is one of the catalog. Otherwise the shapes of the drawing in the
     file are drawn again, and nothing else that it holds.
     """
-    if space_name in catalog.SPACES:
-        space = catalog.space(space_name)
+    space = catalog.in_file(space_name, catalog.SPACES)
+    if space is not None:
         try:
             arch = space.from_str(cell["architecture"])
             if space.to_str(arch) == cell["architecture"]:

@@ -13,6 +13,7 @@ from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.checks import is_installed
 from jaxnas.files import replace_file, writable
 from jaxnas.predictors.base import TARGETS, Predictor, with_target
+from jaxnas.predictors.named import predictor_named
 from jaxnas.report.figures.prediction import draw_by_cost, draw_by_training
 from jaxnas.report.figures.style import save
 from jaxnas.tables.table import Table
@@ -120,7 +121,7 @@ def predictors_of(names: str | None, bench: TableBenchmark, target: str | None =
         raise ValueError(f"Expected predictors, got {names!r}.")
     proportion = bench.metric.unit == "proportion" and bench.metric.better > 0
     target = target or TARGETS[proportion]
-    return {name: with_target(catalog.predictor(name)(bench.space), target) for name in listed}
+    return {name: with_target(predictor_named(name)(bench.space), target) for name in listed}
 
 
 def notes(result: dict[str, Any]) -> list[str]:

@@ -17,7 +17,10 @@ _STRATEGY = {
     **dict.fromkeys(("regret_mean", "regret_ci_low", "regret_ci_high"), Rows(NUMBER, "num_trials")),
     **dict.fromkeys(("final_test_mean", "final_test_std", "final_validation_mean", "mean_rank"), NUMBER),
     "regret_mean_by_cost": Rows(_MAYBE, "budget"),
+    **dict.fromkeys((f"validation_regret_{end}?" for end in ("mean", "ci_low", "ci_high")), NUMBER),
+    "note?": TEXT,
 }
+_SELECTION = {"best_validation": NUMBER, "floor": NUMBER, "top_spearman": _MAYBE, "num_top": whole()}
 _PAIR = {"first": TEXT, "second": TEXT, "p_value": NUMBER, "p_holm": NUMBER, "effect_size": NUMBER}
 _OVERALL = {"benchmarks": Rows(TEXT, least=1), "strategies": Rows(TEXT, least=1)}
 _RESULT = {
@@ -31,6 +34,7 @@ _RESULT = {
     "versions?": _VERSIONS,
     "pairwise?": [_PAIR],
     "overall?": _OVERALL,
+    "selection?": (_SELECTION, NULL),
     **dict.fromkeys(("content_hash?", "space?", "objective?", "protocol?", "prng?", "command?", "cost_unit?"), TEXT),
 }
 

@@ -138,8 +138,9 @@ def length_text(result: dict[str, Any]) -> str:
 
 
 def option_texts(result: dict[str, Any]) -> list[str]:
-    """Returns lines that say what a comparison was beyond a plain one: its budget, its confirmations, its limit."""
-    lines = []
+    """Returns lines on selection, on single strategies, and on a budget, confirmations and a limit, as there are."""
+    lines = [text] if (text := selection_text(result)) else []
+    lines += note_texts(result)
     if limit := result.get("budget_limit"):
         counts = "counts" if limit["counts_crossing_trial"] else "does not count"
         amount = f"{limit['amount']:,.10g} {limit['unit']}"
@@ -160,6 +161,28 @@ def option_texts(result: dict[str, Any]) -> list[str]:
     if baselines := result.get("references"):
         lines.append(baselines_text(baselines, units.metric_of(result)))
     return lines
+
+
+def selection_text(result: dict[str, Any]) -> str:
+    """Returns how well validation chooses by test, in a sentence or two; empty where that is not known."""
+    found, metric = result.get("selection"), units.metric_of(result)
+    if not found:
+        return ""
+    floor = units.gap_with_unit(found["floor"], metric)
+    text = f"The architecture that is best by validation has a test regret of {floor}, the floor for a perfect search."
+    if found["top_spearman"] is not None:
+        text += f" Within the top 5 % by validation ({found['num_top']:,} classes), the rank correlation (Spearman) of "
+        text += f"validation with test is {found['top_spearman']:.2f}."
+    return text
+
+
+def note_texts(result: dict[str, Any]) -> list[str]:
+    """Returns the notes on strategies, each once with all strategies that have it."""
+    notes: dict[str, list[str]] = {}
+    for name, numbers in result.get("strategies", {}).items():
+        if note := numbers.get("note"):
+            notes.setdefault(note, []).append(name)
+    return [f"{', '.join(names)}: {note}." for note, names in notes.items()]
 
 
 def baselines_text(baselines: dict[str, dict[str, float]], metric: Metric) -> str:

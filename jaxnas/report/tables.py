@@ -15,7 +15,7 @@ from jaxnas.benchmarks.base import Benchmark
 from jaxnas.checks import printable
 from jaxnas.report import units
 from jaxnas.report.latex import latex_escaped, one_line
-from jaxnas.report.sentences import ranked, ranked_by_front, verdicts
+from jaxnas.report.sentences import note_texts, ranked, ranked_by_front, verdicts
 from jaxnas.simulation.trials import Trials
 from jaxnas.tasks.metrics import Metric
 
@@ -50,7 +50,8 @@ def headline(result: dict[str, Any], points: list[int]) -> list[dict[str, Any]]:
     """Returns a row for each strategy, best mean rank first: what the headline table holds, as in `summary.json`.
 
     Keys: `strategy`, `runs`; `regret_after_<point>` for each of the numbers of trials `points`, with its 95 % interval
-    `..._low` and `..._high`; `test` and its standard deviation over runs `test_std`, `validation`, `mean_rank`.
+    `..._low` and `..._high`; `test` and its standard deviation over runs `test_std`, `validation`, where it is known
+    `validation_regret`, `mean_rank`.
     """
     rows = []
     for name, numbers in ranked(result):
@@ -59,7 +60,9 @@ def headline(result: dict[str, Any], points: list[int]) -> list[dict[str, Any]]:
             for suffix, key in (("", "mean"), ("_low", "ci_low"), ("_high", "ci_high")):
                 row[f"regret_after_{point}{suffix}"] = numbers[f"regret_{key}"][point - 1]
         row["test"], row["test_std"] = numbers["final_test_mean"], numbers["final_test_std"]
-        rows.append(row | {"validation": numbers["final_validation_mean"], "mean_rank": numbers["mean_rank"]})
+        known = {"validation_regret": numbers.get("validation_regret_mean"), "mean_rank": numbers["mean_rank"]}
+        row |= {"validation": numbers["final_validation_mean"]} | known
+        rows.append({key: value for key, value in row.items() if value is not None})
     return rows
 
 
@@ -103,6 +106,7 @@ def headline_latex(result: dict[str, Any], points: list[int]) -> str:
     ]
     if separated:
         notes.append("*: separated at 5 % (Holm) from the strategy of the best mean rank, the first row")
+    notes += note_texts(result)
     return booktabs(notes, headings, lines)
 
 
@@ -206,7 +210,7 @@ def _in_units(key: str, value: Any, metric: Metric) -> tuple[str, Any]:
     """Returns the heading and the value of a cell of CSV in the unit that pages show it in."""
     if key in ("test", "validation"):
         return units.labeled(key, units.unit(metric)), _rounded(units.shown(value, metric))
-    if key.startswith("regret") or key == "test_std":
+    if key.startswith("regret") or key in ("test_std", "validation_regret"):
         return units.labeled(key, units.gap_unit(metric)), _rounded(units.gap(value, metric))
     return key, value
 

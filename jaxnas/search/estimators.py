@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from jaxnas import catalog
 from jaxnas.search.nas import NAS
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.named import space_named
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.strategies.base import Strategy
 from jaxnas.tasks.arrays import Examples, examples_of, real_labels
@@ -188,7 +189,7 @@ class NASRegressor(RegressorMixin, Estimator):
 
 
 def _space_of(space: Space | str) -> Space:
-    return catalog.space(space) if isinstance(space, str) else space
+    return space_named(space) if isinstance(space, str) else space
 
 
 def _are_sequences(space: Space | str | None, values: Any) -> bool:

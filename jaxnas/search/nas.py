@@ -35,10 +35,13 @@ from jaxnas.search.transfer.sources import Source, greedy_portfolio
 from jaxnas.simulation.ask_tell import AskTell, run_key
 from jaxnas.simulation.trials import Trials, paid_costs, paid_when_begun
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.named import checked_space, space_named
 from jaxnas.strategies.base import Strategy, make
+from jaxnas.strategies.named import strategy_named
 from jaxnas.strategies.wrappers.warm_started import warm_started
 from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Task
+from jaxnas.tasks.named import task_named
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.inputs import kind_for
 from jaxnas.training.trainer import Trainer
@@ -110,7 +113,7 @@ class NAS:
         ray: str | None = None,
         timeout: float | None = None,
     ):
-        self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
+        self.space = space_named(space) if isinstance(space, str) else checked_space(space)
         if (task is None) == (evaluator is None):
             raise ValueError(f"Expected a task or an evaluator, got {'neither' if task is None else 'both'}.")
         self.task = None if task is None else task_of(task, self.space)
@@ -162,7 +165,8 @@ class NAS:
                 The best one whose new evaluations all succeed is the result's.
 
         Raises:
-            ValueError: on wrong numbers, or where the folder holds the journal of another search.
+            ValueError: on wrong numbers, or where the folder holds the journal of another search. A journal of fewer or
+                more trials is continued, unless the strategy asks other architectures for another number of trials.
             RuntimeError: where all trials failed, or where the cluster cannot be reached.
         """
         num_trials = checked_size("num_trials", num_trials, 1, MAX_TRIALS, "all of which are kept in memory")
@@ -271,8 +275,8 @@ class NAS:
             exact = np.asarray([[outcome.measured for outcome in outcomes]], self._precision)
             trials = trials._replace(observation=trials.observation._replace(score=exact))
         if np.isnan(trials.observation.score).all():
-            last = outcomes[-1].failure
-            raise RuntimeError(f"Expected a trial that succeeds, got {len(outcomes)} that failed, the last by: {last}")
+            count = len(outcomes)
+            raise RuntimeError(f"{count} of {count} trials failed; first error: {outcomes[0].failure}")
         cost = trials.observation.cost
         if isinstance(loop, ParallelAskTell):
             cost = paid_when_begun(trials, cost, loop.begun[: len(outcomes)], trainings_of(bench))
@@ -289,7 +293,10 @@ class NAS:
         num_finalists: int,
         bars: Progress | None,
     ) -> tuple[Finalist, ...]:
-        """Returns the best architectures with scores that no trial saw; last those that failed when evaluated again."""
+        """Returns the best architectures with scores that no trial saw; last those that failed when evaluated again.
+
+        Of equal scores in the search the better mean comes first, and of equal means the smaller network.
+        """
         best = _best_trials(self.space, trials, num_finalists)
         show = _bar(bars, "evaluating the best again", len(best) * NUM_FRESH)
         archs = [np.asarray(trials.query.arch)[0, number] for number in best]
@@ -302,7 +309,14 @@ class NAS:
             outcome = outcomes[number]
             penalty = float(outcome.measured - outcome.observation.score)
             finalists.append(Finalist(number, arch, float(outcome.measured), penalty, scores))
-        return tuple(sorted(finalists, key=lambda each: bool(np.isnan(each.fresh).any())))
+        told = np.asarray(trials.observation.score)[0]
+
+        def place(each: Finalist) -> tuple[bool, float, float, int]:
+            size = 0 if self._trainer is None else self._trainer.size(each.arch).num_parameters
+            failed = bool(np.isnan(each.fresh).any())
+            return failed, -told[each.trial], 0.0 if failed else each.penalty - each.mean, size
+
+        return tuple(sorted(finalists, key=place))
 
 
 def task_of(task: Task | str | os.PathLike | tuple | list, space: Space | None = None) -> Task:
@@ -314,7 +328,7 @@ def task_of(task: Task | str | os.PathLike | tuple | list, space: Space | None =
     if isinstance(task, Task):
         return task
     if isinstance(task, str | os.PathLike):
-        return catalog.task(os.fspath(task))
+        return task_named(os.fspath(task))
     if isinstance(task, tuple | list) and len(task) == 2:
         return task_from_arrays(*task, kind=None if space is None else kind_for(space, task[0]))
     raise ValueError(
@@ -354,7 +368,7 @@ def _evaluator_bench(space: Space, evaluator: Callable[[dict], float] | None, tr
 def _strategy_of(strategy: str | Callable[..., Strategy] | Strategy, bench: HostBenchmark, size: str) -> Strategy:
     if isinstance(strategy, Strategy):
         return strategy
-    factory = catalog.strategy(strategy) if isinstance(strategy, str) else strategy
+    factory = strategy_named(strategy) if isinstance(strategy, str) else strategy
     if not callable(factory):
         raise ValueError(f"Expected a strategy: a name, a factory or a Strategy, got {type(strategy).__name__}.")
     return make(factory, bench, size)

@@ -58,7 +58,8 @@ class SearchResult:
         trials: all that was asked and told, leading axes [1, T]. Scores are by the objective.
         scores: of the trials before the objective takes a weighted size off them, float32[T].
         failures: why a trial failed, or an empty text, [T].
-        finalists: the best architecture first, then the next ones by their scores in the search.
+        finalists: the best architecture first, then the next ones by their scores in the search, and equal ones by
+            the means of their new evaluations, then by size.
         metric: what scores measure.
         trainer: what was trained, and how, on all data; None where a function of the user's gave the scores.
         stopped: why the search ended before its last trial; empty where it did not.
@@ -90,7 +91,7 @@ class SearchResult:
     def best_trial(self) -> int:
         """Returns the number of the trial of the best architecture: the first of the best score.
 
-        Where the best were evaluated again, it is the best of those that did not fail then, if there is one.
+        If the best were evaluated again, it is the first of `finalists`.
         """
         return self.finalists[0].trial if self.finalists else int(incumbents(self.trials)[0, -1])
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxnas.checks import checked_flag, checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.strategies.base import ANY, Observation, Query, Strategy, failed_as_worst
-from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs
+from jaxnas.strategies.parts.rungs import RANDOM_SEARCH, checked_fidelities, choose_rungs, one_rung_note
 
 CITES = ("li2020system",)
 
@@ -96,4 +96,5 @@ def asynchronous_halving(
         hyperparameters,
         parallel=True,
         most_given=reduction,  # then the best of them may be promoted
+        note=one_rung_note("asynchronous_halving", rungs, RANDOM_SEARCH),
     )

@@ -80,7 +80,7 @@ def bananas(
         encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`; by
             default `space.features` (paths in a cell space, one-hot choices in others), or the predictor's own.
         predictor: instead of the ensemble, a factory of predictors that can be compiled and need features only, such as
-            `jaxnas.catalog.predictor("gp_wl")`.
+            `jn.predictors.predictor("gp_wl")`.
     """
     learner = None if predictor is None else checked_learner(predictor, space, jittable=True)
     sizes = checked_sizes(

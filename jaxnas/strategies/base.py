@@ -79,6 +79,7 @@ class Strategy(NamedTuple):
             with the best architecture within it; None without a limit.
         most_given: how many of its first trials may be of other architectures than it asked for (see
             `jn.transfer.warm_started`); None: any number.
+        note: what reports add about it on this benchmark; usually empty.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Strategy(NamedTuple):
     batched: bool = True
     limit: tuple[Callable[[jax.Array], jax.Array], float] | None = None
     most_given: int | None = None
+    note: str = ""
 
 
 class Searchable(Protocol):

@@ -93,7 +93,8 @@ def bohb(
         ("good_share", good_share),
         ("num_candidates", num_candidates),
     )
-    strategy = synchronous_strategy("bohb", space, rungs, brackets, draw, hyperparameters, resume)
+    model_only = "its density model alone"
+    strategy = synchronous_strategy("bohb", space, rungs, brackets, draw, hyperparameters, resume, model_only)
     return strategy._replace(batched=False)
 
 

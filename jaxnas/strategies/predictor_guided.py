@@ -65,7 +65,7 @@ def predictor_guided(
         encoding: a function of an architecture that returns its features float32[F], see `jaxnas.spaces.encodings`; by
             default the predictor's own, or `one_hot`.
         predictor: instead of a regressor, a factory of predictors that need features only, such as
-            `jaxnas.catalog.predictor("gp_wl")`.
+            `jn.predictors.predictor("gp_wl")`.
     """
     if predictor is not None and regressor_factory is not None:
         raise ValueError("Expected a regressor_factory or a predictor, got both.")

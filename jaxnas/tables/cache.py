@@ -1,33 +1,30 @@
 """Arrays of large tables, kept in the user's cache folder once they were checked, so that a table opens at once.
 
 A table counts as checked as long as its files have the size and the time of change that they had then; `jaxnas verify`
-reads the files themselves. Tables of less than `LARGE` bytes are read each time.
+reads the files themselves. The hash of what is kept is checked once a process. Tables of less than `LARGE` bytes are
+read each time.
 """
 
-import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
-import numpy as np
-
-from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
+from jaxnas.array_files import SUFFIX, array_bytes, mapped
+from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE, replace_file
 from jaxnas.tables.format import Contents, described_column
 
 LARGE = 1 << 23
-_STAMP_FILE = "stamp.json"
 
 
 def kept_contents(folder: Path, manifest: dict) -> Contents | None:
     """Returns the arrays of a table as they were kept, mapped from the disk; None where none of these files are."""
-    kept = _folder(folder, manifest)
-    if kept is None:
+    kept = _path(folder, manifest)
+    if kept is None or not kept.is_file():
         return None
     try:
-        if json.loads((kept / _STAMP_FILE).read_text(encoding="utf-8")) != _stamp(folder):
+        now = kept.stat()
+        found = mapped(kept, now.st_size, now.st_mtime_ns)
+        if found is None or found[0] != {"stamp": _stamp(folder)}:
             return None
-        arrays = {path.stem: np.asarray(np.load(path, mmap_mode="r")) for path in kept.glob("*.npy")}
+        arrays = found[1]
         columns = {
             name: described_column(arrays[f"column {number}"], described)
             for number, (name, described) in enumerate(sorted(manifest["columns"].items()))
@@ -40,7 +37,7 @@ def kept_contents(folder: Path, manifest: dict) -> Contents | None:
 
 def keep(folder: Path, manifest: dict, contents: Contents) -> None:
     """Keeps the arrays of a table that was checked. What cannot be written is not needed."""
-    kept = _folder(folder, manifest)
+    kept = _path(folder, manifest)
     if kept is None:
         return
     arrays = {"class_of": contents.class_of, "representatives": contents.representatives}
@@ -49,25 +46,19 @@ def keep(folder: Path, manifest: dict, contents: Contents) -> None:
         arrays[f"column {number}"] = contents.columns[name].values
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept.parent) as temporary:
-            for name, array in arrays.items():
-                np.save(Path(temporary) / f"{name}.npy", array, allow_pickle=False)
-            (Path(temporary) / _STAMP_FILE).write_text(json.dumps(_stamp(folder)), encoding="utf-8")
-            shutil.rmtree(kept, ignore_errors=True)
-            os.rename(temporary, kept)
-            Path(temporary).mkdir()  # the context removes it
+        replace_file(kept, array_bytes({"stamp": _stamp(folder)}, arrays))
     except OSError:
         return
 
 
-def _folder(folder: Path, manifest: dict) -> Path | None:
+def _path(folder: Path, manifest: dict) -> Path | None:
     """Returns where the arrays of a table are kept; None where it is not large, or of an older schema."""
     import platformdirs
 
     path = folder / TABLE_FILE
     if not path.is_file() or path.stat().st_size < LARGE or manifest.get("schema_version") == 1:
         return None
-    return platformdirs.user_cache_path("jaxnas") / "tables" / str(manifest["manifest_hash"])[:40]
+    return platformdirs.user_cache_path("jaxnas") / "tables" / (str(manifest["manifest_hash"])[:40] + SUFFIX)
 
 
 def _stamp(folder: Path) -> list:

@@ -137,7 +137,7 @@ def write_files(folder: str | os.PathLike, manifest: dict, contents: Contents, c
     except ValueError as error:
         raise ValueError(f"Expected a table that can be read again, got {error}.") from None
     folder.mkdir(parents=True, exist_ok=True)
-    data = {TABLE_FILE: _parquet_bytes(contents), CARD_FILE: card.encode()}
+    data = {CARD_FILE: card.encode(), TABLE_FILE: _parquet_bytes(contents)}  # the card shows whose the table is
     for name, each in data.items():
         replace_file(folder / name, each)
     manifest["files"] = {name: sha256(each) for name, each in data.items()}

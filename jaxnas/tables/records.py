@@ -49,6 +49,7 @@ def is_text(value: Any) -> bool:
 
 
 NUMBER = Kind("a finite number", is_number)
+POSITIVE = Kind("a number above 0", lambda value: is_number(value) and value > 0)
 TEXT = Kind("a text", is_text)
 WORDS = Kind("a text that is not empty", lambda value: is_text(value) and value != "")
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))

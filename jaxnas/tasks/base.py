@@ -251,9 +251,14 @@ def normalized(
         inputs = inputs.reshape(1, -1, inputs.shape[-1])
         inputs = inputs[:, ~np.isnan(inputs[0]).any(-1)]
     if inputs.ndim == 3:
-        mean = np.asarray([_rounded(value, 12) for value in inputs.mean((0, 1))])  # may be far from 0
         differs = inputs.max((0, 1)) > inputs.min((0, 1))  # the deviation of equal values need not be exactly 0
-        deviation = np.asarray([_rounded(value) or np.inf for value in np.where(differs, inputs.std((0, 1)), 0)])
+        largest = np.abs(inputs).max((0, 1))
+        has_square = (largest <= 1e150) & ((largest >= 1e-150) | ~differs)  # in float64
+        scale = np.where(has_square, 1.0, largest)
+        scaled = inputs if (scale == 1).all() else inputs / scale
+        means, deviations = scaled.mean((0, 1)) * scale, np.where(differs, scaled.std((0, 1)) * scale, 0)
+        mean = np.asarray([_rounded(value, 12) for value in means])  # may be far from 0
+        deviation = np.asarray([_rounded(value) or np.inf for value in deviations])
         if kind == "graphs":
             weights = slice(num_features(splits["train"].inputs.shape[2:]), None)
             mean[weights], deviation[weights] = 0, 1

@@ -317,7 +317,8 @@ def _space_of(found: dict, space: TrainableSpace | None) -> TrainableSpace:
 
 def _task_of(named: TaskName) -> Task | None:
     """Returns the task of a name and a hash, with or without validation data; None where the catalog has none."""
-    if named.name not in catalog.TASKS:
+    make = catalog.in_file(named.name, catalog.TASKS)
+    if make is None:
         return None
-    task = catalog.task(named.name)
+    task = make()
     return next((each for each in (task, task.without_validation()) if each.sha256 == named.sha256), None)

@@ -65,7 +65,19 @@ def test_values_and_paths_recover_the_coefficients_of_an_additive_table(additive
         np.testing.assert_allclose(step.gain, expected[step.decisions[0]], atol=1e-6)
     grid = coefficients[np.arange(4), all_archs(GRID)].sum(1)
     shares = [effect.var() / grid.var() for effect in variance_shares(grid.reshape(4, 4, 4, 4))[0]]
-    np.testing.assert_allclose(importance(additive, num_draws=20_000), shares, rtol=0.1)
+    found = importance(additive)
+    np.testing.assert_allclose(found.shares, shares, rtol=1e-5)
+    assert not found.standard_errors.any()
+
+
+def test_importance_is_exact_on_a_complete_grid_and_within_its_error_elsewhere(rough):
+    grid = rough.means(all_archs(GRID)).reshape(4, 4, 4, 4)
+    exact = [grid.var(axis=decision).mean() / grid.var() for decision in range(4)]
+    np.testing.assert_allclose(importance(rough).shares, exact, rtol=1e-12)
+    drawn = [importance(rough._replace(exact=False), seed=seed) for seed in range(40)]
+    off = np.asarray([(each.shares - exact) / each.standard_errors for each in drawn])
+    assert 0.7 < off.std() < 1.3
+    np.testing.assert_allclose(off.mean(), 0, atol=0.5)
 
 
 def test_values_and_paths_sum_to_the_difference(rough):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from helpers.samples import MIXED, smooth_bench
 
-from jaxnas import catalog
 from jaxnas.analysis.prediction import (
     calibration_error,
     evaluations,
@@ -22,6 +21,7 @@ from jaxnas.analysis.predictor_inputs import Sample, draw_sample, evidence_of
 from jaxnas.benchmarks.loading import load
 from jaxnas.cli.main import main
 from jaxnas.predictors.base import Prediction, Predictor
+from jaxnas.predictors.named import predictor_named
 from jaxnas.spaces.encodings import one_hot
 
 TABLE = "nb201-shifted-digits-v1"
@@ -51,7 +51,7 @@ def with_noise(known, random):
 
 
 def tau(known, name, **arguments):
-    made = looked_up if name == "looked_up" else catalog.predictor(name)
+    made = looked_up if name == "looked_up" else predictor_named(name)
     (found,) = evaluations({name: made(known.space)}, known, num_train=[60], num_repetitions=8, **arguments)
     return found.measures["tau"].mean()
 

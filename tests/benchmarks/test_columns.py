@@ -5,8 +5,8 @@ import pytest
 
 import jaxnas as jn
 from experiments.robustness import made_files
-from jaxnas import catalog
 from jaxnas.report.comparison import aim_of
+from jaxnas.tables.published.named import importer_named
 from jaxnas.tables.published.nats_topology import row_of
 from jaxnas.tables.table import column_pack, write
 
@@ -18,7 +18,7 @@ def pack(tmp_path_factory):
     """Returns the folder of a pack of latencies and energies on CIFAR-10."""
     folder = tmp_path_factory.mktemp("pack")
     path = made_files.hw_nas_bench(folder / "HW-NAS-Bench-v1_0.pickle", made_files.shuffled_cells())
-    found = next(iter(catalog.importer("hw-nas-bench")(path, folder / "work", lambda *_: None)))
+    found = next(iter(importer_named("hw-nas-bench")(path, folder / "work", lambda *_: None)))
     write(found.table, folder / "pack", found.card)
     return folder / "pack"
 

@@ -212,7 +212,7 @@ def scaled(factor):
 )
 def test_another_evaluator_of_the_same_name_is_refused(before, after, tmp_path):
     search(tmp_path, before)
-    with pytest.raises(ValueError, match="got one with another code of the evaluator in"):
+    with pytest.raises(ValueError, match="journal of a search with another code of the evaluator"):
         search(tmp_path, after)
     search(tmp_path, before)  # the same resumes
 

@@ -14,6 +14,7 @@ from jaxnas import catalog
 from jaxnas.cli.build import make_time_left
 from jaxnas.cli.main import main
 from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.shipped import find, shipped_ids
 from jaxnas.tables.table import Table
 
@@ -53,7 +54,7 @@ def test_list_names_all_there_is(capsys):
 def test_show_describes_and_draws(capsys, tmp_path):
     assert run(["show", ARCH, "--space", "nb201", "--out", tmp_path / "cell.svg"]) == 0
     text = capsys.readouterr().out
-    space = catalog.space("nb201")
+    space = space_named("nb201")
     row = int(space.index(space.from_str(ARCH)))
     assert f"{row:,} of 15,625" in text
     assert "0-1         nor_conv_3x3" in text
@@ -91,6 +92,7 @@ def test_search_trains_and_goes_on_when_run_again(capsys, tmp_path):
     assert run(command) == 0
     first = capsys.readouterr().out
     assert all(word in first for word in ("architecture", "validation", "test", "parameters", "FLOPs"))
+    assert first.endswith(f"model = jn.FittedModel.load('{tmp_path}/model', space=SPACE)\n  model.predict(X)\n")
     journal = (tmp_path / "journal.jsonl").read_text()
     assert sum('"trial"' in line for line in journal.splitlines()) == 3
     assert {"journal.jsonl", "report.html", "summary.json", "history.csv", "search.svg", "best.svg", "model"} <= {
@@ -102,13 +104,19 @@ def test_search_trains_and_goes_on_when_run_again(capsys, tmp_path):
     ElementTree.parse(tmp_path / "best.svg")
     page = (tmp_path / "report.html").read_text()
     assert all(f'id="{part}"' in page for part in ("history", "finalists", "training", "tried", "cite"))
+    assert "model = jn.FittedModel.load(&#39;model&#39;, space=SPACE)\nmodel.predict(X)</code></pre>" in page
     capsys.readouterr()
     assert run(["report", tmp_path]) == 0
     assert (tmp_path / "report.html").read_text() == page
     assert run([*command, "--quiet"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
-    assert run([*command, "--seed", 1]) == 2
-    assert "another seed" in capsys.readouterr().err
+    more = [*command[: command.index("--trials")], "--trials", 4, *command[command.index("--trials") + 2 :]]
+    assert run([*more, "--quiet"]) == 0
+    assert (tmp_path / "journal.jsonl").read_text().startswith(journal)
+    assert len(json.loads((tmp_path / "summary.json").read_text())["trials"]) == 4
+    capsys.readouterr()
+    assert run([*command, "--seed", 1, "--epochs", 2]) == 2
+    assert capsys.readouterr().err.endswith("is the journal of a search with another config, seed.\n")
 
 
 @pytest.mark.processes

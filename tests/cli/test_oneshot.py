@@ -32,7 +32,14 @@ def test_a_search_leaves_a_page_a_model_and_checkpoints(files, capsys):
     assert "rsps found " in output
     assert "Column pack: found/pack, 2 classes" in output
     assert "trained on training and validation data" in output
-    for name in ("report.html", "summary.json", "found.svg", "search-0.npz", "model/model.json", "pack/manifest.json"):
+    for name in (
+        "report.html",
+        "summary.json",
+        "found.svg",
+        "search-0.arrays",
+        "model/model.json",
+        "pack/manifest.json",
+    ):
         assert (files / "found" / name).is_file(), name
     assert json.loads((files / "found" / "summary.json").read_text())["command"].startswith("jaxnas oneshot")
     assert main([*command, "--out", "found", "--method", "darts"]) == 2

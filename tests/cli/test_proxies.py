@@ -57,12 +57,13 @@ def test_the_pack_holds_scores_by_class_and_initialization_and_joins_a_table(wri
         jn.load("nb201-mnist5k-v1", columns=[written])
 
 
-def test_a_second_call_computes_only_what_is_missing_or_damaged(written, task_file, monkeypatch):
+def test_a_second_call_computes_only_what_is_missing_or_damaged(written, task_file, monkeypatch, capsys):
     before = jn.Table.read(written).columns["snip"].values
     asked, real = [], pack.pass_scores
     monkeypatch.setattr(pack, "pass_scores", lambda *args, **more: asked.append(args[1].name) or real(*args, **more))
-    next((written / "shards").glob("gradient-*.npz")).write_bytes(b"PK")
+    next((written / "shards").glob("gradient-*.arrays")).write_bytes(b"PK")
     assert command(task_file, written, "--names", "snip,params", "--inits", "2") == 0
+    assert ".damaged, and its 2 classes are scored again" in capsys.readouterr().err
     assert asked == ["gradient"]
     np.testing.assert_array_equal(jn.Table.read(written).columns["snip"].values, before)
 
@@ -82,7 +83,7 @@ def test_chunks_that_are_scored_elsewhere_are_those_of_here(written, task_file, 
     assert cluster.ended
     assert jn.Table.read(tmp_path / "out").manifest["content_hash"] == jn.Table.read(written).manifest["content_hash"]
     cluster.failure = "OSError: no"
-    next((tmp_path / "out" / "shards").glob("gradient-*.npz")).unlink()
+    next((tmp_path / "out" / "shards").glob("gradient-*.arrays")).unlink()
     assert (
         command(
             task_file, tmp_path / "out", "--names", "snip,params", "--inits", "2", "--ray", space=f"{own}:TINY_KIND"

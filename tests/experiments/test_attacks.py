@@ -4,8 +4,8 @@ import pytest
 
 from experiments.robustness import files
 
-HASHED = ["table", "shard", "journal", "task.npz"]
-HONEST = ["manifest", "parquet", "lines", "task.csv", "task.parquet"]
+HASHED = ["table", "surrogate", "pack", "proxies", "checkpoint", "shard", "journal", "task.npz"]
+HONEST = ["surrogate_manifest", "manifest", "parquet", "lines", "task.csv", "task.parquet"]
 
 
 @pytest.mark.parametrize("name", [*HASHED, *HONEST])

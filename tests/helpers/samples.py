@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnas as jn
-from jaxnas import catalog
 from jaxnas.spaces.base import Decision
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.space import NB201, CellSpace
@@ -18,6 +17,7 @@ from jaxnas.spaces.graph_networks.network import GraphStates
 from jaxnas.spaces.graph_networks.space import GraphNetworkSpace
 from jaxnas.spaces.macro.network import Chain
 from jaxnas.spaces.macro.space import BlockSpace
+from jaxnas.spaces.named import space_named
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.spaces.recurrent.network import Recurrence
 from jaxnas.spaces.recurrent.space import RECURRENT_3
@@ -26,6 +26,7 @@ from jaxnas.spaces.sizes.network import Widths
 from jaxnas.spaces.sizes.space import SizeSpace
 from jaxnas.spaces.transformers.space import TransformerSpace
 from jaxnas.strategies.base import Strategy, asks_for
+from jaxnas.strategies.named import strategy_named
 from jaxnas.tasks.base import Split, Task, normalized, token_task
 from jaxnas.tasks.graphs import joined
 from jaxnas.training.config import TrainConfig
@@ -193,7 +194,7 @@ NETWORKS = {
 def network_of(kind: str) -> tuple[SearchSpace, TrainConfig, Task]:
     """Returns the space, the training and the task of a kind of network."""
     space, network, make = NETWORKS[kind]
-    space = catalog.space(space) if isinstance(space, str) else space
+    space = space_named(space) if isinstance(space, str) else space
     config = replace(networks_class(space).default, batch_size=16, **({} if network is None else {"network": network}))
     return space, config, make()
 
@@ -219,7 +220,7 @@ def make_strategy(
     **hyperparameters: object,
 ) -> Strategy:
     """Returns the strategy of a name in the catalog, given the fidelities and the size that its factory asks for."""
-    factory = catalog.strategy(name)
+    factory = strategy_named(name)
     offered = {"fidelities": fidelities, "size": size}
     asked = {argument: value for argument, value in offered.items() if asks_for(factory, argument)}
     return factory(space, **asked, **hyperparameters)

@@ -14,6 +14,7 @@ from jaxnas.checks import is_installed
 from jaxnas.predictors.base import Aux, block_inverse, log_error, with_target
 from jaxnas.predictors.columns import rank_agreement, share_below
 from jaxnas.predictors.learning_curves import continued
+from jaxnas.predictors.named import predictor_named
 from jaxnas.predictors.neighbors import tied_weights
 
 EXTRAS = {"xgb": "xgboost", "lgb": "lightgbm"}
@@ -60,7 +61,7 @@ def predicted(predictor, y, test=TEST, aux=None):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_predictor_ranks_and_says_the_same_of_an_architecture_whatever_the_others_are(name):
-    predictor = catalog.predictor(name)(SMALL, **SMALLER.get(name, {}))
+    predictor = predictor_named(name)(SMALL, **SMALLER.get(name, {}))
     assert predictor.name == name
     y = TRUTH[TRAIN].copy()
     y[3] = np.nan  # a training that failed
@@ -77,7 +78,7 @@ def test_a_predictor_ranks_and_says_the_same_of_an_architecture_whatever_the_oth
 
 @pytest.mark.parametrize("name", ["gp_rbf", "last_value", "column", "rf"])
 def test_what_is_not_known_of_an_architecture_is_nan(name):
-    predictor = catalog.predictor(name)(SMALL)
+    predictor = predictor_named(name)(SMALL)
     aux = made_aux(TEST)
     aux = Aux(*(np.where(np.arange(len(each))[:, None] == 0, np.nan, each).astype(np.float32) for each in aux))
     (mean, _), (same, state, features) = predicted(predictor, TRUTH[TRAIN], aux=aux)
@@ -91,7 +92,7 @@ def test_what_is_not_known_of_an_architecture_is_nan(name):
 
 def test_a_missing_score_changes_nothing():
     """Rows without a score are as if they were not there, so that one program serves many numbers of them."""
-    predictor = catalog.predictor("gp_hamming")(SMALL)
+    predictor = predictor_named("gp_hamming")(SMALL)
     y = TRUTH[TRAIN].copy()
     y[30:] = np.nan
     (mean, deviation), (same, _, features) = predicted(predictor, y)
@@ -102,7 +103,7 @@ def test_a_missing_score_changes_nothing():
 
 
 def test_the_gaussian_process_is_that_of_a_dense_computation():
-    predictor = catalog.predictor("gp_hamming")(SMALL)
+    predictor = predictor_named("gp_hamming")(SMALL)
     (mean, deviation), (_, state, _) = predicted(predictor, TRUTH[TRAIN])
     differing = (ARCHS[:, None] != ARCHS).mean(-1)
     kernel = np.exp(-differing / float(state.length))
@@ -129,11 +130,11 @@ def test_the_inverse_by_blocks_is_the_inverse(size):
 def test_a_target_keeps_the_order_and_the_unit():
     scores = np.asarray([0.1, 0.5, 0.9, 0.99, np.nan], np.float32)
     np.testing.assert_allclose(1 - np.exp(-log_error(scores)), scores, atol=1e-6)
-    predictor = with_target(catalog.predictor("knn")(SMALL), "log-error")
+    predictor = with_target(predictor_named("knn")(SMALL), "log-error")
     assert ("target", "log-error") in predictor.hyperparameters
     (mean, _), _ = predicted(predictor, TRUTH[TRAIN])
     assert abs(mean.mean() - TRUTH[TEST].mean()) < 0.05
-    column = catalog.predictor("column")(SMALL)
+    column = predictor_named("column")(SMALL)
     assert with_target(column, "log-error") is column  # whose values are no proportions
     with pytest.raises(ValueError, match=r"^Expected a target of log-error, score, got 'ranks'"):
         with_target(predictor, "ranks")
@@ -159,13 +160,13 @@ def test_a_curve_of_a_family_is_continued():
 
 def test_searches_take_any_predictor():
     bench = smooth_bench(MIXED)
-    knn = functools.partial(catalog.predictor("knn"), num_neighbors=2)
+    knn = functools.partial(predictor_named("knn"), num_neighbors=2)
     for made in (jn.bananas, jn.predictor_guided):
         strategy = made(MIXED, num_startup=4, num_candidates=8, refit_every=4, predictor=knn)
         assert ("predictor", "knn") in strategy.hyperparameters
         trials = jn.run(strategy, bench, num_trials=12, num_runs=2)
         assert len({tuple(arch) for arch in trials.query.arch[0]}) > 8
     with pytest.raises(ValueError, match=r"^Expected a predictor that learns from features alone, got column"):
-        jn.predictor_guided(MIXED, predictor=catalog.predictor("column"))
+        jn.predictor_guided(MIXED, predictor=predictor_named("column"))
     with pytest.raises(ValueError, match=r"^Expected a predictor that can be compiled, got rf"):
-        jn.bananas(MIXED, predictor=catalog.predictor("rf"))
+        jn.bananas(MIXED, predictor=predictor_named("rf"))

@@ -12,8 +12,10 @@ from helpers.samples import NETWORKS, SMALL, SMALL_MLP, TWO_STAGES, make_sequenc
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.predictors.zero_cost.activations import agreement
+from jaxnas.predictors.zero_cost.named import proxy_named
 from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
 from jaxnas.spaces.cells import graph
+from jaxnas.spaces.named import space_named
 from jaxnas.spaces.recurrent.network import Recurrence
 from jaxnas.spaces.recurrent.space import RECURRENT_3
 from jaxnas.training.networks import ScoredNetworks, networks_class
@@ -63,7 +65,7 @@ SEEN = ("forward", "blocks")
 
 
 def test_every_kind_of_the_catalog_is_here():
-    spaces = [catalog.space(name) for name in catalog.SPACES]
+    spaces = [space_named(name) for name in catalog.SPACES]
     kinds = {space.networks for space in spaces if space.networks is not None}
     assert kinds == {*NETWORKS, "jaxnas.spaces.joint.networks:joint_networks()"}  # which is made of another kind's
     assert all(issubclass(networks_class(space), ScoredNetworks) for space in spaces if space.networks is not None)
@@ -76,7 +78,7 @@ def test_every_pass_measures_every_kind_of_network(kind):
     setting = setting_of(space, task, config, num_inits=1, batch_size=8)
     arch = jax.ShapeDtypeStruct((len(space.decisions),), jnp.int32)
     sources = dict.fromkeys(proxy.source for proxy in proxies_of("all", type(setting.networks)).values())
-    assert {source.name for source in sources} == {catalog.proxy(name).source.name for name in catalog.PROXIES}
+    assert {source.name for source in sources} == {proxy_named(name).source.name for name in catalog.PROXIES}
     for source in sources:
         if source.name in SEEN or (source.name != "sizes" and "transformers" in kind):
             found = jax.eval_shape(

@@ -23,6 +23,7 @@ from jaxnas.predictors.zero_cost import (
     synflow,
 )
 from jaxnas.predictors.zero_cost.base import make_batch, sums_by_layer
+from jaxnas.predictors.zero_cost.named import proxy_named
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.networks import CellNetworks
 from jaxnas.spaces.cells.space import NB201
@@ -42,7 +43,7 @@ def setting(task):
     return scores.setting_of(TINY_KIND, task, num_inits=2, batch_size=8)
 
 
-PASSES = {found.source.name: found.source for found in map(catalog.proxy, catalog.PROXIES)}
+PASSES = {found.source.name: found.source for found in map(proxy_named, catalog.PROXIES)}
 NOT_ON_TINY = ("sizes", "zen", "meco")
 
 
@@ -353,4 +354,4 @@ def test_wrong_arguments_are_told_in_one_line(task):
         scores.proxies_of("nwot", PoolNetworks)
     assert list(scores.proxies_of("all", PoolNetworks)) == ["params", "flops", "jacov", "epe_nas"]
     for name in catalog.PROXIES:
-        assert catalog.proxy(name).text.endswith(".")
+        assert proxy_named(name).text.endswith(".")

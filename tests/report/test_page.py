@@ -56,7 +56,7 @@ def make_result(
     """Returns the dictionary of summary.json of a comparison of made-up trials."""
     bench = make_bench(seed)
     trials = {name: make_trials(bench, 15 * number, number, shape) for number, name in enumerate(names)}
-    strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}) for name in names}
+    strategies = {name: SimpleNamespace(hyperparameters={"temperature": 0.5}, note="") for name in names}
     num_runs, num_trials = shape
     settings = Settings(
         num_trials, num_runs, seed, objective=aim_of(objective, bench), command="jaxnas compare", optimum_from="maximum"
@@ -92,6 +92,13 @@ def lines(page, chart: str) -> list[str]:
     return page.eval_on_selector_all(f"#{chart} g[data-name]", "all => all.map(one => one.dataset.name)")
 
 
+def test_wide_tables_end_within_a_window_of_1400_pixels(visit, folder):
+    page = visit(folder / "one" / "report.html", width=1400)
+    for region in ("#result .scroll", "#pairs .scroll"):
+        assert page.locator(region).first.evaluate("part => part.scrollWidth <= part.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth <= 1400")
+
+
 def title(page, chart: str) -> str:
     return page.locator(f"#{chart} .axis-title").last.text_content()
 
@@ -107,6 +114,8 @@ def test_the_page_shows_the_numbers_of_the_summary(visit, folder, results):
         for value in (100 * numbers["final_test_mean"], 100 * numbers["final_validation_mean"], numbers["mean_rank"]):
             assert f"{value:.2f}" in rows[name]
         assert f"{100 * numbers['probability_best']:.1f} %" in rows[name]
+        assert f"{100 * numbers['validation_regret_mean']:.3f}" in rows[name]
+    assert "the floor for a perfect search" in page.locator("#result").inner_text()
     embedded = page.evaluate("JSON.parse(document.getElementById('data').textContent)")
     assert embedded["strategies"] == result["strategies"]
     assert embedded["pairwise"] == result["pairwise"]

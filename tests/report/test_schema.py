@@ -83,7 +83,7 @@ def test_a_part_that_nothing_can_be_drawn_of_is_refused_in_one_line(where, odd, 
     [
         ("", "Expecting value"),
         ("[1, 2]", "a dictionary"),
-        ("[" * 100_000, "RecursionError|recursion"),
+        ("[" * 100_000, "too deep to read"),
         ('{"num_trials": NaN}', "numbers, got NaN"),
         ('{"num_trials": 1, "anything": 1e999}', "Out of range"),
         ('{"num_trials": 1, "versions": {"jaxnas": "99.1.0"}}', "newer than this jaxnas"),

@@ -5,6 +5,8 @@ import os
 import pytest
 
 from jaxnas import catalog
+from jaxnas.spaces.named import checked_space
+from jaxnas.strategies.named import strategy_named
 
 
 @pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES", "PROXIES", "PREDICTORS", "ONE_SHOT", "IMPORTERS"])
@@ -25,24 +27,24 @@ def test_a_file_is_loaded_once_and_again_when_it_has_changed(tmp_path):
     for number in (1, 2):
         path.write_text(f"def search_{number}(space):\n    return {number}\n")
         os.utime(path, (number, number))
-        found = catalog.strategy(f"{path}:search_{number}")
+        found = strategy_named(f"{path}:search_{number}")
         assert found(None) == number
-        assert catalog.strategy(f"{path}:search_{number}") is found
+        assert strategy_named(f"{path}:search_{number}") is found
     with pytest.raises(ValueError, match=r"^Expected a strategy named search_1 in .*, got a file without it"):
-        catalog.strategy(f"{path}:search_1")
+        strategy_named(f"{path}:search_1")
 
 
 def test_a_file_that_fails_says_why_and_can_be_mended(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("1 / 0\n")
     with pytest.raises(ValueError, match="got ZeroDivisionError: division by zero"):
-        catalog.strategy(f"{path}:search")
+        strategy_named(f"{path}:search")
     path.write_text("def search(space):\n    return space\n")
-    assert catalog.strategy(f"{path}:search")(3) == 3
+    assert strategy_named(f"{path}:search")(3) == 3
 
 
 def test_wrong_kinds_are_named():
     with pytest.raises(ValueError, match=r"^Expected a strategy of .*, got 'nsga3'; did you mean nsga2"):
-        catalog.strategy("nsga3")
+        strategy_named("nsga3")
     with pytest.raises(ValueError, match=r"to be a search space, got int without decisions"):
-        catalog.checked_space(3)
+        checked_space(3)

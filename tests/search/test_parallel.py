@@ -125,7 +125,7 @@ def test_a_journal_is_told_again_in_its_order_without_a_worker(searched, tmp_pat
     assert again.history.equals(result.history)
     assert repr(again) == repr(result)
     assert (tmp_path / JOURNAL_FILE).read_text() == text
-    with pytest.raises(ValueError, match="got one with another num_workers in"):
+    with pytest.raises(ValueError, match="journal of a search with another num_workers"):
         by_two(tmp_path, unreliable, num_workers=3).search(12)
 
 

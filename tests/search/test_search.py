@@ -14,6 +14,7 @@ from helpers.samples import MIXED, SMALL, TINY, make_task
 from scipy import stats
 
 import jaxnas as jn
+from jaxnas.benchmarks.base import Outcome
 from jaxnas.report.page.search import search_text
 from jaxnas.search import explaining
 from jaxnas.search.explaining import explanation_of
@@ -22,10 +23,12 @@ from jaxnas.search.loop.journaled import JOURNAL_FILE
 from jaxnas.search.nas import NUM_FRESH
 from jaxnas.search.result import SearchResult
 from jaxnas.search.search_files import summary_of
+from jaxnas.strategies.base import observed
 from jaxnas.training.trainer import Trainer, default_config
 
 STRATEGY = jn.regularized_evolution(SMALL, population_size=4, sample_size=2)
 NUM_TRIALS = 12
+EQUAL = Outcome(observed(0.5), np.float64(0.5), "")
 
 
 def make_nas(task, folder=None, **changes) -> jn.NAS:
@@ -233,18 +236,23 @@ def test_however_little_time_there_is_one_trial_runs(task):
     ("changes", "named"),
     [
         ({"seed": 4}, "seed"),
-        ({"num_trials": NUM_TRIALS + 1}, "num_trials"),
         ({"strategy": jn.random_search(SMALL)}, "strategy"),
         ({"strategy": jn.regularized_evolution(SMALL, population_size=4, sample_size=3)}, "hyperparameters"),
         ({"config": replace(TINY, learning_rate=0.3)}, "config"),
         ({"objective": "accuracy-1e-6*flops"}, "objective"),
         ({"task": make_task(seed=1)}, "task"),
+        (
+            {"seed": 4, "objective": "accuracy-1e-6*flops", "config": replace(TINY, learning_rate=0.3)},
+            "config, objective, seed",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_the_journal_of_another_search_is_refused_and_kept(changes, named, task, whole, tmp_path):
     (tmp_path / JOURNAL_FILE).write_text(whole[1])
-    with pytest.raises(ValueError, match=rf"^Expected the journal of this search, got one with another {named} in"):
+    with pytest.raises(
+        ValueError, match=rf"^Search in another folder: .* is the journal of a search with another .*{named}"
+    ):
         start(**{"task": task, "folder": tmp_path} | changes)
     assert (tmp_path / JOURNAL_FILE).read_text() == whole[1]
 
@@ -252,8 +260,42 @@ def test_the_journal_of_another_search_is_refused_and_kept(changes, named, task,
 def test_a_journal_with_a_field_more_is_refused(task, whole, tmp_path):
     header, *others = whole[1].splitlines(keepends=True)
     rewritten(tmp_path, [json.loads(header) | {"augmentation": "flips"}, *map(json.loads, others)])
-    with pytest.raises(ValueError, match=r"^Expected the journal of this search, got one with another augmentation"):
+    with pytest.raises(ValueError, match=r"is the journal of a search with another augmentation\.$"):
         start(task, tmp_path)
+
+
+@pytest.mark.parametrize("num_before", [4, NUM_TRIALS + 2])
+def test_a_search_of_another_number_of_trials_goes_on(num_before, task, whole, tmp_path, trained):
+    before = start(task, tmp_path, num_trials=num_before)
+    trained.clear()
+    assert_equal(start(task, tmp_path), whole[0])
+    known = {tuple(arch) for arch in before.trials.query.arch[0].tolist()}
+    assert len(trained) <= max(NUM_TRIALS - num_before, 0) + 3 * NUM_FRESH
+    assert len(known) <= num_before
+    again = start(task, tmp_path, num_trials=num_before)  # of the trials in the journal
+    assert_equal(again, before)
+
+
+def test_a_strategy_that_plans_another_number_of_trials_otherwise_says_so(tmp_path):
+    def last_first(space):
+        def ask(state, t, key):
+            return jn.Query(space.arch_at(state - 1 - t))
+
+        return jn.Strategy("last_first", lambda key, num_trials: num_trials, ask, lambda state, t, *told: state)
+
+    def search(num_trials):
+        nas = jn.NAS(MIXED, evaluator=lambda arch: arch["width"], strategy=last_first, folder=tmp_path, progress=False)
+        return nas.search(num_trials)
+
+    search(3)
+    journal = (tmp_path / JOURNAL_FILE).read_text()
+    problem = (
+        r"^Search in another folder: .* begun with 3 trials, and the strategy plans 5 otherwise; trial 0 differs\.$"
+    )
+    with pytest.raises(ValueError, match=problem):
+        search(5)
+    assert (tmp_path / JOURNAL_FILE).read_text() == journal
+    assert len(search(3).scores) == 3
 
 
 @pytest.mark.parametrize("text", ["my notes\n", "[1, 2]\n", "{}{}\n", "\x00\n"])
@@ -288,9 +330,7 @@ def test_a_search_in_which_all_trainings_diverge_ends_in_one_line(task, tmp_path
     # whose sums are beyond any float32: a rate of 1e30 would be another program, compiled anew
     task = replace(task, train=task.train._replace(inputs=np.full_like(task.train.inputs, 1e38)))
     for _ in range(2):  # the second time from the journal
-        with pytest.raises(
-            RuntimeError, match=r"^Expected a trial that succeeds, got 3 that failed, .* not finite"
-        ) as e:
+        with pytest.raises(RuntimeError, match=r"^3 of 3 trials failed; first error: .* not finite") as e:
             start(task, tmp_path, num_trials=3)
         assert "\n" not in str(e.value)
         assert len(trained) <= 3
@@ -411,6 +451,29 @@ def test_a_runner_up_that_is_better_when_evaluated_again_is_named():
         12, num_finalists=5
     )
     assert "is better by 16, and the scores are without noise: prefer it" in str(result)
+
+
+@pytest.mark.parametrize(("lucky", "expected"), [((), 0), ((1,), 1), ((1, 2), 1)])
+def test_equal_scores_go_to_the_better_finalist_and_then_to_the_first(lucky, expected):
+    calls = []
+
+    def evaluator(architecture):
+        calls.append(1)
+        return 1.0 if len(calls) <= 3 else float(architecture["width"] in [(8, 16, 32)[number] for number in lucky])
+
+    space = jn.SearchSpace("widths", MIXED.decisions[1:2])
+    nas = jn.NAS(space, evaluator=evaluator, strategy="exhaustive_search", progress=False)
+    result = nas.search(3, num_finalists=3)
+    assert (result.best_trial, result.score) == (expected, 1)
+
+
+def test_equal_finalists_go_to_the_smaller_network(task, monkeypatch):
+    monkeypatch.setattr(jn.benchmarks.TrainingBenchmark, "answer", lambda *asked: EQUAL)
+    monkeypatch.setattr(jn.benchmarks.TrainingBenchmark, "fresh_score", lambda *asked: np.float64(0.5))
+    result = start(task)
+    sizes = [result.trainer.size(each.arch).num_parameters for each in result.finalists]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) > 1
 
 
 def test_an_evaluator_is_called_once_a_trial_unless_finalists_are_asked_for():

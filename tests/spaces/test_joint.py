@@ -10,7 +10,7 @@ from helpers.samples import SMALL, SMALL_MLP, all_archs
 from helpers.tiny_kind import TINY_KIND
 
 import jaxnas as jn
-from jaxnas import catalog
+from jaxnas.spaces.named import space_named
 from jaxnas.tasks.goals import GOALS, smoothed
 from jaxnas.training.fitted import FittedModel
 from jaxnas.training.loop import train_seeds
@@ -133,6 +133,6 @@ def test_a_task_without_such_hyperparameters_is_refused(task):
     with pytest.raises(ValueError, match="num_views of at most 1"):
         Trainer(many, task).curves([[0, 0]])
     with pytest.raises(ValueError, match="with networks"):
-        Trainer(jn.JointSpace(catalog.space("nb101"), (RATES,)), task)
+        Trainer(jn.JointSpace(space_named("nb101"), (RATES,)), task)
     with pytest.raises(ValueError, match="an architecture such as"):
         JOINT.from_str("|none~0|")

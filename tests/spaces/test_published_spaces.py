@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from helpers.graph_hashes import wl_codes
 
-from jaxnas import catalog
 from jaxnas.spaces.base import Space, has_rows
 from jaxnas.spaces.darts.space import DARTS
 from jaxnas.spaces.enumerated import neighbor_table
 from jaxnas.spaces.graph_networks.space import NB_GRAPH, NB_GRAPH_PROTEINS
 from jaxnas.spaces.graphs import SECOND_LINE
 from jaxnas.spaces.macro.space import NB_MACRO
+from jaxnas.spaces.named import space_named
 from jaxnas.spaces.nasbench101 import enumeration
 from jaxnas.spaces.nasbench101.codes import NUM_EDGES, NUM_VERTICES
 from jaxnas.spaces.nasbench101.space import NB101
@@ -65,12 +65,12 @@ over_spaces = pytest.mark.parametrize("name", NUMBERS)
 @pytest.fixture(scope="module")
 def samples() -> dict[str, np.ndarray]:
     """Returns 64 architectures of each space."""
-    return {name: over(catalog.space(name).sample, jax.random.split(jax.random.key(0), 64)) for name in NUMBERS}
+    return {name: over(space_named(name).sample, jax.random.split(jax.random.key(0), 64)) for name in NUMBERS}
 
 
 @over_spaces
 def test_the_number_of_architectures_is_the_published_one(name):
-    space = catalog.space(name)
+    space = space_named(name)
     assert space.num_architectures == NUMBERS[name]
     assert has_rows(space) == (name != "darts")
     assert (space.networks is None) == (
@@ -80,7 +80,7 @@ def test_the_number_of_architectures_is_the_published_one(name):
 
 @over_spaces
 def test_architectures_are_written_as_the_benchmark_writes_them(name, samples):
-    space = catalog.space(name)
+    space = space_named(name)
     assert "('skip_connect', 2), ('max_pool_3x3', 1)" in TEXTS["darts"]  # inputs in another order are read, too
     if name != "darts":
         assert space.to_str(space.from_str(TEXTS[name])) == TEXTS[name]
@@ -94,7 +94,7 @@ def test_architectures_are_written_as_the_benchmark_writes_them(name, samples):
 
 @over_spaces
 def test_samples_mutants_neighbors_and_repairs_are_architectures(name, samples):
-    space = catalog.space(name)
+    space = space_named(name)
     keys = jax.random.split(jax.random.key(1), 64)
     sizes = [len(decision.values) for decision in space.decisions]
 
@@ -117,7 +117,7 @@ def test_samples_mutants_neighbors_and_repairs_are_architectures(name, samples):
 
 @over_spaces
 def test_the_representative_is_its_own_and_has_the_row_of_its_class(name, samples):
-    space = catalog.space(name)
+    space = space_named(name)
     found = over(space.canonical, samples[name])
     np.testing.assert_array_equal(over(space.canonical, found), found)
     assert over(space.valid, found).all()
@@ -130,7 +130,7 @@ def test_the_representative_is_its_own_and_has_the_row_of_its_class(name, sample
 
 @over_spaces
 def test_an_architecture_and_its_representative_have_one_graph(name, samples):
-    space = catalog.space(name)
+    space = space_named(name)
 
     def graph(arch):
         labels, edges = space.labeled(arch)

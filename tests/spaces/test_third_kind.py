@@ -14,7 +14,9 @@ from helpers.tiny_kind import TINY_KIND
 import jaxnas as jn
 from jaxnas import catalog
 from jaxnas.cli.main import main
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.building import driver
+from jaxnas.tasks.named import task_named
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -65,7 +67,7 @@ def test_a_kind_of_sixty_lines_is_trained_built_searched_scored_and_shared(monke
     monkeypatch.setattr(driver, "executor", Elsewhere)
     bench = jn.TableBenchmark(driver.build("tiny", "vectors", tmp_path / "table", driver.BuildConfig(num_seeds=2)))
     assert bench.held_out.scores([[0], [1]]).min() > 0.4  # a third by chance
-    task = catalog.task("vectors")
+    task = task_named("vectors")
     model = jn.NAS("tiny", task, strategy="random_search", progress=False).search(2).train()
     assert jn.FittedModel.load(model.save(tmp_path / "model")).score("test") == model.score("test")
     scores = jn.proxies.proxy_scores(TINY_KIND, [[0], [1]], task, ("nwot", "snip", "params"), num_inits=1)
@@ -107,8 +109,8 @@ def documented(tmp_path_factory) -> Path:
 
 
 def test_the_documented_kind_is_searched_and_saved(documented):
-    space = catalog.space(f"{documented / 'mine.py'}:SPACE")
-    task = catalog.task(str(documented / "vectors.npz"))
+    space = space_named(f"{documented / 'mine.py'}:SPACE")
+    task = task_named(str(documented / "vectors.npz"))
     model = jn.NAS(space, task, strategy="random_search", progress=False).search(4).train()
     assert model.score("test") > 0.8
     with pytest.raises(ValueError, match=r"^Expected the space skip of this model, which has custom"):

@@ -24,6 +24,7 @@ from sklearn.linear_model import LinearRegression
 
 import jaxnas as jn
 from jaxnas import catalog
+from jaxnas.strategies.named import strategy_named
 
 HYPERPARAMETERS = {
     "regularized_evolution": {"population_size": 8, "sample_size": 3},
@@ -262,7 +263,7 @@ def test_functions_have_the_argument_names_of_the_protocol(name):
 
 
 def test_hyperparameters_are_keyword_arguments_and_reported(name):
-    factory = catalog.strategy(name)
+    factory = strategy_named(name)
     first, *others = inspect.signature(factory).parameters.values()
     assert first.name == "space"
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in others)
@@ -283,5 +284,5 @@ def test_wrong_hyperparameters_are_refused(name):
 def test_the_docstring_names_the_source_paper(name):
     if not catalog.cites(name, catalog.STRATEGIES):
         pytest.skip("a yardstick without a paper")
-    text = " ".join(catalog.strategy(name).__doc__.split())
+    text = " ".join(strategy_named(name).__doc__.split())
     assert re.search(r'[A-Z]\w+, "[^"]{10,}", [^."]*\b(19|20)\d\d\b', text)

@@ -121,6 +121,17 @@ def test_rungs_are_geometric_and_end_with_the_last_fidelity(fidelities, reductio
 # Asynchronous halving
 
 
+@pytest.mark.parametrize("name", ["successive_halving", "hyperband", "asynchronous_halving", "bohb"])
+def test_a_strategy_with_one_rung_warns_that_it_is_a_simpler_one(name):
+    factory = getattr(jn, name)
+    with pytest.warns(UserWarning, match=f"^{name}: no fidelity is low enough for a second rung") as warned:
+        strategy = factory(GRID, fidelities=(7,))
+    same_as = "its density model alone" if name == "bohb" else "equal to random search"
+    assert strategy.note.endswith(f", so it is {same_as}")
+    assert len(warned) == 1
+    assert factory(GRID, fidelities=(2, 7)).note == ""
+
+
 def follow_asynchronous(rungs: list[int], reduction: int, archs, fidelities, scores, told_before) -> int:
     """Follows one run, trials in the order in which they were asked for, and returns the number of promotions.
 

@@ -15,6 +15,7 @@ from helpers.samples import make_strategy
 
 import jaxnas as jn
 from jaxnas import catalog
+from jaxnas.spaces.named import space_named
 
 SPACES = ("nb101", "transnas-macro", "darts")
 PLAIN = ("nats-sss", "transformer-tiny", "recurrent", "hierarchical-cell", "nb-macro", "joint-small", "mlp-small")
@@ -44,7 +45,7 @@ def score(arch: jax.Array) -> jax.Array:
 
 @functools.cache
 def bench_of(name: str) -> jn.benchmarks.FunctionBenchmark:
-    return jn.benchmarks.FunctionBenchmark(catalog.space(name), score)
+    return jn.benchmarks.FunctionBenchmark(space_named(name), score)
 
 
 CASES = [(name, space_name, False) for space_name in SPACES for name in WRITE_DECISIONS]
@@ -75,4 +76,4 @@ def are_valid(space_name: str, archs: np.ndarray) -> bool:
 
 @functools.cache
 def _valid(space_name: str):
-    return jax.jit(jax.vmap(catalog.space(space_name).valid))
+    return jax.jit(jax.vmap(space_named(space_name).valid))

@@ -44,11 +44,12 @@ def test_a_changed_file_is_checked_again(folder):
 
 def test_verifying_reads_the_file_and_damaged_copies_do_not_matter(folder, tmp_path):
     expected = Table.read(folder).validation
-    copies = list((tmp_path / "cache").rglob("*.npy"))
-    assert copies
-    for path in copies:
-        path.write_bytes(path.read_bytes()[:-3])
-    np.testing.assert_array_equal(Table.read(folder).validation, expected)
+    (path,) = (tmp_path / "cache").rglob("*.arrays")
+    whole = path.read_bytes()
+    place = whole.index(expected.tobytes()[:8])
+    for damaged in (whole[:-3], whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]):
+        path.write_bytes(damaged)
+        np.testing.assert_array_equal(Table.read(folder).validation, expected)
     np.testing.assert_array_equal(Table.read(folder, verify=True).validation, expected)
 
 

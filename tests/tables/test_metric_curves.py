@@ -7,7 +7,6 @@ import pytest
 from helpers.samples import SMALL_MLP, make_task
 
 import jaxnas as jn
-from jaxnas import catalog
 from jaxnas.report.explorer.explorer import write_explorer
 from jaxnas.report.sentences import option_texts
 from jaxnas.spaces.recurrent.space import RECURRENT_3
@@ -17,6 +16,7 @@ from jaxnas.tables.building.verification import _same_counts, _similar_counts, _
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.manifest import base_manifest, baselines_of
 from jaxnas.tables.table import Table, write
+from jaxnas.tasks.named import task_named
 from jaxnas.training.config import TrainConfig, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.trainer import Trainer
@@ -28,7 +28,7 @@ EPOCHS, SEEDS = (1, 2), (0, 1)
 @pytest.fixture(scope="module")
 def made():
     """Returns a table of made-up cross entropies of all classes on `hmm`, its curves and its trainer."""
-    trainer = Trainer(RECURRENT_3, catalog.task("hmm"), num_epochs=2)
+    trainer = Trainer(RECURRENT_3, task_named("hmm"), num_epochs=2)
     representatives, class_of = np.unique(RECURRENT_3.classes(), return_inverse=True)
     shape = (len(representatives), len(SEEDS), len(EPOCHS))
     splits = {name: (1.2 + RANDOM.rand(*shape)).astype(np.float32) for name in ("train", "validation", "test")}
@@ -100,7 +100,7 @@ def test_trainings_are_compared_by_their_metric_failures_included(made):
 def test_a_card_of_counts_by_sgd_says_so():
     table = Table.read("nb201-shifted-digits-v1")
     table = replace(table, manifest=table.manifest | {"training": config_to_dict(TrainConfig())})
-    card = table_card(table, catalog.task("shifted-digits"), "nb201", "shifted-digits", None)
+    card = table_card(table, task_named("shifted-digits"), "nb201", "shifted-digits", None)
     assert "SGD, Nesterov momentum 0.9, learning rate 0.2" in card
     assert "correctly classified examples" in card
     assert "norm of at most" not in card

@@ -181,3 +181,10 @@ def test_examples_in_two_splits_give_a_warning():
         UserWarning, match="^Expected different examples in each split, got 20 test examples that are in"
     ):
         task_from_arrays(images, labels, split)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e160, 1e300])
+def test_features_whose_squares_float64_does_not_hold_are_normalized(size):
+    features = np.random.default_rng(0).normal(size=(60, 2))
+    expected, found = (jn.task_from_arrays(features * scale, np.arange(60) % 2) for scale in (1.0, size))
+    np.testing.assert_allclose(found.train.inputs, expected.train.inputs, rtol=1e-4, atol=1e-6)

@@ -12,6 +12,7 @@ from jaxnas.tasks import digits as digits_module
 from jaxnas.tasks import kjv_characters, words_language
 from jaxnas.tasks.base import SPLITS, Split
 from jaxnas.tasks.graphs import num_features
+from jaxnas.tasks.named import task_named
 from jaxnas.tasks.packages import read_file
 
 # A changed hash is a changed task, and makes every table of it wrong.
@@ -46,7 +47,7 @@ def found(request):
     if request.param in PACKAGES:
         package, extra = PACKAGES[request.param]
         pytest.importorskip(package, reason=f"{request.param} needs {package}, of the extra `{extra}`")
-    return catalog.task(request.param)
+    return task_named(request.param)
 
 
 def pictures(split: Split) -> set[bytes]:
@@ -139,7 +140,7 @@ def test_cards_name_source_license_and_splits(found):
 def test_digits_are_those_of_scikit_learn_each_in_one_split():
     from sklearn.datasets import load_digits
 
-    data, task = load_digits(), catalog.task("digits")
+    data, task = load_digits(), task_named("digits")
     ours = [
         (*image.ravel(), label)
         for name in SPLITS
@@ -206,7 +207,7 @@ def test_images_of_mnist5k_are_each_in_one_split(monkeypatch):
 
 
 def test_views_of_shifted_digits_are_shifts_by_up_to_two_pixels():
-    plain, shifted = catalog.task("digits"), catalog.task("shifted-digits")
+    plain, shifted = task_named("digits"), task_named("shifted-digits")
     reach = range(-digits_module.MAX_SHIFT, digits_module.MAX_SHIFT + 1)
     assert digits_module.MAX_SHIFT == 2
 

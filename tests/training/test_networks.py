@@ -12,6 +12,7 @@ from helpers.samples import SMALL, SMALL_MLP, TWO_STAGES, make_sequences, make_t
 
 import jaxnas as jn
 from jaxnas import catalog
+from jaxnas.spaces.named import space_named
 from jaxnas.spaces.recurrent.network import Recurrence
 from jaxnas.spaces.recurrent.space import RECURRENT_3
 from jaxnas.tasks.base import TaskSpec
@@ -116,7 +117,7 @@ def test_gradients_reach_the_arrays_that_the_network_has_and_no_others(made):
 
 @pytest.mark.parametrize("name", catalog.SPACES)
 def test_every_space_of_the_catalog_has_networks_with_a_sequential_plan_or_says_that_it_has_none(name):
-    space = catalog.space(name)
+    space = space_named(name)
     if space.networks is None:
         with pytest.raises(ValueError, match=r"^Expected a space with networks, such as a CellSpace, got "):
             networks_class(space)

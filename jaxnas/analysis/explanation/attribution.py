@@ -16,6 +16,8 @@ from jaxnas.spaces.enumerated import are_valid
 MOST_EXACT = 12
 """Decisions of which all subsets are looked up; of more, orders are drawn."""
 NUM_ORDERS = 200
+MOST_GRID = 2_000_000
+"""Architectures of a complete grid that are all looked up."""
 
 
 class Step(NamedTuple):
@@ -48,6 +50,16 @@ class Attribution(NamedTuple):
     values: np.ndarray
     standard_errors: np.ndarray
     exact: bool
+
+
+class Importance(NamedTuple):
+    """The share of the variance of scores that each decision takes part in, with standard errors, float64[D] each.
+
+    Errors are of the draws of architectures, 0 where all were counted; those of the scores themselves are not in them.
+    """
+
+    shares: np.ndarray
+    standard_errors: np.ndarray
 
 
 def ablation_path(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> list[Step]:
@@ -101,30 +113,36 @@ def shapley(scored: Scored, arch: ArrayLike, reference: ArrayLike, *, seed: int 
     return Attribution(values, errors, exact)
 
 
-def importance(scored: Scored, *, num_draws: int = 2000, seed: int = 0) -> np.ndarray:
-    """Returns the share of the variance of scores that a decision takes part in, float64[D], by permutation.
+def importance(scored: Scored, *, num_draws: int = 2000, seed: int = 0) -> Importance:
+    """Returns the share of the variance of scores that a decision takes part in.
 
-    It is half the mean squared change of the score when the decision alone is drawn again, over the
-    variance: main effect and all interactions of the decision together, so that shares sum to 1 or
-    more. On complete grids `jaxnas.analysis.landscape` has main effects and interactions apart,
-    exactly. Jansen, "Analysis of Variance Designs for Model Output", Computer Physics
-    Communications, 1999. Draws that are no architectures are left out.
+    It is the mean variance of the score over the values of the decision alone, over the variance: main effect and all
+    interactions of the decision together, so that shares sum to 1 or more. It is exact for a table of a complete grid,
+    where `jaxnas.analysis.landscape` has main effects and interactions apart. Elsewhere it is half the mean squared
+    change of the score when the decision alone is drawn again, of draws at random; draws that are no architectures are
+    left out. Jansen, "Analysis of Variance Designs for Model Output", Computer Physics Communications, 1999.
     """
-    space = scored.space
-    random, sizes = np.random.default_rng(seed), cardinalities(space.decisions)
+    space, sizes = scored.space, cardinalities(scored.space.decisions)
+    if scored.exact and not space.constrained and math.prod(sizes.tolist()) <= MOST_GRID:
+        scores = scored.means(np.indices(sizes.tolist()).reshape(len(sizes), -1).T).reshape(sizes)
+        parts = np.asarray([scores.var(axis=decision).mean() for decision in range(len(sizes))])
+        return Importance(parts / (scores.var() or 1.0), np.zeros(len(sizes)))
+    random = np.random.default_rng(seed)
     archs = random.integers(0, sizes, (num_draws, len(sizes)))
     if space.constrained:
         archs = np.asarray(jax.jit(jax.vmap(space.sample))(jax.random.split(jax.random.key(seed), num_draws)))
     scores = scored.means(archs)
-    shares = np.zeros(len(sizes))
+    shares, errors = np.zeros(len(sizes)), np.zeros(len(sizes))
     for decision, size in enumerate(sizes):
         changed = archs.copy()
         changed[:, decision] = random.integers(0, size, num_draws)
         kept = _are_valid(scored.space, changed)
         if kept.any() and scores.var() > 0:
-            moved = scored.means(np.where(kept[:, None], changed, archs)) - scores
-            shares[decision] = (moved[kept] ** 2).mean() / (2 * scores.var())
-    return shares
+            moved = scored.means(np.where(kept[:, None], changed, archs))[kept] - scores[kept]
+            shares[decision] = (moved**2).mean() / (2 * scores.var())
+            left = moved**2 / 2 - shares[decision] * (scores[kept] - scores.mean()) ** 2  # linear part of the ratio
+            errors[decision] = left.std() / (math.sqrt(len(left)) * scores.var())
+    return Importance(shares, errors)
 
 
 def _all_subsets(number: int) -> tuple[np.ndarray, np.ndarray, bool]:

@@ -61,8 +61,8 @@ def explained(
         "path": _path(scored, ablation_path(scored, arch, reference), reference),
         "values": None,
         "importance": [
-            {"decision": str(name), "share": float(share)}
-            for name, share in zip(names, importance(scored), strict=True)
+            {"decision": str(name), "share": float(share), "standard_error": float(error)}
+            for name, share, error in zip(names, *importance(scored), strict=True)
         ],
         "half": None,
         "within_half": None,

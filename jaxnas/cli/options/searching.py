@@ -36,7 +36,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     add_ray(parser)
     parser.add_argument("--seed", type=types.natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--quiet", action="store_true", help="print only where the results are")
-    parser.add_argument("--out", metavar="DIR", help="default jaxnas-out/search-SPACE-TASK-STRATEGY-N")
+    parser.add_argument("--out", metavar="DIR", help="default jaxnas-out/search-SPACE-TASK-STRATEGY")
 
 
 def add_oneshot(parser: argparse.ArgumentParser) -> None:

@@ -3,20 +3,20 @@
 import contextlib
 import functools
 import hashlib
-import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
 from jaxnas import catalog
+from jaxnas.array_files import SUFFIX, Arrays, Like, array_bytes, read_arrays, set_aside
 from jaxnas.execution.base import Executor
 from jaxnas.execution.executors import executor
 from jaxnas.files import replace_file
+from jaxnas.predictors.zero_cost.named import proxy_named
 from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.predictors.zero_cost.scores import (
     AZ,
@@ -37,6 +37,7 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
 from jaxnas.tables.columns import INITIALIZATIONS, Column
 from jaxnas.tables.manifest import SCHEMA_VERSION, keys_of
+from jaxnas.tables.overwriting import check_table_replaceable
 from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import Task
 from jaxnas.training.trainer import Trainer
@@ -88,7 +89,7 @@ def build_pack(
     shards = Path(folder) / "shards"
     shards.mkdir(parents=True, exist_ok=True)
     parts: dict[str, dict[int, np.ndarray]] = {name: {} for name in proxies}
-    known = {name: catalog.proxy(name) for name in catalog.PROXIES} | proxies
+    known = {name: proxy_named(name) for name in catalog.PROXIES} | proxies
     with contextlib.closing(executor(ray)) as where:
         computed_on = where.machine()
         for source in sources:
@@ -104,6 +105,7 @@ def build_pack(
         scores[AZ] = az_scores(scores)
     table = _table(setting, scores, proxies, rows, class_of, pack_id or f"{space.name}-{task.name}-proxies-v1")
     table.manifest.update(machine=computed_on, licence=task.license, proxies=_recipe(setting))
+    check_table_replaceable(Path(folder), table)
     return write(table, folder, _card(table, task, setting))
 
 
@@ -125,18 +127,17 @@ def _each_chunk(
     cluster: Executor | None,
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Yields the number and the scores of each chunk of rows: of those with a shard, then of the others, computed."""
-    paths = [shards / f"{source.name}-{_name(setting, proxies, chunk)}.npz" for chunk in chunks]
+    names = [f"{source.name}-{_name(setting, proxies, chunk)}" for chunk in chunks]
     missing: dict[int, np.ndarray] = {}
-    for number, (path, chunk) in enumerate(zip(paths, chunks, strict=True)):
-        stored = _read(path, proxies, (len(chunk), len(setting.keys)))
+    for number, (name, chunk) in enumerate(zip(names, chunks, strict=True)):
+        stored = _read(shards, name, proxies, (len(chunk), len(setting.keys)))
         if stored is None:
+            set_aside(_path(shards, name), f"its {len(chunk)} classes are scored again")
             missing[number] = np.asarray(setting.trainer.space.arch_at(chunk))
         else:
             yield number, stored
     for number, found in _computed(setting, source, proxies, missing, cluster):
-        buffer, arrays = io.BytesIO(), dict[str, Any](found)
-        np.savez(buffer, **arrays)
-        replace_file(paths[number], buffer.getvalue())
+        replace_file(_path(shards, names[number]), array_bytes({"scores": names[number]}, found))
         yield number, found
 
 
@@ -195,15 +196,14 @@ def _recipe(setting: Setting) -> dict:
     return described | setting.choices
 
 
-def _read(path: Path, proxies: Mapping[str, Proxy], shape: tuple[int, int]) -> dict[str, np.ndarray] | None:
-    """Returns the scores of a shard; None where it is missing or damaged."""
-    try:
-        with np.load(path) as file:
-            found = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError):  # a damaged one is written again
-        return None
-    whole = set(found) == set(proxies) and all(each.shape == shape for each in found.values())
-    return found if whole else None
+def _path(shards: Path, name: str) -> Path:
+    return shards / f"{name}{SUFFIX}"
+
+
+def _read(shards: Path, name: str, proxies: Iterable[str], shape: tuple[int, int]) -> Arrays | None:
+    """Returns the scores of a shard; None if it is missing or damaged."""
+    like = Like(shape, "f", finite=False)
+    return read_arrays(_path(shards, name), {"scores": name}, dict.fromkeys(proxies, like))
 
 
 def _table(
@@ -253,7 +253,7 @@ def rounded(values: np.ndarray) -> np.ndarray:
 
 def _card(table: Table, task: Task, setting: Setting) -> str:
     choices = setting.choices
-    texts = {SIZE_COLUMNS.get(name, name): catalog.proxy(name).text for name in catalog.PROXIES}
+    texts = {SIZE_COLUMNS.get(name, name): proxy_named(name).text for name in catalog.PROXIES}
     texts[AZ] = "AZ-NAS's score, log ranks among all classes of the pack (Lee and Ham 2024)."
     lines = [
         f"# {table.id}: zero-cost proxies",

@@ -13,6 +13,7 @@ from jaxnas import catalog
 from jaxnas.checks import checked_seed, checked_size
 from jaxnas.predictors.zero_cost import composites
 from jaxnas.predictors.zero_cost.base import Batch, make_batch
+from jaxnas.predictors.zero_cost.named import proxy_named
 from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.predictors.zero_cost.sizes import SIZES
 from jaxnas.tasks.base import Task
@@ -84,13 +85,13 @@ def proxies_of(names: str | Sequence[str], kind: type[Networks]) -> dict[str, Pr
         ValueError: on an unknown name, or one that the kind of space cannot be scored by.
     """
     if names == "all":
-        found = {name: catalog.proxy(name) for name in catalog.PROXIES}
+        found = {name: proxy_named(name) for name in catalog.PROXIES}
         return {name: proxy for name, proxy in found.items() if _scores(proxy, kind)}
     listed = [name for name in names.split(",") if name] if isinstance(names, str) else list(names)
     if not listed:
         raise ValueError("Expected names of proxies, or all, got none.")
     wanted = [part for name in listed for part in (composites.AZ_PARTS if name == AZ else (name,))]
-    found = {name.rpartition(":")[2]: catalog.proxy(name) for name in dict.fromkeys(wanted)}
+    found = {name.rpartition(":")[2]: proxy_named(name) for name in dict.fromkeys(wanted)}
     for name, proxy in found.items():
         if not _scores(proxy, kind):
             raise ValueError(f"Expected ScoredNetworks, which {name} scores, got {kind.__name__}.")
@@ -121,7 +122,7 @@ def proxy_scores(
 ) -> dict[str, np.ndarray]:
     """Returns the scores of architectures by zero-cost proxies, float32[A, I] by name, as their papers have them.
 
-    Larger is not always better: `jaxnas.catalog.proxy(name).better` says what the paper means. A score that is not
+    Larger is not always better: `jn.proxies.proxy_named(name).better` says what the paper means. A score that is not
     defined is NaN, and some are infinite: nothing is put in their place. All architectures have the same I
     initializations and the same batch, so that differences are theirs.
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxnas import catalog
 from jaxnas.analysis.statistics import finite
 from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
@@ -31,9 +32,16 @@ def search_text(summary: dict[str, Any]) -> str:
         with_measured=any(each["measured"] != each["score"] for each in summary["trials"]),
         sizes=[name for name in ("parameters", "flops") if name in best],
         finalists=[each | {"mean": _mean(each["fresh"])} for each in summary["finalists"]],
+        loading=loading_lines("model", summary["space"]),
         data=embedded(_for_script(summary, metric)),
         bibtex=bibtex([cited | {"versions": summary["versions"]}]),
     )
+
+
+def loading_lines(folder: str, space: str) -> list[str]:
+    """Returns the two lines of Python that load the model of a search, in a space of that name, and predict."""
+    own = "" if space in catalog.SPACES else ", space=SPACE"
+    return [f"model = jn.FittedModel.load({folder!r}{own})", "model.predict(X)"]
 
 
 def _told(summary: dict[str, Any], metric: Metric) -> str:

@@ -15,6 +15,7 @@ from jaxnas.search.loop.parallel_ask_tell import ParallelAskTell
 from jaxnas.simulation.ask_tell import AskTell
 from jaxnas.spaces.base import checked
 from jaxnas.strategies.base import Query, Strategy, make, observed
+from jaxnas.strategies.named import strategy_named
 
 
 def check_parallel(strategy: Strategy, bench: HostBenchmark, num_workers: int) -> None:
@@ -29,7 +30,7 @@ def check_parallel(strategy: Strategy, bench: HostBenchmark, num_workers: int) -
 
 def _is_parallel(name: str, bench: HostBenchmark) -> bool:
     try:
-        return make(catalog.strategy(name), bench).parallel
+        return make(strategy_named(name), bench).parallel
     except ValueError:  # it needs sizes, say, that the benchmark does not know
         return False
 

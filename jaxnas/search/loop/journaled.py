@@ -17,6 +17,8 @@ from jaxnas.spaces.decisions import Choices, checked
 from jaxnas.strategies.base import ANY, Observation, Query, observed
 
 JOURNAL_FILE = "journal.jsonl"
+PLANNED = "num_trials"
+"""The key of the number of trials that a search was begun with; another one continues it."""
 _TRIAL = {"trial": int, "arch": list, "fidelity": int, "score": (float, type(None)), "cost": float}
 _TRIAL |= {"seed": int, "failure": str}
 _FRESH = {"fresh": int, "arch": list, "score": (float, type(None))}
@@ -74,11 +76,11 @@ class Journaled:
 
     def _read(self, header: dict) -> None:
         found, *lines = self._file.lines
-        if found != header:
-            changed = next(key for key in (*header, *found) if found.get(key) != header.get(key))
+        self._planned = header.get(PLANNED), found.get(PLANNED)
+        changed = [key for key in header | found if found.get(key) != header.get(key) and key != PLANNED]
+        if changed:
             raise ValueError(
-                f"Expected the journal of this search, got one with another {changed} in {self.path}; search in "
-                "another folder."
+                f"Search in another folder: {self.path} is the journal of a search with another {', '.join(changed)}."
             )
         self._trials = [line for line in lines if "trial" in line]
         fresh = [line for line in lines if "trial" not in line]
@@ -133,7 +135,12 @@ class Journaled:
         query = running[number]
         same = line["arch"] == query.arch.tolist() and line["fidelity"] == int(query.fidelity)
         if not same or int(query.seed) not in (ANY, line["seed"]):
-            asked = query.arch.tolist()
+            asked, (planned, before) = query.arch.tolist(), self._planned
+            if planned != before:
+                raise ValueError(
+                    f"Search in another folder: the search in {self.path.parent} was begun with {before} trials, and "
+                    f"the strategy plans {planned} otherwise; trial {number} differs."
+                )
             raise ValueError(f"Expected trial {number} of {self.path} to ask {asked}, got {line['arch']}.")
         score = _from_json(line["score"])
         self._num_answers += 1

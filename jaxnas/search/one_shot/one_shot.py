@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.checks import checked_seed, checked_size
 from jaxnas.execution.executors import executor
@@ -20,11 +19,13 @@ from jaxnas.progress import progress_bars
 from jaxnas.search.nas import task_of
 from jaxnas.search.one_shot.base import Method, Trained
 from jaxnas.search.one_shot.checkpoint import checkpoint_path, read_checkpoint, write_checkpoint
+from jaxnas.search.one_shot.named import method_named
 from jaxnas.search.one_shot.result import OneShotResult, Run
 from jaxnas.search.one_shot.step import Schedule, State, advanced, initial, setting_of
 from jaxnas.search.one_shot.supernet import Supernet
 from jaxnas.search.one_shot.table_regrets import cost_in_trainings, regrets_by_table, shipped_table
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.named import checked_space, space_named
 from jaxnas.tables.table import Table
 from jaxnas.tasks.base import Split, Task
 from jaxnas.training.config import TrainConfig
@@ -78,10 +79,10 @@ class OneShot:
         progress: bool = True,
         ray: str | None = None,
     ):
-        self.space = catalog.space(space) if isinstance(space, str) else catalog.checked_space(space)
+        self.space = space_named(space) if isinstance(space, str) else checked_space(space)
         self.trainer = Trainer(self.space, task_of(task), config)
         self.method = method_of(method, self.space)
-        given: Any = catalog.method(method) if isinstance(method, str) else method
+        given: Any = method_named(method) if isinstance(method, str) else method
         self._definition = definition_of(given)
         own = self.trainer.task
         self.setting = setting_of(self.method, self.trainer.networks, own)
@@ -217,8 +218,9 @@ class _Search(NamedTuple):
         records = {name: np.zeros((0, *shape), kind) for name, shape, kind in self._kinds()}
         if self.of.folder is None:
             return state, records
-        found = read_checkpoint(checkpoint_path(self.of.folder, self.seed), self.description, state)
-        return (state, records) if found is None else (jax.tree.map(jnp.asarray, found[1]), found[2])
+        path, bounds = checkpoint_path(self.of.folder, self.seed), record_steps(self.num_steps)
+        found = read_checkpoint(path, self.description, state, bounds, records)
+        return (state, records) if found is None else (jax.tree.map(jnp.asarray, found[0]), found[1])
 
     def _kinds(self) -> list[tuple[str, tuple, type]]:
         alpha = jax.eval_shape(lambda key: initial(self.of.setting, key).alpha, jax.random.key(0))
@@ -262,6 +264,7 @@ class _Search(NamedTuple):
             }
             records = {**records, **chosen}
             self.save(state, records, self.num_steps)
+        self._check_arch(records["arch"])
         supernet.num_scored = int(records["num_scored"])
         probabilities = records["probabilities"]
         archs = probabilities.argmax(-1).astype(np.int32)
@@ -313,7 +316,7 @@ def _with_record(
 
 def method_of(method: str | Callable[..., Method] | Method, space: Space) -> Method:
     """Returns the method of a name, a factory, or itself. Raises ValueError where it is none."""
-    factory = catalog.method(method) if isinstance(method, str) else method
+    factory = method_named(method) if isinstance(method, str) else method
     found = factory if isinstance(factory, Method) else factory(space) if callable(factory) else factory
     if not isinstance(found, Method):
         raise ValueError(f"Expected a one-shot method: a name, a factory or a Method, got {type(found).__name__}.")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from jaxnas.search.one_shot.supernet import Supernet
 from jaxnas.spaces.enumerated import check_enumerable
 from jaxnas.tables.columns import INITIALIZATIONS, Column
 from jaxnas.tables.manifest import SCHEMA_VERSION, keys_of
+from jaxnas.tables.overwriting import check_table_replaceable
 from jaxnas.tables.table import Table, write
 from jaxnas.tasks.base import Task
 
@@ -67,7 +69,10 @@ def supernet_pack(
         "git_commit": git_commit(),
     }
     table = Table(manifest, keys_of(space), class_of.astype(np.int32), {COLUMN: column}, rows.astype(np.int32))
-    return table if folder is None else write(table, folder, _card(table, task, method.name, len(supernets)))
+    if folder is None:
+        return table
+    check_table_replaceable(Path(folder), table)
+    return write(table, folder, _card(table, task, method.name, len(supernets)))
 
 
 def _card(table: Table, task: Task, method: str, count: int) -> str:

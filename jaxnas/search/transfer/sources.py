@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnas.analysis.reliability import spearman
+from jaxnas.analysis.rank_correlation import spearman
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space, has_rows

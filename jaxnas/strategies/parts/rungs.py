@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from jaxnas.strategies.base import ANY, Observation, Query, Strategy, failed_as_
 
 Brackets = tuple[tuple[int, ...], ...]
 """For each bracket the number of trials on each of its rungs; its last rung is the last of all."""
+RANDOM_SEARCH = "equal to random search"
 
 
 class Plan(NamedTuple):
@@ -70,6 +72,15 @@ def choose_rungs(fidelities: tuple[float, ...], reduction: int) -> tuple[int, ..
     return tuple(rungs)
 
 
+def one_rung_note(name: str, rungs: tuple[int, ...], same_as: str) -> str:
+    """Returns what is left of a strategy that has one rung only, and warns of it; empty with two rungs or more."""
+    if len(rungs) > 1:
+        return ""
+    note = f"no fidelity is low enough for a second rung, so it is {same_as}"
+    warnings.warn(f"{name}: {note}.", UserWarning, stacklevel=4)
+    return note
+
+
 def halved(size: int, num_rungs: int, reduction: int) -> tuple[int, ...]:
     """Returns the numbers of trials on the rungs of a bracket that starts with `size`, at least one on each."""
     return tuple(max(1, size // reduction**number) for number in range(num_rungs))
@@ -104,6 +115,7 @@ def synchronous_strategy(
     draw: Callable[[BracketState, jax.Array, jax.Array], jax.Array],
     hyperparameters: tuple[tuple[str, object], ...],
     resume: bool,
+    one_rung: str = RANDOM_SEARCH,
 ) -> Strategy:
     """Returns a strategy that goes through brackets: each rung's best are promoted to the next when all of it is told.
 
@@ -113,6 +125,7 @@ def synchronous_strategy(
         rungs: the fidelity of each rung, an index.
         draw: `(state, t, key) -> int32[D]`, the architecture of a new trial.
         resume: whether a promoted architecture continues its run, or is asked for any run.
+        one_rung: what the strategy is equal to if there is one rung.
     """
     largest_source = max(max(sizes) for sizes in brackets)
     num_promoted = max((size for sizes in brackets for size in sizes[1:]), default=1)
@@ -153,4 +166,5 @@ def synchronous_strategy(
         return state._replace(archs=archs, scores=scores, seeds=state.seeds.at[t].set(observation.seed))
 
     hyperparameters = (*hyperparameters, ("resume", checked_flag("resume", resume)))
-    return Strategy(name, init, ask, tell, advance, hyperparameters, most_given=brackets[0][0])
+    note = one_rung_note(name, rungs, one_rung)
+    return Strategy(name, init, ask, tell, advance, hyperparameters, most_given=brackets[0][0], note=note)

@@ -7,21 +7,21 @@ import numpy as np
 from jaxnas.spaces.joint.space import HYPERPARAMETERS
 from jaxnas.tables.building.fidelities import ascending, options_of
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, fidelities_of
+from jaxnas.tables.reliability import reliability_of_means
+from jaxnas.tables.selection import selection_text
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import trainings_that_failed
 from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.config import OPTIMIZERS
 
 _OPTIMIZERS = {"sgd": "SGD, Nesterov momentum {momentum}", "adam": "Adam, decay of the mean of gradients {momentum}"}
-MARK = "Made by `jaxnas build --space"
-"""What every card has, by which it is known."""
 
 
 def table_card(table: Table, task: Task, space_name: str, task_name: str, limit: int | None) -> str:
     """Returns the README.md of a table that a build made of these arguments."""
     import jinja2
 
-    training = table.manifest["training"]
+    training = {"network": table.manifest["training"].get("skeleton"), **table.manifest["training"]}  # as in 0.1.0
     command = f"jaxnas build --space {space_name} --task {task_name}"
     trainings = table.manifest.get("trainings", {})
     command += f" --seeds {table.num_seeds} {options_of(trainings or {'': training})}"
@@ -48,6 +48,7 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
         optimizer=_OPTIMIZERS[training.get("optimizer", OPTIMIZERS[0])].format(momentum=training["momentum"]),
         num_trained=int(table.trained.sum()),
         num_failed=trainings_that_failed(table),
+        reliable=reliability_of_means(table),
         trainings={name: _described(table, name) for name in trainings},
         order=order,
         unit=known[-1].unit,
@@ -55,6 +56,7 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
         task_card=task.card.strip().removeprefix("# "),
         command=command,
         best=_best(table),
+        selection=selection_text(table),
         shown=lambda value: f"{100 * value:.2f} %" if table.metric.unit == "proportion" else f"{value:.4f}",
     )
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxnas import catalog
+from jaxnas.array_files import set_aside
 from jaxnas.checks import checked_size
 from jaxnas.execution.base import Executor
 from jaxnas.execution.executors import executor
@@ -19,10 +19,10 @@ from jaxnas.files import remove_leftovers, replace_file
 from jaxnas.provenance import git_commit, versions
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.building.baselines import baseline_trainer, scores_by_name
 from jaxnas.tables.building.card import table_card
 from jaxnas.tables.building.fidelities import declared, default_training, from_the_cheapest, protocols_of
-from jaxnas.tables.building.overwriting import check_replaceable
 from jaxnas.tables.building.plan import (
     BuildPlan,
     Chunk,
@@ -34,9 +34,11 @@ from jaxnas.tables.building.plan import (
 )
 from jaxnas.tables.curves import table_of_curves
 from jaxnas.tables.manifest import DEFAULT_PROTOCOL, Fidelity, base_manifest, keys_of
+from jaxnas.tables.overwriting import check_replaceable
 from jaxnas.tables.table import Table, write
 from jaxnas.tables.trainings import joined_trainings
 from jaxnas.tasks.base import SPLITS, Task
+from jaxnas.tasks.named import task_named
 from jaxnas.training.config import TrainConfig, config_to_dict
 from jaxnas.training.curves import Curves
 from jaxnas.training.networks import Size, default_plan
@@ -46,6 +48,7 @@ MAX_CURVE_BYTES = 2**34
 BYTES_AN_EPOCH = 32  # of a training: four numbers of four bytes, twice while they become a table
 MAX_SEEDS = 65_535
 LOG_FILE = "worker.log"
+_REPLACES = "give another one, or replace what is there by --replace (replace_table=True)"
 _RESUMES = "run the same command again to resume"
 
 
@@ -111,7 +114,7 @@ def build(
         ValueError: on wrong arguments, or a folder that holds something else.
         RuntimeError: if a worker failed, the cluster cannot be reached, or the folder cannot be written to.
     """
-    space, task = catalog.space(space_name), catalog.task(task_name)
+    space, task = space_named(space_name), task_named(task_name)
     trainers, folder = config.trainers(space, task), Path(folder)
     priced = from_the_cheapest(trainers) if "" not in trainers else {"": (trainers[""], 1.0)}
     several = declared(priced, config.order) if "" not in trainers else None
@@ -126,7 +129,7 @@ def build(
         num_classes = sum(len(chunk.rows) for chunk in parts[-1].plan.chunks)
         manifest = _manifest_of_several(parts, *several) if several else parts[0].manifest
         if not replace_table:
-            check_replaceable(folder, manifest, num_classes)
+            check_replaceable(folder, manifest, num_classes, _REPLACES)
         for number, part in enumerate(parts):
             _train_part(where, part, folder, shard, _counted(progress, number, len(parts)))
         table = None
@@ -135,7 +138,7 @@ def build(
     with _writing(folder):
         if table:
             if not replace_table:  # another build may have written its table since
-                check_replaceable(folder, table.manifest, num_classes)
+                check_replaceable(folder, table.manifest, num_classes, _REPLACES)
             table = write(table, folder, table_card(table, task, space_name, task_name, config.limit))
         for written in (folder, folder / "shards"):
             remove_leftovers(written)
@@ -173,7 +176,8 @@ def _train_part(
     with _writing(folder):
         (folder / "shards").mkdir(parents=True, exist_ok=True)
         missing = missing_chunks(folder, plan.chunks, plan.shape)
-        _set_damaged_aside(folder, missing)
+        for chunk in missing:
+            set_aside(shard_path(folder, chunk), f"its {len(chunk.rows)} classes are trained again")
     total, left = _num_classes(plan.chunks), dict.fromkeys(missing)
 
     def look() -> None:
@@ -225,7 +229,7 @@ def _check_memory(trainers: Sequence[Trainer], num_seeds: int) -> None:
     """Raises ValueError where the space cannot be enumerated, or the curves of a build would not fit into memory."""
     space = trainers[0].space
     if space.num_architectures > MAX_ENUMERABLE:
-        alike = {name: each for name in catalog.SPACES if type(each := catalog.space(name)) is type(space)}
+        alike = {name: each for name in catalog.SPACES if type(each := space_named(name)) is type(space)}
         smaller = [name for name, each in alike.items() if each.num_architectures <= MAX_ENUMERABLE]
         hint = f"; {' and '.join(smaller)} can be built" if smaller else ""
         raise ValueError(
@@ -236,20 +240,6 @@ def _check_memory(trainers: Sequence[Trainer], num_seeds: int) -> None:
     largest = MAX_CURVE_BYTES // (len(np.unique(space.classes())) * num_epochs * BYTES_AN_EPOCH)
     why = f"whose curves of {num_epochs:,} epochs take {MAX_CURVE_BYTES >> 30} GiB of memory"
     checked_size("num_seeds", num_seeds, 1, min(largest, MAX_SEEDS), why)
-
-
-def _set_damaged_aside(folder: Path, missing: Sequence[Chunk]) -> None:
-    """Renames the damaged shards of chunks, so that they are trained again, and warns of each."""
-    for chunk in missing:
-        path = shard_path(folder, chunk)
-        if path.is_file():
-            os.replace(path, path.with_suffix(".damaged"))
-            warnings.warn(
-                f"Expected {path} as a worker wrote it, got a damaged file; it is now {path.stem}.damaged, and its "
-                f"{len(chunk.rows)} classes are trained again.",
-                RuntimeWarning,
-                stacklevel=4,
-            )
 
 
 @contextlib.contextmanager

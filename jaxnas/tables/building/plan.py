@@ -1,7 +1,6 @@
 """What a build trains: the classes of a space in chunks, each named by the hash of all that its numbers depend on."""
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Sequence
@@ -10,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxnas.array_files import SUFFIX, Like, array_bytes, read_arrays
 from jaxnas.tasks.base import SPLITS
 from jaxnas.training.curves import Curves
 from jaxnas.training.networks import default_plan
 from jaxnas.training.trainer import Trainer
 
 _ORDER_SEED = 0
-_HASH_DIGITS = 64
 
 
 @dataclass(frozen=True)
@@ -90,38 +89,23 @@ def missing_chunks(folder: Path, chunks: Sequence[Chunk], shape: tuple[int, int,
 
 def shard_path(folder: Path, chunk: Chunk) -> Path:
     """Returns where the shard of a chunk lies in the folder of a build."""
-    return folder / "shards" / f"{chunk.name}.npz"
+    return folder / "shards" / f"{chunk.name}{SUFFIX}"
 
 
 def shard_bytes(chunk: Chunk, curves: Curves) -> bytes:
-    """Returns the shard of a chunk: an `.npz` file, followed by the SHA-256 of the chunk's name and of the file."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **curves._asdict())
-    data = buffer.getvalue()
-    return data + _hash(chunk, data)
+    """Returns the shard of a chunk: a file of its curves, whose header names the chunk."""
+    return array_bytes({"chunk": chunk.name}, curves._asdict())
 
 
 def read_shard(folder: Path, chunk: Chunk, shape: tuple[int, int, int]) -> dict[str, np.ndarray] | None:
     """Returns the arrays of a chunk's shard, None where it is missing or damaged."""
-    try:
-        data = shard_path(folder, chunk).read_bytes()
-    except OSError:
-        return None
-    if data[-_HASH_DIGITS:] != _hash(chunk, data[:-_HASH_DIGITS]):  # nothing of a damaged file is parsed
-        return None
-    with np.load(io.BytesIO(data[:-_HASH_DIGITS])) as file:
-        arrays = {name: file[name] for name in file.files}
     num_seeds, num_epochs, num_tested = shape
     epochs = {name: [num_epochs] for name in ("train", "validation", "loss")}
     epochs |= {"test": [num_tested], "first_loss": [], "first_gradient_norm": []}
-    expected = {name: (len(chunk.rows), num_seeds, *epochs[name]) for name in Curves._fields}
-    found = {name: array.shape for name, array in arrays.items()}
-    if found != expected:
-        return None
-    of_splits = {arrays[name].dtype.kind for name in SPLITS}
-    others = {arrays[name].dtype.kind for name in Curves._fields if name not in SPLITS}
-    return arrays if others == {"f"} and of_splits in ({"i"}, {"f"}) else None  # counts, or values of a metric
-
-
-def _hash(chunk: Chunk, data: bytes) -> bytes:
-    return hashlib.sha256(chunk.name.encode() + data).hexdigest().encode()
+    expected = {
+        name: Like((len(chunk.rows), num_seeds, *epochs[name]), "if" if name in SPLITS else "f", finite=False)
+        for name in Curves._fields
+    }
+    arrays = read_arrays(shard_path(folder, chunk), {"chunk": chunk.name}, expected)
+    # counts, or values of a metric
+    return arrays if arrays and len({arrays[name].dtype.kind for name in SPLITS}) == 1 else None

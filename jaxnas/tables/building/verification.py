@@ -9,12 +9,14 @@ from jaxnas import catalog
 from jaxnas.checks import first_line
 from jaxnas.provenance import machine, versions
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.building.baselines import baseline_scores
 from jaxnas.tables.format import check_files
 from jaxnas.tables.shipped import find
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import plain_table
 from jaxnas.tasks.base import SPLITS, Task
+from jaxnas.tasks.named import task_named
 from jaxnas.training.compilation import on_one_core
 from jaxnas.training.config import BFLOAT16, FLOAT32, TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
@@ -53,8 +55,8 @@ def verify(
     checks = [Check(True, f"{folder.name}: files and arrays are those that the manifest names.")]
     if not sample:
         return checks
-    space = catalog.space(space) if isinstance(space, str) else space
-    task = catalog.task(task) if isinstance(task, str) else task
+    space = space_named(space) if isinstance(space, str) else space
+    task = task_named(task) if isinstance(task, str) else task
     with on_one_core():
         return checks + retrain(folder, sample, space=space, task=task)
 
@@ -89,7 +91,7 @@ def retrain(
     _check_built(table)
     manifest = table.manifest
     space = space or _of_the_catalog("space", manifest["space"]["name"], catalog.SPACES, table.id)
-    task = task or _of_the_catalog("task", manifest["task"]["name"], catalog.TASKS, table.id)
+    task = task or _of_the_catalog("task", manifest["task"]["name"], catalog.TASKS, table.id)()
     if space.description() | {"name": manifest["space"]["name"]} != manifest["space"]:
         raise ValueError(f"Expected the space that {table.id} was made of, got {space.name} with other decisions.")
     known = np.flatnonzero(table.trained)
@@ -148,11 +150,12 @@ def _config_of(table: Table, default: TrainConfig) -> TrainConfig:
 
 
 def _of_the_catalog(kind: str, name: str, known: dict[str, str], table_id: str) -> Any:
-    if name not in known:
+    found = catalog.in_file(name, known)
+    if found is None:
         raise ValueError(
             f"Expected the {kind} of {table_id} to be one of {', '.join(known)}, got {name!r}; give it by --{kind}."
         )
-    return catalog.task(name) if kind == "task" else catalog.space(name)
+    return found
 
 
 def _reproducible(manifest: dict, trainer: Trainer) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxnas.tables.selection import selection_text
 from jaxnas.tables.table import Table
 
 TRIED = "The importer was tried on original files."
@@ -70,6 +71,7 @@ def _card_of(table: Table, publication: Publication, source: Path, notes: Sequen
         unit = f"count of {column.denominator:,}" if column.denominator else column.unit
         lines.append(f"| `{name}` | {unit} | {' x '.join(column.axes)} |")
     lines += ["", *_protocols(table), "## Limits", publication.tried]
+    lines += [selection_text(table)] if table.protocols else []
     lines += ["Networks of this table were not trained by jaxnas, and it does not train them again.", ""]
     lines += ["## License and citation", f"{publication.license}. {publication.address}", "", publication.paper]
     return "\n".join([*lines, f"Cite the paper, the id `{table.id}` and the content_hash of manifest.json.", ""])

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import are_valid, rows_of_all
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.columns import Column
 from jaxnas.tables.manifest import base_manifest, keys_of
 from jaxnas.tables.published.base import Progress, expected
@@ -49,7 +49,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     for number, (name, data) in enumerate(sorted(files.items())):
         progress(name, number + 1, len(files))
         task = name.removesuffix(SUFFIX)
-        space = catalog.space(SPACES.get(task, NAME))
+        space = space_named(SPACES.get(task, NAME))
         with expected(path, f"NAS-Bench-Graph's pickles, {name} among them"):
             table, notes = _table(space, task, Reader(io.BytesIO(data)).load())
         yield imported(table, f"nb-graph-{task}", PUBLICATION, path, notes, {})

@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from jaxnas import catalog
 from jaxnas.files import OUT, out_path, writable
+from jaxnas.tables.overwriting import check_table_replaceable
+from jaxnas.tables.published.named import importer_named
 from jaxnas.tables.table import write
 
 
@@ -25,9 +26,9 @@ def import_table(
         progress: called with what is read, the number of parts done, and the number in all.
 
     Raises:
-        ValueError: on an unknown name, or a file that is not there or cannot be read.
+        ValueError: on an unknown name, a file that is not there or cannot be read, or a folder of something else.
     """
-    read = catalog.importer(name)
+    read = importer_named(name)
     path = Path(path)
     if not path.exists():
         raise ValueError(f"Expected a file or a folder, got {path}, which is not there.")
@@ -35,6 +36,7 @@ def import_table(
     folders = []
     for imported in read(path, parent / f".{name.rpartition(':')[2]}.partial", progress):
         folder = parent / imported.table.id if out else out_path(None, "import", imported.table.id)
+        check_table_replaceable(folder, imported.table)
         write(imported.table, folder, imported.card)
         folders.append(folder)
     return folders

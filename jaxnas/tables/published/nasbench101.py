@@ -10,8 +10,8 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.columns import Column
 from jaxnas.tables.manifest import base_manifest, keys_of
 from jaxnas.tables.published.base import (
@@ -76,7 +76,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """
     path = only_file(path, FILES, "NAS-Bench-101's TFRecord file")
     kept = Work(work, [path])
-    space = catalog.space("nb101")
+    space = space_named("nb101")
     scores = _Scores(space)
     with expected(path, "a TFRecord file of NAS-Bench-101"):
         for part in _parts(path, kept, progress):

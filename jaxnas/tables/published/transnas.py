@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas import catalog
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.enumerated import rows_of_all
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.columns import Column
 from jaxnas.tables.published.base import Progress, expected, only_file, sha256_of
 from jaxnas.tables.published.cards import Imported, Publication, imported
@@ -65,7 +65,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         if not data or not set(data) <= set(SPACES):
             raise ValueError(f"spaces {sorted(data)!s:.80}")
     for kind, architectures in data.items():
-        space = catalog.space(SPACES[kind])
+        space = space_named(SPACES[kind])
         with expected(path, f"scores of the space {space.name}"):
             rows = _rows(space, architectures)
             tasks = list(next(iter(architectures.values())))

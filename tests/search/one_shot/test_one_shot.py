@@ -12,15 +12,17 @@ from helpers.planted import BEST, PLANTED, planted_task
 from helpers.samples import NB201, SMALL, SMALL_MLP, make_bench, make_task
 
 import jaxnas as jn
-from jaxnas import catalog
+from jaxnas.array_files import arrays_of
 from jaxnas.search.one_shot import one_shot, step
 from jaxnas.search.one_shot.base import Sample
 from jaxnas.search.one_shot.checkpoint import checkpoint_path
 from jaxnas.search.one_shot.correlation import rank_correlation, splits_of, taus_of
 from jaxnas.search.one_shot.methods import darts, rsps
+from jaxnas.search.one_shot.named import method_named
 from jaxnas.search.one_shot.one_shot_files import summary_of, write
 from jaxnas.search.one_shot.pack import supernet_pack
 from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.named import space_named
 from jaxnas.spaces.sizes.space import SizeSpace
 from jaxnas.training.config import TrainConfig
 
@@ -33,7 +35,7 @@ NUM_SEEDS = 10
 @functools.cache
 def made(name: str) -> jn.OneShot:
     """Returns a search by a method of the catalog, with few candidates, compiled once for all tests."""
-    factory = catalog.method(name)
+    factory = method_named(name)
     method = factory(SMALL, num_candidates=20) if name == "rsps" else factory(SMALL)
     return jn.OneShot(SMALL, TASK, method, config=TINY, table=False, progress=False)
 
@@ -57,7 +59,7 @@ def equal(one, other) -> bool:
 
 
 def test_a_supernet_of_partial_channels_scores_what_it_trained():
-    method = catalog.method("pc_darts")(SMALL)
+    method = method_named("pc_darts")(SMALL)
     result = jn.OneShot(SMALL, TASK, method, config=TINY, table=False, progress=False).search(2)
     supernet = result.supernets[0]
     weights = np.eye(len(SMALL.operations), dtype=np.float32)[result.arch]
@@ -65,7 +67,7 @@ def test_a_supernet_of_partial_channels_scores_what_it_trained():
 
 
 def test_edges_of_pc_darts_have_weights_of_their_own():
-    method = catalog.method("pc_darts")(SMALL)
+    method = method_named("pc_darts")(SMALL)
     alpha = {"choices": jnp.zeros((3, 5)), "edges": jnp.asarray([1.0, 2.0, 0.0])}
     sample = method.sample(jax.random.key(0), alpha, jnp.float32(0))
     np.testing.assert_allclose(sample.weights, 0.2, rtol=1e-6)
@@ -166,11 +168,13 @@ def test_a_search_resumes_as_if_it_had_not_been_interrupted(tmp_path, monkeypatc
     for name in ("arch", "losses", "probabilities", "steps"):
         np.testing.assert_array_equal(getattr(run, name), getattr(expected, name))
     assert search.search(6).runs[0].score == expected.score
-    with pytest.raises(ValueError, match="got one with another num_steps"):
+    with pytest.raises(ValueError, match=r"of another search\. Expected one with this num_steps"):
         search.search(7)
     checkpoint_path(tmp_path, 0).write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"^Expected .*search-0.npz as a one-shot search writes it"):
-        search.search(6)
+    with pytest.warns(
+        RuntimeWarning, match=r"search-0.arrays is damaged: it is now search-0.damaged, and its search beg"
+    ):
+        np.testing.assert_array_equal(search.search(6).runs[0].arch, expected.arch)
 
 
 def test_seeds_that_are_searched_elsewhere_find_what_is_found_here(tmp_path, monkeypatch):
@@ -205,7 +209,7 @@ def test_losses_that_are_not_finite_end_with_the_last_good_checkpoint(tmp_path, 
         RuntimeError, match=r"^Expected finite losses.* between steps 2 and 3 of 5 with seed 9; the state af"
     ):
         search.search(5, seed=9)
-    assert int(np.load(checkpoint_path(tmp_path, 9))["step"]) == 2
+    assert arrays_of(checkpoint_path(tmp_path, 9).read_bytes())[0]["step"] == 2
     monkeypatch.setattr(one_shot, "advanced", step.advanced)
     assert search.search(5, seed=9).runs[0].steps.tolist() == [1, 2, 3, 4, 5]
     assert search.data is finite
@@ -235,11 +239,11 @@ def test_what_does_not_fit_together_is_said():
     with pytest.raises(ValueError, match=r"^Expected a space with as many choices in each decision for a mixture"):
         jn.OneShot(SMALL_MLP, TASK, "darts", table=False)
     with pytest.raises(ValueError, match=r"^Expected a space with networks"):
-        jn.OneShot(catalog.space("nb101"), TASK, "rsps", table=False)
+        jn.OneShot(space_named("nb101"), TASK, "rsps", table=False)
     with pytest.raises(ValueError, match=r"^Expected a one-shot method: .* got int"):
         jn.OneShot(SMALL, TASK, 3, **given)
     with pytest.raises(ValueError, match="that 4 divides, got 2"):
-        jn.OneShot(SMALL, TASK, catalog.method("pc_darts")(SMALL, partial=4), **given)
+        jn.OneShot(SMALL, TASK, method_named("pc_darts")(SMALL, partial=4), **given)
     with pytest.raises(ValueError, match=r"^Expected a space of sizes for the sandwich rule"):
         jn.OneShot(NB201, TASK, "sandwich", table=False)
     with pytest.raises(ValueError, match="num_steps to be an int of at least 1"):
@@ -255,7 +259,7 @@ THIN = jn.MLPSpace(1, widths=(2, 4), activations=("relu",), dropout_rates=(0,), 
     ids=lambda space: space.name,
 )
 def test_the_sandwich_rule_searches_widths(space):
-    method = catalog.method("sandwich")(space, num_candidates=5)
+    method = method_named("sandwich")(space, num_candidates=5)
     result = jn.OneShot(space, TASK, method, table=False, progress=False).search(3)
     assert result.arch.shape == (len(space.decisions),)
     assert result.num_trainings > 0

@@ -12,7 +12,6 @@ import optax
 import pytest
 from helpers.samples import SMALL, TINY
 
-from jaxnas.catalog import task as find_task
 from jaxnas.spaces.cells import packed, plans
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.cells.networks import CellNetworks
@@ -21,6 +20,7 @@ from jaxnas.spaces.layers.base import FUNCTION, IDENTITY
 from jaxnas.tables.building import driver
 from jaxnas.tables.building.plan import make_plan, trained_shard
 from jaxnas.tasks.base import TaskSpec
+from jaxnas.tasks.named import task_named
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.networks import default_plan
@@ -277,7 +277,7 @@ def test_an_unknown_plan_is_refused(plan, task):
 
 def test_chunks_of_the_packed_plan_are_its_batches(monkeypatch):
     monkeypatch.setattr(packed, "MAX_TRAININGS", 32)
-    trained = Trainer(SMALL, find_task(TASK), TINY)
+    trained = Trainer(SMALL, task_named(TASK), TINY)
     plan = make_plan(trained, 2, training_plan="packed")
     sequential = make_plan(trained, 2)
     assert sequential.training_plan == "sequential"
@@ -291,7 +291,7 @@ def test_chunks_of_the_packed_plan_are_its_batches(monkeypatch):
 
 @pytest.mark.parametrize(("training_plan", "name"), [("packed", "packed-2"), ("sequential", "switch-sequential-4")])
 def test_a_build_follows_its_plan_and_names_it(training_plan, name, monkeypatch):
-    trained = Trainer(SMALL, find_task(TASK), TINY)
+    trained = Trainer(SMALL, task_named(TASK), TINY)
     plan = make_plan(trained, 2, limit=3, training_plan=training_plan)
     assert driver.manifest_of(plan, trained, None, {})["plan"] == name
     called = []

@@ -219,7 +219,7 @@ def test_an_empty_split_has_no_correct_images_for_cells_either():
         return Applied(jnp.zeros((len(images), 3)))
 
     evaluation = loop.evaluation_batches((empty, empty))
-    assert loop.evaluated(apply, Variables(()), GOALS["class"], evaluation, 1) == (0, 0)
+    assert loop.evaluated(apply, Variables(()), GOALS["class"], evaluation, 1) == (0, 0, False)
 
 
 def test_perceptrons_have_a_configuration_and_a_plan_of_their_own(task):

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from helpers.samples import SMALL, TINY
 
-from jaxnas import catalog
-from jaxnas.catalog import task as find_task
 from jaxnas.cli.main import main
 from jaxnas.files import CARD_FILE
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.building.baselines import baseline_scores
 from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.building.plan import BuildPlan, make_plan, read_shard, shard_path
 from jaxnas.tables.building.verification import retrain
 from jaxnas.tables.table import Table, write
+from jaxnas.tasks.named import task_named
 from jaxnas.training.config import TrainConfig
 from jaxnas.training.curves import Curves
 from jaxnas.training.trainer import Trainer
@@ -56,7 +56,7 @@ def copy_shards(source: Path, target: Path) -> list[Path]:
 
 def test_the_table_holds_what_evaluate_measures(built):
     folder, table = built
-    task = find_task(TASK)
+    task = task_named(TASK)
     read = Table.read(folder)
     assert read.trained.all()
     assert np.array_equal(read.representatives[read.class_of], SMALL.classes())
@@ -124,7 +124,7 @@ def test_a_failing_worker_is_reported_in_one_line(tmp_path, monkeypatch):
 
 
 def plan_of(space: str, task: str, config: TrainConfig, num_seeds: int, limit: int | None = None) -> BuildPlan:
-    trainer = Trainer(catalog.space(space), catalog.task(task), replace(config, test="last"))
+    trainer = Trainer(space_named(space), task_named(task), replace(config, test="last"))
     return make_plan(trainer, num_seeds, limit)
 
 
@@ -161,7 +161,7 @@ def edited(folder: Path, target: Path, change) -> Path:
     return target
 
 
-OWN = {"space": catalog.space(SPACE), "task": catalog.task(TASK)}
+OWN = {"space": space_named(SPACE), "task": task_named(TASK)}
 
 
 def nothing(manifest, arrays):
@@ -236,7 +236,7 @@ def test_workers_train_the_lines_to_beat(tmp_path):
     labels = np.arange(60) % 2
     np.savez(tmp_path / "signs.npz", X=random.randn(60, 4, 2) + labels[:, None, None], y=labels, kind="sequences")
     task_name, folder = str(tmp_path / "signs.npz"), tmp_path / "built"
-    trainer = Trainer(catalog.space("recurrent-3"), find_task(task_name), num_epochs=1)
+    trainer = Trainer(space_named("recurrent-3"), task_named(task_name), num_epochs=1)
     table = build("recurrent-3", task_name, folder, BuildConfig(trainer.config, limit=1), num_processes=1)
     assert table.manifest["references"] == baseline_scores(trainer, [0])
     assert list(table.manifest["references"]) == ["tanh", "gru", "lstm"]

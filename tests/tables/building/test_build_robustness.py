@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 from helpers.samples import TINY
 
-from jaxnas import catalog
 from jaxnas.cli.main import main
 from jaxnas.execution.processes import Processes
 from jaxnas.files import MANIFEST_FILE
 from jaxnas.spaces.cells.networks import CellNetworks
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.building import driver
 from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.building.plan import BuildPlan, make_plan, read_shard, shard_bytes, shard_path
 from jaxnas.tables.table import Table
+from jaxnas.tasks.named import task_named
 from jaxnas.training import networks
 from jaxnas.training.curves import Curves
 from jaxnas.training.trainer import Trainer
@@ -77,7 +78,7 @@ class Paced(type(QUICK)):
                 crash()
             time.sleep(float(os.environ.get("PAUSE", 0)))
             shards = Path(os.environ.get("FOLDER", ".")) / "shards"
-            while "HOLD" in os.environ and len(list(shards.glob("*.npz"))) >= int(os.environ["HOLD"]):
+            while "HOLD" in os.environ and len(list(shards.glob("*.arrays"))) >= int(os.environ["HOLD"]):
                 time.sleep(0.01)
         return super().arch_at(row)
 
@@ -151,7 +152,7 @@ def resumed(names, folder: Path, config: BuildConfig = CONFIG, **options) -> Tab
 
 
 def plan_of(names) -> BuildPlan:
-    return make_plan(Trainer(catalog.space(names[0]), catalog.task(names[1]), CONFIG.training), CONFIG.num_seeds)
+    return make_plan(Trainer(space_named(names[0]), task_named(names[1]), CONFIG.training), CONFIG.num_seeds)
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -159,7 +160,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def num_shards(folder: Path) -> int:
-    return len(list((folder / "shards").glob("*.npz")))
+    return len(list((folder / "shards").glob("*.arrays")))
 
 
 def wait_until(condition) -> None:
@@ -357,7 +358,7 @@ def test_a_shard_lost_at_the_last_moment_is_reported(names, complete, monkeypatc
 def test_failed_trainings_stay_as_rows_and_are_counted(names, complete, capsys):
     plan = plan_of(names)
     chunk = plan.chunks[0]
-    arrays = read_shard(complete, chunk, plan.shape)
+    arrays = {name: values.copy() for name, values in read_shard(complete, chunk, plan.shape).items()}
     arrays["loss"][0, 1, 1:] = np.nan
     arrays["loss"][2] = np.nan
     shard_path(complete, chunk).write_bytes(shard_bytes(chunk, Curves(**arrays)))
@@ -376,11 +377,11 @@ def test_failed_trainings_stay_as_rows_and_are_counted(names, complete, capsys):
 
 
 def test_a_damaged_shard_is_named_set_aside_and_trained_again(names, built, complete):
-    path = sorted((complete / "shards").glob("*.npz"))[3]
+    path = sorted((complete / "shards").glob("*.arrays"))[3]
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 4
     path.write_bytes(data)
-    with pytest.warns(RuntimeWarning, match=rf"^Expected {path} as a worker wrote it, got a damaged file; it is now"):
+    with pytest.warns(RuntimeWarning, match=rf"^{path} is damaged: it is now {path.stem}.damaged, and its . classes"):
         table = resumed(names, complete)
     assert table.manifest["content_hash"] == built[1].manifest["content_hash"]
     assert path.with_suffix(".damaged").read_bytes() == data
@@ -392,7 +393,10 @@ def test_a_file_that_no_build_wrote_is_left_alone(names, complete, capsys):
     assert main(command) == 2
     message = capsys.readouterr().err.splitlines()
     assert len(message) == 1
-    assert "with README.md, which no build wrote; give another one, or replace what is there by --replace" in message[0]
+    assert (
+        "with README.md, which jaxnas did not write; give another one, or replace what is there by --replace"
+        in message[0]
+    )
     assert (complete / "README.md").read_text() == "# mine\n"
     assert main([*command, "--replace"]) == 0
     assert Table.read(complete).trained.all()
@@ -421,7 +425,7 @@ def test_a_complete_table_is_not_replaced_by_a_smaller_or_another_one(changes, f
     resumed(names, complete)
     before = {path.name: path.read_bytes() for path in complete.iterdir() if path.is_file()}
     task = changes.pop("task", names[1])
-    with pytest.raises(ValueError, match=rf"^Expected a folder to write this table into, got .* {found}; give another"):
+    with pytest.raises(ValueError, match=rf"^Expected a folder to write .* into, got .* {found}; give another"):
         build(names[0], task, complete, replace(CONFIG, **changes))
     assert {path.name: path.read_bytes() for path in complete.iterdir() if path.is_file()} == before
 

@@ -12,13 +12,13 @@ from helpers.elsewhere import Elsewhere
 from helpers.samples import SMALL, TINY, assert_equal_trials, make_task
 
 import jaxnas as jn
-from jaxnas import catalog
 from jaxnas.benchmarks.base import trainings_of
 from jaxnas.cli import build as command
 from jaxnas.cli.main import main
 from jaxnas.files import CARD_FILE
 from jaxnas.simulation.trials import paid_when_begun
 from jaxnas.spaces.cells.network import Skeleton
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.building import driver
 from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.building.fidelities import declared, from_the_cheapest, training_grid
@@ -27,6 +27,7 @@ from jaxnas.tables.manifest import Fidelity
 from jaxnas.tables.table import Table
 from jaxnas.tables.trainings import plain_table
 from jaxnas.tasks.base import Task
+from jaxnas.tasks.named import task_named
 from jaxnas.training.curves import Curves
 from jaxnas.training.trainer import Trainer
 
@@ -79,7 +80,7 @@ def bench(built) -> jn.TableBenchmark:
 
 
 def test_prices_are_multiply_accumulates_and_the_order_ascends(built, bench):
-    task = catalog.task(TASK)
+    task = task_named(TASK)
     archs = np.asarray(jax.vmap(SMALL.sample)(jax.random.split(jax.random.key(0), 256)))
     flops = {
         name: sum(Trainer(SMALL, task, each).size(arch).num_flops for arch in archs) for name, each in TRAININGS.items()
@@ -166,7 +167,7 @@ def test_the_card_and_a_check_by_training_again(built):
     assert "--seeds 1 --widths 1,2 --epochs 2 --id" in text
     assert "| fidelities in their order | w1-e1, w1-e2, w2-e1, w2-e2 |" in text
     assert "`w1`: num_channels 1; an epoch costs 0." in text
-    checks = retrain(built[0], 2, space=SMALL, task=catalog.task(TASK), seed=0)
+    checks = retrain(built[0], 2, space=SMALL, task=task_named(TASK), seed=0)
     assert all(check.passed for check in checks)
     assert sum("bitwise" in check.text for check in checks) == 2
     assert {check.text.rpartition("(of ")[2] for check in checks[1:]} == {"w1)", "w2)"}
@@ -237,7 +238,7 @@ def test_the_command_builds_a_grid_in_the_order_that_it_is_given(monkeypatch, tm
     several, plain = calls
     assert {name: each.network.num_channels for name, each in several.training.items()} == {"w2": 2, "w4": 4}
     assert several.order == ["w2-e1", "w4-e6"]
-    expected = Trainer(catalog.space("nb201"), catalog.task("digits"), num_epochs=6).config
+    expected = Trainer(space_named("nb201"), task_named("digits"), num_epochs=6).config
     assert plain.training == replace(expected, test="last")
 
 
@@ -245,7 +246,7 @@ def test_a_search_that_trains_is_the_run_on_the_table(bench, monkeypatch):
     monkeypatch.setattr(Task, "without_test", lambda self: self)  # which are other arrays, and other made-up scores
     strategy = jn.successive_halving(SMALL, fidelities=bench.fidelities, reduction=2, num_initial=8)
     options = {"strategy": strategy, "progress": False}
-    found = jn.NAS(SMALL, catalog.task(TASK), config=TRAININGS, **options).search(20, num_finalists=0)
+    found = jn.NAS(SMALL, task_named(TASK), config=TRAININGS, **options).search(20, num_finalists=0)
     expected = jn.run(strategy, bench, num_trials=20, num_runs=1, seed=0)
     assert_equal_trials(found.trials, expected)
     assert found.cost_unit == "epochs of w2"
@@ -253,11 +254,11 @@ def test_a_search_that_trains_is_the_run_on_the_table(bench, monkeypatch):
     frame = jn.analysis.to_frame(expected, bench)
     assert set(frame["fidelity"]) == {"w1-e1", "w2-e1", "w2-e2"}
     with pytest.raises(ValueError, match="Expected an order where there are several trainers"):
-        jn.NAS(SMALL, catalog.task(TASK), config=TINY, order=["w1-e1"])
+        jn.NAS(SMALL, task_named(TASK), config=TINY, order=["w1-e1"])
 
 
 def test_a_copy_of_a_training_benchmark_asks_the_same(bench):
-    trainers = {name: Trainer(SMALL, catalog.task(TASK), each) for name, each in TRAININGS.items()}
+    trainers = {name: Trainer(SMALL, task_named(TASK), each) for name, each in TRAININGS.items()}
     first = jn.benchmarks.TrainingBenchmark(trainers, num_seeds=3, order=["w1-e2", "w2-e2"])
     make, arguments = first.__reduce__()
     copy = make(*arguments)

@@ -13,8 +13,10 @@ import pytest
 from experiments.robustness import made_files
 from jaxnas import catalog
 from jaxnas.spaces.cells.space import NB201
+from jaxnas.spaces.named import space_named
 from jaxnas.tables.published import graph_bench, nasbench101, nats_topology, tfrecord, zero_cost
 from jaxnas.tables.published.cards import Imported
+from jaxnas.tables.published.named import importer_named
 from jaxnas.tables.table import Table, write
 
 FILES = Path(__file__).parent / "files"
@@ -23,7 +25,7 @@ DATA_SETS = ("cifar10", "cifar100", "imagenet16-120")
 
 def imported(name: str, path: Path, work: Path) -> list[Imported]:
     """Returns what an importer gives, after writing and reading each table."""
-    found = list(catalog.importer(name)(path, work / "work", lambda *_: None))
+    found = list(importer_named(name)(path, work / "work", lambda *_: None))
     for each in found:
         write(each.table, work / each.table.id, each.card)
         again = Table.read(work / each.table.id)
@@ -107,7 +109,7 @@ def test_official_files_of_the_size_space(tmp_path):
     found = by_task(imported("nats-sss", FILES / "NATS-sss-v1_0-50262-simple", tmp_path))
     table = found["cifar100"]
     rows = np.flatnonzero(table.trained)
-    strings = [catalog.space("nats-sss").to_str(catalog.space("nats-sss").arch_at(row)) for row in rows]
+    strings = [space_named("nats-sss").to_str(space_named("nats-sss").arch_at(row)) for row in rows]
     assert "8:8:8:16:32" in strings
     assert (table.num_runs("validation")[rows] == 1).all()
     assert (table.num_runs("validation@12")[rows] == 3).all()
@@ -121,7 +123,7 @@ def test_files_are_those_of_the_list_of_architectures_where_it_is_there(tmp_path
     for number, name in enumerate(names):
         record = {str(epochs): made_files.architecture(name, number, epochs, (777,)) for epochs in (12, 200)}
         (folder / f"{number:06d}.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(record, 4)))
-    read = catalog.importer("nats-tss")
+    read = importer_named("nats-tss")
     meta = folder / "meta.pickle.pbz2"
     for listed, message in [
         (names, None),
@@ -142,7 +144,7 @@ def test_a_number_that_a_table_cannot_hold_is_refused(tmp_path):
     numbers[next(iter(numbers))]["latency"] = 1e300  # finite here, infinite as float32
     path.write_bytes(pickle.dumps(numbers, 3))
     with pytest.raises(ValueError, match="got: numbers that are not finite"):
-        list(catalog.importer("nb-graph")(path, tmp_path / "work", lambda *_: None))
+        list(importer_named("nb-graph")(path, tmp_path / "work", lambda *_: None))
 
 
 def test_a_time_that_a_table_cannot_hold_is_refused(tmp_path, cells):
@@ -150,7 +152,7 @@ def test_a_time_that_a_table_cannot_hold_is_refused(tmp_path, cells):
     next(iter(record["200"]["all_results"].values()))["train_times"][0] = 1e300  # finite here, infinite as float32
     (tmp_path / "000000.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(record, 4)))
     with pytest.raises(ValueError, match="got: times or sizes that are not finite"):
-        list(catalog.importer("nats-tss")(tmp_path, tmp_path / "work", lambda *_: None))
+        list(importer_named("nats-tss")(tmp_path, tmp_path / "work", lambda *_: None))
 
 
 def test_an_import_that_was_stopped_reads_no_file_twice(tmp_path, monkeypatch):
@@ -168,9 +170,9 @@ def test_an_import_that_was_stopped_reads_no_file_twice(tmp_path, monkeypatch):
 
     monkeypatch.setattr(nats, "_read_one", stopping)
     with pytest.raises(KeyboardInterrupt):
-        list(catalog.importer("nats-tss")(folder, tmp_path / "work", lambda *_: None))
+        list(importer_named("nats-tss")(folder, tmp_path / "work", lambda *_: None))
     monkeypatch.setattr(nats, "_read_one", lambda path, records: (seen.append(path.name), read(path, records)))
-    found = list(catalog.importer("nats-tss")(folder, tmp_path / "work", lambda *_: None))
+    found = list(importer_named("nats-tss")(folder, tmp_path / "work", lambda *_: None))
     assert seen == ["000000.pickle.pbz2", "000011.pickle.pbz2", "000284.pickle.pbz2", "000284.pickle.pbz2"]
     assert found[0].table.trained.sum() == 3
     assert not (tmp_path / "work").exists()
@@ -208,7 +210,7 @@ def test_rows_in_the_layout_of_nas_bench_101(graphs):
     assert graphs.columns["validation"].denominator == 9984
     assert [each.epoch for each in graphs.column_fidelities("validation")] == [4, 12, 36, 108]
     text = "0101001000010000|input,conv3x3-bn-relu,conv3x3-bn-relu,output"
-    space = catalog.space("nb101")
+    space = space_named("nb101")
     row = int(space.index(space.from_str(text)))
     assert graphs.columns["num_parameters"].values[row] == 20_346_506
     found = np.sort(graphs.validation[row, :, 2])
@@ -238,7 +240,7 @@ def official_hash(matrix: str, operations: str) -> str:
 
 def test_hashes_of_nas_bench_101_and_codes_of_graphs_agree():
     """In the file rows have one hash where their graphs have one row here, and the hash is that of the benchmark."""
-    space, hashes = catalog.space("nb101"), {}
+    space, hashes = space_named("nb101"), {}
     with (FILES / "carbon_4V9E.tfrecord").open("rb") as file:
         for record, _ in tfrecord.records(file):
             md5, _, matrix, operations, _ = json.loads(record)
@@ -283,21 +285,36 @@ def test_macro_tells_test_accuracy_and_says_so(tmp_path):
     assert (table.protocol().told, table.protocol().reported) == ("test", "test")
     assert "No validation split" in found.card
     assert "No validation split" in table.manifest["warning"]
-    space = catalog.space("nb-macro")
+    space = space_named("nb-macro")
     row = int(space.index(space.from_str("22212220")))
-    np.testing.assert_allclose(table.scores("test")[row, :, 0], [0.865, 0.87, 0.875])
-    assert table.columns["num_parameters"].values[row] == 13_500
+    np.testing.assert_allclose(table.scores("test")[table.class_of[row], :, 0], [0.865, 0.87, 0.875])
+    assert table.columns["num_parameters"].values[table.class_of[row]] == 13_500
+
+
+def test_macro_has_a_class_for_each_network(tmp_path):
+    path = made_files.macro(tmp_path / "nas-bench-macro_cifar10.json")
+    (found,) = imported("nb-macro", path, tmp_path)
+    space, table = space_named("nb-macro"), found.table
+    assert len(table.representatives) == len(table.test) == 3_969
+    np.testing.assert_array_equal(table.representatives[table.class_of], space.classes())
+    one, twin = (int(table.class_of[int(space.index(space.from_str(text)))]) for text in ("22210220", "22201220"))
+    assert one == twin
+    results = json.loads(path.read_text())
+    results["22210220"]["test_acc"][1] += 1
+    path.write_text(json.dumps(results))
+    with pytest.raises(ValueError, match=r"got: different results of architectures that are one network"):
+        imported("nb-macro", path, tmp_path)
 
 
 def test_transnas_has_both_spaces_and_every_epoch(tmp_path):
-    macro = catalog.space("transnas-macro")
+    macro = space_named("transnas-macro")
     rows = range(macro.num_architectures)
     strings = [macro.to_str(arch) for arch in np.asarray(macro.arch_at(np.arange(len(rows))))]
     micro = ["64-41414-{}_{}{}_{}{}{}".format(*digits) for digits in itertools.product("0123", repeat=6)]
     path = made_files.transnas(tmp_path / "transnas.pth", {"micro": micro[::-1], "macro": strings}, epochs=2)
     tables = {each.table.id: each.table for each in imported("transnas", path, tmp_path)}
     assert set(tables) == {"transnas-micro-jigsaw", "transnas-macro-jigsaw"}
-    table, space = tables["transnas-micro-jigsaw"], catalog.space("transnas-micro")
+    table, space = tables["transnas-micro-jigsaw"], space_named("transnas-micro")
     row, number = int(space.index(space.from_str("64-41414-1_02_333"))), micro[::-1].index("64-41414-1_02_333")
     np.testing.assert_allclose(table.scores("validation")[row, 0], [number, number + 0.1], rtol=1e-5)
     assert table.scores("test")[row, 0, 0] == pytest.approx(number + 0.6)
@@ -316,7 +333,7 @@ def test_asr_counts_errors(tmp_path):
 
 
 def test_graph_keys_are_digits_of_all_operations():
-    space, proteins = catalog.space("nb-graph"), catalog.space("nb-graph-proteins")
+    space, proteins = space_named("nb-graph"), space_named("nb-graph-proteins")
     keys = np.asarray([0, 81_357, 1111])
     assert graph_bench.vectors_of(space, keys).tolist() == [[0, 0, 0, 0, 0], [8, 1, 3, 5, 7], [0, 1, 1, 1, 1]]
     assert graph_bench.vectors_of(proteins, keys[2:]).tolist() == [[0, 0, 0, 0, 0]]
@@ -364,6 +381,42 @@ def test_zero_cost_scores_are_of_the_architectures_that_naslib_means(tmp_path):
     assert found.table.sizes("synflow")[nats_topology.row_of(best)] == 7.5
     assert np.isfinite(found.table.sizes("synflow")).sum() == 1
     assert {"nwot", "zero_params", "zero_flops", "seconds_synflow"} <= set(found.table.size_names)
+
+
+def test_zero_cost_scores_of_transnas_are_of_its_own_spaces(tmp_path):
+    """Its digits are those of the benchmark's strings, by target: GRAF's list of networks has the sizes for it."""
+    keys = {"(1, 0, 2, 3, 3, 3)": 2.5, "(2, 3, 2, 3, 2, 3)": 1.0}
+    path = made_files.suite_zero(tmp_path / "zc_transbench101_micro.json", keys, ("class_scene", "jigsaw"))
+    scene, jigsaw = (each.table for each in imported("suite-zero", path, tmp_path))
+    assert (scene.id, jigsaw.id) == ("transnas-micro-zero-class-scene", "transnas-micro-zero-jigsaw")
+    space = space_named("transnas-micro")
+    assert scene.manifest["space"] == space.description()
+    assert scene.sizes("nwot")[int(space.index(space.from_str("64-41414-1_02_333")))] == 2.5
+    path = made_files.suite_zero(tmp_path / "zc_transbench101_macro.json", {"(1, 2, 3, 4, 0, 0)": 4.5}, ("normal",))
+    (found,) = imported("suite-zero", path, tmp_path)
+    space = space_named("transnas-macro")
+    assert found.table.sizes("nwot")[int(space.index(space.from_str("64-1234-basic")))] == 4.5
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "data_set", "problem"),
+    [
+        ("zc_nasbench201.json", "(2, 3, 2, 3, 2, 3)", "class_scene", "expected a data set of nb201.*'class_scene'"),
+        ("zc_nasbench201.json", "(2, 3, 2, 3, 2, 5)", "cifar10", r"six digits of nb201 .*got '\(2, 3, 2, 3, 2, 5\)'"),
+        ("zc_transbench101_micro.json", "(4, 0, 3, 1, 4, 3)", "jigsaw", "six digits of transnas-micro"),
+        ("zc_transbench101_macro.json", "(1, 1, 1, 1, 0, 0)", "jigsaw", "six digits of transnas-macro"),
+        (
+            "scores.json",
+            "(2, 3, 2, 3, 2, 3)",
+            "cifar10",
+            "names that say of which space the keys are, got .*scores.json",
+        ),
+    ],
+)
+def test_zero_cost_scores_of_unknown_spaces_and_data_sets_are_refused(name, key, data_set, problem, tmp_path):
+    path = made_files.suite_zero(tmp_path / name, {key: 1.0}, (data_set,))
+    with pytest.raises(ValueError, match=problem):
+        imported("suite-zero", path, tmp_path)
 
 
 @pytest.mark.parametrize("name", catalog.IMPORTERS)
