@@ -124,7 +124,7 @@ def begin_worker(cores: multiprocessing.SimpleQueue) -> None:
 
 def proxies_of(table: str) -> dict[str, float]:
     """Returns the mean regret of the best of 1,000 random architectures by each proxy of the shipped pack."""
-    name = table.removesuffix("-v1") + "-proxies-v1"
+    name = table.removesuffix("-v1") + "-proxies-v2"
     if name not in shipped_ids(PACKS):
         return {}
     bench, generator = jn.load(table, columns=[name]), np.random.default_rng(0)

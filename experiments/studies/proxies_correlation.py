@@ -31,10 +31,10 @@ from jaxnas.benchmarks.tabular import space_of
 from jaxnas.tables.table import Table
 
 PACKS = {
-    "nb201-shifted-digits-proxies-v1": "nb201-shifted-digits-v1",
-    "nb201-mnist5k-proxies-v1": "nb201-mnist5k-v1",
-    "mlp-small-shifted-digits-proxies-v1": "mlp-small-shifted-digits-v1",
-    "recurrent-3-digits-rows-proxies-v1": "recurrent-3-digits-rows-v1",
+    "nb201-shifted-digits-proxies-v2": "nb201-shifted-digits-v1",
+    "nb201-mnist5k-proxies-v2": "nb201-mnist5k-v1",
+    "mlp-small-shifted-digits-proxies-v2": "mlp-small-shifted-digits-v1",
+    "recurrent-3-digits-rows-proxies-v2": "recurrent-3-digits-rows-v1",
 }
 NUM_RESAMPLES = 1000
 

@@ -24,9 +24,9 @@ import jaxnas as jn
 from jaxnas.tables.table import Table
 
 PACKS = {
-    "nb201-shifted-digits-proxies-v1": "nb201-shifted-digits-v1",
-    "nb201-mnist5k-proxies-v1": "nb201-mnist5k-v1",
-    "mlp-small-shifted-digits-proxies-v1": "mlp-small-shifted-digits-v1",
+    "nb201-shifted-digits-proxies-v2": "nb201-shifted-digits-v1",
+    "nb201-mnist5k-proxies-v2": "nb201-mnist5k-v1",
+    "mlp-small-shifted-digits-proxies-v2": "mlp-small-shifted-digits-v1",
 }
 COLUMNS = ("n_conv", "zero_params", "nwot", "synflow", "meco")
 POINTS = (10, 30, 100)
