@@ -37,4 +37,6 @@ def find(source: str | os.PathLike) -> Path:
     folder = Path(source)
     if (folder / MANIFEST_FILE).is_file():
         return folder
+    if folder.is_dir():
+        raise ValueError(f"{folder} is the folder of no table, pack or surrogate: it has no {MANIFEST_FILE}.")
     raise unknown_name(f"a folder with a {MANIFEST_FILE}, or a table", os.fspath(source), [*shipped, *packs])
