@@ -173,14 +173,13 @@ PUBLISHED = {
 """Published results that `jaxnas reproduce` computes again."""
 
 OWN = {
-    "strategy": "A strategy of your own is made by a function of a space that returns a jn.Strategy (docs/strategies.md).",
-    "method": "A method of your own is made by a function of a space that returns a jn.oneshot.Method (docs/one_shot.md).",
-    "predictor": "A predictor of your own, such as a regressor of scikit-learn, is made by a function of a space that "
+    "strategy": "A strategy of your own is a function of a space that returns a jn.Strategy (docs/strategies.md).",
+    "method": "A method of your own is a function of a space that returns a jn.oneshot.Method (docs/one_shot.md).",
+    "predictor": "A predictor of your own, such as a regressor of scikit-learn, is a function of a space that "
     "returns a jn.predictors.Predictor of two functions, fit and predict (docs/predictors.md has one).",
-    "proxy": "A proxy of your own is a jn.proxies.Proxy of a pass, whose function (networks, arch, key, batch) measures "
-    "an untrained network, and of a score (docs/proxies.md has one).",
+    "proxy": "A proxy of your own is a jn.proxies.Proxy of a pass, whose function (networks, arch, key, batch) "
+    "measures a network, and of a score (docs/proxies.md has one).",
 }
-"""What users write themselves, for messages on what is none."""
 USER_FILE = "jaxnas_user_file_"
 """How the names of modules begin that are files of the user's."""
 
@@ -213,11 +212,7 @@ def factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:
 
 
 def made(kind: str, expected: type, maker: Callable[..., Any], space: Any, more: Mapping[str, Any] = {}) -> Any:
-    """Returns what a function of a space makes. Raises ValueError if it fails by a mistake in it, or makes another thing.
-
-    Args:
-        kind: one of `OWN`.
-    """
+    """Returns what a function of a space makes, a kind of `OWN`. Raises ValueError where it fails or makes another."""
     name = getattr(maker, "__name__", type(maker).__name__)
     try:
         found = maker(space, **more)

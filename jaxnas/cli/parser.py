@@ -21,9 +21,8 @@ class _Parser(argparse.ArgumentParser):
 
     def _check_value(self, action: argparse.Action, value: str) -> None:
         if action.choices is not None and value not in action.choices:
-            raise argparse.ArgumentError(
-                None, str(unknown_name(f"a {action.metavar or action.dest}".lower(), value, action.choices))
-            )
+            kind = f"a {action.metavar or action.dest}".lower()
+            raise argparse.ArgumentError(None, str(unknown_name(kind, value, action.choices)))
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message[0].upper()}{message[1:]} (see {self.prog} --help)\n")

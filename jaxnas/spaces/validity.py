@@ -22,15 +22,12 @@ def everything(arch: jax.Array) -> jax.Array:
 
 
 def check_traceable(valid: Callable[[jax.Array], jax.Array], num_decisions: int) -> None:
-    """Raises ValueError where a function cannot be traced, or is not one of an architecture that returns a bool[]."""
-    example = jax.ShapeDtypeStruct((num_decisions,), jnp.int32)
+    """Raises ValueError where a function cannot be traced, or does not return one bool of an architecture."""
     try:
-        found = jax.eval_shape(checked_function("valid", valid), example)
+        found = jax.eval_shape(checked_function("valid", valid), jax.ShapeDtypeStruct((num_decisions,), jnp.int32))
     except jax.errors.JAXTypeError as error:
-        raise ValueError(
-            "`valid` is traced: write `&`, `|` and jnp.where in place of Python's `and`, `or`, `if` and functions of "
-            f"NumPy. Expected it to take int32[{num_decisions}] and return bool[], got {type(error).__name__}."
-        ) from error
+        hint = "`valid` is traced: write &, | and jnp.where in place of `and`, `or`, `if` and functions of NumPy."
+        raise ValueError(f"{hint} Expected a function of JAX, got {type(error).__name__}.") from error
     if getattr(found, "shape", None) != ():
         raise ValueError(f"Expected `valid` to return one bool of int32[{num_decisions}], got {found!s:.60}.")
 

@@ -95,7 +95,7 @@ def test_chunks_that_are_scored_elsewhere_are_those_of_here(written, task_file, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--space", "nb201", "--task", "digits", "--names", "nwott"], "did you mean nwot"),
+        (["--space", "nb201", "--task", "digits", "--names", "nwott"], "Did you mean nwot"),
         (["--space", "nb101", "--task", "digits"], "Expected a space with networks"),
         (["--space", "nb201", "--task", "nothing"], "Expected a task of"),
         (["--space", "mlp", "--task", "digits"], "Expected a space of at most"),

@@ -1,4 +1,4 @@
-"""Wrong command lines and wrong Python calls: each ends in the message that a file of `wrong` holds, none in a traceback.
+"""Wrong command lines and wrong calls: each ends in the message that a file of `wrong` holds, none in a traceback.
 
 `python tests/repository/test_wrong_input.py` (from the repository's root) writes the messages of `commands.txt` and
 `calls.txt` again. Read them as someone who has never seen jaxnas: is the cause first, and is there a hint?
@@ -72,15 +72,12 @@ def message_of_command(text: str, folder: Path) -> str:
 
 def message_of_call(text: str, names: dict) -> str:
     """Returns the kind and the message of the error of a call, which jaxnas itself must raise."""
-    try:
+    with pytest.raises((ValueError, TypeError, KeyError, RuntimeError, OSError)) as failed:
         exec(text, dict(names))
-    except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
-        place = traceback.extract_tb(error.__traceback__)[-1].filename
-        lines = str(error).splitlines()
-        assert place.startswith(PACKAGE), f"raised in {place}: {type(error).__name__}: {error}"
-        assert len(lines) == 1, lines
-        return f"{type(error).__name__}: {lines[0]}"
-    raise AssertionError("no error")
+    place = traceback.extract_tb(failed.value.__traceback__)[-1].filename
+    assert place.startswith(PACKAGE), f"raised in {place}: {failed.value!r}"
+    assert len(str(failed.value).splitlines()) == 1
+    return f"{failed.typename}: {failed.value}"
 
 
 def attempts(name: str) -> Iterator[tuple[str, str]]:
@@ -115,7 +112,7 @@ def test_wrong_input_gives_its_message(name, tmp_path, monkeypatch):
     for text, message in expected:
         try:
             assert found(text) == message
-        except Exception as error:  # of what kind it is, is what the test is for
+        except (Exception, pytest.fail.Exception) as error:
             wrong.append(f"{text}\n{type(error).__name__}: {error}\n")
     assert not wrong, "\n".join(wrong)
 
@@ -131,7 +128,7 @@ def write_again(name: str) -> None:
             continue
         try:
             message = found(line.removeprefix(start))
-        except Exception as error:
+        except (Exception, pytest.fail.Exception) as error:
             message = f"MEND: {type(error).__name__}: {' '.join(str(error).split())}"
             print(line, message, sep="\n")
         lines += [line, message]

@@ -20,7 +20,6 @@ from jaxnas.analysis.explanation.motifs import Motif, insertion, motifs, rows_wi
 from jaxnas.analysis.explanation.score_models import Scored, scored_by_table
 from jaxnas.analysis.statistics import finite
 from jaxnas.benchmarks.base import Benchmark, table_of
-from jaxnas.checks import checked_size
 from jaxnas.spaces.decisions import cardinalities
 from jaxnas.tasks.metrics import Metric
 
@@ -89,7 +88,6 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
     Raises ValueError where the benchmark has no table.
     """
     table, scored = table_of(bench), scored_by_table(bench)
-    checked_size("row", row, 0, table.num_architectures - 1)
     rows = np.asarray(table.representatives, np.int64)
     scores = np.asarray(bench.validation_scores(rows[:, None]), np.float64)
     ranked = np.argsort(np.where(np.isnan(scores), -np.inf, scores), kind="stable")
