@@ -173,11 +173,11 @@ PUBLISHED = {
 """Published results that `jaxnas reproduce` computes again."""
 
 OWN = {
-    "strategy": "A strategy of your own is a function of a space that returns a jn.Strategy (docs/strategies.md).",
-    "method": "A method of your own is a function of a space that returns a jn.oneshot.Method (docs/one_shot.md).",
-    "predictor": "A predictor of your own, such as a regressor of scikit-learn, is a function of a space that "
+    "strategy": "A custom strategy is a function of a space that returns a jn.Strategy (docs/strategies.md).",
+    "method": "A custom method is a function of a space that returns a jn.oneshot.Method (docs/one_shot.md).",
+    "predictor": "A custom predictor, such as a regressor of scikit-learn, is a function of a space that "
     "returns a jn.predictors.Predictor of two functions, fit and predict (docs/predictors.md has one).",
-    "proxy": "A proxy of your own is a jn.proxies.Proxy of a pass, whose function (networks, arch, key, batch) "
+    "proxy": "A custom proxy is a jn.proxies.Proxy of a pass, whose function (networks, arch, key, batch) "
     "measures a network, and of a score (docs/proxies.md has one).",
 }
 USER_FILE = "jaxnas_user_file_"
