@@ -7,8 +7,9 @@ import importlib
 import importlib.machinery
 import importlib.util
 import sys
+import traceback
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -171,6 +172,14 @@ PUBLISHED = {
 }
 """Published results that `jaxnas reproduce` computes again."""
 
+OWN = {
+    "strategy": "A custom strategy is a function of a space that returns a jn.Strategy (docs/strategies.md).",
+    "method": "A custom method is a function of a space that returns a jn.oneshot.Method (docs/one_shot.md).",
+    "predictor": "A custom predictor, such as a regressor of scikit-learn, is a function of a space that "
+    "returns a jn.predictors.Predictor of two functions, fit and predict (docs/predictors.md has one).",
+    "proxy": "A custom proxy is a jn.proxies.Proxy of a pass, whose function (networks, arch, key, batch) "
+    "measures a network, and of a score (docs/proxies.md has one).",
+}
 USER_FILE = "jaxnas_user_file_"
 """How the names of modules begin that are files of the user's."""
 
@@ -182,26 +191,38 @@ def found(kind: str, name: str, known: dict[str, str]) -> Any:
         kind: what it should be, as messages name it: "a task".
         known: one of the dicts above.
     """
+    if not isinstance(name, str):
+        hint = OWN.get(kind.partition(" ")[2], "Names are strings.")
+        raise ValueError(f"{hint} Expected the name of {kind}, or file.py:NAME, got {type(name).__name__}.")
     if name in known:
         return find(name, known)
-    path, _, attribute = name.rpartition(":")
-    if not path.endswith(".py"):
+    if name.endswith(".py"):
+        raise ValueError(f"Say what in the file it is, by {name}:NAME. Expected {kind}, got {name!r}.")
+    if not name.rpartition(":")[0].endswith(".py"):
         raise unknown_name(kind, name, known)
-    module = _import_file(Path(path))
-    if not hasattr(module, attribute):
-        raise ValueError(f"Expected {kind} named {attribute} in {path}, got a file without it.")
-    return getattr(module, attribute)
+    return load(name)
 
 
 def factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:
     """Returns the function of a space that makes what a name stands for. Raises ValueError if it is none."""
     made_by = found(f"a {kind}", name, known)
     if not callable(made_by) or isinstance(made_by, tuple):
-        raise ValueError(
-            f"Expected {name} to be a function of a space that returns a {kind.capitalize()}, "
-            f"got {type(made_by).__name__}."
-        )
+        raise ValueError(f"{OWN[kind]} Expected {name} to be a function, got {type(made_by).__name__}.")
     return made_by
+
+
+def made(kind: str, expected: type, maker: Callable[..., Any], space: Any, more: Mapping[str, Any] = {}) -> Any:
+    """Returns what a function of a space makes, a kind of `OWN`. Raises ValueError where it fails or makes another."""
+    name = getattr(maker, "__name__", type(maker).__name__)
+    try:
+        found = maker(space, **more)
+    except (TypeError, NameError, AttributeError, LookupError) as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = "" if last.filename == __file__ else f" ({Path(last.filename).name}, line {last.lineno})"
+        raise ValueError(f"{name}(space) failed, {type(error).__name__}: {error}{place}. {OWN[kind]}") from error
+    if not isinstance(found, expected):
+        raise ValueError(f"{OWN[kind]} Expected {name} to return a {kind.capitalize()}, got {type(found).__name__}.")
+    return found
 
 
 def space_types() -> dict[str, type]:
@@ -253,7 +274,7 @@ def load(name: str) -> Any:
         except ImportError as error:
             raise ValueError(f"Expected {module_name} to be an importable module, got: {error}.") from None
     if not hasattr(module, attribute):
-        raise ValueError(f"Expected {attribute} in {module_name}, got a module without it.")
+        raise unknown_name(f"a name in {module_name}", attribute, (each for each in vars(module) if each[0] != "_"))
     return getattr(module, attribute)
 
 
@@ -274,7 +295,7 @@ def _import_file(path: Path) -> ModuleType:
     """Returns the module of a file, loaded again where the file has changed since."""
     path = path.resolve()
     if not path.is_file():
-        raise ValueError(f"Expected a Python file, got {path}, which is not there.")
+        raise ValueError(f"There is no file {path}.")
     name, modified = f"{USER_FILE}{zlib.crc32(str(path).encode()):08x}", path.stat().st_mtime_ns
     before = sys.modules.get(name)
     if before is not None and before.__spec__ is not None and before.__spec__.loader_state == modified:
@@ -288,5 +309,5 @@ def _import_file(path: Path) -> ModuleType:
         loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise ValueError(f"Expected {path} to be importable, got {type(error).__name__}: {error}.") from error
+        raise ValueError(f"{path} cannot be imported, {type(error).__name__}: {error}.") from error
     return module

@@ -14,11 +14,13 @@ MAX_FILE_NAME = 100
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
-    """Returns the error for a name that is not among the known ones, with the nearest of them."""
+    """Returns the error for a name that is not among the known ones, with the nearest of them, whatever their case."""
     known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
-    hint = f"; did you mean {' or '.join(near)}?" if near else "."
-    return ValueError(f"Expected {kind} of {', '.join(known)}, got {name!r}{hint}")
+    by_lower = {each.lower(): each for each in known}
+    given = str(name).lower().replace(" ", "_")
+    near = [given] if given in by_lower else difflib.get_close_matches(given, by_lower, n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(by_lower[each] for each in near)}?" if near else f"{name!r} is unknown."
+    return ValueError(f"{hint} Expected {kind} of {', '.join(known)}, got {name!r}.")
 
 
 def checked_size(name: str, value: int, smallest: int = 1, largest: int | None = None, why: str = "") -> int:
@@ -90,8 +92,8 @@ def checked_number(
     number = isinstance(value, int | float) and math.isfinite(value)
     if not number or not (above < value <= at_most and at_least <= value):
         bounds = {"above": above, "of at least": at_least, "of at most": at_most}
-        text = " and ".join(f"{word} {bound}" for word, bound in bounds.items() if math.isfinite(bound))
-        raise ValueError(f"Expected {name} to be a number {text}, got {value!r}.")
+        text = " and".join(f" {word} {bound}" for word, bound in bounds.items() if math.isfinite(bound))
+        raise ValueError(f"Expected {name} to be a number{text}, got {value!r}.")
     return value
 
 

@@ -1,18 +1,22 @@
 """Bars of progress on standard error."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+COMPILING = "compiling, which takes up to minutes the first time"
+
 
 @contextlib.contextmanager
-def progress_bars(remaining: str | None = None) -> "Iterator[Progress]":
+def progress_bars(first: str = "", remaining: str | None = None) -> "Iterator[Progress]":
     """Gives bars of progress, shown on a terminal only.
 
     Args:
+        first: what is done before a bar moves, a line where there is no terminal.
         remaining: the text of the last column; by default Rich's estimate of the time left.
     """
     from rich.console import Console
@@ -33,5 +37,7 @@ def progress_bars(remaining: str | None = None) -> "Iterator[Progress]":
         TextColumn(remaining, style="progress.remaining") if remaining else TimeRemainingColumn(),
     )
     console = Console(stderr=True)
+    if first and not console.is_terminal:
+        print(first, file=sys.stderr, flush=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         yield bars

@@ -178,7 +178,7 @@ def attack(each: Format, number: int, seed: int) -> dict[str, float]:
             figures["read"] += 1
         except ValueError as error:
             figures["refused"] += 1
-            if not str(error).startswith("Expected ") or "\n" in str(error):
+            if "Expected " not in str(error) or "\n" in str(error):
                 raise RuntimeError(f"mutation {position} of seed {seed} gives {error!r}") from error
         except Exception as error:
             raise RuntimeError(f"mutation {position} of seed {seed} gives {type(error).__name__}") from error

@@ -98,7 +98,7 @@ class Tally:
         try:
             kind = "equal" if is_equal(read()) else "different"
         except ValueError as error:
-            kind = "refused" if "\n" not in str(error) and str(error).startswith("Expected ") else "crashed"
+            kind = "refused" if "\n" not in str(error) and "Expected " in str(error) else "crashed"
             if kind == "crashed":
                 self.examples[f"{type(error).__name__}: {str(error)[:150]}"] = self.name
         except Exception as error:

@@ -10,7 +10,9 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas.benchmarks.base import HeldOut, checked_size_name, list_prices
+from jaxnas.checks import checked_function
 from jaxnas.spaces.base import Space
+from jaxnas.spaces.named import checked_space
 from jaxnas.strategies.base import Observation, Query
 from jaxnas.tasks.metrics import Metric
 
@@ -54,7 +56,7 @@ class FunctionBenchmark:
         metric: Metric = SCORE,
         id: str | None = None,
     ):
-        self.space = space
+        self.space, function = checked_space(space), checked_function("function", function)
         self.metric = metric
         self.id = id or f"{space.name}-{getattr(function, '__name__', type(function).__name__)}"
         self._test_function = test_function

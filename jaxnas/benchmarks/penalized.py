@@ -82,6 +82,9 @@ def objective_of(text: str, size_names: Sequence[str], metric_name: str = "accur
         raise ValueError(f"Expected an objective such as {shown}, got {text!r}.")
     parts = matches[0].groupdict()
     size, weight, maximum = (parts.get(name) for name in ("size", "weight", "maximum"))
+    if parts["metric"] in size_names:
+        hint = f"A size is a second objective: {metric_name},{parts['metric']}."
+        raise ValueError(f"{hint} Expected a metric of {metric_name}, got {text!r}.")
     if parts["metric"] != metric_name:
         raise unknown_name("a metric", parts["metric"], [metric_name])
     if size is not None and size not in size_names:

@@ -55,6 +55,8 @@ class TableBenchmark:
         protocol: str | None = None,
         columns: Sequence[Table] = (),
     ):
+        if not isinstance(table, Table):
+            raise ValueError(f"Read a table by jn.load(name or folder). Expected a Table, got {type(table).__name__}.")
         if noise not in NOISES:
             raise ValueError(f"Expected noise of {' or '.join(NOISES)}, got {noise!r}.")
         for pack in columns:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jaxnas.cli.shared_options import task_name_of
 from jaxnas.files import out_path, writable
-from jaxnas.progress import progress_bars
+from jaxnas.progress import COMPILING, progress_bars
 from jaxnas.spaces.named import space_named
 from jaxnas.tables.building.driver import BuildConfig, build
 from jaxnas.tables.building.fidelities import default_training, training_grid
@@ -31,8 +31,8 @@ def run(options: argparse.Namespace) -> int:
     table_id = options.id or f"{space.name}-{task.name}-v0"
     folder = writable(out_path(options.out, "build", table_id))
     time_left = make_time_left()
-    with progress_bars("{task.fields[left]}") as bars:
-        bar = bars.add_task("compiling and training", total=None, left="")
+    with progress_bars(remaining="{task.fields[left]}") as bars:
+        bar = bars.add_task(COMPILING, total=None, left="")
 
         def progress(done: int, total: int) -> None:
             bars.update(bar, completed=done, total=total, left=time_left(done, total))

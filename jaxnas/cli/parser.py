@@ -1,13 +1,28 @@
 """The parser of the command line, without anything heavy, so that `jaxnas --help` is quick."""
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from jaxnas.checks import unknown_name
 from jaxnas.cli.options import comparing, scoring, searching, tables
 
 
 class _Parser(argparse.ArgumentParser):
     """A parser that reports wrong usage in one line."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Returns what the options are set to; anything else is an error, which names the command and has a hint."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown and unknown[0].startswith("-"):
+            self.error(str(unknown_name("an option", unknown[0].partition("=")[0], self._option_string_actions)))
+        if unknown:
+            self.error(f"unexpected {unknown[0]!r}: join names by commas without spaces, a,b; options begin with --")
+        return found, unknown
+
+    def _check_value(self, action: argparse.Action, value: str) -> None:
+        if action.choices is not None and value not in action.choices:
+            kind = f"a {action.metavar or action.dest}".lower()
+            raise argparse.ArgumentError(None, str(unknown_name(kind, value, action.choices)))
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message[0].upper()}{message[1:]} (see {self.prog} --help)\n")

@@ -9,7 +9,7 @@ from jaxnas.cli.shared_options import task_name_of
 from jaxnas.files import out_path, writable
 from jaxnas.predictors.zero_cost.pack import build_pack, check_enumerable
 from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
-from jaxnas.progress import progress_bars
+from jaxnas.progress import COMPILING, progress_bars
 from jaxnas.spaces.named import space_named
 from jaxnas.tables.table import Table
 from jaxnas.tasks.named import task_named
@@ -27,8 +27,8 @@ def run(options: argparse.Namespace) -> int:
     setting_of(space, task, **choices)
     pack_id = options.id or f"{space.name}-{task.name}-proxies-v1"
     folder = writable(out_path(options.out, "proxies", pack_id))
-    with progress_bars() as bars:
-        bar = bars.add_task("compiling", total=None)
+    with progress_bars(COMPILING) as bars:
+        bar = bars.add_task(COMPILING, total=None)
 
         def progress(done: int, total: int, name: str) -> None:
             bars.update(bar, description=name, completed=done, total=total)

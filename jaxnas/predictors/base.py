@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnas import catalog
 from jaxnas.checks import checked_function, unknown_name
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
@@ -210,10 +211,9 @@ def checked_learner(factory: Factory, space: Space, *, jittable: bool = False) -
 
     Raises ValueError where it needs more than features, or cannot be compiled where that is asked for.
     """
-    found = checked_function("predictor", factory)(space)
-    if not isinstance(found, Predictor) or found.requires or not found.learns:
-        name = getattr(found, "name", type(found).__name__)
-        raise ValueError(f"Expected a predictor that learns from features alone, got {name}.")
+    found = catalog.made("predictor", Predictor, factory, space)
+    if found.requires or not found.learns:
+        raise ValueError(f"Expected a predictor that learns from features alone, got {found.name}.")
     if jittable and not found.jittable:
         raise ValueError(f"Expected a predictor that can be compiled, got {found.name}.")
     return found

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxnas import prng
 from jaxnas.predictors import networks
-from jaxnas.predictors.base import SMALLEST_ERROR, Array, Aux, Factory, Predictor, compiled
+from jaxnas.predictors.base import SMALLEST_ERROR, Array, Aux, Factory, Predictor, checked_learner, compiled
 from jaxnas.predictors.folds import cross_validated
 from jaxnas.spaces import decisions
 from jaxnas.spaces.base import Space
@@ -122,7 +122,7 @@ def fit(space: Space, trained: Trained, factory: Factory, target: Target, *, see
     told = _mean_of_runs(runs)
     values = np.concatenate([told, target.forward(trained.reported)[:, None]], axis=1)
     center, basis, components = principal(values)
-    predictor = compiled(factory(space))
+    predictor = compiled(checked_learner(factory, space))
     features = np.asarray(jax.jit(jax.vmap(predictor.encoding))(trained.archs))
     held_out = np.asarray(
         cross_validated(predictor, key, features, told[:, -1].astype(np.float32), Aux(), trained.groups).mean,

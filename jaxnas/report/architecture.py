@@ -9,7 +9,7 @@ from jaxnas import catalog
 from jaxnas.files import replace_file, writable
 from jaxnas.report.sentences import readable
 from jaxnas.spaces.base import Space, checked, has_rows
-from jaxnas.spaces.named import space_named
+from jaxnas.spaces.named import checked_space, space_named
 from jaxnas.tasks.base import Task
 from jaxnas.tasks.named import task_named
 from jaxnas.training.networks import networks_class
@@ -30,7 +30,7 @@ def show(
     Raises:
         ValueError: on unknown names, or an architecture that is not of the space.
     """
-    space = space_named(space) if isinstance(space, str) else space
+    space = space_named(space) if isinstance(space, str) else checked_space(space)
     task = task or _default_task(space)
     task = task_named(task) if isinstance(task, str) else task
     found = _arch_of(str(arch), space)

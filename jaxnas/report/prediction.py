@@ -12,7 +12,7 @@ from jaxnas.analysis.predictor_inputs import Evidence, draw_sample, evidence_of
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.checks import is_installed
 from jaxnas.files import replace_file, writable
-from jaxnas.predictors.base import TARGETS, Predictor, with_target
+from jaxnas.predictors.base import TARGETS, Factory, Predictor, with_target
 from jaxnas.predictors.named import predictor_named
 from jaxnas.report.figures.prediction import draw_by_cost, draw_by_training
 from jaxnas.report.figures.style import save
@@ -59,12 +59,16 @@ def predict(
     Raises:
         ValueError: on unknown names, a table of too few classes, or a predictor that needs what the table has not.
     """
+    factories = _factories(predictors)
     if not isinstance(table, TableBenchmark):
         packs = [Table.read(each) for each in columns]
         table = TableBenchmark(Table.read(table), protocol=protocol, columns=packs)
     bench = table
     evidence = evidence_of(bench)
-    made = predictors_of(predictors, bench)
+    # Of proportions that are better where larger -log(1 - score) is fitted, else scores.
+    target = TARGETS[bench.metric.unit == "proportion" and bench.metric.better > 0]
+    made = {name: catalog.made("predictor", Predictor, each, bench.space) for name, each in factories.items()}
+    made = {name: with_target(predictor, target) for name, predictor in made.items()}
     if predictors not in (None, "all"):
         _check_evidence(made, evidence, bench)
     num_groups = int(evidence.groups.max()) + 1
@@ -108,20 +112,15 @@ def _check_evidence(predictors: dict[str, Predictor], evidence: Evidence, bench:
             raise ValueError(f"Expected a table with {needs} for {name}, got {bench.id} without.")
 
 
-def predictors_of(names: str | None, bench: TableBenchmark, target: str | None = None) -> dict[str, Predictor]:
-    """Returns predictors by name, as they are made for a table; None or `all` for all that can be used.
-
-    Args:
-        names: names of the catalog or `file.py:NAME`, with commas between.
-        target: what is fitted; by default -log(1 - score) of proportions that are better where larger, else scores.
-    """
-    everything = [name for name in catalog.PREDICTORS if is_installed(EXTRAS.get(name, "numpy"))]
-    listed = everything if names in (None, "all") else [name for name in str(names).split(",") if name]
+def _factories(names: str | None) -> dict[str, Factory]:
+    """Returns factories of predictors by name: names as of `predict`; None or `all` for all that can be used."""
+    if names in (None, "all"):
+        listed = [name for name in catalog.PREDICTORS if is_installed(EXTRAS.get(name, "numpy"))]
+    else:
+        listed = [name for name in names.split(",") if name] if isinstance(names, str) else [names]
     if not listed:
         raise ValueError(f"Expected predictors, got {names!r}.")
-    proportion = bench.metric.unit == "proportion" and bench.metric.better > 0
-    target = target or TARGETS[proportion]
-    return {name: with_target(predictor_named(name)(bench.space), target) for name in listed}
+    return {name: predictor_named(name) for name in listed}
 
 
 def notes(result: dict[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ from jaxnas.benchmarks.training import TrainingBenchmark
 from jaxnas.checks import checked_function, checked_number, checked_seed, checked_size
 from jaxnas.execution.base import Terms, Workers
 from jaxnas.execution.executors import executor
-from jaxnas.progress import progress_bars
+from jaxnas.progress import COMPILING, progress_bars
 from jaxnas.report.units import with_unit
 from jaxnas.search.loop.evaluations import (
     answered,
@@ -200,7 +200,7 @@ class NAS:
         if self.objective.weight is not None and self.objective.size is not None:
             bench = penalized(bench, self.objective.weight, self.objective.size)
         finalists: tuple[Finalist, ...] = ()
-        with progress_bars() if self.progress else contextlib.nullcontext() as bars:
+        with progress_bars(COMPILING if self._trainer else "") if self.progress else contextlib.nullcontext() as bars:
             trials, outcomes, stopped = self._trials(bench, workers, num_trials, max_seconds, bars)
             try:
                 if stopped != INTERRUPTED:
@@ -259,7 +259,7 @@ class NAS:
             loop = ParallelAskTell(self.strategy, num_trials=num_trials, key=key, bench=bench)
             shared = self._bench, workers, self.num_workers
             answers = parallel_answers(loop, bench, *shared, num_trials, may_begin)
-        stopped, show = "", _bar(bars, "compiling and searching", num_trials)
+        stopped, show = "", _bar(bars, COMPILING if self._trainer else "searching", num_trials)
         try:
             for outcome in answers:
                 outcomes.append(outcome)
@@ -369,8 +369,6 @@ def _strategy_of(strategy: str | Callable[..., Strategy] | Strategy, bench: Host
     if isinstance(strategy, Strategy):
         return strategy
     factory = strategy_named(strategy) if isinstance(strategy, str) else strategy
-    if not callable(factory):
-        raise ValueError(f"Expected a strategy: a name, a factory or a Strategy, got {type(strategy).__name__}.")
     return make(factory, bench, size)
 
 

@@ -21,27 +21,18 @@ SMALLEST_TRIAL = 24
 """Bytes of a trial without its architecture."""
 MAX_TRIALS = 2**31 - 1
 
-_PYTHON_ON_TRACED = (
-    jax.errors.TracerBoolConversionError,
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-)
-
 
 def strategy_of(strategy: Strategy | Callable[..., Strategy], bench: Benchmark | None) -> Strategy:
     """Returns a strategy, or the one that a factory makes for a benchmark.
 
     Raises ValueError on anything else.
     """
+    if isinstance(bench, str):
+        raise ValueError(f"Load it first: jn.load({bench!r}). Expected a benchmark, got its name.")
     if isinstance(strategy, Strategy):
         return strategy
     if callable(strategy) and bench is not None:
-        made = make(strategy, bench)
-        if isinstance(made, Strategy):
-            return made
-        name = getattr(strategy, "__name__", "a function")
-        raise ValueError(f"Expected {name} to return a Strategy, got {type(made).__name__}.")
+        return make(strategy, bench)
     raise ValueError(f"Expected a Strategy, such as jn.random_search(space), got {type(strategy).__name__}.")
 
 
@@ -57,7 +48,7 @@ def called(strategy: Strategy, name: str, *arguments: Any) -> Any:
     before = _random_states()
     try:
         result = function(*arguments)
-    except _PYTHON_ON_TRACED as error:
+    except jax.errors.JAXTypeError as error:
         line = re.search(r"The error occurred while tracing the function .*", str(error))
         raise ValueError(
             f"Expected {name} of {strategy.name} to leave traced values to JAX, got Python's `if`, `while`, `int` or a "

@@ -129,9 +129,10 @@ def check_queries(trials: Trials, strategy: Strategy, bench: Benchmark) -> None:
     archs, space, num_fidelities = np.asarray(query.arch), bench.space, len(bench.fidelities)
     fidelity = np.asarray(query.fidelity)
     sizes = cardinalities(space.decisions)
-    are_rows = archs.shape[-1] != len(sizes)
+    width = archs.shape[-1]
+    are_rows = width == 1 != len(sizes)
     sizes = np.asarray([space.num_architectures]) if are_rows else sizes
-    if (archs < 0).any() or (archs >= sizes).any():
+    if width not in (1, len(sizes)) or (archs < 0).any() or (archs >= sizes).any():
         raise ValueError(
             f"Expected architectures of {space.name}, got others from {strategy.name}: made for another space?"
         )

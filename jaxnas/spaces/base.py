@@ -182,7 +182,7 @@ class Space(abc.ABC):
         """Returns the architecture of a string that `to_str` made. Raises ValueError on any other string."""
         try:
             choices = [int(part) for part in text.split("-")]
-        except ValueError:
+        except (ValueError, AttributeError):
             raise self.malformed(text) from None
         return check_valid(self, jnp.asarray(checked(choices, self.decisions), jnp.int32))
 

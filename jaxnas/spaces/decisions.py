@@ -36,6 +36,8 @@ class Decision:
     ordered: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.values, str) or not isinstance(self.values, Iterable):
+            raise ValueError(f"Expected values of {self.name!r} in a tuple, such as (16, 32), got {self.values!r:.40}.")
         if not isinstance(self.values, range):
             object.__setattr__(self, "values", tuple(self.values))  # hashable, so that a space is
         if not len(self.values):
@@ -62,6 +64,8 @@ def has_order(decisions: tuple[Decision, ...]) -> bool:
 
 def check_decisions(decisions: tuple[Decision, ...]) -> None:
     """Raises ValueError where there are no decisions, or two of one name: `decode` knows them by their names."""
+    if other := [each for each in decisions if not isinstance(each, Decision)]:
+        raise ValueError(f"Expected decisions such as jn.Decision('width', (16, 32)), got {other[0]!r:.40}.")
     names = [decision.name for decision in decisions]
     if not names or len(set(names)) < len(names):
         raise ValueError(

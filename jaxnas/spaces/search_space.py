@@ -8,7 +8,7 @@ import jax
 
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Decision, check_decisions
-from jaxnas.spaces.validity import everything
+from jaxnas.spaces.validity import check_traceable, everything
 
 
 @final
@@ -31,6 +31,8 @@ class SearchSpace(Space):
     def __post_init__(self) -> None:
         object.__setattr__(self, "decisions", tuple(self.decisions))
         check_decisions(self.decisions)
+        if self.constrained:
+            check_traceable(self.valid, len(self.decisions))
 
     @property
     def constrained(self) -> bool:

@@ -1,12 +1,14 @@
 """Spaces in which not every vector of choices is an architecture: draws, picks and repairs of valid ones."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxnas import prng
+from jaxnas.checks import checked_function
 from jaxnas.spaces.decisions import sample
 from jaxnas.spaces.enumerated import Vectors
 
@@ -17,6 +19,17 @@ _NUM_DRAWS = 10_000
 def everything(arch: jax.Array) -> jax.Array:
     """Returns true: every vector of choices is an architecture."""
     return jnp.ones(np.shape(arch)[:-1], bool)
+
+
+def check_traceable(valid: Callable[[jax.Array], jax.Array], num_decisions: int) -> None:
+    """Raises ValueError where a function cannot be traced, or does not return one bool of an architecture."""
+    try:
+        found = jax.eval_shape(checked_function("valid", valid), jax.ShapeDtypeStruct((num_decisions,), jnp.int32))
+    except jax.errors.JAXTypeError as error:
+        hint = "`valid` is traced: write &, | and jnp.where in place of `and`, `or`, `if` and functions of NumPy."
+        raise ValueError(f"{hint} Expected a function of JAX, got {type(error).__name__}.") from error
+    if getattr(found, "shape", None) != ():
+        raise ValueError(f"Expected `valid` to return one bool of int32[{num_decisions}], got {found!s:.60}.")
 
 
 def pick(key: jax.Array, archs: jax.Array, members: jax.Array) -> jax.Array:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnas import catalog
 from jaxnas.spaces.base import Space
 
 LAST = -1
@@ -162,4 +163,5 @@ def make(factory: Callable[..., Strategy], bench: Searchable, size: str = "param
     one with `size` the function `bench.size(size)`.
     """
     offered = {"fidelities": lambda: bench.fidelities, "size": lambda: bench.size(size)}
-    return factory(bench.space, **{name: offer() for name, offer in offered.items() if asks_for(factory, name)})
+    more = {name: offer() for name, offer in offered.items() if callable(factory) and asks_for(factory, name)}
+    return catalog.made("strategy", Strategy, factory, bench.space, more)

@@ -28,13 +28,12 @@ def find(source: str | os.PathLike) -> Path:
 
     Raises ValueError where there is none.
     """
-    shipped = shipped_ids()
+    shipped = {name: kind for kind in (PACKS, TABLES) for name in shipped_ids(kind)}
     if isinstance(source, str) and source in shipped:
-        return shipped_folder() / source
-    packs = shipped_ids(PACKS)
-    if isinstance(source, str) and source in packs:
-        return shipped_folder(PACKS) / source
+        return shipped_folder(shipped[source]) / source
     folder = Path(source)
     if (folder / MANIFEST_FILE).is_file():
         return folder
-    raise unknown_name(f"a folder with a {MANIFEST_FILE}, or a table", os.fspath(source), [*shipped, *packs])
+    if folder.is_dir():
+        raise ValueError(f"{folder} is the folder of no table, pack or surrogate: it has no {MANIFEST_FILE}.")
+    raise unknown_name(f"a folder with a {MANIFEST_FILE}, or a table", os.fspath(source), shipped)

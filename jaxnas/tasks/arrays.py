@@ -28,6 +28,7 @@ SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 SPLIT_SEED = 20202
 MIN_IMAGES = 10
 _PADDED = ("sequences", "tokens", "graphs")
+USUAL_PIXELS, MANY_TIMES = 32**2, 16
 
 
 class Examples(NamedTuple):
@@ -84,7 +85,7 @@ def task_from_arrays(
     if goal == "next":
         examples, labels = _with_next(examples, labels)
     classes, labels, num_outputs = _labels_of(labels, examples, goal)
-    what = "examples" if examples.kind in _PADDED else "images"
+    what = "images" if examples.kind == "images" else "examples"
     if split is None:
         split = _random_split(labels if goal == "class" else np.zeros(len(labels), int))
     split = _checked_split(split, len(labels), what)
@@ -98,6 +99,8 @@ def task_from_arrays(
         raise ValueError(f"Expected training {what} of every class, got classes without any.")
     _check_that_they_differ(examples.kind, parts["train"].inputs)
     _warn_of_repeated(parts)
+    if examples.kind == "images":
+        _warn_of_cost(*examples.values.shape[1:3])
     text = _card_of(name, card, examples, parts, len(classes) if goal == "class" else 0)
     if examples.kind == "tokens":
         given = (num_outputs, text, "unspecified", classes, goal)
@@ -146,7 +149,7 @@ def _with_next(examples: Examples, labels: Any) -> tuple[Examples, np.ndarray]:
 def _labels_of(labels: Any, examples: Examples, goal: str) -> tuple[tuple, np.ndarray, int]:
     """Returns the classes, the labels as numbers of them or as real numbers, and how many outputs a network has."""
     count = len(examples.values)
-    what = "examples" if examples.kind in _PADDED else "images"
+    what = "images" if examples.kind == "images" else "examples"
     if goal == "next":
         return examples.vocabulary, labels, examples.num_tokens
     if labels is None:
@@ -253,25 +256,38 @@ def _warn_of_repeated(parts: dict[str, Split]) -> None:
         )
 
 
+def _warn_of_cost(height: int, width: int) -> None:
+    """Warns of images of so many pixels that trainings take very long."""
+    times = round(height * width / USUAL_PIXELS)
+    if times >= MANY_TIMES:
+        text = f"A training on images of {height} x {width} takes about {times:,} times as long as on 32 x 32"
+        warnings.warn(f"{text}; shrink them first if they need not be as large.", UserWarning, stacklevel=3)
+
+
 def _checked_images(values: ArrayLike) -> np.ndarray:
-    images = as_array(values, "images of one shape")
+    images = as_array(values, "images or vectors of one shape")
     if np.ma.is_masked(values):
-        raise ValueError("Expected images without a mask, got masked values; replace them, or drop those images.")
+        raise ValueError("Expected examples without a mask, got masked values; replace them, or drop those examples.")
     if images.dtype.kind not in "biuf":
         raise ValueError(
-            f"Expected images of numbers, got {images.dtype}; turn words into numbers, say one-hot, first."
+            f"Turn words into numbers, say one-hot, first. Expected images or vectors of numbers, got {images.dtype}."
         )
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim not in (2, 4) or 0 in images.shape:
         expected = "images of shape [n, H, W] or [n, H, W, C], or vectors of shape [n, F]"
         raise ValueError(f"Expected {expected}, got {list(images.shape)}.")
+    if images.ndim == 4 and images.shape[1] in (1, 3, 4) and images.shape[3] > 4:
+        raise ValueError(
+            "Images are [N, height, width, channels]: X.transpose(0, 2, 3, 1) makes them of those with channels first, "
+            f"which {list(images.shape)} look like."
+        )
     if images.ndim == 2:  # of features, large numbers may differ by less than float32 can tell: normalized first
         images = images.astype(np.float64)
     with np.errstate(over="ignore"):
         small = images if images.ndim == 2 else images.astype(np.float32)
     if not np.isfinite(small).all():
-        raise ValueError("Expected finite images, got NaN or infinite values; replace or drop those images.")
+        raise ValueError("Expected finite numbers, got NaN or infinite values; replace or drop those examples.")
     return small
 
 

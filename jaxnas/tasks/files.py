@@ -45,6 +45,8 @@ def task_from_file(name: str | os.PathLike) -> Task:
     if found is None:
         raise ValueError(f"Expected a file X.npz, X.csv or X.parquet, got {os.fspath(name)!r}.")
     path, label = Path(found["path"]), found["label"]
+    if not path.is_file():
+        raise ValueError(f"There is no file {path}.")
     if path.suffix.lower() == ".npz":
         if label is not None:
             raise ValueError(f"Expected an .npz file with arrays X and y, which has no column {label!r}.")

@@ -11,7 +11,7 @@ def task_named(name: str) -> Task:
     An `.npz` file holds arrays `X`, `y` and optionally `split`; a `.csv` or `.parquet` file holds features and, in its
     last column or in `file.csv:NAME`, the label (see `jaxnas.tasks.files`). Raises ValueError on an unknown name.
     """
-    if name not in catalog.TASKS and is_file(name):
+    if isinstance(name, str) and name not in catalog.TASKS and is_file(name):
         return task_from_file(name)
     found = catalog.found("a task", name, catalog.TASKS)
     found = found() if callable(found) else found

@@ -61,7 +61,7 @@ class TrainConfig:
             ("batch_size", MAX_BATCH, "which are in memory at once"),
         ):
             value = getattr(self, name)
-            if isinstance(value, float) or value < 1:
+            if not isinstance(value, int) or value < 1:
                 raise ValueError(f"Expected {name} of 1 or more, got {value!r:.40}.")
             if value > largest:
                 raise ValueError(f"Expected {name} of at most {largest:,}, {why}, got {value:,}.")

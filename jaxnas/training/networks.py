@@ -260,7 +260,9 @@ def networks_class(space: TrainableSpace) -> type[Networks]:
     """
     named = getattr(space, "networks", None)
     if named is None:
-        raise ValueError(f"Expected a space with networks, such as a CellSpace, got a {type(space).__name__}.")
+        hint = "Without networks a space is searched on a table, or by an evaluator."
+        hint = f"Make a space by jn.space({space!r})." if isinstance(space, str) else hint
+        raise ValueError(f"{hint} Expected a space with networks, such as a CellSpace, got a {type(space).__name__}.")
     found = named
     if isinstance(named, str):
         if ":" not in named:

@@ -56,6 +56,8 @@ class Trainer(Generic[SpaceType]):
         """
         self.space: SpaceType = space
         kind = networks_class(space)
+        if not isinstance(task, Task):
+            raise ValueError(f"Make a Task by jn.task(name) or jn.task_from_arrays(X, y); got {type(task).__name__}.")
         config = config or default_config(space, task)
         task = task if config.resolution is None else task.shrunk(config.resolution)
         self.task: Task = task

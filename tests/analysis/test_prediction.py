@@ -171,7 +171,7 @@ def test_the_command_prints_and_writes(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([TABLE, "--predictors", "gp_wll"], "Expected a predictor of .*, got 'gp_wll'; did you mean gp_wl"),
+        ([TABLE, "--predictors", "gp_wll"], "Did you mean gp_wl.*Expected a predictor of .*, got 'gp_wll'"),
         ([TABLE, "--predictors", "knn", "--train", "9999"], "Expected 10,199 classes or more .*, got 5,260"),
         (["nothing"], "Expected a folder with a manifest.json, or a table of .*, got 'nothing'"),
         (["nb201-cifar10-v1", "--predictors", "sotl"], "Expected a table with losses for sotl, got nb201-cifar10-v1"),

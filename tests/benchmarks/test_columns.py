@@ -43,7 +43,7 @@ def test_columns_of_a_pack_are_sizes(bench, pack):
 
 def test_columns_are_objectives_and_constraints(bench):
     assert aim_of("accuracy,latency_raspi4", bench).size == "latency_raspi4"
-    with pytest.raises(ValueError, match="did you mean latency_raspi4"):
+    with pytest.raises(ValueError, match="Did you mean latency_raspi4"):
         aim_of("accuracy,latency_raspi", bench)
     space = bench.space.enumerated()
     size = bench.size("latency_edgetpu")

@@ -109,7 +109,7 @@ def test_sizes_are_those_of_the_table(bench):
         np.testing.assert_array_equal(jax.vmap(bench.size(name))(archs), expected)
         np.testing.assert_array_equal(jax.vmap(bench.size(name))(rows[:, None]), expected)
         assert bench.size(name) is bench.size(name)
-    with pytest.raises(ValueError, match=r"^Expected a size of flops, parameters, got 'seconds'"):
+    with pytest.raises(ValueError, match=r"^'seconds' is unknown. Expected a size of flops, parameters, got 'seconds'"):
         bench.size("seconds")
 
 
@@ -271,10 +271,10 @@ def test_an_objective_is_of_the_metric_and_the_sizes_of_a_benchmark(text, expect
         ("accuracy+1*flops", r"^Expected an objective such as"),
         ("accuracy-x*flops", r"^Expected an objective such as"),
         ("accuracy-1.2.3*flops", r"^Expected an objective such as"),
-        ("acuracy", r"^Expected a metric of accuracy, got 'acuracy'; did you mean accuracy\?"),
-        ("flops", r"^Expected a metric of accuracy, got 'flops'"),
-        ("accuracy,flop", r"^Expected a size of energy, flops, got 'flop'; did you mean flops\?"),
-        ("accuracy-1*latency", r"^Expected a size of energy, flops, got 'latency'"),
+        ("acuracy", r"^Did you mean accuracy.*Expected a metric of accuracy, got 'acuracy'"),
+        ("flops", r"^A size is a second objective: accuracy,flops\. Expected a metric of accuracy, got 'flops'"),
+        ("accuracy,flop", r"^Did you mean flops.*Expected a size of energy, flops, got 'flop'"),
+        ("accuracy-1*latency", r"^Did you mean energy\? Expected a size of energy, flops, got 'latency'"),
     ],
 )
 def test_other_objectives_are_refused_with_the_nearest_name(text, message):
@@ -309,7 +309,7 @@ def test_a_function_with_sizes_is_penalized():
     assert found.size("last") is bench.size("last")
     twice = jn.penalized(found, 1.0, "last")
     np.testing.assert_allclose(twice.validation_scores(np.ones(6, int)), 6 - 2.5 - 10)
-    with pytest.raises(ValueError, match=r"^Expected a size of last, got 'parameters'"):
+    with pytest.raises(ValueError, match=r"^'parameters' is unknown. Expected a size of last, got 'parameters'"):
         jn.penalized(bench, 0.25)
 
 

@@ -162,7 +162,7 @@ def test_other_wrong_arguments_are_refused():
         jn.TableBenchmark(make_table(), noise="none")
     with pytest.raises(ValueError, match=r"^Expected an architecture of the benchmark's space"):
         jn.TableBenchmark(make_table()).query(jn.Query(jnp.zeros(6, jnp.int32)), jax.random.key(0))
-    with pytest.raises(ValueError, match=r"^Expected a protocol of default, got 'published'"):
+    with pytest.raises(ValueError, match=r"^'published' is unknown. Expected a protocol of default, got 'published'"):
         jn.TableBenchmark(make_table(), protocol="published")
 
 

@@ -21,7 +21,7 @@ def test_a_file_becomes_a_table(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["nb-macr", "."], "did you mean nb-macro"),
+        (["nb-macr", "."], "Did you mean nb-macro"),
         (["nb-macro", "no-such-file.json"], "which is not there"),
         (["nb-macro", "file.json"], "to be NAS-Bench-Macro's JSON"),
         (["nb101", "file.json"], "to be a TFRecord file"),

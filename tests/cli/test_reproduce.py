@@ -109,7 +109,7 @@ def test_searches_of_nasbench101_are_computed_of_a_table_of_its_size(monkeypatch
 def test_what_cannot_be_computed_is_answered_in_a_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for arguments, message in [
-        (["nats_serch"], "did you mean nats_search"),
+        (["nats_serch"], "Did you mean nats_search"),
         (["nasbench101_search"], "Expected nb101-cifar10 for nasbench101_search, got no such table"),
         (["all", "--table", "nowhere"], "Expected nowhere"),
     ]:

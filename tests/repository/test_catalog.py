@@ -30,21 +30,21 @@ def test_a_file_is_loaded_once_and_again_when_it_has_changed(tmp_path):
         found = strategy_named(f"{path}:search_{number}")
         assert found(None) == number
         assert strategy_named(f"{path}:search_{number}") is found
-    with pytest.raises(ValueError, match=r"^Expected a strategy named search_1 in .*, got a file without it"):
+    with pytest.raises(ValueError, match=r"^Did you mean search_2\? Expected a name in .*, got 'search_1'"):
         strategy_named(f"{path}:search_1")
 
 
 def test_a_file_that_fails_says_why_and_can_be_mended(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("1 / 0\n")
-    with pytest.raises(ValueError, match="got ZeroDivisionError: division by zero"):
+    with pytest.raises(ValueError, match="cannot be imported, ZeroDivisionError: division by zero"):
         strategy_named(f"{path}:search")
     path.write_text("def search(space):\n    return space\n")
     assert strategy_named(f"{path}:search")(3) == 3
 
 
 def test_wrong_kinds_are_named():
-    with pytest.raises(ValueError, match=r"^Expected a strategy of .*, got 'nsga3'; did you mean nsga2"):
+    with pytest.raises(ValueError, match=r"^Did you mean nsga2.*Expected a strategy of .*, got 'nsga3'"):
         strategy_named("nsga3")
     with pytest.raises(ValueError, match=r"to be a search space, got int without decisions"):
         checked_space(3)

@@ -13,9 +13,9 @@ PUBLISHED = ("nb201-cifar10-v1", "nb201-cifar100-v1", "nb201-imagenet16-120-v1")
 
 
 def test_an_unknown_table_is_answered_with_the_nearest(tmp_path):
-    with pytest.raises(ValueError, match="did you mean nb201-shifted-digits"):
+    with pytest.raises(ValueError, match="Did you mean nb201-shifted-digits"):
         Table.read("nb201-shifted-digit")
-    with pytest.raises(ValueError, match=r"^Expected a folder with a manifest\.json, or a table of "):
+    with pytest.raises(ValueError, match=r"is the folder of no table, pack or surrogate: it has no manifest\.json"):
         Table.read(tmp_path)
 
 

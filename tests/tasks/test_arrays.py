@@ -66,11 +66,39 @@ def with_nan():
     return images
 
 
+@pytest.mark.parametrize("num_channels", [1, 3])
+def test_channels_first_are_refused_with_what_repairs_them(num_channels):
+    images = np.random.default_rng(0).random((60, num_channels, 9, 8), np.float32)
+    with pytest.raises(ValueError, match=r"^Images are \[N, height, width, channels\]: X\.transpose\(0, 2, 3, 1\)"):
+        task_from_arrays(images, np.arange(60) % 2)
+    assert task_from_arrays(images.transpose(0, 2, 3, 1), np.arange(60) % 2).shape == (9, 8, num_channels)
+
+
+def test_large_images_are_accepted_with_what_a_training_costs(recwarn):
+    images, labels = np.random.default_rng(0).random((60, 512, 512), np.float32), np.arange(60) % 2
+    task_from_arrays(images[:, :32, :32], labels)
+    assert not recwarn
+    with pytest.warns(UserWarning, match="^A training on images of 512 x 512 takes about 256 times as long as"):
+        task_from_arrays(images, labels)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"labels": None}, {"labels": np.zeros(9)}, {"split": ["train"] * 60}, {"images": np.full((60, 3), np.nan)}],
+    ids=["no labels", "few labels", "one split", "nan"],
+)
+def test_vectors_are_not_called_images(change):
+    given = {"images": np.random.default_rng(0).random((60, 3)), "labels": np.arange(60) % 2} | change
+    with pytest.raises(ValueError, match=r"example|numbers") as error:
+        task_from_arrays(**given)
+    assert "image" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (changed(images=np.zeros(100)), r"of shape \[n, H, W\] .* or vectors of shape \[n, F\], got \[100\]"),
-        (changed(images=np.full((100, 4, 4), "a")), "images of numbers"),
+        (changed(images=np.full((100, 4, 4), "a")), "images or vectors of numbers"),
         (changed(images=with_nan()), "NaN or infinite"),
         (changed(images=np.ones((100, 4, 4))), "that differ"),
         (changed(labels=np.zeros(100, int)), "two or more classes, got 1"),
@@ -84,7 +112,7 @@ def with_nan():
     ],
 )
 def test_wrong_data_is_answered_with_what_to_do(arguments, message):
-    with pytest.raises(ValueError, match=f"^Expected .*{message}"):
+    with pytest.raises(ValueError, match=f"Expected .*{message}"):
         task_from_arrays(**arguments)
 
 
@@ -163,8 +191,8 @@ def test_constant_images_and_features_are_found_exactly(value):
             "Expected labels that are classes, integers or strings, got NaN or",
         ),
         (changed(labels=np.ma.masked_equal(np.arange(100) % 2, 1)), "Expected labels without a mask"),
-        (changed(images=np.ma.masked_greater(arrays()[0], 200)), "Expected images without a mask"),
-        (changed(images=arrays()[0] * 1e300), "Expected finite images"),
+        (changed(images=np.ma.masked_greater(arrays()[0], 200)), "Expected examples without a mask"),
+        (changed(images=arrays()[0] * 1e300), "Expected finite numbers"),
     ],
     ids=["bytes", "complex", "mixed", "infinite", "masked labels", "masked images", "too large"],
 )

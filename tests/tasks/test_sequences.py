@@ -120,8 +120,8 @@ def test_a_file_says_what_kind_its_arrays_are(tmp_path):
         (([[0, 1, 2], [-1]] * 30, [0, 1] * 30), {"kind": "tokens"}, "Expected a real step in each sequence"),
         (([[0, 1, 2], []] * 30, [0, 1] * 30), {"kind": "tokens"}, "Expected sequences of one or more tokens"),
         (([[0, 1, 2], [0.5]] * 30, [0, 1] * 30), {"kind": "tokens"}, "Expected an integer for each of up to 3 steps"),
-        (([[1.0, 2.0], [1.0]] * 30, [0, 1] * 30), {"kind": "vectors"}, "Expected images of one shape, got parts of un"),
-        ((WORDS, ENDS), {"goal": "tag"}, "Expected a goal of .* did you mean tags"),
+        (([[1.0, 2.0], [1.0]] * 30, [0, 1] * 30), {"kind": "vectors"}, "Expected images or vectors of one shape, got"),
+        ((WORDS, ENDS), {"goal": "tag"}, "Did you mean tags.*Expected a goal of .*"),
         ((RANDOM.randn(40, 3), [np.nan] * 40), {"goal": "value"}, "Expected labels that are finite numbers"),
         (
             (RANDOM.randn(60, 3), [2.0] * 60),
@@ -133,7 +133,7 @@ def test_a_file_says_what_kind_its_arrays_are(tmp_path):
 def test_wrong_data_are_one_line(arguments, options, message):
     with pytest.raises(ValueError, match=f"^.*{message}") as error:
         task_from_arrays(*arguments, **options)
-    assert str(error.value).startswith("Expected ")
+    assert "Expected " in str(error.value)
     assert "\n" not in str(error.value)
 
 

@@ -119,7 +119,7 @@ def test_gradients_reach_the_arrays_that_the_network_has_and_no_others(made):
 def test_every_space_of_the_catalog_has_networks_with_a_sequential_plan_or_says_that_it_has_none(name):
     space = space_named(name)
     if space.networks is None:
-        with pytest.raises(ValueError, match=r"^Expected a space with networks, such as a CellSpace, got "):
+        with pytest.raises(ValueError, match=r"Expected a space with networks, such as a CellSpace, got "):
             networks_class(space)
         return
     kind = networks_class(space)
@@ -139,7 +139,7 @@ def test_a_configuration_of_another_kind_is_refused():
     [
         (None, "Expected a space with networks"),
         ("nowhere.kind:Mine", "Expected nowhere.kind to be an importable module"),
-        ("jaxnas.checks:Mine", "Expected Mine in jaxnas.checks, got a module without it"),
+        ("jaxnas.checks:Mine", "Expected a name in jaxnas.checks of .*, got 'Mine'"),
         ("jaxnas.checks", "Expected networks as module:NAME, got 'jaxnas.checks'"),
         ("jaxnas.checks:unknown_name", "Expected a class of Networks at jaxnas.checks:unknown_name, got <function"),
         (
@@ -153,5 +153,5 @@ def test_networks_that_cannot_be_found_are_reported(networks, message):
         name, decisions = "lost", (jn.Decision("one", (1, 2)),)
 
     Lost.networks = networks
-    with pytest.raises(ValueError, match=f"^{message}"):
+    with pytest.raises(ValueError, match=message):
         jn.Trainer(Lost(), make_task())

@@ -11,19 +11,17 @@ MAX_DIGITS = 100
 
 def count(text: str) -> int:
     """Returns a whole number of 1 or more."""
-    if not text.isdecimal() or text.strip("0") == "":
-        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
-    return _bounded(text, MAX_COUNT)
+    return _whole(text, 1, MAX_COUNT)
 
 
 def natural(text: str) -> int:
     """Returns a whole number of 0 or more."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, got {text!r}")
-    return _bounded(text, NUM_SEEDS - 1)
+    return _whole(text, 0, NUM_SEEDS - 1)
 
 
-def _bounded(text: str, largest: int) -> int:
+def _whole(text: str, least: int, largest: int) -> int:
+    if not text.isdecimal() or (least and text.strip("0") == ""):
+        raise argparse.ArgumentTypeError(f"expected a whole number of {least} or more, got {text!r}")
     if len(text) > MAX_DIGITS or int(text) > largest:  # Python refuses to read very many digits
         raise argparse.ArgumentTypeError(f"expected a whole number of at most {largest:,}, got {text:.30}")
     return int(text)

@@ -87,11 +87,12 @@ def proxies_of(names: str | Sequence[str], kind: type[Networks]) -> dict[str, Pr
     if names == "all":
         found = {name: proxy_named(name) for name in catalog.PROXIES}
         return {name: proxy for name, proxy in found.items() if _scores(proxy, kind)}
+    names = [names] if callable(names) else names
     listed = [name for name in names.split(",") if name] if isinstance(names, str) else list(names)
     if not listed:
         raise ValueError("Expected names of proxies, or all, got none.")
     wanted = [part for name in listed for part in (composites.AZ_PARTS if name == AZ else (name,))]
-    found = {name.rpartition(":")[2]: proxy_named(name) for name in dict.fromkeys(wanted)}
+    found = {str(name).rpartition(":")[2]: proxy_named(name) for name in dict.fromkeys(wanted)}
     for name, proxy in found.items():
         if not _scores(proxy, kind):
             raise ValueError(f"Expected ScoredNetworks, which {name} scores, got {kind.__name__}.")

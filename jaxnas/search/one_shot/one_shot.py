@@ -11,11 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnas import catalog
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.checks import checked_seed, checked_size
 from jaxnas.execution.executors import executor
 from jaxnas.files import replace_file
-from jaxnas.progress import progress_bars
+from jaxnas.progress import COMPILING, progress_bars
 from jaxnas.search.nas import task_of
 from jaxnas.search.one_shot.base import Method, Trained
 from jaxnas.search.one_shot.checkpoint import checkpoint_path, read_checkpoint, write_checkpoint
@@ -115,8 +116,8 @@ class OneShot:
         num_steps = checked_size("num_steps", num_steps, 1, MAX_STEPS)
         num_seeds = checked_size("num_seeds", num_seeds, 1, MAX_SEEDS, "each of which is a search")
         first = checked_seed(seed, MAX_SEED - num_seeds)
-        with progress_bars() if self.progress else contextlib.nullcontext() as bars:
-            bar = None if bars is None else bars.add_task("compiling", total=num_seeds * num_steps)
+        with progress_bars(COMPILING) if self.progress else contextlib.nullcontext() as bars:
+            bar = None if bars is None else bars.add_task(COMPILING, total=num_seeds * num_steps)
 
             def show(number: int, done: int, text: str) -> None:
                 if bars is not None and bar is not None:
@@ -317,10 +318,7 @@ def _with_record(
 def method_of(method: str | Callable[..., Method] | Method, space: Space) -> Method:
     """Returns the method of a name, a factory, or itself. Raises ValueError where it is none."""
     factory = method_named(method) if isinstance(method, str) else method
-    found = factory if isinstance(factory, Method) else factory(space) if callable(factory) else factory
-    if not isinstance(found, Method):
-        raise ValueError(f"Expected a one-shot method: a name, a factory or a Method, got {type(found).__name__}.")
-    return found
+    return factory if isinstance(factory, Method) else catalog.made("method", Method, factory, space)
 
 
 def _bench_of(table: Table | str | os.PathLike | bool | None, space: Space, task: Task) -> TableBenchmark | None:

@@ -69,6 +69,8 @@ class JointSpace(Space):
     networks: ClassVar[str] = "jaxnas.spaces.joint.networks:joint_networks()"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.space, Space):
+            raise ValueError(f"Expected a space of architectures, such as jn.NB201, got {type(self.space).__name__}.")
         hyperparameters = tuple(self.hyperparameters)
         check_decisions(hyperparameters)
         for decision in hyperparameters:

@@ -230,7 +230,7 @@ def test_a_method_of_a_user_is_a_function_in_a_file(tmp_path):
 
 def test_what_does_not_fit_together_is_said():
     given = {"config": TINY, "table": False, "progress": False}
-    with pytest.raises(ValueError, match=r"^Expected a method of .*, got 'drats'; did you mean .*darts"):
+    with pytest.raises(ValueError, match=r"^Did you mean .*darts.*Expected a method of .*, got 'drats'"):
         jn.OneShot(SMALL, TASK, "drats", **given)
     with pytest.raises(
         ValueError, match=r"^Expected a space whose choices can be mixed for mine, .* CellSpace can, got s"
@@ -238,9 +238,9 @@ def test_what_does_not_fit_together_is_said():
         jn.OneShot(SMALL_MLP, TASK, darts(SMALL)._replace(name="mine"), table=False)
     with pytest.raises(ValueError, match=r"^Expected a space with as many choices in each decision for a mixture"):
         jn.OneShot(SMALL_MLP, TASK, "darts", table=False)
-    with pytest.raises(ValueError, match=r"^Expected a space with networks"):
+    with pytest.raises(ValueError, match=r"Expected a space with networks"):
         jn.OneShot(space_named("nb101"), TASK, "rsps", table=False)
-    with pytest.raises(ValueError, match=r"^Expected a one-shot method: .* got int"):
+    with pytest.raises(ValueError, match=r"^int\(space\) failed, .* A custom method is a"):
         jn.OneShot(SMALL, TASK, 3, **given)
     with pytest.raises(ValueError, match="that 4 divides, got 2"):
         jn.OneShot(SMALL, TASK, method_named("pc_darts")(SMALL, partial=4), **given)

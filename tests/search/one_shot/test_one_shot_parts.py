@@ -129,7 +129,7 @@ def test_a_hard_sample_has_gates_of_one_and_zero():
         drawn = samplers.gumbel_hard(rule, lambda t: 0.1)(jax.random.key(0), jnp.ones((4, 5)), 0.0)
         assert (drawn.gates.scale == 1).all()
         assert (drawn.gates.offset == 0).all()
-    with pytest.raises(ValueError, match="did you mean full"):
+    with pytest.raises(ValueError, match="Did you mean full"):
         samplers.gumbel_hard("ful", lambda t: 1.0)
 
 

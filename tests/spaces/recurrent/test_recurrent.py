@@ -181,7 +181,7 @@ def test_strings_are_read_back_and_wrong_ones_are_one_line():
     for text, message in [
         ("0.tanh", "Expected an architecture such as '0.tanh-0.tanh-0.tanh'"),
         ("0.tanh-2.tanh-0.tanh", "Expected node 2 to read a state from 0 to 1, got '2'"),
-        ("0.tanh-1.tahn-0.tanh", "Expected an activation of .* did you mean tanh"),
+        ("0.tanh-1.tahn-0.tanh", "Did you mean tanh.*Expected an activation of .*"),
     ]:
         with pytest.raises(ValueError, match=f"^{message}"):
             RECURRENT_3.from_str(text)

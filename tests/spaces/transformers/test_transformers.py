@@ -46,7 +46,7 @@ def test_architectures_are_written_and_read():
     [
         ({"heads": (3,)}, "Expected heads that divide each width"),
         ({"widths": (64, 32)}, "Expected widths of ascending ints"),
-        ({"mixers": ("attention", "atention")}, "did you mean attention"),
+        ({"mixers": ("attention", "atention")}, "Did you mean attention"),
         ({"mixers": ()}, "Expected one or more different mixers"),
     ],
 )
