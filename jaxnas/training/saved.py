@@ -52,17 +52,12 @@ def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
                 os.replace(temporary, folder / name)
             whole = {**description, "arrays": name, "shapes": _shapes(arrays), "files": files}
             replace_file(folder / MODEL_FILE, json.dumps({**whole, HASH: _hash_of(whole)}, indent=1).encode())
-        finally:
-            _remove_others(folder)
-
-
-def _remove_others(folder: Path) -> None:
-    """Removes what older models and killed writers left. The folder is locked."""
-    kept = _older(folder)
-    for path in folder.glob("*"):
-        if _WRITTEN.fullmatch(path.name) and path.name != kept:
-            shutil.rmtree(path, ignore_errors=True)
-    remove_leftovers(folder)
+        finally:  # what older models and killed writers left
+            kept = _older(folder)
+            for path in folder.glob("*arrays-*"):
+                if _WRITTEN.fullmatch(path.name) and path.name != kept:
+                    shutil.rmtree(path, ignore_errors=True)
+            remove_leftovers(folder)
 
 
 def read_description(folder: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from jaxnas.tables.published.budget import CONTAINER, MOST_AT_ONCE, TEXT, Budget
+from jaxnas.tables.published.budget import CONTAINER, MOST_KEYS, TEXT, Budget
 
 SCALARS = frozenset({str, int, float, bytes, bool, type(None)})
 
@@ -64,13 +64,6 @@ def copied(value: Any, budget: Budget) -> Any:
     return value
 
 
-def few(items: Any) -> Any:
-    """Returns keys. Raises ValueError if they are more than are hashed at once."""
-    if len(items) > MOST_AT_ONCE:
-        raise ValueError(f"Expected at most {MOST_AT_ONCE:,} keys at once, got {len(items):,}.")
-    return items
-
-
 def _dtype(name: Any, *_: Any) -> Described:
     found = Described()
     if type(name) is not str or not re.fullmatch(r"[<>=|]?([biuf][1248]|S\d{1,3}|U\d{1,3})", name):
@@ -105,12 +98,16 @@ def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def _dict(pairs: Any = ()) -> dict:
+    return dict(zip(checked_keys([key for key, _ in pairs]), [value for _, value in pairs], strict=True))
+
+
 STORAGE = re.compile(r"torch\.([A-Z]\w{2,15}Storage)")
 CALLS: dict[str, Callable[..., Any]] = {
-    "collections.OrderedDict": lambda pairs=(): {checked_key(key): value for key, value in few(pairs)},
-    "builtins.set": lambda items=(): set(map(checked_key, few(items))),
-    "__builtin__.set": lambda items=(): set(map(checked_key, few(items))),
-    "builtins.frozenset": lambda items=(): frozenset(map(checked_key, few(items))),
+    "collections.OrderedDict": _dict,
+    "builtins.set": lambda items=(): set(checked_keys(items)),
+    "__builtin__.set": lambda items=(): set(checked_keys(items)),
+    "builtins.frozenset": lambda items=(): frozenset(checked_keys(items)),
     "numpy.dtype": _dtype,
     "numpy.ndarray": lambda *_: Described(),
     "numpy.core.multiarray.scalar": _scalar,
@@ -125,6 +122,13 @@ CALLS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor": _tensor,
 }
+
+
+def checked_keys(values: Any) -> Any:
+    """Returns keys. Raises ValueError if they are more than are hashed at once, or other than `checked_key` takes."""
+    if len(values) > MOST_KEYS:
+        raise ValueError(f"Expected at most {MOST_KEYS:,} keys at once, got {len(values):,}.")
+    return values if SCALARS.issuperset(map(type, values)) else [checked_key(each) for each in values]
 
 
 def checked_key(value: Any) -> Any:

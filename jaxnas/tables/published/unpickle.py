@@ -19,9 +19,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from jaxnas.tables.published.budget import CONTAINER, MOST_AT_ONCE, TEXT, Budget
+from jaxnas.tables.published.budget import CONTAINER, TEXT, Budget
 from jaxnas.tables.published.pickle_source import Source
-from jaxnas.tables.published.pickled import CALLS, SCALARS, STORAGE, Described, Storage, checked_key, copied, few
+from jaxnas.tables.published.pickled import CALLS, STORAGE, Described, Storage, checked_keys, copied
 
 KEPT_FIRST, KEPT_LAST, MOST_KEPT = 100_000, 200_000, 600_000
 """What is remembered of a file with more: files share their constants from the start, the rest is near."""
@@ -138,14 +138,7 @@ class Reader(pickle._Unpickler):
         """Puts keys and values into a dictionary."""
         if type(target) is not dict or len(items) % 2:
             raise ValueError(f"Expected items of a dictionary, got {len(items)} for a {type(target).__name__}.")
-        keys = items[::2]
-        if not SCALARS.issuperset(map(type, keys)):
-            keys = list(map(checked_key, keys))
-        values = items[1::2]
-        for start in range(0, len(keys), MOST_AT_ONCE):
-            part = slice(start, start + MOST_AT_ONCE)
-            target.update(zip(keys[part], values[part], strict=True))
-            self.budget.check()
+        target.update(zip(checked_keys(items[::2]), items[1::2], strict=True))
         self.finished(target)
 
     def load_dict(self) -> None:
@@ -165,10 +158,10 @@ class Reader(pickle._Unpickler):
 
     def load_additems(self) -> None:
         items = self.pop_mark()
-        self.stack[-1] |= frozenset(map(checked_key, few(items)))
+        self.stack[-1] |= frozenset(checked_keys(items))
 
     def load_frozenset(self) -> None:
-        self.append(frozenset(map(checked_key, few(self.pop_mark()))))
+        self.append(frozenset(checked_keys(self.pop_mark())))
 
     def load_frame(self) -> None:
         self.read(8)

@@ -208,13 +208,17 @@ def test_unpacked_bytes_are_bounded_by_those_of_the_file(start, tmp_path, monkey
 def test_keys_that_collide_run_out_of_time(monkeypatch):
     monkeypatch.setattr(budget, "SECONDS", 0.2)
     keys = [number * (2**61 - 1) for number in range(100_000)]  # each has the hash 0
-    data = b"\x80\x02}(" + b"".join(pickle.dumps(key, 2)[2:-1] + b"N" for key in keys) + b"u."
+    texts = [pickle.dumps(key, 2)[2:-1] + b"N" for key in keys]
+    steps = [b"(" + b"".join(texts[start : start + 1000]) + b"u" for start in range(0, len(texts), 1000)]
+    data = b"\x80\x02}" + b"".join(steps) + b"."
     started = time.thread_time()
     with pytest.raises(ValueError, match="in the time of others of its size"):
         read(data)
     assert time.thread_time() - started < 2
     with pytest.raises(ValueError, match="keys at once"):
         read(b"\x80\x04(" + b"K\x01" * 2000 + b"\x91.")
+    with pytest.raises(ValueError, match="keys at once"):
+        read(b"\x80\x02}(" + b"".join(texts) + b"u.")
 
 
 def test_json_of_many_values_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
