@@ -61,6 +61,15 @@ def first_line(error: Exception) -> str:
     return text.rstrip(".") if text and not isinstance(error, KeyError) else f"{type(error).__name__} {text}".strip()
 
 
+def failure_of(error: BaseException) -> str:
+    """Returns the kind and the first line of an error of a user's function, at most 500 characters of it."""
+    try:
+        lines = str(error)[:500].splitlines()
+    except Exception as another:  # of a class of the user's
+        return failure_of(another)
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+
+
 def is_installed(module: str) -> bool:
     """Returns whether a module can be imported, without importing it."""
     return importlib.util.find_spec(module) is not None

@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 TABLE_FILE, MANIFEST_FILE, CARD_FILE = "table.parquet", "manifest.json", "README.md"
@@ -66,3 +67,19 @@ def remove_leftovers(folder: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             if path != folder and path.stat().st_mtime_ns > temporary.stat().st_mtime_ns:
                 temporary.unlink()
+
+
+@contextlib.contextmanager
+def locked(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Holds the lock of a folder. Raises BlockingIOError where another process holds it and there is no waiting."""
+    try:
+        import fcntl
+    except ImportError:  # a system without such locks: one writer at a time is left to the user
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(handle)

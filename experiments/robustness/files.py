@@ -26,13 +26,13 @@ import pyarrow.parquet as pq
 from sklearn.datasets import load_iris
 
 import jaxnas as jn
-from experiments.robustness.mutations import Tally, mutated, with_other_value
+from experiments.robustness import summaries
+from experiments.robustness.mutations import Attack, Tally, mutated, with_other_value
 from jaxnas.array_files import array_bytes
 from jaxnas.benchmarks import surrogate_files
 from jaxnas.files import MANIFEST_FILE, TABLE_FILE
 from jaxnas.predictors.surrogates import Surrogate
 from jaxnas.predictors.zero_cost import pack
-from jaxnas.report.comparison_files import CHECKSUM, SUMMARY_FILE, checksum, read_summary, write_again
 from jaxnas.search.loop.chained_lines import CHECK
 from jaxnas.search.loop.journaled import JOURNAL_FILE, journaled
 from jaxnas.search.one_shot.checkpoint import checkpoint_path, read_checkpoint, write_checkpoint
@@ -45,7 +45,6 @@ from jaxnas.training.fitted import FittedModel
 from jaxnas.training.saved import HASH, MODEL_FILE, _hash_of
 
 SPACE = jn.SearchSpace("mixed", (jn.Decision("depth", range(3)), jn.Decision("width", (8, 16, 32))))
-Attack = Callable[[Path, int, np.random.Generator], Tally]
 
 
 def make_table(random: np.random.Generator) -> Table:
@@ -334,33 +333,6 @@ def attack_description(folder: Path, number: int, random: np.random.Generator) -
     return tally
 
 
-def attack_summary(folder: Path, number: int, random: np.random.Generator) -> Tally:
-    """Bytes of a summary.json changed; what `jaxnas report` reads."""
-    tally, original = Tally("summary.json"), _summary(folder)
-    expected = {name: value for name, value in json.loads(original).items() if name != CHECKSUM}
-    for _ in range(number):
-        (folder / SUMMARY_FILE).write_bytes(mutated(original, random))
-        tally.attempt(lambda: read_summary(folder), lambda found: found == expected)
-    return tally
-
-
-def _summary(folder: Path) -> bytes:
-    bench = jn.load("mlp-small-shifted-digits-v1")
-    jn.compare(["random_search", "local_search"], bench, num_trials=5, num_runs=4).write(folder)
-    return (folder / SUMMARY_FILE).read_bytes()
-
-
-def attack_report(folder: Path, number: int, random: np.random.Generator) -> Tally:
-    """Parts of a summary.json changed, its checksum made right again; the page is written again."""
-    tally, original = Tally("summary.json with an honest checksum"), json.loads(_summary(folder))
-    for _ in range(max(number // 200, 1)):  # a page takes seconds
-        changed = with_other_value(original, random)
-        changed[CHECKSUM] = checksum(changed)
-        (folder / SUMMARY_FILE).write_text(json.dumps(changed))
-        tally.attempt(lambda: write_again(folder), lambda found: True)
-    return tally
-
-
 ATTACKS: dict[str, Attack] = {
     "surrogate": attack_surrogate,
     "surrogate_manifest": attack_surrogate_manifest,
@@ -376,8 +348,7 @@ ATTACKS: dict[str, Attack] = {
     **{f"task.{kind}": attack_task(kind) for kind in ("npz", "csv", "parquet")},
     "model": attack_model,
     "description": attack_description,
-    "summary": attack_summary,
-    "report": attack_report,
+    **summaries.ATTACKS,
 }
 
 

@@ -4,6 +4,7 @@ import collections
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -115,3 +116,7 @@ class Tally:
         print("  ".join(f"{name} {value}" for name, value in self.row().items()), flush=True)
         for example in list(self.examples)[:5]:
             print(f"    {example}", flush=True)
+
+
+Attack = Callable[[Path, int, np.random.Generator], Tally]
+"""Returns what became of so many mutated files, which are made in a folder."""

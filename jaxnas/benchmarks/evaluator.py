@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas.benchmarks.base import HeldOut, Outcome, checked_size_name, list_prices
-from jaxnas.checks import checked_function
+from jaxnas.checks import checked_function, failure_of
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices
 from jaxnas.strategies.base import Observation, Query, observed
@@ -87,7 +87,7 @@ class EvaluatorBenchmark:
         try:
             score = self.evaluator(self.space.decode(arch))
         except Exception as error:
-            return failed, f"{type(error).__name__}: {error}"
+            return failed, failure_of(error)
         if isinstance(score, np.ndarray | jax.Array) and score.ndim == 0:
             score = score.item()
         if not isinstance(score, numbers.Real):

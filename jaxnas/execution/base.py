@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Generator, Hashable, Iterable
 from typing import Any, NamedTuple
 
+from jaxnas.checks import failure_of
+
 POLL_SECONDS = 0.5
 MAX_TRIES = 4
 """How often a call is made whose worker is lost each time."""
@@ -158,5 +160,4 @@ def called(function: Callable, *arguments: Any) -> Ended:
     try:
         return Ended(function(*arguments))
     except BaseException as error:
-        lines = str(error).splitlines() or ["no message"]
-        return Ended(failure=f"{type(error).__name__}: {lines[0]}", log=traceback.format_exc())
+        return Ended(failure=failure_of(error), log=traceback.format_exc())

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from jaxnas.files import TEMPORARY_SUFFIX, replace_file
+from jaxnas.files import TEMPORARY_SUFFIX, locked, remove_leftovers, replace_file
 from jaxnas.report.figures.gallery import FIGURE_NAMES
 
 SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.html"
@@ -63,10 +63,10 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
     """Gives an empty folder within one of results, to write files in; it is removed at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as held:
-        with _locked(folder):
+        with locked(folder):
             _remove_abandoned(folder)
             fresh = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=TEMPORARY_SUFFIX, dir=folder))
-            held.enter_context(_locked(fresh))
+            held.enter_context(locked(fresh))
         try:
             yield fresh
         finally:
@@ -105,10 +105,10 @@ def publish(
     kept = set(kept)
     parts = sorted({name.partition("/")[0] for name in new if "/" in name})
     with contextlib.ExitStack() as held:
-        held.enter_context(_locked(folder))
+        held.enter_context(locked(folder))
         for part in parts:
             (folder / part).mkdir(exist_ok=True)
-            held.enter_context(_locked(folder / part))
+            held.enter_context(locked(folder / part))
         now = {name: (folder / name).read_bytes() if (folder / name).is_file() else None for name in made_from or ()}
         if now != dict(made_from or {}):
             raise RuntimeError(f"Expected {folder} to stay as it was read, got other results meanwhile: run it again.")
@@ -122,6 +122,7 @@ def publish(
         for name in sorted(new, key=_rank):
             os.replace(fresh / name, folder / name)
         _write_note(folder, kind, new | kept)
+        remove_leftovers(folder)
 
 
 def _rank(name: str) -> int:
@@ -186,25 +187,9 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
                 (folder / name).parent.rmdir()
 
 
-@contextlib.contextmanager
-def _locked(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Holds the lock of a folder. Raises BlockingIOError where another process holds it and there is no waiting."""
-    try:
-        import fcntl
-    except ImportError:  # a system without such locks: one writer at a time is left to the user
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
-    finally:
-        os.close(handle)
-
-
 def _remove_abandoned(folder: Path) -> None:
     """Removes the fresh folders of writers that were killed: those that nobody has locked."""
     for fresh in folder.glob(f"{_PREFIX}*{TEMPORARY_SUFFIX}"):
         if fresh.is_dir() and not fresh.is_symlink():
-            with contextlib.suppress(BlockingIOError, FileNotFoundError), _locked(fresh, wait=False):
+            with contextlib.suppress(BlockingIOError, FileNotFoundError), locked(fresh, wait=False):
                 shutil.rmtree(fresh, ignore_errors=True)

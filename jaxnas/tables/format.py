@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from jaxnas.checks import first_line
-from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE, replace_file
+from jaxnas.files import CARD_FILE, MANIFEST_FILE, TABLE_FILE, remove_leftovers, replace_file
 from jaxnas.tables.columns import UNITS, Column, is_missing, missing_value, run_count_name, run_counts
 from jaxnas.tables.footer import num_values
 from jaxnas.tables.manifest import SCHEMA_VERSION, better_of, check_manifest
@@ -143,6 +143,7 @@ def write_files(folder: str | os.PathLike, manifest: dict, contents: Contents, c
     manifest["files"] = {name: sha256(each) for name, each in data.items()}
     manifest["manifest_hash"] = manifest_hash(manifest)
     replace_file(folder / MANIFEST_FILE, manifest_bytes(manifest))
+    remove_leftovers(folder)
     return manifest
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -12,11 +13,12 @@ import jax
 import numpy as np
 
 from jaxnas.checks import first_line
-from jaxnas.files import replace_file
+from jaxnas.files import locked, remove_leftovers, replace_file
 
 MODEL_FILE = "model.json"
 HASH = "sha256"
 _COMMITTED = "commit_success.txt"  # which Orbax writes, with the absolute path, and does not read on a disk
+_WRITTEN = re.compile(r"arrays-[0-9a-f]{16}|\.arrays-[0-9a-f]{8}\.tmp.*")
 _KEYS = {"jaxnas", "space", "arch", "arrays", HASH}
 
 
@@ -36,26 +38,26 @@ def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
         json.dumps(description)
     except TypeError as error:
         raise ValueError(f"Expected a model whose classes can be written as JSON, got: {first_line(error)}.") from None
-    before = _older(folder)
+    _older(folder)  # another's is refused before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".arrays-{secrets.token_hex(4)}.tmp"
-    try:
-        with orbax.checkpoint.StandardCheckpointer() as checkpointer:
-            checkpointer.save(temporary, arrays)
-        (temporary / _COMMITTED).unlink(missing_ok=True)
-        files = _hashes(temporary)
-        name = f"arrays-{hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]}"
-        if (folder / name).exists():
-            shutil.rmtree(temporary)
-        else:
-            os.replace(temporary, folder / name)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    whole = {**description, "arrays": name, "shapes": _shapes(arrays), "files": files}
-    replace_file(folder / MODEL_FILE, json.dumps({**whole, HASH: _hash_of(whole)}, indent=1).encode())
-    if before is not None and before != name:
-        shutil.rmtree(folder / before, ignore_errors=True)
+    with locked(folder):
+        try:
+            with orbax.checkpoint.StandardCheckpointer() as checkpointer:
+                checkpointer.save(temporary, arrays)
+            (temporary / _COMMITTED).unlink(missing_ok=True)
+            files = _hashes(temporary)
+            name = f"arrays-{hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]}"
+            if not (folder / name).exists():
+                os.replace(temporary, folder / name)
+            whole = {**description, "arrays": name, "shapes": _shapes(arrays), "files": files}
+            replace_file(folder / MODEL_FILE, json.dumps({**whole, HASH: _hash_of(whole)}, indent=1).encode())
+        finally:  # what older models and killed writers left
+            kept = _older(folder)
+            for path in folder.glob("*arrays-*"):
+                if _WRITTEN.fullmatch(path.name) and path.name != kept:
+                    shutil.rmtree(path, ignore_errors=True)
+            remove_leftovers(folder)
 
 
 def read_description(folder: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`jaxnas proxies` writes a column pack, takes up where it was stopped, and says what is wrong in one line."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -61,10 +62,15 @@ def test_a_second_call_computes_only_what_is_missing_or_damaged(written, task_fi
     before = jn.Table.read(written).columns["snip"].values
     asked, real = [], pack.pass_scores
     monkeypatch.setattr(pack, "pass_scores", lambda *args, **more: asked.append(args[1].name) or real(*args, **more))
-    next((written / "shards").glob("gradient-*.arrays")).write_bytes(b"PK")
+    shard = next((written / "shards").glob("gradient-*.arrays"))
+    shard.write_bytes(b"PK")
+    half = shard.with_name(f".{shard.name}.12345678.tmp")
+    half.write_bytes(b"")
+    os.utime(half, (1, 1))
     assert command(task_file, written, "--names", "snip,params", "--inits", "2") == 0
     assert ".damaged, and its 2 classes are scored again" in capsys.readouterr().err
     assert asked == ["gradient"]
+    assert not half.exists()
     np.testing.assert_array_equal(jn.Table.read(written).columns["snip"].values, before)
 
 

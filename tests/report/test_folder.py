@@ -81,6 +81,15 @@ def test_a_writer_that_is_killed_leaves_whole_results_or_visibly_none(step, tmp_
     assert contents(tmp_path) == {"mine.txt": "mine", **dict.fromkeys(OLD, "again")}
 
 
+def test_half_a_file_that_a_killed_writer_left_is_removed_once_the_file_is_whole(tmp_path):
+    for name in (".report.html.12345678.tmp", ".search-0.arrays.12345678.tmp"):
+        (tmp_path / name).write_text("half")
+        os.utime(tmp_path / name, (1, 1))
+    (tmp_path / "search-0.arrays").write_text("whole")
+    write(tmp_path, OLD, "one")
+    assert {path.name for path in tmp_path.iterdir()} == {*OLD, NOTE, "search-0.arrays"}
+
+
 def test_two_writers_never_mix(tmp_path):
     texts = [f"writer {number}" for number in range(8)]
     threads = [

@@ -7,11 +7,35 @@ from helpers.samples import GRID, MIXED, random_bench
 import jaxnas as jn
 from jaxnas import prng
 from jaxnas.benchmarks.penalized import objective_of
-from jaxnas.checks import checked_seed, checked_size, is_file_name
+from jaxnas.checks import checked_seed, checked_size, failure_of, is_file_name
 from jaxnas.cli.parser import make_parser
 from jaxnas.spaces.decisions import checked
 
 FIRST = jn.random_search(GRID)
+
+
+class WithoutTextError(Exception):
+    def __str__(self) -> str:
+        raise KeyError("no text")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("one\ntwo\n" * 10_000), "ValueError: one"),
+        (ValueError("x" * 10_000_000), "ValueError: " + "x" * 500),
+        (SystemExit(), "SystemExit: no message"),
+        (WithoutTextError(), "KeyError: 'no text'"),
+    ],
+)
+def test_failures_of_functions_are_one_short_line(error, text):
+    def fails(architecture):
+        raise error
+
+    assert failure_of(error) == text
+    if isinstance(error, Exception):
+        bench = jn.benchmarks.EvaluatorBenchmark(MIXED, fails)
+        assert bench.answer(jn.Query(np.asarray([1, 2, 0], np.int32), np.int32(0)), prng.make_key(0)).failure == text
 
 
 @pytest.mark.parametrize("seed", [2**32, -1, 1.5, float("nan"), 2**63, None, "1"])

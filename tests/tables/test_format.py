@@ -316,6 +316,13 @@ def test_a_damaged_parquet_file_with_honest_hashes_is_refused_in_one_line(tmp_pa
             assert content_hash(read) == manifest["content_hash"]
 
 
+def test_half_a_file_of_a_killed_writer_is_removed(tmp_path):
+    (tmp_path / f".{TABLE_FILE}.12345678.tmp").write_bytes(b"half")
+    os.utime(tmp_path / f".{TABLE_FILE}.12345678.tmp", (1, 1))
+    write(make_table(), tmp_path, "a card")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     write(make_table(), tmp_path, "a card")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

@@ -15,7 +15,7 @@ from jaxnas import catalog
 from jaxnas.array_files import SUFFIX, Arrays, Like, array_bytes, read_arrays, set_aside
 from jaxnas.execution.base import Executor
 from jaxnas.execution.executors import executor
-from jaxnas.files import replace_file
+from jaxnas.files import remove_leftovers, replace_file
 from jaxnas.predictors.zero_cost.named import proxy_named
 from jaxnas.predictors.zero_cost.proxy import Pass, Proxy
 from jaxnas.predictors.zero_cost.scores import (
@@ -100,6 +100,7 @@ def build_pack(
                 done += len(chunks[number])
                 if progress:
                     progress(done, total, source.name)
+    remove_leftovers(shards)
     scores = {name: np.concatenate([each for _, each in sorted(parts[name].items())]) for name in proxies}
     if has_az(names, proxies):
         scores[AZ] = az_scores(scores)

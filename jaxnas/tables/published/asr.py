@@ -15,6 +15,7 @@ from jaxnas.tables.columns import Column
 from jaxnas.tables.published.base import Progress, expected, runs_of, sha256_of, with_run_counts
 from jaxnas.tables.published.cards import Imported, Publication, imported
 from jaxnas.tables.published.containers import reader_of
+from jaxnas.tables.published.pickled import checked_key
 from jaxnas.tables.table import Table
 from jaxnas.tasks.metrics import Metric
 
@@ -75,10 +76,10 @@ def _read(file: Path, kind: str, width: int) -> dict[str, list]:
     with expected(file, f"NAS-Bench-ASR's pickles of {kind} information"), reader_of(file) as reader:
         header = reader.load()
         if header["dataset_type"] != kind:
-            raise ValueError(f"{header['dataset_type']!s:.40} information")
+            raise ValueError("other information")
         if kind == "training" and header["epochs"] != EPOCHS:
-            raise ValueError(f"trainings of {header['epochs']!s:.10} epochs")
-        rows = {row[0]: row for row in reader.load()}
+            raise ValueError(f"trainings that are not of {EPOCHS} epochs")
+        rows = {checked_key(row[0]): row for row in reader.load()}
         if not rows or min(len(row) for row in rows.values()) < width:
             raise ValueError("no rows of a hash and numbers")
         return rows

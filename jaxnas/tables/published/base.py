@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from jaxnas.checks import first_line
-from jaxnas.files import replace_file
+from jaxnas.files import TEMPORARY_SUFFIX, replace_file
 from jaxnas.tables.columns import Column, is_missing, run_count_name, run_counts, unsigned
+from jaxnas.tables.published.budget import LARGEST_JSON, Budget
 
 Progress = Callable[[str, int, int], None]
 """Is told what is read, how much of it was, and how much there is."""
 _PLAN_FILE = "plan.json"
 _HASHED = 1 << 22
-LARGEST_JSON = 1 << 30
 
 
 class Work:
@@ -56,7 +56,7 @@ class Work:
 
     def remove(self) -> None:
         """Removes all parts, and the folder where nothing else is in it."""
-        for path in [*self.folder.glob("*.npz"), self.folder / _PLAN_FILE]:
+        for path in [*self.folder.glob("*.npz"), *self.folder.glob(f".*{TEMPORARY_SUFFIX}"), self.folder / _PLAN_FILE]:
             path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.folder.rmdir()
@@ -103,7 +103,9 @@ def json_of(path: Path, progress: Progress) -> dict:
     if size > LARGEST_JSON:
         raise ValueError(f"{size:,} bytes, where a file of at most {LARGEST_JSON:,} is read")
     progress(path.name, 0, size)
-    found = json.loads(path.read_bytes())
+    data = path.read_bytes()
+    Budget(size).hold(sum(map(data.count, (b",", b"[", b"{"))))
+    found = json.loads(data)
     progress(path.name, size, size)
     return found
 

@@ -64,7 +64,7 @@ def reader_of(
     size = path.stat().st_size
     try:
         with opened(path) as (file, read_so_far):
-            reader = Reader(file, finished, lambda: progress(path.name, read_so_far(), size))
+            reader = Reader(file, size, finished, lambda: progress(path.name, read_so_far(), size))
             if reader.source.peek(14).startswith(_LEGACY):
                 for _ in range(3):
                     reader.load()

@@ -51,7 +51,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
         task = name.removesuffix(SUFFIX)
         space = space_named(SPACES.get(task, NAME))
         with expected(path, f"NAS-Bench-Graph's pickles, {name} among them"):
-            table, notes = _table(space, task, Reader(io.BytesIO(data)).load())
+            table, notes = _table(space, task, Reader(io.BytesIO(data), len(data)).load())
         yield imported(table, f"nb-graph-{task}", PUBLICATION, path, notes, {})
 
 
@@ -75,7 +75,7 @@ def _in_wheel(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [each for each in archive.infolist() if each.filename.endswith(SUFFIX)]
-            if any(each.file_size > LARGEST_FILE for each in members):
+            if sum(each.file_size for each in members) > LARGEST_FILE:
                 raise ValueError("a file that is too large")
             return {each.filename.rpartition("/")[2]: archive.read(each) for each in members}
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:

@@ -18,6 +18,7 @@ from jaxnas.tables.manifest import DEFAULT_PROTOCOL, base_manifest
 from jaxnas.tables.published.base import Progress, Work, expected, runs_of, sha256_of, with_run_counts
 from jaxnas.tables.published.cards import TRIED, Imported, Publication, imported
 from jaxnas.tables.published.containers import reader_of, value_of
+from jaxnas.tables.published.pickled import checked_key
 from jaxnas.tables.table import Table
 
 MAX_RUNS = 3
@@ -72,10 +73,10 @@ def numbers_of(layout: Layout, record: Mapping) -> tuple[str, int, np.ndarray]:
     latency, parameters, FLOPs, and the training loss of each run at the epochs of the curve. NaN is what there is not.
     """
     results = record["all_results"]
-    last = {result["epochs"] for result in results.values()}
+    last = {checked_key(result["epochs"]) for result in results.values()}
     if len(last) != 1 or next(iter(last)) not in layout.epochs:
         shown = " or ".join(str(epochs) for epochs in layout.epochs)
-        raise ValueError(f"Expected trainings of {shown} epochs, got {sorted(last, key=str)!s:.80}.")
+        raise ValueError(f"Expected trainings of {shown} epochs, got others.")
     epochs = int(next(iter(last)))
     numbers = [_of_data_set(layout, results, data_set, epochs) for data_set in DATA_SETS]
     return str(record["arch_str"]), layout.epochs.index(epochs), np.concatenate(numbers)

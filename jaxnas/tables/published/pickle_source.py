@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import BinaryIO
 
+from jaxnas.tables.published.budget import Budget
+
 CHUNK = 1 << 20
 LONGEST = 1 << 26
 """The longest string or array of a file, in bytes."""
@@ -15,11 +17,12 @@ class Source:
 
     Args:
         file: is read once, from its position.
+        budget: what its bytes are counted by.
         progress: is called after each part of the file.
     """
 
-    def __init__(self, file: BinaryIO, progress: Callable[[], None]):
-        self.file = file
+    def __init__(self, file: BinaryIO, budget: Budget, progress: Callable[[], None]):
+        self.file, self.budget = file, budget
         self.progress = progress
         self.data = b""
         self.position = 0
@@ -48,6 +51,8 @@ class Source:
             self.ended = not pieces[-1]
             length += len(pieces[-1])
         self.data, self.position = b"".join(pieces), 0
+        self.budget.bytes = self.before + length
+        self.budget.check()
         self.progress()
 
     def read(self, count: int) -> bytes:

@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from jaxnas.tables.published.budget import CONTAINER, MOST_KEYS, TEXT, Budget
+
 SCALARS = frozenset({str, int, float, bytes, bool, type(None)})
 
 
@@ -52,10 +54,20 @@ def plain(value: Any) -> Any:
     return value.values if type(value) is Described else value
 
 
+def copied(value: Any, budget: Budget) -> Any:
+    """Returns a value whose containers are no other value's; all that it holds counts."""
+    kind = type(value)
+    if kind in (dict, list, tuple, set, frozenset):
+        budget.hold(CONTAINER + len(value))
+        return kind([copied(each, budget) for each in (value.items() if kind is dict else value)])
+    budget.hold((len(value) if kind in (str, bytes) else getattr(plain(value), "nbytes", 0)) // TEXT)
+    return value
+
+
 def _dtype(name: Any, *_: Any) -> Described:
     found = Described()
     if type(name) is not str or not re.fullmatch(r"[<>=|]?([biuf][1248]|S\d{1,3}|U\d{1,3})", name):
-        raise ValueError(f"Expected a NumPy type of numbers, got {name!r:.40}.")
+        raise ValueError(f"Expected a NumPy type of numbers, got a {type(name).__name__}.")
     found.dtype = np.dtype(name)
     return found
 
@@ -82,16 +94,20 @@ def _array(raw: Any, described: Any, shape: Any, order: Any) -> Described:
 
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     if encoding != "latin1":
-        raise ValueError(f"Expected bytes as latin1, got {encoding!r:.40}.")
+        raise ValueError("Expected bytes as latin1, got others.")
     return text.encode("latin1")
+
+
+def _dict(pairs: Any = ()) -> dict:
+    return dict(zip(checked_keys([key for key, _ in pairs]), [value for _, value in pairs], strict=True))
 
 
 STORAGE = re.compile(r"torch\.([A-Z]\w{2,15}Storage)")
 CALLS: dict[str, Callable[..., Any]] = {
-    "collections.OrderedDict": lambda pairs=(): {checked_key(key): value for key, value in pairs},
-    "builtins.set": lambda items=(): {checked_key(item) for item in items},
-    "__builtin__.set": lambda items=(): {checked_key(item) for item in items},
-    "builtins.frozenset": lambda items=(): frozenset(checked_key(item) for item in items),
+    "collections.OrderedDict": _dict,
+    "builtins.set": lambda items=(): set(checked_keys(items)),
+    "__builtin__.set": lambda items=(): set(checked_keys(items)),
+    "builtins.frozenset": lambda items=(): frozenset(checked_keys(items)),
     "numpy.dtype": _dtype,
     "numpy.ndarray": lambda *_: Described(),
     "numpy.core.multiarray.scalar": _scalar,
@@ -106,6 +122,13 @@ CALLS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor": _tensor,
 }
+
+
+def checked_keys(values: Any) -> Any:
+    """Returns keys. Raises ValueError if they are more than are hashed at once, or other than `checked_key` takes."""
+    if len(values) > MOST_KEYS:
+        raise ValueError(f"Expected at most {MOST_KEYS:,} keys at once, got {len(values):,}.")
+    return values if SCALARS.issuperset(map(type, values)) else [checked_key(each) for each in values]
 
 
 def checked_key(value: Any) -> Any:

@@ -63,7 +63,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     ):
         data = reader.load()["data"]
         if not data or not set(data) <= set(SPACES):
-            raise ValueError(f"spaces {sorted(data)!s:.80}")
+            raise ValueError(f"other spaces than {' and '.join(SPACES)}")
     for kind, architectures in data.items():
         space = space_named(SPACES[kind])
         with expected(path, f"scores of the space {space.name}"):

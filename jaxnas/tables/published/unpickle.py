@@ -2,7 +2,8 @@
 
 The opcodes are those of Python's own `pickle._Unpickler` that plain data need. Dictionaries, lists, tuples, sets,
 strings, numbers, NumPy scalars and arrays of numbers come out; everything else ends in a ValueError. The file is read
-once from front to back, and memory is bounded whatever the file says: strings, the stack and the memo have limits.
+once from front to back, and values, bytes and seconds are bounded whatever the file says: what refers to a value of
+before gets a copy of it, which counts.
 
 Files of curves are long runs of pairs, an epoch or a name and a float. Such runs are recognized by a regular
 expression and decoded by NumPy at once, which makes the reader as fast as these files need.
@@ -18,14 +19,25 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from jaxnas.tables.published.budget import CONTAINER, TEXT, Budget
 from jaxnas.tables.published.pickle_source import Source
-from jaxnas.tables.published.pickled import CALLS, SCALARS, STORAGE, Described, Storage, checked_key
+from jaxnas.tables.published.pickled import CALLS, STORAGE, Described, Storage, checked_keys, copied
 
-LARGEST_STACK = 4_000_000
 KEPT_FIRST, KEPT_LAST, MOST_KEPT = 100_000, 200_000, 600_000
 """What is remembered of a file with more: files share their constants from the start, the rest is near."""
 _IN_MEMORY = 1 << 15
 """Bytes that are in memory before a run is looked for."""
+
+
+class Memo(dict):
+    """The values that a pickle may refer to again: what it gets is a copy, so that no list is in others twice."""
+
+    def __init__(self, budget: Budget):
+        self.budget = budget
+
+    def __getitem__(self, number: int) -> Any:
+        value = super().__getitem__(number)
+        return value if type(value) is str and len(value) < TEXT else copied(value, self.budget)
 
 
 class Reader(pickle._Unpickler):
@@ -33,6 +45,7 @@ class Reader(pickle._Unpickler):
 
     Args:
         file: is read once, from its position.
+        size: of the file itself in bytes, which the budget is by; that of what it unpacks to may be larger.
         finished: is told each dictionary when it has its items, the inner ones first; it may take them out again, so
             that a file of many records never is in memory as a whole.
         progress: is called after each part of the file.
@@ -41,10 +54,12 @@ class Reader(pickle._Unpickler):
     def __init__(
         self,
         file: BinaryIO,
+        size: int = 0,
         finished: Callable[[dict], None] = lambda found: None,
         progress: Callable[[], None] = lambda: None,
     ):
-        self.source = Source(file, progress)
+        self.budget = Budget(size)
+        self.source = Source(file, self.budget, progress)
         super().__init__(self.source, encoding="latin1")
         self.read, self.readline = self.source.read, self.source.readline
         self.finished = finished
@@ -55,7 +70,7 @@ class Reader(pickle._Unpickler):
         self.stack: list = []
         self.metastack: list[list] = []
         self.append = self.stack.append
-        self.memo: dict[int, Any] = {}
+        self.memo: dict[int, Any] = Memo(self.budget)
         self.memoized = 0
 
     def load(self) -> Any:
@@ -81,11 +96,11 @@ class Reader(pickle._Unpickler):
 
     def bounded(self) -> None:
         """Refuses too many values at a time, and forgets values that a long file does not come back to."""
-        if sum(map(len, self.metastack), len(self.metastack) + len(self.stack)) > LARGEST_STACK:
-            raise ValueError(f"Expected at most {LARGEST_STACK:,} values at a time, got more.")
+        self.budget.check(sum(map(len, self.metastack), len(self.metastack) + len(self.stack)))
         if len(self.memo) > MOST_KEPT:
             last = max(self.memo) - KEPT_LAST
-            self.memo = {number: value for number, value in self.memo.items() if number < KEPT_FIRST or number > last}
+            for number in [number for number in self.memo if KEPT_FIRST <= number <= last]:
+                del self.memo[number]
 
     # Values that Python's own class makes otherwise
 
@@ -116,16 +131,14 @@ class Reader(pickle._Unpickler):
     def pop_mark(self) -> list:
         items, self.stack = self.stack, self.metastack.pop()
         self.append = self.stack.append
+        self.budget.hold(CONTAINER + len(items))
         return items
 
     def fill(self, target: Any, items: Sequence) -> None:
         """Puts keys and values into a dictionary."""
         if type(target) is not dict or len(items) % 2:
             raise ValueError(f"Expected items of a dictionary, got {len(items)} for a {type(target).__name__}.")
-        keys = items[::2]
-        if not SCALARS.issuperset(map(type, keys)):
-            keys = list(map(checked_key, keys))
-        target.update(zip(keys, items[1::2], strict=True))
+        target.update(zip(checked_keys(items[::2]), items[1::2], strict=True))
         self.finished(target)
 
     def load_dict(self) -> None:
@@ -140,14 +153,15 @@ class Reader(pickle._Unpickler):
     def load_setitem(self) -> None:
         items = self.stack[-2:]
         del self.stack[-2:]
+        self.budget.hold(2)
         self.fill(self.stack[-1], items)
 
     def load_additems(self) -> None:
         items = self.pop_mark()
-        self.stack[-1] |= frozenset(map(checked_key, items))
+        self.stack[-1] |= frozenset(checked_keys(items))
 
     def load_frozenset(self) -> None:
-        self.append(frozenset(map(checked_key, self.pop_mark())))
+        self.append(frozenset(checked_keys(self.pop_mark())))
 
     def load_frame(self) -> None:
         self.read(8)
@@ -222,6 +236,12 @@ def _run_of(head: bytes, put: bytes) -> _Run | None:
     return _Run(re.compile(pattern), np.dtype(row), "U")
 
 
+def _counted(step: Callable[[Reader], None], reader: Reader) -> None:
+    """Does a step that puts a value into another without a mark, which is where others are counted."""
+    step(reader)
+    reader.budget.hold(CONTAINER)
+
+
 _ERRORS = (
     pickle.UnpicklingError,
     ValueError,
@@ -246,3 +266,5 @@ _STEPS: dict[int, Callable[[Reader], None]] = {
     for code, step in pickle._Unpickler.dispatch.items()
     if code in {getattr(pickle, name)[0] for name in _PLAIN.split()}
 } | {pickle.BYTEARRAY8[0]: pickle._Unpickler.dispatch[pickle.BINBYTES8[0]]}
+for _code in (pickle.APPEND, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3):
+    _STEPS[_code[0]] = functools.partial(_counted, _STEPS[_code[0]])

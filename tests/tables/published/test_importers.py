@@ -171,6 +171,7 @@ def test_an_import_that_was_stopped_reads_no_file_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(nats, "_read_one", stopping)
     with pytest.raises(KeyboardInterrupt):
         list(importer_named("nats-tss")(folder, tmp_path / "work", lambda *_: None))
+    (tmp_path / "work" / ".plan.json.12345678.tmp").write_text("half")  # of a killed one
     monkeypatch.setattr(nats, "_read_one", lambda path, records: (seen.append(path.name), read(path, records)))
     found = list(importer_named("nats-tss")(folder, tmp_path / "work", lambda *_: None))
     assert seen == ["000000.pickle.pbz2", "000011.pickle.pbz2", "000284.pickle.pbz2", "000284.pickle.pbz2"]

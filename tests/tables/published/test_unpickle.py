@@ -3,9 +3,12 @@
 import bz2
 import gc
 import io
+import json
 import os
 import pickle
+import time
 import weakref
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -15,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.robustness.made_files import legacy_torch, zipped_torch
-from jaxnas.tables.published import pickle_source, unpickle
+from jaxnas.tables.published import budget, pickle_source, unpickle
+from jaxnas.tables.published.base import json_of
 from jaxnas.tables.published.containers import reader_of, value_of
 from jaxnas.tables.published.pickled import plain
 
@@ -159,11 +163,72 @@ def test_damaged_pickles_end_in_one_line(data):
         read(data)
 
 
-def test_a_long_list_of_nothing_is_refused(monkeypatch):
-    monkeypatch.setattr(unpickle, "LARGEST_STACK", 1000)
-    monkeypatch.setattr(pickle_source, "CHUNK", 1000)
-    with pytest.raises(ValueError, match="at a time"):
-        read(b"\x80\x02(" + b"N" * 50_000 + b"l.")
+def doubled(levels: int) -> bytes:
+    """Returns the opcodes of a list of twice the list before, so many levels deep: each twice by the memo."""
+    return b"]q\x00Na" + b"".join(b"](h%ch%ceq%c" % (n, n, n + 1) for n in range(levels))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x02cnumpy\ndtype\n" + doubled(60) + b"\x85R.",  # as a name of a type, in a message
+        b"\x80\x02" + doubled(60) + b".",
+        b"\x80\x02]q\x00(" + b"h\x00" * 50 + b"e" + b"q\x00](" * 8 + b"h\x00" * 9 + b"e.",
+        b"\x80\x02B" + (1 << 22).to_bytes(4, "little") + b"x" * (1 << 22) + b"q\x00(" + b"h\x00" * 200 + b"l.",
+    ],
+    ids=["a message", "a value", "marks", "bytes"],
+)
+def test_a_value_that_is_referred_to_counts_each_time(data, monkeypatch):
+    monkeypatch.setattr(budget, "VALUES", 200_000)
+    with pytest.raises(ValueError, match=r"^Expected [^\n]*$"):
+        read(data, size=len(data))
+
+
+@pytest.mark.parametrize("level", [b"(" + b"N" * 4000 + b"l", b"](" + b"N" * 1000 + b"e", b"N\x85" * 2000 + b"("])
+def test_values_of_all_levels_count_together(level, monkeypatch):
+    monkeypatch.setattr(budget, "VALUES", 50_000)
+    with pytest.raises(ValueError, match="fewer values"):
+        read(b"\x80\x02" + b"(" * 200 + level * 200 + b"l" * 200 + b".", size=10**6)
+
+
+@pytest.mark.parametrize("start", [b"BZh", b"PK"])
+def test_unpacked_bytes_are_bounded_by_those_of_the_file(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(budget, "BYTES", 1 << 18)
+    path, zeros = tmp_path / "file.pickle", b"\x80\x02(" + b"N0" * (1 << 21)
+    if start == b"BZh":
+        path.write_bytes(bz2.compress(zeros, 1))
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("data.pkl", zeros)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(ValueError, match="bytes in a file of its size"):
+        value_of(path)
+
+
+def test_keys_that_collide_run_out_of_time(monkeypatch):
+    monkeypatch.setattr(budget, "SECONDS", 0.2)
+    keys = [number * (2**61 - 1) for number in range(100_000)]  # each has the hash 0
+    texts = [pickle.dumps(key, 2)[2:-1] + b"N" for key in keys]
+    steps = [b"(" + b"".join(texts[start : start + 1000]) + b"u" for start in range(0, len(texts), 1000)]
+    data = b"\x80\x02}" + b"".join(steps) + b"."
+    started = time.thread_time()
+    with pytest.raises(ValueError, match="in the time of others of its size"):
+        read(data)
+    assert time.thread_time() - started < 2
+    with pytest.raises(ValueError, match="keys at once"):
+        read(b"\x80\x04(" + b"K\x01" * 2000 + b"\x91.")
+    with pytest.raises(ValueError, match="keys at once"):
+        read(b"\x80\x02}(" + b"".join(texts) + b"u.")
+
+
+def test_json_of_many_values_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
+    monkeypatch.setattr(budget, "VALUES", 1000)
+    path = tmp_path / "values.json"
+    path.write_text(json.dumps({"a": list(range(900))}))
+    assert len(json_of(path, lambda *_: None)["a"]) == 900
+    path.write_text(json.dumps({"a": [[]] * 900}))
+    with pytest.raises(ValueError, match="fewer values"):
+        json_of(path, lambda *_: None)
 
 
 def test_a_reader_is_gone_with_its_last_name():
