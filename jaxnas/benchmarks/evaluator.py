@@ -29,8 +29,7 @@ class EvaluatorBenchmark:
         space: the search space.
         evaluator: `dict -> score`, larger is better.
 
-    Raises:
-        ValueError: where the evaluator is no function.
+    Raises ValueError where the evaluator is no function.
     """
 
     jittable = False

@@ -37,8 +37,7 @@ class TrainingBenchmark:
         order: of several trainers, the names of the fidelities that may be asked, such as `"w2-e3"`, the lowest first;
             by default one training after another, each fidelity dearer than those before.
 
-    Raises:
-        ValueError: on fewer than one seed, or an order in which prices do not ascend.
+    Raises ValueError on fewer than one seed, or an order in which prices do not ascend.
     """
 
     jittable = False

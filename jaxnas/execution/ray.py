@@ -184,8 +184,7 @@ def on_node(copy: bytes, digest: str, node: Node, timeout: float | None, *argume
         node: the properties that this one must have.
         timeout: seconds after which the process ends.
 
-    Raises:
-        RuntimeError: if it differs.
+    Raises RuntimeError if it differs.
     """
     if problem := difference(this_node(), node):
         raise RuntimeError(f"{problem} on {socket.gethostname()}")

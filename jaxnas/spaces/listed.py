@@ -29,8 +29,7 @@ class ListedSpace(Space):
         rows: the rows of the architectures in `space`, in any order; repeats count once.
         name: how tables and reports call the space, by default as `space`.
 
-    Raises:
-        ValueError: on no rows, or rows that `space` does not have.
+    Raises ValueError on no rows, or rows that `space` does not have.
     """
 
     space: Space

@@ -38,8 +38,7 @@ class CellSpace(Space):
             statistics, train) -> (y, statistics)`.
         name: how tables and reports call the space.
 
-    Raises:
-        ValueError: on fewer than two nodes or operations, unknown names, or two operations of one name.
+    Raises ValueError on fewer than two nodes or operations, unknown names, or two operations of one name.
     """
 
     num_nodes: int

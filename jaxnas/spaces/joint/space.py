@@ -58,8 +58,7 @@ class JointSpace(Space):
         hyperparameters: decisions named after `HYPERPARAMETERS`.
         name: how tables and reports call the space, by default `joint-` and the name of `space`.
 
-    Raises:
-        ValueError: on no hyperparameters, unknown ones, or values that a training cannot have.
+    Raises ValueError on no hyperparameters, unknown ones, or values that a training cannot have.
     """
 
     space: Space

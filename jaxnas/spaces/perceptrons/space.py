@@ -91,8 +91,7 @@ class MLPSpace(Space):
         name: how tables and reports call the space.
         widths: the numbers of units that a layer can have, ascending, in place of `max_units`, which is the largest.
 
-    Raises:
-        ValueError: on sizes that are too small, unknown names, or a choice of nothing or of the same thing twice.
+    Raises ValueError on sizes that are too small, unknown names, or a choice of nothing or of the same thing twice.
     """
 
     max_layers: int = 10

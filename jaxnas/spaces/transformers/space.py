@@ -38,8 +38,7 @@ class TransformerSpace(Space):
         mixers: of `MIXERS`.
         name: how tables and reports call the space.
 
-    Raises:
-        ValueError: on sizes that are not ascending or do not divide, or unknown mixers.
+    Raises ValueError on sizes that are not ascending or do not divide, or unknown mixers.
     """
 
     max_layers: int = 3
