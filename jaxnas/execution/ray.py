@@ -70,7 +70,6 @@ class RayCluster(Executor):
         return self.node.machine
 
     def workers(self, function: Callable, value: Any, num_calls: int, terms: Terms = Terms()) -> Workers:
-        """Returns the processes of the nodes; as `Executor.workers`."""
         task = self.task(on_node, max_retries=0, scheduling_strategy="SPREAD")
         return _Tasks(self.ray, task, copied((function, value)), self.node, terms)
 

@@ -55,7 +55,6 @@ class ListedSpace(Space):
 
     @property
     def codes(self) -> np.ndarray:
-        """Returns the mixed-radix numbers of the architectures, ascending, int32[A]."""
         return self.numbers
 
     def valid(self, arch: jax.Array, /) -> jax.Array:
@@ -75,7 +74,6 @@ class ListedSpace(Space):
         return _listed_classes(self)
 
     def to_str(self, arch: Choices) -> str:
-        """Returns the string of an architecture in the whole space."""
         return self.space.to_str(arch)
 
     def from_str(self, text: str) -> jax.Array:
@@ -83,20 +81,16 @@ class ListedSpace(Space):
         return check_valid(self, self.space.from_str(text))
 
     def decode(self, arch: Choices) -> dict:
-        """Returns the values of an architecture, as the whole space does."""
         return self.space.decode(arch)
 
     @property
     def plain(self) -> Space:
-        """Returns the whole space, whose choices architectures hold."""
         return self.space.plain
 
     def choices(self, arch: ArrayLike) -> jax.Array:
-        """Returns an architecture as a vector of the choices of `plain`, int32[D]."""
         return self.space.choices(arch)
 
     def features(self, arch: ArrayLike) -> jax.Array:
-        """Returns the features of an architecture, as the whole space does, float32[F]."""
         return self.space.features(arch)
 
     @property
@@ -106,19 +100,15 @@ class ListedSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the labels of `labeled`."""
         return self.space.label_names
 
     def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns the graph of an architecture, as the whole space does."""
         return self.space.labeled(arch)
 
     def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns the graph that a drawing of an architecture shows, as the whole space does."""
         return self.space.drawn(arch)
 
     def drawing(self, arch: Choices) -> str:
-        """Returns the drawing of an architecture, as the whole space does."""
         return self.space.drawing(arch)
 
 

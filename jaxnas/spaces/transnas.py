@@ -47,7 +47,6 @@ class TransNASCellSpace(Space):
         return self.cells.canonical(arch)
 
     def classes(self) -> np.ndarray:
-        """Returns for each row the row of its class's representative, int32[A]."""
         return self.cells.classes()
 
     def to_str(self, arch: Choices) -> str:
@@ -56,7 +55,6 @@ class TransNASCellSpace(Space):
         return _START + "_".join("".join(next(digits) for _ in range(node)) for node in _NODES)
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the cell of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         parts = text.strip().removeprefix(_START).split("_")
         fits = text.strip().startswith(_START) and [len(part) for part in parts] == list(_NODES)
         if not fits or set("".join(parts)) - set("0123"):
@@ -65,7 +63,6 @@ class TransNASCellSpace(Space):
 
     @property
     def plain(self) -> CellSpace:
-        """Returns the space of cells, whose choices architectures hold."""
         return self.cells
 
     def features(self, arch: ArrayLike) -> jax.Array:
@@ -74,20 +71,16 @@ class TransNASCellSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the operations, "input" and "output"."""
         return self.cells.label_names
 
     def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns a cell with its operations on vertices."""
         return self.cells.labeled(arch)
 
     @property
     def cell(self) -> dict:
-        """Returns the nodes, the edges and the operations that pass nothing."""
         return self.cells.cell
 
     def drawing(self, arch: Choices) -> str:
-        """Returns a cell as an SVG image, with operations on edges."""
         return self.cells.drawing(arch)
 
 
@@ -129,7 +122,6 @@ class ModuleSpace(Space):
         return f"64-{''.join(str(kind) for kind in kinds if kind)}-basic"
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         start, _, rest = text.strip().partition("-")
         digits, _, end = rest.partition("-")
         length = FEWEST_MODULES <= len(digits) <= MOST_MODULES
@@ -140,7 +132,6 @@ class ModuleSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the kinds of modules, "input" and "output"."""
         return (*MODULES, "input", "output")
 
     def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:

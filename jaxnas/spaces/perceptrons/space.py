@@ -166,7 +166,6 @@ class MLPSpace(Space):
         return "/".join((layers, *names))
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         layers, *names = text.strip().split("/")
         present, _, absent = layers.partition("+")
         widths = [*present.split("-"), *absent.split("-")] if absent else present.split("-")
@@ -191,7 +190,6 @@ class MLPSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the values of all decisions but the number of layers, "input" and "output"."""
         settings = self.decisions[1:FIRST_WIDTH]
         names = (f"{decision.name}; {value}" for decision in settings for value in decision.values)
         return (*names, *(f"{width} units" for width in self.layer_widths), "input", "output")

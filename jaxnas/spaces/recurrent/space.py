@@ -66,7 +66,6 @@ class RecurrentSpace(Space):
         return "-".join(f"{parent}.{ACTIVATIONS[activation]}" for parent, activation in pairs)
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         nodes = [node.partition(".") for node in text.strip().split("-")]
         if len(nodes) != self.num_nodes:
             raise self.malformed(text)

@@ -96,7 +96,6 @@ class TransformerSpace(Space):
         return f"{text}+{'/'.join(layers[depth:])}" if any(choices[FIRST_LAYER + PER_LAYER * depth :]) else text
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         present, plus, absent = text.strip().partition("+")
         width, *layers = present.split("/")
         others = absent.split("/") if plus else []
@@ -111,7 +110,6 @@ class TransformerSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the layers, of the widths, "input" and "output"."""
         layers = (
             f"{mixer}; {heads} head{'s' * (heads > 1)}, {hidden} hidden"
             for heads in self.heads
