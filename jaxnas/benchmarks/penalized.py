@@ -162,7 +162,6 @@ class Penalized:
         return self._host.fresh_score(arch, number)
 
     def description(self) -> dict:
-        """Returns what answers depend on, as JSON values."""
         return {**self._host.description(), "weight": self.weight, "size": self.size_name}
 
     @property

@@ -119,7 +119,6 @@ class TrainingBenchmark:
         return Outcome(observation, score, NOT_FINITE if np.isnan(score) else "")
 
     def query(self, query: Query, key: jax.Array) -> Observation:
-        """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
     def fresh_score(self, arch: Choices, number: int) -> np.float32:
@@ -131,7 +130,6 @@ class TrainingBenchmark:
         return self.curves(arch, seed, training).scores(split, num_examples, self.metric)
 
     def description(self) -> dict:
-        """Returns what answers depend on, as JSON values."""
         found = {**self.trainer.description(), "num_seeds": self.num_seeds}
         if len(self.trainers) == 1:
             return found

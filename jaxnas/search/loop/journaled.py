@@ -151,7 +151,6 @@ class Journaled:
         self._num_answers += 1
 
     def query(self, query: Query, key: jax.Array) -> Observation:
-        """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
     def fresh_score(self, arch: Choices, number: int) -> np.floating:
@@ -172,7 +171,6 @@ class Journaled:
         self._file.append({"fresh": number, "arch": np.asarray(arch).tolist(), "score": _to_json(score)})
 
     def description(self) -> dict:
-        """Returns what answers depend on, as JSON values."""
         return self.bench.description()
 
 

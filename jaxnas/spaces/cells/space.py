@@ -36,7 +36,6 @@ class CellSpace(Space):
         num_nodes: nodes of the cell, input and output included; 2 or more.
         operations: what an edge may carry: names of `OPERATIONS`, `Operation`s, or functions `(x, parameters,
             statistics, train) -> (y, statistics)`.
-        name: how tables and reports call the space.
 
     Raises ValueError on fewer than two nodes or operations, unknown names, or two operations of one name.
     """

@@ -38,7 +38,6 @@ class GraphNetworkSpace(Space):
 
     Attributes:
         operations: names of operations, `"skip"` last.
-        name: how tables and reports call the space.
     """
 
     operations: tuple[str, ...] = OPERATIONS

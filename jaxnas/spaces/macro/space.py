@@ -29,7 +29,6 @@ class BlockSpace(Space):
     same other blocks of a stage, in the same order, are one class.
 
     Attributes:
-        name: how tables and reports call the space.
         stages: the number of layers of each stage.
         blocks: the names of a layer's blocks.
 

@@ -88,7 +88,6 @@ class MLPSpace(Space):
         activations, initializers, regularizers: names of `ACTIVATIONS`, `INITIALIZERS` and `REGULARIZERS`; None is no
             regularizer, `"none"`. The default initializers are those with which networks of ten layers train.
         dropout_rates: shares of units that are dropped after each hidden layer in training, 0 to below 1.
-        name: how tables and reports call the space.
         widths: the numbers of units that a layer can have, ascending, in place of `max_units`, which is the largest.
 
     Raises ValueError on sizes that are too small, unknown names, or a choice of nothing or of the same thing twice.

@@ -34,7 +34,6 @@ class RecurrentSpace(Space):
 
     Attributes:
         num_nodes: 1 or more; 3 make 384 architectures in 188 classes, 4 make 6,144 in 1,499.
-        name: how tables and reports call the space.
     """
 
     num_nodes: int = 8

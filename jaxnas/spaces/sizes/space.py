@@ -22,7 +22,6 @@ class SizeSpace(Space):
     Attributes:
         num_layers: how many layers have a number of channels.
         channels: the numbers to choose from.
-        name: how tables and reports call the space.
     """
 
     num_layers: int

@@ -36,7 +36,6 @@ class TransformerSpace(Space):
         max_layers: the most layers.
         widths, heads, hidden: ascending numbers to choose from; each number of heads divides each width.
         mixers: of `MIXERS`.
-        name: how tables and reports call the space.
 
     Raises ValueError on sizes that are not ascending or do not divide, or unknown mixers.
     """
