@@ -248,9 +248,55 @@ class Space(abc.ABC):
         return EnumeratedSpace(self)
 
 
+class ReadThrough(Space):
+    """A space whose architectures are written, drawn and learned from as those of another one, `space`."""
+
+    space: Space
+
+    def behind(self, arch: Any) -> Any:
+        """Returns an architecture, which may be traced, as one of `space`."""
+        return arch
+
+    def classes(self) -> np.ndarray:
+        return self.space.classes()
+
+    def to_str(self, arch: Choices) -> str:
+        return self.space.to_str(self.behind(checked(arch, self.decisions)))
+
+    def decode(self, arch: Choices) -> dict:
+        return self.space.decode(self.behind(checked(arch, self.decisions)))
+
+    @property
+    def plain(self) -> Space:
+        return self.space.plain
+
+    def choices(self, arch: ArrayLike) -> jax.Array:
+        return self.space.choices(self.behind(arch))
+
+    def features(self, arch: ArrayLike) -> jax.Array:
+        return self.space.features(self.behind(arch))
+
+    @property
+    def drawing_note(self) -> str:  # type: ignore[override]
+        return self.space.drawing_note
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return self.space.label_names
+
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        return self.space.labeled(self.behind(arch))
+
+    def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        return self.space.drawn(self.behind(arch))
+
+    def drawing(self, arch: Choices) -> str:
+        return self.space.drawing(self.behind(checked(arch, self.decisions)))
+
+
 @final
 @dataclass(frozen=True)
-class EnumeratedSpace(Space):
+class EnumeratedSpace(ReadThrough):
     """The same space as `space`, where an architecture is int32[1], its row in the enumeration.
 
     Neighbors are those of `space`, by table look-up, which makes searches faster. Raises ValueError where the space is
@@ -290,47 +336,17 @@ class EnumeratedSpace(Space):
         """Returns the row of the class's representative, int32[1]."""
         return self.arch_at(self.space.index(self.space.canonical(self.choices(arch))))
 
-    def classes(self) -> np.ndarray:
-        return self.space.classes()
-
     def neighbor_rows(self) -> np.ndarray:
         return neighbor_table(self.space)[0]
-
-    def to_str(self, arch: Choices) -> str:
-        return self.space.to_str(self._behind(arch))
 
     def from_str(self, text: str) -> jax.Array:
         return self.arch_at(self.space.index(self.space.from_str(text)))
 
-    def decode(self, arch: Choices) -> dict:
-        return self.space.decode(self._behind(arch))
-
-    @property
-    def plain(self) -> Space:
-        return self.space.plain
-
-    def choices(self, arch: ArrayLike) -> jax.Array:
-        """Returns the vector of choices of an architecture in the space behind the rows, int32[D]."""
-        return self.space.choices(self.space.arch_at(self.index(arch)))
-
-    def features(self, arch: ArrayLike) -> jax.Array:
-        return self.space.features(self.space.arch_at(self.index(arch)))
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        return self.space.label_names
-
-    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        return self.space.labeled(self.space.arch_at(self.index(arch)))
-
-    def drawing(self, arch: Choices) -> str:
-        return self.space.drawing(self._behind(arch))
-
     def enumerated(self) -> "EnumeratedSpace":
         return self
 
-    def _behind(self, arch: Choices) -> jax.Array:
-        return self.space.arch_at(checked(arch, self.decisions)[0])
+    def behind(self, arch: Any) -> jax.Array:
+        return self.space.arch_at(arch[0])
 
 
 def has_rows(space: Space) -> bool:

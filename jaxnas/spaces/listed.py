@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxnas.spaces.base import Space, check_valid, listed_position
-from jaxnas.spaces.decisions import Choices, Decision, radix_weights
+from jaxnas.spaces.base import ReadThrough, Space, check_valid, listed_position
+from jaxnas.spaces.decisions import Decision, radix_weights
 
 
 @final
 @dataclass(frozen=True)
-class ListedSpace(Space):
+class ListedSpace(ReadThrough):
     """The search space of some architectures of another one: those that a published table holds, or a sample.
 
     Architectures are vectors of choices as in `space`, in the order of their mixed-radix numbers, and neighbors are
@@ -73,43 +73,9 @@ class ListedSpace(Space):
         """Returns for each row the first row of the same class, int32[A]."""
         return _listed_classes(self)
 
-    def to_str(self, arch: Choices) -> str:
-        return self.space.to_str(arch)
-
     def from_str(self, text: str) -> jax.Array:
         """Returns the architecture of a string. Raises ValueError where it is malformed or not listed."""
         return check_valid(self, self.space.from_str(text))
-
-    def decode(self, arch: Choices) -> dict:
-        return self.space.decode(arch)
-
-    @property
-    def plain(self) -> Space:
-        return self.space.plain
-
-    def choices(self, arch: ArrayLike) -> jax.Array:
-        return self.space.choices(arch)
-
-    def features(self, arch: ArrayLike) -> jax.Array:
-        return self.space.features(arch)
-
-    @property
-    def drawing_note(self) -> str:  # type: ignore[override]
-        """Returns what drawings of the whole space say below the graph."""
-        return self.space.drawing_note
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        return self.space.label_names
-
-    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        return self.space.labeled(arch)
-
-    def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        return self.space.drawn(arch)
-
-    def drawing(self, arch: Choices) -> str:
-        return self.space.drawing(arch)
 
 
 @functools.lru_cache(maxsize=8)

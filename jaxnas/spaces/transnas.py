@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxnas.spaces.base import Space, check_valid
+from jaxnas.spaces.base import ReadThrough, Space, check_valid
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.decisions import Choices, Decision, checked
 from jaxnas.spaces.graphs import chain
@@ -25,29 +25,26 @@ _START, _NODES = "64-41414-", (1, 2, 3)
 
 @final
 @dataclass(frozen=True)
-class TransNASCellSpace(Space):
+class TransNASCellSpace(ReadThrough):
     """The micro space of TransNAS-Bench-101: 4,096 cells, in the benchmark's macro structure `64-41414`.
 
     Some cells of that structure halve the resolution, which the networks of `CellSpace` do not: they are not trained.
 
     Attributes:
-        cells: the space of the same cells whose networks keep the resolution.
+        space: the space of the same cells whose networks keep the resolution.
     """
 
-    cells: CellSpace = _CELLS
+    space: CellSpace = _CELLS
     name: str = field(init=False, repr=False)
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.cells.name)
-        object.__setattr__(self, "decisions", self.cells.decisions)
+        object.__setattr__(self, "name", self.space.name)
+        object.__setattr__(self, "decisions", self.space.decisions)
 
     def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of the cells that compute the same function; they were trained separately."""
-        return self.cells.canonical(arch)
-
-    def classes(self) -> np.ndarray:
-        return self.cells.classes()
+        return self.space.canonical(arch)
 
     def to_str(self, arch: Choices) -> str:
         """Returns a cell as the benchmark writes it, `"64-41414-1_02_333"`, by target and then by source."""
@@ -62,26 +59,8 @@ class TransNASCellSpace(Space):
         return jnp.asarray([int(digit) for digit in "".join(parts)], jnp.int32)
 
     @property
-    def plain(self) -> CellSpace:
-        return self.cells
-
-    def features(self, arch: ArrayLike) -> jax.Array:
-        """Returns the features of the paths through a cell, float32[F]."""
-        return self.cells.features(arch)
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        return self.cells.label_names
-
-    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        return self.cells.labeled(arch)
-
-    @property
     def cell(self) -> dict:
-        return self.cells.cell
-
-    def drawing(self, arch: Choices) -> str:
-        return self.cells.drawing(arch)
+        return self.space.cell
 
 
 @final
