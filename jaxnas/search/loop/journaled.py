@@ -39,7 +39,8 @@ def journaled(
         num_workers: how many queries may wait for their answers at a time, which then stand in the file in the order in
             which they came.
 
-    Raises ValueError where the file is of another search, is used by one, is damaged, or is none of a search.
+    Raises ValueError where the file is of another search, is used by one, is damaged, or is none of
+    a search.
     """
     return bench if folder is None else Journaled(bench, folder, description, num_workers)
 

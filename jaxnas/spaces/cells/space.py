@@ -37,7 +37,8 @@ class CellSpace(Space):
         operations: what an edge may carry: names of `OPERATIONS`, `Operation`s, or functions `(x, parameters,
             statistics, train) -> (y, statistics)`.
 
-    Raises ValueError on fewer than two nodes or operations, unknown names, or two operations of one name.
+    Raises ValueError on fewer than two nodes or operations, unknown names, or two operations of one
+    name.
     """
 
     num_nodes: int
