@@ -3,6 +3,7 @@
 # ruff: noqa: E402
 
 import functools
+import gc
 import importlib.util
 import mmap
 import os
@@ -23,14 +24,16 @@ CACHE = Path(os.environ["JAXNAS_TESTS_CACHE"])
 os.environ["XDG_CACHE_HOME"] = str(CACHE)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "jaxnas" / "xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-# Most of the time is compilation, of programs that run for milliseconds: without optimization half of it. Programs as
-# users get them are compared by `strategies/test_golden.py`, and commands run by `.ci/run`.
+# Most of the time is compilation, of programs that run for milliseconds: without optimization half of it, and by one
+# thread a tenth less. Programs as users get them are compared by `strategies/test_golden.py`, and commands run by
+# `.ci/run`.
 # Threads of scikit-learn's trees wait for one another by turning: for long, where each worker has its own.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 QUICKLY = {
     "xla_backend_optimization_level": "0",
     "xla_llvm_disable_expensive_passes": "true",
     "xla_cpu_use_fusion_emitters": "false",
+    "xla_cpu_parallel_codegen_split_count": "1",
 }
 
 
@@ -69,6 +72,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if len(files) == 1 and Path(*files).is_file():
         return 0
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def pytest_collection_finish() -> None:
+    """Searches for unreachable objects rarely, and never among the modules: a tenth of the time went to that."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def pytest_unconfigure() -> None:

@@ -53,8 +53,8 @@ def fit_surrogate(
         out: the folder; by default `jaxnas-out/fit-surrogate-<identifier>`.
         command: the command line to keep in the manifest.
 
-    Raises:
-        ValueError: on unknown names, fewer than 20 classes, or a protocol that asks several trainings.
+    Raises ValueError on unknown names, fewer than 20 classes, or a protocol that asks several
+    trainings.
     """
     table = table if isinstance(table, Table) else Table.read(table)
     space = space_named(space) if isinstance(space, str) else space

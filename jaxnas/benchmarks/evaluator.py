@@ -26,11 +26,9 @@ class EvaluatorBenchmark:
     scores. Strategies are told scores as float32, as `jn.run` keeps them; `jn.NAS` keeps and compares them as float64.
 
     Args:
-        space: the search space.
         evaluator: `dict -> score`, larger is better.
 
-    Raises:
-        ValueError: where the evaluator is no function.
+    Raises ValueError where the evaluator is no function.
     """
 
     jittable = False
@@ -61,7 +59,6 @@ class EvaluatorBenchmark:
         return Outcome(observed(score), score, failure)
 
     def query(self, query: Query, key: jax.Array) -> Observation:
-        """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
     def fresh_score(self, arch: Choices, number: int) -> np.float64:

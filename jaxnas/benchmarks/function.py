@@ -23,7 +23,6 @@ class FunctionBenchmark:
     """A benchmark that calls a function, for spaces of any size.
 
     Args:
-        space: the search space.
         function: `arch int32[D] -> score`, larger is better, NaN for failed; a JAX function, or with `host=True` any
             Python function of a NumPy array.
         test_function: a NumPy function `archs [..., D] -> scores` that the analysis reports by; without it there is

@@ -71,8 +71,7 @@ def objective_of(text: str, size_names: Sequence[str], metric_name: str = "accur
         size_names: the names of sizes that the benchmark knows.
         metric_name: the name of its metric.
 
-    Raises:
-        ValueError: on any other text, or an unknown name.
+    Raises ValueError on any other text, or an unknown name.
     """
     bare = re.sub(r"\s*([,*<>=-])\s*", r"\1", text.strip())  # names of metrics may have spaces
     matches = [found for form in OBJECTIVES if (found := form.fullmatch(bare))]
@@ -110,8 +109,7 @@ def penalized(bench: Benchmark, weight: float, size: str = "parameters") -> "Pen
         weight: how much score a unit of size costs, 0 or more: 1e-6 takes a point of accuracy for 10,000 parameters.
         size: one of the benchmark's `size_names`.
 
-    Raises:
-        ValueError: on a negative weight or an unknown size.
+    Raises ValueError on a negative weight or an unknown size.
     """
     return Penalized(bench, checked_number("weight", weight, at_least=0), checked_size_name(size, bench))
 
@@ -167,7 +165,6 @@ class Penalized:
         return self._host.fresh_score(arch, number)
 
     def description(self) -> dict:
-        """Returns what answers depend on, as JSON values."""
         return {**self._host.description(), "weight": self.weight, "size": self.size_name}
 
     @property

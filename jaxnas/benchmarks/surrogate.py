@@ -66,8 +66,8 @@ class SurrogateBenchmark:
         Args:
             space: by default the one that the manifest names, of the catalog.
 
-        Raises:
-            ValueError: where a file is missing or is not what the manifest says, or the space is another.
+        Raises ValueError where a file is missing or is not what the manifest says, or the space is
+        another.
         """
         return SurrogateBenchmark(*read(folder, space))
 

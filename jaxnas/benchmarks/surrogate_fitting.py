@@ -57,8 +57,7 @@ def fitted_surrogate(
         protocol: of the table: what is told, reported and paid.
         table_id: the identifier; by default that of the table with `surrogate` before the version.
 
-    Raises:
-        ValueError: on fewer than 20 classes, or a protocol that asks several trainings.
+    Raises ValueError on fewer than 20 classes, or a protocol that asks several trainings.
     """
     checked_number("fraction", fraction, above=0, at_most=1)
     own, whole = _spaces(table, space)

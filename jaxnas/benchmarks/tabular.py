@@ -40,8 +40,8 @@ class TableBenchmark:
             the table's own default.
         columns: column packs of the same space, whose columns are further sizes.
 
-    Raises:
-        ValueError: on a partial table, another space than the table's, or an unknown noise or protocol.
+    Raises ValueError on a partial table, another space than the table's, or an unknown noise or
+    protocol.
     """
 
     jittable = True

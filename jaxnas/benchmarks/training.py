@@ -37,8 +37,7 @@ class TrainingBenchmark:
         order: of several trainers, the names of the fidelities that may be asked, such as `"w2-e3"`, the lowest first;
             by default one training after another, each fidelity dearer than those before.
 
-    Raises:
-        ValueError: on fewer than one seed, or an order in which prices do not ascend.
+    Raises ValueError on fewer than one seed, or an order in which prices do not ascend.
     """
 
     jittable = False
@@ -120,7 +119,6 @@ class TrainingBenchmark:
         return Outcome(observation, score, NOT_FINITE if np.isnan(score) else "")
 
     def query(self, query: Query, key: jax.Array) -> Observation:
-        """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
     def fresh_score(self, arch: Choices, number: int) -> np.float32:
@@ -132,7 +130,6 @@ class TrainingBenchmark:
         return self.curves(arch, seed, training).scores(split, num_examples, self.metric)
 
     def description(self) -> dict:
-        """Returns what answers depend on, as JSON values."""
         found = {**self.trainer.description(), "num_seeds": self.num_seeds}
         if len(self.trainers) == 1:
             return found

@@ -50,8 +50,7 @@ def reproduce(
         out: the folder; by default `jaxnas-out/reproduce-<name>`.
         command: the command line to show on the page.
 
-    Raises:
-        ValueError: on an unknown name, or if a table that the named result needs is not there.
+    Raises ValueError on an unknown name, or if a table that the named result needs is not there.
     """
     results, tables = published_results(), found_tables([Path(each) for each in table])
     if name != ALL and name not in results:

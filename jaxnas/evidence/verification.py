@@ -19,8 +19,8 @@ def verify(
         sample: how many classes to train again, on one core; none if the files fail their check.
         space, task: of the table, or their names, if the catalog has none of the names in the table.
 
-    Raises:
-        ValueError: if there is no such table, it was not trained here, or a sample of a surrogate is asked for.
+    Raises ValueError if there is no such table, it was not trained here, or a sample of a surrogate
+    is asked for.
     """
     if not surrogate_files.is_surrogate(table):
         return verification.verify(table, sample=sample, space=space, task=task)

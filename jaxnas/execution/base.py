@@ -120,8 +120,7 @@ class Executor(abc.ABC):
             value: sent to each worker once.
             num_calls: no more workers than these are needed.
 
-        Raises:
-            ValueError: if the value cannot be sent to another process.
+        Raises ValueError if the value cannot be sent to another process.
         """
 
     def map(

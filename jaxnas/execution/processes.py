@@ -39,11 +39,9 @@ class Processes(Executor):
         self._num_processes, self._part = num_processes, part
 
     def machine(self) -> dict[str, Any]:
-        """Returns the properties of this machine on which numbers depend."""
         return machine()
 
     def workers(self, function: Callable, value: Any, num_calls: int, terms: Terms = Terms()) -> Workers:
-        """Returns processes; as `Executor.workers`."""
         copy = pickle.dumps((sys.path, copied((function, value))))
         cores = cores_of_workers(self._num_processes, num_calls, self._part)
         kept = cores if terms.trains else [None] * len(cores)

@@ -70,7 +70,6 @@ class RayCluster(Executor):
         return self.node.machine
 
     def workers(self, function: Callable, value: Any, num_calls: int, terms: Terms = Terms()) -> Workers:
-        """Returns the processes of the nodes; as `Executor.workers`."""
         task = self.task(on_node, max_retries=0, scheduling_strategy="SPREAD")
         return _Tasks(self.ray, task, copied((function, value)), self.node, terms)
 
@@ -184,8 +183,7 @@ def on_node(copy: bytes, digest: str, node: Node, timeout: float | None, *argume
         node: the properties that this one must have.
         timeout: seconds after which the process ends.
 
-    Raises:
-        RuntimeError: if it differs.
+    Raises RuntimeError if it differs.
     """
     if problem := difference(this_node(), node):
         raise RuntimeError(f"{problem} on {socket.gethostname()}")

@@ -63,7 +63,8 @@ class Predictor(NamedTuple):
 
     Attributes:
         name: what reports call it.
-        encoding: the function of an architecture that gives the features it learns from, `int32[D] -> float32[F]`.
+        encoding: the function of an architecture that gives the features it learns from, `int32[D] -> float32[F]`;
+            one-hot where a factory is given none.
         fit: `(key, features float32[n, F], y float32[n], aux) -> state`.
         predict: `(state, features float32[m, F], aux) -> Prediction`.
         requires: which parts of `Aux` it reads: "curves", "losses", "epochs", "columns".

@@ -62,9 +62,6 @@ def omni(space: Space, *, encoding: Encoding | None = None) -> Predictor:
 
     The combination of White, Zela, Ru, Liu and Hutter, "How Powerful are Performance Predictors in Neural Architecture
     Search?", NeurIPS 2021 (OMNI), with a Gaussian process for its natural gradient boosting.
-
-    Args:
-        encoding: of architectures; `one_hot` by default.
     """
     return _on_ranks("omni", checked_encoding(space, encoding), _all_known, (), with_features=True)
 

@@ -155,9 +155,6 @@ def blr(space: Space, *, encoding: Encoding | None = None) -> Predictor:
 
     MacKay, "Bayesian Interpolation", Neural Computation 1992, over a grid. Computed as the Gaussian process with the
     kernel of linear functions, which is the same and costs the cube of the number of scores, not of features.
-
-    Args:
-        encoding: of architectures; `one_hot` by default.
     """
     encode = checked_encoding(space, encoding)
     return Predictor("blr", encode, *process(LINEAR, RATIOS), hyperparameters=(("encoding", encoding),))
@@ -168,9 +165,6 @@ def gp_rbf(space: Space, *, encoding: Encoding | None = None) -> Predictor:
     """Returns a Gaussian process with the Gaussian kernel on features.
 
     Rasmussen and Williams, "Gaussian Processes for Machine Learning", MIT Press 2006.
-
-    Args:
-        encoding: of architectures; `one_hot` by default.
     """
     encode = checked_encoding(space, encoding)
     return Predictor("gp_rbf", encode, *process(RBF, LENGTHS), hyperparameters=(("encoding", encoding),))

@@ -32,9 +32,6 @@ def rf(space: Space, *, encoding: Encoding | None = None) -> Predictor:
     """Returns a random forest; the deviation is over its trees' predictions.
 
     Breiman, "Random Forests", Machine Learning 2001; scikit-learn's.
-
-    Args:
-        encoding: of architectures; `one_hot` by default.
     """
 
     def fit(key: jax.Array, features: Array, y: Array, aux: Aux) -> Any:
@@ -62,9 +59,6 @@ def hist_gb(space: Space, *, encoding: Encoding | None = None) -> Predictor:
 
     Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", Annals of Statistics 2001; histograms as in
     Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017.
-
-    Args:
-        encoding: of architectures; `one_hot` by default.
     """
 
     def made(seed: int, leaf: int) -> Any:
@@ -81,7 +75,7 @@ def hist_gb(space: Space, *, encoding: Encoding | None = None) -> Predictor:
 def xgb(space: Space, *, encoding: Encoding | None = None) -> Predictor:
     """Returns XGBoost's gradient boosting, without a deviation; it needs `pip install 'jaxnas[trees]'`.
 
-    Chen and Guestrin, "XGBoost: A Scalable Tree Boosting System", KDD 2016. Encoding as of `hist_gb`.
+    Chen and Guestrin, "XGBoost: A Scalable Tree Boosting System", KDD 2016.
     """
 
     def made(seed: int, leaf: int) -> Any:
@@ -96,7 +90,7 @@ def xgb(space: Space, *, encoding: Encoding | None = None) -> Predictor:
 def lgb(space: Space, *, encoding: Encoding | None = None) -> Predictor:
     """Returns LightGBM's gradient boosting, without a deviation; it needs `pip install 'jaxnas[trees]'`.
 
-    Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017. Encoding as of `hist_gb`.
+    Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017.
     """
 
     def made(seed: int, leaf: int) -> Any:

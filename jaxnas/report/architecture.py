@@ -27,8 +27,7 @@ def show(
         task: the task of the network, or its name; by default one without a download that the networks take.
         out: an SVG file to draw it in.
 
-    Raises:
-        ValueError: on unknown names, or an architecture that is not of the space.
+    Raises ValueError on unknown names, or an architecture that is not of the space.
     """
     space = space_named(space) if isinstance(space, str) else checked_space(space)
     task = task or _default_task(space)

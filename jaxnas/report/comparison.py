@@ -150,8 +150,7 @@ def compare(
         command: the command line to show on the page.
         progress: called before and after runs with the strategy, the number of runs done, and the number in all.
 
-    Raises:
-        ValueError: on unknown or equal names, an unknown objective, or numbers out of range.
+    Raises ValueError on unknown or equal names, an unknown objective, or numbers out of range.
     """
     bench = load(bench) if isinstance(bench, str | os.PathLike) else bench
     aim = aim_of(objective, bench)

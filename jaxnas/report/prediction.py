@@ -56,8 +56,8 @@ def predict(
         command: the command line to keep in the result.
         progress: called with the name of each predictor when it is evaluated.
 
-    Raises:
-        ValueError: on unknown names, a table of too few classes, or a predictor that needs what the table has not.
+    Raises ValueError on unknown names, a table of too few classes, or a predictor that needs what
+    the table has not.
     """
     factories = _factories(predictors)
     if not isinstance(table, TableBenchmark):

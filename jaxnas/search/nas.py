@@ -90,8 +90,8 @@ class NAS:
         sources: tables of the space on other tasks, or their identifiers or folders: the search begins with what is
             best there, 20 architectures or as many as the strategy can begin with (see `jn.transfer.greedy_portfolio`).
 
-    Raises:
-        ValueError: on unknown names, data that cannot be trained on, or arguments that do not fit together.
+    Raises ValueError on unknown names, data that cannot be trained on, or arguments that do not fit
+    together.
     """
 
     def __init__(

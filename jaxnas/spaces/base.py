@@ -248,9 +248,55 @@ class Space(abc.ABC):
         return EnumeratedSpace(self)
 
 
+class ReadThrough(Space):
+    """A space whose architectures are written, drawn and learned from as those of another one, `space`."""
+
+    space: Space
+
+    def behind(self, arch: Any) -> Any:
+        """Returns an architecture, which may be traced, as one of `space`."""
+        return arch
+
+    def classes(self) -> np.ndarray:
+        return self.space.classes()
+
+    def to_str(self, arch: Choices) -> str:
+        return self.space.to_str(self.behind(checked(arch, self.decisions)))
+
+    def decode(self, arch: Choices) -> dict:
+        return self.space.decode(self.behind(checked(arch, self.decisions)))
+
+    @property
+    def plain(self) -> Space:
+        return self.space.plain
+
+    def choices(self, arch: ArrayLike) -> jax.Array:
+        return self.space.choices(self.behind(arch))
+
+    def features(self, arch: ArrayLike) -> jax.Array:
+        return self.space.features(self.behind(arch))
+
+    @property
+    def drawing_note(self) -> str:  # type: ignore[override]
+        return self.space.drawing_note
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return self.space.label_names
+
+    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        return self.space.labeled(self.behind(arch))
+
+    def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        return self.space.drawn(self.behind(arch))
+
+    def drawing(self, arch: Choices) -> str:
+        return self.space.drawing(self.behind(checked(arch, self.decisions)))
+
+
 @final
 @dataclass(frozen=True)
-class EnumeratedSpace(Space):
+class EnumeratedSpace(ReadThrough):
     """The same space as `space`, where an architecture is int32[1], its row in the enumeration.
 
     Neighbors are those of `space`, by table look-up, which makes searches faster. Raises ValueError where the space is
@@ -272,11 +318,9 @@ class EnumeratedSpace(Space):
         return jax.tree_util.Partial(_only_row)
 
     def arch_at(self, row: ArrayLike) -> jax.Array:
-        """Returns a row as an architecture, int32[1]."""
         return jnp.asarray(row, jnp.int32)[..., None]
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbor of an architecture, int32[1]; itself where it has none."""
         table, degrees = neighbor_table(self.space)
         if (degrees == table.shape[1]).all():
             number = prng.draw_index(key, table.shape[1], (1,))
@@ -292,58 +336,17 @@ class EnumeratedSpace(Space):
         """Returns the row of the class's representative, int32[1]."""
         return self.arch_at(self.space.index(self.space.canonical(self.choices(arch))))
 
-    def classes(self) -> np.ndarray:
-        """Returns for each row the row of its class's representative, int32[A]."""
-        return self.space.classes()
-
     def neighbor_rows(self) -> np.ndarray:
-        """Returns the rows of the neighbors of each architecture, int32[A, K]."""
         return neighbor_table(self.space)[0]
 
-    def to_str(self, arch: Choices) -> str:
-        """Returns the string of the architecture in the space behind the rows."""
-        return self.space.to_str(self._behind(arch))
-
     def from_str(self, text: str) -> jax.Array:
-        """Returns the row of a string of the space behind the rows, int32[1]."""
         return self.arch_at(self.space.index(self.space.from_str(text)))
 
-    def decode(self, arch: Choices) -> dict:
-        """Returns the values of the architecture in the space behind the rows."""
-        return self.space.decode(self._behind(arch))
-
-    @property
-    def plain(self) -> Space:
-        """Returns the space behind the rows."""
-        return self.space.plain
-
-    def choices(self, arch: ArrayLike) -> jax.Array:
-        """Returns the vector of choices of an architecture in the space behind the rows, int32[D]."""
-        return self.space.choices(self.space.arch_at(self.index(arch)))
-
-    def features(self, arch: ArrayLike) -> jax.Array:
-        """Returns the features of the architecture in the space behind the rows, float32[F]."""
-        return self.space.features(self.space.arch_at(self.index(arch)))
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the labels of `labeled`."""
-        return self.space.label_names
-
-    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns the graph of the architecture in the space behind the rows."""
-        return self.space.labeled(self.space.arch_at(self.index(arch)))
-
-    def drawing(self, arch: Choices) -> str:
-        """Returns the drawing of the architecture in the space behind the rows."""
-        return self.space.drawing(self._behind(arch))
-
     def enumerated(self) -> "EnumeratedSpace":
-        """Returns itself."""
         return self
 
-    def _behind(self, arch: Choices) -> jax.Array:
-        return self.space.arch_at(checked(arch, self.decisions)[0])
+    def behind(self, arch: Any) -> jax.Array:
+        return self.space.arch_at(arch[0])
 
 
 def has_rows(space: Space) -> bool:

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxnas.spaces.base import Space, check_valid, listed_position
-from jaxnas.spaces.decisions import Choices, Decision, radix_weights
+from jaxnas.spaces.base import ReadThrough, Space, check_valid, listed_position
+from jaxnas.spaces.decisions import Decision, radix_weights
 
 
 @final
 @dataclass(frozen=True)
-class ListedSpace(Space):
+class ListedSpace(ReadThrough):
     """The search space of some architectures of another one: those that a published table holds, or a sample.
 
     Architectures are vectors of choices as in `space`, in the order of their mixed-radix numbers, and neighbors are
@@ -29,8 +29,7 @@ class ListedSpace(Space):
         rows: the rows of the architectures in `space`, in any order; repeats count once.
         name: how tables and reports call the space, by default as `space`.
 
-    Raises:
-        ValueError: on no rows, or rows that `space` does not have.
+    Raises ValueError on no rows, or rows that `space` does not have.
     """
 
     space: Space
@@ -56,7 +55,6 @@ class ListedSpace(Space):
 
     @property
     def codes(self) -> np.ndarray:
-        """Returns the mixed-radix numbers of the architectures, ascending, int32[A]."""
         return self.numbers
 
     def valid(self, arch: jax.Array, /) -> jax.Array:
@@ -75,52 +73,9 @@ class ListedSpace(Space):
         """Returns for each row the first row of the same class, int32[A]."""
         return _listed_classes(self)
 
-    def to_str(self, arch: Choices) -> str:
-        """Returns the string of an architecture in the whole space."""
-        return self.space.to_str(arch)
-
     def from_str(self, text: str) -> jax.Array:
         """Returns the architecture of a string. Raises ValueError where it is malformed or not listed."""
         return check_valid(self, self.space.from_str(text))
-
-    def decode(self, arch: Choices) -> dict:
-        """Returns the values of an architecture, as the whole space does."""
-        return self.space.decode(arch)
-
-    @property
-    def plain(self) -> Space:
-        """Returns the whole space, whose choices architectures hold."""
-        return self.space.plain
-
-    def choices(self, arch: ArrayLike) -> jax.Array:
-        """Returns an architecture as a vector of the choices of `plain`, int32[D]."""
-        return self.space.choices(arch)
-
-    def features(self, arch: ArrayLike) -> jax.Array:
-        """Returns the features of an architecture, as the whole space does, float32[F]."""
-        return self.space.features(arch)
-
-    @property
-    def drawing_note(self) -> str:  # type: ignore[override]
-        """Returns what drawings of the whole space say below the graph."""
-        return self.space.drawing_note
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the labels of `labeled`."""
-        return self.space.label_names
-
-    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns the graph of an architecture, as the whole space does."""
-        return self.space.labeled(arch)
-
-    def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns the graph that a drawing of an architecture shows, as the whole space does."""
-        return self.space.drawn(arch)
-
-    def drawing(self, arch: Choices) -> str:
-        """Returns the drawing of an architecture, as the whole space does."""
-        return self.space.drawing(arch)
 
 
 @functools.lru_cache(maxsize=8)

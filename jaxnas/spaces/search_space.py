@@ -36,5 +36,4 @@ class SearchSpace(Space):
 
     @property
     def constrained(self) -> bool:
-        """Returns whether `valid` can be false."""
         return self.valid is not everything

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxnas.spaces.base import Space, check_valid
+from jaxnas.spaces.base import ReadThrough, Space, check_valid
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.decisions import Choices, Decision, checked
 from jaxnas.spaces.graphs import chain
@@ -25,30 +25,26 @@ _START, _NODES = "64-41414-", (1, 2, 3)
 
 @final
 @dataclass(frozen=True)
-class TransNASCellSpace(Space):
+class TransNASCellSpace(ReadThrough):
     """The micro space of TransNAS-Bench-101: 4,096 cells, in the benchmark's macro structure `64-41414`.
 
     Some cells of that structure halve the resolution, which the networks of `CellSpace` do not: they are not trained.
 
     Attributes:
-        cells: the space of the same cells whose networks keep the resolution.
+        space: the space of the same cells whose networks keep the resolution.
     """
 
-    cells: CellSpace = _CELLS
+    space: CellSpace = _CELLS
     name: str = field(init=False, repr=False)
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.cells.name)
-        object.__setattr__(self, "decisions", self.cells.decisions)
+        object.__setattr__(self, "name", self.space.name)
+        object.__setattr__(self, "decisions", self.space.decisions)
 
     def canonical(self, arch: ArrayLike) -> jax.Array:
         """Returns the representative of the cells that compute the same function; they were trained separately."""
-        return self.cells.canonical(arch)
-
-    def classes(self) -> np.ndarray:
-        """Returns for each row the row of its class's representative, int32[A]."""
-        return self.cells.classes()
+        return self.space.canonical(arch)
 
     def to_str(self, arch: Choices) -> str:
         """Returns a cell as the benchmark writes it, `"64-41414-1_02_333"`, by target and then by source."""
@@ -56,7 +52,6 @@ class TransNASCellSpace(Space):
         return _START + "_".join("".join(next(digits) for _ in range(node)) for node in _NODES)
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the cell of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         parts = text.strip().removeprefix(_START).split("_")
         fits = text.strip().startswith(_START) and [len(part) for part in parts] == list(_NODES)
         if not fits or set("".join(parts)) - set("0123"):
@@ -64,31 +59,8 @@ class TransNASCellSpace(Space):
         return jnp.asarray([int(digit) for digit in "".join(parts)], jnp.int32)
 
     @property
-    def plain(self) -> CellSpace:
-        """Returns the space of cells, whose choices architectures hold."""
-        return self.cells
-
-    def features(self, arch: ArrayLike) -> jax.Array:
-        """Returns the features of the paths through a cell, float32[F]."""
-        return self.cells.features(arch)
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the operations, "input" and "output"."""
-        return self.cells.label_names
-
-    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns a cell with its operations on vertices."""
-        return self.cells.labeled(arch)
-
-    @property
     def cell(self) -> dict:
-        """Returns the nodes, the edges and the operations that pass nothing."""
-        return self.cells.cell
-
-    def drawing(self, arch: Choices) -> str:
-        """Returns a cell as an SVG image, with operations on edges."""
-        return self.cells.drawing(arch)
+        return self.space.cell
 
 
 @final
@@ -129,7 +101,6 @@ class ModuleSpace(Space):
         return f"64-{''.join(str(kind) for kind in kinds if kind)}-basic"
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         start, _, rest = text.strip().partition("-")
         digits, _, end = rest.partition("-")
         length = FEWEST_MODULES <= len(digits) <= MOST_MODULES
@@ -140,7 +111,6 @@ class ModuleSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the kinds of modules, "input" and "output"."""
         return (*MODULES, "input", "output")
 
     def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:

@@ -38,8 +38,7 @@ def score_columns(
         num_examples: what counts are of, for all or by name.
         metric: `unit` and `better` of the scores.
 
-    Raises:
-        ValueError: where shapes do not fit together, or counts are not between 0 and their denominator.
+    Raises ValueError where shapes do not fit together, or counts are not between 0 and their denominator.
     """
     arrays = {name: np.asanyarray(values) for name, values in given.items() if not isinstance(values, Column)}
     for name, array in arrays.items():

@@ -83,8 +83,7 @@ def base_manifest(
         fidelities: epochs, or `{"name": ..., "training": ..., "epoch": ...}`, perhaps with a `price`.
         metric: of the scores; None: that of the task, accuracy where it is only a name.
 
-    Raises:
-        ValueError: where the epochs of a training do not ascend, or two fidelities have one name.
+    Raises ValueError where the epochs of a training do not ascend, or two fidelities have one name.
     """
     name, own = (task, ACCURACY) if isinstance(task, str) else (task.name, task.metric)
     return {
@@ -117,8 +116,7 @@ def protocol_of(manifest: dict, name: str | None, fidelities_of_column: Mapping[
     Args:
         fidelities_of_column: the names of each column's fidelities.
 
-    Raises:
-        ValueError: on another name, or where the table holds no scores.
+    Raises ValueError on another name, or where the table holds no scores.
     """
     protocols = _protocols(manifest)
     if not protocols:

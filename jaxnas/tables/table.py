@@ -255,8 +255,7 @@ class Table:
         The arrays of a large table are kept in the user's cache folder, and its files are checked again only where
         they have changed since, or with `verify`.
 
-        Raises:
-            ValueError: where there is no such table, or a file is missing, unreadable or not what the manifest says.
+        Raises ValueError where there is no such table, or a file is missing, unreadable or not what the manifest says.
         """
         folder = find(source)
         manifest = format.read_manifest(folder)
@@ -309,8 +308,7 @@ class Table:
             nan: what NaN means: `"failed"`, a training that failed (and a query may meet it), or `"missing"`, a run
                 that was not done (and no query meets it); an infinite value is then a failed training.
 
-        Raises:
-            ValueError: where the arguments do not fit together.
+        Raises ValueError where the arguments do not fit together.
         """
         manifest = base_manifest(space, task, fidelities, (), metric)
         size = space.num_architectures

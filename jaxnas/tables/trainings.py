@@ -24,8 +24,7 @@ def joined_trainings(manifest: dict, tables: Mapping[str, Table]) -> Table:
         manifest: whose `fidelities` are those of all trainings, in the order of `tables`.
         tables: by the name of the training; the last one is the one that reports read.
 
-    Raises:
-        ValueError: where counts of the trainings are of different numbers of examples.
+    Raises ValueError where counts of the trainings are of different numbers of examples.
     """
     known = fidelities_of(manifest)
     named = {name: [each.name for each in known if each.training == name] for name in tables}
@@ -67,8 +66,7 @@ def plain_table(table: Table, name: str) -> Table:
 
     Its fidelities are called by their epochs, and it has no hashes.
 
-    Raises:
-        ValueError: where the table has no training of that name.
+    Raises ValueError where the table has no training of that name.
     """
     trainings = table.manifest.get("trainings", {})
     if name not in trainings:

@@ -75,8 +75,7 @@ class Task:
         vocabulary: what the tokens stand for, in their order, where they are characters.
         label_mean, label_deviation: what labels that are real numbers were normalized by.
 
-    Raises:
-        ValueError: on an unknown goal or kind, labels that are none of the goal's, or sequences of padding alone.
+    Raises ValueError on an unknown goal or kind, labels that are none of the goal's, or sequences of padding alone.
     """
 
     name: str
@@ -237,8 +236,7 @@ def normalized(
     is 0 everywhere. So are graphs, whose weights of edges stay as they are. Values are cast to float32 after that.
     Labels that are real numbers are normalized, too.
 
-    Raises:
-        ValueError: where all images of training have one and the same value, or all labels of a regression.
+    Raises ValueError where all images of training have one and the same value, or all labels of a regression.
     """
     label_mean, label_deviation = 0.0, 1.0
     if goal == "value":

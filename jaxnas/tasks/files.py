@@ -38,8 +38,7 @@ def task_from_file(name: str | os.PathLike) -> Task:
             `.csv` or `.parquet` file of numbers with a line of names, whose last column is the label, or the column
             `NAME` in `file.csv:NAME`.
 
-    Raises:
-        ValueError: where the file cannot be read, or holds no task.
+    Raises ValueError where the file cannot be read, or holds no task.
     """
     found = _FILE.fullmatch(os.fspath(name))
     if found is None:
@@ -126,8 +125,7 @@ def task_from_table(path: str | os.PathLike, label: str | None = None) -> Task:
     Args:
         label: the name of the label's column; None: the last one.
 
-    Raises:
-        ValueError: where the file cannot be read, or a feature is no number in each row.
+    Raises ValueError where the file cannot be read, or a feature is no number in each row.
     """
     import pyarrow as pa
 

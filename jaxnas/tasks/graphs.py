@@ -27,9 +27,8 @@ def joined(values: Any, shape: tuple[int, int] | None = None) -> np.ndarray:
             are none whose features are NaN; or one array [n, A, F + A] of both.
         shape: (A, F + A), by default what the values say; smaller graphs are padded.
 
-    Raises:
-        ValueError: on other shapes, graphs without nodes or with more than A, weights that are not symmetric or
-            negative, or values that are no finite numbers.
+    Raises ValueError on other shapes, graphs without nodes or with more than A, weights that are
+    not symmetric or negative, or values that are no finite numbers.
     """
     parts = [_graph(*pair, row) for row, pair in enumerate(_pairs(values))]
     if not parts:

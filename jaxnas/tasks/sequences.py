@@ -67,8 +67,7 @@ def encoded(texts: Any, vocabulary: Sequence[str], num_steps: int | None = None)
         vocabulary: the characters that there are, in their order.
         num_steps: T; by default the length of the longest text.
 
-    Raises:
-        ValueError: on an empty text, an unknown character, or a text longer than T.
+    Raises ValueError on an empty text, an unknown character, or a text longer than T.
     """
     if not is_text(texts):
         raise ValueError(f"Expected a list of texts, got {type(texts).__name__}.")
@@ -94,9 +93,8 @@ def padded(values: Any, shape: tuple[int | None, int | None] = (None, None)) -> 
             steps that are NaN are padding.
         shape: (T, F), None for what the values say.
 
-    Raises:
-        ValueError: on sequences without steps or of padding alone, arrays of other shapes, longer than T, or with
-            values that are no finite numbers.
+    Raises ValueError on sequences without steps or of padding alone, arrays of other shapes, longer
+    than T, or with values that are no finite numbers.
     """
     num_steps, num_features = shape
     if not isinstance(values, Iterable) or (isinstance(values, np.ndarray) and not values.ndim):

@@ -88,9 +88,8 @@ class FittedModel:
             X: numbers [n, ...], as the data were before the task normalized them; images of one channel may lack it.
                 Of tasks of text, strings; of sequences, arrays [t, F] of up to T steps.
 
-        Raises:
-            ValueError: on another shape, values that are no finite numbers, characters that the task did not have; or
-                where labels are real numbers.
+        Raises ValueError on another shape, values that are no finite numbers, characters that the
+        task did not have; or where labels are real numbers.
         """
         if self.inputs.spec.goal == "value":
             raise ValueError("Expected a model of classes to give probabilities, got one of real numbers; use predict.")
@@ -116,8 +115,7 @@ class FittedModel:
             X: as in `predict_proba`; or `"train"`, `"validation"` or `"test"`, without `y`.
             y: the label of each example, [n].
 
-        Raises:
-            ValueError: on data that do not match, or a split that is not available.
+        Raises ValueError on data that do not match, or a split that is not available.
         """
         if isinstance(X, str):
             if X not in self._scores:
@@ -228,8 +226,7 @@ class FittedModel:
         Args:
             space: its search space; needed where that has functions, or a kind of network, of your own.
 
-        Raises:
-            ValueError: where the folder holds no model, a file was changed, or the space is another one or unknown.
+        Raises ValueError where the folder holds no model, a file was changed, or the space is another one or unknown.
         """
         folder = Path(folder).resolve()
         found = read_description(folder)

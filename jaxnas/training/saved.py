@@ -29,8 +29,7 @@ def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
         folder: made where it is missing; files of others in it stay.
         description: JSON values.
 
-    Raises:
-        ValueError: where the folder holds a `model.json` of something else, or the description is not JSON.
+    Raises ValueError where the folder holds a `model.json` of something else, or the description is not JSON.
     """
     import orbax.checkpoint
 

@@ -36,8 +36,7 @@ class Trainer(Generic[SpaceType]):
         config: how, with batches and the kind's `network` filled in.
         networks: what is trained, bound to the space, the task and the configuration.
 
-    Raises:
-        ValueError: where the networks of the space cannot be trained on the task in this way.
+    Raises ValueError where the networks of the space cannot be trained on the task in this way.
     """
 
     def __init__(
@@ -131,8 +130,7 @@ class Trainer(Generic[SpaceType]):
             plan: `"sequential"`, or for cell spaces `"packed"`; by default the one for this back end.
             progress: called after each architecture.
 
-        Raises:
-            ValueError: on wrong shapes, seeds or plans.
+        Raises ValueError on wrong shapes, seeds or plans.
         """
         archs = np.asarray(archs)
         if archs.ndim != 2 or archs.shape[1] != len(self.space.decisions) or not len(archs):

@@ -334,7 +334,14 @@ def test_sizes_of_the_lines_to_beat_are_those_of_resnet_and_of_mobilenet():
     assert published + sum(basic(c, 2 * c) + basic(2 * c, 2 * c) for c in (64, 128, 256)) == 11_689_512
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "darts"])
+ALWAYS = "macro"
+"""The kind whose trace is counted in each run of the tests; `predictors/test_taps.py` compiles once for each kind."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=() if kind == ALWAYS else pytest.mark.nightly) for kind in KINDS if kind != "darts"],
+)
 def test_one_trace_serves_all_architectures(kind):
     space, _, texts = KINDS[kind]
     _, init, measure = programs(kind)

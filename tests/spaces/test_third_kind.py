@@ -47,6 +47,7 @@ def test_its_curves_are_those_of_the_network_that_is_taken_away():
         assert found.sum() == own.test[-1] == curves.test[row, 1, -1]
 
 
+@pytest.mark.nightly
 def test_its_table_is_built_and_searched(monkeypatch, tmp_path):
     monkeypatch.setattr(driver, "executor", Elsewhere)
     table = driver.build("pooled", "stripes", tmp_path, driver.BuildConfig(num_seeds=2))
@@ -76,6 +77,7 @@ def test_a_kind_of_sixty_lines_is_trained_built_searched_scored_and_shared(monke
     assert found.supernets[0].scores([[0], [1]]).min() > 0.4
 
 
+@pytest.mark.nightly
 def test_its_models_are_saved_and_loaded_by_the_name_of_their_class(tmp_path):
     nas = jn.NAS("pooled", make_task(num_images=160), strategy="local_search", progress=False)
     model = nas.search(6).train()

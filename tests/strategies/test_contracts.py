@@ -4,6 +4,7 @@ import copy
 import functools
 import inspect
 import re
+from collections.abc import Iterable
 
 import jax
 import jax.numpy as jnp
@@ -60,8 +61,8 @@ PHASES = {
 LOOK_BEHIND_ROWS = ("gaussian_process", "bananas", "predictor_guided")
 """Strategies that learn from the architectures behind rows. To others rows are one decision of many values."""
 
-LONG = dict.fromkeys(("gaussian_process", "bananas", "tree_parzen_estimator", "bohb"), pytest.mark.nightly)
-"""Strategies of very many operations, which plain calls compile one by one."""
+PLAIN = ("random_search", "local_search", "regularized_evolution", "cross_entropy", "successive_halving")
+"""Strategies of few operations, which plain calls compile one by one."""
 
 NUM_RUNS, NUM_TRIALS = 4, 40
 
@@ -166,7 +167,12 @@ def assert_close(compiled, plain) -> None:
             np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=LONG.get(name, ())) for name in catalog.STRATEGIES])
+def only_nightly(names: Iterable[str], but: tuple[str, ...]) -> list:
+    """Returns a parameter for each name, those that are not in `but` marked."""
+    return [pytest.param(name, marks=() if name in but else pytest.mark.nightly) for name in names]
+
+
+@pytest.mark.parametrize("name", only_nightly(catalog.STRATEGIES, PLAIN))
 def test_plain_calls_give_what_compiled_ones_give(name):
     """One trial, the first of the second phase: plain calls compile each operation, and take a second a trial."""
     strategy = strategy_of(name, MIXED)
@@ -208,6 +214,8 @@ BUDGETS = {
 """Trials and runs of strategies that compute for long; of the others 300 and 150."""
 
 YARDSTICKS = ("random_search", "exhaustive_search")
+FAIL = ("regularized_evolution", "gaussian_process", "cross_entropy", "successive_halving")
+"""Strategies that always search the table where half of the trainings failed, one of each sort."""
 COMPUTE = ("tree_parzen_estimator", "bohb")
 """Strategies whose runs take longer than the compilation of an optimized program."""
 
@@ -224,10 +232,22 @@ def drawn_regrets(bench: jn.TableBenchmark) -> np.ndarray:
     return jn.regret(jn.run(jn.random_search(bench.space), bench, num_trials=300, num_runs=300), bench)
 
 
-@pytest.mark.parametrize("failed", [0.0, 0.5])
-@pytest.mark.parametrize("name", [name for name in catalog.STRATEGIES if name not in YARDSTICKS])
-def test_it_beats_random_search_on_a_smooth_table(name, failed, request):
-    """Random search gets the trials that the strategy's cost pays for. The program is the same for both tables."""
+SEARCH = [name for name in catalog.STRATEGIES if name not in YARDSTICKS]
+
+
+@pytest.mark.parametrize("name", SEARCH)
+def test_it_beats_random_search_on_a_smooth_table(name, request):
+    assert_better(name, 0.0, request)
+
+
+@pytest.mark.parametrize("name", only_nightly(SEARCH, FAIL))
+def test_it_beats_random_search_where_half_of_the_trainings_failed(name, request):
+    """The program is that of the test above."""
+    assert_better(name, 0.5, request)
+
+
+def assert_better(name: str, failed: float, request: pytest.FixtureRequest) -> None:
+    """Random search gets the trials that the strategy's cost pays for."""
     if name in COMPUTE:
         request.getfixturevalue("optimized_runs")
     num_trials, num_runs = BUDGETS.get(name, (300, 150))

@@ -34,7 +34,7 @@ QUICK = {
 }
 """Hyperparameters with which a strategy is past its random trials early."""
 WRITE_DECISIONS = ("genetic_algorithm", "nsga2", "cross_entropy", "reinforce", "tree_parzen_estimator", "bohb")
-"""Strategies that write each decision by itself, and repair: these run on all SPACES, others on one each."""
+"""Strategies that write each decision by itself, and repair."""
 IN_ROWS = ("regularized_evolution",)
 NUM_RUNS, NUM_TRIALS = 2, 14
 
@@ -48,11 +48,13 @@ def bench_of(name: str) -> jn.benchmarks.FunctionBenchmark:
     return jn.benchmarks.FunctionBenchmark(space_named(name), score)
 
 
-CASES = [(name, space_name, False) for space_name in SPACES for name in WRITE_DECISIONS]
+CASES = [(name, SPACES[number % len(SPACES)], False) for number, name in enumerate(WRITE_DECISIONS)]
 OTHERS = tuple(name for name in catalog.STRATEGIES if name not in WRITE_DECISIONS)
 CASES += [(name, SPACES[number % len(SPACES)], False) for number, name in enumerate(OTHERS)]
 CASES += [(name, space_name, False) for name, space_name in zip(WRITE_DECISIONS + OTHERS[2:], PLAIN, strict=False)]
 CASES += [(name, "nb-graph", True) for name in IN_ROWS]
+REST = [(name, space_name, False) for space_name in SPACES for name in WRITE_DECISIONS]
+CASES += [pytest.param(*case, marks=pytest.mark.nightly) for case in REST if case not in CASES]
 
 
 @pytest.mark.parametrize(("name", "space_name", "rows"), CASES)

@@ -27,7 +27,6 @@ class Scored(NamedTuple):
     """Scores of the architectures of a space.
 
     Attributes:
-        space: the search space.
         means: `archs int[n, D] -> float64[n]`, larger is better.
         errors: `(archs int[n, D], weights float[m, n]) -> float64[m]`, the standard errors of weighted sums of scores;
             NaN where they are not known.

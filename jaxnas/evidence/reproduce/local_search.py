@@ -2,7 +2,7 @@
 
 Claim: the landscapes have few local optima, and local search with restarts finds the optimum of CIFAR-100 in about 130
 queries.
-Command: jaxnas reproduce local_search (or python experiments/reproduce/local_search.py)
+Command: jaxnas reproduce local_search
 Run time: 20 seconds.
 Output: numbers of local optima, and mean queries over 500 runs.
 """

@@ -1,7 +1,7 @@
 """Computes the known facts of the three tables of NAS-Bench-201: optima, costs, correlations, best of N at random.
 
 Claim: the tables that ship hold the published data.
-Command: jaxnas reproduce nb201_tables (or python experiments/reproduce/nb201_tables.py)
+Command: jaxnas reproduce nb201_tables
 Run time: 3 seconds.
 Output: the figures; ours are exact, expectations over draws at random included.
 """

@@ -81,8 +81,7 @@ def proxies_of(names: str | Sequence[str], kind: type[Networks]) -> dict[str, Pr
         names: `"all"`, `"nwot,synflow"`, or a sequence of names or `file.py:NAME`; `"all"` leaves out those that the
             kind of network does not offer what it takes for.
 
-    Raises:
-        ValueError: on an unknown name, or one that the kind of space cannot be scored by.
+    Raises ValueError on an unknown name, or one that the kind of space cannot be scored by.
     """
     if names == "all":
         found = {name: proxy_named(name) for name in catalog.PROXIES}
@@ -137,8 +136,7 @@ def proxy_scores(
         seed: of initializations, examples and noise.
         progress: called with the name of a pass, the architectures done and their number.
 
-    Raises:
-        ValueError: on unknown names, or a space or a task without networks.
+    Raises ValueError on unknown names, or a space or a task without networks.
     """
     setting = setting_of(space, task, config, num_inits=num_inits, batch_size=batch_size, seed=seed)
     proxies = proxies_of(names, type(setting.networks))

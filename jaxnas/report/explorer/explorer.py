@@ -39,8 +39,7 @@ def explore(table: Table | str | os.PathLike, *, out: str | os.PathLike | None =
         out: the file; by default `jaxnas-out/explore-<identifier>.html`.
         command: the command line to show on the page.
 
-    Raises:
-        ValueError: if there is no such table, or the page cannot be written there.
+    Raises ValueError if there is no such table, or the page cannot be written there.
     """
     table = table if isinstance(table, Table) else Table.read(table)
     if not out and not is_plain(table.id):  # the identifier is data, and never a path

@@ -26,9 +26,8 @@ class JournalFile:
     Attributes:
         lines: those in the file, the header first, without their checksums.
 
-    Raises:
-        ValueError: where another process has it locked, or a line but a cut last one is not as it was written. The
-            file is left as it is.
+    Raises ValueError where another process has it locked, or a line but a cut last one is not as it
+    was written. The file is left as it is.
     """
 
     def __init__(self, path: Path, header: dict):

@@ -39,8 +39,8 @@ def journaled(
         num_workers: how many queries may wait for their answers at a time, which then stand in the file in the order in
             which they came.
 
-    Raises:
-        ValueError: where the file is of another search, is used by one, is damaged, or is none of a search.
+    Raises ValueError where the file is of another search, is used by one, is damaged, or is none of
+    a search.
     """
     return bench if folder is None else Journaled(bench, folder, description, num_workers)
 
@@ -152,7 +152,6 @@ class Journaled:
         self._num_answers += 1
 
     def query(self, query: Query, key: jax.Array) -> Observation:
-        """Returns the observation of `answer`."""
         return self.answer(query, key).observation
 
     def fresh_score(self, arch: Choices, number: int) -> np.floating:
@@ -173,7 +172,6 @@ class Journaled:
         self._file.append({"fresh": number, "arch": np.asarray(arch).tolist(), "score": _to_json(score)})
 
     def description(self) -> dict:
-        """Returns what answers depend on, as JSON values."""
         return self.bench.description()
 
 

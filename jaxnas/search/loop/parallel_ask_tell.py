@@ -36,8 +36,8 @@ class ParallelAskTell:
         running: the queries that were asked and not told yet, by their numbers in the order of asking.
         begun: for each trial that was told, how many had been told when it was asked.
 
-    Raises:
-        ValueError: on numbers out of range, or a strategy that has to be told each result before it is asked again.
+    Raises ValueError on numbers out of range, or a strategy that has to be told each result before
+    it is asked again.
     """
 
     def __init__(

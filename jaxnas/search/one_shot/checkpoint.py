@@ -44,8 +44,7 @@ def read_checkpoint(
         bounds: the numbers of steps at which a search is recorded, from 0.
         records: those before the first step, without rows.
 
-    Raises:
-        ValueError: if the file is of another search, or holds what no search writes.
+    Raises ValueError if the file is of another search, or holds what no search writes.
     """
     try:
         header, arrays = arrays_of(path.read_bytes())

@@ -53,8 +53,8 @@ def rank_correlation(
         num_examples: of validation, as of `Supernet.scores`.
         seed: of the draw and of the bootstrap.
 
-    Raises:
-        ValueError: without supernets, on a table of another space, or of fewer than three runs of each class.
+    Raises ValueError without supernets, on a table of another space, or of fewer than three runs of
+    each class.
     """
     nets = [supernets] if isinstance(supernets, Supernet) else list(supernets)
     if not nets:

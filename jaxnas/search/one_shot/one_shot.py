@@ -64,8 +64,7 @@ class OneShot:
         bench: of the table that says how good what is found is; None without one.
         data: training and validation data, on the device.
 
-    Raises:
-        ValueError: on unknown names, or a space, task and method that do not fit together.
+    Raises ValueError on unknown names, or a space, task and method that do not fit together.
     """
 
     def __init__(

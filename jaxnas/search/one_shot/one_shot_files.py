@@ -27,8 +27,7 @@ def write(
         model: the architecture of its first run, trained; it is saved in the folder `model`.
         command: the command line that made it.
 
-    Raises:
-        ValueError: where a file of such a name is in the folder that no search wrote.
+    Raises ValueError where a file of such a name is in the folder that no search wrote.
     """
     if model is not None:
         model.save(Path(folder) / "model")

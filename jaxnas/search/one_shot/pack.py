@@ -38,8 +38,7 @@ def supernet_pack(
         num_examples: of validation, as of `Supernet.scores`.
         pack_id: by default `<space>-<task>-<method>-v1`.
 
-    Raises:
-        ValueError: without supernets, or on a space that is too large to enumerate.
+    Raises ValueError without supernets, or on a space that is too large to enumerate.
     """
     if not supernets:
         raise ValueError("Expected one supernet or more, got none.")

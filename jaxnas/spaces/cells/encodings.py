@@ -27,8 +27,7 @@ def adjacency(space: Space) -> Encoding:
     is no edge. White, Neiswanger, Nolen and Savani, "A Study on Encodings for Neural Architecture Search", NeurIPS
     2020, have one matrix, as their operations are on nodes.
 
-    Raises:
-        ValueError: where `space` is no cell space, or the rows of one.
+    Raises ValueError where `space` is no cell space, or the rows of one.
     """
     cell = _cell_space(space)
     number_of, num_operations = ranks(cell.operations)
@@ -54,8 +53,8 @@ def path(space: Space) -> Encoding:
     other. White, Neiswanger and Savani, "BANANAS: Bayesian Optimization with Neural Architectures for Neural
     Architecture Search", AAAI 2021, truncate to the paths that are most frequent; all have features here.
 
-    Raises:
-        ValueError: where `space` is no cell space, or the rows of one, and on more than a million features.
+    Raises ValueError where `space` is no cell space, or the rows of one, and on more than a million
+    features.
     """
     cell = _cell_space(space)
     features_of = path_features(cell.edges, cell.operations)
@@ -81,8 +80,8 @@ def weisfeiler_lehman(space: Space, *, num_iterations: int = 1, num_buckets: int
         num_iterations: how often labels are refined; 0 counts operations only.
         num_buckets: features of each iteration; labels that share one are counted together.
 
-    Raises:
-        ValueError: where `space` is no cell space, or the rows of one, and on sizes that are too small.
+    Raises ValueError where `space` is no cell space, or the rows of one, and on sizes that are too
+    small.
     """
     cell = _cell_space(space)
     number_of, num_operations = ranks(cell.operations)

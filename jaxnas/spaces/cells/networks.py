@@ -130,7 +130,6 @@ class CellNetworks(ScoredNetworks, MixedNetworks):
         return nodes[-1], jnp.stack(changed)
 
     def module(self, arch: tuple[int, ...], variables: Variables) -> Network:
-        """Returns the network of an architecture with the arrays that it uses."""
         return Network(self.space, self.config.network, arch, variables)
 
     def size(self, arch: tuple[int, ...]) -> Size:

@@ -36,10 +36,9 @@ class CellSpace(Space):
         num_nodes: nodes of the cell, input and output included; 2 or more.
         operations: what an edge may carry: names of `OPERATIONS`, `Operation`s, or functions `(x, parameters,
             statistics, train) -> (y, statistics)`.
-        name: how tables and reports call the space.
 
-    Raises:
-        ValueError: on fewer than two nodes or operations, unknown names, or two operations of one name.
+    Raises ValueError on fewer than two nodes or operations, unknown names, or two operations of one
+    name.
     """
 
     num_nodes: int
@@ -122,7 +121,6 @@ class CellSpace(Space):
         return "+".join(nodes)
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         names = [operation.name for operation in self.operations]
         choices = []
         nodes = text.strip().split("+")
@@ -145,7 +143,6 @@ class CellSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the operations, "input" and "output"."""
         return (*(operation.name for operation in self.operations), "input", "output")
 
     def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
@@ -154,7 +151,6 @@ class CellSpace(Space):
 
     @property
     def cell(self) -> dict:
-        """Returns the nodes, the edges and the operations that pass nothing."""
         zero = [operation.name for operation in self.operations if operation.role == ZERO]
         return {"num_nodes": self.num_nodes, "edges": [list(edge) for edge in self.edges], "zero": zero}
 

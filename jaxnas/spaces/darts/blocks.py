@@ -26,7 +26,6 @@ class Pool(Block):
     stride: int
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
-        """Returns the pooled feature maps."""
         pooled = feature_maps.average_pool(x) if self.kind == "average" else _largest(_largest(x, 1), 2)
         return _strided(pooled, self.stride)
 
@@ -61,7 +60,6 @@ class Pointwise(Block):
     halves: bool = False
 
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays."""
         make = functools.partial(he_normal, fan_in=self.num_inputs)
         second = self.num_channels // 2
         kernels = {"kernel": make(self.num_inputs, self.num_channels - second * self.halves)}
@@ -70,7 +68,6 @@ class Pointwise(Block):
         return {**kernels, **normalization("norm", self.num_channels)}
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
-        """Returns the feature maps after the block."""
         x = scope.rectify(x)
         if not self.halves:
             return scope.normalize("norm", convolution.convolve_pointwise(x, scope["kernel"]))
@@ -80,7 +77,6 @@ class Pointwise(Block):
         return scope.normalize("norm", jnp.concatenate([first, second]))
 
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates for one image."""
         return self.num_inputs * self.num_channels * self.num_pixels
 
 
@@ -103,7 +99,6 @@ class Separable(Block):
     repeats: int = 1
 
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays."""
         found: dict[str, Values] = {}
         for number in range(self.repeats):
             found[f"{number}_depthwise_kernel"] = he_normal(
@@ -114,7 +109,6 @@ class Separable(Block):
         return found
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
-        """Returns the feature maps after the block."""
         for number in range(self.repeats):
             stride = 1 if number else self.stride
             kernel = scope[f"{number}_depthwise_kernel"]
@@ -123,7 +117,6 @@ class Separable(Block):
         return x
 
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates for one image."""
         return self.repeats * (self.size**2 + self.num_channels) * self.num_channels * self.num_pixels
 
 
@@ -136,15 +129,12 @@ class Of(Block):
     position: int
 
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays of the block."""
         return self.block.parameters()
 
     def compute(self, x: Any, scope: Scope) -> jax.Array:
-        """Returns what the block gives for its array."""
         return self.block.compute(x[self.position], scope)
 
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates of the block."""
         return self.block.num_flops()
 
 
@@ -157,7 +147,6 @@ class Head(Block):
     num_outputs: int
 
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays."""
         kernel = Values((self.num_inputs, self.num_outputs), self.num_inputs**-0.5)
         return {"kernel": kernel, "offset": Values((self.num_outputs,))}
 
@@ -168,7 +157,6 @@ class Head(Block):
         return scope.show(LINEAR, outputs, OUTPUT)[:, 0, 0].T + scope["offset"]
 
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates for one image."""
         return (self.num_inputs + 1) * self.num_outputs
 
 

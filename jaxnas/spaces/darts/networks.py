@@ -134,12 +134,10 @@ class DARTSNetworks(ScoredNetworks, SharedNetworks):
         return Applied(outputs, [*changed, statistics])
 
     def module(self, arch: tuple[int, ...], variables: Variables) -> DARTSNetwork:
-        """Returns the network of an architecture with the arrays that it uses."""
         made = blocks(self.config.network, self.spec)
         return DARTSNetwork(arch, made, unpacked(used_blocks(made, arch), variables))
 
     def size(self, arch: tuple[int, ...]) -> Size:
-        """Returns the `Size` of the network of an architecture."""
         return size_of(used_blocks(blocks(self.config.network, self.spec), tuple(map(int, arch))))
 
     def kernels(self, arch: jax.Array) -> Kernels:

@@ -64,7 +64,6 @@ class GraphNetworks(ScoredNetworks):
         return Applied(network.outputs(self.space, decided, variables.parameters, inputs, recorder))
 
     def module(self, arch: tuple[int, ...], variables: Variables) -> GraphNetwork:
-        """Returns the network of an architecture with the arrays of a training of it."""
         arrays, layers = {name: variables.parameters[name] for name in AROUND}, variables.parameters["layers"]
         arrays["layers"] = [
             {name: layers[name][number] for name in OF_OPERATION[self.space.operations[operation]]}

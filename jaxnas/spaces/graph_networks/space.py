@@ -38,7 +38,6 @@ class GraphNetworkSpace(Space):
 
     Attributes:
         operations: names of operations, `"skip"` last.
-        name: how tables and reports call the space.
     """
 
     operations: tuple[str, ...] = OPERATIONS
@@ -83,7 +82,6 @@ class GraphNetworkSpace(Space):
         return f"{links}/{'-'.join(operations)}"
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         links, _, names = text.strip().partition("/")
         operations = names.split("-")
         if len(operations) != NUM_LAYERS:
@@ -98,7 +96,6 @@ class GraphNetworkSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the operations, "input" and "output"."""
         return (*self.operations, "input", "output")
 
     def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:

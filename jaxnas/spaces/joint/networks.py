@@ -40,21 +40,17 @@ class JointNetworks(Networks):
         return networks_of(self.space.space, self.config, self.spec)
 
     def init(self, key: jax.Array, arch: jax.Array) -> Variables:
-        """Returns the initial arrays of the network of an architecture."""
         return self.inner.init(key, self.space.split(arch)[0])
 
     def apply(
         self, variables: Variables, choice: jax.Array, inputs: jax.Array, *, mode: str, recorder: Recorder = SILENT
     ) -> Applied:
-        """Returns what the network of an architecture gives for inputs."""
         return self.inner.apply(variables, self.space.split(choice)[0], inputs, mode=mode, recorder=recorder)
 
     def module(self, arch: tuple[int, ...], variables: Variables) -> nnx.Module:
-        """Returns the network of an architecture with the arrays of a training."""
         return self.inner.module(_inner(self.space, arch), variables)
 
     def size(self, arch: tuple[int, ...]) -> Size:
-        """Returns the `Size` of the network of an architecture."""
         return self.inner.size(_inner(self.space, arch))
 
 
@@ -62,7 +58,6 @@ class ScoredJointNetworks(JointNetworks, ScoredNetworks):
     """The networks of a joint space whose architectures' networks all proxies score."""
 
     def kernels(self, arch: jax.Array) -> Kernels:
-        """Returns which parameters are kernels that the architecture uses."""
         inner = self.inner
         assert isinstance(inner, ScoredNetworks)  # as `joint_networks` says
         return inner.kernels(self.space.split(arch)[0])

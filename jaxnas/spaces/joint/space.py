@@ -58,8 +58,7 @@ class JointSpace(Space):
         hyperparameters: decisions named after `HYPERPARAMETERS`.
         name: how tables and reports call the space, by default `joint-` and the name of `space`.
 
-    Raises:
-        ValueError: on no hyperparameters, unknown ones, or values that a training cannot have.
+    Raises ValueError on no hyperparameters, unknown ones, or values that a training cannot have.
     """
 
     space: Space
@@ -88,7 +87,6 @@ class JointSpace(Space):
 
     @property
     def constrained(self) -> bool:
-        """Returns whether `valid` can be false."""
         return self.space.constrained
 
     def split(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
@@ -132,7 +130,6 @@ class JointSpace(Space):
         return self.space.to_str(inner) + SEPARATOR + ",".join(f"{name}={value}" for name, value in values.items())
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string that `to_str` made. Raises ValueError on any other string."""
         inner, separator, rest = text.rpartition(SEPARATOR)
         parts = rest.split(",")
         if not separator or len(parts) != len(self.hyperparameters):
@@ -174,16 +171,13 @@ class JointSpace(Space):
         )
 
     def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns the graph that a drawing of the architecture in `space` shows."""
         return self.space.drawn(self.split(arch)[0])
 
     def drawing(self, arch: Choices) -> str:
-        """Returns the drawing of the architecture in `space`."""
         return self.space.drawing(self._checked(arch)[0])
 
     @property
     def cell(self) -> dict | None:
-        """Returns what a page must know to draw architectures of `space` as cells."""
         return self.space.cell
 
     def description(self) -> dict:

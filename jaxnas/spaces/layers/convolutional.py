@@ -15,7 +15,6 @@ class Identity(Block):
     """A layer that does nothing."""
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
-        """Returns x."""
         return x
 
 
@@ -30,7 +29,6 @@ class Stem(Block):
     rectifies: bool = False
 
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays."""
         kernel = he_normal(3, 3, self.num_inputs, self.num_channels, fan_in=9 * self.num_inputs)
         return {"kernel": kernel, **normalization("norm", self.num_channels)}
 
@@ -40,5 +38,4 @@ class Stem(Block):
         return scope.rectify(x) if self.rectifies else x
 
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates for one image."""
         return 9 * self.num_inputs * self.num_channels * self.num_pixels

@@ -25,7 +25,6 @@ class Shortcut(Block):
     num_pixels: int
 
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays."""
         kernel = he_normal(self.num_inputs, self.num_channels, fan_in=self.num_inputs)
         return {"kernel": kernel, **normalization("norm", self.num_channels)}
 
@@ -35,7 +34,6 @@ class Shortcut(Block):
         return scope.normalize("norm", convolution.convolve_pointwise(x, scope["kernel"]))
 
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates for one image."""
         return self.num_inputs * self.num_channels * self.num_pixels
 
 
@@ -63,7 +61,6 @@ class InvertedBottleneck(Block):
         return self.num_inputs * self.expansion
 
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays."""
         hidden, size = self.num_hidden, self.size
         return {
             "expand_kernel": he_normal(self.num_inputs, hidden, fan_in=self.num_inputs),
@@ -75,7 +72,6 @@ class InvertedBottleneck(Block):
         }
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
-        """Returns the feature maps [C, H, W, N] after the block."""
         y = convolution.convolve_pointwise(x, scope["expand_kernel"])
         y = scope.rectify(scope.normalize("expand", y))
         y = multiply_depthwise(y, scope["depthwise_kernel"], self.stride)
@@ -84,7 +80,6 @@ class InvertedBottleneck(Block):
         return y + x if self.stride == 1 and self.num_inputs == self.num_channels else y
 
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates for one image."""
         before, after = self.num_pixels
         inside = self.num_inputs * before + self.size**2 * after + self.num_channels * after
         return self.num_hidden * inside
@@ -112,7 +107,6 @@ class Residual(Block):
         return None if keeps else Shortcut(self.num_inputs, self.num_channels, self.stride, self.num_pixels)
 
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays."""
         inputs, channels = self.num_inputs, self.num_channels
         return {
             "first_kernel": he_normal(3, 3, inputs, channels, fan_in=9 * inputs),
@@ -123,13 +117,11 @@ class Residual(Block):
         }
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
-        """Returns the feature maps [C, H, W, N] after the block."""
         y = scope.normalize("first", convolution.convolve(x, scope["first_kernel"], self.stride))
         y = scope.normalize("second", convolution.convolve(scope.rectify(y), scope["second_kernel"]))
         return scope.rectify(y + (self._shortcut.compute(x, scope) if self._shortcut else x))
 
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates for one image."""
         convolved = 9 * (self.num_inputs + self.num_channels) * self.num_channels * self.num_pixels
         return convolved + (self._shortcut.num_flops() if self._shortcut else 0)
 
@@ -145,7 +137,6 @@ class Head(Block):
     num_pixels: int
 
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays."""
         return {
             "kernel": he_normal(self.num_inputs, self.num_features, fan_in=self.num_inputs),
             **normalization("norm", self.num_features),
@@ -161,5 +152,4 @@ class Head(Block):
         return scope.show(LINEAR, outputs[:, None, None], OUTPUT)[:, 0, 0].T + scope["offset"]
 
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates for one image."""
         return self.num_inputs * self.num_features * self.num_pixels + (self.num_features + 1) * self.num_outputs

@@ -33,7 +33,6 @@ class ChainNetworks(ScoredNetworks):
         return list(zip(found, [0, *self.space.layers(arch), 0], strict=True))
 
     def init(self, key: jax.Array, arch: jax.Array) -> Variables:
-        """Returns the initial arrays of an architecture."""
         return blocks.init_slots(self._filled(arch), key)
 
     def apply(
@@ -49,12 +48,10 @@ class ChainNetworks(ScoredNetworks):
         return Applied(x, changed)
 
     def module(self, arch: tuple[int, ...], variables: Variables) -> LayerChain:
-        """Returns the network of an architecture with the arrays that it uses."""
         used = [slot[choice] for slot, choice in self._filled(arch)]
         return LayerChain(arch, used, blocks.unpacked(used, variables))
 
     def size(self, arch: tuple[int, ...]) -> Size:
-        """Returns the `Size` of the network of an architecture."""
         return blocks.size_of([slot[choice] for slot, choice in self._filled(tuple(arch))])
 
     def kernels(self, arch: jax.Array) -> Kernels:

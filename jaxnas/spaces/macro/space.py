@@ -29,12 +29,10 @@ class BlockSpace(Space):
     same other blocks of a stage, in the same order, are one class.
 
     Attributes:
-        name: how tables and reports call the space.
         stages: the number of layers of each stage.
         blocks: the names of a layer's blocks.
 
-    Raises:
-        ValueError: where there are no stages, or stages without layers.
+    Raises ValueError where there are no stages, or stages without layers.
     """
 
     name: str = "nb-macro"
@@ -69,7 +67,6 @@ class BlockSpace(Space):
         return "".join(str(choice) for choice in checked(arch, self.decisions))
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         digits = text.strip()
         if len(digits) != sum(self.stages) or set(digits) - set("012"):
             example = ("22212220" * MAX_LAYERS)[: sum(self.stages)]
@@ -78,7 +75,6 @@ class BlockSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the blocks, "input" and "output"."""
         return (*BLOCKS, "input", "output")
 
     def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:

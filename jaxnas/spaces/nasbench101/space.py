@@ -159,7 +159,6 @@ class NB101Space(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the operations, "input" and "output"."""
         return (*OPERATIONS, "input", "output")
 
     def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:

@@ -102,11 +102,9 @@ class PerceptronNetworks(ScoredNetworks, SharedNetworks):
         return jnp.sqrt(widest / units) * (x @ parameters["last"]) + parameters["last_bias"]
 
     def module(self, arch: tuple[int, ...], variables: Variables) -> Perceptron:
-        """Returns the network of an architecture with the arrays of a training of it."""
         return Perceptron(self.shapes, arch, variables.parameters)
 
     def size(self, arch: tuple[int, ...]) -> Size:
-        """Returns the `Size` of the network of an architecture."""
         units = (math.prod(self.spec.shape), *self.space.decode(arch)["layers"], self.spec.num_outputs)
         parameters = sum((before + 1) * after for before, after in itertools.pairwise(units))
         return Size(parameters, parameters)

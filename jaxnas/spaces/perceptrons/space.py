@@ -88,11 +88,9 @@ class MLPSpace(Space):
         activations, initializers, regularizers: names of `ACTIVATIONS`, `INITIALIZERS` and `REGULARIZERS`; None is no
             regularizer, `"none"`. The default initializers are those with which networks of ten layers train.
         dropout_rates: shares of units that are dropped after each hidden layer in training, 0 to below 1.
-        name: how tables and reports call the space.
         widths: the numbers of units that a layer can have, ascending, in place of `max_units`, which is the largest.
 
-    Raises:
-        ValueError: on sizes that are too small, unknown names, or a choice of nothing or of the same thing twice.
+    Raises ValueError on sizes that are too small, unknown names, or a choice of nothing or of the same thing twice.
     """
 
     max_layers: int = 10
@@ -167,7 +165,6 @@ class MLPSpace(Space):
         return "/".join((layers, *names))
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         layers, *names = text.strip().split("/")
         present, _, absent = layers.partition("+")
         widths = [*present.split("-"), *absent.split("-")] if absent else present.split("-")
@@ -192,7 +189,6 @@ class MLPSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the values of all decisions but the number of layers, "input" and "output"."""
         settings = self.decisions[1:FIRST_WIDTH]
         names = (f"{decision.name}; {value}" for decision in settings for value in decision.values)
         return (*names, *(f"{width} units" for width in self.layer_widths), "input", "output")

@@ -145,11 +145,9 @@ class BaselineNetworks(Networks):
         return Applied(states @ arrays.head + arrays.head_offset)
 
     def module(self, arch: tuple[int, ...], variables: Variables) -> ReferenceNetwork:
-        """Returns the network of a cell with the arrays of a training of it."""
         return ReferenceNetwork(self.spec, arch, variables.parameters)
 
     def size(self, arch: tuple[int, ...]) -> Size:
-        """Returns the `Size` of the network of a cell."""
         recurrence: Recurrence = self.config.network
         step = (num_features(self.spec) + 1 + recurrence.width) * NUM_MAPS[CELLS[arch[0]]] * recurrence.width
         head = (recurrence.width + 1) * self.spec.num_outputs

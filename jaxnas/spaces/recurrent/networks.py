@@ -44,7 +44,6 @@ class RecurrentNetworks(ScoredNetworks):
         return Applied(network.outputs(self.config.network, self.spec, choice, variables.parameters, inputs, recorder))
 
     def module(self, arch: tuple[int, ...], variables: Variables) -> RecurrentNetwork:
-        """Returns the network of an architecture with the arrays of a training of it."""
         return RecurrentNetwork(self.config.network, self.spec, arch, variables.parameters)
 
     def size(self, arch: tuple[int, ...]) -> Size:

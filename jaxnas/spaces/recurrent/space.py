@@ -34,7 +34,6 @@ class RecurrentSpace(Space):
 
     Attributes:
         num_nodes: 1 or more; 3 make 384 architectures in 188 classes, 4 make 6,144 in 1,499.
-        name: how tables and reports call the space.
     """
 
     num_nodes: int = 8
@@ -66,7 +65,6 @@ class RecurrentSpace(Space):
         return "-".join(f"{parent}.{ACTIVATIONS[activation]}" for parent, activation in pairs)
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         nodes = [node.partition(".") for node in text.strip().split("-")]
         if len(nodes) != self.num_nodes:
             raise self.malformed(text)

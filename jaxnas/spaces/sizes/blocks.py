@@ -46,7 +46,6 @@ class SizeCell(Block):
     may_project: bool
 
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays."""
         found: dict[str, Values] = {}
         for name in CONVOLUTIONS:
             found |= _convolution(name, self._width(name), self.num_channels)
@@ -71,7 +70,6 @@ class SizeCell(Block):
         return nodes[-1]
 
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates for one image."""
         taps = sum(9 * self._width(name) for name in CONVOLUTIONS) + self.num_inputs * self.may_project
         return taps * self.num_channels * self.num_pixels
 
@@ -101,7 +99,6 @@ class Reduction(Block):
     num_pixels: int
 
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays."""
         return {
             **_convolution("a", self.num_inputs, self.num_channels),
             **_convolution("b", self.num_channels, self.num_channels),
@@ -109,7 +106,6 @@ class Reduction(Block):
         }
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
-        """Returns the feature maps after the block."""
         y = convolution.convolve(scope.rectify(x, inputs=True), scope["a_kernel"], stride=2)
         y = scope.rectify(scope.normalize("a", y))
         y = scope.normalize("b", convolution.convolve(y, scope["b_kernel"]))
@@ -117,7 +113,6 @@ class Reduction(Block):
         return y + scope.show(LINEAR, scope.masked(shortcut))
 
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates for one image."""
         return (10 * self.num_inputs + 9 * self.num_channels) * self.num_channels * self.num_pixels
 
 
@@ -130,7 +125,6 @@ class Head(Block):
     num_outputs: int
 
     def parameters(self) -> dict[str, Values]:
-        """Returns the trained arrays."""
         kernel = Values((self.num_inputs, self.num_outputs), self.num_inputs**-0.5)
         return {
             **normalization("norm", self.num_inputs),
@@ -147,5 +141,4 @@ class Head(Block):
         return scope.show(LINEAR, outputs[:, None, None], OUTPUT)[:, 0, 0].T + scope["offset"]
 
     def num_flops(self) -> int:
-        """Returns the multiply-accumulates for one image."""
         return (self.num_inputs + 1) * self.num_outputs

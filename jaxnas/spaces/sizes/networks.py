@@ -80,7 +80,6 @@ class SizeNetworks(ScoredNetworks, SharedNetworks):
         return Applied(x, changed)
 
     def module(self, arch: tuple[int, ...], variables: Variables) -> LayerChain:
-        """Returns the network of an architecture with its part of the arrays."""
         own = blocks(self.space, self.config.network, self.spec, arch)
         arrays = [
             (sliced(block, parameters, 0), sliced(block, statistics, 1))
@@ -89,7 +88,6 @@ class SizeNetworks(ScoredNetworks, SharedNetworks):
         return LayerChain(arch, own, arrays)
 
     def size(self, arch: tuple[int, ...]) -> Size:
-        """Returns the `Size` of the network of an architecture."""
         return size_of(blocks(self.space, self.config.network, self.spec, tuple(map(int, arch))))
 
     def kernels(self, arch: jax.Array) -> Kernels:

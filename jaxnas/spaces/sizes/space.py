@@ -22,7 +22,6 @@ class SizeSpace(Space):
     Attributes:
         num_layers: how many layers have a number of channels.
         channels: the numbers to choose from.
-        name: how tables and reports call the space.
     """
 
     num_layers: int
@@ -41,7 +40,6 @@ class SizeSpace(Space):
         return ":".join(str(value) for value in self.decode(arch).values())
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         names = text.strip().split(":")
         if len(names) != self.num_layers:
             raise self.malformed(text)

@@ -72,7 +72,6 @@ class TransformerNetworks(ScoredNetworks):
         return Applied(network.outputs(self.space, self.spec, decided, variables.parameters, inputs, recorder, mode))
 
     def module(self, arch: tuple[int, ...], variables: Variables) -> TransformerNetwork:
-        """Returns the network of an architecture with the arrays of a training of it."""
         choice, sizes = network.decided(self.space, arch), network.sizes_of(self.space, self.spec)
 
         def sliced(axes: dict[str, tuple[str, ...]], arrays: dict, layer: Layer, mixer: str) -> dict[str, jax.Array]:

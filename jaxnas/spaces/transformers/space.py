@@ -36,10 +36,8 @@ class TransformerSpace(Space):
         max_layers: the most layers.
         widths, heads, hidden: ascending numbers to choose from; each number of heads divides each width.
         mixers: of `MIXERS`.
-        name: how tables and reports call the space.
 
-    Raises:
-        ValueError: on sizes that are not ascending or do not divide, or unknown mixers.
+    Raises ValueError on sizes that are not ascending or do not divide, or unknown mixers.
     """
 
     max_layers: int = 3
@@ -97,7 +95,6 @@ class TransformerSpace(Space):
         return f"{text}+{'/'.join(layers[depth:])}" if any(choices[FIRST_LAYER + PER_LAYER * depth :]) else text
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string in the format of `to_str`. Raises ValueError where it is malformed."""
         present, plus, absent = text.strip().partition("+")
         width, *layers = present.split("/")
         others = absent.split("/") if plus else []
@@ -112,7 +109,6 @@ class TransformerSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the layers, of the widths, "input" and "output"."""
         layers = (
             f"{mixer}; {heads} head{'s' * (heads > 1)}, {hidden} hidden"
             for heads in self.heads

@@ -44,8 +44,7 @@ def training_grid(
     Args:
         config: what is not given; by default as of `default_training`.
 
-    Raises:
-        ValueError: where networks of the space have no width, or values repeat.
+    Raises ValueError where networks of the space have no width, or values repeat.
     """
     kinds = {"w": widths, "r": resolutions, "t": epochs}
     for values in kinds.values():
@@ -93,8 +92,7 @@ def from_the_cheapest(trainers: Mapping[str, Trainer]) -> dict[str, tuple[Traine
     That is the ratio of the mean multiply-accumulates of networks, over architectures that are drawn at random and are
     always the same, rounded to four digits after the point.
 
-    Raises:
-        ValueError: on names that cannot be in file names.
+    Raises ValueError on names that cannot be in file names.
     """
     for name in trainers:
         if not is_file_name(name) or name == DEFAULT_PROTOCOL:
@@ -120,8 +118,7 @@ def declared(
         order: the names of fidelities, the lowest first, each of which costs more than the one before; by default the
             epochs of all trainings, one training after another, without those that cost no more than one before.
 
-    Raises:
-        ValueError: on an order of unknown names, or in which prices do not ascend.
+    Raises ValueError on an order of unknown names, or in which prices do not ascend.
     """
     fidelities = [
         Fidelity(f"{name}-e{epoch}", name, epoch, round(epoch * price, 4))

@@ -45,8 +45,7 @@ def verify(
         sample: how many classes to train again, on one core; none if the files fail their check.
         space, task: of the table, or their names, if the catalog has none of the names in the table.
 
-    Raises:
-        ValueError: if there is no such table, or as `retrain`.
+    Raises ValueError if there is no such table, or as `retrain`.
     """
     folder = find(table)
     if problems := check_files(folder):
@@ -83,9 +82,8 @@ def retrain(
         space, task: of the table; by default those of their names in the catalog. A table never names code to run.
         seed: of the sample; None: another one each time.
 
-    Raises:
-        ValueError: where the catalog has no such space or task, the space is another one, or the table was not
-            trained here: a published one.
+    Raises ValueError where the catalog has no such space or task, the space is another one, or the
+    table was not trained here: a published one.
     """
     table = Table.read(source)
     _check_built(table)

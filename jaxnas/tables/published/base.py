@@ -132,8 +132,7 @@ def runs_of(
     Args:
         denominator: what counts are of, where the values are shares of it: they are stored as counts.
 
-    Raises:
-        ValueError: where a share is no whole number of examples.
+    Raises ValueError where a share is no whole number of examples.
     """
     order = np.argsort(np.isnan(values), axis=1, kind="stable")
     values = np.take_along_axis(values, order, axis=1)

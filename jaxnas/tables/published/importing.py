@@ -25,8 +25,7 @@ def import_table(
         out: for a folder per table, named by its identifier; by default each is `jaxnas-out/import-<identifier>`.
         progress: called with what is read, the number of parts done, and the number in all.
 
-    Raises:
-        ValueError: on an unknown name, a file that is not there or cannot be read, or a folder of something else.
+    Raises ValueError on an unknown name, a file that is not there or cannot be read, or a folder of something else.
     """
     read = importer_named(name)
     path = Path(path)

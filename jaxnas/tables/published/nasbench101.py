@@ -170,8 +170,7 @@ def packed_graph(matrix: str, operations: str) -> int:
         matrix: 0 and 1, row by row.
         operations: by vertex, `"input,conv3x3-bn-relu,...,output"`.
 
-    Raises:
-        ValueError: where it is no graph of NAS-Bench-101.
+    Raises ValueError where it is no graph of NAS-Bench-101.
     """
     names = operations.split(",")
     count = len(names)

@@ -20,6 +20,8 @@ FORMATS = (
     "transnas",
 )
 NUMBER = 50
+FEW = {"nb101": 16}
+"""Files of which each is read into a table of 423,624 rows."""
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +34,10 @@ def formats(tmp_path_factory) -> dict[str, importers.Format]:
 @pytest.mark.parametrize("name", FORMATS)
 def test_damaged_files_end_in_one_line(name, formats, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    figures = importers.attack(formats[name], NUMBER, seed=0)
-    assert figures["read"] + figures["refused"] == NUMBER
-    assert figures["refused"] > NUMBER // 4
+    number = FEW.get(name, NUMBER)
+    figures = importers.attack(formats[name], number, seed=0)
+    assert figures["read"] + figures["refused"] == number
+    assert figures["refused"] > number // 4
 
 
 def test_files_of_whole_benchmarks_are_read_undamaged(tmp_path, monkeypatch):
