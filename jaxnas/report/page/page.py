@@ -70,8 +70,8 @@ def page_text(
 
 def index_text(results: dict[str, dict[str, Any]]) -> str:
     """Returns the page over several tables as HTML, of `summary.json` dictionaries by the folder they lie in."""
-    first = next(iter(results.values()))
-    overall = first.get("overall")
+    each = list(results.values())
+    first, overall = each[0], each[0]["overall"]
     return render(
         "page/index.html",
         units.metric_of(first),
@@ -79,18 +79,23 @@ def index_text(results: dict[str, dict[str, Any]]) -> str:
         results=results,
         overall=overall,
         findings={folder: sentences.finding(result) for folder, result in results.items()},
-        ranks_latex=tables.rank_latex(overall) if overall else "",
+        finding=sentences.overall_finding(each),
+        headings=tables.table_headings(each),
+        rows=tables.table_cells(each),
+        measures=sentences.measures_text(each),
+        by_table_latex=tables.by_table_latex(each),
+        ranks_latex=tables.rank_latex(overall),
         data=embedded(
             {
                 "overall": overall,
                 "names": list(first["strategies"]),
                 "strategies": {},
                 "units": _units(first),
-                "tables": [_small(result) for result in results.values()],
-                "csv": {"ranks": tables.csv_text(tables.rank_rows(overall))} if overall else {},
+                "tables": [_small(result) for result in each],
+                "csv": {"by_table": tables.by_table_csv(each), "ranks": tables.csv_text(tables.rank_rows(overall))},
             }
         ),
-        bibtex=bibtex(list(results.values())),
+        bibtex=bibtex(each),
     )
 
 
