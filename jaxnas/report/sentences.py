@@ -256,16 +256,12 @@ def explanation_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
         if explanation["exact"]
         else ("by a Gaussian process fitted to the trials, which can be wrong where few were tried")
     )
-    lines = [
-        f"{best['architecture']} is {difference} {than} than an architecture of median score, "
-        f"{reference['architecture']}, {by}."
-    ]
+    lines = [f"The architecture is {difference} {than} than the reference, an architecture of median score, {by}."]
     lines += _worth_texts(explanation, metric) + _otherwise_texts(explanation, metric)
     rival = explanation.get("runner_up")
     if rival is not None and rival["chance"] is not None:
         lines.append(
-            f"The chance that the runner-up, {rival['architecture']}, is truly better is "
-            f"{units.percent_text(rival['chance'], 0)} %, by "
+            f"The chance that the runner-up is truly better is {units.percent_text(rival['chance'], 0)} %, by "
             + ("the spread of single runs." if explanation["exact"] else "the evaluations after the search.")
         )
     return lines
@@ -297,13 +293,13 @@ def _otherwise_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
     among = "" if explanation["exact"] else " Only what was tried is looked at."
     if half := explanation["half"]:
         lines.append(
-            f"With {units.percent_text(half['size_ratio'], 0)} % of its parameters {half['architecture']} loses less "
-            f"than a standard error ({_changed_text(half)})."
+            f"With {units.percent_text(half['size_ratio'], 0)} % of its parameters, the smaller one loses less than a "
+            f"standard error ({_changed_text(half)})."
         )
     elif within := explanation["within_half"]:
         lines.append(
-            f"Nothing of at most half its parameters loses less than a standard error; the best, "
-            f"{within['architecture']}, differs by {units.change_text(within['difference'], metric)} "
+            f"Nothing of at most half its parameters loses less than a standard error; the best of these, the smaller "
+            f"one, differs by {units.change_text(within['difference'], metric)} "
             f"{units.points(metric)}.".replace(" .", ".")
         )
     if loss := explanation["loss"]:

@@ -334,6 +334,10 @@ class EnumeratedSpace(Space):
         """Returns the graph of the architecture in the space behind the rows."""
         return self.space.labeled(self.space.arch_at(self.index(arch)))
 
+    def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        """Returns the graph that a drawing of the architecture in the space behind the rows shows."""
+        return self.space.drawn(self.space.arch_at(self.index(arch)))
+
     def drawing(self, arch: Choices) -> str:
         """Returns the drawing of the architecture in the space behind the rows."""
         return self.space.drawing(self._behind(arch))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxnas.analysis.statistics import LEVEL
 from jaxnas.report import sentences, tables, units
 from jaxnas.report.bibliography import bibtex
-from jaxnas.report.drawings import drawing_of
+from jaxnas.report.drawings import drawing_of, explained
 from jaxnas.report.figures.curves import first_shown
 from jaxnas.report.templates import embedded, labeled, render
 
@@ -51,6 +51,7 @@ def page_text(
         optimum_text=sentences.optimum_text(result),
         option_texts=sentences.option_texts(result),
         explanation=result.get("explanation"),
+        explained=explained(result.get("explanation"), result.get("space")),
         landscape=result.get("landscape"),
         effects=_effects(result.get("landscape") or {}),
         cells=cells,
@@ -107,6 +108,8 @@ def _for_script(result: dict[str, Any]) -> dict[str, Any]:
     start = first_shown(result["num_trials"])
     start_cost = result["budget"][min(start, len(result["budget"])) - 1]
     shown = {"start": start, "start_cost": start_cost, "csv": csv, "units": _units(result)}
+    if "fronts" in result:
+        shown["size_label"] = units.size_label(result["fronts"])
     return {**_thinned(result), "cells": None, **shown}
 
 
