@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 
 from jaxnas import checks
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.decisions import Choices, Decision, cardinalities, decode, position
+from jaxnas.spaces.decisions import Choices, Decision, cardinalities, checked, decode, position
 from jaxnas.spaces.graphs import chain, draw
 
 CITES = ()
@@ -228,7 +228,8 @@ class MLPSpace(Space):
         """Returns the layers as an SVG image, with what they share below."""
         values = decode(arch, self.decisions)
         shared = ", ".join(f"{decision.name} {values[decision.name]}" for decision in self.decisions[1:FIRST_WIDTH])
-        return draw(*map(np.asarray, self.drawn(arch)), self.label_names, shared)
+        labels, edges = self.drawn(jnp.asarray(checked(arch, self.decisions), jnp.int32))
+        return draw(np.asarray(labels), np.asarray(edges), self.label_names, shared)
 
 
 def _known(kind: str, names: str | Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
