@@ -225,7 +225,7 @@ def summarize_fronts(
 ) -> Fronts:
     """Returns the numbers of a comparison by two objectives, score and size.
 
-    The part for `summary.json` has `size` and `log_size`; `points`, numbers of trials after which
+    The part for `summary.json` has `size` with its `unit` and `log_size`; `points`, numbers of trials after which
     fronts were measured; `true`, the front of the benchmark, pairs (size, mean test score);
     `reference`, the reference point of hypervolumes, its size and score, and `margin`, how far it
     is beyond the nadir of the true front. For each strategy: `hypervolume_mean` relative to the
@@ -253,6 +253,7 @@ def summarize_fronts(
     score, largest = scale.reference_point()
     summary = {
         "size": size,
+        "unit": table_of(bench).size_unit(size),
         "log_size": log,
         "reference": {"size": largest, "score": score, "margin": MARGIN},
         "points": points.tolist(),

@@ -273,9 +273,10 @@ def _with_comparison(strategies: dict[str, dict[str, Any]], measure: Measure) ->
     ranks, chances = mean_ranks(measure.values), probability_best(measure.values)
     return {
         name: numbers
-        | _scalars("compared", measure.values[name])
+        | _scalars("compared", values)
+        | {"compared_se": float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None}
         | {"mean_rank": float(ranks[name]), "probability_best": chances[name]}
-        for name, numbers in strategies.items()
+        for (name, numbers), values in zip(strategies.items(), measure.values.values(), strict=True)
     }
 
 

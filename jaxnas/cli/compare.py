@@ -53,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         if not silent:
             for result in results:
                 _show(folder / result["benchmark"], result)
+            print(sentences.overall_finding(results))
             print(f"Over all tables: {folder / PAGE_FILE}")
     if options.json:
         shown = results[0] if len(results) == 1 else {result["benchmark"]: result for result in results}

@@ -295,7 +295,7 @@ def _write_index(fresh: Path, results: Mapping[str, dict[str, Any]], pdf: bool) 
     over_all = {"overall": next(iter(results.values()))["overall"]}
     shown = gallery.overall_figures_of(over_all)
     gallery.write_figures(fresh, over_all, shown, pdf)
-    write_overall_tables(fresh, over_all["overall"])
+    write_overall_tables(fresh, list(results.values()))
     (fresh / PAGE_FILE).write_text(page.index_text(dict(results)), encoding="utf-8")
 
 

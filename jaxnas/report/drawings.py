@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from jaxnas import catalog
+from jaxnas.report.templates import labeled
 
 _MOST_CHARACTERS = 500_000
 _SHAPES = ("svg", "g", "defs", "marker", "path", "circle", "ellipse", "rect", "line", "polyline", "polygon", "text")
@@ -33,6 +34,20 @@ def drawing_of(cell: dict[str, Any], space_name: str | None) -> str:
         except (ValueError, IndexError, KeyError):
             pass  # another space of that name
     return rebuilt(cell.get("drawing", ""))
+
+
+def explained(explanation: dict[str, Any] | None, space_name: str | None) -> list[dict[str, str]]:
+    """Returns the architectures that an explanation speaks of: what it calls them, their text and their drawing."""
+    found = explanation or {}
+    parts = {"this one": "architecture", "reference": "reference", "runner-up": "runner_up", "smaller one": "half"}
+    if not found.get("half"):
+        parts["smaller one"] = "within_half"
+    cells = {name: found[key] for name, key in parts.items() if found.get(key)}
+    return [
+        {"name": name, "text": cell["architecture"], "drawing": labeled(svg, f"The {name}", name.replace(" ", "-"))}
+        for name, cell in cells.items()
+        for svg in [drawing_of({"architecture": cell["architecture"]}, space_name)]
+    ]
 
 
 def rebuilt(svg: str) -> str:

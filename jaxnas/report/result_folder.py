@@ -28,7 +28,7 @@ SEARCH_FILES = ("history.csv", "search.svg", "search.pdf", "best.svg", "explanat
 ONE_SHOT_FILES = ("found.svg",)
 """Likewise a one-shot search."""
 
-_TABLES = ("table", "fronts", "ranks")
+_TABLES = ("table", "fronts", "by_table", "ranks")
 _LAST = (PAGE_FILE, SUMMARY_FILE)
 _SHOWN = (
     *(f"{name}.{suffix}" for name in FIGURE_NAMES for suffix in ("svg", "pdf")),

@@ -18,6 +18,8 @@ _STRATEGY = {
     **dict.fromkeys(("final_test_mean", "final_test_std", "final_validation_mean", "mean_rank"), NUMBER),
     "regret_mean_by_cost": Rows(_MAYBE, "budget"),
     **dict.fromkeys((f"validation_regret_{end}?" for end in ("mean", "ci_low", "ci_high")), NUMBER),
+    "compared_mean?": NUMBER,
+    "compared_se?": _MAYBE,
     "note?": TEXT,
 }
 _SELECTION = {"best_validation": NUMBER, "floor": NUMBER, "top_spearman": _MAYBE, "num_top": whole()}

@@ -84,10 +84,51 @@ def compared_by(result: dict[str, Any]) -> dict[str, str]:
     return result.get("compared_by", plain)
 
 
+def overall_finding(results: list[dict[str, Any]]) -> str:
+    """Returns what a comparison on several tables found, in a few sentences; empty for a single strategy."""
+    overall = results[0]["overall"]
+    ranks = dict(zip(overall["strategies"], overall["average_rank"], strict=True))
+    if len(ranks) < 2:
+        return ""
+    first = min(ranks.values())
+    best = [name for name, rank in ranks.items() if rank == first]
+    over = f"Over {len(results)} tables"
+    lines = [f"{over} {' and '.join(best)} {'has' if len(best) == 1 else 'share'} the best average rank, {first:.2f}."]
+    firsts = {name: sum(one[n] == min(one) for one in overall["mean_ranks"]) for n, name in enumerate(ranks)}
+    counts = sorted(((number, name) for name, number in firsts.items() if number), reverse=True)
+    lines.append(
+        f"Lowest mean {measures_text(results)}: {', '.join(f'{name} on {number}' for number, name in counts)}."
+    )
+    return " ".join([*lines, _tested_text(overall, ranks, best[0])])
+
+
+def measures_text(results: list[dict[str, Any]]) -> str:
+    """Returns what strategies are compared by on several tables, such as "regret after 100 trials"."""
+    return " or ".join(dict.fromkeys(compared_by(result)["text"] for result in results))
+
+
+def _tested_text(overall: dict[str, Any], ranks: dict[str, float], best: str) -> str:
+    """Returns which strategies a test over tables separates from the best one, or why there is none."""
+    p_value, difference = overall["friedman_p_value"], overall["critical_difference"]
+    if p_value is None:
+        return overall.get("note", "")
+    if p_value > LEVEL:
+        return f"Friedman's test does not separate the strategies ({p_text(p_value)})."
+    near = [name for name, rank in ranks.items() if name != best and rank - ranks[best] < difference]
+    if not near:
+        return f"Every other strategy is separated from it at {_LEVEL} (Nemenyi)."
+    return f"Not separated from it at {_LEVEL} (Nemenyi): {', '.join(near)}."
+
+
 def _measure_and_when(compared: dict[str, str], result: dict[str, Any]) -> tuple[str, str]:
     names = {"regret": "a test regret", "missing_hypervolume": "a missing hypervolume", "igd_plus": "an IGD+"}
     starts = {"regret": "regret ", "missing_hypervolume": "missing hypervolume ", "igd_plus": "IGD+ "}
     return names[compared["measure"]], compared["text"].removeprefix(starts[compared["measure"]])
+
+
+def compared_mean(numbers: dict[str, Any]) -> float:
+    """Returns the mean of what strategies are compared by; the last regret in results of version 0.1."""
+    return numbers.get("compared_mean", numbers["regret_mean"][-1])
 
 
 def _compared_text(result: dict[str, Any], numbers: dict[str, Any], end: str) -> str:
@@ -215,16 +256,12 @@ def explanation_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
         if explanation["exact"]
         else ("by a Gaussian process fitted to the trials, which can be wrong where few were tried")
     )
-    lines = [
-        f"{best['architecture']} is {difference} {than} than an architecture of median score, "
-        f"{reference['architecture']}, {by}."
-    ]
+    lines = [f"The architecture is {difference} {than} than the reference, an architecture of median score, {by}."]
     lines += _worth_texts(explanation, metric) + _otherwise_texts(explanation, metric)
     rival = explanation.get("runner_up")
     if rival is not None and rival["chance"] is not None:
         lines.append(
-            f"The chance that the runner-up, {rival['architecture']}, is truly better is "
-            f"{units.percent_text(rival['chance'], 0)} %, by "
+            f"The chance that the runner-up is truly better is {units.percent_text(rival['chance'], 0)} %, by "
             + ("the spread of single runs." if explanation["exact"] else "the evaluations after the search.")
         )
     return lines
@@ -256,13 +293,13 @@ def _otherwise_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
     among = "" if explanation["exact"] else " Only what was tried is looked at."
     if half := explanation["half"]:
         lines.append(
-            f"With {units.percent_text(half['size_ratio'], 0)} % of its parameters {half['architecture']} loses less "
-            f"than a standard error ({_changed_text(half)})."
+            f"With {units.percent_text(half['size_ratio'], 0)} % of its parameters, the smaller one loses less than a "
+            f"standard error ({_changed_text(half)})."
         )
     elif within := explanation["within_half"]:
         lines.append(
-            f"Nothing of at most half its parameters loses less than a standard error; the best, "
-            f"{within['architecture']}, differs by {units.change_text(within['difference'], metric)} "
+            f"Nothing of at most half its parameters loses less than a standard error; the best of these, the smaller "
+            f"one, differs by {units.change_text(within['difference'], metric)} "
             f"{units.points(metric)}.".replace(" .", ".")
         )
     if loss := explanation["loss"]:

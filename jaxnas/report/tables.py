@@ -15,7 +15,16 @@ from jaxnas.benchmarks.base import Benchmark
 from jaxnas.checks import printable
 from jaxnas.report import units
 from jaxnas.report.latex import latex_escaped, one_line
-from jaxnas.report.sentences import note_texts, ranked, ranked_by_front, verdicts
+from jaxnas.report.sentences import (
+    compared_mean,
+    difference_text,
+    difference_unit,
+    measures_text,
+    note_texts,
+    ranked,
+    ranked_by_front,
+    verdicts,
+)
 from jaxnas.simulation.trials import Trials
 from jaxnas.tasks.metrics import Metric
 
@@ -168,6 +177,54 @@ def rank_latex(overall: dict[str, Any]) -> str:
     return booktabs(notes, [latex_escaped(key) for key in rows[0]], lines)
 
 
+def table_cells(results: list[dict[str, Any]]) -> list[tuple[str, list[tuple[str, str, bool]], float]]:
+    """Returns a row for each strategy of a comparison on several tables: its name, cells and average rank, best first.
+
+    A cell is the mean on a table of what strategies are compared by, its standard error over runs, and whether no mean
+    on that table is lower.
+    """
+    overall, rows = results[0]["overall"], []
+    lowest = [min(map(compared_mean, result["strategies"].values())) for result in results]
+    for rank, name in sorted(zip(overall["average_rank"], overall["strategies"], strict=True)):
+        cells = []
+        for result, least in zip(results, lowest, strict=True):
+            numbers = result["strategies"][name]
+            mean, error = compared_mean(numbers), numbers.get("compared_se")
+            texts = ["" if value is None else difference_text(result, value) for value in (mean, error)]
+            cells.append((texts[0], texts[1], mean == least))
+        rows.append((name, cells, rank))
+    return rows
+
+
+def table_headings(results: list[dict[str, Any]]) -> list[str]:
+    """Returns the name of each table with the unit of its numbers."""
+    return [units.labeled(result["benchmark"], difference_unit(result)) for result in results]
+
+
+def by_table_latex(results: list[dict[str, Any]]) -> str:
+    """Returns strategies by tables as LaTeX: what they are compared by, mean and standard error, the lowest bold."""
+    lines = []
+    for name, cells, rank in table_cells(results):
+        means = [rf"\textbf{{{mean}}}" if is_best else mean for mean, _, is_best in cells]
+        errors = [rf" {{\scriptsize $\pm$ {error}}}" if error else "" for _, error, _ in cells]
+        lines.append([latex_escaped(name), *map("".join, zip(means, errors, strict=True)), f"{rank:.2f}"])
+    notes = [_source(result) for result in results]
+    notes.append(f"mean {measures_text(results)}, with its standard error over runs; bold: lowest of a column")
+    return booktabs(notes, ["strategy", *map(latex_escaped, table_headings(results)), "average rank"], lines)
+
+
+def by_table_csv(results: list[dict[str, Any]]) -> str:
+    """Returns the same table as CSV, with a column for each mean and each standard error."""
+    headings = table_headings(results)
+    rows = []
+    for name, cells, rank in table_cells(results):
+        row: dict[str, Any] = {"strategy": name}
+        for heading, (mean, error, _) in zip(headings, cells, strict=True):
+            row |= {heading: float(mean), f"standard error, {heading}": error and float(error)}
+        rows.append(row | {"average rank": rank})
+    return csv_text(rows)
+
+
 def csv_text(rows: list[dict[str, Any]]) -> str:
     """Returns rows of equal keys as CSV with a heading. A spreadsheet takes no text in it for a formula."""
     text = io.StringIO()
@@ -196,9 +253,11 @@ def write_tables(folder: str | os.PathLike, result: dict[str, Any], points: list
     _write(folder, texts)
 
 
-def write_overall_tables(folder: str | os.PathLike, overall: dict[str, Any]) -> None:
-    """Writes ranks.tex and ranks.csv of the ranks over several tables into a folder."""
-    _write(folder, {"ranks.tex": rank_latex(overall), "ranks.csv": csv_text(rank_rows(overall))})
+def write_overall_tables(folder: str | os.PathLike, results: list[dict[str, Any]]) -> None:
+    """Writes the tables over several results into a folder as LaTeX and CSV: by_table.* and ranks.*."""
+    ranks = results[0]["overall"]
+    texts = {"by_table.tex": by_table_latex(results), "by_table.csv": by_table_csv(results)}
+    _write(folder, texts | {"ranks.tex": rank_latex(ranks), "ranks.csv": csv_text(rank_rows(ranks))})
 
 
 def _write(folder: str | os.PathLike, texts: dict[str, str]) -> None:

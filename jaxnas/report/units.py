@@ -13,6 +13,7 @@ from jaxnas.tasks.metrics import ACCURACY, Metric
 Values = TypeVar("Values", float, np.ndarray)
 """A number, or an array of them."""
 
+SIZE_LABELS = {"parameters": "parameters", "flops": "FLOPs (multiply-accumulates for one example)"}
 _TRAININGS = ("epochs", "seconds", "hours")
 
 
@@ -95,6 +96,12 @@ def with_unit(score: float, metric: Metric, digits: int = 2) -> str:
 def gap_with_unit(value: float, metric: Metric, digits: int = 2) -> str:
     """Returns a regret or another size of a difference as a text with its unit, such as "0.35 percentage points"."""
     return f"{gap_text(value, metric, digits)} {gap_unit(metric)}".rstrip()
+
+
+def size_label(fronts: dict[str, Any]) -> str:
+    """Returns the label of the axis of sizes: a size that is not above zero is a proxy, negated to be small."""
+    name, positive = fronts["size"], min(size for size, _ in fronts["true"]) > 0
+    return labeled(SIZE_LABELS.get(name, name) if positive else f"{name}, negated", fronts.get("unit", ""))
 
 
 def paid(cost_unit: str) -> str:

@@ -191,6 +191,11 @@ class Table:
         values = self.columns[name if name in self.columns else f"num_{name}"].values
         return values if values.ndim == 1 else values.mean(1, dtype=np.float64).astype(np.float32)
 
+    def size_unit(self, name: str) -> str:
+        """Returns the unit of a size, such as "seconds"; empty of a number of something and of a proxy."""
+        unit = self.columns[name if name in self.columns else f"num_{name}"].unit
+        return "" if unit in ("parameters", "multiply-accumulates", "count", "score") else unit
+
     def prices(self, protocol: Protocol) -> np.ndarray:
         """Returns what a query costs at the fidelities of a protocol: float32[1, F] for epochs, else float32[G, F]."""
         if protocol.price == EPOCHS:

@@ -194,7 +194,7 @@ def test_a_table_is_explained_as_pages_need_it():
     assert 0 < found["runner_up"]["chance"] < 0.5
     lines = explanation_texts(found, ACCURACY)
     assert f"{100 * (scores.max() - np.sort(scores)[6]):.2f} percentage points better than" in lines[0]
-    assert lines[-1].startswith("The chance that the runner-up, ")
+    assert lines[-1].startswith("The chance that the runner-up is ")
     assert sum(each["value"] for each in found["values"]) == pytest.approx(scores.max() - np.sort(scores)[6], abs=1e-6)
 
 

@@ -451,6 +451,7 @@ def test_a_table_needs_no_sizes_seeds_epochs_or_differences(visit, tmp_path):
     table = jn.Table.from_arrays(MIXED, "noise", *np.full((2, 12, 1, 1), 0.5), [3])
     page = opened(visit, write_explorer(table, MIXED, tmp_path / "page.html"), width=360)
     assert page.locator("#against option").all_inner_texts() == ["rank"]
+    assert "how it learned" not in page.content()
     assert facts(page) == {"validation": "50.00 %", "test": "50.00 %", "rank by validation": "1 of 12"}
     assert page.locator("#list tbody tr").count() == 12
     assert page.locator("#neighbors button").count() == 4

@@ -193,6 +193,18 @@ def test_two_objectives_are_shown(visit, folder, results):
     assert page.locator("#landscape").count() == 0
 
 
+def test_the_readout_of_the_spread_rests_where_strategies_differ_and_an_explanation_draws(visit, folder, results):
+    page = visit(folder / "one" / "report.html", width=400)
+    shares = page.locator("#spread-chart .readout .value").all_inner_texts()
+    assert len(shares) > 1
+    assert len(set(shares)) > 1
+    cards = page.locator("#why .card")
+    assert {name.inner_text() for name in cards.locator("b").all()} >= {"this one", "reference"}
+    found = results["one"]["explanation"]
+    assert found["reference"]["architecture"] in cards.nth(1).inner_text()
+    assert found["reference"]["architecture"] not in " ".join(page.locator("#why .why").all_inner_texts())
+
+
 def test_the_page_over_tables_leads_to_each(visit, folder, results):
     page = visit(folder / "report.html")
     average = results["one"]["overall"]["average_rank"]

@@ -193,6 +193,24 @@ def test_over_all_tables_there_are_summary_tables_and_diagram(several):
     assert {row["strategy"]: float(row["average rank"]) for row in rows} == averages
 
 
+def test_over_all_tables_there_is_a_table_of_regrets(several):
+    result = read_summary(several / IDS[0])
+    rows = {row["strategy"]: row for row in csv.DictReader((several / "by_table.csv").open())}
+    latex, page = ((several / name).read_text() for name in ("by_table.tex", "report.html"))
+    lowest = min(numbers["regret_mean"][-1] for numbers in result["strategies"].values())
+    for name, numbers in result["strategies"].items():
+        mean, error = 100 * numbers["regret_mean"][-1], 100 * numbers["final_test_std"] / np.sqrt(4)  # of 5 runs
+        for table in IDS:
+            assert float(rows[name][f"{table} (percentage points)"]) == pytest.approx(mean, abs=6e-4)
+            assert float(rows[name][f"standard error, {table} (percentage points)"]) == pytest.approx(error, abs=6e-4)
+        bold = numbers["regret_mean"][-1] == lowest
+        shown = rf"\textbf{{{mean:.3f}}}" if bold else f"{mean:.3f}"
+        assert rf"{shown} {{\scriptsize $\pm$ {error:.3f}}}" in latex
+        assert f'<span class="{"best" if bold else ""}">{mean:.3f}</span> <small>± {error:.3f}</small>' in page
+    assert page.index('<p class="finding">Over 3 tables ') < page.index('id="by-table"') < page.index('id="tables"')
+    assert latex.splitlines()[-1] == r"\end{tabular}"
+
+
 def test_the_diagram_over_five_tables_is_a_file(several, tmp_path, monkeypatch):
     monkeypatch.setattr(comparison_files, "_write_shown", lambda *_: None)  # figures of a table have other tests
     result = read_summary(several / IDS[0])

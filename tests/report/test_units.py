@@ -46,6 +46,12 @@ def test_frames_keep_the_digits_of_small_values_of_other_units_than_percent():
     assert units.rounded(0.00123456, LOSS) == 0.0012346
 
 
+def test_sizes_bear_their_unit_and_a_negated_proxy_is_named_so():
+    assert units.size_label({"size": "flops", "unit": "", "true": [[1, 0.5]]}).startswith("FLOPs (")
+    assert units.size_label({"size": "latency", "unit": "seconds", "true": [[0.02, 0.5]]}) == "latency (seconds)"
+    assert units.size_label({"size": "nwot", "unit": "", "true": [[-3, 0.5], [-2, 0.6]]}) == "nwot, negated"
+
+
 def test_no_number_is_no_text():
     assert units.score_text(None, ACCURACY) == units.gap_text(None, LOSS) == units.percent_text(None) == ""
 

@@ -703,7 +703,7 @@ def test_the_page_says_why_the_winner_won_and_how_sure_that_is(whole, monkeypatc
     assert 0 <= found["runner_up"]["chance"] <= 1
     page = search_text(summary)
     assert "Why this architecture" in page
-    assert "The chance that the runner-up, " in page
+    assert "The chance that the runner-up is " in page
     monkeypatch.setattr(explaining, "FEWEST_TRIALS", 10**6)
     assert explanation_of(result) is None
     assert "Why this architecture" not in search_text(summary | {"explanation": None})

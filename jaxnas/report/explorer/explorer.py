@@ -18,6 +18,7 @@ from jaxnas.checks import printable
 from jaxnas.files import out_path, replace_file, writable
 from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
+from jaxnas.report.drawings import explained
 from jaxnas.report.result_folder import is_plain
 from jaxnas.report.sentences import readable
 from jaxnas.report.templates import embedded, render
@@ -62,10 +63,12 @@ def write_explorer(table: Table, space: Space, path: str | os.PathLike, command:
     cited: dict[str, Any] = {"benchmark": table.id, "space": space.name, "strategies": ()}
     cited |= {"versions": {"jaxnas": __version__}}
     cited |= {"content_hash": table.manifest.get("content_hash"), "source": table.manifest.get("source", {})}
+    explanation = explanation_of(table, space)
     html = render(
         "explorer/explorer.html",
         table.metric,
-        explanation=explanation_of(table, space),
+        explanation=explanation,
+        explained=explained(explanation, space.name),
         baselines=baselines_of(table.manifest),
         facts=facts,
         embedded_facts=embedded(facts),
@@ -103,6 +106,7 @@ def facts_of(table: Table, space: Space) -> dict[str, Any]:
         "num_runs": {split: column.by_run.shape[1] for split, column in _splits(table).items()},
         "seeds": table.manifest.get("seeds") or list(range(table.column(told).by_run.shape[1])),
         "sizes": list(table.size_names),
+        "size_units": {name: table.size_unit(name) for name in table.size_names},
         "varying": [name for name in table.size_names if len(np.unique(table.sizes(name))) > 1],
         "fidelities": [fidelities[position] for position in _shown_fidelities(table)],
         "fidelity_names": _fidelity_names(table),

@@ -5,7 +5,10 @@
 const byId = (id) => document.getElementById(id);
 const whole = (value) => (Math.round(value) + 0).toLocaleString("en");
 
-const sizeName = (name) => (name === "flops" ? "FLOPs" : name);
+const sizeName = (name) => {
+  const unit = facts.size_units[name], shown = name === "flops" ? "FLOPs" : name.replaceAll("_", " ");
+  return unit ? `${shown} (${unit})` : shown;
+};
 const sizeText = (value) => (Number.isInteger(value) ? whole(value) : charts.format(value));
 
 function button(content, press, attributes = {}) {

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIZE_LABELS = {"parameters": "parameters", "flops": "FLOPs (multiply-accumulates for one example)"}
 FIRST_TRIAL, OUTLIER = 10, 3
 _PARTS = ("mean", "ci_low", "ci_high")
 
@@ -109,9 +108,8 @@ def fronts(result: dict[str, Any]) -> "Figure":
     found, metric = result["fronts"], units.metric_of(result)
     label = units.labeled(f"test {metric.name}", units.unit(metric))
     sizes, scores = np.asarray(found["true"]).T
-    positive = sizes.min() > 0  # else a proxy of which larger is better, negated
-    named = SIZE_LABELS.get(found["size"], found["size"]) if positive else f"{found['size']}, negated"
-    figure, axes = new_figure(named, label, scales=("log" if positive else "linear", "linear"))
+    positive = sizes.min() > 0
+    figure, axes = new_figure(units.size_label(found), label, scales=("log" if positive else "linear", "linear"))
     largest = max([sizes[-1], *(size for curves in found["strategies"].values() for size, _ in curves["front"])])
     sizes, scores = np.append(sizes, largest), np.append(scores, scores[-1])  # it dominates what is larger
     axes.step(sizes, units.shown(scores, metric), where="post", color="#bbbbbb", linewidth=3, label="true front")
@@ -130,7 +128,7 @@ def attainment(result: dict[str, Any]) -> "Figure":
     """Returns the figure of the front that half of the runs of each strategy reached, between those of the quarters."""
     found, metric = result["fronts"], units.metric_of(result)
     label = units.labeled(f"test {metric.name}", units.unit(metric))
-    figure, axes = new_figure(SIZE_LABELS.get(found["size"], found["size"]), label, scales=("linear", "linear"))
+    figure, axes = new_figure(units.size_label(found), label, scales=("linear", "linear"))
     for name, style in strategy_styles(found["strategies"]).items():
         surfaces = found["strategies"][name].get("attainment", {})
         for share, points in sorted(surfaces.items()):
@@ -158,7 +156,7 @@ def tried(history: "pd.DataFrame", best: int, size: str | None, measure: str) ->
 
     columns = [("index", "trial", "score", "score on validation data", "linear")]
     if size is not None:
-        columns.append((size, SIZE_LABELS.get(size, size), measure, f"validation {measure}", "log"))
+        columns.append((size, units.SIZE_LABELS.get(size, size), measure, f"validation {measure}", "log"))
     points = history.reset_index(names="index")
     figure = Figure((PAGE if size else COLUMN, 2.3), layout="constrained")
     panels = figure.subplots(1, len(columns), squeeze=False)[0]

@@ -284,8 +284,8 @@ const charts = (() => {
 
     function hide() {
       if (view()?.near) view().near(null);
-      const { stops, tell, width, cursor } = view();
-      if (isBelow(width, tell(stops.at(-1)).rows)) return show(stops.length - 1);
+      const { stops, tell, width, cursor, rest } = view();
+      if (isBelow(width, tell(stops.at(-1)).rows)) return show(rest);
       box.hidden = true;
       cursor.setAttribute("visibility", "hidden");
     }
@@ -314,20 +314,20 @@ const charts = (() => {
     holder.addEventListener("pointerdown", follow);
     holder.addEventListener("pointerleave", () => holder.matches(":focus-visible") || hide());
     holder.addEventListener("focus", () => {
-      if (holder.matches(":focus-visible")) show(position ?? view().stops.length - 1);
+      if (holder.matches(":focus-visible")) show(position ?? view().rest);
     });
     holder.addEventListener("blur", hide);
     holder.addEventListener("keydown", (event) => {
       if (event.key === "Escape") return hide();
       if (!(event.key in MOVES)) return;
       event.preventDefault();
-      show((position ?? view().stops.length - 1) + MOVES[event.key]);
+      show((position ?? view().rest) + MOVES[event.key]);
     });
 
     function refresh() {
-      const { stops, tell, width } = view();
-      if (isBelow(width, tell(stops.at(-1)).rows) || !box.hidden) return show(position ?? Infinity);
-      announce(Math.min(position ?? Infinity, stops.length - 1));
+      const { stops, tell, width, rest } = view();
+      if (isBelow(width, tell(stops.at(-1)).rows) || !box.hidden) return show(position ?? rest);
+      announce(Math.min(position ?? rest, stops.length - 1));
     }
 
     return { refresh, hide };
@@ -339,6 +339,7 @@ const charts = (() => {
      x, y: { title, kind: "linear" or "log", format, from, to, reverse, usual, whole }; whole: ticks at whole numbers; from: where the axis begins; usual: cut
      off curves that reach far above the others, and say so; an axis without positive values is linear;
      stopTitle(x): the heading of the readout; text(series, n): what it says of a series' n-th point;
+     apart: whether the readout rests where the curves differ most, else at their end;
      ascending: whether the readout starts with the smallest value (true without it);
      compact: whether the readout always floats above the chart;
      near(name): called with the name of the curve at the pointer, null without. */
@@ -386,11 +387,19 @@ const charts = (() => {
         ...(named ? endLabels(part.series, toX, toY, area) : []), cursor);
       const stops = [...new Set(xs)].sort((a, b) => a - b);
       const { near, compact } = options;
-      state = { stops: stops.length ? stops : [0], x: toX, y: toY, area, width, height, cursor, tell, near, compact };
+      const rest = options.apart ? mostApart(stops) : Math.max(0, stops.length - 1);
+      state = { stops: stops.length ? stops : [0], rest, x: toX, y: toY, area, width, height, cursor, tell, near, compact };
       note.textContent = noteOf(part);
       note.hidden = !note.textContent;
       queueMicrotask(refresh);
       return drawing;
+    }
+
+    // The number of the stop where the curves differ most; one that has not begun is at 0.
+    function mostApart(stops) {
+      const gap = (rows) => Math.max(...rows) - Math.min(...rows);
+      const gaps = stops.map((stop) => gap(options.series.map((each) => each.y[each.x.findLastIndex((value) => value <= stop)] ?? 0)));
+      return Math.max(0, gaps.indexOf(Math.max(...gaps)));
     }
 
     function noteOf({ beyond, kind }) {

@@ -84,7 +84,7 @@
   function spreadOptions() {
     const shares = (values) => values.map((_, n) => (100 * n) / (values.length - 1));
     return {
-      label: "Spread of final regrets", ascending: false, labels: false, height: 340, near,
+      label: "Spread of final regrets", apart: true, ascending: false, labels: false, height: 340, near,
       series: shown(data.strategies).map(([name, { regret_quantiles: values }]) => (
         { ...looks[name], x: gaps(values), y: shares(values) })),
       x: { title: labeled("regret after the last trial", units.gap_unit), kind: "linear" },
@@ -108,8 +108,6 @@
     };
   }
 
-  const SIZES = { parameters: "parameters", flops: "FLOPs (multiply-accumulates for one example)" };
-
   function front(points) {
     return { x: points.map(([size]) => size), y: scores(points.map(([, score]) => score)), step: true };
   }
@@ -124,9 +122,9 @@
 
   const bySize = (size, points) => ({
     ascending: false, near,
-    x: { title: SIZES[size] ?? size, kind: points.every(([value]) => value > 0) ? "log" : "linear" },
+    x: { title: data.size_label, kind: points.every(([value]) => value > 0) ? "log" : "linear" },
     y: { title: labeled(`test ${units.metric}`, units.unit), kind: "linear" },
-    stopTitle: (x) => `within ${charts.format(x)} ${size}`,
+    stopTitle: (x) => `within ${charts.format(x)} ${data.fronts.unit || size}`,
     text: (series, n) => scoreText(series.y[n]),
   });
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxnas.analysis.statistics import LEVEL
 from jaxnas.report import sentences, tables, units
 from jaxnas.report.bibliography import bibtex
-from jaxnas.report.drawings import drawing_of
+from jaxnas.report.drawings import drawing_of, explained
 from jaxnas.report.figures.curves import first_shown
 from jaxnas.report.templates import embedded, labeled, render
 
@@ -51,6 +51,7 @@ def page_text(
         optimum_text=sentences.optimum_text(result),
         option_texts=sentences.option_texts(result),
         explanation=result.get("explanation"),
+        explained=explained(result.get("explanation"), result.get("space")),
         landscape=result.get("landscape"),
         effects=_effects(result.get("landscape") or {}),
         cells=cells,
@@ -70,8 +71,8 @@ def page_text(
 
 def index_text(results: dict[str, dict[str, Any]]) -> str:
     """Returns the page over several tables as HTML, of `summary.json` dictionaries by the folder they lie in."""
-    first = next(iter(results.values()))
-    overall = first.get("overall")
+    each = list(results.values())
+    first, overall = each[0], each[0]["overall"]
     return render(
         "page/index.html",
         units.metric_of(first),
@@ -79,18 +80,23 @@ def index_text(results: dict[str, dict[str, Any]]) -> str:
         results=results,
         overall=overall,
         findings={folder: sentences.finding(result) for folder, result in results.items()},
-        ranks_latex=tables.rank_latex(overall) if overall else "",
+        finding=sentences.overall_finding(each),
+        headings=tables.table_headings(each),
+        rows=tables.table_cells(each),
+        measures=sentences.measures_text(each),
+        by_table_latex=tables.by_table_latex(each),
+        ranks_latex=tables.rank_latex(overall),
         data=embedded(
             {
                 "overall": overall,
                 "names": list(first["strategies"]),
                 "strategies": {},
                 "units": _units(first),
-                "tables": [_small(result) for result in results.values()],
-                "csv": {"ranks": tables.csv_text(tables.rank_rows(overall))} if overall else {},
+                "tables": [_small(result) for result in each],
+                "csv": {"by_table": tables.by_table_csv(each), "ranks": tables.csv_text(tables.rank_rows(overall))},
             }
         ),
-        bibtex=bibtex(list(results.values())),
+        bibtex=bibtex(each),
     )
 
 
@@ -102,6 +108,8 @@ def _for_script(result: dict[str, Any]) -> dict[str, Any]:
     start = first_shown(result["num_trials"])
     start_cost = result["budget"][min(start, len(result["budget"])) - 1]
     shown = {"start": start, "start_cost": start_cost, "csv": csv, "units": _units(result)}
+    if "fronts" in result:
+        shown["size_label"] = units.size_label(result["fronts"])
     return {**_thinned(result), "cells": None, **shown}
 
 

@@ -8,7 +8,7 @@ from jaxnas import catalog
 from jaxnas.analysis.statistics import finite
 from jaxnas.report import units
 from jaxnas.report.bibliography import bibtex
-from jaxnas.report.drawings import drawing_of
+from jaxnas.report.drawings import drawing_of, explained
 from jaxnas.report.tables import csv_text
 from jaxnas.report.templates import embedded, labeled, render
 from jaxnas.tasks.metrics import Metric
@@ -29,6 +29,7 @@ def search_text(summary: dict[str, Any]) -> str:
         drawing=drawing,
         told=_told(summary, metric),
         explanation=summary.get("explanation"),
+        explained=explained(summary.get("explanation"), summary["space"]),
         with_measured=any(each["measured"] != each["score"] for each in summary["trials"]),
         sizes=[name for name in ("parameters", "flops") if name in best],
         finalists=[each | {"mean": _mean(each["fresh"])} for each in summary["finalists"]],

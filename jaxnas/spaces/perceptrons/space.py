@@ -12,7 +12,8 @@ from jax.typing import ArrayLike
 
 from jaxnas import checks
 from jaxnas.spaces.base import Space
-from jaxnas.spaces.decisions import Choices, Decision, cardinalities, decode, position
+from jaxnas.spaces.decisions import Choices, Decision, cardinalities, checked, decode, position
+from jaxnas.spaces.graphs import chain, draw
 
 CITES = ()
 
@@ -102,6 +103,7 @@ class MLPSpace(Space):
     name: str = "mlp"
     widths: tuple[int, ...] = ()
     decisions: tuple[Decision, ...] = field(init=False, repr=False)
+    drawing_note: ClassVar[str] = "Activation, initializer, regularizer and dropout are those of every layer."
     networks: ClassVar[str] = "jaxnas.spaces.perceptrons.networks:PerceptronNetworks"
 
     def __post_init__(self) -> None:
@@ -212,6 +214,18 @@ class MLPSpace(Space):
         chain[1:first] = np.arange(last + 1) == first
         edges = jnp.asarray(chain) & (labels >= 0)[:, None] & (labels >= 0)
         return labels, edges.at[:, last].set(np.arange(last + 1) == first + arch[NUM_LAYERS])
+
+    def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        """Returns the chain from the input over the layers to the output: what all layers share is no vertex."""
+        labels, _ = self.labeled(arch)
+        return chain(labels.at[1:FIRST_WIDTH].set(-1))
+
+    def drawing(self, arch: Choices) -> str:
+        """Returns the layers as an SVG image, with what they share below."""
+        values = decode(arch, self.decisions)
+        shared = ", ".join(f"{decision.name} {values[decision.name]}" for decision in self.decisions[1:FIRST_WIDTH])
+        labels, edges = self.drawn(jnp.asarray(checked(arch, self.decisions), jnp.int32))
+        return draw(np.asarray(labels), np.asarray(edges), self.label_names, shared)
 
 
 def _known(kind: str, names: str | Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
