@@ -342,40 +342,6 @@ class EnumeratedSpace(ReadThrough):
     def from_str(self, text: str) -> jax.Array:
         return self.arch_at(self.space.index(self.space.from_str(text)))
 
-    def decode(self, arch: Choices) -> dict:
-        """Returns the values of the architecture in the space behind the rows."""
-        return self.space.decode(self._behind(arch))
-
-    @property
-    def plain(self) -> Space:
-        """Returns the space behind the rows."""
-        return self.space.plain
-
-    def choices(self, arch: ArrayLike) -> jax.Array:
-        """Returns the vector of choices of an architecture in the space behind the rows, int32[D]."""
-        return self.space.choices(self.space.arch_at(self.index(arch)))
-
-    def features(self, arch: ArrayLike) -> jax.Array:
-        """Returns the features of the architecture in the space behind the rows, float32[F]."""
-        return self.space.features(self.space.arch_at(self.index(arch)))
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the labels of `labeled`."""
-        return self.space.label_names
-
-    def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns the graph of the architecture in the space behind the rows."""
-        return self.space.labeled(self.space.arch_at(self.index(arch)))
-
-    def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns the graph that a drawing of the architecture in the space behind the rows shows."""
-        return self.space.drawn(self.space.arch_at(self.index(arch)))
-
-    def drawing(self, arch: Choices) -> str:
-        """Returns the drawing of the architecture in the space behind the rows."""
-        return self.space.drawing(self._behind(arch))
-
     def enumerated(self) -> "EnumeratedSpace":
         return self
 
