@@ -78,6 +78,10 @@ class Comparison:
         size = f"{self.settings.num_runs} runs of {self.settings.num_trials} trials"
         return f"Comparison({', '.join(self.trials)} on {self.bench.id}: {size})"
 
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows: the summary."""
+        return self.summary().to_html()
+
     def summary(self) -> "pd.DataFrame":
         """Returns a pandas frame with a row for each strategy, best first.
 

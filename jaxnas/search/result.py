@@ -4,6 +4,7 @@ import functools
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -185,6 +186,10 @@ class SearchResult:
         task = self.task.without_validation() if with_validation else self.task
         trainer = Trainer(self.space, task, self.config, num_epochs=num_epochs)
         return fitted(trainer, self.arch, range(first, first + NUM_ATTEMPTS) if seed is None else [seed])
+
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows: what was found, and its drawing."""
+        return f"<pre>{escape(repr(self))}</pre>{self.space.drawing(self.arch)}"
 
     def __repr__(self) -> str:
         return "\n".join([*self._found_lines(), *self._noise_lines()])

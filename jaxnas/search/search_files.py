@@ -1,17 +1,16 @@
 """What a search leaves in a folder: a page, its numbers, its trials, figures, and the trained model."""
 
-import io
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from jaxnas.provenance import versions
 from jaxnas.report.comparison_files import write_search
 from jaxnas.report.figures.explanation import decision_values
-from jaxnas.report.figures.style import save
+from jaxnas.report.figures.style import svg
 from jaxnas.report.result_folder import SEARCH
 from jaxnas.report.sentences import readable
 from jaxnas.report.tables import csv_cell
@@ -20,9 +19,6 @@ from jaxnas.search.result import SearchResult
 from jaxnas.strategies.base import Strategy
 from jaxnas.tasks.base import SPLITS, Task
 from jaxnas.training.fitted import FittedModel
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _SHOWN_BELOW = ("  ", "architecture ", "parameters ")
 """How lines of a result begin whose content the page shows in another place."""
@@ -50,12 +46,12 @@ def write(
         model.save(Path(folder) / "model")
     files = {
         "history.csv": _history(result).encode(),
-        "search.svg": _figure(result.plot()),
+        "search.svg": svg(result.plot()).encode(),
         "best.svg": result.space.drawing(result.arch).encode(),
     }
     summary = summary_of(result, strategy, seed, model, command)
     if summary["explanation"] is not None:
-        files["explanation.svg"] = _figure(decision_values(summary))
+        files["explanation.svg"] = svg(decision_values(summary)).encode()
     return write_search(folder, summary, files)
 
 
@@ -145,9 +141,3 @@ def _number(value: float) -> float | None:
 def _history(result: SearchResult) -> str:
     frame = result.history.rename(columns=csv_cell)
     return frame.map(csv_cell).to_csv()
-
-
-def _figure(figure: "Figure") -> bytes:
-    file = io.BytesIO()
-    save(figure, file)
-    return file.getvalue()

@@ -66,6 +66,7 @@ def test_a_comparison_gives_frames_of_its_trials():
     bench = jn.load(DEFAULT_BENCHMARK)
     found = jn.compare("random_search,local_search", bench, num_trials=4, num_runs=3, seed=5)
     assert found.summary().equals(summary(found.trials, bench))
+    assert "<td>" in found._repr_html_()
     frame = found.to_frame()
     assert list(frame.columns)[:3] == ["strategy", "run", "trial"]
     assert len(frame) == 2 * 3 * 4

@@ -153,6 +153,16 @@ def test_a_decision_may_have_a_column_s_name():
     assert len(result.plot().axes) == 1
 
 
+def test_a_notebook_shows_what_was_found_its_drawing_and_its_figure():
+    space = jn.SearchSpace("<named>", (jn.Decision("<b>", (1, 2)), jn.Decision("width", (1, 2))))
+    result = jn.NAS(space, evaluator=lambda arch: arch["<b>"], strategy="random_search", progress=False).search(3)
+    shown = result._repr_html_()
+    assert "best of 3 trials" in shown
+    assert "<svg" in shown
+    assert "<b>" not in shown
+    assert "</svg>" in result.plot()._repr_svg_()
+
+
 def test_a_bar_shows_progress_on_a_terminal_only(task, monkeypatch, capsys):
     start(task, num_trials=2, progress=True)
     assert capsys.readouterr().err == f"{COMPILING}\n"

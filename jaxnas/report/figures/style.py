@@ -50,14 +50,19 @@ STYLE = {
 
 
 def styled(draw: Callable) -> Callable:
-    """Returns the function with everything that it draws in the style, whatever the user's own settings are."""
+    """Returns the function with everything that it draws in the style, whatever the user's own settings are.
+
+    A notebook shows its figures as SVG.
+    """
 
     @functools.wraps(draw)
     def drawn(*arguments: Any) -> "Figure":
         from matplotlib import style
 
         with style.context(STYLE, after_reset=True):
-            return draw(*arguments)
+            figure = draw(*arguments)
+        figure._repr_svg_ = functools.partial(svg, figure)
+        return figure
 
     return drawn
 
@@ -113,6 +118,13 @@ def legend_below(figure: "Figure", axes: "Axes") -> None:
     legend = figure.legend(handles, numbers, loc="outside lower center", ncols=min(2, len(labels)))
     for text, label in zip(legend.get_texts(), labels, strict=True):
         text.set_text(label)  # given to the legend, a name that begins with an underscore would be left out
+
+
+def svg(figure: "Figure") -> str:
+    """Returns a figure as SVG."""
+    file = io.BytesIO()
+    save(figure, file)
+    return file.getvalue().decode()
 
 
 def save(figure: "Figure", path: str | os.PathLike | io.BytesIO) -> None:

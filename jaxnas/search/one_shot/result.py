@@ -1,6 +1,7 @@
 """The result of a one-shot search."""
 
 from dataclasses import dataclass
+from html import escape
 from typing import NamedTuple
 
 import numpy as np
@@ -113,6 +114,10 @@ class OneShotResult:
         task = self.trainer.task.without_validation()
         trainer = Trainer(self.space, task, self.trainer.config, num_epochs=num_epochs)
         return fitted(trainer, self.runs[run].arch, range(seed, seed + NUM_ATTEMPTS))
+
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows: what was found, and its drawing."""
+        return f"<pre>{escape(repr(self))}</pre>{self.space.drawing(self.arch)}"
 
     def __repr__(self) -> str:
         return "\n".join(self.lines())

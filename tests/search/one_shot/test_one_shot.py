@@ -120,6 +120,7 @@ def test_a_search_says_what_it_found():
     assert np.isfinite(result.runs[0].losses).all()
     assert result.parameter_free().shape == (2, 7)
     assert "darts found " in repr(result)
+    assert "<svg" in result._repr_html_()
     assert result.num_trainings > 0
     again = made("darts").search(6)
     assert equal(again.runs[0].supernet.parameters, result.runs[0].supernet.parameters)
