@@ -88,9 +88,10 @@ def test_lost_and_broken_shards_are_trained_again_to_the_same_table(built, tmp_p
     assert again.manifest["content_hash"] == table.manifest["content_hash"]
 
 
-def test_parts_trained_apart_make_the_same_table(built, tmp_path, monkeypatch):
-    """Workers are this process: those of the other builds here are processes."""
-    monkeypatch.setattr(driver, "executor", Elsewhere)
+@pytest.mark.parametrize("in_processes", [False, pytest.param(True, marks=pytest.mark.nightly)])
+def test_parts_trained_apart_make_the_same_table(in_processes, built, tmp_path, monkeypatch):
+    if not in_processes:
+        monkeypatch.setattr(driver, "executor", Elsewhere)
     folder, table = built
     plan = plan_of(SPACE, TASK, TINY, 2)
     parts = [plan.chunks[0::2], plan.chunks[1::2]]
