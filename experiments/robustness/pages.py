@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 CELLS, PERCEPTRONS, SHORT = "nb201-shifted-digits", "mlp-small-shifted-digits-v1", ("--runs", "20", "--trials", "50")
-PROXIES = f"{CELLS}-proxies-v1"
+PROXIES = f"{CELLS}-proxies-v2"
 COMMANDS = {
     "one-objective": ("compare", "--benchmark", f"{CELLS}-v1", *SHORT),
     "perceptrons": ("compare", "--benchmark", PERCEPTRONS, *SHORT),
