@@ -213,6 +213,8 @@ def factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:
 
 def made(kind: str, expected: type, maker: Callable[..., Any], space: Any, more: Mapping[str, Any] = {}) -> Any:
     """Returns what a function of a space makes, a kind of `OWN`. Raises ValueError where it fails or makes another."""
+    if not callable(maker):
+        raise ValueError(f"{OWN[kind]} Expected {kind} to be a function, got {maker!r}.")
     name = getattr(maker, "__name__", type(maker).__name__)
     try:
         found = maker(space, **more)

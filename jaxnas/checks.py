@@ -19,6 +19,8 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
     by_lower = {each.lower(): each for each in known}
     given = str(name).lower().replace(" ", "_")
     near = [given] if given in by_lower else difflib.get_close_matches(given, by_lower, n=3, cutoff=0.4)
+    if given.isdecimal():  # numbers with a digit in common are not near
+        near = []
     hint = f"Did you mean {' or '.join(by_lower[each] for each in near)}?" if near else f"{name!r} is unknown."
     return ValueError(f"{hint} Expected {kind} of {', '.join(known)}, got {name!r}.")
 

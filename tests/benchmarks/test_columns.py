@@ -73,7 +73,7 @@ def test_packs_that_do_not_fit_are_refused_in_one_line(tmp_path, pack):
     write(column_pack(jn.NB201, "again", {"flops": (values, "multiply-accumulates")}), tmp_path / "again", "card")
     with pytest.raises(ValueError, match=r"^Expected columns that nb201-cifar10-v1 lacks, got flops [^\n]+$"):
         jn.load(TABLE, columns=[tmp_path / "again"])
-    with pytest.raises(ValueError, match=r"^Expected a folder [^\n]+$"):
+    with pytest.raises(ValueError, match=r"^Did you mean [^\n]+ Expected a folder [^\n]+$"):
         jn.load(TABLE, columns=["nb201-hwnas"])
     with pytest.raises(ValueError, match=r"^Expected a table of scores, [^\n]+$"):
         jn.load(pack)

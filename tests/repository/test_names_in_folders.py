@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jaxnas as jn
-from experiments.robustness import files
+from experiments.robustness import files, summaries
 from jaxnas import array_files
 from jaxnas.benchmarks import surrogate_files
 from jaxnas.files import MANIFEST_FILE
@@ -122,7 +122,7 @@ def resumable(folder: Path, names: tuple) -> Iterator[Callable]:
 
 
 def results(folder: Path, names: tuple) -> Iterator[Callable]:
-    summary = json.loads(files._summary(folder))
+    summary = json.loads(summaries._summary(folder))
     for found in changed(summary, names[1:2]):  # a page each
         found[CHECKSUM] = checksum(found)
         (folder / SUMMARY_FILE).write_text(json.dumps(found))

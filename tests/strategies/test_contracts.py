@@ -295,7 +295,7 @@ def test_hyperparameters_are_keyword_arguments_and_reported(name):
 
 def test_wrong_hyperparameters_are_refused(name):
     for hyperparameter, _ in make_strategy(name, SMALL).hyperparameters:
-        with pytest.raises(ValueError, match=rf"^Expected {hyperparameter} .*, got 'nonsense'"):
+        with pytest.raises(ValueError, match=rf"Expected {hyperparameter} .*, got 'nonsense'"):
             make_strategy(name, SMALL, **{hyperparameter: "nonsense"})
     with pytest.raises(TypeError, match="nonsense"):
         make_strategy(name, SMALL, nonsense=1)

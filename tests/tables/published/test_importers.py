@@ -404,7 +404,7 @@ def test_zero_cost_scores_of_transnas_are_of_its_own_spaces(tmp_path):
 @pytest.mark.parametrize(
     ("name", "key", "data_set", "problem"),
     [
-        ("zc_nasbench201.json", "(2, 3, 2, 3, 2, 3)", "class_scene", "expected a data set of nb201.*'class_scene'"),
+        ("zc_nasbench201.json", "(2, 3, 2, 3, 2, 3)", "class_scene", "Expected a data set of nb201.*'class_scene'"),
         ("zc_nasbench201.json", "(2, 3, 2, 3, 2, 5)", "cifar10", r"six digits of nb201 .*got '\(2, 3, 2, 3, 2, 5\)'"),
         ("zc_transbench101_micro.json", "(4, 0, 3, 1, 4, 3)", "jigsaw", "six digits of transnas-micro"),
         ("zc_transbench101_macro.json", "(1, 1, 1, 1, 0, 0)", "jigsaw", "six digits of transnas-macro"),
