@@ -575,7 +575,7 @@ def test_a_strategy_with_two_objectives_is_given_sizes(task):
             "Expected a task for a strategy that needs parameters",
         ),
         ({"strategy": "evolution"}, "Did you mean .*Expected a strategy of .* got 'evolution'"),
-        ({"strategy": 3}, r"^int\(space\) failed, .* A custom strategy is"),
+        ({"strategy": 3}, r"^A custom strategy is .* Expected strategy to be a function, got 3"),
         ({"objective": "flops"}, r"^A size is a second objective: accuracy,flops\. Expected a metric of accuracy"),
         ({"config": {"num_epochs": 3}}, "Expected a TrainConfig, got int"),
         ({"config": replace(TINY, batch_size=1000)}, "Expected a batch_size up to the 48 training examples, got 1000"),
