@@ -4,7 +4,7 @@ Claim: no page has a console message, asks for another file, is wider than its w
 figure, at 400 and 1,400 pixels, light and dark.
 Command: python experiments/robustness/pages.py [--out FOLDER] [--only NAME,..] [--keep] (needs `pip install playwright`
 and Chromium, found by its name or by `JAXNAS_CHROMIUM`)
-Run time: 8 minutes on one core, of which the commands take most.
+Run time: four minutes on two cores, of which the commands take most.
 Output: a line for each fault; the pages and a screenshot of each visit in the folder. Last line: a JSON object with the
 numbers of pages, visits and faults.
 Page: docs/robustness.md
