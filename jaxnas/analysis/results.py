@@ -83,9 +83,11 @@ def result_of(
     """
     level = 0.95 if decisions is None else interval_level(settings.num_runs)
     result = _provenance(trials, bench, settings) | summarize(trials, bench, settings, level)
+    same = same_queries(trials)
     for name, strategy in strategies.items():
         num_runs = len(trials[name].observation.score)
-        described = {"hyperparameters": dict(strategy.hyperparameters), "note": strategy.note}
+        note = strategy.note or (f"asked the same as {same[name]} in all runs" if name in same else "")
+        described = {"hyperparameters": dict(strategy.hyperparameters), "note": note}
         result["strategies"][name] |= described | {"num_runs": num_runs}
     if decisions is not None:
         # p values that hold although runs were added until they were small
@@ -99,6 +101,20 @@ def result_of(
         if len(bench.table.representatives) <= MOST_CLASSES:
             result["explanation"] = explained_by_table(bench, result["cells"][0]["row"])
     return result
+
+
+def same_queries(trials: dict[str, Trials]) -> dict[str, str]:
+    """Returns, for strategies that asked the same in all runs as an earlier one did, the name of that one."""
+    found: dict[str, str] = {}
+    names = list(trials)
+    for number, name in enumerate(names):
+        own = trials[name].query
+        for earlier in names[:number]:
+            other = trials[earlier].query
+            if np.array_equal(own.arch, other.arch) and np.array_equal(own.fidelity, other.fidelity):
+                found[name] = earlier
+                break
+    return found
 
 
 def _provenance(trials: dict[str, Trials], bench: Benchmark, settings: Settings) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from jaxnas.analysis.budgets import at_budgets
 from jaxnas.analysis.incumbent import incumbent_scores, incumbents
 from jaxnas.analysis.pairs import pairwise
 from jaxnas.analysis.regret import regret
-from jaxnas.analysis.results import summarize
+from jaxnas.analysis.results import same_queries, summarize
 from jaxnas.analysis.statistics import bootstrap_interval, mean_interval, mean_ranks
 from jaxnas.report.tables import summary
 from jaxnas.spaces.base import EnumeratedSpace
@@ -310,3 +310,10 @@ def test_a_frame_of_rows_of_a_plain_space_has_the_strings_of_the_space():
     trials = jn.run(jn.random_search(EnumeratedSpace(MIXED)), bench, num_trials=3, num_runs=2)
     strings = [MIXED.to_str(MIXED.arch_at(row)) for row in trials.query.arch.ravel()]
     assert jn.analysis.to_frame(trials, bench)["architecture"].tolist() == strings
+
+
+def test_strategies_that_asked_the_same_are_known():
+    one, other = make_trials([[0, 1], [1, 2]], np.zeros((2, 2))), make_trials([[0, 1], [1, 1]], np.zeros((2, 2)))
+    later = make_trials([[0, 1], [1, 2]], np.zeros((2, 2)), [[0, 0], [0, 1]])
+    runs = {"one": one, "other": other, "later": later, "same": one, "again": other}
+    assert same_queries(runs) == {"same": "one", "again": "other"}
