@@ -5,15 +5,14 @@ import sys
 import pytest
 
 STRATEGY = """
-import time
+import os, signal, time
 
 def random_search(space):
+    # lost, as an exception that is raised while garbage is collected
+    signal.signal(signal.SIGINT, lambda *_: os.write(1, b"lost\\n"))
     print("begun", flush=True)
     while True:
-        try:
-            time.sleep(0.1)
-        except KeyboardInterrupt:  # lost, as one that is raised while garbage is collected
-            print("lost", flush=True)
+        time.sleep(0.1)
 """
 
 PROGRAM = """
