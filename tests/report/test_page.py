@@ -96,6 +96,8 @@ def test_wide_tables_end_within_a_window_of_1400_pixels(visit, folder):
     page = visit(folder / "one" / "report.html", width=1400)
     for region in ("#result .scroll", "#pairs .scroll"):
         assert page.locator(region).first.evaluate("part => part.scrollWidth <= part.clientWidth")
+    width = page.locator("#result .scroll").first.evaluate("part => part.clientWidth")
+    assert width > page.locator("main").evaluate("part => part.clientWidth")  # there is room on both sides of the text
     assert page.evaluate("document.documentElement.scrollWidth <= 1400")
 
 
