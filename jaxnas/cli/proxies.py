@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxnas.cli.shared_options import task_name_of
 from jaxnas.files import out_path, writable
-from jaxnas.predictors.zero_cost.pack import build_pack, check_enumerable
+from jaxnas.predictors.zero_cost.pack import build_pack, check_enumerable, default_id
 from jaxnas.predictors.zero_cost.scores import proxies_of, setting_of
 from jaxnas.progress import COMPILING, progress_bars
 from jaxnas.spaces.named import space_named
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     proxies_of(options.names, networks_class(space))  # what is wrong is told before anything is made
     check_enumerable(space)
     setting_of(space, task, **choices)
-    pack_id = options.id or f"{space.name}-{task.name}-proxies-v1"
+    pack_id = options.id or default_id(space, task)
     folder = writable(out_path(options.out, "proxies", pack_id))
     with progress_bars(COMPILING) as bars:
         bar = bars.add_task(COMPILING, total=None)

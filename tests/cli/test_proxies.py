@@ -74,6 +74,16 @@ def test_a_second_call_computes_only_what_is_missing_or_damaged(written, task_fi
     np.testing.assert_array_equal(jn.Table.read(written).columns["snip"].values, before)
 
 
+def test_scores_of_another_version_are_computed_again(written, task_file, tmp_path, monkeypatch):
+    assert jn.Table.read(written).id.endswith(f"-proxies-v{pack.VERSION}")
+    shutil.copytree(written / "shards", tmp_path / "shards")
+    asked, real = [], pack.pass_scores
+    monkeypatch.setattr(pack, "pass_scores", lambda *args, **more: asked.append(args[1].name) or real(*args, **more))
+    monkeypatch.setattr(pack, "VERSION", pack.VERSION - 1)
+    assert command(task_file, tmp_path, "--names", "snip,params", "--inits", "2") == 0
+    assert sorted(asked) == ["gradient", "sizes"]
+
+
 def test_chunks_that_are_scored_elsewhere_are_those_of_here(written, task_file, tmp_path, monkeypatch):
     cluster, own = Elsewhere(), tmp_path / "tiny.py"
     shutil.copy(tiny_kind.__file__, own)  # since its class is unpickled in this process, which changes its attributes

@@ -21,7 +21,7 @@ def add_proxies(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=types.natural, default=0, metavar="N", help="default 0")
     add_ray(parser)
     parser.add_argument(
-        "--id", type=types.table_id, metavar="ID", help="the name of the pack (default SPACE-TASK-proxies-v1)"
+        "--id", type=types.table_id, metavar="ID", help="the name of the pack (default SPACE-TASK-proxies-v2)"
     )
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-out/proxies-ID")
 

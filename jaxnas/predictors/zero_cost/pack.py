@@ -44,8 +44,15 @@ from jaxnas.training.trainer import Trainer
 
 SIZE_COLUMNS = {"params": "zero_params", "flops": "zero_flops"}
 """What columns are called that tables of scores have themselves, for another task perhaps."""
+VERSION = 2
+"""Of the numbers, in the names of packs; scores of chunks of another version are computed again."""
 PLACES = 16
 """Binary places that scores keep, 5 digits: the rest is noise that would not compress."""
+
+
+def default_id(space: Space, task: Task) -> str:
+    """Returns the identifier of a pack that is given none."""
+    return f"{space.name}-{task.name}-proxies-v{VERSION}"
 
 
 def build_pack(
@@ -70,7 +77,7 @@ def build_pack(
 
     Args:
         names, num_inits, batch_size, seed: as of `proxy_scores`.
-        pack_id: the pack's identifier; by default `<space>-<task>-proxies-v1`.
+        pack_id: the pack's identifier; by default that of `default_id`.
         progress: called with the numbers of scores done and of all, by pass and class, and the name of the pass.
         ray: the address of a Ray cluster that computes scores, `host:port` or `"auto"`; `"local"`: Ray on this
             machine; None: this process.
@@ -104,7 +111,7 @@ def build_pack(
     scores = {name: np.concatenate([each for _, each in sorted(parts[name].items())]) for name in proxies}
     if has_az(names, proxies):
         scores[AZ] = az_scores(scores)
-    table = _table(setting, scores, proxies, rows, class_of, pack_id or f"{space.name}-{task.name}-proxies-v1")
+    table = _table(setting, scores, proxies, rows, class_of, pack_id or default_id(space, task))
     table.manifest.update(machine=computed_on, licence=task.license, proxies=_recipe(setting))
     check_table_replaceable(Path(folder), table)
     return write(table, folder, _card(table, task, setting))
@@ -187,7 +194,8 @@ class Scorer:
 
 
 def _name(setting: Setting, proxies: Mapping[str, Proxy], rows: np.ndarray) -> str:
-    text = json.dumps({**_recipe(setting), "rows": rows.tolist(), "proxies": sorted(proxies)}, sort_keys=True)
+    named = {"version": VERSION, "rows": rows.tolist(), "proxies": sorted(proxies)}
+    text = json.dumps({**_recipe(setting), **named}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
