@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 import jaxnas as jn
-from jaxnas.analysis.rank_correlation import spearman
 from jaxnas.analysis.several import overall
+from jaxnas.ranks import spearman
 from jaxnas.report import tables
 from jaxnas.report.comparison_files import SUMMARY_FILE
 from jaxnas.report.figures import gallery

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas.analysis.rank_correlation import rank_correlation
+from jaxnas.ranks import rank_correlation
 from jaxnas.spaces.cells import graph
 from jaxnas.spaces.named import space_named
 from jaxnas.tables import reliability

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 import jaxnas as jn
-from jaxnas.analysis.rank_correlation import rank_correlation
+from jaxnas.ranks import rank_correlation
 from jaxnas.spaces.named import space_named
 from jaxnas.tables import reliability
 from jaxnas.tasks.named import task_named

@@ -15,8 +15,8 @@ import numpy as np
 
 import jaxnas as jn
 from jaxnas.analysis.optima import optimum
-from jaxnas.analysis.rank_correlation import spearman
 from jaxnas.analysis.selection import selection
+from jaxnas.ranks import spearman
 from jaxnas.tables.format import manifest_bytes, manifest_hash, read_manifest, sha256
 from jaxnas.tables.selection import selection_text
 from jaxnas.tables.shipped import shipped_folder, shipped_ids

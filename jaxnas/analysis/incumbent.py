@@ -16,8 +16,10 @@ def incumbents(trials: Trials) -> np.ndarray:
 
     The incumbent is the architecture that the run would have returned then: that of the best validation score among
     the trials of the highest fidelity reached so far, ties to the earlier. Failed trials (NaN) never hold it, and the
-    number is -1 before the first that succeeded. No held-out score enters.
+    number is -1 before the first that succeeded. No held-out score enters. Raises ValueError on what are no trials.
     """
+    if not isinstance(trials, Trials):
+        raise ValueError(f"Expected Trials, such as jn.run returns, got {type(trials).__name__}.")
     scores = np.asarray(trials.observation.score)
     fidelities = np.asarray(trials.query.fidelity)
     best_score = np.full(len(scores), -np.inf)

@@ -21,10 +21,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.analysis.rank_correlation import spearman
 from jaxnas.analysis.statistics import finite
 from jaxnas.benchmarks.base import Benchmark, table_of
 from jaxnas.benchmarks.tabular import TableBenchmark, classes_of
+from jaxnas.ranks import spearman
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import neighbor_table

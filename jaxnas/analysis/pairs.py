@@ -10,8 +10,9 @@ import numpy as np
 
 from jaxnas.analysis.power_analysis import num_runs_for_power, num_runs_interval
 from jaxnas.analysis.regret import final_regrets
-from jaxnas.analysis.statistics import LEVEL, finite, share_below, shared_ranks
+from jaxnas.analysis.statistics import LEVEL, finite, share_below
 from jaxnas.benchmarks.base import Benchmark
+from jaxnas.ranks import shared_ranks
 from jaxnas.simulation.trials import Trials
 
 FIRST_LOOK = 25

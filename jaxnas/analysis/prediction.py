@@ -16,10 +16,10 @@ import numpy as np
 from jaxnas import prng
 from jaxnas.analysis.pairs import holm, wilcoxon
 from jaxnas.analysis.predictor_inputs import Evidence, Sample, draw_sample
-from jaxnas.analysis.rank_correlation import rank_correlation
 from jaxnas.analysis.statistics import LEVEL, mean_interval
 from jaxnas.checks import checked_size
 from jaxnas.predictors.base import Aux, Prediction, Predictor
+from jaxnas.ranks import rank_correlation
 
 TOP_SHARE = 0.2
 TOP_COUNTS = (1, 10)

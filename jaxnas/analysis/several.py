@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from jaxnas.analysis.statistics import LEVEL
+from jaxnas.ranks import shared_ranks
 
 FEWEST_BENCHMARKS = 3
 ENOUGH_BENCHMARKS = 5
@@ -18,12 +19,10 @@ def overall(results: list[dict[str, Any]]) -> dict[str, Any]:
     `critical_difference`, that is, which are not separated. With fewer than 3 benchmarks there is no test, and with
     fewer than 5 one that hardly separates anything; `note` says so.
     """
-    from scipy.stats import rankdata
-
     names = list(results[0]["strategies"])
     strategies = [[result["strategies"][name] for name in names] for result in results]
     means = [[each.get("compared_mean", each["regret_mean"][-1]) for each in one] for one in strategies]
-    ranks = rankdata(means, axis=1)
+    ranks = shared_ranks(np.asarray(means))[0]
     average = ranks.mean(0)
     numbers: dict[str, Any] = {
         "benchmarks": [result["benchmark"] for result in results],
@@ -67,7 +66,7 @@ def friedman(ranks: np.ndarray) -> tuple[float, float]:
     Chi-squared with the correction for ties; 0 and 1 where all are tied. Friedman, Journal of the American Statistical
     Association, 1937.
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
     num_benchmarks, num_strategies = ranks.shape
     middle = (num_strategies + 1) / 2
@@ -76,7 +75,7 @@ def friedman(ranks: np.ndarray) -> tuple[float, float]:
         return 0.0, 1.0
     between = ((ranks.sum(0) - num_benchmarks * middle) ** 2).sum()
     statistic = float((num_strategies - 1) * between / spread)
-    return statistic, float(chi2.sf(statistic, num_strategies - 1))
+    return statistic, float(chdtrc(num_strategies - 1, statistic))
 
 
 def critical_difference(num_benchmarks: int, num_strategies: int, level: float = LEVEL) -> float:

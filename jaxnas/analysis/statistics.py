@@ -4,6 +4,8 @@ import functools
 
 import numpy as np
 
+from jaxnas.ranks import weights_below
+
 LEVEL = 0.05
 """The error rate of tests."""
 FEWEST_FOR_BOOTSTRAP = 30
@@ -60,7 +62,7 @@ def mean_ranks(regrets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     weights = np.concatenate([np.full(len(values), 1 / len(values)) for values in samples])
     pooled = np.ascontiguousarray(np.moveaxis(np.concatenate(samples), 0, -1))
     order = np.argsort(pooled, axis=-1)
-    below, upto = _weights_below(np.take_along_axis(pooled, order, -1), weights[order])
+    below, upto = weights_below(np.take_along_axis(pooled, order, -1), weights[order])
     share_below = (below + upto) / 2
     placed = np.empty_like(share_below)
     np.put_along_axis(placed, order, share_below, -1)
@@ -70,27 +72,6 @@ def mean_ranks(regrets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         name: 0.5 + placed[..., end - len(values) : end].mean(-1)
         for name, values, end in zip(regrets, samples, ends, strict=True)
     }
-
-
-def shared_ranks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the rank of each of values [..., N] from 1, equals sharing their mean rank, and how many equal it."""
-    order = np.argsort(values, axis=-1)
-    below, upto = _weights_below(np.take_along_axis(values, order, -1), np.ones(order.shape))
-    ranks, equal = np.empty(order.shape), np.empty(order.shape)
-    np.put_along_axis(ranks, order, (below + upto + 1) / 2, -1)
-    np.put_along_axis(equal, order, upto - below, -1)
-    return ranks, equal
-
-
-def _weights_below(ordered: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the weight below each of ascending values [..., N], and the same with that of its equals."""
-    upto = np.cumsum(weights, -1)
-    before = upto - weights
-    unequal, end = ordered[..., 1:] != ordered[..., :-1], np.ones_like(ordered[..., :1], bool)
-    first, last = np.concatenate([end, unequal], -1), np.concatenate([unequal, end], -1)
-    starts = np.maximum.accumulate(np.where(first, before, 0), -1)
-    ends = np.minimum.accumulate(np.where(last, upto, np.inf)[..., ::-1], -1)[..., ::-1]
-    return starts, ends
 
 
 def probability_best(regrets: dict[str, np.ndarray]) -> dict[str, float]:

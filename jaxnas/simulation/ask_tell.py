@@ -13,6 +13,9 @@ from jaxnas.simulation.checking import called, check_memory, check_same_state, c
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Observation, Query, Strategy, is_any, is_last, observed
 
+SHORTEST = 32
+"""The length of the shortest state that is padded."""
+
 
 class RunKeys(NamedTuple):
     """The keys of one run; each trial folds its number into them."""
@@ -54,6 +57,23 @@ def tell_next(strategy: Strategy, state: Any, t: Any, query: Query, observation:
     told = called(strategy, "tell", state, t, query, observation)
     check_same_state(strategy, "tell", state, told)
     return told
+
+
+def first_state(strategy: Strategy, key: jax.Array, num_trials: int) -> Any:
+    """Returns the state of a loop in Python before its first trial, of as many trials as its programs are compiled for.
+
+    Arrays that were made of Python's numbers are of a type that the first `tell` changes, and then all would be
+    compiled again: they get theirs now.
+    """
+    state = called(strategy, "init", key, num_trials)
+    if strategy.padded:
+        state = called(strategy, "init", key, padded_length(num_trials))
+    return jax.tree.map(lambda leaf: leaf.astype(leaf.dtype) if getattr(leaf, "weak_type", False) else leaf, state)
+
+
+def padded_length(num_trials: int) -> int:
+    """Returns the least power of two, from `SHORTEST` on, that is no smaller."""
+    return max(SHORTEST, 1 << (int(num_trials) - 1).bit_length())
 
 
 def run_key(seed: int, number: int, prng: str = "hash") -> jax.Array:
@@ -103,7 +123,7 @@ class AskTell:
         check_memory(self._strategy, num_trials)
         self._num_fidelities = num_fidelities if bench is None else len(bench.fidelities)
         init_key, self._keys = split_run_key(key)
-        self._state = called(self._strategy, "init", init_key, num_trials)
+        self._state = first_state(self._strategy, init_key, num_trials)
         self._asked: Query | None = None
         self._history: list[Trials] = []
 

@@ -29,6 +29,8 @@ class SearchSpace(Space):
     valid: Callable[[jax.Array], jax.Array] = everything
 
     def __post_init__(self) -> None:
+        if isinstance(self.decisions, Decision):
+            raise ValueError(f"Expected decisions in a list, got one, {self.decisions.name!r}, without.")
         object.__setattr__(self, "decisions", tuple(self.decisions))
         check_decisions(self.decisions)
         if self.constrained:

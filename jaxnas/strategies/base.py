@@ -81,6 +81,8 @@ class Strategy(NamedTuple):
         most_given: how many of its first trials may be of other architectures than it asked for (see
             `jn.transfer.warm_started`); None: any number.
         note: what reports add about it on this benchmark; usually empty.
+        padded: whether the state of a longer run serves a shorter one, with the same queries but for rounding. A loop
+            in Python then compiles one program for all lengths up to a power of two.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Strategy(NamedTuple):
     limit: tuple[Callable[[jax.Array], jax.Array], float] | None = None
     most_given: int | None = None
     note: str = ""
+    padded: bool = False
 
 
 class Searchable(Protocol):

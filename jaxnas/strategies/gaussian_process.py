@@ -109,7 +109,7 @@ def gaussian_process(
         return state._replace(archs=archs, scores=state.scores.at[t].set(score), inverse=inverse)
 
     hyperparameters = (*sizes, ("length", length), ("noise", noise))
-    return Strategy("gaussian_process", init, ask, tell, advance, hyperparameters, batched=False)
+    return Strategy("gaussian_process", init, ask, tell, advance, hyperparameters, batched=False, padded=True)
 
 
 def _refitted(space: Space, grid: np.ndarray, size: int, state: GaussianState) -> GaussianState:

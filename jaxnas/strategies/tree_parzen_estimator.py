@@ -120,7 +120,8 @@ def tree_parzen_estimator(
         return ParzenState(choices, best, best_scores, state.num_succeeded + succeeded)
 
     hyperparameters = (*known, ("good_share", good_share), ("prior_weight", prior_weight))
-    return Strategy("tree_parzen_estimator", init, ask, tell, hyperparameters=hyperparameters, batched=False)
+    name = "tree_parzen_estimator"
+    return Strategy(name, init, ask, tell, hyperparameters=hyperparameters, batched=False, padded=True)
 
 
 def estimators(state: ParzenState, good_share: float, prior_weight: float) -> tuple[Mixture, Mixture]:

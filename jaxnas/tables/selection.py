@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jaxnas.ranks import rank_correlation
 from jaxnas.tables.reliability import TOP_SHARE
 from jaxnas.tables.table import Table
 
@@ -16,9 +17,7 @@ def top_ranking(validation: np.ndarray, test: np.ndarray) -> tuple[float | None,
     top = np.argsort(-validation, kind="stable")[: int(np.ceil(TOP_SHARE * len(validation)))]
     if len(top) < FEWEST or not np.ptp(validation[top]) or not np.ptp(test[top]):
         return None, len(top)
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(validation[top], test[top]).statistic), len(top)
+    return rank_correlation(validation[top], test[top]), len(top)
 
 
 def selection_text(table: Table) -> str:

@@ -19,7 +19,8 @@ from jaxnas.analysis.pairs import (
     wilcoxon,
 )
 from jaxnas.analysis.several import critical_difference, friedman, not_separated, overall
-from jaxnas.analysis.statistics import bootstrap_interval, mean_interval, mean_ranks, probability_best, shared_ranks
+from jaxnas.analysis.statistics import bootstrap_interval, mean_interval, mean_ranks, probability_best
+from jaxnas.ranks import shared_ranks
 
 pytestmark = pytest.mark.simulation
 

@@ -30,7 +30,7 @@ ROOMS = [
     "evidence",
     "cli",
 ]
-FREE = ("array_files", "catalog", "checks", "files", "prng", "progress", "provenance")
+FREE = ("array_files", "catalog", "checks", "files", "prng", "progress", "provenance", "ranks")
 HEAVY = ("jax", "flax", "optax", "sklearn", "pandas", "matplotlib", "pyarrow")
 
 

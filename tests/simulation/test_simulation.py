@@ -209,6 +209,23 @@ def test_a_loop_goes_on_where_another_one_was_told_the_same():
     np.testing.assert_array_equal(loop.ask().arch, whole.query.arch[13])
 
 
+@pytest.mark.parametrize("factory", [jn.gaussian_process, jn.tree_parzen_estimator])
+def test_loops_of_other_lengths_share_their_programs(factory, compiled):
+    strategy = factory(SMALL, num_startup=4)
+    first, longer, longest = (
+        jn.AskTell(strategy, num_trials=number, key=jn.simulation.run_key(0, 0)) for number in (11, 12, 33)
+    )
+    for trial in range(11):
+        if trial == 1:
+            compiled.clear()
+        assert np.array_equal(first.ask().arch, longer.ask().arch)
+        first.tell(trial % 4 / 4)
+        longer.tell(trial % 4 / 4)
+    assert compiled == []
+    longest.ask()
+    assert "ask_next" in "".join(compiled)
+
+
 def test_telling_before_asking_is_refused():
     loop = jn.AskTell(EVOLUTION, num_trials=5, key=jn.simulation.run_key(0, 0))
     with pytest.raises(ValueError, match=r"^Expected ask\(\) before tell\(\)"):

@@ -80,7 +80,7 @@ def chance_better(first: ArrayLike, second: ArrayLike) -> float:
     By Student's distribution of the difference of two means with a common variance, which is the posterior under a flat
     prior; runs are float[n], NaN where one failed. With two runs or fewer in all nothing is known.
     """
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     runs = [np.asarray(each, np.float64)[np.isfinite(each)] for each in (first, second)]
     freedom = sum(map(len, runs)) - 2
@@ -91,7 +91,7 @@ def chance_better(first: ArrayLike, second: ArrayLike) -> float:
     error = np.sqrt(variance * sum(1 / len(each) for each in runs))
     if error == 0:
         return 0.5 if lead == 0 else float(lead < 0)
-    return float(t.cdf(-lead / error, freedom))
+    return float(stdtr(freedom, -lead / error))
 
 
 def _by_changes(others: np.ndarray, arch: np.ndarray, then: np.ndarray) -> np.ndarray:

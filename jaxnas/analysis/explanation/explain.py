@@ -85,9 +85,11 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
     of another class, with the chance that it is truly better; `motifs`, on request, are subgraphs with the effect of
     inserting them (see `jaxnas.analysis.explanation.motifs`), which takes seconds.
 
-    Raises ValueError where the benchmark has no table.
+    Raises ValueError where the benchmark has no table, or that no such row.
     """
     table, scored = table_of(bench), scored_by_table(bench)
+    if not 0 <= row < len(table.class_of):
+        raise ValueError(f"Expected a row from 0 to {len(table.class_of) - 1:,}, got {row}.")
     rows = np.asarray(table.representatives, np.int64)
     scores = np.asarray(bench.validation_scores(rows[:, None]), np.float64)
     ranked = np.argsort(np.where(np.isnan(scores), -np.inf, scores), kind="stable")

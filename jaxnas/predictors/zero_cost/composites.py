@@ -6,7 +6,8 @@ They depend on the architectures that are scored together, so that they are of a
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.stats import rankdata
+
+from jaxnas.ranks import shared_ranks
 
 CITES = ("lee2024aznas",)
 AZ_PARTS = ("az_expressivity", "az_progressivity", "az_trainability", "flops")
@@ -14,7 +15,7 @@ AZ_PARTS = ("az_expressivity", "az_progressivity", "az_trainability", "flops")
 
 def ranks(values: np.ndarray) -> np.ndarray:
     """Returns the ranks of values [A], 1 for the smallest to A, means among equals; NaN ranks below all others."""
-    return rankdata(np.where(np.isnan(values), -np.inf, values))
+    return shared_ranks(np.where(np.isnan(values), -np.inf, values))[0]
 
 
 def log_rank(columns: Sequence[np.ndarray] | Mapping[str, np.ndarray]) -> np.ndarray:

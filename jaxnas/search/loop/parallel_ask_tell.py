@@ -10,12 +10,13 @@ from jaxnas.simulation.ask_tell import (
     ask_compiled,
     ask_next,
     check_arguments,
+    first_state,
     fold_in,
     split_run_key,
     tell_compiled,
     tell_next,
 )
-from jaxnas.simulation.checking import called, check_memory, strategy_of
+from jaxnas.simulation.checking import check_memory, strategy_of
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Observation, Query, Strategy
 
@@ -51,7 +52,7 @@ class ParallelAskTell:
         self.space = bench.space
         self._num_fidelities = len(bench.fidelities)
         init_key, self._keys = split_run_key(key)
-        self._state = called(self._strategy, "init", init_key, num_trials)
+        self._state = first_state(self._strategy, init_key, num_trials)
         self._history: list[Trials] = []
         self._told_before: dict[int, int] = {}
         self.num_asked = 0

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 from jaxnas.benchmarks.tabular import space_of
 from jaxnas.checks import checked_size
+from jaxnas.ranks import shared_ranks
 from jaxnas.search.one_shot.supernet import Supernet
 from jaxnas.tables.table import Table
 
@@ -67,7 +67,7 @@ def rank_correlation(
     splits = splits_of(runs.shape[1])
     predictors: dict[str, np.ndarray] = {"supernet": scores}
     if len(nets) > 1:
-        predictors["ranks"] = rankdata(scores, axis=1).mean(0)[None]
+        predictors["ranks"] = shared_ranks(scores)[0].mean(0)[None]
     known = {name: values[None] for name, values in baselines.items() if values.ndim == 1}
     by_run = {name: values.T for name, values in baselines.items() if values.ndim == 2}
     weights = generator.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), NUM_RESAMPLES).astype(np.float64)

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnas.analysis.rank_correlation import spearman
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.checks import checked_size
+from jaxnas.ranks import spearman
 from jaxnas.spaces.base import Space, has_rows
 from jaxnas.tables.table import Table
 

@@ -9,6 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas.checks import checked_number
+from jaxnas.ranks import shared_ranks
 from jaxnas.spaces.base import Space, check_rows
 from jaxnas.strategies.base import Query, Strategy
 
@@ -67,9 +68,8 @@ def prior_guided(
 def normal_quantiles(scores: np.ndarray) -> np.ndarray:
     """Returns the normal quantiles of the ranks of scores [A] among all, float32[A]; NaN counts as the lowest."""
     from scipy.special import ndtri
-    from scipy.stats import rankdata
 
-    ranks = rankdata(np.where(np.isnan(scores), -np.inf, scores))
+    ranks, _ = shared_ranks(np.where(np.isnan(scores), -np.inf, scores))
     return ndtri((ranks - 0.5) / len(scores)).astype(np.float32)
 
 

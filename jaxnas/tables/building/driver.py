@@ -114,6 +114,8 @@ def build(
         ValueError: on wrong arguments, or a folder that holds something else.
         RuntimeError: if a worker failed, the cluster cannot be reached, or the folder cannot be written to.
     """
+    if not isinstance(config, BuildConfig):
+        raise ValueError(f"Expected a jn.benchmarks.BuildConfig, got {type(config).__name__}.")
     space, task = space_named(space_name), task_named(task_name)
     trainers, folder = config.trainers(space, task), Path(folder)
     priced = from_the_cheapest(trainers) if "" not in trainers else {"": (trainers[""], 1.0)}
