@@ -16,6 +16,7 @@ _MODULES = {  # name -> the module behind it
     "analysis": "analysis",
     "benchmarks": "benchmarks",
     "kinds": "training.kinds",
+    "lessons": "evidence.lessons",
     "oneshot": "search.one_shot",
     "optuna": "strategies.optuna",
     "predictors": "predictors",

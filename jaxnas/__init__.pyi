@@ -11,6 +11,7 @@ from jaxnas.analysis.surrogates import fit_surrogate
 from jaxnas.benchmarks.loading import load
 from jaxnas.benchmarks.penalized import penalized
 from jaxnas.benchmarks.tabular import TableBenchmark
+from jaxnas.evidence import lessons
 from jaxnas.evidence.reproduction import reproduce
 from jaxnas.evidence.verification import verify
 from jaxnas.predictors import zero_cost as proxies
@@ -102,6 +103,7 @@ __all__ = [
     "hyperband",
     "import_table",
     "kinds",
+    "lessons",
     "load",
     "local_search",
     "multi_objective_evolution",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.pages import fenced, handwritten, without_code
 
 from jaxnas import catalog
 from jaxnas.cli.parser import make_parser
@@ -19,14 +20,14 @@ from jaxnas.tables.shipped import shipped_ids
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+OVERVIEW = ROOT / "docs/reference/what_there_is.md"
+PAGES = [README, *handwritten(ROOT / "docs")]
 TEXT = "\n".join(page.read_text() for page in PAGES)
 
 
 def blocks(language: str) -> list[str]:
     """Returns the code blocks of a language, of all pages."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
-    return [text for name, text in found if name == language]
+    return [text for page in PAGES for name, text in fenced(page.read_text()) if name == language]
 
 
 def block_with(word: str) -> str:
@@ -59,7 +60,7 @@ TESTED = (
     "swish",
     "FunctionBenchmark",
     "ListedSpace",
-    "from_arrays",
+    "Table.from_arrays",
     "MLPSpace(",
     "nnx.Optimizer",
     "Networks)",
@@ -81,10 +82,8 @@ def examples() -> list:
     """Returns a parameter for each Python block of a page: its text."""
     found = []
     for page in PAGES:
-        for number, text in enumerate(
-            re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
-        ):
-            found.append(pytest.param(text, id=f"{page.stem}-{number}"))
+        texts = [text for name, text in fenced(page.read_text()) if name == "python"]
+        found += [pytest.param(text, id=f"{page.stem}-{number}") for number, text in enumerate(texts)]
     return found
 
 
@@ -153,7 +152,7 @@ def test_the_example_of_constraints_counts_what_is_left(printed):
 
 
 def test_the_example_of_a_table_is_compared_on(printed):
-    lines = printed(block_with("from_arrays")).splitlines()
+    lines = printed(block_with("Table.from_arrays")).splitlines()
     assert lines[0].startswith("seconds ('latency',) 0.")
     assert {line.split()[0] for line in lines[2:]} == {"random_search", "local_search"}
 
@@ -198,18 +197,21 @@ def test_everything_in_the_catalog_has_a_row(kind):
 
 
 @pytest.mark.parametrize("kind", ["SPACES", "TASKS", "STRATEGIES"])
-def test_the_readme_names_everything_in_the_catalog(kind):
-    assert [name for name in getattr(catalog, kind) if f"`{name}`" not in README.read_text()] == []
+def test_the_overview_names_everything_in_the_catalog(kind):
+    assert [name for name in getattr(catalog, kind) if f"`{name}`" not in OVERVIEW.read_text()] == []
 
 
-def test_every_shipped_table_is_in_the_readme():
-    assert [name for name in shipped_ids() if f"| `{name}` |" not in README.read_text()] == []
+def test_every_shipped_table_is_in_the_overview():
+    assert [name for name in shipped_ids() if f"| `{name}` |" not in OVERVIEW.read_text()] == []
+
+
+def test_the_readme_is_short():
+    assert len(README.read_text().splitlines()) <= 120
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files(page):
-    prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)", prose)
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", without_code(page.read_text()))
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
