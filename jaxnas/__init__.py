@@ -20,11 +20,14 @@ _MODULES = {  # name -> the module behind it
     "optuna": "strategies.optuna",
     "predictors": "predictors",
     "proxies": "predictors.zero_cost",
+    "sessions": "sessions",
     "simulation": "simulation",
     "spaces": "spaces",
     "tasks": "tasks",
     "transfer": "search.transfer",
 }
+_MOVED = {"fit_surrogate": "analysis", "import_table": "benchmarks", "penalized": "benchmarks"}
+"""Names of version 0.1 that are listed elsewhere now, each with its module."""
 
 _get, _listed = catalog.lazy(__name__, __file__)
 
@@ -36,6 +39,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"jaxnas.{_MODULES[name]}")
     if name in catalog.STRATEGIES:
         return catalog.find(name, catalog.STRATEGIES)
+    if name in _MOVED:
+        return getattr(__getattr__(_MOVED[name]), name)
     return _get(name)
 
 

@@ -33,6 +33,7 @@ from jaxnas.spaces.decisions import (
     sample,
 )
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable, class_rows, neighbor_table, valid_codes
+from jaxnas.spaces.grammar import of_decisions
 from jaxnas.spaces.validity import everything, pick, repaired, valid_sample
 
 
@@ -186,6 +187,11 @@ class Space(abc.ABC):
             raise self.malformed(text) from None
         return check_valid(self, jnp.asarray(checked(choices, self.decisions), jnp.int32))
 
+    @property
+    def grammar(self) -> str:
+        """Returns the strings of architectures as a grammar, see `jaxnas.spaces.grammar`."""
+        return of_decisions(self.decisions, "-", named=False)
+
     def malformed(self, text: str, limit: str = "") -> ValueError:
         """Returns the error for a string that is no architecture, with an example of one and a limit in words."""
         example = self.to_str((0,) * len(self.decisions))
@@ -262,6 +268,10 @@ class ReadThrough(Space):
 
     def to_str(self, arch: Choices) -> str:
         return self.space.to_str(self.behind(checked(arch, self.decisions)))
+
+    @property
+    def grammar(self) -> str:
+        return self.space.grammar
 
     def decode(self, arch: Choices) -> dict:
         return self.space.decode(self.behind(checked(arch, self.decisions)))

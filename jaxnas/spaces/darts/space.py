@@ -13,6 +13,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas.checks import unknown_name
+from jaxnas.spaces import grammar
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.darts import drawing
 from jaxnas.spaces.decisions import Choices, Decision, checked
@@ -84,6 +85,18 @@ class DARTSSpace(Space):
             found = re.search(rf"\b{cell}\s*=\s*(\[[^\[\]]*\])", text)
             choices += _choices(_literal(found[1]) if found else None, text)
         return jnp.asarray(choices, jnp.int32)
+
+    @property
+    def grammar(self) -> str:
+        nodes = range(NUM_INPUTS, NUM_INPUTS + NUM_NODES)
+        cells = (f'"{name}=[" genes "], {name}_concat={_CONCAT}"' for name in CELLS)
+        found = {grammar.START: f'"Genotype(" {grammar.joined(cells, ", ")} ")"'}
+        found["genes"] = grammar.joined((f"gene_{node}" for node in nodes for _ in range(2)), ", ")
+        for node in nodes:
+            found |= {f"gene_{node}": f'"(\'" operation "\', " input_{node} ")"'}
+            found |= {f"input_{node}": grammar.one_of(range(node))}
+        found |= {"operation": grammar.one_of(OPERATIONS)}
+        return grammar.rules(found, "the two inputs of a node differ")
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -1,0 +1,11 @@
+"""The public names, one import each; `python tests/repository/test_public_names.py` sorts them."""
+
+from jaxnas.sessions.blinding import Blinded
+from jaxnas.sessions.dialogue import Rules
+from jaxnas.sessions.http_server import SessionServer
+
+__all__ = [
+    "Blinded",
+    "Rules",
+    "SessionServer",
+]

@@ -1,0 +1,36 @@
+"""A session over JSON lines: a request a line, and an answer a line."""
+
+import json
+from collections.abc import Callable
+from typing import IO, Any
+
+MAX_LINE = 200_000
+
+
+def serve_lines(answer: Callable[[object], dict[str, Any]], requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answers the requests of a file until it ends, or nobody reads the answers.
+
+    Args:
+        answer: of a request, such as `Session.answer`.
+    """
+    while line := requests.readline(MAX_LINE):
+        if not line.strip():
+            continue
+        try:
+            answers.write(answered_line(answer, line))
+            answers.flush()
+        except BrokenPipeError:
+            return
+
+
+def answered_line(answer: Callable[[object], dict[str, Any]], line: bytes) -> bytes:
+    """Returns the line that answers the bytes of a request."""
+    return json.dumps(answer(request_of(line)), allow_nan=False).encode() + b"\n"
+
+
+def request_of(line: bytes) -> object:
+    """Returns the request in some bytes; what is no JSON as its text, which is no request."""
+    try:
+        return json.loads(line, parse_constant=str)
+    except (ValueError, RecursionError):
+        return line[:60].decode(errors="replace")
