@@ -53,7 +53,10 @@ COMMANDS = {
     "fit-surrogate": ("fit a model of a table's scores that answers as a benchmark", scoring.add_fit_surrogate),
     "import": ("read a published benchmark's own file into tables; resumes when run again", tables.add_import),
     "serve": ("let a searcher from outside search a table: a language model, or a program", serving.add_serve),
-    "verify": ("check a table against its hashes, and a sample of it by retraining", tables.add_verify),
+    "verify": (
+        "check a table against its hashes, and a sample by retraining; or replay a session's log",
+        tables.add_verify,
+    ),
     "show": ("describe an architecture and draw it", tables.add_show),
     "explore": ("write a page with every architecture of a table, to filter and browse", tables.add_explore),
     "report": (

@@ -3,9 +3,11 @@
 from jaxnas.sessions.blinding import Blinded
 from jaxnas.sessions.dialogue import Rules
 from jaxnas.sessions.http_server import SessionServer
+from jaxnas.sessions.verification import verify_session
 
 __all__ = [
     "Blinded",
     "Rules",
     "SessionServer",
+    "verify_session",
 ]
