@@ -3,11 +3,15 @@
 from jaxnas.sessions.blinding import Blinded
 from jaxnas.sessions.dialogue import Rules
 from jaxnas.sessions.http_server import SessionServer
+from jaxnas.sessions.memory import memory_test
+from jaxnas.sessions.summary import report_sessions
 from jaxnas.sessions.verification import verify_session
 
 __all__ = [
     "Blinded",
     "Rules",
     "SessionServer",
+    "memory_test",
+    "report_sessions",
     "verify_session",
 ]

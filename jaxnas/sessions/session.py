@@ -162,7 +162,7 @@ class Session:
 
         Raises ValueError before the first evaluation that succeeded, if the session is not finished either.
         """
-        arch = self._reported()
+        arch = self.reported_arch()
         name = self._name_of_inner(arch)
         seen = [each.observation for each in self._dialogue.evaluations if self._name_of(each.arch) == name]
         runs = np.asarray([[[*(int(each.seed) for each in seen), -1]]])
@@ -178,7 +178,8 @@ class Session:
             num_unseen,
         )
 
-    def _reported(self) -> np.ndarray:
+    def reported_arch(self) -> np.ndarray:
+        """Returns the result as an architecture of the benchmark's space: what it finished with, or its incumbent."""
         if self._dialogue.end is not None:
             return self._inner(self._dialogue.end)
         best = incumbents(self.trials())[0, -1]
