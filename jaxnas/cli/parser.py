@@ -52,6 +52,7 @@ COMMANDS = {
     "predict": ("evaluate predictors of scores on a table", scoring.add_predict),
     "fit-surrogate": ("fit a model of a table's scores that answers as a benchmark", scoring.add_fit_surrogate),
     "import": ("read a published benchmark's own file into tables; resumes when run again", tables.add_import),
+    "fresh": ("build a table that was never published, by a seed; resumes when run again", serving.add_fresh),
     "serve": ("let a searcher from outside search a table: a language model, or a program", serving.add_serve),
     "verify": (
         "check a table against its hashes, and a sample by retraining; or replay a session's log",

@@ -1,5 +1,6 @@
 """Blinded spaces: memory of a space's good architectures is of no use in one, and its structure is the same."""
 
+import functools
 import string
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -57,19 +58,23 @@ class Blinded(ReadThrough):
         for name, value in own.items():
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
 
-    def behind(self, arch: Any) -> jax.Array:
+    def behind(self, arch: Any) -> Any:
         """Returns architectures [..., D], which may be traced, as those of `space`."""
-        values = self._padded(self.values)[np.arange(len(self.order)), jnp.asarray(arch, jnp.int32)]
-        return values[..., np.argsort(self.order)]
+        return _looked_up(self._tables[0], arch)[..., np.argsort(self.order)]
 
-    def shown(self, arch: ArrayLike) -> jax.Array:
+    def shown(self, arch: Any) -> Any:
         """Returns architectures [..., D] of `space` as those of this one."""
-        inverse = self._padded(tuple(tuple(np.argsort(each)) for each in self.values))
-        return inverse[np.arange(len(self.order)), jnp.asarray(arch, jnp.int32)[..., np.asarray(self.order)]]
+        inner = arch if isinstance(arch, jax.Array) else np.asarray(arch)
+        return _looked_up(self._tables[1], inner[..., np.asarray(self.order)])
 
-    def _padded(self, rows: tuple[tuple[int, ...], ...]) -> jax.Array:
-        longest = max(map(len, rows))
-        return jnp.asarray([(*row, *[0] * (longest - len(row))) for row in rows], jnp.int32)
+    @functools.cached_property
+    def _tables(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the inner values of own ones and the own values of inner ones, by decision, int32[D, V]."""
+        tables = np.zeros((2, len(self.values), max(map(len, self.values))), np.int32)
+        for number, values in enumerate(self.values):
+            tables[0, number, : len(values)] = values
+            tables[1, number, : len(values)] = np.argsort(values)
+        return tables[0], tables[1]
 
     @property
     def constrained(self) -> bool:
@@ -117,11 +122,19 @@ class Blinded(ReadThrough):
             raise self.malformed(text, f" of {len(self.decisions)} names")
         pairs = zip(self.decisions, names, strict=True)
         found = [position(f"a value of {decision.name}", name, decision.values) for decision, name in pairs]
-        return check_valid(self, jnp.asarray(found, jnp.int32))
+        arch = jnp.asarray(found, jnp.int32)
+        return check_valid(self, arch) if self.constrained else arch
 
     @property
     def grammar(self) -> str:
         return of_decisions(self.decisions, SEPARATOR)
+
+
+def _looked_up(table: np.ndarray, choices: Any) -> Any:
+    """Returns table[d, choices[..., d]], of JAX only if the choices are, which may be traced."""
+    if isinstance(choices, jax.Array):
+        return jnp.asarray(table)[np.arange(len(table)), choices]
+    return table[np.arange(len(table)), np.asarray(choices)]
 
 
 def _permuted(random: np.random.Generator, size: int, ordered: bool) -> tuple[int, ...]:

@@ -29,3 +29,13 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
         help="number of the session, without --http (default 0)",
     )
     parser.add_argument("--out", metavar="DIR", help="holds the logs (default jaxnas-out/serve-TABLE)")
+
+
+def add_fresh(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `jaxnas fresh`."""
+    parser.add_argument(
+        "--minutes", type=types.amount, default=30, metavar="M", help="of two cores, about (default 30)"
+    )
+    parser.add_argument("--seed", type=types.natural, metavar="N", help="of space, task and recipe (default: random)")
+    parser.add_argument("--processes", type=types.count, metavar="P", help="worker processes (default: one per core)")
+    parser.add_argument("--out", metavar="DIR", help="default jaxnas-out/fresh-SEED")
