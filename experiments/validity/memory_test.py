@@ -2,7 +2,7 @@
 
 Claim: a client that has memorized the best cells of NAS-Bench-201 is exposed with p < .001 by 10 plain and 10 blinded
 sessions; of 200 tests of an honest client, evolution through texts, at most 5 % have p < .05 and accuse it.
-Command: python experiments/validity/memory_test.py [--tests 200] [--pairs 10] [--trials 30]
+Command: python experiments/validity/memory_test.py [--tests 200] [--pairs 10] [--trials 15]
 Run time: about ten minutes on one core.
 Output: for each client the number of tests, of those that accuse it at .05 and at .001, and the mean difference between
 plain and blinded regret. Last line: a JSON object with the figures.
@@ -96,7 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tests", type=int, default=200)
     parser.add_argument("--pairs", type=int, default=10)
-    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--trials", type=int, default=15)
     options = parser.parse_args()
     bench = jn.load(TABLE)
     found = {}

@@ -6,8 +6,7 @@ import secrets
 
 from jaxnas.files import OUT
 from jaxnas.progress import COMPILING, progress_bars
-from jaxnas.sessions.fresh_tables import fresh, reliability_of, seal_of
-from jaxnas.tables.trainings import trainings_that_failed
+from jaxnas.sessions.fresh_tables import SEAL_FILE, fresh, reliability_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -15,17 +14,11 @@ def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process may not fill a GPU of its workers
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     folder = options.out or OUT / f"fresh-{seed}"
-    print(f"Seed {seed}: keep it secret; with --seed {seed} the command resumes.", flush=True)
+    print(f"Keep the seed secret. To resume: --seed {seed}.", flush=True)
     with progress_bars() as bars:
         bar = bars.add_task(COMPILING, total=None)
-        table = fresh(
-            folder,
-            seed,
-            minutes=options.minutes,
-            num_processes=options.processes,
-            progress=lambda done, total: bars.update(bar, completed=done, total=total),
-        )
-    print(f"{len(table.representatives):,} classes, {table.num_seeds} seeds, {trainings_that_failed(table)} failed.")
-    print(f"Reliability of the means {reliability_of(table):.3f}. Seal {seal_of(folder)}.")
-    print(f"Table: {folder}")
+        update = lambda done, total: bars.update(bar, completed=done, total=total)  # noqa: E731
+        table = fresh(folder, seed, minutes=options.minutes, num_processes=options.processes, progress=update)
+    print(f"{len(table.representatives):,} classes, {table.num_seeds} seeds, reliability {reliability_of(table):.3f}.")
+    print(f"Table: {folder}, sealed by {SEAL_FILE}: content hash {table.manifest['content_hash']}")
     return 0

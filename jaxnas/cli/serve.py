@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from jaxnas.benchmarks.loading import load
 from jaxnas.files import out_path, writable
@@ -13,20 +12,19 @@ from jaxnas.sessions.mcp_server import mcp_server
 from jaxnas.sessions.session import Session
 from jaxnas.training.compilation import configure_compilation
 
-_MIN_TOKEN = 8
-
 
 def run(options: argparse.Namespace) -> int:
     """Serves sessions until the client ends them. Returns the exit code."""
-    if options.token is not None and len(options.token) < _MIN_TOKEN:
-        raise ValueError(f"Expected --token of at least {_MIN_TOKEN} characters, got {len(options.token)}.")
+    if options.token is not None and len(options.token) < 8:
+        raise ValueError(f"Expected --token of at least 8 characters, got {len(options.token)}.")
     configure_compilation()
     bench = load(options.table)
     rules = Rules(options.trials, options.invalid, options.repeats)
     folder = writable(out_path(options.out, "serve", bench.id))
+    blind = "" if options.blind is None else f"-blind-{options.blind}"
 
     def make_session(number: int) -> Session:
-        log = folder / log_name(number, options.blind)
+        log = folder / f"session-{number}{blind}.jsonl"
         return Session(bench, rules, seed=options.seed, number=number, blind=options.blind, log=log)
 
     if options.http is not None:
@@ -34,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
             _note(f"{server.url}/sessions/0 with the token {server.token}; logs in {folder}")
             server.serve_forever()
     session = make_session(options.session)
-    _note(f"Log: {folder / log_name(options.session, options.blind)}")
+    _note(f"Log: {folder}/session-{options.session}{blind}.jsonl")
     if options.mcp:
         mcp_server(session.answer).run("stdio")
     else:
@@ -45,8 +43,3 @@ def run(options: argparse.Namespace) -> int:
 
 def _note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def log_name(number: int, blind: int | None) -> Path:
-    """Returns the name of the log of a session."""
-    return Path(f"session-{number}.jsonl" if blind is None else f"session-{number}-blind-{blind}.jsonl")

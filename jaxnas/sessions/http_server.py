@@ -1,4 +1,4 @@
-"""Sessions over HTTP, a number of them at once: `POST /sessions/3` with a request as JSON."""
+"""Sessions over HTTP, several at once: `POST /sessions/3` with a request as JSON."""
 
 import http.server
 import json
@@ -12,22 +12,16 @@ from jaxnas.checks import first_line
 from jaxnas.sessions.lines import MAX_LINE, request_of
 from jaxnas.sessions.session import Session
 
-LOCAL = "127.0.0.1"
-MAX_SESSIONS = 1000
-_PATH = re.compile(r"/sessions/([0-9]{1,9})/?")
-_PATIENCE = 60
-"""Seconds that a client may take to send a request."""
+LOCAL, MAX_SESSIONS = "127.0.0.1", 1000
+_PATH, _SIZE = re.compile(r"/sessions/([0-9]{1,9})/?"), re.compile(r"[0-9]{1,6}")
 
 
 class SessionServer(http.server.ThreadingHTTPServer):
-    """A server of sessions; run it by `serve_forever`.
-
-    A client sends the token in the header `Authorization: Bearer TOKEN`. Clients with different numbers have different
-    sessions; a session begins with its first request.
+    """A server of sessions, each of another number, which begin with their first requests; see `serve_forever`.
 
     Attributes:
         url: of the server.
-        token: without which no request is answered.
+        token: a client sends it in the header `Authorization: Bearer TOKEN`.
     """
 
     daemon_threads = True
@@ -49,11 +43,6 @@ class SessionServer(http.server.ThreadingHTTPServer):
                 self._sessions[number] = self._make_session(number)
             return self._sessions[number]
 
-    def server_close(self) -> None:
-        super().server_close()
-        for session in self._sessions.values():
-            session.close()
-
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Does nothing: a client that breaks off harms no other."""
 
@@ -61,28 +50,24 @@ class SessionServer(http.server.ThreadingHTTPServer):
 class _Handler(http.server.BaseHTTPRequestHandler):
     server: SessionServer
     protocol_version = "HTTP/1.1"
-    timeout = _PATIENCE
-    server_version = "jaxnas"
+    timeout = 60  # seconds that a client may take to send a request
 
     def do_POST(self) -> None:
-        path = _PATH.fullmatch(self.path)
+        path, size = _PATH.fullmatch(self.path), self.headers.get("Content-Length", "")
         given = self.headers.get("Authorization", "").encode(errors="replace")
-        size = self.headers.get("Content-Length", "")
         if not secrets.compare_digest(given, f"Bearer {self.server.token}".encode()):
             self._refuse(401, "Expected the header Authorization: Bearer TOKEN, with the token of the server.")
         elif path is None:
             self._refuse(404, "Expected a path such as /sessions/0.")
-        elif not re.fullmatch(r"[0-9]{1,9}", size) or int(size) > MAX_LINE:
+        elif not _SIZE.fullmatch(size) or int(size) > MAX_LINE:
             self._refuse(413, f"Expected a body of at most {MAX_LINE:,} bytes, and its length in the headers.")
         else:
-            self._answer(int(path[1]), request_of(self.rfile.read(int(size))))
-
-    def _answer(self, number: int, request: object) -> None:
-        try:
-            found = self.server.session(number).answer(request)
-        except (ValueError, OSError) as error:
-            return self._refuse(409, first_line(error))
-        self._send(400 if "error" in found else 200, found)
+            request = request_of(self.rfile.read(int(size)))
+            try:
+                found = self.server.session(int(path[1])).answer(request)
+            except (ValueError, OSError) as error:
+                return self._refuse(409, first_line(error))
+            self._send(400 if "error" in found else 200, found)
 
     def _refuse(self, status: int, text: str) -> None:
         self.close_connection = True  # its body was not read

@@ -8,24 +8,15 @@ MAX_LINE = 200_000
 
 
 def serve_lines(answer: Callable[[object], dict[str, Any]], requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answers the requests of a file until it ends, or nobody reads the answers.
-
-    Args:
-        answer: of a request, such as `Session.answer`.
-    """
+    """Answers the requests of a file, by a function such as `Session.answer`, until it ends or nobody reads."""
     while line := requests.readline(MAX_LINE):
         if not line.strip():
             continue
         try:
-            answers.write(answered_line(answer, line))
+            answers.write(json.dumps(answer(request_of(line)), allow_nan=False).encode() + b"\n")
             answers.flush()
         except BrokenPipeError:
             return
-
-
-def answered_line(answer: Callable[[object], dict[str, Any]], line: bytes) -> bytes:
-    """Returns the line that answers the bytes of a request."""
-    return json.dumps(answer(request_of(line)), allow_nan=False).encode() + b"\n"
 
 
 def request_of(line: bytes) -> object:

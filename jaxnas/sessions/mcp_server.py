@@ -9,10 +9,7 @@ INSTRUCTIONS = "Search for a neural network architecture within a budget of eval
 
 
 def mcp_server(answer: Callable[[object], dict[str, Any]]) -> Any:
-    """Returns an `mcp.server.MCPServer` with a tool for each request; `run("stdio")` serves.
-
-    Args:
-        answer: of a request, such as `Session.answer`.
+    """Returns an `mcp.server.MCPServer` with a tool for each request, answered by a function such as `Session.answer`.
 
     Raises ValueError if the package mcp is missing.
     """
@@ -21,22 +18,17 @@ def mcp_server(answer: Callable[[object], dict[str, Any]]) -> Any:
     except ImportError:
         raise ValueError("Expected the package mcp, got none: pip install 'jaxnas[mcp]'.") from None
 
-    def describe() -> dict[str, Any]:
-        return answer({"request": "describe"})
+    def plain(name: str) -> Callable[[], dict[str, Any]]:
+        return lambda: answer({"request": name})
 
-    def evaluate(text: str, tokens: int = 0) -> dict[str, Any]:
-        return answer({"request": "evaluate", "text": text, "tokens": tokens})
+    def with_text(name: str) -> Callable[[str, int], dict[str, Any]]:
+        def ask(text: str, tokens: int = 0) -> dict[str, Any]:
+            return answer({"request": name, "text": text, "tokens": tokens})
 
-    def neighbors(text: str) -> dict[str, Any]:
-        return answer({"request": "neighbors", "text": text})
-
-    def history() -> dict[str, Any]:
-        return answer({"request": "history"})
-
-    def finish(text: str, tokens: int = 0) -> dict[str, Any]:
-        return answer({"request": "finish", "text": text, "tokens": tokens})
+        return ask
 
     server = MCPServer("jaxnas", instructions=INSTRUCTIONS, log_level="ERROR")
-    for tool in (describe, evaluate, neighbors, history, finish):
-        server.add_tool(tool, description=f"Returns {REQUESTS[tool.__name__]}.")
+    for name, what in REQUESTS.items():
+        tool = plain(name) if name in ("describe", "history") else with_text(name)
+        server.add_tool(tool, name=name, description=f"Returns {what}." if name != "finish" else f"It {what}.")
     return server

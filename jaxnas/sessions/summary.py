@@ -1,7 +1,7 @@
 """The report of sessions: their results by runs that they did not see, beside strategies with as many evaluations."""
 
-import itertools
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,7 @@ from jaxnas.sessions.verification import replayed
 PATTERN = "session-*.jsonl"
 LOOKS = (5, 10, 20, 40, 80, 160)
 """The numbers of sessions after which they are tested. P values are corrected for all of these looks."""
-NUM_RUNS = 200
-_NUM_DRAWN = 200
-_POWER = 0.8
+_NUM_DRAWN, _POWER = 200, 0.8
 
 
 def report_sessions(
@@ -35,46 +33,41 @@ def report_sessions(
     *,
     bench: Benchmark | str | os.PathLike | None = None,
     strategies: Entries = "all",
-    num_runs: int = NUM_RUNS,
+    num_runs: int = 200,
     command: str = "",
 ) -> Path:
     """Returns the path of the page of the sessions in a folder, after replaying their logs and writing it.
 
     Args:
         bench: as of `verify_session`.
-        strategies: to compare with, as of `jn.compare`, each with as many evaluations as a session has.
-        num_runs: runs of each strategy.
+        strategies: as of `jn.compare`; each has `num_runs` runs, with as many evaluations as a session.
 
     Raises ValueError if there are no logs, one does not replay, or they are of different benchmarks or rules.
     """
-    sessions = [replayed(log, bench) for log in sorted(Path(folder).glob(PATTERN), key=_number)]
+    sessions = [replayed(log, bench) for log in sorted(Path(folder).glob(PATTERN), key=_order)]
     sessions = [session for session in sessions if session.is_finished or session.counts["num_evaluations"]]
-    if not sessions:
-        raise ValueError(f"Expected logs of sessions with an evaluation in {folder}, {PATTERN}, got none.")
+    if len({(session.bench.id, session.rules) for session in sessions}) != 1:
+        raise ValueError(f"Expected {PATTERN} of one benchmark with the same rules in {folder}, got others or none.")
     first = sessions[0]
-    if any((each.bench.id, each.rules) != (first.bench.id, first.rules) for each in sessions):
-        raise ValueError(f"Expected sessions of one benchmark with the same rules in {folder}, got different ones.")
     compared = compare(strategies, first.bench, num_trials=first.rules.num_trials, num_runs=num_runs)
     regrets = {name: final_regrets(trials, first.bench) for name, trials in compared.trials.items()}
     return write_search(folder, summary_of(sessions, regrets) | {"command": command}, {})
 
 
-def _number(log: Path) -> tuple[str, int]:
-    kind, _, number = log.stem.partition("-")
-    digits = "".join(itertools.takewhile(str.isdecimal, number))
-    return kind + number.removeprefix(digits), int(digits or 0)
+def _order(log: Path) -> tuple[bool, list[int]]:
+    return "blind" in log.stem, [int(number) for number in re.findall(r"\d+", log.stem)]
 
 
 def summary_of(sessions: Sequence[Session], regrets: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Returns the dictionary of `summary.json`: sessions, plain and blinded apart, and what strategies reached.
-
-    `regrets` are those of the runs of each strategy after as many evaluations, float[runs].
-    """
-    bench = sessions[0].bench
-    rows = [_row(session) for session in sessions]
-    kinds = {"plain": [row for row in rows if row["blind"] is None]}
-    kinds["blinded"] = [row for row in rows if row["blind"] is not None]
-    pairs = _pairs(kinds["plain"], kinds["blinded"])
+    """Returns the dictionary of `summary.json`, given the regrets of runs of strategies, float[runs]."""
+    bench, rows = sessions[0].bench, [_row(session) for session in sessions]
+    groups = {
+        "plain": [row for row in rows if row["blind"] is None],
+        "blinded": [row for row in rows if row["blind"] is not None],
+    }
+    plain, blinded = ({(row["number"], row["seed"]): row["regret"] for row in found} for found in groups.values())
+    pairs = [each for each in plain if each in blinded]
+    memory = memory_test([plain[each] for each in pairs], [blinded[each] for each in pairs]) if pairs[1:] else None
     return {
         "kind": SESSIONS,
         "benchmark": bench.id,
@@ -82,55 +75,35 @@ def summary_of(sessions: Sequence[Session], regrets: dict[str, np.ndarray]) -> d
         "space": bench.space.name,
         "metric": bench.metric._asdict(),
         "cost_unit": bench.cost_unit,
-        "rules": sessions[0].rules.description(),
-        "optimum": optimum(bench)._asdict(),
+        "rules": {name: value for name, value in sessions[0].header().items() if hasattr(sessions[0].rules, name)},
         "sessions": rows,
         "strategies": {name: _mean(values) | {"num_runs": len(values)} for name, values in regrets.items()},
-        "groups": {kind: _group(found, regrets) for kind, found in kinds.items() if found},
-        "memory": memory_test(*pairs)._asdict() if len(pairs[0]) > 1 else None,
+        "groups": {kind: _group(found, regrets) for kind, found in groups.items() if found},
+        "memory": memory._asdict() if memory else None,
         "looks": list(LOOKS),
         "versions": versions(),
     }
 
 
 def _row(session: Session) -> dict[str, Any]:
-    """Returns the result of a session with what it spent."""
-    bench, end = session.bench, session.end()
-    validation = float(bench.validation_scores(session.reported_arch()))
+    bench = session.bench
     best = None if bench.table is None else selection(bench, optimum(bench)).best_validation
-    cost = float(session.trials().observation.cost.sum())
+    validation = float(bench.validation_scores(session.inner(session.result())))
     own = {"number": session.number, "seed": session.seed, "blind": session.blind, "finished": session.is_finished}
-    return {
-        **own,
-        **end._asdict(),
-        "validation_regret": None if best is None else best - validation,
-        **session.counts,
-        "cost": cost,
-    }
-
-
-def _pairs(plain: list[dict[str, Any]], blinded: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
-    """Returns the regrets of plain and blinded sessions of the same number and seed."""
-    others = {(row["number"], row["seed"]): row["regret"] for row in blinded}
-    both = [row for row in plain if (row["number"], row["seed"]) in others]
-    return [row["regret"] for row in both], [others[row["number"], row["seed"]] for row in both]
+    paid = {"cost": float(session.trials().observation.cost.sum()), **session.counts}
+    return own | session.end()._asdict() | {"validation_regret": None if best is None else best - validation} | paid
 
 
 def _group(rows: list[dict[str, Any]], regrets: dict[str, np.ndarray]) -> dict[str, Any]:
     """Returns the means over sessions, and how they compare with each strategy."""
     own = np.asarray([row["regret"] for row in rows])
     asked = sum(row["num_evaluations"] + row["num_invalid"] for row in rows)
-    optimism = [row["optimism"] for row in rows if row["optimism"] is not None]
-    validation = [row["validation_regret"] for row in rows if row["validation_regret"] is not None]
-    return {
-        **_mean(own),
-        "num_sessions": len(rows),
-        "validation_regret_mean": float(np.mean(validation)) if validation else None,
-        "optimism_mean": float(np.mean(optimism)) if optimism else None,
-        "invalid_share": sum(row["num_invalid"] for row in rows) / max(asked, 1),
-        "repeated_share": sum(row["num_repeats"] for row in rows) / max(asked, 1),
-        "compared": compared_with(own, regrets),
+    shares = {
+        f"{name}_share": sum(row[f"num_{name}"] for row in rows) / max(asked, 1) for name in ("invalid", "repeats")
     }
+    known = {name: [row[name] for row in rows if row[name] is not None] for name in ("validation_regret", "optimism")}
+    means = {f"{name}_mean": float(np.mean(values)) if values else None for name, values in known.items()}
+    return {"num_sessions": len(rows), **_mean(own), **means, **shares, "compared": compared_with(own, regrets)}
 
 
 def _mean(regrets: np.ndarray) -> dict[str, float]:
@@ -141,39 +114,36 @@ def _mean(regrets: np.ndarray) -> dict[str, float]:
 def compared_with(own: np.ndarray, regrets: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
     """Returns for each strategy how regrets of sessions, in their order, differ from those of its runs.
 
-    `p_value` is of Mann and Whitney's test at the `LOOKS` so far, corrected for all of them (Bonferroni), `p_holm` for
-    the number of strategies, too: both hold whenever one stops. `num_more_sessions` is after how many more the test
-    would decide with a chance of 80 %, if they are like those so far; None if not within the looks, or of one session.
+    `p_holm` is that of `p_over_looks`, corrected for the number of strategies: it holds whenever one stops.
+    `num_more_sessions` is after how many more the test would decide with a chance of 80 %, if they are like those so
+    far; 0 if it has decided, None if not within the looks, or of one session.
     """
-    values = {name: p_over_looks(own, theirs) for name, theirs in regrets.items()}
-    corrected = holm(np.asarray(list(values.values())))
+    corrected = holm(np.asarray([p_over_looks(own, theirs) for theirs in regrets.values()]))
     found = {}
-    for (name, p_value), p_holm in zip(values.items(), corrected.tolist(), strict=True):
-        low, high = difference_interval(own, regrets[name])
+    for (name, theirs), p_holm in zip(regrets.items(), corrected.tolist(), strict=True):
+        low, high = difference_interval(own, theirs)
         found[name] = {
-            "difference": float(own.mean() - regrets[name].mean()),
+            "difference": float(own.mean() - theirs.mean()),
             "difference_ci_low": finite(low),
             "difference_ci_high": finite(high),
-            "effect_size": effect_size(own, regrets[name]),
-            "p_value": p_value,
+            "effect_size": effect_size(own, theirs),
             "p_holm": p_holm,
-            "num_more_sessions": 0 if p_holm <= LEVEL else _num_more(own, regrets[name], len(regrets)),
+            "num_more_sessions": 0 if p_holm <= LEVEL else _num_more(own, theirs, len(regrets)),
         }
     return found
 
 
 def p_over_looks(own: np.ndarray, theirs: np.ndarray) -> float:
-    """Returns the least p value over the looks so far, corrected for all looks."""
+    """Returns the least p value (Mann and Whitney) at the looks so far, corrected for all looks (Bonferroni)."""
     looks = [look for look in LOOKS if look <= len(own)]
     return min([1.0, *(len(LOOKS) * float(mann_whitney(own[:look], theirs)) for look in looks)])
 
 
-def _num_more(own: np.ndarray, regrets: np.ndarray, num_strategies: int) -> int | None:
-    """Returns how many more sessions like those so far would decide, by drawing from them."""
-    random = np.random.default_rng(0)
-    theirs = np.broadcast_to(regrets, (_NUM_DRAWN, len(regrets)))
+def _num_more(own: np.ndarray, theirs: np.ndarray, num_strategies: int) -> int | None:
+    """Returns how many more sessions would decide, by drawing from those so far."""
+    random, runs = np.random.default_rng(0), np.broadcast_to(theirs, (_NUM_DRAWN, len(theirs)))
     for look in (look for look in LOOKS if look > len(own) > 1):
-        drawn = random.choice(own, (_NUM_DRAWN, look))
-        if (len(LOOKS) * num_strategies * mann_whitney(drawn, theirs) <= LEVEL).mean() >= _POWER:
+        p_values = len(LOOKS) * num_strategies * mann_whitney(random.choice(own, (_NUM_DRAWN, look)), runs)
+        if (p_values <= LEVEL).mean() >= _POWER:
             return look - len(own)
     return None

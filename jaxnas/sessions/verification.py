@@ -1,20 +1,16 @@
 """Logs of sessions, replayed without the searcher."""
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.loading import load
 from jaxnas.checks import first_line
 from jaxnas.search.loop.chained_lines import read_whole
 from jaxnas.sessions.dialogue import Rules
-from jaxnas.sessions.session import FORMAT, Session, replay
+from jaxnas.sessions.session import FORMAT, Session
 from jaxnas.tables.building.verification import Check
 from jaxnas.tables.shipped import SURROGATES, shipped_ids
-
-_OWN = ("seed", "number", "blind")
 
 
 def is_log(path: str | os.PathLike) -> bool:
@@ -26,10 +22,9 @@ def is_log(path: str | os.PathLike) -> bool:
 
 
 def verify_session(log: str | os.PathLike, bench: Benchmark | str | os.PathLike | None = None) -> list[Check]:
-    """Returns the check of a session's log: its requests are asked again, and all answers have to be the same.
+    """Returns the check of a session's log: all answers have to be the same when its requests are asked again.
 
-    Args:
-        bench: the benchmark, or its folder, if it does not ship with jaxnas.
+    `bench` is the benchmark, or its folder, if it does not ship with jaxnas.
     """
     try:
         session = replayed(log, bench)
@@ -46,17 +41,14 @@ def replayed(log: str | os.PathLike, bench: Benchmark | str | os.PathLike | None
     name = header.get("benchmark")
     if bench is None and name not in (*shipped_ids(), *shipped_ids(SURROGATES)):
         raise ValueError(f"Name the table of {log} by its folder: {str(name)[:60]!r} does not ship with jaxnas.")
-    session = _session_of(header, load(name, protocol=header.get("protocol")) if bench is None else bench, str(log))
-    differing = [part for part in session.header() if part != "versions" and session.header()[part] != header.get(part)]
-    if differing:
-        raise ValueError(f"{log} is of a benchmark with another {', '.join(differing)}.")
-    replay(session, lines, str(log))
-    return session
-
-
-def _session_of(header: dict[str, Any], bench: Benchmark | str | os.PathLike, name: str) -> Session:
     try:
         rules = Rules(*(header[part] for part in Rules.__dataclass_fields__))
-        return Session(bench, rules, **{part: header[part] for part in _OWN})
+        found = load(name, protocol=header["protocol"]) if bench is None else bench
+        session = Session(found, rules, **{part: header[part] for part in ("seed", "number", "blind")})
     except (KeyError, TypeError) as error:
-        raise ValueError(f"Expected {name} to begin as a session does, got {json.dumps(header)[:60]}.") from error
+        raise ValueError(f"Expected {log} to begin as a session does, got {first_line(error)}.") from error
+    own = session.header()
+    if differing := [part for part in own if part != "versions" and own[part] != header.get(part)]:
+        raise ValueError(f"{log} is of a benchmark with another {', '.join(differing)}.")
+    session.replay(lines, str(log))
+    return session

@@ -33,7 +33,7 @@ from jaxnas.spaces.decisions import (
     sample,
 )
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable, class_rows, neighbor_table, valid_codes
-from jaxnas.spaces.grammar import of_decisions
+from jaxnas.spaces.grammar import grammar_of
 from jaxnas.spaces.validity import everything, pick, repaired, valid_sample
 
 
@@ -190,7 +190,7 @@ class Space(abc.ABC):
     @property
     def grammar(self) -> str:
         """Returns the strings of architectures as a grammar, see `jaxnas.spaces.grammar`."""
-        return of_decisions(self.decisions, "-", named=False)
+        return grammar_of(self.to_str, self.decisions, lambda arch: int(self.num_present(arch) or 0))
 
     def malformed(self, text: str, limit: str = "") -> ValueError:
         """Returns the error for a string that is no architecture, with an example of one and a limit in words."""
@@ -268,10 +268,6 @@ class ReadThrough(Space):
 
     def to_str(self, arch: Choices) -> str:
         return self.space.to_str(self.behind(checked(arch, self.decisions)))
-
-    @property
-    def grammar(self) -> str:
-        return self.space.grammar
 
     def decode(self, arch: Choices) -> dict:
         return self.space.decode(self.behind(checked(arch, self.decisions)))

@@ -1,10 +1,34 @@
-"""The strings of search spaces as grammars, in EBNF: a rule a line, quoted texts, `|`, `[optional]`, `{repeated}`."""
+"""The strings of a search space as a grammar, found by comparing the strings of architectures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 
-from jaxnas.spaces.decisions import Decision, value_names
+import numpy as np
 
-START = "architecture"
+from jaxnas.spaces.decisions import Choices, Decision, value_names
+
+Writer = Callable[[Choices], str]
+_NUM_CHECKED = 8
+
+
+def grammar_of(to_str: Writer, decisions: Sequence[Decision], num_present: Callable[[np.ndarray], int]) -> str:
+    """Returns the strings of a space in EBNF: a rule a line, with quoted texts and `|` between alternatives.
+
+    Each decision has its place in the strings. If not, since the first one says how many others count, as `num_present`
+    returns, there is a form for each of its values. Strings of other kinds are shown by an example in a comment.
+    """
+    kinds: dict[tuple[str, ...], str] = {}
+    zeros = np.zeros(len(decisions), np.int32)
+    forms = [_form(to_str, decisions, zeros, range(len(decisions)), kinds)]
+    if forms[0] is None:
+        kinds.clear()
+        starts = [np.append(np.int32(number), zeros[1:]) for number in range(len(decisions[0].values))]
+        forms = [_form(to_str, decisions, each, range(1, num_present(each)), kinds) for each in starts]
+    if None in forms:
+        return f"(* such as {to_str(zeros)} *)"
+    named = {f"form_{number}": form for number, form in enumerate(forms) if len(forms) > 1}
+    rules = {"architecture": " | ".join(named) or forms[0], **named}
+    rules |= {name: one_of(options) for options, name in kinds.items()}
+    return "\n".join(f"{name} = {right} ;" for name, right in rules.items())
 
 
 def one_of(values: Iterable[object]) -> str:
@@ -12,29 +36,47 @@ def one_of(values: Iterable[object]) -> str:
     return " | ".join(f'"{value}"' for value in values)
 
 
-def joined(parts: Iterable[str], separator: str) -> str:
-    """Returns parts of a right side in order, with a text between them."""
-    return (f' "{separator}" ' if separator else " ").join(parts)
+def _form(
+    to_str: Writer,
+    decisions: Sequence[Decision],
+    base: np.ndarray,
+    free: Iterable[int],
+    kinds: dict[tuple[str, ...], str],
+) -> str | None:
+    """Returns the right side for architectures that differ from a base in free decisions; None if there is none."""
+    text, parts, values, done = to_str(base), [], [], 0
+    free = [place for place in free if len(decisions[place].values) > 1]
+    for start, end, place, options in sorted(_choice(to_str, decisions[place], base, place) for place in free):
+        if start < done:
+            return None
+        parts += [f'"{text[done:start]}"'] * (start > done) + [kinds.setdefault(options, f"choice_{len(kinds) + 1}")]
+        values.append((text[done:start], place, options))
+        done = len(text) - end
+    random = np.random.default_rng(0)
+    for _ in range(_NUM_CHECKED):
+        arch = base.copy()
+        arch[free] = [random.integers(len(decisions[place].values)) for place in free]
+        found = "".join(f"{before}{options[arch[place]]}" for before, place, options in values)
+        if to_str(arch) != found + text[done:]:
+            return None
+    return " ".join([*parts, *[f'"{text[done:]}"'] * (done < len(text))])
 
 
-def rules(found: Mapping[str, str], note: str = "") -> str:
-    """Returns a grammar, from the right side of each rule by the name on its left, with a comment at its end."""
-    return "\n".join([*(f"{name} = {right} ;" for name, right in found.items()), *([f"(* {note} *)"] if note else [])])
+def _choice(to_str: Writer, decision: Decision, base: np.ndarray, place: int) -> tuple[int, int, int, tuple[str, ...]]:
+    """Returns how much of a string is before a choice and after it, its place, and the texts of its values between."""
+    archs = np.where(np.arange(len(base)) == place, np.arange(len(decision.values))[:, None], base)
+    texts, names = [to_str(arch) for arch in archs], value_names(decision)
+    start = _num_equal(texts)
+    for before in range(start, -1, -1):  # whole names rather than the part of them that differs
+        pairs = [(text[before:], name) for text, name in zip(texts, names, strict=False)]
+        rests = {text.removeprefix(name) for text, name in pairs}
+        if len(rests) == 1 and all(text.startswith(name) for text, name in pairs):
+            return before, len(rests.pop()), place, tuple(names)
+    end = _num_equal([text[start:][::-1] for text in texts])
+    return start, end, place, tuple(text[start : len(text) - end] for text in texts)
 
 
-def of_decisions(decisions: Iterable[Decision], separator: str, named: bool = True) -> str:
-    """Returns the grammar of strings of all choices in order, with a separator between them.
-
-    `named` is whether a choice is written as its value, or else as its number.
-    """
-    kinds: dict[tuple[str, ...], str] = {}
-    parts = []
-    for decision in decisions:
-        options = value_names(decision) if named else [str(number) for number in range(len(decision.values))]
-        parts.append(kinds.setdefault(tuple(options), f"choice_{len(kinds) + 1}"))
-    return rules({START: joined(parts, separator)} | {name: one_of(options) for options, name in kinds.items()})
-
-
-def several(item: str, most: int, separator: str) -> str:
-    """Returns one to `most` of an item, with a separator between them."""
-    return item if most == 1 else f'{item} ["{separator}" {several(item, most - 1, separator)}]'
+def _num_equal(texts: Sequence[str]) -> int:
+    """Returns how many characters all texts begin with."""
+    places = enumerate(zip(*texts, strict=False))
+    return next((place for place, letters in places if len(set(letters)) > 1), min(map(len, texts)))

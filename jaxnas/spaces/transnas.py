@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxnas.spaces import grammar
 from jaxnas.spaces.base import ReadThrough, Space, check_valid
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.decisions import Choices, Decision, checked
@@ -60,12 +59,6 @@ class TransNASCellSpace(ReadThrough):
         return jnp.asarray([int(digit) for digit in "".join(parts)], jnp.int32)
 
     @property
-    def grammar(self) -> str:
-        nodes = grammar.joined((" ".join(["operation"] * node) for node in _NODES), "_")
-        note = ", ".join(f"{number} {name}" for number, name in enumerate(self.decisions[0].values))
-        return grammar.rules({grammar.START: f'"{_START}" {nodes}', "operation": grammar.one_of(range(4))}, note)
-
-    @property
     def cell(self) -> dict:
         return self.space.cell
 
@@ -115,14 +108,6 @@ class ModuleSpace(Space):
             raise ValueError(f"Expected an architecture such as '64-1234-basic' of 4 to 6 modules, got {text!r}.")
         kinds = [int(digit) for digit in digits.ljust(MOST_MODULES, "0")]
         return check_valid(self, jnp.asarray(kinds, jnp.int32) - (np.arange(MOST_MODULES) < FEWEST_MODULES))
-
-    @property
-    def grammar(self) -> str:
-        kinds = " ".join(["module"] * FEWEST_MODULES + ["[module]"] * (MOST_MODULES - FEWEST_MODULES))
-        note = ", ".join(f"{number} {name}" for number, name in enumerate(MODULES, start=1))
-        note += f"; 1 to {MOST_DOUBLED} modules double channels, 1 to {MOST_HALVED} halve the resolution"
-        right = f'"64-" {kinds} "-basic"'
-        return grammar.rules({grammar.START: right, "module": grammar.one_of(range(1, 1 + len(MODULES)))}, note)
 
     @property
     def label_names(self) -> tuple[str, ...]:

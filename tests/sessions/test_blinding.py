@@ -1,12 +1,12 @@
 """Blinded spaces: the structure of the space behind, by other names."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxnas as jn
 from jaxnas import catalog
-from jaxnas.spaces.enumerated import class_rows
 
 SMALL = {
     "cells": jn.CellSpace(3, ("none", "skip_connect", "nor_conv_1x1")),
@@ -27,26 +27,24 @@ def test_texts_lead_back_to_the_architecture(name):
     np.testing.assert_array_equal(blinded.behind(shown), arch)
     text = blinded.to_str(shown)
     np.testing.assert_array_equal(blinded.from_str(text), shown)
-    known = {str(value) for decision in space.decisions for value in decision.values if len(str(value)) > 2}
+    known = {str(value) for decision in space.decisions for value in decision.values if str(value).isalpha()}
     assert not any(value in text + blinded.grammar for value in known)
 
 
 @pytest.mark.parametrize("space", SMALL.values(), ids=SMALL.keys())
-def test_rows_classes_and_neighbors_are_those_of_the_space(space):
+def test_neighbors_classes_and_valid_architectures_are_those_of_the_space(space):
     blinded = jn.sessions.Blinded(space, 3)
-    rows = np.arange(0, space.num_architectures, max(1, space.num_architectures // 9))
-    archs = np.asarray(space.arch_at(rows))
-    shown = np.asarray(blinded.arch_at(rows))
-    np.testing.assert_array_equal(jax.vmap(blinded.index)(shown), rows)
-    np.testing.assert_array_equal(blinded.behind(shown), archs)
-    for one, other in zip(shown[:3], archs[:3], strict=True):
-        found = {tuple(each) for each in np.asarray(blinded.behind(blinded.neighbors(one))).tolist()}
-        assert found == {tuple(each) for each in np.asarray(space.neighbors(other)).tolist()}
-        assert tuple(np.asarray(blinded.behind(blinded.mutate(jax.random.key(1), one))).tolist()) in found
-        np.testing.assert_array_equal(blinded.behind(blinded.canonical(one)), space.canonical(other))
-    assert np.asarray(jax.vmap(blinded.valid)(shown)).all()
-    if space.num_architectures < 100:
-        np.testing.assert_array_equal(class_rows(blinded), class_rows(space))
+    archs = np.asarray(space.arch_at(np.arange(0, space.num_architectures, max(1, space.num_architectures // 3))))
+    for arch, shown in zip(archs, blinded.shown(archs), strict=True):
+        found = {tuple(each) for each in np.asarray(blinded.behind(blinded.neighbors(shown))).tolist()}
+        assert found == {tuple(each) for each in np.asarray(space.neighbors(arch)).tolist()}
+        assert tuple(np.asarray(blinded.behind(blinded.mutate(jax.random.key(1), shown))).tolist()) in found
+        np.testing.assert_array_equal(blinded.behind(blinded.canonical(shown)), space.canonical(arch))
+        assert blinded.valid(jnp.asarray(shown))
+    drawn = blinded.sample(jax.random.key(2))
+    assert blinded.valid(drawn)
+    assert blinded.num_architectures == space.num_architectures
+    np.testing.assert_array_equal(blinded.from_str(blinded.to_str(np.asarray(drawn))), drawn)
 
 
 def test_an_operation_has_one_name_on_all_edges_and_another_for_another_seed():
@@ -70,10 +68,12 @@ def test_ordered_values_keep_their_order_or_are_reversed():
 
 def test_a_wrong_text_names_what_was_expected():
     blinded = jn.sessions.Blinded(jn.NB201, 1)
-    with pytest.raises(ValueError, match=r"Expected an architecture such as 'a0-a0-.*' of 6 names, got 'a0'"):
+    with pytest.raises(ValueError, match=r"Expected an architecture such as 'v0.0-v0.0-.*' of 6 names, got 'a0'"):
         blinded.from_str("a0")
-    with pytest.raises(ValueError, match="Expected a value of decision 2 of a0, a1, a2, a3, a4, got 'skip_connect'"):
-        blinded.from_str("a0-skip_connect-a0-a0-a0-a0")
+    with pytest.raises(
+        ValueError, match=r"Expected a value of decision 2 of v0.0, v0.1, v0.2, v0.3, v0.4, got 'skip_connect'"
+    ):
+        blinded.from_str("v0.0-skip_connect-v0.0-v0.0-v0.0-v0.0")
 
 
 def test_the_examples_of_a_blinded_session_are_not_those_of_the_plain_one():

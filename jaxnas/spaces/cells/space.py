@@ -11,7 +11,6 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas import checks
-from jaxnas.spaces import grammar
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.cells import drawing, graph
 from jaxnas.spaces.cells.paths import path_features
@@ -137,13 +136,6 @@ class CellSpace(Space):
                     raise self.malformed(text)
                 choices.append(position("an operation", name, names))
         return jnp.asarray(choices, jnp.int32)
-
-    @property
-    def grammar(self) -> str:
-        edges = [f'operation "~{source}|"' for source in range(self.num_nodes)]
-        nodes = (" ".join(['"|"', *edges[:target]]) for target in range(1, self.num_nodes))
-        names = (operation.name for operation in self.operations)
-        return grammar.rules({grammar.START: grammar.joined(nodes, "+"), "operation": grammar.one_of(names)})
 
     def features(self, arch: ArrayLike) -> jax.Array:
         """Returns the features of the paths through a cell, float32[F], as `jaxnas.spaces.cells.encodings.path`."""

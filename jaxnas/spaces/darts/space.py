@@ -13,10 +13,10 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas.checks import unknown_name
-from jaxnas.spaces import grammar
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.darts import drawing
 from jaxnas.spaces.decisions import Choices, Decision, checked
+from jaxnas.spaces.grammar import one_of
 
 CITES = ("liu2019darts",)
 
@@ -88,15 +88,19 @@ class DARTSSpace(Space):
 
     @property
     def grammar(self) -> str:
-        nodes = range(NUM_INPUTS, NUM_INPUTS + NUM_NODES)
-        cells = (f'"{name}=[" genes "], {name}_concat={_CONCAT}"' for name in CELLS)
-        found = {grammar.START: f'"Genotype(" {grammar.joined(cells, ", ")} ")"'}
-        found["genes"] = grammar.joined((f"gene_{node}" for node in nodes for _ in range(2)), ", ")
-        for node in nodes:
-            found |= {f"gene_{node}": f'"(\'" operation "\', " input_{node} ")"'}
-            found |= {f"input_{node}": grammar.one_of(range(node))}
-        found |= {"operation": grammar.one_of(OPERATIONS)}
-        return grammar.rules(found, "the two inputs of a node differ")
+        pair = '", " '.join(["gene"] * 2 * NUM_NODES)
+        cells = '", " '.join(f'"{name}=[" genes "], {name}_concat={_CONCAT}" ' for name in CELLS)
+        inputs = one_of(range(NUM_INPUTS + NUM_NODES - 1))
+        return "\n".join(
+            (
+                f'architecture = "Genotype(" {cells}")" ;',
+                f"genes = {pair} ;",
+                """gene = "('" operation "', " input ")" ;""",
+                f"operation = {one_of(OPERATIONS)} ;",
+                f"input = {inputs} ;",
+                "(* the two inputs of a node differ and are before it *)",
+            )
+        )
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas.checks import unknown_name
-from jaxnas.spaces import grammar
 from jaxnas.spaces.base import Space, check_valid
 from jaxnas.spaces.decisions import Choices, Decision, mixed_radix, num_combinations, radix_weights
 from jaxnas.spaces.enumerated import padded_rows, symmetric_closure
@@ -94,12 +93,6 @@ class GraphNetworkSpace(Space):
                 raise unknown_name("an operation", name, self.operations)
         choices = [LINKS.index(links), *(self.operations.index(name) for name in operations)]
         return check_valid(self, jnp.asarray(choices, jnp.int32))
-
-    @property
-    def grammar(self) -> str:
-        right = f'links "/" {grammar.joined(["operation"] * NUM_LAYERS, "-")}'
-        found = {grammar.START: right, "links": grammar.one_of(LINKS), "operation": grammar.one_of(self.operations)}
-        return grammar.rules(found, "at least one operation is not the last one")
 
     @property
     def label_names(self) -> tuple[str, ...]:

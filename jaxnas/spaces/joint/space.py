@@ -11,7 +11,6 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas import checks
-from jaxnas.spaces import grammar
 from jaxnas.spaces.base import Space, check_valid
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.decisions import (
@@ -141,13 +140,6 @@ class JointSpace(Space):
             choices.append(position(decision.name, part, known))
         arch = jnp.concatenate([self.space.from_str(inner), jnp.asarray(choices, jnp.int32)])
         return check_valid(self, arch)
-
-    @property
-    def grammar(self) -> str:
-        parts = (f'"{each.name}=" {each.name}' for each in self.hyperparameters)
-        own = {grammar.START: f'network "{SEPARATOR}" {grammar.joined(parts, ",")}'}
-        own |= {each.name: grammar.one_of(each.values) for each in self.hyperparameters}
-        return f"{grammar.rules(own)}\n{self.space.grammar.replace(f'{grammar.START} =', 'network =', 1)}"
 
     def decode(self, arch: Choices) -> dict:
         """Returns the values of the architecture as in `space`, and those of the hyperparameters by their names."""

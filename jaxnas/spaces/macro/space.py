@@ -11,7 +11,6 @@ from jax.typing import ArrayLike
 from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, checked
-from jaxnas.spaces.grammar import of_decisions
 from jaxnas.spaces.graphs import chain
 
 CITES = ("su2021prioritized",)
@@ -73,10 +72,6 @@ class BlockSpace(Space):
             example = ("22212220" * MAX_LAYERS)[: sum(self.stages)]
             raise ValueError(f"Expected an architecture such as {example!r}, got {text!r:.60}.")
         return jnp.asarray([int(digit) for digit in digits], jnp.int32)
-
-    @property
-    def grammar(self) -> str:
-        return of_decisions(self.decisions, "", named=False)
 
     @property
     def label_names(self) -> tuple[str, ...]:

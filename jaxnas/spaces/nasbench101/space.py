@@ -12,7 +12,6 @@ from jax.typing import ArrayLike
 from jaxnas import prng
 from jaxnas.checks import unknown_name
 from jaxnas.spaces import decisions as of_decisions
-from jaxnas.spaces import grammar
 from jaxnas.spaces.base import Space, check_valid
 from jaxnas.spaces.decisions import Choices, Decision, checked
 from jaxnas.spaces.enumerated import padded_rows
@@ -152,14 +151,6 @@ class NB101Space(Space):
                 raise unknown_name("an operation", name, OPERATIONS)
             arch[NUM_EDGES + position] = OPERATIONS.index(name)
         return check_valid(self, jnp.asarray(arch))
-
-    @property
-    def grammar(self) -> str:
-        inner = grammar.joined(["operation"] * (NUM_VERTICES - 2), ",")
-        found = {grammar.START: f'{" ".join(["row"] * NUM_VERTICES)} "|input," {inner} ",output"'}
-        found |= {"row": " ".join(["bit"] * NUM_VERTICES), "bit": grammar.one_of((0, 1))}
-        note = f"rows of an upper triangular adjacency matrix with at most {MAX_EDGES} edges and a path to the output"
-        return grammar.rules(found | {"operation": grammar.one_of(OPERATIONS)}, note)
 
     def _malformed(self, text: str) -> ValueError:
         return ValueError(

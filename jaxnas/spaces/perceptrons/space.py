@@ -11,7 +11,6 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas import checks
-from jaxnas.spaces import grammar
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, cardinalities, checked, decode, position
 from jaxnas.spaces.graphs import chain, draw
@@ -178,16 +177,6 @@ class MLPSpace(Space):
         for decision, name in zip(self.decisions[1:], (*names, *widths), strict=True):
             choices.append(position(decision.name, name, decision.values))
         return jnp.asarray(choices, jnp.int32)
-
-    @property
-    def grammar(self) -> str:
-        names = [each.name.replace(" ", "_") for each in self.decisions[1:FIRST_WIDTH]]
-        widths = grammar.several("width", self.max_layers, "-")
-        found = {grammar.START: grammar.joined(["layers", *names], "/"), "layers": f'{widths} ["+" {widths}]'}
-        options = zip(names, self.decisions[1:FIRST_WIDTH], strict=True)
-        found |= {name: grammar.one_of(each.values) for name, each in options}
-        note = f"at most {self.max_layers} widths; those after a plus belong to absent layers and have no effect"
-        return grammar.rules(found | {"width": grammar.one_of(self.layer_widths)}, note)
 
     def decode(self, arch: Choices) -> dict:
         """Returns readable values, of present layers only.

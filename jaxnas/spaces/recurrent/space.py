@@ -9,7 +9,6 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas.checks import checked_size
-from jaxnas.spaces import grammar
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, checked, position
 
@@ -75,13 +74,6 @@ class RecurrentSpace(Space):
                 raise ValueError(f"Expected node {number + 1} to read a state from 0 to {number}, got {parent!r}.")
             choices += [int(parent), position("an activation", activation, ACTIVATIONS)]
         return jnp.asarray(choices[1:], jnp.int32)
-
-    @property
-    def grammar(self) -> str:
-        nodes = range(1, self.num_nodes + 1)
-        states = {f"state_{node}": grammar.one_of(range(node)) for node in nodes}
-        text = grammar.joined((f'state_{node} "." activation' for node in nodes), "-")
-        return grammar.rules({grammar.START: text, **states, "activation": grammar.one_of(ACTIVATIONS)})
 
     @property
     def label_names(self) -> tuple[str, ...]:

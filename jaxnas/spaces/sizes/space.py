@@ -8,7 +8,6 @@ import jax.numpy as jnp
 
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, position
-from jaxnas.spaces.grammar import of_decisions
 
 CITES = ("dong2021natsbench",)
 
@@ -45,10 +44,6 @@ class SizeSpace(Space):
         if len(names) != self.num_layers:
             raise self.malformed(text)
         return jnp.asarray([position("a number of channels", name, self.channels) for name in names], jnp.int32)
-
-    @property
-    def grammar(self) -> str:
-        return of_decisions(self.decisions, ":")
 
 
 NATS_SSS = SizeSpace(5, tuple(range(8, 65, 8)), "nats-sss")

@@ -10,7 +10,6 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas.checks import checked_size, unknown_name
-from jaxnas.spaces import grammar
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import Choices, Decision, checked, decode, position
 from jaxnas.spaces.graphs import chain
@@ -107,14 +106,6 @@ class TransformerSpace(Space):
         for decision, name in zip(self.decisions[1:], (width, *itertools.chain(*parts)), strict=False):
             choices.append(position(decision.name, name, decision.values))
         return jnp.asarray(choices + [0] * (len(self.decisions) - len(choices)), jnp.int32)
-
-    @property
-    def grammar(self) -> str:
-        layers = grammar.several("layer", self.max_layers, "/")
-        found = {grammar.START: f'width "/" {layers} ["+" {layers}]', "width": grammar.one_of(self.widths)}
-        found |= {"layer": 'heads "-" hidden "-" mixer', "heads": grammar.one_of(self.heads)}
-        found |= {"hidden": grammar.one_of(self.hidden), "mixer": grammar.one_of(self.mixers)}
-        return grammar.rules(found, f"{self.max_layers} layers, those after a plus absent; or fewer, and no plus")
 
     @property
     def label_names(self) -> tuple[str, ...]:
