@@ -17,8 +17,13 @@ def run(options: argparse.Namespace) -> int:
     print(f"Keep the seed secret. To resume: --seed {seed}.", flush=True)
     with progress_bars() as bars:
         bar = bars.add_task(COMPILING, total=None)
-        update = lambda done, total: bars.update(bar, completed=done, total=total)  # noqa: E731
-        table = fresh(folder, seed, minutes=options.minutes, num_processes=options.processes, progress=update)
+        table = fresh(
+            folder,
+            seed,
+            minutes=options.minutes,
+            num_processes=options.processes,
+            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+        )
     print(f"{len(table.representatives):,} classes, {table.num_seeds} seeds, reliability {reliability_of(table):.3f}.")
     print(f"Table: {folder}, sealed by {SEAL_FILE}: content hash {table.manifest['content_hash']}")
     return 0

@@ -47,7 +47,7 @@ class Rules:
 
 
 class Evaluation(NamedTuple):
-    """An evaluation: the architecture, the number of its trial, and the outcome."""
+    """An architecture, the number of its trial, and the outcome."""
 
     arch: np.ndarray
     trial: int
@@ -94,15 +94,12 @@ class Dialogue:
     def told(self, observation: Observation) -> dict[str, Any]:
         """Returns the answer with the outcome of the evaluation of `waiting`."""
         assert self.waiting is not None
-        self.evaluations.append(Evaluation(self.waiting, self.num_spent, observation))
+        found, self.waiting = Evaluation(self.waiting, self.num_spent, observation), None
         self.counts["num_evaluations"] += 1
-        self.waiting = None
-        return self._answered(self.evaluations[-1])
+        self.evaluations.append(found)
+        return self._answered(found, self._earlier.setdefault(self._name_of(found.arch), found) is not found)
 
-    def _answered(self, evaluation: Evaluation) -> dict[str, Any]:
-        name = self._name_of(evaluation.arch)
-        is_repeat = name in self._earlier
-        self._earlier.setdefault(name, evaluation)
+    def _answered(self, evaluation: Evaluation, is_repeat: bool) -> dict[str, Any]:
         self.counts["num_repeats"] += is_repeat
         return {**self._shown(evaluation), "left": self.left, "repeat": is_repeat}
 
@@ -125,7 +122,7 @@ class Dialogue:
         arch = self._arch(known)
         earlier = self._earlier.get(self._name_of(arch))
         if earlier is not None and self.rules.repeats == "free":
-            return self._answered(earlier)
+            return self._answered(earlier, True)
         if not self.left:
             raise ValueError(f"The budget of {self.rules.num_trials:,} evaluations is spent: finish with your result.")
         self.waiting = arch

@@ -5,7 +5,6 @@ import json
 import os
 import shlex
 import subprocess
-import tempfile
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from jaxnas.sessions.dialogue import SCORE, Dialogue, Rules
 from jaxnas.sessions.lines import MAX_LINE, request_of
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import ANY, LAST, Observation, Query, Strategy
+from jaxnas.strategies.base import Observation, Query, Strategy
 
 SEED_VARIABLE, _PATIENCE = "JAXNAS_SEED", 5
 
@@ -41,17 +40,14 @@ def external(command: str | Sequence[str | os.PathLike], *, name: str = "") -> C
     name = name or Path(arguments[min(1, len(arguments) - 1)]).stem
 
     def factory(space: Space) -> Strategy:
-        def init(key: jax.Array, num_trials: int) -> _Program:
-            return _Program(arguments, space, num_trials, int(jax.random.bits(key, (), np.uint32)))
-
-        def ask(program: _Program, t: Any, key: jax.Array) -> Query:
-            return program.ask(int(t), key)
-
-        def tell(program: _Program, t: Any, query: Query, observation: Observation) -> _Program:
-            program.tell(observation)
-            return program
-
-        return Strategy(name, init, ask, tell, hyperparameters=(("command", shlex.join(arguments)),), jittable=False)
+        return Strategy(
+            name,
+            lambda key, num_trials: _Program(arguments, space, num_trials, int(jax.random.bits(key, (), np.uint32))),
+            lambda program, t, key: program.ask(int(t), key),
+            lambda program, t, query, observation: program.told(observation),
+            hyperparameters=(("command", shlex.join(arguments)),),
+            jittable=False,
+        )
 
     factory.__name__ = name
     return factory
@@ -62,11 +58,11 @@ class _Program:
 
     def __init__(self, arguments: list[str], space: Space, num_trials: int, seed: int):
         self._dialogue = Dialogue(space, Rules(num_trials), SCORE, lambda arch: tuple(arch.tolist()))
-        self._command = shlex.join(arguments)
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115, it stays open
-        own: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors}
+        self._command, environment = shlex.join(arguments), os.environ | {SEED_VARIABLE: str(seed)}
         try:
-            self._process: Any = subprocess.Popen(arguments, env=os.environ | {SEED_VARIABLE: str(seed)}, **own)
+            self._process: Any = subprocess.Popen(
+                arguments, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
         except OSError as error:
             raise ValueError(f"Expected a program, got {self._command}: {error.strerror}.") from None
         weakref.finalize(self, _end, self._process)
@@ -77,27 +73,26 @@ class _Program:
         while of.num_spent <= trial and of.end is None and (line := self._line()):
             answer = of.asked(request_of(line))
             if answer is None:
-                return Query(of.waiting, LAST, ANY)  # type: ignore[arg-type]
+                return Query(of.waiting)  # type: ignore[arg-type]
             self._send(answer)
         if not of.evaluations:
             return Query(of.space.sample(key))
-        last = of.evaluations[-1]
-        return Query(last.arch, LAST, np.int32(last.observation.seed))  # type: ignore[arg-type]
+        last: Any = of.evaluations[-1]
+        return Query(last.arch, seed=np.int32(last.observation.seed))  # type: ignore[arg-type]
 
-    def tell(self, observation: Observation) -> None:
-        """Answers the program, if it waits for the outcome."""
+    def told(self, observation: Observation) -> "_Program":
+        """Returns the program itself, after answering it if it waits for the outcome."""
         if self._dialogue.waiting is not None:
             self._send(self._dialogue.told(observation))
         if not self._dialogue.left:
             _end(self._process)
+        return self
 
     def _line(self) -> bytes:
         """Returns the next request, empty at the end of the program. Raises RuntimeError if that is a failure."""
         line = self._process.stdout.readline(MAX_LINE)
         if not line and (code := self._process.wait()):
-            self._errors.seek(0)
-            last = (self._errors.read().decode(errors="replace").strip().splitlines() or ["it wrote no message"])[-1]
-            raise RuntimeError(f"{self._command} failed with exit code {code}: {last[:300]}.")
+            raise RuntimeError(f"{self._command} failed with exit code {code}; its messages are above.")
         return line
 
     def _send(self, answer: dict[str, Any]) -> None:
@@ -107,12 +102,9 @@ class _Program:
 
 
 def _end(process: Any) -> None:
-    """Closes the pipes of a program, which ends it, or else kills it."""
-    for stream in (process.stdin, process.stdout):
-        with contextlib.suppress(BrokenPipeError):
-            stream.close()
-    try:
+    """Closes the input of a program, which ends it, or else kills it."""
+    with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
+        process.stdin.close()
         process.wait(_PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    process.kill()
+    process.wait()

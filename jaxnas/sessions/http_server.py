@@ -12,8 +12,8 @@ from jaxnas.checks import first_line
 from jaxnas.sessions.lines import MAX_LINE, request_of
 from jaxnas.sessions.session import Session
 
-LOCAL, MAX_SESSIONS = "127.0.0.1", 1000
-_PATH, _SIZE = re.compile(r"/sessions/([0-9]{1,9})/?"), re.compile(r"[0-9]{1,6}")
+LOCAL = "127.0.0.1"
+_PATH, _SIZE = re.compile(r"/sessions/([0-9]{1,3})"), re.compile(r"[0-9]{1,6}")
 
 
 class SessionServer(http.server.ThreadingHTTPServer):
@@ -35,11 +35,9 @@ class SessionServer(http.server.ThreadingHTTPServer):
         self.url = f"http://{host}:{self.server_address[1]}"
 
     def session(self, number: int) -> Session:
-        """Returns the session of a number. Raises ValueError if there are too many."""
+        """Returns the session of a number."""
         with self._lock:
             if number not in self._sessions:
-                if len(self._sessions) >= MAX_SESSIONS:
-                    raise ValueError(f"Expected at most {MAX_SESSIONS:,} sessions, got another one, {number}.")
                 self._sessions[number] = self._make_session(number)
             return self._sessions[number]
 
@@ -70,14 +68,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(400 if "error" in found else 200, found)
 
     def _refuse(self, status: int, text: str) -> None:
-        self.close_connection = True  # its body was not read
         self._send(status, {"error": text})
+        self.close_connection = True  # its body was not read
 
     def _send(self, status: int, answer: dict[str, Any]) -> None:
         data = json.dumps(answer, allow_nan=False).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
+        for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(data)))):
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
 

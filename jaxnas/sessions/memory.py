@@ -21,20 +21,15 @@ class Memory(NamedTuple):
 def memory_test(plain: ArrayLike, blinded: ArrayLike) -> Memory:
     """Returns the memory test of final regrets of sessions in a space and in blinded ones, at equal budgets.
 
-    A searcher that learns from scores alone is as good in a blinded space, which has the same structure. One that knows
-    the space's good architectures by name has the smaller regret in plain sessions. Student's paired t test, two-sided.
-
-    Args:
-        plain, blinded: regrets of sessions, float[pairs]; pairs have the same number and seed.
-
-    Raises ValueError on fewer than two pairs, or numbers of sessions that differ.
+    A searcher that learns from scores alone is as good in a blinded space, which has the same structure; one that knows
+    good architectures by name is better in plain sessions. Student's paired t test, two-sided, of float[pairs]. Raises
+    ValueError on fewer than two pairs, or numbers of sessions that differ.
     """
     from scipy.special import stdtr
 
     first, second = np.asarray(plain, np.float64), np.asarray(blinded, np.float64)
     if first.shape != second.shape or first.ndim != 1 or len(first) < 2:
-        shapes = f"{list(first.shape)} and {list(second.shape)}"
-        raise ValueError(f"Expected regrets of two or more plain sessions and as many blinded ones, got {shapes}.")
+        raise ValueError(f"Expected as many regrets of each kind, two or more, got {first.shape} and {second.shape}.")
     difference, count = first - second, len(first)
     low, high = difference_interval(first, second, paired=True)
     error = difference.std(ddof=1) / np.sqrt(count)

@@ -33,14 +33,12 @@ FORMAT = "jaxnas session 1"
 
 
 class End(NamedTuple):
-    """The result of a session: the architecture it finished with, or else the best that it observed.
+    """The result of a session, by the runs that it did not see; by all if it saw every one.
 
     Attributes:
-        text: the architecture.
-        test, regret: the mean held-out score over the runs that the session did not see (over all if it saw every one),
-            and the best expected score of the benchmark less that.
-        optimism: the best observed score of the architecture less the mean validation score over these runs; None if
-            it was not observed.
+        text: the architecture it finished with, or else the best that it observed.
+        test, regret: the mean held-out score, and the best expected one of the benchmark less that.
+        optimism: the best observed score less the mean validation score; None if the architecture was not observed.
         num_unseen: the number of these runs; None if the benchmark has no runs.
     """
 
@@ -85,9 +83,9 @@ class Session:
         self._dialogue, self._lock = Dialogue(self.space, rules, score, self._name_of), threading.Lock()
         self.counts, self._file = self._dialogue.counts, None
         if log is not None:
-            file = _opened(Path(log), self.header())
+            file = JournalFile(Path(log), self.header(), kind="session")
             try:
-                self.replay(file.lines[1:], str(log))
+                self.replay(file.lines, str(log))
             except BaseException:
                 file.close()
                 raise
@@ -115,8 +113,11 @@ class Session:
             return found
 
     def replay(self, lines: list[dict[str, Any]], name: str) -> None:
-        """Asks the requests of a log. Raises ValueError if an answer differs, with its line."""
-        for number, line in enumerate(lines, start=2):
+        """Asks the requests of a log. Raises ValueError if it is of another session, or an answer differs."""
+        own, (found, *asked) = self.header(), lines
+        if changed := [part for part in own if found.get(part) != own[part] and part != "versions"]:
+            raise ValueError(f"Expected {name} of this session, got one with another {', '.join(changed)}.")
+        for number, line in enumerate(asked, start=2):
             request = line.get("request")
             if _line_of(request, self.answer(request)) != line:
                 raise ValueError(f"Line {number} of {name} is not of this session: another answer is right.")
@@ -201,13 +202,3 @@ def _line_of(request: Any, answer: dict[str, Any]) -> dict[str, Any]:
     """Returns the line of a log: the known parts of a request, and its answer, but for those that repeat others."""
     known = {name: request[name] for name in ("request", "text", "tokens") if name in request}
     return {"request": known} | ({} if known["request"] in ("describe", "history") else {"answer": answer})
-
-
-def _opened(path: Path, header: dict[str, Any]) -> JournalFile:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = JournalFile(path, header, kind="session")
-    changed = [name for name in header if file.lines[0].get(name) != header[name] and name != "versions"]
-    if changed:
-        file.close()
-        raise ValueError(f"Choose another log: {path} is of a session with another {', '.join(changed)}.")
-    return file

@@ -61,10 +61,8 @@ def _order(log: Path) -> tuple[bool, list[int]]:
 def summary_of(sessions: Sequence[Session], regrets: dict[str, np.ndarray]) -> dict[str, Any]:
     """Returns the dictionary of `summary.json`, given the regrets of runs of strategies, float[runs]."""
     bench, rows = sessions[0].bench, [_row(session) for session in sessions]
-    groups = {
-        "plain": [row for row in rows if row["blind"] is None],
-        "blinded": [row for row in rows if row["blind"] is not None],
-    }
+    kinds = {"plain": True, "blinded": False}
+    groups = {kind: [row for row in rows if (row["blind"] is None) == plain] for kind, plain in kinds.items()}
     plain, blinded = ({(row["number"], row["seed"]): row["regret"] for row in found} for found in groups.values())
     pairs = [each for each in plain if each in blinded]
     memory = memory_test([plain[each] for each in pairs], [blinded[each] for each in pairs]) if pairs[1:] else None
@@ -95,7 +93,6 @@ def _row(session: Session) -> dict[str, Any]:
 
 
 def _group(rows: list[dict[str, Any]], regrets: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Returns the means over sessions, and how they compare with each strategy."""
     own = np.asarray([row["regret"] for row in rows])
     asked = sum(row["num_evaluations"] + row["num_invalid"] for row in rows)
     shares = {
@@ -114,9 +111,8 @@ def _mean(regrets: np.ndarray) -> dict[str, float]:
 def compared_with(own: np.ndarray, regrets: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
     """Returns for each strategy how regrets of sessions, in their order, differ from those of its runs.
 
-    `p_holm` is that of `p_over_looks`, corrected for the number of strategies: it holds whenever one stops.
-    `num_more_sessions` is after how many more the test would decide with a chance of 80 %, if they are like those so
-    far; 0 if it has decided, None if not within the looks, or of one session.
+    `p_holm` is `p_over_looks`, corrected for the number of strategies: it holds whenever one stops. After
+    `num_more_sessions` like those so far the test would decide with a chance of 80 %; None: not within the looks.
     """
     corrected = holm(np.asarray([p_over_looks(own, theirs) for theirs in regrets.values()]))
     found = {}

@@ -14,7 +14,7 @@ def grammar_of(to_str: Writer, decisions: Sequence[Decision], num_present: Calla
     """Returns the strings of a space in EBNF: a rule a line, with quoted texts and `|` between alternatives.
 
     Each decision has its place in the strings. If not, since the first one says how many others count, as `num_present`
-    returns, there is a form for each of its values. Strings of other kinds are shown by an example in a comment.
+    returns, there is a form for each of its values. Other strings are shown by an example in a comment.
     """
     kinds: dict[tuple[str, ...], str] = {}
     zeros = np.zeros(len(decisions), np.int32)

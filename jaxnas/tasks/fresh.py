@@ -14,10 +14,9 @@ _SEED, _FEWEST_CLASSES, _NUM_DIGITS = 20211, 5, 10
 
 @functools.lru_cache(maxsize=4)
 def fresh_task(seed: int, rows: bool = False) -> Task:
-    """Returns the shifted digits with other images and other classes, by a seed; with `rows` as sequences of rows.
+    """Returns the shifted digits, by a seed mirrored or turned, filtered by a random kernel, and of 5 to 10 classes.
 
-    All images are mirrored or turned in one way and filtered by one random kernel of 3x3, and the ten digits are put
-    together at random to 5 to 10 classes.
+    With `rows` they are sequences of rows.
     """
     random, plain = np.random.default_rng([_SEED, seed]), shifted_digits()
     symmetry, kernel = int(random.integers(8)), random.normal(size=(3, 3))
@@ -48,9 +47,7 @@ def fresh_task_named(name: str) -> Task | None:
 
 
 def _filtered(images: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Returns images [V, n, H, W, C] filtered by a kernel of 3x3, with the darkest value around them."""
     height, width = images.shape[2:4]
     padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)), constant_values=images.min())
-    return np.add.reduce(
-        [kernel[at] * padded[:, :, at[0] :, at[1] :][:, :, :height, :width] for at in np.ndindex(kernel.shape)]
-    )
+    moved = {at: padded[:, :, at[0] :, at[1] :][:, :, :height, :width] for at in np.ndindex(kernel.shape)}
+    return np.add.reduce([kernel[at] * image for at, image in moved.items()])

@@ -118,7 +118,7 @@ def test_a_session_resumes_from_its_log_also_after_a_cut_line(bench, tmp_path):
 
 def test_a_log_of_another_session_is_refused(bench, tmp_path):
     jn.Session(bench, RULES, log=tmp_path / "a.jsonl").close()
-    with pytest.raises(ValueError, match=r"Choose another log: .* with another num_trials, seed"):
+    with pytest.raises(ValueError, match=r"Expected .* of this session, got one with another num_trials, seed"):
         jn.Session(bench, seed=1, log=tmp_path / "a.jsonl")
     held = jn.Session(bench, RULES, log=tmp_path / "a.jsonl")
     with pytest.raises(ValueError, match="Expected no other session"):

@@ -14,6 +14,7 @@ RULES = jn.sessions.Rules(num_trials=5)
 
 
 def played(folder, bench, number, blind=None):
+    folder.mkdir(exist_ok=True)
     log = folder / f"session-{number}{'' if blind is None else f'-blind-{blind}'}.jsonl"
     session = jn.Session(bench, RULES, number=number, blind=blind, log=log)
     texts = session.answer({"request": "describe"})["examples"]
@@ -55,7 +56,7 @@ def test_the_summary_has_every_session_and_what_it_spent(folder, bench):
 
 def test_the_page_has_the_findings_and_is_written_again(folder, bench):
     page = (folder / "report.html").read_text()
-    assert "Plain sessions (3) of 5 evaluations: test regret" in page
+    assert "Plain sessions (3): test regret" in page
     assert "Memory test over 3 pairs" in page
     assert "more would decide" in page or "too few so far" in page
     assert page.count("<tr>") >= 8
@@ -94,5 +95,5 @@ def test_the_memory_test_is_the_paired_t_test():
     assert found.p_value == pytest.approx(expected.pvalue)
     assert (found.ci_low, found.ci_high) == pytest.approx(tuple(expected.confidence_interval()))
     assert jn.sessions.memory_test([1, 1], [1, 1]).p_value == 1
-    with pytest.raises(ValueError, match="Expected regrets of two or more plain sessions"):
+    with pytest.raises(ValueError, match="Expected as many regrets of each kind"):
         jn.sessions.memory_test([1.0], [2.0])

@@ -63,4 +63,4 @@ def test_a_forged_answer_with_new_checksums_is_refused(log, tmp_path, part):
 
 def test_a_log_of_another_benchmark_is_refused(log):
     (check,) = jn.sessions.verify_session(log, "recurrent-3-words-language-v1")
-    assert check.text == f"{log} is of a benchmark with another benchmark, content_hash"
+    assert check.text == f"Expected {log} of this session, got one with another benchmark, content_hash"

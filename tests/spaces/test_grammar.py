@@ -27,7 +27,7 @@ def pattern_of(grammar: str) -> str:
     return expanded(rules["architecture"])
 
 
-@pytest.mark.parametrize("name", sorted(catalog.SPACES))
+@pytest.mark.parametrize("name", sorted(set(catalog.SPACES) - {"darts"}))
 def test_every_string_of_a_space_is_in_its_grammar(name):
     space = jn.space(name)
     pattern = re.compile(pattern_of(space.grammar))

@@ -7,6 +7,7 @@ from jaxnas.report import sentences, units
 from jaxnas.report.bibliography import bibtex
 from jaxnas.report.tables import csv_text
 from jaxnas.report.templates import embedded, render
+from jaxnas.tasks.metrics import Metric
 
 
 def sessions_text(summary: dict[str, Any]) -> str:
@@ -24,30 +25,25 @@ def sessions_text(summary: dict[str, Any]) -> str:
 
 def findings(summary: dict[str, Any]) -> list[str]:
     """Returns what sessions found, in sentences: for plain and blinded ones, and the memory test."""
-    metric, num_trials, lines = units.metric_of(summary), summary["rules"]["num_trials"], []
+    metric, lines = units.metric_of(summary), []
     for kind, group in summary["groups"].items():
-        mean, low, high = (units.gap_text(group[f"regret_{end}"], metric) for end in ("mean", "ci_low", "ci_high"))
-        text = (
-            f"{kind.capitalize()} sessions ({group['num_sessions']}) of {num_trials:,} evaluations: test regret {mean}"
-        )
-        text += f" {units.gap_unit(metric)} (95 % interval {low} to {high})."
-        for verdict, holds in (
-            ("Better than", (True, True)),
-            ("Worse than", (True, False)),
-            ("Not separated from", None),
-        ):
-            found = {
-                name: (each["p_holm"] <= LEVEL, each["effect_size"] > 0.5) for name, each in group["compared"].items()
-            }
-            names = [name for name, each in found.items() if (each == holds if holds else not each[0])]
-            text += f" {verdict} {', '.join(names)}." if names else ""
-        lines.append(text)
+        verdicts: dict[str, list[str]] = {"Better than": [], "Worse than": [], "Not separated from": []}
+        for name, each in group["compared"].items():
+            known = "Better than" if each["effect_size"] > 0.5 else "Worse than"
+            verdicts[known if each["p_holm"] <= LEVEL else "Not separated from"].append(name)
+        shown = " ".join(f"{verdict} {', '.join(names)}." for verdict, names in verdicts.items() if names)
+        text = f"{kind.capitalize()} sessions ({group['num_sessions']}): test regret"
+        lines.append(f"{text} {_interval(group, 'regret_', metric)}. {shown}")
     if memory := summary["memory"]:
-        low, high = (units.gap_text(memory[end], metric) for end in ("ci_low", "ci_high"))
-        known = memory["p_value"] <= LEVEL and memory["difference"] < 0
+        knew = memory["p_value"] <= LEVEL and memory["difference"] < 0
         lines.append(
             f"Memory test over {memory['num_pairs']} pairs: plain less blinded regret is "
-            f"{units.gap_with_unit(memory['difference'], metric, 3)} (95 % interval {low} to {high}), "
-            f"{sentences.p_text(memory['p_value'])}: {'the' if known else 'no sign that the'} searcher knew the space."
+            f"{_interval(memory, '', metric)}, {sentences.p_text(memory['p_value'])}: {'the' if knew else 'no sign that the'} searcher knew the space."
         )
     return lines
+
+
+def _interval(numbers: dict[str, Any], start: str, metric: Metric) -> str:
+    mean = numbers[f"{start}mean" if start else "difference"]
+    low, high = (units.gap_text(numbers[f"{start}ci_{end}"], metric) for end in ("low", "high"))
+    return f"{units.gap_with_unit(mean, metric, 3)} (95 % interval {low} to {high})"

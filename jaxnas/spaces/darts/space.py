@@ -16,7 +16,6 @@ from jaxnas.checks import unknown_name
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.darts import drawing
 from jaxnas.spaces.decisions import Choices, Decision, checked
-from jaxnas.spaces.grammar import one_of
 
 CITES = ("liu2019darts",)
 
@@ -85,22 +84,6 @@ class DARTSSpace(Space):
             found = re.search(rf"\b{cell}\s*=\s*(\[[^\[\]]*\])", text)
             choices += _choices(_literal(found[1]) if found else None, text)
         return jnp.asarray(choices, jnp.int32)
-
-    @property
-    def grammar(self) -> str:
-        pair = '", " '.join(["gene"] * 2 * NUM_NODES)
-        cells = '", " '.join(f'"{name}=[" genes "], {name}_concat={_CONCAT}" ' for name in CELLS)
-        inputs = one_of(range(NUM_INPUTS + NUM_NODES - 1))
-        return "\n".join(
-            (
-                f'architecture = "Genotype(" {cells}")" ;',
-                f"genes = {pair} ;",
-                """gene = "('" operation "', " input ")" ;""",
-                f"operation = {one_of(OPERATIONS)} ;",
-                f"input = {inputs} ;",
-                "(* the two inputs of a node differ and are before it *)",
-            )
-        )
 
     @property
     def label_names(self) -> tuple[str, ...]:
