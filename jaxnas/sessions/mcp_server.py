@@ -19,7 +19,10 @@ def mcp_server(answer: Callable[[object], dict[str, Any]]) -> Any:
         raise ValueError("Expected the package mcp, got none: pip install 'jaxnas[mcp]'.") from None
 
     def plain(name: str) -> Callable[[], dict[str, Any]]:
-        return lambda: answer({"request": name})
+        def ask() -> dict[str, Any]:  # by whose type the SDK knows that answers have a structure
+            return answer({"request": name})
+
+        return ask
 
     def with_text(name: str) -> Callable[[str, int], dict[str, Any]]:
         def ask(text: str, tokens: int = 0) -> dict[str, Any]:

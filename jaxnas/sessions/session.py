@@ -83,6 +83,7 @@ class Session:
         self._dialogue, self._lock = Dialogue(self.space, rules, score, self._name_of), threading.Lock()
         self.counts, self._file = self._dialogue.counts, None
         if log is not None:
+            Path(log).parent.mkdir(parents=True, exist_ok=True)
             file = JournalFile(Path(log), self.header(), kind="session")
             try:
                 self.replay(file.lines, str(log))

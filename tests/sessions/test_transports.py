@@ -129,9 +129,11 @@ def test_an_mcp_client_has_a_tool_for_each_request(bench):
             tools = await client.list_tools()
             found = await client.call_tool("evaluate", {"text": TEXT})
             wrong = await client.call_tool("evaluate", {"text": "nothing"})
-            return [tool.name for tool in tools.tools], found.structured_content, wrong.structured_content
+            about = (await client.call_tool("describe", {})).structured_content
+            return [tool.name for tool in tools.tools], found.structured_content, wrong.structured_content, about
 
-    tools, found, wrong = asyncio.run(search())
+    tools, found, wrong, about = asyncio.run(search())
+    assert about["left"] == 99
     assert tools == ["describe", "evaluate", "neighbors", "history", "finish"]
     assert found == jn.Session(bench).answer({"request": "evaluate", "text": TEXT})
     assert wrong["error"].startswith("Expected an architecture such as")

@@ -38,7 +38,8 @@ def findings(summary: dict[str, Any]) -> list[str]:
         knew = memory["p_value"] <= LEVEL and memory["difference"] < 0
         lines.append(
             f"Memory test over {memory['num_pairs']} pairs: plain less blinded regret is "
-            f"{_interval(memory, '', metric)}, {sentences.p_text(memory['p_value'])}: {'the' if knew else 'no sign that the'} searcher knew the space."
+            f"{_interval(memory, '', metric)}, {sentences.p_text(memory['p_value'])}: "
+            f"{'the' if knew else 'no sign that the'} searcher knew the space."
         )
     return lines
 
