@@ -6,7 +6,7 @@ each would get alone.
 Command: python experiments/robustness/sessions.py [--messages 10000] [--kills 20] [--transports lines,http,mcp]
 Run time: about ten minutes on one core; `mcp` needs the package mcp.
 Output: a line a check. Last line: a JSON object with the counts.
-Page: docs/robustness.md, docs/sessions.md
+Page: docs/sessions.md, docs/robustness.md
 """
 
 import argparse

@@ -22,8 +22,7 @@ class Blinded(ReadThrough):
     """A search space with its decisions in another order, and other names for decisions and values, by a seed.
 
     Values are permuted equally for all decisions with the same values: an operation has one new name on all edges.
-    Ordered values keep their order or are reversed. Neighbors and valid architectures are those of `space`, without
-    rows.
+    Ordered values keep their order or are reversed. Neighbors are as in `space`; there are no rows.
 
     Attributes:
         space: the space behind.
@@ -54,11 +53,11 @@ class Blinded(ReadThrough):
         object.__setattr__(self, "name", "blinded")
 
     def behind(self, arch: Any) -> Any:
-        """Returns architectures [..., D], which may be traced, as those of `space`."""
+        """Returns architectures [..., D], which may be traced, in the terms of `space`."""
         return _looked_up(self._tables[0], arch)[..., np.argsort(self.order)]
 
     def shown(self, arch: Any) -> Any:
-        """Returns architectures [..., D] of `space` as those of this one."""
+        """Returns architectures [..., D] of `space` in terms of this space."""
         inner = arch if isinstance(arch, jax.Array) else np.asarray(arch)
         return _looked_up(self._tables[1], inner[..., np.asarray(self.order)])
 

@@ -30,7 +30,7 @@ class Rules:
 
     Attributes:
         num_trials: the budget, in evaluations.
-        invalid_share: the cost of a text that is no architecture, as a share of an evaluation.
+        invalid_share: the cost of a string that is no architecture, as a share of an evaluation.
         repeats: `"paid"`: evaluating an architecture again costs another evaluation, and any of its runs answers;
             `"free"`: the earlier answer is repeated at no cost.
     """
@@ -72,7 +72,7 @@ class Dialogue:
 
     @property
     def num_spent(self) -> int:
-        """Returns how many evaluations are spent; shares for texts count when they add up to one."""
+        """Returns how many evaluations are spent; shares count when they add up to one."""
         return len(self.evaluations) + int(self.rules.invalid_share * self.counts["num_invalid"] + 1e-9)
 
     @property
@@ -108,7 +108,7 @@ class Dialogue:
         return {"text": self.space.to_str(evaluation.arch), "score": None if np.isnan(score) else score}
 
     def _arch(self, known: dict[str, Any]) -> np.ndarray:
-        """Returns the architecture of a text; a text that is none has its cost."""
+        """Returns the architecture of a string, whose cost is counted if it is none."""
         text = known.get("text")
         if not isinstance(text, str) or len(text) > MAX_TEXT:
             raise ValueError(f"Expected `text` with an architecture, got {repr(text)[:40]}.")

@@ -26,11 +26,11 @@ def external(command: str | Sequence[str | os.PathLike], *, name: str = "") -> C
 
     The program is started for each run. It writes requests to its standard output and reads the answers from its
     standard input, as of `jaxnas serve --stdio`. The environment variable `JAXNAS_SEED` is the seed of the run. A trial
-    that is lost to texts which are no architecture, or that comes after `finish`, repeats the last evaluation.
+    that is lost to invalid strings, or that comes after `finish`, repeats the last evaluation.
 
     Args:
         command: the program with its arguments, which no shell reads.
-        name: for reports, by default that of the program's file.
+        name: for reports, by default the stem of the program's file.
 
     Raises ValueError on an empty command. A run raises RuntimeError if the program fails.
     """

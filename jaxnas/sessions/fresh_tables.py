@@ -1,4 +1,4 @@
-"""Fresh tables: a space, a task and a recipe by a seed, so that nobody can have seen the scores before."""
+"""Fresh tables, whose scores nobody can have seen before: a space, a task and a recipe by a seed."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def fresh(
 
     The seed chooses the space, changes the task (see `jaxnas.tasks.fresh`) and chooses the recipe; keep it secret until
     searches are done. `minutes` are of two cores, about: another number can choose another space. `seal.json` in the
-    folder has the content hash of the table and its reliability. Other arguments are those of `jn.build`.
+    folder has the content hash of the table and its reliability. Other arguments as of `jn.build`.
 
     Raises RuntimeError if the means over seeds have a reliability below 0.8; no table is left then.
     """

@@ -20,7 +20,7 @@ def serve_lines(answer: Callable[[object], dict[str, Any]], requests: IO[bytes],
 
 
 def request_of(line: bytes) -> object:
-    """Returns the request in some bytes; what is no JSON as its text, which is no request."""
+    """Returns the request in some bytes: JSON, or a string, which is no request."""
     try:
         return json.loads(line, parse_constant=str)
     except (ValueError, RecursionError):

@@ -9,7 +9,7 @@ from jaxnas.analysis.pairs import difference_interval
 
 
 class Memory(NamedTuple):
-    """The mean regret of plain sessions less that of blinded ones, its 95 % interval and p value, and the pairs."""
+    """The mean difference, plain less blinded regret, with its 95 % interval and p value, and the number of pairs."""
 
     difference: float
     ci_low: float

@@ -81,7 +81,8 @@ class Session:
         sign = "" if self.bench.metric.better > 0 else " with its sign changed"
         score = f"validation {self.bench.metric.name} of one training{sign}: {SCORE}"
         self._dialogue, self._lock = Dialogue(self.space, rules, score, self._name_of), threading.Lock()
-        self.counts, self._file = self._dialogue.counts, None
+        self.counts = self._dialogue.counts
+        self._file: JournalFile | None = None
         if log is not None:
             Path(log).parent.mkdir(parents=True, exist_ok=True)
             file = JournalFile(Path(log), self.header(), kind="session")
@@ -90,10 +91,10 @@ class Session:
             except BaseException:
                 file.close()
                 raise
-            self._file: JournalFile | None = file
+            self._file = file
 
     def header(self) -> dict[str, Any]:
-        """Returns the first line of the log: what the answers depend on, as JSON values."""
+        """Returns the first line of the log: everything the answers depend on, as JSON values."""
         bench = {"benchmark": self.bench.id, "content_hash": self.bench.content_hash, "protocol": self.bench.protocol}
         own = {"seed": self.seed, "number": self.number, "blind": self.blind, "versions": versions()}
         return {"format": FORMAT, **bench, **asdict(self.rules), **own}
@@ -136,7 +137,7 @@ class Session:
     def trials(self) -> Trials:
         """Returns the trials as a run of one strategy, leading axes [1, num_trials], as NumPy arrays.
 
-        Trials that were spent on texts that were no architecture, or not used, are failed ones.
+        Trials that were lost to invalid strings, or not used, are failed ones.
         """
         shape, done = (1, self.rules.num_trials), self._dialogue.evaluations
         some = done[0].arch if done else np.asarray(self.space.sample(jax.random.key(0)))
@@ -185,8 +186,8 @@ class Session:
         return float(mean_known((unseen if count else runs)[None])[0]), count
 
     def _observed(self, arch: np.ndarray) -> Observation:
-        key = fold_in(self._query_key, self._dialogue.num_spent)
-        query: Any = Query(self.inner(arch), np.int32(len(self.bench.fidelities) - 1), np.int32(ANY))
+        key, last = fold_in(self._query_key, self._dialogue.num_spent), len(self.bench.fidelities) - 1
+        query: Any = Query(*(np.asarray(part, np.int32) for part in (self.inner(arch), last, ANY)))  # type: ignore[arg-type]
         found = answered(self.bench.query, query, key) if self.bench.jittable else self.bench.query(query, key)
         return jax.tree.map(np.asarray, found)
 
@@ -201,5 +202,6 @@ class Session:
 
 def _line_of(request: Any, answer: dict[str, Any]) -> dict[str, Any]:
     """Returns the line of a log: the known parts of a request, and its answer, but for those that repeat others."""
-    known = {name: request[name] for name in ("request", "text", "tokens") if name in request}
-    return {"request": known} | ({} if known["request"] in ("describe", "history") else {"answer": answer})
+    parts = request if isinstance(request, dict) else {}  # a forged log can have anything
+    known = {name: parts[name] for name in ("request", "text", "tokens") if name in parts}
+    return {"request": known} | ({} if known.get("request") in ("describe", "history") else {"answer": answer})

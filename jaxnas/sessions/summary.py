@@ -1,4 +1,4 @@
-"""The report of sessions: their results by runs that they did not see, beside strategies with as many evaluations."""
+"""The report of sessions: their results by runs that they did not see, and strategies with as many evaluations."""
 
 import os
 import re
@@ -109,7 +109,7 @@ def _mean(regrets: np.ndarray) -> dict[str, float]:
 
 
 def compared_with(own: np.ndarray, regrets: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
-    """Returns for each strategy how regrets of sessions, in their order, differ from those of its runs.
+    """Returns for each strategy how regrets of sessions, in their order, differ from the regrets of its runs.
 
     `p_holm` is `p_over_looks`, corrected for the number of strategies: it holds whenever one stops. After
     `num_more_sessions` like those so far the test would decide with a chance of 80 %; None: not within the looks.

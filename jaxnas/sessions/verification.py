@@ -38,9 +38,9 @@ def verify_session(log: str | os.PathLike, bench: Benchmark | str | os.PathLike 
 def replayed(log: str | os.PathLike, bench: Benchmark | str | os.PathLike | None = None) -> Session:
     """Returns the session of a log, in memory. Raises ValueError if the log is damaged or an answer differs."""
     lines = read_whole(Path(log), "session")
-    header, name = lines[0], lines[0].get("benchmark")
+    header, name = lines[0], str(lines[0].get("benchmark"))
     if bench is None and name not in (*shipped_ids(), *shipped_ids(SURROGATES)):
-        raise ValueError(f"Name the table of {log} by its folder: {str(name)[:60]!r} does not ship with jaxnas.")
+        raise ValueError(f"Name the table of {log} by its folder: {name[:60]!r} does not ship with jaxnas.")
     try:
         rules = Rules(*(header[part] for part in Rules.__dataclass_fields__))
         found = load(name, protocol=header["protocol"]) if bench is None else bench

@@ -11,9 +11,9 @@ _NUM_CHECKED = 8
 
 
 def grammar_of(to_str: Writer, decisions: Sequence[Decision], num_present: Callable[[np.ndarray], int]) -> str:
-    """Returns the strings of a space in EBNF: a rule a line, with quoted texts and `|` between alternatives.
+    """Returns the strings of a space in EBNF: a rule a line, with quoted strings and `|` between alternatives.
 
-    Each decision has its place in the strings. If not, since the first one says how many others count, as `num_present`
+    Each decision has its place in the strings. If the first one decides how many others count, as `num_present`
     returns, there is a form for each of its values. Other strings are shown by an example in a comment.
     """
     kinds: dict[tuple[str, ...], str] = {}
@@ -32,7 +32,7 @@ def grammar_of(to_str: Writer, decisions: Sequence[Decision], num_present: Calla
 
 
 def one_of(values: Iterable[object]) -> str:
-    """Returns the alternatives of some texts."""
+    """Returns the alternatives of some strings."""
     return " | ".join(f'"{value}"' for value in values)
 
 
@@ -63,7 +63,7 @@ def _form(
 
 
 def _choice(to_str: Writer, decision: Decision, base: np.ndarray, place: int) -> tuple[int, int, int, tuple[str, ...]]:
-    """Returns how much of a string is before a choice and after it, its place, and the texts of its values between."""
+    """Returns how much of a string is before a choice and after it, its place, and the strings of its values."""
     archs = np.where(np.arange(len(base)) == place, np.arange(len(decision.values))[:, None], base)
     texts, names = [to_str(arch) for arch in archs], value_names(decision)
     start = _num_equal(texts)
@@ -77,6 +77,6 @@ def _choice(to_str: Writer, decision: Decision, base: np.ndarray, place: int) ->
 
 
 def _num_equal(texts: Sequence[str]) -> int:
-    """Returns how many characters all texts begin with."""
+    """Returns how many characters all strings begin with."""
     places = enumerate(zip(*texts, strict=False))
     return next((place for place, letters in places if len(set(letters)) > 1), min(map(len, texts)))

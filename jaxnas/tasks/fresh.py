@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,9 @@ def fresh_task(seed: int, rows: bool = False) -> Task:
     task = normalized(name, {part: changed(getattr(plain, part)) for part in SPLITS}, num_classes, card, plain.license)
     if not rows:
         return task
-    by_rows = {part: Split(getattr(task, part).inputs[..., 0], getattr(task, part).labels) for part in SPLITS}
+    by_rows: dict[str, Any] = {
+        part: Split(getattr(task, part).inputs[..., 0], getattr(task, part).labels) for part in SPLITS
+    }
     return replace(task, kind="sequences", **by_rows)
 
 

@@ -61,6 +61,15 @@ def test_a_forged_answer_with_new_checksums_is_refused(log, tmp_path, part):
     assert check.text.startswith("Line 3 of ")
 
 
+@pytest.mark.parametrize("line", [{}, {"request": None}, {"request": {"request": []}}, {"request": 3, "answer": {}}])
+def test_a_line_that_is_none_of_a_session_is_refused(log, tmp_path, line):
+    header = json.loads(log.read_text().splitlines()[0])
+    file = JournalFile(tmp_path / "forged.jsonl", {key: value for key, value in header.items() if key != "check"})
+    file.append(line)
+    file.close()
+    assert not jn.sessions.verify_session(tmp_path / "forged.jsonl")[0].passed
+
+
 def test_a_log_of_another_benchmark_is_refused(log):
     (check,) = jn.sessions.verify_session(log, "recurrent-3-words-language-v1")
     assert check.text == f"Expected {log} of this session, got one with another benchmark, content_hash"

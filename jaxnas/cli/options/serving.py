@@ -18,16 +18,10 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     way.add_argument("--mcp", action="store_true", help="Model Context Protocol on standard input and output")
     parser.add_argument("--host", default="127.0.0.1", help="address of --http (default 127.0.0.1: this machine only)")
     parser.add_argument("--token", help="of --http, at least 8 characters (default: a random one, which is printed)")
-    parser.add_argument("--invalid", type=float, default=0.1, metavar="S", help="cost of an invalid text (default 0.1)")
+    parser.add_argument("--invalid", type=float, default=0.1, metavar="S", help="cost of a wrong string (default 0.1)")
     parser.add_argument("--repeats", choices=("paid", "free"), default="paid", help="evaluating again (default paid)")
     parser.add_argument("--seed", type=types.natural, default=0, metavar="N", help="of the noise (default 0)")
-    parser.add_argument(
-        "--session",
-        type=types.natural,
-        default=0,
-        metavar="K",
-        help="number of the session, without --http (default 0)",
-    )
+    parser.add_argument("--session", type=types.natural, default=0, metavar="K", help="its number (default 0)")
     parser.add_argument("--out", metavar="DIR", help="holds the logs (default jaxnas-out/serve-TABLE)")
 
 

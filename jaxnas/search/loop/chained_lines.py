@@ -86,10 +86,7 @@ def _checked_text(line: dict, before: str) -> tuple[bytes, str]:
 
 
 def read_whole(path: Path, kind: str) -> list[dict]:
-    """Returns the lines of a journal, the header first, without opening it to write.
-
-    Raises ValueError if a line is not as it was written, the last one if it was cut off included.
-    """
+    """Returns the lines of a journal, the header first. Raises ValueError if one is damaged, or the last is cut off."""
     with open(path, "rb") as file:
         lines, _, end = _read(file, path, {}, kind)
         if not lines or end < os.fstat(file.fileno()).st_size:
