@@ -9,6 +9,7 @@ from jaxnas import spaces
 from jaxnas import tasks
 from jaxnas.analysis.regret import regret
 from jaxnas.benchmarks.loading import load
+from jaxnas.benchmarks.penalized import penalized
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.evidence.reproduction import reproduce
 from jaxnas.evidence.verification import verify
@@ -59,7 +60,6 @@ from jaxnas.strategies.tree_parzen_estimator import tree_parzen_estimator
 from jaxnas.strategies.wrappers.constrained import constrained
 from jaxnas.tables.building.driver import build
 from jaxnas.tables.table import Table
-from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.named import task_named as task
 from jaxnas.training import kinds
 from jaxnas.training.config import TrainConfig
@@ -108,6 +108,7 @@ __all__ = [
     "nsga2",
     "oneshot",
     "optuna",
+    "penalized",
     "predict",
     "predictor_guided",
     "predictors",
@@ -128,7 +129,6 @@ __all__ = [
     "strategy",
     "successive_halving",
     "task",
-    "task_from_arrays",
     "tasks",
     "transfer",
     "tree_parzen_estimator",

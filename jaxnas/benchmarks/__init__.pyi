@@ -4,7 +4,6 @@ from jaxnas.benchmarks.base import Benchmark
 from jaxnas.benchmarks.base import HeldOut
 from jaxnas.benchmarks.evaluator import EvaluatorBenchmark
 from jaxnas.benchmarks.function import FunctionBenchmark
-from jaxnas.benchmarks.penalized import penalized
 from jaxnas.benchmarks.surrogate import SurrogateBenchmark
 from jaxnas.benchmarks.training import TrainingBenchmark
 from jaxnas.tables.building.driver import BuildConfig
@@ -26,7 +25,6 @@ __all__ = [
     "TrainingBenchmark",
     "column_pack",
     "import_table",
-    "penalized",
     "plain_table",
     "training_grid",
     "write_table",

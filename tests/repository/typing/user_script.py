@@ -51,7 +51,7 @@ def report(folder: str) -> None:
     assert_type(comparison.write(folder), Path)
 
 
-trials = jn.run(evolution, jn.benchmarks.penalized(bench, 1e-6, "parameters"), num_trials=10, num_runs=5)
+trials = jn.run(evolution, jn.penalized(bench, 1e-6, "parameters"), num_trials=10, num_runs=5)
 assert_type(trials, jn.simulation.Trials)
 assert_type(jn.regret(trials, bench), np.ndarray)
 assert_type(jn.analysis.incumbents(trials), np.ndarray)
