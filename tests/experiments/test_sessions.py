@@ -14,7 +14,7 @@ def test_a_client_that_has_memorized_the_table_is_exposed_and_an_honest_one_is_n
     bench = jn.load(memory_test.TABLE)
     options = argparse.Namespace(tests=1, pairs=10, trials=15)
     assert memory_test.simulated(bench, memory_test.memorized(bench), options)["accused_001"] == 1
-    assert memory_test.simulated(bench, [], options)["accused_05"] == 0
+    assert memory_test.simulated(bench, [], options)["accused_001"] == 0
 
 
 @pytest.mark.nightly
