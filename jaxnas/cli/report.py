@@ -1,4 +1,4 @@
-"""`jaxnas report`: the page of a comparison or a search again, or that of sessions."""
+"""`jaxnas report`: the page of a comparison or a search again, or the page of sessions."""
 
 import argparse
 from pathlib import Path
@@ -10,7 +10,7 @@ from jaxnas.training.compilation import configure_compilation
 
 
 def run(options: argparse.Namespace) -> int:
-    """Writes the page of a comparison or a search again, or that of sessions. Returns the exit code."""
+    """Writes the page of a comparison or a search again, or the page of sessions. Returns the exit code."""
     folder = Path(options.folder)
     if any(folder.glob(PATTERN)):
         configure_compilation()
