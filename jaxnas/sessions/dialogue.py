@@ -58,11 +58,11 @@ class Dialogue:
     """The answers to a searcher's requests, and its budget. Mistakes are answers with an `error`.
 
     `asked` returns None if an architecture has to be evaluated first: `waiting`, whose outcome `told` takes. `name_of`
-    identifies architectures, by which repeats are known.
+    identifies architectures, by which repeats are known; `seed` draws the examples.
     """
 
-    def __init__(self, space: Space, rules: Rules, score: str, name_of: Callable[[np.ndarray], Hashable]):
-        self.space, self.rules, self._score, self._name_of = space, rules, score, name_of
+    def __init__(self, space: Space, rules: Rules, score: str, name_of: Callable[[np.ndarray], Hashable], seed: int):
+        self.space, self.rules, self._score, self._name_of, self._seed = space, rules, score, name_of, seed
         self.evaluations: list[Evaluation] = []
         self.counts = dict.fromkeys(("num_evaluations", "num_invalid", "num_repeats", "num_tokens"), 0)
         self.waiting: np.ndarray | None = None
@@ -148,7 +148,9 @@ class Dialogue:
             "space": f"{space.name}: {number}",
             "decisions": {decision.name: value_names(decision) for decision in space.decisions},
             "grammar": space.grammar,
-            "examples": [space.to_str(np.asarray(space.sample(key))) for key in jax.random.split(jax.random.key(0), 3)],
+            "examples": [
+                space.to_str(np.asarray(space.sample(key))) for key in jax.random.split(jax.random.key(self._seed), 3)
+            ],
             "score": self._score,
             "budget": rules.num_trials,
             "left": self.left,

@@ -57,7 +57,7 @@ class _Program:
     """A running program: the state of the strategy."""
 
     def __init__(self, arguments: list[str], space: Space, num_trials: int, seed: int):
-        self._dialogue = Dialogue(space, Rules(num_trials), SCORE, lambda arch: tuple(arch.tolist()))
+        self._dialogue = Dialogue(space, Rules(num_trials), SCORE, lambda arch: tuple(arch.tolist()), seed)
         self._command, environment = shlex.join(arguments), os.environ | {SEED_VARIABLE: str(seed)}
         try:
             self._process: Any = subprocess.Popen(

@@ -80,7 +80,7 @@ class Session:
         self._query_key = split_run_key(run_key(seed, checked_seed(number, MAX_RUN_NUMBER - 1)))[1].query
         sign = "" if self.bench.metric.better > 0 else " with its sign changed"
         score = f"validation {self.bench.metric.name} of one training{sign}: {SCORE}"
-        self._dialogue, self._lock = Dialogue(self.space, rules, score, self._name_of), threading.Lock()
+        self._dialogue, self._lock = Dialogue(self.space, rules, score, self._name_of, number), threading.Lock()
         self.counts = self._dialogue.counts
         self._file: JournalFile | None = None
         if log is not None:

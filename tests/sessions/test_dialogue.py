@@ -15,7 +15,7 @@ SECOND = SPACE.to_str((2, 1, 2))
 
 
 def dialogue(**rules) -> Dialogue:
-    return Dialogue(SPACE, jn.sessions.Rules(**rules), "larger is better", lambda arch: tuple(arch.tolist()))
+    return Dialogue(SPACE, jn.sessions.Rules(**rules), "larger is better", lambda arch: tuple(arch.tolist()), 0)
 
 
 def evaluated(of: Dialogue, text: str, score: float = 0.5) -> dict:

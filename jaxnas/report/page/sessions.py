@@ -39,7 +39,7 @@ def findings(summary: dict[str, Any]) -> list[str]:
         lines.append(
             f"Memory test over {memory['num_pairs']} pairs: plain less blinded regret is "
             f"{_interval(memory, '', metric)}, {sentences.p_text(memory['p_value'])}: "
-            f"{'the' if knew else 'no sign that the'} searcher knew the space."
+            f"{'a sign' if knew else 'no sign'} that the searcher knew the space."
         )
     return lines
 
