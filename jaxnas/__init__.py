@@ -21,11 +21,14 @@ _MODULES = {  # name -> the module behind it
     "optuna": "strategies.optuna",
     "predictors": "predictors",
     "proxies": "predictors.zero_cost",
+    "sessions": "sessions",
     "simulation": "simulation",
     "spaces": "spaces",
     "tasks": "tasks",
     "transfer": "search.transfer",
 }
+_MOVED = {"fit_surrogate": "analysis", "import_table": "benchmarks", "task_from_arrays": "tasks"}
+"""Names of version 0.1 that are listed elsewhere now, each with its module."""
 
 _get, _listed = catalog.lazy(__name__, __file__)
 
@@ -37,6 +40,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"jaxnas.{_MODULES[name]}")
     if name in catalog.STRATEGIES:
         return catalog.find(name, catalog.STRATEGIES)
+    if name in _MOVED:
+        return getattr(__getattr__(_MOVED[name]), name)
     return _get(name)
 
 

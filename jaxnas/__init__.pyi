@@ -3,11 +3,11 @@
 from jaxnas import analysis
 from jaxnas import benchmarks
 from jaxnas import predictors
+from jaxnas import sessions
 from jaxnas import simulation
 from jaxnas import spaces
 from jaxnas import tasks
 from jaxnas.analysis.regret import regret
-from jaxnas.analysis.surrogates import fit_surrogate
 from jaxnas.benchmarks.loading import load
 from jaxnas.benchmarks.penalized import penalized
 from jaxnas.benchmarks.tabular import TableBenchmark
@@ -23,6 +23,8 @@ from jaxnas.search import one_shot as oneshot
 from jaxnas.search import transfer
 from jaxnas.search.nas import NAS
 from jaxnas.search.one_shot.one_shot import OneShot
+from jaxnas.sessions.external import external
+from jaxnas.sessions.session import Session
 from jaxnas.simulation.ask_tell import AskTell
 from jaxnas.simulation.run import run
 from jaxnas.spaces.base import Space
@@ -58,9 +60,7 @@ from jaxnas.strategies.successive_halving import successive_halving
 from jaxnas.strategies.tree_parzen_estimator import tree_parzen_estimator
 from jaxnas.strategies.wrappers.constrained import constrained
 from jaxnas.tables.building.driver import build
-from jaxnas.tables.published.importing import import_table
 from jaxnas.tables.table import Table
-from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.named import task_named as task
 from jaxnas.training import kinds
 from jaxnas.training.config import TrainConfig
@@ -80,6 +80,7 @@ __all__ = [
     "OneShot",
     "Query",
     "SearchSpace",
+    "Session",
     "Space",
     "Strategy",
     "Table",
@@ -97,11 +98,10 @@ __all__ = [
     "cross_entropy",
     "exhaustive_search",
     "explore",
-    "fit_surrogate",
+    "external",
     "gaussian_process",
     "genetic_algorithm",
     "hyperband",
-    "import_table",
     "kinds",
     "lessons",
     "load",
@@ -122,6 +122,7 @@ __all__ = [
     "reproduce",
     "reward_weighted_sampling",
     "run",
+    "sessions",
     "show",
     "simulated_annealing",
     "simulation",
@@ -130,7 +131,6 @@ __all__ = [
     "strategy",
     "successive_halving",
     "task",
-    "task_from_arrays",
     "tasks",
     "transfer",
     "tree_parzen_estimator",

@@ -19,6 +19,7 @@ from jaxnas.analysis.pairs import pairwise
 from jaxnas.analysis.pairs import until_decided
 from jaxnas.analysis.power_analysis import num_runs_for_power
 from jaxnas.analysis.power_analysis import power
+from jaxnas.analysis.surrogates import fit_surrogate
 
 __all__ = [
     "Confirmed",
@@ -28,6 +29,7 @@ __all__ = [
     "confirmed",
     "explain_network",
     "explained_by_table",
+    "fit_surrogate",
     "incumbents",
     "insertion",
     "motifs",

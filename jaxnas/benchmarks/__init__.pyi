@@ -9,6 +9,7 @@ from jaxnas.benchmarks.training import TrainingBenchmark
 from jaxnas.tables.building.driver import BuildConfig
 from jaxnas.tables.building.fidelities import training_grid
 from jaxnas.tables.columns import Column
+from jaxnas.tables.published.importing import import_table
 from jaxnas.tables.table import column_pack
 from jaxnas.tables.table import write as write_table
 from jaxnas.tables.trainings import plain_table
@@ -23,6 +24,7 @@ __all__ = [
     "SurrogateBenchmark",
     "TrainingBenchmark",
     "column_pack",
+    "import_table",
     "plain_table",
     "training_grid",
     "write_table",

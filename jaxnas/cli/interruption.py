@@ -9,7 +9,7 @@ import threading
 
 _PATIENCE = 1.5
 """Seconds that a command has to end by itself."""
-_RESUMED = ("search", "build", "proxies", "oneshot", "import")
+_RESUMED = ("search", "build", "proxies", "oneshot", "import", "serve", "fresh")
 
 
 def end_on_interrupts(command: str) -> None:

@@ -4,7 +4,7 @@ import argparse
 from typing import Any, NoReturn
 
 from jaxnas.checks import unknown_name
-from jaxnas.cli.options import comparing, scoring, searching, tables
+from jaxnas.cli.options import comparing, scoring, searching, serving, tables
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,7 +52,12 @@ COMMANDS = {
     "predict": ("evaluate predictors of scores on a table", scoring.add_predict),
     "fit-surrogate": ("fit a model of a table's scores that answers as a benchmark", scoring.add_fit_surrogate),
     "import": ("read a published benchmark's own file into tables; resumes when run again", tables.add_import),
-    "verify": ("check a table against its hashes, and a sample of it by retraining", tables.add_verify),
+    "fresh": ("build a table that was never published, by a seed; resumes when run again", serving.add_fresh),
+    "serve": ("let a searcher from outside search a table: a language model, or a program", serving.add_serve),
+    "verify": (
+        "check a table against its hashes, and a sample by retraining; or replay a session's log",
+        tables.add_verify,
+    ),
     "show": ("describe an architecture and draw it", tables.add_show),
     "explore": ("write a page with every architecture of a table, to filter and browse", tables.add_explore),
     "report": (

@@ -21,7 +21,8 @@ from jaxnas.report.figures import gallery
 from jaxnas.report.page import page
 from jaxnas.report.page.one_shot import one_shot_text
 from jaxnas.report.page.search import search_text
-from jaxnas.report.result_folder import COMPARISON, ONE_SHOT, PAGE_FILE, SEARCH, SUMMARY_FILE, TRIALS_FILE
+from jaxnas.report.page.sessions import sessions_text
+from jaxnas.report.result_folder import COMPARISON, ONE_SHOT, PAGE_FILE, SEARCH, SESSIONS, SUMMARY_FILE, TRIALS_FILE
 from jaxnas.report.sentences import shown_points
 from jaxnas.report.tables import write_overall_tables, write_tables
 from jaxnas.report.templates import labeled
@@ -29,9 +30,9 @@ from jaxnas.simulation.trials import Trials
 
 INDEX_LINK = f"../{PAGE_FILE}"
 CHECKSUM, TABLES = "checksum", "tables"
-_COMMANDS = {COMPARISON: "compare", SEARCH: "search", ONE_SHOT: "oneshot"}
-_PAGES = {SEARCH: search_text, ONE_SHOT: one_shot_text}
-_FILES = {SEARCH: folders.SEARCH_FILES, ONE_SHOT: folders.ONE_SHOT_FILES}
+_COMMANDS = {COMPARISON: "compare", SEARCH: "search", ONE_SHOT: "oneshot", SESSIONS: "report"}
+_PAGES = {SEARCH: search_text, ONE_SHOT: one_shot_text, SESSIONS: sessions_text}
+_FILES = {SEARCH: folders.SEARCH_FILES, ONE_SHOT: folders.ONE_SHOT_FILES, SESSIONS: ()}
 
 
 def write_trials(folder: str | os.PathLike, trials: dict[str, Trials]) -> None:
@@ -125,7 +126,7 @@ def write_again(folder: str | os.PathLike, pdf: bool = False) -> Path:
     """
     folder = Path(folder)
     kind = _part_of(folder, "kind")
-    if kind in (SEARCH, ONE_SHOT):
+    if kind in _FILES:
         return _write_search_again(folder, kind)
     pdf = pdf or bool([*folder.glob("*.pdf"), *folder.glob("*/*.pdf")])
     _check_single(folder)

@@ -21,7 +21,7 @@ from jaxnas.report.figures.gallery import FIGURE_NAMES
 
 SUMMARY_FILE, TRIALS_FILE, PAGE_FILE = "summary.json", "trials.npz", "report.html"
 NOTE = ".jaxnas-files.json"
-COMPARISON, SEARCH, ONE_SHOT = "comparison", "search", "one-shot search"
+COMPARISON, SEARCH, ONE_SHOT, SESSIONS = "comparison", "search", "one-shot search", "report of sessions"
 
 SEARCH_FILES = ("history.csv", "search.svg", "search.pdf", "best.svg", "explanation.svg")
 """What a search leaves besides its page and its summary."""
@@ -38,6 +38,7 @@ _NAMES = {
     COMPARISON: frozenset((*_LAST, TRIALS_FILE, *_SHOWN)),
     SEARCH: frozenset((*_LAST, *SEARCH_FILES)),
     ONE_SHOT: frozenset((*_LAST, *ONE_SHOT_FILES)),
+    SESSIONS: frozenset(_LAST),
 }
 _BEFORE_NOTES = {COMPARISON: SUMMARY_FILE, SEARCH: "journal.jsonl"}
 """What shows that version 0.1 wrote a folder, which left no note; one-shot searches came later."""

@@ -165,7 +165,8 @@ def _run_keys(root: jax.Array, start: int, size: int) -> jax.Array:
 
 
 @jax.jit
-def _answer(query_function: Callable[[Query, jax.Array], Observation], query: Query, key: jax.Array) -> Observation:
+def answered(query_function: Callable[[Query, jax.Array], Observation], query: Query, key: jax.Array) -> Observation:
+    """Returns the answer of a benchmark's query function, by one compiled program for each kind of benchmark."""
     return query_function(query, key)
 
 
@@ -173,7 +174,7 @@ def _run_loop(
     strategy: Strategy, bench: Benchmark, num_trials: int, key: jax.Array, progress: Callable[[], None] | None
 ) -> Trials:
     loop = AskTell(strategy, num_trials=num_trials, key=key, num_fidelities=len(bench.fidelities))
-    answer = functools.partial(_answer, bench.query) if bench.jittable else bench.query
+    answer = functools.partial(answered, bench.query) if bench.jittable else bench.query
     for _ in range(num_trials):
         query = loop.ask()
         loop.tell(answer(query, loop.query_key()))

@@ -33,6 +33,7 @@ from jaxnas.spaces.decisions import (
     sample,
 )
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable, class_rows, neighbor_table, valid_codes
+from jaxnas.spaces.grammar import grammar_of
 from jaxnas.spaces.validity import everything, pick, repaired, valid_sample
 
 
@@ -185,6 +186,11 @@ class Space(abc.ABC):
         except (ValueError, AttributeError):
             raise self.malformed(text) from None
         return check_valid(self, jnp.asarray(checked(choices, self.decisions), jnp.int32))
+
+    @property
+    def grammar(self) -> str:
+        """Returns the strings of architectures as a grammar, see `jaxnas.spaces.grammar`."""
+        return grammar_of(self.to_str, self.decisions, lambda arch: int(self.num_present(arch) or 0))
 
     def malformed(self, text: str, limit: str = "") -> ValueError:
         """Returns the error for a string that is no architecture, with an example of one and a limit in words."""

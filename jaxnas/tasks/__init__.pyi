@@ -1,5 +1,6 @@
 """The public names, one import each; `python tests/repository/test_public_names.py` sorts them."""
 
+from jaxnas.tasks.arrays import task_from_arrays
 from jaxnas.tasks.base import Split
 from jaxnas.tasks.base import Task
 from jaxnas.tasks.base import TaskSpec
@@ -12,4 +13,5 @@ __all__ = [
     "Task",
     "TaskSpec",
     "hmm_optimum",
+    "task_from_arrays",
 ]

@@ -28,6 +28,7 @@ ROOMS = [
     "report",
     "search",
     "evidence",
+    "sessions",
     "cli",
 ]
 FREE = ("array_files", "catalog", "checks", "files", "prng", "progress", "provenance", "ranks")

@@ -64,8 +64,13 @@ TESTED = (
     "MLPSpace(",
     "nnx.Optimizer",
     "Networks)",
+    "search.sh",
+    "BASE_URL",
+    "mcp.client",
 )
-"""In the blocks that a test of their own runs, here or, the last one, in `tests/spaces/test_third_kind.py`."""
+"""In the blocks that a test of their own runs, here, in `tests/spaces/test_third_kind.py`, or in
+`tests/sessions/test_recipes.py`.
+"""
 LONG = (
     ".train()",
     "jn.build",
@@ -92,7 +97,7 @@ def undefined(code: str) -> set[str]:
     nodes = list(ast.walk(ast.parse(code)))
     names = [node for node in nodes if isinstance(node, ast.Name)]
     defined = {node.id for node in names if isinstance(node.ctx, ast.Store)} | {*dir(builtins), "__file__"}
-    defined |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    defined |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
     defined |= {node.arg for node in nodes if isinstance(node, ast.arg)}
     imported = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
     return {node.id for node in names} - defined - {(each.asname or each.name).partition(".")[0] for each in imported}

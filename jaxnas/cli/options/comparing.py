@@ -68,8 +68,9 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 def add_report(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `jaxnas report`."""
     parser.add_argument(
-        "folder", metavar="DIR", help="the folder that `jaxnas compare`, `search` or `oneshot` wrote to"
+        "folder", metavar="DIR", help="the folder that `jaxnas compare`, `search`, `oneshot` or `serve` wrote to"
     )
+    parser.add_argument("--table", metavar="DIR", help="of sessions: the table's folder, unless it ships")
     parser.add_argument("--pdf", action="store_true", help="write figures as PDF, too")
 
 

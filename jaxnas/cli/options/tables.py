@@ -67,7 +67,10 @@ def add_import(parser: argparse.ArgumentParser) -> None:
 
 def add_verify(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `jaxnas verify`."""
-    parser.add_argument("table", metavar="TABLE", help="an identifier or a folder")
+    parser.add_argument("table", metavar="TABLE", help="an identifier or a folder, or the log of a session")
+    parser.add_argument(
+        "--table", dest="table_of", metavar="DIR", help="of a session's log: the table's folder, unless it ships"
+    )
     parser.add_argument(
         "--sample", type=types.natural, default=0, metavar="N", help="classes to train again (default 0: hashes only)"
     )

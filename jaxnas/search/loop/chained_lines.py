@@ -16,12 +16,14 @@ except ImportError:  # on Windows, where nothing is locked
 
 CHECK = "check"
 _CHECK_DIGITS = 16
+_ELSEWHERE = {"search": "search in another folder", "session": "choose another log"}
 
 
 class JournalFile:
     """An open journal: a header and lines, each with a checksum over itself and all before it.
 
     It is locked until `close`, or until the process ends, in whatever way. A last line that was cut off is removed.
+    `kind` is "search" or "session", for messages.
 
     Attributes:
         lines: those in the file, the header first, without their checksums.
@@ -30,12 +32,12 @@ class JournalFile:
     was written. The file is left as it is.
     """
 
-    def __init__(self, path: Path, header: dict):
+    def __init__(self, path: Path, header: dict, kind: str = "search"):
         self.path = path
         self._file = open(path, "a+b")  # noqa: SIM115, it stays open
         try:
-            _lock(self._file, path)
-            self.lines, self._check, end = _read(self._file, path, header)
+            _lock(self._file, path, kind)
+            self.lines, self._check, end = _read(self._file, path, header, kind)
             if end < os.fstat(self._file.fileno()).st_size:
                 self._file.truncate(end)
             if not self.lines:
@@ -64,7 +66,7 @@ class JournalFile:
         self._file.close()
 
 
-def _lock(file: IO[bytes], path: Path) -> None:
+def _lock(file: IO[bytes], path: Path, kind: str) -> None:
     if fcntl is None:
         return
     try:
@@ -73,8 +75,7 @@ def _lock(file: IO[bytes], path: Path) -> None:
         if not isinstance(error, BlockingIOError):  # a file system without locks
             return
         raise ValueError(
-            f"Expected no other search in {path.parent}, got one that is running; wait for it, or search in another "
-            "folder."
+            f"Expected no other {kind} in {path.parent}, got one that is running; wait for it, or {_ELSEWHERE[kind]}."
         ) from None
 
 
@@ -84,7 +85,16 @@ def _checked_text(line: dict, before: str) -> tuple[bytes, str]:
     return (json.dumps({**line, CHECK: check}) + "\n").encode(), check
 
 
-def _read(file: IO[bytes], path: Path, header: dict) -> tuple[list[dict], str, int]:
+def read_whole(path: Path, kind: str) -> list[dict]:
+    """Returns the lines of a journal, the header first. Raises ValueError if one is damaged, or the last is cut off."""
+    with open(path, "rb") as file:
+        lines, _, end = _read(file, path, {}, kind)
+        if not lines or end < os.fstat(file.fileno()).st_size:
+            raise ValueError(f"{path} has no lines." if not lines else f"The last line of {path} is cut off.")
+    return lines
+
+
+def _read(file: IO[bytes], path: Path, header: dict, kind: str) -> tuple[list[dict], str, int]:
     """Returns the whole lines of a file, the checksum of the last, and where they end."""
     file.seek(0)
     lines, check, end = [], "", 0
@@ -97,8 +107,8 @@ def _read(file: IO[bytes], path: Path, header: dict) -> tuple[list[dict], str, i
             if last and not text.endswith(b"\n") and (text.startswith(begun) or begun.startswith(text)):
                 break
             raise ValueError(
-                f"Expected {path} as a search writes it, got line {number + 1} that is damaged or of something else; "
-                "search in another folder, or restore the file."
+                f"Expected {path} as a {kind} writes it, got line {number + 1} that is damaged or of something else; "
+                f"{_ELSEWHERE[kind]}, or restore the file."
             )
         lines.append(line)
         check, end = check_after, end + len(text)
