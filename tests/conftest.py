@@ -15,10 +15,9 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-# A folder of the user's cache, so that another run compiles only what has changed: that takes half the time of a first
-# run. The environment hands it to the workers of pytest-xdist and to the processes that tests start. It is where jaxnas
-# itself keeps programs then, so that a command that a test runs changes nothing. JAX reads its variables when it is
-# first imported.
+# A folder of the user's cache, so that another run compiles only what has changed. The environment hands it to the
+# workers of pytest-xdist and to the processes that tests start. It is where jaxnas itself keeps programs then, so that
+# a command that a test runs changes nothing. JAX reads its variables when it is first imported.
 DAYS_KEPT = 14
 IS_FIRST = "PYTEST_XDIST_WORKER" not in os.environ
 CACHE = Path(os.environ.setdefault("JAXNAS_TESTS_CACHE", str(platformdirs.user_cache_path("jaxnas-tests"))))

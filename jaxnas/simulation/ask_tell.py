@@ -65,7 +65,7 @@ def first_state(strategy: Strategy, key: jax.Array, num_trials: int) -> Any:
     Arrays that were made of Python's numbers are of a type that the first `tell` changes, and then all would be
     compiled again: they get theirs now.
     """
-    state = called(strategy, "init", key, num_trials)
+    state = called(strategy, "init", key, num_trials)  # which warns of a run that is too short
     if strategy.padded:
         state = called(strategy, "init", key, padded_length(num_trials))
     return jax.tree.map(lambda leaf: leaf.astype(leaf.dtype) if getattr(leaf, "weak_type", False) else leaf, state)
@@ -96,8 +96,8 @@ tell_compiled = jax.jit(tell_next, static_argnums=0)
 class AskTell:
     """A strategy in your own loop: `ask`, evaluate, `tell`, in turn.
 
-    The trajectory is that of `run` for the same key (`run_key(seed, number)`) and the same answers. It can be
-    resumed by telling a new loop the answers of the old one again.
+    The trajectory is that of `run` for the same key (`run_key(seed, number)`) and the same answers, but for rounding in
+    strategies with `padded=True`. It can be resumed by telling a new loop the answers of the old one again.
 
     Args:
         strategy: a Strategy; with `bench` also a factory, which is given what it needs of the benchmark.

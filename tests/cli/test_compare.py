@@ -1,6 +1,7 @@
 """`jaxnas compare` from the command line: what it prints, and what it refuses in one line."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -47,6 +48,12 @@ def test_json_prints_the_summary_and_nothing_else(tables, tmp_path, capsys):
     assert printed.err == ""
     assert found["fronts"]["size"] == "latency_raspi4"
     assert found["compared_by"]["measure"] == "missing_hypervolume"
+
+
+def test_a_comparison_does_without_scipy_stats(tables, tmp_path, monkeypatch):
+    """Importing it takes longer than all tests of a comparison."""
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    assert main([*command(tables, tmp_path, "--trials", "6"), "--runs", "10"]) == 0
 
 
 def test_budgets_and_confirmations_are_told(tables, tmp_path, capsys):

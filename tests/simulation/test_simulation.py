@@ -212,18 +212,20 @@ def test_a_loop_goes_on_where_another_one_was_told_the_same():
 @pytest.mark.parametrize("factory", [jn.gaussian_process, jn.tree_parzen_estimator])
 def test_loops_of_other_lengths_share_their_programs(factory, compiled):
     strategy = factory(SMALL, num_startup=4)
-    first, longer, longest = (
-        jn.AskTell(strategy, num_trials=number, key=jn.simulation.run_key(0, 0)) for number in (11, 12, 33)
-    )
-    for trial in range(11):
-        if trial == 1:
-            compiled.clear()
-        assert np.array_equal(first.ask().arch, longer.ask().arch)
-        first.tell(trial % 4 / 4)
-        longer.tell(trial % 4 / 4)
-    assert compiled == []
-    longest.ask()
-    assert "ask_next" in "".join(compiled)
+
+    def queries(num_trials: int) -> np.ndarray:
+        loop = jn.AskTell(strategy, num_trials=num_trials, key=jn.simulation.run_key(0, 0))
+        for trial in range(11):
+            loop.ask()
+            loop.tell(trial % 4 / 4)
+        return loop.trials().query.arch
+
+    first = queries(11)
+    compiled.clear()
+    np.testing.assert_array_equal(queries(12), first)
+    assert not [name for name in compiled if "ask_next" in name or "tell_next" in name]
+    queries(33)
+    assert [name for name in compiled if "ask_next" in name]
 
 
 def test_telling_before_asking_is_refused():

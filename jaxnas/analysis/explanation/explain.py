@@ -85,7 +85,7 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
     of another class, with the chance that it is truly better; `motifs`, on request, are subgraphs with the effect of
     inserting them (see `jaxnas.analysis.explanation.motifs`), which takes seconds.
 
-    Raises ValueError where the benchmark has no table, or that no such row.
+    Raises ValueError where the benchmark has no table, or its table no such row.
     """
     table, scored = table_of(bench), scored_by_table(bench)
     if not 0 <= row < len(table.class_of):
