@@ -27,7 +27,12 @@ _MODULES = {  # name -> the module behind it
     "tasks": "tasks",
     "transfer": "search.transfer",
 }
-_MOVED = {"fit_surrogate": "analysis", "import_table": "benchmarks", "task_from_arrays": "tasks"}
+_MOVED = {
+    "JointSpace": "spaces",
+    "fit_surrogate": "analysis",
+    "import_table": "benchmarks",
+    "task_from_arrays": "tasks",
+}
 """Names of version 0.1 that are listed elsewhere now, each with its module."""
 
 _get, _listed = catalog.lazy(__name__, __file__)

@@ -31,7 +31,6 @@ from jaxnas.spaces.base import Space
 from jaxnas.spaces.cells.space import CellSpace
 from jaxnas.spaces.cells.space import NB201
 from jaxnas.spaces.decisions import Decision
-from jaxnas.spaces.joint.space import JointSpace
 from jaxnas.spaces.named import space_named as space
 from jaxnas.spaces.perceptrons.space import MLPSpace
 from jaxnas.spaces.search_space import SearchSpace
@@ -73,7 +72,6 @@ __all__ = [
     "CellSpace",
     "Decision",
     "FittedModel",
-    "JointSpace",
     "MLPSpace",
     "NAS",
     "NB201",

@@ -75,7 +75,7 @@ UNGATED = RecurrentSpace(3, "ungated")
 GATED = RecurrentSpace(3, "gated")
 GRAPH_NETWORKS = GraphNetworkSpace(("gat", "gcn", "skip"), "graph-layers")
 PERCEPTRONS = MLPSpace(1, 16, activations=("relu", "tanh"), name="perceptrons")
-JOINT = jn.JointSpace(PERCEPTRONS, (jn.Decision("learning_rate", (0.05, 0.2)),), name="both")
+JOINT = jn.spaces.JointSpace(PERCEPTRONS, (jn.Decision("learning_rate", (0.05, 0.2)),), name="both")
 BUILT = ("FUSED_CELLS", "PLAIN_CELLS", "BLOCKS", "SIZES", "TRANSFORMERS", "UNGATED", "GATED")
 BUILT += ("GRAPH_NETWORKS", "PERCEPTRONS", "JOINT")
 """Small spaces, one or more of each kind that can be listed, as workers find them in this file.
@@ -190,7 +190,7 @@ def _sampled(space: jn.Space, number: int) -> np.ndarray:
 
 def models(space: jn.Space) -> dict:
     """Returns whether a saved model predicts the same from data as they are."""
-    space = JOINT if isinstance(space, jn.JointSpace) else space  # images here have no views to choose from
+    space = JOINT if isinstance(space, jn.spaces.JointSpace) else space  # images here have no views to choose from
     task = globals()[task_name_of(space)]()
     model = jn.Trainer(space, task, config_of(space, task)).fit(_sampled(space, 1)[0])
     made = np.random.RandomState(1)

@@ -3,6 +3,7 @@
 from jaxnas.spaces.cells.network import Skeleton
 from jaxnas.spaces.darts.network import Stack
 from jaxnas.spaces.graph_networks.network import GraphStates
+from jaxnas.spaces.joint.space import JointSpace
 from jaxnas.spaces.layers.base import Operation
 from jaxnas.spaces.listed import ListedSpace
 from jaxnas.spaces.macro.network import Chain
@@ -20,6 +21,7 @@ __all__ = [
     "BlockSpace",
     "Chain",
     "GraphStates",
+    "JointSpace",
     "ListedSpace",
     "NB101",
     "Operation",

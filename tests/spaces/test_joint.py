@@ -19,8 +19,8 @@ from jaxnas.training.trainer import Trainer
 
 RATES = jn.Decision("learning_rate", (0.02, 0.1, 0.5), ordered=True)
 DECAYS = jn.Decision("weight_decay", (0.0, 0.1))
-JOINT = jn.JointSpace(SMALL, (RATES, DECAYS))
-TINY = jn.JointSpace(TINY_KIND, (RATES, DECAYS))
+JOINT = jn.spaces.JointSpace(SMALL, (RATES, DECAYS))
+TINY = jn.spaces.JointSpace(TINY_KIND, (RATES, DECAYS))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_what_counts_in_the_space_of_architectures_counts():
     "space", [TINY_KIND, pytest.param(SMALL_MLP, marks=pytest.mark.nightly)], ids=["tiny", "small-mlp"]
 )
 def test_a_value_that_is_an_argument_trains_as_one_of_the_configuration(space, task):
-    joint = jn.JointSpace(space, (RATES, DECAYS))
+    joint = jn.spaces.JointSpace(space, (RATES, DECAYS))
     archs = all_archs(space)[[0, -1]]
     choices = [[2, 1]]
     together = Trainer(joint, task).curves([[*arch, *each] for arch in archs for each in choices], [0, 3])
@@ -102,7 +102,7 @@ def test_smoothed_labels_are_those_of_the_definition():
 
 
 def test_a_model_that_was_searched_for_is_saved_and_read_again(tmp_path, task):
-    space = jn.JointSpace(jn.MLPSpace(2, 16), (RATES, DECAYS))
+    space = jn.spaces.JointSpace(jn.MLPSpace(2, 16), (RATES, DECAYS))
     nas = jn.NAS(space, task, strategy="random_search", num_epochs=1, progress=False)
     result = nas.search(3)
     assert set(result.architecture) >= {"layers", "learning_rate", "weight_decay"}
@@ -125,14 +125,14 @@ def test_a_model_that_was_searched_for_is_saved_and_read_again(tmp_path, task):
 )
 def test_wrong_hyperparameters_are_refused(decisions, message):
     with pytest.raises(ValueError, match=message):
-        jn.JointSpace(SMALL, decisions)
+        jn.spaces.JointSpace(SMALL, decisions)
 
 
 def test_a_task_without_such_hyperparameters_is_refused(task):
-    many = jn.JointSpace(TINY_KIND, (jn.Decision("num_views", (1, 3)),))
+    many = jn.spaces.JointSpace(TINY_KIND, (jn.Decision("num_views", (1, 3)),))
     with pytest.raises(ValueError, match="num_views of at most 1"):
         Trainer(many, task).curves([[0, 0]])
     with pytest.raises(ValueError, match="with networks"):
-        Trainer(jn.JointSpace(space_named("nb101"), (RATES,)), task)
+        Trainer(jn.spaces.JointSpace(space_named("nb101"), (RATES,)), task)
     with pytest.raises(ValueError, match="an architecture such as"):
         JOINT.from_str("|none~0|")

@@ -1,7 +1,4 @@
-"""The exercises of the lessons in `docs/tutorials`: `jn.lessons.check("3b", answer)` says whether an answer is right.
-
-The right answers are computed from the tables that ship, so there is no list of them here.
-"""
+"""The exercises of the lessons. Right answers are computed from the tables that ship; there is no list of them."""
 
 import functools
 from collections.abc import Callable
