@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from jaxnas.checks import is_installed
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -13,7 +15,7 @@ COMPILING = "compiling, which takes up to minutes the first time"
 
 @contextlib.contextmanager
 def progress_bars(first: str = "", remaining: str | None = None) -> "Iterator[Progress]":
-    """Gives bars of progress, shown on a terminal only.
+    """Gives bars of progress, shown on a terminal, and in a notebook if ipywidgets is installed.
 
     Args:
         first: what is done before a bar moves, a line where there is no terminal.
@@ -37,7 +39,8 @@ def progress_bars(first: str = "", remaining: str | None = None) -> "Iterator[Pr
         TextColumn(remaining, style="progress.remaining") if remaining else TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    if first and not console.is_terminal:
+    shown = console.is_terminal or (console.is_jupyter and is_installed("ipywidgets"))
+    if first and not shown:
         print(first, file=sys.stderr, flush=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    with Progress(*columns, console=console, disable=not shown) as bars:
         yield bars

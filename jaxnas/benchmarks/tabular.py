@@ -82,6 +82,10 @@ class TableBenchmark:
     def __repr__(self) -> str:
         return f"TableBenchmark({self.table.id!r}, noise={self.noise!r})"
 
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows: the facts of the table."""
+        return self.table._repr_html_()
+
     def _query(self) -> Callable[[Query, jax.Array], Observation]:
         """Returns the query function with its arrays: indexer, classes, scores, numbers of runs, prices."""
         arrays = row_function(self.space), jnp.asarray(self.table.class_of)

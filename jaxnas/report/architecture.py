@@ -1,14 +1,18 @@
 """One architecture, described and drawn."""
 
 import os
+from html import escape
 from pathlib import Path
+from typing import final
 
 import jax
+import jax.numpy as jnp
 
 from jaxnas import catalog
 from jaxnas.files import replace_file, writable
 from jaxnas.report.sentences import readable
 from jaxnas.spaces.base import Space, checked, has_rows
+from jaxnas.spaces.decisions import Choices
 from jaxnas.spaces.named import checked_space, space_named
 from jaxnas.tasks.base import Task
 from jaxnas.tasks.named import task_named
@@ -16,13 +20,27 @@ from jaxnas.training.networks import networks_class
 from jaxnas.training.trainer import Trainer
 
 
+@final
+class Description(str):
+    """The description of an architecture; a notebook shows its drawing, too."""
+
+    drawing: str
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self)}</pre>{self.drawing}"
+
+
 def show(
-    arch: str | int, space: Space | str, *, task: Task | str | None = None, out: str | os.PathLike | None = None
-) -> str:
+    arch: str | int | Choices,
+    space: Space | str,
+    *,
+    task: Task | str | None = None,
+    out: str | os.PathLike | None = None,
+) -> Description:
     """Returns the description of an architecture: its decisions, its class and the size of its network.
 
     Args:
-        arch: a string as the space writes it, or its row number.
+        arch: a string as the space writes it, its row number, or its choices.
         space: its search space, or the name of it.
         task: the task of the network, or its name; by default one without a download that the networks take.
         out: an SVG file to draw it in.
@@ -32,10 +50,12 @@ def show(
     space = space_named(space) if isinstance(space, str) else checked_space(space)
     task = task or _default_task(space)
     task = task_named(task) if isinstance(task, str) else task
-    found = _arch_of(str(arch), space)
+    found = _arch_of(str(arch), space) if isinstance(arch, str | int) else jnp.asarray(checked(arch, space.decisions))
+    description = Description("\n".join((*_description(space, found), *_sizes(space, task, found))))
+    description.drawing = space.drawing(found)
     if out:
-        replace_file(writable(Path(out).parent) / Path(out).name, space.drawing(found).encode())
-    return "\n".join((*_description(space, found), *_sizes(space, task, found)))
+        replace_file(writable(Path(out).parent) / Path(out).name, description.drawing.encode())
+    return description
 
 
 def _default_task(space: Space) -> str:

@@ -3,10 +3,12 @@
 import functools
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -24,6 +26,8 @@ from jaxnas.benchmarks.penalized import Objective, objective_of, penalized, seco
 from jaxnas.benchmarks.tabular import TableBenchmark
 from jaxnas.checks import checked_number
 from jaxnas.report.comparison_files import check_names, while_trials_are_written, write_result, write_results
+from jaxnas.report.figures.curves import regret_by_trials
+from jaxnas.report.figures.style import svg
 from jaxnas.report.result_folder import fresh_folder
 from jaxnas.report.runs import check_memory, first_guess, run_each, run_until_decided, run_within_budget, runner
 from jaxnas.report.tables import summary
@@ -57,6 +61,17 @@ Entry = str | Strategy | Callable[..., Strategy]
 Entries = str | Sequence[Entry] | Mapping[str, Entry] | None
 
 
+@final
+@dataclass(frozen=True)
+class Page:
+    """A report as one HTML text, which a notebook shows in a frame of its own."""
+
+    html: str = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        return f'<iframe srcdoc="{escape(self.html)}" width="100%" height="720" style="border: 0"></iframe>'
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """What `compare` returns.
@@ -79,8 +94,13 @@ class Comparison:
         return f"Comparison({', '.join(self.trials)} on {self.bench.id}: {size})"
 
     def _repr_html_(self) -> str:
-        """Returns what a notebook shows: the summary."""
-        return self.summary().to_html()
+        """Returns what a notebook shows: the summary and the curves of regret."""
+        return self.summary().to_html() + svg(regret_by_trials(self._result))
+
+    def page(self) -> "Page":
+        """Returns the report as a page that a notebook shows inline; `write` makes files of it."""
+        with tempfile.TemporaryDirectory() as folder:
+            return Page(self.write(Path(folder) / "report").read_text(encoding="utf-8"))
 
     def summary(self) -> "pd.DataFrame":
         """Returns a pandas frame with a row for each strategy, best first.

@@ -13,6 +13,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxnas import prng
+from jaxnas.notebook import fact_table
 from jaxnas.spaces import graphs
 from jaxnas.spaces.decisions import (
     MAX_ROWS,
@@ -31,6 +32,7 @@ from jaxnas.spaces.decisions import (
     one_hot,
     radix_weights,
     sample,
+    value_names,
 )
 from jaxnas.spaces.enumerated import MAX_ENUMERABLE, check_enumerable, class_rows, neighbor_table, valid_codes
 from jaxnas.spaces.grammar import grammar_of
@@ -243,6 +245,11 @@ class Space(abc.ABC):
         nothing, for pages that draw architectures as cells, as JSON values; None where they are none.
         """
         return None
+
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows: the decisions with their values."""
+        decisions = {each.name: ", ".join(value_names(each)) for each in self.decisions}
+        return fact_table(f"{self.name}: {self.num_architectures:,} architectures", decisions)
 
     def description(self) -> dict:
         """Returns the space as manifests hold it: its name, its size and its decisions with the names of values."""

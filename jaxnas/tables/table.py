@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxnas.checks import first_line, unknown_name
+from jaxnas.notebook import fact_table
 from jaxnas.tables import arrays, cache, format
 from jaxnas.tables.columns import Column, at_fidelities, check_column, check_name, means_of, run_count_name, scores_of
 from jaxnas.tables.manifest import (
@@ -213,6 +214,21 @@ class Table:
     def cost_unit(self, protocol: Protocol) -> str:
         """Returns the unit of `prices`."""
         return self.column(protocol.price).unit if protocol.price != EPOCHS else fidelities_of(self.manifest)[-1].unit
+
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows: of what the scores are, how many there are, and by what they are cited."""
+        manifest, scored = self.manifest, "protocols" in self.manifest or "metric" in self.manifest
+        facts = {
+            "space": f"{manifest['space']['name']}, {self.num_architectures:,} architectures",
+            "different networks": f"{len(self.representatives):,}",
+            "task": manifest.get("task", {}).get("name"),
+            "metric": self.metric.name if scored else None,
+            "runs of each": self.num_seeds if scored else None,
+            "columns": ", ".join(self.columns),
+            "license": manifest.get("licence"),
+            "content hash": manifest.get("content_hash"),
+        }
+        return fact_table(self.id, facts)
 
     @property
     def validation(self) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxnas.checks import checked_size, unknown_name
+from jaxnas.notebook import fact_table
 from jaxnas.tasks.goals import GOALS
 from jaxnas.tasks.graphs import num_features
 from jaxnas.tasks.metrics import Metric
@@ -123,6 +124,20 @@ class Task:
     def spec(self) -> TaskSpec:
         """Returns what a network must know of the task."""
         return TaskSpec(self.kind, self.goal, self.shape, self.num_classes, self.num_tokens)
+
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows: the kind of the data, their sizes, the classes and the simplest baseline."""
+        sizes = {f"{name} examples": f"{getattr(self, name).num_examples:,}" for name in SPLITS}
+        shape = " x ".join(map(str, self.shape))
+        facts = {"inputs": f"{self.kind}, {shape}", "goal": self.goal, "metric": self.metric.name, **sizes}
+        if self.goal == "class":
+            counts = np.bincount(self.train.labels, minlength=self.num_classes)
+            names = self.classes or range(self.num_classes)
+            facts["training examples a class"] = ", ".join(
+                f"{name}: {count:,}" for name, count in zip(names, counts, strict=True)
+            )
+            facts["test accuracy of the most frequent class"] = f"{np.mean(self.test.labels == counts.argmax()):.3f}"
+        return fact_table(self.name, {**facts, "license": self.license})
 
     def without_validation(self) -> "Task":
         """Returns the task that trains on the validation data too, and has none to validate with.

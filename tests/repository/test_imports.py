@@ -31,7 +31,7 @@ ROOMS = [
     "sessions",
     "cli",
 ]
-FREE = ("array_files", "catalog", "checks", "files", "prng", "progress", "provenance", "ranks")
+FREE = ("array_files", "catalog", "checks", "files", "notebook", "prng", "progress", "provenance", "ranks")
 HEAVY = ("jax", "flax", "optax", "sklearn", "pandas", "matplotlib", "pyarrow")
 
 
