@@ -25,6 +25,10 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ex
 exclude_patterns = ["_build", "_site"]
 default_role = "code"
 nitpicky = False
+suppress_warnings = [
+    "myst-nb.lexer",  # without execution, notebooks do not name their language
+    "ref.python",  # Sphinx looks up each attribute of a class among those of all classes
+]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

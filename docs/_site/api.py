@@ -16,6 +16,7 @@ ROOMS = {
     "analysis": "What runs show",
     "report": "Comparisons and pages",
     "search": "From data to a network",
+    "sessions": "Searchers from outside",
     "spaces": "Search spaces",
     "tasks": "Tasks",
     "training": "How networks are trained",
