@@ -78,7 +78,9 @@ def test_there_are_few_public_names():
 
 
 def test_every_public_name_has_a_docstring_and_an_example():
-    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.py")]
+    from helpers.pages import handwritten  # not where this file writes stubs
+
+    pages = [ROOT / "README.md", *handwritten(ROOT / "docs"), *(ROOT / "tests").rglob("*.py")]
     text = "\n".join(page.read_text() for page in pages)
     without = []
     offered = {f"jaxnas.{module}": name for name, module in jaxnas._MODULES.items()}

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.pages import handwritten
 
 import jaxnas
 
@@ -33,7 +34,7 @@ def test_every_public_name_is_in_the_reference(api, tmp_path):
 
 
 def test_every_page_is_in_a_table_of_contents():
-    pages = [path for path in DOCS.rglob("*.md") if "generated" not in path.parts and "_build" not in path.parts]
+    pages = handwritten(DOCS)
     listed = {DOCS / "index.md"}
     for page in pages:
         for block in re.findall(r"```{toctree}\n(.*?)```", page.read_text(), re.S):

@@ -45,7 +45,7 @@ class NetworkExplanation(NamedTuple):
     Attributes:
         accuracy: on the examples, as the model predicts them.
         lesions: of each edge of the space's cell, in the order of its decisions; empty for other kinds of network.
-        saliency: the mean absolute derivative of the right class's logit by each number of an example, in its shape, float64.
+        saliency: the mean absolute derivative of the right class's logit by each number of an example, float64.
         confusion: how many examples of each class (rows) are predicted as each class, int64[K, K].
         classes: the names of the rows and columns, [K].
     """
