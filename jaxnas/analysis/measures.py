@@ -26,7 +26,7 @@ class Measure(NamedTuple):
     values: dict[str, np.ndarray]
 
     def described(self) -> dict[str, str]:
-        """Returns what it is, as `summary.json` holds it."""
+        """Returns its description, as `summary.json` holds it."""
         return {"measure": self.measure, "at": self.at, "text": self.text}
 
 
@@ -65,7 +65,7 @@ def _for_cost(cost: int | None) -> str:
 
 
 def end_of(num_trials: int, budget: float | None, unit: str) -> tuple[str, str]:
-    """Returns where runs end: `"trials"` or `"budget"`, and in words."""
+    """Returns the end of runs: `"trials"` or `"budget"`, and in words."""
     if budget is None:
         return "trials", f"after {num_trials} trial{'s' if num_trials != 1 else ''}"
     return "budget", f"for {budget:,.10g} {unit}"

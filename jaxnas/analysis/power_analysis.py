@@ -15,7 +15,7 @@ COVERAGE = 0.95
 
 
 class _Pair(NamedTuple):
-    """What the runs of two strategies say of the estimate of A12 (`pairs.effect_size`) from other runs."""
+    """Variances that predict the estimate of A12 (`pairs.effect_size`) from other runs of two strategies."""
 
     distance: float  # of A12 from 1/2
     untied: float  # the share of the test's variance that is left with ties, 1 without any

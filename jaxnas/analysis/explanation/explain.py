@@ -38,18 +38,18 @@ def explained(
     size: float | None = None,
     point: float | None = 0.01,
 ) -> dict[str, Any]:
-    """Returns what explains an architecture, the key `explanation` of `summary.json`.
+    """Returns the explanation of an architecture, the key `explanation` of `summary.json`.
 
-    `exact` says whether scores are those of a table or a model's; `reference` is what the
-    architecture is compared with; `path` and `values` are what its decisions are worth (see
-    `ablation_path` and `shapley`); `importance` is the share of the variance of all scores that a
-    decision takes part in; `half`, `within_half` and `loss` are counterfactuals (see
-    `half_the_size`, `best_within` and `smallest_loss`), None where there are none. Differences are
-    by scores, larger is better; errors are None where they are not known.
+    `exact` is true for scores of a table and false for scores of a model; `reference` is the
+    architecture that it is compared with; `path` and `values` are the contributions of its
+    decisions (see `ablation_path` and `shapley`); `importance` is the share of the variance of all
+    scores that a decision takes part in; `half`, `within_half` and `loss` are counterfactuals (see
+    `half_the_size`, `best_within` and `smallest_loss`), None if there are none. Differences are by
+    scores, larger is better; errors are None if unknown.
 
     Args:
         others: the architectures that counterfactuals are chosen from, int[n, D].
-        sizes: of these, [n], and `size` that of the architecture; None where they are not known.
+        sizes: of these, [n], and `size` is the size of the architecture; None if unknown.
         point: the loss that `loss` is of, such as a percentage point; None for none.
     """
     space = scored.space
@@ -79,13 +79,13 @@ def explained(
 
 
 def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False) -> dict[str, Any]:
-    """Returns what explains the architecture at a row of a benchmark's table, as `explained` does.
+    """Returns the explanation of the architecture at a row of a benchmark's table, as `explained` does.
 
-    Scores are what searches are told. The reference is the architecture of the median score. `runner_up` is the best
-    of another class, with the chance that it is truly better; `motifs`, on request, are subgraphs with the effect of
-    inserting them (see `jaxnas.analysis.explanation.motifs`), which takes seconds.
+    Scores are validation scores, as searches observe them. The reference is the architecture of the median score.
+    `runner_up` is the best of another class, with the chance that it is truly better; `motifs`, on request, are
+    subgraphs with the effect of inserting them (see `jaxnas.analysis.explanation.motifs`), which takes seconds.
 
-    Raises ValueError where the benchmark has no table, or its table no such row.
+    Raises ValueError if the benchmark has no table, or its table no such row.
     """
     table, scored = table_of(bench), scored_by_table(bench)
     if not 0 <= row < len(table.class_of):
@@ -112,7 +112,7 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
 
 
 def point_of(metric: Metric) -> float | None:
-    """Returns a percentage point in the unit of a metric; None where it is no percentage."""
+    """Returns a percentage point in the unit of a metric; None if it is no percentage."""
     return {"proportion": 0.01, "percent": 1.0}.get(metric.unit)
 
 
