@@ -19,10 +19,10 @@ class Figure(NamedTuple):
     """A published or another known figure, and the one computed here.
 
     Attributes:
-        what: what it is of: strategy, data set, score.
+        what: the quantity: strategy, data set, score.
         known: the published figure, or the other one that ours is compared with.
-        ours: the one computed here; None where it cannot be.
-        known_error, our_error: standard errors; 0 where a figure is exact.
+        ours: the one computed here; None if it cannot be.
+        known_error, our_error: standard errors; 0 for an exact figure.
         tolerance: how far the two may differ if they differ by more than three standard errors of both.
         digits: decimals that are shown.
         source: the paper and table, or the file, of a published figure; `REMEMBERED` or `COMPUTED` of another.
@@ -51,7 +51,7 @@ class Figure(NamedTuple):
 
     @property
     def difference(self) -> float | None:
-        """Returns ours less the known one, None where there is none."""
+        """Returns ours less the known one, None if there is none."""
         return None if self.ours is None else self.ours - self.known
 
     @property
@@ -86,7 +86,7 @@ class Figure(NamedTuple):
 
 
 def _signed(value: float, digits: int) -> str:
-    """Returns a number with its sign, without one where it rounds to 0."""
+    """Returns a number with its sign, without one if it rounds to 0."""
     text = f"{value:+.{digits}f}"
     return text if float(text) else text[1:]
 
@@ -95,7 +95,7 @@ class Result(NamedTuple):
     """A published result, as a script states it.
 
     Attributes:
-        title: what it is.
+        title: its title.
         cites: keys of `references.bib`.
         where: the table or the section of the paper.
         protocol: how the figures come about, in a sentence or two.

@@ -34,7 +34,7 @@ class Ended(NamedTuple):
 
 
 class Workers(abc.ABC):
-    """Workers with a copy of a function and its first argument each. `close` ends them, whatever they do.
+    """Workers with a copy of a function and its first argument each. `close` ends them, even if they are busy.
 
     A call whose machine is lost is made again.
 

@@ -79,7 +79,7 @@ class RayCluster(Executor):
             self.ray.shutdown()
 
     def _connect(self, address: str, num_processes: int | None) -> None:
-        """Joins a cluster. Raises RuntimeError where there is none, or one of other versions."""
+        """Joins a cluster. Raises RuntimeError if there is none, or one of other versions."""
         _check_reachable(address)
         started = {"num_cpus": num_processes, "object_store_memory": STORE_BYTES, "include_dashboard": False}
         options = started if address == "local" else {}

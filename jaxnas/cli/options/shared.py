@@ -6,7 +6,7 @@ from jaxnas.cli.options import types
 
 
 def add_ray(parser: argparse.ArgumentParser) -> None:
-    """Adds where the work is done."""
+    """Adds the option for the machines of the work."""
     parser.add_argument(
         "--ray",
         nargs="?",

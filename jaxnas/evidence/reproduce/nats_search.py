@@ -1,9 +1,9 @@
 """Computes the rows of NATS-Bench's search table on its topology space that need no shared weights.
 
-Claim: random search and regularized evolution find what the paper says, on three data sets.
+Claim: random search and regularized evolution find architectures as good as in the paper, on three data sets.
 Command: jaxnas reproduce nats_search
 Run time: 40 seconds on two cores.
-Output: validation and test accuracy after 200 epochs of what 500 searches chose, mean and standard error.
+Output: validation and test accuracy after 200 epochs of the choices of 500 searches, mean and standard error.
 """
 
 import random
@@ -72,7 +72,7 @@ def figures(tables: Mapping[str, Path]) -> Sequence[Figure]:
 
 
 def searched(name: str, folder: Path, budget: float) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the validation and test accuracy, in percent, of what each run of a strategy chose, both float[NUM_RUNS].
+    """Returns the validation and test accuracy, in percent, of each run's choice by a strategy, both float[NUM_RUNS].
 
     Queries cost their list prices, and the one that crosses the budget counts, as in the authors' programs.
     """
