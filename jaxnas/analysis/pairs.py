@@ -219,7 +219,7 @@ def until_decided(
 
     Args:
         more_runs: `(name, start, stop) -> regrets float[stop - start]` of the runs of these numbers, independent of
-                those before; fewer if no more exist.
+            those before; fewer if no more exist.
         num_runs: the most runs of a strategy.
 
     Raises ValueError on fewer than two strategies, or a number of runs below 1.

@@ -34,7 +34,7 @@ def num_values(path: Path) -> int:
 
 
 class _Reader:
-    """Reads Thrift's compact protocol from bytes; what is wrong raises IndexError or TypeError."""
+    """Reads Thrift's compact protocol from bytes; wrong bytes raise IndexError or TypeError."""
 
     def __init__(self, data: bytes):
         self._data, self._place = data, 0

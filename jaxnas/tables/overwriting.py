@@ -45,7 +45,7 @@ def check_replaceable(
 
 
 def _loss(folder: Path, manifest: dict[str, Any], num_classes: int) -> str | None:
-    """Returns what a folder with a manifest would lose, None for nothing."""
+    """Returns the loss of a folder with a manifest in words, None for nothing."""
     try:
         found = read_manifest(folder)
     except ValueError:

@@ -29,9 +29,9 @@ class Scored(NamedTuple):
     Attributes:
         means: `archs int[n, D] -> float64[n]`, larger is better.
         errors: `(archs int[n, D], weights float[m, n]) -> float64[m]`, the standard errors of weighted sums of scores;
-                NaN if unknown.
-            pair_errors: `(arch int[D], others int[n, D]) -> float64[n]`, for differences of one score from others.
-            exact: whether scores come from a table rather than a model.
+            NaN if unknown.
+        pair_errors: `(arch int[D], others int[n, D]) -> float64[n]`, for differences of one score from others.
+        exact: whether scores come from a table rather than a model.
     """
 
     space: Space

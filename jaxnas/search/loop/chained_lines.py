@@ -28,8 +28,8 @@ class JournalFile:
     Attributes:
         lines: those in the file, the header first, without their checksums.
 
-        Raises ValueError if another process has it locked, or a line other than a truncated last
-        one was changed. The file is then left unchanged.
+    Raises ValueError if another process has it locked, or a line other than a truncated last
+    one was changed. The file is then left unchanged.
     """
 
     def __init__(self, path: Path, header: dict, kind: str = "search"):

@@ -37,8 +37,8 @@ class ParallelAskTell:
         running: the queries that were asked and are not yet observed, by their numbers in the order of asking.
         begun: for each observed trial, how many had been observed when it was asked.
 
-        Raises ValueError on numbers out of range, or a strategy that has to observe each result before it is
-        asked again.
+    Raises ValueError on numbers out of range, or a strategy that has to observe each result before it is
+    asked again.
     """
 
     def __init__(

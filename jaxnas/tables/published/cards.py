@@ -46,8 +46,8 @@ def imported(
 
     Args:
         source: the file or folder that was read.
-        notes: what a reader must know of the numbers, a paragraph each.
-        files: the SHA-256 of the files that were read, by name, where they are few.
+        notes: the caveats that readers must know, a paragraph each.
+        files: the SHA-256 of the files that were read, by name, if they are few.
     """
     origin = {
         "authors": publication.authors,
