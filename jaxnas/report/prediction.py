@@ -124,7 +124,7 @@ def _factories(names: str | None) -> dict[str, Factory]:
 
 
 def notes(result: dict[str, Any]) -> list[str]:
-    """Returns what a reader must know of a result, and what its tests separate."""
+    """Returns the caveats of a result, and the differences that its tests separate."""
     drawn = "architectures, equal ones among them" if result["isomorphs"] else "architectures of different classes"
     lines = [
         f"Means over {result['num_repetitions']} draws of {drawn}; cost in "

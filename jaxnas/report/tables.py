@@ -56,11 +56,11 @@ def summary(trials: dict[str, Trials], bench: Benchmark, settings: Settings | No
 
 
 def headline(result: dict[str, Any], points: list[int]) -> list[dict[str, Any]]:
-    """Returns a row for each strategy, best mean rank first: what the headline table holds, as in `summary.json`.
+    """Returns a row for each strategy, best mean rank first: the headline table, as in `summary.json`.
 
     Keys: `strategy`, `runs`; `regret_after_<point>` for each of the numbers of trials `points`, with its 95 % interval
-    `..._low` and `..._high`; `test` and its standard deviation over runs `test_std`, `validation`, where it is known
-    `validation_regret`, `mean_rank`.
+    `..._low` and `..._high`; `test` and its standard deviation over runs `test_std`, `validation`,
+    if known `validation_regret`, `mean_rank`.
     """
     rows = []
     for name, numbers in ranked(result):
@@ -202,7 +202,7 @@ def table_headings(results: list[dict[str, Any]]) -> list[str]:
 
 
 def by_table_latex(results: list[dict[str, Any]]) -> str:
-    """Returns strategies by tables as LaTeX: what they are compared by, mean and standard error, the lowest bold."""
+    """Returns strategies by tables as LaTeX: mean and standard error of the compared measure, the lowest bold."""
     lines = []
     for name, cells, rank in table_cells(results):
         means = [rf"\textbf{{{mean}}}" if is_best else mean for mean, _, is_best in cells]
@@ -235,7 +235,7 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
 
 
 def csv_cell(value: Any) -> Any:
-    """Returns a value as CSV holds it: a text that would be a formula has an apostrophe before it."""
+    """Returns a value as CSV holds it: a string that would be a formula has an apostrophe before it."""
     if not isinstance(value, str):
         return value
     text = printable(value)
