@@ -52,7 +52,7 @@ def incumbent_scores(
     (`"validation"`). Before the first successful trial, and if every run of the incumbent failed,
     it is the lowest held-out score of the benchmark, NaN if unknown.
 
-    Where the benchmark holds the runs, the held-out score is the mean over those that the trial did not observe: a run
+    If the benchmark holds the runs, the held-out score is the mean over those that the trial did not observe: a run
     that was chosen for its validation score is lucky on test, too. Runs that confirmed it are omitted as well, unless
     none remain.
 

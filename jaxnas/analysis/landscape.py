@@ -41,7 +41,7 @@ def landscape(source: Table | Benchmark) -> dict:
     """Returns the landscape of a complete table as a dictionary of JSON values, the key `landscape` of `summary.json`.
 
     An architecture of which every seed failed has the lowest score of all. Parts that a table does not allow are
-    None (no noise with one seed, no correlation with a constant) or missing (`effects` where not every combination of
+    None (no noise with one seed, no correlation with a constant) or missing (`effects` if not every combination of
     decisions is an architecture).
 
     Args:
@@ -51,7 +51,7 @@ def landscape(source: Table | Benchmark) -> dict:
     Keys: `num_architectures`, `num_classes`, `split`, `fidelity`; `scores`: distribution on validation and test;
     `optima`: see `summits`, the best of them with the share of architectures whose ascent ends there, and
     `num_without_better_neighbor`, the number of architectures without one; `fitness_distance`: the mean score at each
-    distance to the nearest global optimum, and Pearson's correlation of the two, -1 where distance alone leads there
+    distance to the nearest global optimum, and Pearson's correlation of the two, -1 if distance alone leads there
     (Jones and Forrest, ICGA 1995); `autocorrelation`: see `walk_autocorrelation`, the length is Weinberger's;
     `neutrality`: shares of the pairs of neighbors that are of one class, and whose means differ by no more than a
     standard error of a mean over the seeds; `effects`: see `variance_shares`; `noise`: standard deviations of seeds
@@ -103,7 +103,7 @@ def _landscape(source: Table | Benchmark) -> dict[str, Any]:
 def mean_scores(bench: Benchmark) -> np.ndarray:
     """Returns the mean score that queries answer of each class at each fidelity, float64[G, F].
 
-    Means are over the runs that did not fail, rounded as those that regrets rank by. Where all failed it is the lowest
+    Means are over the runs that did not fail, rounded as those that regrets rank by. If all failed it is the lowest
     of the fidelity.
     """
     archs = _representatives(bench)

@@ -1,4 +1,4 @@
-"""What strategies are compared by: which number of each run, after what."""
+"""The measures that compare strategies: one number of each run, after some trials or for some cost."""
 
 from typing import NamedTuple
 
@@ -33,9 +33,9 @@ class Measure(NamedTuple):
 def regret_measures(
     regrets: dict[str, np.ndarray], at_cost: dict[str, np.ndarray] | None, cost: int | None, end: tuple[str, str]
 ) -> list[Measure]:
-    """Returns what strategies are compared by with one objective, first what counts most.
+    """Returns the measures of a comparison with one objective, the most important first.
 
-    Where strategies with lower fidelities take part, trials cost differently: regrets `at_cost`, float[runs], come
+    If strategies with lower fidelities take part, trials cost differently: regrets `at_cost`, float[runs], come
     first, at the equal cost of a number of full trainings, `cost`. `end` is as of `end_of`.
     """
     at, when = end
@@ -46,7 +46,7 @@ def regret_measures(
 
 
 def front_measures(fronts: Fronts, cost: int | None, end: tuple[str, str]) -> list[Measure]:
-    """Returns what strategies are compared by with two objectives, arguments as of `regret_measures`."""
+    """Returns the measures of a comparison with two objectives, arguments as of `regret_measures`."""
     at, when = end
     volumes = {name: each[:, -1] for name, each in fronts.missing.items()}
     distances = {name: each[:, -1] for name, each in fronts.distances.items()}

@@ -1,4 +1,4 @@
-"""What regrets are measured from: the best score of a benchmark, known, estimated or the largest of a table."""
+"""The reference of regrets: the best score of a benchmark, known, estimated or the largest of a table."""
 
 import functools
 from collections.abc import Callable

@@ -53,7 +53,7 @@ class Evidence:
 
     Attributes:
         archs: int32[G, D].
-        groups: a number for each, equal where networks are equal, int[G].
+        groups: a number for each, equal for equal networks, int[G].
         scores: the observed score of each run at the last fidelity, larger is better,
             float64[G, S]; NaN if there is none or it failed.
         curves: the scores after E epochs of the same runs, or of others (`own_curves` is then
@@ -97,7 +97,7 @@ class Evidence:
         return encoded(encoding, self.archs[rows])[where.reshape(len(samples), -1)]
 
     def aux(self, sample: Sample, part: slice, num_epochs: int) -> Aux:
-        """Returns what else is known of a part of a sample; curves of the runs that are seen, if any are read."""
+        """Returns the other data on a part of a sample; curves of the runs that are seen, if any are read."""
         rows, runs = sample.rows[part], sample.runs[part]
         columns = np.stack([each[rows] for each in self.columns.values()], 1) if self.columns else None
         if not num_epochs or self.curves is None:
@@ -156,7 +156,7 @@ def evidence_of(bench: TableBenchmark) -> Evidence:
 
 
 def columns_of(table: Table) -> dict[str, np.ndarray]:
-    """Returns what predictors may read of each class, float32[G] each: sizes, and means of proxies' initializations."""
+    """Returns the columns for predictors, float32[G] each: sizes, and means of proxies' initializations."""
     found = {name: np.asarray(table.sizes(name), np.float32) for name in table.size_names if name not in NO_COLUMNS}
     proxies = [name for name, each in table.columns.items() if each.unit == PROXY and each.axes == ("class", "run")]
     return found | {name: table.means(name)[:, 0] for name in proxies}
@@ -170,7 +170,7 @@ def _losses(bench: TableBenchmark, told: str, positions: list[int]) -> np.ndarra
 
 
 def _shorter(bench: TableBenchmark, last: float) -> tuple[np.ndarray | None, list[float], np.ndarray]:
-    """Returns curves, epochs with `last` at the end, and prices of a protocol whose told scores are of fewer epochs."""
+    """Returns curves, epochs with `last` at the end, and prices of a protocol that observes scores of fewer epochs."""
     table = bench.table
     for name in table.manifest.get("protocols", {}):
         other = table.protocol(name)
@@ -182,7 +182,7 @@ def _shorter(bench: TableBenchmark, last: float) -> tuple[np.ndarray | None, lis
 
 
 def groups_of(space: Space, archs: np.ndarray) -> np.ndarray:
-    """Returns a number for each architecture of int32[G, D], equal where `space` has them in one class."""
+    """Returns a number for each architecture of int32[G, D], equal if `space` has them in one class."""
     canonical = np.asarray(jax.jit(jax.vmap(space.canonical))(archs))
     return np.unique(canonical, axis=0, return_inverse=True)[1].reshape(-1)
 

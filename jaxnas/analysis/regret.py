@@ -45,7 +45,7 @@ class Found(NamedTuple):
     Attributes:
         best: the trials that hold the incumbents, int[runs, T].
         scores: the reported scores of these, float[runs, T].
-        reserved: what their confirmation costs, float[runs, T]; None without.
+        reserved: the cost of their confirmation, float[runs, T]; None without.
     """
 
     best: np.ndarray

@@ -123,7 +123,7 @@ def _provenance(trials: dict[str, Trials], bench: Benchmark, settings: Settings)
     lines_to_beat, warning = baselines_of(manifest) if manifest else {}, manifest.get("warning")
     optional = {
         "content_hash": bench.content_hash,
-        "source": manifest.get("source"),  # the authors of a published table, and what to cite
+        "source": manifest.get("source"),  # the authors of a published table, and its citation
         "references": lines_to_beat or None,
     }
     return {

@@ -1,4 +1,4 @@
-"""What selecting by validation costs: the test regret of the architecture that is best by validation."""
+"""The cost of selecting by validation: the test regret of the architecture that is best by validation."""
 
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ class Selection(NamedTuple):
 
 
 def selection(bench: Benchmark, best: Optimum, limit: Limit | None = None) -> Selection:
-    """Returns how well validation chooses by test on a benchmark with a table; `best` is where regrets start."""
+    """Returns how well validation chooses by test on a benchmark with a table; regrets are from `best`."""
     rows = candidates(bench, limit)
     validation, test = bench.validation_scores(rows), bench.held_out.scores(rows)
     known = np.isfinite(validation) & np.isfinite(test)

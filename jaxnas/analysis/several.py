@@ -14,7 +14,7 @@ ENOUGH_BENCHMARKS = 5
 def overall(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Returns how strategies rank over several benchmarks, as `summary.json` holds it, of the dictionaries of each.
 
-    `mean_ranks` [B][S]: ranks of the means on a benchmark of what its strategies are compared by, ties shared;
+    `mean_ranks` [B][S]: ranks of the strategies' compared means on a benchmark, ties shared;
     `average_rank` [S]. `groups`: the largest sets of strategies whose average ranks differ by less than
     `critical_difference`, that is, which are not separated. With fewer than 3 benchmarks there is
     no test, and with fewer than 5 one that hardly separates anything; `note` warns of it.

@@ -51,7 +51,7 @@ class Benchmark(Protocol):
 
     @property
     def id(self) -> str:
-        """Returns what reports call the benchmark."""
+        """Returns the name of the benchmark in reports."""
 
     @property
     def space(self) -> Space:
@@ -63,7 +63,7 @@ class Benchmark(Protocol):
 
     @property
     def metric(self) -> Metric:
-        """Returns the metric of scores, which are its values, negated where smaller is better."""
+        """Returns the metric of scores, which are its values, negated if smaller is better."""
 
     @property
     def cost_unit(self) -> str:
@@ -77,7 +77,7 @@ class Benchmark(Protocol):
     def query(self) -> Callable[[Query, jax.Array], Observation]:
         """Returns the function `(query, key) -> Observation`.
 
-        Where it can be compiled it is a pytree that holds no held-out score, an argument of compiled programs.
+        If it can be compiled it is a pytree that holds no held-out score, an argument of compiled programs.
         """
 
     @property
@@ -89,7 +89,7 @@ class Benchmark(Protocol):
 
     @property
     def size_names(self) -> tuple[str, ...]:
-        """Returns the names of what `size` and `sizes` know of an architecture."""
+        """Returns the names that `size` and `sizes` know."""
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch -> float32` of a size, the same one each time."""
@@ -144,7 +144,7 @@ class HostBenchmark(Benchmark, Protocol):
         """
 
     def description(self) -> dict:
-        """Returns what answers depend on, as JSON values."""
+        """Returns the settings that answers depend on, as JSON values."""
 
 
 class Shareable(HostBenchmark, Protocol):
@@ -160,7 +160,7 @@ class Shareable(HostBenchmark, Protocol):
         """Returns the data that this copy keeps of its answer to a resolved query."""
 
     def learn(self, query: Query, found: Any) -> None:
-        """Keeps what another copy has learned."""
+        """Keeps the data that another copy has learned."""
 
 
 def checked_size_name(name: str, bench: Benchmark) -> str:

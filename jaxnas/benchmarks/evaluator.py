@@ -100,7 +100,7 @@ class EvaluatorBenchmark:
         return np.float64(number), ""
 
     def description(self) -> dict:
-        """Returns what answers depend on: the name of the evaluator, its code, and what of it cannot be compared."""
+        """Returns the inputs of answers: the name of the evaluator, its code, and its parts that cannot be compared."""
         name = getattr(self.evaluator, "__qualname__", type(self.evaluator).__name__)
         code, unknown = definition_of(self.evaluator)
         return {

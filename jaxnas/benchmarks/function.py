@@ -31,7 +31,7 @@ class FunctionBenchmark:
         host: whether `function` runs in Python, called back from compiled code.
         sizes: JAX functions `arch int32[D] -> size` by name, for second objectives and constraints.
         metric: the metric of the score; larger must be better.
-        id: what reports call the benchmark; by default the space and the function.
+        id: its name in reports; by default the space and the function.
     """
 
     jittable = True

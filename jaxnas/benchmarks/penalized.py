@@ -115,7 +115,7 @@ def penalized(bench: Benchmark, weight: float, size: str = "parameters") -> "Pen
 
 
 class Penalized:
-    """What `penalized` returns."""
+    """The benchmark that `penalized` returns."""
 
     def __init__(self, bench: Benchmark, weight: float, size_name: str):
         self.bench, self.weight, self.size_name = bench, weight, size_name

@@ -91,7 +91,7 @@ class SurrogateBenchmark:
         return np.take_along_axis(found, position[..., None], -1)[..., 0]
 
     def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
-        """Returns the means over all runs of what queries of architectures [..., D] answer, float32[...]."""
+        """Returns the means over all runs of the scores of queries of architectures [..., D], float32[...]."""
         return _over(_means_of(*self._parts[:2]), self._surrogate, archs)[..., :-1][..., fidelity]
 
     def interval(self, archs: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

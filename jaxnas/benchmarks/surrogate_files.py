@@ -175,7 +175,7 @@ def unflattened(arrays: dict[str, np.ndarray]) -> Surrogate:
 
 
 def content_hash(surrogate: Surrogate, manifest: dict[str, Any]) -> str:
-    """Returns the SHA-256 of what answers depend on: the arrays, and the parts of the manifest that queries read."""
+    """Returns the SHA-256 of all inputs of answers: the arrays, and the parts of the manifest that queries read."""
     digest = hashlib.sha256()
     for name, values in sorted(flat(surrogate).items()):
         digest.update(f"{name} {values.dtype.str} {values.shape}".encode())

@@ -152,7 +152,7 @@ def _manifest(table: Table, protocol: str | None, space: Space, trained: Trained
 
 
 def _ends(bench: SurrogateBenchmark, seed: int) -> dict[str, float]:
-    """Returns the best and the worst reported mean, of all or of a large sample and what climbs from it."""
+    """Returns the best and the worst reported mean, of all or of a large sample with climbs from it."""
     space = bench.space
     if space.num_architectures <= MOST_SEARCHED:
         archs = np.asarray(jax.jit(jax.vmap(space.arch_at))(np.arange(space.num_architectures)))
@@ -166,7 +166,7 @@ def _ends(bench: SurrogateBenchmark, seed: int) -> dict[str, float]:
 def local_optima(bench: SurrogateBenchmark, number: int, seed: int = 0) -> np.ndarray:
     """Returns up to `number` architectures without a better neighbor by observed score, distinct networks, int32[n, D].
 
-    Each is where steps to the best neighbor end that begin at a random architecture.
+    Each is the end of steps to the best neighbor that begin at a random architecture.
     """
     keys = jax.random.split(jax.random.key(seed), 4 * number)
     archs = np.asarray(jax.jit(jax.vmap(bench.space.sample))(keys))

@@ -131,7 +131,7 @@ class TableBenchmark:
         return self.table.sizes(checked_size_name(name, self))[classes_of(self, archs)]
 
     def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
-        """Returns the told scores of architectures [..., D] at a fidelity, float32[...], means over the runs."""
+        """Returns the observed scores of architectures [..., D] at a fidelity, float32[...], means over the runs."""
         return self._told_means[classes_of(self, archs), fidelity]
 
     @functools.cached_property

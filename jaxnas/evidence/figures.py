@@ -56,7 +56,7 @@ class Figure(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """Returns whether the two agree, and by what, or that there is nothing to compare."""
+        """Returns whether the two agree, within errors or tolerance, or that there is nothing to compare."""
         if self.difference is None:
             return MISSING
         beyond = abs(self.difference) - 0.5 * 10.0**-self.digits  # a known figure is rounded
@@ -65,7 +65,7 @@ class Figure(NamedTuple):
         return TOLERATED if beyond <= self.tolerance else DIFFERS
 
     def texts(self) -> tuple[str, ...]:
-        """Returns for tables: published figure, unpublished one, ours, difference, that in errors, tolerance."""
+        """Returns for tables: published figure, unpublished one, ours, difference, difference in errors, tolerance."""
 
         def number(value: float, error: float) -> str:
             return f"{value:.{self.digits}f}" + (f" ± {error:.{self.digits}f}" if error else "")
@@ -79,7 +79,7 @@ class Figure(NamedTuple):
         return (*both, number(self.ours, self.our_error), _signed(self.difference, self.digits), errors, tolerance)
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the figure and what follows from it as JSON values."""
+        """Returns the figure and the values derived from it as JSON values."""
         errors = None if self.difference is None or not self.error else self.difference / self.error
         found = {"difference": self.difference, "difference_in_errors": errors, "is_published": self.is_published}
         return {**self._asdict(), **found, "verdict": self.verdict}
@@ -99,7 +99,7 @@ class Result(NamedTuple):
         cites: keys of `references.bib`.
         where: the table or the section of the paper.
         protocol: how the figures come about, in a sentence or two.
-        needs: identifiers of tables, without their version where any will do.
+        needs: identifiers of tables, without their version if any will do.
         figures: a function of the folders of those tables, by identifier, that computes the figures.
     """
 

@@ -83,7 +83,7 @@ class Workers(abc.ABC):
 
     @abc.abstractmethod
     def _received(self, seconds: float | None) -> tuple[Any, Ended] | None:
-        """Returns what `first` does, of calls that were sent."""
+        """Like `first`, for calls that were sent."""
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -273,7 +273,7 @@ def _expanded(entries: Sequence[Entry], two_objectives: bool) -> list[Entry]:
 
 
 def _name_of(entry: Entry) -> str:
-    """Returns what reports call a strategy that was given without a name."""
+    """Returns the name in reports of a strategy that was given without one."""
     if isinstance(entry, str):
         return entry.rpartition(":")[2]
     name = entry.name if isinstance(entry, Strategy) else getattr(entry, "__name__", None)

@@ -109,7 +109,7 @@ def write_search(folder: str | os.PathLike, summary: dict[str, Any], files: Mapp
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raises ValueError where identifiers of benchmarks cannot be the names of a folder each."""
+    """Raises ValueError if identifiers of benchmarks cannot be the names of a folder each."""
     names = list(names)
     for name in names:
         if not folders.is_plain(name):

@@ -145,7 +145,7 @@ def run_until_decided(
 ) -> tuple[dict[str, Trials], dict[tuple[str, str], Decision], int | None]:
     """Returns the trials of strategies, the decision on each pair, and the equal cost at which, None without.
 
-    The cost is what every first run of the strategies with lower fidelities has paid, so it does not change
+    The cost is the one that every first run of the strategies with lower fidelities has paid, so it does not change
     while runs are added.
     """
     parts: dict[str, list[Trials]] = {

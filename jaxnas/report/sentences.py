@@ -79,7 +79,7 @@ def finding(result: dict[str, Any]) -> str:
 
 
 def compared_by(result: dict[str, Any]) -> dict[str, str]:
-    """Returns what strategies are compared by: the keys `measure`, `at` and `text` (see `Measure`)."""
+    """Returns the measure of the comparison: the keys `measure`, `at` and `text` (see `Measure`)."""
     plain = {"measure": "regret", "at": "trials", "text": f"regret after {result['num_trials']} trials"}
     return result.get("compared_by", plain)
 
@@ -103,7 +103,7 @@ def overall_finding(results: list[dict[str, Any]]) -> str:
 
 
 def measures_text(results: list[dict[str, Any]]) -> str:
-    """Returns what strategies are compared by on several tables, such as "regret after 100 trials"."""
+    """Returns the measure of a comparison on several tables, such as "regret after 100 trials"."""
     return " or ".join(dict.fromkeys(compared_by(result)["text"] for result in results))
 
 
@@ -127,7 +127,7 @@ def _measure_and_when(compared: dict[str, str], result: dict[str, Any]) -> tuple
 
 
 def compared_mean(numbers: dict[str, Any]) -> float:
-    """Returns the mean of what strategies are compared by; the last regret in results of version 0.1."""
+    """Returns the mean of the measure of the comparison; the last regret in results of version 0.1."""
     return numbers.get("compared_mean", numbers["regret_mean"][-1])
 
 
@@ -139,7 +139,7 @@ def _compared_text(result: dict[str, Any], numbers: dict[str, Any], end: str) ->
 
 
 def difference_text(result: dict[str, Any], value: float, measure: str | None = None) -> str:
-    """Returns a value of what strategies are compared by, or a difference of two, in its unit."""
+    """Returns a value of the measure of the comparison, or a difference of two, in its unit."""
     measure = measure or compared_by(result)["measure"]
     if measure == "regret":
         return units.gap_text(value, units.metric_of(result))
@@ -155,7 +155,7 @@ def difference_unit(result: dict[str, Any], measure: str | None = None) -> str:
 
 
 def optimum_text(result: dict[str, Any]) -> str:
-    """Returns what regret means in this result and what remains uncertain of the optimum, in a sentence or two."""
+    """Returns the definition of regret in this result and the uncertainty of the optimum, in a sentence or two."""
     best, metric = result.get("optimum"), units.metric_of(result)
     if best is None:
         return ""
@@ -234,7 +234,7 @@ def baselines_text(baselines: dict[str, dict[str, float]], metric: Metric) -> st
 
 
 def _sources_text(sources: list[dict[str, Any]]) -> str:
-    """Returns what strategies were given of earlier tasks, and how those rank the architectures of this one."""
+    """Returns the sources that strategies were given, and how those rank the architectures of this table."""
     named = [
         each["id"] + ("" if each["spearman"] is None else f" (rank correlation {each['spearman']:.2f})")
         for each in sources
@@ -288,7 +288,7 @@ def _worth_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
 
 
 def _otherwise_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
-    """Returns what else would do, and what would not."""
+    """Returns sentences on the smaller alternative, and on the smallest change that costs a point."""
     lines = []
     among = "" if explanation["exact"] else " Only what was tried is looked at."
     if half := explanation["half"]:
@@ -342,7 +342,7 @@ def separation_text(result: dict[str, Any]) -> str:
 
 
 def decision_texts(result: dict[str, Any]) -> list[str]:
-    """Returns lines that say after how many runs each pair was decided, of a comparison until pairs were decided."""
+    """Returns lines with the number of runs that decided each pair, of a comparison until pairs were decided."""
     level = result["sequential"]["level"]
     groups: dict[tuple[bool, int], list[str]] = {}
     for pair in result["pairwise"]:

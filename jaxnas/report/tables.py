@@ -89,7 +89,7 @@ def headline_csv(result: dict[str, Any], points: list[int]) -> str:
 def headline_latex(result: dict[str, Any], points: list[int]) -> str:
     """Returns the headline table as LaTeX: regrets with their 95 % intervals, test, validation, mean rank.
 
-    Names are escaped. The lowest mean regret of each column is bold. Where the result has tests of pairs, an asterisk
+    Names are escaped. The lowest mean regret of each column is bold. If the result has tests of pairs, an asterisk
     is at the last regret of each strategy that they separate at 5 % (Holm) from the one of the best mean rank.
     """
     rows, metric = headline(result, points), units.metric_of(result)
@@ -180,7 +180,7 @@ def rank_latex(overall: dict[str, Any]) -> str:
 def table_cells(results: list[dict[str, Any]]) -> list[tuple[str, list[tuple[str, str, bool]], float]]:
     """Returns a row for each strategy of a comparison on several tables: its name, cells and average rank, best first.
 
-    A cell is the mean on a table of what strategies are compared by, its standard error over runs, and whether no mean
+    A cell is the compared mean on a table, its standard error over runs, and whether no mean
     on that table is lower.
     """
     overall, rows = results[0]["overall"], []

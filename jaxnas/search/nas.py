@@ -62,7 +62,7 @@ class NAS:
 
     Args:
         space: a search space, its name in the catalog, or `file.py:NAME`.
-        task: what to train on: a `Task`, its name, a path of an `.npz` file, or data `(X, y)`, of which 60 % are to
+        task: the data to train on: a `Task`, its name, a path of an `.npz` file, or data `(X, y)`, of which 60 % are to
             train, 20 % to validate and 20 % to test: see `jn.task_from_arrays`. For a space of sequences, arrays of
             numbers [n, T] or [n, T, F] are sequences, and integers [n, T] are tokens.
         evaluator: instead of a task, a function of an architecture, a dict of readable values, that returns its score,

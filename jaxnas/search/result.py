@@ -61,10 +61,10 @@ class SearchResult:
         failures: why a trial failed, or an empty string, [T].
         finalists: the best architecture first, then the next ones by their scores in the search, and equal ones by
             the means of their new evaluations, then by size.
-        metric: what scores measure.
+        metric: of the scores.
         trainer: the space, task and recipe of trainings on all data; None if a user-defined function gave the scores.
         stopped: why the search ended before its last trial; empty if it did not.
-        cost_unit: of what trials cost.
+        cost_unit: of the costs of trials.
     """
 
     space: Space
@@ -126,7 +126,7 @@ class SearchResult:
 
     @property
     def size(self) -> Size | None:
-        """Returns the size of the best architecture's network, or None where sizes are not known."""
+        """Returns the size of the best architecture's network, or None if sizes are unknown."""
         return None if self.trainer is None else self.trainer.size(self.arch)
 
     @property
@@ -159,7 +159,7 @@ class SearchResult:
     def plot(self) -> "Figure":
         """Returns a Matplotlib figure of the scores over the trials.
 
-        Where the objective has a size, a second panel shows score against size of all that was tried.
+        If the objective has a size, a second panel shows score against size of all trials.
         """
         from jaxnas.report.figures.curves import tried
 

@@ -35,10 +35,10 @@ def score_columns(
     Args:
         given: a Column, or values of shape [A, S, F].
         shape: (A, F).
-        num_examples: what counts are of, for all or by name.
+        num_examples: the denominator of counts, for all or by name.
         metric: `unit` and `better` of the scores.
 
-    Raises ValueError where shapes do not fit together, or counts are not between 0 and their denominator.
+    Raises ValueError if shapes do not fit together, or counts are not between 0 and their denominator.
     """
     arrays = {name: np.asanyarray(values) for name, values in given.items() if not isinstance(values, Column)}
     for name, array in arrays.items():
@@ -96,7 +96,7 @@ def _check_proportions(name: str, column: Column) -> None:
 
 
 def runs_first(columns: Mapping[str, Column], nan: str) -> dict[str, Column]:
-    """Returns columns with the runs that there are first, and the numbers of runs where NaN means a missing run.
+    """Returns columns with the runs that there are first, and the numbers of runs if NaN means a missing run.
 
     Raises ValueError on another meaning of NaN, or if a run has only a part of its values.
     """

@@ -36,7 +36,7 @@ def kept_contents(folder: Path, manifest: dict) -> Contents | None:
 
 
 def keep(folder: Path, manifest: dict, contents: Contents) -> None:
-    """Keeps the arrays of a table that was checked. What cannot be written is not needed."""
+    """Keeps the arrays of a table that was checked. A failure to write is harmless."""
     kept = _path(folder, manifest)
     if kept is None:
         return

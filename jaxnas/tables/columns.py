@@ -69,14 +69,14 @@ def run_count_name(runs: str | None) -> str:
 
 
 def missing_value(dtype: np.dtype) -> float | int | None:
-    """Returns what marks a missing value of a type: NaN, the largest unsigned integer; None for signed integers."""
+    """Returns the mark of a missing value of a type: NaN, the largest unsigned integer; None for signed integers."""
     if dtype.kind == "f":
         return np.nan
     return int(np.iinfo(dtype).max) if dtype.kind == "u" else None
 
 
 def is_missing(values: np.ndarray) -> np.ndarray:
-    """Returns where values are missing, bool with the shape of `values`."""
+    """Returns which values are missing, bool with the shape of `values`."""
     if values.dtype.kind == "f":
         return np.isnan(values)
     if values.dtype.kind == "u":

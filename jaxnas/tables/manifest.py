@@ -31,7 +31,7 @@ _PLAIN_NAME = re.compile(rf"[^\x00-\x1f\x7f/\\.][^\x00-\x1f\x7f/\\]{{0,{MAX_FILE
 class Fidelity(NamedTuple):
     """How far networks were trained: a name, the training (its schedule, `""` for the only one) and its epoch.
 
-    `price`: what training that far costs, in epochs of the table's last training; None: as much as the epoch says.
+    `price`: the cost of training that far, in epochs of the table's last training; None: equal to the epoch.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Fidelity(NamedTuple):
 
     @property
     def cost(self) -> float:
-        """Returns the price in epochs, of the last training where their prices differ."""
+        """Returns the price in epochs, of the last training if their prices differ."""
         return self.epoch if self.price is None else self.price
 
     @property
@@ -105,7 +105,7 @@ def fidelities_of(manifest: dict) -> tuple[Fidelity, ...]:
 
 
 def better_of(manifest: dict) -> int:
-    """Returns 1 where larger values of the metric are better, -1 where smaller ones are."""
+    """Returns 1 if larger values of the metric are better, -1 if smaller ones are."""
     metric = manifest["metric"]
     return metric["better"] if "better" in metric else (1 if metric["higher_is_better"] else -1)
 
@@ -189,7 +189,7 @@ def baselines_of(manifest: dict) -> dict[str, dict[str, float]]:
 
 
 def keys_of(space: "Space") -> dict[str, np.ndarray]:
-    """Returns what identifies the rows of a space: `code`, mixed-radix numbers, unless rows are these themselves."""
+    """Returns the identifiers of a space's rows: `code`, mixed-radix numbers, unless rows are these themselves."""
     return {} if space.codes is None else {"code": space.codes}
 
 

@@ -29,7 +29,7 @@ def check_replaceable(
     Args:
         manifest: of the table that is to be written.
         num_classes: how many of its classes have scores.
-        advice: what to do about it, for the message.
+        advice: the remedy, for the message.
     """
     present = [name for name in (MANIFEST_FILE, TABLE_FILE, CARD_FILE) if (folder / name).exists()]
     card = (folder / CARD_FILE).read_text(encoding="utf-8", errors="replace") if CARD_FILE in present else ""

@@ -44,7 +44,7 @@ class Table:
     Attributes:
         manifest: the metadata: space, task, metric, fidelities, protocols, training, versions (see `write`).
         keys: the identifiers of a row of the space, by name, [A]; empty if the row is a mixed-radix number.
-        class_of: the number of each row's class, int32[A]; where None is given, every row is its own class.
+        class_of: the number of each row's class, int32[A]; if None is given, every row is its own class.
         columns: named arrays over classes, and some also over runs and fidelities.
         representatives: for each class the row of the architecture that stands for it, int32[G]; by default the first.
     """
@@ -91,7 +91,7 @@ class Table:
 
     @property
     def num_seeds(self) -> int:
-        """Returns S, the largest number of runs of a class that the default protocol tells."""
+        """Returns S, the largest number of runs of a class in the observed column of the default protocol."""
         return self.columns[self.protocol().told].by_run.shape[1]
 
     @property
@@ -103,7 +103,7 @@ class Table:
 
     @property
     def metric(self) -> Metric:
-        """Returns what scores measure, after counts are divided."""
+        """Returns the metric of scores, after counts are divided."""
         metric = self.manifest["metric"]
         return Metric(metric["name"], metric["unit"], better_of(self.manifest))
 
@@ -151,7 +151,7 @@ class Table:
         return means_of(self.column(name), self.num_runs(name), self._loss_of(name))
 
     def _loss_of(self, name: str) -> Column | None:
-        """Returns the training loss of the runs of a column at the column's fidelities, None where not known."""
+        """Returns the training loss of the runs of a column at the column's fidelities, None if unknown."""
         column, loss = self.columns[name], self.columns.get("loss")
         if loss is None or loss.runs != column.runs or loss.by_run.shape[:2] != column.by_run.shape[:2]:
             return None
@@ -171,7 +171,7 @@ class Table:
 
     @property
     def trained(self) -> np.ndarray:
-        """Returns which classes have a run in the default protocol's told column, bool[G]."""
+        """Returns which classes have a run in the observed column of the default protocol, bool[G]."""
         return self.num_runs(self.protocol().told) > 0
 
     @property
@@ -257,7 +257,7 @@ class Table:
     def read(source: str | os.PathLike, *, verify: bool = False) -> "Table":
         """Returns the table of an identifier, or of a folder, after checking its hashes.
 
-        The arrays of a large table are kept in the cache folder, and its files are checked again only where
+        The arrays of a large table are kept in the cache folder, and its files are checked again only if
         they have changed since, or with `verify`.
 
         Raises ValueError if there is no such table, or a file is missing, unreadable or does not match the manifest.
@@ -310,7 +310,7 @@ class Table:
             protocols: the observed and the reported columns, by name; a part that is omitted is taken from
                 `"default"`: `{"told": "validation", "reported": "test", "price": "epochs"}`, at all fidelities.
             metric: of the scores; None: the task's, accuracy if it is only a name.
-            nan: what NaN means: `"failed"`, a training that failed (and a query may meet it), or `"missing"`, a run
+            nan: the meaning of NaN: `"failed"`, a training that failed (and a query may meet it), or `"missing"`, a run
                 that was not done (and no query meets it); an infinite value is then a failed training.
 
         Raises ValueError if the arguments do not fit together.

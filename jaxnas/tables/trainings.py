@@ -21,10 +21,10 @@ def joined_trainings(manifest: dict, tables: Mapping[str, Table]) -> Table:
     value a class become columns with an axis of that one fidelity, so a table has each size once.
 
     Args:
-        manifest: whose `fidelities` are those from all trainings, in the order of `tables`.
+        manifest: its `fidelities` cover all trainings, in the order of `tables`.
         tables: by the name of the training; the last one is the one that reports read.
 
-    Raises ValueError where counts of the trainings are of different numbers of examples.
+    Raises ValueError if counts of the trainings are of different numbers of examples.
     """
     known = fidelities_of(manifest)
     named = {name: [each.name for each in known if each.training == name] for name in tables}

@@ -94,8 +94,8 @@ def ablation_path(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> list
 def shapley(scored: Scored, arch: ArrayLike, reference: ArrayLike, *, seed: int = 0) -> Attribution:
     """Returns the Shapley value of each decision: its mean gain over all orders of changing a reference's.
 
-    Exact where at most 12 decisions differ, by all of their subsets; beyond, over 200 orders and their reverses.
-    Shapley, "A Value for n-Person Games", Contributions to the Theory of Games, 1953. Raises ValueError where not every
+    Exact if at most 12 decisions differ, by all of their subsets; beyond, over 200 orders and their reverses. Shapley,
+    "A Value for n-Person Games", Contributions to the Theory of Games, 1953. Raises ValueError unless every
     mixture of the two is an architecture: there the value is not defined.
     """
     start, goal = _both(scored, arch, reference)

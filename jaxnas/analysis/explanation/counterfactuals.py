@@ -1,4 +1,4 @@
-"""What would have been: the smallest change that saves half the size, the smallest that costs, and the runner-up."""
+"""Alternatives: the smallest change that halves the size, the smallest that costs score, and the runner-up."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Why an architecture is good, as JSON values: what its decisions are worth, and what else would do."""
+"""Why an architecture is good, as JSON values: the contributions of its decisions, and alternatives to it."""
 
 import contextlib
 from typing import Any
@@ -70,7 +70,7 @@ def explained(
     }
     if point is not None and (loss := _described(scored, arch, smallest_loss(scored, arch, others, loss=point))):
         found["loss"] = loss | {"at_least": point}
-    with contextlib.suppress(ValueError):  # where mixtures are no architectures no such value is defined
+    with contextlib.suppress(ValueError):  # undefined if mixtures are no architectures
         found["values"] = _values(scored, shapley(scored, arch, reference), arch, reference)
     if sizes is not None and size:
         found["half"] = _described(scored, arch, half_the_size(scored, arch, others, sizes, size))
@@ -129,7 +129,7 @@ def _named(scored: Scored, arch: ArrayLike) -> dict[str, Any]:
 
 
 def _changes(scored: Scored, decisions: tuple[int, ...], before: ArrayLike, after: ArrayLike) -> list[dict[str, str]]:
-    """Returns which decisions change, from what to what, in words."""
+    """Returns the decisions that change, with the values before and after, in words."""
     known = scored.space.decisions
     first, second = np.asarray(before), np.asarray(after)
     return [

@@ -1,4 +1,4 @@
-"""Motifs: which small subgraphs go with good architectures, how stable that is, and what inserting one does."""
+"""Motifs: which small subgraphs go with good architectures, how stable that is, and the effect of inserting one."""
 
 import functools
 from collections.abc import Callable

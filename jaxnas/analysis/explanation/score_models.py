@@ -95,12 +95,12 @@ def scored_by_trials(space: Space, archs: np.ndarray, scores: np.ndarray) -> Sco
 
     The kernel is the one of `jn.gaussian_process`, over canonical architectures; length and noise
     maximize the marginal likelihood over a grid of 20. Scores keep their unit, the lowest twentieth
-    raised to its upper end, so networks that learned nothing do not set the scale. Errors show what
-    the trials leave open if the model is right.
+    raised to its upper end, so networks that learned nothing do not set the scale. Errors show the
+    uncertainty that the trials leave if the model is right.
 
     Args:
         archs: of the trials, int[T, D]; the first thousand that succeeded are used.
-        scores: float[T], NaN where failed.
+        scores: float[T], NaN for failed trials.
 
     Raises ValueError on fewer than two trials that succeeded.
     """

@@ -89,7 +89,7 @@ def searched(name: str, folder: Path, budget: float) -> tuple[np.ndarray, np.nda
 
 
 def evolved(folder: Path, budget: float) -> tuple[np.ndarray, np.ndarray]:
-    """Returns what `searched` does, of evolution with the authors' mutation: it draws a node, then one of its edges."""
+    """Like `searched`, for evolution with the authors' mutation: it draws a node, then one of its edges."""
     table = jn.load(folder, protocol="published").table
     told = table.means("validation@12")[:, 0].tolist()
     prices = table.prices(table.protocol("published"))[:, 0].tolist()
@@ -99,7 +99,7 @@ def evolved(folder: Path, budget: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _evolve(draws: random.Random, told: list[float], prices: list[float], budget: float) -> int:
-    """Returns the row with the best score told, the first of equals, when the budget is spent."""
+    """Returns the row with the best observed score, the first of equals, when the budget is spent."""
     population: deque[int] = deque(maxlen=10)
     best, spent = -1, 0.0
     while spent < budget:

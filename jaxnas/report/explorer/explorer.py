@@ -127,7 +127,7 @@ def _graph_facts(space: Space) -> dict[str, Any]:
 
 
 def _splits(table: Table) -> dict[str, Column]:
-    """Returns the columns that the default protocol tells and reports."""
+    """Returns the observed and the reported column of the default protocol."""
     protocol = table.protocol()
     return {"validation": table.column(protocol.told), "test": table.column(protocol.reported)}
 
@@ -137,9 +137,9 @@ def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
 
     `validation` [G, S, F'], the observed scores of the default protocol; `test` [G, S], its reported ones
     at the last epoch; `choices` [A, D], and `texts`, how the architectures are written, lines of UTF-8;
-    `class_of` [A] and `representatives` [G] where classes have several members; each size [G];
-    `decoded`, lines of JSON, where architectures are not decoded to the values of the decisions;
-    `neighbors` [A, K] and `degrees` [A] where neighbors are not all changes of one decision. Where
+    `class_of` [A] and `representatives` [G] if classes have several members; each size [G];
+    `decoded`, lines of JSON, if architectures are not decoded to the values of the decisions;
+    `neighbors` [A, K] and `degrees` [A] if neighbors are not all changes of one decision. If
     architectures are no cells: `labels` [A, V] of the vertices of the graph that is drawn, 1 more
     than their numbers, and `edges`, the bits of its matrix above the diagonal, row by row.
     """
@@ -205,7 +205,7 @@ def _fidelity_names(table: Table) -> list[str] | None:
 def _stored(table: Table, name: str, positions: list[int]) -> np.ndarray:
     """Returns the counts or metric values of a column as the table has them, [G, S, len(positions)].
 
-    Where there is none: the type's largest integer, or NaN.
+    If there is none: the type's largest integer, or NaN.
     """
     column, scores = table.column(name), table.scores(name)[:, :, positions]
     if column.denominator is None:

@@ -191,7 +191,7 @@ def shown_range(curves: dict[str, np.ndarray]) -> tuple[float, float, list[str]]
 
 
 def _show_from(axes: "Axes", start: float, curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    """Limits axes to what follows a start and to usual values, and lists the curves that leave them.
+    """Limits axes to the part after a start and to usual values, and lists the curves that leave them.
 
     Values that are not above zero have no logarithm: then the axis is linear.
     """

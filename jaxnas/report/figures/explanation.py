@@ -1,4 +1,4 @@
-"""The figure of why an architecture is good: what its decisions are worth, and the path from a reference to it."""
+"""The figure of why an architecture is good: contributions of its decisions, and the path from a reference to it."""
 
 from typing import TYPE_CHECKING, Any
 

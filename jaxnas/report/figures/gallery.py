@@ -144,7 +144,7 @@ def overall_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
 def write_figures(
     folder: str | os.PathLike, result: dict[str, Any], shown: dict[str, Shown], pdf: bool = False
 ) -> None:
-    """Writes figures of a `summary.json` dictionary into a folder, each as SVG, and as PDF where asked for."""
+    """Writes figures of a `summary.json` dictionary into a folder, each as SVG, and as PDF if asked for."""
     for name, each in shown.items():
         figure = each.draw(result)
         for suffix in (".svg", ".pdf") if pdf else (".svg",):

@@ -1,6 +1,6 @@
 """Figures of a landscape (`jaxnas.analysis.landscape`), in the style of the other figures.
 
-Every function takes the dictionary of `summary.json`, and draws what stands under its key `landscape`.
+Every function takes the dictionary of `summary.json`, and draws the part under its key `landscape`.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -50,7 +50,7 @@ def answers_in_turn(
 def answered(bench: Shareable, kind: str, *arguments: Any) -> Any:
     """Returns the reply of a copy of a benchmark.
 
-    To `"answer"`, of a resolved query: its outcome, and what other copies may learn of it. To `"fresh"`: the score.
+    To `"answer"`, of a resolved query: its outcome, and the part that other copies may learn. To `"fresh"`: the score.
     """
     if kind == "fresh":
         return bench.fresh_score(*arguments)

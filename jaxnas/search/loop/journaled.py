@@ -46,7 +46,7 @@ def journaled(
 
 
 class Journaled:
-    """What `journaled` returns."""
+    """The benchmark that `journaled` returns."""
 
     jittable = False
 

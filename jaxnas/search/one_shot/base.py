@@ -27,7 +27,7 @@ class Gates(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What of a supernet runs: a mixture by `weights`, float32[E, K], or one architecture `arch`, int32[D].
+    """The part of a supernet that runs: a mixture by `weights`, float32[E, K], or one architecture `arch`, int32[D].
 
     The other one is None. `gates` are on the decisions, None for none; to a mixture's nothing is added.
     """
@@ -126,7 +126,7 @@ class Method(NamedTuple):
     Progress `t` is a number from 0 to 1, never a count of epochs.
 
     Attributes:
-        name: what reports call it.
+        name: its name in reports.
         sample: `(key, alpha, t) -> Sample`, of a step; weights and alpha are given samples of different keys.
         select: `(trained, generator) -> int32[D]`, the architecture that is taken; see `Trained`.
         hypergradient: how alpha learns; None for methods without alpha.
@@ -163,7 +163,7 @@ class Method(NamedTuple):
 
 
 def shape_of(space: Space) -> tuple[int, int]:
-    """Returns the shape (decisions, choices) of an alpha; where decisions differ in choices, the largest number."""
+    """Returns the shape (decisions, choices) of an alpha; the largest number if decisions differ in choices."""
     sizes = cardinalities(space.decisions)
     return len(sizes), int(max(sizes))
 

@@ -60,7 +60,7 @@ class OneShot:
 
     Attributes:
         space, method, trainer: as given; the trainer has the task.
-        setting: what its programs are compiled for.
+        setting: the static arguments of its compiled programs.
         bench: of the table that scores the result; None without one.
         data: training and validation data, on the device.
 

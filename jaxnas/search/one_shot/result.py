@@ -107,7 +107,7 @@ class OneShotResult:
 
         Raises:
             ValueError: on a run that does not exist.
-            RuntimeError: where trainings diverged.
+            RuntimeError: if all trainings diverged.
         """
         if not 0 <= run < len(self.runs):
             raise ValueError(f"Expected a run from 0 to {len(self.runs) - 1}, got {run}.")

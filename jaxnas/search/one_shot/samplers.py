@@ -1,4 +1,4 @@
-"""What of a supernet runs in a step: functions `(key, alpha, t) -> Sample`, and architectures for the weights alone."""
+"""The part of a supernet that runs in a step: functions `(key, alpha, t) -> Sample`, and architectures for weights."""
 
 from collections.abc import Callable
 from typing import Any
@@ -124,7 +124,7 @@ def latin_square(space: Space) -> Callable[[jax.Array], jax.Array]:
     """Returns the function of a key that draws as many architectures as decisions have choices, int32[K, D], such that
     each choice of each decision is in one of them (Chu et al., "FairNAS", ICCV 2021).
 
-    Raises ValueError where decisions have different numbers of choices.
+    Raises ValueError if decisions have different numbers of choices.
     """
     check_equal_choices(space, "fair paths")
     num_decisions, num_choices = len(space.decisions), len(space.decisions[0].values)

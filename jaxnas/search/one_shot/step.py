@@ -24,8 +24,8 @@ _ALPHA, _WEIGHTS, _BATCHES, _PERTURBATION = range(4)
 
 
 class State(NamedTuple):
-    """The state of a search: parameters of the supernet with their momentum, alpha with the moments of Adam, and what
-    the hypergradient remembers.
+    """The state of a search: parameters of the supernet with their momentum, alpha with the moments
+    of Adam, and the memory of the hypergradient.
     """
 
     parameters: Any
@@ -36,7 +36,7 @@ class State(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """What steps depend on besides the state, all traced: one program serves every length of search.
+    """The inputs of steps besides the state, all traced: one program serves every length of search.
 
     Attributes:
         num_steps: of the whole search, the end of the cosine.
@@ -235,7 +235,7 @@ def _with_fixed(sample: Sample, fixed: jax.Array) -> Sample:
 def _alpha_step(
     method: Method, problem: Problem, state: State, t: jax.Array, key: jax.Array, rate: jax.Array
 ) -> tuple[State, jax.Array]:
-    """Returns the state with alpha after its step, and what alpha descended."""
+    """Returns the state with alpha after its step, and the value that alpha descended."""
     assert method.hypergradient is not None
     alpha, recipe = state.alpha, method.recipe
     value, gradient, memory = method.hypergradient(problem, state.parameters, alpha, state.memory, key)

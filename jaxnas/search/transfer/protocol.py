@@ -132,7 +132,7 @@ def most_runs(limits: Mapping[str, int], names: Iterable[str]) -> dict[str, int]
 
     Args:
         limits: the most runs of each of the strategies that the protocol was made of.
-        names: of what `transfer_entries` returned.
+        names: of the strategies that `transfer_entries` returned.
     """
     found = {name: limit for entry, limit in limits.items() for name in (entry, f"warm_{entry}", f"prior_{entry}")}
     return {name: limit for name, limit in (found | {"rank_weighted": ensemble.MOST_RUNS}).items() if name in names}
@@ -143,7 +143,7 @@ def _module_of(entry: Entry) -> ModuleType | None:
 
 
 def with_sources(comparison: Comparison, sources: Sequence[Source]) -> Comparison:
-    """Returns a comparison that says on its page which sources its strategies had, and how they rank its table."""
+    """Returns a comparison whose page lists the sources of its strategies, and how they rank its table."""
     bench = comparison.bench
     tables = without_target(source_tables(sources, bench.space), bench)
     described = tuple(described_sources(tables, bench))

@@ -36,7 +36,7 @@ def baseline_scores(trainer: Trainer, seeds: Sequence[int]) -> dict[str, dict[st
 
 
 def scores_by_name(trainer: Trainer, curves: Curves) -> dict[str, dict[str, float]]:
-    """Returns what baselines reach, by name, of the curves of each class of their space, by ascending row.
+    """Returns the scores of baselines, by name, of the curves of each class of their space, by ascending row.
 
     Of each: `validation` and `test`, the metric after the last epoch, the mean over the seeds whose training did not
     fail; and `num_parameters`. A baseline whose trainings all failed is omitted.

@@ -59,7 +59,7 @@ class BuildConfig:
     Attributes:
         training: how networks are trained, by default as of `default_training`; or several by name, for fidelities of
             several kinds: networks of other widths, images of other resolutions, schedules of other lengths, as of
-            `training_grid`. Reports read the scores of the most expensive one. `TrainConfig.test` says after which
+            `training_grid`. Reports read the scores of the most expensive one. `TrainConfig.test` sets after which
             epochs the test split is evaluated.
         order: of the fidelities of several trainings, the lowest first; see `fidelities.declared`.
         num_seeds: of each training of each class.
@@ -246,7 +246,7 @@ def _check_memory(trainers: Sequence[Trainer], num_seeds: int) -> None:
 
 @contextlib.contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Turns what prevents writing into a RuntimeError of one line."""
+    """Turns errors of writing into a RuntimeError of one line."""
     try:
         yield
     except OSError as error:

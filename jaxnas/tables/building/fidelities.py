@@ -44,7 +44,7 @@ def training_grid(
     Args:
         config: the settings that are not varied; by default as of `default_training`.
 
-    Raises ValueError where networks of the space have no width, or values repeat.
+    Raises ValueError if networks of the space have no width, or values repeat.
     """
     kinds = {"w": widths, "r": resolutions, "t": epochs}
     for values in kinds.values():

@@ -74,7 +74,7 @@ def retrain(
     1e-4 relative, of products in bfloat16 within 0.02. With the same jaxlib, processor features and plan also the
     counts, bitwise; otherwise the mean difference of final counts, in standard errors by the table's own spread over
     seeds, of which a changed recipe shows, and a few changed counts do not. The baselines are trained again only
-    if they must be the same. `jaxnas verify` calls this on one core; where JAX has computed on several before, the
+    if they must be the same. `jaxnas verify` calls this on one core; if JAX has computed on several before, the
     last bits of some networks are others (`jaxnas.training.compilation.on_one_core`).
 
     Args:

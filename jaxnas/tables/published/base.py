@@ -1,4 +1,4 @@
-"""What importers share: partial results that survive a kill, and columns of runs."""
+"""Shared parts of importers: partial results that survive a kill, and columns of runs."""
 
 import contextlib
 import hashlib
@@ -161,7 +161,7 @@ def counts_of(shares: np.ndarray, denominator: int) -> np.ndarray:
 def with_run_counts(columns: Mapping[str, Column]) -> dict[str, Column]:
     """Returns columns with the numbers of runs of each set, if some class has fewer than there can be.
 
-    Raises ValueError where columns of one set have different runs.
+    Raises ValueError if columns of one set have different runs.
     """
     found = dict(columns)
     for runs in dict.fromkeys(column.runs for column in columns.values() if "run" in column.axes):

@@ -28,7 +28,7 @@ _PER_PART = 512
 
 
 class DataSet(NamedTuple):
-    """A data set, as tables and as the files call it, where its scores are, and of how many images they are."""
+    """A data set, as tables and as the files call it, the place of its scores, and of how many images they are."""
 
     name: str
     validation: tuple[str, str, int]

@@ -17,7 +17,7 @@ class Source:
 
     Args:
         file: is read once, from its position.
-        budget: what its bytes are counted by.
+        budget: counts its bytes.
         progress: is called after each part of the file.
     """
 

@@ -15,7 +15,7 @@ SCALARS = frozenset({str, int, float, bytes, bool, type(None)})
 
 
 class Storage(NamedTuple):
-    """A torch storage that a file refers to: where its bytes are, not the bytes."""
+    """A torch storage that a file refers to: the place of its bytes, not the bytes."""
 
     key: str
     type: str
