@@ -44,7 +44,7 @@ COMMANDS = {
         tables.add_list,
     ),
     "compare": ("compare strategies on tables; writes a report", comparing.add_compare),
-    "reproduce": ("compute published results again, beside the published figures", comparing.add_reproduce),
+    "reproduce": ("compute published results again, next to the published figures", comparing.add_reproduce),
     "search": ("search by training networks; resumes when run again", searching.add_search),
     "oneshot": ("search by one network that all architectures share; resumes when run again", searching.add_oneshot),
     "build": ("train a whole space on a task into a table; resumes when run again", tables.add_build),
