@@ -79,7 +79,7 @@ class Comparison:
         return f"Comparison({', '.join(self.trials)} on {self.bench.id}: {size})"
 
     def _repr_html_(self) -> str:
-        """Returns the HTML for a notebook: the summary."""
+        """Returns what a notebook shows: the summary."""
         return self.summary().to_html()
 
     def summary(self) -> "pd.DataFrame":
