@@ -1,4 +1,4 @@
-"""Analysis: what runs show. Regret and optima, tests and their power, which decisions matter and why a network is good.
+"""Analysis of runs: regret and optima, tests and their power, which decisions matter and why a network is good.
 
 For example `jn.analysis.pairwise(regrets)`. Names load on first use.
 """

@@ -17,7 +17,7 @@ def best_cells(trials: dict[str, Trials], bench: Benchmark, confirm: tuple[int, 
 
     They are the best by mean validation score at the last fidelity. For each: `architecture`
     (string of the class's representative), `row`, `validation` and `test` (means over all runs),
-    `parameters` and `flops` where the table has them, `drawing` (SVG), and `found_by`, the share of
+    `parameters` and `flops` if the table has them, `drawing` (SVG), and `found_by`, the share of
     the runs of each strategy whose last incumbent is of the class: the confirmed one, with
     `confirm` as of `confirmed`.
     """
@@ -33,7 +33,7 @@ def best_cells(trials: dict[str, Trials], bench: Benchmark, confirm: tuple[int, 
 
 
 def _final_classes(trials: Trials, bench: Benchmark, confirm: tuple[int, int] | None) -> np.ndarray:
-    """Returns the class of the incumbent after the last trial of each run, int[runs]; -1 where there is none."""
+    """Returns the class of the incumbent after the last trial of each run, int[runs]; -1 if there is none."""
     best = incumbents(trials) if confirm is None else confirmed(trials, bench, confirm).numbers
     last = best[:, -1]
     archs = np.asarray(trials.query.arch)[np.arange(len(last)), np.maximum(last, 0)]

@@ -1,4 +1,4 @@
-"""Costs and budgets: what runs had found for a cost, and runs that end when a budget is spent.
+"""Costs and budgets: the incumbents at a given cost, and runs that end when a budget is spent.
 
 One rule holds throughout: a budget pays for the trials whose costs, added up, it covers. Under a
 table's protocol `published` the trial that crosses the budget still counts, as in the code of
@@ -32,11 +32,11 @@ def at_budgets(
 ) -> np.ndarray:
     """Returns values [runs, T] after the last trial that each budget pays for, float[runs, B].
 
-    NaN where a budget pays for no trial. Budgets count what trials cost, repeated queries free (see `Trials`).
+    NaN if a budget pays for no trial. Budgets count the costs of trials; repeated queries are free (see `Trials`).
 
     Args:
         crossing: whether the trial that crosses the budget counts, too.
-        reserved: what must be left after each trial, float[runs, T], such as `Confirmed.costs`.
+        reserved: the cost to keep back after each trial, float[runs, T], such as `Confirmed.costs`.
     """
     last = _last_paid(trials, np.asarray(budgets), crossing, reserved)
     return np.where(last < 0, np.nan, np.take_along_axis(values, np.maximum(last, 0), axis=1))
@@ -61,7 +61,7 @@ def _last_paid(trials: Trials, budgets: np.ndarray, crossing: bool, reserved: np
     spent = np.cumsum(np.asarray(trials.observation.cost, np.float64), axis=1)
     if reserved is not None:
         spent = spent + reserved
-    # What is reserved may shrink: a budget pays for the last trial that it covers, whatever it took before.
+    # The reserved cost may shrink: a budget pays for the last trial that it covers, regardless of earlier ones.
     least = np.minimum.accumulate(spent[:, ::-1], axis=1)[:, ::-1]
     if crossing:
         first = np.stack([np.searchsorted(row, budgets / _SLACK, side="left") for row in least])
@@ -84,7 +84,7 @@ def full_price(bench: Benchmark) -> float:
 def equal_cost(trials: dict[str, Trials], bench: Benchmark) -> int | None:
     """Returns the number of full trials whose price every run of the strategies with lower fidelities has paid.
 
-    None without such strategies, or where they paid less than one.
+    None without such strategies, or if they paid for less than one.
     """
     last, price = len(bench.fidelities) - 1, full_price(bench)
     paid = [

@@ -12,13 +12,13 @@ from jaxnas.simulation.trials import Trials
 
 
 class Confirmed(NamedTuple):
-    """What a run would return if it confirmed its best architectures after each trial.
+    """The incumbents of runs that confirm their best architectures after each trial.
 
     Attributes:
         numbers: the trial that holds the confirmed incumbent, int64[runs, T]; -1 before the first that succeeded.
-        costs: what the confirmation after that trial costs, float64[runs, T], in the benchmark's unit.
-        runs: the numbers of the stored runs that confirm each trial's architecture where it is among the best,
-            int64[runs, T, k].
+        costs: the cost of the confirmation after that trial, float64[runs, T], in the benchmark's unit.
+        runs: the numbers of the stored runs that confirm each trial's architecture if it is among the
+            best, int64[runs, T, k].
     """
 
     numbers: np.ndarray
@@ -29,8 +29,8 @@ class Confirmed(NamedTuple):
 def confirmed(trials: Trials, bench: Benchmark, confirm: tuple[int, int], *, seed: int = 0) -> Confirmed:
     """Returns the incumbents after confirmation: the best `m` architectures are evaluated with `k` further runs each.
 
-    The one with the best mean of these is the incumbent. Where queries answer single noisy runs, the best of many is
-    a lucky one, so that more trials can make the choice worse; a confirmation does not see the lucky run.
+    The one with the best mean of these is the incumbent. If queries answer single noisy runs, the best of many
+    is a lucky one, and more trials can make the choice worse; a confirmation does not see the lucky run.
 
     Args:
         trials: as `jn.run` returns them.
@@ -38,7 +38,7 @@ def confirmed(trials: Trials, bench: Benchmark, confirm: tuple[int, int], *, see
         confirm: (m, k).
         seed: of the draw of runs.
 
-    Raises ValueError where the table stores too few runs.
+    Raises ValueError if the table stores too few runs.
     """
     num_candidates, num_fresh = checked_confirm(confirm, bench)
     scores, fidelities = np.asarray(trials.observation.score), np.asarray(trials.query.fidelity)
@@ -63,7 +63,7 @@ def confirmed(trials: Trials, bench: Benchmark, confirm: tuple[int, int], *, see
 
 
 def checked_confirm(confirm: tuple[int, int], bench: Benchmark) -> tuple[int, int]:
-    """Returns (m, k) where a benchmark's table stores runs enough to confirm by. Raises ValueError otherwise."""
+    """Returns (m, k) if a benchmark's table stores enough runs to confirm by. Raises ValueError otherwise."""
     num_candidates, num_fresh = (checked_size(name, size) for name, size in zip(("m", "k"), confirm, strict=True))
     table = table_of(bench)
     most = int(table.num_runs(table.protocol(bench.protocol).told).min()) - 1
@@ -96,9 +96,9 @@ def _fresh_means(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the mean of further runs of the architecture of each trial, float64[runs, T], and their numbers [..., k].
 
-    The mean is -inf where all failed.
+    The mean is -inf if all failed.
 
-    A run of a search draws the stored runs in one random order, of which it skips the one that the trial was told.
+    A run of a search draws the stored runs in one random order, and skips the one that the trial observed.
     """
     table = table_of(bench)
     protocol = table.protocol(bench.protocol)
@@ -117,7 +117,7 @@ def _fresh_means(
 
 
 def _offset(bench: Benchmark, trials: Trials) -> np.ndarray:
-    """Returns what an objective adds to the table's score of each trial's architecture: zero without a penalty."""
+    """Returns the term that an objective adds to the table's scores of trials: zero without a penalty."""
     table = table_of(bench)
     protocol = table.protocol(bench.protocol)
     plain = bench.metric.better * table.means(protocol.told)[:, protocol.fidelities[-1]]

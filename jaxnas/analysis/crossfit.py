@@ -1,7 +1,7 @@
 """The largest expected score among many architectures, estimated from a few noisy runs of each.
 
-The largest of many noisy means is a lucky one, above the largest expected score. Cross-fitting chooses by some of the
-runs and values what was chosen by the others; that is below, since it is not always the best that is chosen. No
+The largest of many noisy means is a lucky one, above the largest expected score. Cross-fitting chooses by some of
+the runs and values the choice by the others. Its estimate is below, since the choice is not always the best. No
 estimator is free of bias for all distributions: van Hasselt, "Estimating the Maximum Expected Value: An Analysis of
 (Nested) Cross Validation and the Maximum Sample Average", 2013. Here the shortfall of cross-fitting is measured on
 tables drawn like the given one, and added (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 10).
@@ -36,7 +36,7 @@ class Best(NamedTuple):
 def crossfit(runs: np.ndarray, *, num_redrawn: int = NUM_REDRAWN) -> Best:
     """Returns the estimated largest expected score of architectures, from the scores of their runs, float[G, S].
 
-    NaN where a run failed or is missing. Raises ValueError where no architecture has two runs.
+    NaN if a run failed or is missing. Raises ValueError if no architecture has two runs.
     """
     runs = np.asarray(runs, np.float64)
     runs = runs[np.isfinite(runs).sum(1) > 1]
@@ -79,7 +79,7 @@ def _correction(runs: np.ndarray) -> np.ndarray:
 
 
 def _standard_errors(runs: np.ndarray) -> np.ndarray:
-    """Returns the standard error of each mean, float[n]: that of architectures of similar mean, as these are sorted."""
+    """Returns the standard error of each mean, float[n], pooled over neighbors in the order of means."""
     levels = np.array_split(np.arange(len(runs)), max(len(runs) // _PER_LEVEL, 1))
     squares = np.nanvar(runs, axis=1, ddof=1) / np.isfinite(runs).sum(1)
     means = np.nanmean(runs, axis=1)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def to_frame(trials: Trials, bench: Benchmark) -> "pd.DataFrame":
     """Returns a pandas frame with a row for each trial of each run.
 
-    Columns: run, trial, architecture (string), epochs, validation (the score told), seed, cost, total_cost, incumbent
+    Columns: run, trial, architecture (string), epochs, validation (as observed), seed, cost, total_cost, incumbent
     (number of a trial), and on benchmarks with a known optimum test_regret.
     """
     import pandas as pd

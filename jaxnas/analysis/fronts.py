@@ -45,7 +45,7 @@ def hypervolume(scores: np.ndarray, sizes: np.ndarray, worst_score: float, large
 def distance_to_front(
     scores: np.ndarray, sizes: np.ndarray, front_scores: np.ndarray, front_sizes: np.ndarray
 ) -> float:
-    """Returns the IGD+ of points: the mean distance of the front's points to the nearest point, where that is worse.
+    """Returns the IGD+ of points: the front's mean distance to the nearest point, in worse objectives only.
 
     Both objectives are measured in the front's own range. Infinite without points. Ishibuchi, Masuda, Tanigaki and
     Nojima, "Modified Distance Calculation in Generational Distance and Inverted Generational Distance", EMO 2015.
@@ -93,7 +93,7 @@ class Scale(NamedTuple):
 def true_front(bench: Benchmark, size: str) -> np.ndarray:
     """Returns the rows of the architectures on the front of held-out score and size, int64[n], small ones first.
 
-    Scores are means over all runs. For reports only. Raises ValueError where no table holds the scores.
+    Scores are means over all runs. For reports only. Raises ValueError if no table holds the scores.
     """
     rows = np.unique(table_of(bench).representatives)
     scores, sizes = bench.held_out.scores(rows[:, None]), bench.sizes(size, rows[:, None])
@@ -104,8 +104,8 @@ def true_front(bench: Benchmark, size: str) -> np.ndarray:
 def scale_of(bench: Benchmark, size: str, *, log: bool = False) -> Scale:
     """Returns the scale of a benchmark's true front; with `log` sizes are measured by their logarithm.
 
-    Where the front is one point, a range is that of all architectures. Raises ValueError on a logarithm of a size of 0
-    or less.
+    If the front is one point, a range is taken over all architectures. Raises ValueError on a
+    logarithm of a size of 0 or less.
     """
     front, every = true_front(bench, size)[:, None], np.asarray(table_of(bench).representatives)[:, None]
     scores, sizes = (
@@ -124,7 +124,7 @@ def scale_of(bench: Benchmark, size: str, *, log: bool = False) -> Scale:
 def found_fronts(trials: Trials, sizes: np.ndarray, num_trials: np.ndarray) -> list[np.ndarray]:
     """Returns the trials on the front of each run after a number of trials [runs], as numbers, small sizes first.
 
-    A run's front is chosen by the scores that it was told, at the highest fidelity reached.
+    A run's front is chosen by the validation scores that it observed, at the highest fidelity reached.
     """
     told, fidelities = np.asarray(trials.observation.score), np.asarray(trials.query.fidelity)
     found = []
@@ -145,11 +145,11 @@ def front_quality(
     log: bool = False,
     optimum_from: str = "crossfit",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the relative hypervolume and the IGD+ of what each run had found, both float[runs, B].
+    """Returns the relative hypervolume and the IGD+ of the front that each run had found, both float[runs, B].
 
-    A run's front is chosen by the scores that it was told (at the highest fidelity reached) and valued by held-out
-    scores, as those of incumbents are. Both axes are scaled by the range of the true front, so that what counts is
-    where a run is along the front; the hypervolume is relative to that of the true front.
+    A run's front is chosen by the validation scores that it observed (at the highest fidelity reached) and
+    valued by held-out scores, as incumbents are. Both axes are scaled by the range of the true front, so
+    covering the front is rewarded; the hypervolume is relative to the hypervolume of the true front.
 
     Args:
         size: one of the benchmark's `size_names`.
@@ -197,7 +197,7 @@ def attainment(found: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, list[lis
 
 
 class Fronts(NamedTuple):
-    """What runs of strategies had found of a front.
+    """The fronts that runs of strategies had found.
 
     Attributes:
         summary: the part `fronts` of `summary.json`.

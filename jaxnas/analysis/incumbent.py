@@ -1,4 +1,4 @@
-"""What a run had found after each trial."""
+"""The incumbent of a run after each trial, and its score."""
 
 import numpy as np
 
@@ -14,9 +14,9 @@ NONE_YET = -1
 def incumbents(trials: Trials) -> np.ndarray:
     """Returns the number of the trial that holds the incumbent after each trial, int64[runs, T].
 
-    The incumbent is the architecture that the run would have returned then: that of the best validation score among
-    the trials of the highest fidelity reached so far, ties to the earlier. Failed trials (NaN) never hold it, and the
-    number is -1 before the first that succeeded. No held-out score enters. Raises ValueError on what are no trials.
+    The incumbent is the architecture that the run would have returned then, with the best validation score among the
+    trials of the highest fidelity reached so far, ties to the earlier. Failed trials (NaN) never hold it, and the
+    number is -1 before the first that succeeded. No held-out score enters. Raises ValueError if these are not trials.
     """
     if not isinstance(trials, Trials):
         raise ValueError(f"Expected Trials, such as jn.run returns, got {type(trials).__name__}.")
@@ -49,15 +49,15 @@ def incumbent_scores(
     """Returns the benchmark's score of the incumbent after each trial, float64[runs, T].
 
     It is the held-out score (`split="test"`) or the mean of the scores that queries answer at the last fidelity
-    (`"validation"`). Before the first successful trial, and where every run of the incumbent failed, it is the lowest
-    held-out score of the benchmark, NaN where that is not known.
+    (`"validation"`). Before the first successful trial, and if every run of the incumbent failed,
+    it is the lowest held-out score of the benchmark, NaN if unknown.
 
-    Where the benchmark holds the runs, the held-out score is the mean over those that the trial did not observe: a run
+    If the benchmark holds the runs, the held-out score is the mean over those that the trial did not observe: a run
     that was chosen for its validation score is lucky on test, too. Runs that confirmed it are omitted as well, unless
     none remain.
 
     Args:
-        best: the trials that hold the incumbents, int[runs, T]; by default those of `incumbents`.
+        best: the trials that hold the incumbents, int[runs, T]; `incumbents(trials)` by default.
         optimum_from: with `"maximum"` the held-out score is the mean over all runs.
         confirming: the numbers of the runs that confirmed each trial's architecture, as `Confirmed.runs`.
     """
@@ -102,7 +102,7 @@ def _unseen_means(bench: Benchmark, archs: np.ndarray, told: np.ndarray, confirm
 
 
 def check_trials(trials: Trials, bench: Benchmark) -> None:
-    """Raises ValueError where trials are of other architectures, or of other fidelities, than those of a benchmark."""
+    """Raises ValueError if trials have architectures or fidelities that a benchmark does not have."""
     archs, space = np.asarray(trials.query.arch), bench.space
     sizes = cardinalities(space.decisions)
     if bench.table is not None and archs.shape[-1] == 1 != len(sizes):

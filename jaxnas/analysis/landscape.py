@@ -1,6 +1,6 @@
 """The landscape of a complete table, exactly: optima and their basins, distances, walks, effects of decisions, noise.
 
-The landscape is that of architectures (not of classes) under mean validation score at the last
+Architectures (not classes) are scored by mean validation score at the last
 fidelity, with the neighborhood of the space, taken to be symmetric. Members of one class have equal
 scores, so there are plateaus: a plateau is a set of equal architectures that neighbors connect, and
 a local optimum is a plateau with no better neighbor (Verel, Ochoa and Tomassini, "Local Optima
@@ -41,25 +41,25 @@ def landscape(source: Table | Benchmark) -> dict:
     """Returns the landscape of a complete table as a dictionary of JSON values, the key `landscape` of `summary.json`.
 
     An architecture of which every seed failed has the lowest score of all. Parts that a table does not allow are
-    None (no noise with one seed, no correlation with a constant) or missing (`effects` where not every combination of
+    None (no noise with one seed, no correlation with a constant) or missing (`effects` if not every combination of
     decisions is an architecture).
 
     Args:
-        source: a `Table` of a space in the catalog, or a benchmark with a table; scores are those of the benchmark,
-            less a weighted size where it is penalized.
+        source: a `Table` of a space in the catalog, or a benchmark with a table; scores are the
+            benchmark's, less a weighted size if it is penalized.
 
     Keys: `num_architectures`, `num_classes`, `split`, `fidelity`; `scores`: distribution on validation and test;
     `optima`: see `summits`, the best of them with the share of architectures whose ascent ends there, and
     `num_without_better_neighbor`, the number of architectures without one; `fitness_distance`: the mean score at each
-    distance to the nearest global optimum, and Pearson's correlation of the two, -1 where distance alone leads there
-    (Jones and Forrest, ICGA 1995); `autocorrelation`: see `walk_autocorrelation`, the length is that of Weinberger;
+    distance to the nearest global optimum, and Pearson's correlation of the two, -1 if distance alone leads there
+    (Jones and Forrest, ICGA 1995); `autocorrelation`: see `walk_autocorrelation`, the length is Weinberger's;
     `neutrality`: shares of the pairs of neighbors that are of one class, and whose means differ by no more than a
     standard error of a mean over the seeds; `effects`: see `variance_shares`; `noise`: standard deviations of seeds
     and of classes, the intraclass correlation of one seed, and the reliability of the mean over the seeds among all
     classes and the best 5 %; `fidelities`, `sizes`: rank correlations (Spearman) over architectures with the mean
     score.
 
-    Raises ValueError where the table is not complete, or the benchmark has none.
+    Raises ValueError if the table is not complete, or the benchmark has none.
     """
     return copy.deepcopy(_kept(source) if isinstance(source, Hashable) else _landscape(source))
 
@@ -103,7 +103,7 @@ def _landscape(source: Table | Benchmark) -> dict[str, Any]:
 def mean_scores(bench: Benchmark) -> np.ndarray:
     """Returns the mean score that queries answer of each class at each fidelity, float64[G, F].
 
-    Means are over the runs that did not fail, rounded as those that regrets rank by. Where all failed it is the lowest
+    Means are over the runs that did not fail, rounded as those that regrets rank by. If all failed it is the lowest
     of the fidelity.
     """
     archs = _representatives(bench)
@@ -124,8 +124,8 @@ def _lowest_where_failed(means: np.ndarray, bench: Benchmark) -> np.ndarray:
 def summits(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
     """Returns the local optimum that ascent ends in from each architecture, int64[A], by its smallest row.
 
-    Ascent moves to the best neighbor (the first of equal ones) where that is better, or else by the best way out of
-    the plateau that the architecture is on. Its own row may be among its neighbors [A, K].
+    Ascent moves to the best neighbor (the first of equal ones) if it is better, or else by the best way
+    out of the plateau that the architecture is on. Its own row may be among its neighbors [A, K].
     """
     best = np.take_along_axis(neighbors, scores[neighbors].argmax(axis=1)[:, None], axis=1)[:, 0]
     plateaus = _plateaus(scores, neighbors)
@@ -138,8 +138,8 @@ def summits(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
 def _ways_out(scores: np.ndarray, best: np.ndarray, plateaus: np.ndarray) -> np.ndarray:
     """Returns the architecture that ascent goes to from each plateau, int[P].
 
-    It is the best neighbor, `best` [A], of any member where that is better than the plateau, or else the member with
-    the smallest row.
+    It is the best neighbor, `best` [A], of any member if better than the plateau, or else the
+    member with the smallest row.
     """
     _, smallest = np.unique(plateaus, return_index=True)
     from_best_down = np.lexsort((-scores[best], plateaus))  # plateau after plateau
@@ -159,7 +159,7 @@ def _plateaus(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
 
 
 def distances(neighbors: np.ndarray, goals: np.ndarray) -> np.ndarray:
-    """Returns the number of moves between each architecture and the nearest goal, int[A], -1 where there is no way.
+    """Returns the number of moves between each architecture and the nearest goal, int[A], -1 if there is no way.
 
     `goals` are rows.
     """

@@ -1,4 +1,4 @@
-"""What strategies are compared by: which number of each run, after what."""
+"""The measures that compare strategies: one number of each run, after some trials or for some cost."""
 
 from typing import NamedTuple
 
@@ -26,16 +26,16 @@ class Measure(NamedTuple):
     values: dict[str, np.ndarray]
 
     def described(self) -> dict[str, str]:
-        """Returns what it is, as `summary.json` holds it."""
+        """Returns its description, as `summary.json` holds it."""
         return {"measure": self.measure, "at": self.at, "text": self.text}
 
 
 def regret_measures(
     regrets: dict[str, np.ndarray], at_cost: dict[str, np.ndarray] | None, cost: int | None, end: tuple[str, str]
 ) -> list[Measure]:
-    """Returns what strategies are compared by with one objective, first what counts most.
+    """Returns the measures of a comparison with one objective, the most important first.
 
-    Where strategies with lower fidelities take part, trials cost differently: regrets `at_cost`, float[runs], come
+    If strategies with lower fidelities take part, trials cost differently: regrets `at_cost`, float[runs], come
     first, at the equal cost of a number of full trainings, `cost`. `end` is as of `end_of`.
     """
     at, when = end
@@ -46,7 +46,7 @@ def regret_measures(
 
 
 def front_measures(fronts: Fronts, cost: int | None, end: tuple[str, str]) -> list[Measure]:
-    """Returns what strategies are compared by with two objectives, arguments as of `regret_measures`."""
+    """Returns the measures of a comparison with two objectives, arguments as of `regret_measures`."""
     at, when = end
     volumes = {name: each[:, -1] for name, each in fronts.missing.items()}
     distances = {name: each[:, -1] for name, each in fronts.distances.items()}
@@ -65,7 +65,7 @@ def _for_cost(cost: int | None) -> str:
 
 
 def end_of(num_trials: int, budget: float | None, unit: str) -> tuple[str, str]:
-    """Returns where runs end: `"trials"` or `"budget"`, and in words."""
+    """Returns the end of runs: `"trials"` or `"budget"`, and in words."""
     if budget is None:
         return "trials", f"after {num_trials} trial{'s' if num_trials != 1 else ''}"
     return "budget", f"for {budget:,.10g} {unit}"

@@ -1,4 +1,4 @@
-"""What regrets are measured from: the best score of a benchmark, known, estimated or the largest of a table."""
+"""The reference of regrets: the best score of a benchmark, known, estimated or the largest of a table."""
 
 import functools
 from collections.abc import Callable
@@ -19,14 +19,14 @@ Limit = tuple[str | Callable[[jax.Array], jax.Array], float]
 
 
 class Optimum(NamedTuple):
-    """What regrets are measured from.
+    """The reference score from which regrets are measured.
 
     Attributes:
         value: the best held-out score.
-        standard_error: of the value, where it is estimated; None elsewhere.
-        method: `"crossfit"`, the largest expected score, estimated from the runs of a table; `"maximum"`, the largest
-            mean over the runs of a table; `"known"`, where the benchmark says it.
-        note: why it is not estimated although that was asked for; empty elsewhere.
+        standard_error: of the value, if it is estimated; None otherwise.
+        method: `"crossfit"`, the largest expected score, estimated from the runs of a table; `"maximum"`,
+            the largest mean over the runs of a table; `"known"`, if the benchmark states it.
+        note: why it is not estimated although that was asked for; empty otherwise.
     """
 
     value: float
@@ -49,7 +49,7 @@ def optimum(bench: Benchmark, *, optimum_from: str = "crossfit", limit: Limit | 
         limit: (size, maximum): among the architectures up to a size, one of the benchmark's `size_names` or a function
             as of `jn.constrained`.
 
-    Raises ValueError where the optimum is not known, or no architecture is within the limit.
+    Raises ValueError if the optimum is unknown, or no architecture is within the limit.
     """
     method = method_of(bench, optimum_from)
     known = bench.held_out.optimum
@@ -79,7 +79,7 @@ def method_of(bench: Benchmark, optimum_from: str = "crossfit") -> str:
 
 
 def limit_name(limit: Limit, bench: Benchmark) -> str:
-    """Returns the name of the size that is limited, that of its function where the benchmark does not know it."""
+    """Returns the name of the size that is limited, or of its function if the benchmark does not know it."""
     size, _ = limit
     if isinstance(size, str):
         return size

@@ -31,7 +31,7 @@ def pairwise(
 
     `p_value` of the test, `p_holm` corrected for all pairs, `effect_size` (see `effect_size`), `difference_mean` (first
     less second) with its interval of `level`, null with one run, and `num_runs_for_power_80` with its 95 % interval
-    (see `num_runs_interval`), null for more than 100,000 runs and where runs are paired.
+    (see `num_runs_interval`), null for more than 100,000 runs and for paired runs.
 
     Args:
         regrets: of the runs of each strategy, float[runs]; or trials, whose last regret it is.
@@ -82,8 +82,8 @@ def not_separated_from(name: str, pairs: list[dict]) -> list[str]:
 def mann_whitney(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Returns the two-sided p value of the test that independent runs [..., n] and [..., m] are of one distribution.
 
-    1 where all are equal; NaN counts as the largest value. Mann and Whitney, Annals of Mathematical Statistics, 1947,
-    with the corrections for ties and for continuity; exact where one side has at most 8 runs, none of them equal.
+    1 if all are equal; NaN counts as the largest value. Mann and Whitney, Annals of Mathematical Statistics, 1947,
+    with the corrections for ties and for continuity; exact if one side has at most 8 runs, none of them equal.
     """
     first, second = (np.where(np.isnan(values), np.inf, values) for values in (first, second))
     if min(first.shape[-1], second.shape[-1]) <= MOST_FOR_EXACT:
@@ -97,7 +97,7 @@ def mann_whitney(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _mann_whitney_by_normal(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Returns the p value [...] by the normal distribution, NaN where all are equal, as SciPy does.
+    """Returns the p value [...] by the normal distribution, NaN if all are equal, as SciPy does.
 
     Importing `scipy.stats` takes longer than all tests of a comparison.
     """
@@ -117,7 +117,7 @@ def _mann_whitney_by_normal(first: np.ndarray, second: np.ndarray) -> np.ndarray
 def wilcoxon(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Returns the two-sided p value of the signed-rank test of paired runs, both [..., n].
 
-    Equal pairs are ranked, and then left out; 1 where all are equal. Wilcoxon, Biometrics Bulletin, 1945; Pratt,
+    Equal pairs are ranked, and then dropped; 1 if all are equal. Wilcoxon, Biometrics Bulletin, 1945; Pratt,
     Journal of the American Statistical Association, 1959. Raises ValueError on unequal numbers of runs.
     """
     from scipy.stats import wilcoxon as signed_rank
@@ -159,7 +159,7 @@ def difference_interval(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the ends of the interval of the difference of two means, of runs [..., n] and [..., m]: two float[...].
 
-    NaN where there is one run. Welch, "The Generalization of 'Student's' Problem when Several Different Population
+    NaN if either has one run. Welch, "The Generalization of 'Student's' Problem when Several Different Population
     Variances are Involved", Biometrika, 1947; of paired runs, Student's.
     """
     from scipy.special import stdtrit
@@ -179,10 +179,10 @@ def difference_interval(
 
 
 class Decision(NamedTuple):
-    """What is known of a pair of strategies."""
+    """The result of testing a pair of strategies."""
 
     p_value: float  # valid whenever it is looked at: the least so far, times the number of looks
-    p_holm: float  # corrected for all pairs; decided where it is at most the level
+    p_holm: float  # corrected for all pairs; decided if at most the level
     num_runs: int  # of each strategy, when it was decided, or all
 
 
@@ -210,7 +210,7 @@ def until_decided(
     num_runs: int = 1000,
     level: float = LEVEL,
 ) -> dict[tuple[str, str], Decision]:
-    """Returns what was decided of each pair of strategies, after no more runs of each than its pairs needed.
+    """Returns the decision on each pair of strategies, after no more runs of each than its pairs needed.
 
     After each of `look_numbers(num_runs)` the undecided pairs are tested by Mann and Whitney's
     test. The chance that any pair without a difference is called different is `level` at most: p
@@ -219,7 +219,7 @@ def until_decided(
 
     Args:
         more_runs: `(name, start, stop) -> regrets float[stop - start]` of the runs of these numbers, independent of
-            those before; fewer where there are no more.
+            those before; fewer if no more exist.
         num_runs: the most runs of a strategy.
 
     Raises ValueError on fewer than two strategies, or a number of runs below 1.

@@ -15,7 +15,7 @@ COVERAGE = 0.95
 
 
 class _Pair(NamedTuple):
-    """What the runs of two strategies say of the estimate of A12 (`pairs.effect_size`) from other runs."""
+    """Variances that predict the estimate of A12 (`pairs.effect_size`) from other runs of two strategies."""
 
     distance: float  # of A12 from 1/2
     untied: float  # the share of the test's variance that is left with ties, 1 without any
@@ -61,7 +61,7 @@ def num_runs_for_power(
 ) -> int | None:
     """Returns the smallest number of runs of each strategy with the predicted `power`, None above 100,000.
 
-    Other arguments as of the function `power`. Raises ValueError where `power` is not between 0 and 1.
+    Other arguments as of the function `power`. Raises ValueError if `power` is not between 0 and 1.
     """
     return _num_runs(_describe(first, second, bench), power, level)
 
@@ -76,8 +76,8 @@ def num_runs_interval(
 ) -> tuple[int | None, int | None]:
     """Returns the ends of the 95 % interval of `num_runs_for_power`, None for an end above 100,000.
 
-    They are the numbers for the ends of the interval of A12 that the runs given allow, by its standard error. Where
-    that interval holds 1/2 there is no upper end: the strategies may be equal. Arguments as of `num_runs_for_power`.
+    They are the numbers for the ends of the interval of A12 that the runs given allow, by its standard error. If that
+    interval holds 1/2 there is no upper end: the strategies may be equal. Arguments as of `num_runs_for_power`.
     """
     from scipy.special import ndtri
 

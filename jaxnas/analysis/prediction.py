@@ -1,8 +1,8 @@
 """How well predictors rank the architectures of a table that they were not fitted to.
 
-Training and test architectures are of different classes of equal networks; a training score is that of a single run,
-what is predicted is a mean over runs; whatever a predictor learns, transforms and signs included, it learns in `fit`
-from training architectures; and curves are paid for.
+Training and test architectures are of different classes of equal networks; a training score comes from
+a single run, and the target is a mean over runs. Everything that a predictor learns, transforms and
+signs included, it learns in `fit` from training architectures; and curves are paid for.
 """
 
 import itertools
@@ -34,9 +34,9 @@ class Evaluation(NamedTuple):
 
     Attributes:
         predictor: its name.
-        num_train: n; 0 where it needs none.
-        num_epochs: how many epochs of each test architecture's training it read; 0 where it read none.
-        measures: those of `MEASURES`, float64[R] each, NaN where there is none.
+        num_train: n; 0 if it needs none.
+        num_epochs: how many epochs of each test architecture's training it read; 0 if it read none.
+        measures: the values of `MEASURES`, float64[R] each, NaN if there is none.
         cost: of all trainings that the ranking needed, in the table's unit, float64[R].
     """
 
@@ -65,7 +65,7 @@ def evaluations(
     the first of more. Those that read curves are evaluated with each of `num_epochs`, by default half of them. With
     `isomorphs` equal networks may be on both sides, as in most papers.
 
-    Raises ValueError where the table has too few classes.
+    Raises ValueError if the table has too few classes.
     """
     sizes = sorted({checked_size("num_train", size, 2) for size in num_train})
     samples = [
@@ -89,13 +89,13 @@ def evaluations(
 def ceiling(evidence: Evidence, samples: Sequence[Sample]) -> np.ndarray:
     """Returns Kendall's tau-b of a single run with the mean of the other runs, in each repetition, float64[R].
 
-    No predictor of single runs can do much better. NaN where the table has one run.
+    No predictor of single runs can do much better. NaN if the table has one run.
     """
     return np.asarray([kendall(sample.single, sample.others) for sample in samples])
 
 
 def _epochs_of(predictor: Predictor, evidence: Evidence, num_epochs: Sequence[int]) -> Sequence[int]:
-    """Returns how many epochs of the curves a predictor reads: one number, 0, where it reads none."""
+    """Returns how many epochs of the curves a predictor reads: one number, 0, if it reads none."""
     if not {"curves", "losses"} & set(predictor.requires):
         return (0,)
     most = evidence.most_epochs
@@ -111,7 +111,7 @@ def _predictions(
     epochs: int,
     seed: int,
 ) -> Prediction:
-    """Returns what is predicted of the test architectures in each repetition, float32[R, m]."""
+    """Returns the predictions for the test architectures in each repetition, float32[R, m]."""
     keys = jax.random.split(prng.make_key(seed, "hash"), len(samples))  # quicker to compile than threefry
     num_train = samples[0].num_train
     parts = []
@@ -153,7 +153,7 @@ def _evaluation(
 
 
 def measures_of(sample: Sample, mean: np.ndarray, deviation: np.ndarray) -> dict[str, float]:
-    """Returns the measures of predictions float[m] of a sample's test architectures; what is NaN ranks last."""
+    """Returns the measures of predictions float[m] of a sample's test architectures; NaN ranks last."""
     known = np.isfinite(sample.truth)
     truth, mean, deviation = sample.truth[known], mean[known], deviation[known]
     ranked = np.where(np.isnan(mean), -np.inf, mean)
@@ -178,10 +178,10 @@ def top_of(values: np.ndarray, share: float) -> np.ndarray:
 
 
 def kendall(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns Kendall's tau-b of two arrays; NaN where there are fewer than two values, 0 where one side is constant.
+    """Returns Kendall's tau-b of two arrays; NaN with fewer than two values, 0 if one side is constant.
 
-    Kendall, "The Treatment of Ties in Ranking Problems", Biometrika 1945. Values that are NaN in the second are left
-    out; in the first, -inf is the lowest rank.
+    Kendall, "The Treatment of Ties in Ranking Problems", Biometrika 1945. Values that are NaN in
+    the second are omitted; in the first, -inf is the lowest rank.
     """
     from scipy.stats import kendalltau
 
@@ -195,7 +195,7 @@ def kendall(first: np.ndarray, second: np.ndarray) -> float:
 def regret_of_top(predicted: np.ndarray, truth: np.ndarray, count: int) -> float:
     """Returns by how much the best of the `count` best predicted falls short of the best of all; -inf is no choice.
 
-    Of equal predictions the worse count first, so that a constant gains nothing by the order of rows.
+    Of equal predictions the worse count first, so a constant gains nothing by the order of rows.
     """
     order = np.lexsort((truth, -predicted))  # of equals, the worse first
     chosen = [position for position in order[:count] if np.isfinite(predicted[position])]
@@ -250,8 +250,8 @@ def prediction_result(evaluations: Sequence[Evaluation], ceiling: np.ndarray) ->
 def order(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     """Returns the predictors by mean tau, each with its best evaluation of most training, and tests of neighbors.
 
-    Repetitions are paired; p values are of Wilcoxon's signed-rank test, corrected by Holm's method. They are of these
-    architectures' table: repetitions of a small one share architectures, so that they are then a little too small.
+    Repetitions are paired; p values are of Wilcoxon's signed-rank test, corrected by Holm's method. They are
+    for this table: with a small one repetitions share architectures, which makes p values slightly too small.
     """
     most = max((each.num_train for each in evaluations), default=0)
     best: dict[str, Evaluation] = {}

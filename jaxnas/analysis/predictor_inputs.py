@@ -1,4 +1,4 @@
-"""What a table knows that predictors may be given, and how it is parted into training and test architectures."""
+"""The data of a table that predictors may be given, and its split into training and test architectures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ class Sample(NamedTuple):
         runs: the run of each whose score and curve are seen, int[n + m].
         num_train: n.
         labels: the scores of these runs of the training architectures, float32[n].
-        truth: the means over runs of the test architectures, float64[m]; where the curve is of a run of these, without
-            that run.
-        single, others: the score of the run that is seen of the test architectures and the mean of the other runs,
-            float64[m]; NaN where there is a single run.
-        chosen_by, judged_by: the means of two halves of the other runs, float64[m]: of the best by the first, the
-            second does not know how they were chosen.
+        truth: the means over runs of the test architectures, float64[m]; if the curve is of a run
+            of these, without that run.
+        single, others: the score of the run that is seen of the test architectures and the mean of
+            the other runs, float64[m]; NaN if there is a single run.
+        chosen_by, judged_by: the means of two halves of the other runs, float64[m]: of the best by
+            the first, the second does not know how they were chosen.
     """
 
     rows: np.ndarray
@@ -49,15 +49,15 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What a table knows of G architectures, one a class.
+    """The data of a table on G architectures, one a class.
 
     Attributes:
         archs: int32[G, D].
-        groups: a number for each, equal where networks are equal, int[G].
-        scores: the told score of each run at the last fidelity, larger is better, float64[G, S]; NaN where there is
-            none or it failed.
-        curves: the scores after E epochs of the same runs, or of others (`own_curves` is then False), float32[G, R, E];
-            None where there are none.
+        groups: a number for each, equal for equal networks, int[G].
+        scores: the observed score of each run at the last fidelity, larger is better,
+            float64[G, S]; NaN if there is none or it failed.
+        curves: the scores after E epochs of the same runs, or of others (`own_curves` is then
+            False), float32[G, R, E]; None if there are none.
         losses: training losses of the same, float32[G, R, E] or None.
         epochs: of the curves, and last the one of `scores`, float32[E + 1].
         prices: of a training to its end, float64[G], and of each epoch of a curve, float64[G, E].
@@ -80,13 +80,13 @@ class Evidence:
 
     @property
     def most_epochs(self) -> int:
-        """Returns how many epochs of a curve may be read before the last one; 0 where there are none."""
+        """Returns how many epochs of a curve may be read before the last one; 0 without curves."""
         if self.curves is None:
             return 0
         return self.curves.shape[2] - (1 if self.own_curves else 0)
 
     def allows(self, predictor: Predictor) -> bool:
-        """Returns whether the table has what a predictor requires."""
+        """Returns whether the table has the data that a predictor requires."""
         known = {"curves": self.most_epochs > 0, "epochs": self.most_epochs > 0}
         known |= {"losses": self.losses is not None and self.most_epochs > 0, "columns": bool(self.columns)}
         return all(known[part] for part in predictor.requires)
@@ -97,7 +97,7 @@ class Evidence:
         return encoded(encoding, self.archs[rows])[where.reshape(len(samples), -1)]
 
     def aux(self, sample: Sample, part: slice, num_epochs: int) -> Aux:
-        """Returns what else is known of a part of a sample; curves of the runs that are seen, if any are read."""
+        """Returns the other data on a part of a sample; curves of the runs that are seen, if any are read."""
         rows, runs = sample.rows[part], sample.runs[part]
         columns = np.stack([each[rows] for each in self.columns.values()], 1) if self.columns else None
         if not num_epochs or self.curves is None:
@@ -109,18 +109,18 @@ class Evidence:
         return Aux(curves, losses, np.tile(epochs, (len(rows), 1)), columns)
 
     def cost(self, sample: Sample, num_train: int, num_epochs: int) -> float:
-        """Returns what it costs to train `num_train` architectures, and to read epochs of the others' curves."""
+        """Returns the cost of training `num_train` architectures, and of reading epochs of the others' curves."""
         train, test = sample.rows[:num_train], sample.rows[sample.num_train :]
         read = self.curve_prices[test, num_epochs - 1].sum() if num_epochs else 0
         return float(self.prices[train].sum() + read)
 
 
 def evidence_of(bench: TableBenchmark) -> Evidence:
-    """Returns what a table, with the packs joined to it, knows of its architectures.
+    """Returns the data of a table, with the packs joined to it, on its architectures.
 
-    Curves are the fidelities of the told scores, those of the last training where it has several; where there is a
-    single one, another protocol's told score of fewer epochs, such as the 12 epochs of NAS-Bench-201. Sizes and proxies
-    are columns, seconds are none.
+    Curves are the fidelities of the observed scores, from the last training if there are several;
+    if there is a single one, another protocol's observed score of fewer epochs, such as the 12
+    epochs of NAS-Bench-201. Sizes and proxies are columns, seconds are not.
     """
     table = bench.table
     told = table.protocol(bench.protocol)
@@ -156,7 +156,7 @@ def evidence_of(bench: TableBenchmark) -> Evidence:
 
 
 def columns_of(table: Table) -> dict[str, np.ndarray]:
-    """Returns what predictors may read of each class, float32[G] each: sizes, and means of proxies' initializations."""
+    """Returns the columns for predictors, float32[G] each: sizes, and means of proxies' initializations."""
     found = {name: np.asarray(table.sizes(name), np.float32) for name in table.size_names if name not in NO_COLUMNS}
     proxies = [name for name, each in table.columns.items() if each.unit == PROXY and each.axes == ("class", "run")]
     return found | {name: table.means(name)[:, 0] for name in proxies}
@@ -170,7 +170,7 @@ def _losses(bench: TableBenchmark, told: str, positions: list[int]) -> np.ndarra
 
 
 def _shorter(bench: TableBenchmark, last: float) -> tuple[np.ndarray | None, list[float], np.ndarray]:
-    """Returns curves, epochs with `last` at the end, and prices of a protocol whose told scores are of fewer epochs."""
+    """Returns curves, epochs with `last` at the end, and prices of a protocol that observes scores of fewer epochs."""
     table = bench.table
     for name in table.manifest.get("protocols", {}):
         other = table.protocol(name)
@@ -182,7 +182,7 @@ def _shorter(bench: TableBenchmark, last: float) -> tuple[np.ndarray | None, lis
 
 
 def groups_of(space: Space, archs: np.ndarray) -> np.ndarray:
-    """Returns a number for each architecture of int32[G, D], equal where `space` has them in one class."""
+    """Returns a number for each architecture of int32[G, D], equal if `space` has them in one class."""
     canonical = np.asarray(jax.jit(jax.vmap(space.canonical))(archs))
     return np.unique(canonical, axis=0, return_inverse=True)[1].reshape(-1)
 
@@ -197,10 +197,10 @@ def draw_sample(
 ) -> Sample:
     """Returns the architectures, runs and scores of one repetition.
 
-    Rows are drawn at random, and those of a group that has been drawn before are left out. The
-    first are for the test: they are the same for any number of training architectures. With
-    `isomorphs` none is left out, so that equal networks may be on both sides, as in the protocols
-    of most papers. Raises ValueError where there are too few groups.
+    Rows are drawn at random, and rows of a group that has been drawn before are omitted. The first
+    are for the test: they are the same for any number of training architectures. With `isomorphs`
+    none is omitted, so equal networks may be on both sides, as in the protocols of most papers.
+    Raises ValueError if there are too few groups.
     """
     random = np.random.default_rng((seed, repetition))
     rows = random.permutation(np.flatnonzero(np.isfinite(evidence.scores).any(1)))

@@ -1,4 +1,4 @@
-"""How far what a run had found is from the best, after each trial."""
+"""How far the incumbent of a run is from the best architecture, after each trial."""
 
 from typing import NamedTuple
 
@@ -29,8 +29,8 @@ def regret(
     Args:
         confirm: (m, k): the incumbent is chosen by `jn.analysis.confirmed`, among the best m architectures by k more
             evaluations of each.
-        optimum_from: `"crossfit"`, or `"maximum"`: the largest mean over all runs less that of the incumbent, the
-            definition of most papers, and of tables that hold only means.
+        optimum_from: `"crossfit"`, or `"maximum"`: the largest mean over all runs less the
+            incumbent's, the definition of most papers, and of tables that hold only means.
         limit: (size, maximum): the optimum is among the architectures up to a size, as of `jn.constrained`.
 
     Raises ValueError without a known optimum, with too few runs to confirm, or on trials of another space.
@@ -40,12 +40,12 @@ def regret(
 
 
 class Found(NamedTuple):
-    """What the runs of a strategy had found after each trial.
+    """The incumbents of a strategy's runs after each trial.
 
     Attributes:
         best: the trials that hold the incumbents, int[runs, T].
         scores: the reported scores of these, float[runs, T].
-        reserved: what their confirmation costs, float[runs, T]; None without.
+        reserved: the cost of their confirmation, float[runs, T]; None without.
     """
 
     best: np.ndarray
@@ -64,9 +64,9 @@ def found_by(trials: Trials, bench: Benchmark, confirm: tuple[int, int] | None, 
 
 
 def final_regrets(found: np.ndarray | Trials, bench: Benchmark | None) -> np.ndarray:
-    """Returns the regrets of runs after their last trial, float64[runs], of trials on a benchmark or as they are given.
+    """Returns the regrets of runs after their last trial, float64[runs], of trials on a benchmark or given as numbers.
 
-    Raises ValueError on trials without a benchmark, or what is no regrets at one trial.
+    Raises ValueError on trials without a benchmark, or on regrets that are not of one trial.
     """
     if isinstance(found, Trials):
         if bench is None:

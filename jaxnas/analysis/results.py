@@ -1,4 +1,4 @@
-"""The dictionary of `summary.json`: what runs of strategies on a benchmark show."""
+"""The dictionary of `summary.json`: results of strategies on a benchmark."""
 
 from typing import Any, NamedTuple
 
@@ -46,14 +46,14 @@ class Settings(NamedTuple):
 
     Attributes:
         num_trials, num_runs, seed, prng, objective: as of `compare`.
-        command: the command line that did it, empty where a script did.
-        optimum_from: what regrets are measured from, as of `regret`.
-        budget: what a run may cost; None where runs end after `num_trials`.
+        command: the command line that ran it, empty if a script did.
+        optimum_from: the reference of regrets, as of `regret`.
+        budget: the maximum cost of a run; None if runs end after `num_trials`.
         confirm: (m, k) as of `confirmed`, or None.
         limit: the size and the maximum that strategies keep to, or None.
-        sources: what the source tables of a comparison of transfer were, see `described_sources`.
-        equal_cost: the number of full trainings at whose cost strategies are compared where some train less; None
-            where it is what all have paid.
+        sources: the source tables of a comparison of transfer, see `described_sources`.
+        equal_cost: the number of full trainings at whose cost strategies are compared if some train
+            less; None if it is the cost that all have paid.
     """
 
     num_trials: int = 300
@@ -79,7 +79,7 @@ def result_of(
 ) -> dict[str, Any]:
     """Returns the dictionary of `summary.json` for the trials of strategies on a benchmark.
 
-    `decisions` say what was decided of each pair where runs were added until pairs were decided; None elsewhere.
+    `decisions` holds the decision on each pair if runs were added until pairs were decided; None otherwise.
     """
     level = 0.95 if decisions is None else interval_level(settings.num_runs)
     result = _provenance(trials, bench, settings) | summarize(trials, bench, settings, level)
@@ -123,7 +123,7 @@ def _provenance(trials: dict[str, Trials], bench: Benchmark, settings: Settings)
     lines_to_beat, warning = baselines_of(manifest) if manifest else {}, manifest.get("warning")
     optional = {
         "content_hash": bench.content_hash,
-        "source": manifest.get("source"),  # the authors of a published table, and what to cite
+        "source": manifest.get("source"),  # the authors of a published table, and its citation
         "references": lines_to_beat or None,
     }
     return {
@@ -133,7 +133,7 @@ def _provenance(trials: dict[str, Trials], bench: Benchmark, settings: Settings)
         "objective": settings.objective.text,
         "metric": bench.metric._asdict(),
         "cost_unit": bench.cost_unit,
-        # a published table may show searches what is reported
+        # a published table may show searches the score that is reported
         "protocol": PROTOCOL if warning is None else warning,
         **({} if warning is None else {"warning": warning}),
         "num_runs": num_runs,
@@ -147,7 +147,7 @@ def _provenance(trials: dict[str, Trials], bench: Benchmark, settings: Settings)
 
 
 def _options(bench: Benchmark, settings: Settings) -> dict[str, Any]:
-    """Returns what was asked for beyond a plain comparison: a budget, confirmations, a limit."""
+    """Returns the requests beyond a plain comparison: a budget, confirmations, a limit."""
     found: dict[str, Any] = {}
     if settings.budget is not None:
         found["budget_limit"] = {
@@ -165,7 +165,7 @@ def _options(bench: Benchmark, settings: Settings) -> dict[str, Any]:
 
 
 def regret_definition(best: Optimum) -> str:
-    """Returns the sentence that says what regrets from an optimum mean, and why they are not estimated otherwise."""
+    """Returns the sentence that defines regrets from an optimum, with the reason if it is not estimated."""
     sentence = REGRET_DEFINITIONS[best.method]
     if not best.note:
         return sentence
@@ -175,20 +175,20 @@ def regret_definition(best: Optimum) -> str:
 def summarize(
     trials: dict[str, Trials], bench: Benchmark, settings: Settings | None = None, level: float = 0.95
 ) -> dict[str, Any]:
-    """Returns the numbers of `summary.json`: budgets, and what each strategy reached.
+    """Returns the numbers of `summary.json`: budgets, and the results of each strategy.
 
-    `optimum` is what regrets are measured from, see `Optimum`, and `regret_definition` a sentence
-    that says so. `selection` says how well validation chooses by test (see `Selection`), None without
-    a table. For each strategy there are regret curves with 95 % intervals, the area under them
-    (the mean regret over trials) and final scores. `compared_by` says what strategies are compared
-    by (see `regret_measures` and `front_measures`): `compared_mean` with its interval, `mean_rank`,
-    `probability_best` and the tests of pairs (see `pairwise`) are of that. `secondary` holds the
-    tests by further measures. By two objectives there are `fronts`, see `summarize_fronts`.
+    `optimum` is the reference of regrets, see `Optimum`, and `regret_definition` a sentence that states
+    it. `selection` measures how well validation chooses by test (see `Selection`), None without a
+    table. For each strategy there are regret curves with 95 % intervals, the area under them (the mean
+    regret over trials) and final scores. `compared_by` names the measure of the comparison (see
+    `regret_measures` and `front_measures`): `compared_mean` with its interval, `mean_rank`,
+    `probability_best` and the tests of pairs (see `pairwise`) are of this measure. `secondary` holds
+    the tests by further measures. By two objectives there are `fronts`, see `summarize_fronts`.
 
     Budgets are in the benchmark's unit of cost: the price of 1, 2, ..., T trials at the last
     fidelity, or equal parts of the budget that runs had. `equal_cost` is the number of trials at
     the last fidelity whose price every run of the strategies with lower fidelities has paid; curves
-    over cost can be compared up to there. None without such strategies. `level` is that of the
+    over cost can be compared up to there. None without such strategies. `level` is the level of the
     intervals of differences.
     """
     settings = settings or Settings()
@@ -222,7 +222,7 @@ def summarize(
 
 
 def compared_values(trials: Trials, bench: Benchmark, settings: Settings, cost: int | None) -> np.ndarray:
-    """Returns what the runs of one strategy are compared by, float[runs], at an equal cost where there is one."""
+    """Returns the measure of comparison of one strategy's runs, float[runs], at an equal cost if there is one."""
     return _numbers({"": trials}, bench, settings, cost).measures[0].values[""]
 
 
@@ -279,13 +279,13 @@ def _fronts(trials: dict[str, Trials], bench: Benchmark, settings: Settings, cos
 
 
 def _present(regrets: np.ndarray, bench: Benchmark, best: Optimum) -> np.ndarray:
-    """Returns regrets with that of the worst architecture where a cost pays for no trial."""
+    """Returns regrets, with the worst architecture's regret if a cost pays for no trial."""
     worst = bench.held_out.worst
     return regrets if worst is None else np.where(np.isnan(regrets), best.value - worst, regrets)
 
 
 def _with_comparison(strategies: dict[str, dict[str, Any]], measure: Measure) -> dict[str, dict[str, Any]]:
-    """Returns the numbers of strategies with those of what they are compared by."""
+    """Returns the numbers of strategies, with the numbers of the measure that they are compared by."""
     ranks, chances = mean_ranks(measure.values), probability_best(measure.values)
     return {
         name: numbers

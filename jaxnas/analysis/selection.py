@@ -1,4 +1,4 @@
-"""What selecting by validation costs: the test regret of the architecture that is best by validation."""
+"""The cost of selecting by validation: the test regret of the architecture that is best by validation."""
 
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ class Selection(NamedTuple):
 
 
 def selection(bench: Benchmark, best: Optimum, limit: Limit | None = None) -> Selection:
-    """Returns how well validation chooses by test on a benchmark with a table; `best` is where regrets start."""
+    """Returns how well validation chooses by test on a benchmark with a table; regrets are from `best`."""
     rows = candidates(bench, limit)
     validation, test = bench.validation_scores(rows), bench.held_out.scores(rows)
     known = np.isfinite(validation) & np.isfinite(test)
@@ -37,7 +37,7 @@ def selection(bench: Benchmark, best: Optimum, limit: Limit | None = None) -> Se
     chosen = test[validation.argmax()]
     if best.method == "crossfit" and bench.held_out.shares_runs and bench.held_out.runs is not None:
         told, tested = told_runs(bench)[classes_of(bench, rows)], bench.held_out.runs(rows)
-        told += (validation - mean_known(told))[:, None]  # less what an objective weighs
+        told += (validation - mean_known(told))[:, None]  # less an objective's penalty
         others = np.stack([mean_known(np.delete(told, run, axis=1)) for run in range(told.shape[1])], axis=1)
         others = np.where(np.isfinite(others) & np.isfinite(tested), others, -np.inf)
         chosen = np.take_along_axis(tested, others.argmax(0)[None], axis=0).mean()

@@ -14,10 +14,10 @@ ENOUGH_BENCHMARKS = 5
 def overall(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Returns how strategies rank over several benchmarks, as `summary.json` holds it, of the dictionaries of each.
 
-    `mean_ranks` [B][S]: ranks of the means on a benchmark of what its strategies are compared by, ties shared;
+    `mean_ranks` [B][S]: ranks of the strategies' compared means on a benchmark, ties shared;
     `average_rank` [S]. `groups`: the largest sets of strategies whose average ranks differ by less than
-    `critical_difference`, that is, which are not separated. With fewer than 3 benchmarks there is no test, and with
-    fewer than 5 one that hardly separates anything; `note` says so.
+    `critical_difference`, that is, which are not separated. With fewer than 3 benchmarks there is
+    no test, and with fewer than 5 one that hardly separates anything; `note` warns of it.
     """
     names = list(results[0]["strategies"])
     strategies = [[result["strategies"][name] for name in names] for result in results]
@@ -47,7 +47,7 @@ def overall(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _note(num_benchmarks: int, num_strategies: int, difference: float) -> str:
-    """Returns what a test over few benchmarks cannot show; empty where there are enough."""
+    """Returns the limits of a test over few benchmarks; empty if there are enough."""
     if num_benchmarks >= ENOUGH_BENCHMARKS:
         return ""
     if difference >= num_strategies - 1:
@@ -63,7 +63,7 @@ def _note(num_benchmarks: int, num_strategies: int, difference: float) -> str:
 def friedman(ranks: np.ndarray) -> tuple[float, float]:
     """Returns the statistic and the p value of the test that strategies rank equally, of ranks [B, S].
 
-    Chi-squared with the correction for ties; 0 and 1 where all are tied. Friedman, Journal of the American Statistical
+    Chi-squared with the correction for ties; 0 and 1 if all are tied. Friedman, Journal of the American Statistical
     Association, 1937.
     """
     from scipy.special import chdtrc

@@ -16,7 +16,7 @@ def bootstrap_interval(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the ends of the percentile bootstrap interval of the mean over runs of values [runs, T]: two float[T].
 
-    Whole runs are resampled, so that the ends of neighboring trials belong together. Efron, "Bootstrap Methods:
+    Whole runs are resampled, so the ends of neighboring trials belong together. Efron, "Bootstrap Methods:
     Another Look at the Jackknife", Annals of Statistics, 1979.
     """
     values = np.asarray(values, np.float64)
@@ -101,7 +101,7 @@ def share_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def mean_known(values: np.ndarray) -> np.ndarray:
-    """Returns the means of what is not NaN in values [n, S], float64[n]; NaN where nothing is."""
+    """Returns the means of values [n, S] without NaN, float64[n]; NaN if all values are."""
     counted = ~np.isnan(values)
     counts = counted.sum(1)
     sums = np.where(counted, values, 0).sum(1)
@@ -109,7 +109,7 @@ def mean_known(values: np.ndarray) -> np.ndarray:
 
 
 def finite(value: float | np.ndarray) -> float | None:
-    """Returns a number as JSON holds it, None where it is not finite."""
+    """Returns a number as JSON holds it, None if it is not finite."""
     return float(value) if np.isfinite(value) else None
 
 

@@ -1,4 +1,4 @@
-"""How far a surrogate can be trusted: what it says of architectures that were left, and how searches fare on it."""
+"""How far a surrogate can be trusted: its predictions for held-out architectures, and how searches fare on it."""
 
 from typing import Any
 
@@ -62,9 +62,9 @@ def _agreement(fitted: FittedSurrogate, trained: Trained) -> dict[str, Any]:
 
 
 def region_report(said: np.ndarray, low: np.ndarray, high: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
-    """Returns the bias of what is said of n architectures, its standard error, and the coverage of the 95 % interval.
+    """Returns the bias of predictions for n architectures, its standard error, and the coverage of the 95 % interval.
 
-    Of scores [n, S] of their trainings: the bias is positive where more is said than trainings reach.
+    Of scores [n, S] of their trainings: the bias is positive if predictions exceed the scores of trainings.
     """
     errors = said - mean_known(scores)
     within = (scores >= low[:, None]) & (scores <= high[:, None])
@@ -77,9 +77,9 @@ def region_report(said: np.ndarray, low: np.ndarray, high: np.ndarray, scores: n
 
 
 def region_reports(fitted: FittedSurrogate, table: TableBenchmark | None) -> dict[str, Any]:
-    """Returns the reports of `REGIONS`: of classes that were left, without any by cross-validation of the predictor.
+    """Returns the reports of `REGIONS`: of held-out classes, without any by cross-validation of the predictor.
 
-    Architectures that climbing ends at are looked up in the complete table; without one that region is left out.
+    Architectures that climbing ends at are looked up in the complete table; without one that region is omitted.
     """
     rest = fitted.rest if len(fitted.left) else fitted.trained
     mean, low, high = _said(fitted, rest.archs) if len(fitted.left) else _cross_validated(fitted)
@@ -102,7 +102,7 @@ def _said(fitted: FittedSurrogate, archs: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _cross_validated(fitted: FittedSurrogate) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns means and intervals of what the predictor says of classes that it did not see."""
+    """Returns means and intervals of the predictor for classes that it did not see."""
     values, model = fitted.fit.cross_validated, fitted.fit.surrogate
     backward = target_of(fitted.bench.manifest["target"]).backward
     standard = powers(np.clip((values - np.asarray(model.standard[0])) / np.asarray(model.standard[1]), -3, 3))
@@ -135,7 +135,7 @@ def search_report(surrogate: Benchmark, bench: Benchmark, *, num_runs: int = NUM
 
 
 def misses(report: dict[str, Any]) -> list[str]:
-    """Returns in words where a report misses what is asked of a surrogate."""
+    """Returns in words the requirements of a surrogate that a report does not meet."""
     found = []
     if report["left"] and not COVERAGE[0] <= report["left"]["coverage_of_95"] <= COVERAGE[1]:
         found.append(

@@ -1,4 +1,4 @@
-"""Surrogates of tables: fitted, tested on what was left, and written with a card."""
+"""Surrogates of tables: fitted, tested on held-out classes, and written with a card."""
 
 import os
 from pathlib import Path
@@ -44,11 +44,11 @@ def fit_surrogate(
     Args:
         table: a table, complete or partial, or its identifier or folder.
         predictor: the name of the predictor that teaches the network, or `file.py:NAME`.
-        space: for the surrogate, or its name; by default that of the table, whole if the table lists a part of it.
+        space: for the surrogate, or its name; by default the table's, whole if the table lists a part of it.
         fraction: of the trained classes, drawn at random, to fit to; the others test the surrogate.
         protocol: of the table.
         runs: searches on the surrogate and on a complete table for the report; 0 for none.
-        table_id: the identifier of the surrogate; by default that of the table with `surrogate` before the version.
+        table_id: the identifier of the surrogate; by default the table's with `surrogate` before the version.
         seed: of the fit, the classes and the searches.
         out: the folder; by default `jaxnas-out/fit-surrogate-<identifier>`.
         command: the command line to keep in the manifest.
@@ -91,7 +91,7 @@ def _report(fitted: FittedSurrogate, table: Table, protocol: str | None, runs: i
 
 
 def lines_of(report: dict[str, Any]) -> list[str]:
-    """Returns what a report says, in sentences."""
+    """Returns a report in sentences."""
     lines = [
         f"Fitted to {report['classes_fitted']:,} classes; tau-b of the predictor by cross-validation "
         f"{report['teacher_tau_cross_validated']:.3f}; the network's correlation with it "

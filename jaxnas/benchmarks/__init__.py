@@ -1,5 +1,5 @@
-"""Benchmarks: what a search may query, and what only reports read. A table is one (`jn.TableBenchmark`); here are those
-of functions, of evaluations in Python, of trainings and of surrogates, and the parts of tables.
+"""Benchmarks: the data that searches may query, and data for reports only. A table is one (`jn.TableBenchmark`);
+here are those for functions, Python evaluations, trainings and surrogates, and the parts of tables.
 
 For example `jn.benchmarks.FunctionBenchmark(space, function)`. Names load on first use.
 """

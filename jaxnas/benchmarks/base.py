@@ -1,4 +1,4 @@
-"""What a benchmark is: what a search may ask and, held out, what only reports read."""
+"""The definition of a benchmark: the queries of a search and, held out, the scores that only reports read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ from jaxnas.tasks.metrics import Metric
 class HeldOut:
     """The scores that a search must not see, for reports only.
 
-    A search, or a choice of any kind, that has used them is optimistic. Choose by what queries answer; `jn.regret`,
-    `Comparison.summary` and `jn.analysis.to_frame` report by these.
+    A search, or a choice of any kind, that has used them is optimistic. Choose by the scores of queries;
+    `jn.regret`, `Comparison.summary` and `jn.analysis.to_frame` report by these.
 
     Attributes:
-        scores: `archs [..., D] -> float[...]`, the mean held-out score at the reported fidelity; NaN where every run
-            failed. It raises ValueError where the benchmark has none.
-        optimum, worst: the best and the lowest of these scores of any architecture; None where not known. Where scores
-            are means over noisy runs, the best of them is a lucky one: see `jn.analysis.optimum`.
-        runs: `archs [..., D] -> float[..., S]`, the held-out score of each stored run, NaN where it failed or is
-            missing; None where there is nothing to tell an architecture's luck by, and `note` says why.
+        scores: `archs [..., D] -> float[...]`, the mean held-out score at the reported fidelity; NaN if
+            every run failed. It raises ValueError if the benchmark has none.
+        optimum, worst: the best and the lowest of these scores of any architecture; None if not known. If
+            scores are means over noisy runs, the best of them is a lucky one: see `jn.analysis.optimum`.
+        runs: `archs [..., D] -> float[..., S]`, the held-out score of each stored run, NaN if it failed or
+            is missing; None if per-run scores are unavailable, and `note` gives the reason.
         shares_runs: whether run i of these is the training that queries answer with as seed i.
-        note: why there are no runs; empty where there are.
+        note: why there are no runs; empty if there are.
     """
 
     scores: Callable[[ArrayLike], np.ndarray]
@@ -44,14 +44,14 @@ class HeldOut:
 
 
 class Benchmark(Protocol):
-    """What runs, analysis and reports need of a benchmark; scores are larger-is-better throughout.
+    """The interface that runs, analysis and reports need of a benchmark; scores are larger-is-better throughout.
 
-    Architectures are `int32[D]`, or rows `int32[1]` of the space's enumeration where the benchmark has a table.
+    Architectures are `int32[D]`, or rows `int32[1]` of the space's enumeration if the benchmark has a table.
     """
 
     @property
     def id(self) -> str:
-        """Returns what reports call the benchmark."""
+        """Returns the name of the benchmark in reports."""
 
     @property
     def space(self) -> Space:
@@ -63,7 +63,7 @@ class Benchmark(Protocol):
 
     @property
     def metric(self) -> Metric:
-        """Returns the metric of scores, which are its values, negated where smaller is better."""
+        """Returns the metric of scores, which are its values, negated if smaller is better."""
 
     @property
     def cost_unit(self) -> str:
@@ -77,19 +77,19 @@ class Benchmark(Protocol):
     def query(self) -> Callable[[Query, jax.Array], Observation]:
         """Returns the function `(query, key) -> Observation`.
 
-        Where it can be compiled it is a pytree that holds no held-out score, an argument of compiled programs.
+        If it can be compiled it is a pytree that holds no held-out score, an argument of compiled programs.
         """
 
     @property
     def prices(self) -> jax.Array | np.ndarray:
-        """Returns the list prices, float32[1, F], or float32[G, F] where they differ between the G classes."""
+        """Returns the list prices, float32[1, F], or float32[G, F] if they differ between the G classes."""
 
     def price(self, archs: ArrayLike, fidelity: ArrayLike = -1) -> np.ndarray:
         """Returns the list prices of architectures [..., D] at fidelities [...], float32[...]."""
 
     @property
     def size_names(self) -> tuple[str, ...]:
-        """Returns the names of what `size` and `sizes` know of an architecture."""
+        """Returns the names that `size` and `sizes` know."""
 
     def size(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """Returns the function `arch -> float32` of a size, the same one each time."""
@@ -98,7 +98,7 @@ class Benchmark(Protocol):
         """Returns the sizes of architectures [..., D]."""
 
     def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
-        """Returns the mean score that queries of architectures [..., D] answer at a fidelity, NaN where all failed."""
+        """Returns the mean score that queries of architectures [..., D] answer at a fidelity, NaN if all failed."""
 
     @property
     def held_out(self) -> HeldOut:
@@ -106,24 +106,24 @@ class Benchmark(Protocol):
 
     @property
     def content_hash(self) -> str | None:
-        """Returns what identifies the scores; None where no table holds them."""
+        """Returns the hash that identifies the scores; None if no table holds them."""
 
     @property
     def table(self) -> Table | None:
-        """Returns the table that holds the scores; None where there is none."""
+        """Returns the table that holds the scores; None if there is none."""
 
     @property
     def protocol(self) -> str | None:
-        """Returns the name of the table's protocol that says what is told, reported and paid; None without a table."""
+        """Returns the name of the table's protocol (observed and reported scores, costs); None without a table."""
 
 
 class Outcome(NamedTuple):
-    """How a query to a benchmark in Python ended.
+    """The result of a query to a benchmark in Python.
 
     Attributes:
-        observation: what a strategy is told.
+        observation: the observation of the strategy.
         measured: the score before an objective takes a weighted size off it.
-        failure: why it failed; empty where it did not.
+        failure: why it failed; empty if it did not.
     """
 
     observation: Observation
@@ -132,19 +132,19 @@ class Outcome(NamedTuple):
 
 
 class HostBenchmark(Benchmark, Protocol):
-    """A benchmark that answers in Python, one query at a time: by training, or by a function of the user's."""
+    """A benchmark that answers in Python, one query at a time: by training, or by a user-defined function."""
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
         """Returns how a query ended; a failure is an outcome, too."""
 
     def fresh_score(self, arch: Choices, number: int) -> np.floating:
-        """Returns the measured score of evaluation `number`, 0 or more, of an architecture, NaN where it failed.
+        """Returns the measured score of evaluation `number`, 0 or more, of an architecture, NaN if it failed.
 
         It is independent of all answers.
         """
 
     def description(self) -> dict:
-        """Returns what answers depend on, as JSON values."""
+        """Returns the settings that answers depend on, as JSON values."""
 
 
 class Shareable(HostBenchmark, Protocol):
@@ -157,10 +157,10 @@ class Shareable(HostBenchmark, Protocol):
         """Returns whether a resolved query is answered without work."""
 
     def learned(self, query: Query) -> Any:
-        """Returns what this copy keeps of its answer to a resolved query."""
+        """Returns the data that this copy keeps of its answer to a resolved query."""
 
     def learn(self, query: Query, found: Any) -> None:
-        """Keeps what another copy has learned."""
+        """Keeps the data that another copy has learned."""
 
 
 def checked_size_name(name: str, bench: Benchmark) -> str:
@@ -173,14 +173,14 @@ def checked_size_name(name: str, bench: Benchmark) -> str:
 
 
 def table_of(bench: Benchmark) -> Table:
-    """Returns the table behind a benchmark. Raises ValueError where there is none."""
+    """Returns the table behind a benchmark. Raises ValueError if there is none."""
     if bench.table is None:
         raise ValueError(f"Expected a benchmark with a table, got {bench.id} without.")
     return bench.table
 
 
 def trainings_of(bench: Benchmark) -> np.ndarray:
-    """Returns a number for each of a benchmark's fidelities, int[F]: equal where they are epochs of one training.
+    """Returns a number for each of a benchmark's fidelities, int[F]: equal for epochs of one training.
 
     A run of one training cannot continue in another, which starts from the beginning.
     """
@@ -198,7 +198,7 @@ def training_names(bench: Benchmark) -> tuple[str, ...]:
 
 
 def fidelity_names(bench: Benchmark) -> tuple[str, ...]:
-    """Returns what the fidelities are called: as the table calls them, or else the training and the number."""
+    """Returns the names of the fidelities: as the table names them, or else the training and the number."""
     if bench.table is not None:
         return tuple(each.name for each in _fidelities_of(bench.table, bench.protocol))
     return tuple(getattr(bench, "fidelity_names", map(str, bench.fidelities)))

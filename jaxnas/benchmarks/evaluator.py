@@ -1,4 +1,4 @@
-"""Benchmarks that call a function of the user's with readable architectures."""
+"""Benchmarks that call a user-defined function with readable architectures."""
 
 import math
 import numbers
@@ -23,12 +23,12 @@ class EvaluatorBenchmark:
     """A benchmark that calls a Python function with an architecture as a dict of readable values.
 
     A call that raises, or that returns no number which is finite in float32, is a failed trial. There are no held-out
-    scores. Strategies are told scores as float32, as `jn.run` keeps them; `jn.NAS` keeps and compares them as float64.
+    scores. Strategies observe scores as float32, as `jn.run` keeps them; `jn.NAS` keeps and compares them as float64.
 
     Args:
         evaluator: `dict -> score`, larger is better.
 
-    Raises ValueError where the evaluator is no function.
+    Raises ValueError if the evaluator is no function.
     """
 
     jittable = False
@@ -54,7 +54,7 @@ class EvaluatorBenchmark:
         raise ValueError("Expected a benchmark with held-out scores, got an evaluator.")
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
-        """Returns the score of an architecture, NaN where the call failed, and why."""
+        """Returns the score of an architecture, NaN if the call failed, and why."""
         score, failure = self._call(query.arch)
         return Outcome(observed(score), score, failure)
 
@@ -100,7 +100,7 @@ class EvaluatorBenchmark:
         return np.float64(number), ""
 
     def description(self) -> dict:
-        """Returns what answers depend on: the name of the evaluator, its code, and what of it cannot be compared."""
+        """Returns the inputs of answers: the name of the evaluator, its code, and its parts that cannot be compared."""
         name = getattr(self.evaluator, "__qualname__", type(self.evaluator).__name__)
         code, unknown = definition_of(self.evaluator)
         return {

@@ -30,8 +30,8 @@ class FunctionBenchmark:
         optimum, worst: the best and the lowest test score, for regrets.
         host: whether `function` runs in Python, called back from compiled code.
         sizes: JAX functions `arch int32[D] -> size` by name, for second objectives and constraints.
-        metric: what a score measures; larger must be better.
-        id: what reports call the benchmark; by default the space and the function.
+        metric: the metric of the score; larger must be better.
+        id: its name in reports; by default the space and the function.
     """
 
     jittable = True
@@ -81,7 +81,7 @@ class FunctionBenchmark:
         return _over_distinct(_Called(self.size(name), host=False), archs)
 
     def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
-        """Returns what the function says of architectures [..., D], float32[...].
+        """Returns the function's scores of architectures [..., D], float32[...].
 
         It is called again, once for each distinct architecture.
         """
@@ -95,7 +95,7 @@ class FunctionBenchmark:
 
 @dataclass(frozen=True)
 class _Called:
-    """A function of one architecture that gives float32[]; equal for equal functions, so that programs are shared."""
+    """A function of one architecture that gives float32[]; equal for equal functions, so programs are shared."""
 
     function: Callable[..., Any]
     host: bool

@@ -21,7 +21,7 @@ def load(
 ) -> TableBenchmark | Any:
     """Returns the benchmark of a table or a surrogate, given by an identifier that ships with jaxnas or by a folder.
 
-    Arguments are those of `TableBenchmark`; `columns` are given as `source` is. A surrogate has its own noise, no
+    Arguments are as for `TableBenchmark`; `columns` are given as `source` is. A surrogate has its own noise, no
     protocols and no columns. To a type checker the result is a `TableBenchmark`, or may be a `SurrogateBenchmark`.
 
     Raises ValueError if there is no such table or surrogate, or if a surrogate is given other arguments than a space.

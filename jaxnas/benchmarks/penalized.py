@@ -38,10 +38,10 @@ OBJECTIVES = (
 
 
 class Objective(NamedTuple):
-    """What a comparison optimizes.
+    """The objective of a comparison.
 
     Attributes:
-        text: as it was given.
+        text: as given.
         size: a size of the benchmark's that matters, too: a second objective unless there is a weight or a maximum.
         weight: how much score a unit of size costs.
         log: whether a second objective is measured by its logarithm.
@@ -56,12 +56,12 @@ class Objective(NamedTuple):
 
 
 def second_size(objective: Objective) -> str | None:
-    """Returns the size that is a second objective, None where there is one objective."""
+    """Returns the size that is a second objective, None if there is one objective."""
     return objective.size if objective.weight is None and objective.maximum is None else None
 
 
 def objective_of(text: str, size_names: Sequence[str], metric_name: str = "accuracy") -> Objective:
-    """Returns the objective that a text names.
+    """Returns the objective that a string names.
 
     Such as `accuracy`, `accuracy,flops`, `accuracy,log-flops`, `accuracy,flops<=1e6` or `accuracy-1e-6*flops`.
 
@@ -100,7 +100,7 @@ def objective_of(text: str, size_names: Sequence[str], metric_name: str = "accur
 
 
 def penalized(bench: Benchmark, weight: float, size: str = "parameters") -> "Penalized":
-    """Returns a benchmark whose scores are those of another one, less a weight times the size of the architecture.
+    """Returns a benchmark whose scores are another one's, less a weight times the size of the architecture.
 
     For every strategy with one objective. Held-out scores and the optimum are less the same.
 
@@ -115,7 +115,7 @@ def penalized(bench: Benchmark, weight: float, size: str = "parameters") -> "Pen
 
 
 class Penalized:
-    """What `penalized` returns."""
+    """The benchmark that `penalized` returns."""
 
     def __init__(self, bench: Benchmark, weight: float, size_name: str):
         self.bench, self.weight, self.size_name = bench, weight, size_name
@@ -147,16 +147,16 @@ class Penalized:
 
     @functools.cached_property
     def _everything(self) -> np.ndarray:
-        """Every architecture of the space, as rows [A, 1] where the benchmark has a table."""
+        """Every architecture of the space, as rows [A, 1] if the benchmark has a table."""
         rows = np.arange(self.space.num_architectures)
         return rows[:, None] if self.table is not None else np.asarray(jax.vmap(self.space.arch_at)(jnp.asarray(rows)))
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
-        """Returns the outcome of a benchmark in Python, of which the strategy is told the score less the penalty."""
+        """Returns the outcome of a benchmark in Python; the strategy observes the score less the penalty."""
         return self.less_penalty(query, self._host.answer(query, key))
 
     def less_penalty(self, query: Query, outcome: Outcome) -> Outcome:
-        """Returns an outcome of the benchmark in Python as the strategy is told it."""
+        """Returns an outcome of the benchmark in Python as the strategy observes it."""
         score = outcome.observation.score - self._penalty(query.arch)
         return outcome._replace(observation=outcome.observation._replace(score=score))
 
@@ -179,7 +179,7 @@ class Penalized:
     def held_out(self) -> HeldOut:
         """Returns the held-out scores less the weighted sizes, for reports only.
 
-        The optimum is known where that of the benchmark is and its space can be enumerated.
+        The optimum is known if the benchmark's is and its space can be enumerated.
         """
         plain = self.bench.held_out
 

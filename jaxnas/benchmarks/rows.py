@@ -16,7 +16,7 @@ RowFunction = Callable[[jax.Array], jax.Array]
 
 
 def indexer_of(space: Space) -> jax.tree_util.Partial:
-    """Returns the function from an architecture to its row. Raises ValueError where the space has no rows."""
+    """Returns the function from an architecture to its row. Raises ValueError if the space has no rows."""
     check_rows(space)
     indexer: Any = space.indexer
     return indexer
@@ -26,14 +26,14 @@ def row_function(space: Space) -> jax.tree_util.Partial:
     """Returns the function of an architecture int32[D], or of a row int32[1], that gives its row, int32[].
 
     It is a pytree with the arrays of the space's indexer, for compiled programs to take as an argument. Raises
-    ValueError where the space has no rows.
+    ValueError if the space has no rows.
     """
     return jax.tree_util.Partial(_row_function(len(space.decisions)), indexer_of(space))
 
 
 @functools.cache
 def _row_function(num_decisions: int) -> Callable[[RowFunction, jax.Array], jax.Array]:
-    """Returns one function for each number of decisions, so that compiled programs are shared."""
+    """Returns one function for each number of decisions, so compiled programs are shared."""
 
     def row_of(indexer: RowFunction, arch: jax.Array) -> jax.Array:
         arch = jnp.asarray(arch)

@@ -27,14 +27,14 @@ Z_95 = 1.959964
 
 
 class SurrogateBenchmark:
-    """A benchmark whose scores a small network says, with noise that belongs to an architecture and a run.
+    """A benchmark whose scores come from a small network, with noise that belongs to an architecture and a run.
 
-    The same query is answered with the same score: a run's noise is drawn by a hash of the architecture, without dead
-    edges, and of the run's number, so that asking again averages nothing away. A run's noise at several fidelities is
-    correlated as it was in the data. Held-out scores have no noise.
+    The same query is answered with the same score: a run's noise is drawn by a hash of the architecture,
+    without dead edges, and of the run's number, so asking again averages nothing away. A run's noise at several
+    fidelities is correlated as in the data. Held-out scores have no noise.
 
     Attributes:
-        manifest: what the folder's manifest says (`fit-surrogate` writes it).
+        manifest: the content of the folder's manifest (`fit-surrogate` writes it).
     """
 
     jittable = True
@@ -66,7 +66,7 @@ class SurrogateBenchmark:
         Args:
             space: by default the one that the manifest names, of the catalog.
 
-        Raises ValueError where a file is missing or is not what the manifest says, or the space is
+        Raises ValueError if a file is missing or does not match the manifest, or the space is
         another.
         """
         return SurrogateBenchmark(*read(folder, space))
@@ -91,11 +91,11 @@ class SurrogateBenchmark:
         return np.take_along_axis(found, position[..., None], -1)[..., 0]
 
     def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
-        """Returns the means over all runs of what queries of architectures [..., D] answer, float32[...]."""
+        """Returns the means over all runs of the scores of queries of architectures [..., D], float32[...]."""
         return _over(_means_of(*self._parts[:2]), self._surrogate, archs)[..., :-1][..., fidelity]
 
     def interval(self, archs: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Returns within what a single real run of architectures [..., D] ends in 95 % of all cases: two float[...]."""
+        """Returns the 95 % interval of a single real run of architectures [..., D]: two float[...]."""
         found = _over(_interval_of(*self._parts[:2]), self._surrogate, archs)
         return found[..., 0], found[..., 1]
 
@@ -161,7 +161,7 @@ def _prices_of(space: Space, target: str, prices: tuple[float, ...]) -> Callable
 
 @functools.cache
 def _line_of(space: Space) -> Callable[[Surrogate, jax.Array], jax.Array]:
-    """Returns the function that gives the value of `lines`, here those of one size, float32[]."""
+    """Returns the function that gives the value of `lines` for an architecture, here of one size, float32[]."""
     return lambda surrogate, arch: inputs_of(space)(arch) @ surrogate.lines[:-1] + surrogate.lines[-1]
 
 
@@ -205,12 +205,12 @@ def normal_of(word: jax.Array) -> jax.Array:
 
 @functools.cache
 def _batched(function: Callable[[Surrogate, jax.Array], jax.Array]) -> Callable[[Surrogate, np.ndarray], jax.Array]:
-    """Returns the compiled function of many architectures; one for each function, so that it is compiled once."""
+    """Returns the compiled function of many architectures; one for each function, so it is compiled once."""
     return jax.jit(jax.vmap(function, (None, 0)))
 
 
 def _over(function: Callable[[Surrogate, jax.Array], jax.Array], surrogate: Surrogate, archs: ArrayLike) -> np.ndarray:
-    """Returns the values of a function at architectures [..., D], in parts of few sizes, so that few are compiled."""
+    """Returns the values of a function at architectures [..., D], in parts of few sizes, so few are compiled."""
     archs = np.asarray(archs, np.int32)
     flat = archs.reshape(-1, archs.shape[-1])
     found = []

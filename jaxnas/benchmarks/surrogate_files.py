@@ -64,7 +64,7 @@ def write(folder: str | os.PathLike, surrogate: Surrogate, manifest: dict[str, A
 
 
 def check_replaceable(folder: Path, manifest: dict[str, Any]) -> None:
-    """Raises ValueError if a folder holds files that a surrogate would destroy: all but those of the same one."""
+    """Raises ValueError if a folder holds files that a surrogate would destroy: all but files of the same one."""
     found, same = None, ("id", "space", "fitted_to", "predictor", "seed")
     card = folder / CARD_FILE
     if card.exists() and "\nA surrogate of " not in card.read_text(encoding="utf-8", errors="replace"):
@@ -87,7 +87,7 @@ def folder_of(source: str | os.PathLike) -> Path:
 
 
 def is_surrogate(source: str | os.PathLike) -> bool:
-    """Returns whether an identifier or a folder is that of a surrogate, by its manifest."""
+    """Returns whether an identifier or a folder is a surrogate's, by its manifest."""
     folder = folder_of(source)
     try:
         found = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
@@ -99,7 +99,7 @@ def is_surrogate(source: str | os.PathLike) -> bool:
 def read(folder: str | os.PathLike, space: Space | None = None) -> tuple[Space, Surrogate, dict[str, Any]]:
     """Returns the space, the arrays and the manifest of a surrogate, after checking its hashes.
 
-    Raises ValueError where a file is missing or is not what the manifest says.
+    Raises ValueError if a file is missing or does not match the manifest.
     """
     surrogate, manifest = read_files(folder_of(folder))
     return _space_of(manifest, space), surrogate, manifest
@@ -131,7 +131,7 @@ def read_files(folder: Path) -> tuple[Surrogate, dict[str, Any]]:
 
 
 def _expected(manifest: dict[str, Any], arrays: Arrays) -> dict[str, Like]:
-    """Returns what the arrays of a surrogate must be: the widths within its network are its own."""
+    """Returns the expected arrays of a surrogate: the widths within its network are its own."""
     num_inputs = sum(len(decision["values"]) for decision in manifest["space"]["decisions"])
     num_fidelities, num_components = len(manifest["fidelities"]), len(arrays["basis"])
     num_layers = sum(name.startswith("weights_") for name in arrays)
@@ -158,7 +158,7 @@ def _space_of(manifest: dict[str, Any], space: Space | None) -> Space:
 
 
 def flat(surrogate: Surrogate) -> dict[str, np.ndarray]:
-    """Returns the arrays of a surrogate by name; those of layers as `weights_0`, `bias_0`, ..."""
+    """Returns the arrays of a surrogate by name; arrays of layers as `weights_0`, `bias_0`, ..."""
     found: dict[str, np.ndarray] = {}
     for number, (weights, bias) in enumerate(surrogate.layers):
         found |= {f"weights_{number}": np.asarray(weights), f"bias_{number}": np.asarray(bias)}
@@ -166,7 +166,7 @@ def flat(surrogate: Surrogate) -> dict[str, np.ndarray]:
 
 
 def unflattened(arrays: dict[str, np.ndarray]) -> Surrogate:
-    """Returns the surrogate of arrays that `flat` made. Raises KeyError where one is missing."""
+    """Returns the surrogate of arrays that `flat` made. Raises KeyError if one is missing."""
     count = sum(name.startswith("weights_") for name in arrays)
     layers = [
         (jnp.asarray(arrays[f"weights_{number}"]), jnp.asarray(arrays[f"bias_{number}"])) for number in range(count)
@@ -175,7 +175,7 @@ def unflattened(arrays: dict[str, np.ndarray]) -> Surrogate:
 
 
 def content_hash(surrogate: Surrogate, manifest: dict[str, Any]) -> str:
-    """Returns the SHA-256 of what answers depend on: the arrays, and the parts of the manifest that queries read."""
+    """Returns the SHA-256 of all inputs of answers: the arrays, and the parts of the manifest that queries read."""
     digest = hashlib.sha256()
     for name, values in sorted(flat(surrogate).items()):
         digest.update(f"{name} {values.dtype.str} {values.shape}".encode())

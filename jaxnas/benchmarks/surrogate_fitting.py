@@ -52,10 +52,10 @@ def fitted_surrogate(
     Args:
         table: a complete table, or a partial one.
         factory: of the predictor that teaches the network; `name` is its name.
-        space: that the surrogate is of; by default the table's, whole where the table lists a part of it.
+        space: that the surrogate is of; by default the table's, whole if the table lists a part of it.
         fraction: of the table's trained classes, drawn at random, that it is fitted to; the others are left for tests.
-        protocol: of the table: what is told, reported and paid.
-        table_id: the identifier; by default that of the table with `surrogate` before the version.
+        protocol: of the table: the observed and the reported score, and the cost.
+        table_id: the identifier; by default the table's with `surrogate` before the version.
 
     Raises ValueError on fewer than 20 classes, or a protocol that asks several trainings.
     """
@@ -100,7 +100,7 @@ def surrogate_id(table_id: str) -> str:
 def _spaces(table: Table, space: Space | None) -> tuple[Space, Space]:
     """Returns the space whose rows the table has, and the whole one that the surrogate is of.
 
-    Raises ValueError where the two have other decisions.
+    Raises ValueError if the two have other decisions.
     """
     is_part = CODE in table.keys and space is not None and space.codes is None
     own = space_of(table, None if is_part else space)
@@ -152,7 +152,7 @@ def _manifest(table: Table, protocol: str | None, space: Space, trained: Trained
 
 
 def _ends(bench: SurrogateBenchmark, seed: int) -> dict[str, float]:
-    """Returns the best and the worst reported mean, of all or of a large sample and what climbs from it."""
+    """Returns the best and the worst reported mean, of all or of a large sample with climbs from it."""
     space = bench.space
     if space.num_architectures <= MOST_SEARCHED:
         archs = np.asarray(jax.jit(jax.vmap(space.arch_at))(np.arange(space.num_architectures)))
@@ -164,16 +164,16 @@ def _ends(bench: SurrogateBenchmark, seed: int) -> dict[str, float]:
 
 
 def local_optima(bench: SurrogateBenchmark, number: int, seed: int = 0) -> np.ndarray:
-    """Returns up to `number` architectures without a better neighbor by what is told, of other networks, int32[n, D].
+    """Returns up to `number` architectures without a better neighbor by observed score, distinct networks, int32[n, D].
 
-    Each is where steps to the best neighbor end that begin at a random architecture.
+    Each is the end of steps to the best neighbor that begin at a random architecture.
     """
     keys = jax.random.split(jax.random.key(seed), 4 * number)
     archs = np.asarray(jax.jit(jax.vmap(bench.space.sample))(keys))
     neighbors = jax.jit(jax.vmap(bench.space.neighbors))
     while True:
         around = np.concatenate([archs[:, None], np.asarray(neighbors(archs))], axis=1)
-        steps = bench.validation_scores(around).argmax(1)  # 0 where no neighbor is better
+        steps = bench.validation_scores(around).argmax(1)  # 0 if no neighbor is better
         if not steps.any():
             break
         archs = around[np.arange(len(archs)), steps]

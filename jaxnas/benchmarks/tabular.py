@@ -26,18 +26,18 @@ CODE = "code"  # the key of tables of listed and constrained spaces
 class TableBenchmark:
     """A benchmark that looks scores up in a complete table.
 
-    `query` is a pytree, a function with the told scores and the prices as its arrays, and holds nothing of the held-out
-    scores: compiled programs take it as an argument, so that tables of one shape share a compilation. It takes
-    architectures of the space, or rows (int32[1]) of its enumeration.
+    `query` is a pytree, a function with the observed scores and the prices as its arrays, and holds
+    nothing of the held-out scores: compiled programs take it as an argument, so tables of one shape
+    share a compilation. It takes architectures of the space, or rows (int32[1]) of its enumeration.
 
     Args:
         table: a complete table.
-        noise: what a query answers: `"seed"`, the score of one stored run, drawn at random unless the query asks for
-            one, as a search that trains would see it; `"mean"`, the mean over the runs.
+        noise: the answer to a query: `"seed"`, the score of one stored run, drawn at random unless the
+            query asks for one, as a search that trains would see it; `"mean"`, the mean over the runs.
         space: the search space of the table; by default the one of its name in the catalog, or else a plain
             `SearchSpace` of its decisions.
-        protocol: which of the table's protocols says what is told, what is reported and what a query costs; by default
-            the table's own default.
+        protocol: the table's protocol that sets the observed score, the reported score and the cost
+            of a query; by default the table's own default.
         columns: column packs of the same space, whose columns are further sizes.
 
     Raises ValueError on a partial table, another space than the table's, or an unknown noise or
@@ -135,7 +135,7 @@ class TableBenchmark:
         return self.table.sizes(checked_size_name(name, self))[classes_of(self, archs)]
 
     def validation_scores(self, archs: ArrayLike, fidelity: int = -1) -> np.ndarray:
-        """Returns the told scores of architectures [..., D] at a fidelity, float32[...], means over the runs."""
+        """Returns the observed scores of architectures [..., D] at a fidelity, float32[...], means over the runs."""
         return self._told_means[classes_of(self, archs), fidelity]
 
     @functools.cached_property
@@ -155,7 +155,7 @@ class TableBenchmark:
         )
 
     def _why_no_runs(self) -> str:
-        """Returns why reports cannot leave out the runs that a search was told, or nothing."""
+        """Returns why reports cannot omit the runs that a search observed, or nothing."""
         reported = self._protocol.reported
         if self.noise == "mean":
             return "searches are told means over the runs"
@@ -185,9 +185,9 @@ def _checked_prices(table: Table, protocol: Protocol) -> np.ndarray:
 def space_of(table: Table, space: Space | None = None) -> Space:
     """Returns the search space of a table: the one of its name in the catalog, or else a plain one of its decisions.
 
-    The latter has the architectures that the table lists, where it lists them.
+    The latter has the architectures that the table lists, if it lists them.
 
-    A `space` given is returned itself. Raises ValueError where it has other architectures than the table.
+    A `space` given is returned itself. Raises ValueError if it has other architectures than the table.
     """
     described = table.manifest["space"]
     if space is None:

@@ -24,14 +24,14 @@ NOT_FINITE = "The training loss was not finite."
 
 
 class TrainingBenchmark:
-    """A benchmark that trains; its answers are those of the table that the same code would build.
+    """A benchmark that trains; its answers equal the table that the same code would build.
 
-    A query draws a seed number below `num_seeds`, unless it asks for one, as `TableBenchmark` does, and trains that
-    seed of the architecture's class; a training is kept, so that it is not run twice. The whole schedule is trained
-    whatever the fidelity.
+    A query draws a seed number below `num_seeds`, unless it asks for one, as `TableBenchmark` does,
+    and trains that seed of the architecture's class; a training is kept, so it is not run twice.
+    The whole schedule is trained at every fidelity.
 
     Args:
-        trainer: what is trained, and how; or several by name, for fidelities of several kinds (networks of other
+        trainer: the space, task and recipe; or several by name, for fidelities of several kinds (networks of other
             widths, images of other resolutions, schedules of other lengths). Reports read the most expensive one.
         num_seeds: the seeds that queries draw from.
         order: of several trainers, the names of the fidelities that may be asked, such as `"w2-e3"`, the lowest first;
@@ -74,7 +74,7 @@ class TrainingBenchmark:
         )
 
     def curves(self, arch: Choices, seed: int, training: str | None = None) -> Curves:
-        """Returns the `Curves` of one training, with axes [E] or none, training it where that has not been done.
+        """Returns the `Curves` of one training, with axes [E] or none, training it if that has not been done.
 
         Args:
             training: the name of one of several trainers; None for the one that reports read.
@@ -94,7 +94,7 @@ class TrainingBenchmark:
         return self._name(self.trainings[int(query.fidelity)], query.arch, query.seed)
 
     def resolved(self, query: Query, key: jax.Array) -> Query:
-        """Returns the query with its seed, drawn by the key where it asks for any."""
+        """Returns the query with its seed, drawn by the key if it asks for any."""
         drawn = prng.draw_index(key, self.num_seeds)
         return query._replace(seed=min(int(run_asked(query.seed, drawn)), self.num_seeds - 1))
 
@@ -111,7 +111,7 @@ class TrainingBenchmark:
         self._curves[self._asked(query)] = found
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
-        """Returns the validation score of a training at the query's fidelity, NaN where it had diverged by then."""
+        """Returns the validation score of a training at the query's fidelity, NaN if it had diverged by then."""
         seed, fidelity = int(self.resolved(query, key).seed), int(query.fidelity)
         scores = self._scores("validation", query.arch, seed, self.trainings[fidelity])
         score = np.float32(scores[self._epochs[fidelity] - 1])

@@ -77,7 +77,7 @@ def _benches(options: argparse.Namespace) -> list[Benchmark]:
 
 
 def _name_of(benches: Sequence[Benchmark]) -> str:
-    """Returns what the folder of a comparison is called by its tables."""
+    """Returns the name of a comparison's folder by its tables."""
     name = benches[0].id if is_plain(benches[0].id) else "benchmark"
     return name if len(benches) == 1 else f"{name}-and-{len(benches) - 1}-more"
 

@@ -8,7 +8,7 @@ from jaxnas.training.compilation import configure_compilation
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fits a surrogate, reports how it does on what was left, and writes it. Returns the exit code."""
+    """Fits a surrogate, reports how it does on held-out classes, and writes it. Returns the exit code."""
     configure_compilation()
     found = fit_surrogate(
         options.table,

@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _described(table: Table) -> str:
-    """Returns what a table holds, in a line."""
+    """Returns a line that describes a table."""
     if upgraded(table.manifest)["kind"] == "columns":
         return f"a column pack of {', '.join(table.size_names[:4])}" + (", ..." if len(table.size_names) > 4 else "")
     known, size = int(table.trained.sum()), table.num_architectures

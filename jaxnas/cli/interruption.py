@@ -34,5 +34,5 @@ def _watch(receiving: socket.socket, sending: socket.socket, command: str) -> No
 
 
 def stopped(command: str) -> str:
-    """Returns the message of a command that was interrupted, which says how it goes on if it can."""
+    """Returns the message of a command that was interrupted, and how to continue it if it can."""
     return "stopped; run the same command again to continue" if command in _RESUMED else "stopped"

@@ -1,4 +1,4 @@
-"""`jaxnas list`: what there is."""
+"""`jaxnas list`: the catalog's contents."""
 
 import argparse
 import json
@@ -49,7 +49,7 @@ def _modeled(name: str) -> str:
 
 
 def _first_line(text: str | None) -> str:
-    """Returns what a docstring says is returned; empty without one."""
+    """Returns the first line of a docstring, without its "Returns"; empty without one."""
     return (text or "").strip().partition("\n")[0].removeprefix("Returns ")
 
 

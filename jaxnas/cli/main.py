@@ -9,7 +9,7 @@ import warnings
 from jaxnas.cli.interruption import end_on_interrupts, stopped
 from jaxnas.cli.parser import make_parser
 
-_MODULES = {"list": "listing", "import": "importing", "fit-surrogate": "fit_surrogate"}  # what no module can be called
+_MODULES = {"list": "listing", "import": "importing", "fit-surrogate": "fit_surrogate"}  # not valid module names
 
 
 def main(arguments: list[str] | None = None) -> int:

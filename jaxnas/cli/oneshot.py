@@ -16,7 +16,7 @@ from jaxnas.training.compilation import configure_compilation
 
 
 def run(options: argparse.Namespace) -> int:
-    """Searches by a supernet, shows progress, and prints, trains, saves and draws what was found. Returns the code."""
+    """Searches by a supernet, shows progress, and prints, trains, saves and draws the result. Returns the exit code."""
     configure_compilation()
     space = space_named(options.space)
     task = task_named(task_name_of(options.task, options.label))
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _show_correlation(search: OneShot, result: OneShotResult) -> None:
-    """Prints how well the supernets rank the classes of the table, where there is one of three runs or more."""
+    """Prints how well the supernets rank the classes of the table, if there is one of three runs or more."""
     if search.bench is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""The parser of the command line, without anything heavy, so that `jaxnas --help` is quick."""
+"""The parser of the command line, without anything heavy, so `jaxnas --help` is quick."""
 
 import argparse
 from typing import Any, NoReturn
@@ -11,7 +11,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser that reports wrong usage in one line."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """Returns what the options are set to; anything else is an error, which names the command and has a hint."""
+        """Returns the values of the options; anything else is an error, which names the command and has a hint."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown and unknown[0].startswith("-"):
             self.error(str(unknown_name("an option", unknown[0].partition("=")[0], self._option_string_actions)))
@@ -44,7 +44,7 @@ COMMANDS = {
         tables.add_list,
     ),
     "compare": ("compare strategies on tables; writes a report", comparing.add_compare),
-    "reproduce": ("compute published results again, beside the published figures", comparing.add_reproduce),
+    "reproduce": ("compute published results again, next to the published figures", comparing.add_reproduce),
     "search": ("search by training networks; resumes when run again", searching.add_search),
     "oneshot": ("search by one network that all architectures share; resumes when run again", searching.add_oneshot),
     "build": ("train a whole space on a task into a table; resumes when run again", tables.add_build),

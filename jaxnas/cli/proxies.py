@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     configure_compilation()
     space, task = space_named(options.space), task_named(task_name_of(options.task, options.label))
     choices = {"num_inits": options.inits, "batch_size": options.batch_size, "seed": options.seed}
-    proxies_of(options.names, networks_class(space))  # what is wrong is told before anything is made
+    proxies_of(options.names, networks_class(space))  # errors come before anything is made
     check_enumerable(space)
     setting_of(space, task, **choices)
     pack_id = options.id or default_id(space, task)

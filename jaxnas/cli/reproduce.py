@@ -18,7 +18,7 @@ LIST = "list"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Computes published results, prints them beside the published figures and writes a page. Returns the exit code.
+    """Computes published results, prints them next to the published figures and writes a page. Returns the exit code.
 
     It is 1 if a figure differs from the published one by more than its tolerance.
     """

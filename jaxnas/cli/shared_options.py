@@ -19,7 +19,7 @@ def task_name_of(task: str, label: str | None) -> str:
 
 
 def names_in(text: str | None) -> list[str]:
-    """Returns the names in a text with commas between."""
+    """Returns the names in a string with commas between."""
     return [name for name in (text or "").split(",") if name]
 
 

@@ -1,1 +1,1 @@
-"""Published results that are computed again: what a script states, the verdict, and the page."""
+"""Published results that are computed again: the statements of a script, the verdict, and the page."""

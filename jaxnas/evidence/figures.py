@@ -19,10 +19,10 @@ class Figure(NamedTuple):
     """A published or another known figure, and the one computed here.
 
     Attributes:
-        what: what it is of: strategy, data set, score.
+        what: the quantity: strategy, data set, score.
         known: the published figure, or the other one that ours is compared with.
-        ours: the one computed here; None where it cannot be.
-        known_error, our_error: standard errors; 0 where a figure is exact.
+        ours: the one computed here; None if it cannot be.
+        known_error, our_error: standard errors; 0 for an exact figure.
         tolerance: how far the two may differ if they differ by more than three standard errors of both.
         digits: decimals that are shown.
         source: the paper and table, or the file, of a published figure; `REMEMBERED` or `COMPUTED` of another.
@@ -51,12 +51,12 @@ class Figure(NamedTuple):
 
     @property
     def difference(self) -> float | None:
-        """Returns ours less the known one, None where there is none."""
+        """Returns ours less the known one, None if there is none."""
         return None if self.ours is None else self.ours - self.known
 
     @property
     def verdict(self) -> str:
-        """Returns whether the two agree, and by what, or that there is nothing to compare."""
+        """Returns whether the two agree, within errors or tolerance, or that there is nothing to compare."""
         if self.difference is None:
             return MISSING
         beyond = abs(self.difference) - 0.5 * 10.0**-self.digits  # a known figure is rounded
@@ -65,7 +65,7 @@ class Figure(NamedTuple):
         return TOLERATED if beyond <= self.tolerance else DIFFERS
 
     def texts(self) -> tuple[str, ...]:
-        """Returns for tables: published figure, unpublished one, ours, difference, that in errors, tolerance."""
+        """Returns for tables: published figure, unpublished one, ours, difference, difference in errors, tolerance."""
 
         def number(value: float, error: float) -> str:
             return f"{value:.{self.digits}f}" + (f" ± {error:.{self.digits}f}" if error else "")
@@ -79,14 +79,14 @@ class Figure(NamedTuple):
         return (*both, number(self.ours, self.our_error), _signed(self.difference, self.digits), errors, tolerance)
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the figure and what follows from it as JSON values."""
+        """Returns the figure and the values derived from it as JSON values."""
         errors = None if self.difference is None or not self.error else self.difference / self.error
         found = {"difference": self.difference, "difference_in_errors": errors, "is_published": self.is_published}
         return {**self._asdict(), **found, "verdict": self.verdict}
 
 
 def _signed(value: float, digits: int) -> str:
-    """Returns a number with its sign, without one where it rounds to 0."""
+    """Returns a number with its sign, without one if it rounds to 0."""
     text = f"{value:+.{digits}f}"
     return text if float(text) else text[1:]
 
@@ -95,11 +95,11 @@ class Result(NamedTuple):
     """A published result, as a script states it.
 
     Attributes:
-        title: what it is.
+        title: its title.
         cites: keys of `references.bib`.
         where: the table or the section of the paper.
         protocol: how the figures come about, in a sentence or two.
-        needs: identifiers of tables, without their version where any will do.
+        needs: identifiers of tables, without their version if any will do.
         figures: a function of the folders of those tables, by identifier, that computes the figures.
     """
 

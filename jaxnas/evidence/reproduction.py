@@ -22,7 +22,7 @@ PAGE_FILE, DATA_FILE = "reproduction.html", "reproduction.json"
 
 
 class Reproduction(NamedTuple):
-    """The figures of published results beside those computed here.
+    """The figures of published results next to those computed here.
 
     Attributes:
         figures: of each result that was computed, by name.

@@ -1,4 +1,4 @@
-"""Checks of what others can check: tables and surrogates."""
+"""Checks that others can run: tables and surrogates."""
 
 import os
 

@@ -1,1 +1,1 @@
-"""Where work is done: in processes of this machine, each on a core or a GPU, or on a Ray cluster."""
+"""Workers: processes of this machine, each on a core or a GPU, or of a Ray cluster."""

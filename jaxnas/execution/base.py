@@ -34,7 +34,7 @@ class Ended(NamedTuple):
 
 
 class Workers(abc.ABC):
-    """Workers with a copy of a function and its first argument each. `close` ends them, whatever they do.
+    """Workers with a copy of a function and its first argument each. `close` ends them, even if they are busy.
 
     A call whose machine is lost is made again.
 
@@ -83,7 +83,7 @@ class Workers(abc.ABC):
 
     @abc.abstractmethod
     def _received(self, seconds: float | None) -> tuple[Any, Ended] | None:
-        """Returns what `first` does, of calls that were sent."""
+        """Like `first`, for calls that were sent."""
 
     @abc.abstractmethod
     def close(self) -> None:

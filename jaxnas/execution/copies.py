@@ -1,4 +1,4 @@
-"""Copies of values for other processes, functions of scripts, notebooks and the user's files by their code."""
+"""Copies of values for other processes, with the code of functions from scripts, notebooks and user files."""
 
 import sys
 from typing import Any
@@ -12,9 +12,9 @@ from jaxnas.checks import first_line
 def copied(value: Any) -> bytes:
     """Returns a value for `pickle.loads` in another process, which needs jaxnas and the modules that the value names.
 
-    What a script, a notebook or a `file.py:NAME` defines travels by its code.
+    Definitions of a script, a notebook or a `file.py:NAME` travel by their code.
 
-    Raises ValueError where there is something in it that only one process can hold.
+    Raises ValueError if there is something in it that only one process can hold.
     """
     modules = [module for name, module in sys.modules.items() if name.startswith(USER_FILE)]
     for module in modules:  # which no other process can import

@@ -1,4 +1,4 @@
-"""Workers that are processes of this machine, each on a core or a GPU of its own."""
+"""Workers that are processes of this machine, each on a separate core or GPU."""
 
 import collections
 import contextlib
@@ -78,7 +78,7 @@ class _Pool(Workers):
             self._idle.put(process)
 
     def close(self) -> None:
-        """Ends all processes, whatever they do."""
+        """Ends all processes, even if they are busy."""
         for process in self._processes:
             process.end()
         self._threads.shutdown(cancel_futures=True)

@@ -24,7 +24,7 @@ from jaxnas.provenance import machine, versions
 CONNECT_SECONDS = 10
 MAX_WAITING = 2000
 """Tasks that Ray knows of at a time."""
-STORE_BYTES = 80 << 20  # what tasks return is small; by default Ray reserves 30 % of the memory
+STORE_BYTES = 80 << 20  # results of tasks are small; by default Ray reserves 30 % of the memory
 SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 """Nothing is reported over the network; workers run as those of `processes`. Of nodes that are started here."""
 
@@ -79,7 +79,7 @@ class RayCluster(Executor):
             self.ray.shutdown()
 
     def _connect(self, address: str, num_processes: int | None) -> None:
-        """Joins a cluster. Raises RuntimeError where there is none, or one of other versions."""
+        """Joins a cluster. Raises RuntimeError if there is none, or one of other versions."""
         _check_reachable(address)
         started = {"num_cpus": num_processes, "object_store_memory": STORE_BYTES, "include_dashboard": False}
         options = started if address == "local" else {}
@@ -215,7 +215,7 @@ def this_node() -> Node:
 
 
 def difference(found: Node, expected: Node) -> str:
-    """Returns in words how a node differs from another one, and what to do; nothing if it does not."""
+    """Returns in words how a node differs from another one, and the remedy; nothing if it does not."""
     for name, version in expected.versions.items():
         if found.versions.get(name) != version:
             other = found.versions.get(name, "none")

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--core", type=int, help="the core to keep to, with one thread")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
-    replies = _own_channel(1, 2)  # what a called function prints goes to standard error
+    replies = _own_channel(1, 2)  # prints of a called function go to standard error
     messages: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
     source = _own_channel(0, os.open(os.devnull, os.O_RDONLY))
     threading.Thread(target=_read, args=(source, messages), daemon=True).start()
@@ -65,7 +65,7 @@ def _own_channel(number: int, instead: int) -> IO[bytes]:
 
 
 def _read(source: IO[bytes], messages: "queue.SimpleQueue[tuple[int, bytes]]") -> None:
-    """Passes messages on; ends the process with the one that sends them, whatever it does then."""
+    """Passes messages on; ends this process with the one that sends them, even if it is busy."""
     while True:
         try:
             messages.put(pickle.load(source))

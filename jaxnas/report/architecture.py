@@ -86,7 +86,7 @@ def _description(space: Space, arch: jax.Array) -> list[str]:
 
 
 def _sizes(space: Space, task: Task, arch: jax.Array) -> list[str]:
-    """Returns the lines of a network's size, none where the space has no networks."""
+    """Returns the lines of a network's size, none if the space has no networks."""
     if space.networks is None:
         return []
     size = Trainer(space, task).size(arch)

@@ -1,4 +1,4 @@
-"""BibTeX of what a comparison used: jaxnas, its tables, their search spaces, and the strategies."""
+"""BibTeX for a comparison: jaxnas, its tables, their search spaces, and the strategies."""
 
 import re
 from importlib import resources

@@ -1,4 +1,4 @@
-"""Comparing strategies: `compare` runs them, and a `Comparison` says what the runs show and writes the report."""
+"""Comparing strategies: `compare` runs them, and a `Comparison` summarizes the runs and writes the report."""
 
 import functools
 import os
@@ -74,13 +74,13 @@ class Page:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """What `compare` returns.
+    """The result of `compare`.
 
     Attributes:
         trials: the `Trials` of each strategy, by name.
         strategies: the strategies that ran, by name.
         settings: how they were compared.
-        decisions: what was decided of each pair of strategies; None unless runs were added until pairs were decided.
+        decisions: the decision on each pair of strategies; None unless runs were added until pairs were decided.
     """
 
     trials: dict[str, Trials]
@@ -124,8 +124,8 @@ class Comparison:
         """Returns the path of report.html, after writing it and the other files to a folder.
 
         They are summary.json, trials.npz, figures as SVG (with `pdf` also as PDF), and tables as LaTeX and CSV. They
-        replace an earlier comparison in the folder as a whole. Raises ValueError where a file there has one of their
-        names and is not of a comparison.
+        replace an earlier comparison in the folder as a whole. Raises ValueError if a file there
+        has one of their names and is not of a comparison.
         """
         return write_result(folder, self.result, self.trials, pdf)
 
@@ -150,19 +150,19 @@ def compare(
     command: str = "",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Comparison:
-    """Returns the `Comparison` of strategies on one benchmark: their trials, and what they show.
+    """Returns the `Comparison` of strategies on one benchmark: their trials and results.
 
     Args:
         strategies: names of the catalog or `file.py:NAME`, factories, or strategies, in a sequence or by the name that
-            reports call them; a text such as `"random_search,local_search"`; None for `"default"`. Among names
+            reports call them; a string such as `"random_search,local_search"`; None for `"default"`. Among names
             `"all"` stands for all in the catalog that fit the objective, `"default"` for the fast ones.
         bench: a benchmark, or the identifier or folder of a table.
         num_trials, num_runs, seed: as of `run`; 300 trials by default.
-        budget: what a run may cost, in the benchmark's unit of cost, in place of a number of trials. Runs are as long
-            as it takes to spend it; what comes later counts as failed, at no cost. Under a protocol named `published`
-            the trial that crosses the budget counts.
+        budget: the maximum cost of a run, in the benchmark's unit of cost, instead of a number of
+            trials. Runs are as long as it takes to spend it; later trials count as failed, at no
+            cost. Under a protocol named `published` the trial that crosses the budget counts.
         most_runs: the most runs of a strategy, by name. By default a factory whose module has a constant `MOST_RUNS`
-            gets no more, as those of the catalog that are too slow for a thousand runs have.
+            gets no more; strategies of the catalog that are too slow for a thousand runs have one.
         until_decided: whether to run each strategy only until all its pairs are decided, see
             `jn.analysis.until_decided`.
         objective: as of `jaxnas compare`, with the benchmark's metric first: `"accuracy,flops"` compares by score and
@@ -170,7 +170,7 @@ def compare(
             `"accuracy-1e-6*parameters"` by the score less the weighted size; None by the score alone.
         confirm: (m, k): a run returns the best of m architectures by k further runs each, at their cost, see
             `jn.analysis.confirmed`.
-        optimum_from: what regrets are measured from, see `jn.regret`.
+        optimum_from: the reference of regrets, see `jn.regret`.
         command: the command line to show on the page.
         progress: called before and after runs with the strategy, the number of runs done, and the number in all.
 
@@ -202,7 +202,7 @@ def compare(
 
 
 def prepare_report(bench: Benchmark) -> None:
-    """Does what the report of a comparison needs besides its runs, so that it can be done while these are compiled."""
+    """Prepares the report of a comparison as far as it needs no runs, while these are compiled."""
     import matplotlib.backends.backend_svg
     import matplotlib.figure  # noqa: F401
 
@@ -221,7 +221,7 @@ def _check_options(num_trials: int | None, budget: float | None, until_decided: 
 
 
 def _common_limit(strategies: Iterable[Strategy]) -> Limit | None:
-    """Returns the limit that strategies keep to, None where none has one. Raises ValueError on different limits."""
+    """Returns the limit that strategies keep to, None if none has one. Raises ValueError on different limits."""
     limits = list(dict.fromkeys(strategy.limit for strategy in strategies if strategy.limit is not None))
     if len(limits) > 1:
         shown = " and ".join(f"{maximum:g}" for _, maximum in limits)
@@ -235,8 +235,8 @@ def write_overall(
     """Returns the `summary.json` of comparisons of the same strategies on several benchmarks, after writing them.
 
     Each goes to a folder named after its benchmark; report.html, summary.json, and the diagram and the tables of ranks,
-    over all of them, to the folder itself. All replace what an earlier comparison left there. An iterator may run each
-    comparison when it is needed, so that the trials of one are held at a time. `pdf` as of `Comparison.write`.
+    over all of them, to the folder itself. All replace the files of an earlier comparison there. An iterator may
+    run each comparison when it is needed, so the trials of one are held at a time. `pdf` as of `Comparison.write`.
     """
     results: dict[str, dict[str, Any]] = {}
     folder = Path(folder)
@@ -252,7 +252,7 @@ def write_overall(
 
 
 def aim_of(objective: str | None, bench: Benchmark) -> Objective:
-    """Returns the objective of a text as of `compare`. Raises ValueError where the benchmark has none such."""
+    """Returns the objective of a string as of `compare`. Raises ValueError if the benchmark has none such."""
     if objective is None:
         return Objective(bench.metric.name)
     return objective_of(objective, bench.size_names, bench.metric.name)
@@ -293,7 +293,7 @@ def _expanded(entries: Sequence[Entry], two_objectives: bool) -> list[Entry]:
 
 
 def _name_of(entry: Entry) -> str:
-    """Returns what reports call a strategy that was given without a name."""
+    """Returns the name in reports of a strategy that was given without one."""
     if isinstance(entry, str):
         return entry.rpartition(":")[2]
     name = entry.name if isinstance(entry, Strategy) else getattr(entry, "__name__", None)

@@ -1,4 +1,4 @@
-"""Writing results into a folder, whole or not at all, and the pages again from what lies there."""
+"""Writing results into a folder, whole or not at all, and rewriting the pages from the files there."""
 
 import contextlib
 import hashlib
@@ -67,8 +67,8 @@ def write_result(
     """Returns the path of report.html, after writing it, summary.json, trials, figures and tables to a folder.
 
     They replace an earlier comparison there as a whole. `result` is called while trials are compressed. `pdf`: whether
-    figures are PDF files, too. Raises ValueError where a file of such a name is in the folder that jaxnas did not
-    write.
+    figures are PDF files, too. Raises ValueError if the folder has a file of such a name that
+    jaxnas did not write.
     """
     folder = Path(folder)
     with folders.fresh_folder(folder) as fresh:
@@ -95,7 +95,7 @@ def write_results(fresh: Path, folder: Path, results: Mapping[str, dict[str, Any
 def write_search(folder: str | os.PathLike, summary: dict[str, Any], files: Mapping[str, bytes]) -> Path:
     """Returns the path of report.html of a search, after writing it, summary.json and other files to a folder.
 
-    They replace those of an earlier search there. `summary["kind"]` says which kind of search it was. Raises ValueError
+    They replace the files of an earlier search there. `summary["kind"]` is the kind of search. Raises ValueError
     as `write_result` does.
     """
     folder, kind = Path(folder), summary["kind"]
@@ -109,7 +109,7 @@ def write_search(folder: str | os.PathLike, summary: dict[str, Any], files: Mapp
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raises ValueError where identifiers of benchmarks cannot be the names of a folder each."""
+    """Raises ValueError if identifiers of benchmarks cannot be the names of a folder each."""
     names = list(names)
     for name in names:
         if not folders.is_plain(name):
@@ -119,10 +119,10 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def write_again(folder: str | os.PathLike, pdf: bool = False) -> Path:
-    """Returns the path of the page of a comparison, after writing it again; with those of its tables, if several.
+    """Returns the path of the page of a comparison, after rewriting it; with the pages of its tables, if several.
 
-    Figures and tables are written again, too: as PDF where asked for, or where there are PDF files. Raises ValueError
-    where the folder holds no comparison, RuntimeError where it is replaced meanwhile.
+    Figures and tables are rewritten, too: as PDF if asked for, or if there are PDF files. Raises ValueError if the
+    folder holds no comparison, RuntimeError if it is replaced meanwhile.
     """
     folder = Path(folder)
     kind = _part_of(folder, "kind")
@@ -181,7 +181,7 @@ def _part_of(folder: Path, name: str) -> Any:
 def read_summary(folder: str | os.PathLike, kind: str = COMPARISON) -> dict[str, Any]:
     """Returns the dictionary of the summary.json in a folder, of a comparison or, by `kind`, of a kind of search.
 
-    Raises ValueError where there is none, it is not one of ours, or its content does not fit its checksum.
+    Raises ValueError if there is none, it is not one of ours, or its content does not fit its checksum.
     """
     path = Path(folder) / SUMMARY_FILE
     try:
@@ -196,7 +196,7 @@ def _no_summary(path: Path, kind: str, got: str) -> ValueError:
 
 
 def _read(path: Path, needs_checksum: bool = False) -> dict[str, Any]:
-    """Returns the content of a summary without its checksum. Raises ValueError where that does not fit.
+    """Returns the content of a summary without its checksum. Raises ValueError if the checksum does not fit.
 
     Version 0.1 wrote comparisons without one.
     """
@@ -233,7 +233,7 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def _check_single(folder: Path) -> None:
-    """Raises ValueError where a folder holds two comparisons, one on a table and one on several, as 0.1 left them."""
+    """Raises ValueError if a folder holds two comparisons, one on a table and one on several, as 0.1 left them."""
     parts = [part.name for part in folders.parts_of(folder)]
     if not (folder / SUMMARY_FILE).is_file() or not parts or _part_of(folder, TABLES) is not None:
         return
@@ -268,7 +268,7 @@ def _results_of(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _over_all(results: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Returns the summary over several benchmarks: their ranks, what they share, and which results they are of."""
+    """Returns the summary over several benchmarks: their ranks, their common settings, and their hashes."""
     first = next(iter(results.values()))
     shared = ("objective", "metric", "cost_unit", "num_runs", "num_trials", "seed", "prng", "versions", "command")
     hashes = {name: checksum(result) for name, result in results.items()}

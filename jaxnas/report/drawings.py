@@ -1,4 +1,4 @@
-"""Drawings of architectures on pages. What a file says is a drawing is never put on a page as it is."""
+"""Drawings of architectures on pages. A drawing in a file is never put on a page unchanged."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -20,9 +20,9 @@ _VALUE = re.compile(r"[\w\s.,#()%+-]*")
 
 
 def drawing_of(cell: dict[str, Any], space_name: str | None) -> str:
-    """Returns the drawing of one of the `cells` of `summary.json` as SVG, empty where there is none.
+    """Returns the drawing of one of the `cells` of `summary.json` as SVG, empty if there is none.
 
-    It is made from the architecture, where the space is one of the catalog. Otherwise the shapes of the drawing in the
+    It is made from the architecture, if the space is one of the catalog. Otherwise the shapes of the drawing in the
     file are drawn again, and nothing else that it holds.
     """
     space = catalog.in_file(space_name, catalog.SPACES)
@@ -37,7 +37,7 @@ def drawing_of(cell: dict[str, Any], space_name: str | None) -> str:
 
 
 def explained(explanation: dict[str, Any] | None, space_name: str | None) -> list[dict[str, str]]:
-    """Returns the architectures that an explanation speaks of: what it calls them, their text and their drawing."""
+    """Returns the architectures that an explanation speaks of: their names, their text and their drawing."""
     found = explanation or {}
     parts = {"this one": "architecture", "reference": "reference", "runner-up": "runner_up", "smaller one": "half"}
     if not found.get("half"):
@@ -51,7 +51,7 @@ def explained(explanation: dict[str, Any] | None, space_name: str | None) -> lis
 
 
 def rebuilt(svg: str) -> str:
-    """Returns the shapes and texts of an SVG image as an image of their own, empty where it cannot be read."""
+    """Returns the shapes and strings of an SVG image as a new image, empty if it cannot be read."""
     if len(svg) > _MOST_CHARACTERS or "<!" in svg:  # entities can expand to any size
         return ""
     try:

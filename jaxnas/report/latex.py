@@ -14,10 +14,10 @@ _ESCAPES = {
 
 
 def latex_escaped(text: str) -> str:
-    """Returns a text in one line with what LaTeX would take for commands escaped."""
+    """Returns a string in one line with characters that are commands in LaTeX escaped."""
     return "".join(_ESCAPES.get(character, character) for character in one_line(text))
 
 
 def one_line(text: str) -> str:
-    """Returns a text in one line, as a comment must be, without characters that cannot be shown."""
+    """Returns a string in one line, as a comment must be, without characters that cannot be shown."""
     return " ".join(printable(text).split())

@@ -56,8 +56,8 @@ def predict(
         command: the command line to keep in the result.
         progress: called with the name of each predictor when it is evaluated.
 
-    Raises ValueError on unknown names, a table of too few classes, or a predictor that needs what
-    the table has not.
+    Raises ValueError on unknown names, a table of too few classes, or a predictor that needs data
+    that the table lacks.
     """
     factories = _factories(predictors)
     if not isinstance(table, TableBenchmark):
@@ -65,7 +65,7 @@ def predict(
         table = TableBenchmark(Table.read(table), protocol=protocol, columns=packs)
     bench = table
     evidence = evidence_of(bench)
-    # Of proportions that are better where larger -log(1 - score) is fitted, else scores.
+    # If larger proportions are better -log(1 - score) is fitted, else scores.
     target = TARGETS[bench.metric.unit == "proportion" and bench.metric.better > 0]
     made = {name: catalog.made("predictor", Predictor, each, bench.space) for name, each in factories.items()}
     made = {name: with_target(predictor, target) for name, predictor in made.items()}
@@ -124,7 +124,7 @@ def _factories(names: str | None) -> dict[str, Factory]:
 
 
 def notes(result: dict[str, Any]) -> list[str]:
-    """Returns what a reader must know of a result, and what its tests separate."""
+    """Returns the caveats of a result, and the differences that its tests separate."""
     drawn = "architectures, equal ones among them" if result["isomorphs"] else "architectures of different classes"
     lines = [
         f"Means over {result['num_repetitions']} draws of {drawn}; cost in "

@@ -1,7 +1,7 @@
 """Folders of results, replaced whole: a folder holds the files of one result, or after an interruption visibly none.
 
-A writer makes its files in a fresh folder within that of the results. When all are there, it locks
-the folder, notes in `NOTE` which files are its own or those of the writer before, takes the old
+A writer makes its files in a fresh folder within the folder of the results. When all are there, it
+locks the folder, notes in `NOTE` which files are its own or the previous writer's, takes the old
 summary and page away, and moves the new files in, the summary last. A writer that is killed leaves
 the old results whole, or a folder without summary.json that the next writer fills. Files that no
 note and no earlier summary claims are neither removed nor replaced.
@@ -46,12 +46,12 @@ _PREFIX = ".jaxnas-"
 
 
 def is_plain(name: str) -> bool:
-    """Returns whether a name can be that of a folder or a file, and of nothing elsewhere."""
+    """Returns whether a name can be the name of a folder or a file, and of nothing elsewhere."""
     return re.fullmatch(r"\w[\w.-]*", name) is not None
 
 
 def parts_of(folder: Path) -> list[Path]:
-    """Returns the folders within one of results that hold results of their own."""
+    """Returns the folders within one of results that hold separate results."""
     return [path.parent for path in folder.glob(f"*/{SUMMARY_FILE}") if _can_be_part(path.parent)]
 
 
@@ -75,9 +75,9 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
 
 
 def check_free(folder: Path, kind: str, names: Iterable[str] | None = None) -> None:
-    """Raises ValueError where a result of a kind, such as "comparison", would replace a file that is not its own.
+    """Raises ValueError if a result of a kind, such as "comparison", would replace a file that is not its own.
 
-    `names` are those of its files in the folder, by default all that such a result can have.
+    `names` are the names of its files in the folder, by default all that such a result can have.
     """
     own = _own(folder, kind)
     for name in sorted(_NAMES[kind] if names is None else names):
@@ -93,14 +93,14 @@ def publish(
     """Replaces the results in a folder by the files in a fresh one, the summary last.
 
     Args:
-        fresh: from `fresh_folder`; files lie in it, or in folders in it.
+        fresh: from `fresh_folder`; files are in it, or in folders in it.
         kept: files of the results before, relative to the folder, that belong to the new ones, too.
-        made_from: the contents of files in the folder that the new ones were made from, by name; None where they bring
-            their own summary.
+        made_from: the contents of files in the folder that the new ones were made from, by name;
+            None if they bring their own summary.
 
     Raises:
-        ValueError: where a file of the same name is in the folder that jaxnas did not write.
-        RuntimeError: where a file has another content than the one that the new files were made from.
+        ValueError: if a file of the same name is in the folder that jaxnas did not write.
+        RuntimeError: if a file has another content than the one that the new files were made from.
     """
     new = {path.relative_to(fresh).as_posix() for path in fresh.rglob("*") if not path.is_dir()}
     kept = set(kept)
@@ -127,7 +127,7 @@ def publish(
 
 
 def _rank(name: str) -> int:
-    """Returns when a file is moved in: 0 for most, then pages, then summaries, that of the folder itself last."""
+    """Returns when a file is moved in: 0 for most, then pages, then summaries, the folder's own summary last."""
     last = name.rpartition("/")[2]
     return 0 if last not in _LAST else 2 * (1 + _LAST.index(last)) - ("/" in name)
 
@@ -150,7 +150,7 @@ def _names_in(folder: Path, parts: Iterable[str], kind: str) -> set[str]:
 
 
 def _noted(folder: Path, kind: str) -> set[str] | None:
-    """Returns what the note of a folder says of a kind of result; None where there is no note of it."""
+    """Returns the files that the note of a folder lists for a kind of result; None if there is no note of it."""
     try:
         note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
         if note["kind"] != kind:

@@ -26,7 +26,7 @@ SIDE_BY_SIDE = 2
 
 
 def check_memory(bench: Benchmark, num_strategies: int, num_runs: int, num_trials: int) -> None:
-    """Raises ValueError where the trials of a comparison would not fit into memory."""
+    """Raises ValueError if the trials of a comparison would not fit into memory."""
     if num_runs < 1 or num_trials < 1:
         return  # refused by `run`
     bytes_of_trial = 4 * (len(bench.space.decisions) + 5) + BYTES_OF_ANALYSIS
@@ -143,10 +143,10 @@ def _of_length(trials: Trials, num_trials: int) -> Trials:
 def run_until_decided(
     run_some: Callable[..., Trials], bench: Benchmark, limits: dict[str, int], settings: Settings
 ) -> tuple[dict[str, Trials], dict[tuple[str, str], Decision], int | None]:
-    """Returns the trials of strategies, what was decided of each pair, and the equal cost at which, None without.
+    """Returns the trials of strategies, the decision on each pair, and the equal cost at which, None without.
 
-    The cost is what every first run of the strategies with lower fidelities has paid, so that it does not change while
-    runs are added.
+    The cost is the one that every first run of the strategies with lower fidelities has paid, so it does not change
+    while runs are added.
     """
     parts: dict[str, list[Trials]] = {
         name: [run_some(name, 0, min(FIRST_LOOK, num_runs))] for name, num_runs in limits.items()
@@ -156,7 +156,7 @@ def run_until_decided(
     def more_runs(name: str, start: int, stop: int) -> np.ndarray:
         stop = min(stop, limits[name])
         if start:
-            # Parts of one size, so that each strategy is compiled once.
+            # Parts of one size, so each strategy is compiled once.
             new = [run_some(name, first, min(first + FIRST_LOOK, stop)) for first in range(start, stop, FIRST_LOOK)]
             parts[name] += new
         else:

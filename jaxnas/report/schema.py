@@ -1,6 +1,6 @@
-"""The parts of the `summary.json` of a comparison that every page is made of, so that errors name what is wrong there.
+"""The parts of the `summary.json` of a comparison that every page is made of, for errors that name the faulty part.
 
-All other parts are as they are: where no page can be made of them, that is the error.
+All other parts are unchecked: if no page can be made of them, that is the error.
 """
 
 from typing import Any

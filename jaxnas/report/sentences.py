@@ -1,4 +1,4 @@
-"""What a comparison found, in words and in order. Every function takes the dictionary of `summary.json`."""
+"""The results of a comparison, in words and in order. Every function takes the dictionary of `summary.json`."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def shown_points(result: dict[str, Any]) -> list[int]:
 def verdicts(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Returns for each strategy how it compares with the one of the best mean rank, by the tests of `pairwise`.
 
-    A verdict is `text` ("best", "not separated", "worse" or "better"), `p` (a text) and `separated`. Without tests
+    A verdict is `text` ("best", "not separated", "worse" or "better"), `p` (a string) and `separated`. Without tests
     there is none.
     """
     if not result.get("pairwise"):
@@ -61,7 +61,7 @@ def _verdict(p_holm: float, chance: float) -> dict[str, Any]:
 
 
 def finding(result: dict[str, Any]) -> str:
-    """Returns what a comparison found, in a sentence or two."""
+    """Returns the result of a comparison, in a sentence or two."""
     best, numbers = ranked(result)[0]
     compared = compared_by(result)
     mean, low, high = (_compared_text(result, numbers, end) for end in ("mean", "ci_low", "ci_high"))
@@ -79,13 +79,13 @@ def finding(result: dict[str, Any]) -> str:
 
 
 def compared_by(result: dict[str, Any]) -> dict[str, str]:
-    """Returns what strategies are compared by: the keys `measure`, `at` and `text` (see `Measure`)."""
+    """Returns the measure of the comparison: the keys `measure`, `at` and `text` (see `Measure`)."""
     plain = {"measure": "regret", "at": "trials", "text": f"regret after {result['num_trials']} trials"}
     return result.get("compared_by", plain)
 
 
 def overall_finding(results: list[dict[str, Any]]) -> str:
-    """Returns what a comparison on several tables found, in a few sentences; empty for a single strategy."""
+    """Returns the result of a comparison on several tables, in a few sentences; empty for a single strategy."""
     overall = results[0]["overall"]
     ranks = dict(zip(overall["strategies"], overall["average_rank"], strict=True))
     if len(ranks) < 2:
@@ -103,7 +103,7 @@ def overall_finding(results: list[dict[str, Any]]) -> str:
 
 
 def measures_text(results: list[dict[str, Any]]) -> str:
-    """Returns what strategies are compared by on several tables, such as "regret after 100 trials"."""
+    """Returns the measure of a comparison on several tables, such as "regret after 100 trials"."""
     return " or ".join(dict.fromkeys(compared_by(result)["text"] for result in results))
 
 
@@ -127,7 +127,7 @@ def _measure_and_when(compared: dict[str, str], result: dict[str, Any]) -> tuple
 
 
 def compared_mean(numbers: dict[str, Any]) -> float:
-    """Returns the mean of what strategies are compared by; the last regret in results of version 0.1."""
+    """Returns the mean of the measure of the comparison; the last regret in results of version 0.1."""
     return numbers.get("compared_mean", numbers["regret_mean"][-1])
 
 
@@ -139,7 +139,7 @@ def _compared_text(result: dict[str, Any], numbers: dict[str, Any], end: str) ->
 
 
 def difference_text(result: dict[str, Any], value: float, measure: str | None = None) -> str:
-    """Returns a value of what strategies are compared by, or a difference of two, in its unit."""
+    """Returns a value of the measure of the comparison, or a difference of two, in its unit."""
     measure = measure or compared_by(result)["measure"]
     if measure == "regret":
         return units.gap_text(value, units.metric_of(result))
@@ -147,7 +147,7 @@ def difference_text(result: dict[str, Any], value: float, measure: str | None = 
 
 
 def difference_unit(result: dict[str, Any], measure: str | None = None) -> str:
-    """Returns the unit of `difference_text`; empty where it has none."""
+    """Returns the unit of `difference_text`; empty if it has none."""
     measure = measure or compared_by(result)["measure"]
     if measure == "regret":
         return units.gap_unit(units.metric_of(result))
@@ -155,7 +155,7 @@ def difference_unit(result: dict[str, Any], measure: str | None = None) -> str:
 
 
 def optimum_text(result: dict[str, Any]) -> str:
-    """Returns what regret means in this result and what remains uncertain of the optimum, in a sentence or two."""
+    """Returns the definition of regret in this result and the uncertainty of the optimum, in a sentence or two."""
     best, metric = result.get("optimum"), units.metric_of(result)
     if best is None:
         return ""
@@ -205,7 +205,7 @@ def option_texts(result: dict[str, Any]) -> list[str]:
 
 
 def selection_text(result: dict[str, Any]) -> str:
-    """Returns how well validation chooses by test, in a sentence or two; empty where that is not known."""
+    """Returns how well validation chooses by test, in a sentence or two; empty if unknown."""
     found, metric = result.get("selection"), units.metric_of(result)
     if not found:
         return ""
@@ -234,7 +234,7 @@ def baselines_text(baselines: dict[str, dict[str, float]], metric: Metric) -> st
 
 
 def _sources_text(sources: list[dict[str, Any]]) -> str:
-    """Returns what strategies were given of earlier tasks, and how those rank the architectures of this one."""
+    """Returns the sources that strategies were given, and how those rank the architectures of this table."""
     named = [
         each["id"] + ("" if each["spearman"] is None else f" (rank correlation {each['spearman']:.2f})")
         for each in sources
@@ -247,7 +247,7 @@ def _sources_text(sources: list[dict[str, Any]]) -> str:
 
 
 def explanation_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
-    """Returns sentences that say why an architecture is good and how sure that is, of the key `explanation`."""
+    """Returns sentences that explain why an architecture is good and how sure that is, of the key `explanation`."""
     best, reference = (explanation[name] for name in ("architecture", "reference"))
     difference = units.gap_with_unit(abs(best["score"] - reference["score"]), metric)
     than = "better" if best["score"] >= reference["score"] else "worse"
@@ -288,7 +288,7 @@ def _worth_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
 
 
 def _otherwise_texts(explanation: dict[str, Any], metric: Metric) -> list[str]:
-    """Returns what else would do, and what would not."""
+    """Returns sentences on the smaller alternative, and on the smallest change that costs a point."""
     lines = []
     among = "" if explanation["exact"] else " Only what was tried is looked at."
     if half := explanation["half"]:
@@ -328,7 +328,7 @@ def regret_text(result: dict[str, Any], name: str, position: int, by: str = "") 
 
 
 def final_text(result: dict[str, Any], name: str) -> str:
-    """Returns the mean test score of what a strategy found, with its standard deviation over runs."""
+    """Returns the mean test score of a strategy's final architectures, with its standard deviation over runs."""
     numbers, metric = result["strategies"][name], units.metric_of(result)
     spread = units.gap_text(numbers["final_test_std"], metric, digits=2)
     return f"{units.score_text(numbers['final_test_mean'], metric)} ± {spread}"
@@ -342,7 +342,7 @@ def separation_text(result: dict[str, Any]) -> str:
 
 
 def decision_texts(result: dict[str, Any]) -> list[str]:
-    """Returns lines that say after how many runs each pair was decided, of a comparison until pairs were decided."""
+    """Returns lines with the number of runs that decided each pair, of a comparison until pairs were decided."""
     level = result["sequential"]["level"]
     groups: dict[tuple[bool, int], list[str]] = {}
     for pair in result["pairwise"]:
@@ -355,7 +355,7 @@ def decision_texts(result: dict[str, Any]) -> list[str]:
 
 
 def p_text(value: float) -> str:
-    """Returns a p-value as a text."""
+    """Returns a p-value as a string."""
     return f"p {p_number(value)}" if value < 0.001 else f"p = {p_number(value)}"
 
 

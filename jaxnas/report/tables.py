@@ -56,11 +56,11 @@ def summary(trials: dict[str, Trials], bench: Benchmark, settings: Settings | No
 
 
 def headline(result: dict[str, Any], points: list[int]) -> list[dict[str, Any]]:
-    """Returns a row for each strategy, best mean rank first: what the headline table holds, as in `summary.json`.
+    """Returns a row for each strategy, best mean rank first: the headline table, as in `summary.json`.
 
     Keys: `strategy`, `runs`; `regret_after_<point>` for each of the numbers of trials `points`, with its 95 % interval
-    `..._low` and `..._high`; `test` and its standard deviation over runs `test_std`, `validation`, where it is known
-    `validation_regret`, `mean_rank`.
+    `..._low` and `..._high`; `test` and its standard deviation over runs `test_std`, `validation`,
+    if known `validation_regret`, `mean_rank`.
     """
     rows = []
     for name, numbers in ranked(result):
@@ -89,7 +89,7 @@ def headline_csv(result: dict[str, Any], points: list[int]) -> str:
 def headline_latex(result: dict[str, Any], points: list[int]) -> str:
     """Returns the headline table as LaTeX: regrets with their 95 % intervals, test, validation, mean rank.
 
-    Names are escaped. The lowest mean regret of each column is bold. Where the result has tests of pairs, an asterisk
+    Names are escaped. The lowest mean regret of each column is bold. If the result has tests of pairs, an asterisk
     is at the last regret of each strategy that they separate at 5 % (Holm) from the one of the best mean rank.
     """
     rows, metric = headline(result, points), units.metric_of(result)
@@ -180,7 +180,7 @@ def rank_latex(overall: dict[str, Any]) -> str:
 def table_cells(results: list[dict[str, Any]]) -> list[tuple[str, list[tuple[str, str, bool]], float]]:
     """Returns a row for each strategy of a comparison on several tables: its name, cells and average rank, best first.
 
-    A cell is the mean on a table of what strategies are compared by, its standard error over runs, and whether no mean
+    A cell is the compared mean on a table, its standard error over runs, and whether no mean
     on that table is lower.
     """
     overall, rows = results[0]["overall"], []
@@ -202,7 +202,7 @@ def table_headings(results: list[dict[str, Any]]) -> list[str]:
 
 
 def by_table_latex(results: list[dict[str, Any]]) -> str:
-    """Returns strategies by tables as LaTeX: what they are compared by, mean and standard error, the lowest bold."""
+    """Returns strategies by tables as LaTeX: mean and standard error of the compared measure, the lowest bold."""
     lines = []
     for name, cells, rank in table_cells(results):
         means = [rf"\textbf{{{mean}}}" if is_best else mean for mean, _, is_best in cells]
@@ -235,7 +235,7 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
 
 
 def csv_cell(value: Any) -> Any:
-    """Returns a value as CSV holds it: a text that would be a formula has an apostrophe before it."""
+    """Returns a value as CSV holds it: a string that would be a formula has an apostrophe before it."""
     if not isinstance(value, str):
         return value
     text = printable(value)

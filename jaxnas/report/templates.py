@@ -1,4 +1,4 @@
-"""Filling in the templates of pages, which lie in the folders of this room with their styles and scripts."""
+"""Filling in the templates of pages, which are in the folders of this room with their styles and scripts."""
 
 import functools
 import html
@@ -16,7 +16,7 @@ from jaxnas.tasks.metrics import Metric
 def render(name: str, metric: Metric, **values: Any) -> str:
     """Returns the template of a name such as "page/page.html" with its values filled in.
 
-    In a template `file(name)` is the text of another file, and `units`, `words` and `metric` say how scores are shown.
+    In a template `file(name)` is the text of another file, and `units`, `words` and `metric` format scores.
     """
     import jinja2
 

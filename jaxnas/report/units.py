@@ -1,7 +1,7 @@
 """How scores are shown: their sign, percent and digits, put on here and nowhere else.
 
-Inside the program a score is as it is stored (accuracy is a proportion) and larger is better; where a smaller value of
-the metric is better, the score is its negative.
+Inside the program a score has its stored unit (accuracy is a proportion) and larger is better; if a
+smaller value of the metric is better, the score is its negative.
 """
 
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ _TRAININGS = ("epochs", "seconds", "hours")
 
 
 def metric_of(result: dict[str, Any]) -> Metric:
-    """Returns the metric of a `summary.json` dictionary: accuracy where it names none, as those of version 0.1 do."""
+    """Returns the metric of a `summary.json` dictionary: accuracy if it names none, as in version 0.1."""
     return Metric(*(result["metric"][part] for part in Metric._fields)) if "metric" in result else ACCURACY
 
 
@@ -38,13 +38,13 @@ def gap(value: Values, metric: Metric) -> Values:
 
 
 def quantiles(found: dict[str, float], metric: Metric) -> list[tuple[float, float]]:
-    """Returns the quantiles of the metric, (share, score), ascending, of those of scores by their shares."""
+    """Returns the quantiles of the metric, (share, score), ascending, from the quantiles of scores by their shares."""
     pairs = [(float(share), score) for share, score in found.items()]
     return pairs if metric.better > 0 else [(round(1 - share, 9), score) for share, score in reversed(pairs)]
 
 
 def unit(metric: Metric) -> str:
-    """Returns the unit that scores are shown in, such as "%"; empty where the metric has none."""
+    """Returns the unit that scores are shown in, such as "%"; empty if the metric has none."""
     return "%" if _is_percent(metric) else metric.unit
 
 
@@ -59,42 +59,42 @@ def points(metric: Metric) -> str:
 
 
 def labeled(what: str, unit_name: str) -> str:
-    """Returns the label of an axis or a column: what it shows, and the unit in brackets."""
+    """Returns the label of an axis or a column: the quantity, and the unit in brackets."""
     return f"{what} ({unit_name})" if unit_name else what
 
 
 def percent_text(share: float | None, digits: int = 2) -> str:
-    """Returns a share in percent as a text, without the sign; empty for none."""
+    """Returns a share in percent as a string, without the sign; empty for none."""
     return "" if share is None else f"{percent(share):.{digits}f}"
 
 
 def score_text(score: float | None, metric: Metric, digits: int = 2) -> str:
-    """Returns a score as a text without its unit; `digits` after the point of a percentage. Empty for none."""
+    """Returns a score as a string without its unit; `digits` after the point of a percentage. Empty for none."""
     return "" if score is None else _text(shown(score, metric), metric, digits)
 
 
 def gap_text(value: float | None, metric: Metric, digits: int = 3) -> str:
-    """Returns a regret or another size of a difference as a text without its unit. Empty for none."""
+    """Returns a regret or another size of a difference as a string without its unit. Empty for none."""
     return "" if value is None else _text(gap(value, metric), metric, digits)
 
 
 def change_text(difference: float, metric: Metric, digits: int = 2) -> str:
-    """Returns a signed difference of scores as a text with its sign, without its unit."""
+    """Returns a signed difference of scores as a string with its sign, without its unit."""
     return _text(shown(difference, metric), metric, digits, "+")
 
 
 def rounded(value: float, metric: Metric) -> float:
-    """Returns a score or a regret, as it is shown, as a number without the digits that nobody reads."""
+    """Returns a score or a regret, in its shown unit, as a number without the digits that nobody reads."""
     return round(value, 3) if _is_percent(metric) else float(f"{value:.5g}")
 
 
 def with_unit(score: float, metric: Metric, digits: int = 2) -> str:
-    """Returns a score as a text with its unit, such as "93.51 %"."""
+    """Returns a score as a string with its unit, such as "93.51 %"."""
     return f"{score_text(score, metric, digits)} {unit(metric)}".rstrip()
 
 
 def gap_with_unit(value: float, metric: Metric, digits: int = 2) -> str:
-    """Returns a regret or another size of a difference as a text with its unit, such as "0.35 percentage points"."""
+    """Returns a regret or another size of a difference as a string with its unit, such as "0.35 percentage points"."""
     return f"{gap_text(value, metric, digits)} {gap_unit(metric)}".rstrip()
 
 
@@ -105,17 +105,17 @@ def size_label(fronts: dict[str, Any]) -> str:
 
 
 def paid(cost_unit: str) -> str:
-    """Returns what runs pay, for the label of an axis: "epochs of training paid for"."""
+    """Returns the label of an axis of costs: "epochs of training paid for"."""
     return f"{cost_unit} of training paid for" if cost_unit in _TRAININGS else f"{cost_unit} paid for"
 
 
 def fidelity(cost_unit: str) -> str:
-    """Returns what the fidelities of a benchmark count: epochs, or where trainings cost unequally those of one."""
+    """Returns the unit of a benchmark's fidelities: epochs, or if trainings cost unequally the epochs of one."""
     return cost_unit if cost_unit.startswith("epochs") else "epochs"
 
 
 def for_scripts(metric: Metric, cost_unit: str) -> dict[str, Any]:
-    """Returns what the scripts of pages must know to show scores: factors, units and names, as JSON values."""
+    """Returns the settings with which scripts of pages show scores: factors, units and names, as JSON values."""
     return {
         "metric": metric.name,
         "better": metric.better,

@@ -50,8 +50,8 @@ class Estimator(BaseEstimator, abc.ABC):
     on all samples. Features are normalized by the means and standard deviations of the other four fifths.
 
     Args:
-        space: a search space or its name; by default multilayer perceptrons of one or two layers of up to 64 units, or
-            recurrent cells for texts and for sequences of unequal length.
+        space: a search space or its name; by default multilayer perceptrons of one or two layers of
+            up to 64 units, or recurrent cells for strings and for sequences of unequal length.
         num_trials: how many architectures are trained.
         num_epochs: epochs of a training.
         strategy: as of `jaxnas.NAS`.
@@ -85,9 +85,9 @@ class Estimator(BaseEstimator, abc.ABC):
     def fit(self, X: Any, y: ArrayLike) -> Self:  # noqa: N803, as scikit-learn has it
         """Returns the estimator, fitted to data and one target for each example.
 
-        Data are features [n, F], or for classes images [n, H, W, C] for a cell space; texts, [n] strings; or sequences,
-        [n] arrays [t, F] of unequal length, for a space whose networks take them, by default that of recurrent cells;
-        or graphs, (features, adjacency), for a space of graph networks.
+        Data are features [n, F], or for classes images [n, H, W, C] for a cell space; [n] strings;
+        or sequences, [n] arrays [t, F] of unequal length, for a space whose networks take them, by
+        default recurrent cells; or graphs, (features, adjacency), for a space of graph networks.
 
         Raises ValueError on values that are no finite numbers, targets that do not differ, or too few samples.
         """
@@ -101,7 +101,7 @@ class Estimator(BaseEstimator, abc.ABC):
         nas = NAS(space, task, strategy=self.strategy, config=config, seed=seed, progress=False)
         result = nas.search(self.num_trials, num_finalists=0)
         self.model_ = result.train()
-        self.model_.task = None  # what is fitted does not carry its data
+        self.model_.task = None  # a fitted model does not carry its data
         self.architecture_ = result.architecture
         self.validation_score_ = result.accuracy
         self.history_ = result.history
@@ -140,8 +140,8 @@ class Estimator(BaseEstimator, abc.ABC):
 class NASClassifier(ClassifierMixin, Estimator):
     """A classifier that searches for its architecture when it is fitted.
 
-    A fifth of each class validates; the search maximizes accuracy. Arguments and attributes are those of `Estimator`,
-    and `classes_`, the classes in order.
+    A fifth of each class validates; the search maximizes accuracy. Arguments and attributes are
+    inherited from `Estimator`, plus `classes_`, the classes in order.
     """
 
     _goal = "class"
@@ -167,8 +167,8 @@ class NASClassifier(ClassifierMixin, Estimator):
 class NASRegressor(RegressorMixin, Estimator):
     """A regressor that searches for its architecture when it is fitted.
 
-    The search maximizes R2 on a fifth of the samples. Targets are normalized as features are. Arguments and attributes
-    are those of `Estimator`.
+    The search maximizes R2 on a fifth of the samples. Targets are normalized as features are.
+    Arguments and attributes are inherited from `Estimator`.
     """
 
     _goal = "value"
@@ -193,7 +193,7 @@ def _space_of(space: Space | str) -> Space:
 
 
 def _are_sequences(space: Space | str | None, values: Any) -> bool:
-    """Returns whether data are texts, sequences or graphs, by themselves or because the space's networks take these."""
+    """Returns whether data are strings, sequences or graphs, by type or because the space's networks take these."""
     if is_text(values) or is_ragged(values):
         return True
     found = None if space is None else _space_of(space)
@@ -205,7 +205,7 @@ def _are_sequences(space: Space | str | None, values: Any) -> bool:
 def _validation_members(labels: np.ndarray, random: np.random.RandomState) -> np.ndarray:
     """Returns which samples are to validate, bool[n]: a fifth of each class, but of one with two or more at least one.
 
-    Raises ValueError where no class has two samples.
+    Raises ValueError if no class has two samples.
     """
     chosen = np.zeros(len(labels), bool)
     for label in np.unique(labels):

@@ -1,4 +1,4 @@
-"""Why a search found what it found: the winner explained by its own trials."""
+"""Why a search returned its best architecture: the winner explained by the trials."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ SIZE = "parameters"
 
 
 def explanation_of(result: SearchResult) -> dict[str, Any] | None:
-    """Returns what explains the best architecture of a search, as `jaxnas.analysis.explanation.explain.explained`.
+    """Returns the explanation of the best architecture of a search, as `jaxnas.analysis.explanation.explain.explained`.
 
-    Scores are those of a Gaussian process fitted to the trials at the last fidelity that was asked; the reference is
+    Scores are from a Gaussian process fitted to the trials at the last fidelity that was asked; the reference is
     the architecture of the trial of median score. `runner_up` is the next of the finalists by the evaluations after the
-    search, with the chance that it is truly better by those; None without. Returns None where fewer than eight
+    search, with the chance that it is truly better by those; None without. Returns None if fewer than eight
     architectures were tried with success.
     """
     trials = result.trials

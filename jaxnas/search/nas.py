@@ -1,4 +1,4 @@
-"""A search from data, or a function of the user's, to the best network that it finds."""
+"""A search from data, or a user-defined function, to the best network that it finds."""
 
 import contextlib
 import os
@@ -57,12 +57,12 @@ INTERRUPTED = "interrupted"
 class NAS:
     """A neural architecture search: `search` runs it.
 
-    It sees training and validation data only: test images are not even evaluated. Its trials are those of `run` with
-    the same arguments.
+    It sees training and validation data only: test images are not even evaluated. Its trials are
+    the same as from `run` with the same arguments.
 
     Args:
         space: a search space, its name in the catalog, or `file.py:NAME`.
-        task: what to train on: a `Task`, its name, a path of an `.npz` file, or data `(X, y)`, of which 60 % are to
+        task: the data to train on: a `Task`, its name, a path of an `.npz` file, or data `(X, y)`, of which 60 % are to
             train, 20 % to validate and 20 % to test: see `jn.task_from_arrays`. For a space of sequences, arrays of
             numbers [n, T] or [n, T, F] are sequences, and integers [n, T] are tokens.
         evaluator: instead of a task, a function of an architecture, a dict of readable values, that returns its score,
@@ -76,19 +76,19 @@ class NAS:
             strategies over fidelities of several kinds: networks of other widths, images of other resolutions,
             schedules of other lengths; see `jn.benchmarks.TrainingBenchmark`. The best network is then of the most
             expensive one.
-        num_epochs: epochs of a training, instead of those of `config`.
+        num_epochs: epochs of a training, overriding `config`.
         order: of the fidelities of several trainings, by name, the lowest first.
         seed: of the search.
-        folder: where a journal lies, from which the same search resumes after an interruption. None: no journal.
+        folder: the folder of a journal, from which the same search resumes after an interruption. None: no journal.
         progress: whether a bar on standard error shows the progress.
-        num_workers: how many architectures are evaluated at a time, each in a process of its own, for a strategy that
-            is `parallel`. Its trials are then in the order in which their scores came, which is the machine's to
-            choose; the journal keeps it. A worker that dies is a failed trial. See docs/parallel.md.
+        num_workers: how many architectures are evaluated at a time, each in a separate process, for a strategy
+            that is `parallel`. Its trials are then in the order in which their scores arrived, which varies
+            between runs; the journal keeps it. A worker that dies is a failed trial. See docs/parallel.md.
         ray: the address of a Ray cluster on which the workers are, `host:port` or `"auto"`; `"local"`: Ray on this
             machine; None: processes of this machine. Neither trials nor the journal depend on it.
         timeout: seconds that an evaluation of a worker may take; a trial that takes longer has failed. None: no limit.
-        sources: tables of the space on other tasks, or their identifiers or folders: the search begins with what is
-            best there, 20 architectures or as many as the strategy can begin with (see `jn.transfer.greedy_portfolio`).
+        sources: tables of the space on other tasks, or their identifiers or folders: the search begins with their
+            best architectures, 20 or as many as the strategy can begin with (see `jn.transfer.greedy_portfolio`).
 
     Raises ValueError on unknown names, data that cannot be trained on, or arguments that do not fit
     together.
@@ -147,13 +147,13 @@ class NAS:
 
     @property
     def config(self) -> TrainConfig | None:
-        """Returns how networks are trained; None where an evaluator gives the scores."""
+        """Returns how networks are trained; None if an evaluator gives the scores."""
         return None if self._trainer is None else self._trainer.config
 
     def search(
         self, num_trials: int, max_seconds: float | None = None, *, num_finalists: int | None = None
     ) -> SearchResult:
-        """Returns what the search found.
+        """Returns the result of the search.
 
         Ctrl-C ends it with the best so far.
 
@@ -165,9 +165,9 @@ class NAS:
                 The best one whose new evaluations all succeed is the result's.
 
         Raises:
-            ValueError: on wrong numbers, or where the folder holds the journal of another search. A journal of fewer or
+            ValueError: on wrong numbers, or if the folder holds the journal of another search. A journal of fewer or
                 more trials is continued, unless the strategy asks other architectures for another number of trials.
-            RuntimeError: where all trials failed, or where the cluster cannot be reached.
+            RuntimeError: if all trials failed, or the cluster cannot be reached.
         """
         num_trials = checked_size("num_trials", num_trials, 1, MAX_TRIALS, "all of which are kept in memory")
         default = 0 if self.task is None else NUM_FINALISTS
@@ -181,7 +181,7 @@ class NAS:
                 stack.callback(bench.close)
             workers = None
             if self.num_workers > 1:
-                processes = self.num_workers if self._ray is None else None  # a cluster says how many it has
+                processes = self.num_workers if self._ray is None else None  # a cluster sets the number
                 where = stack.enter_context(contextlib.closing(executor(self._ray, processes)))
                 terms = Terms(trains=self.task is not None, again=False, timeout=self._timeout)
                 workers = where.workers(answered, self._bench, self.num_workers, terms)
@@ -196,7 +196,7 @@ class NAS:
         max_seconds: float | None,
         num_finalists: int,
     ) -> SearchResult:
-        """Returns what the search on a benchmark found."""
+        """Returns the result of the search on a benchmark."""
         if self.objective.weight is not None and self.objective.size is not None:
             bench = penalized(bench, self.objective.weight, self.objective.size)
         finalists: tuple[Finalist, ...] = ()
@@ -225,7 +225,7 @@ class NAS:
         return np.float64 if self.task is None else np.float32
 
     def _description(self, num_trials: int) -> dict:
-        """Returns what the queries of a search depend on, as JSON values."""
+        """Returns the settings that the queries of a search depend on, as JSON values."""
         return {
             "objective": self.objective.text,
             "strategy": self.strategy.name,
@@ -271,7 +271,7 @@ class NAS:
                 raise
             stopped = INTERRUPTED
         trials = jax.tree.map(lambda values: values[None, : len(outcomes)], loop.trials())
-        if self.task is None:  # strategies are told float32, which cannot tell all scores of a function apart
+        if self.task is None:  # strategies observe float32, in which scores of a function may coincide
             exact = np.asarray([[outcome.measured for outcome in outcomes]], self._precision)
             trials = trials._replace(observation=trials.observation._replace(score=exact))
         if np.isnan(trials.observation.score).all():
@@ -323,7 +323,7 @@ def task_of(task: Task | str | os.PathLike | tuple | list, space: Space | None =
     """Returns the task of a Task, a name, a path of an `.npz` file, or data (X, y). Raises ValueError otherwise.
 
     Args:
-        space: whose kind says what numbers are where they may be several things.
+        space: whose kind decides how numbers are read if they are ambiguous.
     """
     if isinstance(task, Task):
         return task
@@ -385,7 +385,7 @@ def _best_trials(space: Space, trials: Trials, count: int) -> list[int]:
 
 
 def _bar(bars: Progress | None, description: str, total: int) -> Callable[[int, str], None]:
-    """Returns a function of the number done and a text that moves a new bar; without bars it does nothing."""
+    """Returns a function of the number done and a string that moves a new bar; without bars it does nothing."""
     if bars is None:
         return lambda done, text: None
     bar = bars.add_task(description, total=total)

@@ -35,7 +35,7 @@ class Finalist(NamedTuple):
     """One of the best architectures of a search, evaluated again independently of it.
 
     `trial` is the number of its trial, `score` its score there, `penalty` the weighted size of the objective, and
-    `fresh` are the scores of the new evaluations, float64[S], NaN where one failed.
+    `fresh` are the scores of the new evaluations, float64[S], NaN if one failed.
     """
 
     trial: int
@@ -52,19 +52,19 @@ class Finalist(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SearchResult:
-    """What a search found; `print` says it in words.
+    """The result of a search; `print` describes it in words.
 
     Attributes:
         space, objective: as the search was given them.
-        trials: all that was asked and told, leading axes [1, T]. Scores are by the objective.
+        trials: all queries and observations, leading axes [1, T]. Scores are by the objective.
         scores: of the trials before the objective takes a weighted size off them, float32[T].
-        failures: why a trial failed, or an empty text, [T].
+        failures: why a trial failed, or an empty string, [T].
         finalists: the best architecture first, then the next ones by their scores in the search, and equal ones by
             the means of their new evaluations, then by size.
-        metric: what scores measure.
-        trainer: what was trained, and how, on all data; None where a function of the user's gave the scores.
-        stopped: why the search ended before its last trial; empty where it did not.
-        cost_unit: of what trials cost.
+        metric: of the scores.
+        trainer: the space, task and recipe of trainings on all data; None if a user-defined function gave the scores.
+        stopped: why the search ended before its last trial; empty if it did not.
+        cost_unit: of the costs of trials.
     """
 
     space: Space
@@ -80,12 +80,12 @@ class SearchResult:
 
     @property
     def task(self) -> Task | None:
-        """Returns the task that was searched on; None for a function of the user's."""
+        """Returns the task that was searched on; None for a user-defined function."""
         return None if self.trainer is None else self.trainer.task
 
     @property
     def config(self) -> TrainConfig | None:
-        """Returns how networks were trained; None for a function of the user's."""
+        """Returns how networks were trained; None for a user-defined function."""
         return None if self.trainer is None else self.trainer.config
 
     @functools.cached_property
@@ -98,7 +98,7 @@ class SearchResult:
 
     @property
     def num_evaluations(self) -> int:
-        """Returns how many evaluations there were: the trials, and those of the finalists after them."""
+        """Returns the number of evaluations: the trials, and the evaluations of the finalists after them."""
         return len(self.scores) + sum(len(each.fresh) for each in self.finalists)
 
     @property
@@ -118,7 +118,7 @@ class SearchResult:
 
     @property
     def accuracy(self) -> float:
-        """Returns the score of the best architecture as it was measured, of classes the validation accuracy.
+        """Returns the measured score of the best architecture, of classes the validation accuracy.
 
         Larger is better: of a metric that should be small it is the negative.
         """
@@ -126,14 +126,14 @@ class SearchResult:
 
     @property
     def size(self) -> Size | None:
-        """Returns the size of the best architecture's network, or None where sizes are not known."""
+        """Returns the size of the best architecture's network, or None if sizes are unknown."""
         return None if self.trainer is None else self.trainer.size(self.arch)
 
     @property
     def optimism(self) -> float:
         """Returns how much better the best architecture scored in the search than in fresh evaluations.
 
-        The maximum over many noisy scores is biased upwards. NaN where nothing was evaluated again.
+        The maximum over many noisy scores is biased upwards. NaN if nothing was evaluated again.
         """
         return self.accuracy - self.finalists[0].mean if self.finalists else np.nan
 
@@ -159,7 +159,7 @@ class SearchResult:
     def plot(self) -> "Figure":
         """Returns a Matplotlib figure of the scores over the trials.
 
-        Where the objective has a size, a second panel shows score against size of all that was tried.
+        If the objective has a size, a second panel shows score against size of all trials.
         """
         from jaxnas.report.figures.curves import tried
 
@@ -172,13 +172,13 @@ class SearchResult:
         """Returns the best architecture, trained on the task's training and validation data.
 
         Args:
-            num_epochs: by default those of the search.
-            seed: by default that of the search, or with a warning one of the next two where a training diverges.
+            num_epochs: by default as in the search.
+            seed: by default the search's, or with a warning one of the next two if a training diverges.
             with_validation: False trains on the training data alone, by default the very network that was found.
 
         Raises:
-            ValueError: where an evaluator gave the scores, so that there is nothing to train on.
-            RuntimeError: where trainings diverged.
+            ValueError: if an evaluator gave the scores, so there is nothing to train on.
+            RuntimeError: if all trainings diverged.
         """
         if self.task is None:
             raise ValueError("Expected a search on a task to train on, got one with an evaluator.")
@@ -188,7 +188,7 @@ class SearchResult:
         return fitted(trainer, self.arch, range(first, first + NUM_ATTEMPTS) if seed is None else [seed])
 
     def _repr_html_(self) -> str:
-        """Returns what a notebook shows: what was found, and its drawing."""
+        """Returns the HTML for a notebook: the result and its drawing."""
         return f"<pre>{escape(repr(self))}</pre>{self.space.drawing(self.arch)}"
 
     def __repr__(self) -> str:
@@ -240,9 +240,9 @@ class SearchResult:
 
 
 def fitted(trainer: Trainer, arch: np.ndarray, seeds: Sequence[int]) -> FittedModel:
-    """Returns an architecture trained with the first of the seeds; with a warning, with the next one where it diverges.
+    """Returns an architecture trained with the first of the seeds; with a warning, with the next one if it diverges.
 
-    Raises RuntimeError where the training with the last seed diverges.
+    Raises RuntimeError if the training with the last seed diverges.
     """
     for attempt in seeds[:-1]:
         try:
@@ -256,7 +256,7 @@ def fitted(trainer: Trainer, arch: np.ndarray, seeds: Sequence[int]) -> FittedMo
 
 
 def _without_absent(space: Space, arch: np.ndarray) -> np.ndarray:
-    """Returns the representative of an architecture's class where it reads the same: no widths of absent layers."""
+    """Returns the representative of an architecture's class if it reads the same: no widths of absent layers."""
     representative = np.asarray(space.canonical(arch))
     return representative if space.decode(representative) == space.decode(arch) else arch
 

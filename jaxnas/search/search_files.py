@@ -1,4 +1,4 @@
-"""What a search leaves in a folder: a page, its numbers, its trials, figures, and the trained model."""
+"""The files that a search writes to a folder: a page, its numbers, its trials, figures, and the trained model."""
 
 import math
 import os
@@ -40,7 +40,7 @@ def write(
         model: the best architecture, trained; it is saved in the folder `model`.
         command: the command line that made it.
 
-    Raises ValueError where a file of such a name is in the folder that no search wrote.
+    Raises ValueError if the folder has a file of such a name that no search wrote.
     """
     if model is not None:
         model.save(Path(folder) / "model")

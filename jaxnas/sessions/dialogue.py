@@ -114,7 +114,7 @@ class Dialogue:
             raise ValueError(f"Expected `text` with an architecture, got {repr(text)[:40]}.")
         try:
             return np.asarray(self.space.from_str(text), np.int32)
-        except Exception as error:  # anybody writes texts
+        except Exception as error:  # anybody writes these strings
             self.counts["num_invalid"] += 1
             raise error if isinstance(error, ValueError) else self.space.malformed(text[:60]) from None
 

@@ -1,4 +1,4 @@
-"""Columns of a user's own arrays: checks, counts, runs that are missing. Needs NumPy only."""
+"""Columns from user arrays: checks, counts, missing runs. Needs NumPy only."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ NAN_MEANINGS = ("failed", "missing")
 
 
 def column_of(name: str, given: Column | tuple[ArrayLike, str], num_rows: int) -> Column:
-    """Returns the column of a user's Column, or values [A] or [A, F] with their unit."""
+    """Returns the column for a given Column, or for values [A] or [A, F] with their unit."""
     if isinstance(given, Column):
         return given._replace(values=np.asanyarray(given.values), axes=tuple(given.axes))
     if not (isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], str)):
@@ -35,10 +35,10 @@ def score_columns(
     Args:
         given: a Column, or values of shape [A, S, F].
         shape: (A, F).
-        num_examples: what counts are of, for all or by name.
+        num_examples: the denominator of counts, for all or by name.
         metric: `unit` and `better` of the scores.
 
-    Raises ValueError where shapes do not fit together, or counts are not between 0 and their denominator.
+    Raises ValueError if shapes do not fit together, or counts are not between 0 and their denominator.
     """
     arrays = {name: np.asanyarray(values) for name, values in given.items() if not isinstance(values, Column)}
     for name, array in arrays.items():
@@ -83,7 +83,7 @@ def _stored(name: str, column: Column, num_examples: int | None) -> Column:
 
 
 def _check_proportions(name: str, column: Column) -> None:
-    """Raises ValueError where scores that are said to be proportions are percent, or counts."""
+    """Raises ValueError if scores declared as proportions are percent, or counts."""
     if column.unit != "proportion" or column.denominator is not None:
         return
     known = column.values[np.isfinite(column.values)]
@@ -96,9 +96,9 @@ def _check_proportions(name: str, column: Column) -> None:
 
 
 def runs_first(columns: Mapping[str, Column], nan: str) -> dict[str, Column]:
-    """Returns columns with the runs that there are first, and the numbers of runs where NaN means a missing run.
+    """Returns columns with the runs that there are first, and the numbers of runs if NaN means a missing run.
 
-    Raises ValueError on another meaning of NaN, or where a run has only a part of its values.
+    Raises ValueError on another meaning of NaN, or if a run has only a part of its values.
     """
     if nan not in NAN_MEANINGS:
         raise ValueError(f"Expected nan of {' or '.join(NAN_MEANINGS)}, got {nan!r}.")

@@ -1,8 +1,8 @@
-"""Arrays of large tables, kept in the user's cache folder once they were checked, so that a table opens at once.
+"""Arrays of large tables, kept in the cache folder after a first check, so a table opens at once.
 
 A table counts as checked as long as its files have the size and the time of change that they had then; `jaxnas verify`
-reads the files themselves. The hash of what is kept is checked once a process. Tables of less than `LARGE` bytes are
-read each time.
+reads the files themselves. The hash of the kept arrays is checked once a process. Tables of less
+than `LARGE` bytes are read each time.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ LARGE = 1 << 23
 
 
 def kept_contents(folder: Path, manifest: dict) -> Contents | None:
-    """Returns the arrays of a table as they were kept, mapped from the disk; None where none of these files are."""
+    """Returns the kept arrays of a table, mapped from the disk; None if none of these files are kept."""
     kept = _path(folder, manifest)
     if kept is None or not kept.is_file():
         return None
@@ -36,7 +36,7 @@ def kept_contents(folder: Path, manifest: dict) -> Contents | None:
 
 
 def keep(folder: Path, manifest: dict, contents: Contents) -> None:
-    """Keeps the arrays of a table that was checked. What cannot be written is not needed."""
+    """Keeps the arrays of a table that was checked. A failure to write is harmless."""
     kept = _path(folder, manifest)
     if kept is None:
         return
@@ -52,7 +52,7 @@ def keep(folder: Path, manifest: dict, contents: Contents) -> None:
 
 
 def _path(folder: Path, manifest: dict) -> Path | None:
-    """Returns where the arrays of a table are kept; None where it is not large, or of an older schema."""
+    """Returns the path of a table's kept arrays; None if it is not large, or of an older schema."""
     import platformdirs
 
     path = folder / TABLE_FILE

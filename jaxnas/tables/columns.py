@@ -26,14 +26,14 @@ UNITS = {
 class Column(NamedTuple):
     """A named array of a table, G classes by S runs by F fidelities, or by some of these.
 
-    A class with fewer than S runs has them first. What is missing is NaN, or the largest value of an unsigned type.
+    A class with fewer than S runs has them first. Missing values are NaN, or the largest value of an unsigned type.
 
     Attributes:
         values: an array with an axis for each name in `axes`.
         axes: `("class",)`, `("class", "run")`, `("class", "fidelity")` or `("class", "run", "fidelity")`.
         unit: `"count"`, `"proportion"`, `"percent"`, `"seconds"`, `"parameters"`, ...
-        better: 1 where larger is better, -1 where smaller is, 0 for what is neither: a size, a time.
-        denominator: what counts are divided by; None where the values are no counts.
+        better: 1 if larger is better, -1 if smaller is, 0 for neither: a size, a time.
+        denominator: the divisor of counts; None if the values are no counts.
         runs: the set of trainings that the run axis numbers, such as `"search"` or `"final"`; columns of one set hold
             the same trainings in the same order. None: the only set.
         fidelities: the names of the fidelities on the last axis; None: all of the table.
@@ -49,8 +49,8 @@ class Column(NamedTuple):
 
     @property
     def is_size(self) -> bool:
-        """Returns whether the column has one value a class that says how large, slow or costly a network is, or
-        scores it without training; where it has one for each initialization, their mean is that value.
+        """Returns whether the column has one value a class that measures how large, slow or costly a network
+        is, or scores it without training; if it has one for each initialization, their mean is that value.
         """
         if self.axes == ("class", "run"):
             return self.runs == INITIALIZATIONS
@@ -69,14 +69,14 @@ def run_count_name(runs: str | None) -> str:
 
 
 def missing_value(dtype: np.dtype) -> float | int | None:
-    """Returns what marks a missing value of a type: NaN, the largest unsigned integer; None for signed integers."""
+    """Returns the mark of a missing value of a type: NaN, the largest unsigned integer; None for signed integers."""
     if dtype.kind == "f":
         return np.nan
     return int(np.iinfo(dtype).max) if dtype.kind == "u" else None
 
 
 def is_missing(values: np.ndarray) -> np.ndarray:
-    """Returns where values are missing, bool with the shape of `values`."""
+    """Returns which values are missing, bool with the shape of `values`."""
     if values.dtype.kind == "f":
         return np.isnan(values)
     if values.dtype.kind == "u":
@@ -85,7 +85,7 @@ def is_missing(values: np.ndarray) -> np.ndarray:
 
 
 def unsigned(counts: np.ndarray) -> np.ndarray:
-    """Returns counts as uint16, or uint32 where that is too small to also mark what is missing."""
+    """Returns counts as uint16, or uint32 if uint16 is too small to also mark missing values."""
     missing = is_missing(counts)
     largest = counts.max(where=~missing, initial=0)
     kind = np.uint16 if largest < np.iinfo(np.uint16).max else np.uint32
@@ -93,7 +93,7 @@ def unsigned(counts: np.ndarray) -> np.ndarray:
 
 
 def check_name(name: str, taken: Container[str] = ()) -> None:
-    """Raises ValueError where a key or a column cannot have a name."""
+    """Raises ValueError if a key or a column cannot have a name."""
     if not _NAME.fullmatch(name) or name == "class" or name in taken:
         raise ValueError(f"Expected a column's name of letters, digits, _ and ., and @ with more, got {name!r}.")
 
@@ -130,12 +130,12 @@ def at_fidelities(column: Column, positions: Sequence[int]) -> Column:
 
 
 def scores_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.ndarray:
-    """Returns the values of a column as float32[G, S, F]: counts divided, NaN where there is none or it failed.
+    """Returns the values of a column as float32[G, S, F]: counts divided, NaN if there is none or it failed.
 
     Args:
         column: one of the columns of a table.
         num_runs: how many runs each class has, int[G].
-        loss: the training loss of the same runs, not finite from where a training failed; None where not known.
+        loss: the training loss of the same runs, not finite once a training failed; None if unknown.
     """
     values = column.by_run
     there = ~is_missing(values)
@@ -152,7 +152,7 @@ def scores_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.n
 def means_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.ndarray:
     """Returns the means of `scores_of` over the runs with a score, float32[G, F]; NaN without.
 
-    Counts are summed before they are divided, so that means that are equal are equal numbers.
+    Counts are summed before they are divided, so means that are equal are equal numbers.
     """
     scores = scores_of(column, num_runs, loss)
     present = np.isfinite(scores)
@@ -166,7 +166,7 @@ def means_of(column: Column, num_runs: np.ndarray, loss: Column | None) -> np.nd
 def packed(columns: Mapping[str, Column]) -> dict[str, Column]:
     """Returns columns of one set of runs with the runs that each class has first, and a column of their numbers.
 
-    Raises ValueError where a run has a value in one column or at one fidelity, and none in another.
+    Raises ValueError if a run has a value in one column or at one fidelity, and none in another.
     """
     there: dict[str, np.ndarray] = {name: ~is_missing(column.by_run) for name, column in columns.items()}
     present = np.any(next(iter(there.values())), axis=2)

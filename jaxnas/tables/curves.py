@@ -25,9 +25,9 @@ def table_of_curves(
     Args:
         class_of, representatives, keys: see `Table`.
         sizes: `num_parameters` and `num_flops` of each class.
-        curves: the arrays of a `Curves` by name, with an axis of classes first; what has fewer epochs than the manifest
-            has the last ones. Of a split they are counts, integers, or values of the metric.
-        trained: which classes were trained, bool[G]; the others are missing, whatever `curves` holds of them.
+        curves: the arrays of a `Curves` by name, with an axis of classes first; an array with fewer epochs than
+            the manifest has the last ones. Of a split they are counts, integers, or values of the metric.
+        trained: which classes were trained, bool[G]; the others are missing, and their `curves` are ignored.
         num_examples: the examples of each split, behind its counts.
     """
     columns = {name: Column(np.asarray(each, np.int64), ("class",), UNITS[name]) for name, each in sizes.items()}

@@ -1,6 +1,6 @@
 """How many values the columns of a Parquet file hold, from its footer alone.
 
-PyArrow, asked for them, ends the process where statistics in a damaged footer do not fit together. The footer is a
+PyArrow, asked for them, ends the process if statistics in a damaged footer do not fit together. The footer is a
 struct in Thrift's compact protocol; its fields are numbered as parquet.thrift has them.
 """
 
@@ -34,7 +34,7 @@ def num_values(path: Path) -> int:
 
 
 class _Reader:
-    """Reads Thrift's compact protocol from bytes; what is wrong raises IndexError or TypeError."""
+    """Reads Thrift's compact protocol from bytes; wrong bytes raise IndexError or TypeError."""
 
     def __init__(self, data: bytes):
         self._data, self._place = data, 0

@@ -32,7 +32,7 @@ _FIRST_STEP = ("first_loss", "first_gradient_norm")
 
 
 class Contents(NamedTuple):
-    """The arrays of a table; see `Table` for what they are."""
+    """The arrays of a table; see `Table` for their meaning."""
 
     keys: dict[str, np.ndarray]
     class_of: np.ndarray
@@ -82,7 +82,7 @@ def sha256(data: bytes) -> str:
 def read_manifest(folder: Path) -> dict:
     """Returns the manifest of a table's folder.
 
-    Raises ValueError where it is missing, unreadable, changed, or of a schema newer than this program's.
+    Raises ValueError if it is missing, unreadable, changed, or of a schema newer than this program's.
     """
     path = folder / MANIFEST_FILE
     try:
@@ -101,7 +101,7 @@ def read_manifest(folder: Path) -> dict:
 
 
 def check_files(folder: Path) -> list[str]:
-    """Returns what is wrong with a table's files: a line for each that is missing or not what the manifest says."""
+    """Returns the faults of a table's files: a line for each that is missing or does not match the manifest."""
     try:
         manifest = read_manifest(folder)
     except ValueError as error:
@@ -124,7 +124,7 @@ def check_files(folder: Path) -> list[str]:
 def write_files(folder: str | os.PathLike, manifest: dict, contents: Contents, card: str) -> dict:
     """Writes the files of a table, each whole or not at all, and returns the manifest completed by hashes.
 
-    Raises ValueError where the manifest is none that `read_manifest` takes.
+    Raises ValueError if the manifest is none that `read_manifest` takes.
     """
     folder = Path(folder)
     manifest = manifest | {
@@ -148,7 +148,7 @@ def write_files(folder: str | os.PathLike, manifest: dict, contents: Contents, c
 
 
 def _description(column: Column) -> dict:
-    """Returns what the manifest says of a column: all but its values, and their shape without the axis of classes."""
+    """Returns a column's entry in the manifest: all but its values, and their shape without the axis of classes."""
     described = {name: value for name, value in column._asdict().items() if name != "values" and value is not None}
     described |= {"axes": list(column.axes), "shape": list(column.values.shape[1:])}
     return described | ({} if column.fidelities is None else {"fidelities": list(column.fidelities)})
@@ -164,7 +164,7 @@ def manifest_bytes(manifest: dict) -> bytes:
 
 
 def read_contents(folder: Path, manifest: dict) -> Contents:
-    """Returns the arrays of a table. Raises ValueError where the file is no Parquet, or not what the manifest says."""
+    """Returns the arrays of a table. Raises ValueError if the file is no Parquet, or does not match the manifest."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -188,7 +188,7 @@ def read_contents(folder: Path, manifest: dict) -> Contents:
 
 
 def _check_size(found: int, num_bytes: int) -> None:
-    """Raises ValueError where a file says that it holds more values than its size can explain."""
+    """Raises ValueError if a file declares more values than its size can explain."""
     most = max(ALWAYS_READ, VALUES_A_BYTE * num_bytes)
     if found > most:
         raise ValueError(f"{found:,} values in {num_bytes:,} bytes, where a table has at most {most:,}")
@@ -198,7 +198,7 @@ def _parquet_bytes(contents: Contents) -> bytes:
     """Returns the arrays as a Parquet file, one row an architecture.
 
     Keys and columns of axis `("class",)` have a value in each row; others are in the rows of the representatives
-    only, as lists whose last axis varies fastest, and null where a class has no value at all.
+    only, as lists whose last axis varies fastest, and null if a class has no value at all.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -236,7 +236,7 @@ def _encoding(name: str, kind: "pa.DataType") -> tuple[str, str]:
 
 
 def _lists(values: np.ndarray, contents: Contents) -> "pa.Array":
-    """Returns an Arrow array of lists: those of classes in the rows of their representatives, null elsewhere."""
+    """Returns an Arrow array of lists: a class's list in the row of its representative, null elsewhere."""
     import pyarrow as pa
 
     flat = values.reshape(len(values), -1)
@@ -318,7 +318,7 @@ def described_column(values: np.ndarray, described: dict) -> Column:
 
 
 def _contents_1(manifest: dict, arrow: dict) -> Contents:
-    """Returns the arrays of schema 1: fixed names, and zeros where a class was not trained."""
+    """Returns the arrays of schema 1: fixed names, and zeros for classes that were not trained."""
     class_of, representatives = _rows(arrow, manifest["space"]["num_architectures"])
     num_seeds, num_fidelities = len(manifest["seeds"]), len(manifest["fidelities"])
     columns = {}

@@ -1,6 +1,6 @@
-"""What a manifest says of a table: space, task, metric, fidelities, protocols; of both schemas.
+"""The manifest of a table: space, task, metric, fidelities, protocols; of both schemas.
 
-Tables are data from anybody, so that its shape is checked.
+Tables are data from anybody, so their shape is checked.
 """
 
 import math
@@ -31,7 +31,7 @@ _PLAIN_NAME = re.compile(rf"[^\x00-\x1f\x7f/\\.][^\x00-\x1f\x7f/\\]{{0,{MAX_FILE
 class Fidelity(NamedTuple):
     """How far networks were trained: a name, the training (its schedule, `""` for the only one) and its epoch.
 
-    `price`: what training that far costs, in epochs of the table's last training; None: as much as the epoch says.
+    `price`: the cost of training that far, in epochs of the table's last training; None: equal to the epoch.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Fidelity(NamedTuple):
 
     @property
     def cost(self) -> float:
-        """Returns the price in epochs, of the last training where their prices differ."""
+        """Returns the price in epochs, of the last training if their prices differ."""
         return self.epoch if self.price is None else self.price
 
     @property
@@ -55,13 +55,13 @@ class Fidelity(NamedTuple):
 
 
 class Protocol(NamedTuple):
-    """What a search on a table is told, and what is reported of it.
+    """The data of a table that a search observes, and the score that is reported.
 
     Attributes:
         told: the column whose scores answer queries.
         reported: the column of the final score, read by reports only.
         fidelities: positions on the fidelity axis of `told` that may be asked, in their order, the lowest first.
-        price: `"epochs"`, or the column of what a query costs.
+        price: `"epochs"`, or the column of the cost of a query.
     """
 
     told: str
@@ -81,9 +81,9 @@ def base_manifest(
 
     Args:
         fidelities: epochs, or `{"name": ..., "training": ..., "epoch": ...}`, perhaps with a `price`.
-        metric: of the scores; None: that of the task, accuracy where it is only a name.
+        metric: of the scores; None: the task's, accuracy if it is only a name.
 
-    Raises ValueError where the epochs of a training do not ascend, or two fidelities have one name.
+    Raises ValueError if the epochs of a training do not ascend, or two fidelities have one name.
     """
     name, own = (task, ACCURACY) if isinstance(task, str) else (task.name, task.metric)
     return {
@@ -105,7 +105,7 @@ def fidelities_of(manifest: dict) -> tuple[Fidelity, ...]:
 
 
 def better_of(manifest: dict) -> int:
-    """Returns 1 where larger values of the metric are better, -1 where smaller ones are."""
+    """Returns 1 if larger values of the metric are better, -1 if smaller ones are."""
     metric = manifest["metric"]
     return metric["better"] if "better" in metric else (1 if metric["higher_is_better"] else -1)
 
@@ -116,7 +116,7 @@ def protocol_of(manifest: dict, name: str | None, fidelities_of_column: Mapping[
     Args:
         fidelities_of_column: the names of each column's fidelities.
 
-    Raises ValueError on another name, or where the table holds no scores.
+    Raises ValueError on another name, or if the table holds no scores.
     """
     protocols = _protocols(manifest)
     if not protocols:
@@ -136,7 +136,7 @@ def protocol_of(manifest: dict, name: str | None, fidelities_of_column: Mapping[
 
 
 def upgraded(manifest: dict) -> dict:
-    """Returns a manifest as schema 2 has it; one of schema 2 as it is."""
+    """Returns a manifest as schema 2 has it; one of schema 2 is unchanged."""
     if manifest["schema_version"] == SCHEMA_VERSION:
         return manifest
     metric = manifest["metric"]
@@ -189,7 +189,7 @@ def baselines_of(manifest: dict) -> dict[str, dict[str, float]]:
 
 
 def keys_of(space: "Space") -> dict[str, np.ndarray]:
-    """Returns what identifies the rows of a space: `code`, mixed-radix numbers, unless rows are these themselves."""
+    """Returns the identifiers of a space's rows: `code`, mixed-radix numbers, unless rows are these themselves."""
     return {} if space.codes is None else {"code": space.codes}
 
 

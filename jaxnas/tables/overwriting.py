@@ -29,7 +29,7 @@ def check_replaceable(
     Args:
         manifest: of the table that is to be written.
         num_classes: how many of its classes have scores.
-        advice: what to do about it, for the message.
+        advice: the remedy, for the message.
     """
     present = [name for name in (MANIFEST_FILE, TABLE_FILE, CARD_FILE) if (folder / name).exists()]
     card = (folder / CARD_FILE).read_text(encoding="utf-8", errors="replace") if CARD_FILE in present else ""
@@ -45,7 +45,7 @@ def check_replaceable(
 
 
 def _loss(folder: Path, manifest: dict[str, Any], num_classes: int) -> str | None:
-    """Returns what a folder with a manifest would lose, None for nothing."""
+    """Returns the loss of a folder with a manifest in words, None for nothing."""
     try:
         found = read_manifest(folder)
     except ValueError:

@@ -44,7 +44,7 @@ def is_number(value: Any, largest: float = LARGEST) -> bool:
 
 
 def is_text(value: Any) -> bool:
-    """Returns whether a value is a text that can be written as UTF-8."""
+    """Returns whether a value is a string that can be written as UTF-8."""
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
@@ -108,7 +108,7 @@ def check(value: Any, shape: Shape, where: str = "", sizes: Sizes | None = None)
 
 
 def misfit(value: Any, expected: str, where: str) -> ValueError:
-    """Returns the error for a value that is not what it must be."""
+    """Returns the error for a value that is not as expected."""
     return ValueError(f"{value!r:.60} where {expected} should be{f' at {where}' if where else ''}")
 
 

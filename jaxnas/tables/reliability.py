@@ -1,4 +1,4 @@
-"""How well the scores of a table tell architectures apart, given the noise of seeds. Needs NumPy only."""
+"""How well the scores of a table distinguish architectures, given the noise of seeds. Needs NumPy only."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ NUM_HALVINGS = 30
 def variance_components(scores: np.ndarray) -> tuple[float, float]:
     """Returns the variance between architectures and that between seeds of one architecture, of scores [G, S].
 
-    One-way analysis of variance with random effects (Fisher, 1925); the first is 0 where the estimate is negative.
+    One-way analysis of variance with random effects (Fisher, 1925); the first is 0 if the estimate is negative.
     """
     between, within = _components(scores)
     return max(between, 0.0), within
@@ -52,7 +52,7 @@ def top_reliability(scores: np.ndarray, share: float = TOP_SHARE) -> float | Non
 
 
 def reliability_of_means(table: Table) -> tuple[float, float] | None:
-    """Returns the reliability of the means over runs of what a table tells: of all classes and of the best 5 %.
+    """Returns the reliability of a table's mean validation scores over runs: of all classes and of the best 5 %.
 
     Of the last fidelity, and of classes that have every run. None with fewer than three runs or 40 such classes.
     """

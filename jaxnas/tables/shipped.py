@@ -24,9 +24,9 @@ def shipped_ids(kind: str = TABLES) -> list[str]:
 def find(source: str | os.PathLike) -> Path:
     """Returns the folder of a table, given by a shipped identifier or by the folder itself.
 
-    A text without a separator that is a shipped identifier is that, whatever folders there are: `./ID` is a folder.
+    A shipped identifier without a separator has precedence over a folder of that name: `./ID` is a folder.
 
-    Raises ValueError where there is none.
+    Raises ValueError if there is none.
     """
     shipped = {name: kind for kind in (PACKS, TABLES) for name in shipped_ids(kind)}
     if isinstance(source, str) and source in shipped:

@@ -37,15 +37,15 @@ _HASHES = ("content_hash", "files", "manifest_hash")
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """What is known of the architectures of a search space: columns over G classes of A architectures.
+    """The data on the architectures of a search space: columns over G classes of A architectures.
 
     A class is a set of architectures that are one network; only its representative is trained. Classes are numbered
     in the order of their representatives' rows.
 
     Attributes:
-        manifest: what the numbers are: space, task, metric, fidelities, protocols, training, versions (see `write`).
-        keys: what identifies a row of the space, by name, [A]; empty where the row is a mixed-radix number.
-        class_of: the number of each row's class, int32[A]; where None is given, every row is its own class.
+        manifest: the metadata: space, task, metric, fidelities, protocols, training, versions (see `write`).
+        keys: the identifiers of a row of the space, by name, [A]; empty if the row is a mixed-radix number.
+        class_of: the number of each row's class, int32[A]; if None is given, every row is its own class.
         columns: named arrays over classes, and some also over runs and fidelities.
         representatives: for each class the row of the architecture that stands for it, int32[G]; by default the first.
     """
@@ -92,19 +92,19 @@ class Table:
 
     @property
     def num_seeds(self) -> int:
-        """Returns S, the largest number of runs of a class that the default protocol tells."""
+        """Returns S, the largest number of runs of a class in the observed column of the default protocol."""
         return self.columns[self.protocol().told].by_run.shape[1]
 
     @property
     def fidelities(self) -> list[float]:
-        """Returns the epochs that may be asked in the default protocol; of several trainings, in those of the last."""
+        """Returns the epochs that may be asked in the default protocol; with several trainings, of the last one."""
         protocol = self.protocol()
         known = self.column_fidelities(protocol.told)
         return [known[position].cost for position in protocol.fidelities]
 
     @property
     def metric(self) -> Metric:
-        """Returns what scores measure, after counts are divided."""
+        """Returns the metric of scores, after counts are divided."""
         metric = self.manifest["metric"]
         return Metric(metric["name"], metric["unit"], better_of(self.manifest))
 
@@ -114,15 +114,15 @@ class Table:
         return tuple(upgraded(self.manifest).get("protocols", {}))
 
     def protocol(self, name: str | None = None) -> Protocol:
-        """Returns what a search is told and what is reported, by the protocol's name; the default one for None.
+        """Returns the observed and the reported column, by the protocol's name; the default one for None.
 
-        Raises ValueError on an unknown name, or where the table is a pack of columns.
+        Raises ValueError on an unknown name, or if the table is a pack of columns.
         """
         known = {column: tuple(each.name for each in self.column_fidelities(column)) for column in self.columns}
         return protocol_of(self.manifest, name, known)
 
     def column(self, name: str) -> Column:
-        """Returns the column of a name. Raises ValueError where there is none."""
+        """Returns the column of a name. Raises ValueError if there is none."""
         if name not in self.columns:
             raise unknown_name(f"a column of {self.id}", name, self.columns)
         return self.columns[name]
@@ -138,7 +138,7 @@ class Table:
     def scores(self, name: str, fidelities: Sequence[int] | None = None) -> np.ndarray:
         """Returns the values of a column, float32[G, S, F], counts divided: `metric`'s values, its sign unchanged.
 
-        NaN where a run is missing or failed. An axis that the column lacks has length 1. `fidelities` are positions on
+        NaN if a run is missing or failed. An axis that the column lacks has length 1. `fidelities` are positions on
         its axis of fidelities, by default all.
         """
         column, loss = self.column(name), self._loss_of(name)
@@ -148,11 +148,11 @@ class Table:
         return scores_of(column, self.num_runs(name), loss)
 
     def means(self, name: str) -> np.ndarray:
-        """Returns the means of `scores` over the runs that have one, float32[G, F]; NaN where none has."""
+        """Returns the means of `scores` over the runs that have one, float32[G, F]; NaN if none has."""
         return means_of(self.column(name), self.num_runs(name), self._loss_of(name))
 
     def _loss_of(self, name: str) -> Column | None:
-        """Returns the training loss of the runs of a column at the column's fidelities, None where not known."""
+        """Returns the training loss of the runs of a column at the column's fidelities, None if unknown."""
         column, loss = self.columns[name], self.columns.get("loss")
         if loss is None or loss.runs != column.runs or loss.by_run.shape[:2] != column.by_run.shape[:2]:
             return None
@@ -167,23 +167,23 @@ class Table:
         return np.full(len(self.representatives), column.by_run.shape[1])
 
     def succeeded(self) -> np.ndarray:
-        """Returns where the default protocol's told column has a score, bool[G, S, F]."""
+        """Returns whether each run has a score in the observed column of the default protocol, bool[G, S, F]."""
         return ~np.isnan(self.scores(self.protocol().told))
 
     @property
     def trained(self) -> np.ndarray:
-        """Returns which classes have a run in the default protocol's told column, bool[G]."""
+        """Returns which classes have a run in the observed column of the default protocol, bool[G]."""
         return self.num_runs(self.protocol().told) > 0
 
     @property
     def size_names(self) -> tuple[str, ...]:
-        """Returns the names of what each class has one value of: `"parameters"`, `"flops"`, latencies, ..."""
+        """Returns the names of columns with one value for each class: `"parameters"`, `"flops"`, latencies, ..."""
         return tuple(name.removeprefix("num_") for name, column in self.columns.items() if column.is_size)
 
     def sizes(self, name: str) -> np.ndarray:
         """Returns the values of a size for each class, [G], in the type in which they are stored.
 
-        They are means over initializations where there are several, NaN where one is NaN.
+        They are means over initializations if there are several, NaN if one is NaN.
 
         Raises ValueError on a name that is not in `size_names`.
         """
@@ -198,7 +198,7 @@ class Table:
         return "" if unit in ("parameters", "multiply-accumulates", "count", "score") else unit
 
     def prices(self, protocol: Protocol) -> np.ndarray:
-        """Returns what a query costs at the fidelities of a protocol: float32[1, F] for epochs, else float32[G, F]."""
+        """Returns the cost of a query at the fidelities of a protocol: float32[1, F] for epochs, else float32[G, F]."""
         if protocol.price == EPOCHS:
             known = self.column_fidelities(protocol.told)
             return np.asarray([[known[position].cost for position in protocol.fidelities]], np.float32)
@@ -232,16 +232,16 @@ class Table:
 
     @property
     def validation(self) -> np.ndarray:
-        """Returns the column `validation` as it is stored, [G, S, F]: counts are integers."""
+        """Returns the stored column `validation`, [G, S, F]: counts are integers."""
         return self.column("validation").values
 
     @property
     def test(self) -> np.ndarray:
-        """Returns the column `test` as it is stored, [G, S, F]: counts are integers."""
+        """Returns the stored column `test`, [G, S, F]: counts are integers."""
         return self.column("test").values
 
     def with_columns(self, columns: Mapping[str, Column | tuple[ArrayLike, str]]) -> "Table":
-        """Returns the table with further columns, or others in place of those of the same name, and without hashes.
+        """Returns the table with further columns, or with columns of the same name replaced, and without hashes.
 
         Each is a Column, or values by class, [G] or [G, F], with their unit.
         """
@@ -250,9 +250,9 @@ class Table:
         return replace(self, manifest=manifest, columns=self.columns | added)
 
     def joined(self, pack: "Table") -> "Table":
-        """Returns the table with the columns of a pack, joined by row; its hashes stay those of the table alone.
+        """Returns the table with the columns of a pack, joined by row; its hashes still cover the table alone.
 
-        Raises ValueError where the pack is of another space, or has a column of a name that the table has.
+        Raises ValueError if the pack is of another space, or has a column of a name that the table has.
         """
         space = self.manifest["space"]
         if pack.manifest["space"] != space:
@@ -273,10 +273,10 @@ class Table:
     def read(source: str | os.PathLike, *, verify: bool = False) -> "Table":
         """Returns the table of an identifier, or of a folder, after checking its hashes.
 
-        The arrays of a large table are kept in the user's cache folder, and its files are checked again only where
+        The arrays of a large table are kept in the cache folder, and its files are checked again only if
         they have changed since, or with `verify`.
 
-        Raises ValueError where there is no such table, or a file is missing, unreadable or not what the manifest says.
+        Raises ValueError if there is no such table, or a file is missing, unreadable or does not match the manifest.
         """
         folder = find(source)
         manifest = format.read_manifest(folder)
@@ -310,26 +310,26 @@ class Table:
         metric: Metric | None = None,
         nan: str = "failed",
     ) -> "Table":
-        """Returns a table of your own scores, every architecture a class.
+        """Returns a table of your scores, every architecture a class.
 
         Args:
             space: a search space; row `i` of every array belongs to `space.arch_at(i)`.
             task: a Task, or a name.
             validation, test: [A, S, F]; floats are metric values, integers are counts of correct examples. A `Column`
-                where the two are of different trainings, or not at every fidelity.
-            fidelities: the epochs of the F columns, ascending; where there are several schedules, a dictionary of
+                if the two are of different trainings, or not at every fidelity.
+            fidelities: the epochs of the F columns, ascending; with several schedules, a dictionary of
                 `name`, `training` and `epoch` each.
             num_examples: the examples behind counts, one number or one for each split,
                 `{"validation": n, "test": m}`.
-            columns: what else is known, by name: values [A] or [A, F] with their unit, such as
+            columns: further data, by name: values [A] or [A, F] with their unit, such as
                 `{"seconds": (times, "seconds")}`, or a `Column`.
-            protocols: what searches are told and what is reported, by name; a part that is left out is that of
+            protocols: the observed and the reported columns, by name; a part that is omitted is taken from
                 `"default"`: `{"told": "validation", "reported": "test", "price": "epochs"}`, at all fidelities.
-            metric: of the scores; None: that of the task, accuracy where it is only a name.
-            nan: what NaN means: `"failed"`, a training that failed (and a query may meet it), or `"missing"`, a run
+            metric: of the scores; None: the task's, accuracy if it is only a name.
+            nan: the meaning of NaN: `"failed"`, a training that failed (and a query may meet it), or `"missing"`, a run
                 that was not done (and no query meets it); an infinite value is then a failed training.
 
-        Raises ValueError where the arguments do not fit together.
+        Raises ValueError if the arguments do not fit together.
         """
         manifest = base_manifest(space, task, fidelities, (), metric)
         size = space.num_architectures
@@ -375,10 +375,10 @@ def write(table: Table, folder: str | os.PathLike, card: str) -> Table:
       which are no mixed-radix number;
     * `task`: name and SHA-256 of its arrays; `metric`: name, unit, and better, 1 or -1;
     * `fidelities`: for each its name, its training (`""` for the only schedule) and its epoch; `seeds` of the runs;
-    * `columns`: for each its axes, shape without the classes, unit, better, and where it has them denominator, set of
+    * `columns`: for each its axes, shape without the classes, unit, better, and if it has them denominator, set of
       runs, names of its fidelities (see `Column`);
-    * `protocols`: for each what is told and reported, the price, and names of fidelities where not all may be asked;
-    * what a build adds: training configuration, plan, versions, machine, commit, license;
+    * `protocols`: for each its `told` and `reported` columns, price, and names of fidelities unless all may be asked;
+    * further keys of a build: training configuration, plan, versions, machine, commit, license;
     * `content_hash` over the arrays, not over the file; `files`, the SHA-256 of each other file; `manifest_hash`.
     """
     contents = format.Contents(table.keys, table.class_of, table.representatives, table.columns)
@@ -386,6 +386,6 @@ def write(table: Table, folder: str | os.PathLike, card: str) -> Table:
 
 
 def content_hash(table: Table) -> str:
-    """Returns the SHA-256 of a table's arrays, whatever the layout of the file, by the rule of its schema."""
+    """Returns the SHA-256 of a table's arrays, regardless of the layout of the file, by the rule of its schema."""
     contents = format.Contents(table.keys, table.class_of, table.representatives, table.columns)
     return format.content_hash(table.manifest["schema_version"], contents)

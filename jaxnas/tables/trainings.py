@@ -16,15 +16,15 @@ _OF_A_WHOLE = ("trainings", "references", "content_hash", "files", "manifest_has
 def joined_trainings(manifest: dict, tables: Mapping[str, Table]) -> Table:
     """Returns the table of all fidelities of plain tables of the same classes and seeds, one for each training.
 
-    Columns with an axis of fidelities are put side by side. Of the others, that of the last training keeps its name,
-    and those of the training NAME are called `column@NAME`: sizes of one value a class become columns with an axis of
-    that one fidelity, so that a table has each size once.
+    Columns with an axis of fidelities are put side by side. Of the others, a column of the last
+    training keeps its name, and columns of the training NAME are called `column@NAME`: sizes of one
+    value a class become columns with an axis of that one fidelity, so a table has each size once.
 
     Args:
-        manifest: whose `fidelities` are those of all trainings, in the order of `tables`.
+        manifest: its `fidelities` cover all trainings, in the order of `tables`.
         tables: by the name of the training; the last one is the one that reports read.
 
-    Raises ValueError where counts of the trainings are of different numbers of examples.
+    Raises ValueError if counts of the trainings are of different numbers of examples.
     """
     known = fidelities_of(manifest)
     named = {name: [each.name for each in known if each.training == name] for name in tables}
@@ -66,7 +66,7 @@ def plain_table(table: Table, name: str) -> Table:
 
     Its fidelities are called by their epochs, and it has no hashes.
 
-    Raises ValueError where the table has no training of that name.
+    Raises ValueError if the table has no training of that name.
     """
     trainings = table.manifest.get("trainings", {})
     if name not in trainings:
@@ -94,7 +94,7 @@ def plain_table(table: Table, name: str) -> Table:
 
 
 def _columns_of(table: Table, name: str) -> dict[str, Column]:
-    """Returns the columns of a training: its own, those of all trainings, and how many runs a class has."""
+    """Returns the columns of a training: its own, shared ones, and how many runs a class has."""
     others = set(table.manifest["trainings"]) - {name}
     is_last = fidelities_of(table.manifest)[-1].training == name
     found = {}

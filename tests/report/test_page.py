@@ -442,7 +442,7 @@ def test_a_search_has_a_page_and_no_text_of_it_runs(visit, tmp_path):
     assert page.locator("#best svg script").count() == 0
     assert page.locator("#best svg").first.get_attribute("onload") is None
     assert page.locator("#best svg text").first.text_content() == "cell"
-    assert set(lines(page, "history-chart")) == {"told", "best so far"}
+    assert set(lines(page, "history-chart")) == {"observed", "best so far"}
     assert set(lines(page, "training-chart")) == {"train", "test"}
     finalists = page.locator("#finalists tbody").inner_text()
     assert "75.00" in finalists

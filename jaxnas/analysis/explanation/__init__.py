@@ -1,1 +1,1 @@
-"""Why an architecture is good: its decisions, its motifs, what else would do, and what its network relies on."""
+"""Why an architecture is good: its decisions, its motifs, alternatives to it, and what its network relies on."""

@@ -1,4 +1,4 @@
-"""What each decision of an architecture is worth: ablation paths and Shapley values from a reference, exactly."""
+"""Contributions of an architecture's decisions: ablation paths and Shapley values from a reference, exactly."""
 
 import itertools
 import math
@@ -28,7 +28,7 @@ class Step(NamedTuple):
         arch: the architecture after the step, int[D].
         score: its score.
         gain: by how much the step raised the score.
-        standard_error: of the gain; NaN where it is not known.
+        standard_error: of the gain; NaN if unknown.
     """
 
     decisions: tuple[int, ...]
@@ -39,11 +39,11 @@ class Step(NamedTuple):
 
 
 class Attribution(NamedTuple):
-    """What each decision is worth.
+    """The contribution of each decision.
 
     Attributes:
         values: float64[D], 0 for decisions that do not differ; they sum to the difference of the two scores.
-        standard_errors: float64[D], NaN where they are not known.
+        standard_errors: float64[D], NaN if unknown.
         exact: whether all orders were counted rather than some drawn.
     """
 
@@ -55,7 +55,7 @@ class Attribution(NamedTuple):
 class Importance(NamedTuple):
     """The share of the variance of scores that each decision takes part in, with standard errors, float64[D] each.
 
-    Errors are of the draws of architectures, 0 where all were counted; those of the scores themselves are not in them.
+    Errors are from the draws of architectures, 0 if all were counted; they exclude the errors of the scores themselves.
     """
 
     shares: np.ndarray
@@ -65,18 +65,18 @@ class Importance(NamedTuple):
 def ablation_path(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> list[Step]:
     """Returns the steps that lead from a reference to an architecture, each the one of the largest gain.
 
-    The gains sum to the difference of the two scores. A decision is worth what it gains on top of those before it, so
-    that later steps depend on earlier ones; see `shapley` for the mean over all orders. Fawcett and Hoos, "Analysing
-    Differences between Algorithm Configurations through Ablation", Journal of Heuristics, 2016.
+    The gains sum to the difference of the two scores. The gain of a decision is on top of those before it,
+    so later steps depend on earlier ones; see `shapley` for the mean over all orders. Fawcett and Hoos,
+    "Analysing Differences between Algorithm Configurations through Ablation", Journal of Heuristics, 2016.
 
-    Raises ValueError on what are no architectures of the space.
+    Raises ValueError if one of them is not an architecture of the space.
     """
     found, goal = _both(scored, arch, reference)
     score = float(scored.means(found[None])[0])
     steps: list[Step] = []
     decisions: tuple[int, ...]
     while (left := np.flatnonzero(found != goal)).size:
-        changed = np.where(np.eye(len(goal), dtype=bool), goal, found)  # one row a decision, so that shapes stay
+        changed = np.where(np.eye(len(goal), dtype=bool), goal, found)  # a row a decision: constant shapes
         allowed = _are_valid(scored.space, changed) & (found != goal)
         if allowed.any():
             means = scored.means(np.where(allowed[:, None], changed, found))
@@ -94,8 +94,8 @@ def ablation_path(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> list
 def shapley(scored: Scored, arch: ArrayLike, reference: ArrayLike, *, seed: int = 0) -> Attribution:
     """Returns the Shapley value of each decision: its mean gain over all orders of changing a reference's.
 
-    Exact where at most 12 decisions differ, by all of their subsets; beyond, over 200 orders and their reverses.
-    Shapley, "A Value for n-Person Games", Contributions to the Theory of Games, 1953. Raises ValueError where not every
+    Exact if at most 12 decisions differ, by all of their subsets; beyond, over 200 orders and their reverses. Shapley,
+    "A Value for n-Person Games", Contributions to the Theory of Games, 1953. Raises ValueError unless every
     mixture of the two is an architecture: there the value is not defined.
     """
     start, goal = _both(scored, arch, reference)
@@ -116,11 +116,11 @@ def shapley(scored: Scored, arch: ArrayLike, reference: ArrayLike, *, seed: int 
 def importance(scored: Scored, *, num_draws: int = 2000, seed: int = 0) -> Importance:
     """Returns the share of the variance of scores that a decision takes part in.
 
-    It is the mean variance of the score over the values of the decision alone, over the variance: main effect and all
-    interactions of the decision together, so that shares sum to 1 or more. It is exact for a table of a complete grid,
-    where `jaxnas.analysis.landscape` has main effects and interactions apart. Elsewhere it is half the mean squared
-    change of the score when the decision alone is drawn again, of draws at random; draws that are no architectures are
-    left out. Jansen, "Analysis of Variance Designs for Model Output", Computer Physics Communications, 1999.
+    It is the mean variance of the score over the values of the decision alone, over the variance: main effect and
+    all interactions of the decision together, so shares sum to 1 or more. It is exact for a table of a complete
+    grid, where `jaxnas.analysis.landscape` separates main effects from interactions. Elsewhere it is half the mean
+    squared change of the score when the decision alone is drawn again, over random draws; invalid draws are
+    omitted. Jansen, "Analysis of Variance Designs for Model Output", Computer Physics Communications, 1999.
     """
     space, sizes = scored.space, cardinalities(scored.space.decisions)
     if scored.exact and not space.constrained and math.prod(sizes.tolist()) <= MOST_GRID:
@@ -153,7 +153,7 @@ def _all_subsets(number: int) -> tuple[np.ndarray, np.ndarray, bool]:
         [math.factorial(each) * math.factorial(max(number - each - 1, 0)) for each in range(number + 1)]
     )
     share = orders / math.factorial(number) if number else np.ones(1)
-    with_it = share[np.maximum(size - 1, 0)]  # what was there before it came
+    with_it = share[np.maximum(size - 1, 0)]  # the mixture before it came
     return mixtures, np.where(mixtures, with_it[:, None], -share[size][:, None]).T, True
 
 
@@ -183,7 +183,7 @@ def _are_valid(space: Space, archs: np.ndarray) -> np.ndarray:
 
 
 def _both(scored: Scored, arch: ArrayLike, reference: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the reference and the architecture, int64[D]. Raises ValueError where one is none of the space."""
+    """Returns the reference and the architecture, int64[D]. Raises ValueError if one is not in the space."""
     start, goal = (
         np.asarray(checked(each, scored.space.decisions)) for each in (np.asarray(reference), np.asarray(arch))
     )

@@ -1,4 +1,4 @@
-"""What would have been: the smallest change that saves half the size, the smallest that costs, and the runner-up."""
+"""Alternatives: the smallest change that halves the size, the smallest that costs score, and the runner-up."""
 
 from typing import NamedTuple
 
@@ -13,14 +13,14 @@ LOSS = 0.01
 
 
 class Counterfactual(NamedTuple):
-    """Another architecture, and what it would change.
+    """Another architecture, and the effect of changing to it.
 
     Attributes:
         arch: int[D].
         decisions: the numbers of the decisions in which it differs.
-        difference: its score less that of the architecture.
-        standard_error: of the difference; NaN where it is not known.
-        size_ratio: its size over that of the architecture; None where sizes were not asked for.
+        difference: its score less the score of the architecture.
+        standard_error: of the difference; NaN if unknown.
+        size_ratio: its size over the size of the architecture; None if sizes were not requested.
     """
 
     arch: np.ndarray
@@ -35,15 +35,15 @@ def half_the_size(
 ) -> Counterfactual | None:
     """Returns the architecture of at most half the size that loses less than a standard error, of fewest changes.
 
-    It is one of `others` int[n, D] with their `sizes` [n]. The standard error is that of the difference of the two
-    scores. Of equally few changes it is the best. None where every architecture of half the size loses more; see
-    `best_within` for how much.
+    It is one of `others` int[n, D] with their `sizes` [n]. The standard error is of the difference
+    of the two scores. Among equally few changes the best is returned. None if every architecture of
+    half the size loses more; see `best_within` for how much.
     """
     own, small = np.asarray(arch), np.flatnonzero(sizes <= size / 2)
     if not len(small):
         return None
     differences = scored.means(others[small]) - scored.means(own[None])
-    # what is better needs no error
+    # a better architecture needs no error
     kept = (differences > 0) | (-differences < scored.pair_errors(own, others[small]))
     if not kept.any():
         return None
@@ -54,7 +54,7 @@ def half_the_size(
 def best_within(
     scored: Scored, arch: ArrayLike, others: np.ndarray, sizes: np.ndarray, size: float
 ) -> Counterfactual | None:
-    """Returns the best architecture of at most half the size; None where there is none. Arguments as there."""
+    """Returns the best architecture of at most half the size; None if there is none. Arguments as there."""
     small = np.flatnonzero(sizes <= size / 2)
     if not len(small):
         return None
@@ -65,7 +65,7 @@ def best_within(
 def smallest_loss(scored: Scored, arch: ArrayLike, others: np.ndarray, *, loss: float = LOSS) -> Counterfactual | None:
     """Returns the architecture of fewest changes whose score is lower by a loss or more; of equals the lowest.
 
-    None where no architecture of `others`, int[n, D], loses as much.
+    None if no architecture of `others`, int[n, D], loses as much.
     """
     differences = scored.means(others) - scored.means(np.asarray(arch)[None])
     worse = others[differences <= -loss]
@@ -75,10 +75,10 @@ def smallest_loss(scored: Scored, arch: ArrayLike, others: np.ndarray, *, loss: 
 
 
 def chance_better(first: ArrayLike, second: ArrayLike) -> float:
-    """Returns the probability that what scored `second` is truly better than what scored `first`, NaN if unknown.
+    """Returns the probability that the architecture with scores `second` is truly the better one, NaN if unknown.
 
-    By Student's distribution of the difference of two means with a common variance, which is the posterior under a flat
-    prior; runs are float[n], NaN where one failed. With two runs or fewer in all nothing is known.
+    By Student's distribution of the difference of two means with a common variance, which is the posterior under a
+    flat prior; runs are float[n], NaN if one failed. With two runs or fewer in all nothing is known.
     """
     from scipy.special import stdtr
 

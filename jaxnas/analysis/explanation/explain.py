@@ -1,4 +1,4 @@
-"""Why an architecture is good, as JSON values: what its decisions are worth, and what else would do."""
+"""Why an architecture is good, as JSON values: the contributions of its decisions, and alternatives to it."""
 
 import contextlib
 from typing import Any
@@ -38,18 +38,18 @@ def explained(
     size: float | None = None,
     point: float | None = 0.01,
 ) -> dict[str, Any]:
-    """Returns what explains an architecture, the key `explanation` of `summary.json`.
+    """Returns the explanation of an architecture, the key `explanation` of `summary.json`.
 
-    `exact` says whether scores are those of a table or a model's; `reference` is what the
-    architecture is compared with; `path` and `values` are what its decisions are worth (see
-    `ablation_path` and `shapley`); `importance` is the share of the variance of all scores that a
-    decision takes part in; `half`, `within_half` and `loss` are counterfactuals (see
-    `half_the_size`, `best_within` and `smallest_loss`), None where there are none. Differences are
-    by scores, larger is better; errors are None where they are not known.
+    `exact` is true for scores of a table and false for scores of a model; `reference` is the
+    architecture that it is compared with; `path` and `values` are the contributions of its
+    decisions (see `ablation_path` and `shapley`); `importance` is the share of the variance of all
+    scores that a decision takes part in; `half`, `within_half` and `loss` are counterfactuals (see
+    `half_the_size`, `best_within` and `smallest_loss`), None if there are none. Differences are by
+    scores, larger is better; errors are None if unknown.
 
     Args:
         others: the architectures that counterfactuals are chosen from, int[n, D].
-        sizes: of these, [n], and `size` that of the architecture; None where they are not known.
+        sizes: of these, [n], and `size` is the size of the architecture; None if unknown.
         point: the loss that `loss` is of, such as a percentage point; None for none.
     """
     space = scored.space
@@ -70,7 +70,7 @@ def explained(
     }
     if point is not None and (loss := _described(scored, arch, smallest_loss(scored, arch, others, loss=point))):
         found["loss"] = loss | {"at_least": point}
-    with contextlib.suppress(ValueError):  # where mixtures are no architectures no such value is defined
+    with contextlib.suppress(ValueError):  # undefined if mixtures are no architectures
         found["values"] = _values(scored, shapley(scored, arch, reference), arch, reference)
     if sizes is not None and size:
         found["half"] = _described(scored, arch, half_the_size(scored, arch, others, sizes, size))
@@ -79,13 +79,13 @@ def explained(
 
 
 def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False) -> dict[str, Any]:
-    """Returns what explains the architecture at a row of a benchmark's table, as `explained` does.
+    """Returns the explanation of the architecture at a row of a benchmark's table, as `explained` does.
 
-    Scores are what searches are told. The reference is the architecture of the median score. `runner_up` is the best
-    of another class, with the chance that it is truly better; `motifs`, on request, are subgraphs with the effect of
-    inserting them (see `jaxnas.analysis.explanation.motifs`), which takes seconds.
+    Scores are validation scores, as searches observe them. The reference is the architecture of the median score.
+    `runner_up` is the best of another class, with the chance that it is truly better; `motifs`, on request, are
+    subgraphs with the effect of inserting them (see `jaxnas.analysis.explanation.motifs`), which takes seconds.
 
-    Raises ValueError where the benchmark has no table, or its table no such row.
+    Raises ValueError if the benchmark has no table, or its table no such row.
     """
     table, scored = table_of(bench), scored_by_table(bench)
     if not 0 <= row < len(table.class_of):
@@ -112,7 +112,7 @@ def explained_by_table(bench: Benchmark, row: int, *, with_motifs: bool = False)
 
 
 def point_of(metric: Metric) -> float | None:
-    """Returns a percentage point in the unit of a metric; None where it is no percentage."""
+    """Returns a percentage point in the unit of a metric; None if it is no percentage."""
     return {"proportion": 0.01, "percent": 1.0}.get(metric.unit)
 
 
@@ -129,7 +129,7 @@ def _named(scored: Scored, arch: ArrayLike) -> dict[str, Any]:
 
 
 def _changes(scored: Scored, decisions: tuple[int, ...], before: ArrayLike, after: ArrayLike) -> list[dict[str, str]]:
-    """Returns which decisions change, from what to what, in words."""
+    """Returns the decisions that change, with the values before and after, in words."""
     known = scored.space.decisions
     first, second = np.asarray(before), np.asarray(after)
     return [

@@ -1,4 +1,4 @@
-"""Motifs: which small subgraphs go with good architectures, how stable that is, and what inserting one does."""
+"""Motifs: which small subgraphs go with good architectures, how stable that is, and the effect of inserting one."""
 
 import functools
 from collections.abc import Callable
@@ -23,12 +23,12 @@ LEVEL = 0.95
 
 
 class Motif(NamedTuple):
-    """A small subgraph and what it goes with.
+    """A small subgraph and its association with the score.
 
     Attributes:
-        name: in words: an operation, or an operation and what it reads.
+        name: in words: an operation, or an operation and its inputs.
         label: the operation, a position in the space's `label_names`.
-        reads: the operations that it reads, such positions, ascending; None for the operation alone, whatever it reads.
+        reads: the operations that it reads, such positions, ascending; None for the operation alone, with any inputs.
         share: the share of the classes that have it.
         effect: the change of the score with it in a regression on all motifs, in the unit of scores.
         low, high: the ends of its 95 % interval by the bootstrap over classes.
@@ -46,10 +46,10 @@ class Motif(NamedTuple):
 
 
 class Insertion(NamedTuple):
-    """What inserting a motif into random architectures does.
+    """The effect of inserting a motif into random architectures.
 
     Attributes:
-        effect: the mean change of the score: with the motif, less without it, all other decisions as they were.
+        effect: the mean change of the score: with the motif, less without it, all other decisions unchanged.
         low, high: the ends of its 95 % interval over architectures.
         num_contexts: how many architectures it was inserted into.
     """
@@ -75,7 +75,7 @@ def motifs(bench: Benchmark, *, number: int = 8, num_bootstraps: int = NUM_BOOTS
         num_bootstraps: samples, with replacement, of 100 random groups of classes, for intervals and stability.
         seed: of these samples.
 
-    Raises ValueError where the benchmark has no table.
+    Raises ValueError if the benchmark has no table.
     """
     checked_size("number", number)
     checked_size("num_bootstraps", num_bootstraps)
@@ -145,14 +145,14 @@ def insertion(
 
     An architecture and a decision are drawn until there are `num_contexts` of them in which some
     values of the decision give the motif and others do not. The contrast is the mean score with it
-    less the mean score without it, all other decisions left alone, so whatever else goes with the
-    motif in good architectures is the same on both sides.
+    less the mean score without it, all other decisions left alone, so anything else that goes with
+    the motif in good architectures is the same on both sides.
 
     Args:
         bench: a benchmark with a table, of a space in which every vector of choices is an architecture.
         has: which rows of the space have the motif, bool[rows]; see `rows_with`.
 
-    Raises ValueError where the benchmark has no table, or its space constraints.
+    Raises ValueError if the benchmark has no table, or its space has constraints.
     """
     space = bench.space
     if space.constrained:
@@ -190,7 +190,7 @@ def _varied_rows(space: Space, drawn: np.ndarray, varied: np.ndarray) -> np.ndar
 
 
 def _contrasts(rows: np.ndarray, sizes: np.ndarray, has: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Returns mean scores with the motif less those without it, where the decision decides on it, float64[n].
+    """Returns mean scores with the motif less mean scores without it, for decisions that allow both, float64[n].
 
     Args:
         rows: of the architectures with every value of the decision, int64[N, V].
@@ -222,7 +222,7 @@ def _ridge(products: np.ndarray) -> np.ndarray:
     """Returns the coefficients of a ridge regression with an intercept, float64[M].
 
     Args:
-        products: sums of products of a column of ones, M columns, and what they explain, [M + 2, M + 2].
+        products: sums of products of a column of ones, M columns, and the regressed scores, [M + 2, M + 2].
     """
     total, means = products[0, 0], products[0] / products[0, 0]
     centered = (products - total * np.outer(means, means))[1:, 1:]

@@ -1,4 +1,4 @@
-"""What a trained network relies on: lesions of its edges, the pixels it looks at, and the classes it confuses."""
+"""How a trained network decides: lesions of its edges, the pixels it looks at, and the classes it confuses."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,14 +18,14 @@ MOST_EXAMPLES = 512
 
 
 class Lesion(NamedTuple):
-    """What happens to a network without one edge of its cells.
+    """The effect of removing one edge from a network's cells.
 
     Attributes:
         edge: the name of the edge.
-        operation: what is on it.
-        live: whether it is part of the network: dead edges, and those of zeros, are not.
+        operation: its operation.
+        live: whether it is part of the network: dead edges and edges of zeros are not.
         accuracy: without it.
-        loss: the accuracy with it less that without it.
+        loss: the accuracy with it less the accuracy without it.
         standard_error: of the loss, over the examples.
         changed: the share of the examples whose predicted class changes.
     """
@@ -40,7 +40,7 @@ class Lesion(NamedTuple):
 
 
 class NetworkExplanation(NamedTuple):
-    """What a trained network relies on.
+    """How a trained network decides: lesions, saliency and confusion.
 
     Attributes:
         accuracy: on the examples, as the model predicts them.
@@ -58,12 +58,12 @@ class NetworkExplanation(NamedTuple):
 
 
 def explain_network(model: FittedModel, X: Any, y: Any) -> NetworkExplanation:  # noqa: N803, as scikit-learn has it
-    """Returns what a trained network relies on, on examples that it need not have seen.
+    """Returns lesions, saliency and confusion of a trained network, on examples that it need not have seen.
 
-    A lesion replaces an edge's output by zeros, in all cells of the network at once. Then the
-    statistics of batch normalization are estimated again on the examples, without their classes:
-    those of the whole network fit no other one, and every lesion would look fatal. The whole
-    network is treated alike, so a lesion of a dead edge changes nothing. Lesions follow Meyes, Lu,
+    A lesion replaces an edge's output by zeros, in all cells of the network at once. Then the statistics of
+    batch normalization are estimated again on the examples, without their classes: the statistics of the
+    whole network fit no other one, and every lesion would look fatal. The whole network is treated alike,
+    so a lesion of a dead edge changes nothing. Lesions follow Meyes, Lu,
     Waubert de Puiseau and Meisen, "Ablation Studies in Artificial Neural Networks", 2019; saliency
     Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", ICLR Workshop 2014.
 
@@ -178,7 +178,7 @@ def _normalized(model: FittedModel, X: Any) -> np.ndarray:  # noqa: N803
 
 
 def _class_numbers(model: FittedModel, y: Any, number: int) -> np.ndarray:
-    """Returns classes as their positions, int64[n]. Raises ValueError where one is not known to the model."""
+    """Returns classes as their positions, int64[n]. Raises ValueError if one is unknown to the model."""
     given = np.asarray(y)
     if given.shape != (number,) or not number:
         raise ValueError(f"Expected a class for each of one or more examples, got shape {list(given.shape)}.")

@@ -1,7 +1,7 @@
 """Scores of any architecture with their standard errors: of a table, or of a Gaussian process fitted to trials.
 
-What explains an architecture asks for scores of others, and for the errors of weighted sums of them: differences of two
-architectures of one class are zero without an error, whatever the noise of the class.
+Explanations need scores of other architectures and the errors of weighted sums of them: differences
+of two architectures of one class are zero without an error, regardless of the noise of the class.
 """
 
 import functools
@@ -29,9 +29,9 @@ class Scored(NamedTuple):
     Attributes:
         means: `archs int[n, D] -> float64[n]`, larger is better.
         errors: `(archs int[n, D], weights float[m, n]) -> float64[m]`, the standard errors of weighted sums of scores;
-            NaN where they are not known.
-        pair_errors: `(arch int[D], others int[n, D]) -> float64[n]`, those of differences of one score from others.
-        exact: whether scores are those of a table rather than a model's.
+            NaN if unknown.
+        pair_errors: `(arch int[D], others int[n, D]) -> float64[n]`, for differences of one score from others.
+        exact: whether scores come from a table rather than a model.
     """
 
     space: Space
@@ -42,10 +42,10 @@ class Scored(NamedTuple):
 
 
 def scored_by_table(bench: Benchmark) -> Scored:
-    """Returns what a benchmark's table tells searches at the last fidelity, with the errors of means over its runs.
+    """Returns the validation scores of a table at the last fidelity, with the errors of means over its runs.
 
-    Where every run failed a score is the lowest of the table. The variance of a run is averaged over the 101 classes of
-    nearest score. Raises ValueError where the benchmark has no table.
+    If every run failed, a score is the lowest of the table. The variance of a run is averaged over the 101
+    classes of nearest score. Raises ValueError if the benchmark has no table.
     """
     means, variances = _means_and_variances(bench)
 
@@ -93,14 +93,14 @@ def _around(values: np.ndarray) -> np.ndarray:
 def scored_by_trials(space: Space, archs: np.ndarray, scores: np.ndarray) -> Scored:
     """Returns a Gaussian process of trials: its posterior means, and errors by its posterior covariance.
 
-    The kernel is that of `jn.gaussian_process`, over canonical architectures; length and noise
+    The kernel is the one of `jn.gaussian_process`, over canonical architectures; length and noise
     maximize the marginal likelihood over a grid of 20. Scores keep their unit, the lowest twentieth
-    raised to its upper end, so networks that learned nothing do not set the scale. Errors show what
-    the trials leave open if the model is right.
+    raised to its upper end, so networks that learned nothing do not set the scale. Errors show the
+    uncertainty that the trials leave if the model is right.
 
     Args:
         archs: of the trials, int[T, D]; the first thousand that succeeded are used.
-        scores: float[T], NaN where failed.
+        scores: float[T], NaN for failed trials.
 
     Raises ValueError on fewer than two trials that succeeded.
     """

@@ -1,1 +1,1 @@
-"""The options of the commands, without anything heavy, so that `jaxnas --help` is quick."""
+"""The options of the commands, without anything heavy, so `jaxnas --help` is quick."""

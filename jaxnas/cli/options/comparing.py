@@ -45,7 +45,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
         "--budget",
         type=types.amount,
         metavar="B",
-        help="in place of --trials: what a run may cost, in the table's unit, such as seconds or epochs",
+        help="instead of --trials: the maximum cost of a run, in the table's unit, such as seconds or epochs",
     )
     parser.add_argument(
         "--confirm",
@@ -60,7 +60,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=types.natural, default=0, metavar="N", help="default 0")
     parser.add_argument("--pdf", action="store_true", help="write figures as PDF, too")
-    parser.add_argument("--json", action="store_true", help="print summary.json in place of tables")
+    parser.add_argument("--json", action="store_true", help="print summary.json instead of tables")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--out", metavar="DIR", help="default jaxnas-out/compare-TABLE")
 

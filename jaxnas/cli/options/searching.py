@@ -28,7 +28,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         type=types.count,
         default=1,
         metavar="K",
-        help="architectures to train at a time, each in a process of its own, by a strategy that allows it (default 1)",
+        help="architectures to train at a time, each in a separate process, by a strategy that allows it (default 1)",
     )
     parser.add_argument(
         "--timeout", type=types.amount, metavar="SECONDS", help="with workers: a trial that takes longer has failed"

@@ -6,7 +6,7 @@ from jaxnas.cli.options import types
 
 
 def add_ray(parser: argparse.ArgumentParser) -> None:
-    """Adds where the work is done."""
+    """Adds the option for the machines of the work."""
     parser.add_argument(
         "--ray",
         nargs="?",
@@ -19,7 +19,7 @@ def add_ray(parser: argparse.ArgumentParser) -> None:
 def add_epochs(parser: argparse.ArgumentParser) -> None:
     """Adds how long networks are trained."""
     parser.add_argument(
-        "--epochs", type=types.count, metavar="N", help="epochs of a training (default: that of the space's kind)"
+        "--epochs", type=types.count, metavar="N", help="epochs of a training (default: by the kind of space)"
     )
 
 

@@ -20,7 +20,7 @@ def add_build(parser: argparse.ArgumentParser) -> None:
         type=types.counts,
         default=(),
         metavar="N,..",
-        help="of a training (default: that of the space's kind)",
+        help="of a training (default: by the kind of space)",
     )
     parser.add_argument(
         "--widths", type=types.counts, default=(), metavar="W,..", help="channels, or units, of the networks"
@@ -74,9 +74,7 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sample", type=types.natural, default=0, metavar="N", help="classes to train again (default 0: hashes only)"
     )
-    parser.add_argument(
-        "--space", metavar="S", help="of the table, where the catalog has none of its name: file.py:NAME"
-    )
+    parser.add_argument("--space", metavar="S", help="of the table, if the catalog has none of its name: file.py:NAME")
     parser.add_argument("--task", metavar="T", help="likewise: file.py:NAME, or file.npz with X, y")
 
 

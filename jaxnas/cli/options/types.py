@@ -1,4 +1,4 @@
-"""The types of options: text to a value, or one line that says what was expected."""
+"""The types of options: string to value, or one line that states the expected form."""
 
 import argparse
 import math

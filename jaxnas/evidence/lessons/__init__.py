@@ -1,4 +1,4 @@
-"""The lessons in `docs/tutorials`: `jn.lessons.check("3b", answer)` says whether an answer to an exercise is right.
+"""The lessons in `docs/tutorials`: `jn.lessons.check("3b", answer)` checks an answer to an exercise.
 
 Names load on first use.
 """

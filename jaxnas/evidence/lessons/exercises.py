@@ -53,7 +53,7 @@ def check(exercise: str, answer: Any) -> Verdict:
 
     Args:
         exercise: its number in the lessons, such as `"3b"`.
-        answer: a number, a name, or an object; the exercise says which.
+        answer: a number, a name, or an object; see the exercise.
 
     Raises ValueError on an unknown exercise.
     """

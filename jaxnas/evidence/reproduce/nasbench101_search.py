@@ -3,7 +3,7 @@
 Claim: local search and BANANAS find better architectures than evolution, and evolution than random search.
 Command: jaxnas reproduce nasbench101_search --table FOLDER, with the table that `jaxnas import nb101 FILE` made
 Run time: a minute of CPU.
-Output: mean test error, in percent, of what 200 searches chose, and standard errors.
+Output: mean test error, in percent, of the choices of 200 searches, and standard errors.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,9 +1,9 @@
 """Computes the rows of NATS-Bench's search table on its topology space that need no shared weights.
 
-Claim: random search and regularized evolution find what the paper says, on three data sets.
+Claim: random search and regularized evolution find architectures as good as in the paper, on three data sets.
 Command: jaxnas reproduce nats_search
 Run time: 40 seconds on two cores.
-Output: validation and test accuracy after 200 epochs of what 500 searches chose, mean and standard error.
+Output: validation and test accuracy after 200 epochs of the choices of 500 searches, mean and standard error.
 """
 
 import random
@@ -72,7 +72,7 @@ def figures(tables: Mapping[str, Path]) -> Sequence[Figure]:
 
 
 def searched(name: str, folder: Path, budget: float) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the validation and test accuracy, in percent, of what each run of a strategy chose, both float[NUM_RUNS].
+    """Returns the validation and test accuracy, in percent, of each run's choice by a strategy, both float[NUM_RUNS].
 
     Queries cost their list prices, and the one that crosses the budget counts, as in the authors' programs.
     """
@@ -89,7 +89,7 @@ def searched(name: str, folder: Path, budget: float) -> tuple[np.ndarray, np.nda
 
 
 def evolved(folder: Path, budget: float) -> tuple[np.ndarray, np.ndarray]:
-    """Returns what `searched` does, of evolution with the authors' mutation: it draws a node, then one of its edges."""
+    """Like `searched`, for evolution with the authors' mutation: it draws a node, then one of its edges."""
     table = jn.load(folder, protocol="published").table
     told = table.means("validation@12")[:, 0].tolist()
     prices = table.prices(table.protocol("published"))[:, 0].tolist()
@@ -99,7 +99,7 @@ def evolved(folder: Path, budget: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _evolve(draws: random.Random, told: list[float], prices: list[float], budget: float) -> int:
-    """Returns the row with the best score told, the first of equals, when the budget is spent."""
+    """Returns the row with the best observed score, the first of equals, when the budget is spent."""
     population: deque[int] = deque(maxlen=10)
     best, spent = -1, 0.0
     while spent < budget:

@@ -95,7 +95,7 @@ def explanation_of(table: Table, space: Space) -> dict[str, Any] | None:
 
 
 def facts_of(table: Table, space: Space) -> dict[str, Any]:
-    """Returns what the script must know besides the arrays: the space, the metric, the epochs, as JSON values."""
+    """Returns the data for the script besides the arrays: the space, the metric, the epochs, as JSON values."""
     fidelities, told = table.fidelities, table.protocol().told
     return {
         "id": table.id,
@@ -120,14 +120,14 @@ def facts_of(table: Table, space: Space) -> dict[str, Any]:
 
 
 def _graph_facts(space: Space) -> dict[str, Any]:
-    """Returns what the script must know to draw the graphs of architectures."""
+    """Returns the data that the script needs to draw the graphs of architectures."""
     num_vertices = space.drawn(space.arch_at(0))[0].size
     names = [printable(name) for name in space.label_names]
     return {"names": names, "num_vertices": num_vertices, "note": space.drawing_note}
 
 
 def _splits(table: Table) -> dict[str, Column]:
-    """Returns the columns that the default protocol tells and reports."""
+    """Returns the observed and the reported column of the default protocol."""
     protocol = table.protocol()
     return {"validation": table.column(protocol.told), "test": table.column(protocol.reported)}
 
@@ -135,11 +135,11 @@ def _splits(table: Table) -> dict[str, Column]:
 def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
     """Returns the arrays of the page by name.
 
-    `validation` [G, S, F'], what the default protocol tells; `test` [G, S], what it reports, at the
-    last epoch; `choices` [A, D], and `texts`, how the architectures are written, lines of UTF-8;
-    `class_of` [A] and `representatives` [G] where classes have several members; each size [G];
-    `decoded`, lines of JSON, where architectures are not decoded to the values of the decisions;
-    `neighbors` [A, K] and `degrees` [A] where neighbors are not all changes of one decision. Where
+    `validation` [G, S, F'], the observed scores of the default protocol; `test` [G, S], its reported ones
+    at the last epoch; `choices` [A, D], and `texts`, how the architectures are written, lines of UTF-8;
+    `class_of` [A] and `representatives` [G] if classes have several members; each size [G];
+    `decoded`, lines of JSON, if architectures are not decoded to the values of the decisions;
+    `neighbors` [A, K] and `degrees` [A] if neighbors are not all changes of one decision. If
     architectures are no cells: `labels` [A, V] of the vertices of the graph that is drawn, 1 more
     than their numbers, and `edges`, the bits of its matrix above the diagonal, row by row.
     """
@@ -170,7 +170,7 @@ def arrays_of(table: Table, space: Space) -> dict[str, np.ndarray]:
 
 
 def packed(arrays: dict[str, np.ndarray]) -> tuple[list[dict], str]:
-    """Returns where each array lies in the bytes (name, type, offset, length) and the bytes, gzip in base64.
+    """Returns the position of each array in the bytes (name, type, offset, length) and the bytes, gzip in base64.
 
     Numbers are little-endian; each array begins at a multiple of eight bytes.
     """
@@ -193,7 +193,7 @@ def _shown_fidelities(table: Table) -> list[int]:
 
 
 def _fidelity_names(table: Table) -> list[str] | None:
-    """Returns the names of the fidelities whose scores go into the page; None where they are epochs of one training."""
+    """Returns the names of the fidelities whose scores go into the page; None for the epochs of one training."""
     protocol = table.protocol()
     known = table.column_fidelities(protocol.told)
     asked = [known[position] for position in protocol.fidelities]
@@ -205,7 +205,7 @@ def _fidelity_names(table: Table) -> list[str] | None:
 def _stored(table: Table, name: str, positions: list[int]) -> np.ndarray:
     """Returns the counts or metric values of a column as the table has them, [G, S, len(positions)].
 
-    Where there is none: the type's largest integer, or NaN.
+    If there is none: the type's largest integer, or NaN.
     """
     column, scores = table.column(name), table.scores(name)[:, :, positions]
     if column.denominator is None:
@@ -227,7 +227,7 @@ def _lines(texts: Iterable[str]) -> np.ndarray:
 
 
 def _values(space: Space, arch: np.ndarray) -> dict[str, str]:
-    """Returns the value of each decision, as texts."""
+    """Returns the value of each decision, as strings."""
     return {each.name: str(each.values[choice]) for each, choice in zip(space.decisions, arch, strict=True)}
 
 

@@ -1,6 +1,6 @@
 """Figures of a comparison: regret, ranks, hypervolume and fronts over trials and costs.
 
-Every function takes the dictionary of `summary.json`. No figure has a title: its caption says what it shows.
+Every function takes the dictionary of `summary.json`. No figure has a title: its caption describes it.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def regret_by_trials(result: dict[str, Any]) -> "Figure":
 
 @styled
 def regret_by_cost(result: dict[str, Any]) -> "Figure":
-    """Returns the figure of mean test regret over what was paid."""
+    """Returns the figure of mean test regret over the cost paid."""
     metric = units.metric_of(result)
     figure, axes = new_figure(units.paid(result.get("cost_unit", "epochs")), _regret_label(metric))
     budget, means = np.asarray(result["budget"], float), {}
@@ -111,7 +111,7 @@ def fronts(result: dict[str, Any]) -> "Figure":
     positive = sizes.min() > 0
     figure, axes = new_figure(units.size_label(found), label, scales=("log" if positive else "linear", "linear"))
     largest = max([sizes[-1], *(size for curves in found["strategies"].values() for size, _ in curves["front"])])
-    sizes, scores = np.append(sizes, largest), np.append(scores, scores[-1])  # it dominates what is larger
+    sizes, scores = np.append(sizes, largest), np.append(scores, scores[-1])  # it dominates larger sizes
     axes.step(sizes, units.shown(scores, metric), where="post", color="#bbbbbb", linewidth=3, label="true front")
     for name, style in strategy_styles(found["strategies"]).items():
         sizes, scores = np.reshape(found["strategies"][name]["front"], (-1, 2)).T
@@ -125,7 +125,7 @@ def fronts(result: dict[str, Any]) -> "Figure":
 
 @styled
 def attainment(result: dict[str, Any]) -> "Figure":
-    """Returns the figure of the front that half of the runs of each strategy reached, between those of the quarters."""
+    """Returns the figure of the front that half of the runs of each strategy reached, between the quarters' fronts."""
     found, metric = result["fronts"], units.metric_of(result)
     label = units.labeled(f"test {metric.name}", units.unit(metric))
     figure, axes = new_figure(units.size_label(found), label, scales=("linear", "linear"))
@@ -144,7 +144,7 @@ def attainment(result: dict[str, Any]) -> "Figure":
 
 @styled
 def tried(history: "pd.DataFrame", best: int, size: str | None, measure: str) -> "Figure":
-    """Returns the figure of what a search tried: scores over trials; with a size, also what was measured against it.
+    """Returns the figure of a search's trials: scores over trials; with a size, also the measured column against it.
 
     Args:
         history: the frame of a `SearchResult`.
@@ -191,7 +191,7 @@ def shown_range(curves: dict[str, np.ndarray]) -> tuple[float, float, list[str]]
 
 
 def _show_from(axes: "Axes", start: float, curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    """Limits axes to what follows a start and to usual values, and says which curves leave them.
+    """Limits axes to the part after a start and to usual values, and lists the curves that leave them.
 
     Values that are not above zero have no logarithm: then the axis is linear.
     """

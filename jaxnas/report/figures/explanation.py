@@ -1,4 +1,4 @@
-"""The figure of why an architecture is good: what its decisions are worth, and the path from a reference to it."""
+"""The figure of why an architecture is good: contributions of its decisions, and the path from a reference to it."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ MOST_CHARACTERS = 40
 def decision_values(result: dict[str, Any]) -> "Figure":
     """Returns the figure of the key `explanation` of a `summary.json` dictionary.
 
-    On the left the ablation path, from the score of the reference to that of the architecture; on the right the
+    On the left the ablation path, from the score of the reference to the architecture's; on the right the
     Shapley value of each decision. Bars at the ends are standard errors.
     """
     from matplotlib.figure import Figure
@@ -47,7 +47,7 @@ def _draw_path(axes: "Axes", explanation: dict[str, Any], metric: "Metric") -> N
         axes.barh(place, ends[1] - ends[0], left=ends[0], color=color, height=0.6)
         if step["standard_error"] is not None:
             axes.errorbar(ends[1], place, xerr=units.gap(step["standard_error"], metric), color="black", linewidth=0.8)
-    axes.use_sticky_edges = False  # room beside the reference
+    axes.use_sticky_edges = False  # room next to the reference
     _label(axes, names, units.labeled(metric.name, units.unit(metric)))
     axes.set_title("One decision at a time")
 

@@ -1,4 +1,4 @@
-"""Which figures a comparison has, what they show, and their files."""
+"""Which figures a comparison has, their captions, and their files."""
 
 import os
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _BANDS = "bands are 95 % bootstrap intervals over runs"
 
 
 class Shown(NamedTuple):
-    """A figure: its title and caption for pages and indices, the function that draws it, and that of its results."""
+    """A figure: its title and caption for pages and indices, its drawing function, and the function of its results."""
 
     title: str
     caption: str
@@ -137,14 +137,14 @@ def figures_of(result: dict[str, Any]) -> dict[str, Shown]:
 
 
 def overall_figures_of(result: dict[str, Any]) -> dict[str, Shown]:
-    """Returns the figure of the ranks over several tables by its file name, none where there is no test of them."""
+    """Returns the figure of the ranks over several tables by its file name, none if there is no test of them."""
     return {"critical_difference": _FIGURES["critical_difference"]} if _has_test(result) else {}
 
 
 def write_figures(
     folder: str | os.PathLike, result: dict[str, Any], shown: dict[str, Shown], pdf: bool = False
 ) -> None:
-    """Writes figures of a `summary.json` dictionary into a folder, each as SVG, and as PDF where asked for."""
+    """Writes figures of a `summary.json` dictionary into a folder, each as SVG, and as PDF if asked for."""
     for name, each in shown.items():
         figure = each.draw(result)
         for suffix in (".svg", ".pdf") if pdf else (".svg",):

@@ -1,6 +1,6 @@
 """Figures of a landscape (`jaxnas.analysis.landscape`), in the style of the other figures.
 
-Every function takes the dictionary of `summary.json`, and draws what stands under its key `landscape`.
+Every function takes the dictionary of `summary.json`, and draws the part under its key `landscape`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -75,9 +75,9 @@ def fidelity_correlation(result: dict[str, Any]) -> "Figure":
 
 @styled
 def decision_effects(result: dict[str, Any]) -> "Figure":
-    """Returns the figure of what each value of each decision adds to the mean score, and of the shares in its variance.
+    """Returns the figure of the effect of each decision's values on the mean score, and of the shares in its variance.
 
-    In the square, the diagonal holds the share of each decision alone, the rest those of the interactions of pairs.
+    In the square, the diagonal holds the share of each decision alone, the rest the shares of interactions of pairs.
     """
     from matplotlib.figure import Figure
 
@@ -124,7 +124,7 @@ def _draw_shares(axes: "Axes", effects: dict[str, Any]) -> None:
 
 
 def _draw_cells(axes: "Axes", values: np.ndarray, texts: dict[tuple[int, int], str], **colors: Any) -> None:
-    """Draws a matrix of colors with texts in its cells, as vectors; NaN stays blank."""
+    """Draws a matrix of colors with strings in its cells, as vectors; NaN stays blank."""
     axes.pcolormesh(values, edgecolors="white", linewidth=0.5, **colors)
     axes.invert_yaxis()
     axes.grid(False)

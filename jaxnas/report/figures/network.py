@@ -1,4 +1,4 @@
-"""The figure of what a trained network relies on."""
+"""The figure of lesions, saliency and confusion of a trained network."""
 
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @styled
 def network_parts(found: NetworkExplanation) -> "Figure":
-    """Returns the figure of what `jn.analysis.explain_network` found.
+    """Returns the figure of the result of `jn.analysis.explain_network`.
 
-    What each edge's lesion costs, with standard errors (dead edges are gray); the saliency of an image, its channels
+    The cost of each edge's lesion, with standard errors (dead edges are gray); the saliency of an image, its channels
     added up, or of each number of a vector; and the confusion of classes, in shares of each class.
     """
     from matplotlib.figure import Figure

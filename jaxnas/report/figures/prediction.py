@@ -1,4 +1,4 @@
-"""Figures of predictors: how well they rank over the trainings that they are given, and over what these cost."""
+"""Figures of predictors: how well they rank over the number of trainings that they are given, and over their cost."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -50,7 +50,7 @@ STYLE = {
 
 
 def styled(draw: Callable) -> Callable:
-    """Returns the function with everything that it draws in the style, whatever the user's own settings are.
+    """Returns the function with everything that it draws in the style, regardless of user settings.
 
     A notebook shows its figures as SVG.
     """
@@ -80,7 +80,7 @@ def strategy_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
         for number, name in enumerate(others)
     }
     looks[BASELINE] = {"color": GRAY, "linestyle": "-", "marker": "x"}
-    # shares of the axes' diagonal, so that markers keep apart
+    # shares of the axes' diagonal, to keep markers apart
     return {name: looks[name] | {"markevery": (0.2 * n / len(names), 0.2)} for n, name in enumerate(names)}
 
 
@@ -117,7 +117,7 @@ def legend_below(figure: "Figure", axes: "Axes") -> None:
     numbers = [f"{number}" for number in range(len(labels))]
     legend = figure.legend(handles, numbers, loc="outside lower center", ncols=min(2, len(labels)))
     for text, label in zip(legend.get_texts(), labels, strict=True):
-        text.set_text(label)  # given to the legend, a name that begins with an underscore would be left out
+        text.set_text(label)  # given to the legend, a name that begins with an underscore would be omitted
 
 
 def svg(figure: "Figure") -> str:
@@ -128,7 +128,7 @@ def svg(figure: "Figure") -> str:
 
 
 def save(figure: "Figure", path: str | os.PathLike | io.BytesIO) -> None:
-    """Writes a figure; the format is that of the path's suffix, PDF, SVG or PNG, and SVG for a file in memory.
+    """Writes a figure; the format follows the path's suffix, PDF, SVG or PNG, and is SVG for a file in memory.
 
     Equal figures give equal files.
     """

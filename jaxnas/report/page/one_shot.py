@@ -37,7 +37,7 @@ def one_shot_text(summary: dict[str, Any]) -> str:
 
 
 def _decisions(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Returns the decisions whose probabilities are drawn; none where a method has no probabilities."""
+    """Returns the decisions whose probabilities are drawn; none if a method has no probabilities."""
     return summary["decisions"][:MAX_DRAWN] if summary["runs"][0]["probabilities"] else []
 
 

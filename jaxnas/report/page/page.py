@@ -70,7 +70,7 @@ def page_text(
 
 
 def index_text(results: dict[str, dict[str, Any]]) -> str:
-    """Returns the page over several tables as HTML, of `summary.json` dictionaries by the folder they lie in."""
+    """Returns the page over several tables as HTML, of `summary.json` dictionaries by their folders."""
     each = list(results.values())
     first, overall = each[0], each[0]["overall"]
     return render(
@@ -101,7 +101,7 @@ def index_text(results: dict[str, dict[str, Any]]) -> str:
 
 
 def _for_script(result: dict[str, Any]) -> dict[str, Any]:
-    """Returns what the script of the page must know: the result with thinned curves, units, tables to download."""
+    """Returns the data for the script of the page: the result with thinned curves, units, tables to download."""
     csv = {"table": tables.headline_csv(result, sentences.shown_points(result))}
     csv |= {"fronts": tables.front_csv(result)} if "fronts" in result else {}
     csv |= {"ranks": tables.csv_text(tables.rank_rows(result["overall"]))} if "overall" in result else {}
@@ -114,7 +114,7 @@ def _for_script(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def cost_unit(result: dict[str, Any]) -> str:
-    """Returns the unit of the budgets of a result: epochs where it names none, as those of version 0.1 do."""
+    """Returns the unit of the budgets of a result: epochs if it names none, as in results of version 0.1."""
     return result.get("cost_unit", "epochs")
 
 

@@ -1,4 +1,4 @@
-// The page of a search: what it was told, and how the best network learned.
+// The page of a search: the scores that it observed, and how the best network learned.
 "use strict";
 
 (() => {
@@ -10,7 +10,7 @@
 
   for (const part of document.querySelectorAll(".screen-script, button[data-copy]")) part.hidden = false;
 
-  const told = { name: "told", color: "var(--baseline)", width: 0, markers: true, x: numbers(data.scores), y: scaled(data.scores) };
+  const told = { name: "observed", color: "var(--baseline)", width: 0, markers: true, x: numbers(data.scores), y: scaled(data.scores) };
   const best = { name: "best so far", ...charts.style(0), step: true, x: told.x, y: scaled(data.best) };
   charts.lineChart(document.getElementById("history-chart"), {
     label: "History", ascending: false, series: [told, best],

@@ -46,7 +46,7 @@ def loading_lines(folder: str, space: str) -> list[str]:
 
 
 def _told(summary: dict[str, Any], metric: Metric) -> str:
-    """Returns what the search was told: the name of its score with its unit."""
+    """Returns the label of the score that the search observed: its name with its unit."""
     if summary["objective"] != metric.name:
         return summary["objective"]
     return units.labeled(metric.name, units.unit(metric))

@@ -24,7 +24,7 @@ def sessions_text(summary: dict[str, Any]) -> str:
 
 
 def findings(summary: dict[str, Any]) -> list[str]:
-    """Returns what sessions found, in sentences: for plain and blinded ones, and the memory test."""
+    """Returns the results of sessions, in sentences: for plain and blinded ones, and the memory test."""
     metric, lines = units.metric_of(summary), []
     for kind, group in summary["groups"].items():
         verdicts: dict[str, list[str]] = {"Better than": [], "Worse than": [], "Not separated from": []}

@@ -11,7 +11,7 @@ from jaxnas.files import sync_folder
 
 try:
     import fcntl
-except ImportError:  # on Windows, where nothing is locked
+except ImportError:  # on Windows there are no locks
     fcntl = None  # type: ignore[assignment]
 
 CHECK = "check"
@@ -22,14 +22,14 @@ _ELSEWHERE = {"search": "search in another folder", "session": "choose another l
 class JournalFile:
     """An open journal: a header and lines, each with a checksum over itself and all before it.
 
-    It is locked until `close`, or until the process ends, in whatever way. A last line that was cut off is removed.
+    It is locked until `close`, or until the process ends for any reason. A last line that was cut off is removed.
     `kind` is "search" or "session", for messages.
 
     Attributes:
         lines: those in the file, the header first, without their checksums.
 
-    Raises ValueError where another process has it locked, or a line but a cut last one is not as it
-    was written. The file is left as it is.
+    Raises ValueError if another process has it locked, or a line other than a truncated last
+    one was changed. The file is then left unchanged.
     """
 
     def __init__(self, path: Path, header: dict, kind: str = "search"):
@@ -49,7 +49,7 @@ class JournalFile:
             raise
 
     def append(self, line: dict) -> None:
-        """Writes a line and returns when it is on disk; where that fails, the file is as before."""
+        """Writes a line and returns when it is on disk; if that fails, the file is as before."""
         text, check = _checked_text(line, self._check)
         end = os.fstat(self._file.fileno()).st_size
         try:
@@ -80,7 +80,7 @@ def _lock(file: IO[bytes], path: Path, kind: str) -> None:
 
 
 def _checked_text(line: dict, before: str) -> tuple[bytes, str]:
-    """Returns a line as it is written, and its checksum, which depends on that of the line before."""
+    """Returns a line in its stored form, and its checksum, which depends on the checksum of the line before."""
     check = hashlib.sha256((before + json.dumps(line)).encode()).hexdigest()[:_CHECK_DIGITS]
     return (json.dumps({**line, CHECK: check}) + "\n").encode(), check
 
@@ -95,7 +95,7 @@ def read_whole(path: Path, kind: str) -> list[dict]:
 
 
 def _read(file: IO[bytes], path: Path, header: dict, kind: str) -> tuple[list[dict], str, int]:
-    """Returns the whole lines of a file, the checksum of the last, and where they end."""
+    """Returns the whole lines of a file, the checksum of the last, and the position of their end."""
     file.seek(0)
     lines, check, end = [], "", 0
     for number, (text, last) in enumerate(_with_last(file)):

@@ -19,7 +19,7 @@ from jaxnas.strategies.named import strategy_named
 
 
 def check_parallel(strategy: Strategy, bench: HostBenchmark, num_workers: int) -> None:
-    """Raises ValueError where a strategy has to be told each result before it is asked again, naming others."""
+    """Raises ValueError if a strategy has to observe each result before it is asked again, naming others."""
     if num_workers > 1 and not strategy.parallel:
         known = ", ".join(name for name in catalog.STRATEGIES if _is_parallel(name, bench))
         raise ValueError(
@@ -50,12 +50,12 @@ def answers_in_turn(
 def answered(bench: Shareable, kind: str, *arguments: Any) -> Any:
     """Returns the reply of a copy of a benchmark.
 
-    To `"answer"`, of a resolved query: its outcome, and what other copies may learn of it. To `"fresh"`: the score.
+    To `"answer"`, of a resolved query: its outcome, and the part that other copies may learn. To `"fresh"`: the score.
     """
     if kind == "fresh":
         return bench.fresh_score(*arguments)
     (query,) = arguments
-    outcome = bench.answer(query, jax.random.key(0))  # the query names its run, so that nothing is drawn
+    outcome = bench.answer(query, jax.random.key(0))  # the query names its run: nothing is drawn
     return outcome, bench.learned(query)
 
 
@@ -68,13 +68,13 @@ def parallel_answers(
     num_trials: int,
     may_begin: Callable[[], bool],
 ) -> Iterator[Outcome]:
-    """Yields the outcomes of the trials of a search, in the order in which its strategy is told them.
+    """Yields the outcomes of the trials of a search, in the order in which its strategy observes them.
 
-    First those of the journal, each when as many queries run as then did; what ran when the journal ended is asked
-    again.
+    Outcomes in the journal come first, each when as many queries run as then did; queries that ran when
+    the journal ended are asked again.
 
     Args:
-        loop: of the strategy; it is told all that is yielded.
+        loop: of the strategy; it observes all that is yielded.
         bench: `shared`, as `journaled` and `penalized` wrap it.
         shared: the benchmark whose copies the workers have.
         workers: they call `answered`.
@@ -160,7 +160,7 @@ def parallel_fresh_scores(
     num_fresh: int,
     show: Callable[[int, str], None],
 ) -> np.ndarray:
-    """Returns the scores of further evaluations of architectures, float64[A, S], those of the journal first."""
+    """Returns the scores of further evaluations of architectures, float64[A, S], first from the journal."""
     _, journal = _layers(bench)
     scores = np.full((len(archs), num_fresh), np.nan)
     for place in np.ndindex(scores.shape):

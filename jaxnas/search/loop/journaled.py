@@ -29,24 +29,24 @@ def journaled(
 ) -> HostBenchmark:
     """Returns a benchmark that remembers the answers of another one, in order, in a file of a folder.
 
-    Asked again in the same order, it gives the answers in the file, and then asks the benchmark. A line is on disk when
-    the call that appends it returns, so that killing the process loses one evaluation at most. Until `close` is called,
-    or the process ends, no other search can use the file.
+    Asked again in the same order, it gives the answers in the file, and then asks the benchmark. A line
+    is on disk when the call that appends it returns, so killing the process loses one evaluation at
+    most. Until `close` is called, or the process ends, no other search can use the file.
 
     Args:
-        folder: it is made where it is missing. None: the benchmark itself is returned.
-        description: what the order of queries depends on, as JSON values.
+        folder: it is created if missing. None: the benchmark itself is returned.
+        description: the settings that the order of queries depends on, as JSON values.
         num_workers: how many queries may wait for their answers at a time, which then stand in the file in the order in
             which they came.
 
-    Raises ValueError where the file is of another search, is used by one, is damaged, or is none of
-    a search.
+    Raises ValueError if the file is of another search, is used by one, is damaged, or is not a
+    search journal.
     """
     return bench if folder is None else Journaled(bench, folder, description, num_workers)
 
 
 class Journaled:
-    """What `journaled` returns."""
+    """The benchmark that `journaled` returns."""
 
     jittable = False
 
@@ -93,7 +93,7 @@ class Journaled:
         self._fresh = {(*line["arch"], line["fresh"]): line["score"] for line in fresh}
 
     def _check(self, line: dict, kinds: dict[str, Any], running: Collection[int | None] = (None,)) -> None:
-        """Raises ValueError where a line, whose checksum is right, is none that a search writes.
+        """Raises ValueError if a line, whose checksum is right, is none that a search writes.
 
         `running`: the numbers of the trials that can be the next to be answered.
         """
@@ -109,9 +109,9 @@ class Journaled:
         raise ValueError(f"Expected {self.path} with trials of this search, got {json.dumps(line)[:60]}.")
 
     def answer(self, query: Query, key: jax.Array) -> Outcome:
-        """Returns the next outcome of the journal, or else what the benchmark answers.
+        """Returns the next outcome of the journal, or else the benchmark's answer.
 
-        Raises ValueError where the journal has another query there.
+        Raises ValueError if the journal has another query there.
         """
         number = self._num_answers
         recalled = self.recalled({number: query})
@@ -124,7 +124,7 @@ class Journaled:
     def recalled(self, running: Mapping[int, Query]) -> tuple[int, Outcome] | None:
         """Returns the number and the outcome of the trial whose answer came next; None at the end of the journal.
 
-        Raises ValueError where no trial that runs has its number, or that asks another query.
+        Raises ValueError if no running trial has its number, or that trial asks another query.
         """
         if self._num_answers >= len(self._trials):
             return None
@@ -163,7 +163,7 @@ class Journaled:
         return score
 
     def recalled_fresh(self, arch: Choices, number: int) -> np.floating | None:
-        """Returns the journal's score of evaluation `number` of an architecture, None where it has none."""
+        """Returns the journal's score of evaluation `number` of an architecture, None if it has none."""
         name = (*np.asarray(arch).tolist(), number)
         return _from_json(self._fresh[name]) if name in self._fresh else None
 

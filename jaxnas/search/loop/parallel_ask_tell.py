@@ -24,21 +24,21 @@ from jaxnas.strategies.base import Observation, Query, Strategy
 class ParallelAskTell:
     """A strategy in a loop: `ask` as often as there are workers, `tell` in the order in which answers come.
 
-    The trajectory is that of `run_asynchronous` for the same key and the same order of answers.
+    The trajectory is the same as from `run_asynchronous` for the same key and the same order of answers.
 
     Args:
-        strategy: one with `parallel=True`; also a factory, which is given what it needs of the benchmark.
+        strategy: one with `parallel=True`; also a factory, which is given the parts of the benchmark that it needs.
         num_trials: how many trials the strategy is to plan for.
         key: of the run, as `run_key` makes it.
 
     Attributes:
-        space: that of the benchmark.
+        space: the benchmark's.
         num_asked: how many trials have begun.
-        running: the queries that were asked and not told yet, by their numbers in the order of asking.
-        begun: for each trial that was told, how many had been told when it was asked.
+        running: the queries that were asked and are not yet observed, by their numbers in the order of asking.
+        begun: for each observed trial, how many had been observed when it was asked.
 
-    Raises ValueError on numbers out of range, or a strategy that has to be told each result before
-    it is asked again.
+    Raises ValueError on numbers out of range, or a strategy that has to observe each result before it is
+    asked again.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class ParallelAskTell:
         return fold_in(self._keys.query, number)
 
     def tell(self, number: int, observation: Observation) -> None:
-        """Takes the outcome of a trial that runs. Raises KeyError where none of that number does."""
+        """Takes the outcome of a running trial. Raises KeyError if no trial of that number runs."""
         query = self.running.pop(number)
         tell = tell_compiled if self._strategy.jittable else tell_next
         self._state = tell(self._strategy, self._state, number, query, observation)
@@ -82,5 +82,5 @@ class ParallelAskTell:
         self.begun.append(self._told_before.pop(number))
 
     def trials(self) -> Trials:
-        """Returns the trials in the order in which they were told, leading axis [T]."""
+        """Returns the trials in the order in which they were observed, leading axis [T]."""
         return jax.tree.map(lambda *values: np.stack(values), *self._history)

@@ -1,5 +1,5 @@
-"""What a one-shot method is: pure functions that say what of a supernet runs in a step, how the parameters `alpha` of
-the choices change, and which architecture is taken in the end.
+"""The parts of a one-shot method: pure functions that choose which parts of a supernet run in a
+step, how the parameters `alpha` of the choices change, and which architecture is taken in the end.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,10 @@ INITIAL_SCALE = 1e-3
 
 
 class Gates(NamedTuple):
-    """What each decision's output is multiplied by, and what is then added to it: float32[E] both, or None.
+    """The factor and the offset of each decision's output, float32[E] both, or None.
 
-    One and zero change nothing; their gradients are those of a straight-through estimator. Networks whose choices
-    cannot be mixed have none.
+    One and zero change nothing; their gradients are those from a straight-through estimator.
+    Networks whose choices cannot be mixed have none.
     """
 
     scale: jax.Array | None = None
@@ -27,7 +27,7 @@ class Gates(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What of a supernet runs: a mixture by `weights`, float32[E, K], or one architecture `arch`, int32[D].
+    """The part of a supernet that runs: a mixture by `weights`, float32[E, K], or one architecture `arch`, int32[D].
 
     The other one is None. `gates` are on the decisions, None for none; to a mixture's nothing is added.
     """
@@ -38,7 +38,7 @@ class Sample(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What a hypergradient may ask in one step.
+    """The quantities that a hypergradient may request in one step.
 
     Attributes:
         sample: `(alpha, key) -> Sample`, at the present progress of the search.
@@ -58,8 +58,8 @@ class Problem(NamedTuple):
 
 
 class Hypergradient(Protocol):
-    """`(problem, parameters, alpha, memory, key) -> (value, gradient, memory)`: what alpha descends, float32[], its
-    gradient in alpha, and what the next call is given as memory, float32[], 0 at first.
+    """`(problem, parameters, alpha, memory, key) -> (value, gradient, memory)`: the value that alpha
+    descends, float32[], its gradient in alpha, and the memory for the next call, float32[], 0 at first.
     """
 
     def __call__(
@@ -70,7 +70,7 @@ class Hypergradient(Protocol):
 
 
 class Trained(NamedTuple):
-    """What a selection may use after the search; architectures and weights are NumPy arrays.
+    """The quantities that a selection may use after the search; architectures and weights are NumPy arrays.
 
     Attributes:
         space: the search space.
@@ -96,8 +96,8 @@ class SearchRecipe(NamedTuple):
 
     Weights: SGD with Nesterov momentum, a cosine schedule to zero, decay and a bound on the gradient's norm. Alpha:
     Adam, its decay added to the gradient. `travel` is alpha's learning rate times the number of steps, 6 in
-    NAS-Bench-201 (3e-4 in 50 epochs of 391 steps): Adam moves a number by no more, so that a shorter search needs a
-    larger rate. `idle` says what becomes of operations that a step does not run: `"frozen"` or `"decay"`.
+    NAS-Bench-201 (3e-4 in 50 epochs of 391 steps): Adam moves a number by no more, so a shorter search needs a
+    larger rate. `idle` is the treatment of operations that a step does not run: `"frozen"` or `"decay"`.
     """
 
     learning_rate: float = 0.1
@@ -126,7 +126,7 @@ class Method(NamedTuple):
     Progress `t` is a number from 0 to 1, never a count of epochs.
 
     Attributes:
-        name: what reports call it.
+        name: its name in reports.
         sample: `(key, alpha, t) -> Sample`, of a step; weights and alpha are given samples of different keys.
         select: `(trained, generator) -> int32[D]`, the architecture that is taken; see `Trained`.
         hypergradient: how alpha learns; None for methods without alpha.
@@ -163,13 +163,13 @@ class Method(NamedTuple):
 
 
 def shape_of(space: Space) -> tuple[int, int]:
-    """Returns the shape (decisions, choices) of an alpha; where decisions differ in choices, the largest number."""
+    """Returns the shape (decisions, choices) of an alpha; the largest number if decisions differ in choices."""
     sizes = cardinalities(space.decisions)
     return len(sizes), int(max(sizes))
 
 
 def check_equal_choices(space: Space, what: str) -> None:
-    """Raises ValueError where the decisions of a space have different numbers of choices."""
+    """Raises ValueError if the decisions of a space have different numbers of choices."""
     sizes = cardinalities(space.decisions)
     if len(set(map(int, sizes))) > 1:
         raise ValueError(

@@ -1,8 +1,8 @@
 """Checkpoints of a one-shot search: one file for each seed, from which it resumes.
 
-A file is written whole or not at all (`jaxnas.files.replace_file`), and holds the state, what was recorded and
-a description of the search. States are small, so that one is written with every record; a folder of a file for each
-array, as Orbax writes, would take longer than the steps between.
+A file is written whole or not at all (`jaxnas.files.replace_file`), and holds the state, the
+records and a description of the search. States are small, so one is written with every record; a
+folder of a file for each array, as Orbax writes, would take longer than the steps between.
 """
 
 import json
@@ -21,7 +21,7 @@ _CHOSEN = ("arch", "score", "num_scored")
 
 
 def checkpoint_path(folder: str | os.PathLike, seed: int) -> Path:
-    """Returns where the checkpoint of a seed lies in a folder."""
+    """Returns the path of the checkpoint of a seed in a folder."""
     return Path(folder) / f"search-{seed}{SUFFIX}"
 
 
@@ -44,7 +44,7 @@ def read_checkpoint(
         bounds: the numbers of steps at which a search is recorded, from 0.
         records: those before the first step, without rows.
 
-    Raises ValueError if the file is of another search, or holds what no search writes.
+    Raises ValueError if the file is of another search, or holds values that no search writes.
     """
     try:
         header, arrays = arrays_of(path.read_bytes())

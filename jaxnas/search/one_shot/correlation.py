@@ -1,4 +1,4 @@
-"""How well supernets rank architectures, by a complete table of trained ones, beside baselines from the same table."""
+"""How well supernets rank architectures, by a complete table of trained ones, with baselines from the same table."""
 
 import itertools
 from collections.abc import Sequence
@@ -38,15 +38,15 @@ def rank_correlation(
 ) -> dict[str, Any]:
     """Returns how well supernets rank the classes of a table, with baselines, as JSON values.
 
-    Kendall's tau-b with the mean final score of the told column, over classes drawn at random, over all of them and
-    within the better half and fifth. Strata, truth and the runs that baselines read are disjoint, the mean over all
+    Kendall's tau-b with the mean final validation score of the table, over classes drawn at random, over all of them
+    and within the better half and fifth. Strata, truth and the runs that baselines read are disjoint, the mean over all
     such splits (`splits_of`).
 
-    The key `predictors` has for each, by stratum, `tau` and an interval of 95 % by a bootstrap over classes, and over
-    supernets where there are several: `supernet`, the mean over supernets; `ranks`, the mean of their ranks;
-    `parameters` and `flops` of the table; `epoch 1`, ... of one run; and `one training`, the final score of one run,
-    which is the ceiling that a perfect imitation of a training has. The key `median_score` says how well the supernets
-    have learned: the median over classes of each one's score.
+    The key `predictors` has for each, by stratum, `tau` and an interval of 95 % by a bootstrap over classes,
+    and over supernets if there are several: `supernet`, the mean over supernets; `ranks`, the mean of their
+    ranks; `parameters` and `flops` of the table; `epoch 1`, ... of one run; and `one training`, the final score
+    of one run, which is the ceiling that a perfect imitation of a training has. The key `median_score` measures
+    how well the supernets have learned: the median over classes of each one's score.
 
     Args:
         num_classes: how many are drawn, without replacement.
@@ -156,8 +156,8 @@ def _best(values: np.ndarray, share: float) -> np.ndarray:
 
 
 def taus_of(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
-    """Returns Kendall's tau-b of values [G], and of them with multiplicities [R, G], float64[R]; 0 where one side is
-    constant.
+    """Returns Kendall's tau-b of values [G], and of them with multiplicities [R, G], float64[R]; 0
+    if one side is constant.
     """
     one, other = (np.sign(values[:, None] - values[None]).astype(np.float32) for values in (first, second))
     every = np.concatenate([np.ones((1, len(first))), weights]).astype(np.float32)

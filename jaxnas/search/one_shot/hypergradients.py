@@ -14,7 +14,7 @@ BASELINE_DECAY = 0.99
 def first(
     problem: Problem, parameters: Any, alpha: Any, memory: jax.Array, key: jax.Array
 ) -> tuple[jax.Array, Any, jax.Array]:
-    """Returns the gradient with the weights as they are: first order (Liu et al., ICLR 2019)."""
+    """Returns the gradient with the weights unchanged: first order (Liu et al., ICLR 2019)."""
     loss = lambda alpha: problem.validation_loss(parameters, problem.sample(alpha, key))  # noqa: E731
     return *jax.value_and_grad(loss)(alpha), memory
 
@@ -42,8 +42,8 @@ def score_function(log_probabilities: Callable[[Any], jax.Array], *, entropy: fl
     """Returns the gradient of the expected validation score by the score function (Williams, 1992), which needs no
     gradient of the network.
 
-    The baseline is a running mean of the scores before this one, as in ENAS (Pham et al., ICML 2018), so that the
-    estimate is unbiased. A descent follows it, so that it is that of the negative score.
+    The baseline is a running mean of the scores before this one, as in ENAS (Pham et al., ICML 2018),
+    so the estimate is unbiased. A descent follows it, so it is the gradient of the negative score.
 
     Args:
         log_probabilities: `alpha -> float32[E, K]`, of the choices that `Problem.sample` draws.

@@ -70,8 +70,8 @@ def gdas(space: Space, *, rule: str = "selected") -> Method:
     Dong and Yang, CVPR 2019.
 
     Args:
-        rule: what the gradient has for choices that are not taken: `"selected"`, `"reference"` as the authors' program,
-            or `"full"`, for which all run; see `jaxnas.search.one_shot.samplers.gumbel_hard`.
+        rule: the gradient for choices that are not taken: `"selected"`, `"reference"` as the authors'
+            program, or `"full"`, for which all run; see `jaxnas.search.one_shot.samplers.gumbel_hard`.
     """
     check_equal_choices(space, "a Gumbel softmax")
     known = (("rule", rule), ("temperatures", GDAS_TEMPERATURES))

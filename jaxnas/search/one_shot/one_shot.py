@@ -50,18 +50,18 @@ class OneShot:
         space: a search space whose networks can share their arrays, its name in the catalog, or `file.py:NAME`.
         task: as of `jn.NAS`.
         method: a name of the catalog, `file.py:NAME`, a factory `(space) -> Method`, or a Method.
-        config: the network, the batches and the recipe of `OneShotResult.train`; by default those of the kind of space.
-        table: a complete table of the space on the task, its identifier or folder, that says how good what was found
-            is; by default the one that ships, if there is one. False: none. The search does not see it.
-        folder: where checkpoints lie, from which the same search resumes. None: no checkpoints.
+        config: the network, the batches and the recipe of `OneShotResult.train`; by default for the kind of space.
+        table: a complete table of the space on the task, its identifier or folder, that scores the result; by
+            default the shipped one, if there is one. False: none. The search does not see it.
+        folder: the folder of checkpoints, from which the same search resumes. None: no checkpoints.
         progress: whether a bar on standard error shows the progress.
         ray: the address of a Ray cluster on which several seeds are searched side by side, `host:port` or `"auto"`;
             `"local"`: Ray on this machine. Their checkpoints come when they have ended. None: one after another, here.
 
     Attributes:
         space, method, trainer: as given; the trainer has the task.
-        setting: what its programs are compiled for.
-        bench: of the table that says how good what is found is; None without one.
+        setting: the static arguments of its compiled programs.
+        bench: of the table that scores the result; None without one.
         data: training and validation data, on the device.
 
     Raises ValueError on unknown names, or a space, task and method that do not fit together.
@@ -100,7 +100,7 @@ class OneShot:
         return made, (self.space, self.trainer.task, self.method), {"_described": self.description()}
 
     def search(self, num_steps: int = NUM_STEPS, *, num_seeds: int = 1, seed: int = 0) -> OneShotResult:
-        """Returns what the search found.
+        """Returns the result of the search.
 
         Args:
             num_steps: of the weights and of alpha.
@@ -108,9 +108,9 @@ class OneShot:
             seed: of the first search.
 
         Raises:
-            ValueError: on wrong numbers, or where the folder holds checkpoints of another search.
-            RuntimeError: where losses are no longer finite; the last checkpoint before that stays. Where the cluster
-                cannot be reached, or a task on it fails; finished checkpoints stay.
+            ValueError: on wrong numbers, or if the folder holds checkpoints of another search.
+            RuntimeError: if losses are no longer finite; the last checkpoint before that is kept. If
+                the cluster cannot be reached, or a task on it fails; finished checkpoints are kept.
         """
         num_steps = checked_size("num_steps", num_steps, 1, MAX_STEPS)
         num_seeds = checked_size("num_seeds", num_seeds, 1, MAX_SEEDS, "each of which is a search")
@@ -152,7 +152,7 @@ class OneShot:
                 show(0, done * num_steps, f"seed {seed} has ended")
 
     def _run(self, seed: int, num_steps: int, show: Callable[[int, str], None]) -> Run:
-        """Returns one search, from its checkpoint where there is one."""
+        """Returns one search, from its checkpoint if there is one."""
         key = jax.random.fold_in(jax.random.key(seed), 1)
         schedule = self.schedule(key, num_steps)
         search = _Search(self, seed, num_steps, schedule)
@@ -167,14 +167,14 @@ class OneShot:
         return search.finished(state, records)
 
     def schedule(self, key: jax.Array, num_steps: int) -> Schedule:
-        """Returns what the steps of a search depend on besides its state."""
+        """Returns the inputs of the steps of a search besides its state."""
         recipe = self.method.recipe
         fixed = jnp.full(len(self.space.decisions), -1, jnp.int32)
         rates = jnp.float32(recipe.learning_rate), jnp.float32(recipe.travel / num_steps)
         return Schedule(key, jnp.float32(num_steps), *rates, fixed)
 
     def description(self) -> dict[str, Any]:
-        """Returns what the numbers of a search depend on besides its seed and length, as JSON values."""
+        """Returns the settings that determine a search besides its seed and length, as JSON values."""
         if self._described is not None:
             return self._described
         return {
@@ -229,7 +229,7 @@ class _Search(NamedTuple):
         return [*kinds, ("probabilities", shape, np.float32)]
 
     def advanced(self, state: State, start: int, stop: int) -> tuple[State, jax.Array]:
-        """Returns the state after further steps, and the mean losses. Raises RuntimeError where they are not finite."""
+        """Returns the state after further steps, and the mean losses. Raises RuntimeError if they are not finite."""
         setting, data = self.of.setting, self.of.data
         after, losses = advanced(setting, data, state, jnp.int32(start), jnp.int32(stop), self.schedule)
         if not np.isfinite(losses[0]) or (setting.method.hypergradient is not None and not np.isfinite(losses[1])):
@@ -244,7 +244,7 @@ class _Search(NamedTuple):
         return after, losses
 
     def save(self, state: State, records: dict[str, np.ndarray], step: int) -> None:
-        """Writes the checkpoint, where there is a folder."""
+        """Writes the checkpoint, if there is a folder."""
         if self.of.folder is not None:
             write_checkpoint(checkpoint_path(self.of.folder, self.seed), self.description, int(step), state, records)
 
@@ -280,7 +280,7 @@ class _Search(NamedTuple):
             )
 
     def _trained(self, state: State, supernet: Supernet, data: tuple[Split, Split]) -> Trained:
-        """Returns what a selection may use. Its scores are counted in the cost of `supernet`."""
+        """Returns the quantities that a selection may use. Its scores are counted in the cost of `supernet`."""
 
         def tuned(fixed: np.ndarray, num_steps: int) -> Trained:
             schedule = self.schedule._replace(
@@ -315,13 +315,13 @@ def _with_record(
 
 
 def method_of(method: str | Callable[..., Method] | Method, space: Space) -> Method:
-    """Returns the method of a name, a factory, or itself. Raises ValueError where it is none."""
+    """Returns the method of a name, a factory, or itself. Raises ValueError if it is none."""
     factory = method_named(method) if isinstance(method, str) else method
     return factory if isinstance(factory, Method) else catalog.made("method", Method, factory, space)
 
 
 def _bench_of(table: Table | str | os.PathLike | bool | None, space: Space, task: Task) -> TableBenchmark | None:
-    """Returns the benchmark of a table. Raises ValueError where it is of another task."""
+    """Returns the benchmark of a table. Raises ValueError if it is of another task."""
     if table is None:
         found = shipped_table(space, task)
         return None if found is None else TableBenchmark(found, space=space)

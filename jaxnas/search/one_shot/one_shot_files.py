@@ -1,4 +1,4 @@
-"""What a one-shot search leaves in a folder: a page, its numbers, a drawing, and the trained model."""
+"""The files that a one-shot search writes to a folder: a page, its numbers, a drawing, and the trained model."""
 
 import math
 import os
@@ -27,7 +27,7 @@ def write(
         model: the architecture of its first run, trained; it is saved in the folder `model`.
         command: the command line that made it.
 
-    Raises ValueError where a file of such a name is in the folder that no search wrote.
+    Raises ValueError if the folder has a file of such a name that no search wrote.
     """
     if model is not None:
         model.save(Path(folder) / "model")

@@ -29,12 +29,12 @@ def supernet_pack(
     """Returns the column pack of supernets: for every class of the space its score by each of them.
 
     The column is `supernet`, [classes, supernets]; a benchmark that joins it (`jn.load(table, columns=[folder])`) has
-    its mean as the size `supernet`. Larger is better, whatever the metric.
+    its mean as the size `supernet`. Larger is better, for any metric.
 
     Args:
         supernets: of one method, space and task; `OneShotResult.supernets`.
         task: that they were trained on.
-        folder: where the pack is written; None: nowhere.
+        folder: the pack is written there; None: nowhere.
         num_examples: of validation, as of `Supernet.scores`.
         pack_id: by default `<space>-<task>-<method>-v1`.
 

@@ -1,4 +1,4 @@
-"""What is done to the mixture that weights learn with: functions `(key, weights, loss, t) -> weights`.
+"""Perturbations of the mixture that weights learn with: functions `(key, weights, loss, t) -> weights`.
 
 SmoothDARTS (Chen and Hsieh, ICML 2020): weights of the network that do well for mixtures around the present one.
 """
@@ -24,8 +24,8 @@ def random(largest: Callable[[jax.Array], jax.Array]) -> Callable[..., jax.Array
 def adversarial(largest: Callable[[jax.Array], jax.Array]) -> Callable[..., jax.Array]:
     """Returns the perturbation that raises the training loss most, found by ascent along signs from a random start.
 
-    As in the authors' program, each step ends within the bound and is then brought back to the simplex, and the last
-    one is taken, or the weights given where it is better than they are.
+    As in the authors' program, each step ends within the bound and is then brought back to the
+    simplex, and the last one is taken, or the given weights if their loss is higher.
     """
 
     def perturb(key: jax.Array, weights: jax.Array, loss: Callable[[jax.Array], jax.Array], t: jax.Array) -> jax.Array:

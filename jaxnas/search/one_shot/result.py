@@ -44,14 +44,14 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OneShotResult:
-    """What a one-shot search found; `print` says it in words.
+    """The result of a one-shot search; `print` describes it in words.
 
     Attributes:
         method, num_steps: as searched.
-        runs: one for each seed; `arch` and `train` are of the first, so that nothing is chosen among them.
+        runs: one for each seed; `arch` and `train` are of the first, so nothing is chosen among them.
         trainer: space, task and the recipe of `train`.
-        num_trainings: what one search cost, in full trainings of a random architecture.
-        by_table: how good what was found is by a complete table; None without one.
+        num_trainings: the cost of one search, in full trainings of a random architecture.
+        by_table: how good the result is by a complete table; None without one.
     """
 
     method: Method
@@ -98,16 +98,16 @@ class OneShotResult:
         return np.stack([np.append(free[run.archs].sum(-1), free[run.arch].sum()) for run in self.runs])
 
     def train(self, run: int = 0, *, num_epochs: int | None = None, seed: int = 0) -> FittedModel:
-        """Returns the architecture of a run as a network of its own, trained on the task from new initial weights.
+        """Returns the architecture of a run as a separate network, trained on the task from new initial weights.
 
         Args:
             run: its number, from 0.
-            num_epochs: by default those of the recipe.
-            seed: of the training; with a warning the next one is tried where it diverges.
+            num_epochs: by default as in the recipe.
+            seed: of the training; with a warning the next one is tried if it diverges.
 
         Raises:
-            ValueError: on a run that there is not.
-            RuntimeError: where trainings diverged.
+            ValueError: on a run that does not exist.
+            RuntimeError: if all trainings diverged.
         """
         if not 0 <= run < len(self.runs):
             raise ValueError(f"Expected a run from 0 to {len(self.runs) - 1}, got {run}.")
@@ -116,14 +116,14 @@ class OneShotResult:
         return fitted(trainer, self.runs[run].arch, range(seed, seed + NUM_ATTEMPTS))
 
     def _repr_html_(self) -> str:
-        """Returns what a notebook shows: what was found, and its drawing."""
+        """Returns the HTML for a notebook: the result and its drawing."""
         return f"<pre>{escape(repr(self))}</pre>{self.space.drawing(self.arch)}"
 
     def __repr__(self) -> str:
         return "\n".join(self.lines())
 
     def lines(self) -> list[str]:
-        """Returns what was found, in sentences."""
+        """Returns the result in sentences."""
         metric, count = self.trainer.task.metric, len(self.runs)
         lines = [f"{self.method.name} found {self.space.to_str(self.arch)} in {self.num_steps:,} steps"]
         score = with_unit(self.runs[0].score, metric)

@@ -1,4 +1,4 @@
-"""What of a supernet runs in a step: functions `(key, alpha, t) -> Sample`, and architectures for the weights alone."""
+"""The part of a supernet that runs in a step: functions `(key, alpha, t) -> Sample`, and architectures for weights."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,14 +43,14 @@ def gumbel_hard(rule: str, temperature: Callable[[jax.Array], jax.Array]) -> Sam
     """Returns the sampler of one choice a decision with the gradient of a relaxed one, as GDAS has it (Dong and Yang,
     CVPR 2019).
 
-    The value is one-hot, the gradient that of the relaxed choice h. The rules differ in what the gradient has for the
-    choices that are not taken, beside that of h[k] with the output of the choice k that is:
-    `"selected"`: nothing. `"reference"`: the sum of the output's gradient, since the authors' program adds each such
-    h to the output as a number. `"full"`: what the operation would give; all of them run then. Only `"selected"` and
-    `"reference"` run one operation an edge. All three are biased. `"selected"` counts a choice that is not taken as one
-    that gives zeros, `"reference"` as one that gives ones: on outputs less one, it has the gradient of `"selected"`.
-    Where what is taken looks better than that, it is drawn more often, good or not; where it looks worse, the draws
-    spread. The number one is nothing where a normalization follows, which takes constants out.
+    The value is one-hot, the gradient is taken from the relaxed choice h. The rules differ in the gradient for the
+    choices that are not taken, which is added to the gradient of h[k] with the output of the choice k that is taken:
+    `"selected"`: nothing. `"reference"`: the sum of the output's gradient, since the authors' program adds each such h
+    to the output as a number. `"full"`: the output that the operation would give; all of them run then. Only
+    `"selected"` and `"reference"` run one operation an edge. All three are biased. `"selected"` counts a choice that is
+    not taken as one that gives zeros, `"reference"` as one that gives ones: on outputs less one, it has the gradient of
+    `"selected"`. If the taken choice looks better than this reference, it is drawn more often, good or not; if it looks
+    worse, the draws spread. Adding one has no effect before a normalization, which takes constants out.
     """
     if rule not in RULES:
         raise unknown_name("a rule", rule, RULES)
@@ -97,13 +97,13 @@ def policy(key: jax.Array, alpha: jax.Array, t: jax.Array) -> Sample:
 
 
 def policy_logits(alpha: jax.Array) -> jax.Array:
-    """Returns logits that are bounded, as those of ENAS are."""
+    """Returns logits that are bounded, as in ENAS."""
     return ENAS_BOUND * jnp.tanh(alpha / ENAS_TEMPERATURE)
 
 
 def uniform_path(space: Space) -> Sampler:
-    """Returns the sampler of one architecture, whatever alpha: of the classes of the space, each as probable, where it
-    can be enumerated, otherwise of its architectures.
+    """Returns the sampler of one architecture, for any alpha: uniform over the classes of the space
+    if it can be enumerated, otherwise over its architectures.
 
     Of architectures, the cells with many dead edges would be drawn most.
     """
@@ -124,7 +124,7 @@ def latin_square(space: Space) -> Callable[[jax.Array], jax.Array]:
     """Returns the function of a key that draws as many architectures as decisions have choices, int32[K, D], such that
     each choice of each decision is in one of them (Chu et al., "FairNAS", ICCV 2021).
 
-    Raises ValueError where decisions have different numbers of choices.
+    Raises ValueError if decisions have different numbers of choices.
     """
     check_equal_choices(space, "fair paths")
     num_decisions, num_choices = len(space.decisions), len(space.decisions[0].values)

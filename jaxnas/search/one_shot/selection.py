@@ -77,11 +77,11 @@ def evolved(num_candidates: int) -> Select:
 
 
 def by_perturbation(trained: Trained, generator: np.random.Generator) -> np.ndarray:
-    """Returns what DARTS-PT takes (Wang et al., ICLR 2021): the choice of a decision whose removal from the mixture
-    hurts most, one decision after another in random order.
+    """Returns the architecture of DARTS-PT (Wang et al., ICLR 2021): the choice of a decision whose removal
+    from the mixture hurts most, one decision after another in random order.
 
-    As in the authors' program, the weights of the choices that remain are not divided by their sum: what is compared
-    is what each choice adds, and one that gives zeros hurts nobody. Where all choices do harm, it takes the wrong one.
+    As in the authors' program, the weights of the choices that remain are not divided by their sum: this
+    compares contributions, and removing zeros does no harm. If all choices do harm, it takes the wrong one.
     """
     num_decisions, num_choices = trained.probabilities.shape
     fixed = np.full(num_decisions, -1, np.int32)
@@ -96,6 +96,6 @@ def by_perturbation(trained: Trained, generator: np.random.Generator) -> np.ndar
 
 
 def fixed_weights(weights: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """Returns weights [E, K] with one-hot rows where a choice is fixed, int32[E], -1 for none."""
+    """Returns weights [E, K] with one-hot rows for fixed choices, int32[E], -1 for none."""
     hot = np.eye(weights.shape[1], dtype=np.float32)[np.maximum(fixed, 0)]
     return np.where(fixed[:, None] >= 0, hot, weights).astype(np.float32)

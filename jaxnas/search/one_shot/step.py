@@ -24,8 +24,8 @@ _ALPHA, _WEIGHTS, _BATCHES, _PERTURBATION = range(4)
 
 
 class State(NamedTuple):
-    """The state of a search: parameters of the supernet with their momentum, alpha with the moments of Adam, and what
-    the hypergradient remembers.
+    """The state of a search: parameters of the supernet with their momentum, alpha with the moments
+    of Adam, and the memory of the hypergradient.
     """
 
     parameters: Any
@@ -36,7 +36,7 @@ class State(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """What steps depend on besides the state, all traced: one program serves every length of search.
+    """The inputs of steps besides the state, all traced: one program serves every length of search.
 
     Attributes:
         num_steps: of the whole search, the end of the cosine.
@@ -52,7 +52,7 @@ class Schedule(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What a program is compiled for; hashable."""
+    """The static arguments of a compiled program; hashable."""
 
     method: Method
     networks: SharedNetworks
@@ -69,7 +69,7 @@ class Setting(NamedTuple):
 
     @property
     def sample_kind(self) -> str:
-        """Returns what a step runs: `"weights"`, a mixture, or `"arch"`, one architecture at a time."""
+        """Returns the kind of sample of a step: `"weights"`, a mixture, or `"arch"`, one architecture at a time."""
         if self.method.paths is not None:
             return "arch"
 
@@ -81,7 +81,7 @@ class Setting(NamedTuple):
 
 
 def setting_of(method: Method, networks: Networks, task: Task) -> Setting:
-    """Returns the setting of a method. Raises ValueError where it cannot search a space on a task."""
+    """Returns the setting of a method. Raises ValueError if it cannot search a space on a task."""
     space = networks.space
     if not isinstance(networks, SharedNetworks):
         raise ValueError(
@@ -111,7 +111,7 @@ def setting_of(method: Method, networks: Networks, task: Task) -> Setting:
 
 
 def outputs_of(setting: Setting, parameters: Any, sample: Sample, inputs: jax.Array) -> jax.Array:
-    """Returns the outputs [N, K] of what a sample runs of the supernet."""
+    """Returns the outputs [N, K] of the part of the supernet that a sample runs."""
     networks, gates = setting.networks, sample.gates
     choice: Any = sample.weights if sample.arch is None else sample.arch
     if gates is not None and isinstance(networks, MixedNetworks):
@@ -133,8 +133,8 @@ def initial(setting: Setting, key: jax.Array) -> State:
 def advanced(
     setting: Setting, data: tuple[Split, Split], state: State, start: jax.Array, stop: jax.Array, schedule: Schedule
 ) -> tuple[State, jax.Array]:
-    """Returns the state after the steps from `start` to before `stop`, and the mean losses of weights and of alpha over
-    them, float32[2]; NaN for alpha where a method has none.
+    """Returns the state after the steps from `start` to before `stop`, and the mean losses of
+    weights and of alpha over them, float32[2]; NaN for alpha if a method has none.
     """
     step = make_step(setting, data, schedule)
 
@@ -180,7 +180,7 @@ def loss_of(setting: Setting) -> Callable:
 
 
 def summed(goal: Goal, outputs: jax.Array, labels: jax.Array) -> Any:
-    """Returns the sums over examples of what a goal measures of each, a pytree of scalars."""
+    """Returns the sums over examples of a goal's measures of each, a pytree of scalars."""
     return jax.tree.map(lambda values: values.sum(-1, dtype=jnp.float32), goal.measure(outputs, labels))
 
 
@@ -191,7 +191,7 @@ def score_of(goal: Goal, sums: Any, num_examples: int | jax.Array) -> jax.Array:
 
 
 def make_problem(setting: Setting, halves: list[tuple], momentum: Any, rate: jax.Array, sample: Callable) -> Problem:
-    """Returns what a hypergradient may ask, given a batch (inputs, labels) of the weights' half and one of alpha's.
+    """Returns the problem of a hypergradient, given a batch (inputs, labels) of the weights' half and one of alpha's.
 
     Args:
         momentum: of the weights.
@@ -235,7 +235,7 @@ def _with_fixed(sample: Sample, fixed: jax.Array) -> Sample:
 def _alpha_step(
     method: Method, problem: Problem, state: State, t: jax.Array, key: jax.Array, rate: jax.Array
 ) -> tuple[State, jax.Array]:
-    """Returns the state with alpha after its step, and what alpha descended."""
+    """Returns the state with alpha after its step, and the value that alpha descended."""
     assert method.hypergradient is not None
     alpha, recipe = state.alpha, method.recipe
     value, gradient, memory = method.hypergradient(problem, state.parameters, alpha, state.memory, key)
@@ -252,7 +252,7 @@ def _alpha_step(
 def _weight_gradient(
     setting: Setting, loss: Callable, state: State, sample: Callable, batch: tuple, t: jax.Array, keys: list
 ) -> tuple[Any, Any, jax.Array]:
-    """Returns the gradient in the weights, what it uses of them (None: all), and the loss."""
+    """Returns the gradient in the weights, the mask of the weights that it uses (None: all), and the loss."""
     method, value_and_grad = setting.method, jax.value_and_grad(loss)
     if method.paths is not None:
         return _gradient_of_paths(setting, state.parameters, method.paths(keys[_WEIGHTS]), batch, loss)
@@ -269,7 +269,7 @@ def _weight_gradient(
 def _gradient_of_paths(
     setting: Setting, parameters: Any, archs: jax.Array, batch: tuple, loss: Callable
 ) -> tuple[Any, Any, jax.Array]:
-    """Returns the sum of the gradients of several architectures, what they use together, and their mean loss."""
+    """Returns the summed gradient of several architectures, the mask of the weights used, and the mean loss."""
     teacher = None
     if setting.method.distils:
         taught = outputs_of(setting, parameters, Sample(arch=archs[0]), batch[0])
@@ -301,8 +301,8 @@ def updated(
     """Returns parameters and momentum after a step of SGD with Nesterov momentum.
 
     Args:
-        trained: 1 for what is trained, 0 for what never changes.
-        used: 1 for what this step uses; what it does not use keeps its value and its momentum. None: all is used.
+        trained: 1 for trained values, 0 for those that never change.
+        used: 1 for values that this step uses; unused ones keep their value and momentum. None: all are used.
     """
     gradient = jax.tree.map(lambda mask, each: mask * each, trained, gradient)
     norm = jnp.sqrt(sum((each * each).sum() for each in jax.tree.leaves(gradient)) + 1e-12)

@@ -19,7 +19,7 @@ _CHUNK = 64
 
 
 class Supernet:
-    """A supernet with its parameters: `scores` says how good it makes each architecture.
+    """A supernet with its parameters: `scores` measures how good it makes each architecture.
 
     Examples are normalized by the statistics of batches of 256 in one fixed order, all views among them; those left
     over are not used.
@@ -49,7 +49,7 @@ class Supernet:
         archs = np.asarray(archs, np.int32)
         if self.setting.method.partial == 1:
             return self._measured(archs, "arch", num_examples)
-        mixtures = np.eye(shape_of(self.setting.space)[1], dtype=np.float32)[archs]  # of one choice where it has parts
+        mixtures = np.eye(shape_of(self.setting.space)[1], dtype=np.float32)[archs]  # one-hot, for partial channels
         return self._measured(mixtures, "weights", num_examples)
 
     def mixture_scores(self, weights: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a one-shot search is compared with: the architectures of a complete table."""
+"""The references for the result of a one-shot search: the architectures of a complete table."""
 
 import math
 from typing import NamedTuple
@@ -25,10 +25,10 @@ _SAMPLE = 200
 
 
 class TableRegrets(NamedTuple):
-    """How good what a search found is, by a table. Regrets are of the table's reported score, larger is worse.
+    """How good the results of a search are, by a table. Regrets are of the table's reported score, larger is worse.
 
     Attributes:
-        regrets: of what each run found, float64[S].
+        regrets: of the architecture that each run found, float64[S].
         median_regret: of the median architecture of the space.
         random_regret: the mean of random search at equal cost.
         num_trainings: how many architectures that trains in full.
@@ -42,7 +42,7 @@ class TableRegrets(NamedTuple):
 
 
 def shipped_table(space: Space, task: Task) -> Table | None:
-    """Returns the table that ships for a space and a task; None where there is none."""
+    """Returns the table that ships for a space and a task; None if there is none."""
     name = f"{space.name}-{task.name}-v1"
     if name not in shipped_ids():
         return None
@@ -73,7 +73,7 @@ def cost_in_trainings(setting: Setting, trainer: Trainer, num_steps: int, num_sc
     """Returns the cost of a search in full trainings of a random architecture, by multiply-accumulates.
 
     A step with its gradient counts three forward passes; so does a step of a training, whose evaluations are not
-    counted. What a mixture runs is the sum of all operations on all edges.
+    counted. The cost of a mixture is the sum of all operations on all edges.
 
     Args:
         num_scored: forward passes of an example that the selection took.

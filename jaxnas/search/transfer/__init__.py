@@ -1,4 +1,4 @@
-"""What earlier tasks taught: tables of one space as sources for a search on another task. Public as `jn.transfer`.
+"""Transfer from earlier tasks: tables of one space as sources for a search on another task. Public as `jn.transfer`.
 
 For example `jn.transfer.warm_started(strategy, archs)`. Names load on first use.
 """

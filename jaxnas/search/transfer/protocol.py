@@ -1,4 +1,4 @@
-"""The protocol of transfer: what sources make of strategies, beside all baselines that need no search or no source."""
+"""The protocol of transfer: strategies that use sources, next to all baselines without a search or a source."""
 
 import os
 import sys
@@ -41,20 +41,20 @@ Entry = Strategy | Callable[..., Strategy]
 def transfer_entries(
     entries: Mapping[str, Entry], bench: Benchmark, sources: Sequence[Source], *, size: int = PORTFOLIO_SIZE
 ) -> dict[str, Strategy]:
-    """Returns the strategies of the protocol on a target, by name, of which each gets nothing of the target itself.
+    """Returns the strategies of the protocol on a target, by name, none given anything of the target itself.
 
-    For each strategy X of the entries: X as it is (`X`, the cold start); begun with the sources' portfolio (`warm_X`);
-    and, where it can be asked cheaply, guided by the mean of the sources' ranks (`prior_X`). Beside them
-    `rank_weighted`, the ensemble of the sources; `sources_best`, the sources' ranking from the best down, without any
-    search; and, where sizes are known, `top_parameters`, the largest networks first.
+    For each entry X: X unchanged (`X`, the cold start); begun with the sources' portfolio (`warm_X`); if cheap
+    to ask, guided by their mean ranks (`prior_X`). Baselines: `rank_weighted`, the ensemble of the sources;
+    `sources_best`, their ranking from the best down, without a search; if sizes are known, `top_parameters`,
+    the largest networks first.
 
     Args:
         entries: strategies, or factories of them.
-        bench: the target. A source of the same identifier, arrays or task is left out.
+        bench: the target. A source of the same identifier, arrays or task is omitted.
         sources: tables of its space, identifiers or folders.
         size: the architectures of the portfolio.
 
-    Raises ValueError where there is no source of another task, or one of another space.
+    Raises ValueError if there is no source of another task, or one of another space.
     """
     space = bench.space
     tables = without_target(source_tables(sources, space), bench)
@@ -92,12 +92,12 @@ def compared_with_sources(
     command: str = "",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Comparison:
-    """Returns the `Comparison` of strategies on a target with what sources make of them, see `transfer_entries`.
+    """Returns the `Comparison` of strategies on a target with their variants that use sources, see `transfer_entries`.
 
     Without sources it is `jn.compare`, which explains the other arguments. With `confirm` runs return confirmed
     incumbents: with noisy single runs more trials otherwise make the choice worse, the better the trials are.
 
-    Raises ValueError where there is no source of another task than the target, or one of another space, or together
+    Raises ValueError if there is no source of another task than the target, or one of another space, or together
     with an objective other than the metric; and as `jn.compare` does.
     """
     bench = load(bench) if isinstance(bench, str | os.PathLike) else bench
@@ -132,7 +132,7 @@ def most_runs(limits: Mapping[str, int], names: Iterable[str]) -> dict[str, int]
 
     Args:
         limits: the most runs of each of the strategies that the protocol was made of.
-        names: of what `transfer_entries` returned.
+        names: of the strategies that `transfer_entries` returned.
     """
     found = {name: limit for entry, limit in limits.items() for name in (entry, f"warm_{entry}", f"prior_{entry}")}
     return {name: limit for name, limit in (found | {"rank_weighted": ensemble.MOST_RUNS}).items() if name in names}
@@ -143,7 +143,7 @@ def _module_of(entry: Entry) -> ModuleType | None:
 
 
 def with_sources(comparison: Comparison, sources: Sequence[Source]) -> Comparison:
-    """Returns a comparison that says on its page which sources its strategies had, and how they rank its table."""
+    """Returns a comparison whose page lists the sources of its strategies, and how they rank its table."""
     bench = comparison.bench
     tables = without_target(source_tables(sources, bench.space), bench)
     described = tuple(described_sources(tables, bench))

@@ -20,7 +20,7 @@ Source = Table | str | os.PathLike
 
 
 def source_tables(sources: Sequence[Source], space: Space) -> list[Table]:
-    """Returns the tables of sources. Raises ValueError where one is of another space, or is incomplete."""
+    """Returns the tables of sources. Raises ValueError if one is of another space, or is incomplete."""
     tables = [source if isinstance(source, Table) else Table.read(source) for source in sources]
     described = space.description()
     for table in tables:
@@ -35,7 +35,7 @@ def source_tables(sources: Sequence[Source], space: Space) -> list[Table]:
 def without_target(tables: Sequence[Table], bench: Benchmark) -> list[Table]:
     """Returns the tables that are not of the target: of another identifier, other arrays, and another task.
 
-    Raises ValueError where none remains.
+    Raises ValueError if none remains.
     """
     target = bench.table
     task = None if target is None else target.manifest.get("task", {})
@@ -59,9 +59,9 @@ def _same_task(one: dict[str, Any], other: dict[str, Any] | None) -> bool:
 
 
 def source_scores(tables: Sequence[Table]) -> np.ndarray:
-    """Returns what searches on the tables are told, float64[S, rows]: means over runs at the last fidelity.
+    """Returns the validation scores that searches on the tables observe, float64[S, rows]: means at the last fidelity.
 
-    Larger is better; NaN where every run failed. Held-out scores of sources are not read.
+    Means are over runs. Larger is better; NaN if every run failed. Held-out scores of sources are not read.
     """
     found = []
     for table in tables:
@@ -72,10 +72,10 @@ def source_scores(tables: Sequence[Table]) -> np.ndarray:
 
 
 def described_sources(tables: Sequence[Table], bench: Benchmark) -> list[dict[str, Any]]:
-    """Returns what the sources of a comparison were, as `summary.json` holds it.
+    """Returns the description of a comparison's sources, as `summary.json` holds it.
 
-    For each: `id`, `content_hash`, and `spearman`, the rank correlation over architectures of what searches on it and
-    on the target are told; None where the target has no table. Strategies do not see it.
+    For each: `id`, `content_hash`, and `spearman`, the rank correlation over architectures of the
+    validation scores on it and on the target; None if the target has no table. Strategies do not see it.
     """
     correlations: list[float | None] = [None] * len(tables)
     if bench.table is not None:
@@ -92,7 +92,7 @@ def greedy_portfolio(sources: Sequence[Source], space: Space, size: int = PORTFO
     """Returns the portfolio of source tables, int32[n, D], n <= size, the first choice first.
 
     Architectures are added one by one: the next one minimizes the regret of the best of the set, averaged over the
-    sources; of equal ones the one with the smallest mean regret of its own. When none improves it, another set begins,
+    sources; ties go to the smallest mean regret of a single architecture. When none improves it, another set begins,
     of architectures that are not in the first. With one source it is the source's ranking. A regret is counted in
     standard deviations of the source's better half, so networks that learned nothing do not set the scale. Each class
     of equal networks contributes one. Feurer, Eggensperger, Falkner, Lindauer and Hutter, "Auto-Sklearn 2.0: Hands-free
@@ -116,7 +116,7 @@ def greedy_portfolio(sources: Sequence[Source], space: Space, size: int = PORTFO
 def sources_ranking(sources: Sequence[Source], space: Space) -> np.ndarray:
     """Returns one architecture of each class, int32[G, D], by its mean regret over sources, the smallest first.
 
-    Regrets and arguments are those of `greedy_portfolio`.
+    Regrets and arguments are as in `greedy_portfolio`.
     """
     rows, regrets = regrets_of_classes(source_scores(source_tables(sources, space)), space)
     return archs_at(space, rows[np.argsort(regrets.mean(0), kind="stable")])
@@ -144,7 +144,7 @@ def regrets_of_classes(scores: np.ndarray, space: Space) -> tuple[np.ndarray, np
     """Returns the row of each class, int[G], and its regret on each source in standard deviations, float64[S, G].
 
     Args:
-        scores: float64[S, rows]; a class has the mean of its members', and the largest regret where all failed.
+        scores: float64[S, rows]; a class has the mean of its members', and the largest regret if all failed.
     """
     rows, members = np.unique(class_of_rows(space), return_inverse=True)
     means = np.stack([_mean_by(members, each, len(rows)) for each in scores])
@@ -168,7 +168,7 @@ def archs_at(space: Space, rows: np.ndarray) -> np.ndarray:
 
 
 def _mean_by(members: np.ndarray, scores: np.ndarray, number: int) -> np.ndarray:
-    """Returns the mean score of each class over its members that have one, NaN where none has, float64[G]."""
+    """Returns the mean score of each class over its members that have one, NaN if none has, float64[G]."""
     known = np.isfinite(scores)
     counts = np.bincount(members[known], minlength=number)
     sums = np.bincount(members[known], weights=scores[known], minlength=number)

@@ -42,14 +42,14 @@ class EnsembleState(NamedTuple):
 def rank_weighted(space: Space, scores: ArrayLike, *, num_candidates: int = 200) -> Strategy:
     """Returns Bayesian optimization whose model is an ensemble of earlier tasks and of the new one.
 
-    A source predicts by its own scores, put on the scale of the new task: their normal quantiles, with the mean and
-    standard deviation of the trials so far. The new task is predicted as in `gaussian_process`. Weights are those of
-    `ranking_weights`. A candidate's mean is the weighted one; the variance is that of the process and of the sources'
-    errors on the trials so far, by the squares of the weights. The candidates of a trial are what the weighted sources
-    rank best, and mutants and uniform draws as in `gaussian_process`, and the one of the largest expected improvement
-    over the best trial is asked; none twice while there is another. Feurer, Letham and Bakshy, "Scalable
-    Meta-Learning for Bayesian Optimization using Ranking-Weighted Gaussian Process Ensembles", AutoML Workshop at ICML
-    2018. In place of processes fitted to a source it has all of its scores.
+    A source predicts by its own scores, put on the scale of the new task: their normal quantiles, with the mean
+    and standard deviation of the trials so far. The new task is predicted as in `gaussian_process`. Weights
+    come from `ranking_weights`. A candidate's mean is the weighted one; the variance combines the process and
+    the sources' errors on the trials so far, by the squares of the weights. The candidates of a trial are the
+    best of the weighted sources, and mutants and uniform draws as in `gaussian_process`, and the one of the
+    largest expected improvement over the best trial is asked; none twice while there is another. Feurer, Letham
+    and Bakshy, "Scalable Meta-Learning for Bayesian Optimization using Ranking-Weighted Gaussian Process
+    Ensembles", AutoML Workshop at ICML 2018. All scores of a source are used instead of processes fitted to it.
 
     Args:
         space: a search space whose architectures have rows.
@@ -63,7 +63,7 @@ def rank_weighted(space: Space, scores: ArrayLike, *, num_candidates: int = 200)
 
 @functools.lru_cache(maxsize=16)
 def _rank_weighted(space: Space, scores: tuple[bytes, ...], num_candidates: int) -> Strategy:
-    """Returns one strategy for equal arguments, so that runs of it are compiled once."""
+    """Returns one strategy for equal arguments, so its runs are compiled once."""
     sources = np.stack([normal_quantiles(np.frombuffer(each)) for each in scores])
     process = gaussian_process(space, num_candidates=num_candidates, num_startup=FEWEST_TRIALS)
     num_best = min(num_candidates // 2, space.num_architectures)
@@ -113,7 +113,7 @@ def on_scale(
     """Returns sources [S, A] with the mean 0 and deviation 1 on the first t trials, and their errors there, float32[S].
 
     Args:
-        seen: what the sources say of the trials, float32[S, T].
+        seen: the sources' predictions for the trials, float32[S, T].
         targets: the normal scores of these, float32[T].
     """
     live, count = jnp.arange(seen.shape[1]) < t, jnp.maximum(t, 1)
@@ -130,12 +130,12 @@ def ranking_weights(key: jax.Array, seen: jax.Array, process: GaussianState, t: 
     """Returns the weights of sources, and of the process of the new task last, float32[S + 1], of sum 1.
 
     A weight is the share of resamples of the trials (drawn with replacement) in which the model ranks the fewest pairs
-    wrong; ties share. The process predicts each trial from the others. A source whose median loss is above the 95 %
-    quantile of the process's weighs nothing (Feurer et al.). The paper draws from posteriors where trials are resampled
-    here: a source's scores have none.
+    wrong; ties share. The process predicts each trial from the others. A source whose median loss
+    is above the 95 % quantile of the process's weighs nothing (Feurer et al.). The paper draws from
+    posteriors, while trials are resampled here: a source's scores have none.
 
     Args:
-        seen: what the sources say of the trials, float32[S, T].
+        seen: the sources' predictions for the trials, float32[S, T].
     """
     targets, live = normal_scores(process.scores, t), jnp.arange(len(process.scores)) < t
     losses = ranking_losses(key, seen, left_out(process, targets), targets, live)
@@ -146,7 +146,7 @@ def ranking_weights(key: jax.Array, seen: jax.Array, process: GaussianState, t: 
 
 
 def left_out(process: GaussianState, targets: jax.Array) -> jax.Array:
-    """Returns what a process predicts of each trial from all others, float32[T], 0 for those to come."""
+    """Returns a process's prediction of each trial from all others, float32[T], 0 for future trials."""
     diagonal = jnp.diagonal(process.inverse)
     known = diagonal > 0
     return jnp.where(known, targets - (process.inverse @ targets) / jnp.where(known, diagonal, 1), 0)
@@ -158,9 +158,9 @@ def ranking_losses(
     """Returns how many pairs each model ranks wrong in resamples of the trials, float32[S + 1, NUM_SAMPLES].
 
     Args:
-        seen, predicted: what sources [S, T] and the process [T] say of the trials; the latter is compared with the
-            targets, as each is predicted without itself.
-        live: which trials have been told, bool[T].
+        seen, predicted: the predictions of sources [S, T] and of the process [T] for the trials;
+            the latter is compared with the targets, as each is predicted without itself.
+        live: which trials have been observed, bool[T].
     """
     truth = targets[:, None] < targets
     wrong = [(each[:, None] < each) != truth for each in seen] + [(predicted[:, None] < targets) != truth]

@@ -22,7 +22,7 @@ def baseline_trainer(trainer: Trainer) -> Trainer | None:
 
 
 def baseline_scores(trainer: Trainer, seeds: Sequence[int]) -> dict[str, dict[str, float]]:
-    """Returns what the baselines of a kind of network reach, as `scores_by_name`, after training them here.
+    """Returns the scores of the baselines of a kind of network, as `scores_by_name`, after training them here.
 
     A build has its workers train them. Empty for kinds and for tasks without.
     """
@@ -36,10 +36,10 @@ def baseline_scores(trainer: Trainer, seeds: Sequence[int]) -> dict[str, dict[st
 
 
 def scores_by_name(trainer: Trainer, curves: Curves) -> dict[str, dict[str, float]]:
-    """Returns what baselines reach, by name, of the curves of each class of their space, by ascending row.
+    """Returns the scores of baselines, by name, of the curves of each class of their space, by ascending row.
 
     Of each: `validation` and `test`, the metric after the last epoch, the mean over the seeds whose training did not
-    fail; and `num_parameters`. A baseline whose trainings all failed is left out.
+    fail; and `num_parameters`. A baseline whose trainings all failed is omitted.
     """
     space, task, splits = trainer.space, trainer.task, ("validation", "test")
     scores = [curves.scores(split, getattr(task, split).num_examples, task.metric)[..., -1] for split in splits]

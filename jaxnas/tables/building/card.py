@@ -1,4 +1,4 @@
-"""The card of a table: what it is, how it was made, its limits, how to cite it."""
+"""The card of a table: its content, how it was made, its limits, how to cite it."""
 
 from importlib import resources
 
@@ -62,7 +62,7 @@ def table_card(table: Table, task: Task, space_name: str, task_name: str, limit:
 
 
 def _described(table: Table, name: str) -> str:
-    """Returns what is special about a training of a table of several, as words, and the price of its epoch."""
+    """Returns the special settings of a training of a table of several, as words, and the price of its epoch."""
     own, last = table.manifest["trainings"][name], table.manifest["training"]
     flat = {key: value for key, value in own.items() if key != "network"} | (own.get("network") or {})
     whole = {key: value for key, value in last.items() if key != "network"} | (last.get("network") or {})

@@ -59,7 +59,7 @@ class BuildConfig:
     Attributes:
         training: how networks are trained, by default as of `default_training`; or several by name, for fidelities of
             several kinds: networks of other widths, images of other resolutions, schedules of other lengths, as of
-            `training_grid`. Reports read the scores of the most expensive one. `TrainConfig.test` says after which
+            `training_grid`. Reports read the scores of the most expensive one. `TrainConfig.test` sets after which
             epochs the test split is evaluated.
         order: of the fidelities of several trainings, the lowest first; see `fidelities.declared`.
         num_seeds: of each training of each class.
@@ -97,7 +97,7 @@ def build(
 ) -> Table | None:
     """Returns the table of a space on a task, after training every class; a call after an interruption resumes.
 
-    The folder holds a shard for each finished chunk of trainings, and at the end the table. Nothing is locked: whatever
+    The folder holds a shard for each finished chunk of trainings, and at the end the table. Nothing is locked: if it
     is killed, the next call resumes, and several may run at once. A damaged shard is set aside, with a warning, and
     trained again.
 
@@ -106,7 +106,7 @@ def build(
         num_processes: worker processes; by default one for each available core, or for each GPU.
         ray: the address of a Ray cluster that trains, as of `jaxnas.execution.ray.RayCluster`; None: this machine.
         shard: (i, N): train only the i-th of N parts of the chunks, on one of N machines; None is returned. Once the
-            shards of all parts lie in one folder, a call without `shard` makes the table.
+            shards of all parts are in one folder, a call without `shard` makes the table.
         replace_table: write over another or a larger table in the folder, or over files that no build wrote.
         progress: called with the numbers of finished and of all classes.
 
@@ -157,7 +157,7 @@ class Part(NamedTuple):
 
 
 def _counted(progress: Callable[[int, int], None] | None, number: int, count: int) -> Callable[[int, int], None]:
-    """Returns a function of the finished and all classes of training `number` that reports those of all trainings."""
+    """Returns a function of the finished and all classes of training `number` that reports them over all trainings."""
 
     def counted(done: int, total: int) -> None:
         if progress:
@@ -228,7 +228,7 @@ def without_paths(text: str) -> str:
 
 
 def _check_memory(trainers: Sequence[Trainer], num_seeds: int) -> None:
-    """Raises ValueError where the space cannot be enumerated, or the curves of a build would not fit into memory."""
+    """Raises ValueError if the space cannot be enumerated, or the curves of a build would not fit into memory."""
     space = trainers[0].space
     if space.num_architectures > MAX_ENUMERABLE:
         alike = {name: each for name in catalog.SPACES if type(each := space_named(name)) is type(space)}
@@ -246,7 +246,7 @@ def _check_memory(trainers: Sequence[Trainer], num_seeds: int) -> None:
 
 @contextlib.contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Turns what prevents writing into a RuntimeError of one line."""
+    """Turns errors of writing into a RuntimeError of one line."""
     try:
         yield
     except OSError as error:
@@ -294,7 +294,7 @@ def _collect(folder: Path, plan: BuildPlan, trainer: Trainer, manifest: dict) ->
 
 
 def _curves_of(folder: Path, plan: BuildPlan, representatives: np.ndarray) -> dict[str, np.ndarray]:
-    """Returns the curves of each class, as `Curves` names them, from the shards of a plan; 0 of what it leaves out."""
+    """Returns the curves of each class, as `Curves` names them, from the shards of a plan; 0 for omitted classes."""
     curves: dict[str, np.ndarray] = {}
     for chunk in plan.chunks:
         arrays = read_shard(folder, chunk, plan.shape)

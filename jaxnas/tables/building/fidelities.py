@@ -42,9 +42,9 @@ def training_grid(
     pixels, `t` and the epochs of the schedule.
 
     Args:
-        config: what is not given; by default as of `default_training`.
+        config: the settings that are not varied; by default as of `default_training`.
 
-    Raises ValueError where networks of the space have no width, or values repeat.
+    Raises ValueError if networks of the space have no width, or values repeat.
     """
     kinds = {"w": widths, "r": resolutions, "t": epochs}
     for values in kinds.values():
@@ -87,7 +87,7 @@ def options_of(trainings: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def from_the_cheapest(trainers: Mapping[str, Trainer]) -> dict[str, tuple[Trainer, float]]:
-    """Returns trainings by their prices, the cheapest first, and what an epoch of each costs in epochs of the last.
+    """Returns trainings by their prices, the cheapest first, and the cost of an epoch of each in epochs of the last.
 
     That is the ratio of the mean multiply-accumulates of networks, over architectures that are drawn at random and are
     always the same, rounded to four digits after the point.

@@ -1,4 +1,4 @@
-"""What a build trains: the classes of a space in chunks, each named by the hash of all that its numbers depend on."""
+"""The plan of a build: the classes of a space in chunks, each named by the hash of all that its numbers depend on."""
 
 import hashlib
 import json
@@ -88,7 +88,7 @@ def missing_chunks(folder: Path, chunks: Sequence[Chunk], shape: tuple[int, int,
 
 
 def shard_path(folder: Path, chunk: Chunk) -> Path:
-    """Returns where the shard of a chunk lies in the folder of a build."""
+    """Returns the path of a chunk's shard in the folder of a build."""
     return folder / "shards" / f"{chunk.name}{SUFFIX}"
 
 
@@ -98,7 +98,7 @@ def shard_bytes(chunk: Chunk, curves: Curves) -> bytes:
 
 
 def read_shard(folder: Path, chunk: Chunk, shape: tuple[int, int, int]) -> dict[str, np.ndarray] | None:
-    """Returns the arrays of a chunk's shard, None where it is missing or damaged."""
+    """Returns the arrays of a chunk's shard, None if it is missing or damaged."""
     num_seeds, num_epochs, num_tested = shape
     epochs = {name: [num_epochs] for name in ("train", "validation", "loss")}
     epochs |= {"test": [num_tested], "first_loss": [], "first_gradient_norm": []}

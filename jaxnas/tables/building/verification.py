@@ -29,7 +29,7 @@ MAX_STANDARD_ERRORS = 4.0
 
 
 class Check(NamedTuple):
-    """One check: whether it passed, and what it compared."""
+    """One check: whether it passed, and the description of the comparison."""
 
     passed: bool
     text: str
@@ -74,15 +74,15 @@ def retrain(
     1e-4 relative, of products in bfloat16 within 0.02. With the same jaxlib, processor features and plan also the
     counts, bitwise; otherwise the mean difference of final counts, in standard errors by the table's own spread over
     seeds, of which a changed recipe shows, and a few changed counts do not. The baselines are trained again only
-    where they must be the same. `jaxnas verify` calls this on one core; where JAX has computed on several before, the
+    if they must be the same. `jaxnas verify` calls this on one core; if JAX has computed on several before, the
     last bits of some networks are others (`jaxnas.training.compilation.on_one_core`).
 
     Args:
         num_classes: how many classes to train again.
-        space, task: of the table; by default those of their names in the catalog. A table never names code to run.
+        space, task: of the table; by default by their names in the catalog. A table never names code to run.
         seed: of the sample; None: another one each time.
 
-    Raises ValueError where the catalog has no such space or task, the space is another one, or the
+    Raises ValueError if the catalog has no such space or task, the space is another one, or the
     table was not trained here: a published one.
     """
     table = Table.read(source)
@@ -131,7 +131,7 @@ def _baselines(manifest: dict, trainer: Trainer) -> list[Check]:
 
 
 def _check_built(table: Table) -> None:
-    """Raises ValueError where a table has not what a build writes."""
+    """Raises ValueError if a table lacks a part that a build writes."""
     parts = [name for name in ("training", "plan", "versions", "machine") if name not in table.manifest]
     columns = [name for name in (*Curves._fields, "num_parameters", "num_flops") if name not in table.columns]
     if missing := [*parts, *columns]:
@@ -193,7 +193,7 @@ def _similar_counts(found: Curves, stored: Curves) -> Check:
 
 def _standard_errors(found: np.ndarray, stored: np.ndarray) -> float:
     """Returns the mean difference of final counts, or values, [G, S, E] in standard errors by the stored spread over
-    seeds. Classes with a training whose value is not finite, on either side, are left out.
+    seeds. Classes with a training whose value is not finite, on either side, are omitted.
     """
     whole = (np.isfinite(found[:, :, -1]) & np.isfinite(stored[:, :, -1])).all(1)
     final, again = stored[whole][:, :, -1], found[whole][:, :, -1]

@@ -1,1 +1,1 @@
-"""Published benchmarks: one importer a file, and what reads the formats of their files."""
+"""Published benchmarks: one importer a file, and the readers of their file formats."""

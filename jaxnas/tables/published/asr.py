@@ -54,7 +54,7 @@ def whole_space() -> SearchSpace:
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns a table of NAS-Bench-ASR: phoneme error rates on TIMIT.
 
-    `path` is a folder with `nb-asr-e40-SEED.pickle`, and where there are such `nb-asr-info.pickle`
+    `path` is a folder with `nb-asr-e40-SEED.pickle`, and if there are such `nb-asr-info.pickle`
     and `nb-asr-bench-DEVICE.pickle`.
     """
     trainings = (

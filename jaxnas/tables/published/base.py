@@ -1,4 +1,4 @@
-"""What importers share: partial results that survive a kill, and columns of runs."""
+"""Shared parts of importers: partial results that survive a kill, and columns of runs."""
 
 import contextlib
 import hashlib
@@ -24,11 +24,11 @@ _HASHED = 1 << 22
 class Work:
     """Partial results of an import: arrays by name in a folder, kept until the tables are written.
 
-    They are of one source: where a file of it has changed since, all are read again.
+    They are of one source: if a file of it has changed since, all are read again.
 
     Args:
         folder: is made when there is something to keep.
-        files: those of the source.
+        files: the files of the source.
     """
 
     def __init__(self, folder: Path, files: Sequence[Path]):
@@ -38,7 +38,7 @@ class Work:
             self.remove()
 
     def part(self, name: str) -> dict[str, np.ndarray] | None:
-        """Returns the arrays of a part; None where it is not there or is damaged."""
+        """Returns the arrays of a part; None if it is missing or damaged."""
         try:
             with np.load(self.folder / f"{name}.npz", allow_pickle=False) as found:
                 return dict(found)
@@ -55,7 +55,7 @@ class Work:
         os.replace(temporary, self.folder / f"{name}.npz")
 
     def remove(self) -> None:
-        """Removes all parts, and the folder where nothing else is in it."""
+        """Removes all parts, and the folder if nothing else is in it."""
         for path in [*self.folder.glob("*.npz"), *self.folder.glob(f".*{TEMPORARY_SUFFIX}"), self.folder / _PLAN_FILE]:
             path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
@@ -71,7 +71,7 @@ def _read(path: Path) -> str:
 
 @contextlib.contextmanager
 def expected(path: Path, what: str) -> Iterator[None]:
-    """Ends errors of a damaged or unknown file as one line that says what was expected."""
+    """Ends errors of a damaged or unknown file as one line that states the expected file."""
     try:
         yield
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, OverflowError) as error:
@@ -86,7 +86,7 @@ def expected(path: Path, what: str) -> Iterator[None]:
 def only_file(path: Path, names: Iterable[str], what: str) -> Path:
     """Returns the file itself, or the one of a folder that has one of the names.
 
-    Raises ValueError where there is none.
+    Raises ValueError if there is none.
     """
     names = tuple(names)
     if path.is_file():
@@ -130,9 +130,9 @@ def runs_of(
     """Returns a column of runs [G, S], the runs that there are first; NaN is a missing one.
 
     Args:
-        denominator: what counts are of, where the values are shares of it: they are stored as counts.
+        denominator: the total of the counts, if the values are shares of it: they are stored as counts.
 
-    Raises ValueError where a share is no whole number of examples.
+    Raises ValueError if a share is no whole number of examples.
     """
     order = np.argsort(np.isnan(values), axis=1, kind="stable")
     values = np.take_along_axis(values, order, axis=1)
@@ -143,9 +143,9 @@ def runs_of(
 
 
 def counts_of(shares: np.ndarray, denominator: int) -> np.ndarray:
-    """Returns the counts behind shares of a number of examples, unsigned; the largest value where a share is NaN.
+    """Returns the counts behind shares of a number of examples, unsigned; the largest value for a NaN share.
 
-    Raises ValueError where a share is no whole number of examples.
+    Raises ValueError if a share is no whole number of examples.
     """
     counts = shares * denominator
     with np.errstate(invalid="ignore"):  # of infinite ones
@@ -159,9 +159,9 @@ def counts_of(shares: np.ndarray, denominator: int) -> np.ndarray:
 
 
 def with_run_counts(columns: Mapping[str, Column]) -> dict[str, Column]:
-    """Returns columns with the numbers of runs of each set, where some class has fewer than there can be.
+    """Returns columns with the numbers of runs of each set, if some class has fewer than there can be.
 
-    Raises ValueError where columns of one set have different runs.
+    Raises ValueError if columns of one set have different runs.
     """
     found = dict(columns)
     for runs in dict.fromkeys(column.runs for column in columns.values() if "run" in column.axes):

@@ -15,7 +15,7 @@ LARGEST_JSON, MOST_KEYS = 1 << 28, 1000
 
 
 class Budget:
-    """What a file of `size` bytes may take; `check` raises ValueError where it takes more."""
+    """The limits on a file of `size` bytes; `check` raises ValueError if it exceeds them."""
 
     def __init__(self, size: int):
         self.held = self.bytes = 0

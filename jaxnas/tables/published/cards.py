@@ -13,13 +13,13 @@ NOT_TRIED = "Read from its documented layout, not tried on the original file."
 
 
 class Publication(NamedTuple):
-    """What to cite, and which license the numbers have.
+    """The citation and the license of the numbers.
 
     Attributes:
         importer: the name of the importer.
         authors: as BibTeX has them.
         cites: keys of the package's `references.bib`.
-        tried: `TRIED` or `NOT_TRIED`, or a sentence that says more.
+        tried: `TRIED` or `NOT_TRIED`, or a sentence with details.
     """
 
     importer: str
@@ -46,8 +46,8 @@ def imported(
 
     Args:
         source: the file or folder that was read.
-        notes: what a reader must know of the numbers, a paragraph each.
-        files: the SHA-256 of the files that were read, by name, where they are few.
+        notes: the caveats that readers must know, a paragraph each.
+        files: the SHA-256 of the files that were read, by name, if they are few.
     """
     origin = {
         "authors": publication.authors,

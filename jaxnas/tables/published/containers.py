@@ -58,8 +58,8 @@ def reader_of(
 ) -> Iterator[Reader]:
     """Gives the reader of a file before its value: past the three pickles that an older torch file starts with.
 
-    `progress` is told the bytes of the file that are read; `finished` is for `Reader`. Raises ValueError, also in place
-    of what a damaged archive raises.
+    `progress` receives the number of bytes of the file that are read; `finished` is for `Reader`.
+    Raises ValueError, also for errors of a damaged archive.
     """
     size = path.stat().st_size
     try:

@@ -56,7 +56,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
 
 
 def _files(path: Path) -> dict[str, bytes]:
-    """Returns the files of data sets by name. Raises ValueError where there is none."""
+    """Returns the files of data sets by name. Raises ValueError if there is none."""
     if path.suffix == SUFFIX and path.is_file():
         return {path.name: path.read_bytes()}
     if path.is_dir():
@@ -85,7 +85,7 @@ def _in_wheel(path: Path) -> dict[str, bytes]:
 def vectors_of(space: Space, keys: np.ndarray) -> np.ndarray:
     """Returns the file's numbers of architectures as vectors int32[N, 5]: the links, then four operations.
 
-    Digits are base 10, and those of operations count `OPERATIONS` for all data sets, `proteins` with its five included.
+    Digits are base 10; digits of operations count `OPERATIONS` for all data sets, `proteins` with its five included.
     Raises ValueError on a number that is none.
     """
     known = space.decisions[1].values

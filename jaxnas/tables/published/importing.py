@@ -23,7 +23,7 @@ def import_table(
         name: of an importer, or `file.py:NAME`.
         path: the benchmark's own file or folder.
         out: for a folder per table, named by its identifier; by default each is `jaxnas-out/import-<identifier>`.
-        progress: called with what is read, the number of parts done, and the number in all.
+        progress: called with the name of a file or folder, the number of parts done, and the number in all.
 
     Raises ValueError on an unknown name, a file that is not there or cannot be read, or a folder of something else.
     """

@@ -9,7 +9,7 @@ from jaxnas.tables.published.cards import Imported
 def importer_named(name: str) -> Callable[..., Iterator[Imported]]:
     """Returns the function `(path, work, progress) -> Iterator[Imported]` of a name, or of `file.py:NAME`.
 
-    `work` is a folder for partial results; `progress` is called with what is read.
+    `work` is a folder for partial results; `progress` is called with the progress of reading.
 
     Raises ValueError on an unknown name.
     """

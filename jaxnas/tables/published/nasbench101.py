@@ -170,14 +170,14 @@ def packed_graph(matrix: str, operations: str) -> int:
         matrix: 0 and 1, row by row.
         operations: by vertex, `"input,conv3x3-bn-relu,...,output"`.
 
-    Raises ValueError where it is no graph of NAS-Bench-101.
+    Raises ValueError if it is no graph of NAS-Bench-101.
     """
     names = operations.split(",")
     count = len(names)
     bad_names = names[0] != "input" or names[-1] != "output" or not set(names[1:-1]) <= set(OPERATIONS)
     if not 2 <= count <= VERTICES or bad_names or len(matrix) != count**2 or set(matrix) - {"0", "1"}:
         raise ValueError(f"a graph {matrix[:60]!r} with vertices {operations[:120]!r}")
-    place = [*range(count - 1), VERTICES - 1]  # what has fewer vertices lacks the last ones before the output
+    place = [*range(count - 1), VERTICES - 1]  # smaller graphs lack the last vertices before the output
     edges = {(place[at // count], place[at % count]) for at, bit in enumerate(matrix) if bit == "1"}
     if any(first >= second for first, second in edges):
         raise ValueError(f"a graph {matrix[:60]!r} with an edge back")
@@ -195,7 +195,7 @@ def vectors_of(graphs: np.ndarray) -> np.ndarray:
 
 
 def rows_of(space: Space, graphs: np.ndarray) -> np.ndarray:
-    """Returns the rows of packed graphs in the space, int64[G]. Raises ValueError where one is not of the space."""
+    """Returns the rows of packed graphs in the space, int64[G]. Raises ValueError if one is not of the space."""
     vectors = np.zeros((-len(graphs) % _PADDED + len(graphs), VERTICES - 2 + len(_TRIANGLE)), np.int32)
     vectors[: len(graphs)] = vectors_of(graphs)
     valid, rows = _looked_up(space)(vectors)
@@ -210,7 +210,7 @@ def _looked_up(space: Space) -> Callable[[np.ndarray], tuple[jax.Array, jax.Arra
 
 
 class _Scores:
-    """What is known of each graph and number of epochs, of the parts of the file so far."""
+    """The scores of each graph and number of epochs, from the parts of the file so far."""
 
     def __init__(self, space: Space):
         size = space.num_architectures
@@ -223,7 +223,7 @@ class _Scores:
         self.counts = {name: np.full((size, RUNS, len(EPOCHS)), missing, np.uint16) for name in _SCORES}
 
     def add(self, found: np.ndarray) -> None:
-        """Puts rows of the file in. Raises ValueError where they contradict each other or rows before."""
+        """Puts rows of the file in. Raises ValueError if they contradict each other or rows before."""
         graphs, first, number = np.unique(found["graph"], return_index=True, return_inverse=True)
         of_graph = rows_of(self.space, graphs)
         row = of_graph[number]
@@ -246,7 +246,7 @@ class _Scores:
     def _note(
         self, known: np.ndarray, row: np.ndarray, values: np.ndarray, rows: np.ndarray, first: np.ndarray, wrong: str
     ) -> None:
-        """Keeps one value of each row. Raises ValueError where there are two."""
+        """Keeps one value of each row. Raises ValueError if there are two."""
         if (values == 0).any() or (known[row] != values)[known[row] != 0].any():
             raise ValueError(wrong)
         known[rows] = values[first]

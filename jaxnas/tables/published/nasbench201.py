@@ -25,7 +25,7 @@ PUBLICATION = Publication(
 def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
     """Returns tables of NAS-Bench-201, version 1.1: CIFAR-10, CIFAR-100 and ImageNet16-120.
 
-    `path` is the file, or a folder with it: 4.7 GB in one pickle, read as a stream, so that no part of it can be kept.
+    `path` is the file, or a folder with it: 4.7 GB in one pickle, read as a stream, so no part of it can be kept.
     """
     path = only_file(path, FILES, "NAS-Bench-201's torch file")
     layout = LAYOUT._replace(prefix="nb201-1.1", publication=PUBLICATION)

@@ -1,8 +1,8 @@
-"""What NATS-Bench's and NAS-Bench-201's files hold of an architecture, and the tables that come of it.
+"""The records of an architecture in the files of NATS-Bench and NAS-Bench-201, and the tables made from them.
 
 An architecture has a record for each schedule of training, and in it one for each data set and seed: curves over
-epochs of training and evaluation, seconds, size. CIFAR-10's validation is that of the data set `cifar10-valid` (half of
-the training images), its test that of `cifar10`; CIFAR-100 and ImageNet16-120 have both in one training.
+epochs of training and evaluation, seconds, size. CIFAR-10's validation is from the data set `cifar10-valid`
+(half of the training images), its test from `cifar10`; CIFAR-100 and ImageNet16-120 have both in one training.
 """
 
 import re
@@ -28,7 +28,7 @@ _PER_PART = 512
 
 
 class DataSet(NamedTuple):
-    """A data set, as tables and as the files call it, where its scores are, and of how many images they are."""
+    """A data set, as tables and as the files call it, the place of its scores, and of how many images they are."""
 
     name: str
     validation: tuple[str, str, int]
@@ -46,8 +46,8 @@ class Layout(NamedTuple):
     """A benchmark in these files.
 
     Attributes:
-        epochs: of the schedules of training, the shortest first; reported is the last, searches are told `told`.
-        told: epochs of what a search is told by the protocol `published`.
+        epochs: of the schedules of training, the shortest first; reported is the last, searches observe `told`.
+        told: epochs of the observed score in the protocol `published`.
         curve: epochs of the last schedule at which the training loss is kept.
         row_of: the row of an architecture's string in the space.
     """
@@ -70,7 +70,7 @@ def numbers_of(layout: Layout, record: Mapping) -> tuple[str, int, np.ndarray]:
     """Returns of a record its architecture's string, the position of its schedule, and its numbers, [D, ...] flat.
 
     They are for each data set: validation and test of each run, then seconds of training, of a validation pass,
-    latency, parameters, FLOPs, and the training loss of each run at the epochs of the curve. NaN is what there is not.
+    latency, parameters, FLOPs, and the training loss of each run at the epochs of the curve. Missing values are NaN.
     """
     results = record["all_results"]
     last = {checked_key(result["epochs"]) for result in results.values()}
@@ -138,7 +138,7 @@ class Records:
         found.clear()
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Returns what was collected, and starts again with nothing."""
+        """Returns the collected arrays, and starts again with nothing."""
         names, values = self.names, self.values
         self.names, self.values = [], []
         shape = (0, len(self.layout.epochs), self.layout.width)
@@ -177,7 +177,7 @@ def read_folder(layout: Layout, folder: Path, work: Work, progress: Progress) ->
 
 
 def numbered_files(folder: Path) -> list[Path]:
-    """Returns the files of architectures in a `-simple` folder. Raises ValueError where there is none."""
+    """Returns the files of architectures in a `-simple` folder. Raises ValueError if there is none."""
     files = sorted(path for path in folder.iterdir() if _NUMBERED.fullmatch(path.name))
     if not files:
         raise ValueError(f"Expected a folder with files such as 000000.pickle.pbz2, got {folder} without.")
@@ -185,7 +185,7 @@ def numbered_files(folder: Path) -> list[Path]:
 
 
 def check_names(folder: Path, parts: Sequence[Mapping[str, np.ndarray]]) -> None:
-    """Raises ValueError where a file of a folder is of another architecture than the benchmark's list has there.
+    """Raises ValueError if a file of a folder is of another architecture than the benchmark's list has there.
 
     That list is `META_FILE`; without it nothing is compared.
     """
@@ -286,7 +286,7 @@ def _table(layout: Layout, data_set: DataSet, values: np.ndarray) -> Table:
 
 
 def _whole(values: np.ndarray) -> np.ndarray:
-    """Returns numbers as integers, the largest one where there is none."""
+    """Returns numbers as integers, the largest one for NaN."""
     return np.where(np.isnan(values), np.iinfo(np.uint32).max, np.round(values)).astype(np.uint32)
 
 

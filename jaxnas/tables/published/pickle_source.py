@@ -17,7 +17,7 @@ class Source:
 
     Args:
         file: is read once, from its position.
-        budget: what its bytes are counted by.
+        budget: counts its bytes.
         progress: is called after each part of the file.
     """
 
@@ -40,7 +40,7 @@ class Source:
         return self.data[self.position :]
 
     def refill(self, needed: int) -> None:
-        """Reads on, so that `needed` bytes follow the position, unless the file ends."""
+        """Reads on until `needed` bytes follow the position, unless the file ends."""
         length = len(self.data) - self.position
         if length >= needed or self.ended:
             return

@@ -1,6 +1,6 @@
-"""What a pickle of plain data may name: types and functions by which it makes values. None of them is called.
+"""The names that a pickle of plain data may use: types and functions by which it makes values. None is called.
 
-Each has its replacement here, which makes the value from what the file says, or refuses it.
+Each has its replacement here, which makes the value from the file's arguments, or refuses it.
 """
 
 import re
@@ -15,7 +15,7 @@ SCALARS = frozenset({str, int, float, bytes, bool, type(None)})
 
 
 class Storage(NamedTuple):
-    """A torch storage that a file refers to: where its bytes are, not the bytes."""
+    """A torch storage that a file refers to: the place of its bytes, not the bytes."""
 
     key: str
     type: str
@@ -132,7 +132,7 @@ def checked_keys(values: Any) -> Any:
 
 
 def checked_key(value: Any) -> Any:
-    """Returns a key of a dictionary. Raises ValueError where it is no scalar and no tuple of scalars."""
+    """Returns a key of a dictionary. Raises ValueError if it is no scalar and no tuple of scalars."""
     if type(value) in SCALARS or (type(value) is tuple and all(type(each) in SCALARS for each in value)):
         return value
     raise ValueError(f"Expected keys that are strings, numbers or tuples of them, got a {type(value).__name__}.")

@@ -14,8 +14,8 @@ def records(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     """Returns the records of a file from its position on, each with the position after it.
 
     A record is its length (8 bytes), a checksum of the length, the data and a checksum of the data. Checksums are not
-    looked at: the SHA-256 of the whole file says more, in less time. Raises ValueError where the file is cut or no such
-    file.
+    looked at: the SHA-256 of the whole file is a stronger check, in less time. Raises ValueError if
+    the file is truncated or of another kind.
     """
     data, position, before = b"", 0, file.tell()
     while True:
@@ -41,7 +41,7 @@ def records(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
 def fields(message: bytes) -> Iterator[tuple[int, int | float | bytes]]:
     """Returns the fields of a protobuf message by number: varints and fixed numbers as unsigned, doubles as floats.
 
-    Raises ValueError where the bytes are no message.
+    Raises ValueError if the bytes are no message.
     """
     position, length = 0, len(message)
     while position < length:

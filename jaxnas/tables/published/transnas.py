@@ -81,7 +81,7 @@ def read(path: Path, work: Path, progress: Progress) -> Iterator[Imported]:
 
 
 def _keep_the_wanted(found: dict) -> None:
-    """Keeps of each training what tables need, so that the file never is in memory as a whole."""
+    """Keeps the parts of each training that tables need; the whole file never is in memory."""
     if "valid_loss" not in found and "time_elapsed" not in found:
         return
     names = {f"{split}_{score.name}" for split in ("valid", "test") for score in SCORES.values()} | {"time_elapsed"}

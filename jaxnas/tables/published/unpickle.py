@@ -1,9 +1,9 @@
 """Reads pickles as data. Nothing that a file names is imported or called: values are built here, or refused.
 
-The opcodes are those of Python's own `pickle._Unpickler` that plain data need. Dictionaries, lists, tuples, sets,
+The opcodes are those in Python's own `pickle._Unpickler` that plain data need. Dictionaries, lists, tuples, sets,
 strings, numbers, NumPy scalars and arrays of numbers come out; everything else ends in a ValueError. The file is read
-once from front to back, and values, bytes and seconds are bounded whatever the file says: what refers to a value of
-before gets a copy of it, which counts.
+once from front to back, and values, bytes and seconds are bounded for any file: a reference to an
+earlier value gets a copy of it, which counts.
 
 Files of curves are long runs of pairs, an epoch or a name and a float. Such runs are recognized by a regular
 expression and decoded by NumPy at once, which makes the reader as fast as these files need.
@@ -30,7 +30,7 @@ _IN_MEMORY = 1 << 15
 
 
 class Memo(dict):
-    """The values that a pickle may refer to again: what it gets is a copy, so that no list is in others twice."""
+    """The values that a pickle may refer to again, each returned as a copy: no list is in others twice."""
 
     def __init__(self, budget: Budget):
         self.budget = budget
@@ -45,9 +45,9 @@ class Reader(pickle._Unpickler):
 
     Args:
         file: is read once, from its position.
-        size: of the file itself in bytes, which the budget is by; that of what it unpacks to may be larger.
-        finished: is told each dictionary when it has its items, the inner ones first; it may take them out again, so
-            that a file of many records never is in memory as a whole.
+        size: of the file itself in bytes, which the budget is by; its unpacked size may be larger.
+        finished: called with each dictionary when it has its items, the inner ones first; it may
+            remove items, which keeps a file of many records from being in memory as a whole.
         progress: is called after each part of the file.
     """
 
@@ -74,7 +74,7 @@ class Reader(pickle._Unpickler):
         self.memoized = 0
 
     def load(self) -> Any:
-        """Returns the value of the next pickle. Raises ValueError where there is none of plain data."""
+        """Returns the value of the next pickle. Raises ValueError if there is none of plain data."""
         self.start()
         if self.source.peek(1)[:1] not in (b"\x80", b"(", b"]", b"}", b"c", b"l", b"d"):
             raise ValueError(f"Expected a pickle, got other bytes at byte {self.source.offset:,}.")
@@ -207,7 +207,7 @@ class Reader(pickle._Unpickler):
 
 
 class _Run(NamedTuple):
-    """Consecutive floats, most of them after a key: how their bytes look, and what is in them."""
+    """Consecutive floats, most of them after a key: the pattern and the layout of their bytes."""
 
     pattern: re.Pattern[bytes]
     row: np.dtype
@@ -220,7 +220,7 @@ _NUMBERS = {pickle.BININT1: 1, pickle.BININT2: 2, pickle.BINGET: 1, pickle.LONG_
 
 @functools.lru_cache(maxsize=1 << 12)
 def _run_of(head: bytes, put: bytes) -> _Run | None:
-    """Returns the runs that start with an opcode, and where it is of a name also its length; None if there are none."""
+    """Returns the runs that start with an opcode, for names also of the same length; None if there are none."""
     value = [("float", "S1"), ("value", ">f8")]
     if head == pickle.BINFLOAT:
         return _Run(re.compile(rb"(?s)(?:G.{8}){4,}"), np.dtype(value))

@@ -44,7 +44,7 @@ _SIZES = ("params", "flops")
 def row_of(key: str, space: str = "nb201") -> int:
     """Returns the row, in a space of the catalog, of an architecture as NASLib writes it: `(4, 0, 3, 1, 4, 3)`.
 
-    Digits of TransNAS-Bench-101 are those of its own strings.
+    Digits of TransNAS-Bench-101 are as in its own strings.
     """
     digits = re.findall(r"\d", key)
     row = _rows(space).get(_text(space, digits)) if re.fullmatch(r"\((\d, ){5}\d\)", key) else None
