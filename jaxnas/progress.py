@@ -13,10 +13,10 @@ COMPILING = "compiling, which takes up to minutes the first time"
 
 @contextlib.contextmanager
 def progress_bars(first: str = "", remaining: str | None = None) -> "Iterator[Progress]":
-    """Gives bars of progress, shown on a terminal only.
+    """Yields progress bars, shown on a terminal only.
 
     Args:
-        first: what is done before a bar moves, a line where there is no terminal.
+        first: the work done before a bar moves, printed as a line if there is no terminal.
         remaining: the text of the last column; by default Rich's estimate of the time left.
     """
     from rich.console import Console

@@ -36,9 +36,9 @@ def machine() -> dict:
 
 
 def git_commit() -> str | None:
-    """Returns the commit of the checkout that this package lies in; None outside a checkout.
+    """Returns the commit of the checkout that contains this package; None outside a checkout.
 
-    It ends in `+changes` where the checkout has uncommitted ones.
+    It ends in `+changes` if the checkout has uncommitted changes.
     """
     here = Path(__file__).resolve().parent
 

@@ -210,7 +210,7 @@ Factory = Callable[..., Predictor]
 def checked_learner(factory: Factory, space: Space, *, jittable: bool = False) -> Predictor:
     """Returns the predictor that a factory makes for a space, for searches.
 
-    Raises ValueError where it needs more than features, or cannot be compiled where that is asked for.
+    Raises ValueError if it needs more than features, or cannot be compiled where that is asked for.
     """
     found = catalog.made("predictor", Predictor, factory, space)
     if found.requires or not found.learns:

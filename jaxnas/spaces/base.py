@@ -94,12 +94,12 @@ class Space(abc.ABC):
     def index(self, arch: ArrayLike) -> jax.Array:
         """Returns the row of an architecture in the enumeration of the space, int32[].
 
-        The first decision varies slowest. Raises ValueError where the space has no rows.
+        The first decision varies slowest. Raises ValueError if the space has no rows.
         """
         return check_rows(self)(arch)
 
     def arch_at(self, row: ArrayLike) -> jax.Array:
-        """Returns the architecture at a row of the enumeration, int32[D]. Raises ValueError where there are no rows."""
+        """Returns the architecture at a row of the enumeration, int32[D]. Raises ValueError if there are no rows."""
         check_rows(self)
         codes = self.codes
         return arch_at(row if codes is None else jnp.asarray(codes)[row], self.decisions)
@@ -164,7 +164,7 @@ class Space(abc.ABC):
     def classes(self) -> np.ndarray:
         """Returns for each row of the enumeration the row of its class's representative, int32[A].
 
-        Raises ValueError where the space is too large to enumerate.
+        Raises ValueError if the space is too large to enumerate.
         """
         return class_rows(self)
 
@@ -250,7 +250,7 @@ class Space(abc.ABC):
         return {"name": self.name, "num_architectures": self.num_architectures, "decisions": decisions}
 
     def enumerated(self) -> "EnumeratedSpace":
-        """Returns the same space over the rows of its enumeration. Raises ValueError where it is too large."""
+        """Returns the same space over the rows of its enumeration. Raises ValueError if it is too large."""
         return EnumeratedSpace(self)
 
 
@@ -305,7 +305,7 @@ class ReadThrough(Space):
 class EnumeratedSpace(ReadThrough):
     """The same space as `space`, where an architecture is int32[1], its row in the enumeration.
 
-    Neighbors are those of `space`, by table look-up, which makes searches faster. Raises ValueError where the space is
+    Neighbors are those of `space`, by table look-up, which makes searches faster. Raises ValueError if the space is
     too large to enumerate.
     """
 
@@ -361,7 +361,7 @@ def has_rows(space: Space) -> bool:
 
 
 def check_rows(space: Space) -> jax.tree_util.Partial:
-    """Returns the indexer of a space. Raises ValueError where its architectures have no row numbers."""
+    """Returns the indexer of a space. Raises ValueError if its architectures have no row numbers."""
     indexer = space.indexer
     if indexer is None:
         radix_weights(space.decisions)
@@ -373,7 +373,7 @@ def check_rows(space: Space) -> jax.tree_util.Partial:
 
 
 def check_valid(space: Space, arch: jax.Array) -> jax.Array:
-    """Returns an architecture. Raises ValueError where it is not valid."""
+    """Returns an architecture. Raises ValueError if it is not valid."""
     if not bool(space.valid(arch)):
         raise ValueError(f"Expected a valid architecture of {space.name}, got {space.to_str(arch)!r}.")
     return arch

@@ -34,7 +34,7 @@ class Vectors(Protocol):
 
 
 def check_enumerable(space: Vectors) -> None:
-    """Raises ValueError where a space is too large to enumerate."""
+    """Raises ValueError if a space is too large to enumerate."""
     if space.num_architectures > MAX_ENUMERABLE:
         raise ValueError(
             f"Expected at most {MAX_ENUMERABLE:,} architectures to enumerate, got {space.num_architectures:,}."
@@ -110,7 +110,7 @@ def are_valid(space: Vectors, archs: jax.Array) -> jax.Array:
 def valid_codes(space: Vectors) -> np.ndarray:
     """Returns the mixed-radix numbers of the combinations of choices that are valid, ascending, int32[A].
 
-    Raises ValueError where none is.
+    Raises ValueError if none is.
     """
     codes = np.arange(num_combinations(space.decisions), dtype=np.int32)
     with jax.ensure_compile_time_eval():

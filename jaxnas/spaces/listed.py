@@ -74,7 +74,7 @@ class ListedSpace(ReadThrough):
         return _listed_classes(self)
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string. Raises ValueError where it is malformed or not listed."""
+        """Returns the architecture of a string. Raises ValueError if it is malformed or not listed."""
         return check_valid(self, self.space.from_str(text))
 
 

@@ -22,7 +22,7 @@ def everything(arch: jax.Array) -> jax.Array:
 
 
 def check_traceable(valid: Callable[[jax.Array], jax.Array], num_decisions: int) -> None:
-    """Raises ValueError where a function cannot be traced, or does not return one bool of an architecture."""
+    """Raises ValueError if a function cannot be traced, or does not return one bool of an architecture."""
     try:
         found = jax.eval_shape(checked_function("valid", valid), jax.ShapeDtypeStruct((num_decisions,), jnp.int32))
     except jax.errors.JAXTypeError as error:
@@ -39,7 +39,7 @@ def pick(key: jax.Array, archs: jax.Array, members: jax.Array) -> jax.Array:
 
 
 def valid_sample(space: Vectors, key: jax.Array) -> jax.Array:
-    """Returns the first valid one of uniform draws, int32[D]. Raises ValueError where none of 10,000 draws is."""
+    """Returns the first valid one of uniform draws, int32[D]. Raises ValueError if none of 10,000 draws is."""
     _check_satisfiable(space)
 
     def again(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:

@@ -24,7 +24,7 @@ from jaxnas.strategies.parts.rungs import (
 
 CITES = ("falkner2018bohb",)
 MOST_RUNS = 100
-"""Most runs in a comparison, so that it takes seconds."""
+"""The most runs in a comparison, which keeps it to seconds."""
 
 
 @functools.cache

@@ -65,9 +65,9 @@ def reward_weighted_sampling(space: Space, *, num_initial: int = 10) -> Strategy
 
 
 def _draw(key: jax.Array, weights: jax.Array) -> jax.Array:
-    """Returns an index drawn in proportion to the weights [T], any where all are 0.
+    """Returns an index drawn in proportion to the weights [T]; any index if all are 0.
 
-    A block is drawn, then a member of it, so that no sum runs over all of them.
+    A block is drawn, then a member of it; so no cumulative sum runs over all weights.
     """
     blocks = weights.reshape(-1, BLOCK_SIZE)
     first, second = jax.random.uniform(key, (2,))

@@ -176,7 +176,7 @@ def _labels_of(labels: Any, examples: Examples, goal: str) -> tuple[tuple, np.nd
 
 
 def _check_lengths(labels: Any, examples: Examples) -> None:
-    """Raises ValueError where a sequence has another number of tags than steps, its own or those of all."""
+    """Raises ValueError if a sequence has another number of tags than steps, its own or those of all."""
     values = examples.values
     real = values >= 0 if examples.kind == "tokens" else ~np.isnan(values[..., 0])
     for row, (each, steps) in enumerate(zip(labels, real.sum(1), strict=True)):

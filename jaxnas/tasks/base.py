@@ -138,7 +138,7 @@ class Task:
     def shrunk(self, resolution: int) -> "Task":
         """Returns the task of images of a smaller height in pixels, each pixel the mean of a square of them.
 
-        Their values stay normalized by the numbers of the whole images. Raises ValueError where the task has no
+        Their values stay normalized by the numbers of the whole images. Raises ValueError if the task has no
         images, or their sides are no multiples.
         """
         if self.kind != "images":
@@ -185,7 +185,7 @@ def _kind_of(inputs: np.ndarray) -> str:
 
 
 def _check_labels(task: Task, name: str) -> None:
-    """Raises ValueError where the labels of a split have not the shape, the type or the range of the goal's."""
+    """Raises ValueError if the labels of a split have not the shape, the type or the range of the goal's."""
     inputs, labels = getattr(task, name)
     steps = inputs.shape[1:3] if GOALS[task.goal].each_step else inputs.shape[1:2]
     if labels.shape != steps:
@@ -201,7 +201,7 @@ def _check_labels(task: Task, name: str) -> None:
 
 
 def _check_steps(task: Task, name: str) -> None:
-    """Raises ValueError where a sequence is of padding alone, a label is one of padding, or a token is out of range.
+    """Raises ValueError if a sequence is of padding alone, a label is one of padding, or a token is out of range.
 
     Nodes of graphs are as steps.
     """
@@ -236,7 +236,7 @@ def normalized(
     is 0 everywhere. So are graphs, whose weights of edges stay as they are. Values are cast to float32 after that.
     Labels that are real numbers are normalized, too.
 
-    Raises ValueError where all images of training have one and the same value, or all labels of a regression.
+    Raises ValueError if all images of training have one and the same value, or all labels of a regression.
     """
     label_mean, label_deviation = 0.0, 1.0
     if goal == "value":

@@ -38,7 +38,7 @@ def task_from_file(name: str | os.PathLike) -> Task:
             `.csv` or `.parquet` file of numbers with a line of names, whose last column is the label, or the column
             `NAME` in `file.csv:NAME`.
 
-    Raises ValueError where the file cannot be read, or holds no task.
+    Raises ValueError if the file cannot be read, or holds no task.
     """
     found = _FILE.fullmatch(os.fspath(name))
     if found is None:
@@ -57,7 +57,7 @@ def task_from_npz(path: str | os.PathLike) -> Task:
     """Returns the task of an `.npz` file with arrays `X`, `y` and optionally `split`, `kind` and `goal`, two texts.
 
     The arrays are as `task_from_arrays` takes them; sequences are padded, and say `kind`. To predict the next token
-    there is no `y`. Raises ValueError where the file cannot be read or its arrays are no task.
+    there is no `y`. Raises ValueError if the file cannot be read or its arrays are no task.
     """
     path = Path(path)
     arrays = {}
@@ -86,7 +86,7 @@ def task_from_npz(path: str | os.PathLike) -> Task:
 
 
 def _check_size(path: Path, names: Sequence[str]) -> None:
-    """Raises ValueError where arrays are larger than the size of their file can explain, before any is read."""
+    """Raises ValueError if arrays are larger than the size of their file can explain, before any is read."""
     total = 0
     with zipfile.ZipFile(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of headers written by Python 2
@@ -125,7 +125,7 @@ def task_from_table(path: str | os.PathLike, label: str | None = None) -> Task:
     Args:
         label: the name of the label's column; None: the last one.
 
-    Raises ValueError where the file cannot be read, or a feature is no number in each row.
+    Raises ValueError if the file cannot be read, or a feature is no number in each row.
     """
     import pyarrow as pa
 

@@ -15,7 +15,7 @@ def read_file(task: str, package: str, requirement: str, name: str, sha256: str)
         name: of the file in that folder.
         sha256: of the file: another one would be another task.
 
-    Raises ValueError where the package is missing, or has another file.
+    Raises ValueError if the package is missing, or has another file.
     """
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:

@@ -34,7 +34,7 @@ def is_ragged(values: Any) -> bool:
 
 
 def as_array(values: Any, expected: str) -> np.ndarray:
-    """Returns data as one array. Raises ValueError where its parts have unequal shapes; `expected` says what it is."""
+    """Returns data as one array. Raises ValueError if its parts have unequal shapes; `expected` says what it is."""
     try:
         return np.asarray(values)
     except ValueError:  # as NumPy says it
@@ -169,7 +169,7 @@ def _checked_steps(lengths: list[int], num_steps: int | None, what: str, steps: 
 
 
 def check_padding(real: np.ndarray) -> None:
-    """Raises ValueError where a sequence has no real step, or one after padding; `real` is bool[n, T]."""
+    """Raises ValueError if a sequence has no real step, or one after padding; `real` is bool[n, T]."""
     if (empty := ~real.any(1)).any():
         raise ValueError(f"Expected a real step in each sequence, got padding alone in row {int(empty.argmax())}.")
     if (gap := (real[:, 1:] & ~real[:, :-1]).any(1)).any():

@@ -131,7 +131,7 @@ def solubility() -> Task:
 
 
 def _read(name: str) -> dict[str, np.ndarray]:
-    """Returns the arrays of a file. Raises ValueError where it is not the one that ships."""
+    """Returns the arrays of a file. Raises ValueError if it is not the one that ships."""
     data = resources.files("jaxnas.tasks").joinpath("data", f"{name}.npz").read_bytes()
     if (found := hashlib.sha256(data).hexdigest()) != SHA256[name]:
         raise ValueError(

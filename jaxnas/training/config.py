@@ -107,7 +107,7 @@ def config_from_dict(fields: dict[str, Any], default: TrainConfig) -> TrainConfi
 
 
 def check_fit(task: Task, config: TrainConfig) -> None:
-    """Raises ValueError where a task has too few training examples for one batch."""
+    """Raises ValueError if a task has too few training examples for one batch."""
     num_examples = task.train.inputs.shape[1]
     if config.batch_size > num_examples:
         raise ValueError(f"Expected a batch_size up to the {num_examples} training examples, got {config.batch_size}.")

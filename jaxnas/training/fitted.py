@@ -194,7 +194,7 @@ class FittedModel:
     def save(self, folder: str | os.PathLike) -> Path:
         """Returns the folder that the model is written into: arrays by Orbax, the rest as JSON, hashes of both.
 
-        An older model there is replaced as a whole, other files stay. Raises ValueError where the folder holds a
+        An older model there is replaced as a whole, other files stay. Raises ValueError if the folder holds a
         `model.json` of something else.
         """
         folder = Path(folder).resolve()
@@ -226,7 +226,7 @@ class FittedModel:
         Args:
             space: its search space; needed where that has functions, or a kind of network, of your own.
 
-        Raises ValueError where the folder holds no model, a file was changed, or the space is another one or unknown.
+        Raises ValueError if the folder holds no model, a file was changed, or the space is another one or unknown.
         """
         folder = Path(folder).resolve()
         found = read_description(folder)
@@ -263,7 +263,7 @@ def _untrained(description: dict, space: TrainableSpace | None) -> FittedModel:
 
 
 def _checked_arch(arch: Any, space: TrainableSpace) -> tuple[int, ...]:
-    """Returns an architecture as a tuple of ints. Raises ValueError where a choice is none of the space's."""
+    """Returns an architecture as a tuple of ints. Raises ValueError if a choice is none of the space's."""
     whole = isinstance(arch, list | tuple) and all(isinstance(choice, int) for choice in arch)
     sizes = [len(decision.values) for decision in space.decisions]
     if (
@@ -301,7 +301,7 @@ def _measured(goal: str, outputs: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _space_of(found: dict, space: TrainableSpace | None) -> TrainableSpace:
-    """Returns the space that a model was saved with. Raises ValueError where it is another one or unknown."""
+    """Returns the space that a model was saved with. Raises ValueError if it is another one or unknown."""
     if space is None and found["space_fields"] is None:
         raise ValueError(
             f"Expected the space {found['space']} of this model, which has custom functions or networks; got none."

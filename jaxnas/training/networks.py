@@ -255,7 +255,7 @@ def networks_class(space: TrainableSpace) -> type[Networks]:
     `space.networks` is a class, or the name of one: `module:NAME` or `path/to/file.py:NAME`; or `module:name()` of a
     function that returns the class for a space.
 
-    Raises ValueError where the space has no networks, or their class cannot be found or lacks something.
+    Raises ValueError if the space has no networks, or their class cannot be found or lacks something.
     """
     named = getattr(space, "networks", None)
     if named is None:

@@ -29,7 +29,7 @@ def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
         folder: made where it is missing; files of others in it stay.
         description: JSON values.
 
-    Raises ValueError where the folder holds a `model.json` of something else, or the description is not JSON.
+    Raises ValueError if the folder holds a `model.json` of something else, or the description is not JSON.
     """
     import orbax.checkpoint
 
@@ -62,7 +62,7 @@ def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
 def read_description(folder: Path) -> dict[str, Any]:
     """Returns the description of a saved model, after checking its hash and those of its arrays.
 
-    Raises ValueError where the folder holds no model, or one that was changed.
+    Raises ValueError if the folder holds no model, or one that was changed.
     """
     found = _described(folder)
     if found is None:

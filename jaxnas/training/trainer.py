@@ -36,7 +36,7 @@ class Trainer(Generic[SpaceType]):
         config: how, with batches and the kind's `network` filled in.
         networks: what is trained, bound to the space, the task and the configuration.
 
-    Raises ValueError where the networks of the space cannot be trained on the task in this way.
+    Raises ValueError if the networks of the space cannot be trained on the task in this way.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class Trainer(Generic[SpaceType]):
     def fit(self, arch: Any, seed: int = 0) -> FittedModel:
         """Returns the fitted model of an architecture.
 
-        Raises FloatingPointError where the training diverged.
+        Raises FloatingPointError if the training diverged.
         """
         network, curves = self.network(arch, seed)
         diverged = ~np.isfinite(curves.loss)

@@ -118,7 +118,7 @@ def build_pack(
 
 
 def check_enumerable(space: Space) -> None:
-    """Raises ValueError where a space has too many architectures for a pack of all of them."""
+    """Raises ValueError if a space has too many architectures for a pack of all of them."""
     if space.num_architectures > MAX_ENUMERABLE:
         raise ValueError(
             f"Expected a space of at most {MAX_ENUMERABLE:,} architectures for a pack of all of them, got {space.name} "

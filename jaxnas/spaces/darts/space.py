@@ -77,7 +77,7 @@ class DARTSSpace(Space):
     def from_str(self, text: str) -> jax.Array:
         """Returns the architecture of a genotype, whose nodes may name their inputs in any order.
 
-        Raises ValueError where it is malformed, or no architecture of the space.
+        Raises ValueError if it is malformed, or no architecture of the space.
         """
         choices: list[int] = []
         for cell in CELLS:
@@ -183,7 +183,7 @@ def _literal(text: str) -> object:
 
 
 def _choices(genes: object, text: str) -> list[int]:
-    """Returns the choices of a cell's genes. Raises ValueError where they are none of a cell of the space."""
+    """Returns the choices of a cell's genes. Raises ValueError if they are none of a cell of the space."""
     if (
         not isinstance(genes, list)
         or len(genes) != 2 * NUM_NODES

@@ -99,7 +99,7 @@ def fit(networks: JointNetworks, arch: np.ndarray, seed: int, splits: Splits) ->
 
 
 def check_values(space: JointSpace, spec: TaskSpec, splits: Splits) -> None:
-    """Raises ValueError where a task has no such hyperparameters: too few views, or labels that are no classes."""
+    """Raises ValueError if a task has no such hyperparameters: too few views, or labels that are no classes."""
     values = {decision.name: decision.values for decision in space.hyperparameters}
     num_views = splits[0].inputs.shape[0]
     if max(values.get("num_views", (1,))) > num_views:

@@ -32,7 +32,7 @@ class BlockSpace(Space):
         stages: the number of layers of each stage.
         blocks: the names of a layer's blocks.
 
-    Raises ValueError where there are no stages, or stages without layers.
+    Raises ValueError if there are no stages, or stages without layers.
     """
 
     name: str = "nb-macro"

@@ -133,7 +133,7 @@ class NB101Space(Space):
     def from_str(self, text: str) -> jax.Array:
         """Returns the architecture of a string in the format of `to_str`, of up to seven vertices.
 
-        Raises ValueError where it is malformed or no architecture.
+        Raises ValueError if it is malformed or no architecture.
         """
         digits, _, names = text.strip().partition("|")
         labels = names.split(",")

@@ -254,7 +254,7 @@ def in_sequence(
 
 
 def _check_steps(config: TrainConfig) -> None:
-    """Raises ValueError where steps are to be others than those that are written by hand here."""
+    """Raises ValueError if steps are to be others than those that are written by hand here."""
     if config.optimizer != "sgd" or config.clip is not None or config.adaptation:
         raise ValueError(
             "Expected sgd without clip or adaptation for perceptrons, whose steps are written by hand, got others."

@@ -38,7 +38,7 @@ def blocks(space: SizeSpace, widths: Widths, spec: TaskSpec, arch: tuple[int, ..
 
     `arch` is None for the network that holds all of them: of the largest width everywhere.
 
-    Raises ValueError where the space has no number of layers that three stages and two reductions have.
+    Raises ValueError if the space has no number of layers that three stages and two reductions have.
     """
     stages, rest = divmod(space.num_layers, 3)
     if rest != 2:
