@@ -18,12 +18,12 @@ class Regressor(Protocol):
 
 
 def seed_of(key: jax.Array) -> int:
-    """Returns a seed for what has no keys, below 2**31."""
+    """Returns a seed below 2**31 for libraries without keys."""
     return int(jax.random.bits(key, (), jnp.uint32)) >> 1
 
 
 def fitted(regressor: Any, features: Array, y: Array) -> Any:
-    """Returns a regressor, fitted to the architectures that have a score; None where none has."""
+    """Returns a regressor, fitted to the architectures that have a score; None if none has a score."""
     known = np.isfinite(np.asarray(y))
     if not known.any():
         return None
