@@ -39,7 +39,7 @@ class Decision:
         if isinstance(self.values, str) or not isinstance(self.values, Iterable):
             raise ValueError(f"Expected values of {self.name!r} in a tuple, such as (16, 32), got {self.values!r:.40}.")
         if not isinstance(self.values, range):
-            object.__setattr__(self, "values", tuple(self.values))  # hashable, so that a space is
+            object.__setattr__(self, "values", tuple(self.values))  # hashable, as spaces must be
         if not len(self.values):
             raise ValueError(f"Expected a decision {self.name!r} with one or more values, got none.")
 
@@ -199,7 +199,7 @@ def checked(arch: Choices, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
 
 
 def position(what: str, name: str, values: Iterable) -> int:
-    """Returns the position of a name among those of values. Raises ValueError if it is none of them."""
+    """Returns the position of a name among the names of values. Raises ValueError if it is not among them."""
     known = [str(value) for value in values]
     if name not in known:
         raise unknown_name(what, name, known)

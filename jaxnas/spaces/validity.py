@@ -33,7 +33,7 @@ def check_traceable(valid: Callable[[jax.Array], jax.Array], num_decisions: int)
 
 
 def pick(key: jax.Array, archs: jax.Array, members: jax.Array) -> jax.Array:
-    """Returns one of the architectures int32[K, D] that are members, bool[K], uniformly; the first where none is."""
+    """Returns one of the architectures int32[K, D] that are members, bool[K], uniformly; the first if none is."""
     numbers = jnp.cumsum(members)
     return archs[jnp.argmax(numbers > prng.draw_index(key, numbers[-1]))]
 
@@ -51,9 +51,9 @@ def valid_sample(space: Vectors, key: jax.Array) -> jax.Array:
 
 
 def repaired(space: Vectors, key: jax.Array, arch: jax.Array) -> jax.Array:
-    """Returns where a random walk from a vector of choices first meets an architecture, or else a sample, int32[D].
+    """Returns the first architecture on a random walk from a vector of choices, or else a sample, int32[D].
 
-    A step goes to a valid vector where there is one a move away, and to any of them otherwise.
+    A step goes to a valid vector if there is one a move away, and to any vector a move away otherwise.
     """
 
     def step(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:

@@ -1,6 +1,6 @@
-"""The operations of DARTS (Liu et al., ICLR 2019), and what is around its cells.
+"""The operations of DARTS (Liu et al., ICLR 2019), and the blocks around its cells.
 
-Operations are those of a network that is trained, not searched: pooling is not normalized.
+Operations are as in a trained network, not as in the supernet: pooling is not normalized.
 """
 
 import functools

@@ -120,7 +120,7 @@ class DARTSSpace(Space):
 
 
 def _with_reads(edges: jax.Array, cell: jax.Array, start: int) -> jax.Array:
-    """Returns edges with those of a cell int32[4, 3] whose vertices begin at `start`: from what operations read."""
+    """Returns edges and the edges of a cell int32[4, 3] with vertices from `start` on: from the operations' inputs."""
     vertices = np.arange(NUM_INPUTS + 2 * NUM_NODES)
     owner = np.where(vertices < NUM_INPUTS, vertices, NUM_INPUTS + (vertices - NUM_INPUTS) // 2)
     for node, pairs in enumerate(PAIRS):
@@ -160,7 +160,7 @@ def _reordered(inputs: jax.Array, operations: jax.Array, order: tuple[int, ...])
 
 
 def _rank(lower: jax.Array, upper: jax.Array, node: int) -> jax.Array:
-    """Returns the position of a pair of inputs among those of a node, 0 where it is none of them."""
+    """Returns the position of a pair of inputs among the pairs of a node, 0 if it is not among them."""
     ranks = np.zeros((NUM_INPUTS + NUM_NODES,) * 2, np.int32)
     ranks[tuple(zip(*PAIRS[node], strict=True))] = np.arange(len(PAIRS[node]))
     return jnp.asarray(ranks)[lower, upper]

@@ -47,11 +47,11 @@ class NB101Space(Space):
 
     An architecture is int32[26]: whether there is an edge between each pair of seven vertices, by the first and then
     by the second, and the operations of the five vertices between input and output. Vertices that are on no path from
-    input to output do not count, so that smaller graphs are architectures, too. At most nine edges are allowed, those
-    that do not count included, as in the benchmark. Rows are the 423,624 graphs that are not isomorphic. They are
-    enumerated when first needed, in seconds, and then kept in the user's cache folder.
+    input to output do not count, so smaller graphs are architectures, too. At most nine edges are allowed, including
+    edges that do not count, as in the benchmark. Rows are the 423,624 graphs that are not isomorphic. They are
+    enumerated when first needed, in seconds, and then kept in the cache folder.
 
-    Neighbors of a vector differ in one edge or operation. Those of a row differ in one edge such that all vertices
+    Neighbors of a vector differ in one edge or operation. Neighbors of a row differ in one edge such that all vertices
     still count, in one operation, or in a vertex with one edge in and one out. Networks are not trained.
     """
 
