@@ -39,7 +39,7 @@ SPACES = {
     "joint-small": "jaxnas.spaces.joint.space:JOINT_SMALL",
 }
 DEFAULT_TASKS = {"images": "shifted-digits", "sequences": "digits-rows", "graphs": "solubility"}
-"""What networks are described on unless told otherwise, by the kind of inputs that they take."""
+"""The default tasks on which networks are described, by the kind of inputs that they take."""
 SEQUENCE_SPACE = "recurrent"
 """The default space of estimators for strings and sequences."""
 TASKS = {

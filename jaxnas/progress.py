@@ -13,7 +13,7 @@ COMPILING = "compiling, which takes up to minutes the first time"
 
 @contextlib.contextmanager
 def progress_bars(first: str = "", remaining: str | None = None) -> "Iterator[Progress]":
-    """Yields progress bars, shown on a terminal only.
+    """Gives bars of progress, shown on a terminal only.
 
     Args:
         first: the work done before a bar moves, printed as a line if there is no terminal.

@@ -1,4 +1,4 @@
-"""Where numbers come from: versions, machine, commit."""
+"""The provenance of numbers: versions, machine, commit."""
 
 import platform
 import subprocess
@@ -13,7 +13,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict:
-    """Returns what of the machine numbers depend on: platform, device, and vector features.
+    """Returns the properties of the machine that numbers depend on: platform, device, and vector features.
 
     The vector features are those that XLA compiles for.
     """

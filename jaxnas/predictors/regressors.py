@@ -1,4 +1,4 @@
-"""What predictors by regressors with scikit-learn's methods share: seeds, missing scores, missing features."""
+"""Common parts of predictors by regressors with scikit-learn's methods: seeds, missing scores, missing features."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -37,7 +37,7 @@ def nothing_known(features: Array) -> np.ndarray:
 
 
 def where_known(predict: Callable[[np.ndarray], np.ndarray], features: Array, count: int) -> np.ndarray:
-    """Returns what `predict` says of the rows without a NaN, NaN for others: float32[count, m]."""
+    """Returns the results of `predict` for the rows without a NaN, NaN for others: float32[count, m]."""
     rows = np.asarray(features)
     known = np.isfinite(rows).all(-1)
     found = np.full((count, len(rows)), np.nan, np.float32)

@@ -1,4 +1,4 @@
-"""A strategy in your own loop, and what every run shares: its keys, and one step of asking."""
+"""A strategy in your own loop, and the common parts of all runs: their keys, and one step of asking."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

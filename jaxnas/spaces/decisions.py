@@ -63,7 +63,7 @@ def has_order(decisions: tuple[Decision, ...]) -> bool:
 
 
 def check_decisions(decisions: tuple[Decision, ...]) -> None:
-    """Raises ValueError if there are no decisions, or two of one name: `decode` knows them by their names."""
+    """Raises ValueError if there are no decisions, or two of one name: `decode` identifies them by name."""
     if other := [each for each in decisions if not isinstance(each, Decision)]:
         raise ValueError(f"Expected decisions such as jn.Decision('width', (16, 32)), got {other[0]!r:.40}.")
     names = [decision.name for decision in decisions]
@@ -185,7 +185,7 @@ def one_hot(arch: ArrayLike, decisions: tuple[Decision, ...]) -> jax.Array:
 
 
 def checked(arch: Choices, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
-    """Returns an architecture as a tuple of ints. Raises ValueError if it is no architecture of the decisions."""
+    """Returns an architecture as a tuple of ints. Raises ValueError if it does not fit the decisions."""
     given = np.asarray(arch).reshape(-1)
     if given.dtype.kind not in "iu" and given.size:
         raise ValueError(f"Expected an architecture of integers, got {given.dtype} {given.tolist()!r:.60}.")

@@ -15,7 +15,7 @@ CITES = ("li2019random",)
 _ROUNDS = 4
 
 RandomState = jax.Array | None
-"""The key of the random order; None where draws are repeated."""
+"""The key of the random order; None if draws can repeat."""
 
 
 @functools.cache

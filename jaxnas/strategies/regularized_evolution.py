@@ -22,8 +22,8 @@ FEWEST = 10
 class EvolutionState(NamedTuple):
     """The population, a ring whose oldest member is overwritten: architectures int32[P, D] and scores float32[P].
 
-    `num_told`, int32[], are the trials told, the last P of which are the members. Before, a place holds a random
-    architecture with the score of a failure.
+    `num_told`, int32[], counts the reported trials, the last P of which are the members. A place not filled yet holds a
+    random architecture with the score of a failure.
     """
 
     archs: jax.Array

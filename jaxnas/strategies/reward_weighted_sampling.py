@@ -18,7 +18,7 @@ BLOCK_SIZE = 16
 class SamplingState(NamedTuple):
     """All trials of the run and the lowest score, float32[].
 
-    Trials are architectures int32[T, D] and scores float32[T], NaN where failed or still to come, with T rounded up
+    Trials are architectures int32[T, D] and scores float32[T], NaN if failed or still to come, with T rounded up
     to whole blocks.
     """
 

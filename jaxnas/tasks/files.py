@@ -176,7 +176,7 @@ def _is_number(text: str) -> bool:
 
 
 def _feature(name: str, column: "pa.ChunkedArray") -> np.ndarray:
-    """Returns a feature as float64[n]. Raises ValueError on text and missing values, with what to do about them."""
+    """Returns a feature as float64[n]. Raises ValueError, with the remedy, on text and missing values."""
     import pyarrow as pa
 
     if column.null_count:

@@ -75,7 +75,7 @@ def _squares(outputs: jax.Array, labels: jax.Array) -> tuple[jax.Array, ...]:
 
 
 def _explained(sums: tuple[jax.Array, ...]) -> jax.Array:
-    """Returns R², the share of the labels' variance that is explained; below 0 where their mean explains more."""
+    """Returns R², the share of the labels' variance that is explained; below 0 if their mean explains more."""
     errors, number, total, squares = sums
     return 1 - errors / (squares - jnp.square(total) / number)
 

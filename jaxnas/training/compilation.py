@@ -1,4 +1,4 @@
-"""How programs are compiled: in one thread where numbers must be the same everywhere, and kept on disk."""
+"""Compilation of programs: in one thread if numbers must be the same everywhere, and kept on disk."""
 
 import contextlib
 import functools
@@ -17,7 +17,7 @@ _EXTRA_OPTIONS = "--xla_backend_extra_options"
 
 @functools.cache
 def quickly_compiled() -> dict[str, bool]:
-    """Returns `QUICKLY_COMPILED`, or nothing where XLA does not have it: such options come and go with its releases."""
+    """Returns `QUICKLY_COMPILED`, or nothing if XLA does not have it: such options come and go with its releases."""
     try:
         jax.jit(lambda: 0, compiler_options=QUICKLY_COMPILED).lower().compile()
     except jax.errors.JaxRuntimeError:

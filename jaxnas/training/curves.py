@@ -1,4 +1,4 @@
-"""What trainings measure."""
+"""The measurements of trainings."""
 
 from typing import NamedTuple
 

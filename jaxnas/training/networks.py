@@ -1,4 +1,4 @@
-"""What training, sizing, saving and searching know of a kind of network: the abstract class `Networks`.
+"""The interface of a kind of network to training, sizing, saving and searching: the abstract class `Networks`.
 
 A kind of network is one final class. An object of it binds a space, a recipe and a task once, is hashable, and is the
 one static argument of compiled programs.

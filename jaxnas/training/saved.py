@@ -51,7 +51,7 @@ def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
                 os.replace(temporary, folder / name)
             whole = {**description, "arrays": name, "shapes": _shapes(arrays), "files": files}
             replace_file(folder / MODEL_FILE, json.dumps({**whole, HASH: _hash_of(whole)}, indent=1).encode())
-        finally:  # what older models and killed writers left
+        finally:  # leftovers of older models and killed writers
             kept = _older(folder)
             for path in folder.glob("*arrays-*"):
                 if _WRITTEN.fullmatch(path.name) and path.name != kept:

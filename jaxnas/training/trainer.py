@@ -51,7 +51,7 @@ class Trainer(Generic[SpaceType]):
 
         Args:
             config: by default the kind's configuration, with smaller batches if the task has few examples.
-            num_epochs: replaces the number of epochs in `config`.
+            num_epochs: instead of those of `config`.
         """
         self.space: SpaceType = space
         kind = networks_class(space)
@@ -82,7 +82,7 @@ class Trainer(Generic[SpaceType]):
             self.plan("sequential")  # raises an error if it does not have that precision
 
     def __reduce__(self) -> tuple:
-        """Returns the recipe of a copy: from the constructor's arguments, without the arrays on the device."""
+        """Returns how a copy is made: of what defines it, without the arrays on the device."""
         return Trainer, (self.space, self.task, self.config)
 
     @functools.cached_property
@@ -90,7 +90,7 @@ class Trainer(Generic[SpaceType]):
         return jax.device_put((self.task.train, self.task.validation, self.task.test))
 
     def plan(self, name: str | None = None) -> Plan:
-        """Returns the plan of a name; None for the default of this back end. The plan's name includes the precision.
+        """Returns the plan of a name; None for the one of this back end. Its own name tells the precision.
 
         Raises ValueError on another name, or if the plan does not train in the precision of the recipe.
         """

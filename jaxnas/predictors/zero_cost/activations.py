@@ -1,4 +1,4 @@
-"""Proxies of the signs of what enters the activation functions: codes of examples and of units."""
+"""Proxies of the signs of the inputs of activation functions: codes of examples and of units."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What passes measure: untrained networks, on a batch of examples and noise."""
+"""The objects that passes measure: untrained networks, on a batch of examples and noise."""
 
 from typing import Any, NamedTuple
 

@@ -51,7 +51,7 @@ PLACES = 16
 
 
 def default_id(space: Space, task: Task) -> str:
-    """Returns the identifier of a pack that is given none."""
+    """Returns the default identifier of a pack."""
     return f"{space.name}-{task.name}-proxies-v{VERSION}"
 
 
@@ -200,7 +200,7 @@ def _name(setting: Setting, proxies: Mapping[str, Proxy], rows: np.ndarray) -> s
 
 
 def _recipe(setting: Setting) -> dict:
-    """Returns what scores depend on, as JSON values."""
+    """Returns all that scores depend on, as JSON values."""
     described = {key: value for key, value in setting.trainer.description().items() if key != "plan"}
     return described | setting.choices
 

@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class Setting(NamedTuple):
-    """What scores depend on besides architectures: networks, examples, and the keys [I] of the initializations.
+    """The setting of scores, besides architectures: networks, examples, and the keys [I] of the initializations.
 
     `choices` are the numbers that made them: `num_inits`, `batch_size` and `seed`.
     """
@@ -60,7 +60,7 @@ def setting_of(
     batch_size: int | None = None,
     seed: int = 0,
 ) -> Setting:
-    """Returns the setting of a space on a task; arguments as of `proxy_scores`."""
+    """Returns the setting of a space on a task; arguments as in `proxy_scores`."""
     checked_size("num_inits", num_inits, 1, 1000, "each of which is a network of every architecture")
     trainer = Trainer(space, task, config)
     if trainer.config.precision != FLOAT32:

@@ -46,7 +46,7 @@ def draw(graph: Graph, names: Sequence[str] = ()) -> str:
 
 
 def _arc_height(edge: Edge) -> int:
-    """Returns how far below the row of nodes an edge's arc goes; above it where negative."""
+    """Returns how far below the row of nodes an edge's arc goes; above it if negative."""
     span = edge.target - edge.source
     if span == 1:
         return 0

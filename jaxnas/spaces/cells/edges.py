@@ -186,7 +186,7 @@ def _backward(
 
 
 class Part(NamedTuple):
-    """What some operations have in common: for each operation the number of its part, and who is the first of each."""
+    """The parts that operations share: the number of each operation's part, and the first operation of each part."""
 
     numbers: np.ndarray
     firsts: list[int]
@@ -202,7 +202,7 @@ class Part(NamedTuple):
 
 
 def part(keys: Sequence[Hashable]) -> Part:
-    """Returns the part of each operation, the same where their keys are."""
+    """Returns the part of each operation, the same for equal keys."""
     distinct = list(dict.fromkeys(keys))
     return Part(np.asarray([distinct.index(key) for key in keys], np.int32), [keys.index(key) for key in distinct])
 
@@ -212,7 +212,7 @@ def _key(shapes: dict) -> Hashable:
 
 
 class Steps(NamedTuple):
-    """Operations step by step: an activation, a linear map and the rest, with who shares each of them.
+    """Operations step by step: an activation, a linear map and the rest, and the operations that share each of them.
 
     Attributes:
         activations: the activation of each operation, None if its linear map has none.

@@ -1,6 +1,6 @@
 """The graph of a cell: simplification, isomorphism classes, operation counts.
 
-Node 0 is the input of the cell and the last node its output; a node is the sum of what its incoming edges bring.
+Node 0 is the input of the cell and the last node its output; a node is the sum over its incoming edges.
 """
 
 from collections import Counter

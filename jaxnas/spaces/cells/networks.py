@@ -35,7 +35,7 @@ class CellNetworks(ScoredNetworks, MixedNetworks):
 
     Parameters are `stem`, `reductions` and `head`, arrays by name, and `cells`: for each cell float32[E, P], vectors
     that hold the arrays of any operation. In a supernet they are float32[E, K', P]: each of the K' operations with
-    parameters has a separate array on each edge, and an architecture uses the arrays of its operations.
+    parameters has an array of its own on each edge, and an architecture uses those of its operations.
     """
 
     space: CellSpace

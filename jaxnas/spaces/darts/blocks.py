@@ -123,7 +123,7 @@ class Separable(Block):
 @final
 @dataclass(frozen=True)
 class Of(Block):
-    """A block of one of the arrays of a tuple that is given."""
+    """A block that reads one array of its input, a tuple."""
 
     block: Block
     position: int

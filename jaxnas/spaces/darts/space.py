@@ -95,7 +95,7 @@ class DARTSSpace(Space):
     def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns both cells side by side, with a vertex for each operation and each cell before.
 
-        A node is the sum of its two operations: what reads it reads both.
+        A node is the sum of its two operations: its readers read both.
         """
         arch = jnp.asarray(arch, jnp.int32)
         first_before = len(CELLS) * len(OPERATIONS)

@@ -50,7 +50,7 @@ class GraphNetworkSpace(Space):
         object.__setattr__(self, "decisions", (Decision("links", LINKS), *layers))
 
     def valid(self, arch: jax.Array, /) -> jax.Array:
-        """Returns whether a layer is no identity, bool[]."""
+        """Returns whether a layer is not an identity, bool[]."""
         return (jnp.asarray(arch)[..., 1:] != len(self.operations) - 1).any(-1)
 
     @property

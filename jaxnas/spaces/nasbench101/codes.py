@@ -1,7 +1,7 @@
 """Codes of graphs of NAS-Bench-101, equal for isomorphic graphs, and the look-up of a code's row.
 
 The hash is written with a scalar for each edge and each vertex, and with barriers between rounds: as arithmetic on
-matrices it is a hundred times slower on a CPU, where fusion computes shared values again and again.
+matrices it is a hundred times slower on a CPU, because fusion recomputes shared values.
 """
 
 import itertools

@@ -135,8 +135,8 @@ def _neighbor_pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields pairs of rows that are neighbors, both int32[N]; the relation is their symmetric closure.
 
     Neighbors differ by an edge, with all vertices on paths before and after, by an operation, or by a vertex with one
-    edge in and one out. An edge that cuts several vertices off is no step: a few small graphs would then have thousands
-    of neighbors.
+    edge in and one out. Removing an edge that cuts off several vertices does not count: a few small graphs would then
+    have thousands of neighbors.
     """
     graphs = all_graphs()
     archs = archs_of(graphs.matrix, graphs.labels)

@@ -98,7 +98,7 @@ class NB101Space(Space):
         return self.arch_at(prng.draw_index(key, NUM_GRAPHS))
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbor of an architecture: what `Space.mutate` returns, in less time."""
+        """Returns a uniformly drawn neighbor of an architecture, as `Space.mutate` does, in less time."""
         valid = valid_moves(arch)
         number = bit_at(valid, prng.draw_index(key, jax.lax.population_count(valid)))
         return jnp.where(valid == 0, arch, of_decisions.neighbor_at(arch, number, self.decisions))
@@ -116,7 +116,7 @@ class NB101Space(Space):
         return padded_rows(*neighbors())
 
     def graphs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns what identifies the graph of each row: edges as bits, int32[A]; operations in base 3, uint8[A]."""
+        """Returns the identifiers of the graph of each row: edges as bits, int32[A]; operations in base 3, uint8[A]."""
         return all_graphs()[:2]
 
     def to_str(self, arch: Choices) -> str:

@@ -74,7 +74,7 @@ class PerceptronNetworks(ScoredNetworks, SharedNetworks):
         """Returns the logits [N, K]; blocks are the inputs and each hidden layer.
 
         It is without dropout in all modes and can be differentiated any number of times; trainings use the plan's own
-        program, with dropout and gradients written by hand. What enters any activation function is a rectifier's.
+        program, with dropout and gradients written by hand. Inputs of all activation functions count as a rectifier's.
         """
         samples = inputs.reshape(len(inputs), -1)
         if not isinstance(variables.parameters, Arrays):

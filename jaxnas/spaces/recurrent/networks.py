@@ -89,7 +89,7 @@ class GatedNetworks(RecurrentNetworks):
 
 
 def recurrent_networks(space: RecurrentSpace) -> type[Networks]:
-    """Returns the class of the networks of a space: with gates by default where cells have five nodes or more.
+    """Returns the class of the networks of a space: with gates by default if cells have five nodes or more.
 
     In a cell of n nodes a step composes up to n + 1 maps; a gate of each, as in ENAS and DARTS, lets states pass them.
     Small spaces, which tables hold whole, have none, as gates make cells alike.

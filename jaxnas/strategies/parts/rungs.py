@@ -37,7 +37,7 @@ class Plan(NamedTuple):
 class BracketState(NamedTuple):
     """All trials of the run, and which of them were promoted to the current rung.
 
-    Trials are architectures int32[T, D], scores float32[T], -inf where failed, and the seeds that answered int32[T];
+    Trials are architectures int32[T, D], scores float32[T], -inf if failed, and the seeds that answered int32[T];
     the promoted, best first, are numbers of trials int32[K].
     """
 
