@@ -26,8 +26,8 @@ def optuna_strategy(space: Space, sampler_factory: Callable) -> Strategy:
 
     It is for one objective. Its state is an Optuna study, which `ask` and `tell` change in place: a run is a fresh
     one from `init`, and every trial is asked before it is reported. Failed trials are reported as failed. If the
-    sampler's choices are not an architecture, the nearest one found is queried and its score is reported. Akiba, Sano,
-    Yanase, Ohta and Koyama, "Optuna: A Next-generation Hyperparameter Optimization Framework", KDD 2019.
+    sampler's choices are not an architecture, the nearest one found is queried, and its score reported for the choices.
+    Akiba, Sano, Yanase, Ohta and Koyama, "Optuna: A Next-generation Hyperparameter Optimization Framework", KDD 2019.
 
     Args:
         space: the search space; every decision is a categorical parameter.

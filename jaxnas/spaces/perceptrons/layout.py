@@ -271,7 +271,7 @@ def _whole_chunks(size: int) -> int:
 
 
 def _branches(shapes: Shapes, function: Callable) -> tuple[list[Callable], list[Callable], list[Callable]]:
-    """Returns the products of the first layer for each width, of others for each pair, and of the output likewise."""
+    """Returns functions for the products: of the first layer and the output for each width, of others for each pair."""
     widths, features, classes = shapes.space.layer_widths, shapes.num_features, shapes.num_classes
     make = functools.partial(functools.partial, function, shapes.width)
     hidden: list[Callable] = [make(before, after) for before in widths for after in widths]
