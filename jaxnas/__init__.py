@@ -1,8 +1,8 @@
 """jaxnas: a research benchmark suite for neural architecture search in JAX. Names load on first use; `import jaxnas`
 loads no JAX.
 
-Public are the names of the stub `__init__.pyi`, which editors and type checkers read too, and the strategies of the
-catalog; the modules of `_MODULES` are documented, with names of their own.
+The public names are those in the stub `__init__.pyi`, which editors and type checkers also read, and the strategies of
+the catalog. The modules in `_MODULES` are documented separately.
 """
 
 import importlib

@@ -1,7 +1,7 @@
 """Files of arrays that work resumes from: a header and the arrays, with a SHA-256 over both. No pickles, no archives.
 
-Nothing of a damaged file is parsed. What a whole file holds is taken only if it is what the reader expects, since
-anybody can write a hash.
+A damaged file is never parsed. The contents of an intact file are used only if they match the reader's expectations,
+since anybody can write a hash.
 """
 
 import functools
@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 SUFFIX = ".arrays"
-_ALIGNED = 64  # bytes, so that mapped arrays start at multiples of their items
+_ALIGNED = 64  # bytes; mapped arrays then start at multiples of their item size
 _HASH_DIGITS = 64
 _TYPE = re.compile(r"[<|][biuf][1248]")
 Arrays: TypeAlias = dict[str, np.ndarray]
 
 
 class Like(NamedTuple):
-    """What an array must be: its shape, the kinds that its type may be of, as NumPy names them, and whether finite."""
+    """The requirements on an array: its shape, the allowed dtype kinds (NumPy's letters), and whether it is finite."""
 
     shape: tuple[int, ...]
     kinds: str = "f"
@@ -108,7 +108,7 @@ def set_aside(path: Path, again: str) -> None:
     """Renames a damaged file, if there is one, and warns of it.
 
     Args:
-        again: what is done now, for the warning: "its scores are computed again".
+        again: the consequence, for the warning: "its scores are computed again".
     """
     if not path.is_file():
         return

@@ -39,9 +39,9 @@ SPACES = {
     "joint-small": "jaxnas.spaces.joint.space:JOINT_SMALL",
 }
 DEFAULT_TASKS = {"images": "shifted-digits", "sequences": "digits-rows", "graphs": "solubility"}
-"""What networks are described on unless told otherwise, by the kind of inputs that they take."""
+"""The default tasks on which networks are described, by the kind of inputs that they take."""
 SEQUENCE_SPACE = "recurrent"
-"""What estimators search for texts and sequences unless told otherwise."""
+"""The default space of estimators for strings and sequences."""
 TASKS = {
     "digits": "jaxnas.tasks.digits:digits",
     "shifted-digits": "jaxnas.tasks.digits:shifted_digits",
@@ -80,7 +80,7 @@ STRATEGIES = {
     "bohb": "jaxnas.strategies.bohb:bohb",
 }
 DEFAULT_STRATEGY = "gaussian_process"
-"""What a search uses unless told otherwise: docs/strategies.md has the measurement."""
+"""The default strategy of a search; docs/strategies.md has the measurement."""
 PROXIES = {
     "params": "jaxnas.predictors.zero_cost.sizes:PARAMS",
     "flops": "jaxnas.predictors.zero_cost.sizes:FLOPS",
@@ -181,14 +181,14 @@ OWN = {
     "measures a network, and of a score (docs/proxies.md has one).",
 }
 USER_FILE = "jaxnas_user_file_"
-"""How the names of modules begin that are files of the user's."""
+"""The prefix of the module names of user files."""
 
 
 def found(kind: str, name: str, known: dict[str, str]) -> Any:
     """Returns the object of a name, or of `file.py:NAME`. Raises ValueError on an unknown name.
 
     Args:
-        kind: what it should be, as messages name it: "a task".
+        kind: the expected kind of object, as worded in messages: "a task".
         known: one of the dicts above.
     """
     if not isinstance(name, str):
@@ -204,7 +204,7 @@ def found(kind: str, name: str, known: dict[str, str]) -> Any:
 
 
 def factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:
-    """Returns the function of a space that makes what a name stands for. Raises ValueError if it is none."""
+    """Returns the factory behind a name, a function of a space. Raises ValueError if it is not a function."""
     made_by = found(f"a {kind}", name, known)
     if not callable(made_by) or isinstance(made_by, tuple):
         raise ValueError(f"{OWN[kind]} Expected {name} to be a function, got {type(made_by).__name__}.")
@@ -212,7 +212,7 @@ def factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:
 
 
 def made(kind: str, expected: type, maker: Callable[..., Any], space: Any, more: Mapping[str, Any] = {}) -> Any:
-    """Returns what a function of a space makes, a kind of `OWN`. Raises ValueError where it fails or makes another."""
+    """Returns the object that a maker of a `kind` (see `OWN`) makes. Raises ValueError on failures and other types."""
     if not callable(maker):
         raise ValueError(f"{OWN[kind]} Expected {kind} to be a function, got {maker!r}.")
     name = getattr(maker, "__name__", type(maker).__name__)
@@ -228,7 +228,7 @@ def made(kind: str, expected: type, maker: Callable[..., Any], space: Any, more:
 
 
 def space_types() -> dict[str, type]:
-    """Returns the classes of the spaces in the catalog, and of decisions: what a saved model may say it is made by."""
+    """Returns the classes that a saved model may name: the classes of the catalog's spaces, and `Decision`."""
     spaces = (find(name, SPACES) for name in SPACES)
     return {each.__name__: each for each in (load("jaxnas.spaces.decisions:Decision"), *map(type, spaces))}
 
@@ -266,7 +266,7 @@ def names_of_stub(stub: Path) -> dict[str, tuple[str, str]]:
 
 
 def load(name: str) -> Any:
-    """Returns the object of `module:NAME` or `path/to/file.py:NAME`. Raises ValueError where there is none."""
+    """Returns the object of `module:NAME` or `path/to/file.py:NAME`. Raises ValueError if it does not exist."""
     module_name, _, attribute = name.rpartition(":")
     if module_name.endswith(".py"):
         module = _import_file(Path(module_name))
@@ -294,7 +294,7 @@ def _module(name: str, known: dict[str, str]) -> ModuleType:
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Returns the module of a file, loaded again where the file has changed since."""
+    """Returns the module of a file, reloaded if the file has changed."""
     path = path.resolve()
     if not path.is_file():
         raise ValueError(f"There is no file {path}.")

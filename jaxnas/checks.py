@@ -1,4 +1,4 @@
-"""Checks of what a caller gives, with errors of one form: "Expected ..., got ...". Loads no JAX."""
+"""Checks of arguments, with errors of one form: "Expected ..., got ...". Loads no JAX."""
 
 import difflib
 import importlib.util
@@ -8,13 +8,13 @@ import re
 from collections.abc import Callable, Iterable
 
 NUM_SEEDS = 2**32
-"""Seeds are whole numbers below this: those that a generator distinguishes."""
+"""Seeds are whole numbers below this, the range that a generator distinguishes."""
 _FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 MAX_FILE_NAME = 100
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
-    """Returns the error for a name that is not among the known ones, with the nearest of them, whatever their case."""
+    """Returns the error for an unknown name, with the nearest known names; upper and lower case count as equal."""
     known = sorted(known)
     by_lower = {each.lower(): each for each in known}
     given = str(name).lower().replace(" ", "_")
@@ -30,7 +30,7 @@ def checked_size(name: str, value: int, smallest: int = 1, largest: int | None =
 
     Args:
         largest: the upper bound; None for none.
-        why: what makes the bound, for the error.
+        why: the reason for the bound, for the error.
     """
     if not isinstance(value, int) or value < smallest:
         raise ValueError(f"Expected {name} to be an int of at least {smallest}, got {value!r:.40}.")
@@ -56,7 +56,7 @@ def checked_seed(value: int, largest: int = NUM_SEEDS - 1) -> int:
 
 
 def first_line(error: Exception) -> str:
-    """Returns the first line of an error's message; that of a missing key or an empty one with its kind."""
+    """Returns the first line of an error's message; a KeyError or an empty message also gives the error's type."""
     if isinstance(error, RecursionError):
         return "values in values in values, too deep to read"
     text = str(error).splitlines()[0] if str(error).strip() else ""
@@ -64,10 +64,10 @@ def first_line(error: Exception) -> str:
 
 
 def failure_of(error: BaseException) -> str:
-    """Returns the kind and the first line of an error of a user's function, at most 500 characters of it."""
+    """Returns the type and the first line of an error in user code, at most 500 characters of the message."""
     try:
         lines = str(error)[:500].splitlines()
-    except Exception as another:  # of a class of the user's
+    except Exception as another:  # a user-defined error class
         return failure_of(another)
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
@@ -78,7 +78,7 @@ def is_installed(module: str) -> bool:
 
 
 def is_file_name(text: object) -> bool:
-    """Returns whether a text can safely name a file or a folder: ASCII letters, digits, `_`, `.` and `-`."""
+    """Returns whether a string can safely name a file or a folder: ASCII letters, digits, `_`, `.` and `-`."""
     return isinstance(text, str) and len(text) <= MAX_FILE_NAME and _FILE_NAME.fullmatch(text) is not None
 
 
@@ -109,5 +109,5 @@ def checked_number(
 
 
 def printable(text: str) -> str:
-    """Returns a text with the sign of an unknown character for each that XML has none for."""
+    """Returns a string with the replacement character instead of each character that XML cannot represent."""
     return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)

@@ -29,7 +29,7 @@ def writable(folder: Path) -> Path:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Writes a file so that it is either the old one or the new one, whatever happens."""
+    """Writes a file atomically: after any failure it is either the old one or the new one."""
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
     try:
         with open(temporary, "xb") as file:  # with the permissions that the umask leaves
@@ -38,7 +38,7 @@ def replace_file(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except FileNotFoundError:
-        if not path.exists():  # else another process wrote the file since, and removed what it took for a leftover
+        if not path.exists():  # else another process has written the file and removed this one as a leftover
             raise
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -48,7 +48,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Asks the system to keep the names in a folder through a loss of power, where it can."""
+    """Asks the system, if it supports this, to make the names in a folder survive a loss of power."""
     with contextlib.suppress(OSError):  # Windows opens no folders, and some file systems refuse
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -60,7 +60,7 @@ def sync_folder(folder: Path) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Removes the temporary files that a killed process left in a folder.
 
-    They are known by the file itself having been written since, so that no file being written now is lost.
+    A temporary file counts as a leftover if the file itself was written later, so no file being written now is lost.
     """
     for temporary in folder.glob(f".*{TEMPORARY_SUFFIX}"):
         path = folder / temporary.name.removeprefix(".").removesuffix(TEMPORARY_SUFFIX).rpartition(".")[0]
@@ -71,7 +71,7 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Holds the lock of a folder. Raises BlockingIOError where another process holds it and there is no waiting."""
+    """Holds the lock of a folder. Raises BlockingIOError if another process holds it and `wait` is False."""
     try:
         import fcntl
     except ImportError:  # a system without such locks: one writer at a time is left to the user

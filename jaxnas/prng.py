@@ -24,7 +24,7 @@ _ODD = 0x85EBCA6B
 def make_key(seed: int, prng: str = "threefry") -> jax.Array:
     """Returns a typed PRNG key of the generator `prng`, one of `PRNGS`.
 
-    Raises ValueError on another name, or a seed that is no whole number from 0 to 2**32 - 1.
+    Raises ValueError on another name, or a seed that is not a whole number from 0 to 2**32 - 1.
     """
     if prng not in PRNGS:
         raise ValueError(f"Expected a prng of {' or '.join(PRNGS)}, got {prng!r}.")
@@ -35,7 +35,7 @@ def make_key(seed: int, prng: str = "threefry") -> jax.Array:
 def draw_index(key: jax.Array, size: int | jax.Array | np.ndarray, shape: tuple[int, ...] = ()) -> jax.Array:
     """Returns int32 values uniform in [0, size); a value's probability is off by less than 2**-32 of one.
 
-    One random word a value, where `jax.random.randint` takes two and a division.
+    It takes one random word a value; `jax.random.randint` takes two and a division.
     """
     return scale_word(jax.random.bits(key, shape, jnp.uint32), size)
 
@@ -75,7 +75,7 @@ def _fold_in(key: jax.Array, data: jax.Array | int) -> jax.Array:
 
 
 def _split(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    counts = jnp.arange(math.prod(shape), dtype=jnp.uint32) + jnp.uint32(1 << 31)  # apart from what fold_in is given
+    counts = jnp.arange(math.prod(shape), dtype=jnp.uint32) + jnp.uint32(1 << 31)  # apart from the data of fold_in
     return jax.vmap(functools.partial(_fold_in, key))(counts).reshape(*shape, 2)
 
 

@@ -18,7 +18,7 @@ def progress_bars(first: str = "", remaining: str | None = None) -> "Iterator[Pr
     """Gives bars of progress, shown on a terminal, and in a notebook if ipywidgets is installed.
 
     Args:
-        first: what is done before a bar moves, a line where there is no terminal.
+        first: the work done before a bar moves, printed as a line if there is no terminal.
         remaining: the text of the last column; by default Rich's estimate of the time left.
     """
     from rich.console import Console

@@ -1,4 +1,4 @@
-"""Where numbers come from: versions, machine, commit."""
+"""The provenance of numbers: versions, machine, commit."""
 
 import platform
 import subprocess
@@ -13,7 +13,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict:
-    """Returns what of the machine numbers depend on: platform, device, and vector features.
+    """Returns the properties of the machine that numbers depend on: platform, device, and vector features.
 
     The vector features are those that XLA compiles for.
     """
@@ -36,9 +36,9 @@ def machine() -> dict:
 
 
 def git_commit() -> str | None:
-    """Returns the commit of the checkout that this package lies in; None outside a checkout.
+    """Returns the commit of the checkout that contains this package; None outside a checkout.
 
-    It ends in `+changes` where the checkout has uncommitted ones.
+    It ends in `+changes` if the checkout has uncommitted changes.
     """
     here = Path(__file__).resolve().parent
 

@@ -6,7 +6,7 @@ import numpy as np
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Returns Spearman's rank correlation (Spearman, 1904).
 
-    Ties have their mean rank; it is 0 where one side is constant, NaN where a value is.
+    Ties share their mean rank. The correlation is 0 if one side is constant and NaN if a value is NaN.
     """
     both = np.stack([first, second])
     if np.isnan(both).any():
@@ -37,7 +37,7 @@ def shared_ranks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def weights_below(ordered: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the weight below each of ascending values [..., N], and the same with that of its equals."""
+    """Returns the weight below each of ascending values [..., N], and the same including the weight of its equals."""
     upto = np.cumsum(weights, -1)
     before = upto - weights
     unequal, end = ordered[..., 1:] != ordered[..., :-1], np.ones_like(ordered[..., :1], bool)

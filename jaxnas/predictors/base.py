@@ -1,4 +1,4 @@
-"""What a predictor is: pure functions that learn scores from what is known of architectures."""
+"""Predictors: pure functions that learn scores from known properties of architectures."""
 
 import functools
 from collections.abc import Callable
@@ -15,19 +15,19 @@ from jaxnas.spaces.encodings import Encoding, one_hot
 
 Array = jax.Array | np.ndarray
 TARGETS = ("score", "log-error")
-"""What predictors fit: scores as they are, or -log(1 - score), which spreads accuracies that are close to 1."""
+"""Targets of the fit: raw scores, or -log(1 - score), which spreads accuracies that are close to 1."""
 SMALLEST_ERROR = 1e-3
 BLOCK = 32
 """Rows of a block of `block_inverse`."""
 
 
 class Aux(NamedTuple):
-    """What is known of n architectures besides features; None where it is not.
+    """Data on n architectures besides features; None if unknown.
 
     Attributes:
         curves: the scores of one run after each of the E epochs that were trained, float32[n, E].
         losses: the training losses of these epochs, float32[n, E].
-        epochs: the numbers of these epochs, and the one at which `y` is, the same for each, float32[n, E + 1].
+        epochs: the numbers of these epochs and then the epoch of `y`, the same for each, float32[n, E + 1].
         columns: values of columns, proxies and sizes, float32[n, C].
     """
 
@@ -38,11 +38,11 @@ class Aux(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What is predicted of m architectures, float32[m] each.
+    """The predictions for m architectures, float32[m] each.
 
     Attributes:
-        mean: the score; NaN where nothing can be said. Where a predictor only ranks, it has another unit.
-        deviation: the standard deviation of the mean of an architecture's runs; NaN where a predictor has none.
+        mean: the score; NaN if it cannot be predicted. If a predictor only ranks, it has another unit.
+        deviation: the standard deviation of the mean of an architecture's runs; NaN if a predictor gives none.
     """
 
     mean: Array
@@ -52,7 +52,7 @@ class Prediction(NamedTuple):
 Fit = Callable[[jax.Array, Array, Array, Aux], Any]
 """`(key, features, y, aux) -> state`: any pytree.
 
-`y` holds the score of one run of each architecture, float32[n]; NaN for those that failed, which are left out.
+`y` holds the score of one run of each architecture, float32[n]; failed ones are NaN and are ignored.
 """
 Predict = Callable[[Any, Array, Aux], Prediction]
 """`(state, features, aux) -> Prediction`; the prediction for one architecture does not depend on the others."""
@@ -62,15 +62,15 @@ class Predictor(NamedTuple):
     """A predictor of scores: pure functions, made by a factory that closes over its hyperparameters.
 
     Attributes:
-        name: what reports call it.
-        encoding: the function of an architecture that gives the features it learns from, `int32[D] -> float32[F]`;
-            one-hot where a factory is given none.
+        name: its name in reports.
+        encoding: the function from an architecture to the features it learns from, `int32[D] -> float32[F]`;
+            factories use one-hot by default.
         fit: `(key, features float32[n, F], y float32[n], aux) -> state`.
         predict: `(state, features float32[m, F], aux) -> Prediction`.
         requires: which parts of `Aux` it reads: "curves", "losses", "epochs", "columns".
-        learns: whether it needs trained architectures; otherwise `fit` ignores what it is given.
-        jittable: whether the functions can be compiled, also under `jax.vmap`; otherwise they are of NumPy arrays.
-        ranks_only: whether the mean has another unit than scores have.
+        learns: whether it needs trained architectures; otherwise `fit` ignores its arguments.
+        jittable: whether the functions can be compiled, also under `jax.vmap`; otherwise they take NumPy arrays.
+        ranks_only: whether the mean has a different unit than scores.
         hyperparameters: pairs (name, value), for reports.
     """
 
@@ -86,16 +86,16 @@ class Predictor(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """Mean and standard deviation of what was fitted, float32[] each."""
+    """Mean and standard deviation of the fitted targets, float32[] each."""
 
     mean: Array
     deviation: Array
 
 
 def standardized(y: Array) -> tuple[jax.Array, jax.Array, Scale]:
-    """Returns targets with mean 0 and deviation 1, which there are, and their scale: float32[n], bool[n].
+    """Returns targets with mean 0 and deviation 1, which of them are known, and their scale: float32[n], bool[n].
 
-    What is NaN becomes 0 and does not count.
+    NaN targets become 0 and do not count.
     """
     y = jnp.asarray(y)
     known = jnp.isfinite(y)
@@ -137,18 +137,18 @@ def with_target(predictor: Predictor, target: str) -> Predictor:
 
 
 def log_error(y: Array) -> jax.Array:
-    """Returns -log(1 - y) of proportions, whose errors count as at least a thousandth; NaN stays."""
+    """Returns -log(1 - y) of proportions, whose errors count as at least a thousandth; NaN is unchanged."""
     return -jnp.log(jnp.maximum(1 - jnp.asarray(y), SMALLEST_ERROR))
 
 
 def block_inverse(matrix: jax.Array, *, smallest: jax.Array | float = 1e-9) -> tuple[jax.Array, jax.Array]:
     """Returns the inverse of a positive definite matrix, float32[n, n], and the logarithm of its determinant.
 
-    By bordering with blocks, in products of matrices: about 4 n^3 multiplications. The routines of LAPACK that XLA
-    calls on CPU may wait for one another for ever where many programs call them at once.
+    It borders the inverse with blocks, by products of matrices: about 4 n^3 multiplications. The LAPACK routines that
+    XLA calls on CPU can deadlock if many programs call them at once.
 
     Args:
-        smallest: what no eigenvalue is below, such as the variance of noise on a diagonal; it bounds rounding errors.
+        smallest: a lower bound of the eigenvalues, such as the noise variance on a diagonal; it bounds rounding errors.
     """
     size = len(matrix)
     width = min(BLOCK, size)
@@ -199,7 +199,7 @@ def no_features(space: Space) -> Encoding:
 
 
 def checked_encoding(space: Space, encoding: Encoding | None) -> Encoding:
-    """Returns an encoding, `one_hot` by default. Raises ValueError on what is no function."""
+    """Returns an encoding, `one_hot` by default. Raises ValueError if it is not a function."""
     return one_hot(space) if encoding is None else checked_function("encoding", encoding)
 
 
@@ -210,7 +210,7 @@ Factory = Callable[..., Predictor]
 def checked_learner(factory: Factory, space: Space, *, jittable: bool = False) -> Predictor:
     """Returns the predictor that a factory makes for a space, for searches.
 
-    Raises ValueError where it needs more than features, or cannot be compiled where that is asked for.
+    Raises ValueError if it needs more than features, or if `jittable` is set and it cannot be compiled.
     """
     found = catalog.made("predictor", Predictor, factory, space)
     if found.requires or not found.learns:
@@ -221,7 +221,7 @@ def checked_learner(factory: Factory, space: Space, *, jittable: bool = False) -
 
 
 def compiled(predictor: Predictor) -> Predictor:
-    """Returns a predictor with its functions compiled, where they can be."""
+    """Returns a predictor with its functions compiled if it is jittable."""
     if not predictor.jittable:
         return predictor
     return predictor._replace(fit=jax.jit(predictor.fit), predict=jax.jit(predictor.predict))

@@ -23,7 +23,7 @@ class ColumnState(NamedTuple):
 
 
 class RankedState(NamedTuple):
-    """The sorted values of each input among the training architectures, float32[n, C], and what was fitted to ranks."""
+    """The sorted values of each input among the training architectures, float32[n, C], and the fit to their ranks."""
 
     ordered: jax.Array
     process: GaussianState
@@ -58,7 +58,7 @@ def column_gp(space: Space) -> Predictor:
 
 @functools.cache
 def omni(space: Space, *, encoding: Encoding | None = None) -> Predictor:
-    """Returns a Gaussian process on features, all columns and the last values of the curves, as far as they are known.
+    """Returns a Gaussian process on features, all known columns, and the last values of the known curves.
 
     The combination of White, Zela, Ru, Liu and Hutter, "How Powerful are Performance Predictors in Neural Architecture
     Search?", NeurIPS 2021 (OMNI), with a Gaussian process for its natural gradient boosting.
@@ -80,7 +80,7 @@ def _on_ranks(
     *,
     with_features: bool,
 ) -> Predictor:
-    """Returns a Gaussian process on the ranks of some inputs, and on features beside them or not."""
+    """Returns a Gaussian process on the ranks of some inputs and, with `with_features`, also on features."""
     fit_process, predict_process = process(RBF, LENGTHS)
 
     def inputs(features: Array, values: Array | None, ordered: jax.Array) -> jax.Array:
@@ -111,7 +111,7 @@ def share_below(ordered: jax.Array, values: jax.Array) -> jax.Array:
 
 
 def rank_agreement(values: jax.Array, y: jax.Array) -> jax.Array:
-    """Returns the rank correlation (Spearman, 1904) of what is known of both, times its share of the scores."""
+    """Returns the rank correlation (Spearman, 1904) of the values known on both sides, times their share of scores."""
     known = jnp.isfinite(values) & jnp.isfinite(y)
     first, second = (
         standardized(jnp.where(known, share_below(jnp.sort(jnp.where(known, each, jnp.nan)), each), jnp.nan))[0]

@@ -34,7 +34,7 @@ def folds(groups: np.ndarray, y: np.ndarray, num_folds: int = NUM_FOLDS, *, seed
 def cross_validated(
     predictor: Predictor, key: jax.Array, features: Array, y: Array, aux: Aux, groups: np.ndarray
 ) -> Prediction:
-    """Returns what is predicted of each architecture by a fit to the folds without its own, float32[n].
+    """Returns the prediction for each architecture from a fit to all folds except its own, float32[n].
 
     Everything that is learned, transforms included, is learned from the other folds.
     """
@@ -44,7 +44,7 @@ def cross_validated(
     found = np.full((2, len(y)), np.nan, np.float32)
     for fold in range(number.max() + 1):
         inside = number == fold
-        left_out = np.where(inside, np.float32(np.nan), y)  # rather than fewer rows, so that folds share a program
+        left_out = np.where(inside, np.float32(np.nan), y)  # with all rows, so folds share a program
         state = predictor.fit(jax.random.fold_in(key, fold), features, left_out, aux)
         said = predictor.predict(state, features, aux)
         found[:, inside] = np.stack([np.asarray(part)[inside] for part in said])

@@ -1,4 +1,4 @@
-"""Gaussian processes whose kernel and noise are those of a grid with the largest marginal likelihood."""
+"""Gaussian processes whose kernel and noise maximize the marginal likelihood over a grid."""
 
 import functools
 from collections.abc import Callable
@@ -33,16 +33,16 @@ CITES = {
 LENGTHS = (0.15, 0.3, 0.6, 1.2, 2.4)
 NOISES = (0.01, 0.03, 0.1, 0.3, 1.0)
 RATIOS = (0.3, 1.0, 3.0, 10.0, 30.0)
-"""Of the prior variance of a mean feature to that of the intercept, in linear functions."""
+"""The ratio of prior variances of a mean feature and of the intercept, in linear functions."""
 SMALLEST_VARIANCE = 1e-6
 MOST_FOR_CHOICE = 256
-"""Scores by which length and noise are chosen: the first ones, where there are more."""
+"""The maximum number of scores, the first ones, that length and noise are chosen by."""
 UNKNOWN = 1e6
 """The variance of the noise in a score that is missing."""
 
 
 class Kernel(NamedTuple):
-    """A kernel in two steps, so that what does not depend on the hyperparameter is computed once.
+    """A kernel in two steps: the part that does not depend on the hyperparameter is computed once.
 
     Attributes:
         compare: `(features [m, F], features [n, F]) -> float32[P, m, n]`.
@@ -58,12 +58,12 @@ class Kernel(NamedTuple):
 
 
 class GaussianState(NamedTuple):
-    """What a Gaussian process has learned of n architectures.
+    """The state of a Gaussian process fitted to n architectures.
 
     Attributes:
         features: float32[n, F].
-        weights: of the kernels to them in the mean, float32[n].
-        inverse: of their covariance, noise included, float32[n, n].
+        weights: the weight in the mean of the kernel to each architecture, float32[n].
+        inverse: the inverse of their covariance, noise included, float32[n, n].
         length: the kernel's hyperparameter, float32[].
         amplitude: the standard deviation of the prior, float32[].
         scale: of the scores.
@@ -80,8 +80,8 @@ class GaussianState(NamedTuple):
 def process(kernel: Kernel, lengths: tuple[float, ...]) -> tuple[Fit, Predict]:
     """Returns fit and predict of a Gaussian process with a constant mean.
 
-    Length and noise, the latter as a share of the prior variance, are those of the grid with the largest marginal
-    likelihood of the first 256 scores; the prior variance is the one that makes all scores most likely.
+    Length and noise, the latter as a share of the prior variance, maximize the marginal likelihood of the first 256
+    scores over the grid; the prior variance maximizes the likelihood of all scores.
     """
     grid = np.asarray([(length, noise) for length in lengths for noise in NOISES], np.float32)
 

@@ -25,7 +25,7 @@ POWERS = (0.25, 0.5, 1.0, 2.0)
 RATES = (0.05, 0.1, 0.3, 1.0)
 NUM_PARAMETERS = {"power": 3, "exponential": 3, "logarithmic": 2, "last value": 1}
 SMALLEST_ERROR = 1e-4
-"""Of a fit, as a mean of squares, so that no curve of few epochs is taken for exact."""
+"""The least error of a fit, a mean of squares; without it a curve of few epochs could count as exact."""
 PENALTY = 10.0
 """Of errors, scikit-learn's `C`."""
 NU = 0.5

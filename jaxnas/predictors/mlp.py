@@ -78,7 +78,7 @@ def dngo(
     """Returns Bayesian linear regression on the features that a network has learned.
 
     Snoek et al., "Scalable Bayesian Optimization Using Deep Neural Networks", ICML 2015, with prior and noise of
-    largest evidence over a grid rather than marginalized. Arguments as of `mlp`.
+    largest evidence over a grid rather than marginalized. Arguments as in `mlp`.
     """
     sizes = {"width": width, "num_layers": num_layers, "num_steps": num_steps}
     hyperparameters = (*checked_sizes(sizes), ("encoding", encoding))

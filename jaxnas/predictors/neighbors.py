@@ -28,12 +28,12 @@ class NeighborsState(NamedTuple):
 def knn(space: Space, *, num_neighbors: int = 5) -> Predictor:
     """Returns the mean of the scores of the nearest architectures, by the number of decisions that differ.
 
-    Those that are as near as the last of them all count, with the weight that is left. Cover and Hart, "Nearest
-    Neighbor Pattern Classification", IEEE Transactions on Information Theory 1967. The deviation is that of the
-    neighbors' scores.
+    All architectures at the distance of the last neighbor share the remaining weight. Cover and Hart, "Nearest Neighbor
+    Pattern Classification", IEEE Transactions on Information Theory 1967. The deviation is the standard deviation of
+    the neighbors' scores.
 
     Args:
-        num_neighbors: how many.
+        num_neighbors: the number of neighbors.
     """
     checked_size("num_neighbors", num_neighbors)
 
@@ -52,9 +52,9 @@ def knn(space: Space, *, num_neighbors: int = 5) -> Predictor:
 
 
 def tied_weights(number: int, distances: jax.Array) -> jax.Array:
-    """Returns the weights of the nearest `number`, of sum 1; those at equal distances share what is left.
+    """Returns the weights of the nearest `number`, of sum 1; all at the last one's distance share the rest.
 
-    So that they do not depend on the order of rows: distances float32[n], infinite where there is nothing.
+    So weights do not depend on the order of rows. Distances are float32[n], infinite for rows that do not count.
     """
     number = min(number, len(distances))
     limit = -jax.lax.top_k(-distances, number)[0][-1]

@@ -1,4 +1,4 @@
-"""Small networks that predictors train: layers, and minibatches of what has a score in one compiled loop."""
+"""Small networks that predictors train: layers, and minibatches of the scored rows in one compiled loop."""
 
 import itertools
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def trained(
     Args:
         parameters: the initial ones, any pytree.
         predict: `(parameters, rows int32[B]) -> float32[B]`, or [B, C].
-        targets, known: float32[n], or [n, C], and bool[n]; only what is known is drawn.
+        targets, known: float32[n], or [n, C], and bool[n]; only known rows are drawn.
     """
     schedule = optax.cosine_decay_schedule(learning_rate, num_steps)
     optimizer = optax.adamw(schedule, weight_decay=WEIGHT_DECAY)

@@ -1,4 +1,4 @@
-"""What predictors by regressors with scikit-learn's methods share: seeds, missing scores, missing features."""
+"""Common parts of predictors by regressors with scikit-learn's methods: seeds, missing scores, missing features."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -18,12 +18,12 @@ class Regressor(Protocol):
 
 
 def seed_of(key: jax.Array) -> int:
-    """Returns a seed for what has no keys, below 2**31."""
+    """Returns a seed below 2**31 for libraries without keys."""
     return int(jax.random.bits(key, (), jnp.uint32)) >> 1
 
 
 def fitted(regressor: Any, features: Array, y: Array) -> Any:
-    """Returns a regressor, fitted to the architectures that have a score; None where none has."""
+    """Returns a regressor, fitted to the architectures that have a score; None if none has a score."""
     known = np.isfinite(np.asarray(y))
     if not known.any():
         return None
@@ -37,7 +37,7 @@ def nothing_known(features: Array) -> np.ndarray:
 
 
 def where_known(predict: Callable[[np.ndarray], np.ndarray], features: Array, count: int) -> np.ndarray:
-    """Returns what `predict` says of the rows without a NaN, NaN for others: float32[count, m]."""
+    """Returns the results of `predict` for the rows without a NaN, NaN for others: float32[count, m]."""
     rows = np.asarray(features)
     known = np.isfinite(rows).all(-1)
     found = np.full((count, len(rows)), np.nan, np.float32)

@@ -1,7 +1,7 @@
-"""Fitting a surrogate: a small network that stands for the scores of a whole space, and models of noise and prices.
+"""Fitting a surrogate: a small network for the scores of a whole space, and models of noise and prices.
 
-A predictor (the teacher) learns from the architectures that were trained. The network is trained on what the teacher
-says of many more, because a query of it takes a microsecond.
+A predictor (the teacher) learns from the architectures that were trained. The network is trained on the teacher's
+predictions for many more, because a query of it takes a microsecond.
 """
 
 import functools
@@ -29,15 +29,15 @@ SMALLEST_VARIANCE = 1e-8
 
 
 class Trained(NamedTuple):
-    """What is known of n architectures that were trained, S runs of each.
+    """The data of n trained architectures, S runs of each.
 
     Attributes:
         archs: int32[n, D].
-        groups: a number for each, equal where networks are equal, int[n].
-        scores: told scores at F fidelities, larger is better, float64[n, S, F]; NaN where there is none.
+        groups: a number for each, equal for equal networks, int[n].
+        scores: scores that searches observe, at F fidelities, larger is better, float64[n, S, F]; NaN if missing.
         reported: the mean reported score of each, float64[n].
         sizes: by name, float64[n] each.
-        prices: of a query at each fidelity, float64[n, F].
+        prices: the price of a query at each fidelity, float64[n, F].
     """
 
     archs: np.ndarray
@@ -53,13 +53,13 @@ class Surrogate(NamedTuple):
 
     Attributes:
         layers: of the network, from the inputs to C components.
-        basis: float32[C, F + 1]: told values at each fidelity, and the reported value last.
-        center: of these, float32[F + 1].
-        noise: of each fidelity, coefficients of the logarithm of the variance of a run: 1, u, u^2, float32[F, 3],
-            where u is the standardized last told value.
-        shared: the correlation of a run's noise at each fidelity with that at the last, float32[F].
-        interval: likewise, of the variance of a run about what is said, float32[3].
-        standard: mean and deviation of the last told value, for u, float32[2].
+        basis: float32[C, F + 1]: observed values at each fidelity, and the reported value last.
+        center: the means of these values, float32[F + 1].
+        noise: coefficients, at each fidelity, of the logarithm of the variance of a run: 1, u, u^2, float32[F, 3];
+            u is the standardized observed value at the last fidelity.
+        shared: the correlation of a run's noise at each fidelity with its noise at the last, float32[F].
+        interval: likewise, for the variance of a run about its prediction, float32[3].
+        standard: mean and deviation of the observed value at the last fidelity, for u, float32[2].
         lines: for each size and then for the logarithm of each price, float32[Z, I + 1], the intercept last.
     """
 
@@ -100,7 +100,7 @@ def live_choices(space: Space, arch: jax.Array) -> jax.Array:
 
 
 class Fit(NamedTuple):
-    """A surrogate, and what cross-validation says of its teacher: values of each architecture, float64[n]."""
+    """A surrogate, and the cross-validated predictions of its teacher for each architecture, float64[n]."""
 
     surrogate: Surrogate
     cross_validated: np.ndarray
@@ -110,12 +110,12 @@ class Fit(NamedTuple):
 def fit(space: Space, trained: Trained, factory: Factory, target: Target, *, seed: int = 0) -> Fit:
     """Returns a surrogate fitted to trained architectures.
 
-    Means, components, noise and lines are fitted to the values of `target`. The interval is that of residuals of
-    cross-validation, scaled so that 95 % of them lie within it.
+    Means, components, noise and lines are fitted to the values of `target`. The interval is fitted to residuals of
+    cross-validation and scaled to contain 95 % of them.
 
     Args:
-        space: of the architectures; where it is the rows or a part of another one, queries take the same.
-        factory: of the teacher, a predictor that learns from features.
+        space: the space of the architectures and of queries; it may be the rows or a part of another one.
+        factory: the factory of the teacher, a predictor that learns from features.
     """
     key = prng.make_key(seed, "hash")  # quicker to compile than threefry
     runs = target.forward(trained.scores)
@@ -162,7 +162,7 @@ def principal(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _taught(predictor: Predictor, key: jax.Array, features: np.ndarray, y: np.ndarray, archs: np.ndarray) -> np.ndarray:
-    """Returns what the predictor says of architectures after a fit to all, float32[N], in chunks of one program."""
+    """Returns the predictions for architectures after a fit to all, float32[N], in chunks of one program."""
     state = predictor.fit(key, features, y.astype(np.float32), Aux())
     encode = jax.jit(jax.vmap(predictor.encoding))
     found = []
@@ -176,7 +176,7 @@ def _taught(predictor: Predictor, key: jax.Array, features: np.ndarray, y: np.nd
 
 @jax.jit
 def _student(key: jax.Array, inputs: jax.Array, targets: jax.Array) -> networks.Layers:
-    """Returns the layers of a network that says what the teacher said, float32[N, C]."""
+    """Returns the layers of a network that reproduces the teacher's predictions `targets`, float32[N, C]."""
     width = jnp.maximum(targets.std(0), 1e-6)
     layers = networks.new_layers(key, [inputs.shape[1], WIDTH, WIDTH, targets.shape[1]])
     layers = networks.trained(

@@ -26,14 +26,14 @@ def gp_wl(space: Space, *, num_iterations: int = 2, num_buckets: int = 512) -> P
     The similarity of two graphs is the number of labels that they share, each matched with one of the other graph's,
     up to an iteration, over the root of the product of each graph's own: Ru, Wan, Dong and Osborne, "Interpretable
     Neural Architecture Search via Bayesian Optimization with Weisfeiler-Lehman Kernels", ICLR 2021, with the kernel of
-    Kriege, Giscard and Wilson, "On Valid Optimal Assignment Kernels", NeurIPS 2016. Other than there, it is the mean of
-    two graphs' (labels made of predecessors, where identities are vertices of a cell; and of successors in
-    `Space.labeled`, where they are not), and the kernel is exp((similarity - 1) / length). Iterations and length are
-    those of largest marginal likelihood. Labels are hashed to buckets.
+    Kriege, Giscard and Wilson, "On Valid Optimal Assignment Kernels", NeurIPS 2016. Unlike there, the similarity is
+    the mean over two graphs (labels from predecessors, with identities as vertices of a cell; and from successors in
+    `Space.labeled`, without them), and the kernel is exp((similarity - 1) / length). Iterations and length maximize
+    the marginal likelihood. Labels are hashed to buckets.
 
     Args:
-        num_iterations: most refinements of the labels.
-        num_buckets: features of each iteration.
+        num_iterations: the maximum number of refinements of the labels.
+        num_buckets: the number of features of each iteration.
     """
     sizes = {"num_iterations": checked_size("num_iterations", num_iterations, smallest=0), "num_buckets": num_buckets}
     checked_size("num_buckets", num_buckets)

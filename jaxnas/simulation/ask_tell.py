@@ -1,4 +1,4 @@
-"""A strategy in your own loop, and what every run shares: its keys, and one step of asking."""
+"""A strategy in your own loop, and the common parts of all runs: their keys, and one step of asking."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -37,8 +37,8 @@ fold_in = jax.jit(jax.random.fold_in, inline=True)  # which runs that loop in Py
 def ask_next(strategy: Strategy, num_fidelities: int, state: Any, t: Any, keys: RunKeys) -> tuple[Any, Query]:
     """Returns the state after `advance`, and the query with its fidelity resolved; `t` is an int, traced or not.
 
-    A query for any run keeps the Python int, and one at the last fidelity has a NumPy int, so that compiled runs need
-    no arrays of them.
+    A query for any run keeps the Python int, and one at the last fidelity has a NumPy int: compiled runs then need no
+    arrays of them.
     """
     before = state
     state = called(strategy, "advance", state, t, fold_in(keys.advance, t))
@@ -82,7 +82,7 @@ def run_key(seed: int, number: int, prng: str = "hash") -> jax.Array:
 
 
 def check_arguments(strategy: Strategy, **counts: int) -> None:
-    """Raises ValueError where there is no Strategy, or a count is no whole number of 1 or more."""
+    """Raises ValueError if `strategy` is not a Strategy, or a count is not a whole number of 1 or more."""
     strategy_of(strategy, None)
     for name, count in counts.items():
         if not isinstance(count, int | np.integer) or count < 1:
@@ -96,14 +96,14 @@ tell_compiled = jax.jit(tell_next, static_argnums=0)
 class AskTell:
     """A strategy in your own loop: `ask`, evaluate, `tell`, in turn.
 
-    The trajectory is that of `run` for the same key (`run_key(seed, number)`) and the same answers, but for rounding in
-    strategies with `padded=True`. It can be resumed by telling a new loop the answers of the old one again.
+    The trajectory is the same as in `run` for the same key (`run_key(seed, number)`) and the same answers, except for
+    rounding in strategies with `padded=True`. To resume it, replay the old loop's answers to a new loop with `tell`.
 
     Args:
-        strategy: a Strategy; with `bench` also a factory, which is given what it needs of the benchmark.
-        num_trials: how many trials the strategy is to plan for.
-        key: of the run, as `run_key` makes it.
-        num_fidelities: of the benchmark.
+        strategy: a Strategy; with `bench` also a factory, whose parameters are taken from the benchmark.
+        num_trials: the number of trials that the strategy plans for.
+        key: the key of the run, from `run_key`.
+        num_fidelities: the number of fidelities of the benchmark.
         bench: the benchmark, instead of `num_fidelities`.
 
     Raises ValueError on numbers out of range, or no strategy.
@@ -133,7 +133,7 @@ class AskTell:
         return len(self._history)
 
     def ask(self) -> Query:
-        """Returns the next query, as NumPy values; the same one until it is told."""
+        """Returns the next query, as NumPy values; the same one until `tell` is called."""
         if self._asked is None:
             ask = ask_compiled if self._strategy.jittable else ask_next
             self._state, query = ask(self._strategy, self._num_fidelities, self._state, self.num_told, self._keys)

@@ -25,9 +25,9 @@ class AsynchronousTrials(NamedTuple):
     """Trials of runs with several workers, in the order in which they finished; leading axes [runs, T].
 
     Attributes:
-        trials: as `run` returns them; costs are what each trial paid, and how long it lasted.
+        trials: as returned by `run`; the cost of a trial is both the amount it paid and its duration.
         number: the place of each trial in the order in which they were queried, int[runs, T].
-        start, finish: when it was queried and when it was told, float32[runs, T], in the benchmark's unit of cost.
+        start, finish: the times of query and of report, float32[runs, T], in the benchmark's unit of cost.
     """
 
     trials: Trials
@@ -39,9 +39,9 @@ class AsynchronousTrials(NamedTuple):
 class _Clock(NamedTuple):
     """The trials of a run in the order in which they are queried, axis [T], and when they start and finish.
 
-    `training`: the row of the architecture, or the architecture where there are no rows, and then the number of the
+    `training`: the row of the architecture, or the architecture if there are no rows, and then the number of the
     training that the fidelity belongs to, int32[2] or int32[D + 1]. `price`: the list price of the query. `running`:
-    queried and not told yet. `told`: told.
+    queried and not reported yet. `told`: reported to the strategy.
     """
 
     trials: Trials
@@ -67,14 +67,14 @@ def run_asynchronous(
 
     A worker that becomes free reports its result and at once asks the next query, without waiting for the others. A
     query lasts as long as it costs: its list price less what finished trials of its run have paid for the same
-    architecture, seed and training. Of trials that finish together, the one queried first is told first. With one
-    worker the trials are those of `run`. A run depends on `seed`, `prng` and its number alone. No time passes: answers
-    come from the benchmark at once.
+    architecture, seed and training. Of trials that finish together, the one queried first is reported first. With one
+    worker the trials are the same as in `run`. A run depends on `seed`, `prng` and its number alone. Time is simulated:
+    answers come from the benchmark at once.
 
     Args:
         strategy: one with `parallel=True`, or its factory.
-        num_workers: how many queries run at the same time.
-        num_trials, num_runs, seed, prng: as of `run`.
+        num_workers: the number of queries that run at the same time.
+        num_trials, num_runs, seed, prng: as in `run`.
 
     Raises ValueError on a strategy without `parallel=True`, and as `run` does.
     """
@@ -158,7 +158,7 @@ def _run_one(
 
 
 def _training_of(row_of: RowFunction | None, trainings: jax.Array, query: Query) -> jax.Array:
-    """Returns what equals for queries that one training can answer, whose seeds are equal, too."""
+    """Returns an identifier, equal for queries that one training can answer, given that their seeds are equal, too."""
     arch = query.arch if row_of is None else row_of(query.arch)[None]
     return jnp.append(arch, trainings[query.fidelity])
 
@@ -173,7 +173,7 @@ def _no_trials(one: Trials, training: jax.Array, num_trials: int) -> _Clock:
 
 
 def _paid_before(clock: _Clock, training: jax.Array, seed: jax.Array) -> jax.Array:
-    """Returns what trials that were told have paid for an architecture and a seed, float32[]."""
+    """Returns the amount that reported trials have paid for an architecture and a seed, float32[]."""
     same = (clock.training == training).all(-1) & (clock.trials.observation.seed == seed)
     return jnp.where(same & clock.told, clock.price, 0).max()
 

@@ -1,5 +1,5 @@
-"""What a strategy does wrong, in words: checks that cost nothing where its functions are compiled anyway, and
-`check_strategy`, which looks closer.
+"""Checks of strategies, with errors that explain the mistake: some that cost nothing if the functions are compiled
+anyway, and `check_strategy`, which looks closer.
 """
 
 import random
@@ -16,7 +16,7 @@ from jaxnas.spaces.decisions import cardinalities
 from jaxnas.strategies.base import Observation, Query, Strategy, make
 
 MOST_BYTES = 4 << 30
-"""What the results of a call, and the states of its runs, may take up."""
+"""The largest size of the results of a call, and of the states of its runs."""
 SMALLEST_TRIAL = 24
 """Bytes of a trial without its architecture."""
 MAX_TRIALS = 2**31 - 1
@@ -37,10 +37,10 @@ def strategy_of(strategy: Strategy | Callable[..., Strategy], bench: Benchmark |
 
 
 def called(strategy: Strategy, name: str, *arguments: Any) -> Any:
-    """Returns what a function of a strategy returns.
+    """Returns the result of a function of a strategy.
 
-    Raises ValueError where it is to be compiled, and decides in Python on traced values, or draws random numbers of
-    NumPy or Python, which a compiled run would draw only once.
+    Raises ValueError if the strategy is jittable and the function branches in Python on traced values, or draws random
+    numbers from NumPy or Python, which a compiled run would draw only once.
     """
     function = getattr(strategy, name)
     if not strategy.jittable:
@@ -85,7 +85,7 @@ def checked_query(strategy: Strategy, query: Any) -> Query:
 
 
 def check_same_state(strategy: Strategy, name: str, before: Any, after: Any) -> None:
-    """Raises ValueError where a function of a strategy returns a state of another structure, shape or dtype."""
+    """Raises ValueError if a function of a strategy returns a state with a different structure, shape or dtype."""
     if not strategy.jittable:
         return
     structure: Any = jax.tree.structure(before)
@@ -106,7 +106,7 @@ def check_same_state(strategy: Strategy, name: str, before: Any, after: Any) -> 
 
 
 def check_memory(strategy: Strategy, num_trials: int, num_runs: int = 1, num_decisions: int = 1) -> None:
-    """Raises ValueError where the trials of a call, or the states of its runs, take up more than `MOST_BYTES`."""
+    """Raises ValueError if the trials of a call, or the states of its runs, need more than `MOST_BYTES`."""
     size = SMALLEST_TRIAL + 4 * num_decisions
     most = min(MOST_BYTES // (size * num_runs), MAX_TRIALS)
     if num_trials > most:
@@ -127,12 +127,12 @@ def check_memory(strategy: Strategy, num_trials: int, num_runs: int = 1, num_dec
 
 
 def check_strategy(strategy: Strategy | Callable[..., Strategy], bench: Benchmark, *, num_trials: int = 100) -> None:
-    """Checks that a strategy keeps to what runs need of it, without evaluating anything.
+    """Checks that a strategy meets the requirements of runs, without evaluating anything.
 
-    Runs make the same checks but for the last two, which take a closer look: whether a function does the same each
-    time that it is called in Python, and whether the architectures of the first trial are ones of the space.
+    Runs make the same checks except the last two, which look closer: whether a function does the same each time it is
+    called in Python, and whether the architectures of the first trial belong to the space.
 
-    Raises ValueError where it does not, with the strategy, the function and what to do.
+    Raises ValueError if a requirement is not met. The message names the strategy, the function and the remedy.
     """
     strategy = strategy_of(strategy, bench)
     check_memory(strategy, num_trials)
@@ -164,7 +164,7 @@ def check_strategy(strategy: Strategy | Callable[..., Strategy], bench: Benchmar
 
 
 def _traced(strategy: Strategy, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Returns the shapes of a function's results. Raises ValueError where two traces differ."""
+    """Returns the shapes of a function's results. Raises ValueError if two traces differ."""
     (one, shapes), (other, _) = (
         jax.make_jaxpr(lambda *given: function(*given), return_shape=True)(*arguments) for _ in range(2)
     )
@@ -188,7 +188,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _check_choices(strategy: Strategy, bench: Benchmark, queries: list[Query]) -> None:
-    """Raises ValueError where architectures or fidelities are not the benchmark's."""
+    """Raises ValueError if architectures or fidelities are not the benchmark's."""
     sizes = cardinalities(bench.space.decisions)
     for query in queries:
         arch, fidelity = np.asarray(query.arch), int(query.fidelity)

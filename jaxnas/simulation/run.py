@@ -1,4 +1,4 @@
-"""Runs of strategies on benchmarks: compiled and batched where both allow it, in a Python loop otherwise, with the
+"""Runs of strategies on benchmarks: compiled and batched if both are jittable, otherwise in a Python loop with the
 same trajectories.
 """
 
@@ -97,10 +97,10 @@ def run(
     Run i depends on `seed`, `prng` and i alone, not on how many runs there are.
 
     Args:
-        strategy: a Strategy, or a factory such as `jn.random_search`, which is given what it needs of the benchmark.
-        first_run: the number of the first run; further runs of an experiment have the numbers after those made before.
+        strategy: a Strategy, or a factory such as `jn.random_search`, whose parameters are taken from the benchmark.
+        first_run: the number of the first run; to extend an experiment, start after the last run made before.
         prng: `"hash"`, fast, or `"threefry"`.
-        progress: called after each trial where the runs loop in Python.
+        progress: called after each trial if the runs loop in Python.
 
     Raises ValueError on numbers out of range, an unknown prng, or a strategy of another space.
     """
@@ -122,8 +122,8 @@ def run(
 
 
 def check_queries(trials: Trials, strategy: Strategy, bench: Benchmark) -> None:
-    """Raises ValueError where queries [runs, T] were of other architectures, or rows, than those of the benchmark's
-    space, of other fidelities, or of runs that are not there; compiled code does not check.
+    """Raises ValueError if queries [runs, T] have architectures or rows outside the benchmark's space, fidelities out
+    of range, or runs that do not exist; compiled code does not check.
     """
     query, answered = trials.query, np.asarray(trials.observation.seed)
     archs, space, num_fidelities = np.asarray(query.arch), bench.space, len(bench.fidelities)
@@ -148,9 +148,9 @@ def check_queries(trials: Trials, strategy: Strategy, bench: Benchmark) -> None:
 
 
 def run_in_chunks(simulate_keys: Callable[[jax.Array], Any], numbers: range, seed: int, prng: str) -> Any:
-    """Returns what `simulate_keys` returns for the keys of runs of these numbers, NumPy arrays [runs, ...].
+    """Returns the results of `simulate_keys` for the keys of runs with these numbers, NumPy arrays [runs, ...].
 
-    It is called for equal chunks of them, so that memory is bounded and there is one compilation.
+    It is called for chunks of equal size, which bounds memory and compiles once.
     """
     num_chunks = -(-len(numbers) // MAX_RUNS_AT_ONCE)
     size = -(-len(numbers) // num_chunks)

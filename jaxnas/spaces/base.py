@@ -1,4 +1,4 @@
-"""What a search space is, spaces of plain decisions, and spaces over the rows of another one.
+"""Search spaces: the base class, spaces that wrap another one, and spaces over the rows of another one.
 
 Methods take and return single architectures; `jax.vmap` gives batches.
 """
@@ -40,18 +40,18 @@ from jaxnas.spaces.validity import everything, pick, repaired, valid_sample
 
 
 class Space(abc.ABC):
-    """A search space: which architectures there are, each a vector of choices, `int32[D]`, one a decision.
+    """A search space: a set of architectures, each a vector of choices, `int32[D]`, one a decision.
 
-    A kind of space is a frozen dataclass with a `name` and `decisions`; everything else follows from these, and a
-    kind overrides what differs. Vectors for which `valid` is false are no architectures: `sample`, `mutate` and
-    `neighbors` never give them.
+    A kind of space is a frozen dataclass with a `name` and `decisions`. Everything else has a default derived from
+    these, which a kind can override. Vectors for which `valid` is false are not architectures: `sample`, `mutate` and
+    `neighbors` never return them.
 
     Attributes:
-        name: what tables and reports call the space.
+        name: the space's name in tables and reports.
         decisions: one for each place of an architecture.
         networks: the class of the kind's `jaxnas.Networks` or its dotted name, `module:NAME` or `file.py:NAME`; None
-            where there are no networks.
-        drawing_note: what a drawing says below the graph.
+            without networks.
+        drawing_note: the caption below the graph in a drawing.
     """
 
     name: str
@@ -68,14 +68,14 @@ class Space(abc.ABC):
     def codes(self) -> np.ndarray | None:
         """Returns the mixed-radix numbers of the architectures, ascending, int32[A].
 
-        None where every vector is an architecture, or where there are too many vectors to try them.
+        None if every vector is an architecture, or if there are too many vectors to try them.
         """
         listed = self.constrained and num_combinations(self.decisions) <= MAX_ENUMERABLE
         return valid_codes(self) if listed else None
 
     @property
     def num_architectures(self) -> int:
-        """Returns the number of architectures; that of all vectors where the space has no rows."""
+        """Returns the number of architectures; the number of all vectors if the space has no rows."""
         codes = self.codes
         return num_combinations(self.decisions) if codes is None else len(codes)
 
@@ -83,7 +83,7 @@ class Space(abc.ABC):
     def indexer(self) -> jax.tree_util.Partial | None:
         """Returns the function from an architecture to its row, whose arrays are leaves.
 
-        None where architectures have no rows: there are too many of them, or no list of them.
+        None if architectures have no rows: there are too many of them, or no list of them.
         """
         codes = self.codes
         if codes is None and (self.constrained or num_combinations(self.decisions) >= MAX_ROWS):
@@ -96,12 +96,12 @@ class Space(abc.ABC):
     def index(self, arch: ArrayLike) -> jax.Array:
         """Returns the row of an architecture in the enumeration of the space, int32[].
 
-        The first decision varies slowest. Raises ValueError where the space has no rows.
+        The first decision varies slowest. Raises ValueError if the space has no rows.
         """
         return check_rows(self)(arch)
 
     def arch_at(self, row: ArrayLike) -> jax.Array:
-        """Returns the architecture at a row of the enumeration, int32[D]. Raises ValueError where there are no rows."""
+        """Returns the architecture at a row of the enumeration, int32[D]. Raises ValueError if there are no rows."""
         check_rows(self)
         codes = self.codes
         return arch_at(row if codes is None else jnp.asarray(codes)[row], self.decisions)
@@ -137,7 +137,7 @@ class Space(abc.ABC):
         return jnp.where(jax.vmap(self.valid)(moves)[:, None], moves, jnp.asarray(arch, jnp.int32))
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbor of an architecture; itself where it has none."""
+        """Returns a uniformly drawn neighbor of an architecture; the architecture itself if it has none."""
         present = self.num_present(arch)
         if present is not None:
             return mutate(key, arch, self.decisions, present)
@@ -147,10 +147,10 @@ class Space(abc.ABC):
         return pick(key, neighbors, (neighbors != arch).any(-1))
 
     def repaired(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a vector of choices where it is valid, else an architecture near it.
+        """Returns a vector of choices if it is valid, else an architecture near it.
 
-        That is where a random walk from it, of at most eight steps, first meets an architecture; a uniform draw where
-        it meets none. For strategies that set choices freely. Where all vectors are valid nothing is computed.
+        This is the first architecture on a random walk of at most eight steps, or a uniform draw if the walk meets
+        none. For strategies that set choices freely. If all vectors are valid nothing is computed.
         """
         return repaired(self, key, jnp.asarray(arch, jnp.int32)) if self.constrained else arch
 
@@ -166,7 +166,7 @@ class Space(abc.ABC):
     def classes(self) -> np.ndarray:
         """Returns for each row of the enumeration the row of its class's representative, int32[A].
 
-        Raises ValueError where the space is too large to enumerate.
+        Raises ValueError if the space is too large to enumerate.
         """
         return class_rows(self)
 
@@ -195,7 +195,7 @@ class Space(abc.ABC):
         return grammar_of(self.to_str, self.decisions, lambda arch: int(self.num_present(arch) or 0))
 
     def malformed(self, text: str, limit: str = "") -> ValueError:
-        """Returns the error for a string that is no architecture, with an example of one and a limit in words."""
+        """Returns the error for a string that is not an architecture, with an example of one and a limit in words."""
         example = self.to_str((0,) * len(self.decisions))
         return ValueError(f"Expected an architecture such as {example!r}{limit}, got {text!r}.")
 
@@ -205,7 +205,7 @@ class Space(abc.ABC):
 
     @property
     def plain(self) -> "Space":
-        """Returns the space that the choices of an architecture are of: itself, or the one behind its rows."""
+        """Returns the underlying space that architectures index into: itself, or the one behind its rows."""
         return self
 
     def choices(self, arch: ArrayLike) -> jax.Array:
@@ -213,7 +213,7 @@ class Space(abc.ABC):
         return jnp.asarray(arch, jnp.int32)
 
     def features(self, arch: ArrayLike) -> jax.Array:
-        """Returns what predictors learn from unless told otherwise, float32[F]: by default the choices, one-hot."""
+        """Returns the default features of predictors, float32[F]: the choices, one-hot, unless overridden."""
         return one_hot(arch, self.decisions)
 
     @property
@@ -222,9 +222,9 @@ class Space(abc.ABC):
         return tuple(f"{decision.name}={value}" for decision in self.decisions for value in decision.values)
 
     def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns an architecture as a graph: labels int32[V], -1 where there is no vertex, and edges bool[V, V].
+        """Returns an architecture as a graph: labels int32[V], -1 for absent vertices, and edges bool[V, V].
 
-        Labels are positions in `label_names`. Vertices are in topological order, `edges[u, v]` only where u < v, from
+        Labels are positions in `label_names`. Vertices are in topological order, `edges[u, v]` only for u < v, from
         input to output. By default there is a vertex for each decision, in a chain.
         """
         offsets = np.cumsum(cardinalities(self.decisions)) - cardinalities(self.decisions)
@@ -242,7 +242,7 @@ class Space(abc.ABC):
     @property
     def cell(self) -> dict | None:
         """Returns `num_nodes`, `edges` in the order of the decisions, and `zero`, the names of operations that pass
-        nothing, for pages that draw architectures as cells, as JSON values; None where they are none.
+        nothing, for pages that draw architectures as cells, as JSON values; None for other spaces.
         """
         return None
 
@@ -257,12 +257,12 @@ class Space(abc.ABC):
         return {"name": self.name, "num_architectures": self.num_architectures, "decisions": decisions}
 
     def enumerated(self) -> "EnumeratedSpace":
-        """Returns the same space over the rows of its enumeration. Raises ValueError where it is too large."""
+        """Returns the same space over the rows of its enumeration. Raises ValueError if it is too large."""
         return EnumeratedSpace(self)
 
 
 class ReadThrough(Space):
-    """A space whose architectures are written, drawn and learned from as those of another one, `space`."""
+    """A space that reuses the strings, drawings and features of the architectures of another one, `space`."""
 
     space: Space
 
@@ -310,10 +310,10 @@ class ReadThrough(Space):
 @final
 @dataclass(frozen=True)
 class EnumeratedSpace(ReadThrough):
-    """The same space as `space`, where an architecture is int32[1], its row in the enumeration.
+    """The same space as `space`, in which an architecture is int32[1], its row in the enumeration.
 
-    Neighbors are those of `space`, by table look-up, which makes searches faster. Raises ValueError where the space is
-    too large to enumerate.
+    Neighbors are the same as in `space`, by table look-up, which makes searches faster. Raises ValueError if the space
+    is too large to enumerate.
     """
 
     space: Space
@@ -327,7 +327,7 @@ class EnumeratedSpace(ReadThrough):
 
     @property
     def indexer(self) -> jax.tree_util.Partial:
-        """Returns the function from an architecture to its row, which is all it holds."""
+        """Returns the function from an architecture to its row, its only entry."""
         return jax.tree_util.Partial(_only_row)
 
     def arch_at(self, row: ArrayLike) -> jax.Array:
@@ -368,7 +368,7 @@ def has_rows(space: Space) -> bool:
 
 
 def check_rows(space: Space) -> jax.tree_util.Partial:
-    """Returns the indexer of a space. Raises ValueError where its architectures have no row numbers."""
+    """Returns the indexer of a space. Raises ValueError if its architectures have no row numbers."""
     indexer = space.indexer
     if indexer is None:
         radix_weights(space.decisions)
@@ -380,7 +380,7 @@ def check_rows(space: Space) -> jax.tree_util.Partial:
 
 
 def check_valid(space: Space, arch: jax.Array) -> jax.Array:
-    """Returns an architecture. Raises ValueError where it is not valid."""
+    """Returns an architecture. Raises ValueError if it is not valid."""
     if not bool(space.valid(arch)):
         raise ValueError(f"Expected a valid architecture of {space.name}, got {space.to_str(arch)!r}.")
     return arch

@@ -39,7 +39,7 @@ class Decision:
         if isinstance(self.values, str) or not isinstance(self.values, Iterable):
             raise ValueError(f"Expected values of {self.name!r} in a tuple, such as (16, 32), got {self.values!r:.40}.")
         if not isinstance(self.values, range):
-            object.__setattr__(self, "values", tuple(self.values))  # hashable, so that a space is
+            object.__setattr__(self, "values", tuple(self.values))  # hashable, as spaces must be
         if not len(self.values):
             raise ValueError(f"Expected a decision {self.name!r} with one or more values, got none.")
 
@@ -63,7 +63,7 @@ def has_order(decisions: tuple[Decision, ...]) -> bool:
 
 
 def check_decisions(decisions: tuple[Decision, ...]) -> None:
-    """Raises ValueError where there are no decisions, or two of one name: `decode` knows them by their names."""
+    """Raises ValueError if there are no decisions, or two of one name: `decode` identifies them by name."""
     if other := [each for each in decisions if not isinstance(each, Decision)]:
         raise ValueError(f"Expected decisions such as jn.Decision('width', (16, 32)), got {other[0]!r:.40}.")
     names = [decision.name for decision in decisions]
@@ -185,7 +185,7 @@ def one_hot(arch: ArrayLike, decisions: tuple[Decision, ...]) -> jax.Array:
 
 
 def checked(arch: Choices, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
-    """Returns an architecture as a tuple of ints. Raises ValueError where it is no architecture of the decisions."""
+    """Returns an architecture as a tuple of ints. Raises ValueError if it does not fit the decisions."""
     given = np.asarray(arch).reshape(-1)
     if given.dtype.kind not in "iu" and given.size:
         raise ValueError(f"Expected an architecture of integers, got {given.dtype} {given.tolist()!r:.60}.")
@@ -199,7 +199,7 @@ def checked(arch: Choices, decisions: tuple[Decision, ...]) -> tuple[int, ...]:
 
 
 def position(what: str, name: str, values: Iterable) -> int:
-    """Returns the position of a name among those of values. Raises ValueError where it is none of them."""
+    """Returns the position of a name among the names of values. Raises ValueError if it is not among them."""
     known = [str(value) for value in values]
     if name not in known:
         raise unknown_name(what, name, known)

@@ -22,7 +22,7 @@ Encoding = Callable[[jax.Array], jax.Array]
 
 @functools.cache
 def one_hot(space: Space) -> Encoding:
-    """Returns the encoding with one feature for each value of each decision, 1 where it is chosen: [D] -> float32[F].
+    """Returns the encoding with one feature for each value of each decision, 1 if chosen, else 0: [D] -> float32[F].
 
     Features are ordered by decision and then by value.
     """
@@ -38,7 +38,7 @@ def adjacency(space: Space) -> Encoding:
     """Returns the encoding by the adjacency matrix and the one-hot labels of a graph: [D] -> float32[F].
 
     The graph is `space.labeled`. The first features are 1 for each pair of vertices u < v with an edge from u to v,
-    ordered by u and then by v; the others for each vertex and label, 1 where the vertex has it. White, Neiswanger,
+    ordered by u and then by v; the others for each vertex and label, 1 if the vertex has it. White, Neiswanger,
     Nolen and Savani, "A Study on Encodings for Neural Architecture Search", NeurIPS 2020.
     """
     num_labels = len(space.label_names)

@@ -1,4 +1,4 @@
-"""What is computed once over all rows of a space: neighbors, classes, and the vectors that are architectures."""
+"""Arrays computed once over all rows of a space: neighbors, classes, and the vectors that are architectures."""
 
 import functools
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ MAX_ENUMERABLE = 2_000_000
 
 
 class Vectors(Protocol):
-    """What a space offers so that its rows and its valid vectors can be found; see `jaxnas.spaces.base.Space`."""
+    """The members of a space that finding its rows and its valid vectors needs; see `jaxnas.spaces.base.Space`."""
 
     @property
     def name(self) -> str: ...
@@ -34,7 +34,7 @@ class Vectors(Protocol):
 
 
 def check_enumerable(space: Vectors) -> None:
-    """Raises ValueError where a space is too large to enumerate."""
+    """Raises ValueError if a space is too large to enumerate."""
     if space.num_architectures > MAX_ENUMERABLE:
         raise ValueError(
             f"Expected at most {MAX_ENUMERABLE:,} architectures to enumerate, got {space.num_architectures:,}."
@@ -67,7 +67,7 @@ def symmetric_closure(pairs: Iterable[tuple[np.ndarray, np.ndarray]], num_rows: 
 
     Args:
         pairs: arrays of rows, both int[M], that are neighbors of each other; a row with itself does not count.
-        num_rows: how many rows there are, A; the numbers are int32[A].
+        num_rows: the number of rows, A; the numbers are int32[A].
     """
     from scipy.sparse import coo_array
 
@@ -87,7 +87,7 @@ def padded_rows(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=8)
 def class_rows(space: Vectors) -> np.ndarray:
-    """Returns for each row the row of its class's representative, int32[A], as `space.canonical` says."""
+    """Returns for each row the row of its class's representative, int32[A], by `space.canonical`."""
     check_enumerable(space)
     rows = np.arange(space.num_architectures)
     with jax.ensure_compile_time_eval():  # a caller may be traced
@@ -110,7 +110,7 @@ def are_valid(space: Vectors, archs: jax.Array) -> jax.Array:
 def valid_codes(space: Vectors) -> np.ndarray:
     """Returns the mixed-radix numbers of the combinations of choices that are valid, ascending, int32[A].
 
-    Raises ValueError where none is.
+    Raises ValueError if none is.
     """
     codes = np.arange(num_combinations(space.decisions), dtype=np.int32)
     with jax.ensure_compile_time_eval():

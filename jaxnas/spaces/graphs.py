@@ -1,7 +1,7 @@
 """Architectures as graphs with operations on vertices, for every space: pruning, hashes, counts of labels, drawings.
 
-A graph is labels int32[V], -1 where there is no vertex, and edges bool[V, V] in topological order: `edges[u, v]` only
-where u < v. The first vertex is the input and the last one the output. `Space.labeled` makes it.
+A graph is labels int32[V], -1 for absent vertices, and edges bool[V, V] in topological order: `edges[u, v]` only
+for u < v. The first vertex is the input and the last one the output. `Space.labeled` makes it.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ COLORS = (
 )
 """Okabe and Ito's colors, which the color-blind can distinguish."""
 SECOND_LINE = "; "
-"""What begins the second line of a box, in the name of a label."""
+"""The separator before the second line of a box, in the name of a label."""
 _GAP, _SPACE, _MARGIN, _NOTE = 32, 18, 14, 22
 
 
 def pruned_mask(labels: jax.Array, edges: jax.Array) -> jax.Array:
-    """Returns which vertices lie on a path from the first vertex to the last one, bool[V]."""
+    """Returns which vertices are on a path from the first vertex to the last one, bool[V]."""
     present = labels >= 0
     numbers, last = np.arange(len(labels)), len(labels) - 1
 
@@ -57,8 +57,8 @@ def label_counts(
 ) -> jax.Array:
     """Returns the counts of Weisfeiler-Lehman labels, float32[L + num_iterations * num_buckets].
 
-    The first count the first `num_labels` labels; those of each iteration count the labels that are made of a
-    vertex's label and the multiset of its predecessors' labels. Labels are hashed to 32 bits and those to buckets
+    The first L features count the first `num_labels` labels; the features of an iteration count labels that combine a
+    vertex's label and the multiset of its predecessors' labels. Labels are hashed to 32 bits and these to buckets
     (remainder by `num_buckets`), as a dictionary of all labels grows fast with the graph.
 
     Args:
@@ -97,14 +97,14 @@ def chain(labels: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def draw(labels: np.ndarray, edges: np.ndarray, names: Sequence[str], note: str = "") -> str:
     """Returns a graph as an SVG image: a box with the name of its label for each vertex, edges from left to right, or
-    down where that is narrower.
+    down if that is narrower.
 
     A tree has a row, or a column, for each of its leaves. `page/graph.js` draws the same.
 
     Args:
-        names: the names of the labels, what follows a semicolon on a line of its own; boxes whose first lines are the
-            same have one color.
-        note: a text below.
+        names: the names of the labels, with a line break after a semicolon; boxes with the same first line have the
+            same color.
+        note: a caption below the graph.
     """
     vertices = [int(vertex) for vertex in np.flatnonzero(np.asarray(labels) >= 0)]
     texts = {vertex: printable(names[labels[vertex]]).split(SECOND_LINE) for vertex in vertices}
@@ -140,9 +140,9 @@ def _first_line(name: str) -> str:
 def _places(vertices: list[int], edges: np.ndarray) -> tuple[dict[int, tuple[int, int]], bool]:
     """Returns the column and the row of each vertex, and whether edges go down.
 
-    Columns are the lengths of the longest paths that lead there; a vertex is in the row of the one before it in its
-    longest path, or, where that has led elsewhere, in a new row. Where there are more columns than rows, the two are
-    exchanged.
+    The column is the length of the longest path to the vertex. A vertex is in the row of the one before it on that
+    path, or in a new row if that one already has a successor in its row. If there are more columns than rows, the two
+    are exchanged.
     """
     columns: dict[int, int] = {}
     below: dict[int, list[int]] = {vertex: [] for vertex in (-1, *vertices)}

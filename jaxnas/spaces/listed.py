@@ -18,16 +18,16 @@ from jaxnas.spaces.decisions import Decision, radix_weights
 @final
 @dataclass(frozen=True)
 class ListedSpace(ReadThrough):
-    """The search space of some architectures of another one: those that a published table holds, or a sample.
+    """The search space of some architectures of another one, for example of a published table or a sample.
 
-    Architectures are vectors of choices as in `space`, in the order of their mixed-radix numbers, and neighbors are
-    the listed ones of those there. Two are in one class where they are in `space`. Networks of a part of a space are
-    not trained: `networks` is None.
+    Architectures are vectors of choices as in `space`, in the order of their mixed-radix numbers. Neighbors are the
+    neighbors in `space` that are listed; classes are the same as in `space`. Networks of a part of a space are not
+    trained: `networks` is None.
 
     Attributes:
         space: the whole space, of fewer than 2**31 vectors, whose architectures have rows.
         rows: the rows of the architectures in `space`, in any order; repeats count once.
-        name: how tables and reports call the space, by default as `space`.
+        name: the space's name in tables and reports, by default the name of `space`.
 
     Raises ValueError on no rows, or rows that `space` does not have.
     """
@@ -74,7 +74,7 @@ class ListedSpace(ReadThrough):
         return _listed_classes(self)
 
     def from_str(self, text: str) -> jax.Array:
-        """Returns the architecture of a string. Raises ValueError where it is malformed or not listed."""
+        """Returns the architecture of a string. Raises ValueError if it is malformed or not listed."""
         return check_valid(self, self.space.from_str(text))
 
 

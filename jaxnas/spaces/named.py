@@ -15,7 +15,7 @@ def space_named(name: str) -> Space:
 
 
 def checked_space(found: Any, name: str = "space") -> Space:
-    """Returns what was found under a name. Raises ValueError if it is no search space."""
+    """Returns the object found under a name. Raises ValueError if it is not a search space."""
     missing = [method for method in ("decisions", "sample", "mutate", "index", "arch_at") if not hasattr(found, method)]
     if missing:
         raise ValueError(f"Expected {name} to be a search space, got {type(found).__name__} without {missing[0]}.")

@@ -14,14 +14,14 @@ from jaxnas.spaces.validity import check_traceable, everything
 @final
 @dataclass(frozen=True)
 class SearchSpace(Space):
-    """A search space of decisions, with no more structure than that: for functions of your own.
+    """A search space of decisions without further structure, for user-defined functions.
 
     Attributes:
-        name: what tables and reports call the space.
+        name: the space's name in tables and reports.
         decisions: one for each place of an architecture.
-        valid: a function of a vector of choices, int32[D], that says whether it is an architecture, bool[]. It is
-            traced: `lambda arch: arch[0] + arch[1] < 4`. Architectures have rows where there are at most two million
-            vectors. By default all vectors are architectures.
+        valid: a function from a vector of choices, int32[D], to whether it is an architecture, bool[]. It is traced:
+            `lambda arch: arch[0] + arch[1] < 4`. Architectures have rows if there are at most two million vectors. By
+            default all vectors are architectures.
     """
 
     name: str

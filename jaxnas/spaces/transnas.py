@@ -16,7 +16,7 @@ from jaxnas.spaces.graphs import chain
 CITES = ("duan2021transnas",)
 
 MODULES = ("normal", "channels", "resolution", "channels_and_resolution")
-"""What a module does besides its convolutions: nothing, double the channels, halve the resolution, or both."""
+"""Effects of a module besides its convolutions: none, twice the channels, half the resolution, or both."""
 FEWEST_MODULES, MOST_MODULES = 4, 6
 MOST_DOUBLED, MOST_HALVED = 3, 4
 _CELLS = CellSpace(4, ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3"), "transnas-micro")
@@ -92,7 +92,7 @@ class ModuleSpace(Space):
         return counts & ((kinds[..., -2] > 0) | (kinds[..., -1] == 0))
 
     def _kinds(self, arch: ArrayLike) -> jax.Array:
-        """Returns the digits of the modules, 1 to 4, and 0 where there is none."""
+        """Returns the digits of the modules, 1 to 4, and 0 for absent modules."""
         return jnp.asarray(arch, jnp.int32) + (np.arange(MOST_MODULES) < FEWEST_MODULES)
 
     def to_str(self, arch: Choices) -> str:

@@ -22,7 +22,7 @@ def everything(arch: jax.Array) -> jax.Array:
 
 
 def check_traceable(valid: Callable[[jax.Array], jax.Array], num_decisions: int) -> None:
-    """Raises ValueError where a function cannot be traced, or does not return one bool of an architecture."""
+    """Raises ValueError if a function cannot be traced, or does not return one bool of an architecture."""
     try:
         found = jax.eval_shape(checked_function("valid", valid), jax.ShapeDtypeStruct((num_decisions,), jnp.int32))
     except jax.errors.JAXTypeError as error:
@@ -33,13 +33,13 @@ def check_traceable(valid: Callable[[jax.Array], jax.Array], num_decisions: int)
 
 
 def pick(key: jax.Array, archs: jax.Array, members: jax.Array) -> jax.Array:
-    """Returns one of the architectures int32[K, D] that are members, bool[K], uniformly; the first where none is."""
+    """Returns one of the architectures int32[K, D] that are members, bool[K], uniformly; the first if none is."""
     numbers = jnp.cumsum(members)
     return archs[jnp.argmax(numbers > prng.draw_index(key, numbers[-1]))]
 
 
 def valid_sample(space: Vectors, key: jax.Array) -> jax.Array:
-    """Returns the first valid one of uniform draws, int32[D]. Raises ValueError where none of 10,000 draws is."""
+    """Returns the first valid one of uniform draws, int32[D]. Raises ValueError if none of 10,000 draws is."""
     _check_satisfiable(space)
 
     def again(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
@@ -51,9 +51,9 @@ def valid_sample(space: Vectors, key: jax.Array) -> jax.Array:
 
 
 def repaired(space: Vectors, key: jax.Array, arch: jax.Array) -> jax.Array:
-    """Returns where a random walk from a vector of choices first meets an architecture, or else a sample, int32[D].
+    """Returns the first architecture on a random walk from a vector of choices, or else a sample, int32[D].
 
-    A step goes to a valid vector where there is one a move away, and to any of them otherwise.
+    A step goes to a valid vector if there is one a move away, and to any vector a move away otherwise.
     """
 
     def step(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:

@@ -1,1 +1,1 @@
-"""Search strategies: what to evaluate next. A file bears the name of its strategy."""
+"""Search strategies: they choose the next evaluation. Each file has the name of its strategy."""

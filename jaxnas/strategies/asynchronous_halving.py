@@ -18,10 +18,10 @@ NOBODY = -1
 
 
 class AsynchronousState(NamedTuple):
-    """All trials of the run, and what the next one is.
+    """All trials of the run, and the kind of the next one.
 
-    Trials are architectures int32[T, D], scores float32[T] (-inf where failed), rungs int32[T] (-1 before a trial is
-    told), ranks on their rungs int32[T] (0 the best), seeds that answered int32[T], and whether they were promoted,
+    Trials are architectures int32[T, D], scores float32[T] (-inf if failed), rungs int32[T] (-1 before a trial is
+    reported), ranks on their rungs int32[T] (0 the best), seeds that answered int32[T], and whether they were promoted,
     bool[T]. The next trial promotes the trial `parent`, int32[] (-1: a new architecture), to a rung, int32[].
     """
 
@@ -41,13 +41,13 @@ def asynchronous_halving(
 ) -> Strategy:
     """Returns asynchronous successive halving (ASHA): any architecture among the best of its rung so far is promoted.
 
-    Of a rung with n finished trials the best floor(n / `reduction`) may be promoted to the next. Each trial promotes
-    the best one that has not been promoted yet, on the highest rung that has one; otherwise it is a uniform draw on the
-    lowest rung. Failed trials count for n and are never promoted; of equal scores the earlier is the better. Several
-    trials may be asked before any is told; they do not count until then. Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur,
-    Hardt, Recht and Talwalkar, "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020.
+    On a rung with n finished trials the best floor(n / `reduction`) may be promoted to the next. Each new trial
+    promotes the best trial not promoted yet, on the highest rung that has one; otherwise it is a uniform draw on the
+    lowest rung. Failed trials count for n and are never promoted; ties favor the earlier trial. Several trials may be
+    asked before any is reported; they do not count until then. Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt,
+    Recht and Talwalkar, "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020.
 
-    Arguments and rungs are those of `successive_halving`.
+    Arguments and rungs are the same as in `successive_halving`.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     top = len(rungs) - 1

@@ -20,16 +20,16 @@ from jaxnas.strategies.parts.visited import seen
 
 CITES = ("white2021bananas",)
 MOST_RUNS = 100
-"""Most runs in a comparison, so that it takes seconds."""
+"""The most runs in a comparison, which keeps it to seconds."""
 
 NUM_LAYERS = 3
 MINIBATCH_SIZE = 32
 
 
 class EnsembleState(NamedTuple):
-    """All trials of the run, and what is asked until the next refit.
+    """All trials of the run, and the queue of architectures to ask until the next refit.
 
-    Trials are architectures int32[T, D] and scores float32[T], -inf where failed or still to come; the queue is
+    Trials are architectures int32[T, D] and scores float32[T], -inf if failed or still to come; the queue is
     int32[Q, D].
     """
 

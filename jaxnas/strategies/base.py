@@ -1,4 +1,4 @@
-"""What a strategy is: pure functions that say what to evaluate next, and are told the outcome."""
+"""Strategies: pure functions that choose the next evaluation and receive its outcome."""
 
 import inspect
 import warnings
@@ -17,7 +17,7 @@ ANY = -1
 
 
 class Query(NamedTuple):
-    """What a strategy asks: an architecture int32[D], a fidelity int32[] and a run int32[].
+    """A query of a strategy: an architecture int32[D], a fidelity int32[] and a run int32[].
 
     The fidelity is an index into the benchmark's fidelities (-1: the last). `seed` asks for one run of the
     architecture, by the `seed` of an earlier observation: at a higher fidelity that run continues and costs only the
@@ -30,10 +30,10 @@ class Query(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What a strategy is told, all scalars: the validation `score`, its `cost`, the stored `seed` that answered.
+    """The answer to a query, all scalars: the validation `score`, its `cost`, the stored `seed` that answered.
 
-    A larger score is better, NaN means failed. `cost` is the list price of the query. What a run really pays,
-    repeated queries taken into account, is in its `Trials`. Outside compiled programs all are NumPy values.
+    A larger score is better, NaN means failed. `cost` is the list price of the query. The amount that a run really
+    pays, repeated queries taken into account, is in its `Trials`. Outside compiled programs all are NumPy values.
     """
 
     score: jax.Array
@@ -58,7 +58,7 @@ Advance = Callable[[Any, Any, jax.Array], Any]
 
 
 def no_change(state: Any, t: jax.Array, key: jax.Array) -> Any:
-    """Returns the state as it is: the `advance` of a strategy that needs none."""
+    """Returns the state unchanged: the `advance` of a strategy that needs none."""
     return state
 
 
@@ -66,23 +66,23 @@ class Strategy(NamedTuple):
     """A search strategy: pure functions, made by a factory that closes over its hyperparameters.
 
     Attributes:
-        name: what reports call it.
+        name: its name in reports.
         init: `(key, num_trials) -> state`, any pytree of fixed shapes; `num_trials` is a Python int.
         ask: `(state, t, key) -> Query`; `t` counts the trials of the run, from 0.
         tell: `(state, t, query, observation) -> state`.
         advance: `(state, t, key) -> state`, run before each `ask`: promotions, refits.
         hyperparameters: pairs (name, value), for reports.
         jittable: whether the functions can be compiled; otherwise runs loop in Python.
-        parallel: whether several queries may be asked before any is told.
+        parallel: whether several queries may be asked before any result is reported.
         batched: whether many compiled runs are batched, in arrays with one more axis, rather than run one after
             another, which suits large states and refits.
-        limit: the size function and the maximum that queries keep to (see `jn.constrained`), so that reports compare
-            with the best architecture within it; None without a limit.
-        most_given: how many of its first trials may be of other architectures than it asked for (see
-            `jn.transfer.warm_started`); None: any number.
-        note: what reports add about it on this benchmark; usually empty.
-        padded: whether the state of a longer run serves a shorter one, with the same queries but for rounding. A loop
-            in Python then compiles one program for all lengths up to a power of two.
+        limit: the size function and the maximum that queries respect (see `jn.constrained`); reports then compare
+            with the best architecture within the limit. None without a limit.
+        most_given: the maximum number of leading trials that can be replaced by given architectures (see
+            `jn.transfer.warm_started`); None: no limit.
+        note: a remark of reports about it on this benchmark; usually empty.
+        padded: whether the state of a longer run serves a shorter one, with the same queries except for rounding. A
+            loop in Python then compiles one program for all lengths up to a power of two.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Strategy(NamedTuple):
 
 
 class Searchable(Protocol):
-    """What `make` needs of a benchmark."""
+    """The part of a benchmark that `make` needs."""
 
     @property
     def space(self) -> Space:
@@ -125,7 +125,7 @@ def warn_of_short_run(name: str, num_trials: int, needed: int, what: str) -> Non
 
 
 def failed_as_worst(score: jax.Array) -> jax.Array:
-    """Returns the score with -inf for NaN, so that a failed evaluation never wins a comparison."""
+    """Returns the score with -inf for NaN: a failed evaluation then never wins a comparison."""
     return jnp.where(jnp.isnan(score), -jnp.inf, score)
 
 
@@ -145,7 +145,7 @@ def is_last(fidelity: jax.Array | int) -> bool:
 
 
 def run_asked(seed: jax.Array | int, drawn: jax.Array) -> jax.Array:
-    """Returns the run that a query asks for, int32[]: the one drawn at random where it asks for any."""
+    """Returns the run that a query asks for, int32[]: the one drawn at random if it asks for any run."""
     return drawn if is_any(seed) else jnp.where(jnp.asarray(seed) < 0, drawn, seed)
 
 
@@ -160,10 +160,10 @@ def asks_for(factory: Callable[..., Strategy], name: str) -> bool:
 
 
 def make(factory: Callable[..., Strategy], bench: Searchable, size: str = "parameters") -> Strategy:
-    """Returns the strategy that a factory makes for a benchmark, given what its parameters need.
+    """Returns the strategy that a factory makes for a benchmark, with the arguments that its parameters ask for.
 
-    Every factory is given the space. One with a parameter `fidelities` is given those of the benchmark, a tuple, and
-    one with `size` the function `bench.size(size)`.
+    Every factory receives the space. A parameter `fidelities` receives the fidelities of the benchmark, a tuple, and a
+    parameter `size` the function `bench.size(size)`.
     """
     offered = {"fidelities": lambda: bench.fidelities, "size": lambda: bench.size(size)}
     more = {name: offer() for name, offer in offered.items() if callable(factory) and asks_for(factory, name)}

@@ -24,7 +24,7 @@ from jaxnas.strategies.parts.rungs import (
 
 CITES = ("falkner2018bohb",)
 MOST_RUNS = 100
-"""Most runs in a comparison, so that it takes seconds."""
+"""The most runs in a comparison, which keeps it to seconds."""
 
 
 @functools.cache
@@ -52,7 +52,7 @@ def bohb(
     categories.
 
     Args:
-        fidelities, reduction, resume: as of `hyperband`.
+        fidelities, reduction, resume: as in `hyperband`.
         random_share: the share of new architectures that are uniform draws even though there is a model.
         good_share: the share of trials that are good ones.
         num_candidates: candidates for a new architecture.

@@ -33,7 +33,7 @@ def cross_entropy(space: Space, *, batch_size: int = 50, elite_share: float = 0.
     Decisions are drawn independently. The marginals start uniform. The elite's frequencies are mixed with the old
     marginals; failed trials are never elite, and a batch without a success changes nothing. Rubinstein, "The
     Cross-Entropy Method for Combinatorial and Continuous Optimization", Methodology and Computing in Applied
-    Probability 1999; the smoothing is that of De Boer, Kroese, Mannor and Rubinstein, "A Tutorial on the
+    Probability 1999. The smoothing follows De Boer, Kroese, Mannor and Rubinstein, "A Tutorial on the
     Cross-Entropy Method", Annals of Operations Research 2005, with its usual elite share and smoothing, in smaller
     batches.
 

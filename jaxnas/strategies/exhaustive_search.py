@@ -15,10 +15,10 @@ CITES = ()
 def exhaustive_search(space: Space) -> Strategy:
     """Returns exhaustive search: the architectures in the order of their rows, from the first again after the last.
 
-    With as many trials as architectures it finds the best one (on a noisy benchmark, the best draw). A yardstick, not
-    a search method.
+    With as many trials as architectures it finds the best one (on a noisy benchmark, the best draw). A reference,
+    not a search method.
 
-    Raises ValueError where the architectures of the space have no rows.
+    Raises ValueError if the architectures of the space have no rows.
     """
     check_rows(space)
 

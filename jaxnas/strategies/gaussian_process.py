@@ -15,7 +15,7 @@ from jaxnas.strategies.parts.draws import mutants
 
 CITES = ("jones1998efficient", "wan2021think", "letham2019constrained")
 MOST_RUNS = 100
-"""Most runs in a comparison, so that it takes seconds."""
+"""The most runs in a comparison, which keeps it to seconds."""
 
 LENGTHS = (0.1, 0.2, 0.4, 0.8, 1.6)
 NOISES = (0.03, 0.1, 0.3, 1.0)
@@ -29,7 +29,7 @@ NUM_SIZES = 6
 
 
 class GaussianState(NamedTuple):
-    """All trials of the run, and what the kernel of the trials so far is.
+    """All trials of the run, and the kernel of the trials so far.
 
     Attributes:
         archs, scores: the trials, int32[T, D] and float32[T]; -inf: failed, or to come.
@@ -92,7 +92,7 @@ def gaussian_process(
             return state
         numbers = np.asarray(refit_sizes(num_startup, len(state.scores)), np.int64)
         refits = [functools.partial(_refitted, space, grid, int(number)) for number in numbers]
-        # t is the same in all runs, so that one of them is computed, where its time has come
+        # t is the same in all runs, so only one branch is computed, when it is due
         due = jnp.where((numbers == t).any(), (numbers < t).sum(), len(numbers))
         return jax.lax.switch(due, [*refits, lambda state: state], state)
 
@@ -181,8 +181,8 @@ def overlap_kernel(differing: jax.Array, length: jax.Array) -> jax.Array:
 def with_another(inverse: jax.Array, kernel: jax.Array, noise: jax.Array, t: ArrayLike) -> tuple[jax.Array, jax.Array]:
     """Returns the inverse of the covariance that trial t is added to, and its variance given the trials before.
 
-    By bordering, in products of matrices and vectors alone: the routines of LAPACK that XLA calls on CPU may wait for
-    one another for ever where many runs call them at once.
+    It borders the inverse with products of matrices and vectors alone: the LAPACK routines that XLA calls on CPU can
+    deadlock if many runs call them at once.
 
     Args:
         inverse: float32[T, T], 0 from row and column t on.

@@ -16,7 +16,7 @@ CITES = ("holland1975adaptation", "syswerda1989uniform")
 
 
 class GeneticState(NamedTuple):
-    """The population: architectures int32[P, D] and scores float32[P], -inf where a place is not taken yet."""
+    """The population: architectures int32[P, D] and scores float32[P], -inf for places not filled yet."""
 
     archs: jax.Array
     scores: jax.Array
@@ -36,7 +36,7 @@ def genetic_algorithm(
     Trials are uniform draws until `population_size` of them have succeeded; failed ones never join. Each parent is the
     best of a sample drawn with replacement. Uniform crossover takes each decision from either parent. Holland,
     "Adaptation in Natural and Artificial Systems", University of Michigan Press 1975; Syswerda, "Uniform Crossover in
-    Genetic Algorithms", ICGA 1989. Population size and crossover rate are those of Grefenstette, "Optimization of
+    Genetic Algorithms", ICGA 1989. Population size and crossover rate follow Grefenstette, "Optimization of
     Control Parameters for Genetic Algorithms", IEEE Transactions on Systems, Man and Cybernetics 1986.
 
     Args:
@@ -67,7 +67,7 @@ def genetic_algorithm(
         return Query(jnp.where(state.scores[-1] == -jnp.inf, space.sample(keys[3]), child))
 
     def tell(state: GeneticState, t: jax.Array, query: Query, observation: Observation) -> GeneticState:
-        slot = jnp.argmin(state.scores)  # places are taken in order, so that the last one is the last to be taken
+        slot = jnp.argmin(state.scores)  # places are filled in order, the last one last
         score = failed_as_worst(observation.score)
         joins = (np.arange(population_size) == slot) & (score >= state.scores[slot])
         archs = jnp.where(joins[:, None], query.arch, state.archs)

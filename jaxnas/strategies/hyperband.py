@@ -15,9 +15,9 @@ def hyperband(space: Space, *, fidelities: tuple[float, ...], reduction: int = 3
     """Returns Hyperband: brackets of successive halving that start ever fewer architectures on ever higher rungs.
 
     With n rungs, the bracket that uses the upper k of them starts ceil(n / k * reduction ** (k - 1)) uniform draws;
-    k runs from n to 1, and then from n again. Where fidelities are not `reduction` times apart, neither are rungs, and
+    k runs from n to 1, and then from n again. If fidelities are not `reduction` times apart, neither are rungs, and
     brackets differ in cost. Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar, "Hyperband: A Novel Bandit-Based
-    Approach to Hyperparameter Optimization", JMLR 2018. Arguments and rungs are those of `successive_halving`.
+    Approach to Hyperparameter Optimization", JMLR 2018. Arguments and rungs as in `successive_halving`.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     brackets = hyperband_brackets(len(rungs), reduction)

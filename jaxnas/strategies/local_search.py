@@ -19,7 +19,7 @@ _NUM_DRAWS = 4
 
 class LocalSearchState(NamedTuple):
     """The center int32[D] and its score; its best neighbor yet and its score; the center's neighbors, int32[K, D],
-    which of them are still to be tried, bool[K]; and the record of what was asked.
+    which of them are still to be tried, bool[K]; and the record of past queries.
     """
 
     center: jax.Array
@@ -37,7 +37,7 @@ def local_search(space: Space, *, improvement: str = "first") -> Strategy:
 
     The neighbors of the center that were not queried before are tried in random order. By first improvement, a
     better one becomes the center at once; by best improvement, the best of them does after all were tried. When none
-    is better, the search restarts at a uniform draw (at a repeated one only where four draws in a row were queried
+    is better, the search restarts at a uniform draw (at a repeated one only if four draws in a row were queried
     before). White, Nolen and Savani, "Exploring the Loss Landscape in Neural Architecture Search", UAI 2021.
 
     Args:

@@ -64,7 +64,7 @@ def nsga2(
 
     def ask(state: NsgaState, t: jax.Array, key: jax.Array) -> Query:
         keys = [jax.random.fold_in(key, number) for number in range(5)]
-        # Parents are ordered, so that the winner of a tournament is the one with the lower number.
+        # Parents are ordered: the winner of a tournament is the one with the lower number.
         first, second = state.parents.archs[prng.draw_index(key, population_size, (2, 2)).min(1)]
         crosses = jax.random.bernoulli(keys[0], 0.5, (num_decisions,)) & jax.random.bernoulli(keys[1], crossover_rate)
         child = jnp.where(crosses, second, first)

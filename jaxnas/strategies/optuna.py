@@ -25,16 +25,16 @@ def optuna_strategy(space: Space, sampler_factory: Callable) -> Strategy:
     """Returns a sampler of Optuna as a strategy, which runs in a Python loop.
 
     It is for one objective. Its state is an Optuna study, which `ask` and `tell` change in place: a run is a fresh
-    one from `init`, and every trial is asked before it is told. Failed trials are told as failed. Where the sampler's
-    choices are no architecture the nearest one found is queried, and its score told for those choices. Akiba, Sano,
-    Yanase, Ohta and Koyama, "Optuna: A Next-generation Hyperparameter Optimization Framework", KDD 2019.
+    one from `init`, and every trial is asked before it is reported. Failed trials are reported as failed. If the
+    sampler's choices are not an architecture, the nearest one found is queried, and its score reported for the choices.
+    Akiba, Sano, Yanase, Ohta and Koyama, "Optuna: A Next-generation Hyperparameter Optimization Framework", KDD 2019.
 
     Args:
         space: the search space; every decision is a categorical parameter.
         sampler_factory: called as `sampler_factory(seed=int)` for each run, returns the sampler, such as
             `optuna.samplers.TPESampler` or `functools.partial(optuna.samplers.TPESampler, n_startup_trials=20)`.
 
-    Raises ValueError where optuna is missing, or `sampler_factory` returns no sampler.
+    Raises ValueError if optuna is missing, or `sampler_factory` returns no sampler.
     """
     optuna = _import_optuna()
     sampler = checked_function("sampler_factory", sampler_factory)(seed=0)
@@ -70,15 +70,14 @@ def optuna_strategy(space: Space, sampler_factory: Callable) -> Strategy:
 def to_optuna_study(trials: Recorded, space: Space) -> Any:
     """Returns the trials of a run as an in-memory Optuna study that maximizes the score.
 
-    Parameters are the values of the decisions by their names, as text where they are not text, numbers, truth values
-    or None. `user_attrs` holds each trial's `cost`, `seed` and `fidelity` (its index). Failed trials are failed
-    there.
+    Parameters are the decisions' values by name; values other than strings, numbers, booleans and None become strings.
+    `user_attrs` holds each trial's `cost`, `seed` and `fidelity` (its index). Failed trials are failed in the study.
 
     Args:
-        trials: of runs ([runs, T]), the first of which counts, or of one loop ([T]).
-        space: the space that the trials' architectures are of.
+        trials: of runs ([runs, T]), of which the first is used, or of one loop ([T]).
+        space: the space of the trials' architectures.
 
-    Raises ValueError where optuna is missing, or the trials are of another space.
+    Raises ValueError if optuna is missing, or the trials are of another space.
     """
     optuna = _import_optuna()
     if np.ndim(trials.query.fidelity) > 1:
@@ -117,7 +116,7 @@ def _check_choices(archs: np.ndarray, distributions: dict, space: Space) -> None
 
 
 def _readable(values: Sequence) -> tuple:
-    """Returns the values as Optuna can keep them, numbered where they would not differ."""
+    """Returns the values in a form that Optuna can store, numbered if they would not differ."""
     texts = tuple(value if isinstance(value, str | int | float | None) else str(value) for value in values)
     return texts if len(set(texts)) == len(texts) else tuple(f"{number}: {text}" for number, text in enumerate(texts))
 

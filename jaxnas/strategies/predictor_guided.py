@@ -19,14 +19,14 @@ from jaxnas.strategies.parts.visited import seen
 
 CITES = ("wen2020neural",)
 MOST_RUNS = 10
-"""Most runs in a comparison, so that it takes seconds."""
+"""The most runs in a comparison, which keeps it to seconds."""
 
 NUM_PARENTS = 5
 NUM_TREES = 30
 
 
 class PredictorState(NamedTuple):
-    """All trials of the run, int32[T, D] and float32[T] (-inf: failed or to come), and what is asked next, int32[Q, D].
+    """All trials of the run, int32[T, D] and float32[T] (-inf: failed or to come), and the next queries, int32[Q, D].
 
     NumPy arrays, never changed in place.
     """
@@ -113,7 +113,7 @@ def predictor_guided(
 
 
 class _Refit(NamedTuple):
-    """What a refit needs, in one call of a compiled program.
+    """The inputs of a refit, in one call of a compiled program.
 
     Candidates int32[C, D], which of them are new bool[C] (not among the trials, no repeats) and their features [C, F];
     the features of the trials [T, F]; draws at random int32[Q, D]; the seed of the regressor.
@@ -161,6 +161,6 @@ def _random_forest() -> Regressor:
 
 
 def _seeded(regressor: Any, seed: int) -> Regressor:
-    """Returns the regressor with its `random_state` set, where it has one that is None."""
+    """Returns the regressor, with its `random_state` set if it has one that is None."""
     parameters = regressor.get_params() if hasattr(regressor, "get_params") else {}
     return regressor.set_params(random_state=seed) if parameters.get("random_state", seed) is None else regressor

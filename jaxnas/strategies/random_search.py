@@ -15,7 +15,7 @@ CITES = ("li2019random",)
 _ROUNDS = 4
 
 RandomState = jax.Array | None
-"""The key of the random order; None where draws are repeated."""
+"""The key of the random order; None if draws can repeat."""
 
 
 @functools.cache
@@ -31,10 +31,10 @@ def random_search(
         replacement: whether an architecture can be drawn again. Without, trials are the beginning of a random order
             of the space, which starts over at its end.
         prefilter: a function `arch -> float32`, such as `bench.size("nwot")`: a trial is then the one with the largest
-            value of `pool_size` uniform draws. What it is worth is in docs/proxies.md.
-        pool_size: draws of which one is asked.
+            value of `pool_size` uniform draws. docs/proxies.md measures the benefit.
+        pool_size: the number of draws of which one is asked.
 
-    Raises ValueError without replacement, where the architectures of the space have no rows, or with a prefilter.
+    Raises ValueError without replacement if the architectures of the space have no rows or a prefilter is given.
     """
     filtered = checked_prefilter(prefilter, pool_size)
     if prefilter is not None and not replacement:
@@ -60,7 +60,7 @@ def random_search(
 
 
 def _shuffled(key: jax.Array, position: jax.Array, size: int) -> jax.Array:
-    """Returns where a random order of [0, size) has a position, int32[]; a bijection, without a table.
+    """Returns the number at a position of a random order of [0, size), int32[]; a bijection, without a table.
 
     A Feistel network of four rounds on the next power of four, walked until it ends below `size`. Black and Rogaway,
     "Ciphers with Arbitrary Finite Domains", CT-RSA 2002.

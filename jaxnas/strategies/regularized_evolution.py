@@ -22,8 +22,8 @@ FEWEST = 10
 class EvolutionState(NamedTuple):
     """The population, a ring whose oldest member is overwritten: architectures int32[P, D] and scores float32[P].
 
-    `num_told`, int32[], are the trials told, the last P of which are the members. Before, a place holds a random
-    architecture with the score of a failure.
+    `num_told`, int32[], counts the reported trials, the last P of which are the members. A place not filled yet holds a
+    random architecture with the score of a failure.
     """
 
     archs: jax.Array
@@ -42,18 +42,18 @@ def regularized_evolution(
 ) -> Strategy:
     """Returns regularized evolution: a mutation of the best of a random sample replaces the oldest member.
 
-    The first `population_size` trials are uniform draws. Samples are drawn with replacement. Where several trials run
-    at once, members are replaced in the order in which results are told. Real, Aggarwal, Huang and Le, "Regularized
+    The first `population_size` trials are uniform draws. Samples are drawn with replacement. If several trials run at
+    once, members are replaced in the order in which results are reported. Real, Aggarwal, Huang and Le, "Regularized
     Evolution for Image Classifier Architecture Search", AAAI 2019. They use populations of 100, for 20,000 trials.
 
     Args:
-        population_size: members of the population. By default it follows the number of trials T, so that short runs
-            evolve as well: 1.5 times the square root of T, between 10 and 100, and never more than half of T.
+        population_size: members of the population. The default depends on the number of trials T: 1.5 times the square
+            root of T, between 10 and 100, and at most half of T. So short runs evolve as well.
         sample_size: members among which the parent is chosen.
         prefilter: a function `arch -> float32`, such as `bench.size("nwot")`: a child is then the one with the largest
             value of `pool_size` mutants of the parent (Abdelfattah, Mehrotra, Dudziak and Lane, "Zero-Cost Proxies for
-            Lightweight NAS", ICLR 2021). The first trials are not filtered. What it is worth is in docs/proxies.md.
-        pool_size: mutants of which one is asked.
+            Lightweight NAS", ICLR 2021). The first trials are not filtered. docs/proxies.md measures the benefit.
+        pool_size: the number of mutants of which one is asked.
     """
     filtered = checked_prefilter(prefilter, pool_size)
     if population_size is not None:
@@ -76,7 +76,7 @@ def regularized_evolution(
                 return space.mutate(child_key, parent)
             return best_drawn(child_key, lambda key: space.mutate(key, parent), prefilter, pool_size)
 
-        # t is the same in all runs, so that only one side is computed
+        # t is the same in all runs, so only one side is computed
         return Query(jax.lax.cond(t < size, lambda: space.sample(child_key), child))
 
     def tell(state: EvolutionState, t: jax.Array, query: Query, observation: Observation) -> EvolutionState:

@@ -57,7 +57,7 @@ def reinforce(space: Space, *, learning_rate: float = 0.01, baseline_decay: floa
         score = observation.score
         baseline = jnp.where(jnp.isnan(state.baseline), score, state.baseline)
         chosen = query.arch[:, None] == np.arange(state.logits.shape[1])
-        gradient = (baseline - score) * (chosen - jax.nn.softmax(state.logits))  # of what Adam is to make small
+        gradient = (baseline - score) * (chosen - jax.nn.softmax(state.logits))  # of the loss that Adam minimizes
         updates, adam = optimizer.update(gradient, state.adam)
         baseline = baseline_decay * baseline + (1 - baseline_decay) * score
         moved = ReinforceState(state.logits + updates, adam, baseline)

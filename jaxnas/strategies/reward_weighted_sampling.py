@@ -18,7 +18,7 @@ BLOCK_SIZE = 16
 class SamplingState(NamedTuple):
     """All trials of the run and the lowest score, float32[].
 
-    Trials are architectures int32[T, D] and scores float32[T], NaN where failed or still to come, with T rounded up
+    Trials are architectures int32[T, D] and scores float32[T], NaN if failed or still to come, with T rounded up
     to whole blocks.
     """
 
@@ -65,9 +65,9 @@ def reward_weighted_sampling(space: Space, *, num_initial: int = 10) -> Strategy
 
 
 def _draw(key: jax.Array, weights: jax.Array) -> jax.Array:
-    """Returns an index drawn in proportion to the weights [T], any where all are 0.
+    """Returns an index drawn in proportion to the weights [T]; any index if all are 0.
 
-    A block is drawn, then a member of it, so that no sum runs over all of them.
+    A block is drawn, then a member of it; so no cumulative sum runs over all weights.
     """
     blocks = weights.reshape(-1, BLOCK_SIZE)
     first, second = jax.random.uniform(key, (2,))

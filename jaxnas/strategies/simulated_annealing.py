@@ -58,7 +58,7 @@ def simulated_annealing(space: Space, *, initial_temperature: float = 0.1, final
         return Query(jnp.where(state.score == -jnp.inf, space.sample(key), space.mutate(key, state.arch)))
 
     def tell(state: AnnealingState, t: jax.Array, query: Query, observation: Observation) -> AnnealingState:
-        moves = observation.score >= state.score - state.allowed_loss  # never where the score is NaN
+        moves = observation.score >= state.score - state.allowed_loss  # never if the score is NaN
         arch = jnp.where(moves, query.arch, state.arch)
         return state._replace(arch=arch, score=jnp.where(moves, observation.score, state.score))
 

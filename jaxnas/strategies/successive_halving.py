@@ -23,10 +23,10 @@ def successive_halving(
     2016; they halve (`reduction=2`), 3 is the default of Hyperband.
 
     Args:
-        fidelities: those of the benchmark (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
-        reduction: how many of a rung there are for each that is promoted, and the least factor between rungs.
+        fidelities: the benchmark's fidelities (epochs), `tuple(bench.fidelities)`; queries hold indices into them.
+        reduction: the number of trials of a rung per promotion, and the least factor between rungs.
         num_initial: architectures on the lowest rung of a bracket.
-        resume: whether a promoted architecture continues its run and pays only for what is added, or any run answers.
+        resume: whether a promoted architecture continues its run and pays only the difference, or any run answers.
     """
     rungs = choose_rungs(checked_fidelities(fidelities), checked_size("reduction", reduction, smallest=2))
     brackets = (halved(checked_size("num_initial", num_initial), len(rungs), reduction),)

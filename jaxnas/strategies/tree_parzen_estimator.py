@@ -15,7 +15,7 @@ from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_r
 
 CITES = ("bergstra2011algorithms", "akiba2019optuna")
 MOST_RUNS = 300
-"""Most runs in a comparison, so that it takes seconds."""
+"""The most runs in a comparison, which keeps it to seconds."""
 
 MAX_GOOD = 25
 NUM_RECENT = 25
@@ -29,10 +29,10 @@ class ParzenState(NamedTuple):
     """The successful trials of the run in their order, and the best of them.
 
     Attributes:
-        choices: their architectures, a column each, int32[D, T]; those past `num_succeeded` mean nothing.
-        best: numbers of the best of them, the best first and of equals the earlier, int32[MAX_GOOD].
-        best_scores: the scores of those, -inf where there are fewer, float32[MAX_GOOD].
-        num_succeeded: how many there are, int32[].
+        choices: their architectures, a column each, int32[D, T]; columns past `num_succeeded` mean nothing.
+        best: the numbers of the best trials, the best first, ties in order of time, int32[MAX_GOOD].
+        best_scores: the scores of `best`, padded with -inf, float32[MAX_GOOD].
+        num_succeeded: the number of successful trials, int32[].
     """
 
     choices: jax.Array
@@ -46,8 +46,8 @@ class Mixture(NamedTuple):
 
     Attributes:
         choices: the architectures, a column each, int32[D, N].
-        weights: of their kernels, float32[N], 0 where there is none; the prior's is the prior weight.
-        smoothing: what every value of a decision has in a kernel, where the architecture's own has 1 more, float32[].
+        weights: of their kernels, float32[N], 0 for columns without one; the uniform part has the prior weight.
+        smoothing: the unnormalized mass of each value in a kernel; the architecture's own value has 1 more, float32[].
     """
 
     choices: jax.Array
@@ -67,7 +67,7 @@ def tree_parzen_estimator(
     are products over the decisions. Architectures can be queried again; failed trials do not count.
 
     Bergstra, Bardenet, Bengio and Kégl, "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; Bergstra, Yamins
-    and Cox, "Making a Science of Model Search", ICML 2013. Kernels, weights and defaults are those of the multivariate
+    and Cox, "Making a Science of Model Search", ICML 2013. Kernels, weights and defaults follow the multivariate
     `TPESampler` of Optuna 5: Akiba, Sano, Yanase, Ohta and Koyama, KDD 2019; Watanabe, "Tree-Structured Parzen
     Estimator", 2023. Two things differ from Optuna: densities are float32 (of ratios within 1e-4 the first candidate
     wins), and scores that are not finite are failures.

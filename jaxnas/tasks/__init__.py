@@ -1,4 +1,4 @@
-"""Tasks: what is learned.
+"""Tasks: data sets with fixed splits, goals and metrics.
 
 For example `jn.tasks.Metric("error", "percent", -1)`. Names load on first use.
 """

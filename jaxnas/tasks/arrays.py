@@ -57,26 +57,26 @@ def task_from_arrays(
     kind: str | None = None,
     goal: str = "class",
 ) -> Task:
-    """Returns the task of images, vectors of features, sequences, texts or graphs, and labels.
+    """Returns the task of images, vectors of features, sequences, strings or graphs, and labels.
 
     Args:
         images: numbers, [n, H, W] or [n, H, W, C], height and width need not be equal; or [n, F], vectors of features,
-            each of which is normalized by its own mean and deviation; or texts, [n] strings, whose characters are the
+            each of which is normalized by its own mean and deviation; or [n] strings, whose characters are the
             tokens; or sequences, [n] arrays [t, F] or [t] of unequal length t; or graphs, (features, adjacency): [n]
             arrays [a, F] and [a, a], of unequal numbers of nodes or not.
-        labels: [n], integers or strings; classes are their sorted distinct values. Of the goal `"value"` real numbers,
-            of `"tags"` [n] lists of an integer for each step, of `"next"` none.
+        labels: [n], integers or strings; classes are their sorted distinct values. The goal `"value"` takes real
+            numbers, `"tags"` [n] lists with an integer for each step, `"next"` none.
         split: [n], `"train"`, `"validation"` or `"test"` for each example; by default 60, 20 and 20 % of each class,
             drawn at random but always the same.
-        name: how commands and tables call the task.
-        card: what the data are, where they are from, their license.
-        kind: where the arrays do not say it: `"sequences"` for [n, T, F] or [n, T] with NaN after the end of each,
+        name: the task's name in commands and tables.
+        card: a description of the data, their source and their license.
+        kind: needed if the arrays are ambiguous: `"sequences"` for [n, T, F] or [n, T] with NaN after the end of each,
             `"tokens"` for integers [n, T] with -1 after the end of each, `"graphs"` for (features, adjacency) or one
-            array [n, A, F + A] of both; nodes whose features are NaN are none.
+            array [n, A, F + A] of both; nodes whose features are NaN are padding.
         goal: see `Task`.
 
     Raises:
-        ValueError: on shapes that do not match, values that are no finite numbers, one class only, or splits that are
+        ValueError: on shapes that do not match, values that are not finite numbers, one class only, or splits that are
             too small.
     """
     if goal not in GOALS:
@@ -176,7 +176,7 @@ def _labels_of(labels: Any, examples: Examples, goal: str) -> tuple[tuple, np.nd
 
 
 def _check_lengths(labels: Any, examples: Examples) -> None:
-    """Raises ValueError where a sequence has another number of tags than steps, its own or those of all."""
+    """Raises ValueError if the tags of a sequence are neither as many as its real steps nor as all steps."""
     values = examples.values
     real = values >= 0 if examples.kind == "tokens" else ~np.isnan(values[..., 0])
     for row, (each, steps) in enumerate(zip(labels, real.sum(1), strict=True)):
@@ -241,7 +241,7 @@ def _checked_labels(values: ArrayLike) -> np.ndarray:
 
 
 def _warn_of_repeated(parts: dict[str, Split]) -> None:
-    """Warns where examples of validation or test are in training, too, so that scores would be too good."""
+    """Warns if training contains validation or test examples, which would make scores too good."""
     seen = {example.tobytes() for example in parts["train"].inputs[0]}
     repeated = {
         part: sum(example.tobytes() in seen for example in parts[part].inputs[0]) for part in ("validation", "test")

@@ -1,4 +1,4 @@
-"""What a task is: a data set with fixed splits, its metric and its card."""
+"""Tasks: a data set with fixed splits, its metric and its card."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -22,8 +22,8 @@ class Split(NamedTuple):
 
     `inputs` is float32[V, n, H, W, C] for images, float32[V, n, F] for vectors of features, float32[V, n, T, F] for
     sequences, whose steps of padding are NaN, int32[V, n, T] for tokens, -1 for padding, and float32[V, n, A, F + A]
-    for graphs, see `jaxnas.tasks.graphs`. `labels` is int32[n], or int32[n, T] where there is one a step, -1 for
-    padding, or float32[n] where they are real numbers. The V views of an example are alternatives: in training, each
+    for graphs, see `jaxnas.tasks.graphs`. `labels` is int32[n]; for one label a step it is int32[n, T], -1 for
+    padding, and for real numbers float32[n]. The V views of an example are alternatives: in training, each
     epoch draws one for each example; in validation and test, every view counts as an example. A test split may be
     empty.
     """
@@ -38,13 +38,13 @@ class Split(NamedTuple):
 
 
 class TaskSpec(NamedTuple):
-    """What a network must know of a task; it is static and hashable.
+    """The properties of a task that a network depends on; it is static and hashable.
 
     Attributes:
-        kind: of the inputs, one of `KINDS`.
+        kind: the kind of inputs, one of `KINDS`.
         goal: a name of `jaxnas.tasks.goals.GOALS`.
-        num_outputs: how many numbers the network gives for an example, or for each step of it.
-        num_tokens: of tokens, how many different ones there are.
+        num_outputs: the number of outputs of the network for an example, or for each step of it.
+        num_tokens: the number of different tokens.
     """
 
     kind: str
@@ -56,27 +56,27 @@ class TaskSpec(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A task: data with fixed splits, and what networks are trained for.
+    """A task: data with fixed splits, and the goal of training.
 
     Attributes:
-        name: how commands and tables call it.
+        name: its name in commands and tables.
         train, validation, test: disjoint splits, all normalized by the mean and standard deviation of the training
-            inputs, vectors, sequences and graphs by those of each feature; tokens and weights of edges are not.
-        num_classes: labels are 0 to num_classes - 1; 1 where they are real numbers.
-        card: what the data are, where they are from, license, how they were split and changed.
+            inputs; vectors, sequences and graphs feature by feature. Tokens and weights of edges are not normalized.
+        num_classes: labels are 0 to num_classes - 1; 1 if they are real numbers.
+        card: a description of the data, their source, license, splits and changes.
         license: SPDX identifier of the data's license.
-        mean, deviation: what the inputs were normalized by, so that others can be: numbers, or arrays that broadcast
-            against an example.
-        classes: what the labels stand for, in their order; by default the numbers themselves.
-        kind: of the inputs: `"images"`, `"vectors"`, `"sequences"`, `"tokens"` or `"graphs"`; by default what their
-            type and shape say, never graphs.
-        goal: what networks are trained for, a name of `jaxnas.tasks.goals.GOALS`: `"class"`, one label an example;
+        mean, deviation: the values used to normalize the inputs, for use on new inputs: numbers, or arrays that
+            broadcast against an example.
+        classes: the meanings of the labels, in their order; by default the numbers themselves.
+        kind: the kind of inputs: `"images"`, `"vectors"`, `"sequences"`, `"tokens"` or `"graphs"`; by default inferred
+            from their type and shape, never as graphs.
+        goal: the goal of training, a name of `jaxnas.tasks.goals.GOALS`: `"class"`, one label an example;
             `"tags"`, one a step; `"next"`, the token after each step; `"value"`, a real number an example.
-        num_tokens: of tokens, how many different ones there are.
-        vocabulary: what the tokens stand for, in their order, where they are characters.
-        label_mean, label_deviation: what labels that are real numbers were normalized by.
+        num_tokens: the number of different tokens.
+        vocabulary: the characters that the tokens stand for, in their order; empty for other tokens.
+        label_mean, label_deviation: the values used to normalize labels that are real numbers.
 
-    Raises ValueError on an unknown goal or kind, labels that are none of the goal's, or sequences of padding alone.
+    Raises ValueError on an unknown goal or kind, labels that do not fit the goal, or sequences of padding alone.
     """
 
     name: str
@@ -117,12 +117,12 @@ class Task:
 
     @property
     def metric(self) -> Metric:
-        """Returns what scores on this task measure."""
+        """Returns the metric of scores on this task."""
         return GOALS[self.goal].metric
 
     @property
     def spec(self) -> TaskSpec:
-        """Returns what a network must know of the task."""
+        """Returns the properties of the task that a network depends on."""
         return TaskSpec(self.kind, self.goal, self.shape, self.num_classes, self.num_tokens)
 
     def _repr_html_(self) -> str:
@@ -142,7 +142,7 @@ class Task:
     def without_validation(self) -> "Task":
         """Returns the task that trains on the validation data too, and has none to validate with.
 
-        Where one of the splits has fewer views than the other, they repeat.
+        If one of the splits has fewer views than the other, its views repeat.
         """
         parts = (self.train, self.validation)
         views = np.arange(max(len(split.inputs) for split in parts))
@@ -153,8 +153,8 @@ class Task:
     def shrunk(self, resolution: int) -> "Task":
         """Returns the task of images of a smaller height in pixels, each pixel the mean of a square of them.
 
-        Their values stay normalized by the numbers of the whole images. Raises ValueError where the task has no
-        images, or their sides are no multiples.
+        Their values stay normalized by the mean and deviation of the full images. Raises ValueError if the task has no
+        images, or they cannot be divided into such squares.
         """
         if self.kind != "images":
             raise ValueError(f"Expected a task of images for a resolution, got {self.name} of {self.kind}.")
@@ -200,7 +200,7 @@ def _kind_of(inputs: np.ndarray) -> str:
 
 
 def _check_labels(task: Task, name: str) -> None:
-    """Raises ValueError where the labels of a split have not the shape, the type or the range of the goal's."""
+    """Raises ValueError if the labels of a split do not have the shape, type or range that the goal requires."""
     inputs, labels = getattr(task, name)
     steps = inputs.shape[1:3] if GOALS[task.goal].each_step else inputs.shape[1:2]
     if labels.shape != steps:
@@ -216,9 +216,9 @@ def _check_labels(task: Task, name: str) -> None:
 
 
 def _check_steps(task: Task, name: str) -> None:
-    """Raises ValueError where a sequence is of padding alone, a label is one of padding, or a token is out of range.
+    """Raises ValueError if a sequence is padding alone, a step of padding has a label, or a token is out of range.
 
-    Nodes of graphs are as steps.
+    Nodes of graphs count as steps.
     """
     inputs, labels = getattr(task, name)
     if task.kind == "graphs" and inputs.shape[3] <= inputs.shape[2]:
@@ -247,11 +247,11 @@ def normalized(
 ) -> Task:
     """Returns the task of these splits, normalized by the mean and standard deviation of the training inputs.
 
-    Vectors and sequences are normalized by those of each feature, over all real steps; one that is constant in training
-    is 0 everywhere. So are graphs, whose weights of edges stay as they are. Values are cast to float32 after that.
-    Labels that are real numbers are normalized, too.
+    Vectors, sequences and graphs are normalized feature by feature, over all real steps or nodes; a feature that is
+    constant in training is 0 everywhere. Weights of edges are unchanged. Values are then cast to float32. Labels that
+    are real numbers are normalized, too.
 
-    Raises ValueError where all images of training have one and the same value, or all labels of a regression.
+    Raises ValueError if all pixels in training, or all labels of a regression, have the same value.
     """
     label_mean, label_deviation = 0.0, 1.0
     if goal == "value":
@@ -259,7 +259,7 @@ def normalized(
     inputs = splits["train"].inputs.astype(np.float64)
     mean: float | np.ndarray
     deviation: float | np.ndarray
-    # Rounded, so that the order in which a version of NumPy sums does not show in the arrays and their hash.
+    # Rounded: the order of summation, which differs between NumPy versions, must not change the arrays and their hash.
     if inputs.ndim == 4:  # of sequences, the real steps of all
         inputs = inputs.reshape(1, -1, inputs.shape[-1])
         inputs = inputs[:, ~np.isnan(inputs[0]).any(-1)]
@@ -315,11 +315,11 @@ def token_task(
     *,
     vocabulary: tuple[str, ...] = (),
 ) -> Task:
-    """Returns the task of splits whose inputs are tokens, int[V, n, T], -1 for padding; they stay as they are.
+    """Returns the task of splits whose inputs are tokens, int[V, n, T], -1 for padding; the tokens are unchanged.
 
     Args:
-        num_tokens: how many different tokens there are.
-        num_outputs: classes, tags, or, to predict the next token, `num_tokens`.
+        num_tokens: the number of different tokens.
+        num_outputs: the number of classes or tags, or, to predict the next token, `num_tokens`.
         vocabulary: the characters that they stand for.
     """
     label_mean, label_deviation = 0.0, 1.0
@@ -348,7 +348,7 @@ def token_task(
 
 
 def _with_normal_labels(splits: dict[str, Split]) -> tuple[dict[str, Split], float, float]:
-    """Returns splits with labels of mean 0 and deviation 1 in training, and what they were normalized by."""
+    """Returns splits with labels of mean 0 and deviation 1 in training, and their former mean and deviation."""
     labels = splits["train"].labels.astype(np.float64)
     mean, deviation = _rounded(labels.mean(), 12), _rounded(labels.std())
     if not deviation > 0 or labels.max() == labels.min():

@@ -26,7 +26,7 @@ _SPLIT_SEED = 20201
 
 @functools.cache
 def digits() -> Task:
-    """Returns scikit-learn's digits, unchanged: easy, so that good architectures are hard to distinguish."""
+    """Returns scikit-learn's digits, unchanged: an easy task, on which good architectures are hard to distinguish."""
     splits = {name: Split(images[None], labels) for name, (images, labels) in _raw_splits().items()}
     card = _CARD.format(
         title="# digits: handwritten digits, 8x8 pixels", seed=_SPLIT_SEED, changes="Images are unchanged."

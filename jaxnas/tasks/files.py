@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 _FILE = re.compile(r"(?P<path>.+\.(?:npz|csv|parquet))(?::(?P<label>.+))?", re.IGNORECASE | re.DOTALL)
 ALWAYS_READ = 2**28
 BYTES_A_BYTE = 100
-"""An array file is read where its arrays take at most `ALWAYS_READ` bytes, or so many for each byte of the file."""
+"""An array file is read if its arrays take at most `ALWAYS_READ` bytes, or so many for each byte of the file."""
 _ARRAYS = ("X", "y", "split", "kind", "goal")
 
 
 def is_file(name: str) -> bool:
-    """Returns whether a task's name is that of a file, `X.npz`, `X.csv` or `X.parquet`, or `X.csv:LABEL`."""
+    """Returns whether a task's name refers to a file: `X.npz`, `X.csv` or `X.parquet`, or `X.csv:LABEL`."""
     return _FILE.fullmatch(name) is not None
 
 
@@ -34,11 +34,11 @@ def task_from_file(name: str | os.PathLike) -> Task:
     """Returns the task of a file.
 
     Args:
-        name: of an `.npz` file with arrays `X`, `y` and optionally `split`, see `task_from_npz`; or of a
-            `.csv` or `.parquet` file of numbers with a line of names, whose last column is the label, or the column
+        name: the path of an `.npz` file with arrays `X`, `y` and optionally `split`, see `task_from_npz`; or of a
+            `.csv` or `.parquet` file of numbers with a line of names. The label is the last column, or the column
             `NAME` in `file.csv:NAME`.
 
-    Raises ValueError where the file cannot be read, or holds no task.
+    Raises ValueError if the file cannot be read, or does not hold a task.
     """
     found = _FILE.fullmatch(os.fspath(name))
     if found is None:
@@ -54,10 +54,10 @@ def task_from_file(name: str | os.PathLike) -> Task:
 
 
 def task_from_npz(path: str | os.PathLike) -> Task:
-    """Returns the task of an `.npz` file with arrays `X`, `y` and optionally `split`, `kind` and `goal`, two texts.
+    """Returns the task of an `.npz` file with arrays `X`, `y` and optionally `split` and the strings `kind` and `goal`.
 
-    The arrays are as `task_from_arrays` takes them; sequences are padded, and say `kind`. To predict the next token
-    there is no `y`. Raises ValueError where the file cannot be read or its arrays are no task.
+    The arrays have the form that `task_from_arrays` takes; sequences are padded, with a `kind`. To predict the next
+    token, omit `y`. Raises ValueError if the file cannot be read or its arrays do not form a task.
     """
     path = Path(path)
     arrays = {}
@@ -70,7 +70,7 @@ def task_from_npz(path: str | os.PathLike) -> Task:
             _check_sums(path, kept)
             with np.load(path, allow_pickle=False) as loaded:
                 arrays = {name: loaded[name] for name in kept}
-    except Exception as error:  # which ones, NumPy and zipfile do not say
+    except Exception as error:  # NumPy and zipfile do not document which ones
         raise ValueError(f"Expected {path} to be an .npz file of arrays, got: {first_line(error)}.") from None
     if not arrays:
         raise ValueError(f"Expected arrays X and y in {path}, got {', '.join(names) or 'none'}.")
@@ -86,7 +86,7 @@ def task_from_npz(path: str | os.PathLike) -> Task:
 
 
 def _check_size(path: Path, names: Sequence[str]) -> None:
-    """Raises ValueError where arrays are larger than the size of their file can explain, before any is read."""
+    """Raises ValueError if arrays are larger than the size of their file can explain, before any is read."""
     total = 0
     with zipfile.ZipFile(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of headers written by Python 2
@@ -111,7 +111,7 @@ def _check_size(path: Path, names: Sequence[str]) -> None:
 
 
 def _check_sums(path: Path, names: Sequence[str]) -> None:
-    """Reads arrays to their ends, where zipfile compares checksums, and raises what it raises."""
+    """Reads arrays to their ends, where zipfile compares checksums, and passes on its errors."""
     with zipfile.ZipFile(path) as file:
         for name in names:
             with file.open(f"{name}.npy") as member:
@@ -125,7 +125,7 @@ def task_from_table(path: str | os.PathLike, label: str | None = None) -> Task:
     Args:
         label: the name of the label's column; None: the last one.
 
-    Raises ValueError where the file cannot be read, or a feature is no number in each row.
+    Raises ValueError if the file cannot be read, or a feature is not a number in each row.
     """
     import pyarrow as pa
 
@@ -176,7 +176,7 @@ def _is_number(text: str) -> bool:
 
 
 def _feature(name: str, column: "pa.ChunkedArray") -> np.ndarray:
-    """Returns a feature as float64[n]. Raises ValueError on text and missing values, with what to do about them."""
+    """Returns a feature as float64[n]. Raises ValueError, with the remedy, on text and missing values."""
     import pyarrow as pa
 
     if column.null_count:

@@ -29,7 +29,7 @@ Splits: 2,000 training, 1,000 validation and 1,000 test sequences; no sequence i
 def brackets() -> Task:
     """Returns sequences of brackets of two kinds, tagged by which of them is the innermost open one after each step.
 
-    The tags are "none", "(" and "["; they follow from the steps before, so that the best score is 1.
+    The tags are "none", "(" and "["; they follow from the earlier steps, so the best possible score is 1.
     """
     random = np.random.RandomState(_SEEDS["brackets"])
     found: dict[tuple[int, ...], tuple[list[int], list[int]]] = {}

@@ -1,4 +1,4 @@
-"""What a network is trained for: the loss of a goal, what is measured of each example, and the metric of scores."""
+"""Goals of training: the loss, the measurements on each example, and the metric of scores."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,16 +11,16 @@ from jaxnas.tasks.metrics import ACCURACY, CROSS_ENTROPY, R2, TAG_ACCURACY, Metr
 
 
 class Goal(NamedTuple):
-    """What networks of a task are trained for.
+    """The goal that the networks of a task are trained for.
 
-    Outputs are [..., n, K], or [..., n, T, K] where there is one a step; labels lack the axis K.
+    Outputs are [..., n, K], or [..., n, T, K] with one a step; labels lack the axis K.
 
     Attributes:
         loss: `(outputs, labels) -> float32[...]`, the mean of a batch of n examples, minimized.
         measure: `(outputs, labels) ->` arrays [..., n] that are added up over examples: a count, or a tuple of numbers.
-            Padding adds nothing: labels of -1, or NaN where labels are real numbers.
-        value: from the sums of `measure` to what curves and tables hold: the counts themselves, or the metric.
-        metric: what scores measure; of counts, the proportion of examples that count.
+            Padding adds nothing: labels of -1, or NaN among labels that are real numbers.
+        value: from the sums of `measure` to the values in curves and tables: the counts themselves, or the metric.
+        metric: the metric of scores; for counts, the proportion of examples that count.
         counts: whether curves and tables hold counts of examples.
         each_step: whether there is an output for each step of a sequence.
     """
@@ -75,7 +75,7 @@ def _squares(outputs: jax.Array, labels: jax.Array) -> tuple[jax.Array, ...]:
 
 
 def _explained(sums: tuple[jax.Array, ...]) -> jax.Array:
-    """Returns R², the share of the labels' variance that is explained; below 0 where their mean explains more."""
+    """Returns R², the share of the labels' variance that is explained; below 0 if their mean explains more."""
     errors, number, total, squares = sums
     return 1 - errors / (squares - jnp.square(total) / number)
 
@@ -99,7 +99,7 @@ def is_undefined(goal: Goal, outputs: jax.Array, labels: jax.Array) -> jax.Array
 def smoothed(goal: Goal, share: float | jax.Array) -> Goal:
     """Returns a goal of classes with smoothed labels: a share of each label's probability is spread over all classes.
 
-    The loss is the plain one where the share is 0. Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the
+    The loss is unchanged if the share is 0. Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the
     Inception Architecture for Computer Vision", CVPR 2016.
     """
 

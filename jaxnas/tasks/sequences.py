@@ -10,7 +10,7 @@ PADDING = -1
 MAX_STEPS = 2**16
 MAX_VALUES = 2**28
 MAX_TOKENS = 2**16
-"""How many different tokens or tags there may be: a number for each is kept at every step."""
+"""The maximum number of different tokens or tags: a number for each is kept at every step."""
 
 
 def is_text(values: Any) -> bool:
@@ -34,7 +34,7 @@ def is_ragged(values: Any) -> bool:
 
 
 def as_array(values: Any, expected: str) -> np.ndarray:
-    """Returns data as one array. Raises ValueError where its parts have unequal shapes; `expected` says what it is."""
+    """Returns data as one array. Raises ValueError if its parts have unequal shapes; `expected` describes them."""
     try:
         return np.asarray(values)
     except ValueError:  # as NumPy says it
@@ -55,19 +55,19 @@ def tokens_of(values: Any, num_steps: int | None = None) -> np.ndarray:
 
 
 def characters_of(texts: Sequence[str]) -> tuple[str, ...]:
-    """Returns the characters that occur in texts, sorted."""
+    """Returns the characters that occur in strings, sorted."""
     return tuple(sorted(set().union(*texts)))
 
 
 def encoded(texts: Any, vocabulary: Sequence[str], num_steps: int | None = None) -> np.ndarray:
-    """Returns texts as numbers of characters, int32[n, T], -1 after the end of each.
+    """Returns strings as numbers of characters, int32[n, T], -1 after the end of each.
 
     Args:
         texts: strings, [n].
-        vocabulary: the characters that there are, in their order.
-        num_steps: T; by default the length of the longest text.
+        vocabulary: the known characters, in their order.
+        num_steps: T; by default the length of the longest string.
 
-    Raises ValueError on an empty text, an unknown character, or a text longer than T.
+    Raises ValueError on an empty string, an unknown character, or a string longer than T.
     """
     if not is_text(texts):
         raise ValueError(f"Expected a list of texts, got {type(texts).__name__}.")
@@ -89,12 +89,12 @@ def padded(values: Any, shape: tuple[int | None, int | None] = (None, None)) -> 
     """Returns sequences of real numbers as float64[n, T, F], NaN after the end of each.
 
     Args:
-        values: arrays [t, F], or [t] of one feature, of unequal length or not; or one array [n, T, F] or [n, T], where
-            steps that are NaN are padding.
-        shape: (T, F), None for what the values say.
+        values: arrays [t, F], or [t] of one feature, of unequal length or not; or one array [n, T, F] or [n, T], in
+            which steps that are NaN are padding.
+        shape: (T, F); None to infer them from the values.
 
     Raises ValueError on sequences without steps or of padding alone, arrays of other shapes, longer
-    than T, or with values that are no finite numbers.
+    than T, or with values that are not finite numbers.
     """
     num_steps, num_features = shape
     if not isinstance(values, Iterable) or (isinstance(values, np.ndarray) and not values.ndim):
@@ -169,7 +169,7 @@ def _checked_steps(lengths: list[int], num_steps: int | None, what: str, steps: 
 
 
 def check_padding(real: np.ndarray) -> None:
-    """Raises ValueError where a sequence has no real step, or one after padding; `real` is bool[n, T]."""
+    """Raises ValueError if a sequence has no real step, or one after padding; `real` is bool[n, T]."""
     if (empty := ~real.any(1)).any():
         raise ValueError(f"Expected a real step in each sequence, got padding alone in row {int(empty.argmax())}.")
     if (gap := (real[:, 1:] & ~real[:, :-1]).any(1)).any():

@@ -1,6 +1,6 @@
 """Tasks whose data ship with the package as `.npz` files: names, speech, molecules, and a synthetic one. No download.
 
-`experiments/tables/vendored_tasks.py` made the files; the license of each lies beside it.
+`experiments/tables/vendored_tasks.py` made the files; the license of each is in the same folder.
 """
 
 import functools
@@ -131,7 +131,7 @@ def solubility() -> Task:
 
 
 def _read(name: str) -> dict[str, np.ndarray]:
-    """Returns the arrays of a file. Raises ValueError where it is not the one that ships."""
+    """Returns the arrays of a file. Raises ValueError if it differs from the file that ships."""
     data = resources.files("jaxnas.tasks").joinpath("data", f"{name}.npz").read_bytes()
     if (found := hashlib.sha256(data).hexdigest()) != SHA256[name]:
         raise ValueError(

@@ -46,7 +46,7 @@ word are; which one was drawn once (seed {_SEED}): {{sizes}} words. Dictionaries
 def words_language() -> Task:
     """Returns 18,000 words of nine languages, one of which is to be recognized; split by their first four letters.
 
-    Raises ValueError where the package pyspellchecker is missing.
+    Raises ValueError if the package pyspellchecker is missing.
     """
     words = chosen_words([_dictionary(language) for language in LANGUAGES])
     texts = [word for each in words for word in each]

@@ -1,1 +1,1 @@
-"""Training: how a network is trained, whatever kind of network it is."""
+"""Training of networks of any kind."""

@@ -1,4 +1,4 @@
-"""How programs are compiled: in one thread where numbers must be the same everywhere, and kept on disk."""
+"""Compilation of programs: in one thread if numbers must be the same everywhere, and kept on disk."""
 
 import contextlib
 import functools
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import jax
 
-# Sums over several threads have another order: a training's numbers would depend on where it runs.
+# Sums over several threads have another order: a training's numbers would depend on the machine.
 ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
 # For programs that take longer to compile than to run: half the time to compile. Those that compute much get slower.
 QUICKLY_COMPILED = {"xla_cpu_use_fusion_emitters": False}
@@ -17,7 +17,7 @@ _EXTRA_OPTIONS = "--xla_backend_extra_options"
 
 @functools.cache
 def quickly_compiled() -> dict[str, bool]:
-    """Returns `QUICKLY_COMPILED`, or nothing where XLA does not have it: such options come and go with its releases."""
+    """Returns `QUICKLY_COMPILED`, or nothing if XLA does not have it: such options come and go with its releases."""
     try:
         jax.jit(lambda: 0, compiler_options=QUICKLY_COMPILED).lower().compile()
     except jax.errors.JaxRuntimeError:
@@ -27,10 +27,10 @@ def quickly_compiled() -> dict[str, bool]:
 
 @contextlib.contextmanager
 def on_one_core() -> Iterator[None]:
-    """Keeps this thread to one core meanwhile, where the system can, as the workers of a build are.
+    """Keeps this thread to one core meanwhile, like the workers of a build, if the system supports it.
 
-    XLA divides loops by the cores that there are when it compiles, and products by the threads that it has, as many as
-    cores when it starts: both change the last bits of sums. So begin before the first computation of a process.
+    When it compiles, XLA divides loops by the number of available cores, and products by its number of threads, the
+    cores available at its start: both change the last bits of sums. So begin before a process's first computation.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield
@@ -44,7 +44,7 @@ def on_one_core() -> Iterator[None]:
 
 
 def configure_compilation() -> None:
-    """Makes JAX keep compiled programs in the user's cache folder, and XLA write faster loops on CPU.
+    """Makes JAX keep compiled programs in the cache folder of the current user, and XLA write faster loops on CPU.
 
     For commands and worker processes, before anything is compiled; a library must not change the flags of a program
     that imports it. XLA's tiled emitter copies each vector of an element-wise sum through the stack (jaxlib 0.10), so

@@ -26,20 +26,20 @@ class TrainConfig:
     Attributes:
         num_epochs: epochs of the schedule; a fidelity is one of them.
         batch_size: examples a step; those left over in an epoch are dropped.
-        learning_rate: at the first step.
-        momentum: of SGD; of Adam, the decay of the mean of gradients.
-        weight_decay: on all parameters; of Adam it is decoupled (Loshchilov and Hutter, ICLR 2019).
-        network: what a kind of space needs besides an architecture, its own frozen dataclass, such as the `Skeleton` of
-            cells; None for the default of the kind.
+        learning_rate: the rate at the first step.
+        momentum: the momentum of SGD; for Adam, the decay of the mean of gradients.
+        weight_decay: on all parameters; decoupled for Adam (Loshchilov and Hutter, ICLR 2019).
+        network: further settings of the kind of network, a frozen dataclass such as the `Skeleton` of cells; None for
+            the default of the kind.
         test: after which epochs the test split is evaluated, `"all"` or only the `"last"`. The training is the same.
         optimizer: `"sgd"`, or `"adam"` (Kingma and Ba, ICLR 2015).
-        clip: the largest norm of a step's gradient, to which longer ones are cut; None for none.
+        clip: the largest norm of a step's gradient, to which longer ones are cut; None for no limit.
         adaptation: the largest change in a step of the logarithms of learning rate and weight decay, which then follow
-            their hypergradients (`jaxnas.training.experimental.adaptation`); 0 for none. Of SGD in the plan
-            `"sequential"` only.
-        precision: of the factors of matrix products and convolutions: `"float32"`, or `"bfloat16"`
+            their hypergradients (`jaxnas.training.experimental.adaptation`); 0 for none. Only for SGD in the plan
+            `"sequential"`.
+        precision: of matmul and convolution inputs: `"float32"`, or `"bfloat16"`
             (`jaxnas.training.experimental.precision`). Sums, parameters and statistics are float32 in both.
-        resolution: pixels of the height that images are shrunk to, by means over squares; None: as they are.
+        resolution: the height in pixels that images are shrunk to, by means over squares; None: unchanged.
     """
 
     num_epochs: int = 10
@@ -86,7 +86,7 @@ _LEFT_OUT = ("test", "optimizer", "clip", "adaptation", "precision", "resolution
 
 
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:
-    """Returns the configuration as JSON values, which `config_from_dict` reads; some defaults are left out."""
+    """Returns the configuration as JSON values, which `config_from_dict` reads; some defaults are omitted."""
     fields = asdict(config)
     return {
         name: value for name, value in fields.items() if name not in _LEFT_OUT or value != getattr(TrainConfig, name)
@@ -94,11 +94,11 @@ def config_to_dict(config: TrainConfig) -> dict[str, Any]:
 
 
 def config_from_dict(fields: dict[str, Any], default: TrainConfig) -> TrainConfig:
-    """Returns the configuration that `config_to_dict` made a dict of, also where that went through JSON.
+    """Returns the configuration of a dict from `config_to_dict`, also after a round trip through JSON.
 
     Args:
         fields: manifests of version 0.1.0 call the field `network` `skeleton`.
-        default: of the kind of space; it says what `network` is.
+        default: the default of the kind of space; it determines the type of `network`.
     """
     fields = dict(fields)
     network = fields.pop("skeleton", None) or fields.pop("network", None)
@@ -107,7 +107,7 @@ def config_from_dict(fields: dict[str, Any], default: TrainConfig) -> TrainConfi
 
 
 def check_fit(task: Task, config: TrainConfig) -> None:
-    """Raises ValueError where a task has too few training examples for one batch."""
+    """Raises ValueError if a task has too few training examples for one batch."""
     num_examples = task.train.inputs.shape[1]
     if config.batch_size > num_examples:
         raise ValueError(f"Expected a batch_size up to the {num_examples} training examples, got {config.batch_size}.")

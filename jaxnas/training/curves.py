@@ -1,4 +1,4 @@
-"""What trainings measure."""
+"""The measurements of trainings."""
 
 from typing import NamedTuple
 
@@ -8,12 +8,12 @@ from jaxnas.tasks.metrics import ACCURACY, Metric
 
 
 class Curves(NamedTuple):
-    """What trainings measured, with leading axes [A, S] (architectures, seeds), and [E] epochs where it says so.
+    """The measurements of trainings, with leading axes [A, S] (architectures, seeds), and with E epochs.
 
-    `train`, `validation`, `test` [A, S, E]: correctly classified examples, int32, or of goals other than classes the
-    metric, float32; training examples are measured as they are trained on, in training mode. `loss`: mean training loss
-    of the epoch [A, S, E], NaN where outputs of validation are not finite after it. `first_loss` and
-    `first_gradient_norm`: of the first step [A, S]. Where only the last epoch is tested (`TrainConfig.test`), `test` is
+    `train`, `validation`, `test` [A, S, E]: correctly classified examples, int32, or for goals other than classes the
+    metric, float32; training examples are measured during their training step, in training mode. `loss`: mean training
+    loss of the epoch [A, S, E], NaN if validation outputs are not finite after it. `first_loss` and
+    `first_gradient_norm`: of the first step [A, S]. If only the last epoch is tested (`TrainConfig.test`), `test` is
     [A, S, 1].
     """
 
@@ -27,13 +27,12 @@ class Curves(NamedTuple):
     def scores(self, split: str, num_examples: int, metric: Metric = ACCURACY) -> np.ndarray:
         """Returns the scores of a split, float32[A, S, E]; of the last epochs, if it is measured after these only.
 
-        They are the proportion of correct examples, or of other goals the metric, with its sign such that larger is
-        better. NaN where the loss was not finite by then, as it is where outputs of validation are not, and everywhere
-        in an empty split.
+        They are the proportion of correct examples, or for other goals the metric, with a sign such that larger is
+        better. They are NaN after epochs with a loss or a validation output that is not finite, and in an empty split.
 
         Args:
-            num_examples: of the split, which counts are divided by.
-            metric: of the task.
+            num_examples: the number of examples of the split, which counts are divided by.
+            metric: the metric of the task.
         """
         values = np.asarray(getattr(self, split))
         if values.dtype.kind in "iu":

@@ -1,4 +1,4 @@
-"""What defines a computation of a user's: the code of functions, and the values they use."""
+"""Definitions of user-defined computations: the code of functions, and the values they use."""
 
 import dataclasses
 import dis
@@ -19,11 +19,11 @@ _PACKAGES = {"site-packages", "dist-packages"}
 
 
 class Definition(NamedTuple):
-    """What defines a computation.
+    """The definition of a computation.
 
     Attributes:
-        code: SHA-256 of what was found; empty where nothing in it is the user's.
-        unknown: what else it uses, whose changes `code` does not show.
+        code: SHA-256 of the parts found; empty if none of them is user-defined.
+        unknown: other objects that it uses; `code` does not reflect changes to them.
     """
 
     code: str
@@ -31,12 +31,12 @@ class Definition(NamedTuple):
 
 
 def definition_of(value: Any) -> Definition:
-    """Returns what defines a function, or a value that holds functions: a space, a kind of network, an object to call.
+    """Returns the definition of a function, or of a value that holds functions: a space, a kind of network, a callable.
 
-    Of a function that a user wrote: its compiled code, defaults, and what it takes from outside: functions, constants,
-    arrays, tuples, lists, dicts, dataclasses, objects of the user's classes. Lists, dicts and objects do not count
-    where the function changes such things itself, as one that counts its calls does. Compiled code differs between
-    minor versions of Python. Functions and classes of jaxnas and of installed packages count by their names.
+    A user-defined function is defined by its compiled code, defaults, and outside values: functions, constants,
+    arrays, tuples, lists, dicts, dataclasses, objects of user-defined classes. Lists, dicts and objects do not count
+    if the function itself changes such values, for example to count its calls. Compiled code differs between minor
+    versions of Python. Functions and classes of jaxnas and of installed packages count by their names.
     """
     reader = _Reader()
     reader.read("", value)
@@ -51,10 +51,10 @@ class _Reader:
         self.digest = hashlib.sha256()
         self.unknown: set[str] = set()
         self.of_the_user = False
-        self._seen: dict[int, tuple[int, Any]] = {}  # with the objects, so that no other one gets such an id
+        self._seen: dict[int, tuple[int, Any]] = {}  # keeps the objects alive, so their ids stay unique
 
     def read(self, name: str, value: Any, changing: bool = False) -> None:
-        """Hashes a value. `changing`: what holds it changes things, so that lists and objects do not count."""
+        """Hashes a value. `changing`: its holder changes values, so lists and objects do not count."""
         if isinstance(value, _CONSTANTS):
             self._note(type(value).__name__, value)
         elif id(value) in self._seen:
@@ -109,7 +109,7 @@ class _Reader:
             self.read(str(name), each, changing)
 
     def _read_function(self, function: types.FunctionType) -> None:
-        """Hashes a function: those of packages by their names and what they close over."""
+        """Hashes a function; a function of a package by its name, defaults and closure."""
         code, of_a_package = (
             function.__code__,
             _is_in_a_package(Path(function.__code__.co_filename), function.__module__),

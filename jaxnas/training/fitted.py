@@ -1,4 +1,4 @@
-"""Fitted models: trained networks that take data as they are, and give classes or numbers."""
+"""Fitted models: trained networks that take raw data and predict classes or numbers."""
 
 import dataclasses
 import functools
@@ -30,11 +30,11 @@ from jaxnas.training.space_fields import space_fields, space_of_fields
 MAX_VALUES = 2**28
 """Values of an example of a loaded model: a description alone must not fill the memory."""
 PREDICTION_BATCH = 128
-"""Predictions run in batches of this size, the last one padded, so that a row's result depends on the row alone."""
+"""Predictions run in batches of this size, the last one padded; a row's result then depends on the row alone."""
 
 
 class TaskName(NamedTuple):
-    """What a saved model keeps of its task."""
+    """The identity of a task in a saved model."""
 
     name: str
     sha256: str
@@ -45,10 +45,10 @@ class FittedModel:
 
     Attributes:
         network: the Flax module, from normalized examples, or tokens, to logits, or to one normalized real number.
-        space, arch, config: what was trained, and how.
-        inputs: what the data are.
-        task: whose splits `score` knows, a Task or its name; None where they are not available.
-        curves: how it was trained, [E]; None where it was loaded.
+        space, arch, config: the space, the architecture and the training configuration.
+        inputs: the form of the data.
+        task: the task with the splits that `score` takes by name, a Task or its name; None if not available.
+        curves: the training curves, [E]; None for a loaded model.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class FittedModel:
         return f"FittedModel({self.space.to_str(self.arch)!r})"
 
     def __reduce__(self) -> tuple:
-        """Returns what is pickled: what `save` writes."""
+        """Returns the pickled form: the data that `save` writes."""
         description = self._description()
         space = self.space if description["space_fields"] is None else None
         return _restored, (description, space, jax.device_get(_arrays(self.network)))
@@ -82,14 +82,14 @@ class FittedModel:
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803, as scikit-learn has it
         """Returns the probability of each class, float64[n, K], in the order of `inputs.classes`.
 
-        Where there is a label for each step, they are those of each step, float64[n, T, K].
+        With a label for each step, the probabilities are for each step, float64[n, T, K].
 
         Args:
-            X: numbers [n, ...], as the data were before the task normalized them; images of one channel may lack it.
-                Of tasks of text, strings; of sequences, arrays [t, F] of up to T steps.
+            X: numbers [n, ...] before normalization; images with one channel may omit its axis. For tasks of text,
+                strings; for sequences, arrays [t, F] of up to T steps.
 
-        Raises ValueError on another shape, values that are no finite numbers, characters that the
-        task did not have; or where labels are real numbers.
+        Raises ValueError on another shape, values that are not finite numbers, characters that the
+        task did not have, or if labels are real numbers.
         """
         if self.inputs.spec.goal == "value":
             raise ValueError("Expected a model of classes to give probabilities, got one of real numbers; use predict.")
@@ -98,7 +98,7 @@ class FittedModel:
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Returns the most probable class of each example, [n], or of each step [n, T]; or the real number, [n].
 
-        Arguments as of `predict_proba`.
+        Arguments as in `predict_proba`.
         """
         outputs = self._outputs(normalized(self.inputs, X))
         if self.inputs.spec.goal == "value":
@@ -108,8 +108,8 @@ class FittedModel:
     def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
         """Returns the score on data and their labels, or on a split of the task: larger is better.
 
-        It is the accuracy for classes, R2 for real numbers, the share of right tags, and less the cross entropy in
-        nats for the next token.
+        It is the accuracy for classes, R2 for real numbers, the tag accuracy, or minus the cross entropy in nats for
+        the next token.
 
         Args:
             X: as in `predict_proba`; or `"train"`, `"validation"` or `"test"`, without `y`.
@@ -155,9 +155,9 @@ class FittedModel:
         return float(goal.metric.better * _measured(self.inputs.spec.goal, outputs, split.labels))
 
     def measures(self, name: str) -> dict[str, float]:
-        """Returns what else is usual to report of a split of the task, by name.
+        """Returns the metrics that are usually reported on a split of the task, by name.
 
-        For real numbers R2 and the root of the mean squared error in their own units; for the next token the cross
+        For real numbers R2 and the root of the mean squared error in the labels' units; for the next token the cross
         entropy in nats, the perplexity, bits a step, and the share of steps whose token is the most probable one; else
         the metric alone.
         """
@@ -194,7 +194,7 @@ class FittedModel:
     def save(self, folder: str | os.PathLike) -> Path:
         """Returns the folder that the model is written into: arrays by Orbax, the rest as JSON, hashes of both.
 
-        An older model there is replaced as a whole, other files stay. Raises ValueError where the folder holds a
+        An older model there is replaced as a whole, other files stay. Raises ValueError if the folder holds a
         `model.json` of something else.
         """
         folder = Path(folder).resolve()
@@ -224,9 +224,9 @@ class FittedModel:
         """Returns the model that `save` wrote.
 
         Args:
-            space: its search space; needed where that has functions, or a kind of network, of your own.
+            space: its search space; needed if the space has user-defined functions or networks.
 
-        Raises ValueError where the folder holds no model, a file was changed, or the space is another one or unknown.
+        Raises ValueError if the folder holds no model, a file was changed, or the space is another one or unknown.
         """
         folder = Path(folder).resolve()
         found = read_description(folder)
@@ -263,7 +263,7 @@ def _untrained(description: dict, space: TrainableSpace | None) -> FittedModel:
 
 
 def _checked_arch(arch: Any, space: TrainableSpace) -> tuple[int, ...]:
-    """Returns an architecture as a tuple of ints. Raises ValueError where a choice is none of the space's."""
+    """Returns an architecture as a tuple of ints. Raises ValueError if a choice is not in the space."""
     whole = isinstance(arch, list | tuple) and all(isinstance(choice, int) for choice in arch)
     sizes = [len(decision.values) for decision in space.decisions]
     if (
@@ -276,7 +276,7 @@ def _checked_arch(arch: Any, space: TrainableSpace) -> tuple[int, ...]:
 
 
 def _number_or_array(value: float | list, shape: tuple[int, ...]) -> float | np.ndarray:
-    """Returns what images were normalized by: a Python number, which keeps their float32, or an array."""
+    """Returns a mean or deviation of normalization: a Python number, which keeps images float32, or an array."""
     found = np.asarray(value)
     if found.dtype.kind not in "if" or np.broadcast_shapes(found.shape, shape) != shape:
         raise ValueError(f"Expected a model that says what its examples were normalized by, got {value!r:.60}.")
@@ -301,7 +301,7 @@ def _measured(goal: str, outputs: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _space_of(found: dict, space: TrainableSpace | None) -> TrainableSpace:
-    """Returns the space that a model was saved with. Raises ValueError where it is another one or unknown."""
+    """Returns the space that a model was saved with. Raises ValueError if it is another one or unknown."""
     if space is None and found["space_fields"] is None:
         raise ValueError(
             f"Expected the space {found['space']} of this model, which has custom functions or networks; got none."
@@ -313,7 +313,7 @@ def _space_of(found: dict, space: TrainableSpace | None) -> TrainableSpace:
 
 
 def _task_of(named: TaskName) -> Task | None:
-    """Returns the task of a name and a hash, with or without validation data; None where the catalog has none."""
+    """Returns the task of a name and a hash, with or without validation data; None if it is not in the catalog."""
     make = catalog.in_file(named.name, catalog.TASKS)
     if make is None:
         return None

@@ -1,4 +1,4 @@
-"""What the data of a fitted model are, and a user's data as its network takes them."""
+"""The form of a fitted model's data, and the conversion of user data to the inputs of its network."""
 
 from typing import Any, NamedTuple
 
@@ -11,9 +11,9 @@ from jaxnas.training.networks import TrainableSpace, networks_class
 
 
 class Inputs(NamedTuple):
-    """What the data of a model are: what its network knows of them, their normalization, what labels and tokens are.
+    """The form of a model's data: the task's properties, the normalization, and the meanings of labels and tokens.
 
-    `classes` is empty where labels are real numbers, which were normalized by `label_mean` and `label_deviation`;
+    `classes` is empty if labels are real numbers, which were normalized by `label_mean` and `label_deviation`;
     `vocabulary` has the characters that tokens stand for.
     """
 
@@ -27,7 +27,7 @@ class Inputs(NamedTuple):
 
 
 def kind_for(space: TrainableSpace, values: Any) -> str | None:
-    """Returns the kind of inputs that data are, for a space whose networks take sequences or graphs; else None."""
+    """Returns the kind of inputs of data, for a space whose networks take sequences or graphs; else None."""
     kinds = () if getattr(space, "networks", None) is None else networks_class(space).inputs
     if "sequences" not in kinds or is_text(values):
         return "graphs" if "graphs" in kinds else None
@@ -36,9 +36,9 @@ def kind_for(space: TrainableSpace, values: Any) -> str | None:
 
 
 def normalized(inputs: Inputs, values: Any) -> np.ndarray:
-    """Returns a user's data as the network takes them: examples as numbers of one shape, or tokens.
+    """Returns user data as inputs of the network: examples as numbers of one shape, or tokens.
 
-    Raises ValueError on another shape, values that are no finite numbers, or unknown characters.
+    Raises ValueError on another shape, values that are not finite numbers, or unknown characters.
     """
     spec = inputs.spec
     if spec.kind == "tokens":
@@ -66,7 +66,7 @@ def _checked_examples(examples: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _checked_tokens(values: Any, spec: TaskSpec, vocabulary: tuple[str, ...]) -> np.ndarray:
-    """Returns texts, or tokens [n, t], as int32[n, T]."""
+    """Returns strings, or tokens [n, t], as int32[n, T]."""
     (num_steps,) = spec.shape
     if vocabulary:
         return encoded([values] if isinstance(values, str) else values, vocabulary, num_steps)

@@ -1,4 +1,4 @@
-"""What a kind of network is made of. Public as `jn.kinds`; docs/spaces.md makes one.
+"""The parts of a kind of network. Public as `jn.kinds`; docs/spaces.md makes one.
 
 For example `jn.kinds.sequential_plan("mine-1")`. Names load on first use.
 """

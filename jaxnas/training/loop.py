@@ -53,13 +53,13 @@ def train(
 ) -> tuple[Curves, Variables]:
     """Returns the `Curves` of one training and the `Variables` after it.
 
-    Pure, so that it can be jitted and vmapped over keys.
+    It is pure and can be jitted, and vmapped over keys.
 
     Args:
         arch: int32[D], traced. Under `jax.vmap` it must not be batched, or every branch of it would run.
         key: determines initial weights, order of examples and views.
         splits: training, validation and test data.
-        recipe: numbers in place of those of the configuration, which may be traced.
+        recipe: numbers that replace the configuration's; they may be traced.
     """
     config = networks.config
     training, recipe = splits[0], recipe or recipe_of(config)
@@ -90,16 +90,16 @@ def run(
 ) -> tuple[Curves, Variables]:
     """Returns `Curves` with the axis of epochs first, and the trained `Variables`, of one training or of several.
 
-    Where only the last epoch is tested, the others end with the batches that hold validation examples.
+    If only the last epoch is tested, the other epochs evaluate just the batches that hold validation examples.
 
-    Several have a leading axis B on the arrays of the network, on inputs and on labels; so have their results, after
-    the axis of epochs.
+    Several trainings have a leading axis B on the arrays of the network, on inputs and on labels; their results have
+    it after the axis of epochs.
 
     Args:
         apply: `(variables, inputs, mode) -> Applied`.
         batches: from the number of an epoch to its (inputs, labels), the axis of steps first.
         read: from the inputs of a step to examples.
-        recipe: numbers in place of those of `config`.
+        recipe: numbers that replace those in `config`.
     """
     recipe = recipe or recipe_of(config)
     num_steps = splits[0].inputs.shape[1] // config.batch_size
@@ -151,7 +151,7 @@ def _step(
     def loss_function(parameters: Any) -> tuple[jax.Array, tuple]:
         outputs = apply(trainee.variables._replace(parameters=parameters), inputs, "train").outputs
         loss = goal.loss(outputs, labels)
-        # Several trainings share no parameters: the gradient of the sum is that of each.
+        # Several trainings share no parameters: the sum has the gradient of each training's loss.
         return loss.sum(), (loss, _summed(goal.measure(outputs, labels), -1))
 
     parameters = trainee.variables.parameters
@@ -168,10 +168,10 @@ def _summed(measured: Any, axis: int) -> Any:
 
 
 def _clipped(gradients: Any, norm: jax.Array, max_norm: float) -> Any:
-    """Returns gradients that are made shorter where their norm is above the largest one: of each training by itself.
+    """Returns gradients, shortened if their norm is above the largest one: each training separately.
 
     Args:
-        norm: of the gradients, float32[...] with the leading axes of all arrays.
+        norm: the norm of the gradients, float32[...] with the leading axes of all arrays.
     """
     factor = jnp.minimum(1, max_norm / jnp.maximum(norm, jnp.finfo(norm.dtype).tiny))
     return jax.tree.map(
@@ -182,7 +182,7 @@ def _clipped(gradients: Any, norm: jax.Array, max_norm: float) -> Any:
 def _with_statistics(apply: Callable, variables: Variables, inputs: Any, read: Callable) -> Variables:
     """Returns the variables with the mean of the statistics of batches under the present parameters.
 
-    Running averages lag behind parameters that still change fast, so that early epochs would rank architectures badly.
+    Running averages lag behind parameters that still change fast, and early epochs would rank architectures badly.
     Wu and Johnson, "Rethinking Batch in BatchNorm", 2021.
     """
     if not jax.tree.leaves(variables.statistics):
@@ -203,8 +203,8 @@ class Evaluation(NamedTuple):
 
     Attributes:
         inputs: [K, N, ...].
-        labels: [K, N, ...], -1 for padding, or NaN where they are real numbers.
-        splits: int32[K, N], the number of the split that each example is of, -1 for padding.
+        labels: [K, N, ...], -1 for padding, or NaN if they are real numbers.
+        splits: int32[K, N], the number of each example's split, -1 for padding.
     """
 
     inputs: jax.Array
@@ -217,7 +217,7 @@ def evaluation_batches(splits: tuple[Split, ...]) -> Evaluation:
     inputs = jnp.concatenate([split.inputs.reshape(-1, *split.inputs.shape[2:]) for split in splits])
     labels = [jnp.concatenate([split.labels] * split.inputs.shape[0]) for split in splits]
     numbers = [jnp.full(len(each), number, jnp.int32) for number, each in enumerate(labels)]
-    num_batches = max(-(-len(inputs) // EVALUATION_BATCH), 1)  # of padding alone where the splits are empty
+    num_batches = max(-(-len(inputs) // EVALUATION_BATCH), 1)  # padding alone if the splits are empty
     padding = num_batches * EVALUATION_BATCH - len(inputs)
 
     def batched(values: jax.Array, filler: float) -> jax.Array:
@@ -244,10 +244,10 @@ def num_batches_of(
 def evaluated(
     apply: Callable, variables: Variables, goal: Goal, evaluation: Evaluation, num_batches: jax.Array | int
 ) -> tuple[Any, ...]:
-    """Returns the sums of what a goal measures over the examples of validation and of test, views included; and whether
-    outputs of validation are not finite.
+    """Returns the sums of a goal's measurements over the validation and the test examples, views included; and whether
+    validation outputs are not finite.
 
-    One loop serves both splits, so that one program is compiled for them. Only the first `num_batches` are measured.
+    One loop serves both splits, which compiles one program for them. Only the first `num_batches` are measured.
     """
 
     def measure(batch: Evaluation) -> tuple[Any, ...]:
@@ -296,7 +296,7 @@ def train_seeds(
 ) -> Curves:
     """Returns the curves [S, ...] of one architecture for each seed, `together` of them side by side.
 
-    Seeds are batched, the architecture is not, so that branches stay branches.
+    Seeds are batched but the architecture is not, which keeps branches as branches.
     """
     keys = jax.vmap(training_key, (None, 0))(arch, seeds)
 

@@ -1,4 +1,4 @@
-"""What training, sizing, saving and searching know of a kind of network: the abstract class `Networks`.
+"""The interface of a kind of network to training, sizing, saving and searching: the abstract class `Networks`.
 
 A kind of network is one final class. An object of it binds a space, a recipe and a task once, is hashable, and is the
 one static argument of compiled programs.
@@ -24,7 +24,7 @@ CHUNK_SIZE = 16
 
 
 class TrainableSpace(Protocol):
-    """What training asks of a search space, besides its `networks`; every `Space` is one."""
+    """The members of a search space that training uses, besides its `networks`; every `Space` has them."""
 
     @property
     def name(self) -> str: ...
@@ -42,15 +42,15 @@ class TrainableSpace(Protocol):
 
 
 class Variables(NamedTuple):
-    """The arrays of a network: pytrees of trained parameters, and of statistics such as those of normalization."""
+    """The arrays of a network: pytrees of trained parameters, and of statistics, such as means for normalization."""
 
     parameters: Any
     statistics: Any = ()
 
 
 class Applied(NamedTuple):
-    """What a network gives: outputs [N, K], or [N, T, K] where there is one a step, and in mode `"train"` the
-    statistics of the batch.
+    """The results of a network: outputs [N, K], or [N, T, K] with one a step, and in mode `"train"` the statistics of
+    the batch.
     """
 
     outputs: jax.Array
@@ -60,8 +60,8 @@ class Applied(NamedTuple):
 class Size(NamedTuple):
     """The size of a network: trainable parameters, and multiply-accumulates for one example.
 
-    Multiply-accumulates are those of convolutions and of linear maps, their bias included, as NAS-Bench-201 counts
-    them; so a multilayer perceptron has as many as parameters.
+    Convolutions and linear maps count, biases included, as in NAS-Bench-201; so a multilayer perceptron has as many
+    multiply-accumulates as parameters.
     """
 
     num_parameters: int
@@ -72,8 +72,8 @@ class Kernels(NamedTuple):
     """Which parameters are kernels that the architecture uses.
 
     `live` has the structure of the parameters, 1 for each number of such a kernel and 0 elsewhere; `layer` has the
-    number of the layer that each belongs to, int32, -1 elsewhere; `num_layers`, an int, is above all of these whatever
-    the architecture. In an array with several axes, a row along the first one holds numbers of one layer at most.
+    number of the layer that each belongs to, int32, -1 elsewhere; `num_layers`, an int, exceeds these numbers for every
+    architecture. In an array with several axes, a row along the first one holds numbers of one layer at most.
     """
 
     live: Any
@@ -85,13 +85,13 @@ class Plan(NamedTuple):
     """One way to compile and batch the trainings of a kind of network.
 
     Attributes:
-        name: in manifests. It changes when the numbers of trainings change.
+        name: its name in manifests. It changes when the numbers of trainings change.
         train: `(networks, archs int32[A, D], seeds int32[S], splits)` -> iterator of dicts from the bytes of an
-            architecture to its `Curves` [S, ...], in any order and grouping. That of `"sequential"` takes a `Recipe`
-            after the splits, in place of the numbers of the configuration.
+            architecture to its `Curves` [S, ...], in any order and grouping. In `"sequential"` it takes a `Recipe`
+            after the splits, which replaces the numbers of the configuration.
         fit: `(networks, arch, seed, splits) -> (Variables, Curves)` of one training; likewise.
         chunks: `(space, rows, num_seeds)` -> tuples of rows that one call of `train` takes together.
-        precisions: of a `TrainConfig`, that it can train in.
+        precisions: the precisions of a `TrainConfig` that it can train in.
     """
 
     name: str
@@ -102,11 +102,11 @@ class Plan(NamedTuple):
 
 
 class Gated(NamedTuple):
-    """What runs, with gates: what each decision's output is multiplied by, and what is then added to it.
+    """An architecture with gates: each decision's output is multiplied by `scale`, then `offset` is added to it.
 
     `arch` is an architecture int32[E], or the weights of a mixture, float32[E, K], to which nothing is added; the
-    others are float32[E], or None. One and zero change nothing; their gradients are those of a straight-through
-    estimator.
+    others are float32[E], or None. A scale of one and an offset of zero change nothing, but their gradients give a
+    straight-through estimator.
     """
 
     arch: jax.Array
@@ -122,14 +122,14 @@ class Networks(abc.ABC):
     is a tuple of ints.
 
     Attributes:
-        space, config, spec: what is trained, how, and what is known of the task. The `network` of `config` is the
-            kind's own frozen dataclass, or None.
+        space, config, spec: the space, the training configuration, and the properties of the task. The `network` of
+            `config` is the frozen dataclass of the kind, or None.
         inputs: the kinds of task that can be trained on: `"images"`, `"vectors"`, `"sequences"`, `"tokens"`,
-            `"graphs"`. Scores without training give tokens as numbers float32[N, T, V], 1 for each step's token, NaN
-            for padding.
-        default: how networks of the kind are trained by default.
+            `"graphs"`. Zero-cost proxies give tokens as numbers float32[N, T, V], 1 for each step's token, NaN for
+            padding.
+        default: the default training configuration of the kind.
         plans: by name; `"sequential"` always.
-        goals: what networks of the kind can be trained for, names of `jaxnas.tasks.goals.GOALS`.
+        goals: the goals that networks of the kind can be trained for, names of `jaxnas.tasks.goals.GOALS`.
         baselines: `module:NAME` of a space of networks of the literature that are trained with the same
             configuration, named by their decisions' values. None for kinds without.
     """
@@ -154,12 +154,12 @@ class Networks(abc.ABC):
         """Returns the outputs for inputs [N, ...].
 
         Args:
-            variables: the arrays of the architecture; or those of a supernet, without statistics.
-            choice: an architecture int32[D], which may be traced. Of a supernet with mixtures also the weights of all
-                choices, float32[E, K], or a `Gated` architecture.
-            mode: `"train"` or `"evaluate"`, or `"identity"`: as in evaluation, and normalization by what is normalized
-                is left out. A supernet is normalized by the batch, in mode `"train"`.
-            recorder: shows the inner arrays.
+            variables: the arrays of the architecture, or of a supernet, without statistics.
+            choice: an architecture int32[D], which may be traced. A supernet with mixtures also takes the weights of
+                all choices, float32[E, K], or a `Gated` architecture.
+            mode: `"train"` or `"evaluate"`, or `"identity"`: as in evaluation, but without normalization by statistics
+                of the normalized array itself. A supernet is normalized by the batch, in mode `"train"`.
+            recorder: receives the inner arrays.
         """
 
     @abc.abstractmethod
@@ -182,10 +182,10 @@ class Networks(abc.ABC):
 
 
 class AppliedNetwork(nnx.Module):
-    """The network of one architecture that computes what `Networks.apply` does, with all the arrays that `init` makes.
+    """The network of one architecture that computes `Networks.apply`, with all the arrays that `init` makes.
 
     Attributes:
-        networks, arch: what it is one of.
+        networks, arch: its kind of network and its architecture.
     """
 
     def __init__(self, networks: Networks, arch: tuple[int, ...], variables: Variables):
@@ -217,17 +217,17 @@ class ScoredNetworks(Networks):
 class SharedNetworks(Networks):
     """Networks whose arrays all architectures can share: a supernet.
 
-    It is normalized by the statistics of the batch in training and evaluation, without scales and biases of its own, so
-    that it has no state.
+    It is normalized by the statistics of the batch in training and evaluation, without scales and biases, and so has
+    no state.
     """
 
     @abc.abstractmethod
     def init(self, key: jax.Array, arch: jax.Array | None = None) -> Variables:
-        """Returns the initial arrays of an architecture; None: those of the supernet, without statistics."""
+        """Returns the initial arrays of an architecture; for None, of the supernet, without statistics."""
 
     @abc.abstractmethod
     def trained(self) -> Any:
-        """Returns a pytree as the shared parameters, 1 for those that are trained, 0 for those that stay."""
+        """Returns a pytree like the shared parameters, 1 for trained parameters, 0 for fixed ones."""
 
     @abc.abstractmethod
     def used(self, arch: jax.Array) -> Any:
@@ -239,14 +239,14 @@ class MixedNetworks(SharedNetworks):
     """Networks whose supernet can run a mixture: each decision's output is the weighted sum of its choices'.
 
     Attributes:
-        partial: of how many parts of the channels the operations of a mixture see one.
+        partial: the number of parts of the channels; the operations of a mixture see one part.
     """
 
     partial: int = 1
 
     @abc.abstractmethod
     def flops(self) -> tuple[float, np.ndarray]:
-        """Returns the multiply-accumulates for one example of what all have, and of each choice, float64[E, K]."""
+        """Returns the multiply-accumulates for one example of the common part, and of each choice, float64[E, K]."""
 
 
 def networks_class(space: TrainableSpace) -> type[Networks]:
@@ -255,7 +255,7 @@ def networks_class(space: TrainableSpace) -> type[Networks]:
     `space.networks` is a class, or the name of one: `module:NAME` or `path/to/file.py:NAME`; or `module:name()` of a
     function that returns the class for a space.
 
-    Raises ValueError where the space has no networks, or their class cannot be found or lacks something.
+    Raises ValueError if the space has no networks, or their class cannot be found or lacks something.
     """
     named = getattr(space, "networks", None)
     if named is None:

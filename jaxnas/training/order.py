@@ -11,7 +11,7 @@ EVALUATION_BATCH = 128
 def training_key(arch: jax.Array, seed: int | jax.Array) -> jax.Array:
     """Returns the key of one training.
 
-    It depends on the architecture and the seed number alone, never on what else is trained.
+    It depends on the architecture and the seed number alone, never on other trainings.
     """
     key = jax.random.key(0)
     for choice in jnp.unstack(jnp.asarray(arch)):

@@ -8,13 +8,13 @@ from jaxnas.training.config import TrainConfig
 
 
 class Recipe(NamedTuple):
-    """Numbers of a training, float32[] or Python's; those of Python are constants of the compiled program.
+    """Numbers of a training, float32[] or Python numbers, which are constants of the compiled program.
 
     Attributes:
-        learning_rate, momentum, weight_decay: as of a `TrainConfig`.
+        learning_rate, momentum, weight_decay: as in a `TrainConfig`.
         label_smoothing: the share of a label's probability that is spread over all classes (Szegedy et al.,
             "Rethinking the Inception Architecture for Computer Vision", CVPR 2016); None for the plain loss.
-        num_views: how many of the views of a training example are drawn from, the first ones; None for all.
+        num_views: training draws from the first `num_views` views of an example; None for all.
     """
 
     learning_rate: Any

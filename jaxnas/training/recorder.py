@@ -9,19 +9,19 @@ import jax
 import jax.numpy as jnp
 
 RECTIFIER = "rectifier"
-"""What enters an activation function."""
+"""The input of an activation function."""
 LINEAR = "linear"
-"""What a convolution or a linear map gives, before normalization and activation."""
+"""The output of a convolution or a linear map, before normalization and activation."""
 NORM = "norm"
-"""What enters a normalization."""
+"""The input of a normalization."""
 BLOCK = "block"
-"""What a block gives, the stem or a cell or a layer; blocks are numbered from 0, in order."""
+"""The output of a block: the stem, a cell or a layer; blocks are numbered from 0, in order."""
 REDUCTION = "reduction"
-"""What a reduction between two blocks gives, which has a number between theirs."""
+"""The output of a reduction between two blocks, with a number between theirs."""
 FEATURES = "features"
 """The last map before it is pooled and classified, before its activation function."""
 OUTPUT = -1
-"""The number of the linear map that gives a network's outputs."""
+"""The number of the linear map that computes a network's outputs."""
 KINDS = (RECTIFIER, LINEAR, NORM, BLOCK, REDUCTION, FEATURES)
 
 
@@ -30,8 +30,8 @@ class Tap(Protocol):
 
     Arguments are one of `KINDS`; the number of the place, which is static and differs between places of a kind; the
     array, float32[C, H, W, N] with the examples last (features have H = W = 1); and which channels are the
-    architecture's own, bool[C], None for all. The network goes on with the array that is returned. Statistics are any
-    pytree whose shapes are the same for all places, and are added up over them, so that operations of different shapes
+    architecture's own, bool[C], None for all. The network continues with the returned array. Statistics are any pytree
+    whose shapes are the same for all places. They are added up over places, which lets operations of different shapes
     fit into one program.
     """
 
@@ -41,10 +41,10 @@ class Tap(Protocol):
 class Recorder:
     """Shows a tap the inner arrays of a network and adds up its statistics; it lives while the network is traced.
 
-    Without a tap it is silent: arrays stay as they are.
+    Without a tap it is silent: arrays are unchanged.
 
     Attributes:
-        numbers: of the places that have none of their own.
+        numbers: the numbers of places that are called without one.
         statistics: the sum over all places so far.
     """
 
@@ -59,7 +59,7 @@ class Recorder:
         return self.tap is None
 
     def __call__(self, kind: str, x: jax.Array, number: int | None = None, live: jax.Array | None = None) -> jax.Array:
-        """Returns what the tap gives for an array [C, H, W, N], with which the network goes on."""
+        """Returns the tap's array for an array [C, H, W, N]; the network continues with it."""
         if self.tap is None:
             return x
         x, found = self.tap(kind, next(self.numbers) if number is None else number, x, live)
@@ -67,7 +67,7 @@ class Recorder:
         return x
 
     def rows(self, kind: str, x: jax.Array, number: int | None = None, live: jax.Array | None = None) -> jax.Array:
-        """Returns what the tap gives for numbers of examples [N, C], or of their steps or nodes [N, T, C]."""
+        """Returns the tap's array for numbers of examples [N, C], or of their steps or nodes [N, T, C]."""
         if self.tap is None:
             return x
         return self(kind, x.T.reshape(x.shape[-1], -1, 1, len(x)), number, live).reshape(x.T.shape).T
@@ -100,7 +100,7 @@ class Recorder:
 
 
 def _nothing(tap: Tap, num_examples: int) -> Any:
-    """Returns the statistics of no place at all, zeros of the shapes that a tap gives."""
+    """Returns the statistics of no place at all, zeros of the shapes that a tap returns."""
     example = jax.ShapeDtypeStruct((1, 1, 1, num_examples), jnp.float32)
     shapes = jax.eval_shape(lambda x: tap(RECTIFIER, 0, x, None)[1], example)
     return jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)

@@ -1,4 +1,4 @@
-"""The folder of a saved model: arrays by Orbax and a description, each with its hash. Nothing else is touched there."""
+"""The folder of a saved model: arrays by Orbax and a description, each with its hash. Other files are not touched."""
 
 import hashlib
 import json
@@ -23,13 +23,13 @@ _KEYS = {"jaxnas", "space", "arch", "arrays", HASH}
 
 
 def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
-    """Writes a model over an older one: the folder holds one or the other, whatever happens.
+    """Replaces an older model atomically: after any failure the folder holds one or the other.
 
     Args:
-        folder: made where it is missing; files of others in it stay.
+        folder: created if missing; other files in it are kept.
         description: JSON values.
 
-    Raises ValueError where the folder holds a `model.json` of something else, or the description is not JSON.
+    Raises ValueError if the folder holds a `model.json` of something else, or the description is not JSON.
     """
     import orbax.checkpoint
 
@@ -51,7 +51,7 @@ def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
                 os.replace(temporary, folder / name)
             whole = {**description, "arrays": name, "shapes": _shapes(arrays), "files": files}
             replace_file(folder / MODEL_FILE, json.dumps({**whole, HASH: _hash_of(whole)}, indent=1).encode())
-        finally:  # what older models and killed writers left
+        finally:  # leftovers of older models and killed writers
             kept = _older(folder)
             for path in folder.glob("*arrays-*"):
                 if _WRITTEN.fullmatch(path.name) and path.name != kept:
@@ -60,9 +60,9 @@ def write_model(folder: Path, description: dict[str, Any], arrays: Any) -> None:
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """Returns the description of a saved model, after checking its hash and those of its arrays.
+    """Returns the description of a saved model, after checking its hash and the hashes of its arrays.
 
-    Raises ValueError where the folder holds no model, or one that was changed.
+    Raises ValueError if the folder holds no model, or one that was changed.
     """
     found = _described(folder)
     if found is None:
@@ -91,12 +91,12 @@ def read_arrays(folder: Path, description: dict[str, Any], like: Any) -> Any:
     try:
         with orbax.checkpoint.StandardCheckpointer() as checkpointer:
             return checkpointer.restore(path, like)
-    except Exception as error:  # which ones, Orbax does not say
+    except Exception as error:  # Orbax does not document which ones
         raise ValueError(f"Expected {path} with the arrays of this model, got: {first_line(error)}.") from None
 
 
 def _described(folder: Path) -> dict[str, Any] | None:
-    """Returns what the file of a model in a folder holds, unchecked; None where there is none of a model."""
+    """Returns the content of a folder's model file, unchecked; None if there is no such file of a model."""
     try:
         found = json.loads((folder / MODEL_FILE).read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -11,9 +11,9 @@ TYPE = "type"
 
 
 def space_fields(space: TrainableSpace) -> dict | None:
-    """Returns the fields that a space can be made of again, as JSON values; None where that does not give it back.
+    """Returns the fields from which a space can be rebuilt, as JSON values; None if the rebuilt space would differ.
 
-    Fields with their default values are left out. Decisions and spaces within a space are dicts with a `"type"`.
+    Fields with their default values are omitted. Decisions and spaces within a space are dicts with a `"type"`.
     """
     try:
         fields = json.loads(json.dumps(_encoded(space)))

@@ -22,7 +22,7 @@ from jaxnas.training.order import training_key
 
 MAX_SEED = 2**31 - 1  # tables hold seeds as int32
 VALUE_RATE = 0.1
-"""The learning rate for real numbers, as a share of that for classes."""
+"""The learning rate for real numbers, as a share of the rate for classes."""
 SpaceType = TypeVar("SpaceType", bound=TrainableSpace)
 
 
@@ -32,11 +32,11 @@ class Trainer(Generic[SpaceType]):
     Defaults, checks and the transfer of data to the device happen here, once.
 
     Attributes:
-        space, task: what is trained, on what: images in the resolution of `config`.
-        config: how, with batches and the kind's `network` filled in.
-        networks: what is trained, bound to the space, the task and the configuration.
+        space, task: the space and the task, with images in the resolution of `config`.
+        config: the training configuration, with batches and the kind's `network` filled in.
+        networks: the networks, bound to the space, the task and the configuration.
 
-    Raises ValueError where the networks of the space cannot be trained on the task in this way.
+    Raises ValueError if the networks of the space cannot be trained on the task in this way.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Trainer(Generic[SpaceType]):
         """Makes a trainer.
 
         Args:
-            config: by default that of the kind of space, with smaller batches where the task has few examples.
+            config: by default the kind's configuration, with smaller batches if the task has few examples.
             num_epochs: instead of those of `config`.
         """
         self.space: SpaceType = space
@@ -79,7 +79,7 @@ class Trainer(Generic[SpaceType]):
         self.networks: Networks = kind(space, self.config, task.spec)
         check_fit(task, self.config)
         if self.config.precision != FLOAT32:
-            self.plan("sequential")  # which says whether it has that precision
+            self.plan("sequential")  # raises an error if it does not have that precision
 
     def __reduce__(self) -> tuple:
         """Returns how a copy is made: of what defines it, without the arrays on the device."""
@@ -92,7 +92,7 @@ class Trainer(Generic[SpaceType]):
     def plan(self, name: str | None = None) -> Plan:
         """Returns the plan of a name; None for the one of this back end. Its own name tells the precision.
 
-        Raises ValueError on another name, or where the plan does not train in the precision of the recipe.
+        Raises ValueError on another name, or if the plan does not train in the precision of the recipe.
         """
         plans = self.networks.plans
         name = default_plan(type(self.networks)) if name is None else name
@@ -116,7 +116,7 @@ class Trainer(Generic[SpaceType]):
     ) -> Curves:
         """Returns the `Curves` [A, S, ...] of trainings of each architecture with each seed.
 
-        The representative of an architecture's class is trained, once where several of the class are given. One
+        The representative of an architecture's class is trained, and only once if several of the class are given. One
         compilation serves the whole space.
 
         Two plans give the same trainings up to the order of sums, which training amplifies: the first step agrees,
@@ -175,7 +175,7 @@ class Trainer(Generic[SpaceType]):
     def fit(self, arch: Any, seed: int = 0) -> FittedModel:
         """Returns the fitted model of an architecture.
 
-        Raises FloatingPointError where the training diverged.
+        Raises FloatingPointError if the training diverged.
         """
         network, curves = self.network(arch, seed)
         diverged = ~np.isfinite(curves.loss)
@@ -199,7 +199,7 @@ class Trainer(Generic[SpaceType]):
         return self.networks.size(choices)
 
     def description(self, plan: str = "sequential") -> dict[str, Any]:
-        """Returns what the numbers of a training depend on, as JSON values: for plans of builds and journals."""
+        """Returns all that the numbers of a training depend on, as JSON values: for plans of builds and journals."""
         definition = self.definition
         return {
             "space": self.space.description(),
@@ -212,14 +212,14 @@ class Trainer(Generic[SpaceType]):
 
     @functools.cached_property
     def definition(self) -> Definition:
-        """Returns what defines the functions that a user gave with the space or its networks."""
+        """Returns the definition of user-defined functions in the space or its networks."""
         return definition_of((self.space, type(self.networks), self.networks.plans))
 
 
 def default_config(space: TrainableSpace, task: Task | None = None) -> TrainConfig:
-    """Returns the training of a space's networks by default, with smaller batches where a task has few examples.
+    """Returns the default training configuration of a space, with smaller batches if a task has few examples.
 
-    Steps of SGD are smaller for real numbers: gradients of squared errors have no bound.
+    Steps of SGD are smaller for real numbers: gradients of squared errors are unbounded.
     """
     default = networks_class(space).default
     if task is not None and task.goal == "value" and default.optimizer == "sgd":

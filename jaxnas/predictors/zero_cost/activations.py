@@ -1,4 +1,4 @@
-"""Proxies of the signs of what enters the activation functions: codes of examples and of units."""
+"""Proxies of the signs of the inputs of activation functions: codes of examples and of units."""
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +18,11 @@ NUM_SEGMENTS, NUM_STEPS, SEGMENT = 8, 16, 0.05
 
 
 def measure_forward(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
-    """Returns what the signs at the activation functions of a network show.
+    """Returns statistics of the signs at the activation functions of a network.
 
-    `agreement` [B, B]: how many signs two examples have in common. `patterns`: how many different codes units have,
-    each the signs of 16 examples. `regions`: the number of regions of equal signs on the way from one example a little
-    towards another, the mean over eight such ways, for which normalization is the identity of a fresh network.
+    `agreement` [B, B]: the number of signs that two examples share. `patterns`: the number of different codes of
+    units, each the signs of 16 examples. `regions`: the number of regions of equal signs on a short segment from one
+    example towards another, the mean over eight segments; there normalization is the identity of a fresh network.
     """
     variables = networks.init(key, arch)
 
@@ -77,9 +77,9 @@ FORWARD = Pass("forward", measure_forward, inside=True)
 
 
 def nwot_of(found: np.ndarray) -> np.ndarray:
-    """Returns log |det| of matrices of agreement [..., B, B]; -inf where it is 0, as with two examples of equal signs.
+    """Returns log |det| of matrices of agreement [..., B, B]; -inf if |det| is 0, as with two examples of equal signs.
 
-    The eigenvalues are those of a positive semi-definite matrix; one below 1e-10 of the largest is 0 but for rounding.
+    The matrix is positive semi-definite; an eigenvalue below 1e-10 of the largest is 0 except for rounding.
     """
     finite = np.isfinite(found).all((-2, -1))
     values = np.linalg.eigvalsh(np.where(finite[..., None, None], found, 0).astype(np.float64))

@@ -19,11 +19,11 @@ Shape = tuple[int, ...]
 
 
 def measure_blocks(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
-    """Returns what the blocks 0 to m of a network do to normal noise, forward, and to random signs, backward.
+    """Returns the effect of the blocks 0 to m of a network on normal noise, forward, and on random signs, backward.
 
-    `covariances` [m + 1, C, C] of the channels of each block's output, `products` [m, D, C] of the signs at the output
-    of a block with what reaches its input, over all positions; padded with zeros. `present` [m + 1]: which blocks the
-    architecture has. `unchanged` [m]: where the signs reach the input as they are.
+    `covariances` [m + 1, C, C] of the channels of each block's output; `products` [m, D, C] of the signs at a block's
+    output with the gradients at its input, over all positions; both padded with zeros. `present` [m + 1]: which blocks
+    the architecture has. `unchanged` [m]: whether the signs reach the input unchanged.
     """
     variables = networks.init(key, arch)
     shapes = tapped_shapes(networks, arch, variables, batch.noise[0], *KINDS)
@@ -34,7 +34,7 @@ def measure_blocks(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, ba
     widest = max(shape[0] for shape in shapes)
 
     def cut(added: list[jax.Array]) -> tuple[jax.Array, tuple]:
-        """Returns the sum of all blocks' outputs by signs, each a function of what is added to its input alone."""
+        """Returns the sum of all blocks' outputs times signs; each depends only on the addition to its own input."""
 
         def tap(kind: str, number: int, x: jax.Array, live: jax.Array | None) -> tuple[jax.Array, tuple]:
             if kind not in KINDS:
@@ -74,7 +74,7 @@ def _padded(matrix: jax.Array, shape: Shape) -> jax.Array:
 def _product(before: jax.Array, after: jax.Array) -> jax.Array:
     """Returns the mean over positions of the products of channels of two blocks, [D, C].
 
-    Where the first one has more positions, its channels are those of all of them that one of the second covers.
+    If the first block has more positions, all positions that one of the second covers count as separate channels.
     """
     rows, columns = (-(-before.shape[axis] // after.shape[axis]) for axis in (1, 2))
     height, width, num_examples = after.shape[1:]
@@ -92,7 +92,7 @@ BLOCKS = Pass("blocks", measure_blocks, inside=True)
 
 
 def entropies_of(covariances: np.ndarray) -> np.ndarray:
-    """Returns the entropy of the eigenvalues of covariances [..., C, C] as shares of their sum; NaN where all are 0."""
+    """Returns the entropy of the eigenvalues of covariances [..., C, C] as shares of their sum; NaN if all are 0."""
     finite = np.isfinite(covariances).all((-2, -1))
     safe = np.where(finite[..., None, None], covariances, 0).astype(np.float64)
     values = np.clip(np.linalg.eigvalsh((safe + safe.swapaxes(-2, -1)) / 2), 0, None)
@@ -113,7 +113,7 @@ def progressivity_of(measured: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def trainability_of(measured: dict[str, np.ndarray]) -> np.ndarray:
-    """Returns the mean over blocks of 2 - s - 1 / s, s the largest singular value; -inf where a block does nothing."""
+    """Returns the mean over blocks of 2 - s - 1 / s, s the largest singular value; -inf if a block does nothing."""
     products = measured["products"].astype(np.float64)
     finite = np.asarray(np.isfinite(products).all((-2, -1)))
     largest = np.linalg.norm(np.where(finite[..., None, None], products, 0), 2, (-2, -1))

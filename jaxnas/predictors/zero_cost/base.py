@@ -1,4 +1,4 @@
-"""What passes measure: untrained networks, on a batch of examples and noise."""
+"""The objects that passes measure: untrained networks, on a batch of examples and noise."""
 
 from typing import Any, NamedTuple
 
@@ -12,13 +12,13 @@ from jaxnas.training.networks import Kernels, ScoredNetworks
 
 
 class Batch(NamedTuple):
-    """What networks are scored on: a few examples of a task's training split, and noise.
+    """The data that networks are scored on: a few examples of a task's training split, and noise.
 
     Attributes:
-        inputs: [B, ...], as balanced between classes as the split allows, classes in turns. Tokens are numbers, 1 for
-            each step's token, so that outputs have derivatives by them; padding is NaN.
+        inputs: [B, ...], as balanced between classes as the split allows, classes in turns. Tokens are one-hot real
+            numbers, by which outputs can be differentiated; padding is NaN.
         labels: [B, ...].
-        noise: [2, B, ...], standard normal, independent of each other; of graphs the features, edges are the batch's.
+        noise: [2, B, ...], two independent standard normal draws; in graphs only of features, with the batch's edges.
     """
 
     inputs: jax.Array
@@ -34,7 +34,7 @@ def input_shape(spec: TaskSpec) -> tuple[int, ...]:
 def make_batch(task: Task, size: int, seed: int) -> Batch:
     """Returns the batch of a task: `size` training examples, one of the views of each, all drawn by the seed.
 
-    Classes take turns as long as they have examples; where labels are no classes, examples are drawn uniformly.
+    Classes take turns as long as they have examples; if labels are not classes, examples are drawn uniformly.
     """
     generator = np.random.default_rng([seed, 0])
     labels = task.train.labels

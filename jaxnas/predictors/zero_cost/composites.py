@@ -1,6 +1,6 @@
-"""Scores of architectures among others, from several proxies: ranks put together. NumPy only.
+"""Scores of architectures relative to others, from several proxies: combined ranks. NumPy only.
 
-They depend on the architectures that are scored together, so that they are of a set and not of one architecture.
+They depend on the architectures that are scored together, so they are properties of a set, not of one architecture.
 """
 
 from collections.abc import Mapping, Sequence

@@ -19,10 +19,10 @@ LEAST_GRADIENT = 1e-5
 
 
 def measure_examples(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
-    """Returns the tangent kernel [n, n] of 16 examples, and of kernels what `agreeing_signs` does.
+    """Returns the tangent kernel [n, n] of 16 examples, and `agreeing_signs` of kernels.
 
-    The tangent kernel is of the summed outputs, in one batch; the signs are of the loss of each example alone, so that
-    each is normalized by itself.
+    The tangent kernel is of the summed outputs, in one batch; the signs are of the loss of each example alone, which
+    is thus normalized by itself.
     """
     variables, live = networks.init(key, arch), networks.kernels(arch).live
     inputs, labels = batch.inputs[:NUM_EXAMPLES], batch.labels[:NUM_EXAMPLES]
@@ -43,8 +43,8 @@ def measure_examples(networks: ScoredNetworks, arch: jax.Array, key: jax.Array, 
 
 
 def agreeing_signs(gradients: Any, live: Any) -> jax.Array:
-    """Returns the sum over live parameters of |sum of signs of the gradients of examples|, each [n, ...]; signs of
-    rounding are left out.
+    """Returns the sum over live parameters of |sum of signs of the gradients of examples|, each [n, ...], without
+    signs of rounding errors.
     """
     largest = [jnp.abs(each).reshape(len(each), -1).max(1) for each in jax.tree.leaves(gradients)]
     least = LEAST_GRADIENT * jnp.stack(largest).max(0)
@@ -60,7 +60,7 @@ EXAMPLES = Pass("examples", measure_examples, inside=True)
 
 
 def log_condition(tangent: np.ndarray) -> np.ndarray:
-    """Returns the log of the largest over the smallest eigenvalue of kernels [..., n, n]; NaN where all are 0."""
+    """Returns the log of the largest over the smallest eigenvalue of kernels [..., n, n]; NaN if all are 0."""
     finite = np.isfinite(tangent).all((-2, -1))
     safe = np.where(finite[..., None, None], tangent, 0).astype(np.float64)
     values = np.linalg.eigvalsh((safe + safe.swapaxes(-2, -1)) / 2)

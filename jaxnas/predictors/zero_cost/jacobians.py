@@ -16,7 +16,7 @@ FEWEST, EXAMPLES_A_CLASS = 32, 4
 def measure_jacobian(networks: Networks, arch: jax.Array, key: jax.Array, batch: Batch) -> dict[str, jax.Array]:
     """Returns the correlations [n, n] of the gradients of the summed outputs with respect to each input, and labels.
 
-    There are 32 examples, more where it takes that for four of each class, and as many as the batch has at most.
+    There are 32 examples, more if four of each class need more, and at most as many as the batch has.
     """
     num_examples = min(len(batch.inputs), max(FEWEST, EXAMPLES_A_CLASS * networks.spec.num_outputs))
     variables, inputs = networks.init(key, arch), batch.inputs[:num_examples]
@@ -50,7 +50,7 @@ def jacov_of(found: np.ndarray) -> np.ndarray:
 def epe_of(found: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Returns the sum over classes of |sum log(|correlation| + k)| over pairs of the class, of [..., n, n].
 
-    NaN where labels are no classes of examples, int[..., n].
+    NaN if labels are not classes of examples, int[..., n].
     """
     if labels.ndim != found.ndim - 1 or labels.dtype.kind == "f":
         return np.full(found.shape[:-2], np.nan)

@@ -36,7 +36,7 @@ def channel_correlations(x: jax.Array, live: jax.Array | None) -> jax.Array:
     """Returns the correlations [C, C] of the channels of x [C, H, W, N].
 
     A constant channel has 0 everywhere. Channels that are not live correlate with none, and have the largest possible
-    eigenvalue on the diagonal, so that they do not change the smallest one.
+    eigenvalue on the diagonal, which leaves the smallest one unchanged.
     """
     rows = x.reshape(len(x), -1)
     rows = rows - rows.mean(1, keepdims=True)

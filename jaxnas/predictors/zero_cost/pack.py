@@ -43,7 +43,7 @@ from jaxnas.tasks.base import Task
 from jaxnas.training.trainer import Trainer
 
 SIZE_COLUMNS = {"params": "zero_params", "flops": "zero_flops"}
-"""What columns are called that tables of scores have themselves, for another task perhaps."""
+"""New names of columns that tables of scores also have, perhaps for another task."""
 VERSION = 2
 """Of the numbers, in the names of packs; scores of chunks of another version are computed again."""
 PLACES = 16
@@ -51,7 +51,7 @@ PLACES = 16
 
 
 def default_id(space: Space, task: Task) -> str:
-    """Returns the identifier of a pack that is given none."""
+    """Returns the default identifier of a pack."""
     return f"{space.name}-{task.name}-proxies-v{VERSION}"
 
 
@@ -76,15 +76,15 @@ def build_pack(
     multiply-accumulates are `zero_params` and `zero_flops`.
 
     Args:
-        names, num_inits, batch_size, seed: as of `proxy_scores`.
-        pack_id: the pack's identifier; by default that of `default_id`.
+        names, num_inits, batch_size, seed: as in `proxy_scores`.
+        pack_id: the pack's identifier; by default the result of `default_id`.
         progress: called with the numbers of scores done and of all, by pass and class, and the name of the pass.
         ray: the address of a Ray cluster that computes scores, `host:port` or `"auto"`; `"local"`: Ray on this
             machine; None: this process.
 
     Raises:
         ValueError: on unknown names, or a space or task that cannot be scored or enumerated.
-        RuntimeError: where the cluster cannot be reached, or a task on it fails.
+        RuntimeError: if the cluster cannot be reached, or a task on it fails.
     """
     check_enumerable(space)
     setting = setting_of(space, task, num_inits=num_inits, batch_size=batch_size, seed=seed)
@@ -118,7 +118,7 @@ def build_pack(
 
 
 def check_enumerable(space: Space) -> None:
-    """Raises ValueError where a space has too many architectures for a pack of all of them."""
+    """Raises ValueError if a space has too many architectures for a pack of all of them."""
     if space.num_architectures > MAX_ENUMERABLE:
         raise ValueError(
             f"Expected a space of at most {MAX_ENUMERABLE:,} architectures for a pack of all of them, got {space.name} "
@@ -174,7 +174,7 @@ def _computed(
 
 
 class Scorer:
-    """A pass for architectures in another process, where it is compiled once."""
+    """A pass for architectures in another process; it is compiled once there."""
 
     def __init__(self, trainer: Trainer, choices: dict[str, int], source: Pass, proxies: Mapping[str, Proxy]):
         self.trainer, self.choices, self.source, self.proxies = trainer, choices, source, proxies
@@ -200,7 +200,7 @@ def _name(setting: Setting, proxies: Mapping[str, Proxy], rows: np.ndarray) -> s
 
 
 def _recipe(setting: Setting) -> dict:
-    """Returns what scores depend on, as JSON values."""
+    """Returns all that scores depend on, as JSON values."""
     described = {key: value for key, value in setting.trainer.description().items() if key != "plan"}
     return described | setting.choices
 
@@ -243,7 +243,7 @@ def _table(
 
 
 def _column(values: np.ndarray, better: int) -> Column:
-    """Returns the column of scores [G, I]; of one value a class where all initializations have the same."""
+    """Returns the column of scores [G, I]; with one value a class if all initializations have the same value."""
     values = rounded(values)
     if (values == values[:, :1]).all():
         return Column(values[:, 0], ("class",), "score", better)
@@ -251,7 +251,7 @@ def _column(values: np.ndarray, better: int) -> Column:
 
 
 def rounded(values: np.ndarray) -> np.ndarray:
-    """Returns float32 values with 16 binary places, whole numbers up to 2 ** 24, NaN and infinity as they are."""
+    """Returns float32 values with 16 binary places; whole numbers up to 2 ** 24, NaN and infinity are unchanged."""
     values = values.astype(np.float32)
     step = 1 << (23 - PLACES)
     bits = ((values.view(np.uint32) + np.uint32(step >> 1)) & np.uint32(~(step - 1) & 0xFFFFFFFF)).view(np.float32)

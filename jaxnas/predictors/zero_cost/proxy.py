@@ -1,4 +1,4 @@
-"""What a zero-cost proxy is: a number that one program, a pass, makes of an untrained network."""
+"""Zero-cost proxies: a number that one program, a pass, computes from an untrained network."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -26,11 +26,11 @@ class Proxy(NamedTuple):
     """A zero-cost proxy.
 
     Attributes:
-        text: what it is, in a line.
-        source: the pass that measures what it is made of.
-        score: `(measured) -> float64[A, I]` of the arrays [A, I, ...] that the pass gives, in NumPy.
-        better: 1 where a larger value is meant to be the better network's, -1 where a smaller one is, as the paper
-            that the proxy is from has it.
+        text: a description in one line.
+        source: the pass that measures its inputs.
+        score: `(measured) -> float64[A, I]` of the arrays [A, I, ...] that the pass returns, in NumPy.
+        better: 1 if larger values should mean better networks, -1 if smaller ones should, according to the proxy's
+            paper.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Scores of architectures by zero-cost proxies: one compiled program a pass, whatever the architectures."""
+"""Scores of architectures by zero-cost proxies: one compiled program a pass, the same for all architectures."""
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class Setting(NamedTuple):
-    """What scores depend on besides architectures: networks, examples, and the keys [I] of the initializations.
+    """The setting of scores, besides architectures: networks, examples, and the keys [I] of the initializations.
 
     `choices` are the numbers that made them: `num_inits`, `batch_size` and `seed`.
     """
@@ -60,7 +60,7 @@ def setting_of(
     batch_size: int | None = None,
     seed: int = 0,
 ) -> Setting:
-    """Returns the setting of a space on a task; arguments as of `proxy_scores`."""
+    """Returns the setting of a space on a task; arguments as in `proxy_scores`."""
     checked_size("num_inits", num_inits, 1, 1000, "each of which is a network of every architecture")
     trainer = Trainer(space, task, config)
     if trainer.config.precision != FLOAT32:
@@ -75,11 +75,11 @@ def setting_of(
 
 
 def proxies_of(names: str | Sequence[str], kind: type[Networks]) -> dict[str, Proxy]:
-    """Returns proxies by name, in the order of the catalog; those that AZ-NAS is made of where that is named.
+    """Returns proxies by name, in the order of the catalog; for `"az"`, the parts of AZ-NAS.
 
     Args:
-        names: `"all"`, `"nwot,synflow"`, or a sequence of names or `file.py:NAME`; `"all"` leaves out those that the
-            kind of network does not offer what it takes for.
+        names: `"all"`, `"nwot,synflow"`, or a sequence of names or `file.py:NAME`; `"all"` omits proxies that the
+            kind of network does not support.
 
     Raises ValueError on an unknown name, or one that the kind of space cannot be scored by.
     """
@@ -120,19 +120,19 @@ def proxy_scores(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, np.ndarray]:
-    """Returns the scores of architectures by zero-cost proxies, float32[A, I] by name, as their papers have them.
+    """Returns the scores of architectures by zero-cost proxies, float32[A, I] by name, as defined in their papers.
 
-    Larger is not always better: `jn.proxies.proxy_named(name).better` says what the paper means. A score that is not
-    defined is NaN, and some are infinite: nothing is put in their place. All architectures have the same I
-    initializations and the same batch, so that differences are theirs.
+    Larger is not always better: `jn.proxies.proxy_named(name).better` is the direction in the paper. Undefined scores
+    are NaN and some scores are infinite; neither is replaced. All architectures share the I initializations and the
+    batch, so differences between scores are due to the architectures.
 
     Args:
         archs: int32[A, D].
-        names: of the catalog (see `jaxnas list`), or `file.py:NAME`; `"all"` for all that the kind of space offers.
-        config: the recipe of the networks; by default that of the kind of space.
+        names: of the catalog (see `jaxnas list`), or `file.py:NAME`; `"all"` for all that the kind of space supports.
+        config: the recipe of the networks; by default the recipe of the kind of space.
         num_inits: initializations of each architecture. Scores over architectures agree less than the scores of two
-            initializations suggest, so that a mean of four is the least to report.
-        batch_size: training examples of the batch, 2 or more; by default 64, or all where there are fewer.
+            initializations suggest, so report a mean of at least four.
+        batch_size: training examples of the batch, 2 or more; by default 64, or all if there are fewer.
         seed: of initializations, examples and noise.
         progress: called with the name of a pass, the architectures done and their number.
 
@@ -178,7 +178,7 @@ def pass_scores(
 
     Args:
         chunks: architectures int32[n, D].
-        size: how many the program is compiled for, at least those of the largest chunk, which is the default.
+        size: the number of architectures that the program is compiled for; by default, and at least, the largest chunk.
     """
     own = {name: proxy for name, proxy in proxies.items() if proxy.source is source}
     num_inits = len(setting.keys)
@@ -224,9 +224,9 @@ def compiled(source: Pass, setting: Setting, num_archs: int) -> Callable[..., di
 def _measured(
     source: Pass, networks: Networks, archs: jax.Array, keys: jax.Array, batch: Batch
 ) -> dict[str, jax.Array]:
-    """Returns what a pass measures of architectures [n, D] with keys [I]: arrays [n, I, ...].
+    """Returns the measurements of a pass on architectures [n, D] with keys [I]: arrays [n, I, ...].
 
-    Keys are batched, architectures are not, so that branches stay branches.
+    Keys are batched but architectures are not, which keeps branches as branches.
     """
 
     def measure(arch: jax.Array) -> dict[str, jax.Array]:

@@ -26,7 +26,7 @@ def measure_second_order(
 
     weights = variables.parameters
     direction = jax.tree.map(lambda each, live: jax.lax.stop_gradient(each) * live, gradient(weights), live)
-    # Gradients of the layers are written by hand, so that there is no forward mode: the gradient of g . constant.
+    # Gradients of the layers are written by hand and have no forward mode: the gradient of g . constant.
     products = jax.grad(lambda weights: _dot(gradient(weights), direction))(weights)
     return {"curvature": _dot(products, jax.tree.map(jnp.multiply, weights, live))}
 

@@ -43,7 +43,7 @@ def _variance(x: jax.Array, live: jax.Array | None) -> jax.Array:
 
 
 def normal_kernels(kernels: Kernels, weights: Any, key: jax.Array) -> Any:
-    """Returns the parameters with standard normal numbers in place of live kernels."""
+    """Returns the parameters with standard normal numbers instead of live kernels."""
     leaves, structure = jax.tree.flatten(weights)
     keys = jax.random.split(key, len(leaves))
     drawn = [

@@ -14,14 +14,14 @@ _STEP, _MARGIN, _RADIUS = 130, 26, 16
 def draw(graph: Graph, names: Sequence[str] = ()) -> str:
     """Returns the cell as an SVG image: nodes in a row, each edge an arc with the name of its operation.
 
-    Dead edges are dashed, edges with a zero operation are left out.
+    Dead edges are dashed, edges with a zero operation are omitted.
 
     Args:
-        names: operations in the order of their colors, so that several cells share them; by default those of the
-            cell.
+        names: operations in the order of their colors, for colors shared by several cells; by default the cell's
+            operations.
     """
     longest = max((len(edge.operation.name) for edge in graph.edges if edge.operation.role != ZERO), default=0)
-    step = max(_STEP, 7 * longest + 2 * _RADIUS)  # so that names fit between nodes
+    step = max(_STEP, 7 * longest + 2 * _RADIUS)  # names fit between nodes
     width = step * (graph.num_nodes - 1) + 2 * _MARGIN
     heights = [_arc_height(edge) for edge in graph.edges]
     baseline = 30 - min(0, *heights)
@@ -46,7 +46,7 @@ def draw(graph: Graph, names: Sequence[str] = ()) -> str:
 
 
 def _arc_height(edge: Edge) -> int:
-    """Returns how far below the row of nodes an edge's arc goes; above it where negative."""
+    """Returns how far below the row of nodes an edge's arc goes; above it if negative."""
     span = edge.target - edge.source
     if span == 1:
         return 0

@@ -1,9 +1,9 @@
 """One edge of a cell whose operation is traced: every operation of the space in one program, of which only the
 chosen one runs.
 
-The arrays of an edge lie in two vectors, long enough for any of the operations; each operation reads its own arrays
-from the front. Many operations that share parts, such as those of an activation, a convolution and a normalization, are
-chosen part by part: three small switches, one after another, compile in a fraction of the time of a large one.
+The arrays of an edge are in two vectors, long enough for any of the operations; each operation reads its own arrays
+from the front. Many operations that share parts, such as an activation, a convolution and a normalization, are chosen
+part by part: three small switches, one after another, compile in a fraction of the time of a large one.
 """
 
 import functools
@@ -17,7 +17,7 @@ import numpy as np
 from jaxnas.spaces.layers.base import Activated, Operation
 
 MOST_ALONE = 12
-"""Up to that many operations each have a branch of their own."""
+"""Up to that many operations each have a separate branch."""
 
 
 @functools.cache
@@ -186,7 +186,7 @@ def _backward(
 
 
 class Part(NamedTuple):
-    """What some operations have in common: for each operation the number of its part, and who is the first of each."""
+    """The parts that operations share: the number of each operation's part, and the first operation of each part."""
 
     numbers: np.ndarray
     firsts: list[int]
@@ -202,7 +202,7 @@ class Part(NamedTuple):
 
 
 def part(keys: Sequence[Hashable]) -> Part:
-    """Returns the part of each operation, the same where their keys are."""
+    """Returns the part of each operation, the same for equal keys."""
     distinct = list(dict.fromkeys(keys))
     return Part(np.asarray([distinct.index(key) for key in keys], np.int32), [keys.index(key) for key in distinct])
 
@@ -212,10 +212,10 @@ def _key(shapes: dict) -> Hashable:
 
 
 class Steps(NamedTuple):
-    """Operations step by step: an activation, a linear map and the rest, with who shares each of them.
+    """Operations step by step: an activation, a linear map and the rest, and the operations that share each of them.
 
     Attributes:
-        activations: of each operation, None where its linear map has none of its own.
+        activations: the activation of each operation, None if its linear map has none.
         mapping, following: the parts of linear maps and of the rest.
         enter: `(first, x) -> x`, the activation.
         map_linearly: `(first, x, parameters) -> z`.
@@ -239,7 +239,7 @@ def steps_of(operations: tuple[Operation, ...], num_channels: int, train: bool) 
         else (None, each.linear, None)
         for each in operations
     ]
-    rest = [  # what the last part reads, from the front
+    rest = [  # the arrays that the last part reads, from the front
         {name: shape for name, shape in own.items() if name != kernel or kernel != max(own)}
         for (*_, kernel), (own, _) in zip(split, shapes, strict=True)
     ]

@@ -1,6 +1,6 @@
 """The graph of a cell: simplification, isomorphism classes, operation counts.
 
-Node 0 is the input of the cell and the last node its output; a node is the sum of what its incoming edges bring.
+Node 0 is the input of the cell and the last node its output; a node is the sum over its incoming edges.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ class Graph:
 
 
 def live_edges(graph: Graph) -> list[bool]:
-    """Returns for each edge whether it lies on a path from the input to the output that no zero operation cuts."""
+    """Returns for each edge whether it is on a path from the input to the output that no zero operation cuts."""
     reached = [node == 0 for node in range(graph.num_nodes)]
     for edge in graph.edges:
         reached[edge.target] |= reached[edge.source] and edge.operation.role != ZERO
@@ -38,7 +38,7 @@ def live_edges(graph: Graph) -> list[bool]:
 
 
 def prune(graph: Graph) -> Graph:
-    """Returns the graph with its live edges only; no edges where the output is not reached."""
+    """Returns the graph with its live edges only; no edges if the output is not reached."""
     return Graph(
         graph.num_nodes, tuple(edge for edge, live in zip(graph.edges, live_edges(graph), strict=True) if live)
     )
@@ -50,7 +50,7 @@ def canonical_form(graph: Graph) -> tuple:
     They then compute the same function of their input and their own parameters. Dead edges and zero terms are dropped,
     sums are flattened through identities to multisets, and every edge with parameters is another symbol, up to
     renaming: `c(x) + c(x)` (one convolution, used twice) differs from `c(x) + c'(x)`. No algebra goes beyond that:
-    average pooling is linear, so that some cells of other values compute the same function, too. Counting that, the
+    average pooling is linear, so some cells of other values compute the same function, too. Counting these as one, the
     5,260 classes of nb201 are 5,044 functions.
     """
     terms, output = _terms(graph)

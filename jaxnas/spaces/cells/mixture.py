@@ -1,6 +1,6 @@
-"""The cell of a supernet that runs a mixture: each edge gives the sum of what all operations give, by weights.
+"""The cell of a supernet that runs a mixture: the output of an edge is the weighted sum over all operations.
 
-Edges from one node are mapped together, so that they have their convolutions in one product.
+Edges from one node are mapped together: their convolutions are one product.
 """
 
 import functools
@@ -23,9 +23,9 @@ _DENSE = (nasbench.NOR_CONV_1X1.linear, nasbench.NOR_CONV_3X3.linear)
 def mixture_cell(space: CellSpace, weights: jax.Array, scale: jax.Array | None, partial: int) -> Callable:
     """Returns `(x, parameters [E, K', P], statistics) -> (y, None)` of a cell by the weights [E, K] of its operations.
 
-    What no path of weights other than 0 reaches counts as dead, as in a network of one architecture. With partial
-    channels an edge mixes the first part of its input's channels and hands the others on, and the channels of all
-    parts are interleaved (Xu et al., ICLR 2020). `scale` [E] multiplies all that an edge gives, what it hands on too.
+    Edges that no path of weights other than 0 reaches count as dead, as in a network of one architecture. With partial
+    channels an edge mixes the first part of its input's channels and passes the others on, and the channels of all
+    parts are interleaved (Xu et al., ICLR 2020). `scale` [E] multiplies the whole output of an edge.
     """
     weights = _reachable(space, weights)
 
@@ -46,7 +46,7 @@ def mixture_cell(space: CellSpace, weights: jax.Array, scale: jax.Array | None, 
 
 
 def _mixed(operations: tuple[Operation, ...], x: jax.Array, shared: jax.Array, weights: jax.Array) -> list[jax.Array]:
-    """Returns what each of B edges from one node gives, of arrays [B, K', P] and weights [B, K]."""
+    """Returns the outputs of each of B edges from one node, from arrays [B, K', P] and weights [B, K]."""
     slot_of = edges.shared_slots(operations)
     totals: list[Any] = [jnp.zeros_like(x)] * len(weights)
     for choice, operation in enumerate(operations):
@@ -68,11 +68,11 @@ def _mixed(operations: tuple[Operation, ...], x: jax.Array, shared: jax.Array, w
 def _joined(
     operation: Operation, shapes: dict, statistics: dict, x: jax.Array, vectors: jax.Array, weights: jax.Array
 ) -> jax.Array:
-    """Returns what a convolution and its normalization give on each of B edges from one node, times weights [B].
+    """Returns the normalized convolution on each of B edges from one node, times weights [B].
 
-    The kernels of all edges are those of one convolution with B times the channels: its gradient of x is one product,
-    where that of each edge would be written to memory before they are added up. The weight is a factor of the scale of
-    the normalization, so that what is normalized is added up without being written to memory before.
+    The kernels of all edges form one convolution with B times the channels. Its gradient of x is one product; the
+    gradients of separate edges would be written to memory before they are added up. The weight is a factor of the
+    normalization's scale: normalized values are then added up without being written to memory before.
     """
     arrays = jax.vmap(functools.partial(edges.unpack, shapes=shapes))(vectors)
     arrays |= {name: weights[:, None] * arrays[name] for name in ("scale", "bias")}
@@ -83,7 +83,7 @@ def _joined(
 def _separate(
     operation: Operation, shapes: dict, statistics: dict, x: jax.Array, vectors: jax.Array, weights: jax.Array
 ) -> jax.Array:
-    """Returns what an operation with arrays of its own gives on each of B edges from one node, times weights [B]."""
+    """Returns the output of an operation with separate arrays on each of B edges from one node, times weights [B]."""
 
     def apply(vector: jax.Array, weight: jax.Array) -> jax.Array:
         return weight * operation(x, edges.unpack(vector, shapes), statistics, True)[0]
@@ -94,7 +94,7 @@ def _separate(
 def _written(x: jax.Array) -> jax.Array:
     """Returns x [C, H, W, N] as the result of a product, which XLA's CPU back end writes to memory.
 
-    A sum it computes anew in each place that reads it, with all that the sum is made of, and its gradient likewise.
+    It recomputes a sum in each place that reads it, with all of the sum's inputs, and its gradient likewise.
     """
     return (jnp.eye(len(x), dtype=x.dtype) @ x.reshape(len(x), -1)).reshape(x.shape)
 

@@ -1,6 +1,6 @@
 """The network of a cell space: its parts as pure functions, and the Flax module of one architecture.
 
-The macro-skeleton is that of NAS-Bench-201 (Dong & Yang, ICLR 2020), scaled by `Skeleton`: a stem, stages of cells
+The macro-skeleton is from NAS-Bench-201 (Dong & Yang, ICLR 2020), scaled by `Skeleton`: a stem, stages of cells
 with a residual reduction block before all but the first, and a head. Images are float32[N, H, W, C].
 """
 
@@ -67,7 +67,7 @@ class Network(nnx.Module):
     """The network of one architecture of a cell space: `network(images, train=False) -> logits`.
 
     Attributes:
-        space, skeleton: what it is a network of.
+        space, skeleton: the space and the skeleton of the network.
         arch: the architecture, a tuple of ints.
     """
 
@@ -112,7 +112,7 @@ def forward(
     """Returns the logits [N, K] of images [N, H, W, C], and the statistics after them.
 
     Args:
-        variables: those of a supernet have no statistics.
+        variables: the network's arrays; a supernet's have no statistics.
         cell: `(x, parameters, statistics) -> (y, statistics)` of one cell; statistics are None in a supernet.
     """
     parameters = variables.parameters
@@ -141,7 +141,7 @@ def forward(
 
 
 def after(statistics: Any, changed: Any, train: bool) -> Any:
-    """Returns the statistics after a batch: in training those of the batch, else as they were.
+    """Returns the statistics after a batch: in training the batch's statistics, else unchanged ones.
 
     They are running averages without memory: stored networks have the rounding of this sum. A supernet has none.
     """

@@ -47,9 +47,9 @@ class CellNetworks(ScoredNetworks, MixedNetworks):
     }
 
     def init(self, key: jax.Array, arch: jax.Array | None = None) -> Variables:
-        """Returns the initial arrays of an architecture, or those of the supernet.
+        """Returns the initial arrays of an architecture, or of the supernet.
 
-        Raises ValueError where the channels of a supernet cannot be divided into `partial` parts.
+        Raises ValueError if the channels of a supernet cannot be divided into `partial` parts.
         """
         skeleton, num_outputs = self.config.network, self.spec.num_outputs
         if skeleton.num_channels % self.partial:
@@ -102,10 +102,10 @@ class CellNetworks(ScoredNetworks, MixedNetworks):
     def _cell(
         self, gated: Gated, train: bool, recorder: Recorder, x: jax.Array, parameters: jax.Array, statistics: Any
     ) -> tuple[jax.Array, jax.Array]:
-        """Returns what the cell of an architecture gives, of which only the operations run, and its statistics.
+        """Returns the output of the cell of an architecture, of which only the operations run, and its statistics.
 
-        Dead edges have no places. An operation shows what enters its activation where it says that it begins with one
-        (`Operation.rectifies`); what another operation does inside is not seen.
+        Dead edges have no places. A recorder sees the input of an operation's activation if the operation declares that
+        it begins with one (`Operation.rectifies`), and nothing inside other operations.
         """
         space, operations, num_channels = self.space, self.space.operations, len(x)
         arch = space.pruned(gated.arch)
@@ -133,7 +133,7 @@ class CellNetworks(ScoredNetworks, MixedNetworks):
         return Network(self.space, self.config.network, arch, variables)
 
     def size(self, arch: tuple[int, ...]) -> Size:
-        """Returns the `Size` of the network of an architecture: what is left when its dead edges are removed."""
+        """Returns the `Size` of the network of an architecture without its dead edges."""
         skeleton, image_shape = self.config.network, self.spec.shape
         cell = graph.prune(self.space.graph(arch))
         parameters, flops = fixed_size(skeleton, image_shape, self.spec.num_outputs)
@@ -178,7 +178,7 @@ class CellNetworks(ScoredNetworks, MixedNetworks):
         return {**around, "cells": cells}
 
     def used(self, arch: jax.Array) -> dict[str, Any]:
-        """Returns 1 for the shared parameters that an architecture uses, 0 for those of idle operations."""
+        """Returns 1 for the shared parameters that an architecture uses, 0 for the parameters of idle operations."""
         arch, num_edges = self.space.pruned(arch), len(self.space.edges)
         slots, with_parameters = edges.shared_slots(self.space.operations), edges.have_parameters(self.space.operations)
         in_cell = jnp.zeros((num_edges, max(int(with_parameters.sum()), 1), 1))
@@ -220,7 +220,7 @@ def _edge_kernels(operations: tuple[Operation, ...], num_channels: int, num_valu
 
 @functools.lru_cache(maxsize=64)
 def _trained_in_cell(operations: tuple[Operation, ...], num_channels: int) -> np.ndarray:
-    """Returns 1 for what is trained of the arrays of an edge, float32[K', P]."""
+    """Returns 1 for the trained part of the arrays of an edge, 0 elsewhere, float32[K', P]."""
     size = edges.slot_sizes(operations, num_channels)[0]
     rows = []
     for operation in operations:

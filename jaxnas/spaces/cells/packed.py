@@ -1,13 +1,13 @@
 """Networks of many architectures in one program, packed by operation: the form for an accelerator.
 
-Where `CellNetworks.apply` runs one architecture and chooses each edge's operation, a packed cell runs B candidates
+`CellNetworks.apply` runs one architecture and chooses each edge's operation; a packed cell runs B candidates
 (trainings of any architectures) at once. Take the edges that leave one node, of all candidates: each operation has a
 fixed number of slots there, its capacity, and runs once, by `jax.vmap` over its slots. Edges with an identity pass
-their input on, edges with a zero operation are left out, and neither takes a slot. Slots that stay empty are computed
-for nothing; `waste` says how many. Of all 5,260 classes of `nb201` with 5 seeds it is 1.18.
+their input on, edges with a zero operation are omitted, and neither takes a slot. Empty slots are computed, too;
+`waste` measures the overhead. For all 5,260 classes of `nb201` with 5 seeds it is 1.18.
 
 This has run on CPU only: no accelerator was available, and nothing was measured on one. Images wider than
-`convolution.MAX_ROW_TOEPLITZ_WIDTH` are convolved one slot after another, which an accelerator will not like.
+`convolution.MAX_ROW_TOEPLITZ_WIDTH` are convolved one slot after another, which does not suit an accelerator.
 """
 
 import functools
@@ -40,8 +40,8 @@ class Placement(NamedTuple):
     A pair is a candidate and one of the edges, numbered candidate * E + edge.
 
     Attributes:
-        pairs: int32[K] each, the pair of each slot; B * E where the slot is empty.
-        slots: int32[B * E] each, the slot of each pair; K where it has none.
+        pairs: int32[K] each, the pair of each slot; B * E for empty slots.
+        slots: int32[B * E] each, the slot of each pair; K for pairs without a slot.
         identity: bool[B, E] each, the pairs that pass their input on.
     """
 
@@ -53,7 +53,7 @@ class Placement(NamedTuple):
 def num_places(num_archs: int, num_seeds: int) -> int:
     """Returns how many architectures a program holds: a power of two with room for all, up to `MAX_TRAININGS`.
 
-    So few sizes mean few compilations. `jaxnas.spaces.cells.plans` halves it where the device's memory is too small.
+    So few sizes mean few compilations. `jaxnas.spaces.cells.plans` halves it if the device's memory is too small.
     """
     return min(1 << (num_archs - 1).bit_length(), max(1, MAX_TRAININGS // num_seeds))
 
@@ -62,8 +62,8 @@ def num_places(num_archs: int, num_seeds: int) -> int:
 def capacities(space: CellSpace, places: int, num_seeds: int = 1) -> Capacities:
     """Returns the slots of a program for `num_archs` architectures, each with `num_seeds` seeds.
 
-    They depend on the space alone, so that one compilation serves whatever is trained: the slots that a random sample
-    of the space's classes takes in the mean, and `SLACK` standard deviations more. Any one architecture fits.
+    They depend on the space alone, so one compilation serves all trainings: the slots that a random sample of the
+    space's classes takes in the mean, and `SLACK` standard deviations more. Any one architecture fits.
     """
     counts = _num_slots(space, _typical(space))
     wanted = np.ceil(places * counts.mean(0) + SLACK * np.sqrt(places) * counts.std(0))
@@ -94,7 +94,7 @@ def batches(space: CellSpace, archs: np.ndarray, places: int) -> list[list[int]]
 def waste(space: CellSpace, archs: np.ndarray, places: int) -> float:
     """Returns how many slots are computed for each that is used, 1 or more, to train pruned architectures int32[A, D].
 
-    It is infinite where none is used.
+    It is infinite if none is used.
     """
     used = _num_slots(space, archs).sum()
     computed = len(batches(space, archs, places)) * np.sum(capacities(space, places))
@@ -104,7 +104,7 @@ def waste(space: CellSpace, archs: np.ndarray, places: int) -> float:
 def place(space: CellSpace, archs: np.ndarray, slots: Capacities, num_candidates: int) -> Placement:
     """Returns the placement of candidates of pruned architectures int32[n, D]; candidates from n on carry nothing.
 
-    Raises ValueError where a capacity does not suffice.
+    Raises ValueError if a capacity does not suffice.
     """
     identities = [number for number, operation in enumerate(space.operations) if operation.role == IDENTITY]
     found = []
@@ -137,7 +137,7 @@ def pruned(space: CellSpace, archs: ArrayLike) -> np.ndarray:
 
 
 def _typical(space: CellSpace) -> np.ndarray:
-    """Returns the pruned architectures of all classes of a space, or of a sample where it is too large, int32[A, D]."""
+    """Returns the pruned architectures of all classes of a space, or of a sample if it is too large, int32[A, D]."""
     if space.num_architectures <= MAX_ENUMERABLE:
         return pruned(space, space.arch_at(np.unique(space.classes())))
     return pruned(space, jax.vmap(space.sample)(jax.random.split(jax.random.key(0), _SAMPLE_SIZE)))
@@ -171,7 +171,7 @@ def apply(
     """Returns the logits [B, N, K] of B candidates, and the statistics after them.
 
     Args:
-        variables: those of `CellNetworks.init`, with a leading axis B.
+        variables: as from `CellNetworks.init`, with a leading axis B.
         images: [B, N, H, W, C], or [N, H, W, C] for all candidates.
     """
 
@@ -262,11 +262,11 @@ def _apply_packed(
 
 @jax.custom_vjp
 def _take(rows: jax.Array, index: jax.Array, inverse: jax.Array) -> jax.Array:
-    """Returns the rows at `index`, zero where it is out of range.
+    """Returns the rows at `index`, zero for indices out of range.
 
-    `inverse` has the place in `index` of each row, out of range where there is none. So the backward pass is a taking
-    too: a sum by `scatter` would have no fixed order on an accelerator. What a slot without an edge computes, be it
-    not finite, goes nowhere.
+    `inverse` has the place in `index` of each row, out of range for rows without one. So the backward pass is a gather,
+    too: a sum by `scatter` would have no fixed order on an accelerator. Results of slots without an edge are unused,
+    even if they are not finite.
     """
     if not len(rows):  # a space with nothing to compute
         return jnp.zeros((len(index), *rows.shape[1:]), rows.dtype)

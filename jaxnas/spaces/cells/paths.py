@@ -46,7 +46,7 @@ def path_features(
 
 
 def ranks(operations: tuple[Operation, ...]) -> tuple[np.ndarray, int]:
-    """Returns the number of each operation among those that are no zero operation, -1 for these, and how many are."""
+    """Returns each operation's number among those other than zero operations (-1 for these), and how many there are."""
     passes = np.asarray([operation.role != ZERO for operation in operations])
     return np.where(passes, np.cumsum(passes) - 1, -1).astype(np.int32), int(passes.sum())
 

@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 def num_seeds_together(networks: Networks, num_seeds: int) -> int:
     """Returns how many seeds of an architecture are trained side by side.
 
-    It is the largest divisor of their number, so that one program serves all, whose feature maps fit in the
-    processor's cache, or 1.
+    It is the largest divisor of their number (one program then serves all) whose feature maps fit in the processor's
+    cache, or 1.
     """
     config, (height, width, _) = networks.config, networks.spec.shape
     size = 4 * config.batch_size * config.network.num_channels * height * width
@@ -45,10 +45,10 @@ def train_packed(
     placement: packed.Placement,
     splits: Splits,
 ) -> Curves:
-    """Returns what `jaxnas.training.loop.train` measures, for B trainings that are packed by operation, [B, ...].
+    """Returns the curves of `jaxnas.training.loop.train`, for B trainings that are packed by operation, [B, ...].
 
-    Pure, so that it can be jitted. The trainings are those of the plan `"sequential"`: initial weights, examples and
-    steps are the same, and results differ only by the order of sums.
+    It is pure and can be jitted. The trainings are as in the plan `"sequential"`: initial weights, examples and steps
+    are the same, and results differ only by the order of sums.
 
     Args:
         networks, capacities: static; see `jaxnas.spaces.cells.packed`.
@@ -122,7 +122,7 @@ class _Packs(NamedTuple):
 def _packs_that_fit(
     networks: Networks, archs: np.ndarray, pruned: np.ndarray, seeds: jax.Array, splits: Splits
 ) -> _Packs:
-    """Returns the largest packs whose program fits into the device's memory, as planned where that does not say."""
+    """Returns the largest packs whose program fits into the device's memory; if that is unknown, the planned packs."""
     space, places, free = networks.space, packed.num_places(len(archs), len(seeds)), free_bytes()
     while True:
         capacities = packed.capacities(space, places, len(seeds))

@@ -1,4 +1,4 @@
-"""One edge of a cell with a recorder: what it computes is what `edges.traced_edge` does, without its own gradients."""
+"""One edge of a cell with a recorder: the same computation as `edges.traced_edge`, without its custom gradients."""
 
 import functools
 import itertools
@@ -23,7 +23,7 @@ def shown_edge(
     parameters: jax.Array,
     statistics: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns what operation `index` gives, and its statistics as they were; all operations have the same places."""
+    """Returns the output of operation `index`, and its statistics unchanged; all operations have the same places."""
     numbers = list(itertools.islice(recorder.numbers, 3))
     run = _alone if len(operations) <= edges.MOST_ALONE else _by_parts
     y, found = run(operations, num_channels, train, recorder, numbers)(index, x, parameters, statistics)
@@ -51,7 +51,7 @@ def _alone(
 def _by_parts(
     operations: tuple[Operation, ...], num_channels: int, train: bool, recorder: Recorder, numbers: list[int]
 ) -> Callable:
-    """Returns what `_alone` does by a switch of activations, one of linear maps and one of the rest, as in training."""
+    """Returns the result of `_alone`, by switches of activations, of linear maps and of the rest, as in training."""
     steps = edges.steps_of(operations, num_channels, train)
     entering = edges.part([(each, own.rectifies) for each, own in zip(steps.activations, operations, strict=True)])
 

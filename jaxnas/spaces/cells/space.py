@@ -34,7 +34,7 @@ class CellSpace(Space):
 
     Attributes:
         num_nodes: nodes of the cell, input and output included; 2 or more.
-        operations: what an edge may carry: names of `OPERATIONS`, `Operation`s, or functions `(x, parameters,
+        operations: the choices for an edge: names of `OPERATIONS`, `Operation`s, or functions `(x, parameters,
             statistics, train) -> (y, statistics)`.
 
     Raises ValueError on fewer than two nodes or operations, unknown names, or two operations of one
@@ -98,7 +98,7 @@ class CellSpace(Space):
         """Returns for each row of the enumeration the row of its class's representative, int32[A].
 
         The representative is the smallest row of the class. Two architectures are in one class when
-        `graph.canonical_form` is the same. Raises ValueError where the space is too large to enumerate.
+        `graph.canonical_form` is the same. Raises ValueError if the space is too large to enumerate.
         """
         return _classes(self)
 

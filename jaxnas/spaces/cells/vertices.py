@@ -15,11 +15,11 @@ def operations_on_vertices(
 ) -> tuple[jax.Array, jax.Array]:
     """Returns a cell as labels int32[E + 2] and edges bool[E + 2, E + 2]; see `jaxnas.spaces.graphs`.
 
-    Vertices are the input, the edges of the cell, and the output; labels are positions in `operations`, that of the
-    input the next one, that of the output the last. There is a vertex only for an edge that computes something: zeros
-    and dead edges are absent, what reads an identity reads what the identity does, and equal applications of an
-    operation without parameters are one vertex, the first. So cells of one class have one graph, up to the order of
-    vertices. How often a vertex reads another one is not in the graph: x + x has that of x.
+    Vertices are the input, the edges of the cell, and the output. Labels are positions in `operations`; the input has
+    the next number, the output the last. There is a vertex only for an edge that computes something: zeros and dead
+    edges are absent, identities are bypassed, and equal applications of an operation without parameters are one vertex,
+    the first. So cells of one class have one graph, up to the order of vertices. The graph does not count how often a
+    vertex reads another one: x + x has the same graph as x.
     """
     names = jnp.concatenate([jnp.asarray([len(operations)]), arch, jnp.asarray([len(operations) + 1])])
     reads, present = _applications(names, cell_edges, operations)

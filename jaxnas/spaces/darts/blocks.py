@@ -1,6 +1,6 @@
-"""The operations of DARTS (Liu et al., ICLR 2019), and what is around its cells.
+"""The operations of DARTS (Liu et al., ICLR 2019), and the blocks around its cells.
 
-Operations are those of a network that is trained, not searched: pooling is not normalized.
+Operations are as in a trained network, not as in the supernet: pooling is not normalized.
 """
 
 import functools
@@ -123,7 +123,7 @@ class Separable(Block):
 @final
 @dataclass(frozen=True)
 class Of(Block):
-    """A block of one of the arrays of a tuple that is given."""
+    """A block that reads one array of its input, a tuple."""
 
     block: Block
     position: int

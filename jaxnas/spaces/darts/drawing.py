@@ -1,4 +1,4 @@
-"""An architecture of DARTS's cells as an image: a staircase of nodes for each cell, lines from what they read."""
+"""An architecture of DARTS's cells as an image: a staircase of nodes for each cell, with lines from their inputs."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -16,7 +16,7 @@ _INPUTS = ("cell -2", "cell -1")
 def draw(cells: Mapping[str, Genes], operations: Sequence[str]) -> str:
     """Returns cells side by side as an SVG image.
 
-    Each node is a box with its two operations, one below another, each with a line from what it reads.
+    Each node is a box with its two operations, one below another, each with a line from its input.
 
     Args:
         cells: by name.

@@ -1,6 +1,6 @@
-"""Networks of DARTS's cells: the slots of any architecture's, and the Flax module of one.
+"""Networks of DARTS's cells: the slots for all architectures, and the Flax module of one.
 
-A cell reads the two before it, through 1x1 convolutions; its output is that of its four nodes one below another.
+A cell reads the two before it, through 1x1 convolutions; its output concatenates the outputs of its four nodes.
 """
 
 import functools
@@ -44,8 +44,8 @@ class Stack:
 class CellBlocks(NamedTuple):
     """The blocks of one cell.
 
-    `reduces`: whether it is a reduction cell. `before`: of its two inputs. `slot`: of each of its eight operations; in
-    a reduction cell, those of the inputs, which halve the resolution, and then those of nodes.
+    `reduces`: whether it is a reduction cell. `before`: the blocks of its two inputs. `slot`: the blocks of each of its
+    eight operations; in a reduction cell, first those on inputs, which halve the resolution, and then those on nodes.
     """
 
     reduces: bool
@@ -62,7 +62,7 @@ class Blocks(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What a cell computes: of each of its eight operations, the number of the source and that of the operation."""
+    """The computation of a cell: the numbers of the source and of the operation for each of its eight operations."""
 
     sources: jax.Array
     operations: jax.Array
@@ -96,7 +96,7 @@ def blocks(stack: Stack, spec: TaskSpec) -> Blocks:
 
 
 def choice_of(arch: Any, reduces: bool) -> Choice:
-    """Returns what the normal or the reduction cell of an architecture computes; `arch` may be traced."""
+    """Returns the computation of the normal or the reduction cell of an architecture; `arch` may be traced."""
     start = len(arch) // len(CELLS) * int(reduces)
     cell = jnp.asarray(arch)[start : start + 3 * NUM_NODES].reshape(NUM_NODES, 3)
     sources = [jnp.asarray(pairs)[cell[node, 0]] for node, pairs in enumerate(PAIRS)]

@@ -1,9 +1,9 @@
 """DARTS's cells as a kind of network: how they are initialized, applied, shared, trained and sized.
 
-A cell is a loop over its eight operations, so that one program of each width holds them once. In the supernet each
-operation has an array of its own on each edge of each cell. An edge leads from a cell's input or node to a node, 14 in
-a cell; an architecture uses two edges a node with one operation each. There are single paths only: a mixture has no
-part for the choice of edges.
+A cell is a loop over its eight operations: one program of each width holds them once. In the supernet each operation
+has a separate array on each edge of each cell. An edge leads from a cell's input or node to a node, 14 in a cell; an
+architecture uses two edges a node with one operation each. There are single paths only: a mixture has no part for the
+choice of edges.
 """
 
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ class DARTSNetworks(ScoredNetworks, SharedNetworks):
     def init(self, key: jax.Array, arch: jax.Array | None = None) -> Variables:
         """Returns the initial arrays of an architecture.
 
-        Those of the supernet are vectors of the stem, of what is before each cell, and of the head; and for each cell
+        The supernet has vectors of the stem, of the blocks before each cell, and of the head; and for each cell
         float32[14, 7, P], of each operation on each edge.
         """
         if arch is not None:
@@ -95,7 +95,7 @@ class DARTSNetworks(ScoredNetworks, SharedNetworks):
         return Variables({"stem": stem, "before": before, "cells": cells, "head": head})
 
     def own(self, parameters: dict[str, Any], arch: jax.Array) -> Variables:
-        """Returns the arrays of an architecture's own network, of those of the supernet."""
+        """Returns the arrays of an architecture's own network, selected from the supernet's arrays."""
         made = blocks(self.config.network, self.spec)
         found, statistics = [parameters["stem"]], [_unread((made.stem,))]
         for cell, before, shared in zip(made.cells, parameters["before"], parameters["cells"], strict=True):
@@ -155,7 +155,7 @@ class DARTSNetworks(ScoredNetworks, SharedNetworks):
         return {"stem": stem, "before": before, "cells": cells, "head": head}
 
     def used(self, arch: jax.Array) -> dict[str, Any]:
-        """Returns 1 for the parameters that an architecture uses, 0 for those of idle operations."""
+        """Returns 1 for the parameters that an architecture uses, 0 for the parameters of idle operations."""
         made = blocks(self.config.network, self.spec)
         one, none = jnp.float32(1), jnp.zeros((len(SOURCES), len(OPERATIONS), 1))
         cells = [none.at[edges_of(arch, own.reduces)].set(1) for own in made.cells]
@@ -200,7 +200,7 @@ def _branches(reduces: bool) -> np.ndarray:
 
 
 def edges_of(arch: jax.Array, reduces: bool) -> tuple[jax.Array, jax.Array]:
-    """Returns the edges and the operations of what a cell of an architecture computes, int32[8] both."""
+    """Returns the edges and the operations that a cell of an architecture uses, int32[8] both."""
     choice = choice_of(arch, reduces)
     return choice.sources + jnp.asarray(np.repeat(_FIRST, 2)), choice.operations
 
@@ -211,7 +211,7 @@ def _unread(slot: Slot) -> jax.Array:
 
 
 def _trained(block: Block, slot: Slot) -> np.ndarray:
-    """Returns 1 for what is trained of a block's vector in a slot, float32[P]."""
+    """Returns 1 for the trained part of a block's vector in a slot, 0 elsewhere, float32[P]."""
     parts = [np.full(values.size, not name.endswith(AFFINE)) for name, values in block.parameters().items()]
     values = np.concatenate([np.zeros(0, bool), *parts])
     return np.pad(values.astype(np.float32), (0, slot_sizes(slot)[0] - len(values)))

@@ -77,7 +77,7 @@ class DARTSSpace(Space):
     def from_str(self, text: str) -> jax.Array:
         """Returns the architecture of a genotype, whose nodes may name their inputs in any order.
 
-        Raises ValueError where it is malformed, or no architecture of the space.
+        Raises ValueError if it is malformed, or no architecture of the space.
         """
         choices: list[int] = []
         for cell in CELLS:
@@ -95,7 +95,7 @@ class DARTSSpace(Space):
     def labeled(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Returns both cells side by side, with a vertex for each operation and each cell before.
 
-        A node is the sum of its two operations: what reads it reads both.
+        A node is the sum of its two operations: its readers read both.
         """
         arch = jnp.asarray(arch, jnp.int32)
         first_before = len(CELLS) * len(OPERATIONS)
@@ -120,7 +120,7 @@ class DARTSSpace(Space):
 
 
 def _with_reads(edges: jax.Array, cell: jax.Array, start: int) -> jax.Array:
-    """Returns edges with those of a cell int32[4, 3] whose vertices begin at `start`: from what operations read."""
+    """Returns edges and the edges of a cell int32[4, 3] with vertices from `start` on: from the operations' inputs."""
     vertices = np.arange(NUM_INPUTS + 2 * NUM_NODES)
     owner = np.where(vertices < NUM_INPUTS, vertices, NUM_INPUTS + (vertices - NUM_INPUTS) // 2)
     for node, pairs in enumerate(PAIRS):
@@ -160,7 +160,7 @@ def _reordered(inputs: jax.Array, operations: jax.Array, order: tuple[int, ...])
 
 
 def _rank(lower: jax.Array, upper: jax.Array, node: int) -> jax.Array:
-    """Returns the position of a pair of inputs among those of a node, 0 where it is none of them."""
+    """Returns the position of a pair of inputs among the pairs of a node, 0 if it is not among them."""
     ranks = np.zeros((NUM_INPUTS + NUM_NODES,) * 2, np.int32)
     ranks[tuple(zip(*PAIRS[node], strict=True))] = np.arange(len(PAIRS[node]))
     return jnp.asarray(ranks)[lower, upper]
@@ -183,7 +183,7 @@ def _literal(text: str) -> object:
 
 
 def _choices(genes: object, text: str) -> list[int]:
-    """Returns the choices of a cell's genes. Raises ValueError where they are none of a cell of the space."""
+    """Returns the choices of a cell's genes. Raises ValueError if they are none of a cell of the space."""
     if (
         not isinstance(genes, list)
         or len(genes) != 2 * NUM_NODES

@@ -1,1 +1,1 @@
-"""Graph neural networks of four layers: what each layer reads, and how it gathers what its neighbors know."""
+"""Graph neural networks of four layers: decisions on the input of each layer and on its aggregation of neighbors."""

@@ -1,7 +1,7 @@
-"""Graph neural networks: one function for the network of one architecture, and for that of any, which is traced.
+"""Graph neural networks: one function for the network of a fixed architecture, and of a traced one.
 
-The features of a node enter by a linear map; each layer but the identity is rectified. What the layers give that no
-other reads is averaged; the mean and the sum over the nodes of a graph enter the head.
+The features of a node enter by a linear map; each layer but the identity is rectified. The outputs of the layers that
+no other reads are averaged; the mean and the sum over the nodes of a graph enter the head.
 """
 
 import functools
@@ -45,7 +45,7 @@ IN_LAYER = ("kernel", "other_kernel", "third_kernel", "source", "target", "hidde
 
 @dataclass(frozen=True)
 class GraphStates:
-    """What a network has besides its links and operations: the numbers of a node's state."""
+    """The settings of a network besides its links and operations: the size of a node's state."""
 
     width: int = 24
 
@@ -54,7 +54,7 @@ class GraphStates:
 
 
 class Choice(NamedTuple):
-    """What an architecture decides: what each layer reads, its operation, and the share of it in the output, [4] each.
+    """The choices of an architecture: each layer's source, its operation, and its share in the output, [4] each.
 
     All are numbers, or traced arrays.
     """
@@ -68,7 +68,7 @@ class Graphs(NamedTuple):
     """The graphs of a batch: the weights of edges, float32[N, A, A], and which nodes are real, bool[N, A].
 
     `convolved` are the weights with a loop of 1 at each node, over the roots of both nodes' sums; `normal` the same
-    without loops; `mean` the weights over the node's sum; `linked` says where there is an edge or a loop.
+    without loops; `mean` the weights over the node's sum; `linked` marks edges and loops.
     """
 
     weights: jax.Array
@@ -80,9 +80,9 @@ class Graphs(NamedTuple):
 
 
 def decided(space: GraphNetworkSpace, arch: Any) -> Choice:
-    """Returns what an architecture decides: arrays of one that is traced, numbers of a tuple of ints.
+    """Returns the choices of an architecture: arrays if it is traced, numbers for a tuple of ints.
 
-    The output is the mean of the layers that no layer reads; but for the input itself, through identities.
+    The output is the mean of the layers that no layer reads, except layers that pass on the input through identities.
     """
     sources = np.asarray([[int(digit) for digit in links] for links in LINKS])
     ends = np.asarray([[layer not in read for layer in range(1, NUM_LAYERS + 1)] for read in sources])
@@ -100,7 +100,7 @@ def decided(space: GraphNetworkSpace, arch: Any) -> Choice:
 
 
 def graphs_of(inputs: jax.Array) -> tuple[jax.Array, Graphs]:
-    """Returns the features of nodes [N, A, F], 0 where there is none, and the graphs of inputs [N, A, F + A]."""
+    """Returns the features of nodes [N, A, F], 0 for padding, and the graphs of inputs [N, A, F + A]."""
     count = inputs.shape[1]
     features = num_features(inputs.shape[1:])
     real = ~jnp.isnan(inputs[..., 0])
@@ -127,8 +127,8 @@ def outputs(
     """Returns the outputs [N, K] of graphs [N, A, F + A].
 
     Args:
-        choice: of a traced architecture, then `arrays["layers"]` are those of all layers, one after the other; or of
-            numbers, then they are a list, for each layer those of its operation.
+        choice: if traced, `arrays["layers"]` stacks the arrays of all layers; for numbers, it is a list with the arrays
+            of each layer's operation.
         show: a recorder of the inner arrays. Nodes are the rows of its images.
     """
     features, graphs = graphs_of(inputs)
@@ -149,7 +149,7 @@ def outputs(
 def _states(
     space: GraphNetworkSpace, choice: Choice, layers: dict[str, jax.Array], graphs: Graphs, first: jax.Array
 ) -> jax.Array:
-    """Returns what enters the layers, and the states after each, [5, N, A, H]: a loop, which compiles one layer."""
+    """Returns the input of the layers, and the states after each, [5, N, A, H]: a loop, which compiles one layer."""
 
     def step(states: jax.Array, at: tuple) -> tuple[jax.Array, tuple]:
         number, source, operation, own = at
@@ -163,7 +163,7 @@ def _states(
 def _unrolled(
     space: GraphNetworkSpace, choice: Choice, layers: Any, graphs: Graphs, show: Recorder, first: jax.Array
 ) -> list[jax.Array]:
-    """Returns what `_states` does, layer by layer, for what is static: a network's own arrays, or places of a tap."""
+    """Returns the result of `_states`, layer by layer, for static parts: a network's own arrays, or places of a tap."""
     states = [first]
     for number in range(NUM_LAYERS):
         own = layers[number] if isinstance(layers, list) else jax.tree.map(lambda values, n=number: values[n], layers)
@@ -180,7 +180,7 @@ def _layer(
     parts = [functools.partial(_rectified, OPERATIONS[name]) if name != SKIP else _same for name in space.operations]
     if isinstance(operation, int):
         return parts[operation](show, own, graphs, x)
-    # What a branch needs again backward would be filled in by all others: each is computed again instead.
+    # Values saved for the backward pass of a branch would be padded in all others: each is computed again instead.
     branches = [jax.checkpoint(branch) for branch in show.branches(parts)]
     x, found = jax.lax.switch(operation, branches, own, graphs, x)
     show.add(found)
@@ -263,7 +263,7 @@ class GraphNetwork(nnx.Module):
     """The network of one architecture: `network(inputs, train=False) -> outputs`.
 
     Attributes:
-        around, layers: the arrays around the layers, and those of the operation of each.
+        around, layers: the arrays around the layers, and the arrays of each layer's operation.
     """
 
     def __init__(self, space: GraphNetworkSpace, spec: TaskSpec, arch: tuple[int, ...], arrays: dict[str, Any]):

@@ -59,7 +59,7 @@ class GraphNetworks(ScoredNetworks):
     def apply(
         self, variables: Variables, choice: jax.Array, inputs: jax.Array, *, mode: str, recorder: Recorder = SILENT
     ) -> Applied:
-        """Returns the outputs [N, K] of graphs [N, A, F + A]; blocks are what enters the layers, and each of them."""
+        """Returns the outputs [N, K] of graphs [N, A, F + A]; blocks are the input of the layers, and each layer."""
         decided = network.decided(self.space, choice)
         return Applied(network.outputs(self.space, decided, variables.parameters, inputs, recorder))
 

@@ -19,7 +19,7 @@ from jaxnas.spaces.enumerated import padded_rows, symmetric_closure
 CITES = ("qin2022nasbenchgraph",)
 
 LINKS = ("0000", "0001", "0011", "0012", "0013", "0111", "0112", "0122", "0123")
-"""What each of four layers reads: the input, 0, or an earlier layer. The output reads the layers that no layer does."""
+"""The source of each of four layers: the input, 0, or an earlier layer. The output reads layers that no layer reads."""
 OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
 PROTEINS_OPERATIONS = ("gcn", "sage", "arma", "fc", "skip")
 """Those that were trained on `proteins`."""
@@ -33,8 +33,8 @@ class GraphNetworkSpace(Space):
 
     An architecture is int32[5]: the position of its links in `LINKS`, and of the operation of each layer in
     `operations`. Architectures that are the same network are one row: the order of equal branches does not count, nor
-    where an identity is that a later layer reads, or that is its only reader's sibling. At least one layer is no
-    identity. Neighbors of a row are those of any of its members.
+    does the place of an identity that a later layer reads, or that is its only reader's sibling. At least one layer is
+    not an identity. A row has the neighbors of all its members.
 
     Attributes:
         operations: names of operations, `"skip"` last.
@@ -50,7 +50,7 @@ class GraphNetworkSpace(Space):
         object.__setattr__(self, "decisions", (Decision("links", LINKS), *layers))
 
     def valid(self, arch: jax.Array, /) -> jax.Array:
-        """Returns whether a layer is no identity, bool[]."""
+        """Returns whether a layer is not an identity, bool[]."""
         return (jnp.asarray(arch)[..., 1:] != len(self.operations) - 1).any(-1)
 
     @property
@@ -116,7 +116,7 @@ def _row(weights: ArrayLike, rows: ArrayLike, arch: ArrayLike) -> jax.Array:
 
 @functools.lru_cache(maxsize=8)
 def _enumerated(space: GraphNetworkSpace) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the codes of representatives, int32[A], and the row of each vector, int32[N]; 0 where it is not valid."""
+    """Returns the codes of representatives, int32[A], and the row of each vector, int32[N]; 0 if not valid."""
     weights = radix_weights(space.decisions)
     codes = np.arange(num_combinations(space.decisions))
     archs = codes[:, None] // weights % [len(decision.values) for decision in space.decisions]
@@ -141,7 +141,7 @@ def _same_networks(links: list[int], skipped: list[bool]) -> Iterator[tuple[int,
     """Yields the listed links, by number, and the orders of layers that make a network with identities in front.
 
     Args:
-        links: what each layer reads.
+        links: the source of each layer.
         skipped: which layers are identities.
     """
     layers = list(range(1, NUM_LAYERS + 1))
@@ -161,7 +161,7 @@ def _same_networks(links: list[int], skipped: list[bool]) -> Iterator[tuple[int,
 
 
 def _does_nothing(layer: int, reads: dict[int, int]) -> bool:
-    """Returns whether an identity can be left out: a layer reads it, none reads what it does, or it reads the input."""
+    """Returns whether an identity can be omitted: a layer reads it, no other has its source, or that is the input."""
     is_read = layer in reads.values()
     has_siblings = any(other != layer and read == reads[layer] for other, read in reads.items())
     return is_read or not has_siblings or reads[layer] == 0

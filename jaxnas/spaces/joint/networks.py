@@ -1,4 +1,4 @@
-"""Joint spaces as a kind of network: those of the architectures' space, trained with numbers that are arguments."""
+"""Joint spaces as a kind of network: the networks of the inner space, trained with numbers that are arguments."""
 
 import functools
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ from jaxnas.training.recorder import SILENT, Recorder
 
 
 class JointNetworks(Networks):
-    """The networks of a joint space: those of `space.space` by the architecture's part of the choices."""
+    """The networks of a joint space: the networks of `space.space` for the architecture's part of the choices."""
 
     space: JointSpace
 
@@ -59,13 +59,13 @@ class ScoredJointNetworks(JointNetworks, ScoredNetworks):
 
     def kernels(self, arch: jax.Array) -> Kernels:
         inner = self.inner
-        assert isinstance(inner, ScoredNetworks)  # as `joint_networks` says
+        assert isinstance(inner, ScoredNetworks)  # ensured by `joint_networks`
         return inner.kernels(self.space.split(arch)[0])
 
 
 @functools.cache
 def joint_networks(space: JointSpace) -> type[Networks]:
-    """Returns the class of the networks of a joint space: what is trained on and how is that of `space.space`."""
+    """Returns the class of the networks of a joint space, with inputs, goals and defaults as in `space.space`."""
     inner = networks_class(space.space)
     plan = inner.plans["sequential"]
     own = Plan(f"joint-1-{plan.name}", in_sequence, fit, equal_chunks, plan.precisions)
@@ -79,7 +79,7 @@ def in_sequence(
 ) -> Iterator[dict[bytes, Curves]]:
     """Yields the curves [S, ...] of one vector of choices of int32[A, D] after another, under its bytes.
 
-    Those of one architecture start from the same weights and see the same examples, whatever the hyperparameters.
+    All trainings of an architecture and a seed start from the same weights and see the same examples.
     """
     check_values(networks.space, networks.spec, splits)
     inner = _without_numbers(networks.inner)
@@ -99,7 +99,7 @@ def fit(networks: JointNetworks, arch: np.ndarray, seed: int, splits: Splits) ->
 
 
 def check_values(space: JointSpace, spec: TaskSpec, splits: Splits) -> None:
-    """Raises ValueError where a task has no such hyperparameters: too few views, or labels that are no classes."""
+    """Raises ValueError if a task has no such hyperparameters: too few views, or labels that are not classes."""
     values = {decision.name: decision.values for decision in space.hyperparameters}
     num_views = splits[0].inputs.shape[0]
     if max(values.get("num_views", (1,))) > num_views:
@@ -112,7 +112,7 @@ def check_values(space: JointSpace, spec: TaskSpec, splits: Splits) -> None:
 
 
 def recipe_at(space: JointSpace, config: TrainConfig, arch: Sequence[int] | np.ndarray) -> Recipe:
-    """Returns the numbers of a training: those that the vector of choices decides, others as in the configuration."""
+    """Returns the numbers of a training: from the vector of choices if it decides them, else from the configuration."""
     return traced_recipe(config, space.recipe(arch))
 
 

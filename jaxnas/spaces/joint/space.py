@@ -36,9 +36,9 @@ HYPERPARAMETERS: dict[str, tuple[str, Callable[[float], bool]]] = {
     "label_smoothing": ("from 0 to below 1", lambda value: 0 <= value < 1),
     "num_views": ("that are whole and 1 or more", lambda value: value >= 1 and value == int(value)),
 }
-"""What a training can be told as traced numbers, and the values that each can have.
+"""The hyperparameters that a training takes as traced numbers, and the values that each can have.
 
-`num_views` is how many of the views of a training example are drawn from, the first ones: the strength of augmentation.
+With `num_views`, training draws from the first `num_views` views of an example: the strength of augmentation.
 """
 
 
@@ -47,16 +47,16 @@ HYPERPARAMETERS: dict[str, tuple[str, Callable[[float], bool]]] = {
 class JointSpace(Space):
     """The search space of the architectures of `space`, each with all combinations of hyperparameters of its training.
 
-    The choices of an architecture come first, those of the hyperparameters after them. Hyperparameters enter the
-    training as traced numbers, so that one compiled program trains the whole space. Two trainings of an architecture
-    and a seed that differ in hyperparameters alone start from the same weights and see the same examples.
+    The choices of an architecture come first, then the choices of the hyperparameters. Hyperparameters enter the
+    training as traced numbers, so one compiled program trains the whole space. Two trainings of an architecture and
+    a seed that differ in hyperparameters alone start from the same weights and see the same examples.
 
     A decision that is `ordered` has the next smaller and the next larger value as neighbors.
 
     Attributes:
-        space: of the architectures.
+        space: the space of the architectures.
         hyperparameters: decisions named after `HYPERPARAMETERS`.
-        name: how tables and reports call the space, by default `joint-` and the name of `space`.
+        name: the space's name in tables and reports, by default `joint-` and the name of `space`.
 
     Raises ValueError on no hyperparameters, unknown ones, or values that a training cannot have.
     """
@@ -90,7 +90,7 @@ class JointSpace(Space):
         return self.space.constrained
 
     def split(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns the choices of the architecture, int32[D1], and those of the hyperparameters, int32[D2]."""
+        """Returns the choices of the architecture, int32[D1], and of the hyperparameters, int32[D2]."""
         arch, size = jnp.asarray(arch, jnp.int32), len(self.space.decisions)
         return arch[:size], arch[size:]
 
@@ -142,7 +142,7 @@ class JointSpace(Space):
         return check_valid(self, arch)
 
     def decode(self, arch: Choices) -> dict:
-        """Returns the values of the architecture as in `space`, and those of the hyperparameters by their names."""
+        """Returns the values of the architecture as in `space`, and of the hyperparameters by their names."""
         inner, choices = self._checked(arch)
         return {**self.space.decode(inner), **decode(choices, self.hyperparameters)}
 
@@ -153,7 +153,7 @@ class JointSpace(Space):
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Returns the names of the labels in `space`, then those of the hyperparameters."""
+        """Returns the names of the labels in `space`, then of the hyperparameters' labels."""
         own = (f"{decision.name}={value}" for decision in self.hyperparameters for value in decision.values)
         return (*self.space.label_names, *own)
 

@@ -1,4 +1,4 @@
-"""What an operation is: a pure function on the feature map of one edge of a cell, with the arrays that it needs."""
+"""Operations: pure functions on the feature map of one edge of a cell, with the arrays that they need."""
 
 import functools
 from collections.abc import Callable
@@ -17,15 +17,14 @@ class Operation:
     """An operation that an edge of a cell can carry. It keeps the shape of its input.
 
     Attributes:
-        name: what architecture strings call it.
+        name: its name in architecture strings.
         apply: `(x, parameters, statistics, train) -> (y, statistics)`, pure. `x` and `y` are float32[C, H, W, N]: the
             images of a batch last, the fast order on CPU. `parameters` and `statistics` are dicts of arrays as `init`
-            makes them; `train` is a Python bool. In training, the statistics returned are those of the batch, which
-            the network averages.
-        init: `(key, num_channels) -> (parameters, statistics)`; None where the operation has no arrays.
-        linear: `(x, parameters) -> z`, an expensive first part, of the shape of x; `apply` is then given z for x.
-            Training keeps z for the backward pass, so that this part runs forward once; what `apply` does is run
-            again.
+            makes them; `train` is a Python bool. In training, it returns the statistics of the batch, which the
+            network averages.
+        init: `(key, num_channels) -> (parameters, statistics)`; None if the operation has no arrays.
+        linear: `(x, parameters) -> z`, an expensive first part, of the shape of x; `apply` then takes z instead of x.
+            Training keeps z for the backward pass: this part runs forward once, `apply` is run again.
         num_flops: `(num_channels, height, width) -> int`, multiply-accumulates for one image.
         rectifies: whether the operation begins with a rectifier of its input, for scores that count signs there.
         role: `"zero"` passes nothing, `"identity"` passes its input on, `"function"` is all else. The graph of a
@@ -45,7 +44,7 @@ class Operation:
         return self.init(key, num_channels) if self.init else ({}, {})
 
     def __call__(self, x: jax.Array, parameters: dict, statistics: dict, train: bool) -> tuple:
-        """Returns the output and the statistics after it: `linear`, where there is one, and then `apply`."""
+        """Returns the output and the statistics after it: `linear`, if there is one, and then `apply`."""
         z = self.linear(x, parameters) if self.linear else x
         return self.apply(z, parameters, statistics, train)
 

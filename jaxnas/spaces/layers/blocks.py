@@ -1,4 +1,4 @@
-"""Blocks: parts of networks as pure functions on packed arrays, and slots, where a traced choice says which block is.
+"""Blocks: parts of networks as pure functions on packed arrays, and slots, whose block is a traced choice.
 
 A block has its arrays in two vectors, parameters and statistics. A slot has vectors long enough for any of its blocks,
 each of which reads its own arrays from the front. Images are float32[C, H, W, N].
@@ -18,13 +18,13 @@ from jaxnas.training.networks import Kernels, Size, Variables
 from jaxnas.training.recorder import LINEAR, NORM, RECTIFIER, SILENT, Recorder
 
 KERNEL = "kernel"
-"""How the names of arrays end that are kernels."""
+"""The ending of the names of kernels."""
 AFFINE = ("scale", "bias")
-"""How the names of arrays end that batch normalization has besides its statistics."""
+"""The endings of the names of batch normalization's arrays besides its statistics."""
 
 
 class Values(NamedTuple):
-    """The shape of an array, and what its numbers start from: normal of this deviation about this mean."""
+    """The shape of an array, and the normal distribution of its initial numbers: their deviation and mean."""
 
     shape: tuple[int, ...]
     deviation: float = 0.0
@@ -32,7 +32,7 @@ class Values(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Returns how many numbers there are."""
+        """Returns the number of numbers in the array."""
         return int(np.prod(self.shape))
 
 
@@ -47,13 +47,13 @@ def normalization(name: str, num_channels: int) -> dict[str, Values]:
 
 
 class Scope:
-    """The arrays of a block while it is traced: what its layers read, and the statistics that they leave.
+    """The arrays of a block while it is traced: the inputs of its layers, and the statistics after them.
 
     Attributes:
         train: whether batches are normalized by their own statistics.
         changed: the statistics after the block.
-        live: which channels of what it gives are the architecture's own, bool[C]; None for all. The others are 0.
-        live_inputs: which of the channels that go in are.
+        live: which channels of its output are the architecture's own, bool[C]; None for all. The others are 0.
+        live_inputs: the same for the channels of its input.
     """
 
     def __init__(self, parameters: dict, statistics: dict, train: bool, recorder: Recorder = SILENT):
@@ -66,14 +66,14 @@ class Scope:
         return self.parameters[name]
 
     def show(self, kind: str, x: jax.Array, number: int | None = None) -> jax.Array:
-        """Returns x, or what a tap makes of it."""
+        """Returns x, or the array that a tap returns for it."""
         return self._show(kind, x, number, self.live)
 
     def _show(self, kind: str, x: jax.Array, number: int | None, live: jax.Array | None) -> jax.Array:
         return self.recorder(kind, x, number, live)
 
     def normalize(self, name: str, x: jax.Array) -> jax.Array:
-        """Returns what a linear map gives, after batch normalization; 0 in channels that are not live."""
+        """Returns x, the output of a linear map, after batch normalization; 0 in channels that are not live."""
         return self.batch_norm(name, self.show(NORM, self.show(LINEAR, x)))
 
     def batch_norm(self, name: str, x: jax.Array) -> jax.Array:
@@ -91,12 +91,12 @@ class Scope:
         return x if self.live is None else jnp.where(self.live[:, None, None, None], x, 0)
 
     def rectify(self, x: jax.Array, *, inputs: bool = False) -> jax.Array:
-        """Returns the positive part of x; `inputs`: x has the channels of what goes in."""
+        """Returns the positive part of x; `inputs`: whether x has the channels of the block's input."""
         return jax.nn.relu(self._show(RECTIFIER, x, None, self.live_inputs if inputs else self.live))
 
 
 class Block(abc.ABC):
-    """A part of a network. Kinds are frozen dataclasses, so that equal blocks are one."""
+    """A part of a network. Kinds are frozen dataclasses, which makes blocks with equal fields equal."""
 
     def parameters(self) -> dict[str, Values]:
         """Returns the trained arrays, none by default; the names of kernels end in `kernel`."""
@@ -113,14 +113,14 @@ class Block(abc.ABC):
 
     @abc.abstractmethod
     def compute(self, x: Any, scope: Scope) -> jax.Array:
-        """Returns what the block gives for x."""
+        """Returns the output of the block for x."""
 
     def num_flops(self) -> int:
         """Returns the multiply-accumulates for one example, by default 0: there are no multiplications with weights."""
         return 0
 
     def __call__(self, x: Any, parameters: dict, statistics: dict, train: bool) -> tuple[jax.Array, dict]:
-        """Returns what the block gives for x, and its statistics after it: in training, those of the batch."""
+        """Returns the output of the block for x, and its statistics after it: in training, the batch's statistics."""
         scope = Scope(parameters, statistics, train)
         return self.compute(x, scope), scope.changed
 
@@ -135,7 +135,7 @@ Slot = tuple[Block, ...]
 
 
 def slot_sizes(slot: Slot) -> tuple[int, int]:
-    """Returns the lengths of the vectors of parameters and of statistics that hold those of any block."""
+    """Returns the lengths of the vectors that can hold the parameters and the statistics of any block."""
     return max(map(_length, _each(slot, 0))), max(map(_length, _each(slot, 1)))
 
 
@@ -158,7 +158,7 @@ def slot_kernels(slot: Slot, choice: int | jax.Array, first: int) -> tuple[jax.A
 
 
 def num_layers(slot: Slot) -> int:
-    """Returns the most kernels that a block of the slot has."""
+    """Returns the maximum number of kernels in a block of the slot."""
     return max(sum(name.endswith(KERNEL) for name in arrays) for arrays in _each(slot, 0))
 
 
@@ -185,7 +185,7 @@ def kernels_of_slots(filled: Filled) -> Kernels:
 
 
 def unpack(vector: jax.Array, arrays: dict[str, Values]) -> dict[str, jax.Array]:
-    """Returns arrays from the front of a vector, where they lie one after another."""
+    """Returns arrays that are stored one after another at the front of a vector."""
     sizes = [values.size for values in arrays.values()]
     parts = jax.lax.split(vector, [*sizes, vector.size - sum(sizes)])
     return {name: part.reshape(values.shape) for (name, values), part in zip(arrays.items(), parts, strict=False)}
@@ -214,8 +214,8 @@ def pack(arrays: dict[str, jax.Array], size: int) -> jax.Array:
 def traced_slot(slot: Slot, train: bool) -> Callable:
     """Returns `(choice, x, parameters, statistics) -> (y, statistics)` of a slot, of whose blocks one runs.
 
-    The backward pass keeps what goes in and runs the block again: by itself, differentiation would store what every
-    block needs. Under `jax.vmap` with an unbatched choice the branches remain branches.
+    The backward pass keeps the inputs and runs the block again: by default, differentiation would store the residuals
+    of every block. Under `jax.vmap` with an unbatched choice the branches remain branches.
     """
     forwards = [functools.partial(_forward, block, train) for block in slot]
     if len(slot) == 1:
@@ -247,7 +247,7 @@ def run_slot(
     train: bool,
     recorder: Recorder,
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns what a slot gives, and its statistics after it; with a recorder of what is inside, those before."""
+    """Returns the output of a slot, and its statistics after it; with an active recorder, the statistics before."""
     if recorder.silent:
         return traced_slot(slot, train)(choice, x, parameters, statistics)
 

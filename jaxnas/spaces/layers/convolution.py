@@ -1,7 +1,6 @@
 """Convolutions of one network on float32[C, H, W, N], fast on CPU.
 
-The images of a batch lie side by side, so that every matrix product runs along contiguous memory, whatever the number
-of channels.
+The images of a batch are side by side: every matrix product runs along contiguous memory for any number of channels.
 
 A convolution of a narrow image is a product with a Toeplitz matrix of its kernel: XLA's CPU back end runs its own
 convolutions of few channels slowly, and under `jax.vmap` over kernels 100 to 200 times slower than the same arithmetic
@@ -75,7 +74,7 @@ _product.defvjp(_product_forward, _product_backward)
 
 
 def _placed(kernel: jax.Array, axis: int, size: int, output: int, stride: int) -> jax.Array:
-    """Returns a kernel's three taps along an axis where an output reads them, of `size` positions."""
+    """Returns a kernel's three taps along an axis of `size` positions, placed at the inputs that an output reads."""
     start = output * stride - 1
     first, stop = max(-start, 0), min(3, size - start)
     padding = [(0, 0)] * kernel.ndim
@@ -104,7 +103,7 @@ def _full_matrix(kernel: jax.Array, height: int, width: int, stride: int) -> jax
 
 
 def _columns(x: jax.Array, stride: int) -> jax.Array:
-    """Returns what each of three taps along the width reads, [3 * C * H, columns * N]; 0 outside the image."""
+    """Returns the pixels that three taps along the width read, [3 * C * H, columns * N]; 0 outside the image."""
     channels, height, width, batch = x.shape
     rows = channels * height
     if stride == 1 and width > 1:

@@ -1,8 +1,8 @@
 """Depthwise convolutions on float32[C, H, W, N], a kernel for each channel, fast on CPU.
 
 XLA's CPU back end runs grouped convolutions slowly. By shift and multiply, each tap of a kernel multiplies a shifted
-image, and a loop over the taps that lie inside runs along the images of a batch, whatever the number of channels. Of
-small images, a product with a matrix of each channel is several times as fast, and so are its gradients.
+image, and a loop over the taps inside the image runs along the images of a batch, for any number of channels. For
+small images, a product with a matrix for each channel is several times as fast, and so are its gradients.
 """
 
 import functools
@@ -16,7 +16,7 @@ MAX_PRODUCT_PIXELS = 64
 
 
 def multiply_depthwise(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
-    """Returns what `convolve_depthwise` does: of images of up to `MAX_PRODUCT_PIXELS`, as matrix products."""
+    """Returns the result of `convolve_depthwise`; for images of up to `MAX_PRODUCT_PIXELS`, by matrix products."""
     channels, height, width, batch = x.shape
     if height * width > MAX_PRODUCT_PIXELS:
         return convolve_depthwise(x, kernel, stride)
@@ -28,7 +28,7 @@ def multiply_depthwise(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.
 
 @functools.lru_cache(maxsize=64)
 def _placed_taps(size: int, height: int, width: int, stride: int) -> np.ndarray:
-    """Returns 1 where a tap of a kernel takes a pixel to one of the result, float32[taps, pixels out, pixels in]."""
+    """Returns 1 if a tap of a kernel takes a pixel to a result pixel, else 0, float32[taps, pixels out, pixels in]."""
 
     def along(length: int) -> np.ndarray:
         results = np.arange(0, length, stride)[:, None]
@@ -77,7 +77,7 @@ convolve_depthwise.defvjp(_forward, _backward)
 
 
 def _gradient_kernel(x: jax.Array, kernel: jax.Array, gradient: jax.Array, stride: int, dilation: int) -> jax.Array:
-    """Returns the gradient of the kernel, 0 for taps that lie outside of every image."""
+    """Returns the gradient of the kernel, 0 for taps that are always outside of the image."""
     size, (channels, height, width, batch) = kernel.shape[0], gradient.shape
     padded = _padded(x, kernel, dilation)
     inside = _taps(size, dilation, *x.shape[1:3])
@@ -117,7 +117,7 @@ def _padded(x: jax.Array, kernel: jax.Array, dilation: int) -> jax.Array:
 def _shifted(
     padded: jax.Array, row: int, column: int, height: int, width: int, stride: int, dilation: int
 ) -> jax.Array:
-    """Returns what a tap of the kernel reads for each pixel of the result, [C, height, width, N]."""
+    """Returns the pixel that a tap of the kernel reads for each pixel of the result, [C, height, width, N]."""
     channels, batch = padded.shape[0], padded.shape[3]
     start = (0, row * dilation, column * dilation, 0)
     stop = (channels, start[1] + (height - 1) * stride + 1, start[2] + (width - 1) * stride + 1, batch)

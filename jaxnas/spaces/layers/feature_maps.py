@@ -1,7 +1,7 @@
 """Batch normalization, pooling and initial weights of one network on float32[C, H, W, N], fast on CPU.
 
-The images of a batch lie side by side, so that every element-wise step and every reduction runs along contiguous
-memory, whatever the number of channels.
+The images of a batch are side by side: every element-wise step and every reduction runs along contiguous memory, for
+any number of channels.
 """
 
 import jax
@@ -91,7 +91,7 @@ def _average_pool_forward(x: jax.Array) -> tuple[jax.Array, None]:
 
 
 def _average_pool_backward(_: None, gradient: jax.Array) -> tuple[jax.Array]:
-    """The windows that hold a pixel are those around the pixels of its own window."""
+    """The windows that hold a pixel are the windows around the pixels in the window of that pixel."""
     return (_window_sums(_window_sums(gradient * _inverse_areas(gradient), 2), 1),)
 
 

@@ -18,7 +18,7 @@ ACTIVATIONS = {"relu": jax.nn.relu, "hardswish": jax.nn.hard_swish, "mish": jax.
 CONVOLUTIONS = ("conv3x3", "conv1x1", "dconv3x3")
 NORMALIZATIONS = ("batch", "instance", "layer")
 KERNEL = "taps_kernel"
-"""After the arrays of normalization in the order of names, so that these lie at one place whatever the convolution."""
+"""It comes after the arrays of normalization in the order of names: they have the same place for all convolutions."""
 
 
 def _convolved(function: Callable, x: jax.Array, parameters: dict) -> jax.Array:

@@ -16,7 +16,7 @@ def num_features(spec: TaskSpec) -> int:
 
 
 def steps_of(spec: TaskSpec, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns the numbers of each step float32[N, T, F], 0 where it is padding, and which are real, bool[N, T].
+    """Returns the numbers of each step float32[N, T, F], 0 for padding, and which steps are real, bool[N, T].
 
     Steps of images are their rows. Tokens may be given as numbers, too: 1 for each step's token, NaN for padding.
     """

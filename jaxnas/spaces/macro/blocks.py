@@ -1,6 +1,6 @@
-"""The blocks of NAS-Bench-Macro (Su et al., CVPR 2021): inverted bottlenecks, shortcuts, and what is around them.
+"""The blocks of NAS-Bench-Macro (Su et al., CVPR 2021): inverted bottlenecks, shortcuts, and the blocks around them.
 
-Inverted bottlenecks are those of MobileNetV2 (Sandler et al., CVPR 2018) with plain rectifiers.
+Inverted bottlenecks are as in MobileNetV2 (Sandler et al., CVPR 2018) with plain rectifiers.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from jaxnas.training.recorder import FEATURES, LINEAR, OUTPUT
 @final
 @dataclass(frozen=True)
 class Shortcut(Block):
-    """A 1x1 convolution with normalization: what stands for an identity where the shape changes."""
+    """A 1x1 convolution with normalization, which replaces an identity if the shape changes."""
 
     num_inputs: int
     num_channels: int
@@ -29,7 +29,7 @@ class Shortcut(Block):
         return {"kernel": kernel, **normalization("norm", self.num_channels)}
 
     def compute(self, x: jax.Array, scope: Scope) -> jax.Array:
-        """Returns every other pixel of x where the stride is 2, with the new number of channels."""
+        """Returns x with the new number of channels; every other pixel if the stride is 2."""
         x = x[:, :: self.stride, :: self.stride] if self.stride > 1 else x
         return scope.normalize("norm", convolution.convolve_pointwise(x, scope["kernel"]))
 
@@ -42,10 +42,10 @@ class Shortcut(Block):
 class InvertedBottleneck(Block):
     """A 1x1 convolution to more channels, a depthwise convolution, and a 1x1 convolution to the channels asked for.
 
-    Each is normalized, the first two are rectified. The input is added where its shape is that of the output.
+    Each is normalized, the first two are rectified. The input is added if it has the shape of the output.
 
     Attributes:
-        num_pixels: of an image before and after the block.
+        num_pixels: the number of pixels of an image before and after the block.
     """
 
     num_inputs: int
@@ -88,12 +88,12 @@ class InvertedBottleneck(Block):
 @final
 @dataclass(frozen=True)
 class Residual(Block):
-    """The basic block of residual networks (He et al., CVPR 2016): two 3x3 convolutions beside a shortcut.
+    """The basic block of residual networks (He et al., CVPR 2016): two 3x3 convolutions with a shortcut.
 
-    The shortcut is the input, or a normalized 1x1 convolution where the shape changes.
+    The shortcut is the input, or a normalized 1x1 convolution if the shape changes.
 
     Attributes:
-        num_pixels: of an image after the block.
+        num_pixels: the number of pixels of an image after the block.
     """
 
     num_inputs: int

@@ -25,14 +25,14 @@ BLOCKS = ("identity", "mbconv_k3_e3", "mbconv_k5_e6")
 class BlockSpace(Space):
     """The search space of chains of blocks in stages: NAS-Bench-Macro's has stages of two, three and three layers.
 
-    The first layer of a stage changes the shape; elsewhere an identity does nothing, so that architectures with the
-    same other blocks of a stage, in the same order, are one class.
+    The first layer of a stage changes the shape; elsewhere an identity does nothing. Architectures with the same other
+    blocks of a stage, in the same order, are therefore one class.
 
     Attributes:
         stages: the number of layers of each stage.
         blocks: the names of a layer's blocks.
 
-    Raises ValueError where there are no stages, or stages without layers.
+    Raises ValueError if there are no stages, or stages without layers.
     """
 
     name: str = "nb-macro"

@@ -1,7 +1,7 @@
-"""Codes of graphs of NAS-Bench-101, equal where the graphs are isomorphic, and the look-up of a code's row.
+"""Codes of graphs of NAS-Bench-101, equal for isomorphic graphs, and the look-up of a code's row.
 
 The hash is written with a scalar for each edge and each vertex, and with barriers between rounds: as arithmetic on
-matrices it is a hundred times slower on a CPU, where fusion computes shared values again and again.
+matrices it is a hundred times slower on a CPU, because fusion recomputes shared values.
 """
 
 import itertools
@@ -18,7 +18,7 @@ PAIRS = tuple(itertools.combinations(range(NUM_VERTICES), 2))
 """The possible edges, row after row of the upper triangle of the adjacency matrix."""
 NUM_EDGES = len(PAIRS)
 INPUT, OUTPUT = NUM_OPERATIONS, NUM_OPERATIONS + 1
-"""Labels of the first and the last vertex; those of the others are the numbers of their operations."""
+"""Labels of the first and the last vertex; the labels of the others are the numbers of their operations."""
 NUM_ROUNDS = 2
 """Rounds of refinement; two distinguish all graphs of the space."""
 _SALTS = (0x51ED270B, 0x2545F491)
@@ -74,7 +74,7 @@ def _lane(edges: Edges, live: list[jax.Array], labels: list[jax.Array], salt: in
 
 
 def _refined(words: list[jax.Array], edges: Edges, salt: int) -> list[jax.Array]:
-    """Returns each vertex's word with those of its predecessors and, otherwise, of its successors mixed in."""
+    """Returns each vertex's word, mixed with its predecessors' words and, differently, with its successors' words."""
     passed = [word * jnp.uint32(0x9E3779B9) ^ (word >> 15) for word in words]
     mixed = []
     for vertex, word in enumerate(words):

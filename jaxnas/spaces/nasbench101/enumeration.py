@@ -33,10 +33,10 @@ _SOURCES, _TARGETS = np.transpose(PAIRS)
 
 
 class Graphs(NamedTuple):
-    """All graphs by ascending code: one architecture of each, and what finds the row of a code.
+    """All graphs by ascending code: one architecture of each, and the arrays that find the row of a code.
 
     Attributes:
-        matrix: the edges of each, int32[A]: bit i is that of the i-th of `codes.PAIRS`.
+        matrix: the edges of each, int32[A]: bit i is the edge of the i-th of `codes.PAIRS`.
         labels: the operations of its vertices as a number in base 3, the first vertex varying slowest, uint8[A].
         first, second: the words of codes, uint32[A + MOST_IN_A_BUCKET].
         starts: see `codes.bucket_starts`.
@@ -135,8 +135,8 @@ def _neighbor_pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields pairs of rows that are neighbors, both int32[N]; the relation is their symmetric closure.
 
     Neighbors differ by an edge, with all vertices on paths before and after, by an operation, or by a vertex with one
-    edge in and one out. An edge that cuts several vertices off is no step: a few small graphs would then have thousands
-    of neighbors.
+    edge in and one out. Removing an edge that cuts off several vertices does not count: a few small graphs would then
+    have thousands of neighbors.
     """
     graphs = all_graphs()
     archs = archs_of(graphs.matrix, graphs.labels)
@@ -196,7 +196,7 @@ def _inserted(adjacency: np.ndarray, operations: np.ndarray, source: int, target
 
 
 def _num_live(archs: np.ndarray) -> np.ndarray:
-    """Returns how many vertices are on paths, int[N], where each has an edge in if it has one out, and the reverse."""
+    """Returns how many vertices are on paths, int[N]; each vertex must have edges both in and out, or neither."""
     edges = {pair: archs[:, number] == 1 for number, pair in enumerate(PAIRS)}
     vertices = range(NUM_VERTICES)
     leaves = [np.any([edges[vertex, target] for target in vertices[vertex + 1 :]], axis=0) for vertex in vertices[:-1]]
@@ -214,9 +214,9 @@ def rows_of(archs: np.ndarray) -> np.ndarray:
 
 
 def kept(name: str, arrays: tuple[str, ...], compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Returns the arrays of a file in the user's cache folder, after computing and writing them where it is damaged.
+    """Returns the arrays of a file in the cache folder, after computing and writing them if it is missing or damaged.
 
-    A file that cannot be written is not needed.
+    If the file cannot be written, the arrays are still returned.
     """
     import platformdirs
 

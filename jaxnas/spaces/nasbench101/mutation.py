@@ -1,7 +1,7 @@
 """Which changes of a graph of NAS-Bench-101 leave an architecture, all judged at once by numbers of paths.
 
-Vertices have an order, so that with an edge from u to v there are as many paths more as lead to u, times those that
-lead on from v. Judged one by one, the 31 changed graphs cost twenty times as much.
+Vertices have an order: an edge from u to v adds as many paths as lead to u, times the number that lead on from v.
+Judged one by one, the 31 changed graphs cost twenty times as much.
 """
 
 import jax
@@ -13,7 +13,7 @@ NUM_MOVES = NUM_EDGES + (NUM_VERTICES - 2) * (NUM_OPERATIONS - 1)
 
 
 def valid_moves(arch: jax.Array) -> jax.Array:
-    """Returns which neighbors of a vector int32[26] are architectures, int32[]: bit i is that of neighbor i.
+    """Returns which neighbors of a vector int32[26] are architectures, int32[]: bit i stands for neighbor i.
 
     Neighbors are in the order of `decisions.neighbors`: each edge changed, then each operation to each other one.
     """

@@ -47,11 +47,11 @@ class NB101Space(Space):
 
     An architecture is int32[26]: whether there is an edge between each pair of seven vertices, by the first and then
     by the second, and the operations of the five vertices between input and output. Vertices that are on no path from
-    input to output do not count, so that smaller graphs are architectures, too. At most nine edges are allowed, those
-    that do not count included, as in the benchmark. Rows are the 423,624 graphs that are not isomorphic. They are
-    enumerated when first needed, in seconds, and then kept in the user's cache folder.
+    input to output do not count, so smaller graphs are architectures, too. At most nine edges are allowed, including
+    edges that do not count, as in the benchmark. Rows are the 423,624 graphs that are not isomorphic. They are
+    enumerated when first needed, in seconds, and then kept in the cache folder.
 
-    Neighbors of a vector differ in one edge or operation. Those of a row differ in one edge such that all vertices
+    Neighbors of a vector differ in one edge or operation. Neighbors of a row differ in one edge such that all vertices
     still count, in one operation, or in a vertex with one edge in and one out. Networks are not trained.
     """
 
@@ -98,7 +98,7 @@ class NB101Space(Space):
         return self.arch_at(prng.draw_index(key, NUM_GRAPHS))
 
     def mutate(self, key: jax.Array, arch: jax.Array) -> jax.Array:
-        """Returns a uniformly drawn neighbor of an architecture: what `Space.mutate` returns, in less time."""
+        """Returns a uniformly drawn neighbor of an architecture, as `Space.mutate` does, in less time."""
         valid = valid_moves(arch)
         number = bit_at(valid, prng.draw_index(key, jax.lax.population_count(valid)))
         return jnp.where(valid == 0, arch, of_decisions.neighbor_at(arch, number, self.decisions))
@@ -116,7 +116,7 @@ class NB101Space(Space):
         return padded_rows(*neighbors())
 
     def graphs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns what identifies the graph of each row: edges as bits, int32[A]; operations in base 3, uint8[A]."""
+        """Returns the identifiers of the graph of each row: edges as bits, int32[A]; operations in base 3, uint8[A]."""
         return all_graphs()[:2]
 
     def to_str(self, arch: Choices) -> str:
@@ -133,7 +133,7 @@ class NB101Space(Space):
     def from_str(self, text: str) -> jax.Array:
         """Returns the architecture of a string in the format of `to_str`, of up to seven vertices.
 
-        Raises ValueError where it is malformed or no architecture.
+        Raises ValueError if it is malformed or no architecture.
         """
         digits, _, names = text.strip().partition("|")
         labels = names.split(",")

@@ -1,10 +1,10 @@
-"""Multilayer perceptrons: functions that compute any architecture of a space, and where its kernels lie.
+"""Multilayer perceptrons: functions that compute any architecture of a space, and the layout of its kernels.
 
 The functions take a traced architecture and the arrays of S trainings of it, with a leading axis [S]. Layers are a
-loop over those that are present, and a layer is a branch for each pair of widths (`lax.switch`), so that a small
-network costs what it needs. The kernels of an architecture lie behind one another in one vector, the last layer first,
-so that a step reads and writes as many numbers as the architecture has. The axis is written out and gradients are
-written by hand because `jax.vmap` and `jax.grad` would turn each write of a part into a write of the whole.
+loop over those that are present, and a layer is a branch for each pair of widths (`lax.switch`): a small network costs
+no more than it needs. The kernels of an architecture are contiguous in one vector, the last layer first: a step reads
+and writes as many numbers as the architecture has. The axis is written out and gradients are written by hand because
+`jax.vmap` and `jax.grad` would turn each write of a part into a write of the whole.
 """
 
 import functools
@@ -31,7 +31,7 @@ CHUNK = 2048  # numbers of kernels that are read or written at a time
 
 @dataclass(frozen=True)
 class Shapes:
-    """What the shapes of all arrays follow from: the space, the number of features and of classes."""
+    """The quantities that determine the shapes of all arrays: the space, the number of features and of classes."""
 
     space: MLPSpace
     num_features: int
@@ -49,7 +49,7 @@ class Shapes:
 
     @property
     def num_kernels(self) -> int:
-        """Returns the length of a vector of kernels: those of the largest network, and a slot to spare for writes."""
+        """Returns the length of a vector of kernels: for the largest network, and a spare slot for writes."""
         return _whole_chunks(self.num_features * self.width + self.space.max_layers * self.width**2) + self.slot
 
 
@@ -65,10 +65,10 @@ class Arrays(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """An architecture and where its kernels lie.
+    """An architecture and the positions of its kernels.
 
     `depth`: number of hidden layers. `widths` int32[L]: the choice of width of each. `offsets` int32[L]: the start of
-    each layer's kernel; that of the output starts at 0. `size`: where the kernels end.
+    each layer's kernel; the output's kernel starts at 0. `size`: the end of the kernels.
     """
 
     depth: jax.Array
@@ -78,9 +78,9 @@ class Layout(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Buffers of a gradient, kept between steps so that none is allocated again.
+    """Buffers of a gradient, kept between steps to avoid allocating them again.
 
-    `outputs`, `slopes` [L, S, N, W]: of each layer, its outputs and their derivatives with respect to its inputs, after
+    `outputs`, `slopes` [L, S, N, W]: each layer's outputs and their derivatives with respect to its inputs, after
     dropout. `gradients`: of the loss. `blank` [S, K]: zeros, room for any kernel.
     """
 
@@ -107,7 +107,7 @@ def make_arrays(shapes: Shapes, arch: jax.Array, key: jax.Array) -> Arrays:
     functions = [functools.partial(INITIALIZERS[name], shapes.slot) for name in shapes.space.initializers]
 
     def write(count: jax.Array, kernels: jax.Array) -> jax.Array:
-        layer = layout.depth - count  # the output first: each layer overwrites what the one before wrote too much
+        layer = layout.depth - count  # the output first: each layer overwrites the excess of the one written before
         fan_in = jnp.where(layer == 0, shapes.num_features, widths[layer - 1])
         fan_out = jnp.where(count == 0, shapes.num_classes, widths[layer])  # out of bounds is not chosen
         values = jax.lax.switch(arch[INITIALIZER], functions, jax.random.fold_in(key, layer), fan_in, fan_out)
@@ -124,7 +124,7 @@ def make_scratch(shapes: Shapes, num_trainings: int, batch_size: int) -> Scratch
     layers = jnp.zeros((shapes.space.max_layers, num_trainings, batch_size, shapes.width))
     biases = jnp.zeros((num_trainings, shapes.space.max_layers + 1, shapes.width))
     # A kernel is written into zeros that XLA does not know for such. It would pad the kernel instead, by masked reads
-    # past its end, which processors trap where that memory is not mapped: hundreds of cycles a read.
+    # past its end, which processors trap if that memory is not mapped: hundreds of cycles a read.
     blank = jax.lax.optimization_barrier(jnp.zeros((num_trainings, shapes.slot)))
     return Scratch(layers, layers, Arrays(jnp.zeros((num_trainings, shapes.num_kernels)), biases), blank)
 
@@ -150,9 +150,9 @@ def logits(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array) -> jax
 def differentiable_logits(
     shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, recorder: Recorder = SILENT
 ) -> jax.Array:
-    """Returns what `logits` returns, as a program that JAX can differentiate: a loop of the most layers possible.
+    """Returns the result of `logits`, by a program that JAX can differentiate: a loop of the most layers possible.
 
-    A recorder is shown the arrays of the first training. Absent layers, and units beyond a layer's width, are not live.
+    A recorder receives the arrays of the first training. Absent layers, and units beyond a layer's width, are not live.
     """
     space, layout, units = shapes.space, make_layout(shapes, arch), jnp.arange(shapes.width)
     widths = jnp.asarray(space.layer_widths)[layout.widths]
@@ -214,9 +214,9 @@ def gradients(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, g: 
     """Returns the `Scratch` with the gradients of the parameters.
 
     Args:
-        x: the samples that `train_logits` was given.
+        x: the samples passed to `train_logits`.
         g: the gradient of the loss with respect to the logits that it returned, [S, N, num_classes].
-        scratch: what it returned.
+        scratch: the `Scratch` that it returned.
     """
     layout = make_layout(shapes, arch)
     first, _, _ = _branches(shapes, functools.partial(_multiply_back, True))
@@ -253,7 +253,7 @@ def gradients(shapes: Shapes, arch: jax.Array, arrays: Arrays, x: jax.Array, g: 
 
 
 def _write_kernel(kernels: jax.Array, kernel: jax.Array, start: int | jax.Array, end: int | jax.Array) -> jax.Array:
-    """Returns `kernels` with the first numbers of `kernel` from `start` to `end`, and what is left of a chunk."""
+    """Returns `kernels` with the first numbers of `kernel` from `start` to `end`, and the rest of the last chunk."""
 
     def body(number: int | jax.Array, kernels: jax.Array) -> jax.Array:
         return write(kernels, read(kernel, number * CHUNK, CHUNK), 0, start + number * CHUNK)
@@ -271,7 +271,7 @@ def _whole_chunks(size: int) -> int:
 
 
 def _branches(shapes: Shapes, function: Callable) -> tuple[list[Callable], list[Callable], list[Callable]]:
-    """Returns what multiplies in the first layer, for each width; in others, for each pair; in the output likewise."""
+    """Returns functions for the products: of the first layer and the output for each width, of others for each pair."""
     widths, features, classes = shapes.space.layer_widths, shapes.num_features, shapes.num_classes
     make = functools.partial(functools.partial, function, shapes.width)
     hidden: list[Callable] = [make(before, after) for before in widths for after in widths]
@@ -332,7 +332,7 @@ def _multiply_back(
     start: int | jax.Array,
     blank: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns the gradient of a kernel, in the place of the first numbers of `blank`, and that of the inputs.
+    """Returns the gradients of a kernel, written over the first numbers of `blank`, and of the inputs.
 
     In the first layer, whose inputs are the samples, the latter is `g` itself.
     """
@@ -352,6 +352,6 @@ def _with_slope(function: Callable, x: jax.Array, bias: jax.Array) -> tuple[jax.
 
 
 def _draw_scales(shape: tuple[int, ...], keep: jax.Array, keys: jax.Array, number: int | jax.Array) -> jax.Array:
-    """Returns what a layer's units are multiplied by, float32[S, N, W]: 0 where dropped, 1 / keep otherwise."""
+    """Returns the factors on a layer's units, float32[S, N, W]: 0 if dropped, 1 / keep otherwise."""
     bits = jax.vmap(lambda key: jax.random.bits(jax.random.fold_in(key, number), shape[1:], jnp.uint32))(keys)
     return jnp.where((bits >> 8).astype(jnp.float32) < keep * 2**24, 1 / keep, 0)

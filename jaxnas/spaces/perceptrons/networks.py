@@ -32,20 +32,20 @@ class PerceptronNetworks(ScoredNetworks, SharedNetworks):
     """The networks of a space of perceptrons; inputs [N, ...] are flattened.
 
     In the supernet a narrower layer is the first units of the widest one (Yu et al., "Slimmable Neural Networks", ICLR
-    2019), a shallower network its first layers. Initializer, regularizer and dropout are not seen by it: they say how a
-    network is trained, and all share one training.
+    2019), a shallower network its first layers. It ignores initializer, regularizer and dropout, which concern the
+    training of one network: all networks share one training.
     """
 
     space: MLPSpace
     inputs = ("vectors", "images")
     goals = ("class", "value")
-    # Regularization is the architecture's, so that there is no weight decay besides.
+    # Regularization is decided by the architecture, so there is no further weight decay.
     default = TrainConfig(num_epochs=30, batch_size=32, learning_rate=0.1, momentum=0.9, weight_decay=0.0)
     plans: ClassVar = {"sequential": Plan("switch-sequential-3", in_sequence, fit, equal_chunks)}
 
     @property
     def shapes(self) -> Shapes:
-        """Returns what the shapes of an architecture's arrays follow from."""
+        """Returns the quantities that determine the shapes of an architecture's arrays."""
         return Shapes(self.space, math.prod(self.spec.shape), self.spec.num_outputs)
 
     def init(self, key: jax.Array, arch: jax.Array | None = None) -> Variables:
@@ -74,7 +74,7 @@ class PerceptronNetworks(ScoredNetworks, SharedNetworks):
         """Returns the logits [N, K]; blocks are the inputs and each hidden layer.
 
         It is without dropout in all modes and can be differentiated any number of times; trainings use the plan's own
-        program, with dropout and gradients written by hand. What enters any activation function is a rectifier's.
+        program, with dropout and gradients written by hand. Inputs of all activation functions count as a rectifier's.
         """
         samples = inputs.reshape(len(inputs), -1)
         if not isinstance(variables.parameters, Arrays):
@@ -85,7 +85,7 @@ class PerceptronNetworks(ScoredNetworks, SharedNetworks):
     def _shared_logits(self, parameters: dict[str, Any], arch: jax.Array, x: jax.Array) -> jax.Array:
         """Returns the logits [N, K] of an architecture in the supernet.
 
-        Products are scaled to the number of units that they add up, so that narrow networks begin with large outputs.
+        Products are scaled to the number of units that they add up, so narrow networks begin with large outputs.
         """
         space, widest = self.space, self.space.layer_widths[-1]
         widths = jnp.asarray(space.layer_widths)[arch[FIRST_WIDTH:]]
@@ -115,7 +115,7 @@ class PerceptronNetworks(ScoredNetworks, SharedNetworks):
         place = layout.make_layout(shapes, arch)
         position = jnp.arange(shapes.num_kernels)
         starts = jnp.where(jnp.arange(self.space.max_layers) < place.depth, place.offsets, place.size)
-        passed = (position[:, None] >= starts).sum(1)  # the last layer lies first, then the one before it, ...
+        passed = (position[:, None] >= starts).sum(1)  # the last layer comes first, then the one before it, ...
         layer = jnp.where(position < place.size, place.depth - passed, -1).astype(jnp.int32)
         biases = jnp.zeros((self.space.max_layers + 1, shapes.width))
         live = (position < place.size).astype(jnp.float32)

@@ -1,7 +1,7 @@
 """Training multilayer perceptrons: one program for a space, compiled once; the architecture is an argument of it.
 
-SGD with Nesterov momentum and a cosine schedule to zero, as for cells. What an architecture decides enters here: the
-gradient of its regularizer is added to that of the loss, and its dropout is on while it is trained.
+SGD with Nesterov momentum and a cosine schedule to zero, as for cells. The decisions of an architecture enter here: the
+gradient of its regularizer is added to the gradient of the loss, and its dropout is on during training.
 """
 
 import functools
@@ -39,7 +39,7 @@ class Trainees(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """What does not change while an architecture is trained; `l1` and `l2` are factors of the gradient of a kernel."""
+    """The constants of the training of an architecture; `l1` and `l2` are factors of the gradient of a kernel."""
 
     shapes: Shapes
     recipe: Recipe
@@ -59,14 +59,14 @@ def train(
 ) -> tuple[Curves, Arrays]:
     """Returns the `Curves` [S, ...] of trainings of one architecture, and its trained `Arrays`.
 
-    Pure, so that it can be jitted.
+    It is pure and can be jitted.
 
     Args:
         networks: static.
         arch: int32[D], the representative of its class, traced.
-        keys: [S], of each training: they determine initial weights, order of images and views, and dropout.
+        keys: [S], one a training: they determine initial weights, order of images and views, and dropout.
         splits: training, validation and test data.
-        recipe: numbers in place of those of `config`, which may be traced.
+        recipe: numbers that replace those in `config`; they may be traced.
     """
     space, config, spec = networks.space, networks.config, networks.spec
     recipe = recipe or recipe_of(config)
@@ -178,7 +178,7 @@ def _descend(
 def _evaluation_batches(splits: tuple[Split, ...]) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Returns samples [K, N, features], labels and numbers of the splits, both [K, N]; -1 for padding, or NaN.
 
-    Views are samples of their own. All splits together fill few batches.
+    Each view is a separate sample. All splits together fill few batches.
     """
     targets = [jnp.tile(split.labels, split.inputs.shape[0]) for split in splits]
     parts: tuple[list, ...] = (
@@ -205,8 +205,8 @@ def _evaluated(
     batches: tuple[jax.Array, jax.Array, jax.Array],
     num_batches: jax.Array | int,
 ) -> tuple[Any, ...]:
-    """Returns the sums of what the goal measures over the samples of validation and of test, and whether outputs of
-    validation are not finite; arrays [S] each.
+    """Returns the sums of the goal's measurements over the samples of validation and of test, and whether validation
+    outputs are not finite; arrays [S] each.
 
     Only the first `num_batches` are measured.
     """
@@ -254,7 +254,7 @@ def in_sequence(
 
 
 def _check_steps(config: TrainConfig) -> None:
-    """Raises ValueError where steps are to be others than those that are written by hand here."""
+    """Raises ValueError if a configuration needs other steps than those written by hand here."""
     if config.optimizer != "sgd" or config.clip is not None or config.adaptation:
         raise ValueError(
             "Expected sgd without clip or adaptation for perceptrons, whose steps are written by hand, got others."

@@ -89,7 +89,7 @@ class MLPSpace(Space):
         activations, initializers, regularizers: names of `ACTIVATIONS`, `INITIALIZERS` and `REGULARIZERS`; None is no
             regularizer, `"none"`. The default initializers are those with which networks of ten layers train.
         dropout_rates: shares of units that are dropped after each hidden layer in training, 0 to below 1.
-        widths: the numbers of units that a layer can have, ascending, in place of `max_units`, which is the largest.
+        widths: the numbers of units that a layer can have, ascending, instead of `max_units`, which is the largest.
 
     Raises ValueError on sizes that are too small, unknown names, or a choice of nothing or of the same thing twice.
     """
@@ -158,7 +158,7 @@ class MLPSpace(Space):
     def to_str(self, arch: Choices) -> str:
         """Returns an architecture as widths and names: `"64-32/relu/lecun_normal/l2/0.25"`.
 
-        Widths of absent layers follow a plus, `"64-32+8-128/..."`, where one of them is not the smallest.
+        Widths of absent layers follow a plus, `"64-32+8-128/..."`, if one of them is not the smallest.
         """
         depth, *names = (str(value) for value in decode(arch, self.decisions).values())
         names, widths = names[: FIRST_WIDTH - 1], names[FIRST_WIDTH - 1 :]
@@ -182,7 +182,7 @@ class MLPSpace(Space):
         """Returns readable values, of present layers only.
 
         `{"layers": [64, 32], "activation": "relu", "initializer": "lecun_normal", "regularizer": "l2", "dropout":
-        0.25}`, what a function that builds the network needs.
+        0.25}`, the arguments of a function that builds the network.
         """
         depth, *values = decode(arch, self.decisions).values()
         names = (decision.name for decision in self.decisions[1:FIRST_WIDTH])
@@ -216,12 +216,12 @@ class MLPSpace(Space):
         return labels, edges.at[:, last].set(np.arange(last + 1) == first + arch[NUM_LAYERS])
 
     def drawn(self, arch: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """Returns the chain from the input over the layers to the output: what all layers share is no vertex."""
+        """Returns the chain from the input over the layers to the output, without decisions shared by all layers."""
         labels, _ = self.labeled(arch)
         return chain(labels.at[1:FIRST_WIDTH].set(-1))
 
     def drawing(self, arch: Choices) -> str:
-        """Returns the layers as an SVG image, with what they share below."""
+        """Returns the layers as an SVG image, with their shared decisions below."""
         values = decode(arch, self.decisions)
         shared = ", ".join(f"{decision.name} {values[decision.name]}" for decision in self.decisions[1:FIRST_WIDTH])
         labels, edges = self.drawn(jnp.asarray(checked(arch, self.decisions), jnp.int32))

@@ -22,7 +22,7 @@ CITES = ("elman1990finding", "hochreiter1997long", "cho2014learning")
 
 CELLS = ("tanh", "gru", "lstm")
 NUM_MAPS = {"tanh": 1, "gru": 3, "lstm": 4}
-"""How many linear maps of a step each cell has."""
+"""The number of linear maps of a step in each cell."""
 MOST = max(NUM_MAPS.values())
 
 
@@ -69,9 +69,8 @@ def cell(
     """Returns the next state and the next memory of a cell, both [N, H]; only an LSTM has a memory.
 
     Args:
-        inputs, recurrent: the linear maps of the step's input, with offsets, and of the state, [N, m H] both: of a GRU
-            those of the reset and of the update gate and of the new state, of an LSTM those of the input and of the
-            forget gate, of the new memory and of the output gate.
+        inputs, recurrent: the linear maps of the step's input, with offsets, and of the state, [N, m H] both: for a GRU
+            reset gate, update gate and new state, for an LSTM input gate, forget gate, new memory and output gate.
     """
     width = state.shape[-1]
     one, other = (values.reshape(*values.shape[:-1], -1, width) for values in (inputs, recurrent))
@@ -97,7 +96,7 @@ class ReferenceNetwork(nnx.Module):
         self.head, self.head_offset = nnx.Param(arrays.head), nnx.Param(arrays.head_offset)
 
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
-        """Returns the outputs [N, K], or [N, T, K] where there is one a step."""
+        """Returns the outputs [N, K], or [N, T, K] with one a step."""
         steps, real = steps_of(self.spec, jnp.asarray(inputs))
         arrays = Arrays(
             *(each[...] for each in (self.inputs, self.recurrent, self.offset, self.head, self.head_offset))
@@ -118,7 +117,7 @@ class BaselineNetworks(Networks):
     plans: ClassVar = {"sequential": sequential_plan("switch-sequential-1")}
 
     def init(self, key: jax.Array, arch: jax.Array) -> Variables:
-        """Returns the initial arrays: as those of searched cells; the forget gate of an LSTM is open, its offset 1."""
+        """Returns the initial arrays, drawn as for searched cells; the forget gate of an LSTM is open, its offset 1."""
         width, features, num_outputs = self.config.network.width, num_features(self.spec), self.spec.num_outputs
         fan = features if self.spec.kind == "sequences" else 1
         first, second, third = jax.random.split(key, 3)

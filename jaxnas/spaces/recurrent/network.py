@@ -26,12 +26,12 @@ MAX_WIDTH = 4096
 
 @dataclass(frozen=True)
 class Recurrence:
-    """What a network has besides its cell.
+    """The settings of a network besides its cell.
 
     Attributes:
-        width: numbers of a state.
-        gate: whether each state is a mixture of the one that the node reads and of what the node makes of it, weighted
-            by a gate, as in DARTS; it has twice the parameters. Cells differ less then.
+        width: the size of a state.
+        gate: whether each state mixes the node's input and its activation of it, weighted by a gate, as in DARTS, with
+            twice the parameters. Cells then differ less.
     """
 
     width: int = 24
@@ -58,7 +58,7 @@ class Arrays(NamedTuple):
 
 
 def make_arrays(num_nodes: int, recurrence: Recurrence, spec: TaskSpec, key: jax.Array) -> Arrays:
-    """Returns initial parameters: normal, with the variance that keeps the size of what a linear map is given."""
+    """Returns initial parameters: normal, with the variance with which a linear map preserves the size of its input."""
     width = recurrence.width
     mapped = 2 * width if recurrence.gate else width
     features = num_features(spec)
@@ -74,7 +74,7 @@ def make_arrays(num_nodes: int, recurrence: Recurrence, spec: TaskSpec, key: jax
 def over_steps(
     step: Callable[[Any, jax.Array], tuple[Any, Any]], carry: Any, projected: jax.Array, real: jax.Array
 ) -> tuple[Any, Any]:
-    """Returns what a cell carries after the last real step, and what it gives at each, the axis of steps first.
+    """Returns the carry of a cell after the last real step, and its outputs at each step, the axis of steps first.
 
     Args:
         step: `(carry, projected [N, W]) -> (carry, given)`; the carry has leading axes [N].
@@ -97,7 +97,7 @@ def outputs(
     inputs: jax.Array,
     recorder: Recorder = SILENT,
 ) -> jax.Array:
-    """Returns the outputs [N, K], or [N, T, K] where the goal has one a step, of inputs [N, T, F] or tokens [N, T].
+    """Returns the outputs [N, K], or [N, T, K] if the goal has one a step, of inputs [N, T, F] or tokens [N, T].
 
     Inputs of all steps are mapped together, and so are the outputs of all; with a recorder, step by step.
     """
@@ -143,7 +143,7 @@ def cell(
 
 
 def _mixed(recurrence: Recurrence, linear: jax.Array, function: Callable, read: jax.Array) -> jax.Array:
-    """Returns the state of a node: a function of its linear map, or with a gate that mixed with the state it reads."""
+    """Returns the state of a node: a function of its linear map; with a gate, mixed with the state that it reads."""
     if not recurrence.gate:
         return function(linear)
     gate, made = jnp.split(linear, 2, axis=-1)
@@ -177,7 +177,7 @@ class RecurrentNetwork(nnx.Module):
         self.head = _linear(arrays.head, arrays.head_offset)
 
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
-        """Returns the outputs [N, K], or [N, T, K] where there is one a step."""
+        """Returns the outputs [N, K], or [N, T, K] with one a step."""
         nodes = jnp.stack([node.kernel[...] for node in self.nodes])
         assert self.inputs.bias is not None
         assert self.head.bias is not None  # as both were made with one

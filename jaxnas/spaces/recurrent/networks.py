@@ -21,7 +21,7 @@ LARGEST_UNGATED = 4
 
 
 class RecurrentNetworks(ScoredNetworks):
-    """The networks of a space of recurrent cells; `default` says whether they have gates."""
+    """The networks of a space of recurrent cells; `default` determines whether they have gates."""
 
     space: RecurrentSpace
     inputs = ("sequences", "tokens")
@@ -36,10 +36,10 @@ class RecurrentNetworks(ScoredNetworks):
     def apply(
         self, variables: Variables, choice: jax.Array, inputs: jax.Array, *, mode: str, recorder: Recorder = SILENT
     ) -> Applied:
-        """Returns the outputs [N, K], or [N, T, K] where there is one a step, of inputs [N, T, F] or tokens [N, T].
+        """Returns the outputs [N, K], or [N, T, K] with one a step, of inputs [N, T, F] or tokens [N, T].
 
         A place is one for all steps, whose statistics are added up. Blocks are the projected inputs and the cell's
-        outputs; what enters any activation function is a rectifier's.
+        outputs; the input of any activation function counts as a rectifier's.
         """
         return Applied(network.outputs(self.config.network, self.spec, choice, variables.parameters, inputs, recorder))
 
@@ -89,7 +89,7 @@ class GatedNetworks(RecurrentNetworks):
 
 
 def recurrent_networks(space: RecurrentSpace) -> type[Networks]:
-    """Returns the class of the networks of a space: with gates by default where cells have five nodes or more.
+    """Returns the class of the networks of a space: with gates by default if cells have five nodes or more.
 
     In a cell of n nodes a step composes up to n + 1 maps; a gate of each, as in ENAS and DARTS, lets states pass them.
     Small spaces, which tables hold whole, have none, as gates make cells alike.

@@ -26,8 +26,8 @@ _END = -1
 class RecurrentSpace(Space):
     """The search space of recurrent cells of `num_nodes` nodes, as in ENAS and DARTS.
 
-    The first state is made of the step's input and the cell's last output. Each node reads that or the state of an
-    earlier node, and has a linear map and an activation function of its own; the cell's output is the mean of all
+    The first state is made of the step's input and the cell's last output. Each node reads the first state or the state
+    of an earlier node, and has a separate linear map and activation function; the cell's output is the mean of all
     nodes. So the states are a tree. An architecture is int32[2 n - 1]: the activation of the first node, then for each
     other one the state that it reads, 0 for the first, and its activation. Every vector is an architecture. Cells that
     differ in the order of their nodes are one class.
@@ -59,7 +59,7 @@ class RecurrentSpace(Space):
         return _vector(*_depth_first(parents, activations))
 
     def to_str(self, arch: Choices) -> str:
-        """Returns an architecture as what each node reads, 0 the first state, and its activation: `"0.tanh-1.relu"`."""
+        """Returns an architecture as the source, 0 the first state, and activation of each node: `"0.tanh-1.relu"`."""
         parents, activations = parts(np.asarray(checked(arch, self.decisions)))
         pairs = zip(parents.tolist(), activations.tolist(), strict=True)
         return "-".join(f"{parent}.{ACTIVATIONS[activation]}" for parent, activation in pairs)
@@ -96,7 +96,7 @@ class RecurrentSpace(Space):
 
 
 def parts(arch: jax.Array | np.ndarray) -> tuple[jax.Array, jax.Array]:
-    """Returns which state each node reads, 0 the first one and i that of node i, and its activation, both int32[n]."""
+    """Returns the state that each node reads, 0 the first one and i for node i, and its activation, both int32[n]."""
     module = np if isinstance(arch, np.ndarray) else jnp
     pairs = module.concatenate([module.zeros(1, arch.dtype), arch]).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
@@ -109,8 +109,8 @@ def _vector(parents: jax.Array, activations: jax.Array) -> jax.Array:
 def _depth_first(parents: jax.Array, activations: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns the nodes of a tree in depth-first order, the subtrees of a state in ascending order of their codes.
 
-    The code of a subtree is the sequence, in that order, of its nodes' depths and activations, so that subtrees have
-    equal codes where they are equal.
+    The code of a subtree is the sequence, in that order, of its nodes' depths and activations. Equal subtrees thus have
+    equal codes.
     """
     num_nodes, base = len(parents), len(ACTIVATIONS)
     places = np.arange(num_nodes)

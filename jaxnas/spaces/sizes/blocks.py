@@ -1,7 +1,7 @@
 """The layers of NATS-Bench's size space (Dong et al., TPAMI 2021): a stem, cells, reductions and a head.
 
-A layer is of the widths that it is made with, or wider: then its scope says which channels are live, and it computes
-what the narrow layer does.
+A layer has the widths that it is made with, or is wider: then its scope marks the live channels, and it computes the
+same as the narrow layer.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ CONVOLUTIONS = ("0-1", "0-2", "1-2", "1-3", "2-3")
 
 
 def reads_input(name: str) -> bool:
-    """Returns whether a kernel has the channels that go into the layer; others have those of the layer."""
+    """Returns whether a kernel reads the channels that enter the layer; other kernels read the layer's channels."""
     return name.startswith(("0-", "a_", "shortcut", "kernel", "output"))
 
 
@@ -34,10 +34,10 @@ def _convolution(name: str, num_inputs: int, num_channels: int) -> dict[str, Val
 class SizeCell(Block):
     """The cell that is best on CIFAR-100: five convolutions and a skip connection.
 
-    The skip connection is an identity where the widths are equal, and a normalized 1x1 convolution otherwise.
+    The skip connection is an identity if the widths are equal, and a normalized 1x1 convolution otherwise.
 
     Attributes:
-        may_project: whether the widths may differ, so that there are arrays of such a convolution.
+        may_project: whether the widths may differ; if so, there are arrays of such a convolution.
     """
 
     num_inputs: int
@@ -88,10 +88,10 @@ class SizeCell(Block):
 @final
 @dataclass(frozen=True)
 class Reduction(Block):
-    """A residual block that halves the resolution: two convolutions, beside an average pooling and a 1x1 convolution.
+    """A residual block that halves the resolution: two convolutions, plus an average pooling and a 1x1 convolution.
 
     Attributes:
-        num_pixels: of an image after the block.
+        num_pixels: the number of pixels of an image after the block.
     """
 
     num_inputs: int

@@ -38,7 +38,7 @@ def blocks(space: SizeSpace, widths: Widths, spec: TaskSpec, arch: tuple[int, ..
 
     `arch` is None for the network that holds all of them: of the largest width everywhere.
 
-    Raises ValueError where the space has no number of layers that three stages and two reductions have.
+    Raises ValueError if the space has no number of layers that three stages and two reductions have.
     """
     stages, rest = divmod(space.num_layers, 3)
     if rest != 2:
@@ -67,7 +67,7 @@ def live_channels(space: SizeSpace, widths: Widths, arch: jax.Array) -> list[jax
 
 
 def sliced(own: Block, arrays: dict[str, jax.Array], kind: int) -> dict[str, jax.Array]:
-    """Returns what a block has of the arrays of a wider one: the leading part of each."""
+    """Returns a block's arrays, from the arrays of a wider one: the leading part of each."""
     shapes = (own.statistics() if kind else own.parameters()).items()
     return {name: arrays[name][tuple(slice(size) for size in values.shape)] for name, values in shapes}
 

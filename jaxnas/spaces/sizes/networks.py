@@ -1,8 +1,8 @@
 """Networks of a width for each layer as a kind: how they are initialized, applied, shared, trained and sized.
 
-All are computed at the largest widths, where masks keep the channels beyond an architecture's at 0: its numbers are
-those of the narrow network. So a narrower layer of the supernet is the first channels of the widest one (Yu et al.,
-"Slimmable Neural Networks", ICLR 2019).
+All are computed at the largest widths, with masks that keep the channels beyond an architecture's at 0: the numbers are
+the same as in the narrow network. So a narrower layer of the supernet is the first channels of the widest one (Yu et
+al., "Slimmable Neural Networks", ICLR 2019).
 """
 
 from typing import Any, ClassVar, final
@@ -42,9 +42,9 @@ class SizeNetworks(ScoredNetworks, SharedNetworks):
         return pairs(live_channels(self.space, self.config.network, arch))
 
     def init(self, key: jax.Array, arch: jax.Array | None = None) -> Variables:
-        """Returns the initial arrays of an architecture; those of the supernet are of the widest one.
+        """Returns the initial arrays of an architecture; for the supernet, of the widest one.
 
-        Kernels have the variance that the narrow network's have, and zeros beyond it.
+        Kernels have the same variance as in the narrow network, and zeros beyond it.
         """
         shared = arch is None
         if arch is None:
@@ -119,7 +119,7 @@ class SizeNetworks(ScoredNetworks, SharedNetworks):
         ]
 
     def used(self, arch: jax.Array) -> list[dict[str, Any]]:
-        """Returns 1 for the parameters that an architecture uses: of kernels, those of live channels."""
+        """Returns 1 for the parameters that an architecture uses: in kernels, the parameters of live channels."""
         return [
             {name: mask if name.endswith(KERNEL) else jnp.ones(()) for name, mask in masks.items()}
             for masks in self.kernels(arch).live

@@ -1,4 +1,4 @@
-"""Size spaces: how many channels each layer of a network has. `NATS_SSS` is that of NATS-Bench."""
+"""Size spaces: how many channels each layer of a network has. `NATS_SSS` is the size space of NATS-Bench."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar, final

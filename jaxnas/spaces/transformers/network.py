@@ -1,8 +1,8 @@
-"""Transformers: one function for the network of one architecture, and for that of any, which is masked.
+"""Transformers: one function for the network of a fixed architecture, and of a traced one, which is masked.
 
 Layers are normalized first (Xiong et al., ICML 2020): x + mixer(norm(x)), then x + hidden(norm(x)) with rectifiers. A
-step's numbers enter by a linear map, to which its position adds learned numbers; what leaves the last normalization is
-averaged over the real steps where there is one label an example.
+step's numbers enter by a linear map, to which its position adds learned numbers. With one label an example, the outputs
+of the last normalization are averaged over the real steps.
 """
 
 import functools
@@ -29,7 +29,7 @@ AROUND = {
     "head_kernel": ("width", "outputs"),
     "head_offset": ("outputs",),
 }
-"""The arrays around the layers, by what their axes are."""
+"""The arrays around the layers, with the meanings of their axes."""
 IN_LAYER = {
     "mix_scale": ("width",),
     "mix_bias": ("width",),
@@ -61,7 +61,7 @@ OF_MIXER = {
 
 
 class Layer(NamedTuple):
-    """What an architecture decides of a layer; `mixer` is a position in the space's mixers."""
+    """The choices of an architecture for a layer; `mixer` is a position in the space's mixers."""
 
     heads: Any
     hidden: Any
@@ -69,7 +69,7 @@ class Layer(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """What an architecture decides, numbers or traced arrays."""
+    """The choices of an architecture, numbers or traced arrays."""
 
     depth: Any
     width: Any
@@ -77,7 +77,7 @@ class Decided(NamedTuple):
 
 
 def decided(space: TransformerSpace, arch: Any) -> Decided:
-    """Returns what an architecture decides: arrays of one that is traced, ints of a tuple of ints."""
+    """Returns the choices of an architecture: arrays if it is traced, ints for a tuple of ints."""
     values: list[Any] = [space.widths, space.heads, space.hidden]
     widths, heads, hidden = values if isinstance(arch, tuple) else [jnp.asarray(each) for each in values]
     starts = range(FIRST_LAYER, len(space.decisions), PER_LAYER)
@@ -86,7 +86,7 @@ def decided(space: TransformerSpace, arch: Any) -> Decided:
 
 
 def sizes_of(space: TransformerSpace, spec: TaskSpec) -> dict[str, int]:
-    """Returns the lengths of the axes of arrays, the largest where they are searched."""
+    """Returns the lengths of the axes of arrays, the largest choice for searched ones."""
     around = {"features": num_features(spec), "steps": spec.shape[0], "outputs": spec.num_outputs, "taps": TAPS}
     return {**around, "width": space.widths[-1], "heads": space.heads[-1], "hidden": space.hidden[-1]}
 
@@ -100,11 +100,11 @@ def outputs(
     show: Recorder = SILENT,
     mode: str = "evaluate",
 ) -> jax.Array:
-    """Returns the outputs [N, K], or [N, T, K] where the goal has one a step, of inputs [N, T, F] or tokens [N, T].
+    """Returns the outputs [N, K], or [N, T, K] if the goal has one a step, of inputs [N, T, F] or tokens [N, T].
 
     Args:
-        choice: of a traced architecture: arrays have the largest sizes, and what lies beyond its own is masked. Or of
-            ints: arrays have the sizes of the architecture, and there are those of its layers.
+        choice: if traced, arrays have the largest sizes, and the parts beyond the architecture's are masked. For ints,
+            arrays have the architecture's sizes, and only for its layers.
         show: a recorder of the inner arrays. Steps are the rows of its images.
         mode: `"identity"`: without normalization.
     """
@@ -128,8 +128,8 @@ def outputs(
 
 
 class Within(NamedTuple):
-    """What all layers know: which of the numbers of a step are the architecture's own, bool[W], how many they are,
-    which steps are real, bool[N, T], and whether normalization is left out.
+    """The context of all layers: which of the numbers of a step are the architecture's own, bool[W], how many they are,
+    which steps are real, bool[N, T], and whether normalization is omitted.
     """
 
     live: jax.Array
@@ -228,7 +228,7 @@ class TransformerNetwork(nnx.Module):
     """The network of one architecture: `network(inputs, train=False) -> outputs`.
 
     Attributes:
-        around, layers: the arrays around the layers, and those of each.
+        around, layers: the arrays around the layers, and the arrays of each layer.
     """
 
     def __init__(self, space: TransformerSpace, spec: TaskSpec, arch: tuple[int, ...], arrays: dict[str, Any]):
@@ -240,7 +240,7 @@ class TransformerNetwork(nnx.Module):
         )
 
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
-        """Returns the outputs [N, K], or [N, T, K] where the goal has one a step."""
+        """Returns the outputs [N, K], or [N, T, K] if the goal has one a step."""
         arrays: dict[str, Any] = {name: value[...] for name, value in self.around.items()}
         arrays["layers"] = [{name: value[...] for name, value in layer.items()} for layer in self.layers]
         return outputs(self.space, self.spec, decided(self.space, self.arch), arrays, inputs)

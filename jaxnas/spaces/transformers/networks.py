@@ -1,6 +1,6 @@
 """Transformers as a kind of network: how they are initialized, applied, trained and sized.
 
-All architectures are computed at the largest sizes, where masks keep what lies beyond an architecture's own at 0.
+All architectures are computed at the largest sizes, with masks that keep the parts beyond an architecture's at 0.
 Absent layers and other mixers do not run.
 """
 
@@ -64,9 +64,9 @@ class TransformerNetworks(ScoredNetworks):
     def apply(
         self, variables: Variables, choice: jax.Array, inputs: jax.Array, *, mode: str, recorder: Recorder = SILENT
     ) -> Applied:
-        """Returns the outputs [N, K], or [N, T, K] where there is one a step, of inputs [N, T, F] or tokens [N, T].
+        """Returns the outputs [N, K], or [N, T, K] with one a step, of inputs [N, T, F] or tokens [N, T].
 
-        Blocks are what enters the layers, and each of them.
+        Blocks are the input of the layers, and each layer.
         """
         decided = network.decided(self.space, choice)
         return Applied(network.outputs(self.space, self.spec, decided, variables.parameters, inputs, recorder, mode))

@@ -29,11 +29,11 @@ class TransformerSpace(Space):
     An architecture is the number of layers, the width of all of them, and for each layer its number of heads, the
     number of its hidden units and its mixer: attention (Vaswani et al., NeurIPS 2017), a convolution over five steps
     with a kernel for each head (Wu et al., ICLR 2019), or a Fourier transform over steps and over the numbers of a head
-    (Lee-Thorp et al., NAACL 2022). What is decided of absent layers does not count: such architectures are one class.
-    `sample` draws the number of layers uniformly, not architectures: most of these have the most layers.
+    (Lee-Thorp et al., NAACL 2022). Decisions on absent layers do not count: such architectures are one class. `sample`
+    draws the number of layers uniformly, not architectures, most of which have the maximum number of layers.
 
     Attributes:
-        max_layers: the most layers.
+        max_layers: the maximum number of layers.
         widths, heads, hidden: ascending numbers to choose from; each number of heads divides each width.
         mixers: of `MIXERS`.
 
@@ -68,7 +68,7 @@ class TransformerSpace(Space):
         object.__setattr__(self, "decisions", tuple(decisions))
 
     def num_present(self, arch: ArrayLike) -> jax.Array:
-        """Returns how many decisions count: those of absent layers do not."""
+        """Returns how many decisions count: decisions on absent layers do not."""
         return FIRST_LAYER + PER_LAYER * (1 + jnp.asarray(arch)[0])
 
     def decode(self, arch: Choices) -> dict:
@@ -85,7 +85,7 @@ class TransformerSpace(Space):
     def to_str(self, arch: Choices) -> str:
         """Returns an architecture as its width and its layers: `"48/2-64-attention/4-32-conv5"`.
 
-        Absent layers follow a plus, where one of them has not the first value of everything.
+        Absent layers follow a plus, if one of them has a decision that is not the first value.
         """
         choices = checked(arch, self.decisions)
         _, width, *values = decode(choices, self.decisions).values()

@@ -1,1 +1,1 @@
-"""What several strategies share."""
+"""Common parts of strategies."""

@@ -32,9 +32,9 @@ def with_solution(
 
 
 def domination_ranks(scores: jax.Array, sizes: jax.Array) -> jax.Array:
-    """Returns the number of the front that each solution lies on, int32[n]; 0 is the best, that of no dominators.
+    """Returns the number of each solution's front, int32[n]; on the best front, 0, nothing is dominated.
 
-    A solution dominates another one where it is no worse in both objectives and better in one. Deb, Pratap, Agarwal
+    A solution dominates another one if it is no worse in both objectives and better in one. Deb, Pratap, Agarwal
     and Meyarivan, "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", IEEE Transactions on Evolutionary
     Computation, 2002.
     """
@@ -51,9 +51,9 @@ def domination_ranks(scores: jax.Array, sizes: jax.Array) -> jax.Array:
 
 
 def crowding_distances(scores: jax.Array, sizes: jax.Array, ranks: jax.Array) -> jax.Array:
-    """Returns how far the neighbors of each solution on its front lie apart, float32[n], inf at a front's ends.
+    """Returns the distance between the two neighbors of each solution on its front, float32[n]; inf at a front's ends.
 
-    Each objective is measured in its range over all solutions. Deb et al. (see `domination_ranks`).
+    Each objective is scaled by its range over all solutions. Deb et al. (see `domination_ranks`).
     """
     total = jnp.zeros(scores.shape)
     for values in (scores, sizes):

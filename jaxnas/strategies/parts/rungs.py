@@ -1,4 +1,4 @@
-"""Brackets of successive halving: which fidelities are its rungs, and what each trial of a run is for."""
+"""Brackets of successive halving: the choice of rungs among the fidelities, and the role of each trial of a run."""
 
 import functools
 import itertools
@@ -21,12 +21,12 @@ RANDOM_SEARCH = "equal to random search"
 
 
 class Plan(NamedTuple):
-    """What each trial of a run is for, NumPy arrays [T]; it depends on no score.
+    """The role of each trial of a run, NumPy arrays [T]; it depends on no score.
 
     Attributes:
         rung: its rung, 0 the lowest.
         place: its place on that rung, 0 the first.
-        source: how many trials the bracket had on the rung before; 0 on its first rung, whose trials are new.
+        source: the number of the bracket's trials on the rung before; 0 on its first rung, whose trials are new.
     """
 
     rung: np.ndarray
@@ -37,7 +37,7 @@ class Plan(NamedTuple):
 class BracketState(NamedTuple):
     """All trials of the run, and which of them were promoted to the current rung.
 
-    Trials are architectures int32[T, D], scores float32[T], -inf where failed, and the seeds that answered int32[T];
+    Trials are architectures int32[T, D], scores float32[T], -inf if failed, and the seeds that answered int32[T];
     the promoted, best first, are numbers of trials int32[K].
     """
 
@@ -63,8 +63,8 @@ def checked_fidelities(fidelities: Iterable[float]) -> tuple[float, ...]:
 def choose_rungs(fidelities: tuple[float, ...], reduction: int) -> tuple[int, ...]:
     """Returns the fidelities that are rungs, as indices, ascending, the last fidelity among them.
 
-    The rung below another is the largest fidelity of at most 1 / `reduction` of it: of 6 epochs with reduction 3 those
-    of 2 and 6, of 10 epochs those of 1, 3 and 10.
+    The rung below another is the largest fidelity of at most 1 / `reduction` of it. With reduction 3, 6 epochs give the
+    rungs 2 and 6, and 10 epochs give 1, 3 and 10.
     """
     rungs = [len(fidelities) - 1]
     while smaller := [index for index in range(rungs[0]) if fidelities[index] * reduction <= fidelities[rungs[0]]]:
@@ -73,7 +73,7 @@ def choose_rungs(fidelities: tuple[float, ...], reduction: int) -> tuple[int, ..
 
 
 def one_rung_note(name: str, rungs: tuple[int, ...], same_as: str) -> str:
-    """Returns what is left of a strategy that has one rung only, and warns of it; empty with two rungs or more."""
+    """Returns a note, and warns, that a strategy with only one rung reduces to `same_as`; empty with more rungs."""
     if len(rungs) > 1:
         return ""
     note = f"no fidelity is low enough for a second rung, so it is {same_as}"
@@ -117,15 +117,15 @@ def synchronous_strategy(
     resume: bool,
     one_rung: str = RANDOM_SEARCH,
 ) -> Strategy:
-    """Returns a strategy that goes through brackets: each rung's best are promoted to the next when all of it is told.
+    """Returns a strategy that goes through brackets: when a rung is complete, its best are promoted to the next.
 
-    Failed trials are promoted only where fewer succeeded than are to be; of equal scores the earlier is promoted.
+    Failed trials are promoted only if fewer trials succeeded than are promoted; ties favor the earlier trial.
 
     Args:
         rungs: the fidelity of each rung, an index.
         draw: `(state, t, key) -> int32[D]`, the architecture of a new trial.
         resume: whether a promoted architecture continues its run, or is asked for any run.
-        one_rung: what the strategy is equal to if there is one rung.
+        one_rung: the strategy that this one reduces to if there is one rung.
     """
     largest_source = max(max(sizes) for sizes in brackets)
     num_promoted = max((size for sizes in brackets for size in sizes[1:]), default=1)

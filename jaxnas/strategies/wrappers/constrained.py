@@ -23,16 +23,16 @@ Size = Callable[[jax.Array], jax.Array]
 def constrained(strategy: Strategy, space: Space, size: Size, maximum: float) -> Strategy:
     """Returns a strategy that queries only architectures up to a size: it rejects those that are too large.
 
-    The strategy is asked with other keys until its answer is small enough, 32 times at most; then the
-    query falls back to a uniform draw from small architectures, so that no strategy gets stuck. Queries within the
-    limit are unchanged: with an infinite maximum the trajectory is the strategy's own.
+    The strategy is asked with other keys until its answer is small enough, 32 times at most. The query then falls back
+    to a uniform draw from small architectures, so no strategy gets stuck. Queries within the limit are unchanged: with
+    an infinite maximum the trajectory is the same as without the limit.
 
     Args:
         strategy: any Strategy of `space`.
         size: `arch int32[D] -> float32`, such as `bench.size("parameters")`.
         maximum: the largest size that may be queried.
 
-    Raises ValueError where none of 4,096 random architectures is small enough.
+    Raises ValueError if all of 4,096 random architectures are too large.
     """
     if maximum != float("inf"):
         checked_number("maximum", maximum)

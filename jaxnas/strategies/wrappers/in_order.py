@@ -1,4 +1,4 @@
-"""A fixed order of architectures as a strategy: the baseline of what is known before a search, without a search."""
+"""A fixed order of architectures as a strategy: a baseline that uses prior knowledge only, without any search."""
 
 import functools
 
@@ -11,15 +11,15 @@ from jaxnas.strategies.base import Observation, Query, Strategy
 
 
 def in_order(archs: ArrayLike, name: str = "in_order") -> Strategy:
-    """Returns a strategy that asks for architectures in the order in which they are given, whatever the scores.
+    """Returns a strategy that asks for architectures in the order in which they are given, regardless of the scores.
 
     After the last one it starts over.
 
     Args:
         archs: int32[n, D].
-        name: what reports call the strategy.
+        name: the strategy's name in reports.
 
-    Raises ValueError on what are no architectures.
+    Raises ValueError on anything but architectures.
     """
     found = checked_archs(archs)
     return _in_order(found.astype(np.int32).tobytes(), found.shape, name)
@@ -35,7 +35,7 @@ def checked_archs(archs: ArrayLike) -> np.ndarray:
 
 @functools.lru_cache(maxsize=64)
 def _in_order(data: bytes, shape: tuple[int, int], name: str) -> Strategy:
-    """Returns one strategy for equal arguments, so that runs of it are compiled once."""
+    """Returns the same strategy for equal arguments: its runs are then compiled once."""
     archs = np.frombuffer(data, np.int32).reshape(shape)
 
     def init(key: jax.Array, num_trials: int) -> tuple[()]:

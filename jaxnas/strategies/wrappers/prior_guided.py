@@ -25,11 +25,11 @@ def prior_guided(
     weight: float = 4.0,
     decay: float = 30.0,
 ) -> Strategy:
-    """Returns a strategy that is asked several times a trial, of which the likeliest answer by a prior is queried.
+    """Returns a strategy that is asked several times a trial; one of its answers is drawn by a prior and queried.
 
-    The answers are those of the strategy for several keys. One is drawn with probability in proportion to exp(z * w):
+    The strategy is asked with several keys. An answer is drawn with probability in proportion to exp(z * w):
     z is its score on the earlier task in normal quantiles over the space, and w = `weight` / (1 + t / `decay`) fades
-    with the number of trials t, so the new task has the last word. The fading exponent is from Hvarfner, Stoll, Souza,
+    with the number of trials t: in the end the new task dominates. The fading exponent is from Hvarfner, Stoll, Souza,
     Lindauer, Hutter and Nardi, "PiBO: Augmenting Acquisition Functions with User Beliefs for Bayesian Optimization",
     ICLR 2022. A trial takes as long as eight of the strategy.
 
@@ -74,7 +74,7 @@ def normal_quantiles(scores: np.ndarray) -> np.ndarray:
 
 
 def checked_scores(space: Space, scores: np.ndarray) -> np.ndarray:
-    """Returns scores by row of a space, float[rows]. Raises ValueError where there are not as many."""
+    """Returns scores by row of a space, float[rows]. Raises ValueError if their number differs from the rows."""
     check_rows(space)
     if scores.shape != (space.num_architectures,) or not np.isfinite(scores).any():
         raise ValueError(f"Expected {space.num_architectures:,} scores, one a row, got shape {list(scores.shape)}.")

@@ -12,7 +12,7 @@ from jaxnas.strategies.base import Query, Strategy, look_up
 from jaxnas.strategies.wrappers.in_order import checked_archs
 
 _SALT = 0x7761726D
-"""Folded into the key of a run for the order, so that the strategy's own draws stay as they are."""
+"""Folded into the key of a run for the order; it leaves the strategy's draws unchanged."""
 
 
 class WarmState(NamedTuple):
@@ -25,17 +25,17 @@ class WarmState(NamedTuple):
 def warm_started(strategy: Strategy, archs: ArrayLike) -> Strategy:
     """Returns a strategy that first asks for given architectures, and then as the strategy would.
 
-    The strategy learns the given trials as its own. They take the place of its first ones, at the fidelities that it
-    would ask. Without architectures it is the strategy itself. The idea is that of Feurer, Springenberg and Hutter,
-    "Initializing Bayesian Hyperparameter Optimization via Meta-Learning", AAAI 2015.
+    The strategy observes the given trials like its other trials. They replace its first ones, at the fidelities that it
+    would ask. Without architectures the result is the strategy itself. The idea is from Feurer, Springenberg and
+    Hutter, "Initializing Bayesian Hyperparameter Optimization via Meta-Learning", AAAI 2015.
 
     Args:
-        strategy: any Strategy whose first trials do not depend on one another; of a strategy with rungs only as many
-            can be given as its first rung has.
-        archs: int32[n, D], which each run asks for in a random order of its own; one of fewer trials, for as many.
+        strategy: any Strategy whose first trials do not depend on one another. A strategy with rungs can be given at
+            most as many architectures as its first rung holds.
+        archs: int32[n, D]. Each run asks for them in a separate random order; a run of fewer trials asks for as many.
 
-    Raises ValueError on what are no architectures, more of them than the strategy can be given, or architectures beyond
-    its limit on sizes.
+    Raises ValueError on anything but architectures, on more of them than the strategy can be given, or on architectures
+    beyond its limit on sizes.
     """
     if not np.size(archs):
         return strategy
@@ -56,7 +56,7 @@ def warm_started(strategy: Strategy, archs: ArrayLike) -> Strategy:
 
 @functools.lru_cache(maxsize=256)
 def _warm_started(strategy: Strategy, given: tuple[tuple[int, ...], ...]) -> Strategy:
-    """Returns one strategy for equal arguments, so that runs of it are compiled once."""
+    """Returns the same strategy for equal arguments: its runs are then compiled once."""
     archs = np.asarray(given, np.int32)
 
     def init(key: jax.Array, num_trials: int) -> WarmState:

@@ -1,1 +1,1 @@
-"""What was never run on an accelerator: training in bfloat16, rates that adapt, programs that fit into its memory."""
+"""Features never run on an accelerator: bfloat16 training, adaptive rates, programs that fit into device memory."""

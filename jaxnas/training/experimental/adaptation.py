@@ -16,9 +16,9 @@ class AdaptiveState(NamedTuple):
 
     Attributes:
         num_steps: steps so far, int32[].
-        log_rate, log_decay: logarithms of what the recipe's numbers are multiplied by, float32[].
-        velocity: of the momentum.
-        direction: against which the parameters moved in the last step.
+        log_rate, log_decay: logarithms of the factors on the recipe's learning rate and weight decay, float32[].
+        velocity: the velocity of the momentum.
+        direction: the direction against which the parameters moved in the last step.
     """
 
     num_steps: jax.Array
@@ -32,14 +32,14 @@ def adaptive_sgd(recipe: Recipe, schedule: optax.Schedule, step: float) -> optax
     """Returns SGD with Nesterov momentum whose learning rate and weight decay follow their hypergradients.
 
     The derivative of a step's loss with respect to the logarithm of the last learning rate is minus the inner product
-    of the gradient and the last direction; with respect to that of the weight decay, minus that of the gradient and the
-    parameters. Both logarithms take steps against their derivatives, divided by the norms of both vectors, so that a
-    step has the size of a cosine. Baydin, Cornish, Rubio, Schmidt and Wood, "Online Learning Rate Adaptation with
-    Hypergradient Descent", ICLR 2018; the multiplicative rule.
+    of the gradient and the last direction; for the weight decay, minus the inner product of the gradient and the
+    parameters. Both logarithms take steps against their derivatives, divided by the norms of both vectors: a step has
+    the size of a cosine. Baydin, Cornish, Rubio, Schmidt and Wood, "Online Learning Rate Adaptation with Hypergradient
+    Descent", ICLR 2018; the multiplicative rule.
 
     Args:
-        recipe: where both start.
-        schedule: from the number of a step to what the learning rate is multiplied by.
+        recipe: the initial learning rate and weight decay.
+        schedule: from the number of a step to a factor on the learning rate.
         step: the largest change of a logarithm in a step of SGD.
     """
 

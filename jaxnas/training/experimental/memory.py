@@ -8,20 +8,20 @@ SHARE = 0.9
 
 
 def free_bytes() -> int | None:
-    """Returns how much memory of the default device programs may take; None where it does not say, as on CPU."""
+    """Returns the memory of the default device that programs may take; None if the device does not report it (CPU)."""
     (device,) = jnp.zeros(()).devices()
     found = device.memory_stats() or {}
     return int(SHARE * (found["bytes_limit"] - found.get("bytes_in_use", 0))) if "bytes_limit" in found else None
 
 
 def bytes_of(program: jax.stages.Compiled) -> int:
-    """Returns the memory that a program takes besides its arguments, as its compiler plans it; 0 where it does not."""
+    """Returns the memory that a program takes besides its arguments, as planned by its compiler; 0 without a plan."""
     planned = program.memory_analysis()
     return 0 if planned is None else int(planned.temp_size_in_bytes + planned.output_size_in_bytes)
 
 
 def fitting(count: int, needed: int, free: int) -> int:
-    """Returns how many things to compute together: `count` where what they need is free, else a power of two below.
+    """Returns how many things to compute together: `count` if they fit into free memory, else a power of two below.
 
     Args:
         needed, free: bytes, of `count` things.

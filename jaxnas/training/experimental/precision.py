@@ -1,8 +1,8 @@
-"""In which precision matrices are multiplied in a training: float32, or bfloat16 where a recipe names it.
+"""The precision of matrix products in a training: float32, or bfloat16 if the recipe names it.
 
-In bfloat16 the two factors of each matrix product and of each convolution, of the gradient's too, are rounded to it, 8
+In bfloat16 the two factors of each matrix product and of each convolution, also in the gradient, are rounded to it: 8
 binary places with the range of float32 (Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training", 2019). Their
-products are summed in float32, and all else is as before: parameters, gradients, statistics, losses, counts.
+products are summed in float32. Parameters, gradients, statistics, losses and counts are unchanged.
 """
 
 from collections.abc import Callable
@@ -18,14 +18,14 @@ _EXPONENT_BITS, _MANTISSA_BITS = 8, 7
 _PRODUCTS = (primitives.dot_general_p, primitives.conv_general_dilated_p)
 
 _WITH_RULES = (primitives.custom_jvp_call_p, primitives.custom_vjp_call_p)
-"""Functions with derivatives of their own, which have been taken."""
+"""Functions with custom derivatives, which have already been taken."""
 
 
 def with_products_in(precision: str, function: Callable) -> Callable:
-    """Returns a function of pytrees of arrays that multiplies matrices in a precision; itself in float32.
+    """Returns a function of pytrees of arrays that multiplies matrices in a precision; in float32 the function itself.
 
-    The program of the function is rewritten, with what it calls, so that no network need know of it. Derivatives are to
-    be taken inside the function.
+    The program of the function and all that it calls are rewritten, so networks need no changes. Derivatives must be
+    taken inside the function.
     """
     if precision == FLOAT32:
         return function
@@ -39,7 +39,7 @@ def with_products_in(precision: str, function: Callable) -> Callable:
 
 
 def _evaluated(program: Jaxpr, constants: Any, arguments: Any) -> list[Any]:
-    """Returns what a program computes, with rounded factors."""
+    """Returns the results of a program with rounded factors."""
     values = dict(zip((*program.constvars, *program.invars), (*constants, *arguments), strict=True))
     for step in program.eqns:
         inputs = [each.val if isinstance(each, Literal) else values[each] for each in step.invars]
@@ -56,10 +56,10 @@ def _evaluated(program: Jaxpr, constants: Any, arguments: Any) -> list[Any]:
 
 
 def _rounded(factor: jax.Array) -> jax.Array:
-    """Returns float32 numbers that are rounded to bfloat16, as such a number where the device multiplies those.
+    """Returns float32 numbers rounded to bfloat16; they have that type except on CPU.
 
-    The compiler may leave out a conversion and its inverse, but no explicit rounding. On CPU rounded factors stay
-    float32, whose products are the same.
+    The compiler may remove a conversion and its inverse, but not an explicit rounding. On CPU rounded factors stay
+    float32, with the same products.
     """
     numbers = jax.lax.reduce_precision(factor, _EXPONENT_BITS, _MANTISSA_BITS)
     return numbers if jax.default_backend() == "cpu" else numbers.astype(jnp.bfloat16)
