@@ -158,7 +158,9 @@ def _options(bench: Benchmark, settings: Settings) -> dict[str, Any]:
     if settings.confirm is not None:
         found["confirm"] = dict(zip(("candidates", "runs"), settings.confirm, strict=True))
     if settings.limit is not None:
-        found["limit"] = {"size": limit_name(settings.limit, bench), "maximum": settings.limit[1]}
+        name = limit_name(settings.limit, bench)
+        unit = bench.table.size_unit(name) if bench.table is not None and name in bench.table.size_names else ""
+        found["limit"] = {"size": name, "maximum": settings.limit[1], "unit": unit}
     if settings.sources:
         found["sources"] = list(settings.sources)
     return found

@@ -193,9 +193,10 @@ def option_texts(result: dict[str, Any]) -> list[str]:
             f" further runs each, which cost {min(costs):,.4g} to {max(costs):,.4g} {result['cost_unit']} on average."
         )
     if within := result.get("limit"):
+        unit = within.get("unit", "")  # pages of earlier versions have none
         lines.append(
-            f"Strategies ask for architectures of at most {within['maximum']:,.10g} {within['size']}; regret is "
-            "measured from the best of these."
+            f"Strategies ask for architectures with {within['size']} of at most {within['maximum']:,.10g}"
+            f"{unit and ' ' + unit}; regret is measured from the best of these."
         )
     if sources := result.get("sources"):
         lines.append(_sources_text(sources))

@@ -173,7 +173,7 @@ def test_attainment_surfaces_are_what_a_share_of_the_runs_had_reached():
 def test_strategies_within_a_limit_are_judged_by_the_best_within_it(sized):
     by_hand = jn.constrained(jn.random_search(GRID), GRID, sized.size("latency"), 1e4)
     found = jn.compare({"a": by_hand}, sized, num_trials=10, num_runs=4).result()
-    assert found["limit"] == {"size": "latency", "maximum": 1e4}
+    assert found["limit"] == {"size": "latency", "maximum": 1e4, "unit": sized.table.size_unit("latency")}
     assert found["optimum"]["value"] == jn.analysis.optimum(sized, limit=("latency", 1e4)).value
     assert found["optimum"]["value"] < jn.analysis.optimum(sized).value - 0.01
     by_text = jn.compare(
