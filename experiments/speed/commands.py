@@ -48,7 +48,7 @@ def main() -> None:
 
 def commands() -> list[str]:
     """Returns the commands of the README's table; one that begins with an ellipsis continues the one before it."""
-    rows = re.findall(r"^\| [^|]+ \| `([^|]+)` \|", (ROOT / "README.md").read_text(), re.M)
+    rows = re.findall(r"^\| [^|]+ \| `([^|`]+)` \|", (ROOT / "README.md").read_text(), re.M)
     found: list[str] = []
     for row in rows:
         if not any(word in row for word in SKIPPED):

@@ -31,7 +31,12 @@ def findings(summary: dict[str, Any]) -> list[str]:
         for name, each in group["compared"].items():
             known = "Better than" if each["effect_size"] > 0.5 else "Worse than"
             verdicts[known if each["p_holm"] <= LEVEL else "Not separated from"].append(name)
-        shown = " ".join(f"{verdict} {', '.join(names)}." for verdict, names in verdicts.items() if names)
+        all_names = f"any of the {len(group['compared'])} strategies"
+        shown = " ".join(
+            f"{verdict} {all_names if len(names) == len(group['compared']) else ', '.join(names)}."
+            for verdict, names in verdicts.items()
+            if names
+        )
         text = f"{kind.capitalize()} sessions ({group['num_sessions']}): test regret"
         lines.append(f"{text} {_interval(group, 'regret_', metric)}. {shown}")
     if memory := summary["memory"]:
