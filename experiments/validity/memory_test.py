@@ -1,10 +1,10 @@
 """The memory test of sessions: it exposes a client that has memorized a table, and hardly ever accuses an honest one.
 
 Claim: a client that has memorized the best cells of NAS-Bench-201 is exposed by 10 plain and 10 blinded sessions, with
-p < .001 in 95 % of 200 tests; of 200 tests of an honest client, evolution through texts, at most 5 % have p < .05 and
+p < .001 in each of 200 tests; of 200 tests of an honest client, evolution through texts, at most 5 % have p < .05 and
 accuse it.
 Command: python experiments/validity/memory_test.py [--tests 200] [--pairs 10] [--trials 15]
-Run time: eight minutes on one core.
+Run time: four minutes on one core.
 Output: for each client the number of tests, of those that accuse it at .05 and at .001, and the mean difference between
 plain and blinded regret. Last line: a JSON object with the figures.
 Page: docs/sessions.md
