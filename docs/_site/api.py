@@ -10,10 +10,10 @@ from _site.text import directive, save, table, toctree
 from jaxnas import catalog
 
 ROOMS = {
-    "benchmarks": "Benchmarks and tables: what a search may ask",
-    "strategies": "Strategies: what to ask next",
+    "benchmarks": "Benchmarks and tables",
+    "strategies": "Strategies: search algorithms",
     "simulation": "Runs of strategies",
-    "analysis": "What runs show",
+    "analysis": "Results of runs",
     "report": "Comparisons and pages",
     "search": "From data to a network",
     "sessions": "Searchers from outside",

@@ -15,12 +15,12 @@ from jaxnas.tables.shipped import shipped_ids
 from jaxnas.tasks.base import SPLITS, Task
 
 LEADS = {
-    "strategies": ("Strategies", "[Strategies](../../../strategies.md) says which one to use."),
+    "strategies": ("Strategies", "[Strategies](../../../strategies.md) compares them."),
     "spaces": ("Search spaces", "[Search spaces](../../../spaces.md) describes them, and how to make your own."),
     "tasks": ("Tasks", "[Your data](../../../guides/your_data.md) become a task in one line."),
-    "proxies": ("Zero-cost proxies", "[Zero-cost proxies](../../../proxies.md) says how well they rank."),
-    "predictors": ("Predictors", "[Predictors](../../../predictors.md) says how well they rank."),
-    "one_shot": ("One-shot methods", "[One-shot search](../../../one_shot.md) says what they find."),
+    "proxies": ("Zero-cost proxies", "[Zero-cost proxies](../../../proxies.md) shows how well they rank."),
+    "predictors": ("Predictors", "[Predictors](../../../predictors.md) shows how well they rank."),
+    "one_shot": ("One-shot methods", "[One-shot search](../../../one_shot.md) has their results."),
 }
 
 
@@ -92,7 +92,7 @@ def _task(name: str) -> str:
 
 
 def _proxy(name: str) -> str:
-    """Returns the page of a proxy: what it computes and how well it ranks."""
+    """Returns the page of a proxy: its definition and how well it ranks."""
     proxy = jn.proxies.proxy_named(name)
     better = "Larger is better." if proxy.better > 0 else "Smaller is better."
     text = f"{proxy.text[0].upper()}{proxy.text[1:]} {better}\n\n"

@@ -24,7 +24,7 @@ def write(folder: Path) -> None:
 
 
 def _section(name: str, parser: argparse.ArgumentParser) -> str:
-    """Returns the section of a command: what it does, its arguments and options."""
+    """Returns the section of a command: its purpose, arguments and options."""
     rows = [(f"`{_call(each)}`", _help(each, parser)) for each in parser._actions if each.dest != "help"]
     required = [f"{_call(each)}" for each in parser._actions if each.required]
     usage = " ".join(["jaxnas", name, *required, "[OPTIONS]"])

@@ -23,7 +23,7 @@ FIGURES = Path("images/figures")
 
 @functools.cache
 def stored() -> dict[str, Any]:
-    """Returns what was measured of every strategy on every table."""
+    """Returns the stored results of every strategy on every table."""
     return json.loads(STORED.read_text()) if STORED.exists() else {}
 
 
@@ -125,18 +125,18 @@ def _proxies() -> str:
     rows = [(f"`{column}`", *(f"{each[name]:.2f}" if name in each else "all equal" for name in names))
             for column, each in order]  # fmt: skip
     text = "# Proxies on four tables\nSpearman's correlation of the mean score over four initializations with test "
-    text += "scores, in the direction of each paper. Computed from the packs that ship.\n"
+    text += "scores, in the direction of each paper. Computed from the shipped packs.\n"
     text += "[Zero-cost proxies](../../proxies.md) has intervals and the better half.\n\n"
     return text + table(["proxy", *(f"`{name}`" for name in names)], rows)
 
 
 def _surrogates() -> str:
     """Returns the page of how far surrogates can be trusted."""
-    parts = ["# Surrogates\nFrom the `report.json` of each surrogate that ships.\n"]
+    parts = ["# Surrogates\nFrom the `report.json` of each shipped surrogate.\n"]
     for name in shipped_ids("surrogates"):
         report = json.loads((shipped_folder("surrogates") / name / "report.json").read_text())
         rows = [(region.replace("_", " "), *_bias(each)) for region, each in report.get("regions", {}).items()]
-        head = ["cells", "number", "predicted less trained, points", "runs within the 95 % interval"]
+        head = ["cells", "number", "predicted minus trained, points", "runs within the 95 % interval"]
         parts.append(f"## `{name}`\n{table(head, rows)}")
     return "\n".join(parts)
 

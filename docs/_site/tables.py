@@ -1,4 +1,4 @@
-"""A page for each table that ships, with a figure, and the gallery."""
+"""A page for each shipped table, with a figure, and the gallery."""
 
 import functools
 import re
@@ -18,7 +18,7 @@ from jaxnas.tables.shipped import shipped_folder, shipped_ids
 
 
 class Shipped(NamedTuple):
-    """What pages show of a table: its benchmark, and test scores and parameters of its classes, [G]."""
+    """The contents of a table's page: its benchmark, and test scores and parameters of its classes, [G]."""
 
     bench: jn.TableBenchmark
     scores: np.ndarray
@@ -32,7 +32,7 @@ class Shipped(NamedTuple):
 
 @functools.cache
 def shipped(name: str) -> Shipped:
-    """Returns what pages show of a table."""
+    """Returns the contents of a table's page."""
     bench = jn.load(name)
     archs = bench.space.arch_at(bench.table.representatives)
     return Shipped(bench, np.asarray(bench.held_out.scores(archs)), np.asarray(bench.sizes("parameters", archs)))
@@ -44,7 +44,7 @@ def write(folder: Path) -> None:
         _write_pictures(name, folder / "images" / "tables")
         save(folder / "reference" / "tables" / f"{name}.md", _page(name))
     rows = [(f"[`{name}`]({name}.md)", f"{len(shipped(name).scores):,}", _best(name)) for name in shipped_ids()]
-    text = "# Tables\n[What tables can show](../../../tables.md) says how informative each of them is.\n\n"
+    text = "# Tables\n[What tables can show](../../../tables.md) describes how informative each of them is.\n\n"
     text += table(["table", "classes", "best mean test score"], rows) + toctree(shipped_ids(), ":hidden:\n")
     save(folder / "reference" / "tables" / "index.md", text)
     save(folder / "gallery.md", _gallery())

@@ -45,7 +45,7 @@ def _paper(entry: str) -> str:
 
 
 def save(path: Path, text: str | bytes) -> None:
-    """Writes a page if it has changed, so that a second build reads only what is new."""
+    """Writes a page if it has changed; a second build then reads only the new ones."""
     content = text.encode() if isinstance(text, str) else text
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_bytes() != content:

@@ -1,7 +1,7 @@
-"""A search by two workers ends whatever its evaluator does, and each trial has failed or has the right score.
+"""A search by two workers ends with any evaluator, and each trial has failed or has the correct score.
 
-Claim: of the trials of every evaluator below, which forks, exits, hangs, floods the output, breaks its process or
-returns no number, each is a failed trial of one line or has the right score; the search ends; no process is left.
+Claim: each trial of an evaluator that forks, exits, hangs, floods the output, breaks its process or returns no number
+is a failed trial of one line or has the correct score; the search ends; no process is left.
 Command: python experiments/robustness/evaluators.py (Linux)
 Run time: four minutes on two cores.
 Output: how the trial of each ended; last, one JSON object with the counts.

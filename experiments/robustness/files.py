@@ -1,8 +1,8 @@
-"""Mutated files of every format are refused in one line, or read as what they were.
+"""Mutated files of every format are refused in one line, or read with their original contents.
 
 Claim: of 10,000 mutations a format none ends in another exception than a ValueError of one line, and none is accepted
-with other contents where the format has a hash. CSV and Parquet files of a user's data have none: a changed digit is
-other data.
+with other contents if the format has a hash. CSV and Parquet files of your data have none: a changed digit is other
+data.
 Command: python experiments/robustness/files.py [--formats table,manifest,...] [--number 10000] [--seed 0]
 Run time: 10 minutes on one core of a 2-core Intel Xeon for all formats at 10,000.
 Output: a line of counts a format; last, one JSON object with all.

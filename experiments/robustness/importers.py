@@ -3,7 +3,7 @@
 Claim: of 10,000 mutated files of each format every one is either read or refused by a ValueError of one line, within
 five seconds of CPU and a gigabyte, and none writes a file. Undamaged, each file is read.
 Command: python experiments/robustness/importers.py [--number 10000] [--seed 0] [FORMAT ..]
-Run time: two hours; 100 of each are a test, of parts where only a whole benchmark is read.
+Run time: two hours; 100 of each are a test, of parts unless the importer reads only a whole benchmark.
 Output: for each format how many were read and refused, and the slowest. Last line: a JSON object with the figures.
 Page: docs/importing.md
 

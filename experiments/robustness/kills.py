@@ -1,16 +1,16 @@
 """Commands that are killed at random moments and run again end with the same results, and leave nothing behind.
 
 Claim: after 100 kills of each of builds, searches, one-shot searches, proxies, imports and comparisons, the folder has
-the files of an undisturbed run and no others, alike to the byte where those of two undisturbed runs are; no temporary
-file and no process is left. Numbers of seconds are left out, and of a saved model the arrays are compared.
+the files of an undisturbed run and no others. They are equal to the byte if two undisturbed runs are; no temporary file
+and no process is left. Numbers of seconds are ignored, and of a saved model the arrays are compared.
 Command: python experiments/robustness/kills.py [--kills 100] [--kinds build,search,...] [--seed 0] (Linux)
 Run time: half an hour on one core.
 Output: a line a command; last, one JSON object with the counts.
 Page: docs/robustness.md
 
-Each command is `jaxnas ...` in a fork of a process that has imported jaxnas, with a cache of compiled programs of its
-own. Killed are its process, or (half of them) first that and 0.2 seconds later what it had started. A kill counts where
-the process was alive. `workers` is a build by two worker processes.
+Each command is `jaxnas ...` in a fork of a process that has imported jaxnas, with a separate cache of compiled
+programs. Killed are its process, or (half of them) first that and 0.2 seconds later its child processes. A kill counts
+if the process was alive. `workers` is a build by two worker processes.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Builds and searches that are killed at random moments resume to the same numbers, and lose none.
 
 Claim: after 100 kills of builds (the builder, a worker, or all) and searches, each table has the hash of an undisturbed
-build, each journal is byte for byte that of an undisturbed search, and no temporary file is left. The journal of a
-search by two workers has the trials of an undisturbed one, in an order of its own.
+build, each journal equals an undisturbed one byte for byte, and no temporary file is left. The journal of a search by
+two workers has the trials of an undisturbed one, in any order.
 Command: python experiments/robustness/processes.py [--kills 100] [--kinds build,search] [--seed 0], or --kinds workers
 Run time: 15 minutes on a 2-core Intel Xeon.
 Output: a line a build or search; last, one JSON object with the counts.

@@ -1,9 +1,9 @@
 """Builds and searches on a Ray cluster of two nodes, whose workers, nodes and driver are killed, end as local ones do.
 
-Claim: whatever is killed, the table has the content hash of a build by processes of this machine; a wrong address, a
-node of other versions and a full disk end in one line that says what to do. A search whose node is killed has the
-trials of one by processes of this machine; one whose worker process is killed has failed trials and no others. Scores
-of proxies and checkpoints of one-shot searches are the bytes of local ones.
+Claim: after any kill, the table has the content hash of a build by local processes; a wrong address, a node of other
+versions and a full disk end in one line with instructions. A search whose node is killed has the trials of a local one;
+one whose worker process is killed has failed trials and no others. Scores of proxies and checkpoints of one-shot
+searches are the bytes of local ones.
 Command: python experiments/robustness/ray_cluster.py [--only searches] (Linux, with the extra `ray`)
 Run time: 10 minutes on a 2-core Intel Xeon, of which searches take 5.
 Output: a line a build or search, with its seconds; last, one JSON object with the counts.

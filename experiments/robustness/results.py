@@ -1,11 +1,11 @@
 """Damages summary.json, and kills writers of results: no traceback, no mixture, nothing of others lost.
 
 Claim: each mutated summary is either shown or refused in one line; a folder whose writer was killed at any moment holds
-the old results whole, the new ones whole, or visibly none; a file there that jaxnas did not write stays as it was.
+the old results whole, the new ones whole, or visibly none; foreign files there are unchanged.
 Command: python experiments/robustness/results.py [--number 10000] [--kills 100] [--seed 0]
 Run time: 15 minutes on two cores.
-Output: counts of what was tried, refused, shown and crashed, and of what killed writers left. Last line: a JSON object
-with the figures.
+Output: counts of tried, refused, shown and crashed summaries, and of the results that killed writers left. Last line: a
+JSON object with the figures.
 Page: docs/robustness.md
 
 A mutation changes one value of a summary (or takes it away), or one byte of its file. Kills are SIGKILL at a random

@@ -2,21 +2,21 @@
 
 Claim: none yet. This script was NOT run on an accelerator, as none was available; on CPU it only shows that it runs.
 Command: python experiments/speed/accelerator.py [--parts cells,perceptrons,...] [--space S --task T] (`--max-trainings
-N`: packed programs of up to N trainings; `--quick`: a trial whose figures mean nothing; PyTorch where it is installed)
+N`: packed programs of up to N trainings; `--quick`: a trial whose figures mean nothing; PyTorch if it is installed)
 Run time: not known on an accelerator; with `--quick` some minutes on a 2-core Intel Xeon.
-Output: a JSON object a line, for each part; each part runs in a process of its own, so that its memory is its own. Last
-line: a JSON object of all, null where a part failed.
+Output: a JSON object a line, for each part; each part runs in a separate process to measure its memory alone. Last
+line: a JSON object of all, null if a part failed.
 Page: docs/parallel.md, docs/scaling.md
 
-Of cells, in float32 and in bfloat16, perceptrons, recurrent cells, or another space (`--space`): trainings_per_second
-over the timed batches of a table of all classes, transfers and evaluation included, and steps_per_second, all trainings
-together; compile_seconds, what the first batch took longer than the mean of the others; waste, the slots of operations
-computed for each that is used, null where they are not packed; share_of_peak, of the multiplications and additions of
-matrices that the networks need, three times those of a forward pass for each trained example and once for each
-evaluated one, in the time that they took, among those that the device's maker states (`PEAKS`), null for another one;
-table_minutes, of the whole table at this speed, compilation included. Of proxies, architectures_per_second of a pass.
-Of supernets, steps_per_second of a method. Of all, peak_gigabytes: the most memory of the device that was in use, null
-where it does not say.
+Cells, in float32 and in bfloat16, perceptrons, recurrent cells, or another space (`--space`): trainings_per_second over
+the timed batches of a table of all classes, transfers and evaluation included, and steps_per_second, all trainings
+together. compile_seconds is the extra time of the first batch over the mean of the others. waste is the number of
+operation slots computed for each used one, null unless they are packed. share_of_peak is the rate of the matrix
+multiplications and additions that the networks need, three times a forward pass for each trained example and once for
+each evaluated one, as a share of the rate stated by the device's maker (`PEAKS`), null for other devices. table_minutes
+is the time of the whole table at this speed, compilation included. Proxies: architectures_per_second of a pass.
+Supernets: steps_per_second of a method. All: peak_gigabytes, the most memory of the device that was in use, null if it
+reports none.
 
 PyTorch: steps_per_second of one training at a time, eager and by `torch.compile`, which evaluates nothing and gathers
 no batches: cells of the same classes, perceptrons of two hidden layers of 64 units.

@@ -1,10 +1,10 @@
-"""Measures steps of one-shot searches beside the same in eager PyTorch, one thread each, in alternating rounds.
+"""Measures steps of one-shot searches and of the same in eager PyTorch, one thread each, in alternating rounds.
 
 Claim: a step of DARTS of first order takes a tenth of the processor time of PyTorch's, a single-path step less than a
-quarter; the goals were a quarter. 1,600 steps of DARTS on shifted-digits take 12 seconds after compilation, where a
-minute was the goal. Figures: docs/one_shot.md.
+quarter; the goals were a quarter. 1,600 steps of DARTS on shifted-digits take 12 seconds after compilation (goal: a
+minute). Figures: docs/one_shot.md.
 Command: python experiments/speed/one_shot.py [--steps N] [--rounds N]. Needs PyTorch.
-Run time: half a minute where programs are compiled already, two minutes otherwise.
+Run time: half a minute if programs are compiled already, two minutes otherwise.
 Output: for each method the seconds of compilation, milliseconds of processor time a step on both sides (medians of
 rounds) and their ratio; processor seconds of 1,600 steps of DARTS. Last line: a JSON object of these figures.
 Page: docs/one_shot.md

@@ -1,10 +1,10 @@
 """Measures how fast published benchmarks are imported, opened and searched, and the memory that it takes.
 
-Claim: on one core a full-size TFRecord file of NAS-Bench-101 is imported within a gigabyte and a minute of CPU,
-15,625 `-simple` files of NATS-Bench in half a gigabyte and 211 s, their archive of 1.3 GB in half a gigabyte
-and 256 s, that of 32,768 networks of the size space in 0.7 gigabytes and 229 s, a torch file of 3.9 GB in half a
-gigabyte and 111 s. The table of NAS-Bench-101 opens from what was kept of it within a second. Measured on two busy
-cores of an Intel Xeon.
+Claim: on one core a full-size TFRecord file of NAS-Bench-101 is imported within a gigabyte and a minute of CPU, 15,625
+`-simple` files of NATS-Bench in half a gigabyte and 211 s, their archive of 1.3 GB in half a gigabyte and 256 s, the
+archive of 32,768 networks of the size space in 0.7 gigabytes and 229 s, a torch file of 3.9 GB in half a gigabyte and
+111 s. The table of NAS-Bench-101 opens from its cached arrays within a second. Measured on two busy cores of an Intel
+Xeon.
 Evolution makes ten million queries a second of a core on rows of NAS-Bench-101 and 1.7 million on vectors, with nothing
 else on the machine.
 Command: python experiments/speed/published.py [PART ..] [--simple DIR] [--simple-sizes DIR] [--folder DIR] (Linux)

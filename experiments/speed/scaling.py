@@ -1,7 +1,7 @@
-"""Measures what the driver of a build costs as its chunks grow in number: looks, writes, and the merge into a table.
+"""Measures the cost of a build's driver as its chunks grow in number: scans, writes, and the merge into a table.
 
-Claim: a look for 10,000 shards of which none is there takes less than 0.2 s; writing and merging grow with the number
-of shards. No training is run: shards hold made curves of 16 classes, 1 seed and 12 epochs each.
+Claim: a scan for 10,000 shards takes less than 0.2 s if none is there; writing and merging grow with the number of
+shards. No training is run: shards hold generated curves of 16 classes, 1 seed and 12 epochs each.
 Command: python experiments/speed/scaling.py [--shards 100,1000,10000] [--folder DIR]
 Run time: 3 minutes on a 2-core Intel Xeon.
 Output: a line for each number of shards: seconds of a look for all while none is there and while all are; of the driver

@@ -1,14 +1,14 @@
-"""Architecture and hyperparameters together: what the complete table of `joint-small` on shifted digits says.
+"""Architecture and hyperparameters together: results on the complete table of `joint-small` on shifted digits.
 
 Claim: docs/joint.md: how much of the variance is the interaction of architecture and recipe, which architecture is best
-at each learning rate, and what a joint search gains over searches of either alone at equal cost.
+at each learning rate, and the gain of a joint search over searches of either alone at equal cost.
 Command: python experiments/studies/joint.py [--table ID or FOLDER] [--runs 4000] [--part table|adaptation]
 Run time: three seconds for the table, three minutes for the adaptation.
 Output: three Markdown tables of the table, one of the adaptation. Last line: a JSON object with the figures.
 Page: docs/joint.md
 
-Classes of architectures count once. Shares of variance are those of a complete design with the noise of seeds taken out
-of each. In a search one seed tells the validation score, and the mean test score of the others is reported.
+Classes of architectures count once. Shares of variance are from a complete design, each corrected for the noise of
+seeds. In a search the validation score of one seed is observed, and the mean test score of the others is reported.
 """
 
 import argparse

@@ -1,19 +1,18 @@
-"""Compares one-shot methods on tables that ship: the regret of what each finds, over seeds, at its cost.
+"""Compares one-shot methods on shipped tables: the regret of each result, over seeds, at its cost.
 
 Claim: docs/one_shot.md has the figures. Whether a method beats the median architecture and random search at equal cost
-is printed for each, whatever the answer.
+is printed for each.
 Command: python experiments/studies/one_shot.py [--tables ID,..] [--methods a,b] [--steps N] [--seeds K] [--out DIR]
 [--figure FILE.svg] [--workers N]
 Without --steps, 600 steps of methods that run all operations in a step and 1,600 of the others.
 Methods run in worker processes, each kept to one core: XLA takes the order of sums from the number of cores, and some
-methods are so sensitive that this decides what a seed finds.
+methods are so sensitive that this changes the result of a seed.
 Run time: 26 minutes on two cores, half a minute to three minutes for a method on a table of cells.
 Output: for each table a Markdown table with a row for each method: mean regret over seeds with a 95 % interval
-(Student's t), the median seed, the least and the largest, how many different classes were found, edges without
-parameters of what was found, the cost in full trainings of a random architecture, the mean regret of random search and
-of regularized evolution at that cost, and whether the method's mean is below the median architecture's regret and below
-random search's. Then the regret of zero-cost proxies: the best by a column of the shipped pack of 1,000 random
-architectures.
+(Student's t), the median seed, the smallest and the largest, the number of different classes found, their edges without
+parameters, the cost in full trainings of a random architecture, the mean regret of random search and of regularized
+evolution at that cost, and whether the method's mean is below the median architecture's regret and below random
+search's. Then the regret of zero-cost proxies: the best by a column of the shipped pack of 1,000 random architectures.
 Last line: a JSON object of it all.
 Page: docs/one_shot.md
 

@@ -1,7 +1,7 @@
-"""Ranks all predictors on all tables that ship, by honest evaluation, and writes the table of docs/predictors.md.
+"""Ranks all predictors on all shipped tables, by evaluation on other classes: the table of docs/predictors.md.
 
 Claim: with 100 trained architectures of `nb201-cifar10-v1`, `gp_wl` ranks others with a tau-b of 0.73 by the protocol
-of most papers (`jaxnas predict --isomorphs`), where 12 epochs of training each have 0.65; of different classes, 0.68.
+of most papers (`jaxnas predict --isomorphs`), against 0.65 of 12 epochs of training each; of different classes, 0.68.
 Command: python experiments/studies/predictors.py (`--tables ID,..`, `--predictors a,b`, `--train N,..`,
 `--repetitions R`).
 Each table's result is kept in `--folder` (default predictors-results) and not computed again.

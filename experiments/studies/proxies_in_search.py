@@ -1,6 +1,6 @@
-"""What zero-cost proxies are worth in a search: random search and evolution that filter by a column, on shipped tables.
+"""Zero-cost proxies in a search: random search and evolution that filter by a column, on shipped tables.
 
-Claim: none; docs/proxies.md says for which tables and columns a filter beats the number of convolutions.
+Claim: none; docs/proxies.md lists the tables and columns with which a filter beats the number of convolutions.
 Command: python experiments/studies/proxies_in_search.py [--runs 300] [--trials 100] [--pool 10] [--pack FOLDER=TABLE
 ..]
 Run time: about a minute a table with 300 runs.

@@ -1,12 +1,12 @@
-"""What earlier tasks are worth: strategies with source tables beside their baselines, in every direction.
+"""How much earlier tasks help: strategies with source tables and their baselines, in every direction.
 
 For each target and its sources: regularized evolution cold, begun with the sources' portfolio of 20, and guided by
 their ranks; the ensemble of sources; the sources' ranking without any search; the largest networks first. Regret after
 20, 50, 100 and 300 trials, of the incumbent by single runs and of the confirmed one (the best 5 evaluated once more).
 
-Claim: docs/transfer.md: after 20 and 50 trials what sources say beats a cold search in every direction, with 95 %
-intervals apart; after 300 trials the gain has shrunk or is gone; and the largest networks first, without any source,
-are a baseline that is as good on most targets.
+Claim: docs/transfer.md: after 20 and 50 trials sources beat a cold search in every direction, with separate 95 %
+intervals; after 300 trials the gain is smaller or gone; and the largest networks first, without any source, are a
+baseline that is as good on most targets.
 Command: python experiments/studies/transfer.py [--runs 300] [--targets ID,ID,..]
 Run time: three to six minutes on two cores.
 Output: a Markdown table a target and its sources, in points of accuracy with 95 % intervals over runs. Last line: a

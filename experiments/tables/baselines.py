@@ -1,9 +1,9 @@
 """Trains the baselines of a table that was built without them, and writes them into its manifest and its card.
 
-Claim: the baselines of a table that ships are those of this script; its arrays and their content hash stay.
+Claim: this script reproduces the baselines of a shipped table; its arrays and their content hash do not change.
 Command: python experiments/tables/baselines.py tabular/tables/recurrent-3-digits-rows-v1
 Run time: half a minute on one core.
-Output: the manifest and the card, written again; the table's file is left alone. Last line: a JSON object of the lines.
+Output: the manifest and the card, written again; the table's file is unchanged. Last line: a JSON object of them.
 Page: docs/tables.md
 """
 

@@ -1,9 +1,9 @@
-"""Writes the cards of tables again, from their arrays and manifests, by what writes the card of a new table.
+"""Writes the cards of tables again, from their arrays and manifests, with the code for the card of a new table.
 
-Claim: the cards of the tables that ship are those of today's templates; arrays and content hashes stay.
+Claim: the cards of the shipped tables follow today's templates; arrays and content hashes do not change.
 Command: python experiments/tables/cards.py tabular/tables/*
 Run time: half a minute on one core.
-Output: README.md and the hashes in manifest.json of each folder; the table's file is left alone. Last line: a JSON
+Output: README.md and the hashes in manifest.json of each folder; the table's file is not changed. Last line: a JSON
 object with the reliability of the mean over runs of each, among all classes and among the best 5 %.
 Page: docs/tables.md
 """

@@ -1,6 +1,6 @@
 """Makes the tables of NAS-Bench-201 that ship, on CIFAR-10, CIFAR-100 and ImageNet16-120, from a file of its numbers.
 
-Claim: `tabular/tables/nb201-*-v1` hold the published numbers, exactly where they are counts, and nothing else.
+Claim: `tabular/tables/nb201-*-v1` hold the published numbers, exactly if they are counts, and nothing else.
 Command: python experiments/tables/published_tables.py path/to/nasbench201.parquet [--out tabular/tables]
 Run time: 10 seconds.
 Output: for each data set a folder with table.parquet, manifest.json and README.md. Last line: a JSON object with the

@@ -1,9 +1,9 @@
-"""Measures what a training costs, and how well a task tells a space's architectures apart, before a table is built.
+"""Measures the cost of a training, and how well a task discriminates between a space's architectures, before a build.
 
 Claim: a space and a task whose intraclass correlation of one seed is below 0.5 are not worth a table; docs/spaces.md
 has the figures of spaces that are trained.
 Command: python experiments/tables/recipe_spaces.py nb-macro mnist5k [--network channels=4,features=32] [--epochs 6]
-Run time: 40 architectures x 5 seeds, some minutes on one core; the card of a table says what all of them cost.
+Run time: 40 architectures x 5 seeds, some minutes on one core; the card of a table states the cost of all of them.
 Output: seconds of the first call (with compilation) and of a training after it, in processor time of one core; scores;
 the intraclass correlation of one seed and of the mean of all. Last line: a JSON object.
 Page: docs/graphs.md, docs/tables.md

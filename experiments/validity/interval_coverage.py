@@ -1,10 +1,10 @@
-"""How often intervals hold what they should: of few runs, after stopping early, and of recommended numbers of runs.
+"""How often intervals hold the true value: of few runs, after stopping early, and of recommended numbers of runs.
 
-Claim: intervals of few runs cover the mean as often as they say; intervals of differences hold although runs were
-added until a pair was decided; the interval of the recommended number of runs holds the number that many runs give.
+Claim: intervals of few runs have their nominal coverage; intervals of differences hold although runs were added until a
+pair was decided; the interval of the recommended number of runs holds the number that many runs give.
 Command: python experiments/validity/interval_coverage.py
 Run time: about a minute on one core.
-Output: shares of simulations in which intervals hold the truth, for regrets that are skewed. Last line: a JSON object
+Output: shares of simulations in which intervals hold the truth, for skewed regrets. Last line: a JSON object
 with the figures.
 Page: docs/statistics.md
 """

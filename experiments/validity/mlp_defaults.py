@@ -1,7 +1,7 @@
-"""How many random networks of a space of perceptrons learn nothing: draws of `MLPSpace` with its defaults, and with
-those of version 0.1.0, trained on `digits`.
+"""How many random networks of a space of perceptrons learn nothing: draws of `MLPSpace` with its defaults, and with the
+defaults of version 0.1.0, trained on `digits`.
 
-Claim: fewer draws of the defaults learn nothing than of those of version 0.1.0.
+Claim: fewer draws with today's defaults learn nothing than with the defaults of version 0.1.0.
 Command: python experiments/validity/mlp_defaults.py --draws 60 --epochs 20
 Run time: two minutes.
 Output: a line for each space. Last line: a JSON object.

@@ -1,14 +1,14 @@
 """Checks one-shot methods on supernets whose loss grows with a known cost of the choices, and with nothing else.
 
-Claim: on the planted space of `tests/helpers/planted.py` all methods find the cheapest architecture, 10 of 10 seeds.
-Elsewhere not all do, for reasons of their own: docs/one_shot.md has the counts where all choices help (costs from -2 to
-0, `--shift -1`), where all harm (1 to 3, `--shift 2`), and where an output is one number (`--number`), to which the
-rule of `gdas_reference` adds what does not run. The pathwise gradient of a Dirichlet sample is unbiased: no component
-is four standard errors from that of the mean of squares, which is known.
+Claim: on the planted space of `tests/helpers/planted.py` all methods find the cheapest architecture, 10 of 10 seeds. In
+other settings not all do. docs/one_shot.md has the counts and the reasons if all choices help (costs from -2 to 0,
+`--shift -1`), if all harm (1 to 3, `--shift 2`), and if an output is one number (`--number`), to which the rule of
+`gdas_reference` adds the operations that do not run. The pathwise gradient of a Dirichlet sample is unbiased: for the
+mean of squares, whose gradient is known, no component is four standard errors off.
 Command: python experiments/validity/one_shot_planted.py [--methods a,b] [--shift NUMBER] [--number]
 Run time: about six seconds of processor time a method, compiled without optimization; 13 for `spos`.
 Output: the largest number of standard errors, and how many seeds of ten find the optimum, by method. Last line: a JSON
-object. Exit code 1 where the claim fails: with neither --shift nor --number.
+object. Exit code 1 if the claim fails: with neither --shift nor --number.
 Page: docs/one_shot.md
 """
 

@@ -1,12 +1,12 @@
 """Checks predicted power, and comparisons that stop when they are decided, on runs of real strategies.
 
-Claim: the power that `jn.analysis.power` predicts from pilot runs is that of fresh runs; its error is the sampling
-error of the pilot runs. A comparison that looks again and again needs fewer runs, and hardly ever separates equals.
+Claim: the power that `jn.analysis.power` predicts from pilot runs is the power of fresh runs; its error is the sampling
+error of the pilot runs. A comparison that looks repeatedly needs fewer runs, and hardly ever separates equals.
 Command: python experiments/validity/predicted_power.py
 Run time: about a minute on one core.
-Output: differences between predicted and simulated power over all pairs of strategies, with the runs that were
-predicted from and with fresh ones; runs that pairs needed; how often a strategy was separated from itself; seconds that
-the statistics of a default comparison take. Last line: a JSON object with the figures.
+Output: differences between predicted and simulated power over all pairs of strategies, with the pilot runs and with
+fresh ones; runs that pairs needed; how often a strategy was separated from itself; the seconds of the statistics of a
+default comparison. Last line: a JSON object with the figures.
 Page: none
 """
 

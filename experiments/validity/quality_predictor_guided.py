@@ -1,4 +1,4 @@
-"""Compares predictor-guided search with forests of 30 trees, its default, and of 100, by what they find.
+"""Compares the results of predictor-guided search with forests of 30 trees, its default, and of 100.
 
 Claim: after 300 trials the mean best scores differ by less than a tenth of what random search then lacks to the best
 score of the table, with the whole 95 % interval of the difference, and searches with 30 trees take less than half of

@@ -2,14 +2,15 @@
 
 A drawn table has expected scores that are known, and runs around them: each run is a pair of residuals, of validation
 and of test, of a stored run of a class of similar score, so that noise is as large, as skewed and as correlated as
-measured. Expected scores are those of the table, twice: every class's mean shrunk towards the mean of all by the share
-of its variance that is noise (`shrunk`), and drawn given the means as `jaxnas.analysis.crossfit` models them (`drawn`).
+measured. Expected scores are the table's, in two versions: every class's mean shrunk towards the mean of all by the
+share of its variance that is noise (`shrunk`), and drawn given the means as `jaxnas.analysis.crossfit` models them
+(`drawn`).
 On some tables the optimum is estimated; on others strategies are run, and the scores that are reported are compared
 with the true ones. The error of a regret is the sum of both. How often the true optimum lies within 1.96 standard
 errors of its estimate is counted, with the noise as measured (`drawn`) and with heavy tails: residuals divided by the
 root of a chi-squared number of three degrees of freedom, of the same variance (`heavy`).
 
-Claim: the reported regret is right on average over tables, within a tenth of a point where noise is not extreme.
+Claim: the reported regret is correct on average over tables, within a tenth of a point unless noise is extreme.
 Command: python experiments/validity/regret_truth.py [--tables ID,ID,..] [--optima 400] [--searches 12], 0 for none
 Run time: about 25 minutes on one core.
 Output: for each table and kind of truth pairs of a mean error, in points of accuracy, and its standard error: by how

@@ -1,7 +1,7 @@
-"""Clients that speak texts over each transport have, to the last digit, the regret of the same strategy in Python.
+"""Clients that use strings over each transport have, to the last digit, the regret of the same strategy in Python.
 
 Claim: on cells, perceptrons, recurrent cells, chains and joint spaces, over JSON lines, HTTP and MCP, the regret after
-each trial of a client that runs regularized evolution and speaks texts equals that of `jn.run`.
+each trial of a client that runs regularized evolution through strings equals the regret of `jn.run`.
 Command: python experiments/validity/text_clients.py [--trials 40] [--transports lines,http,mcp]
 Run time: three minutes on one core; `mcp` needs the package mcp.
 Output: a line for each table and transport. Last line: a JSON object with the numbers of equal and of all runs, and the
