@@ -61,11 +61,11 @@ def mean_ranks(regrets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     samples = [_nan_as_worst(values) for values in regrets.values()]
     weights = np.concatenate([np.full(len(values), 1 / len(values)) for values in samples])
     pooled = np.ascontiguousarray(np.moveaxis(np.concatenate(samples), 0, -1))
-    order = np.argsort(pooled, axis=-1)
-    below, upto = weights_below(np.take_along_axis(pooled, order, -1), weights[order])
-    share_below = (below + upto) / 2
-    placed = np.empty_like(share_below)
-    np.put_along_axis(placed, order, share_below, -1)
+    placed = np.empty(pooled.shape)
+    for place in np.ndindex(pooled.shape[:-1]):  # one row at a time stays in the processor's cache
+        order = np.argsort(pooled[place])
+        below, upto = weights_below(pooled[place][order], weights[order])
+        placed[place][order] = (below + upto) / 2
     ends = np.cumsum([len(values) for values in samples])
     # The shares below are of all strategies, its own among them, which is 1/2 on average: 1 + (mean - 1/2).
     return {
