@@ -1,6 +1,5 @@
 """Asynchronous successive halving."""
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -9,7 +8,7 @@ import numpy as np
 
 from jaxnas.checks import checked_flag, checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import ANY, Observation, Query, Strategy, failed_as_worst
+from jaxnas.strategies.base import ANY, Observation, Query, Strategy, factory_of_space, failed_as_worst
 from jaxnas.strategies.parts.rungs import RANDOM_SEARCH, checked_fidelities, choose_rungs, one_rung_note
 
 CITES = ("li2020system",)
@@ -35,7 +34,7 @@ class AsynchronousState(NamedTuple):
     rung: jax.Array
 
 
-@functools.cache
+@factory_of_space
 def asynchronous_halving(
     space: Space, *, fidelities: tuple[float, ...], reduction: int = 3, resume: bool = True
 ) -> Strategy:

@@ -14,7 +14,7 @@ from jaxnas.predictors import networks
 from jaxnas.predictors.base import Aux, Factory, Predictor, checked_learner, standardized
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding
-from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space, failed_as_worst, warn_of_short_run
 from jaxnas.strategies.parts.draws import mutants
 from jaxnas.strategies.parts.visited import seen
 
@@ -42,7 +42,7 @@ Model = Callable[[jax.Array, EnsembleState, jax.Array, jax.Array], tuple[jax.Arr
 """`(key, state, t, archs) -> means and deviations` of the scores of candidates, float32[C] each."""
 
 
-@functools.cache
+@factory_of_space
 def bananas(
     space: Space,
     *,

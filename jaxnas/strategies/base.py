@@ -1,9 +1,10 @@
 """Strategies: pure functions that choose the next evaluation and receive its outcome."""
 
+import functools
 import inspect
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -98,6 +99,28 @@ class Strategy(NamedTuple):
     most_given: int | None = None
     note: str = ""
     padded: bool = False
+
+
+_Arguments = ParamSpec("_Arguments")
+
+
+def factory_of_space(
+    make: Callable[Concatenate[Space, _Arguments], Strategy],
+) -> Callable[Concatenate[Space, _Arguments], Strategy]:
+    """Returns a factory of strategies that refuses what is no space and makes equal strategies once.
+
+    One strategy for equal arguments, so that JAX compiles it once.
+    """
+    remembered = functools.cache(make)
+
+    @functools.wraps(make)
+    def of_space(space: Space, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Strategy:
+        if not isinstance(space, Space):
+            hint = "Pass its space. " if hasattr(space, "space") else ""
+            raise ValueError(f"{hint}Expected a search space, such as bench.space, got {space!r:.40}.")
+        return remembered(space, *args, **kwargs)  # type: ignore[arg-type]  # typeshed: all hashable
+
+    return of_space
 
 
 class Searchable(Protocol):

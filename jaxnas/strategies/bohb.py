@@ -1,7 +1,5 @@
 """BOHB: Hyperband whose new architectures come from a ratio of densities."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +9,7 @@ from jaxnas import prng
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities
-from jaxnas.strategies.base import Strategy
+from jaxnas.strategies.base import Strategy, factory_of_space
 from jaxnas.strategies.parts.rungs import (
     BracketState,
     Plan,
@@ -27,7 +25,7 @@ MOST_RUNS = 100
 """The most runs in a comparison, which keeps it to seconds."""
 
 
-@functools.cache
+@factory_of_space
 def bohb(
     space: Space,
     *,

@@ -1,6 +1,5 @@
 """Estimation of distribution: the cross-entropy method."""
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -9,7 +8,7 @@ import numpy as np
 
 from jaxnas.checks import checked_number, checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space, failed_as_worst, warn_of_short_run
 from jaxnas.strategies.parts.draws import draw_choices, uniform_marginals
 
 CITES = ("rubinstein1999cross", "deboer2005tutorial")
@@ -26,7 +25,7 @@ class CrossEntropyState(NamedTuple):
     scores: jax.Array
 
 
-@functools.cache
+@factory_of_space
 def cross_entropy(space: Space, *, batch_size: int = 50, elite_share: float = 0.1, smoothing: float = 0.7) -> Strategy:
     """Returns the cross-entropy method: draws from marginals that are refitted to the best of each batch.
 

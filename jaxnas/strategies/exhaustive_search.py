@@ -1,17 +1,15 @@
 """Exhaustive search: every architecture in turn."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 
 from jaxnas.spaces.base import Space, check_rows
-from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space
 
 CITES = ()
 
 
-@functools.cache
+@factory_of_space
 def exhaustive_search(space: Space) -> Strategy:
     """Returns exhaustive search: the architectures in the order of their rows, from the first again after the last.
 

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 
 from jaxnas.checks import checked_number, checked_sizes
 from jaxnas.spaces.base import Space, has_rows
-from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space, failed_as_worst, warn_of_short_run
 from jaxnas.strategies.parts.draws import mutants
 
 CITES = ("jones1998efficient", "wan2021think", "letham2019constrained")
@@ -44,7 +44,7 @@ class GaussianState(NamedTuple):
     noise: jax.Array
 
 
-@functools.cache
+@factory_of_space
 def gaussian_process(
     space: Space,
     *,

@@ -1,6 +1,5 @@
 """A genetic algorithm."""
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -10,7 +9,7 @@ import numpy as np
 from jaxnas import prng
 from jaxnas.checks import checked_number, checked_sizes
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst, warn_of_short_run
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space, failed_as_worst, warn_of_short_run
 
 CITES = ("holland1975adaptation", "syswerda1989uniform")
 
@@ -22,7 +21,7 @@ class GeneticState(NamedTuple):
     scores: jax.Array
 
 
-@functools.cache
+@factory_of_space
 def genetic_algorithm(
     space: Space,
     *,

@@ -1,16 +1,14 @@
 """Hyperband."""
 
-import functools
-
 from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Strategy
+from jaxnas.strategies.base import Strategy, factory_of_space
 from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs, hyperband_brackets, synchronous_strategy
 
 CITES = ("li2018hyperband",)
 
 
-@functools.cache
+@factory_of_space
 def hyperband(space: Space, *, fidelities: tuple[float, ...], reduction: int = 3, resume: bool = True) -> Strategy:
     """Returns Hyperband: brackets of successive halving that start ever fewer architectures on ever higher rungs.
 

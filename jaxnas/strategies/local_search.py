@@ -1,6 +1,5 @@
 """Local search."""
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -8,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxnas import prng
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy, failed_as_worst
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space, failed_as_worst
 from jaxnas.strategies.parts.visited import nothing_visited, visit, were_visited
 
 CITES = ("white2021exploring",)
@@ -31,7 +30,7 @@ class LocalSearchState(NamedTuple):
     visited: jax.Array
 
 
-@functools.cache
+@factory_of_space
 def local_search(space: Space, *, improvement: str = "first") -> Strategy:
     """Returns local search with random restarts, which never queries an architecture twice.
 

@@ -1,15 +1,14 @@
 """Regularized evolution with two objectives."""
 
-import functools
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
 from jaxnas import prng
-from jaxnas.checks import checked_sizes
+from jaxnas.checks import checked_function, checked_sizes
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space, warn_of_short_run
 from jaxnas.strategies.parts.domination import (
     Solutions,
     crowding_distances,
@@ -22,7 +21,7 @@ from jaxnas.strategies.parts.domination import (
 CITES = ("real2019regularized", "deb2002fast")
 
 
-@functools.cache
+@factory_of_space
 def multi_objective_evolution(
     space: Space, *, size: Callable[[jax.Array], jax.Array], population_size: int = 100, sample_size: int = 10
 ) -> Strategy:
@@ -39,6 +38,7 @@ def multi_objective_evolution(
         sample_size: members, drawn with replacement, among which the parent is chosen.
     """
     hyperparameters = checked_sizes({"population_size": population_size, "sample_size": sample_size})
+    checked_function("size", size)
 
     # the state is the population, a ring whose oldest member is overwritten
     def init(key: jax.Array, num_trials: int) -> Solutions:

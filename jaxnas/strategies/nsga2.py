@@ -1,6 +1,5 @@
 """NSGA-II."""
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -8,9 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas import prng
-from jaxnas.checks import checked_number, checked_size
+from jaxnas.checks import checked_function, checked_number, checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space, warn_of_short_run
 from jaxnas.strategies.parts.domination import (
     Solutions,
     crowding_distances,
@@ -30,7 +29,7 @@ class NsgaState(NamedTuple):
     children: Solutions
 
 
-@functools.cache
+@factory_of_space
 def nsga2(
     space: Space,
     *,
@@ -53,6 +52,7 @@ def nsga2(
         mutation_rate: the share of children in which one decision is then changed.
     """
     checked_size("population_size", population_size, smallest=2)
+    checked_function("size", size)
     checked_number("crossover_rate", crossover_rate, at_least=0, at_most=1)
     checked_number("mutation_rate", mutation_rate, at_least=0, at_most=1)
     num_decisions = len(space.decisions)

@@ -13,7 +13,7 @@ from jaxnas.predictors.base import Aux, Factory, Predictor, checked_learner, com
 from jaxnas.predictors.regressors import Regressor
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.encodings import Encoding, one_hot
-from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space, warn_of_short_run
 from jaxnas.strategies.parts.draws import mutants
 from jaxnas.strategies.parts.visited import seen
 
@@ -36,7 +36,7 @@ class PredictorState(NamedTuple):
     queue: np.ndarray
 
 
-@functools.cache
+@factory_of_space
 def predictor_guided(
     space: Space,
     *,

@@ -1,13 +1,11 @@
 """Random search."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 
 from jaxnas.checks import checked_flag
 from jaxnas.spaces.base import Space, check_rows
-from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space
 from jaxnas.strategies.parts.draws import POOL_SIZE, Prefilter, best_drawn, checked_prefilter
 
 CITES = ("li2019random",)
@@ -18,7 +16,7 @@ RandomState = jax.Array | None
 """The key of the random order; None if draws can repeat."""
 
 
-@functools.cache
+@factory_of_space
 def random_search(
     space: Space, *, replacement: bool = True, prefilter: Prefilter | None = None, pool_size: int = POOL_SIZE
 ) -> Strategy:

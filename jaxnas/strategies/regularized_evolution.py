@@ -1,6 +1,5 @@
 """Regularized evolution."""
 
-import functools
 import math
 from typing import NamedTuple
 
@@ -10,7 +9,16 @@ import jax.numpy as jnp
 from jaxnas import prng
 from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy, best_of, failed_as_worst, look_up, warn_of_short_run
+from jaxnas.strategies.base import (
+    Observation,
+    Query,
+    Strategy,
+    best_of,
+    factory_of_space,
+    failed_as_worst,
+    look_up,
+    warn_of_short_run,
+)
 from jaxnas.strategies.parts.draws import POOL_SIZE, Prefilter, best_drawn, checked_prefilter
 
 CITES = ("real2019regularized",)
@@ -31,7 +39,7 @@ class EvolutionState(NamedTuple):
     num_told: jax.Array
 
 
-@functools.cache
+@factory_of_space
 def regularized_evolution(
     space: Space,
     *,

@@ -1,6 +1,5 @@
 """Policy gradient: REINFORCE."""
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -10,7 +9,7 @@ import optax
 
 from jaxnas.checks import checked_number
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space
 from jaxnas.strategies.parts.draws import draw_choices, uniform_marginals
 
 CITES = ("williams1992simple", "zoph2017neural")
@@ -27,7 +26,7 @@ class ReinforceState(NamedTuple):
     baseline: jax.Array
 
 
-@functools.cache
+@factory_of_space
 def reinforce(space: Space, *, learning_rate: float = 0.01, baseline_decay: float = 0.9) -> Strategy:
     """Returns REINFORCE: draws from a policy that follows the gradient of the expected score.
 

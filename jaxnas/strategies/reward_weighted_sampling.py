@@ -1,6 +1,5 @@
 """Reward-weighted sampling of parents."""
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -8,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space
 
 CITES = ("holland1975adaptation", "grefenstette1986optimization")
 
@@ -27,7 +26,7 @@ class SamplingState(NamedTuple):
     lowest: jax.Array
 
 
-@functools.cache
+@factory_of_space
 def reward_weighted_sampling(space: Space, *, num_initial: int = 10) -> Strategy:
     """Returns reward-weighted sampling: parents are drawn by score from all architectures evaluated so far.
 

@@ -1,6 +1,5 @@
 """Simulated annealing."""
 
-import functools
 import math
 from typing import NamedTuple
 
@@ -9,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxnas.checks import checked_number
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Observation, Query, Strategy
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space
 
 CITES = ("kirkpatrick1983optimization",)
 
@@ -27,7 +26,7 @@ class AnnealingState(NamedTuple):
     cooling: jax.Array
 
 
-@functools.cache
+@factory_of_space
 def simulated_annealing(space: Space, *, initial_temperature: float = 0.1, final_temperature: float = 0.01) -> Strategy:
     """Returns simulated annealing: better neighbors are accepted, worse ones with a falling probability.
 

@@ -1,16 +1,14 @@
 """Successive halving."""
 
-import functools
-
 from jaxnas.checks import checked_size
 from jaxnas.spaces.base import Space
-from jaxnas.strategies.base import Strategy
+from jaxnas.strategies.base import Strategy, factory_of_space
 from jaxnas.strategies.parts.rungs import checked_fidelities, choose_rungs, halved, synchronous_strategy
 
 CITES = ("jamieson2016nonstochastic",)
 
 
-@functools.cache
+@factory_of_space
 def successive_halving(
     space: Space, *, fidelities: tuple[float, ...], reduction: int = 3, num_initial: int = 27, resume: bool = True
 ) -> Strategy:

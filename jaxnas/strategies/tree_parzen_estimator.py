@@ -1,6 +1,5 @@
 """Bayesian optimization with Parzen estimators of good and of other architectures."""
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -11,7 +10,7 @@ from jaxnas import prng
 from jaxnas.checks import checked_number, checked_sizes
 from jaxnas.spaces.base import Space
 from jaxnas.spaces.decisions import cardinalities, num_combinations
-from jaxnas.strategies.base import Observation, Query, Strategy, warn_of_short_run
+from jaxnas.strategies.base import Observation, Query, Strategy, factory_of_space, warn_of_short_run
 
 CITES = ("bergstra2011algorithms", "akiba2019optuna")
 MOST_RUNS = 300
@@ -55,7 +54,7 @@ class Mixture(NamedTuple):
     smoothing: jax.Array
 
 
-@functools.cache
+@factory_of_space
 def tree_parzen_estimator(
     space: Space, *, num_startup: int = 10, num_candidates: int = 24, good_share: float = 0.1, prior_weight: float = 1.0
 ) -> Strategy:

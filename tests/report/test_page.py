@@ -219,6 +219,14 @@ def test_the_page_over_tables_leads_to_each(visit, folder, results):
     assert [(folder / link).exists() for link in links] == [True, True]
 
 
+def test_small_charts_of_tables_have_the_unit_of_their_own_metric(visit, folder, results):
+    loss = results["two"] | {"metric": {"name": "loss", "unit": "nats", "better": -1}, "objective": "loss"}
+    (folder / "units.html").write_text(pages.index_text({"one": results["one"], "two": loss}))
+    page = visit(folder / "units.html")
+    titles = [page.locator(f"#table-{n} .axis-title").first.text_content() for n in (0, 1)]
+    assert titles == ["test regret (percentage points)", "test regret (nats)"]
+
+
 @pytest.mark.parametrize("names", [NAMES[:1], NAMES[:2]])
 def test_the_smallest_comparison_has_a_page(visit, tmp_path, names):
     result = make_result(3, names=names, shape=(1, 1))

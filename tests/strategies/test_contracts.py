@@ -293,6 +293,12 @@ def test_hyperparameters_are_keyword_arguments_and_reported(name):
     assert strategy.hyperparameters == tuple((parameter.name, parameter.default) for parameter in own)
 
 
+def test_what_is_no_space_is_refused(name):
+    for wrong in (3, "nb201", random_bench("small")):
+        with pytest.raises(ValueError, match=r"Expected a search space, such as bench\.space"):
+            strategy_named(name)(wrong)
+
+
 def test_wrong_hyperparameters_are_refused(name):
     for hyperparameter, _ in make_strategy(name, SMALL).hyperparameters:
         with pytest.raises(ValueError, match=rf"Expected {hyperparameter} .*, got 'nonsense'"):

@@ -59,11 +59,12 @@ function scaleBar(difference, x, width) {
 }
 
 // A small chart of regret over trials for each table.
-function drawSmall(tables, title, { units, looks, shown, near }) {
-  const options = ({ strategies, trials, start }) => ({
+function drawSmall(tables, { labeled, looks, shown, near }) {
+  const options = ({ strategies, trials, start, units }) => ({
     label: "Test regret", labels: false, compact: true, height: 210, near,
     series: shown(strategies).map(([name, y]) => ({ ...looks[name], x: trials, y: y.map((value) => units.gap * value) })),
-    x: { title: "trials", kind: "log", from: start }, y: { title, kind: "log", usual: true },
+    x: { title: "trials", kind: "log", from: start },
+    y: { title: labeled("test regret", units.gap_unit), kind: "log", usual: true },
     stopTitle: (x) => `after trial ${x}`, text: (series, n) => charts.format(series.y[n]),
   });
   return tables.map((table, n) => {

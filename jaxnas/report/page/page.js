@@ -240,6 +240,6 @@
   }
   if (data.landscape) drawLandscape(data.landscape);
   if (data.overall) drawOverall(data.overall);
-  if (data.tables) drawn.push(...drawSmall(data.tables, labeled("test regret", units.gap_unit), { units, looks, shown, near }));
+  if (data.tables) drawn.push(...drawSmall(data.tables, { labeled, looks, shown, near }));
   actions.listen(data);
 })();

@@ -133,13 +133,13 @@ def _fitting(figures: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
 
 
 def _small(result: dict[str, Any]) -> dict[str, Any]:
-    """Returns the curves of a small chart: the mean regret of each strategy after some numbers of trials."""
+    """Returns the curves and units of a small chart: each strategy's mean regret after some numbers of trials."""
     num_trials, start = result["num_trials"], first_shown(result["num_trials"])
     kept = np.unique(np.geomspace(start, num_trials, SMALL_POINTS).round().astype(int))
     found = {
         name: [numbers["regret_mean"][trial - 1] for trial in kept] for name, numbers in result["strategies"].items()
     }
-    return {"strategies": found, "trials": kept.tolist(), "start": start}
+    return {"strategies": found, "trials": kept.tolist(), "start": start, "units": _units(result)}
 
 
 def _matrix(result: dict[str, Any]) -> list[dict[str, Any]]:
