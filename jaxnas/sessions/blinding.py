@@ -1,6 +1,7 @@
 """Blinded spaces: memory of a space's good architectures is of no use in one, and its structure is the same."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -60,6 +61,9 @@ class Blinded(ReadThrough):
         """Returns architectures [..., D] of `space` in terms of this space."""
         inner = arch if isinstance(arch, jax.Array) else np.asarray(arch)
         return _looked_up(self._tables[1], inner[..., np.asarray(self.order)])
+
+    def encode(self, values: Mapping[str, Any]) -> jax.Array:
+        return self.shown(self.space.encode(values))
 
     @functools.cached_property
     def _tables(self) -> np.ndarray:

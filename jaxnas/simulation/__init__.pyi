@@ -4,6 +4,8 @@ from jaxnas.simulation.ask_tell import run_key
 from jaxnas.simulation.asynchronous import AsynchronousTrials
 from jaxnas.simulation.asynchronous import run_asynchronous
 from jaxnas.simulation.checking import check_strategy
+from jaxnas.simulation.objectives import joined
+from jaxnas.simulation.objectives import objective
 from jaxnas.simulation.run import simulate
 from jaxnas.simulation.trials import Trials
 from jaxnas.strategies.base import Observation
@@ -13,6 +15,8 @@ __all__ = [
     "Observation",
     "Trials",
     "check_strategy",
+    "joined",
+    "objective",
     "run_asynchronous",
     "run_key",
     "simulate",

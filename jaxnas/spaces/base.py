@@ -4,6 +4,7 @@ Methods take and return single architectures; `jax.vmap` gives batches.
 """
 
 import abc
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
@@ -24,6 +25,7 @@ from jaxnas.spaces.decisions import (
     checked,
     decode,
     described,
+    encode,
     has_order,
     mixed_radix,
     mutate,
@@ -203,6 +205,13 @@ class Space(abc.ABC):
         """Returns the values of an architecture by the names of the decisions."""
         return decode(arch, self.decisions)
 
+    def encode(self, values: Mapping[str, Any]) -> jax.Array:
+        """Returns the architecture of the values that `decode` returns, or of their names.
+
+        Raises ValueError on a missing or unknown decision, an unknown value, or values that are no architecture.
+        """
+        return check_valid(self, jnp.asarray(encode(values, self.decisions)))
+
     @property
     def plain(self) -> "Space":
         """Returns the underlying space that architectures index into: itself, or the one behind its rows."""
@@ -279,6 +288,9 @@ class ReadThrough(Space):
     def decode(self, arch: Choices) -> dict:
         return self.space.decode(self.behind(checked(arch, self.decisions)))
 
+    def encode(self, values: Mapping[str, Any]) -> jax.Array:
+        return check_valid(self, self.space.encode(values))
+
     @property
     def plain(self) -> Space:
         return self.space.plain
@@ -354,6 +366,9 @@ class EnumeratedSpace(ReadThrough):
 
     def from_str(self, text: str) -> jax.Array:
         return self.arch_at(self.space.index(self.space.from_str(text)))
+
+    def encode(self, values: Mapping[str, Any]) -> jax.Array:
+        return self.arch_at(self.space.index(self.space.encode(values)))
 
     def enumerated(self) -> "EnumeratedSpace":
         return self

@@ -1,8 +1,9 @@
 """Decisions, and the arithmetic on vectors of choices, `int32[D]`, that every space shares."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -212,3 +213,19 @@ def decode(arch: Choices, decisions: tuple[Decision, ...]) -> dict:
         decision.name: decision.values[choice]
         for decision, choice in zip(decisions, checked(arch, decisions), strict=True)
     }
+
+
+def encode(values: Mapping[str, Any], decisions: tuple[Decision, ...]) -> np.ndarray:
+    """Returns the choices, int32[D], of values, or of their names, by the names of the decisions.
+
+    Raises ValueError on a missing decision, an unknown one, or an unknown value.
+    """
+    names = [decision.name for decision in decisions]
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise ValueError(f"Expected a value for each of {', '.join(names)}, got none for {', '.join(missing)}.")
+    for name in values:
+        if name not in names:
+            raise unknown_name("a decision", name, names)
+    choices = (position(decision.name, str(values[decision.name]), decision.values) for decision in decisions)
+    return np.fromiter(choices, np.int32, len(decisions))

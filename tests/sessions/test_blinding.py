@@ -25,6 +25,8 @@ def test_texts_lead_back_to_the_architecture(name):
     arch = np.asarray(space.sample(jax.random.key(0)))
     shown = np.asarray(blinded.shown(arch))
     np.testing.assert_array_equal(blinded.behind(shown), arch)
+    encoded = blinded.behind(blinded.encode(blinded.decode(shown)))
+    np.testing.assert_array_equal(space.canonical(encoded), space.canonical(arch))
     text = blinded.to_str(shown)
     np.testing.assert_array_equal(blinded.from_str(text), shown)
     known = {str(value) for decision in space.decisions for value in decision.values if str(value).isalpha()}

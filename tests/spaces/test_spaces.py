@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import jaxnas as jn
-from jaxnas import prng
+from jaxnas import catalog, prng
 from jaxnas.spaces import decisions as decisions_of
 from jaxnas.spaces.base import Decision, EnumeratedSpace
 from jaxnas.spaces.cells import graph
@@ -143,6 +143,30 @@ def test_decoded_architectures_name_the_values_of_the_decisions(space):
         chosen = choices(space, arch[None])[0]
         expected = {decision.name: decision.values[choice] for decision, choice in zip(decisions, chosen, strict=True)}
         assert space.decode(arch) == expected
+
+
+@pytest.mark.parametrize("space", [*SPACES.values(), *map(jn.space, catalog.SPACES)], ids=[*SPACES, *catalog.SPACES])
+def test_encoding_is_the_inverse_of_decoding(space):
+    for key in jax.random.split(jax.random.key(1), 3):
+        arch = space.sample(key)
+        values = space.decode(arch)
+        encoded = space.encode(values)
+        assert space.decode(encoded) == values
+        np.testing.assert_array_equal(space.canonical(encoded), space.canonical(arch))
+
+
+def test_values_are_encoded_by_their_names_and_wrong_ones_are_refused():
+    arch = SMALL_MLP.sample(jax.random.key(0))
+    by_name = {each.name: str(each.values[choice]) for each, choice in zip(SMALL_MLP.decisions, arch, strict=True)}
+    np.testing.assert_array_equal(SMALL_MLP.encode(by_name), arch)
+    values = NB201.decode(NB201.arch_at(5))
+    edge, *_ = values
+    with pytest.raises(ValueError, match=f"Expected a value for each of .*, got none for {edge}"):
+        NB201.encode({name: value for name, value in values.items() if name != edge})
+    with pytest.raises(ValueError, match=r"Expected a decision of .*, got 'nonsense'"):
+        NB201.encode({**values, "nonsense": 1})
+    with pytest.raises(ValueError, match=f"Expected {edge} of .*, got 'conv'"):
+        NB201.encode({**values, edge: "conv"})
 
 
 @over_spaces

@@ -1,9 +1,9 @@
 """Joint spaces: an architecture and the hyperparameters of its training are one vector of choices."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from jaxnas.spaces.decisions import (
     check_decisions,
     checked,
     decode,
+    encode,
     neighbors,
     one_hot,
     position,
@@ -145,6 +146,11 @@ class JointSpace(Space):
         """Returns the values of the architecture as in `space`, and of the hyperparameters by their names."""
         inner, choices = self._checked(arch)
         return {**self.space.decode(inner), **decode(choices, self.hyperparameters)}
+
+    def encode(self, values: Mapping[str, Any]) -> jax.Array:
+        own = {decision.name: values[decision.name] for decision in self.hyperparameters if decision.name in values}
+        inner = self.space.encode({name: value for name, value in values.items() if name not in own})
+        return jnp.concatenate([inner, jnp.asarray(encode(own, self.hyperparameters))])
 
     def features(self, arch: ArrayLike) -> jax.Array:
         """Returns the features of the architecture in `space`, and the hyperparameters, one-hot, float32[F]."""

@@ -1,9 +1,9 @@
 """Spaces of multilayer perceptrons: a width for each layer, and an activation, an initializer, a regularizer and a
 dropout rate for the whole network."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import jax
 import jax.numpy as jnp
@@ -188,6 +188,16 @@ class MLPSpace(Space):
         names = (decision.name for decision in self.decisions[1:FIRST_WIDTH])
         layers = values[FIRST_WIDTH - 1 :][:depth]
         return {"layers": layers, **dict(zip(names, values, strict=False))}
+
+    def encode(self, values: Mapping[str, Any]) -> jax.Array:
+        """Returns the architecture of the values that `decode` returns, or of the decisions' values by name."""
+        layers = values.get("layers")
+        if not isinstance(layers, list):
+            return super().encode(values)
+        flat = {name: value for name, value in values.items() if name != "layers"} | {"num_layers": len(layers)}
+        absent = [self.layer_widths[0]] * (self.max_layers - len(layers))
+        flat |= {f"width_{number}": width for number, width in enumerate([*layers, *absent], 1)}
+        return super().encode(flat)
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """Spaces of transformers: how many layers, how wide, and for each layer its heads, its hidden units and its mixer."""
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import jax
 import jax.numpy as jnp
@@ -81,6 +82,15 @@ class TransformerSpace(Space):
         names = ("heads", "hidden", "mixer")
         layers = [dict(zip(names, values[start : start + PER_LAYER], strict=True)) for start in starts]
         return {"width": width, "layers": layers}
+
+    def encode(self, values: Mapping[str, Any]) -> jax.Array:
+        """Returns the architecture of the values that `decode` returns, or of the decisions' values by name."""
+        layers = values.get("layers")
+        if not isinstance(layers, list):
+            return super().encode(values)
+        absent = {decision.name: decision.values[0] for decision in self.decisions[FIRST_LAYER:]}
+        present = {f"{name} {number}": value for number, layer in enumerate(layers, 1) for name, value in layer.items()}
+        return super().encode({**absent, **present, **values, "layers": len(layers)})
 
     def to_str(self, arch: Choices) -> str:
         """Returns an architecture as its width and its layers: `"48/2-64-attention/4-32-conv5"`.
