@@ -1,7 +1,7 @@
 """A benchmark as a function of named values, for optimizers of other libraries, which records its trials."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, final
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from jaxnas.spaces.decisions import encode
 from jaxnas.strategies.base import ANY, Observation, Query
 
 
+@final
 class Objective:
     """A function from values, or their names, by the names of the decisions to a validation score.
 
