@@ -17,11 +17,13 @@ from scipy.special import softmax
 import jaxnas
 from jaxnas import catalog
 from jaxnas.checks import first_line
+from jaxnas.files import replace_file, writable
 from jaxnas.tasks.base import SPLITS, Split, Task, TaskSpec
 from jaxnas.tasks.goals import GOALS
 from jaxnas.tasks.sequences import MAX_TOKENS, as_array
 from jaxnas.training.config import TrainConfig, config_from_dict
 from jaxnas.training.curves import Curves
+from jaxnas.training.exported import exported
 from jaxnas.training.inputs import Inputs, normalized
 from jaxnas.training.networks import TrainableSpace, networks_class, networks_of
 from jaxnas.training.saved import read_arrays, read_description, write_model
@@ -200,6 +202,27 @@ class FittedModel:
         folder = Path(folder).resolve()
         write_model(folder, self._description(), _arrays(self.network))
         return folder
+
+    def export(self, path: str | os.PathLike, *, overwrite: bool = False) -> Path:
+        """Returns the file that the network is written into by `jax.export`, to be read without jaxnas.
+
+        `jax.export.deserialize(data).call(X)` takes X before normalization, of any number of examples: numbers
+        float32[n, ...] of the whole shape, with NaN for padding; or tokens int32[n, T], with -1 for padding. It
+        returns float32: what `predict_proba` does, or what `predict` does if labels are real numbers,
+        but less exact for features that vary little around a large mean, as they are rounded before normalization.
+
+        Args:
+            overwrite: whether a file that exists is replaced.
+
+        Raises ValueError if the path exists or cannot be written to, without the package flatbuffers, or if a
+        function of the user's own needs to know the size of its batch.
+        """
+        path = Path(path).resolve()
+        if path.is_dir() or (path.exists() and not overwrite):
+            raise ValueError(f"Expected a new file to export to, got {path}; give another path or overwrite=True.")
+        data = exported(self.network, self.inputs)
+        replace_file(writable(path.parent) / path.name, data)
+        return path
 
     def _description(self) -> dict:
         """Returns all but the arrays, as JSON values."""

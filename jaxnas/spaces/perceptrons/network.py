@@ -42,7 +42,7 @@ class Perceptron(nnx.Module):
         Args:
             key: decides which units are dropped in training; not needed without dropout.
         """
-        x = x.reshape(len(x), math.prod(x.shape[1:]))
+        x = x.reshape(x.shape[0], math.prod(x.shape[1:]))
         for number, layer in enumerate(self.layers[:-1]):
             x = ACTIVATIONS[self.activation](layer(x))
             if train and self.dropout:

@@ -105,7 +105,7 @@ def outputs(
     if recorder.silent:
         steps = steps @ arrays.inputs + arrays.offset
     each_step = GOALS[spec.goal].each_step
-    start = jnp.zeros((len(inputs), recurrence.width))
+    start = jnp.zeros((inputs.shape[0], recurrence.width))
 
     def step(state: jax.Array, at: jax.Array) -> tuple[jax.Array, tuple[Any, Any]]:
         show = recorder.inside()
